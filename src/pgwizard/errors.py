@@ -1,0 +1,203 @@
+"""The one tree of errors. Every error that a user meets is one of these; each class fixes the exit code of the process.
+
+    PgwizardError                   1   a defect of pgwizard itself
+    ├── AnswersError                2   the answers (or the command line) are wrong; carries every problem with its place
+    ├── OutputError                 3   the result could not be written
+    ├── ClusterError                4   the API server cannot be reached or refused; nothing else is known
+    │   ├── KubeconfigError         4   no usable kubeconfig, or its credentials plug-in failed
+    │   ├── Unreachable             4   no connection, or none that lasted
+    │   └── ApiError                4   the server answered with a failure status
+    │       ├── Unauthorized        4   401
+    │       ├── Forbidden           4   403
+    │       ├── NotFound            4   404
+    │       ├── Conflict            4   409
+    │       │   └── AlreadyExists   4   409 on create
+    │       ├── Gone                4   410: the resource version is too old
+    │       ├── Invalid             4   400 or 422
+    │       └── ServerFailure       4   429 and 5xx that outlived the retries
+    ├── PreflightError              5   a check failed before the first write; carries every finding
+    ├── OwnershipConflict           6   somebody else owns what pgwizard would write
+    ├── DeadlineError               7   something was waited for in vain
+    ├── RolloutFailed               8   the cluster says that a pod cannot start
+    ├── FirstBackupFailed           9   the hook Job failed
+    ├── Locked                     10   another run holds the release
+    └── Interrupted               130   the user stopped it
+
+It refuses to know where an error comes from: messages arrive complete, in plain text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, where it is, and what was expected.
+
+    path: the question's place in the answers, such as ``storage.size``; empty for the file as a whole.
+    line, column: 1-based place in the file; None where the value does not come from a file.
+    """
+
+    path: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        where = f"line {self.line}: " if self.line is not None else ""
+        what = f"{self.path}: " if self.path else ""
+        return f"{where}{what}{self.message}"
+
+
+class PgwizardError(Exception):
+    """Base of all. ``str()`` is one paragraph for the user: what failed, on which object, why, and what to do next.
+
+    hint: what to do next, where that is not part of the message.
+    """
+
+    exit_code: ClassVar[int] = 1
+    meaning: ClassVar[str] = "a defect of pgwizard itself"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class AnswersError(PgwizardError):
+    """The answers are wrong. ``problems`` has all of them, in the order of the file."""
+
+    exit_code = 2
+    meaning = "the answers or the command line are wrong"
+
+    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+        self.source = source
+        self.problems = tuple(problems)
+        count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
+        super().__init__("\n".join([f"{source}: {count}", *(f"  {problem}" for problem in self.problems)]))
+
+
+class OutputError(PgwizardError):
+    """The result could not be written; nothing was left half-written."""
+
+    exit_code = 3
+    meaning = "the result could not be written"
+
+
+class ClusterError(PgwizardError):
+    """The API server cannot be reached or refused."""
+
+    exit_code = 4
+    meaning = "the cluster cannot be reached, or refused a request"
+
+
+class KubeconfigError(ClusterError):
+    """No usable kubeconfig, or its credentials plug-in failed."""
+
+
+class Unreachable(ClusterError):
+    """No connection to the API server, or none that lasted."""
+
+
+class ApiError(ClusterError):
+    """The server answered with a failure status.
+
+    status: HTTP status; reason: the server's machine-readable reason (``AlreadyExists``, ``Invalid``, ...), may be empty.
+    causes: (field, message) pairs from the server's ``details.causes``.
+    """
+
+    def __init__(
+        self, message: str, *, status: int, reason: str = "", causes: Sequence[tuple[str, str]] = (), hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.reason = reason
+        self.causes = tuple(causes)
+
+
+class Unauthorized(ApiError):
+    """401: the credentials are not accepted (any more)."""
+
+
+class Forbidden(ApiError):
+    """403: RBAC, admission or Pod Security says no."""
+
+
+class NotFound(ApiError):
+    """404."""
+
+
+class Conflict(ApiError):
+    """409: another field manager owns a field, or the object changed meanwhile."""
+
+
+class AlreadyExists(Conflict):
+    """409 on create."""
+
+
+class Gone(ApiError):
+    """410: the resource version is too old; list again."""
+
+
+class Invalid(ApiError):
+    """400 or 422: the object is not valid, or a field is immutable."""
+
+
+class ServerFailure(ApiError):
+    """429 and 5xx that outlived the retries."""
+
+
+class PreflightError(PgwizardError):
+    """Checks failed before the first write. ``problems`` has all of them."""
+
+    exit_code = 5
+    meaning = "a check failed before anything was written"
+
+    def __init__(self, message: str, problems: Sequence[Problem] = (), *, hint: str = "") -> None:
+        super().__init__("\n".join([message, *(f"  {problem}" for problem in problems)]), hint=hint)
+        self.problems = tuple(problems)
+
+
+class OwnershipConflict(PgwizardError):
+    """Somebody else owns what pgwizard would write."""
+
+    exit_code = 6
+    meaning = "another tool owns an object or a field that would be written"
+
+
+class DeadlineError(PgwizardError):
+    """Something was waited for in vain; the message says what, and what was seen last."""
+
+    exit_code = 7
+    meaning = "a wait ended at its deadline"
+
+
+class RolloutFailed(PgwizardError):
+    """The cluster says that the pod cannot start."""
+
+    exit_code = 8
+    meaning = "the database pod cannot start"
+
+
+class FirstBackupFailed(PgwizardError):
+    """The hook Job failed: there is no valid backup."""
+
+    exit_code = 9
+    meaning = "the stanza or the first backup failed"
+
+
+class Locked(PgwizardError):
+    """Another run holds the release."""
+
+    exit_code = 10
+    meaning = "another run is writing to this release"
+
+
+class Interrupted(PgwizardError):
+    """The user stopped it; the message says what is there."""
+
+    exit_code = 130
+    meaning = "stopped by the user"
