@@ -1,7 +1,7 @@
 """The one tree of errors. Every error that a user meets is one of these; each class fixes the exit code of the process.
 
     PgwizardError                   1   a defect of pgwizard itself
-    ├── AnswersError                2   the answers (or the command line) are wrong; carries every problem with its place
+    ├── AnswersError                2   the answers (or the command line) are wrong; carries every problem
     ├── OutputError                 3   the result could not be written
     ├── ClusterError                4   the API server cannot be reached or refused; nothing else is known
     │   ├── KubeconfigError         4   no usable kubeconfig, or its credentials plug-in failed
@@ -105,7 +105,7 @@ class Unreachable(ClusterError):
 class ApiError(ClusterError):
     """The server answered with a failure status.
 
-    status: HTTP status; reason: the server's machine-readable reason (``AlreadyExists``, ``Invalid``, ...), may be empty.
+    status: HTTP status; reason: the server's machine-readable reason such as ``Invalid``; may be empty.
     causes: (field, message) pairs from the server's ``details.causes``.
     """
 
