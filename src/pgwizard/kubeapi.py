@@ -7,13 +7,19 @@ and namespace by rule. It refuses all I/O.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 Object = dict[str, Any]
 """A Kubernetes object as parsed JSON."""
+
+
+def plain(text: str, limit: int = 300) -> str:
+    """Text from outside made fit for a message: one line, no control characters, at most ``limit`` characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +174,7 @@ class Cluster(Protocol):
         fields: str = "",
         metadata_only: bool = False,
         limit: int | None = 500,
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncGenerator[Page, None]:
         """A list in chunks of ``limit`` (None: unpaged). Namespace None: all namespaces. Use ``contextlib.aclosing``.
 
         With metadata_only the server sends PartialObjectMetadata: no data leaves it. An expired continuation (410)
@@ -182,7 +188,7 @@ class Cluster(Protocol):
         *,
         labels: str = "",
         fields: str = "",
-    ) -> AsyncIterator[WatchEvent]:
+    ) -> AsyncGenerator[WatchEvent, None]:
         """List, then watch, for ever: relists on 410 and after a silent stall. Use ``contextlib.aclosing``."""
 
     async def apply(self, obj: Object, *, dry_run: bool = False, force: bool = False) -> Written:
@@ -208,7 +214,7 @@ class Cluster(Protocol):
 
     def logs(
         self, namespace: str, pod: str, container: str, *, follow: bool = False, tail: int | None = None
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         """Lines without their ends, as they come; ends with the container unless not followed."""
 
     async def exec(
@@ -221,7 +227,10 @@ class Cluster(Protocol):
         stdin: bytes = b"",
         timeout_seconds: float = 60,
     ) -> ExecResult:
-        """Run a command. Secrets go by stdin, never by command: arguments end in the audit log."""
+        """Run a command. Secrets go by stdin, never by command: arguments end in the audit log.
+
+        Raises errors.DeadlineError where it does not end in time.
+        """
 
     def port_forward(self, namespace: str, pod: str, port: int) -> AbstractAsyncContextManager[ByteStream]:
         """A connection to a pod's port by way of the API server."""
