@@ -1,0 +1,5 @@
+"""python -m pgwizard."""
+
+from pgwizard.cli import main
+
+main()

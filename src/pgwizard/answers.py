@@ -1,0 +1,637 @@
+"""The questions: what a person decides about a release. One ``Section`` is one page and one block of answers.yaml.
+
+Source order is page order. Everything that shows a question (file, schema, documentation, widgets) is derived from
+these models. It refuses secrets: answers hold references to them. Rules across fields belong to ``plan``, because a
+section is validated while others are still being filled in.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from pgwizard import quantities
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """How a question is put. help says in one line what it decides and what a good answer is.
+
+    choices: the name of a list of live choices from the cluster, such as ``storageClasses``; empty for none.
+    """
+
+    label: str
+    help: str
+    choices: str = ""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        """An editor shows the question where its answer is typed."""
+        found: dict[str, Any] = handler(schema)
+        if "$ref" in found:
+            found = {"allOf": [found]}
+        return {**found, "title": self.label, "description": self.help}
+
+
+class Section(BaseModel):
+    """A page of questions. Keys are camelCase in the file; unknown keys are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, alias_generator=to_camel, validate_assignment=True, validate_default=False
+    )
+
+
+# ---- kinds of text -------------------------------------------------------------------------------------------------
+
+
+def _printable(text: str) -> str:
+    """Printable characters alone: no control characters, no line breaks of any kind, no invisible or bidirectional marks.
+
+    pgBackRest's configuration has no quoting, Go's and Python's YAML disagree about the rest, and nobody can review
+    what cannot be seen.
+    """
+    for index, character in enumerate(text):
+        if not character.isprintable():
+            raise ValueError(f"holds a character that cannot be seen, U+{ord(character):04X} at position {index + 1}")
+    if text != text.strip():
+        raise ValueError("begins or ends with a blank")
+    return text
+
+
+def _matching(pattern: str, expected: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(f"{_echo(text)} is not {expected}")
+        return text
+
+    return AfterValidator(check)
+
+
+def _echo(text: str) -> str:
+    """The text for a message: short, escaped, and without what looks like credentials in a URL."""
+    text = re.sub(r"//[^/@]*@", "//***@", text)
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def _variable(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):  # the text is not echoed: it may be the secret itself
+        raise ValueError(
+            "is not the name of an environment variable; expected one such as DB_PASSWORD, never its value"
+        )
+    return text
+
+
+def _size(text: str) -> str:
+    quantities.size_bytes(text)
+    return text
+
+
+def _cpu(text: str) -> str:
+    quantities.cpu_millis(text)
+    return text
+
+
+def _number_text(value: object) -> object:
+    """YAML reads ``2`` and ``0.5`` as numbers; the answer is their text."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    return value
+
+
+def _parameter_text(value: object) -> object:
+    """PostgreSQL's settings are text: ``true`` is on, ``1.1`` is 1.1."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return _number_text(value)
+
+
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_HOST = r"([A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*\.?|\[[0-9A-Fa-f:.]+\])"
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_printable)]
+Namespace = Annotated[
+    str,
+    StringConstraints(max_length=63),
+    _matching(_LABEL, "a namespace; expected lower-case letters, digits and hyphens, such as shop"),
+]
+ObjectName = Annotated[
+    str,
+    StringConstraints(max_length=253),
+    _matching(_SUBDOMAIN, "an object's name; expected lower-case letters, digits, hyphens and dots, such as minio-tls"),
+]
+SecretKey = Annotated[
+    str,
+    StringConstraints(max_length=253),
+    _matching(r"(?!\.{1,2}$)[-._a-zA-Z0-9]+", "a key of a Secret; expected letters, digits, - _ . such as tls.crt"),
+]
+Identifier = Annotated[
+    str,
+    StringConstraints(max_length=63),
+    _matching(
+        r"(?!pg_)[A-Za-z_][A-Za-z0-9_-]*",
+        "a plain PostgreSQL name; expected letters, digits, _ and -, not beginning with pg_, such as myapp",
+    ),
+]
+Variable = Annotated[str, StringConstraints(max_length=255), AfterValidator(_variable)]
+Size = Annotated[
+    str,
+    BeforeValidator(_number_text),
+    AfterValidator(_size),
+    WithJsonSchema({"type": "string", "pattern": quantities.SIZE_PATTERN}),
+]
+Cpu = Annotated[
+    str,
+    BeforeValidator(_number_text),
+    AfterValidator(_cpu),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": quantities.CPU_PATTERN}]}
+    ),
+]
+ParameterName = Annotated[
+    str,
+    StringConstraints(max_length=63),
+    _matching(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?", "a parameter's name; expected lower case, such as work_mem"),
+]
+ParameterValue = Annotated[
+    str,
+    BeforeValidator(_parameter_text),
+    StringConstraints(max_length=1024),
+    AfterValidator(_printable),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+]
+OptionName = Annotated[
+    str, _matching(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "a pgBackRest option; expected lower case, such as archive-timeout")
+]
+OptionValue = Annotated[
+    str,
+    BeforeValidator(_number_text),
+    BeforeValidator(lambda value: {True: "y", False: "n"}[value] if isinstance(value, bool) else value),
+    StringConstraints(min_length=1, max_length=1024),
+    AfterValidator(_printable),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+]
+Endpoint = Annotated[
+    str,
+    StringConstraints(max_length=255),
+    _matching(
+        rf"(https?://)?{_HOST}(:[0-9]{{1,5}})?/?",
+        "an S3 endpoint; expected host or host:port, such as minio.minio.svc:9000",
+    ),
+]
+Bucket = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=63),
+    _matching(r"[a-z0-9][-.a-z0-9]*[a-z0-9]", "a bucket's name; expected lower-case letters, digits and hyphens"),
+]
+RepositoryPath = Annotated[
+    str,
+    StringConstraints(max_length=512),
+    AfterValidator(_printable),
+    _matching(r"/|(/(?!\.{1,2}(/|$))[^/]+)+", "a path in the bucket; expected an absolute one, such as /postgresql"),
+]
+Image = Annotated[
+    str,
+    StringConstraints(max_length=512),
+    _matching(
+        r"[a-z0-9]+([-._:/a-z0-9]*[a-z0-9])?(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?",
+        "an image; expected name:tag, such as postgres:15-bookworm",
+    ),
+]
+PgBackRestVersion = Annotated[
+    str, _matching(r"[0-9]+\.[0-9]+(\.[0-9]+)?", 'a version of pgBackRest in quotes, such as "2.45"')
+]
+
+
+# ---- the sections --------------------------------------------------------------------------------------------------
+
+
+class Release(Section):
+    """Which PostgreSQL this is, and where it lives."""
+
+    name: Annotated[
+        str,
+        StringConstraints(max_length=36),
+        _matching(
+            r"[a-z]([-a-z0-9]*[a-z0-9])?",
+            "a release's name; expected lower-case letters, digits and hyphens, beginning with a letter",
+        ),
+        Ask("Name", "Names every object; 36 characters at most, so that a CronJob's name still fits into its 52."),
+    ] = "postgresql"
+    namespace: Annotated[
+        Namespace, Ask("Namespace", "Where the objects go. A namespace of its own keeps access apart.", "namespaces")
+    ] = "default"
+    create_namespace: Annotated[
+        bool,
+        Ask(
+            "Create the namespace", "Makes the namespace, with Pod Security at its strictest, which this release meets."
+        ),
+    ] = False
+    database: Annotated[
+        Identifier, Ask("Database", "The database that the first start creates. The application's name is a good one.")
+    ] = "myapp"
+
+
+class GeneratedCredentials(Section):
+    """A new password, made once at the first apply and kept for ever."""
+
+    source: Annotated[Literal["generate"], Field(alias="from")] = "generate"
+    username: Annotated[Identifier, Ask("Superuser", "The superuser that the first start creates.")] = "postgres"
+
+
+class ExistingCredentials(Section):
+    """A Secret of the release's namespace that you keep."""
+
+    source: Annotated[Literal["existing"], Field(alias="from")]
+    secret: Annotated[ObjectName, Ask("Secret", "The Secret with the superuser's name and password.", "secrets")]
+    username_key: Annotated[SecretKey, Ask("Key of the name", "The key that holds the superuser's name.")] = "username"
+    password_key: Annotated[SecretKey, Ask("Key of the password", "The key that holds the password.")] = "password"
+
+
+class EnvCredentials(Section):
+    """Two variables of the shell that runs the apply."""
+
+    source: Annotated[Literal["env"], Field(alias="from")]
+    username: Annotated[Variable, Ask("Variable of the name", "The variable that holds the superuser's name.")]
+    password: Annotated[Variable, Ask("Variable of the password", "The variable that holds the password.")]
+
+
+class FileCredentials(Section):
+    """Two files, read at the apply, relative to the file of answers."""
+
+    source: Annotated[Literal["file"], Field(alias="from")]
+    username: Annotated[Text, Ask("File of the name", "The file that holds the superuser's name.")]
+    password: Annotated[Text, Ask("File of the password", "The file that holds the password.")]
+
+
+Credentials = Annotated[
+    GeneratedCredentials | ExistingCredentials | EnvCredentials | FileCredentials,
+    Field(discriminator="source"),
+    Ask("Superuser's credentials", "Where the superuser's name and password come from; never the values themselves."),
+]
+
+
+class Storage(Section):
+    """The volume that holds the database and, while S3 is away, its WAL."""
+
+    size: Annotated[
+        Size, Ask("Size", "Data, plus the WAL that piles up during an S3 outage. It can grow later, never shrink.")
+    ] = "10Gi"
+    storage_class: Annotated[
+        ObjectName | None,
+        Ask(
+            "StorageClass",
+            "null takes the cluster's default. One that can expand keeps you able to grow.",
+            "storageClasses",
+        ),
+    ] = None
+
+
+class Tuning(Section):
+    """What the pod may use, and what PostgreSQL makes of it."""
+
+    profile: Annotated[
+        Literal["web", "oltp", "dw", "desktop", "mixed"],
+        Ask("Workload", "What most of the queries look like; mixed when you do not know."),
+    ] = "mixed"
+    memory: Annotated[Size, Ask("Memory limit", "The pod's memory limit; every other number follows from it.")] = "1Gi"
+    cpu: Annotated[Cpu, Ask("CPU", "The cores that PostgreSQL may count on; parallel query begins at 4.")] = "2"
+    connections: Annotated[
+        int, Field(ge=1, le=10_000), Ask("Connections", "max_connections. Beyond some hundreds put a pooler in front.")
+    ] = 100
+    disk: Annotated[
+        Literal["ssd", "nvme", "hdd", "san"],
+        Ask("Disk", "What the volume is made of; decides the cost of random reads."),
+    ] = "ssd"
+    data_size: Annotated[
+        Literal["unknown", "fits-in-memory", "exceeds-memory"],
+        Ask("Data against memory", "Whether the data that is read often fits into memory; unknown is a fair answer."),
+    ] = "unknown"
+    archive_timeout_seconds: Annotated[
+        int,
+        Field(ge=0, le=86_400),
+        Ask(
+            "Archive at least every, seconds",
+            "The most that a quiet database can lose (RPO); 0 waits for a full segment.",
+        ),
+    ] = 60
+    parameters: Annotated[
+        dict[ParameterName, ParameterValue],
+        Ask("Overrides", "Any parameter of postgresql.conf, as name: value; it wins over the computed one."),
+    ] = Field(default_factory=dict)
+
+
+class Resources(Section):
+    """What the scheduler sets aside; the memory limit itself is the tuning's."""
+
+    memory_request: Annotated[
+        Size | None, Ask("Memory request", "null sets aside the whole limit, so that the node never takes it back.")
+    ] = None
+    cpu_request: Annotated[Cpu, Ask("CPU request", "What is set aside even when the node is busy.")] = "250m"
+    cpu_limit: Annotated[Cpu | None, Ask("CPU limit", "null takes the tuning's CPU.")] = None
+
+
+class ExistingS3Credentials(Section):
+    """A Secret that you keep; one of another namespace is mirrored at the apply."""
+
+    source: Annotated[Literal["existing"], Field(alias="from")] = "existing"
+    secret: Annotated[ObjectName, Ask("Secret", "The Secret with the S3 key pair.", "secrets")] = (
+        "postgresql-pgbackrest-s3"
+    )
+    namespace: Annotated[
+        Namespace | None,
+        Ask("Its namespace", "null is the release's own; another one's Secret is mirrored.", "namespaces"),
+    ] = None
+    access_key_key: Annotated[SecretKey, Ask("Key of the access key", "The key that holds the access key.")] = (
+        "accessKey"
+    )
+    secret_key_key: Annotated[SecretKey, Ask("Key of the secret key", "The key that holds the secret key.")] = (
+        "secretKey"
+    )
+
+
+class EnvS3Credentials(Section):
+    """Two variables of the shell that runs the apply."""
+
+    source: Annotated[Literal["env"], Field(alias="from")]
+    access_key: Annotated[Variable, Ask("Variable of the access key", "The variable that holds the access key.")]
+    secret_key: Annotated[Variable, Ask("Variable of the secret key", "The variable that holds the secret key.")]
+
+
+class FileS3Credentials(Section):
+    """Two files, read at the apply, relative to the file of answers."""
+
+    source: Annotated[Literal["file"], Field(alias="from")]
+    access_key: Annotated[Text, Ask("File of the access key", "The file that holds the access key.")]
+    secret_key: Annotated[Text, Ask("File of the secret key", "The file that holds the secret key.")]
+
+
+S3Credentials = Annotated[
+    ExistingS3Credentials | EnvS3Credentials | FileS3Credentials,
+    Field(discriminator="source"),
+    Ask("S3 credentials", "Where the S3 key pair comes from; never the values themselves."),
+]
+
+
+class ExistingCipher(Section):
+    """A Secret of the release's namespace with the passphrase."""
+
+    source: Annotated[Literal["existing"], Field(alias="from")]
+    secret: Annotated[ObjectName, Ask("Secret", "The Secret with the passphrase.", "secrets")]
+    passphrase_key: Annotated[SecretKey, Ask("Key of the passphrase", "The key that holds the passphrase.")] = (
+        "passphrase"
+    )
+
+
+class EnvCipher(Section):
+    """A variable of the shell that runs the apply."""
+
+    source: Annotated[Literal["env"], Field(alias="from")]
+    passphrase: Annotated[Variable, Ask("Variable of the passphrase", "The variable that holds the passphrase.")]
+
+
+class FileCipher(Section):
+    """A file, read at the apply, relative to the file of answers."""
+
+    source: Annotated[Literal["file"], Field(alias="from")]
+    passphrase: Annotated[Text, Ask("File of the passphrase", "The file that holds the passphrase.")]
+
+
+Cipher = Annotated[
+    Annotated[ExistingCipher | EnvCipher | FileCipher, Field(discriminator="source")] | None,
+    Ask(
+        "Encryption",
+        "null stores backups as they are; a passphrase encrypts them with AES-256. Fixed for good by the first backup; "
+        "who loses the passphrase loses every backup.",
+    ),
+]
+
+
+class Repository(Section):
+    """Where the backups go: a bucket of S3 or of anything that speaks it."""
+
+    enabled: Annotated[bool, Ask("Backups", "false runs PostgreSQL with no backup and no WAL archive at all.")] = True
+    endpoint: Annotated[
+        Endpoint, Ask("Endpoint", "Host and port of the S3 API (not of its console) as the pod reaches it.", "services")
+    ] = "minio.minio.svc:9000"
+    bucket: Annotated[Bucket, Ask("Bucket", "It must exist: pgBackRest never makes one.")] = "backups"
+    region: Annotated[
+        Annotated[
+            str, StringConstraints(max_length=63), _matching(r"[a-z0-9][-a-z0-9]*", "a region, such as us-east-1")
+        ],
+        Ask("Region", "Part of every signature. MinIO takes any unless it was given one."),
+    ] = "us-east-1"
+    path: Annotated[RepositoryPath, Ask("Path", "The folder in the bucket; one a database, never shared by two.")] = (
+        "/postgresql"
+    )
+    uri_style: Annotated[
+        Literal["path", "host"],
+        Ask("URI style", "path for MinIO and most others; host puts the bucket into the host name."),
+    ] = "path"
+    credentials: S3Credentials = Field(default_factory=ExistingS3Credentials)
+    cipher: Cipher = None
+
+
+class CaSource(Section):
+    """The Secret that holds the certificate to trust, wherever it is; it is mirrored into the release's namespace."""
+
+    namespace: Annotated[Namespace, Ask("Namespace", "The namespace of that Secret.", "namespaces")] = "minio"
+    secret: Annotated[ObjectName, Ask("Secret", "The Secret that holds the certificate.", "tlsSecrets")] = "minio-tls"
+    key: Annotated[SecretKey, Ask("Key", "tls.crt for a self-signed server, ca.crt where an authority signed it.")] = (
+        "tls.crt"
+    )
+
+
+class Tls(Section):
+    """How pgBackRest knows that it speaks to the right server."""
+
+    verify: Annotated[
+        bool,
+        Ask(
+            "Verify",
+            "false sends every backup to whoever answers at the endpoint. For a test, never for data you need.",
+        ),
+    ] = True
+    source: Annotated[
+        CaSource | None,
+        Ask(
+            "Certificate authority",
+            "The Secret with the certificate to trust; null trusts the public authorities only.",
+        ),
+    ] = Field(default_factory=CaSource)
+    ca_file: Annotated[
+        Text | None,
+        Ask(
+            "Certificate file", "A PEM file used where the Secret cannot be looked up; relative to the file of answers."
+        ),
+    ] = None
+
+
+class Schedule(Section):
+    """When backups are taken."""
+
+    full: Annotated[
+        Text, Ask("Full backup", "Cron: minute, hour, day, month, weekday. A quiet hour once a week is good.")
+    ] = "0 2 * * 0"
+    incremental: Annotated[
+        Text, Ask("Incremental backup", "Cron. Days on which no full backup starts; shorter gaps make restores faster.")
+    ] = "0 2 * * 1-6"
+    time_zone: Annotated[Text, Ask("Time zone", "IANA name for both. Etc/UTC has no hour that comes twice.")] = (
+        "Etc/UTC"
+    )
+
+
+class Retention(Section):
+    """How far back you can go."""
+
+    full: Annotated[
+        Annotated[int, Field(ge=1, le=9_999_999)] | None,
+        Ask("Full backups kept", "With what hangs on them. null never deletes anything: the bucket grows for ever."),
+    ] = 2
+    full_type: Annotated[
+        Literal["count", "time"], Ask("Counted in", "count keeps that many full backups, time keeps that many days.")
+    ] = "count"
+
+
+class GzCompression(Section):
+    """Everywhere at home; the slowest."""
+
+    type: Literal["gz"] = "gz"
+    level: Annotated[int, Field(ge=0, le=9), Ask("Level", "6 is its own default; beyond it is slow for little.")] = 6
+
+
+class ZstCompression(Section):
+    """What pgBackRest recommends for a new repository: smaller and several times faster than gz."""
+
+    type: Literal["zst"]
+    level: Annotated[int, Field(ge=-7, le=22), Ask("Level", "3 is its own default.")] = 3
+
+
+class Lz4Compression(Section):
+    """The fastest; the largest."""
+
+    type: Literal["lz4"]
+    level: Annotated[int, Field(ge=-5, le=12), Ask("Level", "1 is its own default.")] = 1
+
+
+class Bz2Compression(Section):
+    """Small and very slow."""
+
+    type: Literal["bz2"]
+    level: Annotated[int, Field(ge=1, le=9), Ask("Level", "9 is its own default.")] = 9
+
+
+class NoCompression(Section):
+    """Backups and WAL as they are."""
+
+    type: Literal["none"]
+
+
+Compression = Annotated[
+    GzCompression | ZstCompression | Lz4Compression | Bz2Compression | NoCompression,
+    Field(discriminator="type"),
+    Ask("Compression", "How backups and WAL are compressed; gz is at home everywhere, zst is faster and smaller."),
+]
+
+
+class Images(Section):
+    """What runs, and which versions it holds."""
+
+    postgresql: Annotated[
+        Image,
+        Ask("PostgreSQL image", "Holds PostgreSQL, pgBackRest and the public CAs; image/Containerfile builds it."),
+    ] = "aryan-laptophp/postgres-pgbackrest:15.0"
+    postgresql_version: Annotated[
+        int,
+        Field(ge=13, le=18),
+        Ask("PostgreSQL version", "The major version in the image; decides which parameters it knows."),
+    ] = 15
+    pgbackrest_version: Annotated[
+        PgBackRestVersion, Ask("pgBackRest version", "The version in the image; decides which options it knows.")
+    ] = "2.45"
+    kubectl: Annotated[
+        Image, Ask("kubectl image", "Starts the backups inside the database's pod; holds only kubectl.")
+    ] = "registry.k8s.io/kubectl:v1.34.4"
+    pull_policy: Annotated[
+        Literal["IfNotPresent", "Always", "Never"],
+        Ask("Pull policy", "Always follows a tag that moves; a digest needs neither."),
+    ] = "IfNotPresent"
+    pull_secrets: Annotated[
+        list[ObjectName], Ask("Pull Secrets", "Secrets of the release's namespace for a private registry.")
+    ] = Field(default_factory=list)
+
+
+class Advanced(Section):
+    """For who knows why. Every default is right for a first release."""
+
+    process_max: Annotated[
+        Annotated[int, Field(ge=1, le=999)] | None, Ask("Processes", "process-max of a backup; null takes one a core.")
+    ] = None
+    bundle: Annotated[bool, Ask("Bundle small files", "repo1-bundle: hundreds of objects become a handful.")] = True
+    block: Annotated[
+        bool,
+        Ask(
+            "Block incremental",
+            "repo1-block: incrementals keep changed blocks only. Needs 2.52.1 or newer, and bundles.",
+        ),
+    ] = False
+    archive_async: Annotated[
+        bool, Ask("Archive in the background", "archive-async: pushes WAL in batches; for databases that write a lot.")
+    ] = False
+    archive_push_queue_max: Annotated[
+        Size | None,
+        Ask(
+            "Drop WAL beyond",
+            "archive-push-queue-max: past it WAL is dropped and the recoverable window ends. null never drops.",
+        ),
+    ] = None
+    log_level: Annotated[
+        Literal["off", "error", "warn", "info", "detail", "debug", "trace"], Ask("Log level", "log-level-console.")
+    ] = "info"
+    network_policy: Annotated[
+        bool,
+        Ask(
+            "NetworkPolicy", 'Lets in only pods labelled <release>-client: "true", and out only to DNS and the S3 port.'
+        ),
+    ] = False
+    options: Annotated[
+        dict[OptionName, OptionValue], Ask("Options", "Any further option of pgbackrest.conf, as name: value.")
+    ] = Field(default_factory=dict)
+
+
+class Answers(Section):
+    """All that a person decides about a release."""
+
+    release: Release = Field(default_factory=Release)
+    credentials: Credentials = Field(default_factory=GeneratedCredentials)
+    storage: Storage = Field(default_factory=Storage)
+    tuning: Tuning = Field(default_factory=Tuning)
+    resources: Resources = Field(default_factory=Resources)
+    repository: Repository = Field(default_factory=Repository)
+    tls: Tls = Field(default_factory=Tls)
+    schedule: Schedule = Field(default_factory=Schedule)
+    retention: Retention = Field(default_factory=Retention)
+    compression: Compression = Field(default_factory=GzCompression)
+    images: Images = Field(default_factory=Images)
+    advanced: Advanced = Field(default_factory=Advanced)
+
+    def tls_mirrored(self) -> bool:
+        """Whether a certificate is mirrored and trusted, rather than the public authorities."""
+        return self.repository.enabled and self.tls.verify and bool(self.tls.source or self.tls.ca_file)
+
+
+def ask_of(metadata: list[Any]) -> Ask | None:
+    """The question among a field's metadata."""
+    return next((item for item in metadata if isinstance(item, Ask)), None)
+
+
+def sections_in(annotation: Any) -> list[type[Section]]:
+    """The sections among an annotation's alternatives, in their order."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    return [section for part in get_args(annotation) for section in sections_in(part)]

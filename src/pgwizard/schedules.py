@@ -1,0 +1,106 @@
+"""Cron schedules as Kubernetes reads them, and when they fire.
+
+It refuses what one of the two readers takes and the other does not: Kubernetes (robfig/cron) has no 7 for Sunday and
+no ``L``, ``#`` or ``W``; ``@every`` and ``TZ=`` are left out because nobody can tell when they fire.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, tzinfo
+from itertools import islice, pairwise
+from zoneinfo import ZoneInfo
+
+_NICKNAMES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_FIELDS = ("minute", "hour", "day of month", "month", "day of week")
+_PART = re.compile(r"(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?")
+_NAME = re.compile(r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat", re.IGNORECASE)
+_EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+class Schedule:
+    """A schedule that both Kubernetes and this module understand, and that fires at least once.
+
+    Raises ValueError that names the field and what was expected.
+    """
+
+    def __init__(self, cron: str) -> None:
+        from cronsim import CronSim, CronSimError
+
+        self.cron = cron
+        self._expression = _normalised(cron)
+        try:
+            next(CronSim(self._expression, _EPOCH))
+        except CronSimError as error:
+            if str(error) == "Bad day-of-month" and re.search(
+                r" ([1-9]|[12][0-9]|3[01]) [^ ]+ [^ ]+$", self._expression
+            ):
+                raise ValueError(f"{cron!r} never fires: there is no such day") from error
+            raise ValueError(f"{cron!r} is not a cron schedule: {str(error).lower()}") from error
+        except StopIteration:
+            raise ValueError(f"{cron!r} never fires: there is no such day") from None
+
+    def upcoming(self, after: datetime, count: int) -> list[datetime]:
+        """The next ``count`` times strictly after a moment, in that moment's time zone."""
+        from cronsim import CronSim
+
+        return list(islice(CronSim(self._expression, after), count))
+
+    def fires_at(self, moment: datetime) -> bool:
+        """Whether a run starts in the minute that begins at ``moment``."""
+        from datetime import timedelta
+
+        return self.upcoming(moment - timedelta(minutes=1), 1) == [moment]
+
+    def shortest_gap_seconds(self) -> int:
+        """The shortest time between two runs, looked at over 64 runs from a fixed day on, in UTC."""
+        runs = self.upcoming(_EPOCH, 64)
+        return int(min((later - earlier).total_seconds() for earlier, later in pairwise(runs)))
+
+
+def _normalised(cron: str) -> str:
+    """The schedule with nicknames and ``?`` written out. Raises ValueError."""
+    if cron.lower() in _NICKNAMES:
+        return _NICKNAMES[cron.lower()]
+    if cron.startswith("@"):
+        raise ValueError(f"{cron!r} is not a cron schedule; expected five fields, such as 0 2 * * 0")
+    fields = cron.split(" ")
+    if "" in fields or len(fields) != 5:
+        raise ValueError(f"{cron!r} is not a cron schedule; expected five fields with single blanks, such as 0 2 * * 0")
+    for name, text in zip(_FIELDS, fields, strict=True):
+        for part in text.split(","):
+            if not _PART.fullmatch(part) or (
+                re.search("[A-Za-z]", part) and re.search("[A-Za-z]", _NAME.sub("", part))
+            ):
+                raise ValueError(f"{cron!r} is not a cron schedule: {part!r} is no {name}")
+    if re.search("7", fields[4]):
+        raise ValueError(f"{cron!r}: Kubernetes knows no 7th day of the week: write 0 for Sunday")
+    return " ".join("*" if text == "?" else text for text in fields)
+
+
+def zone(name: str) -> tzinfo:
+    """The time zone of an IANA name. Raises ValueError."""
+    if name == "Local":
+        raise ValueError("'Local' is not taken by Kubernetes; expected an IANA name, such as Europe/Berlin")
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(
+            f"{name!r} is not a time zone; expected an IANA name, such as Etc/UTC or Europe/Berlin"
+        ) from None
+
+
+def collision(full: Schedule, incremental: Schedule, time_zone: tzinfo) -> datetime | None:
+    """The first moment at which both start, looked for among the next 64 full backups; None if there is none."""
+    for moment in full.upcoming(_EPOCH.astimezone(time_zone), 64):
+        if incremental.fires_at(moment):
+            return moment
+    return None
