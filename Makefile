@@ -1,0 +1,46 @@
+# Everything runs in .venv, made from pinned versions; only Python >= 3.11 and make must be there.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+
+.PHONY: help demo test check unit live golden docs bench clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(VENV)/bin/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: $(READY) ## render the example answers
+	@$(VENV)/bin/pgwizard --headless examples/answers.yaml
+	@echo
+	@echo "These are the objects that examples/answers.yaml becomes, in apply order; nothing was sent to any cluster."
+	@echo "Change an answer and look again: $(VENV)/bin/pgwizard --headless examples/answers.yaml --set storage.size=50Gi"
+
+test: $(READY) ## format, lint, types, every test; the live ones where a cluster is at hand
+	@tests/run
+
+check: $(READY) ## format, lint and types alone
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+unit: check ## what needs no cluster
+	$(VENV)/bin/pytest -n 2 -m 'not live'
+
+live: $(READY) ## what needs a cluster: PGWIZARD_TEST_KUBECONFIG names its kubeconfig
+	$(VENV)/bin/pytest -n 2 -m live
+
+golden: $(READY) ## write the golden files anew; read the difference before you commit it
+	$(VENV)/bin/pytest -q -m 'not live' --update-golden tests/test_manifests.py
+
+docs: $(READY) ## write what is generated from the models
+	$(VENV)/bin/python -m pgwizard.reference docs
+
+bench: $(READY) ## timed figures, as ratios measured side by side
+	$(VENV)/bin/python bench/run.py
+
+clean:
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
