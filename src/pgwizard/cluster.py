@@ -489,21 +489,24 @@ def _watch_error(call: Call, status: Object) -> ApiError:
 async def _lines(
     response: aiohttp.ClientResponse, limit: int, idle_seconds: float | None
 ) -> AsyncGenerator[tuple[bytes, bool], None]:
-    """Lines without their ends, each with whether it is whole. TimeoutError after ``idle_seconds`` without a byte."""
-    rest = bytearray()
+    """Lines without their ends, each with whether it is whole: longer ones than ``limit`` bytes come in pieces.
+
+    TimeoutError after ``idle_seconds`` without a byte.
+    """
+    rest = b""
     while True:
         async with asyncio.timeout(idle_seconds):
             chunk = await response.content.readany()
         if not chunk:
             break
-        rest += chunk
-        if b"\n" in chunk:
-            *lines, last = bytes(rest).split(b"\n")
-            for line in lines:
-                yield line, True
-            rest = bytearray(last)
+        *lines, last = chunk.split(b"\n")
+        for line in lines:
+            whole, rest = rest + line, b""
+            for start in range(0, max(len(whole), 1), limit):
+                yield whole[start : start + limit], start + limit >= len(whole)
+        rest += last
         while len(rest) > limit:
-            yield bytes(rest[:limit]), False
-            del rest[:limit]
+            yield rest[:limit], False
+            rest = rest[limit:]
     if rest:
-        yield bytes(rest), False
+        yield rest, False
