@@ -1,7 +1,8 @@
-"""Owns what may be written: strict fields, defaults, immutable fields, a few validations, RBAC and Pod Security hints.
+"""Owns what may be written: strict fields, defaults, immutable fields, a few validations.
 
 Defaults are those of a v1.34 server for the fields that manifests of ours leave out, plus what a Service and a Job are
-given. It refuses webhooks, quotas (see ``faults.Outcome``), CEL, and nearly all range checks.
+given. Who may write is ``policy``'s business. It refuses webhooks, quotas (see ``faults.Outcome``),
+CEL, and nearly all range checks.
 """
 
 from __future__ import annotations
@@ -12,15 +13,14 @@ import copy
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 from cronsim import CronSim, CronSimError
 
 from pgwizard.demo import schema
 from pgwizard.demo.schema import Field
-from pgwizard.demo.statuses import Cause, bad_request, forbidden, invalid, untypable
-from pgwizard.kubeapi import Access, Object, Ref
+from pgwizard.demo.statuses import Cause, bad_request, invalid, untypable
+from pgwizard.kubeapi import Object, Ref
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "PodSpec": {
@@ -89,9 +89,13 @@ _FREE = frozenset(
 )
 _STATEFULSET_TEXT = (
     "Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
-    "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+    "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are "
+    "forbidden"
 )
-_CLAIM_TEXT = "Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+_CLAIM_TEXT = (
+    "Forbidden: spec is immutable after creation except resources.requests and "
+    "volumeAttributesClassName for bound claims"
+)
 _NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _NAME_TEXT = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
@@ -292,62 +296,3 @@ def _claim(spec: dict[str, Any], before: dict[str, Any], old: Object) -> Iterato
         yield "spec", _CLAIM_TEXT
     elif quantity(size(spec)) < quantity((old.get("status") or {}).get("capacity", {}).get("storage", size(before))):
         yield "spec.resources.requests.storage", "Forbidden: field can not be less than status.capacity"
-
-
-class Rules:
-    """The RBAC table: everything is allowed except what was denied."""
-
-    def __init__(self, user: str = "demo") -> None:
-        self.user = user
-        self._denied: list[tuple[str, str, str]] = []
-
-    def deny(self, verb: str, resource: str, namespace: str = "*") -> None:
-        """``resource`` may be ``pods/exec``; each may be a glob. Namespace "" means the cluster scope."""
-        self._denied.append((verb, resource, namespace))
-
-    def clear(self) -> None:
-        """Allow everything again."""
-        self._denied.clear()
-
-    def allows(self, access: Access) -> bool:
-        """The authorizer's answer."""
-        asked = (access.verb, access.resource, access.namespace or "")
-        return not any(all(map(fnmatchcase, asked, rule)) for rule in self._denied)
-
-    def require(self, access: Access) -> None:
-        """Raises Forbidden."""
-        if not self.allows(access):
-            raise forbidden(self.user, access)
-
-
-def pod_security(obj: Object, level: str) -> str:
-    """What the profile "restricted" has against the pods of this object, in the server's words; empty for nothing."""
-    if level != "restricted":
-        return ""
-    found: dict[str, list[str]] = {}
-    for _, pod in templates(obj):
-        context = pod.get("securityContext") or {}
-        for container in [*(pod.get("initContainers") or ()), *(pod.get("containers") or ())]:
-            own = container.get("securityContext") or {}
-            name = container.get("name", "")
-            if own.get("allowPrivilegeEscalation") is not False:
-                found.setdefault("escalation", []).append(name)
-            if "ALL" not in ((own.get("capabilities") or {}).get("drop") or ()):
-                found.setdefault("capabilities", []).append(name)
-            if not own.get("runAsNonRoot", context.get("runAsNonRoot")):
-                found.setdefault("root", []).append(name)
-            if not (own.get("seccompProfile") or context.get("seccompProfile")):
-                found.setdefault("seccomp", []).append(name)
-    texts = {
-        "escalation": "allowPrivilegeEscalation != false ({} must set securityContext.allowPrivilegeEscalation=false)",
-        "capabilities": 'unrestricted capabilities ({} must set securityContext.capabilities.drop=["ALL"])',
-        "root": "runAsNonRoot != true (pod or {} must set securityContext.runAsNonRoot=true)",
-        "seccomp": 'seccompProfile (pod or {} must set securityContext.seccompProfile.type to "RuntimeDefault" or '
-        '"Localhost")',
-    }
-    return ", ".join(text.format(_containers(found[key])) for key, text in texts.items() if key in found)
-
-
-def _containers(names: list[str]) -> str:
-    listed = ", ".join(f'"{name}"' for name in names)
-    return f"container{'s' if len(names) > 1 else ''} {listed}"

@@ -93,9 +93,9 @@ def struck(rules: Sequence[FaultRule], request: Request) -> FaultKind | None:
     return next((answer for answer in answers if answer is not None), None)
 
 
-def failure(kind: FaultKind, request: Request, server: str) -> BaseException:
-    """What the client raises for this fault."""
-    what = f"{request.verb} {request.path}"
+def failure(kind: FaultKind, request: Request, purpose: str, server: str) -> BaseException:
+    """What the client raises for this fault; API errors still to be ``statuses.worded``."""
+    what = f"cannot {purpose}: {server}"
     refusals: dict[str, Callable[[], BaseException]] = {
         "401": lambda: errors.Unauthorized("Unauthorized", status=401, reason="Unauthorized"),
         "403": lambda: errors.Forbidden(
@@ -125,13 +125,13 @@ def failure(kind: FaultKind, request: Request, server: str) -> BaseException:
         "503": lambda: errors.ServerFailure(
             "the server is currently unable to handle the request", status=503, reason="ServiceUnavailable"
         ),
-        "timeout-after": lambda: errors.DeadlineError(f"{what}: no answer from {server} before the deadline"),
-        "truncated": lambda: errors.Unreachable(f"{what}: the answer of {server} was cut off"),
-        "kill-before": lambda: Killed(f"before {what}"),
-        "kill-after": lambda: Killed(f"after {what}"),
+        "timeout-after": lambda: errors.DeadlineError(f"{what}: no answer before the deadline"),
+        "truncated": lambda: errors.Unreachable(f"{what}: the answer to {request.path} is cut off or not JSON"),
+        "kill-before": lambda: Killed(f"before {request.verb} {request.path}"),
+        "kill-after": lambda: Killed(f"after {request.verb} {request.path}"),
     }
     make = refusals.get(kind)
-    return make() if make else errors.Unreachable(f"{what}: connection reset by {server}")
+    return make() if make else errors.Unreachable(f"{what}: closed by the other side")
 
 
 OutcomeKind = Literal[

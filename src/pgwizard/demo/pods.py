@@ -1,23 +1,20 @@
 """Owns the life of pods and claims: scheduling, binding, mounting, container states, readiness, growth.
 
-Times are those of a small cluster with warm images. It refuses probes that really run, eviction, and resource accounting.
+Times are those of a small cluster with warm images. It refuses probes that really run, eviction and accounting.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pgwizard.demo.admission import quantity
+from pgwizard.demo.birth import CLASS
 from pgwizard.demo.clock import stamp
 from pgwizard.demo.faults import Outcome
+from pgwizard.demo.runtime import Runtime, waiting
 from pgwizard.kubeapi import Object, Ref, Resource
 
-if TYPE_CHECKING:
-    from pgwizard.demo.controllers import Controllers
-
-POD = Resource("v1", "Pod")
 CLAIM = Resource("v1", "PersistentVolumeClaim")
-CLASS = Resource("storage.k8s.io/v1", "StorageClass")
 NODE = "demo-node"
 _NODE_KEY = "volume.kubernetes.io/selected-node"
 _LONGEST_BACKOFF_SECONDS = 300
@@ -29,22 +26,14 @@ def ready(pod: Object) -> bool:
     return any(item["type"] == "Ready" and item["status"] == "True" for item in found)
 
 
-def waiting(pod: Object, container: str) -> str:
-    """Why a container does not run, in one word."""
-    status = pod.get("status") or {}
-    for item in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
-        if item["name"] == container:
-            return str((item["state"].get("waiting") or {}).get("reason", "PodInitializing"))
-    return "ContainerCreating"
-
-
-async def pod(rt: Controllers, ref: Ref) -> float | None:
+async def pod(rt: Runtime, ref: Ref) -> float | None:
     """The next step in the life of a pod."""
     found = rt.store.peek(ref)
     if found is None:
         return None
     if "deletionTimestamp" in found["metadata"]:
-        return await _terminate(rt, ref, found)
+        await _terminate(rt, ref, found)
+        return None
     status = found["status"]
     if status["phase"] in {"Succeeded", "Failed"} or ready(found):
         return None
@@ -66,7 +55,7 @@ async def pod(rt: Controllers, ref: Ref) -> float | None:
     return await _become_ready(rt, ref)
 
 
-async def _terminate(rt: Controllers, ref: Ref, found: Object) -> None:
+async def _terminate(rt: Runtime, ref: Ref, found: Object) -> None:
     await rt.clock.sleep(1)
     for (uid, _), log in rt.logs.items():
         if uid == found["metadata"]["uid"]:
@@ -84,7 +73,7 @@ def _status(status: dict[str, Any], key: str, name: str) -> dict[str, Any]:
 
 
 def _condition(
-    rt: Controllers, status: dict[str, Any], kind: str, *, yes: bool, reason: str = "", message: str = ""
+    rt: Runtime, status: dict[str, Any], kind: str, *, yes: bool, reason: str = "", message: str = ""
 ) -> None:
     conditions = status.setdefault("conditions", [])
     new = {"type": kind, "status": "True" if yes else "False"}
@@ -99,7 +88,7 @@ def _condition(
     conditions.append(new | {"lastTransitionTime": stamp(rt.clock.now())})
 
 
-async def _schedule(rt: Controllers, ref: Ref, found: Object) -> float | None:
+async def _schedule(rt: Runtime, ref: Ref, found: Object) -> float | None:
     await rt.clock.sleep(0.2)
     namespace = ref.namespace
     problem = ""
@@ -146,7 +135,7 @@ async def _schedule(rt: Controllers, ref: Ref, found: Object) -> float | None:
     return 0
 
 
-def _missing_volume(rt: Controllers, found: Object) -> str:
+def _missing_volume(rt: Runtime, found: Object) -> str:
     for volume in found["spec"].get("volumes") or ():
         for key, kind, field in (("secret", "Secret", "secretName"), ("configMap", "ConfigMap", "name")):
             source = volume.get(key)
@@ -162,7 +151,7 @@ def _missing_volume(rt: Controllers, found: Object) -> str:
     return ""
 
 
-def _missing_variable(rt: Controllers, found: Object, container: dict[str, Any]) -> str:
+def _missing_variable(rt: Runtime, found: Object, container: dict[str, Any]) -> str:
     namespace = found["metadata"]["namespace"]
     for variable in container.get("env") or ():
         source = variable.get("valueFrom") or {}
@@ -178,7 +167,7 @@ def _missing_variable(rt: Controllers, found: Object, container: dict[str, Any])
     return ""
 
 
-def _set(rt: Controllers, ref: Ref, key: str, name: str, **fields: Any) -> Object | None:
+def _set(rt: Runtime, ref: Ref, key: str, name: str, **fields: Any) -> Object | None:
     def edit(obj: Any) -> None:
         item = _status(obj["status"], key, name)
         if "state" in fields and "terminated" in item["state"] and "terminated" not in fields["state"]:
@@ -188,7 +177,7 @@ def _set(rt: Controllers, ref: Ref, key: str, name: str, **fields: Any) -> Objec
     return rt.change(ref, edit)
 
 
-async def _start(rt: Controllers, ref: Ref, container: dict[str, Any], key: str) -> float | None:
+async def _start(rt: Runtime, ref: Ref, container: dict[str, Any], key: str) -> float | None:
     """Start one container. None where it runs, or where it is an init container that is done."""
     name, image = container["name"], container["image"]
     found = rt.store.peek(ref)
@@ -210,7 +199,7 @@ async def _start(rt: Controllers, ref: Ref, container: dict[str, Any], key: str)
     _set(rt, ref, key, name, state=runs, imageID=f"{image}@sha256:{'0' * 64}", started=True)
     if crash := rt.outcome("crash-loop", found, name):
         log.write(*(crash.lines or ("FATAL:  could not start",)))
-        return await _crashed(rt, ref, key, name, began, crash)
+        return await _crashed(rt, ref, key, name, began=began, code=crash.exit_code)
     if key == "initContainerStatuses":
         await rt.clock.sleep(1)
         log.end()
@@ -227,20 +216,20 @@ def _of_job(found: Object) -> bool:
     return found["spec"].get("restartPolicy") in {"Never", "OnFailure"}
 
 
-def _over(rt: Controllers, began: str, code: int) -> dict[str, Any]:
+def _over(rt: Runtime, began: str, code: int) -> dict[str, Any]:
     reason = "Completed" if code == 0 else "Error"
     ended = stamp(rt.clock.now())
     return {"terminated": {"exitCode": code, "reason": reason, "startedAt": began, "finishedAt": ended}}
 
 
-async def _pull_failed(rt: Controllers, ref: Ref, key: str, container: dict[str, Any], outcome: Outcome) -> float:
+async def _pull_failed(rt: Runtime, ref: Ref, key: str, container: dict[str, Any], outcome: Outcome) -> float:
     name, image = container["name"], container["image"]
     found = rt.store.peek(ref)
     if found is None:
         return 0
     text = outcome.message or (
-        f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": pull access denied, repository '
-        "does not exist or may require authorization"
+        f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": pull access denied, '
+        "repository does not exist or may require authorization"
     )
     if waiting(found, name) != "ImagePullBackOff":
         rt.event(found, "Pulling", f'Pulling image "{image}"')
@@ -253,14 +242,14 @@ async def _pull_failed(rt: Controllers, ref: Ref, key: str, container: dict[str,
     return 10
 
 
-async def _crashed(rt: Controllers, ref: Ref, key: str, name: str, began: str, crash: Outcome) -> float:
+async def _crashed(rt: Runtime, ref: Ref, key: str, name: str, *, began: str, code: int) -> float:
     await rt.clock.sleep(1)
     rt.logs[_uid(rt, ref), name].end()
-    found = _set(rt, ref, key, name, state=_over(rt, began, crash.exit_code), ready=False, started=False)
+    found = _set(rt, ref, key, name, state=_over(rt, began, code), ready=False, started=False)
     if found is None:
         return 0
-    count = _status(found["status"], key, name)["restartCount"]
-    delay = min(10 * 2**count, _LONGEST_BACKOFF_SECONDS)
+    count = int(_status(found["status"], key, name)["restartCount"])
+    delay: int = min(10 * 2**count, _LONGEST_BACKOFF_SECONDS)
     where = f"pod={ref.name}_{ref.namespace}({found['metadata']['uid']})"
     text = f"back-off {delay}s restarting failed container={name} {where}"
     waits = {"waiting": {"reason": "CrashLoopBackOff", "message": text}}
@@ -269,12 +258,12 @@ async def _crashed(rt: Controllers, ref: Ref, key: str, name: str, began: str, c
     return delay
 
 
-def _uid(rt: Controllers, ref: Ref) -> str:
+def _uid(rt: Runtime, ref: Ref) -> str:
     found = rt.store.peek(ref)
     return found["metadata"]["uid"] if found else ""
 
 
-async def _run_job(rt: Controllers, ref: Ref, name: str, began: str) -> float | None:
+async def _run_job(rt: Runtime, ref: Ref, name: str, began: str) -> float | None:
     found = rt.store.peek(ref)
     if found is None:
         return 0
@@ -286,7 +275,7 @@ async def _run_job(rt: Controllers, ref: Ref, name: str, began: str) -> float | 
         log.write(*failed.lines)
         code = failed.exit_code
     else:
-        code = await rt.programs.job(found, name, log)
+        code = await rt.programs.job(found, log)
     log.end()
     _set(rt, ref, "containerStatuses", name, state=_over(rt, began, code), started=False)
 
@@ -299,7 +288,7 @@ async def _run_job(rt: Controllers, ref: Ref, name: str, began: str) -> float | 
     return 0
 
 
-async def _become_ready(rt: Controllers, ref: Ref) -> float | None:
+async def _become_ready(rt: Runtime, ref: Ref) -> float | None:
     found = rt.change(ref, lambda obj: obj["status"].update(phase="Running", podIP="10.244.0.10"))
     if found is None or _of_job(found):
         return None
@@ -323,7 +312,7 @@ async def _become_ready(rt: Controllers, ref: Ref) -> float | None:
     return None
 
 
-async def claim(rt: Controllers, ref: Ref) -> float | None:
+async def claim(rt: Runtime, ref: Ref) -> float | None:
     """Bind a claim, or grow it."""
     found = rt.store.peek(ref)
     if found is None:
@@ -346,7 +335,7 @@ async def claim(rt: Controllers, ref: Ref) -> float | None:
     return None
 
 
-async def _bind(rt: Controllers, ref: Ref, found: Object, kind: Object | None) -> float | None:
+async def _bind(rt: Runtime, ref: Ref, found: Object, kind: Object | None) -> float | None:
     source = "persistentvolume-controller"
     name = found["spec"].get("storageClassName", "")
     if kind is None:

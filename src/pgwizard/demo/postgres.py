@@ -6,7 +6,6 @@ pattern or answered with nothing), shells, WAL contents, and every other program
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import configparser
 import json
@@ -74,25 +73,20 @@ class Programs:
             f"{at} [1] LOG:  database system is ready to accept connections",
         ]
 
-    async def run(
-        self, pod: Object, container: str, command: list[str], stdin: bytes, timeout_seconds: float
-    ) -> ExecResult:
-        """One command in a container."""
+    async def run(self, pod: Object, command: list[str], stdin: bytes) -> ExecResult:
+        """One command in a pod; which container makes no difference."""
         for answer in self.answers:
             if (result := answer(command, stdin)) is not None:
                 return result
         log = Log()
-        try:
-            code = await asyncio.wait_for(self._program(pod, container, command, stdin, log), timeout_seconds)
-        except TimeoutError:
-            return ExecResult(_text(log), b"", None)
+        code = await self._program(pod, command, stdin, log)
         if code == 127:
             missing = command[0] if command else ""
             text = f'exec: "{missing}": executable file not found in $PATH\n'
             return ExecResult(b"", text.encode(), code)
         return ExecResult(_text(log), b"", code)
 
-    async def _program(self, pod: Object, container: str, command: list[str], stdin: bytes, log: Log) -> int:
+    async def _program(self, pod: Object, command: list[str], stdin: bytes, log: Log) -> int:
         program = command[0].rpartition("/")[2] if command else ""
         namespace = pod["metadata"]["namespace"]
         if program in {"bash", "sh"} and len(command) > 1 and command[1].startswith("/etc/pgbackrest/"):
@@ -130,7 +124,7 @@ class Programs:
         self._say(log, f"[031]: invalid command '{verb}'", level="ERROR")
         return 31
 
-    async def job(self, pod: Object, container: str, log: Log) -> int:
+    async def job(self, pod: Object, log: Log) -> int:
         """The container of a Job, by the name of the Job and of its CronJob."""
         await self._clock.sleep(0.5)
         owner = (pod["metadata"].get("ownerReferences") or [{"name": pod["metadata"]["name"]}])[0]["name"]
@@ -280,7 +274,8 @@ class Programs:
     def _psql(self, pod: Object, arguments: list[str], stdin: bytes, log: Log) -> int:
         if not _serves(pod):
             log.write(
-                'psql: error: connection to server on socket "/var/run/postgresql/.s.PGSQL.5432" failed: No such file or directory'
+                'psql: error: connection to server on socket "/var/run/postgresql/.s.PGSQL.5432" failed: '
+                "No such file or directory"
             )
             return 2
         sql = " ".join([*arguments, stdin.decode(errors="replace")])

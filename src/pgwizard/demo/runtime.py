@@ -1,19 +1,17 @@
-"""Owns what the cluster does by itself: one worker per object, Events, logs, deletion with its dependents.
+"""Owns what drives the controllers: one worker per object, Events, logs, deletion with its dependents.
 
 Every worker is level-triggered: it reads the object, does the next step and goes back to sleep, so a run that was
-abandoned is picked up by the next one. It refuses leader election, finalizers and nodes.
+abandoned is picked up by the next one. Which steps there are is not its business; it refuses finalizers and nodes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from pgwizard import errors
-from pgwizard.demo import pods, workloads
 from pgwizard.demo.clock import Clock, stamp
 from pgwizard.demo.faults import Outcome, OutcomeKind
 from pgwizard.demo.postgres import Programs
@@ -21,27 +19,36 @@ from pgwizard.demo.store import Change, Store
 from pgwizard.demo.streams import Log
 from pgwizard.kubeapi import Object, Ref, Resource
 
+POD = Resource("v1", "Pod")
 _EVENT = Resource("v1", "Event")
 _EVENTS_KEPT = 2_000
 
 
-class Controllers:
+Reconciler = Callable[["Runtime", Ref], Awaitable[float | None]]
+"""The next step for one object. Returns after how many seconds to look again; None: when something changes."""
+
+
+def waiting(pod: Object, container: str) -> str:
+    """Why a container does not run, in one word."""
+    status = pod.get("status") or {}
+    for item in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+        if item["name"] == container:
+            return str((item["state"].get("waiting") or {}).get("reason", "PodInitializing"))
+    return "ContainerCreating"
+
+
+class Runtime:
     """The workers of one cluster. They start with the first request of a run and end with ``stop``."""
 
-    def __init__(self, store: Store, clock: Clock, outcomes: Sequence[Outcome]) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, outcomes: Sequence[Outcome], reconcilers: Mapping[str, Reconciler]
+    ) -> None:
         self.store = store
         self.clock = clock
         self.outcomes = outcomes
         self.programs = Programs(store, clock)
         self.logs: dict[tuple[str, str], Log] = {}
-        self._reconcilers: dict[str, Callable[[Controllers, Ref], Awaitable[float | None]]] = {
-            "StatefulSet": workloads.statefulset,
-            "Job": workloads.job,
-            "CronJob": workloads.cronjob,
-            "Pod": pods.pod,
-            "PersistentVolumeClaim": pods.claim,
-            "Namespace": _namespace,
-        }
+        self._reconcilers = reconcilers
         self._tasks: dict[Ref, asyncio.Task[None]] = {}
         self._wakes: dict[Ref, asyncio.Event] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -80,7 +87,7 @@ class Controllers:
                 Ref(Resource(owner["apiVersion"], owner["kind"]), owner["name"], obj["metadata"].get("namespace"))
             )
         if obj["kind"] in {"Secret", "ConfigMap", "PersistentVolumeClaim"}:
-            for pod in self.store.find(pods.POD, obj["metadata"].get("namespace")):
+            for pod in self.store.find(POD, obj["metadata"].get("namespace")):
                 if (pod.get("status") or {}).get("phase") == "Pending":
                     self._touch(Ref.of(pod))
 
@@ -94,7 +101,7 @@ class Controllers:
             self._wakes[ref] = asyncio.Event()
             self._tasks[ref] = self._loop.create_task(self._work(ref, reconcile), name=str(ref))
 
-    async def _work(self, ref: Ref, reconcile: Callable[[Controllers, Ref], Awaitable[float | None]]) -> None:
+    async def _work(self, ref: Ref, reconcile: Reconciler) -> None:
         wake = self._wakes[ref]
         try:
             while self.store.peek(ref) is not None:
@@ -185,7 +192,8 @@ class Controllers:
         if container not in names:
             text = f"container {container} is not valid for pod {pod['metadata']['name']}"
         else:
-            text = f'container "{container}" in pod "{pod["metadata"]["name"]}" is waiting to start: {pods.waiting(pod, container)}'
+            name = pod["metadata"]["name"]
+            text = f'container "{container}" in pod "{name}" is waiting to start: {waiting(pod, container)}'
         raise errors.Invalid(text, status=400, reason="BadRequest")
 
     def open_log(self, pod: Object, container: str) -> Log:
@@ -193,10 +201,6 @@ class Controllers:
         log = Log()
         self.logs[pod["metadata"]["uid"], container] = log
         return log
-
-    def born(self, new: Object) -> Object:
-        """What the server and its controllers give to a new object at once."""
-        return workloads.born(self.store, new)
 
     def delete(self, ref: Ref, *, orphan: bool = False) -> None:
         """Delete with dependents, or let the dependents go free."""
@@ -226,16 +230,3 @@ def _disown(obj: Object, uid: str) -> None:
         obj["metadata"]["ownerReferences"] = owners
     else:
         del obj["metadata"]["ownerReferences"]
-
-
-async def _namespace(controllers: Controllers, ref: Ref) -> float | None:
-    found = controllers.store.peek(ref)
-    if found is None or "deletionTimestamp" not in found["metadata"]:
-        return None
-    await controllers.clock.sleep(1)
-    for obj in controllers.store.everything():
-        if obj["metadata"].get("namespace") == ref.name and controllers.store.peek(Ref.of(obj)) is not None:
-            controllers.store.remove(Ref.of(obj))
-    with contextlib.suppress(KeyError):
-        controllers.store.remove(ref)
-    return None

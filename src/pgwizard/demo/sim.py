@@ -13,20 +13,24 @@ import copy
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from pgwizard import errors
-from pgwizard.demo import admission, ssa, statuses, world
+from pgwizard.demo import admission, doors, ssa, statuses, world
+from pgwizard.demo.birth import born
 from pgwizard.demo.clock import Clock, ScaledClock, stamp
-from pgwizard.demo.controllers import Controllers
-from pgwizard.demo.faults import AFTER_COMMIT, FaultRule, Outcome, Request, failure, struck
+from pgwizard.demo.controllers import RECONCILERS
+from pgwizard.demo.faults import FaultRule, Outcome, Request
+from pgwizard.demo.gate import Asked, Gate
+from pgwizard.demo.policy import ADMINISTRATOR, Rules, pod_security
+from pgwizard.demo.runtime import Runtime
 from pgwizard.demo.store import CLUSTER_SCOPED, Change, Selector, Store
+from pgwizard.demo.watches import View
 from pgwizard.kubeapi import Access, ByteStream, ExecResult, Object, Page, Ref, Resource, WatchEvent, Written
 
 T = TypeVar("T")
-_MANAGER = "pgwizard"
-_VERBS = {"apply": "patch"}
 _POD = Resource("v1", "Pod")
 
 
@@ -49,12 +53,15 @@ class SimCluster:
     ) -> None:
         self.clock: Clock = clock or ScaledClock(speed)
         self.store = Store(self.clock.now, window)
-        self.rules = admission.Rules()
-        self.faults: list[FaultRule] = list(faults)
+        self.rules = Rules(self.store)
         self.outcomes: list[Outcome] = list(outcomes)
-        self.requests: list[Request] = []
-        self.controllers = Controllers(self.store, self.clock, self.outcomes)
-        world.furnish(self.store, self.controllers, example=example)
+        self.runtime = Runtime(self.store, self.clock, self.outcomes, RECONCILERS)
+        self._gate = Gate(self.rules, self.server, self.runtime.ensure_running)
+        self._gate.faults += faults
+        self._manager = "pgwizard"
+        self._user = ADMINISTRATOR
+        self._guest = False
+        world.furnish(self.store, self.runtime, example=example)
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -70,6 +77,22 @@ class SimCluster:
         """Let another run use the same cluster after ``close`` or after it was abandoned."""
         self._closed = False
 
+    def guest(self, *, manager: str = "pgwizard", user: str = ADMINISTRATOR) -> Self:
+        """The same cluster as another field manager or another user; closing it leaves the cluster running."""
+        other = copy.copy(self)
+        vars(other).update(_manager=manager, _user=user, _guest=True, _closed=False)
+        return other
+
+    @property
+    def faults(self) -> list[FaultRule]:
+        """Asked at every request."""
+        return self._gate.faults
+
+    @property
+    def requests(self) -> list[Request]:
+        """All that was asked, in order."""
+        return self._gate.requests
+
     @property
     def server(self) -> str:
         """The name of the context."""
@@ -82,11 +105,12 @@ class SimCluster:
 
     async def version(self) -> str:
         """The version whose behaviour was recorded."""
-        return await self._call("get", "version", "/version", None, "", lambda: "v1.34.4")
+        asked = Asked("get", "version", "/version", "ask for the server's version")
+        return await self._perform(asked, lambda: "v1.34.4")
 
     async def get(self, ref: Ref) -> Object:
         """Raises NotFound."""
-        return await self._object_call("get", ref, lambda: copy.deepcopy(self._stored(ref)))
+        return await self._perform(Asked.about("get", ref), lambda: copy.deepcopy(self._stored(ref)))
 
     async def pages(
         self,
@@ -112,7 +136,7 @@ class SimCluster:
 
         step: Callable[[], None] = first
         while step is first or rest:
-            await self._call("list", _plural(resource), resource.path(namespace), namespace, "", step)
+            await self._perform(Asked.within("list", resource, namespace), step)
             step = following
             size = len(rest) if limit is None else limit
             chunk, rest = rest[:size], rest[size:]
@@ -131,24 +155,26 @@ class SimCluster:
         def listen(_: Change) -> None:
             wake.set()
 
+        def everything() -> list[Object]:
+            return self.store.select(selector)
+
         self.store.listeners.append(listen)
         try:
-            known: dict[Ref, Object] = {}
-            version = -1
+            view = View(selector)
+            version: int | None = None
             while True:
                 wake.clear()
-                changes = self.store.since(version) if version >= 0 else None
+                changes = self.store.since(version) if version is not None else None
                 if changes is None:
-                    path = resource.path(namespace)
-                    await self._call("list", _plural(resource), path, namespace, "", lambda: None)
-                    version, found = self.store.version, self.store.select(selector)
-                    for event in _relisted(known, found):
+                    found = await self._perform(Asked.within("list", resource, namespace), everything)
+                    version = self.store.version
+                    for event in view.listed(found):
                         yield event
-                    await self._call("watch", _plural(resource), path, namespace, "", lambda: None)
+                    await self._perform(Asked.within("watch", resource, namespace), lambda: None)
                     continue
                 for change in changes:
                     version = change[0]
-                    for event in _seen(known, change, selector):
+                    for event in view.changed(change):
                         yield event
                 if not changes:
                     await wake.wait()
@@ -157,20 +183,16 @@ class SimCluster:
             self.store.listeners.remove(listen)
 
     async def apply(self, obj: Object, *, dry_run: bool = False, force: bool = False) -> Written:
-        """Server-side apply as field manager ``pgwizard``."""
-        return await self.apply_as(_MANAGER, obj, dry_run=dry_run, force=force)
-
-    async def apply_as(self, manager: str, obj: Object, *, dry_run: bool = False, force: bool = False) -> Written:
-        """Server-side apply as somebody else: what another tool does to the cluster."""
+        """Server-side apply."""
         ref = Ref.of(obj)
 
         def commit() -> Written:
             applied = admission.decode(obj, ref, applied=True)
             live = self.store.peek(ref)
-            new = ssa.apply(live, applied, manager, stamp(self.clock.now()), force=force)
+            new = ssa.apply(live, applied, self._manager, stamp(self.clock.now()), force=force)
             return self._write(ref, live, new, dry_run=dry_run)
 
-        return await self._object_call("apply", ref, commit, dry_run=dry_run)
+        return await self._perform(Asked.about("apply", ref, dry_run=dry_run), commit)
 
     async def create(self, obj: Object, *, dry_run: bool = False) -> Written:
         """Raises AlreadyExists."""
@@ -186,14 +208,10 @@ class SimCluster:
                 raise statuses.already_exists(ref)
             return self._write(ref, None, self._updated(None, new), dry_run=dry_run)
 
-        return await self._object_call("create", ref, commit, dry_run=dry_run)
+        return await self._perform(Asked.about("create", ref, dry_run=dry_run), commit)
 
     async def patch(self, ref: Ref, patch: Object, *, dry_run: bool = False) -> Written:
         """JSON merge patch."""
-        return await self.patch_as(_MANAGER, ref, patch, dry_run=dry_run)
-
-    async def patch_as(self, manager: str, ref: Ref, patch: Object, *, dry_run: bool = False) -> Written:
-        """JSON merge patch as somebody else, such as ``kubectl-edit``."""
 
         def commit() -> Written:
             live = self._stored(ref)
@@ -201,9 +219,9 @@ class SimCluster:
             if version is not None and version != live["metadata"]["resourceVersion"]:
                 raise statuses.modified(ref)
             new = admission.decode(_merge_patch(live, patch), ref, applied=False)
-            return self._write(ref, live, self._updated(live, new, manager), dry_run=dry_run)
+            return self._write(ref, live, self._updated(live, new), dry_run=dry_run)
 
-        return await self._object_call("patch", ref, commit, dry_run=dry_run)
+        return await self._perform(Asked.about("patch", ref, dry_run=dry_run), commit)
 
     async def replace(self, obj: Object) -> Written:
         """PUT."""
@@ -222,7 +240,7 @@ class SimCluster:
                 new["status"] = live["status"]
             return self._write(ref, live, self._updated(live, new), dry_run=False)
 
-        return await self._object_call("update", ref, commit)
+        return await self._perform(Asked.about("update", ref, word="replace"), commit)
 
     async def delete(
         self,
@@ -239,18 +257,18 @@ class SimCluster:
                 return
             if uid is not None and uid != live["metadata"]["uid"]:
                 raise statuses.other_uid(ref, uid, live["metadata"]["uid"])
-            self.controllers.delete(ref, orphan=propagation == "Orphan")
+            self.runtime.delete(ref, orphan=propagation == "Orphan")
 
-        await self._object_call("delete", ref, commit)
+        await self._perform(Asked.about("delete", ref), commit)
 
     async def logs(
         self, namespace: str, pod: str, container: str, *, follow: bool = False, tail: int | None = None
     ) -> AsyncIterator[str]:
         """Lines as they come."""
         ref = Ref(_POD, pod, namespace)
-        log = await self._object_call(
-            "get", ref, lambda: self.controllers.log(self._stored(ref), container), subresource="log"
-        )
+        purpose = f"read the logs of pod {namespace}/{pod}, container {container}"
+        asked = Asked.of_pod("get", "log", ref, purpose)
+        log = await self._perform(asked, lambda: self.runtime.log(self._stored(ref), container))
         start = 0 if tail is None else max(len(log.lines) - tail, 0)
         async for line in log.read(start, follow=follow):
             yield line
@@ -267,8 +285,14 @@ class SimCluster:
     ) -> ExecResult:
         """Run one of the canned programs."""
         ref = Ref(_POD, pod, namespace)
-        found = await self._object_call("create", ref, lambda: self._stored(ref), subresource="exec")
-        return await self.controllers.programs.run(found, container, list(command), stdin, timeout_seconds)
+        purpose = f"run {command[0]} in pod {namespace}/{pod}, container {container}"
+        asked = Asked.of_pod("create", "exec", ref, purpose)
+        found = await self._perform(asked, lambda: self._running(ref, container))
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await self.runtime.programs.run(found, list(command), stdin)
+        except TimeoutError:
+            raise errors.DeadlineError(f"cannot {purpose}: no end after {timeout_seconds:g} s") from None
 
     def port_forward(self, namespace: str, pod: str, port: int) -> AbstractAsyncContextManager[ByteStream]:
         """A connection; only ports of pods that the world furnished with a server answer."""
@@ -276,23 +300,26 @@ class SimCluster:
 
     @asynccontextmanager
     async def _forwarded(self, ref: Ref, port: int) -> AsyncIterator[ByteStream]:
-        found = await self._object_call("create", ref, lambda: self._stored(ref), subresource="portforward")
+        purpose = f"connect to port {port} of pod {ref.namespace}/{ref.name}"
+        asked = Asked.of_pod("create", "portforward", ref, purpose)
+        found = await self._perform(asked, lambda: self._stored(ref))
         async with doors.connect(self.store, found, port) as stream:
             yield stream
 
     async def allowed(self, accesses: Sequence[Access]) -> dict[Access, bool]:
         """SelfSubjectAccessReview for each."""
         review = Resource("authorization.k8s.io/v1", "SelfSubjectAccessReview")
+        asked = Asked("review", review.plural, review.path(), "ask for permissions")
         result = {}
-        for access in accesses:
-            answer = self.rules.allows(access)
-            result[access] = await self._call("review", _plural(review), review.path(), None, "", lambda a=answer: a)
+        for access in dict.fromkeys(accesses):
+            result[access] = await self._perform(asked, partial(self.rules.allows, access, self._user))
         return result
 
     async def close(self) -> None:
         """Stop the controllers. The state stays: see ``reopen``."""
         self._closed = True
-        await self.controllers.stop()
+        if not self._guest:
+            await self.runtime.stop()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -304,6 +331,15 @@ class SimCluster:
             raise statuses.not_found(ref)
         return found
 
+    def _running(self, ref: Ref, container: str) -> Object:
+        found = self._stored(ref)
+        for item in found["status"].get("containerStatuses") or ():
+            if item["name"] == container and "running" in item["state"]:
+                return found
+        if any(item["name"] == container for item in found["spec"]["containers"]):
+            raise statuses.not_started(container)
+        raise statuses.bad_request(f"container {container} is not valid for pod {ref.name}")
+
     def _place(self, ref: Ref) -> None:
         if ref.resource.kind in CLUSTER_SCOPED or ref.namespace is None:
             return
@@ -313,13 +349,13 @@ class SimCluster:
         if "deletionTimestamp" in home["metadata"]:
             raise statuses.terminating(ref)
 
-    def _updated(self, live: Object | None, new: Object, manager: str = _MANAGER) -> Object:
-        return ssa.update(live, new, manager, stamp(self.clock.now()))
+    def _updated(self, live: Object | None, new: Object) -> Object:
+        return ssa.update(live, new, self._manager, stamp(self.clock.now()))
 
     def _write(self, ref: Ref, live: Object | None, new: Object, *, dry_run: bool) -> Written:
         if live is None:
             self._place(ref)
-            new = self.controllers.born(self.store.birth(new))
+            new = born(self.store, self.store.birth(new))
         new = admission.default(new)
         admission.validate(ref, new, live)
         stored = new if dry_run else self.store.put(new)
@@ -329,79 +365,16 @@ class SimCluster:
         home = self.store.peek(Ref(Resource("v1", "Namespace"), ref.namespace)) if ref.namespace else None
         labels = ((home or {}).get("metadata") or {}).get("labels") or {}
         level = labels.get("pod-security.kubernetes.io/warn", labels.get("pod-security.kubernetes.io/enforce", ""))
-        text = admission.pod_security(new, level)
+        text = pod_security(new, level)
         return (f'would violate PodSecurity "restricted:latest": {text}',) if text else ()
 
-    async def _object_call(
-        self, verb: str, ref: Ref, action: Callable[[], T], *, dry_run: bool = False, subresource: str | None = None
-    ) -> T:
-        resource = ref.resource.plural + (f"/{subresource}" if subresource else "")
-        named = None if verb == "create" and not subresource else ref.name
-        path = ref.resource.path(ref.namespace, named, subresource)
-        if verb in {"apply", "patch", "create"} and subresource is None and ref.resource.kind == "":
-            raise statuses.bad_request("kind must not be empty")
-        group = ref.resource.group
-        return await self._call(
-            verb, f"{resource}.{group}" if group else resource, path, ref.namespace, ref.name, action, dry_run=dry_run
-        )
-
-    async def _call(
-        self,
-        verb: str,
-        what: str,
-        path: str,
-        namespace: str | None,
-        name: str,
-        action: Callable[[], T],
-        *,
-        dry_run: bool = False,
-    ) -> T:
+    async def _perform(self, asked: Asked, action: Callable[[], T]) -> T:
         self._check_open()
-        self.controllers.ensure_running()
-        plural, _, group = what.partition(".")
-        request = Request(len(self.requests) + 1, verb, plural, path, namespace, name, dry_run)
-        self.requests.append(request)
-        fault = struck(self.faults, request)
-        await asyncio.sleep(0)  # as any request, it lets others run
-        if fault is not None and fault not in AFTER_COMMIT:
-            raise failure(fault, request, self.server)
-        if verb != "review" and plural != "version":
-            self.rules.require(Access(_VERBS.get(verb, verb), plural, group, namespace, name))
-        result = action()
-        if fault is not None:
-            raise failure(fault, request, self.server)
-        return result
-
-
-def _plural(resource: Resource) -> str:
-    return statuses.group_resource(resource)
+        return await self._gate.perform(asked, action, self._user)
 
 
 def _metadata(obj: Object) -> Object:
-    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
-
-
-def _relisted(known: dict[Ref, Object], found: list[Object]) -> list[WatchEvent]:
-    events = []
-    now = {Ref.of(obj): obj for obj in found}
-    for ref in [ref for ref in known if ref not in now]:
-        events.append(WatchEvent("DELETED", known.pop(ref)))
-    for ref, obj in now.items():
-        events.append(WatchEvent("MODIFIED" if ref in known else "ADDED", obj))
-        known[ref] = obj
-    return [*events, WatchEvent("SYNCED", {})]
-
-
-def _seen(known: dict[Ref, Object], change: Change, selector: Selector) -> list[WatchEvent]:
-    _, kind, obj, _ = change
-    ref = Ref.of(obj)
-    if kind != "DELETED" and selector.matches(obj):
-        event = WatchEvent("MODIFIED" if ref in known else "ADDED", copy.deepcopy(obj))
-        known[ref] = event.object
-        return [event]
-    if known.pop(ref, None) is not None:
-        return [WatchEvent("DELETED", copy.deepcopy(obj))]
-    return []
+    return {key: obj[key] for key in ("apiVersion", "kind", "metadata")}
 
 
 def _merge_patch(target: Any, patch: Any) -> Any:

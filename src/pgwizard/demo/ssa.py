@@ -80,8 +80,8 @@ def _write_owners(obj: Object, owned: Owned) -> None:
     for owner, (paths, since) in owned.items():
         if not paths:
             continue
-        entry = {"manager": owner.manager, "operation": owner.operation, "apiVersion": owner.api_version, "time": since}
-        entry |= {"fieldsType": "FieldsV1", "fieldsV1": _encode(paths)}
+        entry: Object = {"manager": owner.manager, "operation": owner.operation, "apiVersion": owner.api_version}
+        entry |= {"time": since, "fieldsType": "FieldsV1", "fieldsV1": _encode(paths)}
         entries.append(entry | ({"subresource": owner.subresource} if owner.subresource else {}))
     entries.sort(key=lambda entry: (entry["operation"], entry["time"], entry["manager"]))
     if entries:
@@ -212,12 +212,17 @@ def _remove(value: Any, field: Field, path: Path) -> None:
 
 def _prune(merged: Object, dropped: Iterable[Path], others: frozenset[Path]) -> None:
     root = schema.root(merged["kind"])
-    for path in sorted(dropped, key=len, reverse=True):
-        if path in others:
+    for path in sorted(dropped, key=len):
+        if path in others or _is_key(path):
             continue
         if path[-1][0] == "k" and any(other[: len(path)] == path for other in others):
             continue
         _remove(merged, root, path)
+
+
+def _is_key(path: Path) -> bool:
+    """Whether the field identifies its list item: it goes with the item, never alone."""
+    return len(path) > 1 and path[-2][0] == "k" and path[-1][2:] in json.loads(path[-2][2:])
 
 
 def apply(live: Object | None, applied: Object, manager: str, now: str, *, force: bool) -> Object:

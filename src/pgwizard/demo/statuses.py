@@ -88,13 +88,19 @@ def invalid(ref: Ref, causes: Sequence[Cause]) -> errors.Invalid:
     return errors.Invalid(text, status=422, reason="Invalid", causes=causes)
 
 
+def not_started(container: str) -> errors.ServerFailure:
+    """500 of the kubelet: exec into a container that does not run."""
+    text = f'container not found ("{container}")'
+    return errors.ServerFailure(text, status=500, reason="InternalError")
+
+
 def untypable(ref: Ref, problems: Sequence[str]) -> errors.Invalid:
-    """What apply answers to unknown fields: status 500 without a reason, though it is the caller's mistake."""
+    """What apply answers to unknown fields: a status 500 without a reason, which the real client reads as 422."""
     listed = problems[0] if len(problems) == 1 else "errors:\n" + "\n".join(f"  {problem}" for problem in problems)
     kind = f"{ref.resource.api_version}, Kind={ref.resource.kind}"
     slash = "" if ref.resource.group else "/"
     text = f"failed to create typed patch object ({ref.namespace or ''}/{ref.name}; {slash}{kind}): {listed}"
-    return errors.Invalid(text, status=500, causes=[(problem.partition(":")[0], problem) for problem in problems])
+    return errors.Invalid(text, status=422, causes=[(problem.partition(":")[0], problem) for problem in problems])
 
 
 def forbidden(user: str, access: Access) -> errors.Forbidden:
@@ -122,3 +128,29 @@ def conflicts(found: Sequence[tuple[str, Sequence[str]]]) -> errors.Conflict:
         ]
         text = f"Apply failed with {count} conflicts: " + "\n".join(groups)
     return errors.Conflict(text, status=409, reason="Conflict", causes=causes)
+
+
+def worded(error: errors.ApiError, purpose: str, access: Access | None) -> errors.ApiError:
+    """The error as the real client words it: what could not be done, the server's text, and what to do next."""
+    clash = any(text.startswith("conflict with ") for _, text in error.causes)
+    text = error.message
+    if clash:
+        listed = "; ".join(f"{field}: {cause}" for field, cause in error.causes[:5])
+        text = listed + (f" and {len(error.causes) - 5} more" if len(error.causes) > 5 else "")
+    hint = _HINTS.get(type(error), "")
+    if clash:
+        hint = "let the other tool give up the field, or take it over by force"
+    elif isinstance(error, errors.Forbidden):
+        hint = f"ask for the permission; the same question: {access.command()}" if access and "cannot" in text else ""
+    return type(error)(
+        f"cannot {purpose}: {text}", status=error.status, reason=error.reason, causes=error.causes, hint=hint
+    )
+
+
+_HINTS: dict[type[errors.ApiError], str] = {
+    errors.Unauthorized: "the credentials of the kubeconfig are not accepted (any more): log in again",
+    errors.AlreadyExists: "use it as it is, delete it, or choose another name",
+    errors.Conflict: "it was changed meanwhile: read it again and repeat",
+    errors.Gone: "the list has expired: list again",
+    errors.ServerFailure: "the API server is overloaded or failing: try again later",
+}

@@ -1,4 +1,4 @@
-"""Owns the controllers of StatefulSets, Jobs and CronJobs, and what a new object is born with.
+"""Owns the controllers of StatefulSets, Jobs and CronJobs.
 
 It refuses partitions, parallel Jobs, pod failure policies and indexed completion. As in Kubernetes itself, a
 StatefulSet with ``podManagementPolicy: OrderedReady`` does not replace a pod that never became ready.
@@ -10,62 +10,21 @@ import copy
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
+from pgwizard.demo.birth import born
 from pgwizard.demo.clock import seconds_of, stamp
-from pgwizard.demo.pods import CLAIM, CLASS, POD, ready
-from pgwizard.demo.store import Store
+from pgwizard.demo.pods import CLAIM, ready
+from pgwizard.demo.runtime import POD, Runtime
 from pgwizard.kubeapi import Object, Ref, Resource
-
-if TYPE_CHECKING:
-    from pgwizard.demo.controllers import Controllers
 
 JOB = Resource("batch/v1", "Job")
 _HASH = "controller-revision-hash"
 _RETRY_SECONDS = 10
-
-
-def born(store: Store, new: Object) -> Object:
-    """What the server and its controllers give to a new object at once."""
-    metadata, kind = new["metadata"], new["kind"]
-    spec = new.setdefault("spec", {}) if kind in {"Namespace", "PersistentVolumeClaim", "Job", "Pod"} else {}
-    if kind == "Namespace":
-        metadata.setdefault("labels", {})["kubernetes.io/metadata.name"] = metadata["name"]
-        spec.setdefault("finalizers", ["kubernetes"])
-        new["status"] = {"phase": "Active"}
-    elif kind == "PersistentVolumeClaim":
-        metadata.setdefault("finalizers", ["kubernetes.io/pvc-protection"])
-        if "storageClassName" not in spec and (name := default_class(store)):
-            spec["storageClassName"] = name
-        new["status"] = {"phase": "Pending"}
-    elif kind == "Job":
-        own = {"batch.kubernetes.io/controller-uid": metadata["uid"], "batch.kubernetes.io/job-name": metadata["name"]}
-        labels = own | {"controller-uid": metadata["uid"], "job-name": metadata["name"]}
-        pod = spec.setdefault("template", {}).setdefault("metadata", {})
-        pod["labels"] = (pod.get("labels") or {}) | labels
-        spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": metadata["uid"]}}
-        metadata["labels"] = (metadata.get("labels") or {}) | (pod["labels"])
-        new["status"] = {}
-    elif kind == "StatefulSet":
-        new["status"] = {"replicas": 0, "availableReplicas": 0}
-    elif kind == "CronJob":
-        new["status"] = {}
-    elif kind == "Pod":
-        new["status"] = {"phase": "Pending", "qosClass": "BestEffort"}
-    elif kind == "Service":
-        new["status"] = {"loadBalancer": {}}
-    return new
-
-
-def default_class(store: Store) -> str:
-    """The name of the default StorageClass; empty where there is none."""
-    for kind in store.find(CLASS):
-        if (kind["metadata"].get("annotations") or {}).get("storageclass.kubernetes.io/is-default-class") == "true":
-            return str(kind["metadata"]["name"])
-    return ""
 
 
 def _owner(obj: Object) -> dict[str, Any]:
@@ -80,7 +39,7 @@ def _owner(obj: Object) -> dict[str, Any]:
     }
 
 
-def _owned(rt: Controllers, kind: Resource, owner: Object) -> list[Object]:
+def _owned(rt: Runtime, kind: Resource, owner: Object) -> list[Object]:
     uid, namespace = owner["metadata"]["uid"], owner["metadata"]["namespace"]
     return [
         obj
@@ -96,12 +55,11 @@ def _make_pod(owner: Object, template: dict[str, Any], name: str, labels: dict[s
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": copy.deepcopy(template["spec"])}
 
 
-def _refused(rt: Controllers, owner: Object, name: str) -> str:
+def _refused(rt: Runtime, owner: Object, name: str) -> str:
     """Why no pod can be created; empty where it can."""
     if outcome := rt.outcome("quota", owner):
-        text = (
-            outcome.message
-            or "exceeded quota: compute, requested: limits.memory=1Gi, used: limits.memory=4Gi, limited: limits.memory=4Gi"
+        text = outcome.message or (
+            "exceeded quota: compute, requested: limits.memory=1Gi, used: limits.memory=4Gi, limited: limits.memory=4Gi"
         )
         return f'pods "{name}" is forbidden: {text}'
     if outcome := rt.outcome("pod-security", owner):
@@ -113,7 +71,7 @@ def _refused(rt: Controllers, owner: Object, name: str) -> str:
     return ""
 
 
-async def statefulset(rt: Controllers, ref: Ref) -> float | None:
+async def statefulset(rt: Runtime, ref: Ref) -> float | None:
     """Bring claims, pods and status of a StatefulSet to its spec."""
     found = rt.store.peek(ref)
     if found is None:
@@ -152,7 +110,7 @@ def _revision(template: dict[str, Any]) -> str:
     return "".join("bcdfghjklmnpqrstvwxz2456789"[byte % 27] for byte in digest[:10])
 
 
-def _create_replica(rt: Controllers, found: Object, ordinal: int, revision: str) -> float | None:
+def _create_replica(rt: Runtime, found: Object, ordinal: int, revision: str) -> float | None:
     owner, namespace = found["metadata"]["name"], found["metadata"]["namespace"]
     name = f"{owner}-{ordinal}"
     template = copy.deepcopy(found["spec"]["template"])
@@ -182,7 +140,7 @@ def _create_replica(rt: Controllers, found: Object, ordinal: int, revision: str)
     return None
 
 
-def _count(rt: Controllers, ref: Ref, revision: str) -> None:
+def _count(rt: Runtime, ref: Ref, revision: str) -> None:
     found = rt.store.peek(ref)
     if found is None:
         return
@@ -214,7 +172,7 @@ def _count(rt: Controllers, ref: Ref, revision: str) -> None:
     )
 
 
-def _job_condition(rt: Controllers, kind: str, reason: str = "", message: str = "") -> dict[str, Any]:
+def _job_condition(rt: Runtime, kind: str, reason: str = "", message: str = "") -> dict[str, Any]:
     now = stamp(rt.clock.now())
     new = {"type": kind, "status": "True", "lastProbeTime": now, "lastTransitionTime": now}
     return new | ({"reason": reason, "message": message} if reason else {})
@@ -228,7 +186,7 @@ def job_over(found: Object) -> str:
     return ""
 
 
-async def job(rt: Controllers, ref: Ref) -> float | None:
+async def job(rt: Runtime, ref: Ref) -> float | None:
     """Run a Job's pod, again after failures, to its end."""
     found = rt.store.peek(ref)
     if found is None:
@@ -249,14 +207,14 @@ async def job(rt: Controllers, ref: Ref) -> float | None:
     status |= {"failed": failed} if failed else {}
     left = found["spec"].get("activeDeadlineSeconds")
     remaining = None if left is None else seconds_of(status["startTime"]) + left - now
-    text = ""
     if "Succeeded" in phases:
         _complete(rt, found, status)
     elif remaining is not None and remaining <= 0:
         text = "Job was active longer than specified deadline"
-        _fail(rt, found, status, "DeadlineExceeded", text, active)
+        _fail(rt, found, status, active, reason="DeadlineExceeded", text=text)
     elif failed > found["spec"]["backoffLimit"]:
-        _fail(rt, found, status, "BackoffLimitExceeded", "Job has reached the specified backoff limit", active)
+        text = "Job has reached the specified backoff limit"
+        _fail(rt, found, status, active, reason="BackoffLimitExceeded", text=text)
     rt.change(
         ref,
         lambda obj: obj.update(status={key: value for key, value in status.items() if value != 0 or key == "ready"}),
@@ -266,7 +224,7 @@ async def job(rt: Controllers, ref: Ref) -> float | None:
     return await _next_attempt(rt, ref, failed)
 
 
-async def _next_attempt(rt: Controllers, ref: Ref, failed: int) -> float | None:
+async def _next_attempt(rt: Runtime, ref: Ref, failed: int) -> float | None:
     if failed:
         await rt.clock.sleep(10 * 2 ** (failed - 1))
     found = rt.store.peek(ref)
@@ -282,14 +240,14 @@ async def _next_attempt(rt: Controllers, ref: Ref, failed: int) -> float | None:
     return 0
 
 
-def _complete(rt: Controllers, found: Object, status: dict[str, Any]) -> None:
+def _complete(rt: Runtime, found: Object, status: dict[str, Any]) -> None:
     reason, text = "CompletionsReached", "Reached expected number of succeeded pods"
     status["conditions"] = [_job_condition(rt, kind, reason, text) for kind in ("SuccessCriteriaMet", "Complete")]
     status |= {"succeeded": 1, "active": 0, "completionTime": stamp(rt.clock.now())}
     rt.event(found, "Completed", "Job completed", source="job-controller")
 
 
-def _fail(rt: Controllers, found: Object, status: dict[str, Any], reason: str, text: str, active: list[Object]) -> None:
+def _fail(rt: Runtime, found: Object, status: dict[str, Any], active: list[Object], *, reason: str, text: str) -> None:
     status["conditions"] = [_job_condition(rt, kind, reason, text) for kind in ("FailureTarget", "Failed")]
     status["active"] = 0
     for pod in active:
@@ -297,7 +255,7 @@ def _fail(rt: Controllers, found: Object, status: dict[str, Any], reason: str, t
     rt.event(found, reason, text, warning=True, source="job-controller")
 
 
-def _expire(rt: Controllers, ref: Ref, found: Object) -> float | None:
+def _expire(rt: Runtime, ref: Ref, found: Object) -> float | None:
     seconds = found["spec"].get("ttlSecondsAfterFinished")
     if seconds is None:
         return None
@@ -311,7 +269,7 @@ def _expire(rt: Controllers, ref: Ref, found: Object) -> float | None:
     return None
 
 
-async def cronjob(rt: Controllers, ref: Ref) -> float | None:
+async def cronjob(rt: Runtime, ref: Ref) -> float | None:
     """Start the Job that is due, tidy up old ones, and sleep until the next time."""
     found = rt.store.peek(ref)
     if found is None:
@@ -345,16 +303,19 @@ async def cronjob(rt: Controllers, ref: Ref) -> float | None:
     return 0
 
 
-def _tidy(rt: Controllers, ref: Ref, found: Object) -> None:
+def _note(fields: dict[str, Any], obj: Any) -> None:
+    obj["status"].update(fields)
+
+
+def _tidy(rt: Runtime, ref: Ref, found: Object) -> None:
     jobs = sorted(_owned(rt, JOB, found), key=lambda job: str(job["metadata"]["creationTimestamp"]))
     for outcome, limit in (("Complete", "successfulJobsHistoryLimit"), ("Failed", "failedJobsHistoryLimit")):
         over = [job for job in jobs if job_over(job) == outcome]
         for job in over[: max(len(over) - int(found["spec"].get(limit, 3)), 0)]:
             rt.delete(Ref.of(job))
         if outcome == "Complete" and over:
-            rt.change(
-                ref, lambda obj, at=over[-1]["status"]["completionTime"]: obj["status"].update(lastSuccessfulTime=at)
-            )
+            latest = {"lastSuccessfulTime": over[-1]["status"]["completionTime"]}
+            rt.change(ref, partial(_note, latest))
     active = [
         {
             "apiVersion": "batch/v1",

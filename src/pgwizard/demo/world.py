@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pgwizard.demo import admission
-from pgwizard.demo.controllers import Controllers
+from pgwizard.demo.birth import born
+from pgwizard.demo.runtime import Runtime
 from pgwizard.demo.store import Store
 from pgwizard.kubeapi import Object
 
@@ -11,11 +12,11 @@ _BASE_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _DEFAULT_CLASS = {"storageclass.kubernetes.io/is-default-class": "true"}
 
 
-def furnish(store: Store, controllers: Controllers, *, example: bool) -> None:
+def furnish(store: Store, runtime: Runtime, *, example: bool) -> None:
     """Fill an empty store."""
 
     def add(obj: Object) -> Object:
-        return store.put(admission.default(controllers.born(store.birth(obj))))
+        return store.put(admission.default(born(store, store.birth(obj))))
 
     for name in _BASE_NAMESPACES:
         add({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})

@@ -28,7 +28,7 @@ class Cluster(SimCluster):
         super().__init__(clock=self.manual, **{"example": False} | options)
 
     async def until(self, seconds: float = 30) -> None:
-        self.controllers.ensure_running()
+        self.runtime.ensure_running()
         await self.manual.advance(seconds)
 
 
@@ -77,5 +77,7 @@ def ref(resource: Resource, name: str, namespace: str | None = "default") -> Ref
     return Ref(resource, name, namespace)
 
 
-async def listed(sim: SimCluster, resource: Resource, namespace: str | None = "default", **options: Any) -> list[Object]:
+async def listed(
+    sim: SimCluster, resource: Resource, namespace: str | None = "default", **options: Any
+) -> list[Object]:
     return [obj async for page in sim.pages(resource, namespace, **options) for obj in page.items]
