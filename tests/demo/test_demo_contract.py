@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
-from cluster_contract import ClusterContract, Lab, Laboratory
 from pgwizard.demo import SimCluster
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # the suite lies beside the test of the real cluster
+
+from cluster_contract import ClusterContract, Lab, Laboratory
 
 
 @contextlib.asynccontextmanager

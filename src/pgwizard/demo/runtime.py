@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import hashlib
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -195,6 +197,13 @@ class Runtime:
             name = pod["metadata"]["name"]
             text = f'container "{container}" in pod "{name}" is waiting to start: {waiting(pod, container)}'
         raise errors.Invalid(text, status=400, reason="BadRequest")
+
+    @staticmethod
+    def revision(workload: Object) -> str:
+        """The name of the ControllerRevision that a StatefulSet's template makes."""
+        digest = hashlib.sha256(json.dumps(workload["spec"]["template"], sort_keys=True).encode()).digest()
+        suffix = "".join("bcdfghjklmnpqrstvwxz2456789"[byte % 27] for byte in digest[:10])
+        return f"{workload['metadata']['name']}-{suffix}"
 
     def open_log(self, pod: Object, container: str) -> Log:
         """The log to write to; a restarted container begins a new one."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -121,7 +121,7 @@ class SimCluster:
         fields: str = "",
         metadata_only: bool = False,
         limit: int | None = 500,
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncGenerator[Page, None]:
         """The list as it was at the first page, in chunks."""
         selector = Selector.parse(resource, namespace, labels, fields)
         version, rest = 0, list[Object]()
@@ -147,7 +147,7 @@ class SimCluster:
 
     async def watch(
         self, resource: Resource, namespace: str | None = None, *, labels: str = "", fields: str = ""
-    ) -> AsyncIterator[WatchEvent]:
+    ) -> AsyncGenerator[WatchEvent, None]:
         """List, then follow; lists again where the window of changes was left behind."""
         selector = Selector.parse(resource, namespace, labels, fields)
         wake = asyncio.Event()
@@ -263,15 +263,16 @@ class SimCluster:
 
     async def logs(
         self, namespace: str, pod: str, container: str, *, follow: bool = False, tail: int | None = None
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         """Lines as they come."""
         ref = Ref(_POD, pod, namespace)
         purpose = f"read the logs of pod {namespace}/{pod}, container {container}"
         asked = Asked.of_pod("get", "log", ref, purpose)
         log = await self._perform(asked, lambda: self.runtime.log(self._stored(ref), container))
         start = 0 if tail is None else max(len(log.lines) - tail, 0)
-        async for line in log.read(start, follow=follow):
-            yield line
+        async with aclosing(log.read(start, follow=follow)) as lines:
+            async for line in lines:
+                yield line
 
     async def exec(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 
 class Log:
@@ -28,7 +28,7 @@ class Log:
         for reader in self._readers:
             reader.set()
 
-    async def read(self, start: int = 0, *, follow: bool = False) -> AsyncIterator[str]:
+    async def read(self, start: int = 0, *, follow: bool = False) -> AsyncGenerator[str, None]:
         """The lines from ``start`` on; with follow those to come as well."""
         wake = asyncio.Event()
         self._readers.append(wake)

@@ -7,8 +7,6 @@ StatefulSet with ``podManagementPolicy: OrderedReady`` does not replace a pod th
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -77,7 +75,7 @@ async def statefulset(rt: Runtime, ref: Ref) -> float | None:
     if found is None:
         return None
     await rt.clock.sleep(0.05)
-    revision = f"{ref.name}-{_revision(found['spec']['template'])}"
+    revision = rt.revision(found)
     wanted = int(found["spec"]["replicas"])
     delay: float | None = None
     for ordinal in range(wanted):
@@ -103,11 +101,6 @@ async def statefulset(rt: Runtime, ref: Ref) -> float | None:
             rt.delete(Ref.of(pod))
     _count(rt, ref, revision)
     return delay
-
-
-def _revision(template: dict[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).digest()
-    return "".join("bcdfghjklmnpqrstvwxz2456789"[byte % 27] for byte in digest[:10])
 
 
 def _create_replica(rt: Runtime, found: Object, ordinal: int, revision: str) -> float | None:
