@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import random
 import socket
 import ssl
@@ -140,6 +141,8 @@ class Http:
             headers={"User-Agent": f"pgwizard/{__version__}", "Accept-Encoding": "identity"},
             raise_for_status=_raise_status,
         )
+        # aiohttp sends a GET once more by itself when its connection is reset, and so would run a command twice.
+        self._session._retry_connection = False  # noqa: SLF001
 
     async def close(self) -> None:
         """Close all connections."""
@@ -205,7 +208,10 @@ class Http:
                 continue
             lost = lost or failed.lost
             if recover and lost and (failed.lost or failed.status == 409):
-                found = await recover()
+                try:
+                    found = await recover()
+                except ClusterError:
+                    raise failed.error(", and it cannot be looked up whether it was done") from None
                 if found is not None:
                     return found
             wait = patience.delay(tries) if failed.retry_after is None else failed.retry_after
@@ -401,7 +407,8 @@ def _reason(error: BaseException) -> str:
         return plain(str(error.reason or "TLS failed"))
     if isinstance(error, OSError):
         cause = getattr(error, "os_error", error)
-        return plain(str(cause.strerror or "closed by the other side"))
+        known = os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror
+        return plain(known or "closed by the other side")
     return "it ended too early" if isinstance(error, aiohttp.ClientPayloadError) else "closed by the other side"
 
 

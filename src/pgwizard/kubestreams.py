@@ -130,6 +130,8 @@ async def _feed(socket: aiohttp.ClientWebSocketResponse, stdin: bytes) -> None:
         return
     for start in range(0, len(stdin), CHUNK_BYTES):
         await socket.send_bytes(bytes([STDIN]) + stdin[start : start + CHUNK_BYTES])
+        # Lets a hang-up be noticed: asyncio logs every write to a dead connection.
+        await asyncio.sleep(0)
     await socket.send_bytes(bytes([CLOSE, STDIN]))
 
 
