@@ -1,0 +1,36 @@
+"""What holds for every test: an empty current folder, no variables of the machine, golden files on request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+_OF_THE_MACHINE = ("PGWIZARD_TRACEBACK", "KUBECONFIG", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``pytest --update-golden`` writes what the tests see as what they expect; read the diff before committing it."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden from what is rendered now")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(autouse=True)
+def _no_variables_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _OF_THE_MACHINE:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _current_folder_is_empty(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: empty, and gone after the test."""
+    return Path.cwd()
