@@ -1,0 +1,172 @@
+"""What the live tests share: kubectl with a deadline on every call, namespaces that go away, and rendered answers."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pgwizard import manifests
+from pgwizard.console import Source, planned
+from pgwizard.plan import Plan
+
+KUBECONFIG = os.environ.get("PGWIZARD_TEST_KUBECONFIG")
+LIVE = [
+    pytest.mark.live,
+    pytest.mark.skipif(KUBECONFIG is None, reason="PGWIZARD_TEST_KUBECONFIG names no cluster"),
+]
+IMAGE = "aryan-laptophp/postgres-pgbackrest:15.0"
+CHECKOUT = Path(__file__).parents[2]
+GOLDEN = CHECKOUT / "tests" / "golden"
+RESTRICTED = [f"pod-security.kubernetes.io/{mode}=restricted" for mode in ("enforce", "warn", "audit")]
+
+
+@dataclass(frozen=True, slots=True)
+class Kubectl:
+    """kubectl in one namespace."""
+
+    binary: str
+    namespace: str = "default"
+
+    def run(self, *arguments: str, data: bytes = b"", seconds: float = 60, check: bool = True) -> tuple[bytes, str]:
+        """What it printed on stdout and stderr."""
+        code, output, errors = self.outcome(*arguments, data=data, seconds=seconds)
+        assert code == 0 or not check, f"kubectl {' '.join(arguments)}: exit {code}\n{errors}"
+        return output, errors
+
+    def outcome(self, *arguments: str, data: bytes = b"", seconds: float = 60) -> tuple[int, bytes, str]:
+        """Exit code, stdout, stderr."""
+        done = subprocess.run(
+            [self.binary, f"--kubeconfig={KUBECONFIG}", f"--namespace={self.namespace}", *arguments],
+            input=data,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr.decode(errors="replace")
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.run(*arguments, "-o", "json")[0])
+
+    def exec(self, pod: str, *command: str, data: bytes = b"", seconds: float = 60) -> bytes:
+        """Run a command in a pod's first container."""
+        stdin = ["--stdin"] if data else []
+        return self.run("exec", *stdin, pod, "--", *command, data=data, seconds=seconds)[0]
+
+
+_IN_A_FOLDER = """
+folder="$(mktemp -d)" && cd "$folder" && tar -x -f - && bash script.sh
+code=$?
+rm -rf "$folder"
+exit "$code"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """A pod of the chart's image that sleeps."""
+
+    kubectl: Kubectl
+    pod: str
+
+    def run(self, script: str, files: Mapping[str, str] | None = None, seconds: float = 300) -> bytes:
+        """Run a bash script in a fresh folder that holds these files; its stdout."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for name, text in {**(files or {}), "script.sh": script}.items():
+                content = text.encode()
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+        return self.kubectl.exec(self.pod, "bash", "-c", _IN_A_FOLDER, data=archive.getvalue(), seconds=seconds)
+
+
+def find_kubectl() -> str | None:
+    return shutil.which("kubectl") or shutil.which("kubectl", path=os.environ.get("KUBEBUILDER_ASSETS", ""))
+
+
+@contextlib.contextmanager
+def own_namespace(binary: str, prefix: str, *labels: str) -> Iterator[Kubectl]:
+    """A namespace of its own; its removal is asked for at the end."""
+    kubectl = Kubectl(binary, f"{prefix}-{uuid.uuid4().hex[:8]}")
+    kubectl.run("create", "namespace", kubectl.namespace)
+    try:
+        if labels:
+            kubectl.run("label", "namespace", kubectl.namespace, *labels)
+        kubectl.run("wait", "--for=create", "serviceaccount/default", "--timeout=30s")
+        yield kubectl
+    finally:
+        kubectl.run("delete", "namespace", kubectl.namespace, "--wait=false")
+
+
+def pod_object(name: str) -> dict[str, Any]:
+    """A pod of the chart's image that sleeps, as uid 999, meeting Pod Security "restricted"."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "automountServiceAccountToken": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 999,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": "shell",
+                    "image": IMAGE,
+                    "imagePullPolicy": "IfNotPresent",
+                    "command": ["sleep", "3600"],
+                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                }
+            ],
+        },
+    }
+
+
+def plan_of(answers: Path, *overrides: str, ca_file: Path | None = None) -> Plan:
+    """The plan of a file of answers, read as the command line reads it."""
+    return planned(Source(str(answers), overrides, str(ca_file) if ca_file else None))[0]
+
+
+def documents(rendered: list[manifests.Manifest]) -> bytes:
+    return "---\n".join(manifest.text for manifest in rendered).encode()
+
+
+def configuration(rendered: list[manifests.Manifest], name: str) -> str:
+    """A configuration file out of the rendered ConfigMaps, as the kubelet mounts it."""
+    for manifest in rendered:
+        if manifest.object["kind"] == "ConfigMap" and name in manifest.object["data"]:
+            return str(manifest.object["data"][name])
+    raise KeyError(name)
+
+
+def golden_cases() -> list[Path]:
+    """The golden cases, and the example that a new operator begins with."""
+    return [*sorted(GOLDEN.glob("*/answers.yaml")), CHECKOUT / "examples" / "answers.yaml"]
+
+
+def golden_plan(answers: Path, *overrides: str) -> Plan:
+    ca_file = GOLDEN / "ca.crt" if GOLDEN in answers.parents else None
+    return plan_of(answers, *overrides, ca_file=ca_file)
+
+
+def until(what: str, seconds: float, done: Callable[[], bool]) -> None:
+    """Ask until it is done. What is asked waits by itself, as ``kubectl wait`` does."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, f"waited {seconds} s in vain until {what}"
