@@ -1,0 +1,201 @@
+"""Speed and memory against their floors, measured side by side in one run: ``python bench/run.py``.
+
+Each target is a ratio to something measured in the same rounds (A B A B ...), so that a slow or busy machine slows both
+down. Targets are judged by the minimum of each side, which is the figure least disturbed by others. Exit code 1 where a
+target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[1]
+ANSWERS = "release: {name: postgresql}\n"
+CERTIFICATE = CHECKOUT / "examples" / "minio-ca.crt"
+FLOOR = """
+import jinja2
+import pydantic
+import yaml
+
+class Model(pydantic.BaseModel):
+    name: str = "postgresql"
+    size: int = 10
+
+Model(name="x")
+"""
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One target. Figures are milliseconds, or MiB where ``unit`` says so; ``ratio`` is of the minima."""
+
+    name: str
+    minimum: float
+    median: float
+    floor_name: str
+    floor_minimum: float
+    floor_median: float
+    ratio: float
+    target: float
+    unit: str = "ms"
+
+    @property
+    def met(self) -> bool:
+        return self.ratio <= self.target
+
+
+def main() -> int:
+    options = _options()
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory() as folder:
+        answers = Path(folder) / "answers.yaml"
+        answers.write_text(ANSWERS)
+        # first, while this process is small: what a child inherits from its parent counts in its peak
+        results += _processes(answers, options.rounds)
+        if helm := _helm():
+            results.append(_against_helm(answers, helm, Path(folder), options.rounds))
+        else:
+            print("helm is neither in RIG_HELM nor in KUBEBUILDER_ASSETS nor on PATH: not measured against it")
+    _print_table(results)
+    print(json.dumps([{**asdict(result), "met": result.met} for result in results]))
+    return 0 if all(result.met for result in results) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=21, help="measurements of each side (default 21)")
+    return parser.parse_args()
+
+
+# ---- processes -----------------------------------------------------------------------------------------------------
+
+
+def _processes(answers: Path, rounds: int) -> list[Result]:
+    headless = [*_pgwizard(), "--headless", str(answers), "--ca-file", str(CERTIFICATE)]
+    peaks: list[float] = []
+    results = [
+        _compared(
+            "process start to printed default manifests",
+            lambda: _process(headless, peaks),
+            "process that imports jinja2, yaml, pydantic and builds a model",
+            lambda: _process([sys.executable, "-c", FLOOR]),
+            rounds,
+            target=1.5,
+        ),
+        _compared(
+            "pgwizard --version",
+            lambda: _process([*_pgwizard(), "--version"]),
+            "python -c pass",
+            lambda: _process([sys.executable, "-c", "pass"]),
+            rounds,
+            target=3,
+        ),
+    ]
+    peak = max(peaks)
+    results.append(Result("peak memory of a render", min(peaks), peak, "60 MiB", 60, 60, peak / 60, 1, "MiB"))
+    return results
+
+
+def _pgwizard() -> list[str]:
+    script = Path(sys.executable).with_name("pgwizard")
+    return [str(script)] if script.is_file() else [sys.executable, "-m", "pgwizard"]
+
+
+def _process(command: Sequence[str], peaks: list[float] | None = None) -> float:
+    """Seconds that a process takes; its peak resident memory in MiB is added to ``peaks``."""
+    begin = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)}: exit {process.returncode}")
+    if peaks is not None:
+        peaks.append(usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / MIB)
+    return seconds
+
+
+# ---- in-process against helm ---------------------------------------------------------------------------------------
+
+
+def _against_helm(answers: Path, helm: str, folder: Path, rounds: int) -> Result:
+    """Rendering and re-parsing a resolved plan, warm, against ``helm template`` of the same objects as they are."""
+    from pgwizard import manifests
+    from pgwizard.console import Source, planned
+
+    plan, _ = planned(Source(str(answers), ca_file=str(CERTIFICATE)))
+    chart = folder / "chart"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: static\nversion: 0.1.0\n")
+    for manifest in manifests.render(plan):
+        (chart / "templates" / manifest.file_name).write_text(manifest.text.replace("{{", '{{ "{{" }}'))
+
+    def render() -> float:
+        begin = time.perf_counter()
+        manifests.render(plan)
+        return time.perf_counter() - begin
+
+    command = [helm, "template", "postgresql", str(chart)]
+    return _compared(
+        "render and re-parse a plan, in-process and warm",
+        render,
+        "helm template of the same objects",
+        lambda: _process(command),
+        rounds,
+        target=0.25,
+    )
+
+
+def _helm() -> str | None:
+    return os.environ.get("RIG_HELM") or shutil.which(
+        "helm", path=os.pathsep.join([os.environ.get("KUBEBUILDER_ASSETS", ""), os.environ.get("PATH", "")])
+    )
+
+
+# ---- measuring and showing -----------------------------------------------------------------------------------------
+
+
+def _compared(
+    name: str, measured: Callable[[], float], floor_name: str, floor: Callable[[], float], rounds: int, *, target: float
+) -> Result:
+    measured(), floor()  # the first of each warms the caches of the disk and of the interpreter
+    times: list[float] = []
+    floors: list[float] = []
+    for _ in range(rounds):
+        times.append(measured() * 1000)
+        floors.append(floor() * 1000)
+    ratio = min(times) / min(floors)
+    medians = statistics.median(times), statistics.median(floors)
+    return Result(name, min(times), medians[0], floor_name, min(floors), medians[1], ratio, target)
+
+
+def _print_table(results: Sequence[Result]) -> None:
+    heads = ("min", "median", "floor min", "median", "ratio", "target")
+    print(f"{'measured':<44}", *(f"{head:>9}" for head in heads))
+    for result in results:
+        figures = (
+            (result.minimum, result.median, result.floor_minimum, result.floor_median),
+            (result.ratio, result.target),
+        )
+        print(
+            f"{result.name:<44}",
+            *(f"{figure:9.1f}" for figure in figures[0]),
+            *(f"{figure:9.2f}" for figure in figures[1]),
+            f" {'met' if result.met else 'MISSED'} ({result.unit}; against {result.floor_name})",
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
