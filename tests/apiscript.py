@@ -102,7 +102,9 @@ def run(scenario: Coroutine[Any, Any, None]) -> None:
     async def within() -> None:
         async with asyncio.timeout(20):
             await scenario
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        # asyncio's own server takes a turn to end a TLS handshake that was broken off.
+        left = [task for task in asyncio.all_tasks() if "accept_connection" not in repr(task.get_coro())]
+        assert left == [asyncio.current_task()]
 
     asyncio.run(within())
 
