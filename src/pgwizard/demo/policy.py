@@ -1,4 +1,5 @@
-"""Owns who may do what: RBAC as roles and as a test's denials, and Pod Security's warnings.
+"""Owns who may do what: RBAC as roles and as a test's denials, Pod Security's warnings,
+and which claims may grow.
 
 The demo user is a cluster administrator; everybody else has what RoleBindings in the store give them. It refuses
 ClusterRoles, groups, and profiles other than "restricted".
@@ -10,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from pgwizard.demo.admission import templates
+from pgwizard.demo.birth import CLASS
 from pgwizard.demo.store import Store
 from pgwizard.kubeapi import Access, Object, Ref, Resource
 
@@ -59,6 +61,14 @@ def _permits(rule: dict[str, Any], access: Access) -> bool:
     if not all({value, "*"} & set(rule.get(key) or ()) for key, value in pairs):
         return False
     return not rule.get("resourceNames") or access.name in rule["resourceNames"]
+
+
+def growth_allowed(store: Store, new: Object, old: Object) -> bool:
+    """Whether the claim's class lets it change its size, where it does."""
+    if new["spec"].get("resources") == old["spec"].get("resources"):
+        return True
+    kind = store.peek(Ref(CLASS, new["spec"].get("storageClassName", "")))
+    return bool(kind and kind.get("allowVolumeExpansion"))
 
 
 def pod_security(obj: Object, level: str) -> str:

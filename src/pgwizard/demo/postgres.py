@@ -6,7 +6,6 @@ pattern or answered with nothing), shells, WAL contents, and every other program
 
 from __future__ import annotations
 
-import base64
 import configparser
 import json
 import re
@@ -125,16 +124,29 @@ class Programs:
         return 31
 
     async def job(self, pod: Object, log: Log) -> int:
-        """The container of a Job, by the name of the Job and of its CronJob."""
+        """The container of a Job, by its arguments and the names of the Job and of its CronJob."""
         await self._clock.sleep(0.5)
-        owner = (pod["metadata"].get("ownerReferences") or [{"name": pod["metadata"]["name"]}])[0]["name"]
         namespace = pod["metadata"]["namespace"]
-        if owner.endswith("-pgbackrest-init"):
-            return await self._first_backup(namespace, owner.removesuffix("-pgbackrest-init"), log)
-        if "-pgbackrest-" in owner and "probe" not in owner and "proof" not in owner:
-            return await self._backup_as_named(namespace, owner, log)
+        names = self._owners(pod)
+        container = pod["spec"]["containers"][0]
+        text = " ".join([*names, *(container.get("command") or ()), *(container.get("args") or ())])
+        if "-pgbackrest-init" in text or "init.sh" in text:
+            release = next((name.partition("-pgbackrest-init")[0] for name in names if "-pgbackrest-init" in name), "")
+            return await self._first_backup(namespace, release or self._release(namespace), log)
+        if "backup.sh" in text or re.search(r"-pgbackrest-(full|diff|incr)", text):
+            return await self._backup(namespace, _type(text), log)
         self._say(log, "repo-ls command end: completed successfully (38ms)")
         return 0
+
+    def _owners(self, obj: Object) -> list[str]:
+        """The names of what owns an object, nearest first."""
+        names = []
+        for owner in obj["metadata"].get("ownerReferences") or ():
+            names.append(owner["name"])
+            place = Ref(Resource(owner["apiVersion"], owner["kind"]), owner["name"], obj["metadata"]["namespace"])
+            if (held := self._store.peek(place)) is not None:
+                names += self._owners(held)
+        return names
 
     async def _first_backup(self, namespace: str, release: str, log: Log) -> int:
         waited = 0
@@ -159,8 +171,7 @@ class Programs:
     async def _backup_as_named(self, namespace: str, text: str, log: Log) -> int:
         if "init" in text or "stanza" in text:
             return await self._first_backup(namespace, self._release(namespace), log)
-        kind = next((word for word in ("full", "diff", "incr") if word in text), "incr")
-        return await self._backup(namespace, kind, log)
+        return await self._backup(namespace, _type(text), log)
 
     def _release(self, namespace: str) -> str:
         pods = [pod for pod in self._store.find(_POD, namespace) if _is_postgres(pod)]
@@ -343,6 +354,10 @@ def add_backup(repository: Repository, kind: str, began: float, ended: float, se
     return backup
 
 
+def _type(text: str) -> str:
+    return next((word for word in ("full", "diff", "incr") if word in text), "incr")
+
+
 def _text(log: Log) -> bytes:
     return "".join(f"{line}\n" for line in log.lines).encode()
 
@@ -356,8 +371,3 @@ def _is_postgres(pod: Object) -> bool:
 def _serves(pod: Object) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or ()
     return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
-
-
-def decoded(secret: Object, key: str) -> str:
-    """A value of a Secret as text."""
-    return base64.b64decode((secret.get("data") or {}).get(key, "")).decode(errors="replace")

@@ -17,6 +17,7 @@ from pgwizard import errors
 from pgwizard.demo.clock import Clock, stamp
 from pgwizard.demo.faults import Outcome, OutcomeKind
 from pgwizard.demo.postgres import Programs
+from pgwizard.demo.s3 import ObjectStore
 from pgwizard.demo.store import Change, Store
 from pgwizard.demo.streams import Log
 from pgwizard.kubeapi import Object, Ref, Resource
@@ -50,6 +51,7 @@ class Runtime:
         self.outcomes = outcomes
         self.programs = Programs(store, clock)
         self.logs: dict[tuple[str, str], Log] = {}
+        self.objects = ObjectStore()
         self._reconcilers = reconcilers
         self._tasks: dict[Ref, asyncio.Task[None]] = {}
         self._wakes: dict[Ref, asyncio.Event] = {}

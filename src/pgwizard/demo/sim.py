@@ -24,7 +24,7 @@ from pgwizard.demo.clock import Clock, ScaledClock, stamp
 from pgwizard.demo.controllers import RECONCILERS
 from pgwizard.demo.faults import FaultRule, Outcome, Request
 from pgwizard.demo.gate import Asked, Gate
-from pgwizard.demo.policy import ADMINISTRATOR, Rules, pod_security
+from pgwizard.demo.policy import ADMINISTRATOR, Rules, growth_allowed, pod_security
 from pgwizard.demo.runtime import Runtime
 from pgwizard.demo.store import CLUSTER_SCOPED, Change, Selector, Store
 from pgwizard.demo.watches import View
@@ -58,6 +58,7 @@ class SimCluster:
         self.runtime = Runtime(self.store, self.clock, self.outcomes, RECONCILERS)
         self._gate = Gate(self.rules, self.server, self.runtime.ensure_running)
         self._gate.faults += faults
+        self.requests: list[Request] = self._gate.requests
         self._manager = "pgwizard"
         self._user = ADMINISTRATOR
         self._guest = False
@@ -88,10 +89,9 @@ class SimCluster:
         """Asked at every request."""
         return self._gate.faults
 
-    @property
-    def requests(self) -> list[Request]:
-        """All that was asked, in order."""
-        return self._gate.requests
+    @faults.setter
+    def faults(self, rules: Sequence[FaultRule]) -> None:
+        self._gate.faults[:] = rules
 
     @property
     def server(self) -> str:
@@ -304,7 +304,7 @@ class SimCluster:
         purpose = f"connect to port {port} of pod {ref.namespace}/{ref.name}"
         asked = Asked.of_pod("create", "portforward", ref, purpose)
         found = await self._perform(asked, lambda: self._stored(ref))
-        async with doors.connect(self.store, found, port) as stream:
+        async with doors.connect(self.store, self.runtime.objects, found, port) as stream:
             yield stream
 
     async def allowed(self, accesses: Sequence[Access]) -> dict[Access, bool]:
@@ -359,6 +359,12 @@ class SimCluster:
             new = born(self.store, self.store.birth(new))
         new = admission.default(new)
         admission.validate(ref, new, live)
+        if (
+            live is not None
+            and ref.resource.kind == "PersistentVolumeClaim"
+            and not growth_allowed(self.store, new, live)
+        ):
+            raise statuses.not_resizable(ref)
         stored = new if dry_run else self.store.put(new)
         return Written(copy.deepcopy(stored), self._warnings(ref, new))
 

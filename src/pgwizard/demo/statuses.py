@@ -88,9 +88,18 @@ def invalid(ref: Ref, causes: Sequence[Cause]) -> errors.Invalid:
     return errors.Invalid(text, status=422, reason="Invalid", causes=causes)
 
 
+def not_resizable(ref: Ref) -> errors.Forbidden:
+    """403 of admission: the class of the claim does not allow growth."""
+    text = (
+        f'persistentvolumeclaims "{ref.name}" is forbidden: only dynamically provisioned pvc can be resized and the '
+        "storageclass that provisions the pvc must support resize"
+    )
+    return errors.Forbidden(text, status=403, reason="Forbidden")
+
+
 def not_started(container: str) -> errors.ServerFailure:
     """500 of the kubelet: exec into a container that does not run."""
-    text = f'container not found ("{container}")'
+    text = f'Internal error occurred: unable to upgrade connection: container not found ("{container}")'
     return errors.ServerFailure(text, status=500, reason="InternalError")
 
 
