@@ -226,8 +226,10 @@ def test_the_init_container_copies_the_certificate_into_the_trust_store() -> Non
         COPY_OF_THE_CA,
         # added: the document's copy alone is not trusted
         "cp /usr/share/ca-certificates/mozilla/*.crt /etc/ssl/certs/",
-        """awk '/-----BEGIN/ { n++ } n { print > ("/etc/ssl/certs/minio-ca-" n ".crt") }'"""
-        " /etc/ssl/certs/minio-ca.crt",
+        (
+            """awk '/-----BEGIN/ { n++ } n { print > ("/etc/ssl/certs/minio-ca-" n ".crt") }'"""
+            " /etc/ssl/certs/minio-ca.crt"
+        ),
         "openssl rehash /etc/ssl/certs",
     ]
 
