@@ -41,7 +41,7 @@ async def reasons(sim: Cluster, *, warning: bool = True) -> set[str]:
 
 async def waiting(sim: Cluster) -> dict[str, Any]:
     pod = await sim.get(DATABASE)
-    state: dict[str, Any] = pod["status"]["containerStatuses"][0]["state"]
+    state: dict[str, dict[str, Any]] = pod["status"]["containerStatuses"][0]["state"]
     return state.get("waiting", {})
 
 

@@ -57,15 +57,8 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
     },
     "PersistentVolumeClaimSpec": {"volumeMode": "Filesystem"},
-    "JobSpec": {
-        "parallelism": 1,
-        "completions": 1,
-        "backoffLimit": 6,
-        "completionMode": "NonIndexed",
-        "suspend": False,
-        "podReplacementPolicy": "TerminatingOrFailed",
-        "manualSelector": False,
-    },
+    "PodTemplateSpec": {"metadata": {}},
+    "JobTemplateSpec": {"metadata": {}},
     "CronJobSpec": {
         "concurrencyPolicy": "Allow",
         "suspend": False,
@@ -76,6 +69,16 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "StorageClass": {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"},
     "NetworkPolicyPort": {"protocol": "TCP"},
 }
+_JOB_DEFAULTS = {
+    "parallelism": 1,
+    "completions": 1,
+    "backoffLimit": 6,
+    "completionMode": "NonIndexed",
+    "suspend": False,
+    "podReplacementPolicy": "TerminatingOrFailed",
+    "manualSelector": False,
+}
+"""Given to Jobs alone: the template of a CronJob is left as it is."""
 _FREE = frozenset(
     {
         "replicas",
@@ -113,7 +116,7 @@ def quantity(text: object) -> float:
 
 
 def decode(obj: Object, ref: Ref, *, applied: bool) -> Object:
-    """The object as the server reads it: known fields only, without nulls, stringData folded into data."""
+    """The object as the server reads it: known fields only, stringData folded into data."""
     field = schema.root(ref.resource.kind)
     kind = ref.resource.kind
     if applied:
@@ -131,10 +134,16 @@ def decode(obj: Object, ref: Ref, *, applied: bool) -> Object:
         for path, want, value in schema.wrong_types(obj, field):
             got = "string" if isinstance(value, str) else type(value).__name__
             raise bad_request(f"{prefix}json: cannot unmarshal {got} into Go struct field {kind}{path} of type {want}")
-    new: Object = schema.normal(copy.deepcopy(obj), field)
+    new: Object = copy.deepcopy(obj)
     if text := new.pop("stringData", None):
         new["data"] = new.get("data", {}) | {key: base64.b64encode(v.encode()).decode() for key, v in text.items()}
     return new
+
+
+def tidy(obj: Object) -> Object:
+    """The object as the server keeps it: without nulls, empty lists and empty maps."""
+    result: Object = schema.normal(obj, schema.root(obj["kind"]))
+    return result
 
 
 def _go(value: object) -> str:
@@ -144,6 +153,8 @@ def _go(value: object) -> str:
 def default(obj: Object) -> Object:
     """The object with the server's defaults filled in."""
     _fill(obj, schema.root(obj["kind"]))
+    if obj["kind"] == "Job":
+        obj["spec"] = _JOB_DEFAULTS | obj["spec"]
     if obj["kind"] == "Service" and obj.get("spec", {}).get("type") in {"ClusterIP", "NodePort", "LoadBalancer"}:
         spec = obj["spec"]
         spec.setdefault("clusterIP", _cluster_ip(obj["metadata"]))
@@ -171,8 +182,9 @@ def _fill(value: Any, field: Field) -> None:
         if field.content == "Container" and "image" in value:
             tag = value["image"].rpartition("/")[2].partition(":")[2]
             value.setdefault("imagePullPolicy", "Always" if tag in {"", "latest"} else "IfNotPresent")
-        if field.content == "PersistentVolumeClaim" and field != schema.root("PersistentVolumeClaim"):
+        if field.content == "PersistentVolumeClaim":
             value.setdefault("apiVersion", "v1")
+            value.setdefault("kind", "PersistentVolumeClaim")
     for key, item in value.items():
         below = schema.field_of(field, key)
         if below is not None:

@@ -351,13 +351,13 @@ class SimCluster:
             raise statuses.terminating(ref)
 
     def _updated(self, live: Object | None, new: Object) -> Object:
-        return ssa.update(live, new, self._manager, stamp(self.clock.now()))
+        return ssa.update(live, admission.default(admission.tidy(new)), self._manager, stamp(self.clock.now()))
 
     def _write(self, ref: Ref, live: Object | None, new: Object, *, dry_run: bool) -> Written:
         if live is None:
             self._place(ref)
             new = born(self.store, self.store.birth(new))
-        new = admission.default(new)
+        new = admission.default(admission.tidy(new))
         admission.validate(ref, new, live)
         if (
             live is not None

@@ -210,14 +210,13 @@ def _remove(value: Any, field: Field, path: Path) -> None:
                 return
 
 
-def _prune(merged: Object, dropped: Iterable[Path], others: frozenset[Path]) -> None:
+def _prune(merged: Object, dropped: Iterable[Path], kept: frozenset[Path]) -> None:
+    """Take out what its last owner no longer applies, unless something below it still has an owner."""
     root = schema.root(merged["kind"])
+    needed = {path[:end] for path in kept for end in range(1, len(path) + 1)}
     for path in sorted(dropped, key=len):
-        if path in others or _is_key(path):
-            continue
-        if path[-1][0] == "k" and any(other[: len(path)] == path for other in others):
-            continue
-        _remove(merged, root, path)
+        if path not in needed and not _is_key(path):
+            _remove(merged, root, path)
 
 
 def _is_key(path: Path) -> bool:
@@ -240,7 +239,7 @@ def apply(live: Object | None, applied: Object, manager: str, now: str, *, force
     intent = {key: value for key, value in applied.items() if key != "status"}
     intent["metadata"] = {key: value for key, value in applied["metadata"].items() if key not in _IDENTITY}
     merged: Object = _merge(copy.deepcopy(live), intent, schema.root(live["kind"]))
-    _prune(merged, before - wanted, frozenset().union(*others.values()))
+    _prune(merged, before - wanted, wanted.union(*others.values()))
     changed, removed = _differences(live, merged)
     clashes = [(other, paths & changed) for other, paths in others.items() if paths & changed]
     if clashes and not force:
