@@ -286,6 +286,25 @@ class ClusterContract:
             await lab.cluster.apply(config_map(lab.namespace, a="1"))
 
     @scenario
+    async def test_what_was_created_or_patched_is_not_owned_by_apply(self, lab: Lab) -> None:
+        """An owner is a manager and its operation: create and patch conflict with a later apply of the same manager."""
+        made = (await lab.cluster.create(config_map(lab.namespace, a="1"))).object
+        assert [entry["operation"] for entry in made["metadata"]["managedFields"]] == ["Update"]
+        with pytest.raises(Conflict, match="pgwizard"):
+            await lab.cluster.apply(config_map(lab.namespace, a="2"))
+        shared = (await lab.cluster.apply(config_map(lab.namespace, a="1"))).object
+        assert {entry["operation"] for entry in shared["metadata"]["managedFields"]} == {"Apply", "Update"}
+        taken = (await lab.cluster.apply(config_map(lab.namespace, a="2"), force=True)).object
+        assert taken["data"] == {"a": "2"}
+
+    @scenario
+    async def test_a_write_that_takes_a_field_ends_the_others_ownership(self, lab: Lab) -> None:
+        made = (await lab.cluster.apply(config_map(lab.namespace, a="1", b="1"))).object
+        patched = (await lab.rival.patch(Ref.of(made), {"data": {"a": "2"}})).object
+        owners = {entry["manager"]: entry["fieldsV1"] for entry in patched["metadata"]["managedFields"]}
+        assert owners == {"pgwizard": {"f:data": {"f:b": {}}}, "rival": {"f:data": {"f:a": {}}}}
+
+    @scenario
     async def test_lists_are_merged_by_key(self, lab: Lab) -> None:
         obj = stateful_set(lab.namespace)
         obj["spec"]["template"]["spec"]["containers"].append({"name": "side", "image": "pause"})

@@ -200,6 +200,25 @@ def test_nobody_listens() -> None:
     run(scenario())
 
 
+def test_a_server_that_does_not_take_the_connection() -> None:
+    async def scenario() -> None:
+        with socket.socket() as full, contextlib.ExitStack() as others:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            for _ in range(3):
+                other = others.enter_context(socket.socket())
+                other.setblocking(False)
+                other.connect_ex(full.getsockname())
+            place = target(f"http://127.0.0.1:{full.getsockname()[1]}")
+            patience = Clock().patience(connect_seconds=0.05, tries=2)
+            async with KubeCluster(Http(place, Login(place), patience)) as cluster:
+                # It was not sent: nothing is looked up before it is repeated.
+                with pytest.raises(Unreachable, match=r"no connection within 0\.05 s \(2 tries\)"):
+                    await cluster.create(OBJ)
+
+    run(scenario())
+
+
 def test_a_name_that_nobody_knows() -> None:
     async def scenario() -> None:
         place = target("http://no-such-host.invalid")
@@ -351,6 +370,23 @@ def test_a_closed_cluster() -> None:
             await cluster.close()
             with pytest.raises(ClusterError, match="was closed"):
                 await cluster.get(REF)
+
+    run(scenario())
+
+
+def test_closing_leaves_no_connection() -> None:
+    async def scenario() -> None:
+        async with scripted(hangs) as (cluster, api):
+            late = asyncio.create_task(cluster.get(REF))
+            follower = cluster.logs("ns", "p", "c", follow=True)
+            reading = asyncio.create_task(anext(follower))
+            while len(api.seen) < 2:  # noqa: ASYNC110 - the server's side has no event to wait for
+                await asyncio.sleep(0)
+            late.cancel()
+            reading.cancel()
+            await asyncio.gather(late, reading, return_exceptions=True)
+            await cluster.close()
+            assert [connection for connection in cluster._http._sockets if connection.fileno() >= 0] == []
 
     run(scenario())
 

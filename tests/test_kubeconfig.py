@@ -267,7 +267,9 @@ def test_an_oidc_token(tmp_path: Path) -> None:
 
 
 def test_credentials_are_not_shown(tmp_path: Path) -> None:
-    assert TOKEN not in repr(read(login(tmp_path, {"token": TOKEN})))
+    target = load(kubeconfig=saved(tmp_path / "config", config({"token": TOKEN})))
+    assert TOKEN not in repr(target)
+    assert TOKEN not in repr(read(Login(target)))
 
 
 # -- plug-ins ---------------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ class Part:
     """A block of the merged kubeconfig, and the folder that relative paths in it start from."""
 
     name: str
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(repr=False)
     folder: Path
 
     def bytes_of(self, key: str) -> bytes | None:
@@ -183,8 +183,8 @@ class Login:
 
 
 def _from_files(files: str, context: str | None, namespace: str | None) -> Target:
-    from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415
-    from kubernetes.config.kube_config import KubeConfigMerger  # noqa: PLC0415
+    from kubernetes.config.config_exception import ConfigException
+    from kubernetes.config.kube_config import KubeConfigMerger
 
     try:
         merger = KubeConfigMerger(files)
@@ -357,7 +357,7 @@ def _private_file(content: bytes) -> Iterator[str]:
 
 def _auth_provider(target: Target) -> str:
     """A token by ``kubernetes``' own OIDC code, which also saves a renewed refresh token in the kubeconfig."""
-    from kubernetes.config import load_kube_config  # noqa: PLC0415
+    from kubernetes.config import load_kube_config
 
     holder = SimpleNamespace(api_key={})
     name = target.user.values["auth-provider"].get("name", "")

@@ -18,6 +18,7 @@ import random
 import socket
 import ssl
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -133,8 +134,9 @@ class Http:
         self.target = target
         self.patience = patience
         self._login = login
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(limit=0, socket_factory=self._socket),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=patience.connect_seconds),
             # Unzipping made lists slower, even on a slow machine with a fast network.
@@ -145,8 +147,29 @@ class Http:
         self._session._retry_connection = False  # noqa: SLF001
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and be back only when they are closed."""
         await self._session.close()
+        # TLS takes leave in the background, for up to 30 s, which the end of the event loop would cut off.
+        for _ in range(100):
+            left = [connection for connection in self._sockets if connection.fileno() >= 0]
+            if not left:
+                return
+            for connection in left:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+            await asyncio.sleep(0)
+
+    def _socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        """A connection that TCP probes while it is silent: a dead path is noticed in about 30 s."""
+        connection = socket.socket(*address[:3])
+        connection.setblocking(False)
+        self._sockets.add(connection)
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
+                if hasattr(socket, option):
+                    connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+        return connection
 
     async def call(self, call: Call, recover: Callable[[], Awaitable[Answer | None]] | None = None) -> Answer:
         """Send and read the answer.
@@ -160,7 +183,6 @@ class Http:
         """An answer that is read as it comes. Reading it is to be done within ``translated``."""
         response = await self._persist(call, lambda credentials: self._open(call, credentials))
         try:
-            _keep_alive(response.connection.transport if response.connection else None)
             yield response
         finally:
             response.close()
@@ -170,7 +192,6 @@ class Http:
         """A WebSocket. Using it is to be done within ``translated``."""
         socket_ = await self._persist(call, lambda credentials: self._upgrade(call, protocols, credentials))
         try:
-            _keep_alive(socket_.get_extra_info("transport"))
             yield socket_
         finally:
             await socket_.close()
@@ -279,6 +300,9 @@ class Http:
             yield
         except _Status as answer:
             raise self._refusal(call, answer) from None
+        except aiohttp.ConnectionTimeoutError:
+            seconds = f"{self.patience.connect_seconds:g} s"
+            raise self._failure(call, f"no connection within {seconds}", lost=False) from None
         except TimeoutError:
             seconds = f"{self.patience.request_seconds:g} s"
             raise self._failure(call, f"no answer to {call.method} {call.path} within {seconds}") from None
@@ -445,15 +469,3 @@ def _warnings(headers: list[str]) -> Iterator[str]:
             text += "" if escaped else character
         if text:
             yield plain(text, 1000)
-
-
-def _keep_alive(transport: asyncio.BaseTransport | None) -> None:
-    """Silent connections are probed by TCP: a dead path is noticed in about 30 s."""
-    connection = transport.get_extra_info("socket") if transport else None
-    if connection is None:
-        return
-    with contextlib.suppress(OSError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
-            if hasattr(socket, option):
-                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
