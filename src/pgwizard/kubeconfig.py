@@ -187,7 +187,7 @@ def _from_files(files: str, context: str | None, namespace: str | None) -> Targe
     from kubernetes.config.kube_config import KubeConfigMerger
 
     try:
-        merger = KubeConfigMerger(files)
+        merger = KubeConfigMerger(files)  # type: ignore[no-untyped-call]
     except ConfigException as error:
         raise KubeconfigError(f"the kubeconfig cannot be used: {plain(str(error))}") from None
     merged: dict[str, Any] = merger.config.value
@@ -271,20 +271,26 @@ def _proxy(url: str, configured: str | None) -> str | None:
 
 def _environment_proxy(url: str) -> str | None:
     parts = urlsplit(url)
-    host = parts.hostname or ""
     proxy = urllib.request.getproxies_environment().get(parts.scheme)
-    if not proxy or host == "localhost" or urllib.request.proxy_bypass_environment(parts.netloc):
+    if not proxy or _bypassed(parts.hostname or "", parts.netloc):
         return None
-    try:
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _bypassed(host: str, netloc: str) -> bool:
+    address = None
+    with contextlib.suppress(ValueError):
         address = ipaddress.ip_address(host)
-    except ValueError:
-        return proxy if "://" in proxy else f"http://{proxy}"
-    networks = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
-    for entry in filter(None, (network.strip() for network in networks)):
+    if host == "localhost" or (address is not None and address.is_loopback):
+        return True
+    for entry in (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").lower().split(","):
+        name = entry.strip().lstrip(".")
+        if name and (name in {"*", host, netloc} or host.endswith(f".{name}")):
+            return True
         with contextlib.suppress(ValueError):
-            if address in ipaddress.ip_network(entry, strict=False):
-                return None
-    return None if address.is_loopback else proxy if "://" in proxy else f"http://{proxy}"
+            if address is not None and address in ipaddress.ip_network(name, strict=False):
+                return True
+    return False
 
 
 # -- what a request carries -------------------------------------------------------------------------------------------
@@ -363,7 +369,9 @@ def _auth_provider(target: Target) -> str:
     name = target.user.values["auth-provider"].get("name", "")
     try:
         with tempfile.TemporaryDirectory() as folder:
-            load_kube_config(target.files, target.context, client_configuration=holder, temp_file_path=folder)
+            load_kube_config(  # type: ignore[no-untyped-call]
+                target.files, target.context, client_configuration=holder, temp_file_path=folder
+            )
     except Exception:  # noqa: BLE001 - whatever a third party's code raises may hold the token in its text
         raise KubeconfigError(f"the auth-provider {plain(name)!r} of the kubeconfig failed") from None
     token = str(holder.api_key.get("BearerToken", ""))
