@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from demo_support import configmap, job, statefulset
+
 from pgwizard.demo import SimCluster
 from pgwizard.errors import ApiError
 from pgwizard.kubeapi import Cluster, Object, Ref, Resource
@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # where the real cluster 
 KUBECONFIG = os.environ.get("PGWIZARD_TEST_KUBECONFIG")
 MANAGERS = ("pgwizard", "kubectl", "helm")
 ROUNDS = 40
+SEEDS = int(os.environ.get("PGWIZARD_TEST_SEEDS", "3"))
 _OURS = {"uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"}
 
 pytestmark = [
@@ -116,28 +117,32 @@ async def outcome(cluster: Cluster, obj: Object, mode: str, namespace: str) -> A
 
 
 @pytest.mark.parametrize("kind", range(4))
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_the_same_writes_have_the_same_results(kind: int, seed: int) -> None:
-    from test_cluster_contract import opened  # noqa: PLC0415 (needs a kubeconfig)
+    from test_cluster_contract import opened
 
     async def main() -> None:
         dice = random.Random(1000 * kind + seed)
         name = f"fuzz-{uuid.uuid4().hex[:8]}"
         space: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-        async with SimCluster(example=False) as sim, opened("pgwizard") as one, opened("kubectl") as two:
-            async with opened("helm") as three:
-                real = dict(zip(MANAGERS, (one, two, three), strict=True))
-                await one.create(space)
-                try:
-                    for step in range(ROUNDS):
-                        manager = dice.choice(MANAGERS)
-                        mode = dice.choice(["apply", "apply", "force", "patch", "dry"])
-                        obj = variants(kind, dice)
-                        truth = await outcome(real[manager], obj, mode, name)
-                        ours = await outcome(sim.guest(manager=manager), obj, mode, "default")
-                        found = list(differences(ours, truth))
-                        assert not found, f"step {step}, {manager} {mode} {obj}: (path, ours, the server's) {found}"
-                finally:
-                    await one.delete(Ref(Resource("v1", "Namespace"), name))
+        async with (
+            SimCluster(example=False) as sim,
+            opened("pgwizard") as one,
+            opened("kubectl") as two,
+            opened("helm") as three,
+        ):
+            real = dict(zip(MANAGERS, (one, two, three), strict=True))
+            await one.create(space)
+            try:
+                for step in range(ROUNDS):
+                    manager = dice.choice(MANAGERS)
+                    mode = dice.choice(["apply", "apply", "force", "patch", "dry"])
+                    obj = variants(kind, dice)
+                    truth = await outcome(real[manager], obj, mode, name)
+                    ours = await outcome(sim.guest(manager=manager), obj, mode, "default")
+                    found = list(differences(ours, truth))
+                    assert not found, f"step {step}, {manager} {mode} {obj}: (path, ours, the server's) {found}"
+            finally:
+                await one.delete(Ref(Resource("v1", "Namespace"), name))
 
     asyncio.run(main())

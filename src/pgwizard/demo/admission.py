@@ -99,6 +99,7 @@ _CLAIM_TEXT = (
     "Forbidden: spec is immutable after creation except resources.requests and "
     "volumeAttributesClassName for bound claims"
 )
+_VOLUME_KINDS = ("emptyDir", "hostPath", "secret", "persistentVolumeClaim", "downwardAPI", "configMap", "projected")
 _NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _NAME_TEXT = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
@@ -212,11 +213,19 @@ def _shape(ref: Ref, new: Object) -> Iterator[Cause]:
                 for key in ("name", "image"):
                     if not container.get(key):
                         yield f"{path}.{group}[{index}].{key}", "Required value"
+        # the server counts the volumes of the claims too, and first
+        yield from _volumes(path, template, len(spec.get("volumeClaimTemplates") or ()))
     if new["kind"] == "StatefulSet":
         labels = spec.get("template", {}).get("metadata", {}).get("labels") or {}
         wanted = (spec.get("selector") or {}).get("matchLabels") or {}
         if any(labels.get(key) != value for key, value in wanted.items()):
             yield "spec.template.metadata.labels", "Invalid value: `selector` does not match template `labels`"
+
+
+def _volumes(path: str, template: dict[str, Any], first: int) -> Iterator[Cause]:
+    for index, volume in enumerate(template.get("volumes") or (), first):
+        for second in [kind for kind in _VOLUME_KINDS if kind in volume][1:]:
+            yield f"{path}.volumes[{index}].{second}", "Forbidden: may not specify more than 1 volume type"
 
 
 def templates(obj: Object) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -135,21 +135,26 @@ def field_set(obj: Object) -> frozenset[Path]:
     return frozenset(path for path in _fields(obj, schema.root(obj["kind"])) if path and _ownable(path))
 
 
-def _compare(old: Any, new: Any, field: Field, path: Path = ()) -> Iterator[tuple[Path, bool]]:
-    """(path, still there) for each field that differs."""
+def _compare(old: Any, new: Any, field: Field, path: Path = (), *, inside: bool = False) -> Iterator[tuple[Path, bool]]:
+    """(path, still there) for each field that differs. inside: what surrounds it is itself new, or gone.
+
+    An empty map or list alone is no difference to the server, but it is a part of a larger one.
+    """
     before = None if old is _ABSENT else _children(old, field)
     after = None if new is _ABSENT else _children(new, field)
     if before is None and after is None:
         if old is _ABSENT or new is _ABSENT or old != new:
             yield path, new is not _ABSENT
         return
-    if path and (old is _ABSENT or new is _ABSENT):
+    one_sided = old is _ABSENT or new is _ABSENT
+    if path and one_sided and (before or after or inside or not (field.is_map or field.is_list)):
         yield path, new is not _ABSENT
     before, after = before or {}, after or {}
     for segment in before | after:
         was, is_ = before.get(segment), after.get(segment)
         below = (is_ or was or (None, field))[1]
-        yield from _compare(was[0] if was else _ABSENT, is_[0] if is_ else _ABSENT, below, (*path, segment))
+        pair = (was[0] if was else _ABSENT, is_[0] if is_ else _ABSENT)
+        yield from _compare(*pair, below, (*path, segment), inside=bool(path) and one_sided)
 
 
 def _differences(old: Object, new: Object) -> tuple[frozenset[Path], frozenset[Path]]:
@@ -190,14 +195,12 @@ def _merge_list(live: list[Any], applied: list[Any], field: Field) -> list[Any]:
 
 
 def _remove(value: Any, field: Field, path: Path) -> None:
-    """Take a field out, and the containers that this empties."""
+    """Take a field out."""
     segment, rest = path[0], path[1:]
     if isinstance(value, dict):
         key = segment[2:]
         if rest and key in value:
             _remove(value[key], schema.field_of(field, key) or Field("a"), rest)
-            if value[key] in ({}, []):
-                del value[key]
         elif not rest:
             value.pop(key, None)
     elif isinstance(value, list):
@@ -210,13 +213,20 @@ def _remove(value: Any, field: Field, path: Path) -> None:
                 return
 
 
-def _prune(merged: Object, dropped: Iterable[Path], kept: frozenset[Path]) -> None:
-    """Take out what its last owner no longer applies, unless something below it still has an owner."""
+def _prune(merged: Object, before: frozenset[Path], kept: frozenset[Path]) -> None:
+    """Take out what its last owner no longer applies, with the structures around it that nobody else needs.
+
+    An owner of a field needs the structures around it, but not the list item: that it owns by itself or not at all.
+    """
     root = schema.root(merged["kind"])
-    needed = {path[:end] for path in kept for end in range(1, len(path) + 1)}
-    for path in sorted(dropped, key=len):
-        if path not in needed and not _is_key(path):
+    for path in sorted(_with_structures(before) - _with_structures(kept), key=len):
+        if path != ("f:metadata",) and not _is_key(path):
             _remove(merged, root, path)
+
+
+def _with_structures(paths: frozenset[Path]) -> set[Path]:
+    around = {path[:end] for path in paths for end in range(1, len(path))}
+    return paths | {path for path in around if path[-1][0] == "f"}
 
 
 def _is_key(path: Path) -> bool:
@@ -239,7 +249,7 @@ def apply(live: Object | None, applied: Object, manager: str, now: str, *, force
     intent = {key: value for key, value in applied.items() if key != "status"}
     intent["metadata"] = {key: value for key, value in applied["metadata"].items() if key not in _IDENTITY}
     merged: Object = _merge(copy.deepcopy(live), intent, schema.root(live["kind"]))
-    _prune(merged, before - wanted, wanted.union(*others.values()))
+    _prune(merged, before, wanted.union(*others.values()))
     changed, removed = _differences(live, merged)
     clashes = [(other, paths & changed) for other, paths in others.items() if paths & changed]
     if clashes and not force:
