@@ -103,7 +103,9 @@ def private_key() -> bytes:
     )
 
 
-def certificate(name: str = "minio", begins: timedelta = timedelta(days=-1), ends: timedelta = timedelta(days=1)) -> x509.Certificate:
+def certificate(
+    name: str = "minio", begins: timedelta = timedelta(days=-1), ends: timedelta = timedelta(days=1)
+) -> x509.Certificate:
     """A self-signed certificate, valid from and until so long after the present moment."""
     now = datetime.now(UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

@@ -133,7 +133,9 @@ def test_a_block_refuses_what_yaml_would_change(text: str) -> None:
 
 def test_one_file_is_read_as_the_pod_reads_it() -> None:
     plan = planned(Answers())
-    assert manifests.render_file(plan, "postgresql.conf") == rendered()["postgresql-configmap"]["data"]["postgresql.conf"]
+    assert (
+        manifests.render_file(plan, "postgresql.conf") == rendered()["postgresql-configmap"]["data"]["postgresql.conf"]
+    )
 
 
 def test_the_fixed_certificate_outlives_us() -> None:

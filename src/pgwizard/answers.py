@@ -5,8 +5,6 @@ these models. It refuses secrets: answers hold references to them. Rules across 
 section is validated while others are still being filled in.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
@@ -48,7 +46,7 @@ class Section(BaseModel):
 
 
 def _printable(text: str) -> str:
-    """Printable characters alone: no control characters, no line breaks of any kind, no invisible or bidirectional marks.
+    """Printable characters alone: no control characters, no line breaks of any kind, no invisible marks.
 
     pgBackRest's configuration has no quoting, Go's and Python's YAML disagree about the rest, and nobody can review
     what cannot be seen.
@@ -62,10 +60,8 @@ def _printable(text: str) -> str:
 
 
 def _matching(pattern: str, expected: str) -> AfterValidator:
-    compiled = re.compile(pattern)
-
     def check(text: str) -> str:
-        if not compiled.fullmatch(text):
+        if not re.fullmatch(pattern, text):  # compiled at the first answer: most runs keep most defaults
             raise ValueError(f"{_echo(text)} is not {expected}")
         return text
 
@@ -99,7 +95,7 @@ def _cpu(text: str) -> str:
 def _number_text(value: object) -> object:
     """YAML reads ``2`` and ``0.5`` as numbers; the answer is their text."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return f"{value:g}" if isinstance(value, float) else str(value)
+        return str(value)  # the file's own spelling: yamlfile reads no other as a number
     return value
 
 
@@ -141,12 +137,14 @@ Identifier = Annotated[
 Variable = Annotated[str, StringConstraints(max_length=255), AfterValidator(_variable)]
 Size = Annotated[
     str,
+    StringConstraints(max_length=32),
     BeforeValidator(_number_text),
     AfterValidator(_size),
     WithJsonSchema({"type": "string", "pattern": quantities.SIZE_PATTERN}),
 ]
 Cpu = Annotated[
     str,
+    StringConstraints(max_length=32),
     BeforeValidator(_number_text),
     AfterValidator(_cpu),
     WithJsonSchema(
@@ -160,19 +158,21 @@ ParameterName = Annotated[
 ]
 ParameterValue = Annotated[
     str,
-    BeforeValidator(_parameter_text),
     StringConstraints(max_length=1024),
+    BeforeValidator(_parameter_text),
     AfterValidator(_printable),
     WithJsonSchema({"type": ["string", "number", "boolean"]}),
 ]
 OptionName = Annotated[
-    str, _matching(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "a pgBackRest option; expected lower case, such as archive-timeout")
+    str,
+    StringConstraints(max_length=63),
+    _matching(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "a pgBackRest option; expected lower case, such as archive-timeout"),
 ]
 OptionValue = Annotated[
     str,
+    StringConstraints(min_length=1, max_length=1024),
     BeforeValidator(_number_text),
     BeforeValidator(lambda value: {True: "y", False: "n"}[value] if isinstance(value, bool) else value),
-    StringConstraints(min_length=1, max_length=1024),
     AfterValidator(_printable),
     WithJsonSchema({"type": ["string", "number", "boolean"]}),
 ]
@@ -204,7 +204,7 @@ Image = Annotated[
     ),
 ]
 PgBackRestVersion = Annotated[
-    str, _matching(r"[0-9]+\.[0-9]+(\.[0-9]+)?", 'a version of pgBackRest in quotes, such as "2.45"')
+    str, _matching(r"[0-9]{1,3}\.[0-9]{1,3}(\.[0-9]{1,3})?", 'a version of pgBackRest in quotes, such as "2.45"')
 ]
 
 
@@ -302,7 +302,9 @@ class Tuning(Section):
     memory: Annotated[Size, Ask("Memory limit", "The pod's memory limit; every other number follows from it.")] = "1Gi"
     cpu: Annotated[Cpu, Ask("CPU", "The cores that PostgreSQL may count on; parallel query begins at 4.")] = "2"
     connections: Annotated[
-        int, Field(ge=1, le=10_000), Ask("Connections", "max_connections. Beyond some hundreds put a pooler in front.")
+        int,
+        Field(ge=4, le=10_000),  # three are the superuser's
+        Ask("Connections", "max_connections. Beyond some hundreds put a pooler in front."),
     ] = 100
     disk: Annotated[
         Literal["ssd", "nvme", "hdd", "san"],

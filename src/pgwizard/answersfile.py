@@ -27,17 +27,20 @@ class Loaded:
 
     answers: valid where there is no problem. With problems it holds defaults in place of what is wrong, so that rules
     across fields can speak about the rest; None where the file is no file of answers at all.
-    wrong: the paths of what was replaced.
+    wrong: the paths of what was replaced. overridden: those whose value is not the file's.
     """
 
     answers: Answers | None
     problems: tuple[Problem, ...]
     wrong: frozenset[str] = frozenset()
+    overridden: frozenset[str] = frozenset()
     _places: dict[str, yamlfile.Place] = field(default_factory=dict)
 
     def located(self, problem: Problem) -> Problem:
         """The problem with the place of its path in the file, or of the nearest parent that stands there."""
         path = problem.path
+        if any(_within(path, overridden) for overridden in self.overridden):
+            return replace(problem, message=f"{problem.message} (from --set)")
         while path:
             if path in self._places:
                 line, column = self._places[path]
@@ -61,10 +64,11 @@ def load(data: bytes, overrides: Sequence[str] = ()) -> Loaded:
         problems.append(Problem("", f"expected a block of keys, found {_described(value)}: begin with release:", 1))
     if not isinstance(value, dict):
         return Loaded(None, tuple(problems))
-    problems += _override(value, overrides)
+    overridden, wrong = _override(value, overrides)
+    problems += wrong
     answers, found = _validated(value)
     places = {".".join(map(str, path)): place for path, place in document.places.items()}
-    loaded = Loaded(answers, (), frozenset(problem.path for problem in found), places)
+    loaded = Loaded(answers, (), frozenset(problem.path for problem in found), frozenset(overridden), places)
     problems += [loaded.located(problem) for problem in found]
     return replace(loaded, problems=tuple(sorted(problems, key=lambda problem: problem.line or 0)))
 
@@ -76,21 +80,25 @@ def _within(path: str, parent: str) -> bool:
 # ---- overrides -----------------------------------------------------------------------------------------------------
 
 
-def _override(value: dict[str, Any], overrides: Sequence[str]) -> list[Problem]:
-    problems = []
+_DEEPEST = 8
+"""Parts of an override's path; a parameter's name may have a dot."""
+
+
+def _override(value: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str], list[Problem]]:
+    """The paths that were overridden, and what is wrong with the overrides."""
+    paths, problems = [], []
     for override in overrides:
         dotted, equals, text = override.partition("=")
-        document = yamlfile.read(text.encode())
+        document = yamlfile.read(text.encode("utf-8", "surrogateescape"))
         path = [part.replace("\\.", ".") for part in re.split(r"(?<!\\)\.", dotted)]
-        if not equals or "" in path:
-            problems.append(
-                Problem("", f"--set {override.partition('=')[0]}: expected path=value, such as storage.size=20Gi")
-            )
+        if not equals or "" in path or len(path) > _DEEPEST:
+            problems.append(Problem("", f"--set {dotted[:60]}: expected path=value, such as storage.size=20Gi"))
         elif document.problems:
             problems.append(Problem(dotted, f"--set: {document.problems[0].message}"))
         else:
             _assign(value, path, document.value)
-    return problems
+            paths.append(".".join(path))
+    return paths, problems
 
 
 def _assign(value: dict[str, Any], path: list[str], leaf: object) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate as X509Certificate
 
 LIMIT_BYTES = 512 * 1024
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
-_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
+_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +60,26 @@ def read_bundle(data: bytes, now: datetime) -> Bundle:
     labels = [label.decode() for label in _BEGIN.findall(data)]
     if any("PRIVATE KEY" in label for label in labels):
         raise ValueError("holds a private key: give the certificate alone (the key must not leave the server)")
-    blocks = [match[0] for match in _BLOCK.finditer(data) if match[1] in (b"CERTIFICATE", b"X509 CERTIFICATE")]
-    if len(blocks) != sum(label in ("CERTIFICATE", "X509 CERTIFICATE") for label in labels):
-        raise ValueError("holds a certificate that is cut off: the END line is missing")
+    blocks = _blocks(data)
     if not blocks:
         raise ValueError(_instead(data, labels))
     parsed = [_parse(block, number, len(blocks)) for number, block in enumerate(blocks, start=1)]
-    for certificate in parsed:
+    for certificate, _ in parsed:
         _check_validity(certificate, now)
-    pem = "".join(block.decode("ascii").replace("\r\n", "\n").replace("\r", "\n") + "\n" for block in blocks)
-    return Bundle(pem, tuple(parsed))
+    return Bundle("".join(pem for _, pem in parsed), tuple(certificate for certificate, _ in parsed))
+
+
+def _blocks(data: bytes) -> list[bytes]:
+    """Each certificate from its BEGIN to its END line. Raises ValueError where an END line is missing."""
+    blocks = []
+    begins = [match for match in _BEGIN.finditer(data) if match[1] in (b"CERTIFICATE", b"X509 CERTIFICATE")]
+    for match, following in zip_longest(begins, begins[1:]):
+        end_line = b"-----END " + match[1] + b"-----"
+        end = data.find(end_line, match.end(), following.start() if following else len(data))
+        if end < 0:
+            raise ValueError("holds a certificate that is cut off: the END line is missing")
+        blocks.append(data[match.start() : end + len(end_line)])
+    return blocks
 
 
 def _instead(data: bytes, labels: list[str]) -> str:
@@ -82,13 +92,16 @@ def _instead(data: bytes, labels: list[str]) -> str:
     return "is not a certificate: expected PEM text that begins with -----BEGIN CERTIFICATE-----"
 
 
-def _parse(block: bytes, number: int, total: int) -> Certificate:
+def _parse(block: bytes, number: int, total: int) -> tuple[Certificate, str]:
+    """The certificate, and its PEM text written anew: without headers, carriage returns and odd line lengths."""
     from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
 
     which = f"certificate {number} of {total}" if total > 1 else "the certificate"
     try:
-        return _summary(x509.load_pem_x509_certificate(block))
-    except ValueError as error:
+        certificate = x509.load_pem_x509_certificate(block)
+        return _summary(certificate), certificate.public_bytes(Encoding.PEM).decode("ascii")
+    except (ValueError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType) as error:
         raise ValueError(f"{which} is broken: its PEM text does not hold a certificate") from error
 
 

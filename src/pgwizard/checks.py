@@ -7,13 +7,16 @@ answer's type. It refuses I/O and never changes an answer.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from pydantic import BaseModel
+
 from pgwizard import pgbackrest, quantities, schedules
-from pgwizard.answers import Answers, GzCompression
+from pgwizard.answers import Answers, ExistingCipher, ExistingCredentials, ExistingS3Credentials, GzCompression
 from pgwizard.errors import Problem
-from pgwizard.plan import Facts, parameters, s3_port
+from pgwizard.plan import Facts, Names, mirrored_s3, parameters, s3_port
 from pgwizard.tuning import memory_sum
 
 
@@ -50,6 +53,8 @@ def check(answers: Answers, facts: Facts) -> Findings:
 
 _SMALLEST_VOLUME = 256 * 1024**2
 _SMALLEST_MEMORY = 128 * 1024**2
+_LARGEST_MEMORY = 16 * 1024**4
+"""From there on effective_cache_size leaves its range."""
 
 
 def _volume(answers: Answers, _: Facts) -> _Found:
@@ -78,6 +83,11 @@ def _memory(answers: Answers, _: Facts) -> _Found:
     if limit < _SMALLEST_MEMORY:
         yield Problem("tuning.memory", f"{answers.tuning.memory} is too little for PostgreSQL; expected 128Mi or more")
         return
+    if limit > _LARGEST_MEMORY:
+        yield Problem(
+            "tuning.memory", f"{answers.tuning.memory} is more than PostgreSQL can count; expected 16Ti at most"
+        )
+        return
     if limit < 2 * _SMALLEST_MEMORY:
         yield _warning("tuning.memory", f"{answers.tuning.memory}: the formulas are made for 256Mi and more")
     values = {parameter.name: parameter.value for parameter in parameters(answers)}
@@ -98,6 +108,10 @@ def _memory(answers: Answers, _: Facts) -> _Found:
 def _requests(answers: Answers, _: Facts) -> _Found:
     resources, tuning = answers.resources, answers.tuning
     limit = resources.cpu_limit or tuning.cpu
+    if quantities.cpu_millis(tuning.cpu) > pgbackrest.PROCESS_MAX * 1000:
+        yield Problem(
+            "tuning.cpu", f"{tuning.cpu} is more than pgBackRest can use; expected {pgbackrest.PROCESS_MAX} at most"
+        )
     if resources.memory_request and quantities.size_bytes(resources.memory_request) > quantities.size_bytes(
         tuning.memory
     ):
@@ -144,6 +158,30 @@ def _overrides(answers: Answers, _: Facts) -> _Found:
             yield _warning(path, "off loses the database at the first power cut")
 
 
+# ---- secrets -------------------------------------------------------------------------------------------------------
+
+
+def _own_secrets(answers: Answers, _: Facts) -> _Found:
+    """A Secret that is said to exist, and whose name is that of one that the release makes for something else."""
+    repository, names = answers.repository, Names.of(answers.release.name)
+    uses: dict[str, BaseModel | None] = {"credentials": answers.credentials}
+    if repository.enabled:
+        uses |= {"repository.credentials": repository.credentials, "repository.cipher": repository.cipher}
+    own = {"credentials": names.credentials, "repository.credentials": names.s3, "repository.cipher": names.cipher}
+    existing = {
+        path: use.secret
+        for path, use in uses.items()
+        if isinstance(use, (ExistingCredentials, ExistingCipher))
+        or (isinstance(use, ExistingS3Credentials) and not mirrored_s3(answers))
+    }
+    made = {own[path] for path, use in uses.items() if use is not None and path not in existing}
+    if answers.tls_mirrored():
+        made.add(names.ca)
+    for path, secret in existing.items():
+        if secret in made:
+            yield Problem(f"{path}.secret", f"{secret} is a Secret that the release makes for something else")
+
+
 # ---- repository and TLS --------------------------------------------------------------------------------------------
 
 
@@ -161,8 +199,19 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
             yield Problem("tls.verify", "http:// has no certificate to verify: set it to false, or use https")
     if "." in repository.bucket and version < pgbackrest.DOTTED_BUCKET_SINCE:
         yield _too_old("repository.bucket", "a dot in a bucket's name", pgbackrest.DOTTED_BUCKET_SINCE, answers)
+    if _is_address(repository.endpoint) and answers.tls.verify and version < pgbackrest.IP_SAN_SINCE:
+        yield _warning(
+            "repository.endpoint",
+            f"pgBackRest {answers.images.pgbackrest_version} finds no IP address among a certificate's alternative "
+            f"names: give a host name, or use {pgbackrest.written(pgbackrest.IP_SAN_SINCE)} or newer",
+        )
     if s3_port(repository.endpoint) == 9001:
         yield _warning("repository.endpoint", "9001 is where MinIO has its console; its S3 API is on 9000")
+
+
+def _is_address(endpoint: str) -> bool:
+    host = endpoint.rpartition("://")[2].rstrip("/")
+    return host.startswith("[") or re.fullmatch(r"[0-9.]+(:[0-9]+)?", host) is not None
 
 
 def _certificate(answers: Answers, facts: Facts) -> _Found:
@@ -172,6 +221,8 @@ def _certificate(answers: Answers, facts: Facts) -> _Found:
         yield _warning("tls.verify", "false: backups go to whoever answers at the endpoint")
         return
     source = answers.tls.source
+    if facts.ca is None and source is None and answers.tls.ca_file is not None:
+        yield Problem("tls.caFile", f"{answers.tls.ca_file} was not read")
     if facts.ca is None and source is not None:
         yield Problem(
             "tls.source",
@@ -308,10 +359,15 @@ def _versions(answers: Answers, _: Facts) -> _Found:
 
 
 def _queue(answers: Answers, _: Facts) -> _Found:
-    if answers.repository.enabled and answers.advanced.archive_push_queue_max is not None:
+    queue = answers.advanced.archive_push_queue_max
+    if not answers.repository.enabled or queue is None:
+        return
+    if quantities.size_bytes(queue) > pgbackrest.QUEUE_MAX_BYTES:
+        yield Problem("advanced.archivePushQueueMax", f"{queue} is more than pgBackRest takes; expected 4Pi at most")
+    else:
         yield _warning(
             "advanced.archivePushQueueMax",
-            f"past {answers.advanced.archive_push_queue_max} WAL is dropped: what was recoverable ends there",
+            f"past {queue} WAL is dropped: what was recoverable ends there",
         )
 
 
@@ -320,6 +376,7 @@ _RULES: tuple[Callable[[Answers, Facts], _Found], ...] = (
     _memory,
     _overrides,
     _requests,
+    _own_secrets,
     _endpoint,
     _certificate,
     _schedule,

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(argv: list[str]) -> int:
-    from pgwizard.errors import Interrupted, PgwizardError
+    from pgwizard.errors import Interrupted, OutputError, PgwizardError
 
     parser = _parser()
     options = parser.parse_args(argv)
@@ -33,11 +33,12 @@ def _run(argv: list[str]) -> int:
         parser.error("expected --headless FILE or a verb; begin with: pgwizard init -o answers.yaml")
     try:
         _dispatch(options)
-        sys.stdout.flush()
     except PgwizardError as error:
         from pgwizard.console import report
 
         report(error, as_json=getattr(options, "json", False))
+        if isinstance(error, OutputError):
+            sys.stdout = None  # so that the interpreter does not flush into it again
         return error.exit_code
     except KeyboardInterrupt:
         return Interrupted.exit_code
@@ -59,19 +60,20 @@ def _run(argv: list[str]) -> int:
 
 def _dispatch(options: argparse.Namespace) -> None:
     if options.verb == "init":
-        from pgwizard.console import write_text
+        from pgwizard.console import put, write_text
         from pgwizard.reference import commented_answers
 
         if options.output:
             write_text(options.output, commented_answers())
         else:
-            sys.stdout.write(commented_answers())
+            put(commented_answers())
     elif options.verb == "schema":
         import json
 
+        from pgwizard.console import put
         from pgwizard.reference import schema
 
-        sys.stdout.write(json.dumps(schema(), indent=2) + "\n")
+        put(json.dumps(schema(), indent=2) + "\n")
     else:
         from pgwizard.console import Source, render
 

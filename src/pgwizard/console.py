@@ -54,11 +54,12 @@ def render(source: Source, *, folder: str | None, as_json: bool) -> None:
     else:
         _write_folder(Path(folder), {manifest.file_name: manifest.text for manifest in rendered})
         names = [manifest.file_name for manifest in rendered]
-        print(
+        listed = (
             json.dumps({"folder": folder, "files": names})
             if as_json
             else "\n".join(f"{folder}/{name}" for name in names)
         )
+        put(listed + "\n")
     for problem in warnings:
         _say(f"warning: {problem}", {"warning": asdict(problem)}, as_json=as_json)
     for note in _notes(plan):
@@ -67,11 +68,11 @@ def render(source: Source, *, folder: str | None, as_json: bool) -> None:
 
 def planned(source: Source) -> tuple[Plan, tuple[Problem, ...]]:
     """The plan of a source, and the warnings. Raises AnswersError with every problem of the source."""
-    loaded = answersfile.load(_read(source), source.overrides)
+    loaded = answersfile.load(read(source), source.overrides)
     problems = list(loaded.problems)
     if loaded.answers is None:
         raise AnswersError(source.name, problems)
-    ca, wrong = _certificate(source, loaded.answers)
+    ca, wrong = certificate(source, loaded.answers)
     problems += [loaded.located(problem) for problem in wrong]
     findings = checks.check(loaded.answers, Facts(ca=ca))
     problems += [
@@ -100,7 +101,7 @@ def report(error: PgwizardError, *, as_json: bool) -> None:
 # ---- reading -------------------------------------------------------------------------------------------------------
 
 
-def _read(source: Source) -> bytes:
+def read(source: Source) -> bytes:
     try:
         if source.path == STDIN:
             return sys.stdin.buffer.read(ANSWERS_LIMIT_BYTES + 1)
@@ -111,10 +112,14 @@ def _read(source: Source) -> bytes:
         raise AnswersError(source.name, [Problem("", f"cannot be read: {reason}")]) from error
 
 
-def _certificate(source: Source, answers: Answers) -> tuple[Bundle | None, list[Problem]]:
+def certificate(source: Source, answers: Answers) -> tuple[Bundle | None, list[Problem]]:
     """The certificate file, where one is given and wanted: the command line's, else the answers'."""
     if not answers.repository.enabled or not answers.tls.verify:
         return None, []
+    if source.ca_file is not None and not answers.tls_mirrored():
+        return None, [
+            Problem("tls.source", "null trusts the public authorities only, but --ca-file gives a certificate")
+        ]
     if source.ca_file is not None:
         path, question = Path(source.ca_file), "--ca-file"
     elif answers.tls.ca_file is not None:
@@ -135,25 +140,45 @@ def _certificate(source: Source, answers: Answers) -> tuple[Bundle | None, list[
 
 def _print_manifests(rendered: list[manifests.Manifest], *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"apiVersion": "v1", "kind": "List", "items": [item.object for item in rendered]}, indent=2))
+        items = [manifest.object for manifest in rendered]
+        put(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=2) + "\n")
     else:
-        sys.stdout.write("---\n".join(manifest.text for manifest in rendered))
-    sys.stdout.flush()
+        put("---\n".join(manifest.text for manifest in rendered))
+
+
+def put(text: str) -> None:
+    """Text to standard output, in UTF-8 whatever the locale says. Raises OutputError; a broken pipe stays one."""
+    if not hasattr(sys.stdout, "buffer"):
+        raise OutputError("standard output is closed")
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"standard output cannot be written: {error.strerror or error}") from error
 
 
 def write_text(path: str, text: str) -> None:
     """Write a file whole or not at all; an existing one is never replaced. Raises OutputError."""
     target = Path(path)
     try:
-        with target.open("x", encoding="utf-8") as file:
-            file.write(text)
+        file = target.open("x", encoding="utf-8")
     except FileExistsError:
         raise OutputError(
             f"{path} exists already: nothing was written", hint="Give another name, or remove it first."
         ) from None
     except OSError as error:
-        target.unlink(missing_ok=True)
         raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+    try:
+        with file:
+            file.write(text)
+    except BaseException as error:
+        target.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OutputError(f"{path} cannot be written: {error.strerror}: nothing was written") from error
+        raise
 
 
 def _write_folder(target: Path, texts: dict[str, str]) -> None:
@@ -164,6 +189,11 @@ def _write_folder(target: Path, texts: dict[str, str]) -> None:
     target = Path(os.path.abspath(target))  # noqa: PTH100 - resolve() would follow a link and replace what it points to
     old: Path | None = None
     try:
+        if target in (Path.cwd(), *Path.cwd().parents):
+            raise OutputError(
+                f"{target} is the current folder or holds it, and is replaced as a whole: nothing was written",
+                hint="Give a folder of its own with -o.",
+            )
         foreign = _foreign(target)
         if foreign:
             raise OutputError(
@@ -188,7 +218,7 @@ def _write_folder(target: Path, texts: dict[str, str]) -> None:
     except OSError as error:
         raise OutputError(f"{target} cannot be written: {error.strerror or error}: nothing was written") from error
     finally:
-        if old is not None:
+        if old is not None and target.exists():
             shutil.rmtree(old, ignore_errors=True)
 
 
@@ -199,7 +229,9 @@ def _foreign(target: Path) -> str | None:
     if target.is_symlink() or not target.is_dir():
         return "no folder"
     ours = {f"{number:02d}-{role}.yaml" for number, role in enumerate(manifests.ORDER)}
-    return next((entry.name for entry in sorted(target.iterdir()) if entry.name not in ours), None)
+    return next(
+        (entry.name for entry in sorted(target.iterdir()) if entry.name not in ours or not entry.is_file()), None
+    )
 
 
 def _notes(plan: Plan) -> list[str]:

@@ -48,8 +48,16 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line is not None else ""
-        what = f"{self.path}: " if self.path else ""
-        return f"{where}{what}{self.message}"
+        path = self.path if len(self.path) <= _LONGEST_PATH else f"{self.path[:_LONGEST_PATH]}..."
+        return visible(f"{where}{path}: {self.message}" if path else f"{where}{self.message}")
+
+
+_LONGEST_PATH = 200
+
+
+def visible(text: str) -> str:
+    """Text from a file made fit for a terminal: escape sequences and marks of direction are spelt out."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 class PgwizardError(Exception):

@@ -186,7 +186,9 @@ def _block(text: str, indent: int) -> _Block:
 
 # ---- configuration files -------------------------------------------------------------------------------------------
 
-_BARE = re.compile(r"-?[0-9]+(B|kB|MB|GB|TB|us|ms|s|min|h|d)?|-?[0-9]+\.[0-9]+|[A-Za-z][A-Za-z0-9_]*")  # no unit after a fraction
+_BARE = re.compile(
+    r"-?[0-9]+(B|kB|MB|GB|TB|us|ms|s|min|h|d)?|-?[0-9]+\.[0-9]+|[A-Za-z][A-Za-z0-9_]*"
+)  # no unit after a fraction
 _ESCAPES = {"\\": "\\\\", "'": "''", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
 
 

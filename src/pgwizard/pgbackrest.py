@@ -16,6 +16,8 @@ DOTTED_BUCKET_SINCE: Version = (2, 58)
 IP_SAN_SINCE: Version = (2, 53)
 BLOCK_SINCE: Version = (2, 52, 1)
 BUNDLE_SINCE: Version = (2, 39)
+QUEUE_MAX_BYTES = 4 * 1024**5
+PROCESS_MAX = 999
 
 _NEWER: dict[str, Version] = {
     "repo-block": (2, 46),

@@ -29,10 +29,12 @@ def size_bytes(text: str) -> int:
     match = _SIZE.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a size{_meant(text)}")
-    size = Decimal(match[1]) * _UNITS[match[2] or ""]
+    size = int(Decimal(match[1]) * _UNITS[match[2] or ""])
     if size <= 0:
         raise ValueError(f"{text!r} is not a size above zero")
-    return int(size)
+    if size >= 2**63:
+        raise ValueError(f"{text!r} is larger than Kubernetes can count; expected less than 8192Pi")
+    return size
 
 
 def _meant(text: str) -> str:

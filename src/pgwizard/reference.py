@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from pgwizard.answers import Answers, Section, ask_of, sections_in
-from pgwizard.yamlfile import scalar
+from pgwizard.yamlfile import is_plain_text
 
 _HEAD = """\
 # Answers of pgwizard. Every value below is its default: keep what you change, delete the rest.
@@ -89,7 +89,7 @@ def yaml_value(value: object) -> str:
         if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) and "." not in value:
             return value  # a CPU share: a number is taken as its text
         bare = re.fullmatch(r"[A-Za-z0-9/][-A-Za-z0-9_./]*(:[A-Za-z0-9][-A-Za-z0-9_./]*)*", value)
-        return value if bare and scalar(value) == value else json.dumps(value, ensure_ascii=False)
+        return value if bare and is_plain_text(value) else json.dumps(value, ensure_ascii=False)
     return json.dumps(value)
 
 
@@ -126,9 +126,10 @@ def documentation() -> str:
     lines = [
         "# Answers",
         "",
-        "Generated from the models by `make docs`. `pgwizard init` prints the same as a commented file, `pgwizard schema`",
-        "as a JSON schema. Defaults give the chart of the architecture document. Text that YAML would read as a number",
-        "goes into quotes; `no`, `off` and `yes` are text (YAML 1.2). Anchors, aliases and tags are refused.",
+        "Generated from the models by `make docs`. `pgwizard init` prints the same as a commented file,",
+        "`pgwizard schema` as a JSON schema. Defaults give the chart of the architecture document. Text that YAML",
+        "would read as a number goes into quotes; `no`, `off` and `yes` are text (YAML 1.2). Anchors, aliases and tags are",
+        "refused.",
         "",
     ]
     for name, found in Answers.model_fields.items():

@@ -83,6 +83,11 @@ def _normalised(cron: str) -> str:
                 raise ValueError(f"{cron!r} is not a cron schedule: {part!r} is no {name}")
     if re.search("7", fields[4]):
         raise ValueError(f"{cron!r}: Kubernetes knows no 7th day of the week: write 0 for Sunday")
+    for index, whole in (
+        (2, "1-31"),
+        (4, "0-6"),
+    ):  # to Kubernetes */2 is a restriction, as 1-31/2 is; to cronsim it is none
+        fields[index] = re.sub(r"(?<![^,])[*?]/(?!0*1?(,|$))", f"{whole}/", fields[index])
     return " ".join("*" if text == "?" else text for text in fields)
 
 

@@ -8,7 +8,9 @@ for some), ``wal_level = minimal`` (no archive) and ``io_method = io_uring`` (se
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from decimal import Decimal
 from math import ceil
 from typing import Literal
 
@@ -182,12 +184,12 @@ def memory_sum(values: dict[str, str]) -> MemorySum:
             return default
         size = postgres_kilobytes(text)
         if size is None:
-            size = int(float(text) * bare_unit) if _is_number(text) else default
+            size = int(Decimal(text) * bare_unit) if _NUMBER.fullmatch(text) else default
         return size if size >= 0 else default
 
     def count(name: str, default: int) -> int:
         text = values.get(name, "")
-        return int(text) if text.isdigit() else default
+        return int(text) if _NUMBER.fullmatch(text) and text.isdecimal() else default
 
     shared_buffers = kilobytes("shared_buffers", 128 * MB, 8)
     maintenance = kilobytes("maintenance_work_mem", 64 * MB, 1)
@@ -200,5 +202,4 @@ def memory_sum(values: dict[str, str]) -> MemorySum:
     )
 
 
-def _is_number(text: str) -> bool:
-    return text.removeprefix("-").replace(".", "", 1).isdigit()
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")

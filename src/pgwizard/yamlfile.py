@@ -1,8 +1,9 @@
 """Reads one YAML document strictly, and remembers the place of everything in it.
 
-Scalars follow YAML 1.2's core schema, as editors and JSON schema see them: ``no`` and ``off`` are text, ``08`` is a
-number. It refuses what a hand-written file of answers never needs and an attacker does: anchors and aliases, tags,
-several documents, duplicate keys, deep nesting, files over 256 KiB.
+Scalars follow YAML 1.2's core schema, as editors and JSON schema see them (``no`` and ``off`` are text), but for what
+is not written as a number is printed: ``08``, ``1e3`` and ``1.10`` are text, because text is given back unchanged. It
+refuses what a hand-written file of answers never needs and an attacker does: anchors and aliases, tags, several
+documents, duplicate keys, deep nesting, files over 256 KiB.
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ LIMIT_BYTES = 256 * 1024
 _DEPTH = 16
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
-_INT = re.compile(r"[-+]?[0-9]{1,18}")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,4})?")
+_INT = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,15})\.[0-9]{1,15}")
+_CORE_NUMBER = re.compile(
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+)
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Path = tuple[str | int, ...]
 Place = tuple[int, int]
@@ -68,6 +73,10 @@ def read(data: bytes) -> Document:
         byte = data[error.start]
         document.problems.append(Problem("", f"byte 0x{byte:02x} is not UTF-8: save the file as UTF-8", line))
         return document
+    if found := _FORBIDDEN.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        document.problems.append(Problem("", f"character U+{ord(found[0]):04X} is not allowed in YAML", line))
+        return document
     try:
         loader = Loader(text)
         try:
@@ -79,12 +88,6 @@ def read(data: bytes) -> Document:
     except yaml.MarkedYAMLError as error:
         document.value = None
         document.problems.append(_syntax_problem(error, text))
-    except yaml.reader.ReaderError as error:
-        document.value = None
-        line = text.count("\n", 0, error.position) + 1
-        document.problems.append(
-            Problem("", f"character U+{ord(str(error.character)[:1]):04X} is not allowed in YAML", line)
-        )
     return document
 
 
@@ -96,9 +99,14 @@ def scalar(text: str) -> Any:
         return text.lower() == "true"
     if _INT.fullmatch(text):
         return int(text)
-    if _FLOAT.fullmatch(text):
+    if _FLOAT.fullmatch(text) and repr(float(text)) == text:
         return float(text)
     return text
+
+
+def is_plain_text(text: str) -> bool:
+    """Whether every reader of YAML 1.2 takes the plain scalar for text."""
+    return not (_NULL.fullmatch(text) or _BOOL.fullmatch(text) or _CORE_NUMBER.fullmatch(text))
 
 
 class _Composer:
