@@ -11,16 +11,20 @@ import base64
 import functools
 import hashlib
 import json
+import os
+import pickle
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from importlib.resources import files
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 
 from pgwizard.plan import Plan
 
@@ -79,7 +83,7 @@ class PlacementError(Exception):
 
 def templates_dir() -> Path:
     """The templates shipped with the package; in a checkout, the folder beside src."""
-    packaged = Path(str(files("pgwizard"))) / "templates"
+    packaged = Path(__file__).parent / "templates"
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "templates"
 
 
@@ -172,7 +176,7 @@ def quoted(text: str) -> str:
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
-_NOT_IN_A_BLOCK = re.compile("[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_NOT_IN_A_BLOCK = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def _block(text: str, indent: int) -> _Block:
@@ -226,6 +230,41 @@ def _finalizer(quote: Callable[[str], str]) -> Callable[[object], str]:
     return finalize
 
 
+class _Compiled(BytecodeCache):
+    """Keeps compiled templates where Python keeps compiled modules, and by its rules.
+
+    Whoever may write there may write this module as well. Where it cannot be written, nothing is kept.
+    """
+
+    def get_source_checksum(self, source: str) -> str:
+        """Also of this module: its finalizers are compiled into the templates."""
+        changed = Path(__file__).stat().st_mtime_ns
+        return hashlib.sha256(f"{changed} {source}".encode()).hexdigest()
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Jinja's own hook."""
+        try:
+            bucket.bytecode_from_string(self._file(bucket).read_bytes())
+        except (OSError, EOFError, ValueError, pickle.UnpicklingError):
+            bucket.reset()
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Jinja's own hook."""
+        if sys.dont_write_bytecode:
+            return
+        target = self._file(bucket)
+        fresh = target.with_suffix(f".{os.getpid()}")
+        try:
+            fresh.write_bytes(bucket.bytecode_to_string())
+            fresh.replace(target)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+
+    @staticmethod
+    def _file(bucket: Bucket) -> Path:
+        return Path(cache_from_source(__file__)).with_name(f"template-{bucket.key}.{sys.implementation.cache_tag}")
+
+
 def _environment(finalize: Callable[[Any], str]) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(templates_dir()),
@@ -236,6 +275,7 @@ def _environment(finalize: Callable[[Any], str]) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         auto_reload=False,
+        bytecode_cache=_Compiled(),
     )
     environment.filters = {
         "block": _block,
