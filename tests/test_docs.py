@@ -1,0 +1,278 @@
+"""The documents and the code say the same: generated pages, links, commands, lists that exist twice."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import functools
+import re
+import tomllib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pgwizard import cli
+from pgwizard.answers import Answers
+from pgwizard.answersfile import load
+from pgwizard.certificates import read_bundle
+from pgwizard.manifests import ORDER, render
+from pgwizard.plan import Facts, resolve
+from pgwizard.reference import pages
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+DOCUMENTS = sorted(
+    path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *DOCS.glob("*.md"), ROOT / "templates/WHY.md")
+)
+SOURCES = sorted((ROOT / "src/pgwizard").glob("*.py"))
+MAPPING = "## The architecture document, line by line"
+
+
+def _text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def _fenced(text: str, language: str = "") -> list[str]:
+    fences = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [block for found, block in fences if found == language]
+
+
+def _without_fences(text: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+# ---- generated pages and links -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(pages()))
+def test_a_generated_page_is_current(name: str) -> None:
+    assert (DOCS / name).read_text(encoding="utf-8") == pages()[name], "make docs writes it anew"
+
+
+def _anchors(text: str) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", _without_fences(text), re.MULTILINE)
+    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r'<a id="([^"]+)">', text))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_leads_somewhere(name: str) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", _without_fences(_text(name))):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / name).parent / path if path else ROOT / name
+        assert target.is_file(), f"{name}: {link}"
+        assert not anchor or anchor in _anchors(target.read_text(encoding="utf-8")), f"{name}: {link}"
+
+
+def test_the_readme_links_to_every_document() -> None:
+    linked = {path.partition("#")[0] for path in re.findall(r"\]\(([^)\s]+)\)", _text("README.md"))}
+    assert set(DOCUMENTS) - {"README.md"} <= linked
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_has_one_title_and_lines_that_fit_a_screen(name: str) -> None:
+    text = _without_fences(_text(name))
+    assert len(re.findall(r"^# ", text, re.MULTILINE)) == 1
+    assert not [line for line in text.splitlines() if len(line) > 120 and not line.startswith("|")]
+
+
+# ---- the README ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/dependencies.md"])
+def test_every_make_command_that_is_named_exists(name: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", _text("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"`(?:[A-Z_]+=\S+ )?make ([a-z]+)`", _text(name)))
+    assert named <= targets
+    assert named or name.startswith("docs/")
+
+
+def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        yield from action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for verb, inner in action.choices.items():
+                yield verb
+                yield from _options(inner)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_pgwizard_command_that_is_shown_is_understood(name: str) -> None:
+    text = _text(name)
+    shown = [
+        *re.findall(r"^\$ pgwizard (.*?)(?:  #.*)?$", "\n".join(_fenced(text)), re.MULTILINE),
+        *re.findall(r"`pgwizard ((?:-|init|schema)[^`|]*)`", text),
+    ]
+    known = set(_options(cli._parser()))
+    for command in shown:
+        words = [word for word in command.split() if word.startswith("-") and word != "-"]
+        assert set(words) <= known, command
+        assert words or command.split()[0] in known, command
+
+
+def _facts() -> Facts:
+    return Facts(ca=read_bundle((ROOT / "examples/minio-ca.crt").read_bytes(), datetime(2027, 1, 1, tzinfo=UTC)))
+
+
+def _answers_of_the_readme() -> Answers:
+    (block,) = _fenced(_text("README.md"), "yaml")
+    loaded = load(block.encode())
+    assert loaded.answers is not None
+    assert not loaded.problems
+    return loaded.answers
+
+
+def test_the_run_in_the_readme_writes_the_files_that_it_lists() -> None:
+    listed = re.findall(r"^manifests/(\S+)$", "\n".join(_fenced(_text("README.md"))), re.MULTILINE)
+    assert listed == [manifest.file_name for manifest in render(resolve(_answers_of_the_readme(), _facts()))]
+
+
+def test_the_run_in_the_readme_names_the_objects_that_it_makes() -> None:
+    rendered = {manifest.object["metadata"]["name"] for manifest in render(resolve(_answers_of_the_readme(), _facts()))}
+    blocks = "\n".join(_fenced(_text("README.md")))
+    secrets = re.findall(r"create secret generic (\S+)", blocks)
+    assert secrets == ["postgresql", "postgresql-pgbackrest-s3"]
+    assert set(re.findall(r"job/(\S+)", blocks)) <= rendered
+
+
+def test_the_wrong_answer_in_the_readme_is_answered_as_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = _fenced(_text("README.md"), "yaml")
+    (folder / "answers.yaml").write_text(block.replace("20Gi", "2Gi"))
+    (folder / "minio-ca.crt").write_bytes((ROOT / "examples/minio-ca.crt").read_bytes())
+    shown = next(fence for fence in _fenced(_text("README.md")) if "1 problem" in fence)
+    command, _, said = shown.partition("\n")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(command.removeprefix("$ pgwizard ").split())
+    assert (ended.value.code, capsys.readouterr().err) == (2, said)
+
+
+# ---- lists that exist twice ----------------------------------------------------------------------------------------
+
+
+def _packages(requirements: list[str]) -> list[str]:
+    return [re.split(r"[<>=!~\[; ]", requirement)[0] for requirement in requirements]
+
+
+def test_the_list_of_dependencies_is_that_of_pyproject() -> None:
+    project = tomllib.loads(_text("pyproject.toml"))["project"]
+    text = _text("docs/dependencies.md")
+    run_time, development = text.split("## For development")
+    rows = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
+    assert rows.findall(run_time) == _packages(project["dependencies"])
+    assert rows.findall(development) == _packages(project["optional-dependencies"]["dev"])
+
+
+def _templates() -> list[str]:
+    folder = ROOT / "templates"
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix not in ("", ".md"))
+
+
+def test_every_template_has_its_reasons() -> None:
+    headings = re.findall(r"^## (\S+\.\S+)$", _text("templates/WHY.md"), re.MULTILINE)
+    assert sorted(headings) == _templates()
+    assert [f"{role}.yaml" for role in ORDER] == [heading for heading in headings if "/" not in heading]
+
+
+def _mapping() -> str:
+    return _text("docs/architecture.md").partition(MAPPING)[2]
+
+
+def test_every_template_that_the_architecture_page_names_exists_and_none_is_left_out() -> None:
+    named = set(re.findall(r"`([-a-z0-9/]+\.(?:yaml|conf|sh))`", _mapping()))
+    assert sorted(named) == _templates()
+
+
+@functools.cache
+def _test_functions() -> dict[str, set[str]]:
+    return {
+        path.name: {
+            node.name
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_")
+        }
+        for path in (ROOT / "tests").glob("*.py")
+    }
+
+
+def test_every_test_that_the_architecture_page_names_exists_and_none_is_left_out() -> None:
+    named = re.findall(r"`(test_\w+)`", _mapping())
+    assert len(named) == len(set(named))
+    assert set(named) == _test_functions()["test_seed.py"]
+
+
+def test_every_module_that_the_architecture_page_names_exists_unless_it_is_coming() -> None:
+    layers = _text("docs/architecture.md").partition("## Layers")[2].partition("## Decisions")[0]
+    rows = [line for line in layers.splitlines() if re.match(r"\| \d", line) and "(coming)" not in line]
+    named = [name for row in rows for name in re.findall(r"`(\w+\.py|\w+/)`", row.split("|")[2])]
+    assert named
+    for name in named:
+        assert (ROOT / "src/pgwizard" / name).exists(), name
+
+
+# ---- messages ------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _literals() -> list[str]:
+    """Every text of the sources, with … where a value is put in."""
+    found = []
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                found.append("".join(_part(part) for part in node.values))
+    return found
+
+
+def _part(node: Any) -> str:
+    return str(node.value) if isinstance(node, ast.Constant) else "…"
+
+
+def _messages() -> list[str]:
+    return re.findall(r"^\| <a id=\"[^\"]+\"></a>`([^`]+)` \|", _text("docs/errors.md"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("message", _messages())
+def test_a_message_in_the_documentation_is_one_that_is_said(message: str) -> None:
+    for fragment in filter(None, (part.strip() for part in message.split("…"))):
+        assert any(fragment in literal for literal in _literals()), fragment
+
+
+def test_every_row_of_messages_has_an_anchor_of_its_own() -> None:
+    text = _text("docs/errors.md")
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| message")]
+    anchors = re.findall(r"<a id=\"([^\"]+)\">", text)
+    assert len(rows) == len(anchors) == len(set(anchors)) == len(_messages())
+
+
+def test_every_finding_across_answers_has_a_row() -> None:
+    """A check that is added without a word of help is found here."""
+    documented = _messages()
+    tree = ast.parse(_text("src/pgwizard/checks.py"))
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        if not (isinstance(call.func, ast.Name) and call.func.id in ("Problem", "_warning") and len(call.args) == 2):
+            continue
+        text = "".join(
+            node.value
+            for node in ast.walk(call.args[1])
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        )
+        fragments = [[part.strip() for part in message.split("…") if part.strip()] for message in documented]
+        assert not text or any(all(part in text for part in parts) for parts in fragments if parts), text
+
+
+# ---- words ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_speaks_of_the_project_alone(name: str) -> None:
+    """No path of a machine, no badge."""
+    text = _text(name)
+    assert not re.search(r"/work/|/root/|/home/|/tmp/[a-z]|\.\./shared", text)
+    assert "![" not in text
