@@ -107,7 +107,7 @@ async def outcome(cluster: Cluster, obj: Object, mode: str, namespace: str) -> A
     mine["metadata"]["namespace"] = namespace
     try:
         if mode == "patch":
-            fields = {key: mine[key] for key in ("data", "spec") if key in mine}
+            fields: Object = {key: mine[key] for key in ("data", "spec") if key in mine}
             written = await cluster.patch(Ref.of(mine), fields)
         else:
             written = await cluster.apply(mine, force=mode == "force", dry_run=mode == "dry")

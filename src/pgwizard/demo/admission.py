@@ -183,6 +183,8 @@ def _fill(value: Any, field: Field) -> None:
         if field.content == "Container" and "image" in value:
             tag = value["image"].rpartition("/")[2].partition(":")[2]
             value.setdefault("imagePullPolicy", "Always" if tag in {"", "latest"} else "IfNotPresent")
+        if field.content == "PodSpec" and "serviceAccountName" in value:
+            value["serviceAccount"] = value["serviceAccountName"]
         if field.content == "PersistentVolumeClaim":
             value.setdefault("apiVersion", "v1")
             value.setdefault("kind", "PersistentVolumeClaim")

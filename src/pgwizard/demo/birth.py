@@ -27,7 +27,8 @@ def born(store: Store, new: Object) -> Object:
         pod = spec.setdefault("template", {}).setdefault("metadata", {})
         pod["labels"] = (pod.get("labels") or {}) | labels
         spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": metadata["uid"]}}
-        metadata["labels"] = (metadata.get("labels") or {}) | (pod["labels"])
+        if not metadata.get("labels"):
+            metadata["labels"] = dict(pod["labels"])
         new["status"] = {}
     elif kind == "StatefulSet":
         new["status"] = {"replicas": 0, "availableReplicas": 0}

@@ -25,6 +25,7 @@ Answer = Callable[[list[str], bytes], ExecResult | None]
 _POD = Resource("v1", "Pod")
 _VERSION = "2.45"
 _SEGMENT_SECONDS = 60
+_SERVER_WAIT_SECONDS = 3600
 
 
 @dataclass(slots=True)
@@ -112,10 +113,7 @@ class Programs:
         if verb == "stanza-create":
             return await self._stanza_create(namespace, log)
         if verb == "check":
-            self._say(log, "check command begin 2.45: --stanza=main")
-            self._say(log, "check repo1 configuration (primary)")
-            self._say(log, "check repo1 archive for WAL (primary)")
-            self._say(log, "check command end: completed successfully (1204ms)")
+            self._check(namespace, log)
             return 0
         if verb == "backup":
             kind = next((item.partition("=")[2] for item in arguments if item.startswith("--type=")), "incr")
@@ -151,18 +149,29 @@ class Programs:
     async def _first_backup(self, namespace: str, release: str, log: Log) -> int:
         waited = 0
         while not self._server_up(namespace, release):
-            if waited >= 300:
-                log.write(f"{release}-0 did not accept connections within 300 s")
+            if waited >= _SERVER_WAIT_SECONDS:
+                log.write(f"waited {_SERVER_WAIT_SECONDS} s in vain until the server answers")
                 return 1
             waited += 2
             await self._clock.sleep(2)
         if code := await self._stanza_create(namespace, log):
             return code
+        self._check(namespace, log)
         repository = self.repository(namespace)
-        if repository.backups:
-            log.write(f"a valid backup exists: {repository.backups[-1]['label']}")
+        if fulls := [backup for backup in repository.backups if backup["type"] == "full"]:
+            log.write(f"{len(fulls)} valid full backup(s) found: no new one is taken")
             return 0
         return await self._backup(namespace, "full", log)
+
+    def _check(self, namespace: str, log: Log) -> None:
+        repository = self.repository(namespace)
+        segment = self._segment(repository, self._clock.now())
+        path = f"/archive/{repository.stanza}/15-1/{segment[:16]}/{segment}-{'0' * 40}.gz"
+        self._say(log, f"check command begin {_VERSION}: --stanza={repository.stanza}")
+        self._say(log, "check repo1 configuration (primary)")
+        self._say(log, "check repo1 archive for WAL (primary)")
+        self._say(log, f"WAL segment {segment} successfully archived to '{path}' on repo1")
+        self._say(log, "check command end: completed successfully (1204ms)")
 
     def _server_up(self, namespace: str, release: str) -> bool:
         pod = self._store.peek(Ref(_POD, f"{release}-0", namespace))

@@ -1,7 +1,8 @@
 """Owns field ownership: server-side apply, its conflicts, and managedFields for every other write.
 
-It follows structured-merge-diff for one API version per kind. It refuses conversion between versions, and it does not
-write the "." of a structure that an update added inside another added structure; nothing that is ours reads it.
+It follows structured-merge-diff for one API version per kind; a live test compares it with a real server. It refuses
+conversion between versions, and it leaves out the entries of managers inside the server, such as the one that owns the
+label which every namespace gets.
 """
 
 from __future__ import annotations
@@ -226,7 +227,7 @@ def _prune(merged: Object, before: frozenset[Path], kept: frozenset[Path]) -> No
 
 def _with_structures(paths: frozenset[Path]) -> set[Path]:
     around = {path[:end] for path in paths for end in range(1, len(path))}
-    return paths | {path for path in around if path[-1][0] == "f"}
+    return {*paths, *(path for path in around if path[-1][0] == "f")}
 
 
 def _is_key(path: Path) -> bool:
