@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pgwizard import __version__
 
 if TYPE_CHECKING:
     import argparse
+
+    from pgwizard.operations import Place
 
 BROKEN_PIPE = 141
 """128 + SIGPIPE, as a shell reports a program whose reader went away."""
@@ -67,27 +69,86 @@ def _run(argv: list[str]) -> int:
 
 
 def _dispatch(options: argparse.Namespace) -> None:
-    if options.verb == "init":
-        from pgwizard.console import put, write_text
-        from pgwizard.reference import commented_answers
+    verb = {
+        "init": _init,
+        "schema": _schema,
+        "diff": _apply,
+        "uninstall": _uninstall,
+        "releases": _releases,
+    }.get(options.verb, _apply if options.apply or options.dry_run or options.diff else _render)
+    verb(options)
 
-        if options.output:
-            write_text(options.output, commented_answers())
-        else:
-            put(commented_answers())
-    elif options.verb == "schema":
-        import json
 
-        from pgwizard.console import put
-        from pgwizard.reference import schema
+def _init(options: argparse.Namespace) -> None:
+    from pgwizard.console import put, write_text
+    from pgwizard.reference import commented_answers
 
-        put(json.dumps(schema(), indent=2) + "\n")
+    if options.output:
+        write_text(options.output, commented_answers())
     else:
-        from pgwizard.console import Source, render
+        put(commented_answers())
 
-        render(
-            Source(options.headless, tuple(options.set), options.ca_file), folder=options.output, as_json=options.json
-        )
+
+def _schema(_: argparse.Namespace) -> None:
+    import json
+
+    from pgwizard.console import put
+    from pgwizard.reference import schema
+
+    put(json.dumps(schema(), indent=2) + "\n")
+
+
+def _render(options: argparse.Namespace) -> None:
+    from pgwizard.console import Source, render
+
+    source = Source(options.headless, tuple(options.set), options.ca_file)
+    render(source, folder=options.output, as_json=options.json)
+
+
+def _apply(options: argparse.Namespace) -> None:
+    from pgwizard import operations
+    from pgwizard.console import Source
+    from pgwizard.deploy import Options
+
+    looking = options.verb == "diff" or not options.apply or options.dry_run
+    operations.apply(
+        Source(options.file if options.verb == "diff" else options.headless, tuple(options.set), options.ca_file),
+        _place(options),
+        Options(
+            dry_run=looking,
+            wait=not options.no_wait,
+            timeout_seconds=options.timeout,
+            force_conflicts=options.force_conflicts,
+        ),
+        yes=options.yes,
+        whole=options.verb == "diff" or options.diff,
+        as_json=options.json,
+    )
+
+
+def _uninstall(options: argparse.Namespace) -> None:
+    from pgwizard import operations
+
+    operations.uninstall(
+        options.release,
+        options.namespace,
+        _place(options),
+        purge_data=options.purge_data,
+        yes=options.yes,
+        as_json=options.json,
+    )
+
+
+def _releases(options: argparse.Namespace) -> None:
+    from pgwizard import operations
+
+    operations.releases(options.namespace, _place(options), everywhere=options.all, as_json=options.json)
+
+
+def _place(options: argparse.Namespace) -> Place:
+    from pgwizard.operations import Place
+
+    return Place(options.context, options.kubeconfig, options.demo)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,18 +164,43 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--headless", metavar="FILE", help="the answers; - reads standard input. Prints the manifests")
     parser.add_argument("-o", "--output", metavar="DIR", help="write the manifests there, one file an object")
     parser.add_argument(
-        "--set",
-        metavar="PATH=VALUE",
-        action="append",
-        default=[],
-        help="override one answer, such as storage.size=20Gi",
+        "--apply", action="store_true", help="bring them into the cluster, and wait for the first backup"
     )
-    parser.add_argument(
-        "--ca-file", metavar="FILE", help="the certificate to trust, where its Secret cannot be looked up"
-    )
-    parser.add_argument("--json", action="store_true", help="JSON on stdout, and JSON lines on stderr")
+    _shared(parser, suppressed=False)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
     init = verbs.add_parser("init", help="print a commented file of answers with every default")
     init.add_argument("-o", "--output", metavar="FILE", help="write it there instead; an existing file is kept")
     verbs.add_parser("schema", help="print the JSON schema of the answers, for an editor")
+    diff = verbs.add_parser("diff", help="show what an apply would change; nothing is written")
+    diff.add_argument("file", metavar="FILE", help="the answers; - reads standard input")
+    uninstall = verbs.add_parser("uninstall", help="remove a release; its volume, Secrets and backups stay")
+    uninstall.add_argument("release", metavar="NAME", help="the release")
+    uninstall.add_argument("--purge-data", metavar="NAME", help="delete volume and Secrets as well; repeat the name")
+    releases = verbs.add_parser("releases", help="list the releases of a namespace")
+    releases.add_argument("-A", "--all", action="store_true", help="of all namespaces")
+    for verb in (uninstall, releases):
+        verb.add_argument("-n", "--namespace", help="the namespace; the kubeconfig's by default")
+    for verb in (diff, uninstall, releases):
+        _shared(verb, suppressed=True)
     return parser
+
+
+def _shared(parser: argparse.ArgumentParser, *, suppressed: bool) -> None:
+    """Options that stand before or after a verb; a verb's own must not overwrite what stood before it."""
+    from argparse import SUPPRESS
+
+    def add(flag: str, default: object, **settings: Any) -> None:
+        parser.add_argument(flag, default=SUPPRESS if suppressed else default, **settings)
+
+    add("--set", [], metavar="PATH=VALUE", action="append", help="override one answer, such as storage.size=20Gi")
+    add("--ca-file", None, metavar="FILE", help="the certificate to trust, where its Secret cannot be looked up")
+    add("--json", False, action="store_true", help="JSON on stdout, and JSON lines on stderr")
+    add("--context", None, help="the kubeconfig's context; its current one by default")
+    add("--kubeconfig", None, metavar="FILE", help="instead of $KUBECONFIG or ~/.kube/config")
+    add("--demo", False, action="store_true", help="a simulated cluster inside this process")
+    add("--dry-run", False, action="store_true", help="try everything on the server, write nothing")
+    add("--diff", False, action="store_true", help="show whole objects and differences before anything is written")
+    add("--yes", False, action="store_true", help="do not ask")
+    add("--no-wait", False, action="store_true", help="do not wait for the pod and the first backup")
+    add("--timeout", 600.0, metavar="SECONDS", type=float, help="how long to wait for the pod; 600 by default")
+    add("--force-conflicts", False, action="store_true", help="take over fields that another tool owns")

@@ -1,0 +1,599 @@
+"""Brings a release into a cluster, and out of it: the stages in plain sight, each safe to repeat.
+
+Nothing is written before every object was tried and shown; whatever interrupts a run, the next one goes on from what it
+finds. Passwords are made once and never changed. It refuses to print, to ask, and to read files: a face reports the
+events and gives the approval, and secrets come in as ``Given``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from pgwizard import checks, lock, manifests, preflight, record, rollout
+from pgwizard.answers import Answers, ExistingS3Credentials, GeneratedCredentials
+from pgwizard.certificates import Bundle
+from pgwizard.changes import Change, compare, counted
+from pgwizard.errors import (
+    AlreadyExists,
+    AnswersError,
+    DeadlineError,
+    Interrupted,
+    Locked,
+    PgwizardError,
+    PreflightError,
+    Problem,
+)
+from pgwizard.events import Event, Report
+from pgwizard.health import assess, condition
+from pgwizard.kubeapi import Cluster, Object, Ref
+from pgwizard.plan import Facts, Plan, resolve
+from pgwizard.preflight import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, Trial
+from pgwizard.sensitive import Sensitive
+
+STAGES = ("survey", "checks", "dry run", "lock", "apply", "wait", "first backup", "prune", "record")
+HASH = "pgwizard/spec"
+"""Annotation of the hook Job: the checksum of everything that was rendered, so that each spec runs it once."""
+
+Approve = Callable[[Sequence[Change]], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The secrets that answers refer to by variable or file, read by the face; a Problem where one is missing.
+
+    Keys are role and key of the Secret: ``("credentials", "password")``, ``("s3", "accessKey")``, ``("cipher",
+    "passphrase")``.
+    """
+
+    values: Mapping[tuple[str, str], Sensitive | Problem] = field(default_factory=dict)
+
+    def of(self, role: str) -> dict[str, Sensitive | Problem]:
+        """The values of one Secret by key."""
+        return {key: value for (owner, key), value in self.values.items() if owner == role}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run. timeout_seconds bounds the wait for the pod; the first backup has the Job's own deadline."""
+
+    dry_run: bool = False
+    wait: bool = True
+    timeout_seconds: float = 600
+    force_conflicts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What is wanted: answers, the secrets that they refer to, and certificates from a file, if any."""
+
+    answers: Answers
+    given: Given = field(default_factory=Given)
+    ca_file: Bundle | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to. ``unchanged``: everything was as wanted, and nothing was written."""
+
+    result: Literal["deployed", "unchanged", "dry-run", "applied"]
+    changes: tuple[Change, ...]
+    warnings: tuple[Problem, ...] = ()
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """Everything decided, nothing written."""
+
+    plan: Plan
+    surveyed: preflight.Survey
+    trials: tuple[Trial, ...]
+    changes: tuple[Change, ...]
+    pruned: tuple[Ref, ...]
+    data: Mapping[Ref, Mapping[str, Sensitive]]
+    spec: str
+    warnings: tuple[Problem, ...]
+
+    @property
+    def objects(self) -> list[Object]:
+        return [trial.wanted for trial in self.trials]
+
+    @property
+    def inventory(self) -> tuple[Ref, ...]:
+        claim = preflight.claim_ref(self.plan)
+        return (*map(Ref.of, self.objects), claim)
+
+    @property
+    def job(self) -> Trial | None:
+        return next((trial for trial in self.trials if Ref.of(trial.wanted).resource == JOB), None)
+
+
+# ---- the run -------------------------------------------------------------------------------------------------------
+
+
+async def run(release: Release, cluster: Cluster, report: Report, approve: Approve, options: Options) -> Outcome:
+    """Bring the release to what is wanted, stage by stage.
+
+    Raises AnswersError, PreflightError, OwnershipConflict, Locked, RolloutFailed, DeadlineError, FirstBackupFailed,
+    Interrupted, and the errors of the cluster. A run that failed or was killed is simply run again.
+    """
+    prepared = await prepare(release, cluster, report, options)
+    if options.dry_run:
+        return Outcome("dry-run", prepared.changes, prepared.warnings)
+    if _settled(prepared, release):
+        return Outcome("unchanged", prepared.changes, prepared.warnings, "nothing to do: everything is as wanted")
+    if not await approve(prepared.changes):
+        raise Interrupted("not approved: nothing was written")
+    await _namespace_first(prepared, cluster)
+    async with _locked(prepared, cluster, report):
+        written = await _begun(prepared, release, cluster)
+        try:
+            async with _stage("apply", report) as stage:
+                stage.done(await _apply(prepared, cluster, stage, force=options.force_conflicts))
+            if not options.wait:
+                return Outcome("applied", prepared.changes, prepared.warnings, "applied; not waited for")
+            async with _stage("wait", report) as stage:
+                plan = prepared.plan
+                stage.done(await rollout.wait_ready(cluster, plan, options.timeout_seconds, stage.progress))
+            await _first_backup(prepared, cluster, report)
+            await _prune(prepared, cluster, report)
+        except PgwizardError:
+            with contextlib.suppress(PgwizardError):  # the failure that is being told is the one that matters
+                await cluster.apply(written.ended(written.inventory, "failed").secret(), force=True)
+            raise
+        async with _stage("record", report) as stage:
+            await cluster.apply(written.ended(prepared.inventory, "deployed").secret(), force=True)
+            stage.done(f"revision {written.revisions[-1].number}")
+    return Outcome("deployed", prepared.changes, prepared.warnings)
+
+
+async def prepare(release: Release, cluster: Cluster, report: Report, options: Options) -> _Prepared:
+    """Read, check and try everything; write nothing."""
+    answers = release.answers
+    async with _stage("survey", report) as stage:
+        rights, surveyed = await asyncio.gather(
+            preflight.require_rights(cluster, answers),
+            preflight.survey(cluster, answers, release.ca_file),
+            return_exceptions=True,
+        )
+        for found in (rights, surveyed):  # a missing right explains the rest
+            if isinstance(found, BaseException):
+                raise found
+        if isinstance(surveyed, BaseException):
+            raise surveyed
+        stage.done(f"{cluster.server}, namespace {answers.release.namespace}")
+    async with _stage("checks", report) as stage:
+        facts = Facts(ca=surveyed.ca)
+        findings = checks.check(answers, facts)
+        if findings.errors:
+            raise AnswersError("the answers", findings.errors)
+        plan = resolve(answers, facts)
+        rendered = manifests.render(plan)
+        spec = hashlib.sha256("---\n".join(manifest.text for manifest in rendered).encode()).hexdigest()
+        objects = [_stamped(manifest.object, spec) for manifest in rendered]
+        for problem in findings.warnings:
+            stage.warning(str(problem))
+        stage.done(f"{len(objects)} objects, {len(findings.warnings)} warnings")
+    async with _stage("dry run", report) as stage:
+        data = await _secret_data(release, plan, surveyed, cluster, stage)
+        trials = await preflight.try_out(
+            cluster, plan, objects, force=options.force_conflicts, namespace_exists=surveyed.namespace_exists
+        )
+        for trial in trials:
+            for warning in trial.warnings:
+                stage.warning(f"{Ref.of(trial.wanted)}: {warning}")
+        pruned = _pruned(surveyed.record, objects)
+        changes = (*(_change(trial, spec, data) for trial in trials), *(_removal(ref) for ref in pruned))
+        untried = "" if surveyed.namespace_exists else "; the namespace is made first, then the rest is tried in it"
+        stage.done(counted(changes) + untried)
+    return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), data, spec, findings.warnings)
+
+
+@dataclass
+class _Stage:
+    """One stage, as it is told."""
+
+    name: str
+    report: Report
+    summary: str = ""
+
+    def progress(self, text: str) -> None:
+        self.report(Event(self.name, "progress", text))
+
+    def warning(self, text: str) -> None:
+        self.report(Event(self.name, "warning", text))
+
+    def log(self, text: str) -> None:
+        self.report(Event(self.name, "log", text))
+
+    def done(self, text: str) -> None:
+        self.summary = text
+
+
+@contextlib.asynccontextmanager
+async def _stage(name: str, report: Report) -> AsyncIterator[_Stage]:
+    stage, start = _Stage(name, report), time.monotonic()
+    report(Event(name, "began"))
+    try:
+        yield stage
+    except BaseException as error:
+        message = error.message.partition("\n")[0] if isinstance(error, PgwizardError) else "stopped"
+        report(Event(name, "failed", message, time.monotonic() - start))
+        raise
+    report(Event(name, "done", stage.summary, time.monotonic() - start))
+
+
+# ---- what is wanted ------------------------------------------------------------------------------------------------
+
+
+def _stamped(obj: Object, spec: str) -> Object:
+    """The hook Job with the checksum of what it belongs to."""
+    if Ref.of(obj).resource != JOB:
+        return obj
+    metadata = obj["metadata"]
+    return {**obj, "metadata": {**metadata, "annotations": {**metadata["annotations"], HASH: spec}}}
+
+
+async def _secret_data(
+    release: Release, plan: Plan, surveyed: preflight.Survey, cluster: Cluster, stage: _Stage
+) -> dict[Ref, dict[str, Sensitive]]:
+    """The values that this run must write, by Secret: what is stored already and may not change is left out.
+
+    Raises PreflightError with every value that is neither stored nor given.
+    """
+    problems: list[Problem] = []
+    data: dict[Ref, dict[str, Sensitive]] = {}
+    if plan.credentials_source is not None:
+        ref = Ref(SECRET, plan.names.credentials, plan.namespace)
+        stored = await _stored(cluster, ref, surveyed)
+        given = _database_credentials(release)
+        data[ref] = _missing(stored, given, problems)
+        if not isinstance(release.answers.credentials, GeneratedCredentials) and _changed(stored, given):
+            stage.warning(
+                f"{ref}: the password given differs from the stored one, which stays: an apply never changes it"
+            )
+    if plan.cipher_source is not None:
+        ref = Ref(SECRET, plan.names.cipher, plan.namespace)
+        stored = await _stored(cluster, ref, surveyed)
+        given = release.given.of("cipher")
+        data[ref] = _missing(stored, given, problems)
+        if _changed(stored, given):
+            problems.append(
+                Problem(
+                    "repository.cipher", f"{ref}: the passphrase differs from the stored one; the first backup fixed it"
+                )
+            )
+    if plan.s3_source is not None:
+        ref = Ref(SECRET, plan.names.s3, plan.namespace)
+        stored = await _stored(cluster, ref, surveyed)
+        given = _mirrored(release.answers, surveyed) or release.given.of("s3")
+        data[ref] = {**_missing(stored, given, problems), **_changed(stored, given)}
+    if problems:
+        raise PreflightError("secrets are missing or wrong; nothing was written", problems)
+    return data
+
+
+async def _stored(cluster: Cluster, ref: Ref, surveyed: preflight.Survey) -> dict[str, bytes]:
+    live = await preflight.found(cluster, ref) if surveyed.namespace_exists else None
+    return {key: base64.b64decode(value) for key, value in ((live or {}).get("data") or {}).items()}
+
+
+def _database_credentials(release: Release) -> dict[str, Sensitive | Problem]:
+    credentials = release.answers.credentials
+    if isinstance(credentials, GeneratedCredentials):
+        return {
+            "username": Sensitive(credentials.username.encode()),
+            "password": Sensitive(secrets.token_urlsafe(24).encode()),
+        }
+    return release.given.of("credentials")
+
+
+def _missing(
+    stored: Mapping[str, bytes], given: Mapping[str, Sensitive | Problem], problems: list[Problem]
+) -> dict[str, Sensitive]:
+    """What is given and not yet stored; a value that is neither is a problem."""
+    wanted: dict[str, Sensitive] = {}
+    for key, value in given.items():
+        if key in stored:
+            continue
+        if isinstance(value, Problem):
+            problems.append(value)
+        else:
+            wanted[key] = value
+    return wanted
+
+
+def _changed(stored: Mapping[str, bytes], given: Mapping[str, Sensitive | Problem]) -> dict[str, Sensitive]:
+    """What is given and differs from what is stored."""
+    return {
+        key: value
+        for key, value in given.items()
+        if isinstance(value, Sensitive) and key in stored and not secrets.compare_digest(stored[key], value.reveal())
+    }
+
+
+def _mirrored(answers: Answers, surveyed: preflight.Survey) -> dict[str, Sensitive | Problem]:
+    credentials, source = answers.repository.credentials, surveyed.s3_source
+    if source is None or not isinstance(credentials, ExistingS3Credentials):
+        return {}
+    return {
+        "accessKey": Sensitive(base64.b64decode(source["data"][credentials.access_key_key])),
+        "secretKey": Sensitive(base64.b64decode(source["data"][credentials.secret_key_key])),
+    }
+
+
+def _encoded(values: Mapping[str, Sensitive]) -> dict[str, str]:
+    return {key: base64.b64encode(value.reveal()).decode() for key, value in values.items()}
+
+
+# ---- what changes --------------------------------------------------------------------------------------------------
+
+
+def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]) -> Change:
+    ref = Ref.of(trial.wanted)
+    if values := data.get(ref):
+        return compare(trial.live, {**trial.result, "data": {**(trial.result.get("data") or {}), **_encoded(values)}})
+    if trial.grows_from is not None:
+        changed = compare(trial.live, trial.result)
+        why = f"the volume grows from {trial.grows_from}; the pod goes on"
+        return Change(ref, "replace", changed.before, changed.after, why)
+    if ref.resource == JOB and trial.live is not None:
+        if (trial.live["metadata"].get("annotations") or {}).get(HASH) == spec and assess(
+            trial.live
+        ).status != "failed":
+            return Change(ref, "unchanged")
+        return Change(ref, "replace", why="a Job runs once: it is made anew")
+    return compare(trial.live, trial.result)
+
+
+_KEPT = frozenset({SECRET, CLAIM, NAMESPACE})
+
+
+def _pruned(before: record.Record | None, objects: Sequence[Object]) -> list[Ref]:
+    """What the release had and no longer wants, last applied first. Volumes, Secrets and the namespace always stay."""
+    wanted = set(map(Ref.of, objects))
+    inventory = before.inventory if before else ()
+    return [ref for ref in reversed(inventory) if ref not in wanted and ref.resource not in _KEPT]
+
+
+def _removal(ref: Ref) -> Change:
+    return Change(ref, "delete", why="no longer part of the release")
+
+
+def _settled(prepared: _Prepared, release: Release) -> bool:
+    """Whether nothing is to be written, and nothing to be waited for."""
+    if any(change.action not in ("unchanged", "keep") for change in prepared.changes):
+        return False
+    last = prepared.surveyed.record.last if prepared.surveyed.record else None
+    if last is None or last.outcome != "deployed" or last.answers != _references(release.answers):
+        return False
+    for trial in prepared.trials:
+        if Ref.of(trial.wanted).resource in (STATEFULSET, JOB) and assess(trial.live or {}).status != "ready":
+            return False
+    return True
+
+
+def _references(answers: Answers) -> dict[str, object]:
+    dumped: dict[str, object] = answers.model_dump(by_alias=True, mode="json")
+    return dumped
+
+
+# ---- writing -------------------------------------------------------------------------------------------------------
+
+
+async def _namespace_first(prepared: _Prepared, cluster: Cluster) -> None:
+    """The namespace is made before the lock, which lives in it; then all the rest is tried before it is written."""
+    if prepared.surveyed.namespace_exists:
+        return
+    namespace, *others = prepared.objects
+    await cluster.apply(namespace)
+    try:
+        await preflight.try_out(cluster, prepared.plan, others, force=False, namespace_exists=True)
+    except PreflightError as error:
+        message = "the cluster refuses what would be written; only the namespace was made"
+        raise PreflightError(message, error.problems, hint=error.hint) from error
+
+
+@contextlib.asynccontextmanager
+async def _locked(prepared: _Prepared, cluster: Cluster, report: Report) -> AsyncIterator[None]:
+    """Hold the release, and make sure that it is still the one that was surveyed."""
+    plan = prepared.plan
+    async with contextlib.AsyncExitStack() as stack:
+        async with _stage("lock", report) as stage:
+            ref = lock.lease_ref(plan.names.release, plan.namespace)
+            await stack.enter_async_context(lock.held(cluster, ref, said=stage.progress))
+            live = await preflight.found(cluster, record.ref(plan.names.release, plan.namespace))
+            if (live["metadata"]["resourceVersion"] if live else "") != prepared.surveyed.record_version:
+                raise Locked("another run changed this release meanwhile; nothing was written", hint="Run it again.")
+            stage.done(str(ref))
+        yield
+
+
+async def _begun(prepared: _Prepared, release: Release, cluster: Cluster) -> record.Record:
+    """Write down what will exist before it does, so that whatever is left can be found."""
+    plan = prepared.plan
+    before = prepared.surveyed.record or record.Record(plan.names.release, plan.namespace)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    begun = before.begun(prepared.inventory, now, prepared.spec, _references(release.answers))
+    await cluster.apply(begun.secret(), force=True)
+    return begun
+
+
+async def _apply(prepared: _Prepared, cluster: Cluster, stage: _Stage, *, force: bool) -> str:
+    """Write what changes, in order, and stop at the first error."""
+    for trial, change in zip(prepared.trials, prepared.changes, strict=False):
+        ref = Ref.of(trial.wanted)
+        if change.action == "unchanged" or ref.resource == JOB:
+            continue
+        if ref.resource == NAMESPACE and not prepared.surveyed.namespace_exists:
+            continue  # made already, before the lock
+        stage.progress(f"{change.action} {ref}")
+        if trial.grows_from is not None and trial.live is not None:
+            await _grow(prepared.plan, cluster, trial.wanted, trial.live)
+            continue
+        if values := prepared.data.get(ref):
+            await _store(cluster, trial, values)
+        await cluster.apply(trial.wanted, force=force)
+    return counted(prepared.changes)
+
+
+async def _store(cluster: Cluster, trial: Trial, values: Mapping[str, Sensitive]) -> None:
+    """Write the values of a Secret apart from the rest of it.
+
+    Server-side apply deletes what its manager applied before and leaves out now; a password must survive a run that
+    does not know it, so it is never part of what is applied.
+    """
+    secret, ref = trial.wanted, Ref.of(trial.wanted)
+    if trial.live is None:
+        bare = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": ref.name, "namespace": ref.namespace}}
+        try:
+            await cluster.create({**bare, "type": secret["type"], "data": _encoded(values)})
+            return
+        except AlreadyExists:
+            stored = (await cluster.get(ref)).get("data") or {}
+            values = {key: value for key, value in values.items() if key not in stored}
+    if values:
+        await cluster.patch(ref, {"data": _encoded(values)})
+
+
+async def _grow(plan: Plan, cluster: Cluster, wanted: Object, live: Object) -> None:
+    """Grow the claim, then replace the StatefulSet around its running pod, since a claim template cannot change."""
+    ref = preflight.claim_ref(plan)
+    if await preflight.found(cluster, ref) is not None:
+        await cluster.patch(ref, {"spec": {"resources": {"requests": {"storage": plan.storage_size}}}})
+    await cluster.delete(Ref.of(wanted), uid=live["metadata"]["uid"], propagation="Orphan")
+    await _gone(cluster, Ref.of(wanted), 60)
+    await cluster.apply(wanted)
+
+
+async def _gone(cluster: Cluster, ref: Ref, seconds: float) -> None:
+    """Wait until an object is no longer there. Raises DeadlineError."""
+    try:
+        async with asyncio.timeout(seconds):
+            while await preflight.found(cluster, ref) is not None:  # noqa: ASYNC110 - the server is asked, not a task
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        raise DeadlineError(f"{ref} was still there {seconds:.0f} s after it was deleted") from None
+
+
+async def _first_backup(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
+    """Run the hook Job once for each spec; one that is running or has succeeded for this spec is not run again."""
+    job = prepared.job
+    if job is None:
+        return
+    async with _stage("first backup", report) as stage:
+        ref = Ref.of(job.wanted)
+        live = await preflight.found(cluster, ref)
+        if live is not None:
+            same = (live["metadata"].get("annotations") or {}).get(HASH) == prepared.spec
+            if (
+                not same
+                or condition(live, "Failed").get("status") == "True"
+                or live["metadata"].get("deletionTimestamp")
+            ):
+                await cluster.delete(ref, uid=live["metadata"]["uid"])
+                await _gone(cluster, ref, 120)
+                live = None
+        if live is None:
+            with contextlib.suppress(AlreadyExists):
+                await cluster.create(job.wanted)
+        deadline = job.wanted["spec"]["activeDeadlineSeconds"] + 60
+        stage.done(await rollout.wait_job(cluster, ref, deadline, stage.progress, stage.log))
+
+
+async def _prune(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
+    if not prepared.pruned:
+        return
+    async with _stage("prune", report) as stage:
+        for ref in prepared.pruned:
+            stage.progress(f"delete {ref}")
+            await cluster.delete(ref)
+        stage.done(f"{len(prepared.pruned)} deleted")
+
+
+# ---- removing ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What an uninstall would delete, in order, and what it keeps and why."""
+
+    record: record.Record
+    deleted: tuple[Ref, ...]
+    kept: tuple[tuple[Ref, str], ...]
+
+
+async def removal(cluster: Cluster, name: str, namespace: str, *, purge_data: bool) -> Removal:
+    """Read the release's record and say what an uninstall would do. Raises PreflightError where there is none."""
+    live = await preflight.found(cluster, record.ref(name, namespace))
+    if live is None:
+        raise PreflightError(
+            f"there is no release {name} in namespace {namespace}", hint="pgwizard releases -A lists what there is."
+        )
+    found = record.read(live)
+    deleted: list[Ref] = []
+    kept: list[tuple[Ref, str]] = []
+    for ref in reversed(found.inventory):
+        why = _why_kept(ref, name, purge_data=purge_data)
+        if why is None:
+            deleted.append(ref)
+        else:
+            kept.append((ref, why))
+    return Removal(found, tuple(deleted), tuple(kept))
+
+
+def _why_kept(ref: Ref, name: str, *, purge_data: bool) -> str | None:
+    if ref.resource == NAMESPACE:
+        return "a namespace may hold more than this release"
+    if ref.resource == SECRET and ref.name.endswith("-minio-ca"):
+        return "the mirrored certificate is retained"
+    if purge_data:
+        return None
+    if ref.resource == CLAIM:
+        return "it holds the database"
+    if ref.resource == SECRET:
+        return "the database that is kept was made with it" if ref.name == name else "the repository is read with it"
+    return None
+
+
+async def remove(found: Removal, cluster: Cluster, report: Report) -> None:
+    """Delete what ``removal`` named. Safe to repeat."""
+    release = found.record
+    ref = lock.lease_ref(release.name, release.namespace)
+    async with (
+        lock.held(cluster, ref, said=lambda text: report(Event("lock", "progress", text))),
+        _stage("remove", report) as stage,
+    ):
+        for target in found.deleted:
+            stage.progress(f"delete {target}")
+            await cluster.delete(target)
+        for target in found.deleted:
+            await _gone(cluster, target, 180)
+        await cluster.delete(record.ref(release.name, release.namespace))
+        stage.done(f"{len(found.deleted)} deleted, {len(found.kept)} kept")
+    await cluster.delete(ref)
+
+
+async def releases(cluster: Cluster, namespace: str | None) -> list[record.Record]:
+    """The releases of a namespace, or of all (None), in order of namespace and name. Unreadable ones are left out."""
+    found: list[record.Record] = []
+    async with contextlib.aclosing(cluster.pages(SECRET, namespace, fields=f"type={record.TYPE}", limit=None)) as pages:
+        async for page in pages:
+            for secret in page.items:
+                with contextlib.suppress(ValueError):
+                    found.append(record.read(secret))
+    return sorted(found, key=lambda item: (item.namespace, item.name))
+
+
+def preview(change: Change) -> str:
+    """The whole object of a creation, or the diff of a change, without secrets."""
+    return change.after if change.action == "create" else "\n".join(change.lines())

@@ -1,0 +1,318 @@
+"""The headless verbs that speak to a cluster: apply, diff, uninstall, releases.
+
+It reads what answers refer to (variables and files), prints events as they come, and asks where a person is there to be
+asked. It refuses rules: what happens is ``deploy``'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pgwizard import answersfile, deploy
+from pgwizard.answers import (
+    Answers,
+    EnvCipher,
+    EnvCredentials,
+    EnvS3Credentials,
+    FileCipher,
+    FileCredentials,
+    FileS3Credentials,
+)
+from pgwizard.changes import Change
+from pgwizard.console import Source, certificate, read
+from pgwizard.errors import AnswersError, Interrupted, Problem
+from pgwizard.events import Event
+from pgwizard.kubeapi import Cluster
+from pgwizard.present import change_lines, event_line
+from pgwizard.sensitive import Sensitive
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which cluster. demo: the simulated one, in this process."""
+
+    context: str | None = None
+    kubeconfig: str | None = None
+    demo: bool = False
+
+
+@contextlib.asynccontextmanager
+async def connected(place: Place) -> AsyncIterator[Cluster]:
+    """The cluster, closed on every way out."""
+    if place.demo:
+        from pgwizard.demo import SimCluster
+
+        async with SimCluster() as simulated:
+            yield simulated
+    else:
+        from pgwizard.cluster import connect
+
+        async with await connect(place.context, place.kubeconfig) as cluster:
+            yield cluster
+
+
+# ---- the verbs -----------------------------------------------------------------------------------------------------
+
+
+def apply(source: Source, place: Place, options: deploy.Options, *, yes: bool, whole: bool, as_json: bool) -> None:
+    """Bring a release into the cluster, telling every stage. With ``options.dry_run`` it is ``diff``."""
+    release = _release(source)
+    printer = _Printer(as_json=as_json)
+
+    async def approve(changes: Sequence[Change]) -> bool:
+        printer.changes(changes, whole=whole)
+        if not _is_asked(yes=yes or as_json):
+            return True
+        return await asyncio.to_thread(_asked, f"Apply this to {release.answers.release.namespace}? [y/N] ")
+
+    async def work() -> deploy.Outcome:
+        async with connected(place) as cluster:
+            return await deploy.run(release, cluster, printer.report, approve, options)
+
+    outcome = _finished(work(), printer, "The cluster goes on. Run it again at any time: it resumes.")
+    if outcome.result == "dry-run":
+        printer.changes(outcome.changes, whole=whole)
+    printer.outcome(outcome)
+
+
+def uninstall(
+    name: str, namespace: str | None, place: Place, *, purge_data: str | None, yes: bool, as_json: bool
+) -> None:
+    """Remove a release. purge_data: the release's name, typed out, where its data is to go as well."""
+    if purge_data is not None and purge_data != name:
+        raise AnswersError(
+            "the command line",
+            [Problem("--purge-data", f"expected the release's name, {name}: its data would be gone")],
+        )
+    printer = _Printer(as_json=as_json)
+
+    async def work() -> None:
+        async with connected(place) as cluster:
+            found = await deploy.removal(
+                cluster, name, namespace or cluster.namespace, purge_data=purge_data is not None
+            )
+            for ref in found.deleted:
+                printer.line(f"- delete    {ref}", {"change": {"action": "delete", "object": str(ref)}})
+            for ref, why in found.kept:
+                printer.line(
+                    f"= keep      {ref}   ({why})", {"change": {"action": "keep", "object": str(ref), "why": why}}
+                )
+            printer.line(
+                "= keep      the repository in S3   (backups are never deleted from here)",
+                {"change": {"action": "keep", "object": "repository"}},
+            )
+            question = f"Remove {name} from {found.record.namespace}? [y/N] "
+            if _is_asked(yes=yes or as_json) and not await asyncio.to_thread(_asked, question):
+                raise Interrupted("not approved: nothing was written")
+            await deploy.remove(found, cluster, printer.report)
+
+    _finished(work(), printer, "Run it again to remove what is left.")
+
+
+def releases(namespace: str | None, place: Place, *, everywhere: bool, as_json: bool) -> None:
+    """List the releases of a namespace, or of all."""
+
+    async def work() -> list[dict[str, Any]]:
+        async with connected(place) as cluster:
+            found = await deploy.releases(cluster, None if everywhere else namespace or cluster.namespace)
+        return [
+            {
+                "namespace": item.namespace,
+                "name": item.name,
+                "revision": item.last.number if item.last else 0,
+                "outcome": item.last.outcome if item.last else "",
+                "at": item.last.at if item.last else "",
+            }
+            for item in found
+        ]
+
+    rows = _finished(work(), _Printer(as_json=as_json), "")
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    header = ("NAMESPACE", "NAME", "REVISION", "OUTCOME", "AT")
+    table = [header, *(tuple(str(value) for value in row.values()) for row in rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
+    for row in table:
+        print("   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _is_asked(*, yes: bool) -> bool:
+    """Only a person at a terminal can be asked; a script has said what it wants by calling."""
+    return not yes and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _asked(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
+def _finished(work: Coroutine[Any, Any, T], printer: _Printer, resume: str) -> T:
+    """Run to the end. Ctrl-C, SIGTERM and a closed terminal end it in order, and say how to go on."""
+
+    async def guarded() -> T:
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        if task is not None:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(guarded())
+    except asyncio.CancelledError:
+        raise Interrupted("stopped", hint=resume) from None
+    finally:
+        printer.close()
+
+
+# ---- what answers refer to -----------------------------------------------------------------------------------------
+
+
+def _release(source: Source) -> deploy.Release:
+    """The answers of a source and the secrets that they refer to. Raises AnswersError."""
+    loaded = answersfile.load(read(source), source.overrides)
+    if loaded.answers is None or loaded.problems:
+        raise AnswersError(source.name, loaded.problems)
+    bundle, wrong = certificate(source, loaded.answers)
+    if wrong:
+        raise AnswersError(source.name, [loaded.located(problem) for problem in wrong])
+    return deploy.Release(loaded.answers, given(loaded.answers, source.folder), bundle)
+
+
+_ROLES: dict[type, tuple[str, str]] = {
+    EnvCredentials: ("credentials", "credentials"),
+    FileCredentials: ("credentials", "credentials"),
+    EnvS3Credentials: ("s3", "repository.credentials"),
+    FileS3Credentials: ("s3", "repository.credentials"),
+    EnvCipher: ("cipher", "repository.cipher"),
+    FileCipher: ("cipher", "repository.cipher"),
+}
+
+
+def given(answers: Answers, folder: Path) -> deploy.Given:
+    """Read the variables and files that answers name. What is missing is a Problem, since it may not be needed."""
+    found: dict[tuple[str, str], Sensitive | Problem] = {}
+    sections: list[Any] = [answers.credentials]
+    if answers.repository.enabled:
+        sections += [answers.repository.credentials, answers.repository.cipher]
+    for section in sections:
+        if type(section) not in _ROLES:
+            continue
+        role, question = _ROLES[type(section)]
+        take = _from_variable if section.source == "env" else _from_file
+        for name, field in type(section).model_fields.items():
+            if name != "source":
+                key = str(field.alias)
+                found[role, key] = take(getattr(section, name), folder, f"{question}.{key}")
+    return deploy.Given(found)
+
+
+def _from_variable(name: str, _: Path, question: str) -> Sensitive | Problem:
+    value = os.environb.get(name.encode())
+    if not value:
+        return Problem(question, f"variable {name} is not set")
+    return _clean(value, f"variable {name}", question)
+
+
+def _from_file(name: str, folder: Path, question: str) -> Sensitive | Problem:
+    try:
+        value = (folder / name).read_bytes()
+    except OSError as error:
+        return Problem(question, f"{folder / name}: cannot be read: {error.strerror}")
+    return _clean(value.removesuffix(b"\n").removesuffix(b"\r"), f"{folder / name}", question)
+
+
+def _clean(value: bytes, where: str, question: str) -> Sensitive | Problem:
+    """A blank or line break around a secret is never meant, and signs nothing that a server accepts."""
+    if not value:
+        return Problem(question, f"{where} is empty")
+    if value != value.strip():
+        return Problem(question, f"{where} begins or ends with a blank or a line break")
+    return Sensitive(value)
+
+
+# ---- printing ------------------------------------------------------------------------------------------------------
+
+
+class _Printer:
+    """Events as lines: JSON where asked, a spinner behind the current stage on a terminal, plain lines otherwise."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._json = as_json
+        self._status: Any = None
+        self._console: Any = None
+        if not as_json and sys.stdout.isatty():
+            from rich.console import Console
+
+            self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+    def report(self, event: Event) -> None:
+        if self._json:
+            self.line("", {key: value for key, value in asdict(event).items() if value is not None})
+        elif self._console is None:
+            if event.kind != "began":
+                self.line(event_line(event))
+        elif event.kind in ("began", "progress"):
+            self._spin(event_line(event)[2:])
+        else:
+            if event.kind in ("done", "failed"):
+                self.close()
+            self.line(event_line(event))
+
+    def _spin(self, text: str) -> None:
+        from rich.text import Text
+
+        if self._status is None:
+            self._status = self._console.status(Text(text))
+            self._status.start()
+        else:
+            self._status.update(Text(text))
+
+    def line(self, text: str, data: dict[str, Any] | None = None) -> None:
+        if self._json:
+            print(json.dumps(data if data is not None else {"text": text}), flush=True)
+        elif self._console is not None:
+            from rich.text import Text
+
+            self._console.print(Text(text))
+        else:
+            print(text, flush=True)
+
+    def changes(self, changes: Sequence[Change], *, whole: bool) -> None:
+        if self._json:
+            for change in changes:
+                data = {"action": change.action, "object": str(change.ref), "why": change.why}
+                shown = {"diff": change.lines()} if whole else {}
+                self.line("", {"change": {**data, **shown}})
+        else:
+            for line in change_lines(changes, whole=whole):
+                self.line(line)
+
+    def outcome(self, outcome: deploy.Outcome) -> None:
+        words = {
+            "deployed": "the release works, and its backups are proven",
+            "applied": outcome.message,
+            "unchanged": outcome.message,
+            "dry-run": "nothing was written",
+        }
+        self.line(words[outcome.result], {"outcome": outcome.result})
+
+    def close(self) -> None:
+        """Take the spinner off the screen."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None

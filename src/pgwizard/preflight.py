@@ -1,0 +1,469 @@
+"""What is read from the cluster before anything is decided, and what must be right before anything is written.
+
+Every check is a read or a server-side dry run. It refuses to write, and to stop at the first finding: all that is
+missing is said at once, with the kubectl line that checks it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from pgwizard import record
+from pgwizard.answers import Answers, ExistingCipher, ExistingCredentials, ExistingS3Credentials
+from pgwizard.certificates import Bundle, read_bundle
+from pgwizard.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    OwnershipConflict,
+    PreflightError,
+    Problem,
+)
+from pgwizard.kubeapi import Access, Cluster, Object, Ref, Resource, Written, plain
+from pgwizard.plan import Names, Plan, mirrored_s3
+from pgwizard.quantities import size_bytes
+
+T = TypeVar("T")
+SIDE_BY_SIDE = 8
+NAMESPACE = Resource("v1", "Namespace")
+SECRET = Resource("v1", "Secret")
+CLAIM = Resource("v1", "PersistentVolumeClaim")
+STATEFULSET = Resource("apps/v1", "StatefulSet")
+JOB = Resource("batch/v1", "Job")
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was read. None stands for what is not there.
+
+    s3_source: the Secret of another namespace that is mirrored. existing: Secrets of the release's namespace that the
+    answers name, by name.
+    """
+
+    namespace_exists: bool
+    record: record.Record | None
+    record_version: str
+    ca: Bundle | None
+    s3_source: Object | None
+    existing: dict[str, Object | None] = field(default_factory=dict)
+
+
+async def side_by_side(questions: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """All results, a few requests at a time; the first error ends the others."""
+    gate = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def through(question: Coroutine[Any, Any, T]) -> T:
+        async with gate:
+            return await question
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(through(question)) for question in questions]
+    except BaseExceptionGroup as errors:  # the first is what happened, the others are its consequences
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+async def found(cluster: Cluster, ref: Ref) -> Object | None:
+    """The object, or None."""
+    try:
+        return await cluster.get(ref)
+    except NotFound:
+        return None
+
+
+# ---- rights --------------------------------------------------------------------------------------------------------
+
+_WRITE = ("get", "create", "patch")
+_RELEASE_KINDS = (
+    ("secrets", "", (*_WRITE, "update")),
+    ("configmaps", "", (*_WRITE, "delete")),
+    ("services", "", (*_WRITE, "delete")),
+    ("statefulsets", "apps", (*_WRITE, "delete", "list", "watch")),
+    ("persistentvolumeclaims", "", ("get", "patch")),
+    ("pods", "", ("get", "list", "watch", "delete")),
+    ("pods/log", "", ("get",)),
+    ("events", "", ("list", "watch")),
+    ("leases", "coordination.k8s.io", ("get", "create", "update")),
+)
+_BACKUP_KINDS = (
+    ("serviceaccounts", "", (*_WRITE, "delete")),
+    ("roles", "rbac.authorization.k8s.io", (*_WRITE, "delete")),
+    ("rolebindings", "rbac.authorization.k8s.io", (*_WRITE, "delete")),
+    ("cronjobs", "batch", (*_WRITE, "delete")),
+    ("jobs", "batch", ("get", "list", "watch", "create", "delete")),
+    ("pods/exec", "", ("get", "create")),
+)
+
+
+def accesses(answers: Answers) -> list[Access]:
+    """Every right that an apply of these answers may need, in the release's namespace and beyond."""
+    namespace = answers.release.namespace
+    kinds = list(_RELEASE_KINDS)
+    if answers.repository.enabled:
+        kinds += _BACKUP_KINDS
+    if answers.advanced.network_policy:
+        kinds.append(("networkpolicies", "networking.k8s.io", (*_WRITE, "delete")))
+    needed = [Access(verb, resource, group, namespace) for resource, group, verbs in kinds for verb in verbs]
+    if answers.release.create_namespace:
+        needed += [Access(verb, "namespaces", name=namespace if verb != "create" else "") for verb in _WRITE]
+    if answers.tls_mirrored() and answers.tls.source is not None:
+        needed.append(Access("get", "secrets", "", answers.tls.source.namespace, answers.tls.source.secret))
+    credentials = answers.repository.credentials
+    if answers.repository.enabled and mirrored_s3(answers) and isinstance(credentials, ExistingS3Credentials):
+        needed.append(Access("get", "secrets", "", credentials.namespace, credentials.secret))
+    return needed
+
+
+async def require_rights(cluster: Cluster, answers: Answers) -> None:
+    """Raises PreflightError with every missing right, its kubectl line, and a Role that grants them."""
+    allowed = await cluster.allowed(accesses(answers))
+    missing = [access for access, granted in allowed.items() if not granted]
+    if missing:
+        raise PreflightError(
+            f"{cluster.server} does not let you do all that this needs; nothing was written",
+            [Problem("", f"{_named(access)}   check: {access.command()}") for access in missing],
+            hint="An administrator grants it with:\n" + role(missing),
+        )
+
+
+def _named(access: Access) -> str:
+    group = f".{access.group}" if access.group else ""
+    name = f" {access.name}" if access.name else ""
+    where = f" in namespace {access.namespace}" if access.namespace else ""
+    return f"{access.verb} {access.resource}{group}{name}{where}"
+
+
+def role(missing: Sequence[Access]) -> str:
+    """Roles, and a ClusterRole where it takes one, that grant the accesses; as YAML to hand to an administrator."""
+    documents = []
+    for namespace in sorted({access.namespace or "" for access in missing}):
+        rules: dict[tuple[str, str, str], list[str]] = {}
+        for access in missing:
+            if (access.namespace or "") == namespace:
+                rules.setdefault((access.group, access.resource, access.name), []).append(access.verb)
+        kind, place = ("Role", f"\n  namespace: {namespace}") if namespace else ("ClusterRole", "")
+        lines = [
+            "apiVersion: rbac.authorization.k8s.io/v1",
+            f"kind: {kind}",
+            f"metadata:\n  name: pgwizard-operator{place}",
+            "rules:",
+        ]
+        for (group, resource, name), verbs in rules.items():
+            names = f', resourceNames: ["{name}"]' if name else ""
+            lines.append(f'  - {{apiGroups: ["{group}"], resources: ["{resource}"]{names}, verbs: {_flow(verbs)}}}')
+        documents.append("\n".join(lines))
+    return "\n---\n".join(documents)
+
+
+def _flow(words: Sequence[str]) -> str:
+    return "[" + ", ".join(f'"{word}"' for word in words) + "]"
+
+
+# ---- survey --------------------------------------------------------------------------------------------------------
+
+
+async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = None) -> Survey:
+    """Read what the answers speak of. Raises PreflightError with every reference that leads nowhere.
+
+    ca_file: certificates from a file, taken where the source Secret cannot be looked up.
+    """
+    names, namespace = Names.of(answers.release.name), answers.release.namespace
+    problems: list[Problem] = []
+    s3 = answers.repository.credentials
+    mirrored = answers.repository.enabled and mirrored_s3(answers) and isinstance(s3, ExistingS3Credentials)
+    s3_ref = Ref(SECRET, s3.secret, s3.namespace) if mirrored and isinstance(s3, ExistingS3Credentials) else None
+    named = sorted({secret for secret, _, _ in _named_secrets(answers)})
+    questions: list[Coroutine[Any, Any, Any]] = [
+        _namespace(cluster, namespace),
+        found(cluster, record.ref(names.release, namespace)),
+        _ca(cluster, answers, ca_file, problems),
+        _optional(cluster, s3_ref, problems, "repository.credentials"),
+        *(found(cluster, Ref(SECRET, secret, namespace)) for secret in named),
+    ]
+    live_namespace, live_record, ca, s3_source, *existing = await side_by_side(questions)
+    surveyed = Survey(
+        namespace_exists=live_namespace is not None,
+        record=record.read(live_record) if live_record else None,
+        record_version=live_record["metadata"]["resourceVersion"] if live_record else "",
+        ca=ca,
+        s3_source=s3_source,
+        existing=dict(zip(named, existing, strict=True)),
+    )
+    problems += _reference_problems(answers, surveyed)
+    if problems:
+        raise PreflightError("the cluster does not hold what the answers name; nothing was written", problems)
+    return surveyed
+
+
+async def _namespace(cluster: Cluster, name: str) -> Object | None:
+    """The namespace; a stand-in where it may not be read, since a namespaced user need not be able to."""
+    try:
+        return await found(cluster, Ref(NAMESPACE, name))
+    except Forbidden:
+        return {"metadata": {"name": name}}
+
+
+async def _optional(cluster: Cluster, ref: Ref | None, problems: list[Problem], question: str) -> Object | None:
+    if ref is None:
+        return None
+    try:
+        return await cluster.get(ref)
+    except (NotFound, Forbidden) as error:
+        problems.append(Problem(question, error.message))
+        return None
+
+
+async def _ca(cluster: Cluster, answers: Answers, ca_file: Bundle | None, problems: list[Problem]) -> Bundle | None:
+    """The certificates of the source Secret, each way of its being wrong with its own words."""
+    source = answers.tls.source
+    if not answers.tls_mirrored() or source is None:
+        return ca_file
+    where = f"Secret {source.namespace}/{source.secret}"
+    try:
+        secret = await cluster.get(Ref(SECRET, source.secret, source.namespace))
+    except NotFound:
+        if ca_file is not None:
+            return ca_file
+        problems.append(Problem("tls.source", f"{where} does not exist: it holds the certificate to trust"))
+        return None
+    except Forbidden as error:
+        if ca_file is not None:
+            return ca_file
+        problems.append(Problem("tls.source", f"{where} may not be read: {error.message}"))
+        return None
+    data = secret.get("data") or {}
+    if source.key not in data:
+        keys = ", ".join(sorted(map(plain, data))) or "none"
+        problems.append(Problem("tls.source.key", f"{where} has no key {source.key}; its keys: {keys}"))
+        return None
+    try:
+        return read_bundle(base64.b64decode(data[source.key], validate=True), datetime.now(UTC))
+    except binascii.Error:
+        problems.append(Problem("tls.source.key", f"{where}, key {source.key}: the server sent no base64"))
+    except ValueError as error:
+        problems.append(Problem("tls.source.key", f"{where}, key {source.key} {error}"))
+    return None
+
+
+def _named_secrets(answers: Answers) -> list[tuple[str, tuple[str, ...], str]]:
+    """(Secret, keys, question) of each Secret of the release's namespace that the answers name."""
+    named: list[tuple[str, tuple[str, ...], str]] = []
+    credentials = answers.credentials
+    if isinstance(credentials, ExistingCredentials):
+        named.append((credentials.secret, (credentials.username_key, credentials.password_key), "credentials.secret"))
+    if answers.repository.enabled:
+        s3, cipher = answers.repository.credentials, answers.repository.cipher
+        if isinstance(s3, ExistingS3Credentials) and not mirrored_s3(answers):
+            named.append((s3.secret, (s3.access_key_key, s3.secret_key_key), "repository.credentials.secret"))
+        if isinstance(cipher, ExistingCipher):
+            named.append((cipher.secret, (cipher.passphrase_key,), "repository.cipher.secret"))
+    return named
+
+
+def _reference_problems(answers: Answers, surveyed: Survey) -> list[Problem]:
+    namespace = answers.release.namespace
+    problems = []
+    if not surveyed.namespace_exists and not answers.release.create_namespace:
+        problems.append(
+            Problem(
+                "release.namespace",
+                f"namespace {namespace} does not exist: set release.createNamespace to true, or run kubectl create "
+                f"namespace {namespace}",
+            )
+        )
+    for secret, keys, question in _named_secrets(answers):
+        live = surveyed.existing.get(secret)
+        if live is None:
+            problems.append(Problem(question, f"Secret {namespace}/{secret} does not exist"))
+            continue
+        problems += _key_problems(live, keys, f"Secret {namespace}/{secret}", question)
+    s3 = answers.repository.credentials
+    if surveyed.s3_source is not None and isinstance(s3, ExistingS3Credentials):
+        where = f"Secret {s3.namespace}/{s3.secret}"
+        problems += _key_problems(
+            surveyed.s3_source, (s3.access_key_key, s3.secret_key_key), where, "repository.credentials.secret"
+        )
+    return problems
+
+
+def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str) -> list[Problem]:
+    """A value with a line break at its end is S3's commonest wrong secret: it signs nothing that the server accepts."""
+    data = secret.get("data") or {}
+    problems = []
+    for key in keys:
+        if key not in data:
+            has = ", ".join(sorted(map(plain, data))) or "none"
+            problems.append(Problem(question, f"{where} has no key {key}; its keys: {has}"))
+            continue
+        value = base64.b64decode(data[key])
+        if not value:
+            problems.append(Problem(question, f"{where}, key {key} is empty"))
+        elif value != value.strip():
+            problems.append(Problem(question, f"{where}, key {key} begins or ends with a blank or a line break"))
+    return problems
+
+
+# ---- live objects and dry runs -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One object as it is, and as the server says it would be. warnings: what the server said about it."""
+
+    wanted: Object
+    live: Object | None
+    result: Object
+    warnings: tuple[str, ...] = ()
+    grows_from: str | None = None
+
+
+async def try_out(
+    cluster: Cluster, plan: Plan, objects: Sequence[Object], *, force: bool, namespace_exists: bool
+) -> list[Trial]:
+    """Dry-run every object. Raises OwnershipConflict or PreflightError with all that the server would refuse.
+
+    In a namespace that is still to be made nothing can be tried: the wanted objects stand for the server's answer.
+    """
+    problems: list[Problem] = []
+    conflicts: list[Problem] = []
+
+    async def one(obj: Object) -> Trial:
+        ref = Ref.of(obj)
+        if not namespace_exists and ref.namespace is not None:
+            return Trial(obj, None, obj)
+        live = await found(cluster, ref)
+        if live is not None and (owner := foreign_owner(live)):
+            conflicts.append(Problem("", f"{ref} belongs to {owner}"))
+            return Trial(obj, live, obj)
+        if ref.resource == JOB:  # never changed, only made anew: under another name it can be tried beside the old one
+            attempt = {**obj, "metadata": {**obj["metadata"], "name": f"{ref.name}-try"}}
+            return await _attempt(
+                ref, cluster.create(attempt, dry_run=True), Trial(obj, live, obj), problems, conflicts
+            )
+        if ref.resource == NAMESPACE and live is not None:
+            return Trial(live, live, live)
+        return await _dry_run(cluster, plan, obj, live, force=force, problems=problems, conflicts=conflicts)
+
+    trials = await side_by_side([one(obj) for obj in objects])
+    if conflicts:
+        raise OwnershipConflict(
+            "\n".join(["another tool owns what would be written; nothing was written", *(f"  {c}" for c in conflicts)]),
+            hint="Choose another release.name, or take the fields over with --force-conflicts where that is meant.",
+        )
+    if problems:
+        raise PreflightError("the cluster refuses what would be written; nothing was written", problems)
+    return trials
+
+
+async def _dry_run(
+    cluster: Cluster,
+    plan: Plan,
+    obj: Object,
+    live: Object | None,
+    *,
+    force: bool,
+    problems: list[Problem],
+    conflicts: list[Problem],
+) -> Trial:
+    ref = Ref.of(obj)
+    attempt, grows_from = obj, None
+    if ref.resource == STATEFULSET and live is not None:
+        problem, grows_from = await _growth(cluster, plan, live)
+        if problem is not None:
+            problems.append(problem)
+            return Trial(obj, live, obj)
+        if grows_from is not None:  # the claim template cannot change in place: the rest is tried with the old size
+            attempt = with_claim_size(obj, grows_from)
+    write = cluster.apply(attempt, dry_run=True, force=force)
+    trial = await _attempt(ref, write, Trial(obj, live, obj, (), grows_from), problems, conflicts)
+    return replace(trial, result=with_claim_size(trial.result, plan.storage_size)) if grows_from is not None else trial
+
+
+async def _attempt(
+    ref: Ref,
+    write: Coroutine[Any, Any, Written],
+    trial: Trial,
+    problems: list[Problem],
+    conflicts: list[Problem],
+) -> Trial:
+    """The trial with the server's answer; a refusal is noted and the others go on."""
+    try:
+        written = await write
+    except Conflict as error:
+        conflicts.append(Problem("", error.message))
+        return trial
+    except (Invalid, Forbidden) as error:
+        problems.append(Problem("", _refusal(ref, error)))
+        return trial
+    result = trial.wanted if ref.resource == JOB else written.object
+    return replace(trial, result=result, warnings=written.warnings)
+
+
+def _refusal(ref: Ref, error: ApiError) -> str:
+    if ref.resource == STATEFULSET and "updates to statefulset spec" in error.message:
+        return (
+            f"{error.message}: a StatefulSet cannot change this in place. Keep storage.storageClass and release.name as "
+            "they were, or make a new release and restore into it"
+        )
+    return error.message
+
+
+def foreign_owner(live: Object) -> str | None:
+    """The tool that says that it manages a live object; None for ours and for nobody's."""
+    labels, annotations = live["metadata"].get("labels") or {}, live["metadata"].get("annotations") or {}
+    manager = labels.get("app.kubernetes.io/managed-by")
+    if "meta.helm.sh/release-name" in annotations:
+        return f"Helm release {plain(annotations['meta.helm.sh/release-name'])}"
+    return None if manager in (None, "pgwizard") else plain(manager)
+
+
+def with_claim_size(statefulset: Object, size: str) -> Object:
+    """A copy of the StatefulSet that claims this size."""
+    template = statefulset["spec"]["volumeClaimTemplates"][0]
+    claim = {
+        **template,
+        "spec": {**template["spec"], "resources": {**template["spec"]["resources"], "requests": {"storage": size}}},
+    }
+    return {**statefulset, "spec": {**statefulset["spec"], "volumeClaimTemplates": [claim]}}
+
+
+def claim_size(statefulset: Object) -> str:
+    """The size that a StatefulSet claims."""
+    size: str = statefulset["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"]
+    return size
+
+
+def claim_ref(plan: Plan) -> Ref:
+    """The release's volume claim."""
+    return Ref(CLAIM, f"postgresql-storage-{plan.names.pod}", plan.namespace)
+
+
+async def _growth(cluster: Cluster, plan: Plan, live: Object) -> tuple[Problem | None, str | None]:
+    """What speaks against the wanted size, and the size it grows from; both None where it stays.
+
+    A claim that an interrupted run has grown already counts as grown.
+    """
+    before, wanted = claim_size(live), plan.storage_size
+    if size_bytes(before) == size_bytes(wanted):
+        return None, None if before == wanted else before
+    if size_bytes(wanted) < size_bytes(before):
+        return Problem("storage.size", f"the volume has {before} and cannot shrink to {wanted}"), None
+    claim = await found(cluster, claim_ref(plan))
+    if claim is None:
+        return None, before
+    if size_bytes(claim["spec"]["resources"]["requests"]["storage"]) >= size_bytes(wanted):
+        return None, before
+    try:
+        await cluster.patch(claim_ref(plan), {"spec": {"resources": {"requests": {"storage": wanted}}}}, dry_run=True)
+    except (Forbidden, Invalid) as error:
+        return Problem("storage.size", f"the volume of {before} cannot grow to {wanted}: {error.message}"), None
+    return None, before

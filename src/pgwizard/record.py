@@ -1,0 +1,109 @@
+"""What a release remembers of itself in the cluster: answers, inventory, and the last revisions, in one Secret.
+
+Any machine can open, compare, upgrade and remove a release from it. Answers hold references only, so no secret is in
+it; it is a Secret because answers and names are nobody's business either. It refuses to talk to a cluster.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from pgwizard.kubeapi import Object, Ref, Resource
+
+TYPE = "pgwizard/release.v1"
+SECRET = Resource("v1", "Secret")
+_REVISIONS = 10
+_KEY = "record"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One apply. spec is the checksum of everything that it rendered; at is UTC, ISO 8601."""
+
+    number: int
+    at: str
+    outcome: Literal["applying", "deployed", "failed"]
+    spec: str
+    answers: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """inventory: every object that may exist because of this release, so that pruning survives an interruption."""
+
+    name: str
+    namespace: str
+    inventory: tuple[Ref, ...] = ()
+    revisions: tuple[Revision, ...] = ()
+
+    @property
+    def last(self) -> Revision | None:
+        """The newest revision."""
+        return self.revisions[-1] if self.revisions else None
+
+    def begun(self, inventory: Iterable[Ref], at: str, spec: str, answers: Mapping[str, Any]) -> Record:
+        """With a new revision, and an inventory that covers both what is there and what will be.
+
+        An interrupted revision of the same spec goes on under its number.
+        """
+        union = tuple(dict.fromkeys((*self.inventory, *inventory)))
+        last, kept = self.last, self.revisions
+        number = last.number + 1 if last else 1
+        if last is not None and last.outcome != "deployed" and last.spec == spec:
+            number, kept = last.number, kept[:-1]
+        revision = Revision(number, at, "applying", spec, answers)
+        return replace(self, inventory=union, revisions=(*kept, revision)[-_REVISIONS:])
+
+    def ended(self, inventory: Iterable[Ref], outcome: Literal["deployed", "failed"]) -> Record:
+        """With the last revision's outcome, and the inventory that is left."""
+        *earlier, last = self.revisions
+        return replace(self, inventory=tuple(inventory), revisions=(*earlier, replace(last, outcome=outcome)))
+
+    def secret(self) -> Object:
+        """The Secret that holds it."""
+        data = {
+            "inventory": [
+                [ref.resource.api_version, ref.resource.kind, ref.namespace, ref.name] for ref in self.inventory
+            ],
+            "revisions": [asdict(revision) for revision in self.revisions],
+        }
+        return {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": f"{self.name}-pgwizard",
+                "namespace": self.namespace,
+                "labels": {
+                    "app.kubernetes.io/name": "postgresql",
+                    "app.kubernetes.io/instance": self.name,
+                    "app.kubernetes.io/managed-by": "pgwizard",
+                },
+            },
+            "type": TYPE,
+            "data": {_KEY: base64.b64encode(json.dumps(data, sort_keys=True).encode()).decode()},
+        }
+
+
+def ref(name: str, namespace: str) -> Ref:
+    """Where the record of a release is."""
+    return Ref(SECRET, f"{name}-pgwizard", namespace)
+
+
+def read(secret: Object) -> Record:
+    """The record in a Secret. Raises ValueError where it is none that this version can read."""
+    metadata = secret["metadata"]
+    name = metadata["name"].removesuffix("-pgwizard")
+    try:
+        data = json.loads(base64.b64decode(secret["data"][_KEY]))
+        inventory = tuple(
+            Ref(Resource(api_version, kind), name, namespace)
+            for api_version, kind, namespace, name in data["inventory"]
+        )
+        revisions = tuple(Revision(**revision) for revision in data["revisions"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"Secret {metadata['namespace']}/{metadata['name']} holds no record of a release") from error
+    return Record(name, metadata["namespace"], inventory, revisions)
