@@ -21,6 +21,7 @@ from pgwizard.certificates import read_bundle
 from pgwizard.manifests import ORDER, render
 from pgwizard.plan import Facts, resolve
 from pgwizard.reference import pages
+from test_layers import LAYERS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -205,13 +206,28 @@ def test_every_test_that_the_architecture_page_names_exists_and_none_is_left_out
     assert set(named) == _test_functions()["test_seed.py"]
 
 
-def test_every_module_that_the_architecture_page_names_exists_unless_it_is_coming() -> None:
-    layers = _text("docs/architecture.md").partition("## Layers")[2].partition("## Decisions")[0]
-    rows = [line for line in layers.splitlines() if re.match(r"\| \d", line) and "(coming)" not in line]
-    named = [name for row in rows for name in re.findall(r"`(\w+\.py|\w+/)`", row.split("|")[2])]
-    assert named
-    for name in named:
-        assert (ROOT / "src/pgwizard" / name).exists(), name
+def _layers() -> list[dict[str, bool]]:
+    """The rows of the table of layers: each module, and whether it is said to be there already."""
+    section = _text("docs/architecture.md").partition("## Layers")[2].partition("## Decisions")[0]
+    cells = [line.split("|")[1] for line in section.splitlines() if re.match(r"\| _?`", line)]
+    return [{name: not coming for coming, name in re.findall(r"(_?)`(\w+)(?:\.py|/)`", cell)} for cell in cells]
+
+
+def test_the_table_of_layers_is_that_which_the_imports_are_held_to() -> None:
+    number = {module: place for place, layer in enumerate(LAYERS) for module in layer}
+    rows = [{number[module] for module in row} for row in _layers()]
+    assert [len(row) for row in rows] == [1] * len(rows), "a row of the table mixes layers"
+    places = [place for (place,) in rows]
+    assert places == sorted(places)
+
+
+def test_the_table_of_layers_names_every_placed_module_and_none_that_is_not_there() -> None:
+    folder = ROOT / "src/pgwizard"
+    there = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    named = {module: is_there for row in _layers() for module, is_there in row.items()}
+    placed = {module for layer in LAYERS for module in layer}
+    assert there & placed <= set(named)
+    assert {module for module, is_there in named.items() if is_there} <= there
 
 
 # ---- messages ------------------------------------------------------------------------------------------------------
