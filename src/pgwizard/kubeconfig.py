@@ -1,9 +1,9 @@
 """Who is spoken to and as whom: the kubeconfig as kubectl reads it, in-cluster otherwise, and its credentials.
 
-The only module that imports ``kubernetes``, and only inside functions that run in a thread: the import takes 0.3 s.
-That package merges the files and refreshes ``auth-provider`` tokens. The rest is done here, because the package sends
-requests without credentials when a plug-in fails, lends the plug-in the terminal, ignores impersonation, lets the last
-file choose the context, and leaves client keys in temporary files.
+The only module that imports ``kubernetes``, and only where an ``auth-provider`` token is to be refreshed, in a thread:
+the import takes 0.3 s. The rest is done here, because that package sends requests without credentials when a plug-in
+fails, lends the plug-in the terminal, ignores impersonation, lets the last file choose the context, and leaves client
+keys in temporary files.
 
 It refuses to send requests, to be interactive, and to put a credential into a text.
 """
@@ -36,6 +36,7 @@ from .errors import KubeconfigError
 from .kubeapi import plain
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 PLUGIN_SECONDS = 60.0
 TOKEN_FILE_SECONDS = 60.0
 """Kubelets rotate token files in place; client-go rereads them every minute."""
@@ -183,15 +184,9 @@ class Login:
 
 
 def _from_files(files: str, context: str | None, namespace: str | None) -> Target:
-    from kubernetes.config.config_exception import ConfigException
-    from kubernetes.config.kube_config import KubeConfigMerger
-
-    try:
-        merger = KubeConfigMerger(files)  # type: ignore[no-untyped-call]
-    except ConfigException as error:
-        raise KubeconfigError(f"the kubeconfig cannot be used: {plain(str(error))}") from None
-    merged: dict[str, Any] = merger.config.value
-    currents = (content.get("current-context") for content in merger.config_files.values())
+    contents = [(Path(path), _mapping(path)) for path in files.split(os.pathsep)]
+    merged = _merged(contents)
+    currents = (content.get("current-context") for _, content in contents)
     chosen = context or next((str(current) for current in currents if current), "")
     if not chosen:
         raise KubeconfigError(
@@ -217,11 +212,30 @@ def _from_files(files: str, context: str | None, namespace: str | None) -> Targe
     )
 
 
-def _part(merged: Mapping[str, Any], kind: str, name: str, files: str) -> Part:
-    for node in merged.get(f"{kind}s") or []:
-        if node.value["name"] == name:
-            return Part(name, node.value.get(kind) or {}, Path(node.path).absolute().parent)
-    known = ", ".join(plain(str(node.value["name"]), 60) for node in merged.get(f"{kind}s") or [])
+def _mapping(path: str) -> Mapping[str, Any]:
+    content = yaml.load(Path(path).read_bytes(), _LOADER)  # noqa: S506 - the safe loader, in C where it is there
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise TypeError
+    return content
+
+
+def _merged(contents: list[tuple[Path, Mapping[str, Any]]]) -> dict[str, dict[str, Part]]:
+    """Clusters, users and contexts by name, the first file that names one wins, as in client-go."""
+    merged: dict[str, dict[str, Part]] = {"cluster": {}, "user": {}, "context": {}}
+    for path, content in contents:
+        for kind, parts in merged.items():
+            for entry in content.get(f"{kind}s") or []:
+                name = str(entry["name"])
+                parts.setdefault(name, Part(name, entry.get(kind) or {}, path.absolute().parent))
+    return merged
+
+
+def _part(merged: Mapping[str, Mapping[str, Part]], kind: str, name: str, files: str) -> Part:
+    if name in merged[kind]:
+        return merged[kind][name]
+    known = ", ".join(plain(known, 60) for known in merged[kind])
     raise KubeconfigError(
         f"the kubeconfig {plain(files)} has no {kind} {plain(name)!r}", hint=f"it has: {known or 'none'}"
     )
