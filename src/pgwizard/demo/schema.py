@@ -231,11 +231,12 @@ class Field:
     is_set: bool = False
     keys: tuple[str, ...] = ()
     atomic: bool = False
+    atomic_items: bool = False
 
     @property
     def item(self) -> Field:
         """What one entry of the list or map holds."""
-        return Field(self.content, atomic=self.atomic and not self.is_map)
+        return Field(self.content, atomic=self.atomic_items)
 
 
 def _field(text: str) -> Field:
@@ -250,7 +251,8 @@ def _field(text: str) -> Field:
         is_list=keys is not None,
         is_set=is_set,
         keys=tuple(keys.split("+")) if keys and not is_set else (),
-        atomic=bool(outer or inner) or keys == "",
+        atomic=bool(outer) or keys == "" or (bool(inner) and keys is None),
+        atomic_items=bool(inner),
     )
 
 
