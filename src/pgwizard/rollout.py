@@ -128,7 +128,7 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
                 raise DeadlineError(
                     f"{names.pod} in namespace {namespace} was not ready after {timeout_seconds:.0f} s: {health.message}",
                     hint=_advice(health.message)
-                    or "The cluster goes on. Run it again to go on watching, with a longer --timeout where it takes longer.",
+                    or "The cluster goes on. Run it again to go on watching; --timeout makes it longer.",
                 )
 
 
@@ -159,7 +159,7 @@ def _is_stuck(seen: _Seen, health: Health, now: float) -> bool:
 
 
 async def _unblock(cluster: Cluster, seen: _Seen, now: float, said: Said) -> None:
-    """A StatefulSet waits for a pod that never gets ready before it replaces it: the pod of an old revision is deleted."""
+    """Delete the pod of an old revision: a StatefulSet waits for it to get ready before it replaces it."""
     pod, statefulset = seen.pod, seen.statefulset
     if pod is None or statefulset is None or pod["metadata"].get("deletionTimestamp"):
         seen.stuck_revision_since = None
@@ -215,105 +215,121 @@ async def tail(cluster: Cluster, namespace: str, pod: str, container: str, lines
 # ---- the hook Job --------------------------------------------------------------------------------------------------
 
 
+@dataclass
+class _JobWatch:
+    """What the watches have shown of one Job so far, and its log."""
+
+    cluster: Cluster
+    job: Ref
+    said: Said
+    logged: Said
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+    last: str = "its pod is awaited"
+    lines: list[str] = field(default_factory=list)
+    heard: set[str] = field(default_factory=set)
+    followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    def take(self, event: WatchEvent) -> Health | None:
+        """The Job's health, where the event is about the Job itself. Raises FirstBackupFailed once it is gone."""
+        obj, kind = event.object, event.object.get("kind")
+        if kind == "Job":
+            if event.type == "DELETED":
+                raise FirstBackupFailed(f"{self.job} was deleted while it ran", hint="Run it again.")
+            return assess(obj)
+        if kind == "Pod" and event.type != "DELETED":
+            self._follow(obj)
+            health = assess(obj)
+            if health.status != "ready":
+                self._tell(health.message)
+        elif _concerns(event, {self.job.name, *self.followers}, self.since) and obj.get("reason") in _TELLING:
+            self._tell(f"{plain(obj['reason'])}: {plain(obj.get('message') or '')}")
+        return None
+
+    def advice(self) -> str:
+        """Cause and fix, from the log and from what was seen last."""
+        return _advice("\n".join([self.last, *self.lines]))
+
+    def failure(self, obj: Object) -> FirstBackupFailed:
+        why = plain(condition(obj, "Failed").get("message") or "")
+        text = "".join(f"\n    {line}" for line in self.lines[-TAIL_LINES:])
+        job = self.job
+        return FirstBackupFailed(
+            f"{job} failed: {why}{text}",
+            hint=self.advice() or f"See kubectl -n {job.namespace} logs job/{job.name}. Run it again after the fix.",
+        )
+
+    async def drained(self) -> None:
+        """The last lines of a container arrive a moment after its end."""
+        if self.followers:
+            await asyncio.wait(self.followers.values(), timeout=5)
+
+    async def closed(self) -> None:
+        """End every follower."""
+        for task in self.followers.values():
+            task.cancel()
+        await asyncio.gather(*self.followers.values(), return_exceptions=True)
+
+    def _tell(self, text: str) -> None:
+        self.last = text
+        if text not in self.heard:
+            self.heard.add(text)
+            self.said(text)
+
+    def _hear(self, line: str) -> None:
+        if " DETAIL: " in line:  # a line a file: they keep the stream busy, people need their sum
+            if share := re.search(r"([0-9]+)\.[0-9]+%\)", line):
+                self._tell(f"{int(share[1]) // 10 * 10} % of the files are stored")
+            return
+        self.lines.append(line)
+        del self.lines[:-400]
+        self.logged(line)
+
+    def _follow(self, pod: Object) -> None:
+        """Read along with the Job's main container, each pod of it once, as soon as it runs."""
+        name, statuses = pod["metadata"]["name"], pod.get("status", {}).get("containerStatuses") or []
+        if name in self.followers or not any({"running", "terminated"} & set(s.get("state", {})) for s in statuses):
+            return
+        container = pod["spec"]["containers"][0]["name"]
+
+        async def read() -> None:
+            with contextlib.suppress(ClusterError):
+                log = self.cluster.logs(pod["metadata"]["namespace"], name, container, follow=True)
+                async with aclosing(log) as lines:
+                    async for line in lines:
+                        self._hear(plain(line))
+
+        self.followers[name] = asyncio.create_task(read(), name=f"log of {name}")
+
+
 async def wait_job(cluster: Cluster, job: Ref, timeout_seconds: float, said: Said, logged: Said) -> str:
     """Wait for a Job, its log as it goes. Raises FirstBackupFailed with cause and fix, and DeadlineError."""
     namespace = job.namespace or ""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
+    seen = _JobWatch(cluster, job, said, logged)
     watches = [
         cluster.watch(JOB, namespace, fields=f"metadata.name={job.name}"),
         cluster.watch(POD, namespace, labels=f"job-name={job.name}"),
         cluster.watch(EVENT, namespace),
     ]
-    followers: dict[str, asyncio.Task[None]] = {}
-    lines: list[str] = []
-    heard: list[str] = []
-    since = datetime.now(UTC)
-
-    def hear(line: str) -> None:
-        if " DETAIL: " in line:  # a line a file: they keep the stream busy, people need their sum
-            if share := re.search(r"([0-9]+)\.[0-9]+%\)", line):
-                tell(f"{int(share[1]) // 10 * 10} % of the files are stored")
-            return
-        lines.append(line)
-        del lines[:-400]
-        logged(line)
-
-    def tell(text: str) -> None:
-        if text not in heard:
-            heard.append(text)
-            said(text)
-
-    last = "its pod is awaited"
     async with _merged(watches) as events:
         try:
-            while True:
-                event = await _next(events, min(deadline, loop.time() + 5) - loop.time())
-                if event is not None and event.type != "SYNCED":
-                    kind = event.object.get("kind")
-                    if kind == "Pod" and event.type != "DELETED":
-                        _follow(cluster, event.object, followers, hear)
-                        last = assess(event.object).message
-                        tell(last)
-                    elif kind == "Event" and _concerns(event, {job.name, *followers}, since):
-                        if event.object.get("reason") in _TELLING:
-                            last = f"{plain(event.object['reason'])}: {plain(event.object.get('message') or '')}"
-                            tell(last)
-                    elif kind == "Job":
-                        if event.type == "DELETED":
-                            raise FirstBackupFailed(f"{job} was deleted while it ran", hint="Run it again.")
-                        health = assess(event.object)
-                        if health.status == "ready":
-                            await _drained(followers)
-                            return "a valid full backup is in the repository"
-                        if health.status == "failed":
-                            await _drained(followers)
-                            raise _job_failure(job, event.object, lines)
-                if loop.time() >= deadline:
-                    raise DeadlineError(
-                        f"{job} had not ended after {timeout_seconds:.0f} s: {last}",
-                        hint=_advice("\n".join([last, *lines]))
-                        or "It goes on in the cluster. Run it again to go on watching, with a longer --timeout.",
-                    )
+            while loop.time() < deadline:
+                event = await _next(events, min(deadline - loop.time(), 5))
+                if event is None or event.type == "SYNCED":
+                    continue
+                health = seen.take(event)
+                if health is not None and health.status != "progressing":
+                    await seen.drained()
+                    if health.status == "failed":
+                        raise seen.failure(event.object)
+                    return "a valid full backup is in the repository"
+            raise DeadlineError(
+                f"{job} had not ended after {timeout_seconds:.0f} s: {seen.last}",
+                hint=seen.advice() or "It goes on in the cluster. Run it again to go on watching.",
+            )
         finally:
-            for task in followers.values():
-                task.cancel()
-            await asyncio.gather(*followers.values(), return_exceptions=True)
-
-
-def _follow(cluster: Cluster, pod: Object, followers: dict[str, asyncio.Task[None]], hear: Said) -> None:
-    """Read along with the Job's main container, each pod of it once, as soon as it runs."""
-    name = pod["metadata"]["name"]
-    statuses = pod.get("status", {}).get("containerStatuses") or []
-    if name in followers or not any(
-        "running" in s.get("state", {}) or "terminated" in s.get("state", {}) for s in statuses
-    ):
-        return
-    container = pod["spec"]["containers"][0]["name"]
-
-    async def read() -> None:
-        with contextlib.suppress(ClusterError):
-            async with aclosing(cluster.logs(pod["metadata"]["namespace"], name, container, follow=True)) as log:
-                async for line in log:
-                    hear(plain(line))
-
-    followers[name] = asyncio.create_task(read(), name=f"log of {name}")
-
-
-async def _drained(followers: dict[str, asyncio.Task[None]]) -> None:
-    """The last lines of a container arrive a moment after its end."""
-    if followers:
-        await asyncio.wait(followers.values(), timeout=5)
-
-
-def _job_failure(job: Ref, obj: Object, lines: list[str]) -> FirstBackupFailed:
-    said = plain(condition(obj, "Failed").get("message") or "")
-    text = "".join(f"\n    {line}" for line in lines[-TAIL_LINES:])
-    return FirstBackupFailed(
-        f"{job} failed: {said}{text}",
-        hint=_advice("\n".join(lines))
-        or f"See kubectl -n {job.namespace} logs job/{job.name}. Run it again after the fix.",
-    )
+            await seen.closed()
 
 
 # ---- several watches as one stream ---------------------------------------------------------------------------------
