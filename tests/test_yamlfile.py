@@ -1,0 +1,130 @@
+"""Reading YAML: the core schema, the place of everything, and every trick refused."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+import yaml
+
+from pgwizard import yamlfile
+from pgwizard.errors import Problem
+
+
+@pytest.fixture(params=[yaml.SafeLoader, yaml.CSafeLoader], ids=["pure", "c"], autouse=True)
+def _both_loaders(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yamlfile, "Loader", request.param)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("true", True),
+        ("FALSE", False),
+        ("~", None),
+        ("null", None),
+        ("12", 12),
+        ("-3", -3),
+        ("0.5", 0.5),
+        ("no", "no"),
+        ("off", "off"),
+        ("y", "y"),
+        ("08", "08"),
+        ("0o14", "0o14"),
+        ("0x1F", "0x1F"),
+        ("1e3", "1e3"),
+        ("1.10", "1.10"),
+        ("+5", "+5"),
+        ("1_000", "1_000"),
+        ("12:30", "12:30"),
+        ("2026-11-23", "2026-11-23"),
+        ("12345678901234567890", "12345678901234567890"),
+        (".inf", ".inf"),
+        ('"12"', "12"),
+        ("'~'", "~"),
+    ],
+)
+def test_a_scalar_is_what_the_core_schema_says_or_the_text_that_was_written(text: str, value: object) -> None:
+    document = yamlfile.read(f"a: {text}\n".encode())
+    assert (document.value, document.problems) == ({"a": value}, [])
+    assert type(document.value["a"]) is type(value)
+
+
+def test_every_key_and_item_has_its_place() -> None:
+    document = yamlfile.read(b"a:\n  b: 1\n  c:\n    - x\n    - y\n")
+    assert document.places == {
+        ("a",): (1, 1),
+        ("a", "b"): (2, 3),
+        ("a", "c"): (3, 3),
+        ("a", "c", 0): (4, 7),
+        ("a", "c", 1): (5, 7),
+    }
+    assert document.place(("a", "b", "deeper")) == (2, 3)
+    assert document.place(("elsewhere",)) is None
+
+
+def test_a_byte_order_mark_is_no_content() -> None:
+    assert yamlfile.read(b"\xef\xbb\xbfa: 1\n").value == {"a": 1}
+
+
+REFUSED: dict[str, tuple[bytes, Problem]] = {
+    "anchor": (b"a: &x 1\n", Problem("a", "anchors (&) and aliases (*) are not taken: write the value out", 1, 4)),
+    "alias": (b"a: *x\n", Problem("a", "anchors (&) and aliases (*) are not taken: write the value out", 1, 4)),
+    "tag": (b"a: !!python/name:os.system\n", Problem("a", "tags (!) are not taken: write a plain value", 1, 4)),
+    "merge": (b"<<: {a: 1}\n<<: {b: 1}\n", Problem("<<", "given twice; the first is on line 1: keep one", 2, 1)),
+    "duplicate": (b"a: 1\nb: 1\na: 2\n", Problem("a", "given twice; the first is on line 1: keep one", 3, 1)),
+    "documents": (b"a: 1\n---\nb: 1\n", Problem("", "the file holds more than one YAML document: keep one", 2, 1)),
+    "tab": (b"a:\n\tb: 1\n", Problem("", "a tab indents this line: YAML indents with spaces only", 2, 1)),
+    "list as key": (b"? [a]\n: 1\n", Problem("", "a key must be a word", 1, 3)),
+    "nul": (b"a: 1\nb: \0\n", Problem("", "character U+0000 is not allowed in YAML", 2)),
+    "escape": (b"a: \x1b[31m\n", Problem("", "character U+001B is not allowed in YAML", 1)),
+    "latin-1": (b"a: 1\nb: \xe4\n", Problem("", "byte 0xe4 is not UTF-8: save the file as UTF-8", 2)),
+    "large": (b"#" * (yamlfile.LIMIT_BYTES + 1), Problem("", "larger than 256 KiB: no file of answers")),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_no_file_of_answers_needs_is_refused(name: str) -> None:
+    data, problem = REFUSED[name]
+    assert yamlfile.read(data).problems == [problem]
+
+
+@pytest.mark.parametrize(
+    "data", [b"[" * 100_000, b"{a: " * 60_000, b"- " * 100_000, b"\n".join(b" " * n + b"a:" for n in range(400))]
+)
+def test_deep_nesting_is_refused_at_once(data: bytes) -> None:
+    begin = time.monotonic()
+    (problem,) = yamlfile.read(data).problems
+    assert problem.message in (
+        "nested more than 16 levels deep",
+        "not YAML: block sequence entries are not allowed in this context",
+    )
+    assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize("data", [b"a: 'open\n", b"a: [1\n", b"a: b: c\n", b"%YAML 3.0\n---\na: 1\n", b"@\n"])
+def test_broken_yaml_is_one_problem_with_a_line(data: bytes) -> None:
+    (problem,) = yamlfile.read(data).problems
+    assert problem.message.startswith("not YAML: ")
+    assert problem.line is not None
+
+
+def test_an_empty_file_is_nothing_and_no_problem() -> None:
+    for data in (b"", b"\n\n", b"# only a comment\n", b"---\n"):
+        document = yamlfile.read(data)
+        assert (document.value, document.problems) == (None, [])
+
+
+@pytest.mark.parametrize("text", ["abc", "10Gi", "no", "1:30", "a/b"])
+def test_plain_text_is_text_to_every_reader(text: str) -> None:
+    assert yamlfile.is_plain_text(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "~", "true", "Null", "08", "1e3", "1.", ".5", "0x1F", "0o14", ".inf", "-.INF", ".nan", "+1"]
+)
+def test_what_a_reader_may_take_for_something_else_is_not_plain_text(text: str) -> None:
+    assert not yamlfile.is_plain_text(text)
+    value: Any = yamlfile.scalar(text)
+    assert value is None or isinstance(value, (str, int, float, bool))
