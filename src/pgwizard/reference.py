@@ -128,8 +128,8 @@ def documentation() -> str:
         "",
         "Generated from the models by `make docs`. `pgwizard init` prints the same as a commented file,",
         "`pgwizard schema` as a JSON schema. Defaults give the chart of the architecture document. Text that YAML",
-        "would read as a number goes into quotes; `no`, `off` and `yes` are text (YAML 1.2). Anchors, aliases and tags are",
-        "refused.",
+        "would read as a number goes into quotes; `no`, `off` and `yes` are text (YAML 1.2). Anchors, aliases and tags",
+        "are refused.",
         "",
     ]
     for name, found in Answers.model_fields.items():

@@ -126,7 +126,7 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
                 raise await _failure(cluster, plan, health)
             if loop.time() >= deadline:
                 raise DeadlineError(
-                    f"{names.pod} in namespace {namespace} was not ready after {timeout_seconds:.0f} s: {health.message}",
+                    f"{names.pod} in {namespace} was not ready after {timeout_seconds:.0f} s: {health.message}",
                     hint=_advice(health.message)
                     or "The cluster goes on. Run it again to go on watching; --timeout makes it longer.",
                 )
