@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pgwizard import manifests
 from pgwizard.console import Source, planned
@@ -161,7 +162,9 @@ def golden_cases() -> list[Path]:
 
 
 def golden_plan(answers: Path, *overrides: str) -> Plan:
-    ca_file = GOLDEN / "ca.crt" if GOLDEN in answers.parents else None
+    tls = yaml.safe_load(answers.read_text()).get("tls", {})
+    public_authorities = "source" in tls and tls["source"] is None
+    ca_file = GOLDEN / "ca.crt" if GOLDEN in answers.parents and not public_authorities else None
     return plan_of(answers, *overrides, ca_file=ca_file)
 
 

@@ -19,6 +19,7 @@ from rigtools import CHECKOUT, IMAGE, LIVE, RESTRICTED, Kubectl, documents, own_
 
 from pgwizard import manifests
 
+pytest_plugins = ["rigfixtures"]
 pytestmark = LIVE
 RIG = Path(os.environ.get("PGWIZARD_TEST_RIG") or CHECKOUT.parent / "shared" / "rig" / "rig")
 POD, FULL, INCREMENTAL = "postgresql-0", "postgresql-pgbackrest-full", "postgresql-pgbackrest-incr"

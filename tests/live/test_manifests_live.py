@@ -12,6 +12,7 @@ from rigtools import LIVE, RESTRICTED, Kubectl, documents, golden_cases, golden_
 
 from pgwizard import manifests
 
+pytest_plugins = ["rigfixtures"]
 pytestmark = LIVE
 
 

@@ -1,7 +1,8 @@
-"""Fixtures for the tests on a real cluster."""
+"""Fixtures for the tests on a real cluster; a test module names this one in its ``pytest_plugins``."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -19,8 +20,6 @@ def kubectl_binary() -> str:
 @pytest.fixture(scope="session")
 def shell(kubectl_binary: str) -> Iterator[Shell]:
     """The image of the chart, with nothing but a shell in it; one a worker."""
-    import json
-
     with own_namespace(kubectl_binary, "pgw-shell") as kubectl:
         kubectl.run("apply", "--filename=-", data=json.dumps(pod_object("shell")).encode())
         kubectl.run("wait", "--for=condition=Ready", "pod/shell", "--timeout=90s", seconds=100)
