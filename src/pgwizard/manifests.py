@@ -8,6 +8,7 @@ hold every value that was placed. It refuses decisions: those are the plan's.
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import hashlib
 import json
@@ -258,7 +259,8 @@ class _Compiled(BytecodeCache):
             fresh.write_bytes(bucket.bytecode_to_string())
             fresh.replace(target)
         except OSError:
-            fresh.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                fresh.unlink()
 
     @staticmethod
     def _file(bucket: Bucket) -> Path:
