@@ -25,7 +25,7 @@ EXPECTED: dict[FaultKind, type[BaseException]] = {
     "503": errors.ServerFailure,
     "reset-before": errors.Unreachable,
     "reset-after": errors.Unreachable,
-    "timeout-after": errors.DeadlineError,
+    "timeout-after": errors.Unreachable,
     "truncated": errors.Unreachable,
     "kill-before": Killed,
     "kill-after": Killed,

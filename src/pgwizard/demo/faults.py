@@ -125,7 +125,7 @@ def failure(kind: FaultKind, request: Request, purpose: str, server: str) -> Bas
         "503": lambda: errors.ServerFailure(
             "the server is currently unable to handle the request", status=503, reason="ServiceUnavailable"
         ),
-        "timeout-after": lambda: errors.DeadlineError(f"{what}: no answer before the deadline"),
+        "timeout-after": lambda: errors.Unreachable(f"{what}: no answer to {request.path} in time"),
         "truncated": lambda: errors.Unreachable(f"{what}: the answer to {request.path} is cut off or not JSON"),
         "kill-before": lambda: Killed(f"before {request.verb} {request.path}"),
         "kill-after": lambda: Killed(f"after {request.verb} {request.path}"),
