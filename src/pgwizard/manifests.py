@@ -295,6 +295,10 @@ def _yaml_environment() -> Environment:
     return _environment(_place)
 
 
-@functools.cache
 def _file_environment(name: str) -> Environment:
-    return _environment(_finalizer(postgresql_value if name == "postgresql.conf" else pgbackrest_value))
+    return _conf_environment(postgresql_value if name == "postgresql.conf" else pgbackrest_value)
+
+
+@functools.cache
+def _conf_environment(quote: Callable[[str], str]) -> Environment:
+    return _environment(_finalizer(quote))

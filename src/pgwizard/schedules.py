@@ -6,6 +6,7 @@ no ``L``, ``#`` or ``W``; ``@every`` and ``TZ=`` are left out because nobody can
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, datetime, tzinfo
 from itertools import islice, pairwise
@@ -62,8 +63,27 @@ class Schedule:
 
     def shortest_gap_seconds(self) -> int:
         """The shortest time between two runs, looked at over 64 runs from a fixed day on, in UTC."""
-        runs = self.upcoming(_EPOCH, 64)
-        return int(min((later - earlier).total_seconds() for earlier, later in pairwise(runs)))
+        return _shortest_gap_seconds(self._expression)
+
+    def never_on_a_day_of(self, other: Schedule) -> bool:
+        """Whether both go by the weekday and share none."""
+        mine, theirs = self._weekdays(), other._weekdays()  # noqa: SLF001 - of its own kind
+        return mine is not None and theirs is not None and mine.isdisjoint(theirs)
+
+    def _weekdays(self) -> set[object] | None:
+        """None where the day of the month counts too."""
+        from cronsim import CronSim
+
+        by_weekday = self._expression.split(" ")[2] == "*"
+        return set(CronSim(self._expression, _EPOCH).weekdays) if by_weekday else None
+
+
+@functools.cache
+def _shortest_gap_seconds(expression: str) -> int:
+    from cronsim import CronSim
+
+    runs = islice(CronSim(expression, _EPOCH), 64)
+    return int(min((later - earlier).total_seconds() for earlier, later in pairwise(runs)))
 
 
 def _normalised(cron: str) -> str:
@@ -105,6 +125,8 @@ def zone(name: str) -> tzinfo:
 
 def collision(full: Schedule, incremental: Schedule, time_zone: tzinfo) -> datetime | None:
     """The first moment at which both start, looked for among the next 64 full backups; None if there is none."""
+    if full.never_on_a_day_of(incremental):
+        return None  # the usual case, without looking
     for moment in full.upcoming(_EPOCH.astimezone(time_zone), 64):
         if incremental.fires_at(moment):
             return moment
