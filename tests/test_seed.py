@@ -136,6 +136,13 @@ def test_the_claim_is_postgresql_storage_postgresql_0_of_10gi() -> None:
     assert claim["spec"] == {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Gi"}}}
 
 
+def test_the_volume_outlives_the_statefulset_and_a_stuck_pod_is_replaced() -> None:
+    found = _object("StatefulSet", "postgresql")["spec"]
+    assert found["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
+    assert (found["podManagementPolicy"], found["updateStrategy"]) == ("Parallel", {"type": "RollingUpdate"})
+    assert sorted(found["template"]["metadata"]["annotations"]) == ["checksum/minio-ca", "checksum/postgresql-config"]
+
+
 def test_the_size_of_the_claim_is_configurable() -> None:
     found = _object("StatefulSet", "postgresql", {"storage": {"size": "50Gi"}})
     (claim,) = found["spec"]["volumeClaimTemplates"]
