@@ -67,7 +67,7 @@ class Schedule:
 
     def never_on_a_day_of(self, other: Schedule) -> bool:
         """Whether both go by the weekday and share none."""
-        mine, theirs = self._weekdays(), other._weekdays()  # noqa: SLF001 - of its own kind
+        mine, theirs = self._weekdays(), other._weekdays()
         return mine is not None and theirs is not None and mine.isdisjoint(theirs)
 
     def _weekdays(self) -> set[object] | None:
