@@ -13,11 +13,13 @@ $(READY): pyproject.toml constraints.txt
 	PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(VENV)/bin/pip install --quiet --editable '.[dev]'
 	@touch $@
 
-demo: $(READY) ## render the example answers
-	@$(VENV)/bin/pgwizard --headless examples/answers.yaml
+demo: $(READY) ## bring the example answers into a simulated cluster
+	@$(VENV)/bin/pgwizard --headless examples/answers.yaml --apply --demo
 	@echo
-	@echo "These are the objects that examples/answers.yaml becomes, in apply order; nothing was sent to any cluster."
-	@echo "Change an answer and look again: $(VENV)/bin/pgwizard --headless examples/answers.yaml --set storage.size=50Gi"
+	@echo "That was a cluster simulated inside the process; nothing was sent anywhere, and it is gone now. The objects:"
+	@echo "  $(VENV)/bin/pgwizard --headless examples/answers.yaml"
+	@echo "The same on your own cluster, after a look at the differences:"
+	@echo "  $(VENV)/bin/pgwizard init -o answers.yaml   then   $(VENV)/bin/pgwizard --headless answers.yaml --apply"
 
 test: $(READY) ## format, lint, types, every test; the live ones where a cluster is at hand
 	@tests/run
