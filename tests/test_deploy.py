@@ -1,0 +1,563 @@
+"""What an apply does, read from the requests that it makes and from what is then in the simulated cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from faulting import (
+    CLAIM,
+    CONFIGMAP,
+    CRONJOB,
+    JOB,
+    NAMESPACE,
+    POD,
+    ROLE,
+    SECRET,
+    STATEFULSET,
+    answers_of,
+    applied,
+    cluster,
+    deployed,
+    live,
+    run,
+    secret,
+)
+
+from pgwizard import deploy, record
+from pgwizard.demo import Killed, Outcome, Request, SimCluster
+from pgwizard.errors import FirstBackupFailed, Interrupted, OwnershipConflict, PreflightError
+from pgwizard.kubeapi import Ref
+
+DATABASE = Ref(STATEFULSET, "postgresql", "default")
+VOLUME = Ref(CLAIM, "postgresql-storage-postgresql-0", "default")
+
+
+def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> None:
+    """A scenario on a cluster of its own."""
+
+    async def main() -> None:
+        async with cluster(**options) as sim:
+            await scenario(sim)
+
+    run(main())
+
+
+def uid(sim: SimCluster) -> str:
+    found: str = live(sim, POD, "postgresql-0")["metadata"]["uid"]
+    return found
+
+
+# ---- installing and applying again ---------------------------------------------------------------------------------
+
+
+def test_an_install_writes_in_order_after_everything_was_tried() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        told = await deployed(sim)
+        assert told.outcome is not None
+        assert told.outcome.result == "deployed"
+        assert told.writes == [
+            "apply secrets/postgresql-pgwizard",
+            "apply serviceaccounts/postgresql-pgbackrest",
+            "create secrets/postgresql",
+            "apply secrets/postgresql",
+            "apply secrets/postgresql-minio-ca",
+            "apply configmaps/postgresql-config",
+            "apply configmaps/postgresql-pgbackrest-config",
+            "apply roles/postgresql-pgbackrest",
+            "apply rolebindings/postgresql-pgbackrest",
+            "apply services/postgresql",
+            "apply statefulsets/postgresql",
+            "apply cronjobs/postgresql-pgbackrest-full",
+            "apply cronjobs/postgresql-pgbackrest-incr",
+            "create jobs/postgresql-pgbackrest-init",
+            "apply secrets/postgresql-pgwizard",
+        ]
+        first_write = next(request.number for request in told.requests if request.is_write)
+        tried = [request.number for request in told.requests if request.dry_run]
+        assert len(tried) == 12
+        assert max(tried) < first_write
+
+    on(scenario)
+
+
+def test_the_stages_are_told_in_order() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        told = await deployed(sim)
+        ended = [event.stage for event in told.events if event.kind == "done"]
+        assert ended == [stage for stage in deploy.STAGES if stage != "prune"]
+
+    on(scenario)
+
+
+def test_a_release_remembers_what_it_made() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        found = record.read(live(sim, SECRET, "postgresql-pgwizard"))
+        assert [(revision.number, revision.outcome) for revision in found.revisions] == [(1, "deployed")]
+        assert DATABASE in found.inventory
+        assert VOLUME in found.inventory
+        for ref in found.inventory:
+            assert sim.store.peek(ref) is not None
+
+    on(scenario)
+
+
+def test_what_will_exist_is_written_down_before_it_does() -> None:
+    def killed_at_the_first_object(request: Request) -> Any:
+        return "kill-before" if request.is_write and request.resource == "serviceaccounts" else None
+
+    async def scenario(sim: SimCluster) -> None:
+        sim.faults.append(killed_at_the_first_object)
+        with pytest.raises(Killed):
+            await applied(sim)
+        found = record.read(live(sim, SECRET, "postgresql-pgwizard"))
+        assert len(found.inventory) == 13
+        assert [revision.outcome for revision in found.revisions] == ["applying"]
+
+    on(scenario)
+
+
+def test_a_second_apply_writes_nothing() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        again = await deployed(sim)
+        assert again.outcome is not None
+        assert again.outcome.result == "unchanged"
+        assert [request for request in again.requests if request.is_write] == []
+        assert set(again.actions().values()) == {"unchanged"}
+
+    on(scenario)
+
+
+def test_an_upgrade_writes_what_changes_and_restarts_the_pod() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        before = uid(sim)
+        told = await deployed(sim, answers_of(tuning={"connections": 200}, schedule={"full": "0 3 * * 0"}))
+        changed = {ref: action for ref, action in told.actions().items() if action != "unchanged"}
+        assert changed == {
+            "ConfigMap default/postgresql-config": "update",
+            "StatefulSet default/postgresql": "update",
+            "CronJob default/postgresql-pgbackrest-full": "update",
+            "Job default/postgresql-pgbackrest-init": "replace",
+        }
+        assert told.writes == [
+            "apply secrets/postgresql-pgwizard",
+            "apply configmaps/postgresql-config",
+            "apply statefulsets/postgresql",
+            "apply cronjobs/postgresql-pgbackrest-full",
+            "delete jobs/postgresql-pgbackrest-init",
+            "create jobs/postgresql-pgbackrest-init",
+            "apply secrets/postgresql-pgwizard",
+        ]
+        assert uid(sim) != before
+        assert live(sim, CRONJOB, "postgresql-pgbackrest-full")["spec"]["schedule"] == "0 3 * * 0"
+        assert "1 valid full backup(s) found: no new one is taken" in told.texts("log")
+        numbers = [revision.number for revision in record.read(live(sim, SECRET, "postgresql-pgwizard")).revisions]
+        assert numbers == [1, 2]
+
+    on(scenario)
+
+
+def test_a_new_schedule_alone_leaves_the_pod_alone() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        before = uid(sim)
+        await deployed(sim, answers_of(schedule={"full": "0 3 * * 0"}))
+        assert uid(sim) == before
+
+    on(scenario)
+
+
+def test_what_somebody_changed_by_hand_is_shown_as_a_conflict() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        config = live(sim, CONFIGMAP, "postgresql-config")
+        data = {**config["data"], "postgresql.conf": "max_connections = 7\n"}
+        by_hand = {**{key: config[key] for key in ("apiVersion", "kind")}, "data": data}
+        by_hand["metadata"] = {"name": "postgresql-config", "namespace": "default"}
+        await sim.guest(manager="kubectl-edit").apply(by_hand, force=True)
+        told = await applied(sim)
+        assert isinstance(told.error, OwnershipConflict)
+        assert "kubectl-edit" in told.error.message
+        assert "postgresql.conf" in told.error.message
+        assert told.writes == []
+        taken = await applied(sim, force_conflicts=True)
+        assert taken.error is None
+        assert "apply configmaps/postgresql-config" in taken.writes
+        assert live(sim, CONFIGMAP, "postgresql-config")["data"] == config["data"]
+
+    on(scenario)
+
+
+# ---- without writing -----------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_writes_nothing() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        told = await applied(sim, dry_run=True)
+        assert told.outcome is not None
+        assert told.outcome.result == "dry-run"
+        assert set(told.actions().values()) == {"create"}
+        assert [request for request in told.requests if request.is_write] == []
+
+    on(scenario)
+
+
+def test_what_is_not_approved_is_not_written() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        told = await applied(
+            sim,
+            answers_of(release={"namespace": "new", "createNamespace": True}, repository={"enabled": False}),
+            approve=False,
+        )
+        assert isinstance(told.error, Interrupted)
+        assert told.error.message == "not approved: nothing was written"
+        assert [request for request in told.requests if request.is_write] == []
+
+    on(scenario)
+
+
+def test_without_waiting_the_run_ends_with_the_last_object() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        told = await applied(sim, wait=False)
+        assert told.outcome is not None
+        assert told.outcome.result == "applied"
+        assert told.writes[-1] == "apply cronjobs/postgresql-pgbackrest-incr"
+        assert sim.store.peek(Ref(JOB, "postgresql-pgbackrest-init", "default")) is None
+        later = await deployed(sim)
+        assert later.outcome is not None
+        assert later.outcome.result == "deployed"
+        assert "create jobs/postgresql-pgbackrest-init" in later.writes
+
+    on(scenario)
+
+
+# ---- namespaces and owners -----------------------------------------------------------------------------------------
+
+ELSEWHERE = {"repository": {"enabled": False}, "tls": {"verify": False, "source": None}}
+
+
+def test_a_missing_namespace_is_made_where_the_answers_ask_for_it() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        told = await deployed(sim, answers_of(release={"namespace": "new", "createNamespace": True}, **ELSEWHERE))
+        assert told.writes[0] == "apply namespaces/new"
+        assert live(sim, NAMESPACE, "new", None)["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == (
+            "restricted"
+        )
+        assert live(sim, POD, "postgresql-0", "new")["status"]["phase"] == "Running"
+
+    on(scenario)
+
+
+def test_a_missing_namespace_is_refused_where_they_do_not() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        told = await applied(sim, answers_of(release={"namespace": "new"}, **ELSEWHERE))
+        assert isinstance(told.error, PreflightError)
+        assert told.error.message == (
+            "the cluster does not hold what the answers name; nothing was written\n"
+            "  release.namespace: namespace new does not exist: set release.createNamespace to true, or run kubectl "
+            "create namespace new"
+        )
+        assert told.writes == []
+
+    on(scenario)
+
+
+def test_a_namespace_that_is_there_already_is_left_as_it_is() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        before = live(sim, NAMESPACE, "staging", None)
+        told = await deployed(sim, answers_of(release={"namespace": "staging", "createNamespace": True}, **ELSEWHERE))
+        assert "apply namespaces/staging" not in told.writes
+        assert live(sim, NAMESPACE, "staging", None) == before
+
+    on(scenario)
+
+
+def test_objects_of_others_are_named_all_at_once() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        other = sim.guest(manager="helm")
+        service = {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 5432}]}}
+        helm = {"meta.helm.sh/release-name": "shop-db"}
+        await other.apply({**service, "metadata": {"name": "postgresql", "namespace": "default", "annotations": helm}})
+        labels = {"app.kubernetes.io/managed-by": "argocd"}
+        metadata = {"name": "postgresql-config", "namespace": "default", "labels": labels}
+        await other.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+        told = await applied(sim)
+        assert isinstance(told.error, OwnershipConflict)
+        assert sorted(told.error.message.splitlines()) == [
+            "  ConfigMap default/postgresql-config belongs to argocd",
+            "  Service default/postgresql belongs to Helm release shop-db",
+            "another tool owns what would be written; nothing was written",
+        ]
+        assert told.writes == []
+
+    on(scenario)
+
+
+# ---- what the repository leaves behind -----------------------------------------------------------------------------
+
+
+def test_a_repository_that_is_switched_off_takes_its_objects_along_but_no_secret() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        secrets = {obj["metadata"]["name"] for obj in sim.store.find(SECRET, "default")}
+        told = await deployed(sim, answers_of(repository={"enabled": False}))
+        deleted = [write.removeprefix("delete ") for write in told.writes if write.startswith("delete")]
+        assert deleted == [
+            "jobs/postgresql-pgbackrest-init",
+            "cronjobs/postgresql-pgbackrest-incr",
+            "cronjobs/postgresql-pgbackrest-full",
+            "rolebindings/postgresql-pgbackrest",
+            "roles/postgresql-pgbackrest",
+            "configmaps/postgresql-pgbackrest-config",
+            "serviceaccounts/postgresql-pgbackrest",
+        ]
+        assert {obj["metadata"]["name"] for obj in sim.store.find(SECRET, "default")} == secrets
+        assert sim.store.peek(VOLUME) is not None
+        assert sim.store.peek(Ref(ROLE, "postgresql-pgbackrest", "default")) is None
+        again = await deployed(sim, answers_of(repository={"enabled": False}))
+        assert again.writes == []
+
+    on(scenario)
+
+
+# ---- growth --------------------------------------------------------------------------------------------------------
+
+
+def grown(size: str = "20Gi", **storage: Any) -> Any:
+    return answers_of(storage={"size": size, **storage})
+
+
+def test_a_volume_grows_and_the_pod_goes_on() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        before, old = uid(sim), live(sim, STATEFULSET, "postgresql")["metadata"]["uid"]
+        told = await deployed(sim, grown())
+        assert told.writes[:4] == [
+            "apply secrets/postgresql-pgwizard",
+            "patch persistentvolumeclaims/postgresql-storage-postgresql-0",
+            "delete statefulsets/postgresql",
+            "apply statefulsets/postgresql",
+        ]
+        assert uid(sim) == before
+        assert live(sim, STATEFULSET, "postgresql")["metadata"]["uid"] != old
+        assert live(sim, CLAIM, VOLUME.name)["status"]["capacity"] == {"storage": "20Gi"}
+        assert (await deployed(sim, grown())).writes == []
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("size", ["5Gi", "10239Mi"])
+def test_a_volume_never_shrinks(size: str) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        told = await applied(sim, grown(size))
+        assert isinstance(told.error, PreflightError)
+        assert f"storage.size: the volume has 10Gi and cannot shrink to {size}" in told.error.message
+        assert told.writes == []
+
+    on(scenario)
+
+
+def test_the_same_size_in_other_words_is_the_same_size() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        before = uid(sim)
+        await deployed(sim, grown("10240Mi"))
+        assert uid(sim) == before
+        assert (await deployed(sim, grown("10240Mi"))).writes == []
+
+    on(scenario)
+
+
+def test_a_class_that_cannot_expand_is_found_before_anything_is_written() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, grown("10Gi", storageClass="fixed"))
+        told = await applied(sim, grown("20Gi", storageClass="fixed"))
+        assert isinstance(told.error, PreflightError)
+        assert "storage.size: the volume of 10Gi cannot grow to 20Gi: " in told.error.message
+        assert "the storageclass that provisions the pvc must support resize" in told.error.message
+        assert told.writes == []
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("size", ["10Gi", "20Gi"])
+def test_another_storage_class_is_refused_in_words(size: str) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, grown("10Gi", storageClass="standard"))
+        told = await applied(sim, grown(size, storageClass="fixed"))
+        assert isinstance(told.error, PreflightError)
+        assert "Keep storage.storageClass and release.name as they were" in told.error.message
+        assert told.writes == []
+
+    on(scenario)
+
+
+STEPS = ["patch persistentvolumeclaims", "delete statefulsets", "apply statefulsets"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("kind", ["kill-before", "kill-after"])
+def test_a_growth_that_was_killed_goes_on(step: str, kind: str) -> None:
+    dead: list[bool] = []
+
+    def killed(request: Request) -> Any:
+        if dead:
+            return "kill-before"
+        if request.is_write and f"{request.verb} {request.resource}" == step:
+            dead.append(True)
+            return kind
+        return None
+
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        before = uid(sim)
+        sim.faults.append(killed)
+        with pytest.raises(Killed):
+            await applied(sim, grown())
+        sim.faults.clear()
+        await deployed(sim, grown())
+        assert uid(sim) == before
+        assert live(sim, CLAIM, VOLUME.name)["status"]["capacity"] == {"storage": "20Gi"}
+        assert (await deployed(sim, grown())).writes == []
+
+    on(scenario)
+
+
+# ---- the hook Job --------------------------------------------------------------------------------------------------
+
+
+def test_a_hook_job_that_failed_is_made_anew() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        lines = ("ERROR: [055]: unable to load info file",)
+        sim.outcomes.append(Outcome("job-failed", "default/postgresql-pgbackrest-init*", lines=lines))
+        told = await applied(sim)
+        assert isinstance(told.error, FirstBackupFailed)
+        failed = live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"]
+        assert record.read(live(sim, SECRET, "postgresql-pgwizard")).revisions[-1].outcome == "failed"
+        sim.outcomes.clear()
+        again = await deployed(sim)
+        assert again.writes == [
+            "apply secrets/postgresql-pgwizard",
+            "delete jobs/postgresql-pgbackrest-init",
+            "create jobs/postgresql-pgbackrest-init",
+            "apply secrets/postgresql-pgwizard",
+        ]
+        assert live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"] != failed
+        numbers = [item.number for item in record.read(live(sim, SECRET, "postgresql-pgwizard")).revisions]
+        assert numbers == [1]
+
+    on(scenario)
+
+
+def test_a_hook_job_of_the_same_spec_that_still_runs_is_waited_for() -> None:
+    def killed(request: Request) -> Any:
+        return "kill-before" if request.verb == "watch" and request.resource == "jobs" else None
+
+    async def scenario(sim: SimCluster) -> None:
+        sim.faults.append(killed)
+        with pytest.raises(Killed):
+            await applied(sim)
+        sim.faults.clear()
+        first = live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"]
+        again = await deployed(sim)
+        assert "create jobs/postgresql-pgbackrest-init" not in again.writes
+        assert live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"] == first
+
+    on(scenario)
+
+
+# ---- removing ------------------------------------------------------------------------------------------------------
+
+
+async def removed(sim: SimCluster, *, purge_data: bool = False) -> deploy.Removal:
+    found = await deploy.removal(sim, "postgresql", "default", purge_data=purge_data)
+    await deploy.remove(found, sim, lambda event: None)
+    return found
+
+
+def test_an_uninstall_keeps_the_data_and_what_it_is_read_with() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        before = {Ref.of(obj) for obj in sim.store.everything() if obj["metadata"].get("namespace") == "default"}
+        await deployed(sim)
+        found = await removed(sim)
+        assert {str(ref): why for ref, why in found.kept} == {
+            "PersistentVolumeClaim default/postgresql-storage-postgresql-0": "it holds the database",
+            "Secret default/postgresql": "the database that is kept was made with it",
+            "Secret default/postgresql-minio-ca": "the mirrored certificate is retained",
+        }
+        await asyncio.sleep(60)  # the pods are stopping
+        after = {Ref.of(obj) for obj in sim.store.everything() if obj["metadata"].get("namespace") == "default"}
+        left = {ref for ref in after - before if ref.resource.kind != "Event"}
+        assert left == {ref for ref, _ in found.kept}
+
+    on(scenario)
+
+
+def test_a_release_comes_back_onto_what_was_kept() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        password, volume = live(sim, SECRET, "postgresql")["data"], live(sim, CLAIM, VOLUME.name)["metadata"]["uid"]
+        await removed(sim)
+        told = await deployed(sim)
+        assert live(sim, SECRET, "postgresql")["data"] == password
+        assert live(sim, CLAIM, VOLUME.name)["metadata"]["uid"] == volume
+        assert "1 valid full backup(s) found: no new one is taken" in told.texts("log")
+
+    on(scenario)
+
+
+def test_purging_deletes_the_data_and_keeps_the_certificate() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        found = await removed(sim, purge_data=True)
+        assert [str(ref) for ref, _ in found.kept] == ["Secret default/postgresql-minio-ca"]
+        assert sim.store.peek(VOLUME) is None
+        assert sim.store.peek(Ref(SECRET, "postgresql", "default")) is None
+        assert sim.store.peek(Ref(SECRET, "postgresql-pgbackrest-s3", "default")) is not None
+
+    on(scenario)
+
+
+def test_an_uninstall_that_was_killed_goes_on() -> None:
+    def killed(request: Request) -> Any:
+        return "kill-before" if request.verb == "delete" and request.resource == "services" else None
+
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        sim.faults.append(killed)
+        with pytest.raises(Killed):
+            await removed(sim)
+        sim.faults.clear()
+        await removed(sim)
+        assert sim.store.peek(DATABASE) is None
+        assert sim.store.peek(record.ref("postgresql", "default")) is None
+
+    on(scenario)
+
+
+def test_what_is_no_release_cannot_be_removed() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        with pytest.raises(PreflightError) as caught:
+            await removed(sim)
+        assert caught.value.message == "there is no release postgresql in namespace default"
+        assert caught.value.hint == "pgwizard releases -A lists what there is."
+
+    on(scenario)
+
+
+def test_releases_are_found_wherever_they_are() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        await deployed(sim, answers_of(release={"namespace": "staging"}, **ELSEWHERE))
+        await sim.create({**secret("broken-pgwizard", "monitoring"), "type": record.TYPE})
+        found = await deploy.releases(sim, None)
+        assert [(item.namespace, item.name) for item in found] == [("default", "postgresql"), ("staging", "postgresql")]
+        assert [item.namespace for item in await deploy.releases(sim, "staging")] == ["staging"]
+
+    on(scenario)
