@@ -1,0 +1,208 @@
+"""Apply, upgrade and uninstall on a real cluster: real pods, real backups, a real S3 over TLS."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from releases import CLAIM, FULL, HOOK, INCREMENTAL, LEASE, POD, RECORD, Site, site
+from rigtools import LIVE, RESTRICTED, Kubectl, until
+
+pytest_plugins = ["rigfixtures"]
+pytestmark = LIVE
+MINIO = {"namespace": "minio", "secret": "minio-tls", "key": "tls.crt"}
+
+
+@pytest.fixture
+def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
+    """A namespace that pgwizard is to make."""
+    with site(kubectl_binary, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def prepared(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
+    """A namespace that is there already, and enforces Pod Security."""
+    with site(kubectl_binary, tmp_path, *RESTRICTED, create=False) as found:
+        yield found
+
+
+def test_an_empty_cluster_gets_a_proven_backup_and_a_second_apply_writes_nothing(place: Site) -> None:
+    first = place.apply()
+    assert "the release works, and its backups are proven" in first.out
+    assert place.backups() == ["full"]
+    labels = place.get("namespace", place.kubectl.namespace)["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    password = place.secret("postgresql")["password"].decode()
+    assert password not in first.said
+    assert place.sql("SHOW max_connections") == "20"
+
+    before = place.versions()
+    assert {f"Secret/{RECORD}", f"Lease/{LEASE}", f"Job/{HOOK}", f"PersistentVolumeClaim/{CLAIM}"} <= set(before)
+    second = place.apply()
+    assert "nothing to do: everything is as wanted" in second.out
+    assert place.versions() == before
+    assert place.settled()
+    assert place.versions() == before
+
+
+def test_an_upgrade_changes_what_it_must_and_no_more(place: Site) -> None:
+    place.apply()
+    password, uid = place.secret("postgresql"), place.pod_uid()
+
+    larger = {"storage": {"size": "2Gi"}}
+    assert "the volume grows from 1Gi" in place.apply({**larger}).out
+    assert place.pod_uid() == uid
+    assert place.get("pvc", CLAIM)["spec"]["resources"]["requests"]["storage"] == "2Gi"
+    assert place.backups() == ["full"]
+
+    # The pod goes on with the new pgbackrest.conf, as soon as the kubelet has brought it.
+    kept = {**larger, "retention": {"full": 5}}
+    place.apply(kept)
+    assert place.pod_uid() == uid
+    assert "repo1-retention-full=5" in place.in_pod("cat", "/etc/pgbackrest/pgbackrest.conf")
+    assert "valid full backup(s) found" in place.logs(HOOK)
+
+    tuned = {
+        **kept,
+        "storage": {"size": "3Gi"},
+        "tuning": {"connections": 30},
+        "schedule": {"full": "30 3 * * 6"},
+    }
+    place.apply(tuned)
+    assert place.sql("SHOW max_connections") == "30"
+    assert place.pod_uid() != uid
+    assert place.get("cronjob", FULL)["spec"]["schedule"] == "30 3 * * 6"
+    assert place.get("pvc", CLAIM)["spec"]["resources"]["requests"]["storage"] == "3Gi"
+    assert place.secret("postgresql") == password
+    assert place.backups() == ["full"]
+    assert place.settled(tuned)
+
+    refused = place.apply({**tuned, "storage": {"size": "1Gi"}}, expect=5)
+    assert "cannot shrink" in refused.err
+    assert place.settled(tuned)
+
+
+def test_tls_off_and_on_again_keeps_the_database(place: Site) -> None:
+    on: dict[str, object] = {"tls": {"verify": True}}
+    off: dict[str, object] = {"tls": {"verify": False}}
+    place.apply(on)
+    place.sql("CREATE TABLE kept AS SELECT 42 AS answer")
+    for answers, group in ((off, 999), (on, 1001)):
+        place.apply(answers)
+        assert place.get("pod", POD)["spec"]["securityContext"]["fsGroup"] == group
+        assert place.sql("SELECT answer FROM kept") == "42"
+        assert place.in_pod("stat", "--format=%a %u", "/var/lib/postgresql/data/pgdata").strip() == "700 999"
+        assert place.in_pod("pgbackrest", "--stanza=main", "check") is not None
+    assert place.backups() == ["full"]
+
+
+def another_certificate() -> bytes:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "another authority")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=90))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM)
+
+
+def test_a_certificate_that_changes_at_its_source_is_followed(prepared: Site) -> None:
+    kubectl = prepared.kubectl
+    minio = Kubectl(kubectl.binary, "minio").json("get", "secret", "minio-tls")["data"]["tls.crt"]
+
+    def publish(pem: bytes) -> None:
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "source"}}
+        data = {**secret, "data": {"tls.crt": base64.b64encode(pem).decode()}}
+        kubectl.run("apply", "--server-side", "--force-conflicts", "--filename=-", data=json.dumps(data).encode())
+
+    publish(base64.b64decode(minio))
+    answers = {"tls": {"source": {"namespace": kubectl.namespace, "secret": "source", "key": "tls.crt"}}}
+    prepared.apply(answers)
+    uid = prepared.pod_uid()
+
+    bundle = base64.b64decode(minio) + another_certificate()
+    publish(bundle)
+    prepared.apply(answers)
+    assert prepared.secret("postgresql-minio-ca")["tls.crt"].strip() == bundle.strip()
+    assert prepared.pod_uid() != uid
+    prepared.run_job(INCREMENTAL, "now")
+    prepared.ended("now")
+    assert prepared.backups() == ["full", "incr"]
+    assert prepared.settled(answers)
+
+
+def test_uninstall_keeps_the_data_and_a_new_install_finds_it(place: Site) -> None:
+    place.apply()
+    place.sql("CREATE TABLE kept AS SELECT 42 AS answer")
+    secrets = {name: place.secret(name) for name in ("postgresql", "postgresql-pgbackrest-s3", "postgresql-minio-ca")}
+    claim = place.get("pvc", CLAIM)["metadata"]["uid"]
+
+    said = place.uninstall("--yes").out
+    assert "keep" in said
+    assert set(place.versions()) == {
+        "ConfigMap/kube-root-ca.crt",
+        "ServiceAccount/default",
+        f"PersistentVolumeClaim/{CLAIM}",
+        *(f"Secret/{name}" for name in secrets),
+    }
+    assert {name: place.secret(name) for name in secrets} == secrets
+
+    place.apply()
+    assert place.sql("SELECT answer FROM kept") == "42"
+    assert place.get("pvc", CLAIM)["metadata"]["uid"] == claim
+    assert {name: place.secret(name) for name in secrets} == secrets
+    assert place.backups() == ["full"]
+
+
+def test_the_repository_of_another_cluster_is_refused(place: Site) -> None:
+    place.apply()
+    place.uninstall("--yes", "--purge-data=postgresql")
+    kept = set(place.versions("pvc,secret,statefulset,lease"))
+    assert kept == {"Secret/postgresql-minio-ca"}
+
+    refused = place.apply(expect=9)
+    assert "[028]" in refused.said
+    assert "another" in refused.err
+    assert "repository.path" in refused.said
+
+    place.apply({"repository": {"path": f"{place.path}-2"}})
+    assert place.backups() == ["full"]
+
+
+def test_scheduled_backups_wait_for_each_other_and_wal_arrives_in_time(place: Site) -> None:
+    place.apply({"tuning": {"archiveTimeoutSeconds": 5}})
+
+    # Both at once: one holds the lock, the other waits for it.
+    place.run_job(FULL, "full-now")
+    until("the full backup runs", 60, lambda: "backup begins" in place.logs("full-now"))
+    place.run_job(INCREMENTAL, "incr-now")
+
+    place.sql("CREATE TABLE written AS SELECT 1")
+    segment = place.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")
+    written = time.monotonic()
+    listing = ("pgbackrest", "--stanza=main", "repo-ls", "--recurse", "archive/main")
+    until(f"{segment} is in S3", 5 + 10, lambda: segment in place.in_pod(*listing))
+    assert time.monotonic() - written < 5 + 10
+
+    place.ended("full-now")
+    place.ended("incr-now")
+    assert place.backups() == ["full", "full", "incr"]
+    assert "another backup or the archiver holds the lock" in place.logs("incr-now")
