@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+
 from faulting import (
     CLAIM,
     CONFIGMAP,
@@ -25,7 +26,6 @@ from faulting import (
     run,
     secret,
 )
-
 from pgwizard import deploy, record
 from pgwizard.demo import Killed, Outcome, Request, SimCluster
 from pgwizard.errors import FirstBackupFailed, Interrupted, OwnershipConflict, PreflightError
@@ -477,7 +477,7 @@ def test_a_hook_job_of_the_same_spec_that_still_runs_is_waited_for() -> None:
 
 async def removed(sim: SimCluster, *, purge_data: bool = False) -> deploy.Removal:
     found = await deploy.removal(sim, "postgresql", "default", purge_data=purge_data)
-    await deploy.remove(found, sim, lambda event: None)
+    await deploy.remove(found, sim, lambda _: None)
     return found
 
 

@@ -192,6 +192,8 @@ async def prepare(release: Release, cluster: Cluster, report: Report, options: O
             for warning in trial.warnings:
                 stage.warning(f"{Ref.of(trial.wanted)}: {warning}")
         pruned = _pruned(surveyed.record, objects)
+        if pruned:
+            await preflight.require_deletion(cluster, pruned)
         changes = (*(_change(trial, spec, data) for trial in trials), *(_removal(ref) for ref in pruned))
         untried = "" if surveyed.namespace_exists else "; the namespace is made first, then the rest is tried in it"
         stage.done(counted(changes) + untried)
@@ -548,6 +550,7 @@ async def removal(cluster: Cluster, name: str, namespace: str, *, purge_data: bo
             deleted.append(ref)
         else:
             kept.append((ref, why))
+    await preflight.require_deletion(cluster, [*deleted, record.ref(name, namespace), lock.lease_ref(name, namespace)])
     return Removal(found, tuple(deleted), tuple(kept))
 
 

@@ -88,17 +88,17 @@ async def found(cluster: Cluster, ref: Ref) -> Object | None:
 
 _WRITE = ("get", "create", "patch")
 _RELEASE_KINDS = (
-    ("secrets", "", (*_WRITE, "update")),
+    ("secrets", "", _WRITE),
     ("configmaps", "", (*_WRITE, "delete")),
     ("services", "", (*_WRITE, "delete")),
     ("statefulsets", "apps", (*_WRITE, "delete", "list", "watch")),
-    ("persistentvolumeclaims", "", ("get", "patch")),
+    ("persistentvolumeclaims", "", ("get", "list", "watch", "patch")),
     ("pods", "", ("get", "list", "watch", "delete")),
     ("pods/log", "", ("get",)),
     ("events", "", ("list", "watch")),
     ("leases", "coordination.k8s.io", ("get", "create", "update")),
 )
-_BACKUP_KINDS = (
+_BACKUP_KINDS = (  # who gives a right to the CronJobs must have it: hence get pods, above, and pods/exec
     ("serviceaccounts", "", (*_WRITE, "delete")),
     ("roles", "rbac.authorization.k8s.io", (*_WRITE, "delete")),
     ("rolebindings", "rbac.authorization.k8s.io", (*_WRITE, "delete")),
@@ -129,7 +129,18 @@ def accesses(answers: Answers) -> list[Access]:
 
 async def require_rights(cluster: Cluster, answers: Answers) -> None:
     """Raises PreflightError with every missing right, its kubectl line, and a Role that grants them."""
-    allowed = await cluster.allowed(accesses(answers))
+    await require(cluster, accesses(answers))
+
+
+async def require_deletion(cluster: Cluster, refs: Sequence[Ref]) -> None:
+    """The same for objects that are to go: earlier answers may have needed rights that these do not."""
+    kinds = dict.fromkeys((ref.resource.plural, ref.resource.group, ref.namespace) for ref in refs)
+    await require(cluster, [Access("delete", *kind) for kind in kinds])
+
+
+async def require(cluster: Cluster, needed: Sequence[Access]) -> None:
+    """Raises PreflightError with all of them that are missing."""
+    allowed = await cluster.allowed(needed)
     missing = [access for access, granted in allowed.items() if not granted]
     if missing:
         raise PreflightError(
@@ -415,8 +426,8 @@ async def _attempt(
 def _refusal(ref: Ref, error: ApiError) -> str:
     if ref.resource == STATEFULSET and "updates to statefulset spec" in error.message:
         return (
-            f"{error.message}: a StatefulSet cannot change this in place. Keep storage.storageClass and release.name as "
-            "they were, or make a new release and restore into it"
+            f"{error.message}: a StatefulSet cannot change this in place. Keep storage.storageClass and release.name "
+            "as they were, or make a new release and restore into it"
         )
     return error.message
 
