@@ -12,7 +12,7 @@ from pgwizard.certificates import LIMIT_BYTES, Certificate, read_bundle
 
 
 def _refusal(data: bytes, now: datetime | None = None) -> str:
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         read_bundle(data, now or datetime.now(UTC))
     return str(caught.value)
 

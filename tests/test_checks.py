@@ -197,8 +197,10 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"tuning": {"connections": 400}},
         "tuning.memory",
-        "2.13Gi when all 400 connections sort at once, above the limit of 1Gi: fewer connections, a smaller work_mem, or "
-        "more memory",
+        (
+            "2.13Gi when all 400 connections sort at once, above the limit of 1Gi: fewer connections, "
+            "a smaller work_mem, or more memory"
+        ),
     ),
     (
         {"tuning": {"parameters": {"huge_pages": "try"}}},
@@ -219,13 +221,18 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"repository": {"endpoint": "10.0.0.1:9000"}},
         "repository.endpoint",
-        "pgBackRest 2.45 finds no IP address among a certificate's alternative names: give a host name, or use 2.53 or newer",
+        (
+            "pgBackRest 2.45 finds no IP address among a certificate's alternative names: give a host name, "
+            "or use 2.53 or newer"
+        ),
     ),
     (
         {"schedule": {"incremental": "0 2 * * *"}},
         "schedule.incremental",
-        "starts together with the full backup, first at Sunday 02:00: one waits for the other; keep the days apart, as "
-        "in 0 2 * * 0 and 0 2 * * 1-6",
+        (
+            "starts together with the full backup, first at Sunday 02:00: one waits for the other; keep the days "
+            "apart, as in 0 2 * * 0 and 0 2 * * 1-6"
+        ),
     ),
     (
         {"retention": {"full": None}},

@@ -41,7 +41,7 @@ def test_a_size_is_read_as_kubernetes_reads_it(text: str, size: int) -> None:
     ],
 )
 def test_a_slip_in_a_size_is_named(text: str, message: str) -> None:
-    with pytest.raises(ValueError, match="size|larger") as caught:
+    with pytest.raises(ValueError, match=r"size|larger") as caught:
         quantities.size_bytes(text)
     assert str(caught.value) == message
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from headless import GOLDEN
-from pgwizard import answersfile, reference
+from pgwizard import answersfile, reference, yamlfile
 from pgwizard.answers import Answers
 
 CASES = sorted(GOLDEN.glob("*/answers.yaml"))
@@ -49,7 +49,7 @@ def test_the_schema_is_a_schema_and_the_defaults_are_valid() -> None:
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.parent.name)
 def test_the_schema_takes_every_golden_case(path: object) -> None:
-    value = answersfile.yamlfile.read((GOLDEN / str(path)).read_bytes()).value
+    value = yamlfile.read((GOLDEN / str(path)).read_bytes()).value
     jsonschema.validate(value, reference.schema())
 
 
@@ -81,5 +81,5 @@ def test_every_question_is_in_the_documentation_once() -> None:
 )
 def test_a_written_value_reads_back_the_same(value: object) -> None:
     text = reference.yaml_value(value)
-    found = answersfile.yamlfile.read(f"a: {text}\n".encode()).value["a"]
+    found = yamlfile.read(f"a: {text}\n".encode()).value["a"]
     assert found == (int(str(value)) if text == "2" else value)

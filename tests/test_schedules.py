@@ -58,7 +58,7 @@ def test_a_schedule_fires_when_kubernetes_fires_it(cron: str, runs: list[str]) -
     ],
 )
 def test_cron_nonsense_is_named(cron: str, message: str) -> None:
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         Schedule(cron)
     assert str(caught.value) == message
 

@@ -73,6 +73,12 @@ def load(data: bytes, overrides: Sequence[str] = ()) -> Loaded:
     return replace(loaded, problems=tuple(sorted(problems, key=lambda problem: problem.line or 0)))
 
 
+def taken(value: dict[str, Any]) -> Loaded:
+    """Answers that were given one by one, as the nested keys of a file. Never raises for bad input."""
+    answers, found = _validated(value)
+    return Loaded(answers, tuple(found), frozenset(problem.path for problem in found))
+
+
 def _within(path: str, parent: str) -> bool:
     return path == parent or path.startswith(f"{parent}.")
 
@@ -89,7 +95,7 @@ def _override(value: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str
     paths, problems = [], []
     for override in overrides:
         dotted, equals, text = override.partition("=")
-        document = yamlfile.read(text.encode("utf-8", "surrogateescape"))
+        document = yamlfile.read(text.encode("utf-8", "surrogatepass"))  # a byte of argv that is no UTF-8 stays none
         path = [part.replace("\\.", ".") for part in re.split(r"(?<!\\)\.", dotted)]
         if not equals or "" in path or len(path) > _DEEPEST:
             problems.append(Problem("", f"--set {dotted[:60]}: expected path=value, such as storage.size=20Gi"))
@@ -211,13 +217,14 @@ def _message(path: _Path, section: type[Section] | None, detail: ErrorDetails) -
         return "is required"
     if kind in _EXPECTED:
         quotes = ": put it in quotes" if kind == "string_type" and isinstance(given, (bool, int, float)) else ""
-        return f"expected {_EXPECTED[kind]}, found {_described(given)}{quotes}"
+        found = "text" if isinstance(given, str) else _described(given)  # it may be a secret: not echoed
+        return f"expected {_EXPECTED[kind]}, found {found}{quotes}"
     if kind in ("literal_error", "union_tag_invalid"):
         choices = re.findall(r"'([^']*)'", str(context.get("expected") or context["expected_tags"]))
         found = context.get("tag", given)
         return f"expected one of {', '.join(choices)}, found {_described(found)}{_guess(found, choices)}"
     if kind == "union_tag_not_found":
-        key = str(context["discriminator"]).strip("'").replace("source", "from")
+        key = re.findall(r"\w+", str(context["discriminator"]))[-1].replace("source", "from")
         return f"{key}: is required, and says which of the alternatives this is"
     if kind == "value_error":
         return str(context["error"])

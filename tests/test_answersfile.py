@@ -1,0 +1,156 @@
+"""The file of answers: every problem at once, each at its place, in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from pgwizard import answersfile
+from pgwizard.answers import Answers
+from pgwizard.errors import Problem
+
+
+def _problems(text: str, *overrides: str) -> list[str]:
+    return [str(problem) for problem in answersfile.load(text.encode(), overrides).problems]
+
+
+def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
+    text = """\
+relese:
+  name: x
+release:
+  name: Shop
+  databse: x
+storage:
+  size: 10GB
+tuning:
+  connections: "100"
+  profile: OLTP
+  cpu: two
+credentials:
+  from: env
+  username: 1
+compression:
+  type: zip
+tls:
+  verify: yes
+images:
+  pgbackrestVersion: 2.5
+  pullSecrets: registry
+repository:
+  credentials:
+    secret: x
+"""
+    assert _problems(text) == [
+        "line 1: relese: is not known: did you mean release?",
+        (
+            "line 4: release.name: 'Shop' is not a release's name; expected lower-case letters, digits and hyphens, "
+            "beginning with a letter"
+        ),
+        "line 5: release.databse: is not known: did you mean database?",
+        "line 7: storage.size: '10GB' is not a size: did you mean 10Gi?",
+        "line 9: tuning.connections: expected a whole number, found text",
+        "line 10: tuning.profile: expected one of web, oltp, dw, desktop, mixed, found text 'OLTP': did you mean oltp?",
+        "line 11: tuning.cpu: 'two' is not a CPU share; expected cores or thousandths of one, such as 2, 0.5 or 500m",
+        "line 12: credentials.password: is required",
+        "line 14: credentials.username: expected text, found the number 1: put it in quotes",
+        "line 15: compression: expected one of gz, zst, lz4, bz2, none, found text 'zip'",
+        "line 18: tls.verify: expected true or false, found text",
+        "line 20: images.pgbackrestVersion: expected text, found the number 2.5: put it in quotes",
+        "line 21: images.pullSecrets: expected a list, found text",
+        "line 23: repository.credentials: from: is required, and says which of the alternatives this is",
+    ]
+
+
+def test_what_is_wrong_leaves_the_rest_to_be_checked() -> None:
+    loaded = answersfile.load(b"storage: {size: 10GB}\nrelease: {name: shop}\n")
+    assert loaded.answers is not None
+    assert (loaded.answers.release.name, loaded.answers.storage.size) == ("shop", "10Gi")
+    assert loaded.wrong == {"storage.size"}
+    assert not loaded.about_right_answers(Problem("storage.size", "too small"))
+    assert loaded.about_right_answers(Problem("release.name", "x"))
+
+
+@pytest.mark.parametrize("text", ["", "# comment\n", "null\n"])
+def test_an_empty_file_points_to_init(text: str) -> None:
+    assert _problems(text) == ["the file is empty: pgwizard init prints one with every default"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("- a\n", "a list"), ("12\n", "the number 12"), ("hello\n", "text 'hello'")]
+)
+def test_what_is_no_block_of_keys_is_named(text: str, found: str) -> None:
+    assert _problems(text) == [f"line 1: expected a block of keys, found {found}: begin with release:"]
+
+
+def test_an_override_wins_and_makes_the_blocks_that_it_needs() -> None:
+    overrides = (
+        "storage.size=20Gi",
+        "tuning.parameters.auto_explain.log_level=log",
+        "images.pullSecrets=[a, b]",
+        "tls.source=null",
+    )
+    loaded = answersfile.load(b"storage: {size: 1Gi}\n", overrides)
+    assert loaded.problems == ()
+    assert loaded.answers is not None
+    assert loaded.answers.storage.size == "20Gi"
+    assert loaded.answers.tuning.parameters == {"auto_explain.log_level": "log"}
+    assert loaded.answers.images.pull_secrets == ["a", "b"]
+    assert loaded.answers.tls.source is None
+
+
+def test_an_override_of_what_is_wrong_makes_it_right() -> None:
+    assert _problems("storage: 7\n", "storage.size=20Gi") == []
+
+
+def test_a_wrong_override_is_not_blamed_on_a_line_of_the_file() -> None:
+    assert _problems("storage:\n  size: 10Gi\n", "storage.size=10GB") == [
+        "storage.size: '10GB' is not a size: did you mean 10Gi? (from --set)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("storage.size", "--set storage.size: expected path=value, such as storage.size=20Gi"),
+        ("=x", "--set : expected path=value, such as storage.size=20Gi"),
+        ("a..b=x", "--set a..b: expected path=value, such as storage.size=20Gi"),
+        ("a.b.c.d.e.f.g.h.i=x", "--set a.b.c.d.e.f.g.h.i: expected path=value, such as storage.size=20Gi"),
+        ("storage.size=[", "storage.size: --set: not YAML: did not find expected node content"),
+        ("storage.sise=x", "storage.sise: is not known: did you mean size? (from --set)"),
+        ("release.name=\udc80", "release.name: --set: byte 0xed is not UTF-8: save the file as UTF-8"),
+        ("storage.size=", "storage.size: expected text, found nothing (from --set)"),
+    ],
+)
+def test_a_wrong_override_is_named(override: str, problem: str) -> None:
+    assert _problems("release: {}\n", override) == [problem]
+
+
+def test_what_a_file_says_in_its_own_spelling_stays_so() -> None:
+    text = "tuning:\n  cpu: 0.50\n"
+    text += "  parameters: {a: 08, b: 1e3, c: 12345678.25, d: 12345678901234567890, e: no, f: 1.10, g: true}\n"
+    loaded = answersfile.load(text.encode())
+    assert loaded.answers is not None
+    assert loaded.answers.tuning.cpu == "0.50"
+    expected = {
+        "a": "08",
+        "b": "1e3",
+        "c": "12345678.25",
+        "d": "12345678901234567890",
+        "e": "no",
+        "f": "1.10",
+        "g": "on",
+    }
+    assert loaded.answers.tuning.parameters == expected
+
+
+def test_a_key_that_would_paint_the_terminal_is_spelt_out() -> None:
+    (problem,) = _problems('"\\e[31mred\\u202e": 1\n')
+    assert problem.startswith("line 1: \\x1b[31mred\\u202e: is not known")
+
+
+def test_a_very_long_key_is_shortened() -> None:
+    assert max(map(len, _problems(f"? {'k' * 100_000}\n: 1\n"))) < 500
+
+
+def test_no_answers_are_no_problem() -> None:
+    assert answersfile.load(b"{}\n").answers == Answers()
