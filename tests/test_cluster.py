@@ -335,22 +335,72 @@ def test_odd_names_are_quoted() -> None:
     run(scenario())
 
 
+def rules_review(*rules: dict[str, list[str]]) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    """A server that lists these rules, and asked for one access grants what only gets."""
+
+    async def review(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path.endswith("/selfsubjectrulesreviews"):
+            return web.json_response({"status": {"resourceRules": rules, "incomplete": True}}, status=201)
+        asked = (await request.json())["spec"]["resourceAttributes"]
+        return web.json_response({"status": {"allowed": asked["verb"] == "get"}}, status=201)
+
+    return review
+
+
 def test_permissions_side_by_side() -> None:
     async def scenario() -> None:
-        async def review(request: web.BaseRequest) -> web.StreamResponse:
-            asked = (await request.json())["spec"]["resourceAttributes"]
-            return web.json_response({"status": {"allowed": asked["verb"] == "get"}}, status=201)
-
         accesses = [Access(verb, "pods/exec", namespace="ns", name="db-0") for verb in ("get", "create")]
-        async with scripted(review) as (cluster, api):
+        async with scripted(rules_review()) as (cluster, api):
             assert list((await cluster.allowed(accesses)).values()) == [True, False]
-        assert api.seen[0].body["spec"]["resourceAttributes"] == {
-            "verb": api.seen[0].body["spec"]["resourceAttributes"]["verb"],
+        rules, *reviews = api.seen
+        assert rules.body["spec"] == {"namespace": "ns"}
+        assert len(reviews) == 2
+        assert reviews[0].body["spec"]["resourceAttributes"] == {
+            "verb": reviews[0].body["spec"]["resourceAttributes"]["verb"],
             "resource": "pods",
             "subresource": "exec",
             "namespace": "ns",
             "name": "db-0",
         }
+
+    run(scenario())
+
+
+def test_permissions_that_the_rules_of_a_namespace_grant_are_not_asked_for_one_by_one() -> None:
+    async def scenario() -> None:
+        rule = {"verbs": ["*"], "apiGroups": ["", "apps"], "resources": ["*"]}
+        accesses = [Access(verb, "secrets", namespace=place) for verb in ("create", "patch") for place in ("a", "b")]
+        async with scripted(rules_review(rule)) as (cluster, api):
+            allowed = await cluster.allowed([*accesses, Access("get", "namespaces", name="a")])
+        assert set(allowed.values()) == {True}
+        assert [request.path.rpartition("/")[2] for request in api.seen] == [
+            "selfsubjectrulesreviews",
+            "selfsubjectrulesreviews",
+            "selfsubjectaccessreviews",
+        ]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("rule", "granted"),
+    [
+        ({"verbs": ["create"], "apiGroups": [""], "resources": ["pods/exec"]}, True),
+        ({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}, True),
+        ({"verbs": ["create"], "apiGroups": [""], "resources": ["*/exec"]}, True),
+        ({"verbs": ["create"], "apiGroups": [""], "resources": ["pods/exec"], "resourceNames": ["db-0"]}, True),
+        ({"verbs": ["create"], "apiGroups": [""], "resources": ["pods/exec"], "resourceNames": ["db-1"]}, False),
+        ({"verbs": ["create"], "apiGroups": [""], "resources": ["pods"]}, False),
+        ({"verbs": ["get"], "apiGroups": [""], "resources": ["pods/exec"]}, False),
+        ({"verbs": ["create"], "apiGroups": ["apps"], "resources": ["pods/exec"]}, False),
+        ({}, False),
+    ],
+)
+def test_a_rule_grants_no_more_than_it_says(rule: dict[str, list[str]], granted: bool) -> None:
+    async def scenario() -> None:
+        access = Access("create", "pods/exec", namespace="ns", name="db-0")
+        async with scripted(rules_review(rule)) as (cluster, _):
+            assert await cluster.allowed([access]) == {access: granted}
 
     run(scenario())
 
