@@ -364,9 +364,6 @@ async def _tried(case: Case, sim: SimCluster) -> Verdict:
         fulls = [backup for backup in sim.runtime.programs.repository("default").backups if backup["type"] == "full"]
         if len(fulls) != 1:
             violations.append(f"{len(fulls)} full backups")
-        lease = sim.store.peek(Ref(LEASE, "postgresql-pgwizard", "default"))
-        if error != "killed" and lease is not None and lease["spec"].get("holderIdentity"):
-            violations.append("the lock is still held")
         violations += witness.violations
     return Verdict(case, not error, error, tuple(dict.fromkeys(violations)))
 

@@ -11,10 +11,11 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import hmac
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -42,6 +43,8 @@ from pgwizard.sensitive import Sensitive
 STAGES = ("survey", "checks", "dry run", "lock", "apply", "wait", "first backup", "prune", "record")
 HASH = "pgwizard/spec"
 """Annotation of the hook Job: the checksum of everything that was rendered, so that each spec runs it once."""
+S3_MARK = "pgwizard/s3-credentials"
+"""Annotation of the pod: changes with the S3 credentials, which it reads only when it starts; tells nothing of them."""
 
 Approve = Callable[[Sequence[Change]], Awaitable[bool]]
 
@@ -101,6 +104,7 @@ class _Prepared:
     pruned: tuple[Ref, ...]
     data: Mapping[Ref, Mapping[str, Sensitive]]
     spec: str
+    salt: str
     warnings: tuple[Problem, ...]
 
     @property
@@ -178,13 +182,15 @@ async def prepare(release: Release, cluster: Cluster, report: Report, options: O
             raise AnswersError("the answers", findings.errors)
         plan = resolve(answers, facts)
         rendered = manifests.render(plan)
-        spec = hashlib.sha256("---\n".join(manifest.text for manifest in rendered).encode()).hexdigest()
-        objects = [_stamped(manifest.object, spec) for manifest in rendered]
         for problem in findings.warnings:
             stage.warning(str(problem))
-        stage.done(f"{len(objects)} objects, {len(findings.warnings)} warnings")
+        stage.done(f"{len(rendered)} objects, {len(findings.warnings)} warnings")
     async with _stage("dry run", report) as stage:
-        data = await _secret_data(release, plan, surveyed, cluster, stage)
+        data, s3 = await _secret_data(release, plan, surveyed, cluster, stage)
+        salt = (surveyed.record and surveyed.record.salt) or secrets.token_hex(16)
+        mark = hmac.digest(salt.encode(), s3, "sha256").hex()[:16] if s3 else ""
+        spec = hashlib.sha256("---\n".join([*(item.text for item in rendered), mark]).encode()).hexdigest()
+        objects = [_stamped(item.object, spec, mark) for item in rendered]
         trials = await preflight.try_out(
             cluster, plan, objects, force=options.force_conflicts, namespace_exists=surveyed.namespace_exists
         )
@@ -197,7 +203,7 @@ async def prepare(release: Release, cluster: Cluster, report: Report, options: O
         changes = (*(_change(trial, spec, data) for trial in trials), *(_removal(ref) for ref in pruned))
         untried = "" if surveyed.namespace_exists else "; the namespace is made first, then the rest is tried in it"
         stage.done(counted(changes) + untried)
-    return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), data, spec, findings.warnings)
+    return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), data, spec, salt, findings.warnings)
 
 
 @dataclass
@@ -237,23 +243,34 @@ async def _stage(name: str, report: Report) -> AsyncIterator[_Stage]:
 # ---- what is wanted ------------------------------------------------------------------------------------------------
 
 
-def _stamped(obj: Object, spec: str) -> Object:
-    """The hook Job with the checksum of what it belongs to."""
-    if Ref.of(obj).resource != JOB:
-        return obj
+def _stamped(obj: Object, spec: str, mark: str) -> Object:
+    """The hook Job with the checksum of what it belongs to; the pod with the mark of its S3 credentials."""
+    resource = Ref.of(obj).resource
+    if resource == JOB:
+        return _annotated(obj, HASH, spec)
+    if resource == STATEFULSET and mark:
+        template = _annotated(obj["spec"]["template"], S3_MARK, mark)
+        return {**obj, "spec": {**obj["spec"], "template": template}}
+    return obj
+
+
+def _annotated(obj: Object, key: str, value: str) -> Object:
     metadata = obj["metadata"]
-    return {**obj, "metadata": {**metadata, "annotations": {**metadata["annotations"], HASH: spec}}}
+    return {**obj, "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), key: value}}}
 
 
 async def _secret_data(
     release: Release, plan: Plan, surveyed: preflight.Survey, cluster: Cluster, stage: _Stage
-) -> dict[Ref, dict[str, Sensitive]]:
+) -> tuple[dict[Ref, dict[str, Sensitive]], bytes]:
     """The values that this run must write, by Secret: what is stored already and may not change is left out.
+
+    Second: the S3 credentials as they will be, as one text; empty without a repository.
 
     Raises PreflightError with every value that is neither stored nor given.
     """
     problems: list[Problem] = []
     data: dict[Ref, dict[str, Sensitive]] = {}
+    s3 = _kept_s3(release.answers, surveyed)
     if plan.credentials_source is not None:
         ref = Ref(SECRET, plan.names.credentials, plan.namespace)
         stored = await _stored(cluster, ref, surveyed)
@@ -279,9 +296,20 @@ async def _secret_data(
         stored = await _stored(cluster, ref, surveyed)
         given = _mirrored(release.answers, surveyed) or release.given.of("s3")
         data[ref] = {**_missing(stored, given, problems), **_changed(stored, given)}
+        s3 = {**stored, **{key: value.reveal() for key, value in data[ref].items()}}
     if problems:
         raise PreflightError("secrets are missing or wrong; nothing was written", problems)
-    return data
+    return data, b"\0".join(part for key in sorted(s3) for part in (key.encode(), s3[key]))
+
+
+def _kept_s3(answers: Answers, surveyed: preflight.Survey) -> dict[str, bytes]:
+    """The S3 credentials of a Secret that somebody else keeps in the release's namespace."""
+    credentials = answers.repository.credentials
+    if not answers.repository.enabled or not isinstance(credentials, ExistingS3Credentials):
+        return {}
+    live = surveyed.existing.get(credentials.secret) or {}
+    keys = (credentials.access_key_key, credentials.secret_key_key)
+    return {key: base64.b64decode(value) for key, value in (live.get("data") or {}).items() if key in keys}
 
 
 async def _stored(cluster: Cluster, ref: Ref, surveyed: preflight.Survey) -> dict[str, bytes]:
@@ -425,6 +453,7 @@ async def _begun(prepared: _Prepared, release: Release, cluster: Cluster) -> rec
     plan = prepared.plan
     before = prepared.surveyed.record or record.Record(plan.names.release, plan.namespace)
     now = datetime.now(UTC).isoformat(timespec="seconds")
+    before = replace(before, salt=prepared.salt)
     begun = before.begun(prepared.inventory, now, prepared.spec, _references(release.answers))
     await cluster.apply(begun.secret(), force=True)
     return begun

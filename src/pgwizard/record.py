@@ -33,12 +33,16 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """inventory: every object that may exist because of this release, so that pruning survives an interruption."""
+    """inventory: every object that may exist because of this release, so that pruning survives an interruption.
+
+    salt: random; what is derived from a secret with it tells nothing to who cannot read Secrets.
+    """
 
     name: str
     namespace: str
     inventory: tuple[Ref, ...] = ()
     revisions: tuple[Revision, ...] = ()
+    salt: str = ""
 
     @property
     def last(self) -> Revision | None:
@@ -70,6 +74,7 @@ class Record:
                 [ref.resource.api_version, ref.resource.kind, ref.namespace, ref.name] for ref in self.inventory
             ],
             "revisions": [asdict(revision) for revision in self.revisions],
+            "salt": self.salt,
         }
         return {
             "apiVersion": "v1",
@@ -104,6 +109,7 @@ def read(secret: Object) -> Record:
             for api_version, kind, namespace, name in data["inventory"]
         )
         revisions = tuple(Revision(**revision) for revision in data["revisions"])
+        salt = str(data.get("salt", ""))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"Secret {metadata['namespace']}/{metadata['name']} holds no record of a release") from error
-    return Record(name, metadata["namespace"], inventory, revisions)
+    return Record(name, metadata["namespace"], inventory, revisions, salt)
