@@ -266,8 +266,8 @@ def test_another_passphrase_is_refused() -> None:
         assert isinstance(told.error, PreflightError)
         assert [str(problem) for problem in told.error.problems] == [
             (
-                "repository.cipher: Secret default/postgresql-pgbackrest-cipher: the passphrase differs from the stored "
-                "one; the first backup fixed it"
+                "repository.cipher: Secret default/postgresql-pgbackrest-cipher: the passphrase differs from the "
+                "stored one; the first backup fixed it"
             )
         ]
         assert told.writes == []

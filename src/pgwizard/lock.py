@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from pgwizard.errors import AlreadyExists, ClusterError, Conflict, Locked, NotFound
+from pgwizard.errors import AlreadyExists, ClusterError, Conflict, Locked, NotFound, Unreachable
 from pgwizard.kubeapi import Cluster, Object, Ref, Resource, plain
 
 LEASE = Resource("coordination.k8s.io/v1", "Lease")
@@ -52,18 +52,15 @@ async def held(
     me = holder or _me()
     await _acquire(cluster, ref, me, said, sleep)
     task = asyncio.current_task()
-    lost: list[BaseException] = []
+    lost: list[ClusterError] = []
 
     async def renew() -> None:
-        while True:
-            await sleep(RENEW_SECONDS)
-            try:
-                await _write(cluster, await cluster.get(ref), me, required=me)
-            except ClusterError as error:
-                lost.append(error)
-                if task is not None:
-                    task.cancel()
-                return
+        try:
+            await _renewed(cluster, ref, me, sleep)
+        except ClusterError as error:
+            lost.append(error)
+            if task is not None:
+                task.cancel()
 
     renewal = asyncio.create_task(renew(), name="renew the lease")
     try:
@@ -83,6 +80,28 @@ async def held(
         if not lost:
             with contextlib.suppress(ClusterError):
                 await _write(cluster, await cluster.get(ref), "", required=me)
+
+
+async def _renewed(cluster: Cluster, ref: Ref, me: str, sleep: Callable[[float], Any]) -> None:
+    """Renew the Lease for ever. Raises once it is somebody else's, or may be since it could not be renewed in time."""
+    loop = asyncio.get_running_loop()
+    renewed = loop.time()
+    while True:
+        await sleep(RENEW_SECONDS)
+        try:
+            async with asyncio.timeout_at(renewed + DURATION_SECONDS):
+                live = await cluster.get(ref)
+                if _held_by(live)[0] == me:
+                    await _write(cluster, live, me, required=me)
+                    renewed = loop.time()
+                    continue
+        except TimeoutError:
+            raise Unreachable(f"it could not be renewed for {DURATION_SECONDS} s") from None
+        except ClusterError:  # the server may be back for the next try; nobody takes the Lease before its end
+            if loop.time() + RENEW_SECONDS >= renewed + DURATION_SECONDS:
+                raise
+            continue
+        raise Conflict(f"it is held by {plain(_held_by(live)[0]) or 'nobody'}", status=409, reason="Conflict")
 
 
 async def _acquire(
@@ -108,9 +127,8 @@ async def _acquire(
         if seen is not None:
             break
         seen = owner, renewed
-        said(
-            f"{plain(owner)} holds the lock since {plain(renewed)}: waiting {DURATION_SECONDS} s to see whether it lives"
-        )
+        since = f"{plain(owner)} holds the lock since {plain(renewed)}"
+        said(f"{since}: waiting {DURATION_SECONDS} s to see whether it lives")
         await sleep(DURATION_SECONDS + 1)
     raise Locked(
         f"{ref}: {plain(owner)} is writing to this release, last seen {plain(renewed)}",
