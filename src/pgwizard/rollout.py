@@ -151,11 +151,18 @@ def _concerns(event: WatchEvent, names: set[str], since: datetime) -> bool:
 def _is_stuck(seen: _Seen, health: Health, now: float) -> bool:
     """Stuck for longer than the grace; of a pod that is being replaced its old self does not count."""
     if health.status != "failed":
-        seen.stuck_since = None
+        if not _crashed_before(seen.pod):  # one that did is only between two crashes
+            seen.stuck_since = None
         return False
     if seen.stuck_since is None:
         seen.stuck_since = now
     return now - seen.stuck_since >= GRACE_SECONDS
+
+
+def _crashed_before(pod: Object | None) -> bool:
+    status = (pod or {}).get("status", {})
+    every = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return any(container.get("restartCount") for container in every)
 
 
 async def _unblock(cluster: Cluster, seen: _Seen, now: float, said: Said) -> None:

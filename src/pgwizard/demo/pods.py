@@ -9,7 +9,7 @@ from typing import Any
 
 from pgwizard.demo.admission import quantity
 from pgwizard.demo.birth import CLASS
-from pgwizard.demo.clock import stamp
+from pgwizard.demo.clock import seconds_of, stamp
 from pgwizard.demo.faults import Outcome
 from pgwizard.demo.runtime import Runtime, waiting
 from pgwizard.kubeapi import Object, Ref, Resource
@@ -183,6 +183,8 @@ async def _start(rt: Runtime, ref: Ref, container: dict[str, Any], key: str) -> 
     found = rt.store.peek(ref)
     if found is None:
         return 0
+    if (left := _backing_off(rt, _status(found["status"], key, name))) > 0:
+        return left
     await rt.clock.sleep(0.5)
     if outcome := rt.outcome("image-pull", found, name):
         return await _pull_failed(rt, ref, key, container, outcome)
@@ -242,6 +244,18 @@ async def _pull_failed(rt: Runtime, ref: Ref, key: str, container: dict[str, Any
     return 10
 
 
+def _backoff_seconds(restarts: int) -> int:
+    return int(min(10 * 2**restarts, _LONGEST_BACKOFF_SECONDS))
+
+
+def _backing_off(rt: Runtime, status: dict[str, Any]) -> float:
+    """How long a container that crashed still has to wait."""
+    if (status["state"].get("waiting") or {}).get("reason") != "CrashLoopBackOff":
+        return 0
+    ended = seconds_of(status["lastState"]["terminated"]["finishedAt"])
+    return ended + _backoff_seconds(status["restartCount"] - 1) - rt.clock.now()
+
+
 async def _crashed(rt: Runtime, ref: Ref, key: str, name: str, *, began: str, code: int) -> float:
     await rt.clock.sleep(1)
     rt.logs[_uid(rt, ref), name].end()
@@ -249,7 +263,7 @@ async def _crashed(rt: Runtime, ref: Ref, key: str, name: str, *, began: str, co
     if found is None:
         return 0
     count = int(_status(found["status"], key, name)["restartCount"])
-    delay: int = min(10 * 2**count, _LONGEST_BACKOFF_SECONDS)
+    delay = _backoff_seconds(count)
     where = f"pod={ref.name}_{ref.namespace}({found['metadata']['uid']})"
     text = f"back-off {delay}s restarting failed container={name} {where}"
     waits = {"waiting": {"reason": "CrashLoopBackOff", "message": text}}

@@ -71,10 +71,10 @@ def _refused(rt: Runtime, owner: Object, name: str) -> str:
 
 async def statefulset(rt: Runtime, ref: Ref) -> float | None:
     """Bring claims, pods and status of a StatefulSet to its spec."""
+    await rt.clock.sleep(0.05)
     found = rt.store.peek(ref)
     if found is None:
         return None
-    await rt.clock.sleep(0.05)
     revision = rt.revision(found)
     wanted = int(found["spec"]["replicas"])
     delay: float | None = None

@@ -1,0 +1,248 @@
+"""A pod or a hook Job that does not come: what is said, how soon, with which error, and what helps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+import headless
+from faulting import JOB, SECRET, STATEFULSET, Told, answers_of, applied, cluster, deployed, live, run
+from pgwizard import rollout
+from pgwizard.demo import Outcome, SimCluster
+from pgwizard.errors import DeadlineError, FirstBackupFailed, RolloutFailed
+from pgwizard.kubeapi import Ref
+from pgwizard.plan import Facts, resolve
+
+PROMISED_SECONDS = 20
+DATABASE = "default/postgresql-0"
+HOOK = "default/postgresql-pgbackrest-init*"
+
+
+def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> None:
+    """A scenario on a cluster of its own."""
+
+    async def main() -> None:
+        async with cluster(**options) as sim:
+            await scenario(sim)
+
+    run(main())
+
+
+def stuck(*outcomes: Outcome, timeout: float = 120) -> Told:
+    """A first install on a cluster where this happens."""
+    found: list[Told] = []
+
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.extend(outcomes)
+        found.append(await applied(sim, timeout_seconds=timeout))
+
+    on(scenario)
+    return found[0]
+
+
+def seconds_until(told: Told, text: str) -> float:
+    """How long after the beginning of the wait the text was first told."""
+    began = next(at for event, at in zip(told.events, told.at, strict=True) if event.stage == "wait")
+    return next(at for event, at in zip(told.events, told.at, strict=True) if text in event.text) - began
+
+
+def test_an_image_that_cannot_be_pulled() -> None:
+    told = stuck(Outcome("image-pull", DATABASE))
+    assert isinstance(told.error, RolloutFailed)
+    assert told.error.message.startswith(
+        "postgresql-0 in namespace default cannot start: container minio-ca-init: ImagePullBackOff: Back-off"
+    )
+    assert "pull access denied" in told.error.message
+    assert "Cause: " in told.error.hint
+    assert "Fix: " in told.error.hint
+    assert seconds_until(told, "ErrImagePull") < PROMISED_SECONDS
+    assert told.at[-1] < rollout.GRACE_SECONDS + PROMISED_SECONDS
+
+
+def test_a_container_that_crashes_shows_its_last_lines() -> None:
+    lines = (*tuple(f"line {number}" for number in range(40)), "FATAL:  could not write lock file: No space left")
+    told = stuck(Outcome("crash-loop", DATABASE, lines=lines, container="postgresql"))
+    assert isinstance(told.error, RolloutFailed)
+    assert "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error)" in told.error.message
+    shown = told.error.message.splitlines()[1:]
+    assert len(shown) == rollout.TAIL_LINES
+    assert shown[-1] == "    FATAL: could not write lock file: No space left"
+    assert seconds_until(told, "exit code 1") < PROMISED_SECONDS
+
+
+def test_an_init_container_that_crashes_shows_its_own_lines() -> None:
+    told = stuck(Outcome("crash-loop", DATABASE, lines=("rehash: no such file",), container="minio-ca-init"))
+    assert isinstance(told.error, RolloutFailed)
+    assert told.error.message.splitlines()[1:] == ["    rehash: no such file"]
+
+
+def test_a_crash_that_heals_within_the_grace_is_no_failure() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(Outcome("crash-loop", DATABASE))
+        task = asyncio.create_task(applied(sim))
+        await asyncio.sleep(8)
+        sim.outcomes.clear()
+        told = await task
+        assert told.error is None
+
+    on(scenario)
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "last"),
+    [
+        (
+            "unschedulable",
+            "cannot be scheduled: 0/1 nodes are available: 1 Insufficient memory.",
+            "Insufficient memory",
+        ),
+        ("quota", "there is no pod yet: FailedCreate: ", "exceeded quota: compute"),
+        ("pod-security", "there is no pod yet: FailedCreate: ", 'violates PodSecurity "restricted:latest"'),
+        ("pvc-pending", "volume claim postgresql-storage-postgresql-0 is Pending: ProvisioningFailed: ", "capacity"),
+        ("never-ready", "starting: 1 of 1 containers started", "1 of 1 containers started"),
+    ],
+)
+def test_what_may_still_come_is_waited_for_and_told_at_once(kind: Any, first: str, last: str) -> None:
+    told = stuck(Outcome(kind, "default/*"))
+    assert isinstance(told.error, DeadlineError)
+    assert told.error.message.startswith("postgresql-0 in default was not ready after 120 s: ")
+    assert last in told.error.message
+    assert told.error.hint
+    assert seconds_until(told, first) < PROMISED_SECONDS
+    assert told.error.exit_code == 7
+
+
+def test_a_secret_that_loses_a_key_meanwhile() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        def meanwhile(request: Any) -> None:
+            if request.verb == "watch" and request.resource == "pods":
+                ref = Ref(SECRET, "postgresql-pgbackrest-s3", "default")
+                found = sim.store.peek(ref)
+                if found is not None and "secretKey" in found["data"]:
+                    sim.store.put({**found, "data": {"accessKey": found["data"]["accessKey"]}})
+
+        sim.faults.append(meanwhile)
+        told = await applied(sim)
+        assert isinstance(told.error, RolloutFailed)
+        assert (
+            "container postgresql: CreateContainerConfigError: couldn't find key secretKey in Secret "
+            "default/postgresql-pgbackrest-s3"
+        ) in told.error.message
+        assert seconds_until(told, "couldn't find key") < PROMISED_SECONDS
+
+    on(scenario)
+
+
+def test_a_failed_install_goes_on_once_the_cause_is_gone() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(Outcome("image-pull", DATABASE))
+        assert isinstance((await applied(sim)).error, RolloutFailed)
+        sim.outcomes.clear()
+        told = await deployed(sim)
+        assert told.writes == [
+            "apply secrets/postgresql-pgwizard",
+            "create jobs/postgresql-pgbackrest-init",
+            "apply secrets/postgresql-pgwizard",
+        ]
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("policy", ["Parallel", "OrderedReady"])
+def test_a_rollout_that_is_stuck_on_a_broken_pod_is_recovered(policy: str) -> None:
+    """OrderedReady stands for releases that were made otherwise: there a pod that never got ready is never replaced."""
+
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        found = live(sim, STATEFULSET, "postgresql")
+        sim.store.put({**found, "spec": {**found["spec"], "podManagementPolicy": policy}})
+        plan = resolve(answers_of(), Facts(ca=headless.trusted()))
+        sim.outcomes.append(Outcome("image-pull", DATABASE))
+        await _another_template(sim, "broken")
+        with pytest.raises(RolloutFailed):
+            await rollout.wait_ready(sim, plan, 120, lambda _: None)
+        sim.outcomes.clear()
+        await _another_template(sim, "mended")
+        said: list[str] = []
+        assert await rollout.wait_ready(sim, plan, 120, said.append) == "postgresql-0 is ready"
+        assert ("postgresql-0 is stuck in an old revision: it is replaced" in said) is (policy == "OrderedReady")
+
+    on(scenario)
+
+
+async def _another_template(sim: SimCluster, mark: str) -> None:
+    annotations = {"spec": {"template": {"metadata": {"annotations": {"mark": mark}}}}}
+    await sim.patch(Ref(STATEFULSET, "postgresql", "default"), annotations)
+
+
+# ---- the hook Job --------------------------------------------------------------------------------------------------
+
+
+def test_a_hook_job_that_fails_gives_its_lines_cause_and_fix() -> None:
+    lines = (
+        "2026-11-23 09:00:00.000 P00   INFO: stanza-create command begin 2.45: --stanza=main",
+        "2026-11-23 09:00:00.000 P00  ERROR: [028]: backup and archive info files exist but do not match the database",
+    )
+    told = stuck(Outcome("job-failed", HOOK, lines=lines, exit_code=28))
+    assert isinstance(told.error, FirstBackupFailed)
+    head, *shown = told.error.message.splitlines()
+    assert head == "Job default/postgresql-pgbackrest-init failed: Job has reached the specified backoff limit"
+    assert shown[-1] == f"    {' '.join(lines[-1].split())}"
+    assert told.error.hint.startswith("Cause: ")
+    assert "\nFix: " in told.error.hint
+    assert told.error.exit_code == 9
+
+
+def test_a_hook_job_that_fails_without_a_known_cause_says_where_to_look() -> None:
+    told = stuck(Outcome("job-failed", HOOK, lines=("hm",)))
+    assert isinstance(told.error, FirstBackupFailed)
+    assert told.error.hint == (
+        "See kubectl -n default logs job/postgresql-pgbackrest-init. Run it again after the fix."
+    )
+
+
+def test_a_hook_job_that_is_deleted_meanwhile() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        task = asyncio.create_task(applied(sim))
+        await asyncio.sleep(8)
+        live(sim, JOB, "postgresql-pgbackrest-init")
+        await sim.guest().delete(Ref(JOB, "postgresql-pgbackrest-init", "default"))
+        told = await task
+        assert isinstance(told.error, FirstBackupFailed)
+        assert told.error.message == "Job default/postgresql-pgbackrest-init was deleted while it ran"
+        assert told.error.hint == "Run it again."
+        assert (await applied(sim)).error is None
+
+    on(scenario)
+
+
+def test_a_hook_job_whose_pod_cannot_start_says_why() -> None:
+    told = stuck(Outcome("image-pull", HOOK))
+    assert told.error is not None
+    assert "ErrImagePull" in "\n".join(told.texts("progress"))
+    assert isinstance(told.error, (FirstBackupFailed, DeadlineError))
+    assert "Cause: " in told.error.hint
+
+
+def test_the_log_of_the_hook_job_is_told_as_it_comes() -> None:
+    told = stuck()
+    assert told.error is None
+    lines = told.texts("log")
+    assert any("stanza-create command begin" in line for line in lines)
+    assert any("new backup label = " in line for line in lines)
+
+
+def test_a_hook_job_that_takes_too_long_names_what_it_waits_for() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await applied(sim, wait=False)
+        job = Ref(JOB, "postgresql-pgbackrest-init", "default")
+        with pytest.raises(DeadlineError) as caught:
+            await rollout.wait_job(sim, job, 10, lambda _: None, lambda _: None)
+        assert caught.value.message == (
+            "Job default/postgresql-pgbackrest-init had not ended after 10 s: its pod is awaited"
+        )
+
+    on(scenario)
