@@ -369,7 +369,8 @@ async def _merged(watches: list[Any]) -> AsyncIterator[asyncio.Queue[WatchEvent 
 async def _next(events: asyncio.Queue[WatchEvent | BaseException], seconds: float) -> WatchEvent | None:
     """The next event, or None when none comes in time."""
     try:
-        event = await asyncio.wait_for(events.get(), max(0.01, seconds))
+        async with asyncio.timeout(max(0.01, seconds)):  # wait_for loses a Ctrl-C that meets an event, before 3.12
+            event = await events.get()
     except TimeoutError:
         return None
     if isinstance(event, NotFound):

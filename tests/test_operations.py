@@ -1,0 +1,340 @@
+"""The verbs that speak to a cluster, as a shell sees them: what is printed, what is asked, and the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import faulting
+import headless
+from faulting import CLAIM, SECRET, answers_of, deployed
+from pgwizard import operations
+from pgwizard.answers import Answers
+from pgwizard.demo import Fault, Outcome, SimCluster
+from pgwizard.errors import Problem
+from pgwizard.kubeapi import Ref
+from pgwizard.sensitive import Sensitive
+
+ANSWERS = "release:\n  namespace: default\n"
+
+
+@pytest.fixture
+def sim(monkeypatch: pytest.MonkeyPatch) -> SimCluster:
+    """What ``--demo`` speaks to: one cluster for all runs of a test, in leaping time."""
+    shared = faulting.cluster()
+
+    @contextlib.asynccontextmanager
+    async def connected(place: operations.Place) -> AsyncIterator[SimCluster]:
+        assert place.demo
+        async with shared:
+            yield shared
+
+    def run(work: Coroutine[Any, Any, Any]) -> Any:
+        with asyncio.Runner(loop_factory=faulting.LeapingLoop) as runner:
+            return runner.run(work)
+
+    monkeypatch.setattr(operations, "connected", connected)
+    monkeypatch.setattr(operations.asyncio, "run", run)
+    return shared
+
+
+@pytest.fixture
+def answers(folder: Path) -> str:
+    (folder / "answers.yaml").write_text(ANSWERS)
+    return "answers.yaml"
+
+
+def applied(*arguments: str) -> headless.Run:
+    return headless.run("--headless", "answers.yaml", "--apply", "--demo", *arguments)
+
+
+def untimed(text: str) -> list[str]:
+    """Lines without how long a stage took."""
+    return [line.rpartition("   ")[0] if line.endswith(" s") else line for line in text.splitlines()]
+
+
+# ---- apply ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_install_tells_its_stages(sim: SimCluster, answers: str) -> None:
+    told = applied()
+    assert (told.code, told.err) == (0, "")
+    lines = [line for line in untimed(told.out) if line[0] in "✓+"]
+    assert lines == [
+        "✓ survey        demo, namespace default",
+        "✓ checks        12 objects, 0 warnings",
+        "✓ dry run       12 to create",
+        "+ create    ServiceAccount default/postgresql-pgbackrest",
+        "+ create    Secret default/postgresql",
+        "+ create    Secret default/postgresql-minio-ca",
+        "+ create    ConfigMap default/postgresql-config",
+        "+ create    ConfigMap default/postgresql-pgbackrest-config",
+        "+ create    Role default/postgresql-pgbackrest",
+        "+ create    RoleBinding default/postgresql-pgbackrest",
+        "+ create    Service default/postgresql",
+        "+ create    StatefulSet default/postgresql",
+        "+ create    CronJob default/postgresql-pgbackrest-full",
+        "+ create    CronJob default/postgresql-pgbackrest-incr",
+        "+ create    Job default/postgresql-pgbackrest-init",
+        "✓ lock          Lease default/postgresql-pgwizard",
+        "✓ apply         12 to create",
+        "✓ wait          postgresql-0 is ready",
+        "✓ first backup  a valid full backup is in the repository",
+        "✓ record        revision 1",
+    ]
+    assert told.out.endswith("the release works, and its backups are proven\n")
+
+
+def test_a_second_apply_says_that_there_is_nothing_to_do(sim: SimCluster, answers: str) -> None:
+    applied()
+    told = applied()
+    assert told.code == 0
+    assert untimed(told.out) == [
+        "✓ survey        demo, namespace default",
+        "✓ checks        12 objects, 0 warnings",
+        "✓ dry run       12 unchanged",
+        "nothing to do: everything is as wanted",
+    ]
+
+
+def test_every_line_of_json_is_json(sim: SimCluster, answers: str) -> None:
+    told = applied("--json")
+    assert told.code == 0
+    lines = [json.loads(line) for line in told.out.splitlines()]
+    assert lines[0] == {"stage": "survey", "kind": "began", "text": ""}
+    assert {"change": {"action": "create", "object": "StatefulSet default/postgresql", "why": ""}} in lines
+    assert lines[-1] == {"outcome": "deployed"}
+    assert {line["stage"] for line in lines if "stage" in line} == {
+        *("survey", "checks", "dry run", "lock", "apply", "wait", "first backup", "record")
+    }
+
+
+def test_a_dry_run_and_diff_write_nothing(sim: SimCluster, answers: str) -> None:
+    for told in (
+        headless.run("--headless", "answers.yaml", "--apply", "--dry-run", "--demo"),
+        headless.run("diff", "answers.yaml", "--demo"),
+    ):
+        assert told.code == 0
+        assert "+ create    StatefulSet default/postgresql" in told.out
+        assert told.out.endswith("nothing was written\n")
+    assert [request for request in sim.requests if request.is_write] == []
+
+
+def test_a_diff_shows_the_lines_that_change(sim: SimCluster, answers: str) -> None:
+    applied()
+    told = headless.run("diff", "answers.yaml", "--demo", "--set", "tuning.connections=200")
+    assert told.code == 0
+    assert "    -    max_connections = 100  # as asked" in told.out.splitlines()
+    assert "    +    max_connections = 200  # as asked" in told.out.splitlines()
+    assert "± replace   Job default/postgresql-pgbackrest-init   (a Job runs once: it is made anew)" in told.out
+
+
+def test_a_person_is_asked_and_may_refuse(sim: SimCluster, answers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(operations, "_is_asked", lambda *, yes: not yes)
+    monkeypatch.setattr(operations, "_asked", lambda question: bool(asked.append(question)))
+    told = applied()
+    assert told.code == 130
+    assert asked == ["Apply this to default? [y/N] "]
+    assert told.err == "pgwizard: not approved: nothing was written\n"
+    assert [request for request in sim.requests if request.is_write] == []
+    assert applied("--yes").code == 0
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("y", True), (" YES ", True), ("", False), ("n", False), ("yep", False)])
+def test_only_a_clear_yes_is_a_yes(typed: str, meant: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.input", lambda _: typed)
+    assert operations._asked("? ") is meant
+
+
+def test_the_end_of_input_is_no_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", ended)
+    assert operations._asked("? ") is False
+
+
+def test_a_script_is_not_asked() -> None:
+    assert not sys.stdin.isatty() or not sys.stdout.isatty()
+    assert operations._is_asked(yes=False) is False
+
+
+# ---- exit codes ----------------------------------------------------------------------------------------------------
+
+
+def test_each_kind_of_failure_has_its_exit_code(sim: SimCluster, answers: str) -> None:
+    state = copy.deepcopy(vars(sim)["store"]._objects)
+
+    def code(*arguments: str, **world: Any) -> int:
+        sim.store._objects = copy.deepcopy(state)
+        sim.faults = world.get("faults", [])
+        sim.outcomes[:] = world.get("outcomes", [])
+        return applied(*arguments).code
+
+    assert code("--set", "storage.size=none") == 2
+    assert code(faults=[Fault("503", "get", times=None)]) == 4
+    assert code("--set", "release.namespace=nowhere") == 5
+    assert code("--timeout", "30", outcomes=[Outcome("unschedulable", "default/*")]) == 7
+    assert code(outcomes=[Outcome("image-pull", "default/postgresql-0")]) == 8
+    assert code(outcomes=[Outcome("job-failed", "default/*init*")]) == 9
+
+
+def test_an_error_goes_to_stderr_with_its_hint(sim: SimCluster, answers: str) -> None:
+    sim.rules.deny("create", "services", "default")
+    told = applied()
+    assert told.code == 5
+    assert told.err.startswith("pgwizard: demo does not let you do all that this needs; nothing was written\n")
+    assert "An administrator grants it with:\n" in told.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(sim: SimCluster, answers: str, number: int) -> None:
+    def struck(request: Any) -> None:
+        if request.verb == "watch":
+            os.kill(os.getpid(), number)
+
+    sim.faults.append(struck)
+    told = applied()
+    assert told.code == 130
+    assert told.err == "pgwizard: stopped\nThe cluster goes on. Run it again at any time: it resumes.\n"
+    lease = faulting.live(sim, faulting.LEASE, "postgresql-pgwizard")
+    assert "holderIdentity" not in lease["spec"]
+    sim.faults.clear()
+    assert applied().code == 0
+
+
+# ---- uninstall and releases ----------------------------------------------------------------------------------------
+
+
+def test_an_uninstall_says_what_goes_and_what_stays(sim: SimCluster, answers: str) -> None:
+    applied()
+    told = headless.run("uninstall", "postgresql", "-n", "default", "--demo")
+    assert (told.code, told.err) == (0, "")
+    lines = [line for line in untimed(told.out) if line[0] in "-=✓"]
+    assert [line for line in lines if not line.startswith("-")] == [
+        "= keep      PersistentVolumeClaim default/postgresql-storage-postgresql-0   (it holds the database)",
+        "= keep      Secret default/postgresql-minio-ca   (the mirrored certificate is retained)",
+        "= keep      Secret default/postgresql   (the database that is kept was made with it)",
+        "= keep      the repository in S3   (backups are never deleted from here)",
+        "✓ remove        10 deleted, 3 kept",
+    ]
+    assert [line for line in lines if line.startswith("-")] == [
+        "- delete    Job default/postgresql-pgbackrest-init",
+        "- delete    CronJob default/postgresql-pgbackrest-incr",
+        "- delete    CronJob default/postgresql-pgbackrest-full",
+        "- delete    StatefulSet default/postgresql",
+        "- delete    Service default/postgresql",
+        "- delete    RoleBinding default/postgresql-pgbackrest",
+        "- delete    Role default/postgresql-pgbackrest",
+        "- delete    ConfigMap default/postgresql-pgbackrest-config",
+        "- delete    ConfigMap default/postgresql-config",
+        "- delete    ServiceAccount default/postgresql-pgbackrest",
+    ]
+    assert sim.store.peek(Ref(CLAIM, "postgresql-storage-postgresql-0", "default")) is not None
+    assert sim.store.peek(Ref(SECRET, "postgresql", "default")) is not None
+
+
+def test_purging_needs_the_name_of_the_release(sim: SimCluster, answers: str) -> None:
+    applied()
+    told = headless.run("uninstall", "postgresql", "-n", "default", "--demo", "--purge-data", "yes")
+    assert told.code == 2
+    assert told.err == (
+        "pgwizard: the command line: 1 problem\n"
+        "  --purge-data: expected the release's name, postgresql: its data would be gone\n"
+    )
+    told = headless.run("uninstall", "postgresql", "-n", "default", "--demo", "--purge-data", "postgresql")
+    assert told.code == 0
+    assert sim.store.peek(Ref(CLAIM, "postgresql-storage-postgresql-0", "default")) is None
+    assert sim.store.peek(Ref(SECRET, "postgresql-minio-ca", "default")) is not None
+
+
+def test_an_uninstall_of_what_is_not_there(sim: SimCluster) -> None:
+    told = headless.run("uninstall", "other", "-n", "default", "--demo")
+    assert told.code == 5
+    assert told.err == (
+        "pgwizard: there is no release other in namespace default\npgwizard releases -A lists what there is.\n"
+    )
+
+
+def test_releases_as_a_table_and_as_json(sim: SimCluster, answers: str) -> None:
+    empty = headless.run("releases", "-n", "default", "--demo")
+    assert empty.out == "NAMESPACE   NAME   REVISION   OUTCOME   AT\n"
+    applied()
+    header, row = headless.run("releases", "-A", "--demo").out.splitlines()
+    assert header.split() == ["NAMESPACE", "NAME", "REVISION", "OUTCOME", "AT"]
+    assert row.split()[:4] == ["default", "postgresql", "1", "deployed"]
+    assert header.index("REVISION") == row.index("1")
+    (item,) = json.loads(headless.run("releases", "-n", "default", "--demo", "--json").out)
+    assert {key: item[key] for key in ("namespace", "name", "revision", "outcome")} == {
+        "namespace": "default",
+        "name": "postgresql",
+        "revision": 1,
+        "outcome": "deployed",
+    }
+
+
+# ---- what answers refer to -----------------------------------------------------------------------------------------
+
+
+def from_env() -> Answers:
+    return answers_of(
+        credentials={"from": "file", "username": "user", "password": "sub/password"},
+        repository={"credentials": {"from": "env", "accessKey": "A_KEY", "secretKey": "S_KEY"}},
+    )
+
+
+def test_variables_and_files_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "sub").mkdir()
+    (folder / "user").write_text("app\n")
+    (folder / "sub" / "password").write_bytes(b"pa ss\xff\r\n")
+    monkeypatch.setenv("A_KEY", "access")
+    monkeypatch.setenv("S_KEY", "secret")
+    found = operations.given(from_env(), folder).values
+    shown = {key: value.reveal() if isinstance(value, Sensitive) else value for key, value in found.items()}
+    assert shown == {
+        ("credentials", "username"): b"app",
+        ("credentials", "password"): b"pa ss\xff",
+        ("s3", "accessKey"): b"access",
+        ("s3", "secretKey"): b"secret",
+    }
+
+
+def test_what_is_missing_or_blank_is_a_problem_without_its_value(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "user").write_text("")
+    monkeypatch.delenv("A_KEY", raising=False)
+    monkeypatch.setenv("S_KEY", "canary \n")
+    found = operations.given(from_env(), folder).values
+    assert {value for value in found.values() if isinstance(value, Problem)} == {
+        Problem("credentials.username", f"{folder / 'user'} is empty"),
+        Problem("credentials.password", f"{folder / 'sub/password'}: cannot be read: No such file or directory"),
+        Problem("repository.credentials.accessKey", "variable A_KEY is not set"),
+        Problem("repository.credentials.secretKey", "variable S_KEY begins or ends with a blank or a line break"),
+    }
+
+
+def test_a_disabled_repository_reads_no_secrets(folder: Path) -> None:
+    answers = answers_of(
+        repository={"enabled": False, "credentials": {"from": "env", "accessKey": "A", "secretKey": "B"}}
+    )
+    assert operations.given(answers, folder).values == {}
+
+
+def test_two_runs_of_a_shell_find_the_same_cluster(sim: SimCluster) -> None:
+    async def twice() -> None:
+        async with sim:
+            await deployed(sim)
+
+    faulting.run(twice())
+    assert headless.run("releases", "-n", "default", "--demo").out.count("deployed") == 1
