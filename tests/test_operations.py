@@ -44,7 +44,7 @@ def sim(monkeypatch: pytest.MonkeyPatch) -> SimCluster:
             return runner.run(work)
 
     monkeypatch.setattr(operations, "connected", connected)
-    monkeypatch.setattr(operations.asyncio, "run", run)
+    monkeypatch.setattr(asyncio, "run", run)
     return shared
 
 
@@ -141,8 +141,13 @@ def test_a_diff_shows_the_lines_that_change(sim: SimCluster, answers: str) -> No
 
 def test_a_person_is_asked_and_may_refuse(sim: SimCluster, answers: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
+
+    def no(question: str) -> bool:
+        asked.append(question)
+        return False
+
     monkeypatch.setattr(operations, "_is_asked", lambda *, yes: not yes)
-    monkeypatch.setattr(operations, "_asked", lambda question: bool(asked.append(question)))
+    monkeypatch.setattr(operations, "_asked", no)
     told = applied()
     assert told.code == 130
     assert asked == ["Apply this to default? [y/N] "]

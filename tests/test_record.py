@@ -1,0 +1,121 @@
+"""What a release remembers of itself, there and back."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from pgwizard import record
+from pgwizard.kubeapi import Ref, Resource
+from pgwizard.record import Record, Revision
+
+SERVICE = Ref(Resource("v1", "Service"), "db", "shop")
+STATEFULSET = Ref(Resource("apps/v1", "StatefulSet"), "db", "shop")
+NAMESPACE = Ref(Resource("v1", "Namespace"), "shop")
+ANSWERS = {"release": {"name": "db"}}
+
+
+def begun(spec: str = "a", before: Record | None = None) -> Record:
+    return (before or Record("db", "shop")).begun([SERVICE], "2026-11-23T09:00:00+00:00", spec, ANSWERS)
+
+
+def numbers(found: Record) -> list[tuple[int, str]]:
+    return [(revision.number, revision.outcome) for revision in found.revisions]
+
+
+def test_the_secret_of_a_record() -> None:
+    secret = Record(
+        "db", "shop", (SERVICE, NAMESPACE), (Revision(1, "now", "applying", "a", ANSWERS),), "salt"
+    ).secret()
+    content = json.loads(base64.b64decode(secret["data"].pop("record")))
+    assert secret == {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": "db-pgwizard",
+            "namespace": "shop",
+            "labels": {
+                "app.kubernetes.io/name": "postgresql",
+                "app.kubernetes.io/instance": "db",
+                "app.kubernetes.io/managed-by": "pgwizard",
+            },
+        },
+        "type": "pgwizard/release.v1",
+        "data": {},
+    }
+    assert content == {
+        "inventory": [["v1", "Service", "shop", "db"], ["v1", "Namespace", None, "shop"]],
+        "revisions": [{"number": 1, "at": "now", "outcome": "applying", "spec": "a", "answers": ANSWERS}],
+        "salt": "salt",
+    }
+
+
+def test_a_record_comes_back_as_it_went() -> None:
+    before = Record("db", "shop", (SERVICE, NAMESPACE), (Revision(1, "now", "deployed", "a", ANSWERS),), "salt")
+    assert record.read(before.secret()) == before
+
+
+def test_a_record_of_before_there_was_salt_is_read() -> None:
+    secret = begun().secret()
+    content = json.loads(base64.b64decode(secret["data"]["record"]))
+    del content["salt"]
+    secret["data"]["record"] = base64.b64encode(json.dumps(content).encode()).decode()
+    assert record.read(secret) == begun()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"other": ""},
+        {"record": "***"},
+        {"record": base64.b64encode(b"no json").decode()},
+        {"record": base64.b64encode(b"[]").decode()},
+        {"record": base64.b64encode(b'{"inventory": []}').decode()},
+        {"record": base64.b64encode(b'{"inventory": [1], "revisions": []}').decode()},
+        {"record": base64.b64encode(b'{"inventory": [], "revisions": [{"number": 1}]}').decode()},
+        {"record": base64.b64encode(b'{"inventory": [["v1", "Pod"]], "revisions": []}').decode()},
+        {"record": base64.b64encode(b"\xff\xfe").decode()},
+    ],
+)
+def test_what_is_no_record_is_refused(data: dict[str, Any]) -> None:
+    secret = {"metadata": {"name": "db-pgwizard", "namespace": "shop"}, "data": data}
+    with pytest.raises(ValueError, match="Secret shop/db-pgwizard holds no record of a release"):
+        record.read(secret)
+
+
+def test_a_secret_without_data_is_no_record() -> None:
+    with pytest.raises(ValueError, match="holds no record"):
+        record.read({"metadata": {"name": "db-pgwizard", "namespace": "shop"}})
+
+
+def test_an_inventory_covers_what_is_and_what_will_be() -> None:
+    before = Record("db", "shop", (STATEFULSET, SERVICE))
+    assert before.begun([SERVICE, NAMESPACE], "now", "a", {}).inventory == (STATEFULSET, SERVICE, NAMESPACE)
+    assert begun().ended([NAMESPACE], "deployed").inventory == (NAMESPACE,)
+
+
+def test_revisions_are_counted() -> None:
+    first = begun("a").ended([SERVICE], "deployed")
+    second = begun("b", first)
+    assert numbers(second) == [(1, "deployed"), (2, "applying")]
+    assert second.last is not None
+    assert second.last.answers == ANSWERS
+    assert Record("db", "shop").last is None
+
+
+@pytest.mark.parametrize("outcome", ["applying", "failed"])
+def test_an_interrupted_revision_goes_on_under_its_number(outcome: Any) -> None:
+    interrupted = begun("a") if outcome == "applying" else begun("a").ended([], outcome)
+    assert numbers(begun("a", interrupted)) == [(1, "applying")]
+    assert numbers(begun("b", interrupted)) == [(1, outcome), (2, "applying")]
+
+
+def test_only_the_last_ten_revisions_are_kept() -> None:
+    found = Record("db", "shop")
+    for number in range(12):
+        found = begun(str(number), found).ended([], "deployed")
+    assert [number for number, _ in numbers(found)] == list(range(3, 13))
