@@ -110,7 +110,9 @@ def release(
         path = f"/pgwizard-live/{uuid.uuid4().hex}"
         file = folder / "answers.yaml"
         file.write_text(json.dumps(answers))
-        plan = plan_of(file, f"release.namespace={kubectl.namespace}", f"repository.path={path}", ca_file=ca_file)
+        own = (f"release.namespace={kubectl.namespace}", f"repository.path={path}")
+        shared_node = ("resources.cpuRequest=10m", "resources.memoryRequest=64Mi")
+        plan = plan_of(file, *own, *shared_node, ca_file=ca_file)
         secrets = {
             "postgresql": {"username": user, "password": "a password with 'quotes' and $(X)"},
             "postgresql-pgbackrest-s3": {"accessKey": s3_keys[0], "secretKey": s3_keys[1]},
