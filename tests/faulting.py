@@ -73,8 +73,8 @@ class LeapingLoop(asyncio.SelectorEventLoop):
 class LoopClock:
     """The simulated cluster's time, moved by the loop; it goes on from one run to the next."""
 
-    def __init__(self) -> None:
-        self._past = time.time()
+    def __init__(self, behind_seconds: float = 0) -> None:
+        self._past = time.time() - behind_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._since = 0.0
 
@@ -124,9 +124,9 @@ def given(**values: str) -> deploy.Given:
     return deploy.Given({(role, key): value for (role, key), value in parts.items()})
 
 
-def cluster(**options: Any) -> SimCluster:
-    """A simulated cluster with the example world, whose time the loop moves."""
-    return SimCluster(clock=LoopClock(), **options)
+def cluster(*, behind_seconds: float = 0, **options: Any) -> SimCluster:
+    """A simulated cluster with the example world, whose time the loop moves; its clock may be behind this machine's."""
+    return SimCluster(clock=LoopClock(behind_seconds), **options)
 
 
 @dataclass

@@ -184,6 +184,7 @@ def test_what_somebody_changed_by_hand_is_shown_as_a_conflict() -> None:
         assert isinstance(told.error, OwnershipConflict)
         assert "kubectl-edit" in told.error.message
         assert "postgresql.conf" in told.error.message
+        assert told.error.hint == "Take the fields over with --force-conflicts where that is meant."
         assert told.writes == []
         taken = await applied(sim, force_conflicts=True)
         assert taken.error is None
@@ -294,6 +295,10 @@ def test_objects_of_others_are_named_all_at_once() -> None:
             "another tool owns what would be written; nothing was written",
         ]
         assert told.writes == []
+        assert told.error.hint == "Choose another release.name, or remove them with the tool they belong to."
+        forced = await applied(sim, force_conflicts=True)
+        assert isinstance(forced.error, OwnershipConflict)
+        assert forced.error.message == told.error.message
 
     on(scenario)
 

@@ -115,6 +115,30 @@ def test_what_may_still_come_is_waited_for_and_told_at_once(kind: Any, first: st
     assert told.error.exit_code == 7
 
 
+@pytest.mark.parametrize("behind", [-3600, 3600])
+def test_a_clock_that_differs_hides_no_reason(behind: float) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(Outcome("quota", "default/*"))
+        told = await applied(sim, timeout_seconds=60)
+        assert isinstance(told.error, DeadlineError)
+        assert "exceeded quota: compute" in told.error.message
+
+    on(scenario, behind_seconds=behind)
+
+
+def test_an_old_event_explains_nothing() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(Outcome("quota", "default/*"))
+        assert (await applied(sim, timeout_seconds=60)).error is not None
+        sim.outcomes.clear()
+        sim.outcomes.append(Outcome("unschedulable", "default/*"))
+        await asyncio.sleep(600)
+        told = await applied(sim, timeout_seconds=60)
+        assert "quota" not in "\n".join(told.texts())
+
+    on(scenario, behind_seconds=700)
+
+
 def test_a_secret_that_loses_a_key_meanwhile() -> None:
     async def scenario(sim: SimCluster) -> None:
         def meanwhile(request: Any) -> None:
@@ -219,12 +243,20 @@ def test_a_hook_job_that_is_deleted_meanwhile() -> None:
     on(scenario)
 
 
-def test_a_hook_job_whose_pod_cannot_start_says_why() -> None:
-    told = stuck(Outcome("image-pull", HOOK))
-    assert told.error is not None
-    assert "ErrImagePull" in "\n".join(told.texts("progress"))
-    assert isinstance(told.error, (FirstBackupFailed, DeadlineError))
-    assert "Cause: " in told.error.hint
+def test_a_hook_job_whose_pod_cannot_start_says_why_and_is_not_waited_for() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(Outcome("image-pull", HOOK))
+        told = await applied(sim)
+        assert isinstance(told.error, FirstBackupFailed)
+        assert told.error.message.startswith("Job default/postgresql-pgbackrest-init cannot start: container ")
+        assert "ImagePullBackOff" in told.error.message
+        assert "Cause: " in told.error.hint
+        assert told.at[-1] < 60
+        sim.outcomes.clear()
+        again = await deployed(sim)
+        assert "create jobs/postgresql-pgbackrest-init" not in again.writes  # it goes on by itself
+
+    on(scenario)
 
 
 def test_the_log_of_the_hook_job_is_told_as_it_comes() -> None:

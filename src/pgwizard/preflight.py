@@ -350,6 +350,7 @@ async def try_out(
     """
     problems: list[Problem] = []
     conflicts: list[Problem] = []
+    owners: list[Problem] = []
 
     async def one(obj: Object) -> Trial:
         ref = Ref.of(obj)
@@ -357,7 +358,7 @@ async def try_out(
             return Trial(obj, None, obj)
         live = await found(cluster, ref)
         if live is not None and (owner := foreign_owner(live)):
-            conflicts.append(Problem("", f"{ref} belongs to {owner}"))
+            owners.append(Problem("", f"{ref} belongs to {owner}"))
             return Trial(obj, live, obj)
         if ref.resource == JOB:  # never changed, only made anew: under another name it can be tried beside the old one
             attempt = {**obj, "metadata": {**obj["metadata"], "name": f"{ref.name}-try"}}
@@ -369,10 +370,14 @@ async def try_out(
         return await _dry_run(cluster, plan, obj, live, force=force, problems=problems, conflicts=conflicts)
 
     trials = await side_by_side([one(obj) for obj in objects])
-    if conflicts:
+    if owners or conflicts:
+        listed = [f"  {found}" for found in (*owners, *conflicts)]
+        take_over = "Take the fields over with --force-conflicts where that is meant."
         raise OwnershipConflict(
-            "\n".join(["another tool owns what would be written; nothing was written", *(f"  {c}" for c in conflicts)]),
-            hint="Choose another release.name, or take the fields over with --force-conflicts where that is meant.",
+            "\n".join(["another tool owns what would be written; nothing was written", *listed]),
+            hint=take_over
+            if not owners
+            else "Choose another release.name, or remove them with the tool they belong to.",
         )
     if problems:
         raise PreflightError("the cluster refuses what would be written; nothing was written", problems)

@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.errors import ClusterError, DeadlineError, FirstBackupFailed, NotFound, RolloutFailed
-from pgwizard.health import Health, assess, condition
+from pgwizard.health import STUCK, Health, assess, condition
 from pgwizard.kubeapi import Cluster, Object, Ref, Resource, WatchEvent, plain
 from pgwizard.plan import Plan
 from pgwizard.preflight import CLAIM, JOB, STATEFULSET
@@ -100,20 +100,19 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
     """
     namespace, names = plan.namespace, plan.names
     seen = _Seen(names.pod)
-    since = datetime.now(UTC)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
     watches = [
         cluster.watch(STATEFULSET, namespace, fields=f"metadata.name={names.release}"),
         cluster.watch(POD, namespace, fields=f"metadata.name={names.pod}"),
         cluster.watch(CLAIM, namespace, fields=f"metadata.name=postgresql-storage-{names.pod}"),
-        cluster.watch(EVENT, namespace),
+        _events(cluster, namespace),
     ]
     claim = f"postgresql-storage-{names.pod}"
     async with _merged(watches) as events:
         while True:
             event = await _next(events, min(deadline, loop.time() + 1) - loop.time())
-            if event is not None and _concerns(event, {names.release, names.pod, claim}, since):
+            if event is not None and _concerns(event, {names.release, names.pod, claim}):
                 seen.take(event)
             health = seen.health()
             if health.status == "ready":
@@ -132,20 +131,34 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
                 )
 
 
-def _concerns(event: WatchEvent, names: set[str], since: datetime) -> bool:
-    """Events of the release's own objects, from now on; an old one explains an old failure."""
+def _concerns(event: WatchEvent, names: set[str]) -> bool:
+    """Whether it is about the release's own objects."""
     if event.type == "SYNCED":
         return False
     if event.object.get("kind") != "Event":
         return True
     about = event.object.get("involvedObject") or event.object.get("regarding") or {}
-    if about.get("name") not in names:
-        return False
-    at = event.object.get("lastTimestamp") or event.object.get("eventTime") or ""
+    return about.get("name") in names
+
+
+async def _events(cluster: Cluster, namespace: str) -> AsyncGenerator[WatchEvent, None]:
+    """Events from now on, since an old one explains an old failure. Only what is there already is judged by its time:
+    the clocks of the cluster and of this machine may differ.
+    """
+    since, synced = datetime.now(UTC), False
+    async with aclosing(cluster.watch(EVENT, namespace)) as events:
+        async for event in events:
+            synced = synced or event.type == "SYNCED"
+            if synced or _is_recent(event.object, since):
+                yield event
+
+
+def _is_recent(event: Object, since: datetime) -> bool:
     try:
-        return (since - datetime.fromisoformat(at)).total_seconds() < 10
+        at = datetime.fromisoformat(event.get("lastTimestamp") or event.get("eventTime") or "")
     except ValueError:
         return True
+    return (since - at).total_seconds() < 10
 
 
 def _is_stuck(seen: _Seen, health: Health, now: float) -> bool:
@@ -230,11 +243,11 @@ class _JobWatch:
     job: Ref
     said: Said
     logged: Said
-    since: datetime = field(default_factory=lambda: datetime.now(UTC))
     last: str = "its pod is awaited"
     lines: list[str] = field(default_factory=list)
     heard: set[str] = field(default_factory=set)
     followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    stuck_since: float | None = None
 
     def take(self, event: WatchEvent) -> Health | None:
         """The Job's health, where the event is about the Job itself. Raises FirstBackupFailed once it is gone."""
@@ -248,7 +261,11 @@ class _JobWatch:
             health = assess(obj)
             if health.status != "ready":
                 self._tell(health.message)
-        elif _concerns(event, {self.job.name, *self.followers}, self.since) and obj.get("reason") in _TELLING:
+            if health.reason not in STUCK:
+                self.stuck_since = None
+            elif self.stuck_since is None:
+                self.stuck_since = asyncio.get_running_loop().time()
+        elif _concerns(event, {self.job.name, *self.followers}) and obj.get("reason") in _TELLING:
             self._tell(f"{plain(obj['reason'])}: {plain(obj.get('message') or '')}")
         return None
 
@@ -264,6 +281,14 @@ class _JobWatch:
             f"{job} failed: {why}{text}",
             hint=self.advice() or f"See kubectl -n {job.namespace} logs job/{job.name}. Run it again after the fix.",
         )
+
+    def check_stuck(self, now: float) -> None:
+        """Raises FirstBackupFailed where the Job's pod has not been able to start for the grace."""
+        if self.stuck_since is not None and now - self.stuck_since >= GRACE_SECONDS:
+            raise FirstBackupFailed(
+                f"{self.job} cannot start: {self.last}",
+                hint=self.advice() or f"See kubectl -n {self.job.namespace} describe pod -l job-name={self.job.name}",
+            )
 
     async def drained(self) -> None:
         """The last lines of a container arrive a moment after its end."""
@@ -317,12 +342,13 @@ async def wait_job(cluster: Cluster, job: Ref, timeout_seconds: float, said: Sai
     watches = [
         cluster.watch(JOB, namespace, fields=f"metadata.name={job.name}"),
         cluster.watch(POD, namespace, labels=f"job-name={job.name}"),
-        cluster.watch(EVENT, namespace),
+        _events(cluster, namespace),
     ]
     async with _merged(watches) as events:
         try:
             while loop.time() < deadline:
                 event = await _next(events, min(deadline - loop.time(), 5))
+                seen.check_stuck(loop.time())
                 if event is None or event.type == "SYNCED":
                     continue
                 health = seen.take(event)
