@@ -241,6 +241,7 @@ class Bench:
                     {
                         "release": {"namespace": namespace},
                         "storage": {"size": "1Gi"},
+                        "resources": {"cpuRequest": "20m", "memoryRequest": "128Mi"},
                         "tuning": {
                             "memory": "512Mi",
                             "connections": 20,

@@ -30,6 +30,8 @@ SMALL: dict[str, Any] = {
         "connections": 20,
         "parameters": {"max_wal_size": "256MB", "min_wal_size": "64MB"},
     },
+    # Little is set aside, so that many releases fit on a node of two cores.
+    "resources": {"cpuRequest": "20m", "memoryRequest": "128Mi"},
     "repository": {
         "bucket": "backups",
         "credentials": {"from": "env", "accessKey": "RIG_S3_ACCESS_KEY", "secretKey": "RIG_S3_SECRET_KEY"},
@@ -172,10 +174,10 @@ class Site:
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """``over`` on top of ``base``, mappings key by key."""
+    """``over`` on top of ``base``, mappings key by key; one that says where a secret is from stands as a whole."""
     found = dict(base)
     for key, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(found.get(key), Mapping)
+        both = isinstance(value, Mapping) and isinstance(found.get(key), Mapping) and "from" not in value
         found[key] = merged(found[key], value) if both else value
     return found
 

@@ -181,6 +181,7 @@ def test_killed_at_random_moments_it_goes_on_where_it_was(kubectl_binary: str, t
                 password = stored
                 if not killed:
                     break
+                assert left, "it did not end within 120 s"
                 kills += 1
                 age_the_lock(place)
             assert place.backups() == ["full"]

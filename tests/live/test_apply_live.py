@@ -97,8 +97,9 @@ def test_tls_off_and_on_again_keeps_the_database(place: Site) -> None:
         place.apply(answers)
         assert place.get("pod", POD)["spec"]["securityContext"]["fsGroup"] == group
         assert place.sql("SELECT answer FROM kept") == "42"
-        assert place.in_pod("stat", "--format=%a %u", "/var/lib/postgresql/data/pgdata").strip() == "700 999"
-        assert place.in_pod("pgbackrest", "--stanza=main", "check") is not None
+        # setgid comes from fsGroup, and means nothing to PostgreSQL
+        assert place.in_pod("stat", "--format=%a %u", "/var/lib/postgresql/data/pgdata").strip()[-7:] == "700 999"
+        place.in_pod("pgbackrest", "--stanza=main", "check")
     assert place.backups() == ["full"]
 
 
