@@ -145,6 +145,7 @@ async def run(release: Release, cluster: Cluster, report: Report, approve: Appro
                 stage.done(await _apply(prepared, cluster, stage, force=options.force_conflicts))
             if not options.wait:
                 return Outcome("applied", prepared.changes, prepared.warnings, "applied; not waited for")
+            await _start_early(prepared, cluster)
             async with _stage("wait", report) as stage:
                 plan = prepared.plan
                 stage.done(await rollout.wait_ready(cluster, plan, options.timeout_seconds, stage.progress))
@@ -514,6 +515,17 @@ async def _gone(cluster: Cluster, ref: Ref, seconds: float) -> None:
                 await asyncio.sleep(0.2)
     except TimeoutError:
         raise DeadlineError(f"{ref} was still there {seconds:.0f} s after it was deleted") from None
+
+
+async def _start_early(prepared: _Prepared, cluster: Cluster) -> None:
+    """Start the hook Job beside the very first pod: it waits for the rollout by itself, and its own pod is up by then.
+
+    Of an upgrade it starts after the wait, so that a pod that cannot start leaves the last Job as it is.
+    """
+    installed = any(trial.live for trial in prepared.trials if Ref.of(trial.wanted).resource == STATEFULSET)
+    if prepared.job is not None and prepared.job.live is None and not installed:
+        with contextlib.suppress(AlreadyExists):
+            await cluster.create(prepared.job.wanted)
 
 
 async def _first_backup(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
