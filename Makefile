@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check unit live golden docs bench clean
+.PHONY: help demo test check unit live golden docs faults bench clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -41,8 +41,12 @@ golden: $(READY) ## write the golden files anew; read the difference before you 
 docs: $(READY) ## write what is generated from the models
 	$(VENV)/bin/python -m pgwizard.reference docs
 
+faults: $(READY) ## a fault at every request of an install and an upgrade, as a table (some minutes)
+	$(VENV)/bin/python tests/faulting.py
+
 bench: $(READY) ## timed figures, as ratios measured side by side
 	$(VENV)/bin/python bench/run.py
+	@if [ -n "$$PGWIZARD_TEST_KUBECONFIG" ]; then $(VENV)/bin/python bench/apply.py; else echo "bench/apply.py needs a cluster: PGWIZARD_TEST_KUBECONFIG is not set"; fi
 
 clean:
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -94,7 +94,7 @@ KINDS: dict[str, tuple[Any, list[str], list[str]]] = {
     "object name": (answers.ObjectName, ["a", "a.b-c", "a" * 253], ["", ".a", "a..b", "a" * 254, "A", "a/b"]),
     "key": (answers.SecretKey, ["tls.crt", "_A-b", "...", "a" * 253], ["", ".", "..", "a/b", "a b", "a" * 254]),
     "identifier": (answers.Identifier, ["myapp", "My_App-2", "_x"], ["", "1a", "pg_x", "a b", "a;b", 'a"b', "a" * 64]),
-    "variable": (answers.Variable, ["DB_PASSWORD", "_x"], ["", "1A", "A-B", "A B", "$A", "A=1"]),
+    "variable": (answers.Variable, ["DB_PASSWORD", "_X"], ["", "hunter2", "1A", "A-B", "A B", "$A", "A=1"]),
     "parameter": (answers.ParameterName, ["work_mem", "a.b_c"], ["", "Work_mem", "a.b.c", "1a", "a b", "a=1", "a-b"]),
     "option": (answers.OptionName, ["delta", "repo1-path"], ["", "Delta", "a_b", "a--b", "-a", "a=b", "[main]"]),
     "endpoint": (

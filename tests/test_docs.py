@@ -134,11 +134,10 @@ def test_the_run_in_the_readme_writes_the_files_that_it_lists() -> None:
 
 
 def test_the_run_in_the_readme_names_the_objects_that_it_makes() -> None:
-    rendered = {manifest.object["metadata"]["name"] for manifest in render(resolve(_answers_of_the_readme(), _facts()))}
-    blocks = "\n".join(_fenced(_text("README.md")))
-    secrets = re.findall(r"create secret generic (\S+)", blocks)
-    assert secrets == ["postgresql", "postgresql-pgbackrest-s3"]
-    assert set(re.findall(r"job/(\S+)", blocks)) <= rendered
+    made = [manifest.object for manifest in render(resolve(_answers_of_the_readme(), _facts()))]
+    rendered = {(item["kind"], item["metadata"]["name"]) for item in made}
+    shown = re.findall(r"^\+ create +(\S+) (?:\S+/)?(\S+)$", "\n".join(_fenced(_text("README.md"))), re.MULTILINE)
+    assert set(shown) == rendered
 
 
 def test_the_wrong_answer_in_the_readme_is_answered_as_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -84,8 +84,13 @@ def _filled(section: type[Section]) -> dict[str, Any]:
         if str(found.alias) in ("from", "type") and len(tags) == 1:
             filled[str(found.alias)] = tags[0]
         elif found.is_required():
-            filled[str(found.alias)] = "one"
+            filled[str(found.alias)] = _filled_word(filled)
     return filled
+
+
+def _filled_word(given: dict[str, Any]) -> str:
+    """Variables are written in capitals, objects are not."""
+    return "ONE" if given.get("from") == "env" else "one"
 
 
 def _other(path: str, found: FieldInfo, current: object) -> Any:
@@ -109,7 +114,7 @@ def _other(path: str, found: FieldInfo, current: object) -> Any:
         return low if low != current else low + 1
     if any(typing.get_origin(kind) is list for kind in kinds):
         return ["other"]
-    return "other"
+    return "OTHER" if current == "ONE" else "other"
 
 
 def _flat(annotation: Any) -> list[Any]:
@@ -146,7 +151,7 @@ QUESTIONS = [
 def test_another_answer_changes_a_rendered_byte(path: str, found: FieldInfo, given: dict[str, Any]) -> None:
     base = dict(NEEDS.get(path, {}))
     default = None if found.is_required() else found.get_default(call_default_factory=True)
-    current = "one" if found.is_required() else default
+    current = _filled_word(given) if found.is_required() else default
     other = _other(path, found, current)
     assert other != current
     key = path.rpartition(".")[2]

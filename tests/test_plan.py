@@ -60,7 +60,7 @@ def test_the_default_options_are_those_of_the_design() -> None:
         "process-max": "2",
         "start-fast": "y",
         "log-level-console": "info",
-        "log-level-file": "detail",
+        "log-level-file": "warn",
         "log-path": "/var/log/pgbackrest",
     }
 

@@ -437,7 +437,7 @@ def test_pgbackrest_conf_is_the_document_s_repository() -> None:
         "process-max=2",
         "start-fast=y",
         "log-level-console=info",
-        "log-level-file=detail",
+        "log-level-file=warn",
         "log-path=/var/log/pgbackrest",
         "[main]",
         "pg1-path=/var/lib/postgresql/data/pgdata",

@@ -34,6 +34,13 @@ class Ask:
         return {**found, "title": self.label, "description": self.help}
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The wizard's page that a section stands on; sections that name the same one stand together."""
+
+    title: str
+
+
 class Section(BaseModel):
     """A page of questions. Keys are camelCase in the file; unknown keys are refused."""
 
@@ -75,9 +82,9 @@ def _echo(text: str) -> str:
 
 
 def _variable(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):  # the text is not echoed: it may be the secret itself
+    if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", text):  # it may be the secret itself: not echoed, and not lower case
         raise ValueError(
-            "is not the name of an environment variable; expected one such as DB_PASSWORD, never its value"
+            "is not the name of an environment variable; expected capitals such as DB_PASSWORD, never the value itself"
         )
     return text
 
@@ -612,18 +619,18 @@ class Advanced(Section):
 class Answers(Section):
     """All that a person decides about a release."""
 
-    release: Release = Field(default_factory=Release)
-    credentials: Credentials = Field(default_factory=GeneratedCredentials)
-    storage: Storage = Field(default_factory=Storage)
-    tuning: Tuning = Field(default_factory=Tuning)
-    resources: Resources = Field(default_factory=Resources)
-    repository: Repository = Field(default_factory=Repository)
-    tls: Tls = Field(default_factory=Tls)
-    schedule: Schedule = Field(default_factory=Schedule)
-    retention: Retention = Field(default_factory=Retention)
-    compression: Compression = Field(default_factory=GzCompression)
-    images: Images = Field(default_factory=Images)
-    advanced: Advanced = Field(default_factory=Advanced)
+    release: Annotated[Release, Page("Database")] = Field(default_factory=Release)
+    credentials: Annotated[Credentials, Page("Database")] = Field(default_factory=GeneratedCredentials)
+    storage: Annotated[Storage, Page("Storage")] = Field(default_factory=Storage)
+    tuning: Annotated[Tuning, Page("Tuning")] = Field(default_factory=Tuning)
+    resources: Annotated[Resources, Page("Tuning")] = Field(default_factory=Resources)
+    repository: Annotated[Repository, Page("Repository")] = Field(default_factory=Repository)
+    tls: Annotated[Tls, Page("TLS")] = Field(default_factory=Tls)
+    schedule: Annotated[Schedule, Page("Schedule")] = Field(default_factory=Schedule)
+    retention: Annotated[Retention, Page("Schedule")] = Field(default_factory=Retention)
+    compression: Annotated[Compression, Page("Repository")] = Field(default_factory=GzCompression)
+    images: Annotated[Images, Page("Advanced")] = Field(default_factory=Images)
+    advanced: Annotated[Advanced, Page("Advanced")] = Field(default_factory=Advanced)
 
     def tls_mirrored(self) -> bool:
         """Whether a certificate is mirrored and trusted, rather than the public authorities."""

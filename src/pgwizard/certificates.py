@@ -49,11 +49,12 @@ class Bundle:
         return min(certificate.not_after for certificate in self.certificates)
 
 
-def read_bundle(data: bytes, now: datetime) -> Bundle:
+def read_bundle(data: bytes, now: datetime, *, valid: bool = True) -> Bundle:
     """The certificates of PEM bytes.
 
-    Raises ValueError that says what the bytes are instead (a private key, DER, no certificate, a broken one), or that
-    a certificate has ended or not yet begun at ``now``. A key is refused even where certificates stand beside it.
+    Raises ValueError that says what the bytes are instead (a private key, DER, no certificate, a broken one); with
+    ``valid`` also that a certificate has ended or not yet begun at ``now``. A key is refused even where
+    certificates stand beside it.
     """
     if len(data) > LIMIT_BYTES:
         raise ValueError(f"larger than {LIMIT_BYTES // 1024} KiB: not a certificate")
@@ -64,7 +65,7 @@ def read_bundle(data: bytes, now: datetime) -> Bundle:
     if not blocks:
         raise ValueError(_instead(data, labels))
     parsed = [_parse(block, number, len(blocks)) for number, block in enumerate(blocks, start=1)]
-    for certificate, _ in parsed:
+    for certificate, _ in parsed if valid else ():
         _check_validity(certificate, now)
     return Bundle("".join(pem for _, pem in parsed), tuple(certificate for certificate, _ in parsed))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from pgwizard import pgbackrest, quantities, schedules
-from pgwizard.answers import Answers, ExistingCipher, ExistingCredentials, ExistingS3Credentials, GzCompression
+from pgwizard.answers import Answers, ExistingCipher, ExistingCredentials, ExistingS3Credentials
 from pgwizard.errors import Problem
 from pgwizard.plan import Facts, Names, mirrored_s3, parameters, s3_port
 from pgwizard.tuning import memory_sum
@@ -310,7 +310,7 @@ _ASKED = {
     "archive-push-queue-max": "use advanced.archivePushQueueMax",
     "spool-path": "it is on the volume, outside pg_wal",
     "log-level-console": "use advanced.logLevel",
-    "log-level-file": "it is detail, in /var/log/pgbackrest",
+    "log-level-file": "it is warn, in /var/log/pgbackrest: nothing rotates it",
     "log-path": "it is /var/log/pgbackrest",
     "lock-path": "the scripts and info read it where it is",
     "pg-path": "it is the data directory",
@@ -354,8 +354,8 @@ def _versions(answers: Answers, _: Facts) -> _Found:
             yield _too_old("advanced.block", "block incremental", pgbackrest.BLOCK_SINCE, answers)
         if not answers.advanced.bundle:
             yield Problem("advanced.block", "block incremental needs advanced.bundle: true")
-    if not isinstance(answers.compression, GzCompression) and version < (2, 27):
-        yield _too_old("compression.type", answers.compression.type, (2, 27), answers)
+    if (needed := pgbackrest.COMPRESSION_SINCE.get(answers.compression.type)) and version < needed:
+        yield _too_old("compression.type", answers.compression.type, needed, answers)
 
 
 def _queue(answers: Answers, _: Facts) -> _Found:

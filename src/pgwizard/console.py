@@ -57,7 +57,7 @@ def render(source: Source, *, folder: str | None, as_json: bool) -> None:
         listed = (
             json.dumps({"folder": folder, "files": names})
             if as_json
-            else "\n".join(f"{folder}/{name}" for name in names)
+            else "\n".join(f"{folder.rstrip('/')}/{name}" for name in names)
         )
         put(listed + "\n")
     for problem in warnings:

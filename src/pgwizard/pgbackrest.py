@@ -11,6 +11,7 @@ import re
 Version = tuple[int, ...]
 
 POSTGRESQL_SINCE: dict[int, Version] = {16: (2, 46), 17: (2, 53, 1), 18: (2, 55)}
+COMPRESSION_SINCE: dict[str, Version] = {"lz4": (2, 25), "zst": (2, 27), "bz2": (2, 28)}
 HTTP_SINCE: Version = (2, 58)
 DOTTED_BUCKET_SINCE: Version = (2, 58)
 IP_SAN_SINCE: Version = (2, 53)

@@ -107,7 +107,8 @@ class Plan:
     """What the templates place. Text that ends in a configuration file is text here; numbers are YAML's own.
 
     credentials_source, s3_source, cipher_source, ca_source: where the values of a Secret of the release come from, for
-    people; None where the release makes no such Secret. ca_certificate: base64 of PEM text; None without one.
+    people; None where the release makes no such Secret.
+    probe_user: the superuser, where the plan knows the name. ca_certificate: base64 of PEM text; None without one.
     """
 
     names: Names
@@ -117,6 +118,7 @@ class Plan:
     selector: tuple[Pair, ...]
     backup_labels: tuple[Pair, ...]
     database: str
+    probe_user: str | None
     username: KeyRef
     password: KeyRef
     s3_key: KeyRef
@@ -172,6 +174,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         selector=(*instance, Pair("app.kubernetes.io/component", "database")),
         backup_labels=(*instance, Pair("app.kubernetes.io/component", "backup"), *common),
         database=answers.release.database,
+        probe_user=answers.credentials.username if isinstance(answers.credentials, GeneratedCredentials) else None,
         username=username,
         password=password,
         s3_key=s3_key,
@@ -377,7 +380,7 @@ def _backup_options(answers: Answers) -> list[Pair]:
         Pair("process-max", str(advanced.process_max or cores)),
         Pair("start-fast", "y"),
         Pair("log-level-console", advanced.log_level),
-        Pair("log-level-file", "detail"),
+        Pair("log-level-file", "warn"),
         Pair("log-path", "/var/log/pgbackrest"),
     ]
     if advanced.archive_async:

@@ -57,7 +57,7 @@ def _answers(section: BaseModel, indent: str) -> Iterator[str]:
             yield f"{indent}{found.alias}:"
             yield from _answers(value, indent + "  ")
         else:
-            yield f"{indent}{found.alias}: {yaml_value(value)}"
+            yield f"{indent}{found.alias}: {_default_value(value)}"
         yield from _alternatives(found, type(value), indent)
 
 
@@ -86,11 +86,32 @@ def _shown(found: FieldInfo) -> str:
 def yaml_value(value: object) -> str:
     """A value as a person writes it in YAML: bare where it reads back the same, else in quotes."""
     if isinstance(value, str):
-        if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) and "." not in value:
-            return value  # a CPU share: a number is taken as its text
         bare = re.fullmatch(r"[A-Za-z0-9/][-A-Za-z0-9_./]*(:[A-Za-z0-9][-A-Za-z0-9_./]*)*", value)
         return value if bare and is_plain_text(value) else json.dumps(value, ensure_ascii=False)
     return json.dumps(value)
+
+
+def _default_value(value: object) -> str:
+    """A CPU share is written as the number that people think of; it is taken as its text."""
+    return value if isinstance(value, str) and value.isdigit() else yaml_value(value)
+
+
+def answers_text(value: dict[str, Any]) -> str:
+    """Given answers as a file, without comments; an empty one stands for every default."""
+    if not value:
+        return "{}\n"
+    return "\n".join(_block(value, "")) + "\n"
+
+
+def _block(value: dict[str, Any], indent: str) -> Iterator[str]:
+    for key, item in value.items():
+        if isinstance(item, dict) and item:
+            yield f"{indent}{yaml_value(key)}:"
+            yield from _block(item, indent + "  ")
+        elif isinstance(item, list):
+            yield f"{indent}{yaml_value(key)}: [{', '.join(map(yaml_value, item))}]"
+        else:
+            yield f"{indent}{yaml_value(key)}: {yaml_value(item)}"
 
 
 def _comment(text: str, indent: str) -> Iterator[str]:
