@@ -207,6 +207,10 @@ async def prepare(release: Release, cluster: Cluster, report: Report, options: O
     return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), data, spec, salt, findings.warnings)
 
 
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 @dataclass
 class _Stage:
     """One stage, as it is told."""

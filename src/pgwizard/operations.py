@@ -251,11 +251,11 @@ def _clean(value: bytes, where: str, question: str) -> Sensitive | Problem:
 class _Printer:
     """Events as lines: JSON where asked, a spinner behind the current stage on a terminal, plain lines otherwise."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, console: Any = None) -> None:
         self._json = as_json
         self._status: Any = None
-        self._console: Any = None
-        if not as_json and sys.stdout.isatty():
+        self._console = console
+        if console is None and not as_json and sys.stdout.isatty():
             from rich.console import Console
 
             self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -271,7 +271,7 @@ class _Printer:
         else:
             if event.kind in ("done", "failed"):
                 self.close()
-            self.line(event_line(event))
+            self.line(event_line(event), cropped=event.kind == "log")
 
     def _spin(self, text: str) -> None:
         from rich.text import Text
@@ -282,13 +282,16 @@ class _Printer:
         else:
             self._status.update(Text(text))
 
-    def line(self, text: str, data: dict[str, Any] | None = None) -> None:
+    def line(self, text: str, data: dict[str, Any] | None = None, *, cropped: bool = False) -> None:
         if self._json:
             print(json.dumps(data if data is not None else {"text": text}), flush=True)
         elif self._console is not None:
             from rich.text import Text
 
-            self._console.print(Text(text))
+            shown = Text(text)
+            if cropped:  # pgBackRest's lines are long; what matters stands at their beginning
+                shown.truncate(self._console.width, overflow="ellipsis")
+            self._console.print(shown)
         else:
             print(text, flush=True)
 

@@ -1,0 +1,77 @@
+"""What a person sees, as pictures: the golden screens are the files of screenshots/ themselves."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from pgwizard.changes import Change
+from pgwizard.deploy import Outcome
+from pgwizard.events import Event
+from pgwizard.kubeapi import Ref, Resource
+from pgwizard.operations import _Printer
+
+SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
+
+_OBJECTS = (
+    ("v1", "Secret", "postgresql"),
+    ("v1", "ConfigMap", "postgresql-config"),
+    ("v1", "Service", "postgresql"),
+    ("apps/v1", "StatefulSet", "postgresql"),
+    ("batch/v1", "CronJob", "postgresql-pgbackrest-full"),
+    ("batch/v1", "Job", "postgresql-pgbackrest-init"),
+)
+_CHANGES = tuple(Change(Ref(Resource(version, kind), name, "shop"), "create") for version, kind, name in _OBJECTS)
+_BEFORE = (
+    Event("survey", "done", "prod-eu (https://10.0.0.1:6443), namespace shop", 0.13),
+    Event("checks", "warning", "storage.size: max_wal_size is 4GB, more than half of 5Gi: raise storage.size"),
+    Event("checks", "done", "6 objects, 1 warning", 0.09),
+    Event("dry run", "done", "6 to create", 0.08),
+)
+_AFTER = (
+    Event("lock", "done", "Lease shop/postgresql-pgwizard", 0.01),
+    Event("apply", "done", "6 to create", 0.11),
+    Event("wait", "done", "postgresql-0 is ready", 4.1),
+    Event("first backup", "log", "2026-11-23 10:22:37.281 P00 INFO: stanza-create command end: completed successfully"),
+    Event(
+        "first backup",
+        "log",
+        "2026-11-23 10:22:38.538 P00 INFO: WAL segment 000000010000000000000001 successfully archived to "
+        "'/shop/archive/main/15-1/0000000100000000/000000010000000000000001-189cac0c7f9e4960233eee15c18203db.gz'",
+    ),
+    Event("first backup", "log", "2026-11-23 10:22:41.206 P00 INFO: new backup label = 20261123-102239F"),
+    Event("first backup", "log", "2026-11-23 10:22:41.260 P00 INFO: full backup size = 29.3MB, file total = 1262"),
+    Event("first backup", "done", "a valid full backup is in the repository", 7.9),
+    Event("record", "done", "revision 1", 0.02),
+)
+
+
+def _picture(width: int) -> str:
+    console = Console(
+        record=True,
+        width=width,
+        file=io.StringIO(),
+        force_terminal=True,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=True,
+    )
+    printer = _Printer(as_json=False, console=console)
+    for event in _BEFORE:
+        printer.report(event)
+    printer.changes(_CHANGES, whole=False)
+    for event in _AFTER:
+        printer.report(event)
+    printer.outcome(Outcome("deployed", _CHANGES))
+    printer.close()
+    return console.export_svg(title="pgwizard --headless answers.yaml --apply", unique_id="apply")
+
+
+def test_an_apply_on_a_terminal(update_golden: bool) -> None:
+    target, picture = SCREENSHOTS / "apply.svg", _picture(110)
+    if update_golden:
+        target.write_text(picture, encoding="utf-8")
+    assert target.read_text(encoding="utf-8") == picture
