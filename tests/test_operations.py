@@ -92,7 +92,7 @@ def test_an_install_tells_its_stages(sim: SimCluster, answers: str) -> None:
         "✓ first backup  a valid full backup is in the repository",
         "✓ record        revision 1",
     ]
-    assert told.out.endswith("the release works, and its backups are proven\n")
+    assert "\nthe release works, and its backups are proven\n" in told.out
 
 
 def test_a_second_apply_says_that_there_is_nothing_to_do(sim: SimCluster, answers: str) -> None:
@@ -113,7 +113,7 @@ def test_every_line_of_json_is_json(sim: SimCluster, answers: str) -> None:
     lines = [json.loads(line) for line in told.out.splitlines()]
     assert lines[0] == {"stage": "survey", "kind": "began", "text": ""}
     assert {"change": {"action": "create", "object": "StatefulSet default/postgresql", "why": ""}} in lines
-    assert lines[-1] == {"outcome": "deployed"}
+    assert lines[-1] ["outcome"] == "deployed"
     assert {line["stage"] for line in lines if "stage" in line} == {
         *("survey", "checks", "dry run", "lock", "apply", "wait", "first backup", "record")
     }

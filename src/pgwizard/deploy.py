@@ -132,7 +132,7 @@ async def run(release: Release, cluster: Cluster, report: Report, approve: Appro
     """
     prepared = await prepare(release, cluster, report, options)
     if options.dry_run:
-        return Outcome("dry-run", prepared.changes, prepared.warnings)
+        return Outcome("dry-run", prepared.changes, prepared.warnings, "nothing was written")
     if _settled(prepared, release):
         return Outcome("unchanged", prepared.changes, prepared.warnings, "nothing to do: everything is as wanted")
     if not await approve(prepared.changes):
@@ -158,7 +158,16 @@ async def run(release: Release, cluster: Cluster, report: Report, approve: Appro
         async with _stage("record", report) as stage:
             await cluster.apply(written.ended(prepared.inventory, "deployed").secret(), force=True)
             stage.done(f"revision {written.revisions[-1].number}")
-    return Outcome("deployed", prepared.changes, prepared.warnings)
+    return Outcome("deployed", prepared.changes, prepared.warnings, _reached(prepared.plan))
+
+
+def _reached(plan: Plan) -> str:
+    """What a person wants to know next."""
+    works = "the release works, and its backups are proven" if plan.backups else "the release works; it has no backups"
+    return (
+        f"{works}\n{plan.names.release}.{plan.namespace}.svc:5432, database {plan.database}; "
+        f"superuser and password are in Secret {plan.namespace}/{plan.username.secret}"
+    )
 
 
 async def prepare(release: Release, cluster: Cluster, report: Report, options: Options) -> _Prepared:
@@ -185,7 +194,7 @@ async def prepare(release: Release, cluster: Cluster, report: Report, options: O
         rendered = manifests.render(plan)
         for problem in findings.warnings:
             stage.warning(str(problem))
-        stage.done(f"{len(rendered)} objects, {len(findings.warnings)} warnings")
+        stage.done(f"{len(rendered)} objects, {_counted(len(findings.warnings), 'warning')}")
     async with _stage("dry run", report) as stage:
         data, s3 = await _secret_data(release, plan, surveyed, cluster, stage)
         salt = (surveyed.record and surveyed.record.salt) or secrets.token_hex(16)
@@ -207,7 +216,7 @@ async def prepare(release: Release, cluster: Cluster, report: Report, options: O
     return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), data, spec, salt, findings.warnings)
 
 
-def _plural(count: int, word: str) -> str:
+def _counted(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 

@@ -306,13 +306,7 @@ class _Printer:
                 self.line(line)
 
     def outcome(self, outcome: deploy.Outcome) -> None:
-        words = {
-            "deployed": "the release works, and its backups are proven",
-            "applied": outcome.message,
-            "unchanged": outcome.message,
-            "dry-run": "nothing was written",
-        }
-        self.line(words[outcome.result], {"outcome": outcome.result})
+        self.line(outcome.message, {"outcome": outcome.result, "message": outcome.message})
 
     def close(self) -> None:
         """Take the spinner off the screen."""
