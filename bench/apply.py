@@ -307,7 +307,7 @@ class Bench:
 
     def requests(self) -> dict[str, int]:
         """The requests of an apply that changes nothing, by what they are."""
-        from pgwizard import answersfile, deploy, kubehttp, operations
+        from pgwizard import answersfile, deploy, inputs, kubehttp
         from pgwizard.cluster import connect
 
         namespace = self._namespace()
@@ -315,7 +315,7 @@ class Bench:
         file = self._answers(namespace)
         answers = answersfile.load(file.read_bytes(), ()).answers
         assert answers is not None
-        release = deploy.Release(answers, operations.given(answers, file.parent))
+        release = deploy.Release(answers, inputs.given(answers, file.parent))
         counted: collections.Counter[str] = collections.Counter()
         send = kubehttp.Http._exchange  # noqa: SLF001
 

@@ -21,7 +21,7 @@ LAYERS = (
     ("cli",),
     ("operations",),
     ("console", "tui"),
-    ("present",),
+    ("present", "inputs"),
     ("deploy", "status", "export"),
     ("rollout",),
     ("preflight", "helm", "diagnose"),

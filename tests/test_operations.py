@@ -18,7 +18,7 @@ import pytest
 import faulting
 import headless
 from faulting import CLAIM, SECRET, answers_of, deployed
-from pgwizard import operations
+from pgwizard import inputs, operations
 from pgwizard.answers import Answers
 from pgwizard.demo import Fault, Outcome, SimCluster
 from pgwizard.errors import Problem
@@ -113,7 +113,7 @@ def test_every_line_of_json_is_json(sim: SimCluster, answers: str) -> None:
     lines = [json.loads(line) for line in told.out.splitlines()]
     assert lines[0] == {"stage": "survey", "kind": "began", "text": ""}
     assert {"change": {"action": "create", "object": "StatefulSet default/postgresql", "why": ""}} in lines
-    assert lines[-1] ["outcome"] == "deployed"
+    assert lines[-1]["outcome"] == "deployed"
     assert {line["stage"] for line in lines if "stage" in line} == {
         *("survey", "checks", "dry run", "lock", "apply", "wait", "first backup", "record")
     }
@@ -306,7 +306,7 @@ def test_variables_and_files_are_read(folder: Path, monkeypatch: pytest.MonkeyPa
     (folder / "sub" / "password").write_bytes(b"pa ss\xff\r\n")
     monkeypatch.setenv("A_KEY", "access")
     monkeypatch.setenv("S_KEY", "secret")
-    found = operations.given(from_env(), folder).values
+    found = inputs.given(from_env(), folder).values
     shown = {key: value.reveal() if isinstance(value, Sensitive) else value for key, value in found.items()}
     assert shown == {
         ("credentials", "username"): b"app",
@@ -320,7 +320,7 @@ def test_what_is_missing_or_blank_is_a_problem_without_its_value(folder: Path, m
     (folder / "user").write_text("")
     monkeypatch.delenv("A_KEY", raising=False)
     monkeypatch.setenv("S_KEY", "canary \n")
-    found = operations.given(from_env(), folder).values
+    found = inputs.given(from_env(), folder).values
     assert {value for value in found.values() if isinstance(value, Problem)} == {
         Problem("credentials.username", f"{folder / 'user'} is empty"),
         Problem("credentials.password", f"{folder / 'sub/password'}: cannot be read: No such file or directory"),
@@ -333,7 +333,7 @@ def test_a_disabled_repository_reads_no_secrets(folder: Path) -> None:
     answers = answers_of(
         repository={"enabled": False, "credentials": {"from": "env", "accessKey": "A", "secretKey": "B"}}
     )
-    assert operations.given(answers, folder).values == {}
+    assert inputs.given(answers, folder).values == {}
 
 
 def test_two_runs_of_a_shell_find_the_same_cluster(sim: SimCluster) -> None:

@@ -9,31 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pgwizard import answersfile, deploy
-from pgwizard.answers import (
-    Answers,
-    EnvCipher,
-    EnvCredentials,
-    EnvS3Credentials,
-    FileCipher,
-    FileCredentials,
-    FileS3Credentials,
-)
 from pgwizard.changes import Change
 from pgwizard.console import Source, certificate, read
 from pgwizard.errors import AnswersError, Interrupted, Problem
 from pgwizard.events import Event
+from pgwizard.inputs import given
 from pgwizard.kubeapi import Cluster
 from pgwizard.present import change_lines, event_line
-from pgwizard.sensitive import Sensitive
 
 T = TypeVar("T")
 
@@ -191,58 +180,6 @@ def _release(source: Source) -> deploy.Release:
     if wrong:
         raise AnswersError(source.name, [loaded.located(problem) for problem in wrong])
     return deploy.Release(loaded.answers, given(loaded.answers, source.folder), bundle)
-
-
-_ROLES: dict[type, tuple[str, str]] = {
-    EnvCredentials: ("credentials", "credentials"),
-    FileCredentials: ("credentials", "credentials"),
-    EnvS3Credentials: ("s3", "repository.credentials"),
-    FileS3Credentials: ("s3", "repository.credentials"),
-    EnvCipher: ("cipher", "repository.cipher"),
-    FileCipher: ("cipher", "repository.cipher"),
-}
-
-
-def given(answers: Answers, folder: Path) -> deploy.Given:
-    """Read the variables and files that answers name. What is missing is a Problem, since it may not be needed."""
-    found: dict[tuple[str, str], Sensitive | Problem] = {}
-    sections: list[Any] = [answers.credentials]
-    if answers.repository.enabled:
-        sections += [answers.repository.credentials, answers.repository.cipher]
-    for section in sections:
-        if type(section) not in _ROLES:
-            continue
-        role, question = _ROLES[type(section)]
-        take = _from_variable if section.source == "env" else _from_file
-        for name, field in type(section).model_fields.items():
-            if name != "source":
-                key = str(field.alias)
-                found[role, key] = take(getattr(section, name), folder, f"{question}.{key}")
-    return deploy.Given(found)
-
-
-def _from_variable(name: str, _: Path, question: str) -> Sensitive | Problem:
-    value = os.environb.get(name.encode())
-    if not value:
-        return Problem(question, f"variable {name} is not set")
-    return _clean(value, f"variable {name}", question)
-
-
-def _from_file(name: str, folder: Path, question: str) -> Sensitive | Problem:
-    try:
-        value = (folder / name).read_bytes()
-    except OSError as error:
-        return Problem(question, f"{folder / name}: cannot be read: {error.strerror}")
-    return _clean(value.removesuffix(b"\n").removesuffix(b"\r"), f"{folder / name}", question)
-
-
-def _clean(value: bytes, where: str, question: str) -> Sensitive | Problem:
-    """A blank or line break around a secret is never meant, and signs nothing that a server accepts."""
-    if not value:
-        return Problem(question, f"{where} is empty")
-    if value != value.strip():
-        return Problem(question, f"{where} begins or ends with a blank or a line break")
-    return Sensitive(value)
 
 
 # ---- printing ------------------------------------------------------------------------------------------------------
