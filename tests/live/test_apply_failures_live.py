@@ -82,13 +82,13 @@ def test_the_plain_copy_of_the_certificate_is_not_trusted(kubectl_binary: str) -
 
 
 def test_a_wrong_image_is_told_early_and_the_right_one_recovers(place: Site) -> None:
-    run = place.start({"images": {"postgresql": f"{IMAGE}-typo"}})
     said, known = "", 0.0
-    for line in run.stdout or ():
-        said += line
-        if "ErrImagePull" in line and not known:
-            known = time.monotonic()
-    assert run.wait() == 8, said
+    with place.start({"images": {"postgresql": f"{IMAGE}-typo"}}) as run:
+        for line in run.stdout or ():
+            said += line
+            if "ErrImagePull" in line and not known:
+                known = time.monotonic()
+    assert run.returncode == 8, said
     # The kubelet asks the registry for 10 s or so; from its first word on it is told, and given a moment to come right.
     assert known
     assert time.monotonic() - known < 25
