@@ -75,7 +75,6 @@ _JOB_DEFAULTS = {
     "backoffLimit": 6,
     "completionMode": "NonIndexed",
     "suspend": False,
-    "podReplacementPolicy": "TerminatingOrFailed",
     "manualSelector": False,
 }
 """Given to Jobs alone: the template of a CronJob is left as it is."""
@@ -155,7 +154,8 @@ def default(obj: Object) -> Object:
     """The object with the server's defaults filled in."""
     _fill(obj, schema.root(obj["kind"]))
     if obj["kind"] == "Job":
-        obj["spec"] = _JOB_DEFAULTS | obj["spec"]
+        replaced = "Failed" if "podFailurePolicy" in obj["spec"] else "TerminatingOrFailed"
+        obj["spec"] = _JOB_DEFAULTS | {"podReplacementPolicy": replaced} | obj["spec"]
     if obj["kind"] == "Service" and obj.get("spec", {}).get("type") in {"ClusterIP", "NodePort", "LoadBalancer"}:
         spec = obj["spec"]
         spec.setdefault("clusterIP", _cluster_ip(obj["metadata"]))
