@@ -222,17 +222,16 @@ def test_what_is_not_approved_is_not_written() -> None:
     on(scenario)
 
 
-def test_without_waiting_the_run_ends_with_the_last_object() -> None:
+def test_without_waiting_the_run_ends_once_the_hook_job_is_there() -> None:
     async def scenario(sim: SimCluster) -> None:
         told = await applied(sim, wait=False)
         assert told.outcome is not None
         assert told.outcome.result == "applied"
-        assert told.writes[-1] == "apply cronjobs/postgresql-pgbackrest-incr"
-        assert sim.store.peek(Ref(JOB, "postgresql-pgbackrest-init", "default")) is None
+        assert told.writes[-1] == "create jobs/postgresql-pgbackrest-init"
         later = await deployed(sim)
         assert later.outcome is not None
         assert later.outcome.result == "deployed"
-        assert "create jobs/postgresql-pgbackrest-init" in later.writes
+        assert "create jobs/postgresql-pgbackrest-init" not in later.writes
 
     on(scenario)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import io
 import json
 import os
 import signal
@@ -159,21 +160,25 @@ def test_a_person_is_asked_and_may_refuse(sim: SimCluster, answers: str, monkeyp
 
 @pytest.mark.parametrize(("typed", "meant"), [("y", True), (" YES ", True), ("", False), ("n", False), ("yep", False)])
 def test_only_a_clear_yes_is_a_yes(typed: str, meant: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("builtins.input", lambda _: typed)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{typed}\n"))
     assert operations._asked("? ") is meant
 
 
 def test_the_end_of_input_is_no_yes(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ended(_: str) -> str:
-        raise EOFError
-
-    monkeypatch.setattr("builtins.input", ended)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert operations._asked("? ") is False
 
 
 def test_a_script_is_not_asked() -> None:
-    assert not sys.stdin.isatty() or not sys.stdout.isatty()
+    assert not sys.stdin.isatty()
     assert operations._is_asked(yes=False) is False
+
+
+def test_a_person_who_pipes_the_output_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    assert operations._is_asked(yes=False) is True
+    assert operations._is_asked(yes=True) is False
 
 
 # ---- exit codes ----------------------------------------------------------------------------------------------------

@@ -10,7 +10,9 @@ from pgwizard import __version__
 
 if TYPE_CHECKING:
     import argparse
+    from contextlib import AsyncExitStack
 
+    from pgwizard.kubeapi import Cluster
     from pgwizard.operations import Place
 
 BROKEN_PIPE = 141
@@ -39,7 +41,7 @@ def _run(argv: list[str]) -> int:
 
     parser = _parser()
     options = parser.parse_args(argv)
-    if options.verb is None and options.headless is None:
+    if options.verb is None and options.headless is None and not _at_a_terminal():
         parser.error("expected --headless FILE or a verb; begin with: pgwizard init -o answers.yaml")
     try:
         _dispatch(options)
@@ -69,6 +71,9 @@ def _run(argv: list[str]) -> int:
 
 
 def _dispatch(options: argparse.Namespace) -> None:
+    if options.verb is None and options.headless is None:
+        _wizard(options)
+        return
     verb = {
         "init": _init,
         "schema": _schema,
@@ -77,6 +82,27 @@ def _dispatch(options: argparse.Namespace) -> None:
         "releases": _releases,
     }.get(options.verb, _apply if options.apply or options.dry_run or options.diff else _render)
     verb(options)
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _wizard(options: argparse.Namespace) -> None:
+    """Imports nothing that the first paint does not need."""
+    from pgwizard.tui.app import Start, WizardApp
+
+    async def connect(stack: AsyncExitStack) -> Cluster:
+        from pgwizard.operations import connected
+
+        return await stack.enter_async_context(connected(_place(options)))
+
+    def save(path: str, text: str) -> None:
+        from pgwizard.console import write_text
+
+        write_text(path, text)
+
+    WizardApp(Start(connect, save, demo=options.demo)).run()
 
 
 def _init(options: argparse.Namespace) -> None:
@@ -157,7 +183,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pgwizard",
         description="From an empty namespace and a bucket to a PostgreSQL whose backups are proven to work.",
-        epilog="Exit codes: docs/exit-codes.md. Begin with: pgwizard init -o answers.yaml",
+        epilog="Without a verb and --headless it opens the wizard; --demo on a simulated cluster. Exit codes: "
+        "docs/exit-codes.md.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"pgwizard {__version__}")

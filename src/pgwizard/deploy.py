@@ -142,9 +142,12 @@ async def run(release: Release, cluster: Cluster, report: Report, approve: Appro
         written = await _begun(prepared, release, cluster)
         try:
             async with _stage("apply", report) as stage:
+                await _retire_unfinished(prepared, cluster)
                 stage.done(await _apply(prepared, cluster, stage, force=options.force_conflicts))
             if not options.wait:
-                return Outcome("applied", prepared.changes, prepared.warnings, "applied; not waited for")
+                await _started(prepared, cluster)  # it waits by itself: WAL without a stanza would fill the volume
+                message = "applied; not waited for, and no backup is proven: run it again to see"
+                return Outcome("applied", prepared.changes, prepared.warnings, message)
             await _start_early(prepared, cluster)
             async with _stage("wait", report) as stage:
                 plan = prepared.plan
@@ -542,28 +545,43 @@ async def _start_early(prepared: _Prepared, cluster: Cluster) -> None:
 
 
 async def _first_backup(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
-    """Run the hook Job once for each spec; one that is running or has succeeded for this spec is not run again."""
-    job = prepared.job
-    if job is None:
+    """Wait for the hook Job of this spec."""
+    if prepared.job is None:
         return
     async with _stage("first backup", report) as stage:
-        ref = Ref.of(job.wanted)
-        live = await preflight.found(cluster, ref)
-        if live is not None:
-            same = (live["metadata"].get("annotations") or {}).get(HASH) == prepared.spec
-            if (
-                not same
-                or condition(live, "Failed").get("status") == "True"
-                or live["metadata"].get("deletionTimestamp")
-            ):
-                await cluster.delete(ref, uid=live["metadata"]["uid"])
-                await _gone(cluster, ref, 120)
-                live = None
-        if live is None:
-            with contextlib.suppress(AlreadyExists):
-                await cluster.create(job.wanted)
-        deadline = job.wanted["spec"]["activeDeadlineSeconds"] + 60
-        stage.done(await rollout.wait_job(cluster, ref, deadline, stage.progress, stage.log))
+        await _started(prepared, cluster)
+        job = prepared.job.wanted
+        deadline = job["spec"]["activeDeadlineSeconds"] + 60
+        stage.done(await rollout.wait_job(cluster, Ref.of(job), deadline, stage.progress, stage.log))
+
+
+async def _retire_unfinished(prepared: _Prepared, cluster: Cluster) -> None:
+    """End a hook Job of an earlier spec that still waits for a pod: two at once would get in each other's way."""
+    live = prepared.job.live if prepared.job is not None else None
+    if live is None or assess(live).status != "progressing":
+        return
+    if (live["metadata"].get("annotations") or {}).get(HASH) != prepared.spec:
+        await cluster.delete(
+            Ref.of({**live, "apiVersion": JOB.api_version, "kind": JOB.kind}), uid=live["metadata"]["uid"]
+        )
+
+
+async def _started(prepared: _Prepared, cluster: Cluster) -> None:
+    """Run the hook Job once for each spec; one that is running or has succeeded for this spec is not run again."""
+    if prepared.job is None:
+        return
+    ref = Ref.of(prepared.job.wanted)
+    live = await preflight.found(cluster, ref)
+    if live is not None:
+        metadata = live["metadata"]
+        same = (metadata.get("annotations") or {}).get(HASH) == prepared.spec
+        if not same or condition(live, "Failed").get("status") == "True" or metadata.get("deletionTimestamp"):
+            await cluster.delete(ref, uid=metadata["uid"])
+            await _gone(cluster, ref, 120)
+            live = None
+    if live is None:
+        with contextlib.suppress(AlreadyExists):
+            await cluster.create(prepared.job.wanted)
 
 
 async def _prune(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
@@ -572,8 +590,19 @@ async def _prune(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
     async with _stage("prune", report) as stage:
         for ref in prepared.pruned:
             stage.progress(f"delete {ref}")
-            await cluster.delete(ref)
+            await _delete_ours(cluster, ref, stage)
         stage.done(f"{len(prepared.pruned)} deleted")
+
+
+async def _delete_ours(cluster: Cluster, ref: Ref, stage: _Stage) -> None:
+    """Delete an object of the inventory, that very one; what another tool has made of its name meanwhile stays."""
+    live = await preflight.found(cluster, ref)
+    if live is None:
+        return
+    if owner := preflight.foreign_owner(live):
+        stage.warning(f"{ref} belongs to {owner} by now: it is kept")
+        return
+    await cluster.delete(ref, uid=live["metadata"]["uid"])
 
 
 # ---- removing ------------------------------------------------------------------------------------------------------
@@ -632,7 +661,7 @@ async def remove(found: Removal, cluster: Cluster, report: Report) -> None:
     ):
         for target in found.deleted:
             stage.progress(f"delete {target}")
-            await cluster.delete(target)
+            await _delete_ours(cluster, target, stage)
         for target in found.deleted:
             await _gone(cluster, target, 180)
         await cluster.delete(record.ref(release.name, release.namespace))
@@ -649,8 +678,3 @@ async def releases(cluster: Cluster, namespace: str | None) -> list[record.Recor
                 with contextlib.suppress(ValueError):
                     found.append(record.read(secret))
     return sorted(found, key=lambda item: (item.namespace, item.name))
-
-
-def preview(change: Change) -> str:
-    """The whole object of a creation, or the diff of a change, without secrets."""
-    return change.after if change.action == "create" else "\n".join(change.lines())

@@ -414,7 +414,7 @@ def _hint(kind: type[ApiError], call: Call, text: str, *, conflict: bool) -> str
 
 def _masked(text: str, call: Call) -> str:
     """The server sometimes quotes what it does not like; a Secret's values are not to be quoted."""
-    if call.body is None or call.body.get("kind") != "Secret":
+    if call.body is None or "/secrets" not in call.path:  # a patch carries no kind
         return text
     for block in ("data", "stringData"):
         for value in (call.body.get(block) or {}).values():

@@ -61,7 +61,7 @@ def apply(source: Source, place: Place, options: deploy.Options, *, yes: bool, w
 
     async def approve(changes: Sequence[Change]) -> bool:
         printer.changes(changes, whole=whole)
-        if not _is_asked(yes=yes or as_json):
+        if not _is_asked(yes=yes):
             return True
         return await asyncio.to_thread(_asked, f"Apply this to {release.answers.release.namespace}? [y/N] ")
 
@@ -102,7 +102,7 @@ def uninstall(
                 {"change": {"action": "keep", "object": "repository"}},
             )
             question = f"Remove {name} from {found.record.namespace}? [y/N] "
-            if _is_asked(yes=yes or as_json) and not await asyncio.to_thread(_asked, question):
+            if _is_asked(yes=yes) and not await asyncio.to_thread(_asked, question):
                 raise Interrupted("not approved: nothing was written")
             await deploy.remove(found, cluster, printer.report)
 
@@ -139,14 +139,13 @@ def releases(namespace: str | None, place: Place, *, everywhere: bool, as_json: 
 
 def _is_asked(*, yes: bool) -> bool:
     """Only a person at a terminal can be asked; a script has said what it wants by calling."""
-    return not yes and sys.stdin.isatty() and sys.stdout.isatty()
+    return not yes and sys.stdin.isatty()
 
 
 def _asked(question: str) -> bool:
-    try:
-        return input(question).strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
+    sys.stderr.write(question)  # stdout may be a pipe
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _finished(work: Coroutine[Any, Any, T], printer: _Printer, resume: str) -> T:

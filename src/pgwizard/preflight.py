@@ -237,6 +237,13 @@ async def _optional(cluster: Cluster, ref: Ref | None, problems: list[Problem], 
         return None
 
 
+async def certificate(cluster: Cluster, answers: Answers) -> tuple[Bundle | None, tuple[Problem, ...]]:
+    """The certificates that the answers name, and what is wrong with them; all at ``tls.source``, for a person."""
+    problems: list[Problem] = []
+    bundle = await _ca(cluster, answers, None, problems)
+    return bundle, tuple(replace(problem, path="tls.source") for problem in problems)
+
+
 async def _ca(cluster: Cluster, answers: Answers, ca_file: Bundle | None, problems: list[Problem]) -> Bundle | None:
     """The certificates of the source Secret, each way of its being wrong with its own words."""
     source = answers.tls.source

@@ -50,12 +50,12 @@ retry() {
   return "$code"
 }
 
-# PostgreSQL reads the JSON: the image has no other tool for it.
+# PostgreSQL reads the JSON: the image has no other tool for it. By a file: one argument holds 128 KiB at most.
 full_backups() {
-  local info
-  info="$(pgbackrest --stanza=main --output=json --log-level-console=off info)"
+  pgbackrest --stanza=main --output=json --log-level-console=off info >/tmp/info.json
   psql --username="$POSTGRES_USER" --dbname=postgres --no-psqlrc --quiet --tuples-only --no-align \
-    --set=ON_ERROR_STOP=1 --set=info="$info" <<'SQL'
+    --set=ON_ERROR_STOP=1 <<'SQL'
+\set info `cat /tmp/info.json`
 SELECT count(*)
   FROM json_array_elements(:'info'::json) stanza
  CROSS JOIN json_array_elements(stanza->'backup') backup
@@ -70,15 +70,21 @@ SQL
 wait_until "the mounted pgbackrest.conf is the new one" 300 mounted_is_wanted
 wait_until "the server answers" 3600 server_answers
 
+# A backup that an earlier try started may still run: its stream was lost, not the backup.
+flock --nonblock /tmp/backup.lock true || {
+  say "a backup is running: waiting for its end"
+  flock /tmp/backup.lock true
+}
+
 status=0
-retry "$lock_held" 24 pgbackrest --stanza=main --log-level-console=detail stanza-create || status=$?
+retry "$lock_held" 24 pgbackrest --stanza=main stanza-create || status=$?
 if ((status == file_invalid)); then
   say "the repository path holds the backups of another cluster: choose another repository.path, or empty it by hand" >&2
 fi
 if ((status != 0)); then
   exit "$status"
 fi
-retry "$archive_timeout" 3 pgbackrest --stanza=main --log-level-console=detail check
+retry "$archive_timeout" 3 pgbackrest --stanza=main check
 
 found="$(full_backups)"
 if ((found > 0)); then

@@ -1,0 +1,244 @@
+"""Answers while they are being given: what was said, what it comes to, and what is wrong with it so far.
+
+The same validation and the same checks as for a file, after every answer. It refuses secrets, widgets and files: it is
+given values and gives text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from pgwizard import answersfile
+from pgwizard.answers import Answers, Page, Section, sections_in
+from pgwizard.checks import check
+from pgwizard.errors import Problem
+from pgwizard.plan import Facts
+from pgwizard.reference import answers_text
+
+Path = tuple[str, ...]
+NOTHING, SOME = "null", "given"
+
+
+@dataclass
+class Draft:
+    """raw: the answers that were given, as nested dicts in the file's spelling; what is not in it is a default.
+
+    answers: what raw comes to, with defaults in place of what is wrong. problems and warnings carry dotted paths.
+    """
+
+    raw: dict[str, Any] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
+    answers: Answers = field(init=False)
+    problems: tuple[Problem, ...] = field(init=False, default=())
+    warnings: tuple[Problem, ...] = field(init=False, default=())
+    _world: tuple[Problem, ...] = field(init=False, default=())
+    _shelved: dict[tuple[Path, str], dict[str, Any]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.answers = Answers()
+        self.evaluate()
+
+    def give(self, path: Path, value: object) -> None:
+        """Answer one question; a default that is given again is forgotten."""
+        node, within = self.raw, False
+        for depth, key in enumerate(path[:-1], start=1):
+            inner = node.get(key)
+            within = within or is_union(path[:depth])
+            if not isinstance(inner, dict):
+                inner = self._opened(path[:depth])
+            node[key] = inner
+            node = inner
+        node[path[-1]] = value
+        if not within and value == _at(_dumped(Answers()), path):
+            self.forget(path)
+        else:
+            self.evaluate()
+
+    def choose(self, path: Path, tag: str) -> None:
+        """Take another alternative of a union, or ``NOTHING``; what was said in it before comes back."""
+        before = self.chosen(path)
+        stands = _at(self.raw, path, None)
+        if isinstance(stands, dict):
+            self._shelved[path, before] = stands
+        key = tag_key(path)
+        fresh = self._shelved.get((path, tag)) or ({key: tag} if key else {})
+        self.give(path, None if tag == NOTHING else fresh)
+
+    def chosen(self, path: Path) -> str:
+        """The tag of the alternative that stands: ``from`` or ``type``; ``SOME`` or ``NOTHING`` of an optional one."""
+        stands = _at(self.raw, path, _ABSENT)
+        if stands is _ABSENT:
+            stands = _at(_dumped(Answers()), path, None)
+        if stands is None:
+            return NOTHING
+        return str(stands.get(tag_key(path) or "", SOME)) if isinstance(stands, dict) else NOTHING
+
+    def forget(self, path: Path) -> None:
+        """Back to the default; a block that is empty then goes as well."""
+        *parents, last = path
+        nodes = [self.raw]
+        for key in parents:
+            inner = nodes[-1].get(key)
+            if not isinstance(inner, dict):
+                break
+            nodes.append(inner)
+        else:
+            nodes[-1].pop(last, None)
+            for node, key in zip(reversed(nodes[:-1]), reversed(parents), strict=True):
+                if node[key] == {}:
+                    del node[key]
+        self.evaluate()
+
+    def value(self, path: Path) -> Any:
+        """What stands for a question now: what was given, right or wrong, else its default."""
+        given = _at(self.raw, path)
+        if given is not _ABSENT:
+            return given
+        found = _at(_dumped(self.answers), path)
+        if found is not _ABSENT:
+            return found
+        fields = field_at(path, self.chosen)
+        return fields.get_default(call_default_factory=True) if fields and not fields.is_required() else ""
+
+    def learn(self, facts: Facts, wrong: tuple[Problem, ...] = ()) -> None:
+        """Take in what was read from the world, and what was wrong with it."""
+        self.facts, self._world = facts, wrong
+        self.evaluate()
+
+    def evaluate(self) -> None:
+        """Validate and check anew."""
+        loaded = answersfile.taken(self.raw)
+        problems = list(loaded.problems)
+        if loaded.answers is not None:
+            self.answers = loaded.answers
+            findings = check(self.answers, self.facts)
+            said = {problem.path for problem in self._world}
+            found = (*self._world, *(problem for problem in findings.errors if problem.path not in said))
+            problems += [problem for problem in found if loaded.about_right_answers(problem)]
+            self.warnings = findings.warnings
+        self.problems = tuple(problems)
+
+    def said_of(self, path: Path) -> str:
+        """The first problem of a question; empty where there is none."""
+        dotted = ".".join(path)
+        return next((problem.message for problem in self.problems if problem.path == dotted), "")
+
+    def text(self) -> str:
+        """The answers as a file: what differs from the defaults, references only."""
+        return answers_text(self.raw)
+
+    def rows(self) -> Iterator[tuple[Path, Any, Any]]:
+        """Every question that stands, as (path, answer, default), in the order of the pages."""
+        defaults = _dumped(Answers())
+        for path, value in _leaves(self.answers, ()):
+            yield path, value, _at(defaults, path, None)
+
+    def _opened(self, path: Path) -> dict[str, Any]:
+        """An empty block; of a union, with the tag that says which alternative it is."""
+        key = tag_key(path)
+        return {key: self.chosen(path)} if key else {}
+
+
+# ---- the models by path --------------------------------------------------------------------------------------------
+
+
+def pages() -> list[str]:
+    """The pages that have questions, in order."""
+    return list(dict.fromkeys(page for page, _ in _sections()))
+
+
+def sections_of(page: str) -> list[str]:
+    """The sections that stand on a page, in order."""
+    return [section for title, section in _sections() if title == page]
+
+
+def page_of(path: str) -> str:
+    """The page that a dotted path belongs to; the first one where it belongs to none."""
+    section = path.partition(".")[0]
+    return next((page for page, name in _sections() if name == section), pages()[0])
+
+
+def _sections() -> Iterator[tuple[str, str]]:
+    for found in Answers.model_fields.values():
+        page = next(item.title for item in found.metadata if isinstance(item, Page))
+        yield page, str(found.alias)
+
+
+def field_at(path: Path, chosen: Any) -> FieldInfo | None:
+    """The field of a path. chosen: path -> tag of the alternative that stands there."""
+    owner: type[BaseModel] = Answers
+    found: FieldInfo | None = None
+    for depth, key in enumerate(path, start=1):
+        found = next((item for item in owner.model_fields.values() if item.alias == key), None)
+        if found is None:
+            return None
+        sections = sections_in(found.annotation)
+        if depth == len(path) or not sections:
+            break
+        tag = chosen(path[:depth])
+        owner = next((section for section in sections if tag in tags_of(section)), sections[0])
+    return found
+
+
+def alternatives(path: Path) -> list[type[Section]]:
+    """The sections that a path can be answered with; empty where it is a plain question."""
+    found = field_at(path, lambda _: "")
+    return sections_in(found.annotation) if found else []
+
+
+def is_union(path: Path) -> bool:
+    """Whether one of several shapes, or none, is to be chosen at a path."""
+    found = field_at(path, lambda _: "")
+    return found is not None and (len(sections_in(found.annotation)) > 1 or is_optional(found))
+
+
+def is_optional(found: FieldInfo) -> bool:
+    """Whether null is an answer."""
+    annotation = found.annotation
+    return any(part is type(None) or type(None) in get_args(part) for part in get_args(annotation))
+
+
+def tag_key(path: Path) -> str | None:
+    """``from`` or ``type``: the key that names the alternative; None where there is nothing to name."""
+    sections = alternatives(path)
+    if len(sections) < 2:
+        return None
+    name = "source" if "source" in sections[0].model_fields else "type"
+    return str(sections[0].model_fields[name].alias)
+
+
+def tags_of(section: type[BaseModel]) -> tuple[str, ...]:
+    """How a section is named among alternatives."""
+    found = section.model_fields.get("source") or section.model_fields.get("type")
+    return tuple(map(str, get_args(found.annotation))) if found else (SOME,)
+
+
+# ---- nested values -------------------------------------------------------------------------------------------------
+
+_ABSENT: Any = object()
+
+
+def _at(node: Any, path: Path, absent: Any = _ABSENT) -> Any:
+    for key in path:
+        if not isinstance(node, dict) or key not in node:
+            return absent
+        node = node[key]
+    return node
+
+
+def _dumped(answers: Answers) -> dict[str, Any]:
+    return answers.model_dump(by_alias=True)
+
+
+def _leaves(section: BaseModel, path: Path) -> Iterator[tuple[Path, Any]]:
+    for name, found in type(section).model_fields.items():
+        value, here = getattr(section, name), (*path, str(found.alias))
+        if isinstance(value, Section):
+            yield from _leaves(value, here)
+        else:
+            yield here, value
