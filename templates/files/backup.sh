@@ -6,7 +6,7 @@ set -euo pipefail
 
 readonly type="$1"
 readonly running=/tmp/backup.lock kind=/tmp/backup.type log=/tmp/backup.log result=/tmp/backup.result
-readonly lock_held=50 tries=30 pause_seconds=20
+readonly lock_held=50 no_primary=56 tries=30 pause_seconds=20
 
 start() {
   rm -f "$result"
@@ -54,11 +54,11 @@ for ((try = 1; try <= tries; try++)); do
   if [[ "$mine" == no ]]; then
     continue
   fi
-  if ((status != lock_held)); then
+  if ((status != lock_held && status != no_primary)); then
     exit "$status"
   fi
-  echo "another process holds pgBackRest's lock: try $try of $tries, next in $pause_seconds s"
+  echo "[0$status] the lock is held, or the server did not answer: try $try of $tries, next in $pause_seconds s"
   sleep "$pause_seconds"
 done
 echo "the lock was held for $((tries * pause_seconds)) s: giving up" >&2
-exit "$lock_held"
+exit "${status:-$lock_held}"

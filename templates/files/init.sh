@@ -5,7 +5,7 @@ set -euo pipefail
 
 readonly wanted="$1"
 readonly conf=/etc/pgbackrest/pgbackrest.conf
-readonly file_invalid=28 lock_held=50 archive_timeout=82
+readonly file_invalid=28 lock_held=50 no_primary=56 archive_timeout=82
 
 say() {
   printf '%s %s\n' "$(date -u '+%F %T')" "$*"
@@ -34,20 +34,20 @@ wait_until() {
   done
 }
 
-# retry CODE TRIES COMMAND...: again while it ends with that code
+# retry CODE TRIES COMMAND...: again while it ends with that code, or finds the server busy
 retry() {
   local code="$1" tries="$2" try status
   shift 2
   for ((try = 1; try <= tries; try++)); do
     status=0
     "$@" || status=$?
-    if ((status != code)); then
+    if ((status != code && status != no_primary)); then
       return "$status"
     fi
-    say "[0$code] on try $try of $tries"
+    say "[0$status] on try $try of $tries"
     sleep 5
   done
-  return "$code"
+  return "$status"
 }
 
 # PostgreSQL reads the JSON: the image has no other tool for it. By a file: one argument holds 128 KiB at most.
