@@ -70,4 +70,5 @@ class Authority:
         if hosts:
             names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
             builder = builder.add_extension(names, critical=False)
-        return Issued(builder.sign((issuer.key if issuer else key), hashes.SHA256()), key)
+        signed = builder.sign(issuer.key if issuer else key, hashes.SHA256(), ecdsa_deterministic=True)
+        return Issued(signed, key)

@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, ComposeResult
@@ -29,7 +30,9 @@ Save = Callable[[str, str], None]
 class Start:
     """How to begin. connect: opens the cluster, to be closed by the stack; save: writes a new file, or OutputError.
 
-    screen: the module and class to show; raw: answers that were given before, as nested keys of the file.
+    screen: the module and class to show; raw: answers that were given before, as nested keys of the file. release: the
+    name (empty: the only one there is) and the namespace (None: the context's) of the release to look at. now: the
+    time, in UTC.
     """
 
     connect: Connect
@@ -37,6 +40,8 @@ class Start:
     screen: str = "pgwizard.tui.wizard:Wizard"
     demo: bool = False
     raw: dict[str, Any] | None = None
+    release: tuple[str, str | None] = ("", None)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 class Opening(Screen[None]):

@@ -69,9 +69,9 @@ class Wizard(Screen[None]):
     ]
     page: reactive[str] = reactive("", init=False)
 
-    def __init__(self) -> None:
+    def __init__(self, raw: dict[str, Any] | None = None) -> None:
         super().__init__()
-        self.draft = Draft()
+        self.draft = Draft(raw or {})
         self.order = [*pages(), "Review"]
         self.visited: set[str] = set()
 
@@ -82,7 +82,7 @@ class Wizard(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Header, rail, page, panel, footer."""
-        if self.wizard.start.raw:
+        if self.wizard.start.raw and not self.draft.raw:
             self.draft = Draft(self.wizard.start.raw)
         yield Static(id="header", markup=False)
         with Horizontal(id="body"):
