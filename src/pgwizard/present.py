@@ -6,8 +6,10 @@ Pure: the same event gives the same line. It refuses to print and to know termin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pgwizard.changes import Change
+from pgwizard.errors import AnswersError, PgwizardError, PreflightError
 from pgwizard.events import Event
 
 _MARKS = {"done": "✓", "failed": "✗", "began": "●", "progress": "·", "warning": "!", "log": " ", "skipped": "-"}
@@ -39,3 +41,52 @@ def change_lines(changes: Sequence[Change], *, whole: bool) -> list[str]:
             shown = change.after.splitlines() if change.action == "create" else change.lines()
             lines += [f"    {line}" for line in shown]
     return lines
+
+
+# ---- failures ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a person needs of an error. All of it is text; what is not known is empty.
+
+    detail: further lines of the message, such as the last ones of a log; link: where it is explained; question: the
+    dotted path of the answer that is most likely at fault.
+    """
+
+    message: str
+    detail: tuple[str, ...] = ()
+    cause: str = ""
+    fix: str = ""
+    link: str = ""
+    question: str = ""
+
+
+def failure(error: BaseException, log: Sequence[str] = ()) -> Failure:
+    """An error explained. log: the lines that were read before it, which may hold the cause.
+
+    Of a defect only the type is told: its text may hold anything.
+    """
+    from pgwizard.diagnose import diagnoses  # its table of patterns is compiled only where something failed
+
+    if not isinstance(error, PgwizardError):
+        return Failure(f"a defect of pgwizard itself: {type(error).__name__}", fix="Try again, and report it.")
+    message, *detail = error.message.splitlines()
+    problems = error.problems if isinstance(error, (AnswersError, PreflightError)) else ()
+    asked = next((problem.path for problem in problems if problem.path), "")
+    found = diagnoses("\n".join([error.message, *log]))
+    if error.hint.startswith("Cause: "):  # it was diagnosed where it arose: this is only where to read on
+        cause, _, fix = error.hint.removeprefix("Cause: ").partition("\nFix: ")
+        known = next((item for item in found if item.cause == cause), None)
+    else:
+        known = found[0] if found else None
+        cause, fix = (known.cause, known.fix) if known else ("", "")
+        fix = "\n".join(filter(None, (fix, error.hint)))
+    return Failure(
+        message,
+        tuple(detail),
+        cause,
+        fix,
+        f"docs/errors.md#{known.key}" if known else "",
+        asked or (known.question if known else ""),
+    )

@@ -1,49 +1,711 @@
-"""The answers as a whole, before anything is applied: what is wrong, what differs from the defaults, the manifests."""
+"""The answers as a whole, before anything is applied: what is wrong, what differs from the defaults, the manifests, and
+what they would change in the cluster.
+
+It owns ``Folds``, lines by object for whoever shows many of them. It refuses to decide and to write: going to a
+question, exporting and applying are asked of the wizard by messages.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, cast
+
+from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
-from textual.widgets import Static
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.events import Click
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widgets import ContentSwitcher, DataTable, Input, OptionList, Static
+from textual.widgets.option_list import Option
+from textual.worker import Worker, WorkerState
 
 from pgwizard import manifests
-from pgwizard.draft import Draft
+from pgwizard.answers import Answers, ask_of
+from pgwizard.changes import Change, counted
+from pgwizard.deploy import Options, Outcome, Release, run
+from pgwizard.draft import Draft, field_at, page_of, pages
+from pgwizard.errors import visible
+from pgwizard.events import Event
+from pgwizard.inputs import given
+from pgwizard.kubeapi import plain
 from pgwizard.plan import resolve
+from pgwizard.present import Failure, change_line, event_line, failure
+from pgwizard.tui.form import write_text
+
+if TYPE_CHECKING:
+    from pgwizard.tui.app import WizardApp
+
+EXPORT_FOLDER = "manifests"
+
+# ---- many lines, by object -----------------------------------------------------------------------------------------
 
 
-class Review(VerticalScroll, can_focus=True):
-    """Made anew each time it is shown."""
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One object: a title, and the lines that are seen when it is unfolded. diff: whether the lines are one."""
+
+    title: str
+    lines: tuple[str, ...] = ()
+    diff: bool = False
+
+
+_KEY = re.compile(r"(\s*(?:- )*)([\w./-]+:)(?=\s|$)")
+_TITLE = -1
+
+
+class Folds(ScrollView, can_focus=True):
+    """Objects that fold, with a cursor, a search and colours. Only the lines on the screen are ever looked at twice."""
+
+    DEFAULT_CSS = """
+    Folds { height: 1fr; }
+    Folds > .folds--title { text-style: bold; }
+    Folds > .folds--cursor { background: $boost; }
+    Folds:focus > .folds--cursor { background: $block-cursor-blurred-background; }
+    Folds > .folds--key { color: $text-primary; }
+    Folds > .folds--remark { color: $text-muted; }
+    Folds > .folds--added { color: $text-success; }
+    Folds > .folds--removed { color: $text-error; }
+    Folds > .folds--found { text-style: bold underline; background: $warning-muted; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "folds--title",
+        "folds--cursor",
+        "folds--key",
+        "folds--remark",
+        "folds--added",
+        "folds--removed",
+        "folds--found",
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "turn", "fold"),
+        Binding("space", "turn", "fold", show=False),
+        Binding("a", "turn_all", "fold all"),
+        Binding("up", "move(-1)", "up", show=False),
+        Binding("down", "move(1)", "down", show=False),
+        Binding("pageup", "page(-1)", "page up", show=False),
+        Binding("pagedown", "page(1)", "page down", show=False),
+        Binding("home", "edge(-1)", "first", show=False),
+        Binding("end", "edge(1)", "last", show=False),
+        Binding("left", "fold", "fold", show=False),
+        Binding("right", "unfold", "unfold", show=False),
+        Binding("shift+left", "slide(-8)", "left", show=False),
+        Binding("shift+right", "slide(8)", "right", show=False),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id)
+        self.folds: tuple[Fold, ...] = ()
+        self.open: set[int] = set()
+        self.cursor = 0
+        self._rows: list[tuple[int, int]] = []
+        self._width = 0
+        self._sought = ""
+
+    def show(self, folds: Iterable[Fold]) -> None:
+        """Other objects, all folded, the first under the cursor."""
+        self.folds = tuple(folds)
+        self.open.clear()
+        self.cursor, self._sought = 0, ""
+        self._width = max((len(line) for fold in self.folds for line in (*fold.lines, fold.title)), default=0) + 6
+        self._arrange()
+        self.scroll_home(animate=False)
+
+    @property
+    def current(self) -> Fold | None:
+        """The object under the cursor."""
+        return self.folds[self._rows[self.cursor][0]] if self._rows else None
+
+    def find(self, text: str) -> str:
+        """Look for a text from the cursor on, upper and lower case alike; says where it is among all its places."""
+        self._sought = text.casefold()
+        return self.step(0)
+
+    def step(self, by: int) -> str:
+        """The next place (1), the one before (-1), or the nearest from here on (0); unfolds what it is in."""
+        places = self._places()
+        if not places:
+            self.refresh()
+            return f"'{plain(self._sought, 40)}' is nowhere here" if self._sought else "/ searches"
+        here = self._rows[self.cursor]
+        if by >= 0:
+            after = (number for number, place in enumerate(places) if place > here or (by == 0 and place == here))
+            number = next(after, 0)
+        else:
+            number = next((number for number in reversed(range(len(places))) if places[number] < here), -1)
+        self._go(places[number])
+        return f"'{plain(self._sought, 40)}': {number % len(places) + 1} of {len(places)}"
+
+    # ---- keys
+
+    def action_move(self, step: int) -> None:
+        """The line above or below."""
+        self._put(self.cursor + step)
+
+    def action_page(self, step: int) -> None:
+        """A screen up or down."""
+        self._put(self.cursor + step * max(1, self.size.height - 1))
+
+    def action_edge(self, side: int) -> None:
+        """The first or the last line."""
+        self._put(0 if side < 0 else len(self._rows))
+
+    def action_slide(self, columns: int) -> None:
+        """Long lines."""
+        self.scroll_relative(x=columns, animate=False)
+
+    def action_turn(self) -> None:
+        """Fold or unfold the object under the cursor."""
+        if self._rows:
+            self._open(self._rows[self.cursor][0] not in self.open)
+
+    def action_fold(self) -> None:
+        """Fold the object under the cursor."""
+        self._open(False)
+
+    def action_unfold(self) -> None:
+        """Unfold the object under the cursor."""
+        self._open(True)
+
+    def action_turn_all(self) -> None:
+        """Unfold all; fold all where all are unfolded."""
+        whole = {number for number, fold in enumerate(self.folds) if fold.lines}
+        here = self._rows[self.cursor][0] if self._rows else 0
+        self.open = set() if self.open >= whole else whole
+        self._arrange()
+        self._go((here, _TITLE))
+
+    def on_click(self, event: Click) -> None:
+        """A title folds; any line takes the cursor."""
+        offset = event.get_content_offset(self)
+        if offset is None or offset.y + self.scroll_offset.y >= len(self._rows):
+            return
+        self._put(offset.y + self.scroll_offset.y)
+        if self._rows[self.cursor][1] == _TITLE:
+            self.action_turn()
+
+    # ---- lines
+
+    def render_line(self, y: int) -> Strip:
+        """See ScrollView."""
+        left, top = self.scroll_offset
+        width, row = self.size.width, top + y
+        ground = self.rich_style
+        if row >= len(self._rows):
+            return Strip.blank(width, ground)
+        text = self._text(*self._rows[row])
+        here = row == self.cursor
+        marked = Text("› " if here else "  ").append_text(text)
+        strip = Strip(marked.render(self.app.console)).crop_extend(left, left + width, ground)
+        style = self.get_component_rich_style("folds--cursor", partial=True) if here else Style.null()
+        return strip.apply_style(ground + style)
+
+    def _text(self, number: int, line: int) -> Text:
+        fold = self.folds[number]
+        if line == _TITLE:
+            sign = " " if not fold.lines else "▾" if number in self.open else "▸"
+            size = f"   {len(fold.lines)} lines" if fold.lines and number not in self.open else ""
+            text = Text(f"{sign} ").append(visible(fold.title), self._style("title"))
+            text.append(size, self._style("remark"))
+        else:
+            text = Text("    ").append_text(self._line(visible(fold.lines[line]), diff=fold.diff))
+        if self._sought:
+            text.highlight_regex(f"(?i){re.escape(self._sought)}", self._style("found"))
+        return text
+
+    def _line(self, line: str, *, diff: bool) -> Text:
+        if diff:
+            name = {"+": "added", "-": "removed", "@": "remark"}.get(line[:1], "")
+            return Text(line, self._style(name) if name else "")
+        if line.lstrip().startswith("#"):
+            return Text(line, self._style("remark"))
+        text, key = Text(line), _KEY.match(line)
+        if key:
+            text.stylize(self._style("key"), key.start(2), key.end(2))
+        return text
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"folds--{name}", partial=True)
+
+    # ---- places
+
+    def _places(self) -> list[tuple[int, int]]:
+        if not self._sought:
+            return []
+        return [
+            (number, line)
+            for number, fold in enumerate(self.folds)
+            for line, text in enumerate((fold.title, *fold.lines), start=_TITLE)
+            if self._sought in text.casefold()
+        ]
+
+    def _arrange(self) -> None:
+        self._rows = [
+            (number, line)
+            for number, fold in enumerate(self.folds)
+            for line in range(_TITLE, len(fold.lines) if number in self.open else 0)
+        ]
+        self.virtual_size = Size(self._width, len(self._rows))
+        self.cursor = min(self.cursor, max(0, len(self._rows) - 1))
+        self.refresh()
+
+    def _open(self, opened: bool) -> None:
+        if not self._rows:
+            return
+        number = self._rows[self.cursor][0]
+        if opened and self.folds[number].lines:
+            self.open.add(number)
+        else:
+            self.open.discard(number)
+        self._arrange()
+        self._go((number, _TITLE))
+
+    def _go(self, place: tuple[int, int]) -> None:
+        if place[1] != _TITLE and place[0] not in self.open:
+            self.open.add(place[0])
+            self._arrange()
+        if place in self._rows:
+            self._put(self._rows.index(place))
+
+    def _put(self, row: int) -> None:
+        self.cursor = min(max(0, row), max(0, len(self._rows) - 1))
+        region = Region(self.scroll_offset.x, self.cursor, 1, 1)
+        self.scroll_to_region(region, animate=False, force=True, x_axis=False)
+        self.refresh()
+
+
+def change_folds(changes: Sequence[Change]) -> list[Fold]:
+    """Changes as objects that unfold into their difference, or into all of what is new. What stays comes last."""
+    ordered = sorted(changes, key=lambda change: change.action in ("unchanged", "keep"))
+    return [
+        Fold(change_line(change), tuple(change.after.splitlines()))
+        if change.action == "create"
+        else Fold(change_line(change), tuple(change.lines()), diff=True)
+        for change in ordered
+    ]
+
+
+def failure_content(found: Failure) -> Content:
+    """A failure for people: what failed, why, what to do, and where more is said."""
+    parts: list[tuple[str, str] | str] = [("✗ ", "bold $text-error"), (found.message, "bold")]
+    for word, text in (("cause", found.cause), ("fix", found.fix), ("more", found.link)):
+        if text:
+            parts += ["\n", (f"  {word:6}", "$text-muted"), text]
+    return Content.assemble(*parts)
+
+
+# ---- the page ------------------------------------------------------------------------------------------------------
+
+Section = Literal["problems", "answers", "manifests", "live"]
+SECTIONS: tuple[Section, ...] = ("problems", "answers", "manifests", "live")
+
+
+class Headings(Static):
+    """The sections on one line, the shown one between brackets; each with its key."""
+
+    def __init__(self) -> None:
+        super().__init__(id="headings", markup=False)
+        self._ends: list[int] = []
+
+    def show(self, titles: Sequence[str], shown: int) -> None:
+        """The titles, and which one is shown."""
+        parts: list[tuple[str, str] | str] = []
+        self._ends, end = [], 0
+        for number, title in enumerate(titles):
+            word = f"[{number + 1} {title}]" if number == shown else f" {number + 1} {title} "
+            parts.append((word, "bold" if number == shown else "$text-muted"))
+            end += len(word)
+            self._ends.append(end)
+        self.update(Content.assemble(*parts))
+
+    async def on_click(self, event: Click) -> None:
+        """Show the section under the pointer."""
+        x = event.x - self.gutter.left
+        number = next((number for number, end in enumerate(self._ends) if x < end), None)
+        if number is not None:
+            await cast("Review", self.parent).run_action(f"section('{SECTIONS[number]}')")
+
+
+class Review(Vertical):
+    """Made once, shown anew each time by ``show_draft``."""
+
+    DEFAULT_CSS = """
+    Review { height: 1fr; }
+    Review #headings { height: 1; padding: 0 1; background: $panel; }
+    Review #sections { height: 1fr; }
+    Review OptionList, Review DataTable { height: 1fr; border: none; background: $background; padding: 0; }
+    Review #live { height: 1fr; }
+    Review #compared { height: auto; max-height: 60%; padding: 0 1; }
+    Review #prompt { display: none; height: 1; border: none; padding: 0 1; background: $boost; }
+    Review #said { height: 1; padding: 0 1; color: $text-muted; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "section('problems')", "problems", show=False),
+        Binding("2", "section('answers')", "answers", show=False),
+        Binding("3", "section('manifests')", "manifests", show=False),
+        Binding("4", "section('live')", "live", show=False),
+        Binding("d", "compare", "diff"),
+        Binding("o", "only_changed", "only what differs"),
+        Binding("slash", "search", "search", key_display="/"),
+        Binding("n", "step(1)", "next place", show=False),
+        Binding("N", "step(-1)", "place before", show=False),
+        Binding("e", "export", "export"),
+        Binding("y", "copy", "copy"),
+    ]
+    HELP: ClassVar[str] = (
+        "1 problems · 2 answers · 3 manifests · 4 live: what an apply would change\n"
+        "enter on a problem or an answer goes to its question; on an object it folds (left, right; a: all)\n"
+        "o: only the answers that differ from their defaults (≠) · /: search, n and N: next and before\n"
+        "d: compare with the cluster; nothing is written · shift+left, shift+right: long lines\n"
+        "e: write the manifests into a folder · y: copy what is shown · ctrl+s: save the answers · f9: apply"
+    )
+
+    class Jump(Message):
+        """Go to a question. path: dotted, as in the file."""
+
+        def __init__(self, path: str) -> None:
+            super().__init__()
+            self.path = path
+
+    class ApplyAsked(Message):
+        """The answers are to be applied."""
+
+    class ExportAsked(Message):
+        """The manifests are to be written, a file an object. folder: as it was typed."""
+
+        def __init__(self, folder: str) -> None:
+            super().__init__()
+            self.folder = folder
 
     def __init__(self, draft: Draft) -> None:
         super().__init__()
         self.draft = draft
+        self.section: Section = "answers"
+        self.outcome: Outcome | None = None
+        self._only_changed = False
+        self._asks: Literal["search", "export"] = "search"
+        self._compared: Answers | None = None
+        self._rendered: Answers | None = None
+        self._work: Worker[Outcome] | None = None
 
     def compose(self) -> ComposeResult:
-        """One text."""
-        yield Static(markup=False, id="review")
+        """Headings, the section, the prompt, a line of what is said."""
+        yield Headings()
+        with ContentSwitcher(id="sections", initial="answers"):
+            yield OptionList(id="problems", markup=False)
+            yield DataTable[Text](id="answers", cursor_type="row", zebra_stripes=False)
+            yield Folds(id="manifests")
+            with Vertical(id="live"):
+                yield Static(id="compared", markup=False)
+                yield Folds(id="changes")
+        yield Input(id="prompt", compact=True)
+        yield Static(id="said", markup=False)
+
+    def on_mount(self) -> None:
+        """The columns stay; the rows are made anew."""
+        table = self._table
+        table.add_column("", width=1)
+        for title in ("question", "answer", "default"):
+            table.add_column(title)
 
     def show_draft(self) -> None:
-        """Show the draft as it is now."""
-        self.query_one("#review", Static).update(self._text())
+        """Show the draft as it is now; what is wrong first."""
+        self._list_problems()
+        self._list_answers()
+        if self._compared != self.draft.answers:
+            self._forget_comparison()
+        if self.draft.problems:
+            self.section = "problems"
+        elif self.section == "problems" and not self.draft.warnings:
+            self.section = "answers"
+        self._show_section()
 
-    def _text(self) -> Text:
-        draft, text = self.draft, Text()
-        for problem in draft.problems:
-            text.append(f"✗ {problem.path}: {problem.message}\n", "bold")
-        for problem in draft.warnings:
-            text.append(f"! {problem.path}: {problem.message}\n")
-        changed = [(path, value, default) for path, value, default in draft.rows() if value != default]
-        text.append(f"\n{len(changed)} answers differ from their defaults\n", "bold")
-        for path, value, default in changed:
-            text.append(f"  {'.'.join(path):38} {value}")
-            text.append(f"   (default {default})\n", "dim")
-        if draft.problems:
-            text.append("\nThe manifests are shown once nothing is wrong.\n", "dim")
-            return text
-        rendered = manifests.render(resolve(draft.answers, draft.facts))
-        text.append(f"\n{len(rendered)} objects, in the order in which they are applied\n", "bold")
-        for manifest in rendered:
-            text.append(f"\n{manifest.object['kind']} {manifest.object['metadata']['name']}\n", "bold")
-            text.append(manifest.text)
-        return text
+    def focus(self, scroll_visible: bool = True) -> Self:
+        """The section takes it: the page itself has no keys of its own to show."""
+        self._inner.focus(scroll_visible)
+        return self
+
+    # ---- sections
+
+    def action_section(self, section: Section) -> None:
+        """Show a section."""
+        self.section = section
+        self._show_section()
+        self.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
+        """Keys that say nothing in this section are not shown."""
+        wanted = {"only_changed": ("answers",), "search": ("manifests", "live"), "step": ("manifests", "live")}
+        return self.section in wanted.get(action, SECTIONS)
+
+    def _show_section(self) -> None:
+        self.query_one("#sections", ContentSwitcher).current = self.section
+        if self.section == "manifests":
+            self._render_manifests()
+        self._head()
+        self._hint()
+        self.refresh_bindings()
+
+    @property
+    def _table(self) -> DataTable[Text]:
+        return cast("DataTable[Text]", self.query_one("#answers"))
+
+    @property
+    def _inner(self) -> OptionList | DataTable[Text] | Folds:
+        found = self.query_one("#changes" if self.section == "live" else f"#{self.section}")
+        return cast("OptionList | DataTable[Text] | Folds", found)
+
+    def _head(self) -> None:
+        wrong, doubtful = len(self.draft.problems), len(self.draft.warnings)
+        found = f"{wrong} ✗ {doubtful} !" if wrong or doubtful else "✓"
+        changed = sum(value != default for _, value, default in self.draft.rows())
+        titles = (f"problems {found}", f"answers {changed} ≠", "manifests", "live")
+        self.query_one(Headings).show(titles, SECTIONS.index(self.section))
+
+    def _hint(self) -> None:
+        changed = "o: all answers" if self._only_changed else "o: only what differs"
+        objects = len(self.query_one("#manifests", Folds).folds)
+        self._say(
+            {
+                "problems": "enter goes to the question",
+                "answers": f"≠ differs from its default · enter goes to the question · {changed}",
+                "manifests": f"{objects} objects, in the order in which they are applied · / searches"
+                if objects
+                else "",
+                "live": "d compares with the cluster; nothing is written",
+            }[self.section]
+        )
+
+    def _say(self, text: str) -> None:
+        self.query_one("#said", Static).update(text)
+
+    # ---- problems and answers
+
+    def _list_problems(self) -> None:
+        listed = self.query_one("#problems", OptionList)
+        listed.clear_options()
+        marked = [*(("✗", "$text-error", item) for item in self.draft.problems)]
+        marked += [("!", "$text-warning", item) for item in self.draft.warnings]
+        for mark, style, problem in marked:
+            label = self._label(tuple(problem.path.split("."))) if problem.path else "the answers as a whole"
+            text = Content.assemble(
+                (f"{mark} ", f"bold {style}"),
+                (label, "bold"),
+                (f"  {problem.path}\n", "$text-muted"),
+                f"  {visible(problem.message)}",
+            )
+            listed.add_option(Option(text))
+        if not marked:
+            listed.add_option(Option("✓ nothing is wrong, and there is nothing to warn of", disabled=True))
+        else:
+            listed.highlighted = 0
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Go to the question of a problem."""
+        event.stop()
+        problems = (*self.draft.problems, *self.draft.warnings)
+        if event.option_index < len(problems):
+            self.post_message(self.Jump(problems[event.option_index].path))
+
+    def _list_answers(self) -> None:
+        table = self._table
+        row = table.cursor_row
+        table.clear()
+        page, order = "", pages()
+        for path, value, default in sorted(self.draft.rows(), key=lambda row: order.index(page_of(row[0][0]))):
+            differs = value != default
+            if self._only_changed and not differs:
+                continue
+            dotted = ".".join(path)
+            if page != page_of(dotted):
+                page = page_of(dotted)
+                table.add_row(Text(""), Text(page, "bold underline"), Text(""), Text(""), key=f"page:{page}")
+            table.add_row(
+                Text("≠" if differs else "", "bold"),
+                Text(f"  {self._label(path)}"),
+                Text(_shown(value), "bold" if differs else ""),
+                Text(_shown(default) if differs else "", "dim"),
+                key=dotted,
+            )
+        if not table.row_count:
+            table.add_row(Text(""), Text("every answer is its default"), Text(""), Text(""), key="page:")
+        table.move_cursor(row=row, animate=False)
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Go to the question of an answer."""
+        event.stop()
+        path = event.row_key.value or ""
+        if path and not path.startswith("page:"):
+            self.post_message(self.Jump(path))
+
+    def action_only_changed(self) -> None:
+        """Leave out what is as by default, or show it again."""
+        self._only_changed = not self._only_changed
+        self._list_answers()
+        self._hint()
+
+    def _label(self, path: tuple[str, ...]) -> str:
+        """A question's label; of what chooses an alternative, that of the block."""
+        for end in range(len(path), 0, -1):
+            found = field_at(path[:end], self.draft.chosen)
+            ask = ask_of(found.metadata) if found else None
+            if ask:
+                return ask.label
+        return path[-1].capitalize()
+
+    # ---- manifests
+
+    def _render_manifests(self) -> None:
+        """Once for the same answers: they stay folded and found as they are."""
+        shown = self.query_one("#manifests", Folds)
+        if self.draft.problems:
+            self._rendered = None
+            shown.show([Fold("the manifests are shown once nothing is wrong")])
+        elif self._rendered != self.draft.answers:
+            self._rendered = self.draft.answers
+            rendered = manifests.render(resolve(self.draft.answers, self.draft.facts))
+            shown.show(
+                Fold(f"{item.object['kind']} {item.object['metadata']['name']}", tuple(item.text.splitlines()))
+                for item in rendered
+            )
+
+    # ---- live
+
+    def action_compare(self) -> None:
+        """Ask the cluster what an apply would change. Nothing is written."""
+        self.action_section("live")
+        if self.draft.problems:
+            self._tell("the comparison is made once nothing is wrong: 1 lists what is")
+            return
+        self._forget_comparison()
+        self._compared = self.draft.answers
+        self._tell(f"● waiting for the cluster: {cast('WizardApp', self.app).link}")
+        self._work = self.run_worker(
+            self._compare(self.draft.answers),
+            name="compare with the cluster",
+            group="compare",
+            exclusive=True,
+            exit_on_error=False,
+        )
+
+    async def _compare(self, answers: Answers) -> Outcome:
+        cluster = await cast("WizardApp", self.app).cluster_once_connected()
+        release = Release(answers, given(answers, Path()))
+        return await run(release, cluster, self._report, _refused, Options(dry_run=True))
+
+    def _report(self, event: Event) -> None:
+        if event.kind in ("began", "progress"):
+            self._tell(f"● comparing: {event_line(event)[2:]}")
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Show what the comparison came to."""
+        if event.worker is not self._work:
+            return
+        if event.state is WorkerState.SUCCESS and isinstance(event.worker.result, Outcome):
+            self.outcome = event.worker.result
+            self.query_one("#changes", Folds).show(change_folds(self.outcome.changes))
+            self._tell(_verdict(self.outcome.changes))
+        elif event.state is WorkerState.ERROR and event.worker.error is not None:
+            self._tell(Content("\n").join([failure_content(failure(event.worker.error)), Content("  d tries again")]))
+
+    def _forget_comparison(self) -> None:
+        self.workers.cancel_group(self, "compare")
+        self.outcome = self._compared = self._work = None
+        self.query_one("#changes", Folds).show([])
+        self._tell("not compared yet: d asks the cluster what an apply would change; nothing is written")
+
+    def _tell(self, what: str | Content) -> None:
+        self.query_one("#compared", Static).update(what)
+
+    # ---- the prompt
+
+    def action_search(self) -> None:
+        """Ask what to look for."""
+        self._ask("search", "search", "")
+
+    def action_step(self, by: int) -> None:
+        """The next place, or the one before."""
+        if isinstance(self._inner, Folds):
+            self._say(self._inner.step(by))
+
+    def action_export(self) -> None:
+        """Ask for the folder."""
+        if self.draft.problems:
+            self.notify("something is still wrong: 1 lists what is", severity="warning", markup=False)
+            return
+        self._ask("export", "folder for the manifests; it is replaced as a whole", EXPORT_FOLDER)
+        self._say("enter writes one file an object into this folder · escape leaves it")
+
+    def _ask(self, what: Literal["search", "export"], placeholder: str, value: str) -> None:
+        self._asks = what
+        prompt = self.query_one("#prompt", Input)
+        prompt.placeholder, prompt.value, prompt.display = placeholder, value, True
+        prompt.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """A search goes along with what is typed."""
+        event.stop()
+        if self._asks == "search" and event.input.display and isinstance(self._inner, Folds):
+            self._say(self._inner.find(event.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """The prompt is answered."""
+        event.stop()
+        self._close_prompt()
+        if self._asks == "export" and event.value.strip():
+            self.post_message(self.ExportAsked(event.value.strip()))
+        elif self._asks == "search" and isinstance(self._inner, Folds):
+            self._say(f"{self._inner.step(0)} · n next, N before")
+
+    def key_escape(self) -> None:
+        """Leave the prompt."""
+        if self.query_one("#prompt").display:
+            self._close_prompt()
+            self._hint()
+
+    def _close_prompt(self) -> None:
+        self.query_one("#prompt").display = False
+        self.focus()
+
+    # ---- copying
+
+    def action_copy(self) -> None:
+        """Copy what is shown: the object under the cursor, or the answers as a file."""
+        inner = self._inner
+        if isinstance(inner, Folds):
+            if inner.current is None:
+                return
+            what, text = inner.current.title, "\n".join(inner.current.lines) + "\n"
+        else:
+            what, text = "answers.yaml", self.draft.text()
+        self.app.copy_to_clipboard(text)
+        lines = text.count("\n")
+        self.notify(f"copied: {visible(what)}, {lines} line{'s' if lines != 1 else ''}", markup=False)
+
+
+async def _refused(_: Sequence[Change]) -> bool:
+    return False
+
+
+def _verdict(changes: Sequence[Change]) -> str:
+    actions = {change.action for change in changes}
+    if actions == {"create"}:
+        return f"+ nothing there yet: all {len(changes)} objects are new"
+    if actions <= {"unchanged", "keep"}:
+        return f"= nothing would change: all {len(changes)} objects are as wanted"
+    return f"~ {counted(changes)}; enter shows what"
+
+
+def _shown(value: object) -> str:
+    """An answer in a cell."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return plain(write_text(value), 60) or "none"
