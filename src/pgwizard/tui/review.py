@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, cast
 
 from rich.style import Style
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -66,10 +67,10 @@ class Folds(ScrollView, can_focus=True):
     """Objects that fold, with a cursor, a search and colours. Only the lines on the screen are ever looked at twice."""
 
     DEFAULT_CSS = """
-    Folds { height: 1fr; }
+    Folds { height: 1fr; scrollbar-size-horizontal: 0; }
     Folds > .folds--title { text-style: bold; }
-    Folds > .folds--cursor { background: $boost; }
-    Folds:focus > .folds--cursor { background: $block-cursor-blurred-background; }
+    Folds > .folds--cursor { background: $panel; }
+    Folds:focus > .folds--cursor { background: $primary-muted; }
     Folds > .folds--key { color: $text-primary; }
     Folds > .folds--remark { color: $text-muted; }
     Folds > .folds--added { color: $text-success; }
@@ -86,9 +87,9 @@ class Folds(ScrollView, can_focus=True):
         "folds--found",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "turn", "fold"),
+        Binding("enter", "turn", "fold", show=False),
         Binding("space", "turn", "fold", show=False),
-        Binding("a", "turn_all", "fold all"),
+        Binding("a", "turn_all", "fold all", show=False),
         Binding("up", "move(-1)", "up", show=False),
         Binding("down", "move(1)", "down", show=False),
         Binding("pageup", "page(-1)", "page up", show=False),
@@ -198,15 +199,13 @@ class Folds(ScrollView, can_focus=True):
         """See ScrollView."""
         left, top = self.scroll_offset
         width, row = self.size.width, top + y
-        ground = self.rich_style
         if row >= len(self._rows):
-            return Strip.blank(width, ground)
-        text = self._text(*self._rows[row])
+            return Strip.blank(width, self.rich_style)
         here = row == self.cursor
-        marked = Text("› " if here else "  ").append_text(text)
-        strip = Strip(marked.render(self.app.console)).crop_extend(left, left + width, ground)
-        style = self.get_component_rich_style("folds--cursor", partial=True) if here else Style.null()
-        return strip.apply_style(ground + style)
+        ground = self.rich_style + self._style("cursor") if here else self.rich_style
+        text = Text("› " if here else "  ").append_text(self._text(*self._rows[row]))
+        strip = Strip(text.render(self.app.console)).apply_style(ground)
+        return strip.crop_extend(left, left + width, ground)
 
     def _text(self, number: int, line: int) -> Text:
         fold = self.folds[number]
@@ -293,13 +292,30 @@ def change_folds(changes: Sequence[Change]) -> list[Fold]:
     ]
 
 
-def failure_content(found: Failure) -> Content:
-    """A failure for people: what failed, why, what to do, and where more is said."""
-    parts: list[tuple[str, str] | str] = [("✗ ", "bold $text-error"), (found.message, "bold")]
-    for word, text in (("cause", found.cause), ("fix", found.fix), ("more", found.link)):
-        if text:
-            parts += ["\n", (f"  {word:6}", "$text-muted"), text]
-    return Content.assemble(*parts)
+def failure_rows(found: Failure) -> list[tuple[str, str]]:
+    """A failure for people, as (word, text): what failed, each finding, why, what to do, where more is said.
+
+    The last lines of a log, which a message may carry, are left out: they stand in the log.
+    """
+    findings = [("", line.strip()) for line in found.detail if not is_log(line)]
+    rest = [("cause", found.cause), ("fix", found.fix), ("more", found.link)]
+    return [("✗", found.message), *findings, *((word, text) for word, text in rest if text)]
+
+
+def is_log(line: str) -> bool:
+    """Whether a further line of a message is one of a log: these are indented deeper than findings."""
+    return line.startswith("    ")
+
+
+def said_table(rows: Iterable[tuple[str, str]]) -> Table:
+    """(word, text) below each other, each text wrapped in its own column."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for number, (word, text) in enumerate(rows):
+        shown = "\n".join(map(visible, text.splitlines()))
+        table.add_row(Text(word, "bold" if number == 0 else "dim"), Text(shown, "bold" if number == 0 else ""))
+    return table
 
 
 # ---- the page ------------------------------------------------------------------------------------------------------
@@ -341,7 +357,8 @@ class Review(Vertical):
     Review { height: 1fr; }
     Review #headings { height: 1; padding: 0 1; background: $panel; }
     Review #sections { height: 1fr; }
-    Review OptionList, Review DataTable { height: 1fr; border: none; background: $background; padding: 0; }
+    Review OptionList, Review OptionList:focus { height: 1fr; border: none; background: $background; padding: 0 1; }
+    Review DataTable { height: 1fr; background: $background; }
     Review #live { height: 1fr; }
     Review #compared { height: auto; max-height: 60%; padding: 0 1; }
     Review #prompt { display: none; height: 1; border: none; padding: 0 1; background: $boost; }
@@ -352,6 +369,7 @@ class Review(Vertical):
         Binding("2", "section('answers')", "answers", show=False),
         Binding("3", "section('manifests')", "manifests", show=False),
         Binding("4", "section('live')", "live", show=False),
+        Binding("f9", "apply", "apply"),
         Binding("d", "compare", "diff"),
         Binding("o", "only_changed", "only what differs"),
         Binding("slash", "search", "search", key_display="/"),
@@ -361,7 +379,7 @@ class Review(Vertical):
         Binding("y", "copy", "copy"),
     ]
     HELP: ClassVar[str] = (
-        "1 problems · 2 answers · 3 manifests · 4 live: what an apply would change\n"
+        "1 problems · 2 answers · 3 manifests · 4 what an apply would change in the cluster\n"
         "enter on a problem or an answer goes to its question; on an object it folds (left, right; a: all)\n"
         "o: only the answers that differ from their defaults (≠) · /: search, n and N: next and before\n"
         "d: compare with the cluster; nothing is written · shift+left, shift+right: long lines\n"
@@ -465,9 +483,9 @@ class Review(Vertical):
 
     def _head(self) -> None:
         wrong, doubtful = len(self.draft.problems), len(self.draft.warnings)
-        found = f"{wrong} ✗ {doubtful} !" if wrong or doubtful else "✓"
+        found = "".join([f" {wrong}✗" if wrong else "", f" {doubtful}!" if doubtful else ""]) or " ✓"
         changed = sum(value != default for _, value, default in self.draft.rows())
-        titles = (f"problems {found}", f"answers {changed} ≠", "manifests", "live")
+        titles = (f"problems{found}", f"answers {changed}≠", "manifests", "diff against live")
         self.query_one(Headings).show(titles, SECTIONS.index(self.section))
 
     def _hint(self) -> None:
@@ -480,7 +498,7 @@ class Review(Vertical):
                 "manifests": f"{objects} objects, in the order in which they are applied · / searches"
                 if objects
                 else "",
-                "live": "d compares with the cluster; nothing is written",
+                "live": "d compares again; nothing is written · enter unfolds an object · / searches",
             }[self.section]
         )
 
@@ -537,7 +555,7 @@ class Review(Vertical):
             )
         if not table.row_count:
             table.add_row(Text(""), Text("every answer is its default"), Text(""), Text(""), key="page:")
-        table.move_cursor(row=row, animate=False)
+        table.move_cursor(row=max(1, row), animate=False)  # the first row is a page's name
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Go to the question of an answer."""
@@ -614,7 +632,8 @@ class Review(Vertical):
             self.query_one("#changes", Folds).show(change_folds(self.outcome.changes))
             self._tell(_verdict(self.outcome.changes))
         elif event.state is WorkerState.ERROR and event.worker.error is not None:
-            self._tell(Content("\n").join([failure_content(failure(event.worker.error)), Content("  d tries again")]))
+            found = failure(event.worker.error)
+            self._tell(said_table([*failure_rows(found), ("d", "tries again")]))
 
     def _forget_comparison(self) -> None:
         self.workers.cancel_group(self, "compare")
@@ -622,10 +641,14 @@ class Review(Vertical):
         self.query_one("#changes", Folds).show([])
         self._tell("not compared yet: d asks the cluster what an apply would change; nothing is written")
 
-    def _tell(self, what: str | Content) -> None:
+    def _tell(self, what: str | Table) -> None:
         self.query_one("#compared", Static).update(what)
 
     # ---- the prompt
+
+    def action_apply(self) -> None:
+        """The wizard applies, or says why not."""
+        self.post_message(self.ApplyAsked())
 
     def action_search(self) -> None:
         """Ask what to look for."""
