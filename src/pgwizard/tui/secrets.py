@@ -1,0 +1,760 @@
+"""The browser of the cluster's Secrets: what could be chosen, what speaks for each, and why the others will not do.
+
+It shows what ``discovery`` finds, as it is found, and stays quick at ten thousand rows: only lines that are seen are
+drawn. It refuses requests, rules, and values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
+
+from rich.cells import set_cell_size
+from rich.segment import Segment
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.events import Click, Key, Resize
+from textual.geometry import Size
+from textual.message import Message
+from textual.screen import ModalScreen, Screen
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widgets import Footer, Input, Static
+
+from pgwizard import discovery
+from pgwizard.certificates import Verdict
+from pgwizard.discovery import SECRET, Batch, Denied, Row, Search
+from pgwizard.errors import PgwizardError
+from pgwizard.kubeapi import Ref, plain
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pgwizard.objectstore import Served
+    from pgwizard.tui.app import WizardApp
+
+ENDPOINT = "minio.minio.svc:9000"
+REPAINT_SECONDS = 0.05
+SETTLE_SECONDS = 0.06
+"""How long the list must stand still before what is in view is read."""
+AT_ONCE = 4
+LONGEST_TOLD = 300
+QUESTIONS = {
+    "ca": "Which certificate should pgBackRest trust for {endpoint} ?",
+    "s3": "Which Secret has the S3 key pair for {endpoint} ?",
+    "database": "Which Secret of namespace {namespace} has the superuser's name and password?",
+    "passphrase": "Which Secret of namespace {namespace} has the repository's passphrase?",
+}
+PLACEHOLDERS = {
+    "ca": "namespace/secret, or namespace/secret/key",
+    "s3": "namespace/secret, or namespace/secret/key of the name,key of the secret",
+    "database": "secret, or secret/key of the name,key of the password",
+    "passphrase": "secret, or secret/key",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What was chosen. keys: for a CA one, for a key pair that of the name and that of the secret, a passphrase one."""
+
+    namespace: str
+    secret: str
+    keys: tuple[str, ...]
+
+
+class Findings:
+    """The rows in order, filtered; a row of a Secret replaces what was known of it."""
+
+    def __init__(self) -> None:
+        self.by_place: dict[tuple[str, str], tuple[Row, ...]] = {}
+        self.shown: list[Row] = []
+        self.namespaces: set[str] = set()
+        self._sorted: list[tuple[tuple[int, str, str, tuple[str, ...]], Row, str]] = []
+        self._filter = ""
+
+    def learn(self, rows: Iterable[Row]) -> None:
+        """Take rows in; they are shown after ``arrange``."""
+        fresh: dict[tuple[str, str], list[Row]] = {}
+        for row in rows:
+            fresh.setdefault((row.namespace, row.secret), []).append(row)
+            self.namespaces.add(row.namespace)
+        known = [place for place in fresh if place in self.by_place]
+        if known:
+            stale = set(known)
+            self._sorted = [entry for entry in self._sorted if (entry[1].namespace, entry[1].secret) not in stale]
+        for place, found in fresh.items():
+            self.by_place[place] = tuple(found)
+            self._sorted += [(row.order, row, _haystack(row)) for row in found]
+
+    def arrange(self, wanted: str | None = None) -> None:
+        """Sort, and keep what the filter lets through: every word of it somewhere in the row."""
+        if wanted is not None:
+            self._filter = wanted
+        self._sorted.sort(key=lambda entry: entry[0])
+        words = self._filter.lower().split()
+        if words:
+            self.shown = [row for _, row, text in self._sorted if all(word in text for word in words)]
+        else:
+            self.shown = [row for _, row, _ in self._sorted]
+
+    def place_of(self, row: Row) -> int | None:
+        """Where a Secret's row is shown now: the same key, else the Secret's first."""
+        same = [number for number, shown in enumerate(self.shown) if shown.identity == row.identity]
+        if same:
+            return same[0]
+        place = (row.namespace, row.secret)
+        return next((n for n, shown in enumerate(self.shown) if (shown.namespace, shown.secret) == place), None)
+
+
+def _haystack(row: Row) -> str:
+    first = row.first
+    words = [row.place, row.kind, *row.keys]
+    if first is not None:
+        words += [first.subject, *first.dns_names]
+    return " ".join(words).lower()
+
+
+class SecretList(ScrollView, can_focus=True):
+    """The rows, one line each, of which only those in view are drawn."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "choose"),
+        Binding("up,k", "move(-1)", "up", show=False),
+        Binding("down,j", "move(1)", "down", show=False),
+        Binding("pageup", "page(-1)", "page up", show=False),
+        Binding("pagedown", "page(1)", "page down", show=False),
+        Binding("home,g", "end(0)", "first", show=False),
+        Binding("end,G", "end(1)", "last", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "secret-list--cursor",
+        "secret-list--good",
+        "secret-list--bad",
+        "secret-list--faint",
+    }
+    DEFAULT_CSS = """
+    SecretList { height: 1fr; }
+    SecretList > .secret-list--cursor { background: $surface-lighten-1; text-style: bold; }
+    SecretList:focus > .secret-list--cursor { background: $block-cursor-background; color: $block-cursor-foreground;
+        text-style: bold; }
+    SecretList > .secret-list--good { color: $text-success; text-style: bold; }
+    SecretList > .secret-list--bad { color: $text-warning; }
+    SecretList > .secret-list--faint { color: $text-muted; }
+    """
+
+    class Highlighted(Message):
+        """Another row is under the cursor, or other rows are in view."""
+
+    class Wanted(Message):
+        """Enter on the row under the cursor."""
+
+    def __init__(self, search: Search, current: tuple[str, str]) -> None:
+        super().__init__(id="secrets")
+        self.search = search
+        self.current = current
+        self.rows: Sequence[Row] = ()
+        self.cursor = 0
+        self.moved = False
+        self.today: datetime | None = None
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
+
+    @property
+    def in_view(self) -> Sequence[Row]:
+        """The rows that are seen."""
+        top = round(self.scroll_offset.y)
+        return self.rows[top : top + max(1, self.size.height)]
+
+    def show(self, rows: Sequence[Row], cursor: int) -> None:
+        """Other rows."""
+        self.rows = rows
+        self.cursor = max(0, min(cursor, len(rows) - 1))
+        self.virtual_size = Size(self.size.width, len(rows))
+        self._follow()
+        self.refresh()
+
+    def _follow(self) -> None:
+        top, height = round(self.scroll_offset.y), max(1, self.size.height)
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False, immediate=True)
+        elif self.cursor >= top + height:
+            self.scroll_to(y=self.cursor - height + 1, animate=False, immediate=True)
+
+    def _go(self, cursor: int) -> None:
+        self.moved = True
+        before, self.cursor = self.cursor, max(0, min(cursor, len(self.rows) - 1))
+        if before != self.cursor:
+            self._follow()
+            self.refresh()
+        self.post_message(self.Highlighted())
+
+    def action_move(self, step: int) -> None:
+        """One row up or down."""
+        self._go(self.cursor + step)
+
+    def action_page(self, step: int) -> None:
+        """As many rows as are seen."""
+        self._go(self.cursor + step * max(1, self.size.height - 1))
+
+    def action_end(self, last: int) -> None:
+        """The first or the last row."""
+        self._go(len(self.rows) - 1 if last else 0)
+
+    def action_choose(self) -> None:
+        """Enter."""
+        self.post_message(self.Wanted())
+
+    def on_click(self, event: Click) -> None:
+        """A click moves here, a second one chooses."""
+        self._go(round(self.scroll_offset.y) + event.y)
+        if event.chain > 1:
+            self.action_choose()
+
+    def watch_scroll_y(self, old: float, new: float) -> None:
+        """Other rows are in view."""
+        super().watch_scroll_y(old, new)
+        if round(old) != round(new):
+            self.post_message(self.Highlighted())
+
+    def on_resize(self, _: Resize) -> None:
+        """Lines are as wide as the list."""
+        self.virtual_size = Size(self.size.width, len(self.rows))
+
+    def heads(self) -> str:
+        """The line above the list."""
+        wanted = {"ca": ("kind", "subject", "ends", "would it verify?")}
+        names = wanted.get(self.search.purpose, ("kind", "keys", "", "what speaks for it"))
+        return "".join(
+            set_cell_size(name, width)
+            for name, width in zip(("  namespace/secret", *names), self._widths(), strict=True)
+        )
+
+    def _widths(self) -> tuple[int, int, int, int, int]:
+        """Columns: place, kind, subject or keys, end, verdict."""
+        width = max(40, self.size.width)
+        ends = 11 if self.search.purpose == "ca" else 0
+        kind = 15 if width >= 100 else 14
+        rest = width - kind - ends
+        if width < 100:
+            place = min(32, rest * 3 // 5)
+            return place, kind, 0, ends, rest - place
+        place, subject = min(48, rest * 35 // 100), min(44, rest * 28 // 100)
+        return place, kind, subject, ends, rest - place - subject
+
+    def render_line(self, y: int) -> Strip:
+        """One row, or a blank line."""
+        number = round(self.scroll_offset.y) + y
+        width = self.size.width
+        plain_style = self.rich_style
+        if not 0 <= number < len(self.rows):
+            return Strip.blank(width, plain_style)
+        row = self.rows[number]
+        cells = [
+            set_cell_size(text, size - 1) + " " if size else ""
+            for text, size in zip(self._cells(row, here=number == self.cursor), self._widths(), strict=True)
+        ]
+        if number == self.cursor:
+            style = self.get_component_rich_style("secret-list--cursor")
+            return Strip([Segment("".join(cells), style)]).adjust_cell_length(width, style)
+        tone = "good" if row.ok else "bad" if row.ok is False else None
+        faint = self.get_component_rich_style("secret-list--faint", partial=True)
+        last = self.get_component_rich_style(f"secret-list--{tone}", partial=True) if tone else faint
+        body = plain_style if row.keys else plain_style + faint
+        return Strip([Segment("".join(cells[:4]), body), Segment(cells[4], plain_style + last)]).adjust_cell_length(
+            width, plain_style
+        )
+
+    def _cells(self, row: Row, *, here: bool) -> tuple[str, str, str, str, str]:
+        mark = "▸" if here else "•" if (row.namespace, row.secret) == self.current else " "
+        first = row.first
+        if self.search.purpose != "ca":
+            place = row.place
+            what = ", ".join(row.keys or row.others)
+        else:
+            place = row.place if row.keys in {(), ("tls.crt",)} else f"{row.place} · {row.keys[0]}"
+            what = first.subject if first else ", ".join(row.others)
+        ends = until(first.days_left(self.today)) if first and self.today else ""
+        count = len(row.bundle.certificates) if row.bundle else 1
+        kind = f"{row.kind} ({count})" if count > 1 else row.kind
+        return f"{mark} {plain(place, 200)}", kind, plain(what, 120), ends, verdict(row)
+
+
+def verdict(row: Row) -> str:
+    """A mark and the reason, in few words."""
+    if row.ok is not None:
+        return f"✓ yes: {plain(row.why)}" if row.ok else f"✗ {plain(row.why)}"
+    if row.kind == "not read":
+        return "· read when it is in view" if row.hopeful else "· not read"
+    if row.bundle is None:
+        return f"✗ {plain(row.why)}"
+    return f"? {plain(row.why)}" if row.why else "… asking the server"
+
+
+def until(days: int) -> str:
+    """Days left, as a person says it."""
+    if days < 0:
+        return "expired"
+    if days >= 3 * 365:
+        return f"in {days // 365} y"
+    return f"in {days} d"
+
+
+class Told(ModalScreen[None]):
+    """Some lines to read; any of the keys to leave closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q,w", "dismiss(None)", "close")]
+    DEFAULT_CSS = """
+    Told { align: center middle; }
+    Told > VerticalScroll { width: 90%; max-width: 110; height: auto; max-height: 80%; padding: 1 2;
+        background: $surface; border: round $primary; }
+    Told Static { height: auto; }
+    """
+
+    def __init__(self, title: str, lines: Sequence[str]) -> None:
+        super().__init__()
+        self.told = Text(f"{title}\n\n", "bold")
+        self.told.append("\n".join(lines[:LONGEST_TOLD]), "not bold")
+        if len(lines) > LONGEST_TOLD:
+            self.told.append(f"\nand {len(lines) - LONGEST_TOLD:,} more", "not bold")
+        self.told.append("\n\nescape closes this", "not bold dim")
+
+    def compose(self) -> ComposeResult:
+        """The lines."""
+        with VerticalScroll():
+            yield Static(self.told, markup=False)
+
+
+class SecretBrowser(Screen["Chosen | None"]):
+    """See the module. It ends with what was chosen, or None."""
+
+    HELP: ClassVar[str] = (
+        "Every Secret that you may read, the best one first, and the reason why.\n"
+        "✓ would verify the endpoint, ✗ would not and why, ? cannot be told, · not read yet.\n"
+        "What is promising by its name or keys is read when it comes into view; values are never shown.\n"
+        "type / and any words to filter: name, kind, subject, host names. enter chooses; an authority that\n"
+        "would not verify is chosen by a second enter. t takes a name that is not in the list. w says which\n"
+        "namespaces may not be read, and how to ask for it."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "filter"),
+        Binding("t", "type", "type a name"),
+        Binding("w", "why", "why denied"),
+        Binding("r", "again", "read again"),
+        Binding("f1,question_mark", "help", "help"),
+        Binding("escape", "back", "back"),
+    ]
+    DEFAULT_CSS = """
+    SecretBrowser #ask { height: 1; }
+    SecretBrowser #question { width: 1fr; height: 1; padding: 0 1; text-style: bold; }
+    SecretBrowser #filter { width: 30; height: 1; border: none; padding: 0 1; background: $boost; }
+    SecretBrowser #typed { display: none; height: 1; border: none; padding: 0 1; background: $boost; width: 1fr; }
+    SecretBrowser.typing #typed { display: block; }
+    SecretBrowser #heads { height: 1; color: $text-muted; text-style: underline; }
+    SecretBrowser #counts { height: auto; max-height: 2; padding: 0 1; color: $text-muted; background: $panel; }
+    SecretBrowser #detail { height: auto; min-height: 5; max-height: 9; padding: 0 1; }
+    SecretBrowser.small #question { width: 1fr; }
+    SecretBrowser.small #filter { width: 18; }
+    """
+
+    def __init__(
+        self,
+        purpose: Literal["ca", "s3", "database", "passphrase"] = "ca",
+        endpoint: str = ENDPOINT,
+        namespace: str = "default",
+        current: tuple[str, str] = ("", ""),
+        *,
+        by_address: bool = False,
+    ) -> None:
+        super().__init__()
+        self.search = Search(purpose, endpoint, namespace, by_address)
+        self.findings = Findings()
+        self.denied: list[Denied] = []
+        self.said: list[str] = []
+        self.served: Served | str | None = None
+        self.state: Literal["connecting", "loading", "done", "failed"] = "connecting"
+        self.seen = self.expected = self.to_come = 0
+        self.certificates_read = False
+        self._list = SecretList(self.search, current)
+        self._repaint: Timer | None = None
+        self._settle: Timer | None = None
+        self._asked: set[tuple[str, str]] = set()
+        self._doubted: Row | None = None
+        self._gate = asyncio.Semaphore(AT_ONCE)
+
+    @property
+    def wizard(self) -> WizardApp:
+        """The application, typed."""
+        return cast("WizardApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Question and filter, the list, what is known of all, what is known of one."""
+        question = QUESTIONS[self.search.purpose].format(
+            endpoint=plain(self.search.endpoint, 80), namespace=self.search.namespace
+        )
+        with Horizontal(id="ask"):
+            yield Static(question, id="question", markup=False)
+            yield Input(placeholder="/ filter", id="filter", compact=True)
+        yield Input(placeholder=PLACEHOLDERS[self.search.purpose], id="typed", compact=True)
+        yield Static(id="heads", markup=False)
+        yield self._list
+        yield Static(id="counts", markup=False)
+        yield Static(id="detail", markup=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Begin at once."""
+        self._list.today = self.wizard.start.now()
+        self._list.focus()
+        self.watch(self.app, "link", self._tell)
+        self.action_again()
+
+    def on_resize(self, event: Resize) -> None:
+        """The heads stand above their columns."""
+        self.set_class(event.size.width < 100, "small")
+        self.call_after_refresh(self._heads)
+
+    def _heads(self) -> None:
+        self.query_one("#heads", Static).update(Text(self._list.heads()))
+
+    # -- finding
+
+    def action_again(self) -> None:
+        """Read everything anew."""
+        self.findings, self.denied, self.said = Findings(), [], []
+        self._asked.clear()
+        self.state, self.seen, self.expected, self.served = "connecting", 0, 0, None
+        self.certificates_read = False
+        self.findings.arrange(self.query_one("#filter", Input).value)
+        self._show()
+        self.run_worker(self._browse(), name="browse secrets", group="browse", exclusive=True, exit_on_error=False)
+
+    async def _browse(self) -> None:
+        cluster = await self.wizard.cluster_once_connected()
+        self.state = "loading"
+        try:
+            async with contextlib.aclosing(discovery.browse(cluster, self.search, self.wizard.start.now)) as batches:
+                async for batch in batches:
+                    self._take(batch)
+        except PgwizardError as error:
+            self.state = "failed"
+            self.said.append(". ".join(part for part in (error.message, error.hint) if part))
+        except Exception as error:
+            self.state = "failed"
+            self.said.append(f"a defect of pgwizard itself: {type(error).__name__}")
+            raise
+        finally:
+            self._soon()
+
+    def _take(self, batch: Batch) -> None:
+        first = not self.findings.by_place and batch.rows
+        self.findings.learn(batch.rows)
+        self.denied += batch.denied
+        self.said += batch.said
+        self.seen, self.expected, self.to_come = batch.seen, batch.expected, batch.namespaces_to_come
+        self.served = batch.served or self.served
+        self.certificates_read = self.certificates_read or batch.certificates_read
+        if batch.done:
+            self.state = "done"
+        if first:
+            self._show()
+        else:
+            self._soon()
+
+    def _soon(self) -> None:
+        """Paint what came, once for all that comes in the same moment."""
+        if self._repaint is None:
+            self._repaint = self.set_timer(REPAINT_SECONDS, self._show)
+
+    def _show(self) -> None:
+        self._repaint = None
+        here = self._list.row
+        self.findings.arrange()
+        cursor = self.findings.place_of(here) if here is not None and self._list.moved else 0
+        self._list.show(self.findings.shown, cursor if cursor is not None else self._list.cursor)
+        self._tell()
+        self._look()
+
+    def _look(self) -> None:
+        """Read what is in view, once the list stands still."""
+        if self._settle is not None:
+            self._settle.stop()
+        self._settle = self.set_timer(SETTLE_SECONDS, self._read_in_view)
+
+    def _read_in_view(self) -> None:
+        self._settle = None
+        wanted = [row for row in self._list.in_view if row.kind == "not read" and row.hopeful]
+        here = self._list.row
+        if here is not None and here.kind == "not read" and self._list.moved:
+            wanted.append(here)
+        for row in wanted:
+            place = (row.namespace, row.secret)
+            if place not in self._asked:
+                self._asked.add(place)
+                self.run_worker(self._read(row), group="contents", exit_on_error=False)
+
+    async def _read(self, row: Row) -> None:
+        cluster = await self.wizard.cluster_once_connected()
+        async with self._gate:
+            rows = await discovery.contents(
+                cluster, Ref(SECRET, row.secret, row.namespace), self.search, self.served, self.wizard.start.now()
+            )
+        self.findings.learn(discovery.settled(row, rows))
+        self._soon()
+
+    # -- telling
+
+    def on_secret_list_highlighted(self) -> None:
+        """Another row is looked at."""
+        self._doubted = None
+        self._tell()
+        self._look()
+
+    def _tell(self, *_: object) -> None:
+        if not self.is_mounted:
+            return
+        self.query_one("#counts", Static).update(Text(self._counts()))
+        self.query_one("#detail", Static).update(self._detail())
+
+    def _counts(self) -> str:
+        shown, known = len(self.findings.shown), sum(map(len, self.findings.by_place.values()))
+        parts: list[str] = []
+        if self.state == "connecting":
+            link = plain(self.wizard.link)
+            return link if link.startswith("not connected") else "connecting to the cluster …"
+        if shown < known:
+            parts.append(f"{shown:,} of {known:,} pass the filter")
+        elif known:
+            below = max(0, shown - len(self._list.in_view))
+            spaces = len(self.findings.namespaces)
+            more = f"{below:,} more" if below else f"{known:,} in all"
+            parts.append(f"{more} in {spaces:,} namespace{'s' if spaces != 1 else ''}")
+        if self.denied:
+            named = sum(1 for denied in self.denied if denied.namespace)
+            what = f"{named:,} namespace{'s' if named != 1 else ''}" if named else "some"
+            parts.append(f"{what} may not be read (why: w)")
+        if self.state == "loading":
+            total = f" of {self.expected:,}" if self.expected > self.seen else ""
+            parts.append(f"loading {self.seen:,}{total}" + (f", {self.to_come:,} namespaces" if self.to_come else ""))
+        elif self.state == "failed":
+            parts.append("stopped (why: w; read again: r)")
+        if self.said and self.state != "failed":
+            parts.append(f"! {plain(self.said[-1], 120)}")
+        return " · ".join(parts)
+
+    def _detail(self) -> Text:
+        row = self._list.row
+        if row is None:
+            return Text(self._nothing())
+        if self.search.purpose != "ca" or row.bundle is None:
+            return _outlined(row, self.search)
+        return _certificate(row, self.search, self.served, self._list.today)
+
+    def _nothing(self) -> str:
+        """Loading, empty, filtered, denied and failed are different things."""
+        if self.state == "connecting":
+            return ""
+        if self.state == "failed":
+            return f"The list could not be read: {plain(self.said[-1], 600) if self.said else ''}"
+        if self.findings.by_place:
+            return "Nothing passes the filter. escape clears it."
+        if self.state == "loading":
+            return "Looking …"
+        if self.denied:
+            return f"{plain(self.denied[0].why, 600)}\nA name can be typed all the same: t"
+        where = f"namespace {self.search.namespace}" if self.search.purpose in {"database", "passphrase"} else "cluster"
+        return f"There is no Secret in this {where}. A name can be typed: t"
+
+    # -- keys
+
+    def action_filter(self) -> None:
+        """Type words that a row must hold."""
+        self.query_one("#filter", Input).focus()
+
+    def action_type(self) -> None:
+        """Name a Secret that is not in the list."""
+        self.add_class("typing")
+        self.query_one("#typed", Input).focus()
+
+    def action_why(self) -> None:
+        """What may not be read, and what went wrong."""
+        lines = [
+            f"{plain(item.namespace)}: {plain(item.why)}" if item.namespace else plain(item.why) for item in self.denied
+        ]
+        lines += [plain(said, 600) for said in self.said]
+        self.app.push_screen(Told("What could not be read", lines or ["Everything could be read."]))
+
+    def action_help(self) -> None:
+        """The keys and the marks."""
+        self.app.push_screen(Told("Choosing a Secret", self.HELP.split("\n")))
+
+    def action_back(self) -> None:
+        """Out of the field, out of the filter, out of the browser."""
+        box = self.query_one("#filter", Input)
+        typed = self.query_one("#typed", Input)
+        if typed.has_focus or self.has_class("typing"):
+            self.remove_class("typing")
+            typed.value = ""
+            self._list.focus()
+        elif box.value:
+            box.value = ""
+            self._list.focus()
+        elif box.has_focus:
+            self._list.focus()
+        else:
+            self.dismiss(None)
+
+    def on_key(self, event: Key) -> None:
+        """In the filter, up and down move in the list."""
+        if event.key in {"down", "up", "pagedown", "pageup"} and self.query_one("#filter", Input).has_focus:
+            {
+                "down": lambda: self._list.action_move(1),
+                "up": lambda: self._list.action_move(-1),
+                "pagedown": lambda: self._list.action_page(1),
+                "pageup": lambda: self._list.action_page(-1),
+            }[event.key]()
+            event.stop()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter as it is typed."""
+        if event.input.id == "filter":
+            self.findings.arrange(event.value)
+            self._list.moved = False
+            self._list.show(self.findings.shown, 0)
+            self._tell()
+            self._look()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in the filter goes to the list, in the other field it takes the name."""
+        if event.input.id == "filter":
+            self._list.focus()
+        else:
+            self.run_worker(self._named(event.value), group="choose", exclusive=True, exit_on_error=False)
+
+    # -- choosing
+
+    def on_secret_list_wanted(self) -> None:
+        """Choose the row under the cursor."""
+        row = self._list.row
+        if row is not None:
+            self.run_worker(self._choose(row), group="choose", exclusive=True, exit_on_error=False)
+
+    async def _choose(self, row: Row) -> None:
+        if row.kind == "not read":
+            await self._read(row)
+            self._show()
+            self._say("it was not read yet: look at what it holds, then choose")
+            return
+        if not row.keys:
+            self._say(plain(row.why) or "there is nothing to choose in it")
+            return
+        sure = self._doubted is not None and self._doubted.identity == row.identity
+        if self.search.purpose == "ca" and not sure:
+            found = Verdict(row.ok, row.why)
+            if row.ok is not False:
+                found = await discovery.confirmed(await self.wizard.cluster_once_connected(), row, self.search)
+            if found.ok is False:
+                self._doubted = row
+                why = f"it would not verify {plain(self.search.endpoint, 80)}: {plain(found.why)}"
+                self._say(f"{why}. enter again chooses it all the same")
+                return
+        self.dismiss(Chosen(row.namespace, row.secret, row.keys))
+
+    async def _named(self, text: str) -> None:
+        """A name that was typed. What may not be read is taken at its word; what is read must fit."""
+        named = discovery.named(text, self.search)
+        if isinstance(named, str):
+            self._say(named)
+            return
+        namespace, secret, keys = named
+        cluster = await self.wizard.cluster_once_connected()
+        rows = await discovery.contents(
+            cluster, Ref(SECRET, secret, namespace), self.search, self.served, self.wizard.start.now()
+        )
+        fitting = [row for row in rows if row.keys and (not keys or row.keys == keys)]
+        if fitting:
+            best = min(fitting, key=lambda row: row.order)
+            self.findings.learn(rows)
+            self.action_back()
+            self._list.moved = True
+            self.findings.arrange()
+            self._list.show(self.findings.shown, self.findings.place_of(best) or 0)
+            self._tell()
+            await self._choose(best)
+        elif rows[0].kind == "cannot be read" and rows[0].hopeful:
+            self.dismiss(Chosen(namespace, secret, keys or discovery.usual_keys(self.search)))
+        elif keys and discovery.has_keys(rows, keys) and self.search.purpose != "ca":
+            self.dismiss(Chosen(namespace, secret, keys))
+        else:
+            self._say(f"{namespace}/{secret}: {plain(rows[0].why) or 'has not these keys'}")
+
+    def _say(self, text: str) -> None:
+        self.notify(text, severity="warning", markup=False)
+
+
+# ---- one row, in words ---------------------------------------------------------------------------------------------
+
+
+def _outlined(row: Row, search: Search) -> Text:
+    text = Text(plain(row.place), "bold")
+    if row.keys:
+        text.append(" · " + ", ".join(map(plain, row.keys)), "bold")
+    keys = ", ".join(plain(key, 60) for key in (*row.keys, *row.others)[:12])
+    text.append(f"\n{row.kind}" + (f"   keys: {keys} (values are not shown)" if keys else ""), "not bold")
+    if row.why:
+        text.append(f"\n{plain(row.why, 400)}", "not bold")
+    if row.kind == "not read":
+        text.append("\nnot read yet: it is when it comes into view or under the cursor", "not bold")
+    if row.keys and search.purpose == "s3" and row.namespace != search.namespace:
+        text.append(f"\nAt the apply it is mirrored into namespace {search.namespace}.", "not bold")
+    return text
+
+
+def _certificate(row: Row, search: Search, served: Served | str | None, today: datetime | None) -> Text:
+    first = row.first
+    if first is None or row.bundle is None:
+        return Text("")
+    text = Text(f"{plain(row.place)} · {row.keys[0]}", "bold")
+    text.append(f"   {plain(first.subject, 120)}", "not bold")
+    if first.issuer != first.subject:
+        text.append(f"   signed by {plain(first.issuer, 120)}", "not bold")
+    more = len(row.bundle.certificates) - 1
+    if more:
+        text.append(f"   and {more} more: " + plain(", ".join(c.subject for c in row.bundle.certificates[1:4]), 160))
+    names = [*first.dns_names[:4], *first.ip_addresses[:2]]
+    count = len(first.dns_names) + len(first.ip_addresses) + first.other_names
+    left = f", … {count:,} in all" if count > len(names) else ""
+    text.append(f"\nSANs {plain(', '.join(names), 160) or 'none'}{left}   {first.key_type}", "not bold")
+    text.append(f"   {'CA' if first.is_ca else 'not a CA'}   sha256 {first.sha256[:23]}…", "not bold")
+    days = f" ({until(first.days_left(today))})" if today else ""
+    text.append(f"\nvalid {first.not_before:%Y-%m-%d} to {first.not_after:%Y-%m-%d}{days}", "not bold")
+    text.append(f"\n{verdict(row)}", "bold")
+    text.append(f"\n{_sent(row, search, served)}", "not bold")
+    if row.ok:
+        text.append(
+            f"\nIt will be mirrored into namespace {search.namespace}, and compared with its source at each upgrade.",
+            "not bold",
+        )
+    return text
+
+
+def _sent(row: Row, search: Search, served: Served | str | None) -> str:
+    if served is None:
+        return f"Asking {plain(search.endpoint)} what it sends …"
+    if isinstance(served, str):
+        return f"What the server sends is not known: {plain(served, 400)}"
+    chain = served.chain.certificates
+    own = chain[0]
+    count = f"{len(chain)} certificate{'s' if len(chain) != 1 else ''}"
+    same = row.first is not None and own.sha256 == row.first.sha256
+    signed = "self-signed" if own.self_signed else f"signed by {plain(own.issuer, 80)}"
+    what = ", the same as this" if same else f": {plain(own.subject, 80)}"
+    return f"The server sends {count}, {signed}{what}.  {served.tls}, handshake in {served.seconds * 1000:.0f} ms."
