@@ -21,6 +21,7 @@
     ├── RolloutFailed               8   the cluster says that a pod cannot start
     ├── FirstBackupFailed           9   the hook Job failed
     ├── Locked                     10   another run holds the release
+    ├── NotProven                  11   what was looked at is not known to be recoverable without a risk
     └── Interrupted               130   the user stopped it
 
 It refuses to know where an error comes from: messages arrive complete, in plain text.
@@ -202,6 +203,13 @@ class Locked(PgwizardError):
 
     exit_code = 10
     meaning = "another run is writing to this release"
+
+
+class NotProven(PgwizardError):
+    """The verdict on a release is another than recoverable; the message says which."""
+
+    exit_code = 11
+    meaning = "the verdict on a release is another than recoverable: at risk, not recoverable, or unknown"
 
 
 class Interrupted(PgwizardError):

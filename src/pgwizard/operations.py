@@ -1,4 +1,4 @@
-"""The headless verbs that speak to a cluster: apply, diff, uninstall, releases.
+"""The headless verbs that speak to a cluster: apply, diff, uninstall, releases, status.
 
 It reads what answers refer to (variables and files), prints events as they come, and asks where a person is there to be
 asked. It refuses rules: what happens is ``deploy``'s.
@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 from pgwizard import answersfile, deploy
 from pgwizard.changes import Change
-from pgwizard.console import Source, certificate, read
-from pgwizard.errors import AnswersError, Interrupted, Problem
+from pgwizard.console import Source, certificate, put, read
+from pgwizard.errors import AnswersError, Interrupted, NotProven, Problem
 from pgwizard.events import Event
 from pgwizard.inputs import given
 from pgwizard.kubeapi import Cluster
@@ -135,6 +135,32 @@ def releases(namespace: str | None, place: Place, *, everywhere: bool, as_json: 
     widths = [max(len(row[column]) for row in table) for column in range(len(header))]
     for row in table:
         print("   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def status(name: str, namespace: str | None, place: Place, *, as_json: bool) -> None:
+    """Print how a release is doing; an empty name stands for the only one there is.
+
+    Raises NotProven, after it has printed, for any verdict but recoverable.
+    """
+    from pgwizard import status as observed
+    from pgwizard.present import status_lines
+
+    async def work() -> observed.Snapshot:
+        async with connected(place) as cluster:
+            where = namespace or cluster.namespace
+            wanted = name or observed.chosen(await deploy.releases(cluster, where), where)
+            return await observed.look(cluster, wanted, where)
+
+    snapshot = _finished(work(), _Printer(as_json=as_json), "")
+    verdict = observed.judge(snapshot)
+    if as_json:
+        put(json.dumps(observed.told(snapshot), indent=2, ensure_ascii=False) + "\n")
+    else:
+        title = f"{snapshot.namespace}/{snapshot.name}"
+        put("\n".join([title, *status_lines(snapshot, verdict)]) + "\n")
+    if verdict.state != "recoverable":
+        why = f": {verdict.reasons[0].text}" if verdict.reasons else ""
+        raise NotProven(f"{snapshot.namespace}/{snapshot.name}: {verdict.state}{why}")
 
 
 def _is_asked(*, yes: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Events and changes as text for people: one line each, no colour that means anything alone.
+"""Events, changes and snapshots as text for people: a line each, no colour that means anything alone.
 
 Pure: the same event gives the same line. It refuses to print and to know terminals.
 """
@@ -7,10 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
 
 from pgwizard.changes import Change
 from pgwizard.errors import AnswersError, PgwizardError, PreflightError
 from pgwizard.events import Event
+from pgwizard.kubeapi import plain
+from pgwizard.quantities import human_size
+
+if TYPE_CHECKING:
+    from pgwizard.status import Archiver, Cron, Run, Snapshot, State, Verdict
 
 _MARKS = {"done": "✓", "failed": "✗", "began": "●", "progress": "·", "warning": "!", "log": " ", "skipped": "-"}
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "unchanged": "=", "keep": "="}
@@ -90,3 +97,302 @@ def failure(error: BaseException, log: Sequence[str] = ()) -> Failure:
         f"docs/errors.md#{known.key}" if known else "",
         asked or (known.question if known else ""),
     )
+
+
+# ---- a release's status --------------------------------------------------------------------------------------------
+
+_STATES: dict[State, str] = {"recoverable": "●", "at risk": "!", "not recoverable": "✗", "unknown": "?"}
+_RUNS = {"running": "●", "succeeded": "✓", "failed": "✗"}
+_KINDS = {"full": "full", "incr": "incr", "init": "first"}
+_HEALTH = {"ready": "✓", "progressing": "·", "failed": "✗"}
+LEGEND = "F full   ▪ incremental   ▫ failed   ░ recoverable"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of what is known. mark: ``✓`` fine, ``!`` needs a look, ``·`` still loading, ``?`` cannot be known."""
+
+    mark: Literal["✓", "!", "·", "?"]
+    label: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.mark} {self.label:11} {self.text}"
+
+
+def span(seconds: float) -> str:
+    """A length of time in its two largest units: ``38 s``, ``4 min 12 s``, ``5 d 22 h``."""
+    whole = max(int(seconds), 0)
+    for unit, size, smaller, part in (("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            rest = whole % size // part
+            return f"{whole // size} {unit}{f' {rest} {smaller}' if rest else ''}"
+    return f"{whole} s"
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """How long before now, without the smaller unit: ``5 d``."""
+    first, unit, *_ = span((now - moment).total_seconds()).split(" ")
+    return f"{first} {unit}"
+
+
+def when(moment: datetime, now: datetime) -> str:
+    """A moment in UTC: ``Sun 16 Nov 02:00``; with its year where that is not this one."""
+    moment = moment.astimezone(UTC)
+    year = "" if moment.year == now.year else f" {moment.year}"
+    return f"{moment:%a} {moment.day} {moment:%b}{year} {moment:%H:%M}"
+
+
+def headline(verdict: Verdict) -> str:
+    """``● RECOVERABLE``."""
+    return f"{_STATES[verdict.state]} {verdict.state.upper()}"
+
+
+def window(verdict: Verdict, now: datetime) -> str:
+    """``from Sun 16 Nov 02:00 to now − 38 s``; empty where nothing is recoverable."""
+    if verdict.since is None or verdict.until is None:
+        return ""
+    return f"from {when(verdict.since, now)} UTC to now − {span((now - verdict.until).total_seconds())}"
+
+
+def reason_lines(verdict: Verdict) -> list[str]:
+    """Why it is not better, each with what to do below it."""
+    lines = []
+    for reason in verdict.reasons:
+        lines.append(f"! {reason.text}")
+        if reason.fix:
+            lines.append(f"  {reason.fix}")
+    return lines
+
+
+def facts(snapshot: Snapshot) -> list[Fact]:
+    """What stands behind the verdict, a line each."""
+    found = [_release_fact(snapshot)]
+    if snapshot.wants_backups:
+        found += [_next_full(snapshot), *_wal_facts(snapshot), _repository_fact(snapshot)]
+    found.append(_volume_fact(snapshot))
+    if snapshot.wants_backups:
+        found.append(_certificate_fact(snapshot))
+    return found
+
+
+def _not_known(snapshot: Snapshot, source: str, label: str) -> Fact:
+    if source in snapshot.unknown:
+        return Fact("?", label, f"not known: {snapshot.unknown[source]}")
+    return Fact("·", label, "reading")
+
+
+def _aged(snapshot: Snapshot, source: str, fact: Fact) -> Fact:
+    """An old answer says its age, and why there is no newer one."""
+    from pgwizard.status import STALE_SECONDS
+
+    heard = snapshot.heard.get(source)
+    if heard is None or (
+        (age := (snapshot.at - heard).total_seconds()) <= STALE_SECONDS and not _why(snapshot, source)
+    ):
+        return fact
+    return Fact("!", fact.label, f"{fact.text} (as of {span(age)} ago{_why(snapshot, source)})")
+
+
+def _why(snapshot: Snapshot, source: str) -> str:
+    return f": {snapshot.unknown[source]}" if source in snapshot.unknown else ""
+
+
+def _release_fact(snapshot: Snapshot) -> Fact:
+    release = snapshot.release
+    if release is None:
+        return _not_known(snapshot, "release", "release")
+    applied = f", applied {when(release.applied, snapshot.at)} UTC" if release.applied else ""
+    mark: Literal["✓", "!"] = "✓" if release.outcome == "deployed" else "!"
+    return _aged(snapshot, "release", Fact(mark, "release", f"revision {release.revision} {release.outcome}{applied}"))
+
+
+def _next_full(snapshot: Snapshot) -> Fact:
+    if not snapshot.crons and "cronjobs" not in snapshot.heard:
+        return _not_known(snapshot, "cronjobs", "next full")
+    due = snapshot.next_full
+    if due is None:
+        return Fact("!", "next full", "none: no schedule for it, or it is suspended")
+    return Fact("✓", "next full", f"{when(due, snapshot.at)} UTC (in {span((due - snapshot.at).total_seconds())})")
+
+
+def _wal_facts(snapshot: Snapshot) -> list[Fact]:
+    repository, archiver = snapshot.repository, snapshot.archiver
+    if repository is None:
+        wal = _not_known(snapshot, "repository", "WAL")
+    elif repository.wal is None:
+        wal = Fact("!", "WAL", "none in the archive")
+    else:
+        count = repository.wal.segments
+        many = "on several timelines" if count is None else f"{count:,} segments by number"
+        wal = Fact("✓", "WAL", f"{many}, up to {repository.wal.last}; a gap among them would not show")
+    told = _not_known(snapshot, "archiver", "archiver") if archiver is None else _archiver_fact(archiver, snapshot.at)
+    return [wal, _aged(snapshot, "archiver", told)]
+
+
+def _archiver_fact(archiver: Archiver, now: datetime) -> Fact:
+    last = (
+        f"last segment {span((now - archiver.last_at).total_seconds())} ago" if archiver.last_at else "no segment yet"
+    )
+    waits = f", {archiver.waiting} wait" if archiver.waiting else ""
+    if archiver.failing:
+        return Fact("!", "archiver", f"failing at {archiver.failed_wal}, {last}{waits}")
+    return Fact("✓", "archiver", f"fine, {last}{waits}")
+
+
+def _repository_fact(snapshot: Snapshot) -> Fact:
+    stored = snapshot.stored
+    if snapshot.repository is None or stored is None:
+        return _not_known(snapshot, "repository", "repository")
+    if snapshot.repository.stanza:
+        return Fact("!", "repository", snapshot.repository.stanza)
+    grows = f", +{human_size(int(snapshot.grows_per_day))} a day" if snapshot.grows_per_day is not None else ""
+    count = f"{len(snapshot.backups)} backup{'' if len(snapshot.backups) == 1 else 's'}"
+    mark: Literal["✓", "!"] = "✓" if snapshot.valid else "!"
+    text = f"{count}, {human_size(stored)}{grows}, WAL not counted"
+    return _aged(snapshot, "repository", Fact(mark, "repository", text))
+
+
+def _volume_fact(snapshot: Snapshot) -> Fact:
+    volume = snapshot.volume
+    if volume is None:
+        return _not_known(snapshot, "volume", "volume")
+    text = f"{volume.free / volume.size:.0%} free ({human_size(volume.free)} of {human_size(volume.size)})"
+    days = snapshot.outage_days
+    if days is not None:
+        text += f": an S3 outage fills it in {span(days * 86_400)}" if days < 1_000 else ": outlasts any S3 outage"
+    elif snapshot.wants_backups:
+        text += "; how fast WAL would fill it is not known yet"
+    mark: Literal["✓", "!"] = "!" if volume.free < volume.size / 10 or (days is not None and days < 1) else "✓"
+    return _aged(snapshot, "volume", Fact(mark, "volume", text))
+
+
+_SOURCES = {
+    "same": "same as its source",
+    "differs": "its source holds another one: apply again",
+    "gone": "its source is gone",
+    "unread": "its source may not be read",
+}
+
+
+def _certificate_fact(snapshot: Snapshot) -> Fact:
+    certificate = snapshot.certificate
+    if certificate is None:
+        if "certificate" in snapshot.heard and "certificate" not in snapshot.unknown:
+            return Fact("✓", "CA", "none mirrored: the public authorities are trusted, or TLS is not verified")
+        return _not_known(snapshot, "certificate", "CA")
+    ends = certificate.ends
+    left = (ends - snapshot.at).total_seconds() if ends else 0
+    shown = "ends at a time unknown" if ends is None else f"ends {ends:%Y-%m-%d} (in {int(left // 86_400)} d)"
+    if ends is not None and left <= 0:
+        shown = f"ended {ends:%Y-%m-%d}"
+    mark: Literal["✓", "!"] = "✓" if certificate.source in ("same", "unread") and left > 14 * 86_400 else "!"
+    return Fact(mark, "CA", f"{shown}, {_SOURCES[certificate.source]}")
+
+
+def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
+    """A backup Job as cells: mark and kind, when it started, how long it took, and what came of it."""
+    started = when(run.started, snapshot.at) if run.started else ""
+    end = run.ended or (snapshot.at if run.state == "running" else None)
+    took = span((end - run.started).total_seconds()) if end and run.started else ""
+    backup = snapshot.backup_of(run)
+    if run.state == "failed":
+        came = plain(run.fault.cause if run.fault else run.message, 120)
+        code = f"[{run.fault.exit_code:03}] " if run.fault and run.fault.exit_code is not None else ""
+        came = f"failed {code}{came}"
+    elif backup is not None:
+        came = f"{human_size(backup.size)} → {human_size(backup.stored)}"
+    else:
+        came = "" if run.state == "running" else "no new backup"
+    return (f"{_RUNS[run.state]} {_KINDS[run.kind]}", started, took, came or run.message)
+
+
+def cron_cells(snapshot: Snapshot, cron: Cron) -> tuple[str, str, str, str]:
+    """A CronJob as cells: name, schedule, when it last ran, and when it runs next."""
+    zone = "" if cron.zone in ("Etc/UTC", "UTC") else f" {cron.zone}"
+    last = when(cron.last, snapshot.at) if cron.last else "never"
+    due = snapshot.next_run(cron)
+    coming = f"{when(due, snapshot.at)} (in {span((due - snapshot.at).total_seconds())})" if due else "cannot be told"
+    return (cron.name, f"{cron.schedule}{zone}", last, "‖ suspended" if cron.suspended else coming)
+
+
+def object_cells(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """The release's objects: mark and name, and how each is doing."""
+    return [
+        (f"{_HEALTH[health.status]} {ref.resource.kind} {ref.name}", health.message)
+        for ref, health in snapshot.objects.items()
+    ]
+
+
+def loading_or_empty(snapshot: Snapshot, source: str, empty: str) -> str:
+    """What to say in the place of an empty list: that it still loads, that it may not be read, or that it is empty."""
+    if source in snapshot.unknown:
+        return f"? not known: {snapshot.unknown[source]}"
+    return empty if source in snapshot.heard else "· reading"
+
+
+_WEEKS = 5
+
+
+def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
+    """Backups week by week in UTC, Monday first, ``width`` characters wide; empty where there are none.
+
+    ``F`` full, ``▪`` incremental, ``▫`` failed, ``░`` recoverable; ``│`` is now.
+    """
+    marks = [
+        (backup.start, "▫" if backup.error else "F" if backup.type == "full" else "▪") for backup in snapshot.backups
+    ]
+    marks += [(run.started, "▫") for run in snapshot.runs if run.state == "failed" and run.started]
+    if not marks:
+        return []
+    now = snapshot.at.astimezone(UTC)
+    this_week = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=now.weekday())
+    oldest = min(moment for moment, _ in marks)
+    weeks = min(max(int((this_week - oldest) / timedelta(days=7)) + (2 if oldest < this_week else 1), 1), _WEEKS)
+    cells = max((width - 8) // 7, 3)
+    lines = [
+        "        " + "".join(day.ljust(cells) for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")).rstrip()
+    ]
+    for back in range(weeks - 1, -1, -1):
+        monday = this_week - timedelta(days=7 * back)
+        row = [
+            _window_mark(verdict, monday + number * timedelta(days=1) / cells, now, cells)
+            for number in range(7 * cells)
+        ]
+        for rank in "▪F▫":
+            for moment, mark in marks:
+                place = int((moment - monday) / timedelta(days=1) * cells)
+                if mark == rank and 0 <= place < len(row):
+                    row[place] = mark
+        if back == 0:
+            here = min(int((now - monday) / timedelta(days=1) * cells), len(row) - 1)
+            row[here] = row[here] if row[here] in "F▪▫" else "│"
+        lines.append(f"{monday.day:>2} {monday:%b}  {''.join(row)}".rstrip())
+    return lines
+
+
+def _window_mark(verdict: Verdict, begin: datetime, now: datetime, cells: int) -> str:
+    end = begin + timedelta(days=1) / cells
+    inside = verdict.since is not None and verdict.until is not None and end > verdict.since and begin <= verdict.until
+    return "░" if inside and begin <= now else " "
+
+
+def status_lines(snapshot: Snapshot, verdict: Verdict) -> list[str]:
+    """A snapshot as text, what matters most first."""
+    now = snapshot.at
+    lines = [f"{headline(verdict)}   {window(verdict, now)}".rstrip(), *reason_lines(verdict), ""]
+    lines += [str(fact) for fact in facts(snapshot)]
+    if shown := timeline(snapshot, verdict, 78):
+        lines += ["", f"Backups   {LEGEND}   │ now", *shown]
+    lines += _table("Jobs", [run_cells(snapshot, run) for run in reversed(snapshot.runs)])
+    lines += _table("Schedules", [cron_cells(snapshot, cron) for cron in snapshot.crons])
+    lines += _table("Objects", object_cells(snapshot))
+    return lines
+
+
+def _table(title: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return []
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    cells = ["   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return ["", title, *(f"  {line}" for line in cells)]

@@ -14,7 +14,7 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -409,6 +409,52 @@ def _surroundings(snapshot: Snapshot) -> Iterable[Reason]:
     for ref, health in snapshot.objects.items():
         if health.status == "failed":
             yield Reason(f"{ref}: {health.message}")
+
+
+def told(snapshot: Snapshot) -> dict[str, Any]:
+    """A snapshot and its verdict as JSON's own types: times in ISO 8601, sizes in bytes, names in camel case."""
+    verdict, repository = judge(snapshot), snapshot.repository
+    return {
+        "name": snapshot.name,
+        "namespace": snapshot.namespace,
+        "at": snapshot.at.isoformat(),
+        "verdict": _json(verdict),
+        "release": _json(snapshot.release),
+        "nextFull": _json(snapshot.next_full),
+        "backups": [_json(backup) for backup in repository.backups] if repository else None,
+        "stanza": repository.stanza if repository else None,
+        "wal": {**_json(repository.wal), "segments": repository.wal.segments}
+        if repository and repository.wal
+        else None,
+        "stored": snapshot.stored,
+        "growsPerDay": snapshot.grows_per_day,
+        "walPerDay": snapshot.wal_per_day,
+        "outageDays": snapshot.outage_days,
+        "archiver": {**_json(snapshot.archiver), "failing": snapshot.archiver.failing} if snapshot.archiver else None,
+        "volume": _json(snapshot.volume),
+        "certificate": _json(snapshot.certificate),
+        "crons": [{**_json(cron), "next": _json(snapshot.next_run(cron))} for cron in snapshot.crons],
+        "runs": [_json(run) for run in snapshot.runs],
+        "objects": {str(ref): _json(health) for ref, health in snapshot.objects.items()},
+        "heard": {source: at.isoformat() for source, at in snapshot.heard.items()},
+        "unknown": dict(snapshot.unknown),
+        "loading": list(snapshot.loading),
+    }
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple | list):
+        return [_json(item) for item in value]
+    if not is_dataclass(value):
+        return value
+    return {
+        "".join(part if number == 0 else part.title() for number, part in enumerate(item.name.split("_"))): _json(
+            getattr(value, item.name)
+        )
+        for item in fields(value)
+    }
 
 
 # ---- observations --------------------------------------------------------------------------------------------------
