@@ -562,3 +562,29 @@ def test_an_encrypted_key_does_not_ask_for_its_password(tmp_path: Path) -> None:
     )
     with pytest.raises(KubeconfigError, match="used together"):
         read(login(tmp_path, {"client-certificate-data": coded(content), "client-key-data": coded(locked)}))
+
+
+# ---- the contexts there are ----------------------------------------------------------------------------------------
+
+
+def test_contexts_are_listed_the_current_one_first_and_nothing_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (
+        config(name="one", current="two"),
+        config(name="two", user={"exec": {"command": "/bin/aws\x1b[31m"}}),
+    )
+    first["contexts"].append({"name": "dangling", "context": {"cluster": "nowhere"}})
+    files = os.pathsep.join([saved(tmp_path / "a", first), saved(tmp_path / "b", second)])
+    monkeypatch.setenv("KUBECONFIG", files)
+    assert kubeconfig.contexts() == [
+        kubeconfig.Context("two", "https://two.test:6443/base/", "ns-two", "/bin/aws [31m", current=True),
+        kubeconfig.Context("one", "https://one.test:6443/base/", "ns-one"),
+    ]
+
+
+def test_contexts_of_no_kubeconfig_say_so(tmp_path: Path) -> None:
+    with pytest.raises(KubeconfigError, match="there is no kubeconfig"):
+        kubeconfig.contexts(str(tmp_path / "absent"))
+    with pytest.raises(KubeconfigError, match="is not valid YAML, line 2"):
+        kubeconfig.contexts(saved(tmp_path / "broken", "a: [\n"))

@@ -19,9 +19,10 @@ SOURCE = Path(pgwizard.__file__).parent
 LAYERS = (
     ("__main__",),
     ("cli",),
+    ("machine",),
     ("operations",),
     ("console", "tui"),
-    ("present", "inputs"),
+    ("present", "inputs", "drafts"),
     ("deploy", "status", "export", "discovery"),
     ("rollout",),
     ("preflight", "helm", "diagnose", "choices"),

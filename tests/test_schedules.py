@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pgwizard.schedules import Schedule, collision, zone
+from pgwizard.schedules import Schedule, collision, kept, zone
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -89,3 +89,29 @@ def test_what_is_no_time_zone_is_refused(name: str) -> None:
 
 def test_a_time_zone_is_found_by_its_iana_name() -> None:
     assert str(zone("Europe/Berlin")) == "Europe/Berlin"
+
+
+def test_a_schedule_is_said_in_words() -> None:
+    assert Schedule("0 2 * * 1-6").in_words() == "At 02:00 on Monday through Saturday"
+
+
+FULL, INCREMENTAL = Schedule("0 2 * * 0"), Schedule("0 2 * * 1-6")
+
+
+@pytest.mark.parametrize(
+    ("keep", "by_days", "fulls", "incrementals", "since"),
+    [
+        (2, False, 2, 6, "2026-11-15"),
+        (1, False, 1, 0, "2026-11-22"),
+        (14, True, 3, 12, "2026-11-08"),
+        (None, False, 8, 42, "2026-10-04"),
+    ],
+)
+def test_what_is_kept_follows_from_schedule_and_retention(
+    keep: int | None, by_days: bool, fulls: int, incrementals: int, since: str
+) -> None:
+    """By days the newest full backup that is older stays as well, so that every one of those days can be reached."""
+    found = kept(FULL, INCREMENTAL, MONDAY, keep=keep, by_days=by_days)
+    assert (len(found.fulls), len(found.incrementals), f"{found.since:%Y-%m-%d}") == (fulls, incrementals, since)
+    assert list(found.fulls) == sorted(found.fulls)
+    assert list(found.incrementals) == sorted(found.incrementals)

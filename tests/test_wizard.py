@@ -3,37 +3,62 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import os
+import stat
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, OptionList, Static
 
 from pgwizard import answersfile, manifests
 from pgwizard.demo import SimCluster
 from pgwizard.draft import Draft, pages
+from pgwizard.drafts import Drafts
+from pgwizard.errors import Unreachable
 from pgwizard.kubeapi import Cluster
 from pgwizard.plan import resolve
-from pgwizard.tui.app import Start, WizardApp
+from pgwizard.tui.app import Place, Start, WizardApp
 from pgwizard.tui.apply import Apply
+from pgwizard.tui.connect import Connect
+from pgwizard.tui.dialogs import FilterInput, Help, Line, Offer, Pick
 from pgwizard.tui.form import Choice, Row
 from pgwizard.tui.wizard import Wizard
 
 Scenario = Callable[[Pilot[int], Wizard, dict[str, str]], Awaitable[None]]
 
 
-def driven(scenario: Scenario, size: tuple[int, int] = (120, 40)) -> None:
+def driven(
+    scenario: Scenario,
+    size: tuple[int, int] = (120, 40),
+    *,
+    cluster: Callable[[], SimCluster] = lambda: SimCluster(speed=50),
+    ready: Callable[[Wizard], bool] = lambda wizard: not wizard.draft.problems,
+    places: Callable[[], Sequence[Place]] = tuple,
+    drafts: Drafts | None = None,
+    raw: dict[str, Any] | None = None,
+) -> None:
     """Open the wizard on a simulated cluster, wait until it has read the certificate, and play the scenario."""
     saved: dict[str, str] = {}
 
     async def connect(stack: AsyncExitStack) -> Cluster:
-        return await stack.enter_async_context(SimCluster(speed=50))
+        return await stack.enter_async_context(cluster())
 
     async def main() -> None:
-        app = WizardApp(Start(connect, saved.__setitem__, demo=True))
+        start = Start(
+            connect,
+            saved.__setitem__,
+            demo=True,
+            raw=raw,
+            places=places,
+            export=lambda folder, texts: saved.update({f"{folder}/{name}": text for name, text in texts.items()}),
+            drafts=(lambda: drafts) if drafts else None,
+        )
+        app = WizardApp(start)
         async with app.run_test(size=size) as pilot:
-            await until(pilot, lambda: isinstance(app.screen, Wizard) and not app.screen.draft.problems)
+            await until(pilot, lambda: isinstance(app.screen, Wizard) and ready(app.screen))
             await scenario(pilot, cast("Wizard", app.screen), saved)
 
     asyncio.run(main())
@@ -53,8 +78,8 @@ def row(wizard: Wizard, path: str) -> Row:
 
 def test_every_question_page_comes_from_the_models() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        assert wizard.order == [*pages(), "Review"]
-        for page in wizard.order[:-1]:
+        assert wizard.order == ["Connect", *pages(), "Review"]
+        for page in wizard.order[1:-1]:
             await wizard.go(page)
             assert wizard.query(f"#page-{page} Row")
 
@@ -106,6 +131,9 @@ def test_saved_answers_give_the_same_bytes_as_the_wizard() -> None:
         cast("Input", row(wizard, "storage.size").control).value = "50Gi"
         await pilot.pause()
         await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Line))
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(saved))
         loaded = answersfile.load(saved["answers.yaml"].encode())
         assert loaded.problems == ()
         assert loaded.answers == wizard.draft.answers
@@ -156,3 +184,163 @@ def test_a_number_in_the_place_of_text_stays_text_in_the_file() -> None:
     draft.give(("repository", "credentials", "secret"), "123")
     loaded = answersfile.load(draft.text().encode())
     assert loaded.answers == draft.answers
+
+
+# ---- the first page ------------------------------------------------------------------------------------------------
+
+
+def said(wizard: Wizard, what: str) -> str:
+    """What the first page says of one of its lists."""
+    return str(wizard.query_one(f"#{what}-said", Static).content)
+
+
+def options(wizard: Wizard, name: str) -> list[str]:
+    """The rows of a list, their first lines."""
+    found = wizard.query_one(name, OptionList)
+    return [str(found.get_option_at_index(number).prompt).partition("\n")[0] for number in range(found.option_count)]
+
+
+async def unreachable(_: AsyncExitStack) -> Cluster:
+    raise Unreachable("no connection to https://10.0.0.9:6443: connection refused", hint="is the VPN up?")
+
+
+def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_releases() -> None:
+    async def another(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(SimCluster())
+
+    def places() -> list[Place]:
+        return [
+            Place("demo", "here", "default", another, current=True),
+            Place("prod", "https://10.0.0.1:6443", "shop", another),
+            Place("gone", "https://10.0.0.9:6443", "shop", unreachable),
+            Place("cloud", "https://eks.test", "shop", unreachable, runs="aws"),
+        ]
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        page = wizard.query_one(Connect)
+
+        def rows() -> list[str]:
+            found = wizard.query_one("#clusters", OptionList)
+            return [str(found.get_option_at_index(number).prompt) for number in range(found.option_count)]
+
+        await until(pilot, lambda: any("✗" in row for row in rows()) and "no releases" in said(wizard, "releases"))
+        states = [row.splitlines()[2].strip() for row in rows()]
+        assert states[0] == "✓ connected"
+        assert states[1].startswith("✓ answers in ")
+        assert states[2:] == [
+            "✗ no connection to https://10.0.0.9:6443: connection refused",
+            "· logs in by aws: tried when it is chosen",
+        ]
+        page.query_one(FilterInput).focus()
+        await pilot.press(*"sho", "enter")
+        await until(pilot, lambda: wizard.draft.answers.release.namespace == "shop")
+        assert options(wizard, "#releases") == ["+ a new release in shop"]
+        await pilot.press("enter")
+        await until(pilot, lambda: wizard.page == "Database")
+
+    driven(scenario, places=places)
+
+
+def test_a_cluster_that_cannot_be_reached_is_said_and_the_wizard_goes_on() -> None:
+    saved: dict[str, str] = {}
+
+    async def main() -> None:
+        app = WizardApp(Start(unreachable, saved.__setitem__))
+        async with app.run_test(size=(120, 40)) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, Wizard) and app.trouble is not None)
+            wizard = cast("Wizard", app.screen)
+            await until(pilot, lambda: "connection refused" in said(wizard, "clusters"))
+            assert "is the VPN up?" in said(wizard, "clusters")
+            await wizard.go("Storage")
+            cast("Input", row(wizard, "storage.size").control).value = "20Gi"
+            await pilot.pause()
+            assert wizard.draft.raw == {"storage": {"size": "20Gi"}}
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: isinstance(app.screen, Line))
+            await pilot.press("enter")
+            await until(pilot, lambda: bool(saved))
+        assert saved == {"answers.yaml": "storage:\n  size: 20Gi\n"}
+
+    asyncio.run(main())
+
+
+def test_a_list_of_the_cluster_answers_a_question() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Storage")
+        row(wizard, "storage.storageClass").control.focus()
+        await pilot.press("f4")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Pick))
+        await pilot.press(*"fix", "enter")
+        await until(pilot, lambda: pilot.app.screen is wizard)
+        assert wizard.draft.raw == {"storage": {"storageClass": "fixed"}}
+        assert cast("Input", row(wizard, "storage.storageClass").control).value == "fixed"
+
+    driven(scenario)
+
+
+def test_enter_on_everything_goes_through_every_page() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Database")
+        seen = []
+        async with asyncio.timeout(60):
+            while wizard.page != "Review":
+                if wizard.page not in seen:
+                    seen.append(wizard.page)
+                await pilot.press("enter")
+        assert seen == pages()
+        assert wizard.draft.raw == {}
+
+    driven(scenario)
+
+
+def test_help_is_a_key_away_on_every_page() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        for page in wizard.order:
+            await wizard.go(page)
+            await pilot.press("f1")
+            await until(pilot, lambda: isinstance(pilot.app.screen, Help))
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is wizard)
+
+    driven(scenario)
+
+
+# ---- unsaved answers -----------------------------------------------------------------------------------------------
+
+
+def test_unsaved_answers_survive_and_are_offered_at_the_next_start(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+
+    async def leave(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Storage")
+        cast("Input", row(wizard, "storage.size").control).value = "77Gi"
+        await until(pilot, lambda: any(folder.glob("draft-*.yaml")))
+
+    driven(leave, drafts=Drafts(folder))
+    (kept,) = folder.iterdir()
+    assert kept.read_text() == "storage:\n  size: 77Gi\n"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    kept.rename(folder / "draft-4194305.yaml")  # no process has this number
+
+    async def take_up(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await until(pilot, lambda: isinstance(pilot.app.screen, Offer))
+        await pilot.press("enter")
+        await until(pilot, lambda: wizard.draft.answers.storage.size == "77Gi")
+
+    driven(take_up, drafts=Drafts(folder), ready=lambda _: True)
+    assert [path.name for path in folder.iterdir()] == [f"draft-{os.getpid()}.yaml"]
+
+
+def test_a_saved_answer_leaves_no_draft(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, saved: dict[str, str]) -> None:
+        await wizard.go("Storage")
+        cast("Input", row(wizard, "storage.size").control).value = "77Gi"
+        await until(pilot, lambda: any(folder.glob("draft-*.yaml")))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Line))
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(saved) and not any(folder.iterdir()))
+
+    driven(scenario, drafts=Drafts(folder))

@@ -10,9 +10,7 @@ from pgwizard import __version__
 
 if TYPE_CHECKING:
     import argparse
-    from contextlib import AsyncExitStack
 
-    from pgwizard.kubeapi import Cluster
     from pgwizard.operations import Place
 
 BROKEN_PIPE = 141
@@ -80,6 +78,7 @@ def _dispatch(options: argparse.Namespace) -> None:
         "diff": _apply,
         "uninstall": _uninstall,
         "releases": _releases,
+        "status": _status,
     }.get(options.verb, _apply if options.apply or options.dry_run or options.diff else _render)
     verb(options)
 
@@ -90,19 +89,27 @@ def _at_a_terminal() -> bool:
 
 def _wizard(options: argparse.Namespace) -> None:
     """Imports nothing that the first paint does not need."""
-    from pgwizard.tui.app import Start, WizardApp
+    from pgwizard.machine import start
+    from pgwizard.tui.app import WizardApp
 
-    async def connect(stack: AsyncExitStack) -> Cluster:
-        from pgwizard.operations import connected
+    raw = _answers(options) if options.answers else None
+    app = WizardApp(start(context=options.context, kubeconfig=options.kubeconfig, demo=options.demo, raw=raw))
+    code = app.run()
+    if code:
+        sys.exit(code)
 
-        return await stack.enter_async_context(connected(_place(options)))
 
-    def save(path: str, text: str) -> None:
-        from pgwizard.console import write_text
+def _answers(options: argparse.Namespace) -> dict[str, Any]:
+    """The answers of a file, right or wrong: the wizard says what is wrong with them. Raises AnswersError."""
+    from pgwizard import yamlfile
+    from pgwizard.console import Source, read
+    from pgwizard.errors import AnswersError, Problem
 
-        write_text(path, text)
-
-    WizardApp(Start(connect, save, demo=options.demo)).run()
+    document = yamlfile.read(read(Source(options.answers)))
+    if document.problems or not isinstance(document.value, dict):
+        found = document.problems or [Problem("", "expected a block of keys: begin with release:")]
+        raise AnswersError(options.answers, found)
+    return document.value
 
 
 def _init(options: argparse.Namespace) -> None:
@@ -171,6 +178,29 @@ def _releases(options: argparse.Namespace) -> None:
     operations.releases(options.namespace, _place(options), everywhere=options.all, as_json=options.json)
 
 
+def _status(options: argparse.Namespace) -> None:
+    """The screen where a person can see it, else one snapshot; the latter loads no Textual."""
+    if options.json or not _at_a_terminal():
+        from pgwizard import operations
+
+        operations.status(options.release or "", options.namespace, _place(options), as_json=options.json)
+        return
+    from pgwizard.machine import start
+    from pgwizard.tui.app import WizardApp
+
+    code = WizardApp(
+        start(
+            context=options.context,
+            kubeconfig=options.kubeconfig,
+            demo=options.demo,
+            screen="pgwizard.tui.dashboard:Dashboard",
+            release=(options.release or "", options.namespace),
+        )
+    ).run()
+    if code:
+        sys.exit(code)
+
+
 def _place(options: argparse.Namespace) -> Place:
     from pgwizard.operations import Place
 
@@ -189,6 +219,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"pgwizard {__version__}")
     parser.add_argument("--headless", metavar="FILE", help="the answers; - reads standard input. Prints the manifests")
+    parser.add_argument("--answers", metavar="FILE", help="open the wizard with the answers of a file")
     parser.add_argument("-o", "--output", metavar="DIR", help="write the manifests there, one file an object")
     parser.add_argument(
         "--apply", action="store_true", help="bring them into the cluster, and wait for the first backup"
@@ -205,9 +236,11 @@ def _parser() -> argparse.ArgumentParser:
     uninstall.add_argument("--purge-data", metavar="NAME", help="delete volume and Secrets as well; repeat the name")
     releases = verbs.add_parser("releases", help="list the releases of a namespace")
     releases.add_argument("-A", "--all", action="store_true", help="of all namespaces")
-    for verb in (uninstall, releases):
+    status = verbs.add_parser("status", help="whether a release could be recovered, and why not; 0 only if it could")
+    status.add_argument("release", metavar="NAME", nargs="?", help="the release; the only one there is by default")
+    for verb in (uninstall, releases, status):
         verb.add_argument("-n", "--namespace", help="the namespace; the kubeconfig's by default")
-    for verb in (diff, uninstall, releases):
+    for verb in (diff, uninstall, releases, status):
         _shared(verb, suppressed=True)
     return parser
 

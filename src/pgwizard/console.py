@@ -52,7 +52,7 @@ def render(source: Source, *, folder: str | None, as_json: bool) -> None:
     if folder is None:
         _print_manifests(rendered, as_json=as_json)
     else:
-        _write_folder(Path(folder), {manifest.file_name: manifest.text for manifest in rendered})
+        write_folder(folder, {manifest.file_name: manifest.text for manifest in rendered})
         names = [manifest.file_name for manifest in rendered]
         listed = (
             json.dumps({"folder": folder, "files": names})
@@ -181,12 +181,12 @@ def write_text(path: str, text: str) -> None:
         raise
 
 
-def _write_folder(target: Path, texts: dict[str, str]) -> None:
+def write_folder(folder: str, texts: dict[str, str]) -> None:
     """Write a folder whole or not at all: beside the target first, then by renaming.
 
     A folder that holds anything but earlier manifests is not touched.
     """
-    target = Path(os.path.abspath(target))  # noqa: PTH100 - resolve() would follow a link and replace what it points to
+    target = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link and replace what it points to
     old: Path | None = None
     try:
         if target in (Path.cwd(), *Path.cwd().parents):

@@ -138,6 +138,12 @@ class Draft:
         for path, value in _leaves(self.answers, ()):
             yield path, value, _at(defaults, path, None)
 
+    def given(self) -> Iterator[Path]:
+        """The questions that were answered with anything but their default."""
+        for path, value, default in self.rows():
+            if value != default:
+                yield path
+
     def _opened(self, path: Path) -> dict[str, Any]:
         """An empty block; of a union, with the tag that says which alternative it is."""
         key = tag_key(path)

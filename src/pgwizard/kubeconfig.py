@@ -96,17 +96,34 @@ def load(context: str | None = None, kubeconfig: str | None = None, namespace: s
 
     Blocking: call it in a thread. Raises KubeconfigError.
     """
-    files = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube/config")
-    present = [path for path in ([files] if kubeconfig else files.split(os.pathsep)) if path and Path(path).exists()]
+    present, files = _present(kubeconfig)
     if not present:
         if kubeconfig is None and context is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
             return _in_cluster(namespace)
-        raise KubeconfigError(
-            f"there is no kubeconfig: {plain(files)} does not exist",
-            hint="set KUBECONFIG, or name the file with --kubeconfig",
-        )
-    try:
+        raise _absent(files)
+    with _readable(files):
         return _from_files(os.pathsep.join(present), context, namespace)
+
+
+def _present(kubeconfig: str | None) -> tuple[list[str], str]:
+    """The files that are there, and what was asked for, for messages."""
+    files = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube/config")
+    asked = [files] if kubeconfig else files.split(os.pathsep)
+    return [path for path in asked if path and Path(path).exists()], files
+
+
+def _absent(files: str) -> KubeconfigError:
+    return KubeconfigError(
+        f"there is no kubeconfig: {plain(files)} does not exist",
+        hint="set KUBECONFIG, or name the file with --kubeconfig",
+    )
+
+
+@contextlib.contextmanager
+def _readable(files: str) -> Iterator[None]:
+    """What can go wrong while the files are read, as KubeconfigError."""
+    try:
+        yield
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
@@ -115,6 +132,53 @@ def load(context: str | None = None, kubeconfig: str | None = None, namespace: s
         raise KubeconfigError(f"{plain(files)} is not a kubeconfig: its structure is not as expected") from None
     except OSError as error:
         raise KubeconfigError(f"the kubeconfig {plain(files)} cannot be read: {error.strerror}") from None
+
+
+@dataclass(frozen=True)
+class Context:
+    """One context of the kubeconfig, for a person to choose. runs: the program that logs it in; empty for none."""
+
+    name: str
+    server: str
+    namespace: str
+    runs: str = ""
+    current: bool = False
+
+
+def contexts(kubeconfig: str | None = None) -> list[Context]:
+    """Every context, the current one first, then in the order of the files; those that lead nowhere are left out.
+
+    Nothing is run and nothing is sent. Blocking: call it in a thread. Raises KubeconfigError.
+    """
+    present, files = _present(kubeconfig)
+    if not present:
+        if kubeconfig is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
+            target = _in_cluster(None)
+            return [Context("", target.label, target.namespace, current=True)]
+        raise _absent(files)
+    with _readable(files):
+        contents = [(Path(path), _mapping(path)) for path in present]
+        merged = _merged(contents)
+        current = next((str(found["current-context"]) for _, found in contents if found.get("current-context")), "")
+        listed = [
+            Context(
+                name=name,
+                server=_without_credentials(str(cluster.values.get("server") or "")),
+                namespace=str(part.values.get("namespace") or "default"),
+                runs=_runs(merged["user"].get(str(part.values.get("user") or ""))),
+                current=name == current,
+            )
+            for name, part in merged["context"].items()
+            if (cluster := merged["cluster"].get(str(part.values.get("cluster", "")))) is not None
+        ]
+    return sorted(listed, key=lambda context: not context.current)
+
+
+def _runs(user: Part | None) -> str:
+    values = user.values if user else {}
+    plugin = values.get("exec") or {}
+    provider = values.get("auth-provider") or {}
+    return plain(str(plugin.get("command") or provider.get("name") or ""), 60)
 
 
 class Login:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
@@ -54,6 +55,18 @@ class Schedule:
         from cronsim import CronSim
 
         return list(islice(CronSim(self._expression, after), count))
+
+    def before(self, moment: datetime, count: int) -> list[datetime]:
+        """The last ``count`` times strictly before a moment, the latest first, in that moment's time zone."""
+        from cronsim import CronSim
+
+        return list(islice(CronSim(self._expression, moment, reverse=True), count))
+
+    def in_words(self) -> str:
+        """Such as ``At 02:00 on Sunday``."""
+        from cronsim import CronSim
+
+        return CronSim(self._expression, _EPOCH).explain()
 
     def fires_at(self, moment: datetime) -> bool:
         """Whether a run starts in the minute that begins at ``moment``."""
@@ -131,3 +144,38 @@ def collision(full: Schedule, incremental: Schedule, time_zone: tzinfo) -> datet
         if incremental.fires_at(moment):
             return moment
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The backups that a repository holds once a schedule has long been followed, oldest first.
+
+    since: from when on the database can be recovered; None where nothing would have been taken yet.
+    """
+
+    fulls: tuple[datetime, ...]
+    incrementals: tuple[datetime, ...]
+    since: datetime | None
+
+
+_LONGEST = 2_000
+"""Backups that are looked at: more than anybody keeps or reads."""
+
+
+def kept(full: Schedule, incremental: Schedule, now: datetime, *, keep: int | None, by_days: bool) -> Kept:
+    """What is kept at ``now``, in its time zone. keep: that many full backups, or days; None keeps everything.
+
+    pgBackRest's rule: by count the last ``keep`` full backups stay; by time the newest that is older than ``keep`` days
+    stays as well, so that every moment of those days can be reached. Incremental backups go with their full one.
+    """
+    wanted = 8 if keep is None else _LONGEST if by_days else min(keep, _LONGEST)
+    fulls: list[datetime] = []
+    for moment in full.before(now, wanted):
+        fulls.append(moment)
+        if by_days and keep is not None and (now - moment).days >= keep:
+            break
+    if not fulls:
+        return Kept((), (), None)
+    since = fulls[-1]
+    newer = [moment for moment in incremental.before(now, _LONGEST) if moment > since]
+    return Kept(tuple(reversed(fulls)), tuple(reversed(newer)), since)

@@ -14,6 +14,7 @@ from textual.app import ComposeResult, RenderResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import Click
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -32,12 +33,20 @@ _SHOWN = {NOTHING: "none", SOME: "a Secret", "existing": "existing Secret"}
 """Tags that people read better in other words."""
 
 
+_GAP = 3
+
+
+def _width(option: str) -> int:
+    return len(f"(•) {_SHOWN.get(option, option)}") + _GAP
+
+
 class Choice(Widget, can_focus=True):
     """One of a few words on one line: ``( ) web  (•) mixed``. Left and right move, a click chooses."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,up", "move(-1)", "other choice", show=False),
         Binding("right,down,space", "move(1)", "other choice", show=False),
+        Binding("enter", "follow", "next question", show=False),
     ]
     value: reactive[str] = reactive("")
 
@@ -54,6 +63,13 @@ class Choice(Widget, can_focus=True):
             """The sender."""
             return self.choice
 
+    class Taken(Message):
+        """Enter: the chosen word stays, and the next question is wanted."""
+
+        def __init__(self, choice: Choice) -> None:
+            super().__init__()
+            self.choice = choice
+
     def __init__(self, options: Sequence[str], value: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's
         super().__init__(id=id)
         self.options = tuple(options)
@@ -61,29 +77,48 @@ class Choice(Widget, can_focus=True):
 
     def render(self) -> RenderResult:
         """The words, the chosen one marked."""
-        text = Text(overflow="ellipsis", no_wrap=False)
-        for option in self.options:
-            shown = _SHOWN.get(option, option)
-            mark = "(•)" if option == self.value else "( )"
-            style = "bold" if option == self.value else ""
-            text.append(f"{mark} {shown}".replace(" ", "\N{NO-BREAK SPACE}"), style).append("   ")
-        text.rstrip()
+        text = Text(overflow="ellipsis", no_wrap=True)
+        for number, line in enumerate(self._lines(self.size.width)):
+            text.append("\n" if number else "")
+            for option in line:
+                mark = "(•)" if option == self.value else "( )"
+                text.append(f"{mark} {_SHOWN.get(option, option)}   ", "bold" if option == self.value else "")
         return text
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as the words take."""
+        del container, viewport
+        return len(self._lines(width))
+
+    def _lines(self, width: int) -> list[list[str]]:
+        """The words in lines, a mark never apart from its word."""
+        lines, used = [list[str]()], 0
+        for option in self.options:
+            taken = _width(option)
+            if lines[-1] and used + taken - _GAP > width:
+                lines.append([])
+                used = 0
+            lines[-1].append(option)
+            used += taken
+        return lines
 
     def action_move(self, step: int) -> None:
         """Choose the word beside."""
         here = self.options.index(self.value) if self.value in self.options else 0
         self._choose(self.options[(here + step) % len(self.options)])
 
+    def action_follow(self) -> None:
+        """What stands is taken."""
+        self.post_message(self.Taken(self))
+
     def on_click(self, event: Click) -> None:
         """Choose the word under the pointer."""
-        start = 0
-        for option in self.options:
-            width = len(f"(•) {_SHOWN.get(option, option)}   ")
-            if start <= event.x < start + width:
+        lines, start = self._lines(self.size.width), 0
+        for option in lines[event.y] if event.y < len(lines) else ():
+            if start <= event.x < start + _width(option):
                 self._choose(option)
                 return
-            start += width
+            start += _width(option)
 
     def _choose(self, value: str) -> None:
         if value != self.value:
@@ -94,12 +129,21 @@ class Choice(Widget, can_focus=True):
 class Row(Vertical):
     """One question: label and control on a line, help or problem below."""
 
-    def __init__(self, path: Path, ask: Ask, control: Widget) -> None:
+    class Entered(Message):
+        """This question is being answered."""
+
+        def __init__(self, row: Row) -> None:
+            super().__init__()
+            self.row = row
+
+    def __init__(self, path: Path, ask: Ask, control: Widget, default: str = "") -> None:
         super().__init__(classes="row")
         self.path = path
         self.ask = ask
         self.control = control
-        self._said = Static(ask.help, classes="help", markup=False)
+        self._default = default
+        self._problem = ""
+        self._said = Static(classes="help", markup=False)
 
     def compose(self) -> ComposeResult:
         """Label, control, help."""
@@ -108,10 +152,32 @@ class Row(Vertical):
             yield self.control
         yield self._said
 
+    def on_mount(self) -> None:
+        """The help, until there is a problem."""
+        self._tell()
+
     def say(self, problem: str) -> None:
         """Show the problem, or the help where there is none."""
-        self.set_class(bool(problem), "wrong")
-        self._said.update(f"! {problem}" if problem else self.ask.help)
+        if problem != self._problem:
+            self._problem = problem
+            self.set_class(bool(problem), "wrong")
+            self._tell()
+
+    def on_descendant_focus(self) -> None:
+        """The question that is being answered is said whole."""
+        self.post_message(self.Entered(self))
+
+    def about(self) -> str:
+        """The whole of it: its problem, its help, its default, and where to choose."""
+        more = [self.ask.help]
+        if self._default:
+            more.append(f"Default: {self._default}.")
+        if self.ask.choices:
+            more.append("f4 lists what there is.")
+        return "\n".join([f"! {self._problem}"] * bool(self._problem) + [" ".join(more)])
+
+    def _tell(self) -> None:
+        self._said.update(f"! {self._problem}" if self._problem else self.ask.help)
 
 
 class Form(VerticalScroll, can_focus=False):
@@ -123,6 +189,22 @@ class Form(VerticalScroll, can_focus=False):
         def __init__(self, path: Path) -> None:
             super().__init__()
             self.path = path
+
+    class Finished(Message):
+        """The last question was taken: the next page is wanted."""
+
+    class ChoicesAsked(Message):
+        """What there is to choose from for a question. choices: the name of the list."""
+
+        def __init__(self, path: Path, ask: Ask) -> None:
+            super().__init__()
+            self.path = path
+            self.ask = ask
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f4", "choices", "choose", tooltip="list what there is to choose from in the cluster"),
+        Binding("ctrl+r", "default", "default", show=False, tooltip="back to the default of this question"),
+    ]
 
     def __init__(self, draft: Draft, sections: Sequence[str]) -> None:
         super().__init__(classes="form")
@@ -165,7 +247,8 @@ class Form(VerticalScroll, can_focus=False):
             if sections_in(found.annotation):
                 yield from self._section(here)
             elif ask is not None:
-                yield Row(here, ask, _control(here, found, self.draft.value(here)))
+                default = "" if found.is_required() else write_text(found.get_default(call_default_factory=True))
+                yield Row(here, ask, _control(here, found, self.draft.value(here)), default)
 
     async def on_choice_changed(self, event: Choice.Changed) -> None:
         """A closed question, or another shape of a block."""
@@ -190,6 +273,69 @@ class Form(VerticalScroll, can_focus=False):
             if value != self.draft.value(path):
                 self.draft.give(path, value)
                 self._answered(path)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter goes on."""
+        event.stop()
+        self._follow(event.input)
+
+    def on_choice_taken(self, event: Choice.Taken) -> None:
+        """Enter goes on."""
+        event.stop()
+        self._follow(event.choice)
+
+    def _follow(self, control: Widget) -> None:
+        controls = [row.control for row in self.query(Row)]
+        here = controls.index(control)
+        if here + 1 < len(controls):
+            controls[here + 1].focus()
+        else:
+            self.post_message(self.Finished())
+
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """The list is offered only where there is one."""
+        if action == "choices":
+            row = self._row_in_focus()
+            return row is not None and bool(row.ask.choices)
+        return True
+
+    def _row_in_focus(self) -> Row | None:
+        focused = self.screen.focused
+        found = (parent for parent in focused.ancestors if isinstance(parent, Row)) if focused else iter(())
+        return next(found, None)
+
+    def action_choices(self) -> None:
+        """Ask for the list of the question in focus."""
+        if (row := self._row_in_focus()) is not None and row.ask.choices:
+            self.post_message(self.ChoicesAsked(row.path, row.ask))
+
+    async def action_default(self) -> None:
+        """Forget the answer of the question in focus."""
+        row = self._row_in_focus()
+        if row is not None:
+            self.draft.forget(row.path)
+            self.show_answer(row.path)
+            self._answered(row.path)
+
+    def show_answer(self, path: Path) -> None:
+        """Put what the draft says of a question into its control."""
+        for row in self.query(Row):
+            if row.path != path:
+                continue
+            value = self.draft.value(path)
+            if isinstance(row.control, Input):
+                row.control.value = write_text(value)
+            elif isinstance(row.control, Choice) and not alternatives(path):
+                row.control.value = {True: "yes", False: "no"}.get(value, str(value))
+
+    def focus_question(self, path: Path) -> bool:
+        """Give the focus to a question, or to the first one of its block. False where it is not here."""
+        for length in range(len(path), 0, -1):
+            for row in self.query(Row):
+                if row.path[:length] == path[:length]:
+                    row.control.focus()
+                    return True
+        return False
 
     def _answered(self, path: Path) -> None:
         self.tell()
@@ -221,6 +367,8 @@ def write_text(value: Any) -> str:
     """A value as it stands in an input."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, dict):
         return "; ".join(f"{name}={item}" for name, item in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -5,54 +5,181 @@ PANELS has the panel of each page that has one: a widget made with the draft, wi
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
-from textual.widgets import Static
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
 
-from pgwizard import quantities
+from pgwizard import quantities, schedules
+from pgwizard.choices import Choice, choices
 from pgwizard.draft import Draft
-from pgwizard.plan import parameters
-from pgwizard.tuning import EDITION, memory_sum
+from pgwizard.errors import ClusterError
+from pgwizard.plan import options, parameters
+from pgwizard.tuning import EDITION, Parameter, memory_sum
+
+if TYPE_CHECKING:
+    from pgwizard.tui.app import WizardApp
+
+SEGMENT_BYTES = 16 * 1024**2
+"""A WAL segment's size, as initdb makes it."""
 
 
-class Panel(Static):
-    """Text that follows from the draft."""
+class Panel(Vertical):
+    """Something that follows from the draft."""
+
+    DEFAULT_CSS = """
+    Panel { height: 1fr; }
+    Panel Static { height: auto; }
+    Panel OptionList { height: 1fr; border: none; padding: 0; background: $background; }
+    Panel OptionList:focus { background: $boost; border: none; }
+    Panel OptionList { text-wrap: nowrap; text-overflow: ellipsis; }
+    """
 
     def __init__(self, draft: Draft) -> None:
-        super().__init__(classes="panel", markup=False)
-        self.refresh_from(draft)
+        super().__init__(classes="panel")
+        self.draft = draft
+
+    def compose(self) -> ComposeResult:
+        """One text."""
+        yield Static(markup=False, classes="text")
+
+    def on_mount(self) -> None:
+        """Shown at once."""
+        self.refresh_from(self.draft)
 
     def refresh_from(self, draft: Draft) -> None:
         """Show what the draft comes to now."""
-        self.update(self.text(draft))
+        self.draft = draft
+        if self.is_mounted:
+            self.query_one(".text", Static).update(self.text())
 
-    def text(self, draft: Draft) -> Text:
+    def text(self) -> Text:
         """What is shown."""
         raise NotImplementedError
+
+    @property
+    def wizard(self) -> WizardApp:
+        """The application, typed."""
+        return cast("WizardApp", self.app)
+
+
+class StoragePanel(Panel):
+    """What the size buys while S3 is away, and the cluster's StorageClasses."""
+
+    _found: list[Choice] | str = "waiting for the cluster"
+
+    def on_mount(self) -> None:
+        """The classes come when they come."""
+        super().on_mount()
+        self._read()
+
+    @work(group="storage-classes", exclusive=True, exit_on_error=False)
+    async def _read(self) -> None:
+        cluster = await self.wizard.cluster_once_connected()
+        try:
+            self._found = await choices(cluster, "storageClasses")
+        except ClusterError as error:
+            self._found = f"! {error.message}"
+        self.refresh_from(self.draft)
+
+    def text(self) -> Text:
+        """See the class."""
+        text, answers = Text(), self.draft.answers
+        size = quantities.size_bytes(answers.storage.size)
+        text.append("How long the volume lasts while S3 is away\n", "bold")
+        timeout = answers.tuning.archive_timeout_seconds
+        rates = [("busy: a segment every 10 s", 10.0), ("steady: one a minute", 60.0), ("calm: one in 10 min", 600.0)]
+        if timeout:
+            rates[1] = (f"archive_timeout: one in {timeout} s", float(timeout))
+        text.append(f"  {'WAL written':34}data ½  data ¼\n", "dim")
+        for name, seconds in rates:
+            half, quarter = (_lasting(size * share, seconds) for share in (0.5, 0.75))
+            text.append(f"  {name:34}{half:>6}  {quarter:>6}\n")
+        text.append("  data ½: the database fills half of the volume; a segment has 16 MB\n\n", "dim")
+        text.append("StorageClasses\n", "bold")
+        if isinstance(self._found, str):
+            text.append(f"  {self._found}\n", "dim")
+            return text
+        chosen = answers.storage.storage_class
+        for found in self._found:
+            here = found.value == chosen or (chosen is None and found.best)
+            text.append(f"{'●' if here else ' '} {found.value}   ", "bold" if here else "")
+            text.append(f"{found.note}\n", "dim")
+        if not self._found:
+            text.append("  none: the cluster cannot make volumes\n")
+        elif chosen is not None and chosen not in {found.value for found in self._found}:
+            text.append(f"! {chosen} is not there: the volume would wait for it\n", "bold")
+        elif chosen is None and not any(found.best for found in self._found):
+            text.append("! none is the default: name one\n", "bold")
+        return text
+
+
+def _lasting(free_bytes: float, seconds_a_segment: float) -> str:
+    hours = free_bytes / SEGMENT_BYTES * seconds_a_segment / 3600
+    if hours < 1:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
 
 
 class TuningPanel(Panel):
     """postgresql.conf with the reason of each line, and the memory sum against the limit."""
 
-    def text(self, draft: Draft) -> Text:
-        """See the class."""
-        answers = draft.answers
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("slash", "find", "find a parameter", show=False)]
+
+    def compose(self) -> ComposeResult:
+        """The sum stays in sight; the parameters scroll."""
+        yield Static(markup=False, classes="text")
+        yield OptionList(id="parameters")
+        yield Static(markup=False, id="reason")
+
+    def refresh_from(self, draft: Draft) -> None:
+        """The same line stays highlighted."""
+        super().refresh_from(draft)
+        if not self.is_mounted:
+            return
+        listed, found = self.query_one(OptionList), parameters(draft.answers)
+        here = listed.highlighted
+        listed.clear_options()
+        listed.add_options([Option(_parameter(parameter)) for parameter in found])
+        self._found = found
+        listed.highlighted = here if here is not None and here < len(found) else None
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Its reason, whole."""
+        event.stop()
+        parameter = self._found[event.option_index]
+        text = Text(f"\n{parameter.name} = {parameter.value}\n", "bold")
+        text.append(parameter.reason, "not bold")
+        self.query_one("#reason", Static).update(text)
+
+    def text(self) -> Text:
+        """The sum."""
+        answers = self.draft.answers
         found = parameters(answers)
         limit = quantities.size_bytes(answers.tuning.memory)
         total = memory_sum({parameter.name: parameter.value for parameter in found})
-        text = Text(no_wrap=True, overflow="ellipsis")
+        text = Text()
         text.append("Memory if all connections sort at once\n", "bold")
-        text.append(_bar(total.total_kb * 1024, limit, 30))
+        text.append(_bar(total.total_kb * 1024, limit, 24))
         text.append(
             f"\nbuffers {_mb(total.buffers_kb)} · work {_mb(total.work_kb)} · "
             f"maintenance {_mb(total.maintenance_kb)} · base {_mb(total.base_kb)}\n\n"
         )
-        text.append(f"postgresql.conf   {EDITION}\n", "bold")
-        for parameter in found:
-            text.append(f"{parameter.name:30}{parameter.value:>9}  ")
-            text.append(f"{parameter.reason}\n", "dim")
+        text.append("postgresql.conf", "bold").append(f"   {len(found)} lines, {EDITION}", "dim")
         return text
+
+
+def _parameter(parameter: Parameter) -> Text:
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(f"{parameter.name:28}{parameter.value:>8}  ")
+    return text.append(parameter.reason, "dim")
 
 
 def _mb(kilobytes: int) -> str:
@@ -67,4 +194,147 @@ def _bar(part: int, whole: int, width: int) -> str:
     )
 
 
-PANELS: dict[str, Any] = {"Tuning": TuningPanel}
+class RepositoryPanel(Panel):
+    """Where a backup ends up, and pgbackrest.conf."""
+
+    def text(self) -> Text:
+        """See the class."""
+        text, answers = Text(), self.draft.answers
+        repository = answers.repository
+        if not repository.enabled:
+            text.append("There will be no backup\n", "bold")
+            return text.append("PostgreSQL runs alone: what is lost is lost.")
+        endpoint = repository.endpoint.removeprefix("https://").rstrip("/")
+        host = (
+            f"{repository.bucket}.{endpoint}/" if repository.uri_style == "host" else f"{endpoint}/{repository.bucket}"
+        )
+        text.append("Backups go to\n", "bold")
+        text.append(f"  https://{host.rstrip('/')}{repository.path}\n")
+        text.append("  backup/   the backups    archive/   the WAL\n\n", "dim")
+        text.append("With the key pair of\n", "bold")
+        text.append(f"  {_source(repository.credentials)}\n\n")
+        text.append("pgbackrest.conf, [global]\n", "bold")
+        for pair in options(answers):
+            text.append(f"  {pair.name}", "dim").append(f"={pair.value}\n")
+        return text
+
+
+def _source(credentials: Any) -> str:
+    if credentials.source == "existing":
+        where = f"{credentials.namespace}/" if credentials.namespace else ""
+        return f"Secret {where}{credentials.secret}: {credentials.access_key_key}, {credentials.secret_key_key}"
+    what = "variables" if credentials.source == "env" else "files"
+    return f"{what} {credentials.access_key}, {credentials.secret_key}"
+
+
+class SchedulePanel(Panel):
+    """Cron in words, the next runs, and what is kept."""
+
+    def text(self) -> Text:
+        """See the class."""
+        text, answers = Text(), self.draft.answers
+        try:
+            full, incremental = (
+                schedules.Schedule(answers.schedule.full),
+                schedules.Schedule(answers.schedule.incremental),
+            )
+            zone = schedules.zone(answers.schedule.time_zone)
+        except ValueError as error:
+            return text.append(f"! {error}")
+        now = self.wizard.start.now().astimezone(zone)
+        text.append("In words\n", "bold")
+        text.append(f"  F full          {full.in_words()}\n  ▪ incremental   {incremental.in_words()}\n\n")
+        text.append(f"The next five, {answers.schedule.time_zone}\n", "bold")
+        runs = sorted(
+            [
+                *((at, "F full") for at in full.upcoming(now, 5)),
+                *((at, "▪ incremental") for at in incremental.upcoming(now, 5)),
+            ]
+        )
+        for at, kind in runs[:5]:
+            text.append(f"  {at:%a %d %b %H:%M}   {kind:15} in {_span(at - now)}\n")
+        retention = answers.retention
+        held = schedules.kept(full, incremental, now, keep=retention.full, by_days=retention.full_type == "time")
+        text.append("\nOnce it has run for a while\n", "bold")
+        if held.since is None:
+            return text.append("  no full backup is ever taken\n")
+        text.append(f"  {len(held.fulls)} full and {len(held.incrementals)} incremental backups\n")
+        text.append(f"  recoverable: any moment of the last {_span(now - held.since)}\n")
+        if retention.full is None:
+            text.append("! nothing is ever deleted: this grows for ever\n", "bold")
+        text.append("\n")
+        for line in timeline(held, now):
+            text.append(f"  {line}\n")
+        return text.append("  F full  ▪ incremental  ░ recoverable  · before", "dim")
+
+
+def timeline(held: schedules.Kept, now: datetime, weeks: int = 6) -> Iterable[str]:
+    """A line a week, a column a day, Monday first: what was taken, and from where on one can go back."""
+    first = (now - timedelta(days=now.weekday())).date()
+    fulls, others = {at.date() for at in held.fulls}, {at.date() for at in held.incrementals}
+    begin = first - timedelta(weeks=weeks - 1)
+    since = held.since.date() if held.since else now.date()
+    yield "          Mo  Tu  We  Th  Fr  Sa  Su"
+    for week in range(weeks):
+        cells = []
+        for number in range(7):
+            day = begin + timedelta(days=7 * week + number)
+            mark = "F" if day in fulls else "▪" if day in others else ""
+            ground = "░" if since <= day <= now.date() else " " if day > now.date() else "·"
+            cells.append(f"{(mark or ground):{ground}<3}")
+        yield f"{begin + timedelta(weeks=week):%d %b}    {' '.join(cells)}"
+
+
+def _span(span: timedelta) -> str:
+    hours = span.total_seconds() / 3600
+    if hours < 1:
+        return f"{hours * 60:.0f} min"
+    if hours < 48:
+        return f"{hours:.0f} h"
+    days, rest = divmod(round(hours), 24)
+    return f"{days} d {rest} h" if days < 7 and rest else f"{days} d"
+
+
+class TlsPanel(Panel):
+    """The certificate that is trusted, and what the server says to it."""
+
+    def text(self) -> Text:
+        """See the class."""
+        text, answers, bundle = Text(), self.draft.answers, self.draft.facts.ca
+        if not answers.repository.enabled:
+            return text.append("There is no repository to speak to.")
+        if not answers.tls.verify:
+            text.append("! Whoever answers at the endpoint gets every backup\n", "bold")
+            return text.append("For a test, never for data you need.")
+        text.append("pgBackRest will trust\n", "bold")
+        if answers.tls.source is None and answers.tls.ca_file is None:
+            return text.append("  the public authorities of its image")
+        if bundle is None:
+            return text.append(
+                "  not read yet: it is looked up in the cluster"
+                if self.wizard.cluster is None
+                else "  ✗ see the problem at the question"
+            )
+        now = self.wizard.start.now()
+        for certificate in bundle.certificates:
+            days = (certificate.not_after - now).days
+            kind = "self-signed" if certificate.self_signed else "CA" if certificate.is_ca else "leaf"
+            text.append(f"  {certificate.subject}\n", "bold")
+            text.append(f"    {kind} · ends in {days} d, {certificate.not_after:%Y-%m-%d}\n")
+            text.append(f"    issuer {certificate.issuer}\n", "dim")
+            text.append(f"    sha256 {certificate.sha256[:47]}…\n", "dim")
+        text.append(
+            f"\nIt is mirrored to Secret {answers.release.namespace}/{answers.release.name}-minio-ca, and compared "
+            "with its source at each apply.\n"
+        )
+        return text
+
+
+PANELS: dict[str, type[Panel]] = {
+    "Storage": StoragePanel,
+    "Tuning": TuningPanel,
+    "Repository": RepositoryPanel,
+    "TLS": TlsPanel,
+    "Schedule": SchedulePanel,
+}
+__all__ = ["PANELS", "Panel", "timeline"]

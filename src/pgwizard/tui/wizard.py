@@ -1,37 +1,79 @@
 """The wizard's frame: a rail of pages with their state, the page's questions, what follows from them beside it.
 
-Pages come from the models; a page has code here only where it has a live panel. It refuses rules and requests.
+Pages come from the models; a page has code of its own only where it has a live panel. It refuses rules and requests.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Click, Resize
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Footer, Static
 
 from pgwizard import preflight
+from pgwizard.choices import LISTS, choices
 from pgwizard.draft import Draft, page_of, pages, sections_of
-from pgwizard.errors import OutputError, PgwizardError, Problem
+from pgwizard.draft import Path as Question
+from pgwizard.errors import ClusterError, OutputError, PgwizardError, Problem
 from pgwizard.plan import Facts
-from pgwizard.tui.form import Form
+from pgwizard.tui.connect import Connect
+from pgwizard.tui.dialogs import Item, Line, Offer, Pick
+from pgwizard.tui.form import Form, Row
 from pgwizard.tui.panels import PANELS
 from pgwizard.tui.review import Review
 
 if TYPE_CHECKING:
-    from pgwizard.tui.app import WizardApp
+    from pgwizard.tui.app import Drafts, LeftDraft, WizardApp
 
 SAVED = "answers.yaml"
+DEMO = "DEMO: a simulated cluster in this process"
+CONNECT, REVIEW = "Connect", "Review"
 NARROW, MIDDLE = 90, 100
 """Columns below which the rail becomes one line, and below which the panel hides behind its key."""
+_ABOUT = {
+    CONNECT: "Which cluster and which namespace the release goes to, or which release to look at or to change.",
+    REVIEW: "All that was answered, what it comes to, and what it would change. Nothing is written before you approve.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which Secret a question is about. keys: the questions that its keys answer, in the browser's order."""
+
+    purpose: str
+    secret: Question
+    keys: tuple[Question, ...]
+    namespace: Question | None = None
+
+
+_SECRETS = {
+    "tls": _Asked("ca", ("tls", "source", "secret"), (("tls", "source", "key"),), ("tls", "source", "namespace")),
+    "credentials": _Asked(
+        "database",
+        ("credentials", "secret"),
+        (("credentials", "usernameKey"), ("credentials", "passwordKey")),
+    ),
+    "repository.credentials": _Asked(
+        "s3",
+        ("repository", "credentials", "secret"),
+        (("repository", "credentials", "accessKeyKey"), ("repository", "credentials", "secretKeyKey")),
+        ("repository", "credentials", "namespace"),
+    ),
+    "repository.cipher": _Asked(
+        "passphrase", ("repository", "cipher", "secret"), (("repository", "cipher", "passphraseKey"),)
+    ),
+}
 
 
 class Rail(Static):
@@ -60,20 +102,23 @@ class Wizard(Screen[None]):
     """See the module."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+n", "page(1)", "next"),
-        Binding("ctrl+b", "page(-1)", "back"),
-        Binding("f2", "panel", "panel"),
-        Binding("f1", "help", "help"),
-        Binding("ctrl+s", "save", "save"),
-        Binding("f9", "apply", "apply"),
+        Binding("ctrl+n", "page(1)", "next", tooltip="the next page"),
+        Binding("ctrl+b", "page(-1)", "back", tooltip="the page before; nothing is lost"),
+        Binding("f2", "panel", "panel", tooltip="what follows from the answers, where it is folded away"),
+        Binding("ctrl+s", "save", "save", tooltip="save the answers as a file: references only, no secret"),
+        Binding("f9", "apply", "apply", tooltip="show what would change, and apply it once you approve"),
     ]
+    KEEP_SECONDS = 0.3
     page: reactive[str] = reactive("", init=False)
 
     def __init__(self, raw: dict[str, Any] | None = None) -> None:
         super().__init__()
         self.draft = Draft(raw or {})
-        self.order = [*pages(), "Review"]
+        self.order = [CONNECT, *pages(), REVIEW]
         self.visited: set[str] = set()
+        self._drafts: Drafts | None = None
+        self._keeping: Timer | None = None
+        self._row: Row | None = None
 
     @property
     def wizard(self) -> WizardApp:
@@ -87,17 +132,23 @@ class Wizard(Screen[None]):
         yield Static(id="header", markup=False)
         with Horizontal(id="body"):
             yield Rail()
-            yield ContentSwitcher(id="pages")
+            with Vertical(id="middle"):
+                yield ContentSwitcher(id="pages")
+                yield Static(id="about", markup=False)
             yield Vertical(id="panel")
         yield Footer()
 
     async def on_mount(self) -> None:
-        """Begin with the first page."""
+        """Begin with the first page, or with the first questions of answers that were given before."""
         self.watch(self.app, "link", self._linked)
-        await self.go(self.order[0])
+        given = bool(self.draft.raw)
+        await self.go(self.order[1] if given else self.order[0])
+        self._look_for_drafts(offer=not given)
 
-    async def go(self, page: str) -> None:
-        """Show a page; it is made when it is seen first."""
+    # ---- pages -----------------------------------------------------------------------------------------------------
+
+    async def go(self, page: str, question: Question | None = None) -> None:
+        """Show a page, at a question of it; it is made when it is seen first."""
         self.visited.add(page)
         switcher = self.query_one("#pages", ContentSwitcher)
         if not switcher.query(f"#page-{page}"):
@@ -107,6 +158,7 @@ class Wizard(Screen[None]):
         panel = self.query_one("#panel", Vertical)
         await panel.remove_children()
         self.set_class(page not in PANELS, "alone")
+        self.remove_class("unfolded")
         if page in PANELS:
             await panel.mount(PANELS[page](self.draft))
         self._refresh()
@@ -114,27 +166,159 @@ class Wizard(Screen[None]):
         if isinstance(shown, Review):
             shown.show_draft()
             shown.focus()
-        else:
-            shown.query("Choice, Input").first(Widget).focus()
+        elif isinstance(shown, Connect):
+            shown.focus_first()
+        elif isinstance(shown, Form):
+            shown.tell()
+            if question is None or not shown.focus_question(question):
+                shown.query("Choice, Input").first(Widget).focus()
 
     def _made(self, page: str) -> Widget:
-        if page == "Review":
+        if page == CONNECT:
+            return Connect(self.draft.answers.release.namespace)
+        if page == REVIEW:
             return Review(self.draft)
         return Form(self.draft, sections_of(page))
 
+    def explained(self) -> str:
+        """For the help."""
+        about = _ABOUT.get(self.page, "Enter takes what stands and goes on; every default is a good first answer.")
+        return f"{self.page}\n{about}"
+
+    async def action_page(self, step: int) -> None:
+        """The page before or after."""
+        here = self.order.index(self.page) + step
+        if 0 <= here < len(self.order):
+            await self.go(self.order[here])
+
+    def on_row_entered(self, event: Row.Entered) -> None:
+        """The question in focus is said whole, in one place."""
+        event.stop()
+        self._row = event.row
+        self._about()
+
+    def _about(self) -> None:
+        here = self._row is not None and self._row.is_attached and self.page not in (CONNECT, REVIEW)
+        about = self.query_one("#about", Static)
+        about.display = here
+        about.update(self._row.about() if here and self._row is not None else "")
+
+    async def on_form_finished(self, event: Form.Finished) -> None:
+        """Enter on the last question."""
+        event.stop()
+        await self.action_page(1)
+
     def on_form_answered(self, event: Form.Answered) -> None:
         """An answer changes marks and panel; another source of the certificate is looked up."""
-        if event.path[0] == "tls":
+        self._changed(event.path)
+
+    def _changed(self, path: Question) -> None:
+        if path[0] == "tls" or path == ("repository", "enabled"):
             self._look_up()
+        self._keep()
         self._refresh()
 
+    # ---- the first page --------------------------------------------------------------------------------------------
+
+    def on_connect_namespace_chosen(self, event: Connect.NamespaceChosen) -> None:
+        """Where the release goes."""
+        self._give(("release", "namespace"), event.target)
+
+    async def on_connect_begun(self) -> None:
+        """A new release."""
+        await self.action_page(1)
+
+    async def on_connect_release_chosen(self, event: Connect.ReleaseChosen) -> None:
+        """An existing one: its status, or its answers as they were applied last."""
+        record = event.record
+        if not event.change:
+            await self._show_status(record.name, record.namespace)
+            return
+        last = record.last
+        await self.app.push_screen(Wizard(dict(last.answers) if last else None))
+
+    async def _show_status(self, name: str, namespace: str) -> None:
+        from pgwizard.tui.dashboard import Dashboard
+
+        await self.app.push_screen(Dashboard(name, namespace))
+
+    # ---- live choices ----------------------------------------------------------------------------------------------
+
+    def on_form_choices_asked(self, event: Form.ChoicesAsked) -> None:
+        """A list for the question in focus."""
+        event.stop()
+        if event.ask.choices in LISTS:
+            self._choose(event.path, event.ask.label, event.ask.choices)
+        else:
+            self._browse(event.path)
+
+    @work(group="choose", exclusive=True, exit_on_error=False)
+    async def _choose(self, path: Question, label: str, name: str) -> None:
+        cluster = self.wizard.cluster
+        items: list[Item] = []
+        said = ""
+        if cluster is None:
+            said = f"! {self.wizard.link}: type the name"
+        else:
+            self.notify("asking the cluster", timeout=1, markup=False)
+            try:
+                items = [Item(found.value, found.note) for found in await choices(cluster, name)]
+            except ClusterError as error:
+                said = f"! {error.message}: type the name"
+        value = await self.app.push_screen_wait(Pick(label, items, current=str(self.draft.value(path)), said=said))
+        if value is not None:
+            self._give(path, value)
+
+    @work(group="choose", exclusive=True, exit_on_error=False)
+    async def _browse(self, path: Question) -> None:
+        from pgwizard.tui.secrets import SecretBrowser
+
+        asked = next(found for prefix, found in _SECRETS.items() if ".".join(path).startswith(f"{prefix}."))
+        release = self.draft.answers.release
+        place = str(self.draft.value(asked.namespace) or "") if asked.namespace else ""
+        current = (place or release.namespace, str(self.draft.value(asked.secret) or ""))
+        endpoint = self.draft.answers.repository.endpoint
+        chosen = await self.app.push_screen_wait(
+            SecretBrowser(cast("Any", asked.purpose), endpoint, release.namespace, current)
+        )
+        if chosen is None:
+            return
+        if asked.namespace is not None:
+            own = asked.purpose != "ca" and chosen.namespace == release.namespace
+            self._give(asked.namespace, None if own else chosen.namespace)
+        self._give(asked.secret, chosen.secret)
+        for question, key in zip(asked.keys, chosen.keys, strict=False):
+            self._give(question, key)
+
+    def _give(self, path: Question, value: Any) -> None:
+        """An answer that was not typed into its own control."""
+        self.draft.give(path, value)
+        for form in self.query(Form):
+            form.show_answer(path)
+            form.tell()
+        self._changed(path)
+
+    # ---- what the cluster says -------------------------------------------------------------------------------------
+
     def _linked(self) -> None:
+        cluster = self.wizard.cluster
+        untouched = "namespace" not in self.draft.raw.get("release", {})
+        if cluster is not None and untouched and cluster.namespace != self.draft.answers.release.namespace:
+            self._give(("release", "namespace"), cluster.namespace)
+            for page in self.query(Connect):
+                page.target = cluster.namespace
         self._header()
         self._look_up()
 
     def _look_up(self) -> None:
         if self.wizard.cluster is not None:
-            self.run_worker(self._certificate(), name="read the certificate", group="certificate", exclusive=True)
+            self.run_worker(
+                self._certificate(),
+                name="read the certificate",
+                group="certificate",
+                exclusive=True,
+                exit_on_error=False,
+            )
 
     async def _certificate(self) -> None:
         cluster = self.wizard.cluster
@@ -150,45 +334,139 @@ class Wizard(Screen[None]):
         for form in self.query(Form):
             form.tell()
 
+    # ---- review, save, apply ---------------------------------------------------------------------------------------
+
+    async def jump(self, path: str) -> None:
+        """Go to the question of a dotted path."""
+        await self.go(page_of(path), tuple(path.split(".")))
+
+    async def on_review_jump(self, event: Review.Jump) -> None:
+        """From a problem or an answer to its question."""
+        await self.jump(event.path)
+
+    async def on_review_apply_asked(self) -> None:
+        """As the key does."""
+        await self.action_apply()
+
+    def on_review_export_asked(self, event: Review.ExportAsked) -> None:
+        """Write the manifests into a folder."""
+        self._export(event.folder)
+
+    @work(group="export", exclusive=True, exit_on_error=False)
+    async def _export(self, folder: str) -> None:
+        from pgwizard import manifests
+        from pgwizard.plan import resolve
+
+        plan = resolve(self.draft.answers, self.draft.facts)
+        texts = {manifest.file_name: manifest.text for manifest in manifests.render(plan)}
+        try:
+            await asyncio.to_thread(self.wizard.start.export, folder, texts)
+        except OutputError as error:
+            self.notify(f"{error.message}. {error.hint}", severity="error", markup=False)
+        else:
+            self.notify(f"{len(texts)} manifests are in {folder}", markup=False)
+
+    async def action_apply(self) -> None:
+        """Only answers in which nothing is wrong are applied; otherwise the review says what is."""
+        if self.draft.problems:
+            await self.go(REVIEW)
+            self.notify("something is still wrong: see the marks and the list", severity="warning", markup=False)
+            return
+        from pgwizard.tui.apply import Apply
+
+        await self.app.push_screen(Apply(self.draft.answers), self._applied)
+
+    async def _applied(self, left: Any) -> None:
+        if left is None:
+            return
+        if left.deployed:
+            self._drop()
+            release = self.draft.answers.release
+            await self._show_status(release.name, release.namespace)
+        elif left.question:
+            await self.jump(left.question)
+
+    @work(group="save", exclusive=True, exit_on_error=False)
+    async def action_save(self) -> None:
+        """Write the answers where pgwizard was started; an existing file is kept, and another name asked for."""
+        while True:
+            name = await self.app.push_screen_wait(
+                Line("Save the answers as", SAVED, "references only: no secret is in it")
+            )
+            if name is None:
+                return
+            try:
+                await asyncio.to_thread(self.wizard.start.save, name, self.draft.text())
+            except OutputError as error:
+                self.notify(f"{error.message}. {error.hint}", severity="error", markup=False)
+                continue
+            self._drop()
+            self.notify(f"saved as {name}: pgwizard --headless {name} --apply does the same", markup=False)
+            return
+
+    # ---- the draft on disk -----------------------------------------------------------------------------------------
+
+    @work(group="drafts", exit_on_error=False)
+    async def _look_for_drafts(self, *, offer: bool) -> None:
+        make = self.wizard.start.drafts
+        if make is None:
+            return
+        self._drafts = await asyncio.to_thread(make)
+        left: LeftDraft | None = await asyncio.to_thread(self._drafts.left) if offer else None
+        if left is None or self.draft.raw:
+            return
+        count = sum(1 for _ in Draft(left.raw).given())
+        taken = await self.app.push_screen_wait(
+            Offer(
+                f"Unsaved answers of {left.at.astimezone():%d %b %H:%M}: {count} differ from the defaults",
+                "enter takes them up, x deletes them, escape leaves them for later",
+            )
+        )
+        if taken is True:
+            self.draft = Draft(left.raw, self.draft.facts)
+            await self.query_one("#pages", ContentSwitcher).remove_children()
+            await self.go(self.order[1])
+            self._keep()
+            self._look_up()
+        if taken is not None:
+            await asyncio.to_thread(self._drafts.drop, left)
+
+    def _keep(self) -> None:
+        if self._keeping is not None:
+            self._keeping.stop()
+        self._keeping = self.set_timer(self.KEEP_SECONDS, self._write_draft)
+
+    @work(group="keep", exclusive=True, exit_on_error=False)
+    async def _write_draft(self) -> None:
+        if self._drafts is not None and not await asyncio.to_thread(self._drafts.keep, self.draft.raw):
+            self._drafts = None
+            self.notify(
+                "unsaved answers cannot be kept on this disk: ctrl+s saves them", severity="warning", markup=False
+            )
+
+    def on_unmount(self) -> None:
+        """What was typed in the last moment is kept as well."""
+        if self._keeping is not None and self._drafts is not None and self.draft.raw:
+            self._drafts.keep(self.draft.raw)
+
+    def _drop(self) -> None:
+        if self._keeping is not None:
+            self._keeping.stop()
+            self._keeping = None
+        if self._drafts is not None:
+            self._drafts.drop()
+
+    # ---- what is seen ----------------------------------------------------------------------------------------------
+
     def on_resize(self, event: Resize) -> None:
         """Fold what does not fit."""
         self.set_class(event.size.width < NARROW, "narrow")
         self.set_class(event.size.width < MIDDLE, "folded")
         self._header()
 
-    async def action_page(self, step: int) -> None:
-        """The page before or after."""
-        here = self.order.index(self.page) + step
-        if 0 <= here < len(self.order):
-            await self.go(self.order[here])
-
-    async def action_apply(self) -> None:
-        """Only answers in which nothing is wrong are applied; otherwise the review says what is."""
-        if self.draft.problems:
-            await self.go("Review")
-            self.notify("something is still wrong: see the marks and the list", severity="warning", markup=False)
-            return
-        from pgwizard.tui.apply import Apply
-
-        await self.app.push_screen(Apply(self.draft.answers))
-
-    def action_save(self) -> None:
-        """Write the answers beside where pgwizard was started; an existing file is kept."""
-        try:
-            self.wizard.start.save(SAVED, self.draft.text())
-        except OutputError as error:
-            self.notify(f"{error.message}. {error.hint}", severity="error", markup=False)
-        else:
-            self.notify(f"saved as {SAVED}: references only, no secret", markup=False)
-
-    def action_help(self) -> None:
-        """The keys and the marks."""
-        self.notify(
-            "tab: next question · left, right: other choice · ctrl+n, ctrl+b: pages · f2: panel · ctrl+s: save · "
-            "f9: apply · ✓ answered  ● here  ! needs a look  · to come",
-            timeout=10,
-            markup=False,
-        )
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """The panel's key is shown only where there is a panel."""
+        return not (action == "panel" and (self.page not in PANELS or not self.has_class("folded")))
 
     def action_panel(self) -> None:
         """Show the panel where it is folded, or fold it."""
@@ -204,15 +482,16 @@ class Wizard(Screen[None]):
         for panel in self.query_one("#panel").children:
             cast("Any", panel).refresh_from(self.draft)
         self._header()
+        self._about()
+        self.refresh_bindings()
 
     def _header(self) -> None:
         if not self.page:
             return
         release = self.draft.answers.release
-        place = (
-            f"{self.order.index(self.page) + 1}/{len(self.order)} {self.page}   " if self.has_class("narrow") else ""
-        )
-        demo = "DEMO: a simulated cluster in this process   " if self.wizard.start.demo else ""
+        narrow = self.has_class("narrow")
+        place = f"{self.order.index(self.page) + 1}/{len(self.order)} {self.page}   " if narrow else ""
+        demo = ("DEMO: simulated   " if narrow else f"{DEMO}   ") if self.wizard.start.demo else ""
         self.query_one("#header", Static).update(
             f"pgwizard   {demo}{place}{release.namespace}/{release.name}   {self.wizard.link}"
         )

@@ -1,0 +1,280 @@
+"""The first page: which cluster, which namespace, and what is there already.
+
+Every list is filled as the answers come in; what is loading, denied, unreachable or empty says so in its place. It
+refuses to decide: what is chosen goes out as a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from pgwizard import deploy
+from pgwizard.choices import choices
+from pgwizard.errors import ClusterError, Forbidden, PgwizardError
+from pgwizard.record import Record
+from pgwizard.tui.dialogs import FilteredList, Item
+
+if TYPE_CHECKING:
+    from pgwizard.tui.app import Place, WizardApp
+
+PROBE_SECONDS = 8.0
+_SIDE_BY_SIDE = 8
+
+
+class Connect(Vertical):
+    """Three lists, from the left: clusters, namespaces, releases."""
+
+    DEFAULT_CSS = """
+    Connect { padding: 0 1; }
+    Connect #lists { height: 1fr; }
+    Connect .column { width: 1fr; padding: 0 1 0 0; }
+    Connect .title { text-style: bold; }
+    Connect .said { color: $text-muted; height: auto; max-height: 6; }
+    Connect OptionList { height: auto; max-height: 24; border: none; padding: 0; background: $background; }
+    Connect OptionList:focus { background: $boost; border: none; }
+    Connect OptionList, FilteredList OptionList { text-wrap: nowrap; text-overflow: ellipsis; }
+    Connect FilteredList { height: auto; }
+    Connect FilteredList OptionList { height: auto; max-height: 24; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "retry", "try again", tooltip="connect again, and read every list anew"),
+        Binding("c", "change", "change it", tooltip="open the answers of the release that is highlighted"),
+    ]
+
+    class NamespaceChosen(Message):
+        """The release is to live there."""
+
+        def __init__(self, namespace: str) -> None:
+            super().__init__()
+            self.target = namespace
+
+    class ReleaseChosen(Message):
+        """An existing release. change: its answers are to be changed, rather than its status seen."""
+
+        def __init__(self, record: Record, *, change: bool) -> None:
+            super().__init__()
+            self.record = record
+            self.change = change
+
+    class Begun(Message):
+        """A new release: on to its questions."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__()
+        self.target = namespace
+        self._places: Sequence[Place] = ()
+        self._states: dict[str, str] = {}
+        self._records: list[Record] = []
+
+    @property
+    def _app(self) -> WizardApp:
+        return cast("WizardApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """The lists, each with a line that says what is up with it."""
+        with Horizontal(id="lists"):
+            with Vertical(classes="column"):
+                yield Static("Cluster", classes="title")
+                yield OptionList(id="clusters")
+                yield Static("reading the kubeconfig", id="clusters-said", classes="said", markup=False)
+            with Vertical(classes="column"):
+                yield Static("Namespace", classes="title")
+                yield FilteredList(id="namespaces")
+                yield Static("waiting for the cluster", id="namespaces-said", classes="said", markup=False)
+            with Vertical(classes="column"):
+                yield Static("Releases", classes="title")
+                yield OptionList(id="releases")
+                yield Static("waiting for the cluster", id="releases-said", classes="said", markup=False)
+
+    def on_mount(self) -> None:
+        """Begin to read; nothing waits for it."""
+        self.watch(self.app, "link", self._linked)
+        self._read_places()
+        self._show_releases()
+
+    def focus_first(self) -> None:
+        """The list that is to be answered first: the clusters only where there are several."""
+        first = "#clusters" if len(self._places) > 1 else "#namespaces FilterInput"
+        self.query_one(first).focus()
+
+    # ---- clusters --------------------------------------------------------------------------------------------------
+
+    @work(group="places", exclusive=True, exit_on_error=False)
+    async def _read_places(self) -> None:
+        try:
+            self._places = await asyncio.to_thread(self._app.start.places)
+        except PgwizardError as error:
+            self._say("clusters", f"✗ {error.message}\n{error.hint}")
+            return
+        self._show_places()
+        gate = asyncio.Semaphore(_SIDE_BY_SIDE)
+        async with asyncio.TaskGroup() as group:
+            for place in self._places:
+                if not place.runs and not place.current:
+                    group.create_task(self._probe(place, gate))
+
+    async def _probe(self, place: Place, gate: asyncio.Semaphore) -> None:
+        """Whether it answers; a context whose log-in runs a program is tried only when it is chosen."""
+        async with gate:
+            started = time.monotonic()
+            try:
+                async with asyncio.timeout(PROBE_SECONDS), AsyncExitStack() as stack:
+                    version = await (await place.connect(stack)).version()
+                state = f"✓ answers in {(time.monotonic() - started) * 1000:.0f} ms · {version}"
+            except TimeoutError:
+                state = f"✗ no answer within {PROBE_SECONDS:.0f} s"
+            except PgwizardError as error:
+                state = f"✗ {error.message}"
+        self._states[place.name] = state
+        self._show_places()
+
+    def _show_places(self) -> None:
+        listed = self.query_one("#clusters", OptionList)
+        here = listed.highlighted
+        listed.clear_options()
+        for place in self._places:
+            text = Text(overflow="ellipsis", no_wrap=True)
+            text.append(f"{'●' if place.current else ' '} {place.name}\n", "bold" if place.current else "")
+            text.append(f"    {place.server}\n", "dim")
+            text.append(f"    {self._state(place)}")
+            listed.add_option(Option(text))
+        if self._places:
+            current = next((number for number, place in enumerate(self._places) if place.current), 0)
+            listed.highlighted = here if here is not None and here < len(self._places) else current
+            several = "enter connects to the one that is highlighted" if len(self._places) > 1 else ""
+            self._say("clusters", several)
+
+    def _state(self, place: Place) -> str:
+        if place.current:
+            if self._app.cluster is not None:
+                return "✓ connected"
+            return "✗ not connected" if self._app.trouble else "connecting"
+        waits = f"· logs in by {place.runs}: tried when it is chosen" if place.runs else "· asking"
+        return self._states.get(place.name, waits)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """A cluster, or a release."""
+        event.stop()
+        if event.option_list.id == "clusters":
+            self._choose_place(event.option_index)
+        elif event.option_list.id == "releases":
+            self._choose_release(event.option_index, change=False)
+
+    def _choose_place(self, index: int) -> None:
+        from dataclasses import replace
+
+        chosen = self._places[index]
+        self._places = [replace(place, current=place is chosen) for place in self._places]
+        self._app.connect(chosen)
+        self._show_places()
+
+    # ---- what is in the cluster ------------------------------------------------------------------------------------
+
+    def _linked(self) -> None:
+        self._show_places()
+        trouble = self._app.trouble
+        if trouble is not None:
+            said = f"✗ {trouble.message}" + (f"\n{trouble.hint}" if trouble.hint else "")
+            self._say("clusters", f"{said}\nr tries again; the questions can be answered without a cluster")
+            self._say("namespaces", "· not known without a cluster: type the name and press enter")
+            self._say("releases", "· not known without a cluster")
+        elif self._app.cluster is not None:
+            self._read_namespaces()
+            self._read_releases()
+        else:
+            self._say("namespaces", "waiting for the cluster")
+            self._say("releases", "waiting for the cluster")
+
+    @work(group="namespaces", exclusive=True, exit_on_error=False)
+    async def _read_namespaces(self) -> None:
+        cluster = await self._app.cluster_once_connected()
+        self._say("namespaces", "reading the namespaces")
+        listed = self.query_one("#namespaces", FilteredList)
+        try:
+            found = await choices(cluster, "namespaces")
+        except Forbidden as error:
+            listed.fill([], self.target)
+            self._say("namespaces", f"! may not be listed: type the name and press enter\n{error.message}")
+            return
+        except ClusterError as error:
+            self._say("namespaces", f"✗ {error.message}\nr tries again")
+            return
+        listed.fill([Item(choice.value, choice.note) for choice in found], self.target)
+        self._say("namespaces", f"the release goes to {self.target}")
+
+    @work(group="releases", exclusive=True, exit_on_error=False)
+    async def _read_releases(self) -> None:
+        cluster = await self._app.cluster_once_connected()
+        self._say("releases", "looking for releases")
+        where = "in this cluster"
+        try:
+            try:
+                self._records = await deploy.releases(cluster, None)
+            except Forbidden:
+                where = f"in {self.target} (other namespaces may not be read)"
+                self._records = await deploy.releases(cluster, self.target)
+        except ClusterError as error:
+            self._records = []
+            self._show_releases()
+            self._say("releases", f"! not known: {error.message}")
+            return
+        self._show_releases()
+        count = len(self._records)
+        open_it = "\nenter shows its status, c changes its answers" if count else ""
+        self._say("releases", f"{count or 'no'} release{'' if count == 1 else 's'} {where}{open_it}")
+
+    def _show_releases(self) -> None:
+        listed = self.query_one("#releases", OptionList)
+        listed.clear_options()
+        listed.add_option(Option(Text(f"+ a new release in {self.target}", "bold")))
+        for record in self._records:
+            last = record.last
+            text = Text(f"{record.namespace}/{record.name}\n", no_wrap=True, overflow="ellipsis")
+            text.append(f"    revision {last.number}, {last.outcome} {last.at[:16]}" if last else "    begun", "dim")
+            listed.add_option(Option(text))
+        listed.highlighted = 0
+
+    def _choose_release(self, index: int, *, change: bool) -> None:
+        if index == 0:
+            self.post_message(self.Begun())
+        else:
+            self.post_message(self.ReleaseChosen(self._records[index - 1], change=change))
+
+    def on_filtered_list_taken(self, event: FilteredList.Taken) -> None:
+        """A namespace, chosen or typed."""
+        event.stop()
+        self.target = event.value
+        self._show_releases()
+        self._say("namespaces", f"the release goes to {event.value}")
+        self.post_message(self.NamespaceChosen(event.value))
+        self.query_one("#releases").focus()
+        if self._app.cluster is not None:
+            self._read_releases()
+
+    def action_retry(self) -> None:
+        """Everything anew."""
+        self._states.clear()
+        self._read_places()
+        self._app.connect()
+
+    def action_change(self) -> None:
+        """The answers of the release that is highlighted."""
+        here = self.query_one("#releases", OptionList).highlighted
+        if here:
+            self._choose_release(here, change=True)
+
+    def _say(self, what: str, text: str) -> None:
+        self.query_one(f"#{what}-said", Static).update(text.rstrip())

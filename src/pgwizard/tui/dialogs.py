@@ -1,0 +1,261 @@
+"""Small windows over a screen: help, a line of text to type, a list to choose from, a question of yes or no.
+
+They answer with what was typed or chosen, or None. They refuse to know what it is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+MARKS = "✓ answered   ● here   ! needs a look   · to come   ✗ failed   - left out"
+DOCS = "docs/answers.md explains every question, docs/errors.md every error with cause and fix."
+
+
+class _Window(ModalScreen[Any]):
+    """Centred over what it belongs to, which stays in sight."""
+
+    DEFAULT_CSS = """
+    _Window { align: center middle; }
+    _Window > Vertical {
+        width: 76; max-width: 96%; height: auto; max-height: 90%;
+        border: round $primary; background: $surface; padding: 0 1;
+    }
+    _Window .title { text-style: bold; }
+    _Window .hint { color: $text-muted; }
+    _Window VerticalScroll { height: auto; max-height: 24; }
+    _Window OptionList { height: auto; max-height: 18; border: none; background: $surface; padding: 0; }
+    _Window Input { border: none; height: 1; padding: 0; background: $boost; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
+
+    def action_leave(self) -> None:
+        """Without an answer."""
+        self.dismiss(None)
+
+
+class Help(_Window):
+    """What a screen is for, and its keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f1,question_mark,enter", "leave", "back", show=False)]
+
+    def __init__(self, screen: Screen[Any]) -> None:
+        super().__init__()
+        self._text = Text()
+        about = getattr(screen, "explained", None)
+        told = about() if about is not None else getattr(screen, "HELP", "")
+        self._text.append(f"{told.strip()}\n\n")
+        seen = set()
+        for _, binding, _, _ in screen.active_bindings.values():
+            if binding.description and not binding.system and (binding.action, binding.description) not in seen:
+                seen.add((binding.action, binding.description))
+                self._text.append(f"{screen.app.get_key_display(binding):>12}  ", "bold")
+                self._text.append(f"{binding.tooltip or binding.description}\n")
+        self._text.append(f"{'tab':>12}  ", "bold")
+        self._text.append("next question or list; shift+tab goes back\n")
+        self._text.append(f"{'ctrl+p':>12}  ", "bold")
+        self._text.append("every command by its name, and the themes\n")
+        self._text.append(f"\n{MARKS}\n{DOCS}")
+
+    def compose(self) -> ComposeResult:
+        """One text, to scroll where it is long."""
+        with Vertical():
+            yield Static("Help", classes="title")
+            with VerticalScroll():
+                yield Static(self._text, markup=False)
+        yield Footer()
+
+
+class Line(_Window):
+    """A line of text to type; answers with it, or None."""
+
+    def __init__(self, title: str, value: str, hint: str = "") -> None:
+        super().__init__()
+        self._title, self._value, self._hint = title, value, hint
+
+    def compose(self) -> ComposeResult:
+        """Title, line, hint."""
+        with Vertical():
+            yield Static(self._title, classes="title", markup=False)
+            yield Input(self._value)
+            yield Static(self._hint or "enter takes it, escape goes back", classes="hint", markup=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Taken."""
+        event.stop()
+        self.dismiss(event.value.strip() or None)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to choose. note: what helps to choose it."""
+
+    value: str
+    note: str = ""
+
+
+class FilterInput(Input):
+    """A line whose arrows move through the list below it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "move(1)", "down", show=False),
+        Binding("up", "move(-1)", "up", show=False),
+        Binding("pagedown", "move(10)", "down", show=False),
+        Binding("pageup", "move(-10)", "up", show=False),
+    ]
+
+    def action_move(self, step: int) -> None:
+        """Through the list, without leaving the filter."""
+        for parent in self.ancestors:
+            if isinstance(parent, FilteredList):
+                parent.move(step)
+                return
+
+
+class FilteredList(Vertical):
+    """A list, filtered as one types; enter takes the one that is highlighted, or what was typed where nothing fits."""
+
+    DEFAULT_CSS = """
+    FilteredList { height: 1fr; }
+    FilteredList FilterInput { border: none; height: 1; padding: 0; background: $boost; }
+    FilteredList OptionList { height: 1fr; border: none; padding: 0; background: $background; }
+    FilteredList OptionList { text-wrap: nowrap; text-overflow: ellipsis; }
+    FilteredList .hint { color: $text-muted; }
+    """
+    _SHOWN = 500
+    """Rows: nobody reads more, and a filter finds the rest."""
+
+    class Taken(Message):
+        """A value was chosen or typed."""
+
+        def __init__(self, value: str) -> None:
+            super().__init__()
+            self.value = value
+
+    def __init__(self, items: Sequence[Item] = (), current: str = "", *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._items, self._current, self._found = items, current, list(items)
+
+    def compose(self) -> ComposeResult:
+        """Filter and list."""
+        yield FilterInput(placeholder="type to filter")
+        yield OptionList()
+        yield Static(classes="hint", markup=False)
+
+    def on_mount(self) -> None:
+        """The filter alone has the focus."""
+        self.query_one(OptionList).can_focus = False
+        self._show("")
+
+    def fill(self, items: Sequence[Item], current: str) -> None:
+        """Other items; what is typed goes on to filter them."""
+        self._items, self._current = items, current
+        self._show(self.query_one(FilterInput).value)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Those that hold what is typed."""
+        event.stop()
+        self._show(event.value)
+
+    def _show(self, typed: str) -> None:
+        wanted = typed.strip().lower()
+        self._found = [item for item in self._items if wanted in item.value.lower() or wanted in item.note.lower()]
+        listed = self.query_one(OptionList)
+        listed.clear_options()
+        listed.add_options([Option(_row(item, item.value == self._current)) for item in self._found[: self._SHOWN]])
+        here = next((number for number, item in enumerate(self._found) if item.value == self._current), 0)
+        listed.highlighted = here if self._found and here < self._SHOWN else 0 if self._found else None
+        count = f"{len(self._found)} of {len(self._items)}"
+        cut = f", the first {self._SHOWN} shown" if len(self._found) > self._SHOWN else ""
+        said = "enter takes it" if self._found else "enter takes what is typed" if wanted else ""
+        self.query_one(".hint", Static).update(f"{count}{cut}   {said}" if self._items or wanted else "")
+
+    def move(self, step: int) -> None:
+        """Highlight another one."""
+        listed = self.query_one(OptionList)
+        if listed.option_count:
+            listed.highlighted = min(max((listed.highlighted or 0) + step, 0), listed.option_count - 1)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """By the mouse."""
+        event.stop()
+        self.post_message(self.Taken(self._found[event.option_index].value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """The one that is highlighted, else what was typed."""
+        event.stop()
+        here = self.query_one(OptionList).highlighted
+        if here is not None and here < len(self._found):
+            self.post_message(self.Taken(self._found[here].value))
+        elif event.value.strip():
+            self.post_message(self.Taken(event.value.strip()))
+
+
+class Pick(_Window):
+    """A list to choose from; answers with a value, or None. What is typed can be taken too."""
+
+    DEFAULT_CSS = "Pick FilteredList { height: 20; max-height: 60%; }"
+
+    def __init__(self, title: str, items: Sequence[Item], *, current: str = "", said: str = "") -> None:
+        super().__init__()
+        self._title, self._items, self._current, self._said = title, items, current, said
+
+    def compose(self) -> ComposeResult:
+        """Title, what is up with the list, the list."""
+        with Vertical():
+            yield Static(self._title, classes="title", markup=False)
+            if self._said:
+                yield Static(self._said, classes="hint", markup=False)
+            yield FilteredList(self._items, self._current)
+        yield Footer()
+
+    def on_filtered_list_taken(self, event: FilteredList.Taken) -> None:
+        """Chosen."""
+        event.stop()
+        self.dismiss(event.value)
+
+
+def _row(item: Item, current: bool = False) -> Text:
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(f"{'●' if current else ' '} {item.value}")
+    if item.note:
+        text.append(f"   {item.note}", "dim")
+    return text
+
+
+class Offer(_Window):
+    """Something that was found; answers True to take it, False to delete it, None to leave it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,y", "take", "take up"),
+        Binding("x", "delete", "delete"),
+    ]
+
+    def __init__(self, title: str, hint: str) -> None:
+        super().__init__()
+        self._title, self._hint = title, hint
+
+    def compose(self) -> ComposeResult:
+        """Two lines."""
+        with Vertical():
+            yield Static(self._title, classes="title", markup=False)
+            yield Static(self._hint, classes="hint", markup=False)
+        yield Footer()
+
+    def action_take(self) -> None:
+        """Yes."""
+        self.dismiss(True)
+
+    def action_delete(self) -> None:
+        """Never again."""
+        self.dismiss(False)

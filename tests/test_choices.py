@@ -1,0 +1,82 @@
+"""What a question can be answered with in a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from pgwizard.answers import Answers, Section, ask_of, sections_in
+from pgwizard.choices import LISTS, Choice, choices
+from pgwizard.demo import SimCluster
+from pgwizard.demo.world import HOSTILE
+from pgwizard.errors import Forbidden
+from pgwizard.kubeapi import Object
+
+
+def found(name: str, *more: Object) -> list[Choice]:
+    async def ask() -> list[Choice]:
+        async with SimCluster() as cluster:
+            for obj in more:
+                await cluster.create(obj)
+            return await choices(cluster, name)
+
+    return asyncio.run(ask())
+
+
+def test_storage_classes_say_what_becomes_of_a_volume() -> None:
+    assert found("storageClasses") == [
+        Choice(
+            "standard", "default · can expand · Delete: the volume goes with its claim · demo.local/path", best=True
+        ),
+        Choice("fixed", "cannot expand · Retain: the volume outlives it · demo.local/path"),
+    ]
+
+
+def test_namespaces_say_their_pod_security() -> None:
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    strict = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "aaa-strict", "labels": labels}}
+    assert found("namespaces", strict)[:2] == [
+        Choice("aaa-strict", "Pod Security restricted"),
+        Choice("cert-manager"),
+    ]
+
+
+def test_services_that_look_like_s3_come_first() -> None:
+    names = [(choice.value, choice.note, choice.best) for choice in found("services")]
+    assert names == [("minio.minio.svc:9000", "api", True), ("minio.minio.svc:9001", "console", False)]
+
+
+def test_texts_of_the_cluster_take_over_no_terminal() -> None:
+    hostile = {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": "hostile"},
+        "provisioner": HOSTILE,
+    }
+    (choice,) = (one for one in found("storageClasses", hostile) if one.value == "hostile")
+    assert choice.note.isprintable()
+
+
+def test_a_list_that_may_not_be_read_is_the_servers_refusal() -> None:
+    async def ask() -> None:
+        async with SimCluster() as cluster:
+            await choices(cluster.guest(user="nobody"), "namespaces")
+
+    with pytest.raises(Forbidden, match="cannot list resource"):
+        asyncio.run(ask())
+
+
+def _named(section: type[Section]) -> set[str]:
+    names = set()
+    for field in section.model_fields.values():
+        ask = ask_of(field.metadata)
+        names |= {ask.choices} if ask and ask.choices else set()
+        for inner in sections_in(field.annotation):
+            names |= _named(inner)
+    return names
+
+
+def test_every_list_that_a_question_names_is_there() -> None:
+    """Secrets are browsed instead."""
+    assert _named(Answers) == LISTS | {"secrets", "tlsSecrets"}
