@@ -308,12 +308,15 @@ def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
 
 
 def cron_cells(snapshot: Snapshot, cron: Cron) -> tuple[str, str, str, str]:
-    """A CronJob as cells: name, schedule, when it last ran, and when it runs next."""
+    """A CronJob as cells: what it takes, its schedule, when it last ran, and when it runs next."""
     zone = "" if cron.zone in ("Etc/UTC", "UTC") else f" {cron.zone}"
     last = when(cron.last, snapshot.at) if cron.last else "never"
     due = snapshot.next_run(cron)
     coming = f"{when(due, snapshot.at)} (in {span((due - snapshot.at).total_seconds())})" if due else "cannot be told"
-    return (cron.name, f"{cron.schedule}{zone}", last, "‖ suspended" if cron.suspended else coming)
+    kind = _KINDS[cron.kind]
+    if cron.suspended:
+        return (f"‖ {kind}", f"{cron.schedule}{zone}", last, "suspended")
+    return (f"✓ {kind}", f"{cron.schedule}{zone}", last, coming)
 
 
 def object_cells(snapshot: Snapshot) -> list[tuple[str, str]]:
@@ -351,7 +354,7 @@ def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
     weeks = min(max(int((this_week - oldest) / timedelta(days=7)) + (2 if oldest < this_week else 1), 1), _WEEKS)
     cells = max((width - 8) // 7, 3)
     lines = [
-        "        " + "".join(day.ljust(cells) for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")).rstrip()
+        "UTC     " + "".join(day.ljust(cells) for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")).rstrip()
     ]
     for back in range(weeks - 1, -1, -1):
         monday = this_week - timedelta(days=7 * back)

@@ -1,0 +1,499 @@
+"""How a release is doing, live: the verdict first, what stands behind it, backups and Jobs as they run.
+
+It shows snapshots of ``status`` and asks before anything is written: a backup now, a schedule that rests. It refuses
+rules: what is proven is ``status``', how it is said is ``present``'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+
+from rich.table import Table
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.events import Key, Resize
+from textual.screen import ModalScreen, Screen
+from textual.widgets import DataTable, Footer, RichLog, Static
+from textual.worker import Worker, WorkerState
+
+from pgwizard import deploy, present, status
+from pgwizard.errors import PgwizardError
+from pgwizard.status import Run, Snapshot, Verdict
+
+if TYPE_CHECKING:
+    from pgwizard.kubeapi import Cluster
+    from pgwizard.tui.app import WizardApp
+
+DEMO = "DEMO: a simulated cluster in this process"
+NARROW = 100
+"""Columns below which panes stand below each other."""
+_SETTLE_SECONDS = 0.15
+_RETRY_SECONDS = 1.0
+_STATES = {"recoverable": "fine", "at risk": "risk", "not recoverable": "lost", "unknown": "unsure"}
+
+
+class _Window(ModalScreen[str | None]):
+    """Text over the screen that it belongs to."""
+
+    DEFAULT_CSS = """
+    _Window { align: center middle; }
+    _Window VerticalScroll {
+        width: 100; max-width: 96%; height: auto; max-height: 90%;
+        border: round $primary; background: $surface; padding: 0 1;
+    }
+    _Window Static { height: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
+
+    def __init__(self, title: str, text: Text) -> None:
+        super().__init__()
+        self._title, self._text = title, text
+
+    def compose(self) -> ComposeResult:
+        """One text, to scroll where it is long."""
+        with VerticalScroll() as pane:
+            pane.border_title = Text(self._title)
+            yield Static(self._text, markup=False)
+        yield Footer()
+
+    def action_leave(self) -> None:
+        """Without an answer."""
+        self.dismiss(None)
+
+
+class Ask(_Window):
+    """A question that one key answers; answers with the key, or None."""
+
+    def __init__(self, title: str, choices: Mapping[str, str]) -> None:
+        text = Text("\n".join(f"{key}   {meaning}" for key, meaning in choices.items()))
+        super().__init__(title, text)
+        self._keys = frozenset(choices)
+
+    def on_key(self, event: Key) -> None:
+        """Only what was offered."""
+        if event.key in self._keys:
+            event.stop()
+            self.dismiss(event.key)
+
+
+class Rows(DataTable[Text]):
+    """A table that changes only where something changed, and keeps its cursor; on its first row it stays there."""
+
+    def __init__(self, columns: Sequence[str], *, id: str) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, cursor_type="row", zebra_stripes=False, cell_padding=1)
+        self._shown: dict[str, tuple[str, ...]] = {}
+        self._titles = columns
+
+    def on_mount(self) -> None:
+        """The columns, keyed by their place."""
+        for number, title in enumerate(self._titles):
+            self.add_column(title, key=str(number))
+
+    def show(self, rows: Mapping[str, tuple[str, ...]]) -> None:
+        """Show these, by key, in this order."""
+        if rows == self._shown:
+            return
+        if list(rows) == list(self._shown):
+            for key, cells in rows.items():
+                for number, (old, new) in enumerate(zip(self._shown[key], cells, strict=True)):
+                    if old != new:
+                        self.update_cell(key, str(number), Text(new), update_width=True)
+        else:
+            here, first = self.here, self.cursor_row == 0
+            self.clear()
+            for key, cells in rows.items():
+                self.add_row(*map(Text, cells), key=key)
+            if not first and here in rows:
+                self.move_cursor(row=list(rows).index(here))
+        self._shown = dict(rows)
+
+    @property
+    def here(self) -> str:
+        """The key of the row under the cursor; empty for none."""
+        keys = list(self._shown)
+        return keys[self.cursor_row] if 0 <= self.cursor_row < len(keys) else ""
+
+
+class Jobs(Rows):
+    """Backup Jobs, the newest first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select_cursor", "details", tooltip="why a Job failed, and what to do")
+    ]
+
+
+class Dashboard(Screen[None]):
+    """See the module. name: empty for the one of ``Start``, or the only one there is."""
+
+    DEFAULT_CSS = """
+    Dashboard #dash { height: 1fr; padding: 0 1; }
+    Dashboard #verdict { height: auto; padding: 1 2; border: heavy $foreground 40%; }
+    Dashboard #verdict.fine { border: heavy $success; }
+    Dashboard #verdict.risk { border: double $warning; }
+    Dashboard #verdict.lost { border: double $error; }
+    Dashboard #facts { height: auto; padding: 0 1; }
+    Dashboard .pane {
+        border: round $foreground 40%; border-title-style: bold;
+        border-title-color: $foreground; border-subtitle-color: $foreground;
+    }
+    Dashboard #timeline { height: auto; padding: 0 1; }
+    Dashboard #lower { height: 12; }
+    Dashboard #jobs { width: 3fr; height: 1fr; }
+    Dashboard #log { width: 2fr; height: 1fr; padding: 0 1; background: $background; }
+    Dashboard #more { height: auto; }
+    Dashboard #schedules { width: 3fr; height: auto; max-height: 8; }
+    Dashboard #objects { width: 2fr; height: auto; padding: 0 1; }
+    Dashboard DataTable { background: $background; overflow-x: auto; }
+    Dashboard .pane:focus { border: round $accent; }
+    Dashboard.narrow #verdict { padding: 0 1; }
+    Dashboard.narrow #lower, Dashboard.narrow #more { layout: vertical; height: auto; }
+    Dashboard.narrow #jobs, Dashboard.narrow #schedules { width: 1fr; height: auto; max-height: 9; }
+    Dashboard.narrow #log { width: 1fr; height: 10; }
+    Dashboard.narrow #objects { width: 1fr; }
+    """
+    HELP: ClassVar[str] = """\
+Whether the database could be recovered, from when to when, and what stands behind that.
+
+● recoverable    a valid full backup and its WAL are in the repository, and archiving works
+! at risk        recoverable now, but something threatens it: the reasons stand below
+✗ not recoverable, ? unknown    what is more than three minutes old proves nothing
+
+Jobs: ● runs, ✓ done, ✗ failed; enter says why and what to do. The log is that of the highlighted Job.
+All times are UTC. Nothing is written before you have answered."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("b", "backup", "backup", tooltip="take a backup now: full or incremental"),
+        Binding("s", "suspend", "suspend", tooltip="let a schedule rest, or go on"),
+        Binding("l", "log", "log", tooltip="to the log of the highlighted Job"),
+        Binding("r", "refresh", "refresh", tooltip="ask everything again at once"),
+        Binding("a", "answers", "answers", tooltip="change the answers of the last revision"),
+        Binding("escape", "leave", "back"),
+    ]
+
+    def __init__(self, name: str = "", namespace: str | None = None) -> None:
+        super().__init__()
+        self._release, self._where = name, namespace
+        self._again = status.Again()
+        self._said: dict[str, str] = {}
+        self._followed: tuple[str, ...] = ()
+        self._trouble: PgwizardError | None = None
+        self.snapshot: Snapshot | None = None
+
+    @property
+    def _app(self) -> WizardApp:
+        return cast("WizardApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """From the top: verdict, facts, backups, Jobs with their log, schedules and objects."""
+        yield Static(id="header", markup=False)
+        with VerticalScroll(id="dash"):
+            yield Static(id="verdict", markup=False)
+            yield Static(id="facts", markup=False)
+            yield Static(id="timeline", classes="pane", markup=False)
+            with Horizontal(id="lower"):
+                yield self._titled(Jobs(("Job", "started", "took", "what came of it"), id="jobs"), "jobs")
+                yield self._titled(RichLog(id="log", markup=False, wrap=True, min_width=1, max_lines=2_000), "log")
+            with Horizontal(id="more"):
+                yield self._titled(Rows(("schedule", "cron", "last run", "next run"), id="schedules"), "schedules")
+                yield self._titled(Static(id="objects", markup=False), "objects")
+        yield Footer()
+
+    @staticmethod
+    def _titled(widget: Any, title: str) -> Any:
+        widget.add_class("pane")
+        widget.border_title = title
+        return widget
+
+    def on_mount(self) -> None:
+        """Watch at once; what is not there yet says so."""
+        if not self._release:
+            self._release, start_where = self._app.start.release
+            self._where = self._where or start_where
+        self.query_one("#timeline").border_title = "backups"
+        self.query_one("#timeline").border_subtitle = present.LEGEND
+        self.watch(self.app, "link", self._show)
+        self.set_focus(self.query_one("#dash" if self.app.size.width < NARROW else "#jobs"), scroll_visible=False)
+        self.set_interval(1.0, self._show)
+        self._begin()
+
+    def on_resize(self, event: Resize) -> None:
+        """Fold what does not fit."""
+        self.set_class(event.size.width < NARROW, "narrow")
+        self.call_after_refresh(self._show)
+
+    # ---- observing -------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._trouble = None
+        self.run_worker(self._observe(), name="observe", group="observe", exclusive=True, exit_on_error=False)
+
+    async def _observe(self) -> None:
+        cluster = await self._app.cluster_once_connected()
+        try:
+            self._where = self._where or cluster.namespace
+            if not self._release:
+                self._release = status.chosen(await deploy.releases(cluster, self._where), self._where)
+            observed = status.observe(cluster, self._release, self._where, now=self._app.start.now, again=self._again)
+            async with aclosing(observed) as snapshots:
+                async for snapshot in snapshots:
+                    self.snapshot = snapshot
+                    self._show()
+        except PgwizardError as error:
+            self._trouble = error
+            self._show()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A defect is said, never swallowed."""
+        if event.state is WorkerState.ERROR:
+            self.notify(f"a defect of pgwizard itself: {type(event.worker.error).__name__}", severity="error")
+
+    # ---- showing ---------------------------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        """Show what is known, as of now; only what changed is drawn anew."""
+        if not self.is_mounted:
+            return
+        self._header()
+        snapshot = self.snapshot
+        if snapshot is None or self._trouble is not None:
+            self._show_trouble()
+            return
+        snapshot = replace(snapshot, at=self._app.start.now())
+        verdict = status.judge(snapshot)
+        self._show_verdict(snapshot, verdict)
+        facts = present.facts(snapshot)
+        self._update(
+            "facts", str(facts), _grid([(Text(fact.mark), Text(fact.label), Text(fact.text)) for fact in facts])
+        )
+        timeline = self.query_one("#timeline")
+        timeline.display = snapshot.wants_backups
+        lines = present.timeline(snapshot, verdict, max(timeline.size.width - 2, 40))
+        self._say("timeline", "\n".join(lines) or present.loading_or_empty(snapshot, "repository", "none yet"))
+        runs = {run.uid: present.run_cells(snapshot, run) for run in reversed(snapshot.runs)}
+        self.query_one(Jobs).show(runs or {"": ("", "", "", present.loading_or_empty(snapshot, "jobs", "none yet"))})
+        crons = {cron.name: present.cron_cells(snapshot, cron) for cron in snapshot.crons}
+        empty = present.loading_or_empty(snapshot, "cronjobs", "none")
+        self.query_one("#schedules", Rows).show(crons or {"": (empty, "", "", "")})
+        objects = present.object_cells(snapshot)
+        empty = present.loading_or_empty(snapshot, "statefulsets", "none")
+        self._update("objects", f"{objects}{empty}", _grid([tuple(map(Text, row)) for row in objects or [(empty,)]]))
+        self._follow()
+
+    def _header(self) -> None:
+        demo = "" if not self._app.start.demo else "   DEMO" if self.has_class("narrow") else f"   {DEMO}"
+        heard = max(self.snapshot.heard.values(), default=None) if self.snapshot else None
+        updated = f"   updated {present.ago(heard, self._app.start.now())} ago" if heard else ""
+        self._say("header", f"pgwizard   {self._where or '…'}/{self._release or '…'}{demo}   {self._app.link}{updated}")
+
+    def _show_trouble(self) -> None:
+        trouble = self._trouble or self._app.trouble
+        if trouble is None:
+            self._say("verdict", "· reading" if self._app.cluster else f"· {self._app.link}")
+            return
+        self.query_one("#verdict").set_classes("lost")
+        lines = [f"✗ {trouble.message}", trouble.hint, "r tries again."]
+        self._say("verdict", "\n".join(filter(None, lines)))
+
+    def _show_verdict(self, snapshot: Snapshot, verdict: Verdict) -> None:
+        text = Text()
+        text.append(present.headline(verdict), "bold")
+        if window := present.window(verdict, snapshot.at):
+            text.append(f"   {window}")
+        rows = [(text,), *((Text(line, "" if line[0] == "!" else "dim"),) for line in present.reason_lines(verdict))]
+        self.query_one("#verdict").set_classes(_STATES[verdict.state])
+        self._update("verdict", str(rows), _grid(rows))
+
+    def _say(self, part: str, text: str) -> None:
+        self._update(part, text, Text(text))
+
+    def _update(self, part: str, said: str, shown: Table | Text) -> None:
+        """Draw a part where it says something else than before."""
+        if self._said.get(part) != said:
+            self._said[part] = said
+            self.query_one(f"#{part}", Static).update(shown)
+
+    # ---- the log of the highlighted Job ------------------------------------------------------------------------------
+
+    @property
+    def run(self) -> Run | None:
+        """The Job under the cursor."""
+        here = self.query_one(Jobs).here
+        return next((run for run in self.snapshot.runs if run.uid == here), None) if self.snapshot else None
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """Another Job, another log."""
+        if isinstance(event.data_table, Jobs):
+            self._follow()
+
+    def _follow(self) -> None:
+        """Begin to read the log where another Job, or another state of it, is looked at."""
+        run = self.run
+        wanted = (run.uid, run.state, run.fault.key if run.fault else "") if run else ()
+        if wanted != self._followed:
+            self._followed = wanted
+            if run is not None:
+                self._read_log(run)
+
+    @work(group="log", exclusive=True, exit_on_error=False)
+    async def _read_log(self, run: Run) -> None:
+        await asyncio.sleep(_SETTLE_SECONDS)  # while somebody moves through the list, only where he stays is read
+        pane = self.query_one("#log", RichLog)
+        pane.clear()
+        pane.border_title = Text(f"log of {run.name}")
+        if run.fault is not None:
+            pane.write(Text(f"cause: {run.fault.cause}\nfix: {run.fault.fix}\n", "bold"))
+        cluster = await self._app.cluster_once_connected()
+        while True:
+            if await self._read(cluster, run, pane):
+                return
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _read(self, cluster: Cluster, run: Run, pane: RichLog) -> bool:
+        """Write the lines as they come. False where the pod of a running Job has not started yet."""
+        name, namespace = self._release, self._where or ""
+        try:
+            lines = status.log(cluster, name, namespace, run.name, follow=run.state == "running")
+            async with aclosing(lines):
+                async for line in lines:
+                    pane.write(Text(line))
+        except PgwizardError as error:
+            if run.state == "running" and not pane.lines:
+                pane.border_subtitle = Text(f"waiting: {error.message}"[:60])
+                return False
+            pane.write(Text(error.message, "dim"))
+        pane.border_subtitle = ""
+        return True
+
+    # ---- keys --------------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """Back is offered where there is something behind."""
+        return not (action == "leave" and self._at_the_bottom)
+
+    @property
+    def _at_the_bottom(self) -> bool:
+        """Behind the first screen there is only the opening."""
+        return self in self.app.screen_stack[:2]
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Cause, fix and the end of the log of a Job."""
+        run = self.run
+        if isinstance(event.data_table, Jobs) and run is not None and self.snapshot is not None:
+            now = replace(self.snapshot, at=self._app.start.now())
+            self.app.push_screen(_Window(run.name, _details(now, run)))
+
+    def action_refresh(self) -> None:
+        """Ask everything again at once; where there was trouble, begin anew."""
+        if self._app.cluster is None:
+            self._app.connect()
+        if self._trouble is not None:
+            self._begin()
+        self._again.ask(*status.ASKED)
+
+    def action_log(self) -> None:
+        """The log gets the focus, to scroll and to search by eye."""
+        self.query_one("#log").focus()
+
+    def action_leave(self) -> None:
+        """Back to where one came from."""
+        self.dismiss(None)
+
+    @work(group="ask", exit_on_error=False)
+    async def action_backup(self) -> None:
+        """Ask which, then start the Job."""
+        if self.snapshot is None or not self.snapshot.wants_backups:
+            return
+        choices = {"f": "full: everything", "i": "incremental: what changed since the last one"}
+        key = await self.app.push_screen_wait(Ask("Take a backup now?", choices))
+        if key is None:
+            return
+        cluster = await self._app.cluster_once_connected()
+        kind: Literal["full", "incr"] = "full" if key == "f" else "incr"
+        try:
+            job = await status.backup_now(
+                cluster, self.snapshot.name, self.snapshot.namespace, kind, self._app.start.now()
+            )
+        except PgwizardError as error:
+            self._refused(error)
+            return
+        self.notify(f"started Job {job}", markup=False)
+        self.query_one(Jobs).move_cursor(row=0)
+
+    @work(group="ask", exit_on_error=False)
+    async def action_suspend(self) -> None:
+        """Ask which and whether, then let the schedule rest or go on."""
+        if self.snapshot is None or not self.snapshot.crons:
+            return
+        crons = {str(number): cron for number, cron in enumerate(self.snapshot.crons[:9], start=1)}
+        table = self.query_one("#schedules", Rows)
+        chosen: str | None = next(
+            (key for key, cron in crons.items() if table.has_focus and cron.name == table.here), None
+        )
+        if chosen is None:
+            choices = {key: f"{'resume' if cron.suspended else 'suspend'} {cron.name}" for key, cron in crons.items()}
+            chosen = await self.app.push_screen_wait(Ask("Which schedule?", choices))
+        if chosen is None:
+            return
+        cron = crons[chosen]
+        means = "it runs again at its times" if cron.suspended else "no backup is taken until it is resumed"
+        verb = "Resume" if cron.suspended else "Suspend"
+        if await self.app.push_screen_wait(Ask(f"{verb} {cron.name}?", {"y": f"yes: {means}"})) is None:
+            return
+        cluster = await self._app.cluster_once_connected()
+        try:
+            await status.suspend(cluster, cron.name, self.snapshot.namespace, rest=not cron.suspended)
+        except PgwizardError as error:
+            self._refused(error)
+
+    @work(group="ask", exit_on_error=False)
+    async def action_answers(self) -> None:
+        """Open the wizard with the answers of the last revision."""
+        if self.snapshot is None:
+            return
+        cluster = await self._app.cluster_once_connected()
+        try:
+            raw = await status.answers_of(cluster, self.snapshot.name, self.snapshot.namespace)
+        except PgwizardError as error:
+            self._refused(error)
+            return
+        from pgwizard.tui.wizard import Wizard
+
+        await self.app.push_screen(Wizard(raw=raw))
+
+    def _refused(self, error: PgwizardError) -> None:
+        self.notify(f"{error.message} {error.hint}".strip(), severity="error", markup=False, timeout=15)
+
+
+def _grid(rows: Sequence[tuple[Text, ...]]) -> Table:
+    """Cells side by side; only the last column wraps."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for number in range(len(rows[0])):
+        table.add_column(no_wrap=number < len(rows[0]) - 1)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _details(snapshot: Snapshot, run: Run) -> Text:
+    """A Job with its cause and fix, its backup, and the end of its log."""
+    _, started, took, came = present.run_cells(snapshot, run)
+    text = Text(f"{run.state}   started {started} UTC   took {took}\n{came}\n")
+    if backup := snapshot.backup_of(run):
+        text.append(f"backup {backup.label}\n")
+    if run.state == "failed":
+        text.append(f"Kubernetes: {run.message}\n")
+    if run.fault is not None:
+        text.append(f"\ncause   {run.fault.cause}\nfix     {run.fault.fix}\n", "bold")
+        text.append(f"said    {run.fault.line}\nmore    docs/errors.md#{run.fault.key}\n")
+    elif run.state == "failed":
+        text.append("\nNo known cause is in its log.\n" if run.tail is not None else "\nIts log is being read.\n")
+    if run.tail:
+        text.append("\nthe end of its log\n", "bold")
+        text.append("\n".join(run.tail))
+    return text
