@@ -23,7 +23,7 @@ from pgwizard import inputs, operations
 from pgwizard.answers import Answers
 from pgwizard.demo import Fault, Outcome, SimCluster
 from pgwizard.errors import Problem
-from pgwizard.kubeapi import Ref
+from pgwizard.kubeapi import ExecResult, Ref
 from pgwizard.sensitive import Sensitive
 
 ANSWERS = "release:\n  namespace: default\n"
@@ -348,3 +348,74 @@ def test_two_runs_of_a_shell_find_the_same_cluster(sim: SimCluster) -> None:
 
     faulting.run(twice())
     assert headless.run("releases", "-n", "default", "--demo").out.count("deployed") == 1
+
+
+# ---- status --------------------------------------------------------------------------------------------------------
+
+
+def looked(*arguments: str) -> headless.Run:
+    return headless.run("status", "--demo", *arguments)
+
+
+@pytest.fixture
+def volume(sim: SimCluster) -> None:
+    """The simulated pod knows ``df``."""
+
+    def df(command: list[str], _: bytes) -> ExecResult | None:
+        return ExecResult(b"1B-blocks Avail\n10737418240 6549825126\n", b"", 0) if command[0] == "df" else None
+
+    sim.runtime.programs.answers.append(df)
+
+
+def test_the_status_of_a_new_release_says_first_that_it_is_recoverable(
+    sim: SimCluster, answers: str, volume: None
+) -> None:
+    applied()
+    told = looked()
+    assert (told.code, told.err) == (0, "")
+    lines = told.out.splitlines()
+    assert lines[0] == "default/postgresql"
+    assert lines[1].startswith("● RECOVERABLE   from ")
+    assert "✓ volume      61% free (6.1Gi of 10Gi); how fast WAL would fill it is not known yet" in lines
+    assert [line[:11] for line in lines if line.startswith("  ✓ ")][:1] == ["  ✓ first  "]
+    assert looked("postgresql", "-n", "default").out.splitlines()[:2] == lines[:2]
+
+
+def test_the_status_as_json_is_whole(sim: SimCluster, answers: str, volume: None) -> None:
+    applied()
+    told = json.loads(looked("--json").out)
+    assert told["verdict"]["state"] == "recoverable"
+    assert told["verdict"]["reasons"] == []
+    assert [backup["type"] for backup in told["backups"]] == ["full"]
+    assert told["backups"][0]["walStart"].startswith("00000001")
+    assert [cron["name"] for cron in told["crons"]] == ["postgresql-pgbackrest-full", "postgresql-pgbackrest-incr"]
+    assert told["volume"] == {"size": 10737418240, "free": 6549825126}
+    assert (told["unknown"], told["loading"]) == ({}, [])
+
+
+def test_a_status_that_is_not_recoverable_ends_with_11_and_says_why(
+    sim: SimCluster, answers: str, volume: None
+) -> None:
+    applied()
+    sim.runtime.programs.repository("default").backups.clear()
+    told = looked()
+    assert told.code == 11
+    assert told.out.splitlines()[1:4] == [
+        "✗ NOT RECOVERABLE",
+        "! there is no valid full backup with its WAL",
+        "  Take one now: pgwizard status, key b.",
+    ]
+    assert told.err == ("pgwizard: default/postgresql: not recoverable: there is no valid full backup with its WAL\n")
+    assert json.loads(looked("--json").err)["exitCode"] == 11
+
+
+def test_a_status_without_a_name_needs_exactly_one_release(sim: SimCluster, answers: str, volume: None) -> None:
+    none = looked()
+    assert (none.code, none.out) == (5, "")
+    assert none.err.startswith("pgwizard: there is no release in namespace default\n")
+    applied()
+    applied("--set", "release.name=another", "--set", "repository.path=/another")
+    several = looked()
+    assert (several.code, several.out) == (2, "")
+    assert "NAME: namespace default has 2 releases: name one of another, postgresql" in several.err
+    assert looked("another").code == 0

@@ -130,10 +130,9 @@ def span(seconds: float) -> str:
     return f"{whole} s"
 
 
-def ago(moment: datetime, now: datetime) -> str:
-    """How long before now, without the smaller unit: ``5 d``."""
-    first, unit, *_ = span((now - moment).total_seconds()).split(" ")
-    return f"{first} {unit}"
+def about(seconds: float) -> str:
+    """A length of time in its largest unit alone: ``5 d``."""
+    return " ".join(span(seconds).split(" ")[:2])
 
 
 def when(moment: datetime, now: datetime) -> str:
@@ -312,17 +311,17 @@ def cron_cells(snapshot: Snapshot, cron: Cron) -> tuple[str, str, str, str]:
     zone = "" if cron.zone in ("Etc/UTC", "UTC") else f" {cron.zone}"
     last = when(cron.last, snapshot.at) if cron.last else "never"
     due = snapshot.next_run(cron)
-    coming = f"{when(due, snapshot.at)} (in {span((due - snapshot.at).total_seconds())})" if due else "cannot be told"
+    coming = f"{when(due, snapshot.at)} (in {about((due - snapshot.at).total_seconds())})" if due else "cannot be told"
     kind = _KINDS[cron.kind]
     if cron.suspended:
         return (f"‖ {kind}", f"{cron.schedule}{zone}", last, "suspended")
     return (f"✓ {kind}", f"{cron.schedule}{zone}", last, coming)
 
 
-def object_cells(snapshot: Snapshot) -> list[tuple[str, str]]:
-    """The release's objects: mark and name, and how each is doing."""
+def object_cells(snapshot: Snapshot) -> list[tuple[str, ...]]:
+    """The release's objects: mark and kind, how each is doing, and its name."""
     return [
-        (f"{_HEALTH[health.status]} {ref.resource.kind} {ref.name}", health.message)
+        (f"{_HEALTH[health.status]} {ref.resource.kind}", health.message, ref.name)
         for ref, health in snapshot.objects.items()
     ]
 

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 from textual import work
@@ -52,7 +53,7 @@ class _Window(ModalScreen[str | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
 
-    def __init__(self, title: str, text: Text) -> None:
+    def __init__(self, title: str, text: Text | Group) -> None:
         super().__init__()
         self._title, self._text = title, text
 
@@ -288,7 +289,7 @@ All times are UTC. Nothing is written before you have answered."""
     def _header(self) -> None:
         demo = "" if not self._app.start.demo else "   DEMO" if self.has_class("narrow") else f"   {DEMO}"
         heard = max(self.snapshot.heard.values(), default=None) if self.snapshot else None
-        updated = f"   updated {present.ago(heard, self._app.start.now())} ago" if heard else ""
+        updated = f"   updated {present.about((self._app.start.now() - heard).total_seconds())} ago" if heard else ""
         self._say("header", f"pgwizard   {self._where or '…'}/{self._release or '…'}{demo}   {self._app.link}{updated}")
 
     def _show_trouble(self) -> None:
@@ -302,9 +303,8 @@ All times are UTC. Nothing is written before you have answered."""
 
     def _show_verdict(self, snapshot: Snapshot, verdict: Verdict) -> None:
         text = Text()
-        text.append(present.headline(verdict), "bold")
-        if window := present.window(verdict, snapshot.at):
-            text.append(f"   {window}")
+        text.append(f"{present.headline(verdict)}   ", "bold")
+        text.append(present.window(verdict, snapshot.at))
         rows = [(text,), *((Text(line, "" if line[0] == "!" else "dim"),) for line in present.reason_lines(verdict))]
         self.query_one("#verdict").set_classes(_STATES[verdict.state])
         self._update("verdict", str(rows), _grid(rows))
@@ -480,20 +480,18 @@ def _grid(rows: Sequence[tuple[Text, ...]]) -> Table:
     return table
 
 
-def _details(snapshot: Snapshot, run: Run) -> Text:
+def _details(snapshot: Snapshot, run: Run) -> Group:
     """A Job with its cause and fix, its backup, and the end of its log."""
     _, started, took, came = present.run_cells(snapshot, run)
-    text = Text(f"{run.state}   started {started} UTC   took {took}\n{came}\n")
-    if backup := snapshot.backup_of(run):
-        text.append(f"backup {backup.label}\n")
+    backup, fault = snapshot.backup_of(run), run.fault
+    rows = {"state": run.state, "started": f"{started} UTC", "took": took}
+    if backup is not None:
+        rows |= {"backup": backup.label, "size": came}
     if run.state == "failed":
-        text.append(f"Kubernetes: {run.message}\n")
-    if run.fault is not None:
-        text.append(f"\ncause   {run.fault.cause}\nfix     {run.fault.fix}\n", "bold")
-        text.append(f"said    {run.fault.line}\nmore    docs/errors.md#{run.fault.key}\n")
-    elif run.state == "failed":
-        text.append("\nNo known cause is in its log.\n" if run.tail is not None else "\nIts log is being read.\n")
-    if run.tail:
-        text.append("\nthe end of its log\n", "bold")
-        text.append("\n".join(run.tail))
-    return text
+        rows["Kubernetes"] = run.message
+        rows["cause"] = fault.cause if fault else "none that is known" if run.tail is not None else "reading its log"
+    if fault is not None:
+        rows |= {"fix": fault.fix, "said": fault.line, "more": f"docs/errors.md#{fault.key}"}
+    grid = _grid([(Text(label, "bold"), Text(text)) for label, text in rows.items()])
+    tail = (Text("\nthe end of its log", "bold"), Text("\n".join(run.tail))) if run.tail else ()
+    return Group(grid, *tail)

@@ -1,0 +1,344 @@
+"""The status screen, driven by a pilot: what it says, and what its keys do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from textual.pilot import Pilot
+from textual.widgets import RichLog, Static
+
+from pgwizard import deploy, status
+from pgwizard.answers import Answers
+from pgwizard.changes import Change
+from pgwizard.demo import Fault, Outcome, SimCluster
+from pgwizard.errors import Unreachable
+from pgwizard.kubeapi import Cluster, ExecResult, Ref
+from pgwizard.status import CRONJOB
+from pgwizard.tui.app import Start, WizardApp
+from pgwizard.tui.dashboard import Ask, Dashboard, Jobs, Rows, _Window
+from pgwizard.tui.wizard import Wizard
+
+Scenario = Callable[[Pilot[int], SimCluster], Awaitable[None]]
+LINE = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
+FAILS = Outcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(LINE,), exit_code=39)
+
+
+def df(command: list[str], _: bytes) -> ExecResult | None:
+    return ExecResult(b"1B-blocks Avail\n10737418240 6549825126\n", b"", 0) if command[0] == "df" else None
+
+
+async def deployed(sim: SimCluster, **sections: Any) -> None:
+    async def approve(_: Sequence[Change]) -> bool:
+        return True
+
+    answers = Answers.model_validate({"release": {"namespace": "default"}, **sections})
+    await deploy.run(deploy.Release(answers, deploy.Given()), sim, lambda _: None, approve, deploy.Options())
+
+
+def driven(
+    scenario: Scenario,
+    *,
+    size: tuple[int, int] = (120, 40),
+    release: tuple[str, str | None] = ("", None),
+    outcomes: Sequence[Outcome] = (),
+    prepare: Callable[[SimCluster], Awaitable[None]] = deployed,
+    connect: Callable[[AsyncExitStack], Awaitable[Cluster]] | None = None,
+) -> None:
+    """Open the dashboard on a simulated cluster with a release, in its time, and play the scenario."""
+
+    async def main() -> None:
+        async with SimCluster(speed=50, outcomes=outcomes) as sim:
+            sim.runtime.programs.answers.append(df)
+            await prepare(sim)
+
+            async def connected(_: AsyncExitStack) -> Cluster:
+                return sim
+
+            start = Start(
+                connect or connected,
+                lambda _path, _text: None,
+                screen="pgwizard.tui.dashboard:Dashboard",
+                demo=True,
+                release=release,
+                now=lambda: datetime.fromtimestamp(sim.clock.now(), UTC),
+            )
+            async with WizardApp(start).run_test(size=size) as pilot:
+                await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+                await scenario(pilot, sim)
+
+    asyncio.run(main())
+
+
+async def until(pilot: Pilot[int], reached: Callable[[], bool]) -> None:
+    """Let the application run until something holds; half a minute at most."""
+    async with asyncio.timeout(30):
+        while not reached():
+            await pilot.pause(0.02)
+
+
+def dashboard(pilot: Pilot[int]) -> Dashboard:
+    return next(screen for screen in pilot.app.screen_stack if isinstance(screen, Dashboard))
+
+
+def said(pilot: Pilot[int], part: str) -> str:
+    return dashboard(pilot)._said.get(part, "")
+
+
+def rows(pilot: Pilot[int], table: str) -> list[list[str]]:
+    found = dashboard(pilot).query_one(f"#{table}", Rows)
+    return [[str(cell) for cell in found.get_row_at(number)] for number in range(found.row_count)]
+
+
+def logged(pilot: Pilot[int]) -> str:
+    """The log's words; where its lines are broken makes no difference."""
+    return " ".join(" ".join(line.text for line in dashboard(pilot).query_one(RichLog).lines).split())
+
+
+async def loaded(pilot: Pilot[int]) -> None:
+    def whole() -> bool:
+        snapshot = dashboard(pilot).snapshot
+        return snapshot is not None and not snapshot.loading
+
+    await until(pilot, whole)
+
+
+def test_a_release_that_is_well_says_so_first_with_what_stands_behind_it() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+        assert dashboard(pilot).query_one("#verdict").has_class("fine")
+        assert "default/postgresql   DEMO: a simulated cluster in this process   demo · v1.34.4" in said(
+            pilot, "header"
+        )
+        assert "61% free (6.1Gi of 10Gi)" in said(pilot, "facts")
+        assert said(pilot, "timeline").splitlines()[-1].count("F") == 1
+        assert [row[0] for row in rows(pilot, "jobs")] == ["✓ first"]
+        assert [row[:3] for row in rows(pilot, "schedules")] == [
+            ["✓ full", "0 2 * * 0", "never"],
+            ["✓ incr", "0 2 * * 1-6", "never"],
+        ]
+        await until(pilot, lambda: "new backup label" in logged(pilot))
+
+    driven(scenario)
+
+
+def test_a_backup_now_asks_which_and_is_seen_from_its_start_to_its_end() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
+        await pilot.press("x")
+        assert isinstance(pilot.app.screen, Ask)
+        await pilot.press("i")
+        await until(pilot, lambda: [row[0] for row in rows(pilot, "jobs")] == ["✓ incr", "✓ first"])
+        assert dashboard(pilot).query_one(Jobs).cursor_row == 0
+        await until(pilot, lambda: "2 backups" in said(pilot, "facts"))
+        await until(pilot, lambda: "expire command end" in logged(pilot))
+
+    driven(scenario)
+
+
+def test_a_question_that_is_left_writes_nothing() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        first = len(sim.requests)
+        for key in ("b", "s"):
+            await pilot.press(key)
+            await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+        assert [request for request in sim.requests[first:] if request.is_write] == []
+
+    driven(scenario)
+
+
+def test_a_failed_job_tells_cause_and_fix_beside_it_and_all_of_it_on_enter() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await pilot.press("b", "i")
+        await until(pilot, lambda: "AT RISK" in said(pilot, "verdict"))
+        await until(pilot, lambda: "fix: Put a valid key pair" in logged(pilot))
+        assert rows(pilot, "jobs")[0][3].startswith("failed [039] The S3 store does not know this access key")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, _Window))
+        shown = pilot.app.export_screenshot().replace("&#160;", " ")
+        for text in ("docs/errors.md#s3-unknown-key", "Put a valid key pair", "Job has reached the specified backoff"):
+            assert text in shown
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+
+    driven(scenario, outcomes=[FAILS])
+
+
+def test_a_schedule_rests_after_a_yes_and_goes_on_after_another() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await pilot.press("s", "2", "y")
+        await until(pilot, lambda: rows(pilot, "schedules")[1][0] == "‖ incr")
+        await until(pilot, lambda: "the schedule postgresql-pgbackrest-incr is suspended" in said(pilot, "verdict"))
+        dashboard(pilot).query_one("#schedules").focus()
+        await pilot.press("down", "s", "y")
+        await until(pilot, lambda: rows(pilot, "schedules")[1][0] == "✓ incr")
+        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+
+    driven(scenario)
+
+
+def test_a_refusal_is_said_with_the_server_s_reason() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        sim.faults = [Fault("403", verb="create", resource="jobs"), Fault("403", verb="patch", resource="cronjobs")]
+        for keys in (("b", "f"), ("s", "1", "y")):
+            before = len(pilot.app._notifications)
+            await pilot.press(*keys)
+            await until(pilot, lambda before=before: len(pilot.app._notifications) > before)  # type: ignore[misc]
+        assert all("denied by a fault" in notice.message for notice in pilot.app._notifications)
+
+    driven(scenario)
+
+
+def test_what_may_not_be_read_says_so_in_its_place() -> None:
+    async def denied(sim: SimCluster) -> None:
+        await deployed(sim)
+        sim.faults = [
+            Fault("403", verb="list", resource="cronjobs", times=None),
+            Fault("403", verb="list", resource="jobs", times=None),
+            Fault("403", resource="pods/exec", times=None),
+        ]
+
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await until(pilot, lambda: "UNKNOWN" in said(pilot, "verdict") and "denied by a fault" in said(pilot, "facts"))
+        await until(pilot, lambda: rows(pilot, "jobs")[0][3].startswith("? not known: "))
+        assert rows(pilot, "schedules")[0][0].startswith("? not known: ")
+        assert said(pilot, "timeline").startswith("? not known: ")
+
+    driven(scenario, prepare=denied)
+
+
+def test_a_release_that_is_not_there_is_said_and_looked_for_again() -> None:
+    async def nothing(_: SimCluster) -> None:
+        return
+
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await until(pilot, lambda: "✗ there is no release in namespace default" in said(pilot, "verdict"))
+        await deployed(sim)
+        await pilot.press("r")
+        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+
+    driven(scenario, prepare=nothing)
+
+
+def test_several_releases_are_listed_and_a_name_chooses_one() -> None:
+    async def two(sim: SimCluster) -> None:
+        await deployed(sim)
+        await deployed(sim, release={"namespace": "default", "name": "another"}, repository={"path": "/another"})
+
+    async def unnamed(pilot: Pilot[int], sim: SimCluster) -> None:
+        await until(pilot, lambda: "2 releases: name one of another, postgresql" in said(pilot, "verdict"))
+
+    async def named(pilot: Pilot[int], sim: SimCluster) -> None:
+        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+        assert "default/another" in said(pilot, "header")
+
+    driven(unnamed, prepare=two)
+    driven(named, prepare=two, release=("another", "default"))
+
+
+def test_no_connection_is_said_and_tried_again() -> None:
+    tries: list[int] = []
+    reached: list[SimCluster] = []
+
+    async def connect(_: AsyncExitStack) -> Cluster:
+        tries.append(1)
+        if len(tries) == 1:
+            raise Unreachable("cannot reach https://10.0.0.1:6443: connection refused")
+        return reached[0]
+
+    async def keep(sim: SimCluster) -> None:
+        await deployed(sim)
+        reached.append(sim)
+
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await until(pilot, lambda: "✗ cannot reach https://10.0.0.1:6443" in said(pilot, "verdict"))
+        await pilot.press("r")
+        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+
+    driven(scenario, prepare=keep, connect=connect)
+
+
+def test_change_answers_opens_the_wizard_with_those_of_the_last_revision_and_back() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, Dashboard)
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Wizard))
+        assert cast("Wizard", pilot.app.screen).draft.answers.tuning.connections == 50
+        await pilot.app.push_screen(Dashboard("postgresql", "default"))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Wizard))
+
+    async def small(sim: SimCluster) -> None:
+        await deployed(sim, tuning={"connections": 50})
+
+    driven(scenario, prepare=small)
+
+
+def test_panes_stand_below_each_other_where_it_is_narrow() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await pilot.pause(0.1)
+        screen = dashboard(pilot)
+        jobs, log = screen.query_one("#jobs").region, screen.query_one("#log").region
+        assert (jobs.x == log.x, jobs.bottom <= log.y) == (True, True)
+        assert screen.query_one("#verdict").region.y == 1
+        await pilot.resize_terminal(140, 50)
+        await pilot.pause(0.1)
+        jobs, log = screen.query_one("#jobs").region, screen.query_one("#log").region
+        assert (jobs.y == log.y, jobs.right <= log.x) == (True, True)
+
+    driven(scenario, size=(80, 24))
+
+
+def test_what_did_not_change_is_not_drawn_again_and_the_cursor_stays() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await pilot.press("b", "i")
+        await until(pilot, lambda: [row[0] for row in rows(pilot, "jobs")] == ["✓ incr", "✓ first"])
+        await pilot.press("down")
+        jobs = dashboard(pilot).query_one(Jobs)
+        here = jobs.here
+        await status.backup_now(sim, "postgresql", "default", "full", datetime.fromtimestamp(sim.clock.now(), UTC))
+        await until(pilot, lambda: rows(pilot, "jobs")[0][0] == "✓ full")
+        screen = dashboard(pilot)
+        drawn: list[str] = []
+        for part in ("verdict", "facts", "timeline", "objects"):
+            widget = screen.query_one(f"#{part}", Static)
+            widget.update = lambda _, part=part: drawn.append(part)  # type: ignore[method-assign, assignment, misc]
+        screen._show()
+        screen._show()
+        assert drawn.count("objects") == 0
+        assert jobs.here == here
+
+    driven(scenario)
+
+
+def test_hostile_text_is_shown_as_text() -> None:
+    async def hostile(sim: SimCluster) -> None:
+        await deployed(sim)
+        ref = Ref(CRONJOB, "postgresql-pgbackrest-incr", "default")
+        found = sim.store.peek(ref)
+        assert found is not None
+        sim.store.put({**found, "spec": {**found["spec"], "schedule": "[bold]\x1b[2J[/]", "suspend": True}})
+
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await until(pilot, lambda: any("[bold] [2J[/]" in row for row in rows(pilot, "schedules")))
+        assert pilot.app.is_running
+
+    driven(scenario, prepare=hostile)
