@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -45,11 +46,20 @@ SETTLE_SECONDS = 0.06
 """How long the list must stand still before what is in view is read."""
 AT_ONCE = 4
 LONGEST_TOLD = 300
+WIDE = 100
+"""Columns from which the subject has one of its own."""
+FAINT = Style(dim=True)
 QUESTIONS = {
     "ca": "Which certificate should pgBackRest trust for {endpoint} ?",
     "s3": "Which Secret has the S3 key pair for {endpoint} ?",
     "database": "Which Secret of namespace {namespace} has the superuser's name and password?",
     "passphrase": "Which Secret of namespace {namespace} has the repository's passphrase?",
+}
+SHORT = {
+    "ca": "Trust which certificate for {endpoint} ?",
+    "s3": "Which S3 key pair for {endpoint} ?",
+    "database": "Which Secret with superuser's name, password?",
+    "passphrase": "Which Secret with the passphrase?",
 }
 PLACEHOLDERS = {
     "ca": "namespace/secret, or namespace/secret/key",
@@ -132,20 +142,14 @@ class SecretList(ScrollView, can_focus=True):
         Binding("home,g", "end(0)", "first", show=False),
         Binding("end,G", "end(1)", "last", show=False),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "secret-list--cursor",
-        "secret-list--good",
-        "secret-list--bad",
-        "secret-list--faint",
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"secret-list--cursor", "secret-list--good", "secret-list--bad"}
     DEFAULT_CSS = """
-    SecretList { height: 1fr; }
+    SecretList { height: 1fr; overflow-x: hidden; }
     SecretList > .secret-list--cursor { background: $surface-lighten-1; text-style: bold; }
     SecretList:focus > .secret-list--cursor { background: $block-cursor-background; color: $block-cursor-foreground;
         text-style: bold; }
     SecretList > .secret-list--good { color: $text-success; text-style: bold; }
     SecretList > .secret-list--bad { color: $text-warning; }
-    SecretList > .secret-list--faint { color: $text-muted; }
     """
 
     class Highlighted(Message):
@@ -178,7 +182,7 @@ class SecretList(ScrollView, can_focus=True):
         """Other rows."""
         self.rows = rows
         self.cursor = max(0, min(cursor, len(rows) - 1))
-        self.virtual_size = Size(self.size.width, len(rows))
+        self.virtual_size = Size(0, len(rows))
         self._follow()
         self.refresh()
 
@@ -225,53 +229,46 @@ class SecretList(ScrollView, can_focus=True):
         if round(old) != round(new):
             self.post_message(self.Highlighted())
 
-    def on_resize(self, _: Resize) -> None:
-        """Lines are as wide as the list."""
-        self.virtual_size = Size(self.size.width, len(self.rows))
-
     def heads(self) -> str:
         """The line above the list."""
         wanted = {"ca": ("kind", "subject", "ends", "would it verify?")}
         names = wanted.get(self.search.purpose, ("kind", "keys", "", "what speaks for it"))
         return "".join(
-            set_cell_size(name, width)
-            for name, width in zip(("  namespace/secret", *names), self._widths(), strict=True)
+            fitted(name, width) for name, width in zip(("  namespace/secret", *names), self._widths(), strict=True)
         )
 
     def _widths(self) -> tuple[int, int, int, int, int]:
         """Columns: place, kind, subject or keys, end, verdict."""
-        width = max(40, self.size.width)
-        ends = 11 if self.search.purpose == "ca" else 0
-        kind = 15 if width >= 100 else 14
+        width = max(40, self.scrollable_content_region.width)
+        ends = 10 if self.search.purpose == "ca" else 0
+        kind = 18 if width >= WIDE - 2 else 15
         rest = width - kind - ends
-        if width < 100:
-            place = min(32, rest * 3 // 5)
+        if width < WIDE - 2:
+            place = min(40, rest * 3 // 5)
             return place, kind, 0, ends, rest - place
-        place, subject = min(48, rest * 35 // 100), min(44, rest * 28 // 100)
+        place, subject = min(60, rest * 36 // 100), min(60, rest * 26 // 100)
         return place, kind, subject, ends, rest - place - subject
 
     def render_line(self, y: int) -> Strip:
         """One row, or a blank line."""
         number = round(self.scroll_offset.y) + y
-        width = self.size.width
+        width = self.scrollable_content_region.width
         plain_style = self.rich_style
         if not 0 <= number < len(self.rows):
             return Strip.blank(width, plain_style)
         row = self.rows[number]
         cells = [
-            set_cell_size(text, size - 1) + " " if size else ""
+            fitted(text, size)
             for text, size in zip(self._cells(row, here=number == self.cursor), self._widths(), strict=True)
         ]
         if number == self.cursor:
             style = self.get_component_rich_style("secret-list--cursor")
             return Strip([Segment("".join(cells), style)]).adjust_cell_length(width, style)
         tone = "good" if row.ok else "bad" if row.ok is False else None
-        faint = self.get_component_rich_style("secret-list--faint", partial=True)
-        last = self.get_component_rich_style(f"secret-list--{tone}", partial=True) if tone else faint
-        body = plain_style if row.keys else plain_style + faint
-        return Strip([Segment("".join(cells[:4]), body), Segment(cells[4], plain_style + last)]).adjust_cell_length(
-            width, plain_style
-        )
+        toned = self.get_component_rich_style(f"secret-list--{tone}", partial=True) if tone else FAINT
+        body = plain_style if row.keys else plain_style + FAINT
+        segments = [Segment("".join(cells[:4]), body), Segment(cells[4], plain_style + toned)]
+        return Strip(segments).adjust_cell_length(width, plain_style)
 
     def _cells(self, row: Row, *, here: bool) -> tuple[str, str, str, str, str]:
         mark = "▸" if here else "•" if (row.namespace, row.secret) == self.current else " "
@@ -284,8 +281,17 @@ class SecretList(ScrollView, can_focus=True):
             what = first.subject if first else ", ".join(row.others)
         ends = until(first.days_left(self.today)) if first and self.today else ""
         count = len(row.bundle.certificates) if row.bundle else 1
-        kind = f"{row.kind} ({count})" if count > 1 else row.kind
+        kind = f"{row.kind} ({count})" if count > 1 else str(row.kind)
+        if kind == "not a certificate" and self._widths()[1] < len(kind):
+            kind = "no certificate"
         return f"{mark} {plain(place, 200)}", kind, plain(what, 120), ends, verdict(row)
+
+
+def fitted(text: str, size: int) -> str:
+    """Exactly so many cells, the last one blank; what is cut off says so. Nothing for a column of no size."""
+    if not size:
+        return ""
+    return f"{set_cell_size(text, size - 2)}… " if cell_len(text) >= size else set_cell_size(text, size)
 
 
 def verdict(row: Row) -> str:
@@ -303,7 +309,7 @@ def until(days: int) -> str:
     """Days left, as a person says it."""
     if days < 0:
         return "expired"
-    if days >= 3 * 365:
+    if days >= 2 * 365:
         return f"in {days // 365} y"
     return f"in {days} d"
 
@@ -348,21 +354,21 @@ class SecretBrowser(Screen["Chosen | None"]):
         Binding("slash", "filter", "filter"),
         Binding("t", "type", "type a name"),
         Binding("w", "why", "why denied"),
-        Binding("r", "again", "read again"),
-        Binding("f1,question_mark", "help", "help"),
         Binding("escape", "back", "back"),
+        Binding("f1,question_mark", "help", "help", key_display="?"),
+        Binding("r", "again", "read again", show=False),
     ]
-    DEFAULT_CSS = """
+    # not DEFAULT_CSS: the application's rule for every Input would win over it
+    CSS = """
     SecretBrowser #ask { height: 1; }
     SecretBrowser #question { width: 1fr; height: 1; padding: 0 1; text-style: bold; }
-    SecretBrowser #filter { width: 30; height: 1; border: none; padding: 0 1; background: $boost; }
+    SecretBrowser #filter { width: 32; height: 1; border: none; padding: 0 1; background: $boost; }
     SecretBrowser #typed { display: none; height: 1; border: none; padding: 0 1; background: $boost; width: 1fr; }
     SecretBrowser.typing #typed { display: block; }
-    SecretBrowser #heads { height: 1; color: $text-muted; text-style: underline; }
-    SecretBrowser #counts { height: auto; max-height: 2; padding: 0 1; color: $text-muted; background: $panel; }
-    SecretBrowser #detail { height: auto; min-height: 5; max-height: 9; padding: 0 1; }
-    SecretBrowser.small #question { width: 1fr; }
-    SecretBrowser.small #filter { width: 18; }
+    SecretBrowser #heads { height: 1; color: $text-muted; }
+    SecretBrowser #counts { height: auto; max-height: 2; padding: 0 1; background: $panel; }
+    SecretBrowser #detail { height: auto; min-height: 6; max-height: 9; padding: 0 1; }
+    SecretBrowser.small #filter { width: 20; }
     """
 
     def __init__(
@@ -397,11 +403,8 @@ class SecretBrowser(Screen["Chosen | None"]):
 
     def compose(self) -> ComposeResult:
         """Question and filter, the list, what is known of all, what is known of one."""
-        question = QUESTIONS[self.search.purpose].format(
-            endpoint=plain(self.search.endpoint, 80), namespace=self.search.namespace
-        )
         with Horizontal(id="ask"):
-            yield Static(question, id="question", markup=False)
+            yield Static(self._question(QUESTIONS), id="question", markup=False)
             yield Input(placeholder="/ filter", id="filter", compact=True)
         yield Input(placeholder=PLACEHOLDERS[self.search.purpose], id="typed", compact=True)
         yield Static(id="heads", markup=False)
@@ -419,8 +422,16 @@ class SecretBrowser(Screen["Chosen | None"]):
 
     def on_resize(self, event: Resize) -> None:
         """The heads stand above their columns."""
-        self.set_class(event.size.width < 100, "small")
+        small = event.size.width < WIDE
+        self.set_class(small, "small")
+        question = Text(self._question(SHORT if small else QUESTIONS), overflow="ellipsis", no_wrap=True)
+        self.query_one("#question", Static).update(question)
         self.call_after_refresh(self._heads)
+
+    def _question(self, words: dict[str, str]) -> str:
+        return words[self.search.purpose].format(
+            endpoint=plain(self.search.endpoint, 80), namespace=self.search.namespace
+        )
 
     def _heads(self) -> None:
         self.query_one("#heads", Static).update(Text(self._list.heads()))
@@ -704,46 +715,49 @@ class SecretBrowser(Screen["Chosen | None"]):
 
 
 def _outlined(row: Row, search: Search) -> Text:
-    text = Text(plain(row.place), "bold")
-    if row.keys:
-        text.append(" · " + ", ".join(map(plain, row.keys)), "bold")
+    chosen = f" · {', '.join(map(plain, row.keys))}" if row.keys else ""
     keys = ", ".join(plain(key, 60) for key in (*row.keys, *row.others)[:12])
-    text.append(f"\n{row.kind}" + (f"   keys: {keys} (values are not shown)" if keys else ""), "not bold")
-    if row.why:
-        text.append(f"\n{plain(row.why, 400)}", "not bold")
+    lines = [f"{row.kind}; its keys: {keys} (values are not shown)" if keys else str(row.kind)]
     if row.kind == "not read":
-        text.append("\nnot read yet: it is when it comes into view or under the cursor", "not bold")
+        lines.append("It is read when it comes into view, or when you stand on it.")
+    elif row.why:
+        lines.append(plain(row.why, 400))
+    if row.kind == "other keys" and search.purpose != "ca" and row.others:
+        usual = ",".join(f"KEY{number}" for number, _ in enumerate(discovery.usual_keys(search), start=1))
+        lines.append(f"To take its keys all the same: t, then {plain(row.place)}/{usual}")
     if row.keys and search.purpose == "s3" and row.namespace != search.namespace:
-        text.append(f"\nAt the apply it is mirrored into namespace {search.namespace}.", "not bold")
+        lines.append(f"It will be mirrored into namespace {search.namespace}.")
+    return _lines(f"{plain(row.place)}{chosen}", lines)
+
+
+def _lines(head: str, lines: Iterable[str]) -> Text:
+    text = Text(head, "bold")
+    text.append("\n" + "\n".join(lines), "not bold")
     return text
 
 
 def _certificate(row: Row, search: Search, served: Served | str | None, today: datetime | None) -> Text:
-    first = row.first
-    if first is None or row.bundle is None:
+    first, bundle = row.first, row.bundle
+    if first is None or bundle is None:
         return Text("")
-    text = Text(f"{plain(row.place)} · {row.keys[0]}", "bold")
-    text.append(f"   {plain(first.subject, 120)}", "not bold")
-    if first.issuer != first.subject:
-        text.append(f"   signed by {plain(first.issuer, 120)}", "not bold")
-    more = len(row.bundle.certificates) - 1
-    if more:
-        text.append(f"   and {more} more: " + plain(", ".join(c.subject for c in row.bundle.certificates[1:4]), 160))
+    subject = plain(first.subject, 120) or "no subject"
+    signed = "" if first.self_signed else f", signed by {plain(first.issuer, 120)}"
+    more = [plain(other.subject, 60) for other in bundle.certificates[1:4]]
     names = [*first.dns_names[:4], *first.ip_addresses[:2]]
     count = len(first.dns_names) + len(first.ip_addresses) + first.other_names
     left = f", … {count:,} in all" if count > len(names) else ""
-    text.append(f"\nSANs {plain(', '.join(names), 160) or 'none'}{left}   {first.key_type}", "not bold")
-    text.append(f"   {'CA' if first.is_ca else 'not a CA'}   sha256 {first.sha256[:23]}…", "not bold")
-    days = f" ({until(first.days_left(today))})" if today else ""
-    text.append(f"\nvalid {first.not_before:%Y-%m-%d} to {first.not_after:%Y-%m-%d}{days}", "not bold")
-    text.append(f"\n{verdict(row)}", "bold")
-    text.append(f"\n{_sent(row, search, served)}", "not bold")
+    ends = f" ({until(first.days_left(today))})" if today else ""
+    times = f"{first.not_before:%Y-%m-%d} to {first.not_after:%Y-%m-%d}{ends}"
+    lines = [
+        f"{subject}{signed}" + (f", with {', '.join(more)}" if more else ""),
+        f"SANs {plain(', '.join(names), 160) or 'none'}{left}",
+        f"{first.key_type} · {'CA' if first.is_ca else 'not a CA'} · {times} · sha256 {first.sha256[:17]}…",
+        verdict(row),
+        _sent(row, search, served),
+    ]
     if row.ok:
-        text.append(
-            f"\nIt will be mirrored into namespace {search.namespace}, and compared with its source at each upgrade.",
-            "not bold",
-        )
-    return text
+        lines.append(f"It will be mirrored into namespace {search.namespace}, and compared at each upgrade.")
+    return _lines(f"{plain(row.place)} · {plain(row.keys[0])}", lines)
 
 
 def _sent(row: Row, search: Search, served: Served | str | None) -> str:
