@@ -1,15 +1,27 @@
-"""Events and changes as lines."""
+"""Events, changes and snapshots as lines."""
 
 from __future__ import annotations
 
-from typing import get_args
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
 
 import pytest
 
+from pgwizard import present
 from pgwizard.changes import Action, Change
+from pgwizard.diagnose import diagnose
 from pgwizard.events import Event, Kind
+from pgwizard.health import Health
 from pgwizard.kubeapi import Ref, Resource
-from pgwizard.present import change_line, event_line
+from pgwizard.present import change_line, event_line, status_lines
+from pgwizard.status import Certificate, Release, Repository, Run, Snapshot, Volume, Wal, judge
+from test_status import ARCHIVER, DONE, FAILED, FINE, FULL, NOW, backup, segment
+
+UNKNOWN_KEY = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
+CAUSE = (
+    "The S3 store does not know this access key: it is mistyped, was deleted or disabled, or belongs to another tenant."
+)
 
 REF = Ref(Resource("apps/v1", "StatefulSet"), "postgresql", "shop")
 
@@ -48,3 +60,152 @@ def test_a_reason_stands_behind_a_change() -> None:
     assert change_line(change) == (
         "± replace   StatefulSet shop/postgresql   (the volume grows from 10Gi; the pod goes on)"
     )
+
+
+# ---- a release's status --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text", "rough"),
+    [
+        (-3, "0 s", "0 s"),
+        (38.9, "38 s", "38 s"),
+        (252, "4 min 12 s", "4 min"),
+        (3_600, "1 h", "1 h"),
+        (511_200, "5 d 22 h", "5 d"),
+    ],
+)
+def test_a_length_of_time_has_two_units_at_most(seconds: float, text: str, rough: str) -> None:
+    assert (present.span(seconds), present.about(seconds)) == (text, rough)
+
+
+def test_a_moment_says_its_year_only_where_it_is_another() -> None:
+    assert present.when(datetime(2026, 11, 8, 2, 0, tzinfo=UTC), NOW) == "Sun 8 Nov 02:00"
+    assert present.when(datetime(2025, 11, 9, 2, 0, tzinfo=UTC), NOW) == "Sun 9 Nov 2025 02:00"
+
+
+def test_a_status_is_text_with_the_verdict_first() -> None:
+    weeks = [backup("full", 15.4 - 7 * week, wal=100) for week in range(3)]
+    days = [backup("incr", 15.4 - day) for day in range(1, 16) if day not in (7, 14)]
+    many = replace(
+        FINE,
+        runs=(DONE, replace(FAILED, fault=diagnose(UNKNOWN_KEY))),
+        repository=Repository(
+            tuple(sorted([*weeks, *days], key=lambda item: item.stop)), wal=Wal(segment(100), segment(1303))
+        ),
+        objects={REF: Health("ready", "1 of 1 pods ready")},
+    )
+    assert status_lines(many, judge(many)) == [
+        "! AT RISK   from Sun 8 Nov 02:24 UTC to now − 38 s",
+        f"! the last backup Job failed: postgresql-pgbackrest-incr-2: {CAUSE}",
+        "  Put a valid key pair into the Secret that repository.credentials names.",
+        "",
+        "✓ release     revision 3 deployed, applied Tue 3 Nov 12:00 UTC",
+        "✓ next full   Sun 29 Nov 02:00 UTC (in 5 d 14 h)",
+        "✓ WAL         1,204 segments by number, up to 000000010000000500000017; a gap among them would not show",
+        "✓ archiver    fine, last segment 38 s ago",
+        "✓ repository  16 backups, 14.9Gi, +953.67Mi a day, WAL not counted",
+        "✓ volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 4 d 13 h",
+        "✓ CA          ends 2029-02-24 (in 824 d), same as its source",
+        "",
+        "Backups   F full   ▪ incremental   ▫ failed   ░ recoverable   │ now",
+        "UTC     Mon       Tue       Wed       Thu       Fri       Sat       Sun",
+        " 2 Nov                                                              F░░░░░░░░░",
+        " 9 Nov  ▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░F░░░░░░░░░",
+        "16 Nov  ▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░F░░░░░░░░░",
+        "23 Nov  ▫░░░░│",
+        "",
+        "Jobs",
+        f"  ✗ incr   Mon 23 Nov 02:19   5 min   failed [039] {CAUSE}",
+        "  ✓ full   Sun 22 Nov 02:19   5 min   3.73Gi → 953.67Mi",
+        "",
+        "Schedules",
+        "  ✓ full   0 2 * * 0     never   Sun 29 Nov 02:00 (in 5 d)",
+        "  ✓ incr   0 2 * * 1-6   never   Tue 24 Nov 02:00 (in 14 h)",
+        "",
+        "Objects",
+        "  ✓ StatefulSet   1 of 1 pods ready   postgresql",
+    ]
+
+
+def test_what_is_loading_is_told_from_what_is_denied_old_and_empty() -> None:
+    empty = Snapshot("postgresql", "shop", NOW)
+    assert {fact.text for fact in present.facts(empty)} == {"reading"}
+    denied = replace(empty, unknown={"cronjobs": "cronjobs is forbidden", "volume": "pods/exec is forbidden"})
+    assert [str(fact) for fact in present.facts(denied) if fact.mark == "?"] == [
+        "? next full   not known: cronjobs is forbidden",
+        "? volume      not known: pods/exec is forbidden",
+    ]
+    assert present.loading_or_empty(empty, "cronjobs", "none") == "· reading"
+    assert present.loading_or_empty(denied, "cronjobs", "none") == "? not known: cronjobs is forbidden"
+    assert present.loading_or_empty(replace(empty, heard={"cronjobs": NOW}), "cronjobs", "none") == "none"
+    old = replace(FINE, heard={**FINE.heard, "volume": NOW - timedelta(minutes=4)}, unknown={"volume": "no route"})
+    assert "! volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 10 h (as of 4 min ago: no route)" in [
+        str(fact) for fact in present.facts(old)
+    ]
+
+
+FACTS: list[tuple[dict[str, Any], str]] = [
+    ({"archiver": replace(ARCHIVER, last_at=None, archived=0)}, "✓ archiver    fine, no segment yet"),
+    (
+        {"archiver": replace(ARCHIVER, failed_wal="0" * 24, failed_at=NOW, waiting=3)},
+        "! archiver    failing at 000000000000000000000000, last segment 38 s ago, 3 wait",
+    ),
+    ({"repository": Repository((), "missing stanza path")}, "! repository  missing stanza path"),
+    ({"repository": Repository(())}, "! WAL         none in the archive"),
+    (
+        {"repository": Repository((), wal=Wal("0" * 24, "00000002" + "0" * 16))},
+        "✓ WAL         on several timelines, up to 000000020000000000000000; a gap among them would not show",
+    ),
+    ({"crons": (), "heard": {"cronjobs": NOW}}, "! next full   none: no schedule for it, or it is suspended"),
+    (
+        {"certificate": Certificate(NOW - timedelta(days=1), "gone")},
+        "! CA          ended 2026-11-22, its source is gone",
+    ),
+    (
+        {"certificate": Certificate(NOW + timedelta(days=99), "unread")},
+        "✓ CA          ends 2027-03-02 (in 99 d), its source may not be read",
+    ),
+    (
+        {"certificate": None, "heard": {"certificate": NOW}},
+        "✓ CA          none mirrored: the public authorities are trusted, or TLS is not verified",
+    ),
+    (
+        {"volume": Volume(100, 9), "repository": None},
+        "! volume      9% free (9 bytes of 100 bytes); how fast WAL would fill it is not known yet",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "line"), FACTS, ids=[line for _, line in FACTS])
+def test_a_fact_is_a_line(change: dict[str, Any], line: str) -> None:
+    assert line in [str(fact) for fact in present.facts(replace(FINE, **change))]
+
+
+def test_a_release_without_backups_has_no_facts_about_any() -> None:
+    release = Release(1, "failed", None, backups=False, superuser=None)
+    bare = replace(FINE, release=release, repository=None)
+    assert [str(fact) for fact in present.facts(bare)] == [
+        "! release     revision 1 failed",
+        "✓ volume      60% free (5.59Gi of 9.31Gi)",
+    ]
+
+
+def test_a_job_and_a_schedule_are_cells() -> None:
+    running = Run("postgresql-pgbackrest-init", "u", "init", "running", NOW - timedelta(seconds=9), None, "running")
+    assert present.run_cells(FINE, running) == ("● first", "Mon 23 Nov 11:59", "9 s", "running")
+    again = replace(running, state="succeeded", ended=NOW)
+    assert present.run_cells(FINE, again) == ("✓ first", "Mon 23 Nov 11:59", "9 s", "no new backup")
+    resting = replace(FULL, suspended=True, zone="Europe/Berlin", last=NOW)
+    assert present.cron_cells(FINE, resting) == (
+        "‖ full",
+        "0 2 * * 0 Europe/Berlin",
+        "Mon 23 Nov 12:00",
+        "suspended",
+    )
+    assert present.cron_cells(FINE, replace(FULL, schedule="never"))[3] == "cannot be told"
+
+
+def test_a_repository_without_backups_has_no_timeline() -> None:
+    nothing = replace(FINE, repository=Repository(()), runs=())
+    assert present.timeline(nothing, judge(nothing), 80) == []

@@ -1,0 +1,90 @@
+"""The status of a real release: the verdict becomes recoverable, and a backup is seen as it runs and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from releases import INCREMENTAL, Site, site
+from rigtools import KUBECONFIG, LIVE
+
+from pgwizard import status
+from pgwizard.cluster import connect
+from pgwizard.kubeapi import Cluster
+from pgwizard.status import Snapshot
+
+pytest_plugins = ["rigfixtures"]
+pytestmark = LIVE
+SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
+
+
+@pytest.fixture
+def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
+    with site(kubectl_binary, tmp_path) as found:
+        yield found
+
+
+async def seen(cluster: Cluster, namespace: str, reached: Callable[[Snapshot], bool]) -> Snapshot:
+    """Observe until a snapshot is as it should be; three minutes at most."""
+    async with asyncio.timeout(180), aclosing(status.observe(cluster, "postgresql", namespace)) as snapshots:
+        async for snapshot in snapshots:
+            if reached(snapshot):
+                return snapshot
+    raise AssertionError("observing ended")
+
+
+async def _backed_up(namespace: str) -> tuple[Snapshot, list[str]]:
+    """Take an incremental backup; the last snapshot, and the states in which its Job was seen."""
+    states: list[str] = []
+    async with await connect(None, KUBECONFIG) as cluster:
+        first = await seen(cluster, namespace, lambda snapshot: not snapshot.loading and not snapshot.unknown)
+        assert status.judge(first).state == "recoverable", status.judge(first).reasons
+        assert [backup.type for backup in first.backups] == ["full"]
+        job = await status.backup_now(cluster, "postgresql", namespace, "incr", datetime.now(UTC))
+
+        def done(snapshot: Snapshot) -> bool:
+            states.extend(run.state for run in snapshot.runs if run.name == job)
+            return len(snapshot.backups) == 2 and states[-1] == "succeeded"
+
+        last = await seen(cluster, namespace, done)
+        lines = [line async for line in status.log(cluster, "postgresql", namespace, job)]
+        assert any("new backup label" in line for line in lines), lines
+        await status.suspend(cluster, INCREMENTAL, namespace, rest=True)
+        await seen(cluster, namespace, lambda snapshot: any(cron.suspended for cron in snapshot.crons))
+        await status.suspend(cluster, INCREMENTAL, namespace, rest=False)
+    return last, list(dict.fromkeys(states))
+
+
+def test_a_backup_is_seen_running_and_done_and_the_verdict_is_printed(place: Site) -> None:
+    place.apply(SMALL)
+    last, states = asyncio.run(_backed_up(place.kubectl.namespace))
+    assert states == ["running", "succeeded"]
+    assert [backup.type for backup in last.backups] == ["full", "incr"]
+    assert last.archiver is not None
+    assert last.archiver.waiting is not None
+    assert last.volume is not None
+    assert last.certificate is not None
+    assert last.certificate.source == "same"
+    assert {ref.resource.kind for ref in last.objects} == {"StatefulSet", "Pod", "PersistentVolumeClaim"}
+
+    where = f"--namespace={place.kubectl.namespace}"
+    told = json.loads(place.pgwizard(*place.command(None, "status", "postgresql", where, "--json")).out)
+    assert told["verdict"]["state"] == "recoverable"
+    assert told["archiver"]["failing"] is False
+    assert (told["unknown"], told["loading"]) == ({}, [])
+    shown = place.pgwizard(*place.command(None, "status", where)).out
+    assert shown.splitlines()[1].startswith("● RECOVERABLE   from ")
+
+    # without the right to its repository nothing is proven any more, and the exit code says so
+    place.kubectl.run("scale", "statefulset", "postgresql", "--replicas=0")
+    place.kubectl.run("wait", "--for=delete", "pod/postgresql-0", "--timeout=60s", seconds=70)
+    away = place.pgwizard(*place.command(None, "status", where), expect=11)
+    assert "? UNKNOWN" in away.out
+    place.kubectl.run("scale", "statefulset", "postgresql", "--replicas=1")
+    place.kubectl.run("wait", "--for=create", "pod/postgresql-0", "--timeout=30s")
+    place.kubectl.run("wait", "--for=condition=Ready", "pod/postgresql-0", "--timeout=90s", seconds=100)
