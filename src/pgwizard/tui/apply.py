@@ -117,12 +117,10 @@ class Stages(Static):
             case "skipped":
                 stage.mark, stage.text = "-", visible(event.text)
 
-    def end(self, *, skipped: bool) -> None:
-        """Nothing more will come. skipped: what has not begun was not needed."""
+    def end(self, how: Literal["done", "failed", "stopped"]) -> None:
+        """Nothing more will come: what has not begun was not needed, or is left out; stopping is no failure."""
         for stage in self.stages:
-            if stage.mark == "●":
-                stage.mark, stage.text = "-", f"stopped: {stage.text}" if stage.text else "stopped"
-            elif stage.mark == "·" and skipped:
+            if (how == "done" and stage.mark == "·") or (how == "stopped" and stage.mark in "●✗"):
                 stage.mark = "-"
 
     def show(self, at: datetime) -> None:
@@ -155,10 +153,11 @@ class Apply(Screen[Left]):
     """Shows the differences, waits for the key that approves them, then tells every stage."""
 
     DEFAULT_CSS = """
-    Apply #what { height: auto; max-height: 50%; display: none; padding: 0 1; border-top: solid $panel-lighten-3; }
+    Apply #what { height: auto; max-height: 45%; display: none; padding: 0 1; border-top: solid $panel-lighten-3; }
+    Apply.-told #what { height: 1fr; max-height: 100%; }
     Apply #costs { height: auto; max-height: 30%; display: none; padding: 0 1; color: $text-warning; }
     Apply Folds, Apply RichLog { border-top: solid $panel-lighten-3; border-title-color: $text-muted; }
-    Apply RichLog { height: 1fr; min-height: 4; display: none; padding: 0 1; background: $background;
+    Apply RichLog { height: 1fr; min-height: 3; display: none; padding: 0 1; background: $background;
         scrollbar-size-horizontal: 0; }
     Apply #typed { display: none; border: none; height: 1; padding: 0 1; background: $boost; }
     Apply #say { height: auto; padding: 0 1; text-style: bold; }
@@ -217,7 +216,6 @@ class Apply(Screen[Left]):
 
     def on_mount(self) -> None:
         """Begin at once: nothing is written before the approval."""
-        self.query_one(RichLog).border_title = f"log of {self.answers.release.name}-pgbackrest-init"
         self.watch(self.app, "link", self._linked)
         self.set_interval(0.5, self._tick)
         self._begin()
@@ -227,7 +225,7 @@ class Apply(Screen[Left]):
         self._written.clear()
         self._log.clear()
         self._stages.restart()
-        self.query_one(RichLog).clear()
+        self.query_one(RichLog).clear().border_title = "what the cluster says"
         self.query_one(Folds).show([])
         for name in ("#what", "#costs", "#log", "#typed"):
             self.query_one(name).display = False
@@ -256,6 +254,7 @@ class Apply(Screen[Left]):
 
     def _hear(self, line: str, *, quiet: bool = False) -> None:
         if not quiet:
+            self.query_one(RichLog).border_title = "log"
             self._log.append(line)
             del self._log[:-400]
         self.query_one(RichLog).write(Text(visible(line), "dim" if quiet else ""))
@@ -330,25 +329,24 @@ class Apply(Screen[Left]):
             return
         if event.state is WorkerState.SUCCESS and isinstance(event.worker.result, Outcome):
             self.outcome = event.worker.result
-            self._stages.end(skipped=True)
+            self._stages.end("done")
             first, _, rest = self.outcome.message.partition("\n")
             self._show([("✓", first), *([("", rest)] if rest else [])])
             self._turn("ended", "enter: its status · escape: back to the answers · c: copy")
         elif event.state is WorkerState.ERROR and event.worker.error is not None:
             self._failed(event.worker.error)
         elif event.state is WorkerState.CANCELLED:
-            self._stages.end(skipped=False)
+            self._stages.end("stopped")
             self._show([("-", f"stopped watching. {RESUMES}"), ("there", self._there())])
             self._turn("stopped", "r watches again, and goes on where it is · escape: back to the answers")
 
     def _failed(self, error: BaseException) -> None:
         self.failure = found = failure(error, self._log)
-        self._stages.end(skipped=False)
+        self._stages.end("failed")
         if not self._log:
             for line in filter(is_log, found.detail):
                 self._hear(line.strip())
         self._show([*failure_rows(found), *([("there", self._there())] if self._started else [])])
-        self.query_one(RichLog).display = bool(self._log)
         enter = f"enter: question {found.question} · " if found.question else ""
         self._turn("failed", f"{enter}r: try again · escape: back")
 
@@ -362,6 +360,8 @@ class Apply(Screen[Left]):
             return "nothing was written"
         writes = [change for change in self.changes if change.action in ("create", "update", "replace")]
         wanted = sum(change.ref.resource.kind != "Job" for change in writes)  # the Job belongs to the first backup
+        if not wanted:
+            return "every object is as wanted"
         done = any(stage.name == "apply" and stage.mark == "✓" for stage in self._stages.stages)
         sure = len(self._written) if done else max(0, len(self._written) - 1)
         unsure = "" if done or not self._written else f"; {self._written[-1]} was tried last"
@@ -372,6 +372,9 @@ class Apply(Screen[Left]):
         box = self.query_one("#what")
         box.display = True
         box.focus()  # it has no enter of its own
+        log = self.query_one(RichLog)
+        log.display = bool(self._log) or (log.display and self.failure is None)
+        self.set_class(not log.display, "-told")  # alone, it takes the room
         self.query_one("#typed").display = self.query_one(Folds).display = False
         self._said = [f"{word:5} {visible(line)}" for word, text in rows for line in text.splitlines()]
 

@@ -59,7 +59,7 @@ class Fold:
     diff: bool = False
 
 
-_KEY = re.compile(r"(\s*(?:- )*)([\w./-]+:)(?=\s|$)")
+_KEY = re.compile(r"(\s*(?:- )*)((?:\"[^\"]+\"|[\w./-]+):)(?=\s|$)")
 _TITLE = -1
 
 
@@ -371,7 +371,7 @@ class Review(Vertical):
         Binding("4", "section('live')", "live", show=False),
         Binding("f9", "apply", "apply"),
         Binding("d", "compare", "diff"),
-        Binding("o", "only_changed", "only what differs"),
+        Binding("o", "only_changed", "differing"),
         Binding("slash", "search", "search", key_display="/"),
         Binding("n", "step(1)", "next place", show=False),
         Binding("N", "step(-1)", "place before", show=False),
@@ -408,8 +408,9 @@ class Review(Vertical):
         self.draft = draft
         self.section: Section = "answers"
         self.outcome: Outcome | None = None
-        self._only_changed = False
+        self._shown = self._only_changed = False
         self._asks: Literal["search", "export"] = "search"
+        self._paths: list[str] = []
         self._compared: Answers | None = None
         self._rendered: Answers | None = None
         self._work: Worker[Outcome] | None = None
@@ -419,7 +420,7 @@ class Review(Vertical):
         yield Headings()
         with ContentSwitcher(id="sections", initial="answers"):
             yield OptionList(id="problems", markup=False)
-            yield DataTable[Text](id="answers", cursor_type="row", zebra_stripes=False)
+            yield DataTable[Text | str](id="answers", cursor_type="row", zebra_stripes=False)
             yield Folds(id="manifests")
             with Vertical(id="live"):
                 yield Static(id="compared", markup=False)
@@ -427,15 +428,14 @@ class Review(Vertical):
         yield Input(id="prompt", compact=True)
         yield Static(id="said", markup=False)
 
-    def on_mount(self) -> None:
-        """The columns stay; the rows are made anew."""
-        table = self._table
-        table.add_column("", width=1)
-        for title in ("question", "answer", "default"):
-            table.add_column(title)
+    def on_resize(self) -> None:
+        """The columns share the width."""
+        if self._shown:
+            self._list_answers()
 
     def show_draft(self) -> None:
         """Show the draft as it is now; what is wrong first."""
+        self._shown = True
         self._list_problems()
         self._list_answers()
         if self._compared != self.draft.answers:
@@ -473,13 +473,13 @@ class Review(Vertical):
         self.refresh_bindings()
 
     @property
-    def _table(self) -> DataTable[Text]:
-        return cast("DataTable[Text]", self.query_one("#answers"))
+    def _table(self) -> DataTable[Text | str]:
+        return cast("DataTable[Text | str]", self.query_one("#answers"))
 
     @property
-    def _inner(self) -> OptionList | DataTable[Text] | Folds:
+    def _inner(self) -> OptionList | DataTable[Text | str] | Folds:
         found = self.query_one("#changes" if self.section == "live" else f"#{self.section}")
-        return cast("OptionList | DataTable[Text] | Folds", found)
+        return cast("OptionList | DataTable[Text | str] | Folds", found)
 
     def _head(self) -> None:
         wrong, doubtful = len(self.draft.problems), len(self.draft.warnings)
@@ -510,16 +510,12 @@ class Review(Vertical):
     def _list_problems(self) -> None:
         listed = self.query_one("#problems", OptionList)
         listed.clear_options()
-        marked = [*(("✗", "$text-error", item) for item in self.draft.problems)]
-        marked += [("!", "$text-warning", item) for item in self.draft.warnings]
-        for mark, style, problem in marked:
-            label = self._label(tuple(problem.path.split("."))) if problem.path else "the answers as a whole"
-            text = Content.assemble(
-                (f"{mark} ", f"bold {style}"),
-                (label, "bold"),
-                (f"  {problem.path}\n", "$text-muted"),
-                f"  {visible(problem.message)}",
-            )
+        marked = [*(("✗", item) for item in self.draft.problems), *(("!", item) for item in self.draft.warnings)]
+        for mark, problem in marked:
+            label = self._question(tuple(problem.path.split(".")))[0] if problem.path else "the answers as a whole"
+            text = Table.grid(padding=(0, 1))
+            text.add_row(Text(mark, "bold"), Text.assemble((label, "bold"), f"   {problem.path}"))
+            text.add_row("", Text(visible(problem.message)))
             listed.add_option(Option(text))
         if not marked:
             listed.add_option(Option("✓ nothing is wrong, and there is nothing to warn of", disabled=True))
@@ -536,33 +532,37 @@ class Review(Vertical):
     def _list_answers(self) -> None:
         table = self._table
         row = table.cursor_row
-        table.clear()
-        page, order = "", pages()
+        table.clear(columns=True)
+        room = max(30, self.size.width - 12)  # less the sign, the gaps and a scroll bar
+        for title, width in (("", 1), ("question", room * 4 // 10), ("answer", room * 4 // 10), ("default", room // 5)):
+            table.add_column(title, width=width)
+        self._paths, page, order = [], "", pages()
         for path, value, default in sorted(self.draft.rows(), key=lambda row: order.index(page_of(row[0][0]))):
             differs = value != default
             if self._only_changed and not differs:
                 continue
-            dotted = ".".join(path)
-            if page != page_of(dotted):
-                page = page_of(dotted)
-                table.add_row(Text(""), Text(page, "bold underline"), Text(""), Text(""), key=f"page:{page}")
+            label, question = self._question(path)
+            if page != page_of(question):
+                page = page_of(question)
+                self._paths.append("")
+                table.add_row("", Text(page, "bold underline"), "", "")
+            self._paths.append(question)
             table.add_row(
                 Text("≠" if differs else "", "bold"),
-                Text(f"  {self._label(path)}"),
+                Text(f"  {label}"),
                 Text(_shown(value), "bold" if differs else ""),
                 Text(_shown(default) if differs else "", "dim"),
-                key=dotted,
             )
-        if not table.row_count:
-            table.add_row(Text(""), Text("every answer is its default"), Text(""), Text(""), key="page:")
+        if not self._paths:
+            self._paths.append("")
+            table.add_row("", "every answer is its default", "", "")
         table.move_cursor(row=max(1, row), animate=False)  # the first row is a page's name
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Go to the question of an answer."""
         event.stop()
-        path = event.row_key.value or ""
-        if path and not path.startswith("page:"):
-            self.post_message(self.Jump(path))
+        if self._paths[event.cursor_row]:
+            self.post_message(self.Jump(self._paths[event.cursor_row]))
 
     def action_only_changed(self) -> None:
         """Leave out what is as by default, or show it again."""
@@ -570,14 +570,14 @@ class Review(Vertical):
         self._list_answers()
         self._hint()
 
-    def _label(self, path: tuple[str, ...]) -> str:
-        """A question's label; of what chooses an alternative, that of the block."""
+    def _question(self, path: tuple[str, ...]) -> tuple[str, str]:
+        """The label and the dotted path of a question; of what chooses an alternative, those of the whole block."""
         for end in range(len(path), 0, -1):
             found = field_at(path[:end], self.draft.chosen)
             ask = ask_of(found.metadata) if found else None
             if ask:
-                return ask.label
-        return path[-1].capitalize()
+                return ask.label, ".".join(path[:end])
+        return path[-1].capitalize(), ".".join(path)
 
     # ---- manifests
 

@@ -1,0 +1,381 @@
+"""The review: what is wrong, what differs, manifests that fold, what an apply would change; by keys and by mouse."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any, cast
+
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import DataTable, OptionList, Static
+
+from faulting import answers_of, deployed
+from headless import trusted
+from pgwizard.changes import Change
+from pgwizard.demo import Fault, SimCluster
+from pgwizard.demo.world import HOSTILE
+from pgwizard.draft import Draft
+from pgwizard.kubeapi import Cluster, Ref, Resource
+from pgwizard.plan import Facts
+from pgwizard.tui.app import Start, WizardApp
+from pgwizard.tui.review import Fold, Folds, Review, change_folds
+
+
+class Host(Screen[None]):
+    """Stands for the wizard: shows a review, and keeps what it asks for."""
+
+    draft: Draft
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, ...]] = []
+
+    def compose(self) -> ComposeResult:
+        yield Review(self.draft)
+
+    @property
+    def review(self) -> Review:
+        return self.query_one(Review)
+
+    def shown(self) -> None:
+        self.review.show_draft()
+        self.review.focus()
+
+    def on_review_jump(self, event: Review.Jump) -> None:
+        self.asked.append(("jump", event.path))
+
+    def on_review_export_asked(self, event: Review.ExportAsked) -> None:
+        self.asked.append(("export", event.folder))
+
+    def on_review_apply_asked(self) -> None:
+        self.asked.append(("apply",))
+
+
+Scenario = Callable[[Pilot[int], Host, SimCluster], Awaitable[None]]
+
+
+def reviewed(scenario: Scenario, raw: dict[str, Any] | None = None, size: tuple[int, int] = (104, 40)) -> None:
+    """Show a review of these answers on a simulated cluster, and play the scenario."""
+    sim = SimCluster(speed=50)
+
+    async def connect(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(sim)
+
+    async def main() -> None:
+        Host.draft = Draft(raw or {}, Facts(ca=trusted()))
+        app = WizardApp(Start(connect, lambda *_: None, screen="test_review:Host"))
+        async with app.run_test(size=size) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, Host) and app.connected.is_set())
+            host = cast("Host", app.screen)
+            host.shown()
+            await pilot.pause()
+            await scenario(pilot, host, sim)
+
+    asyncio.run(main())
+
+
+async def until(pilot: Pilot[int], reached: Callable[[], bool]) -> None:
+    """Let the application run until something holds; a minute at most."""
+    async with asyncio.timeout(60):
+        while not reached():
+            await pilot.pause(0.02)
+
+
+def lines(widget: Folds) -> list[str]:
+    """What is seen of the objects, without blanks at the ends."""
+    return [widget.render_line(y).text.rstrip() for y in range(min(widget.size.height, len(widget._rows)))]
+
+
+def text(host: Host, selector: str) -> str:
+    """What a line of the review says."""
+    return str(host.query_one(selector, Static).content)
+
+
+def headings(host: Host) -> str:
+    return text(host, "#headings")
+
+
+def table(host: Host) -> list[list[str]]:
+    """The rows of the answers."""
+    found: DataTable[Any] = host.query_one(DataTable)
+    return [[str(cell) for cell in found.get_row_at(number)] for number in range(found.row_count)]
+
+
+# ---- problems ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_wrong_comes_first_and_enter_goes_to_its_question() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        assert headings(host) == "[1 problems 1✗ 1!] 2 answers 2≠  3 manifests  4 diff against live "
+        assert host.review.section == "problems"
+        await pilot.press("enter", "down", "enter")
+        assert host.asked == [("jump", "storage.size"), ("jump", "tls.verify")]
+
+    reviewed(scenario, {"storage": {"size": "10 Gi"}, "tls": {"verify": False, "source": None}})
+
+
+def test_a_review_of_the_defaults_has_nothing_to_complain_of() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        assert headings(host).startswith(" 1 problems ✓ ")
+        await pilot.press("1", "enter")
+        assert host.query_one(OptionList).get_option_at_index(0).prompt == (
+            "✓ nothing is wrong, and there is nothing to warn of"
+        )
+        assert host.asked == []
+
+    reviewed(scenario)
+
+
+# ---- answers -------------------------------------------------------------------------------------------------------
+
+CHANGED = {
+    "storage": {"size": "50Gi"},
+    "repository": {"credentials": {"from": "env", "accessKey": "A", "secretKey": "B"}},
+}
+
+
+def test_answers_that_differ_are_marked_by_a_sign_and_can_be_shown_alone() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        assert ["", "  Workload", "mixed", ""] in table(host)
+        await pilot.press("o")
+        assert table(host) == [
+            ["", "Storage", "", ""],
+            ["≠", "  Size", "50Gi", "10Gi"],
+            ["", "Repository", "", ""],
+            ["≠", "  S3 credentials", "env", "existing"],
+            ["≠", "  Variable of the access key", "A", "none"],
+            ["≠", "  Variable of the secret key", "B", "none"],
+        ]
+        await pilot.press("enter", "down", "down", "enter")
+        assert host.asked == [("jump", "storage.size"), ("jump", "repository.credentials")]
+        await pilot.press("o")
+        assert len(table(host)) > 60
+
+    reviewed(scenario, CHANGED)
+
+
+def test_all_columns_of_the_answers_fit_a_small_terminal() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await pilot.pause()
+        found: DataTable[Any] = host.query_one(DataTable)
+        assert found.virtual_size.width <= found.size.width
+
+    reviewed(scenario, CHANGED, size=(80, 24))
+
+
+# ---- manifests -----------------------------------------------------------------------------------------------------
+
+
+def test_manifests_fold_by_object() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await pilot.press("3")
+        shown = host.query_one("#manifests", Folds)
+        assert lines(shown)[:2] == [
+            "› ▸ ServiceAccount postgresql-pgbackrest   12 lines",
+            "  ▸ Secret postgresql   14 lines",
+        ]
+        await pilot.press("enter")
+        assert lines(shown)[:3] == [
+            "› ▾ ServiceAccount postgresql-pgbackrest",
+            "      apiVersion: v1",
+            "      kind: ServiceAccount",
+        ]
+        await pilot.press("down", "down", "left")
+        assert lines(shown)[1] == "  ▸ Secret postgresql   14 lines"
+        await pilot.press("a")
+        assert len(shown._rows) > 800
+        await pilot.press("a")
+        assert len(shown._rows) == 12
+        await pilot.click(shown, offset=(6, 1))
+        assert lines(shown)[1] == "› ▾ Secret postgresql"
+
+    reviewed(scenario)
+
+
+def test_a_search_goes_along_and_unfolds_what_it_finds() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await pilot.press("3", "slash", *"ARCHIVE_mode")
+        assert text(host, "#said") == "'archive_mode': 1 of 1"
+        await pilot.press("enter")
+        shown = host.query_one("#manifests", Folds)
+        assert shown.current is not None
+        assert shown.current.title == "ConfigMap postgresql-config"
+        assert next(line for line in lines(shown) if line.startswith("›")).endswith("archive_mode = on  # WAL goes to the repository")
+        await pilot.press("home", "slash", *"kind: cronjob", "enter", "n")
+        assert text(host, "#said") == "'kind: cronjob': 2 of 2"
+        await pilot.press("n")
+        assert text(host, "#said") == "'kind: cronjob': 1 of 2"
+        await pilot.press("N")
+        assert text(host, "#said") == "'kind: cronjob': 2 of 2"
+        await pilot.press("slash", *"nowhere")
+        assert text(host, "#said") == "'nowhere' is nowhere here"
+        await pilot.press("escape")
+        assert shown.has_focus
+
+    reviewed(scenario)
+
+
+def test_no_manifest_is_shown_while_something_is_wrong_and_the_next_look_shows_it() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await pilot.press("3")
+        shown = host.query_one("#manifests", Folds)
+        assert lines(shown) == ["›   the manifests are shown once nothing is wrong"]
+        host.draft.give(("storage", "size"), "20Gi")
+        host.shown()
+        await pilot.press("3")
+        assert len(shown.folds) == 12
+
+    reviewed(scenario, {"storage": {"size": "10 Gi"}})
+
+
+def test_a_key_among_two_thousand_lines_is_answered_at_once() -> None:
+    """The bound is a hundredth of a second for the work itself; the terminal comes on top."""
+
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await pilot.press("3", "a")
+        shown = host.query_one("#manifests", Folds)
+        shown.show(fold for number in range(3) for fold in shown.folds)
+        begun = time.perf_counter()
+        for _round in range(10):
+            shown.action_turn_all()
+            shown.action_page(1)
+            shown.find("postgresql")
+            for y in range(shown.size.height):
+                shown.render_line(y)
+        assert (time.perf_counter() - begun) / 10 < 0.05
+
+    reviewed(scenario)
+
+
+def test_text_of_others_cannot_reach_the_terminal() -> None:
+    class Small(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Folds()
+
+    async def main() -> None:
+        app = Small()
+        async with app.run_test() as pilot:
+            shown = app.query_one(Folds)
+            shown.show([Fold(HOSTILE, tuple(HOSTILE.splitlines()))])
+            await pilot.press("a")
+            seen = lines(shown)
+            assert seen[1] == "      \\x1b]0;owned\\x07\\x1b[31mred\\x1b[0m [bold red]markup[/] \\u202egnp.exe\\u202c"
+            assert all(line.isprintable() for line in seen)
+
+    asyncio.run(main())
+
+
+# ---- diff against live ---------------------------------------------------------------------------------------------
+
+
+async def compared(pilot: Pilot[int], host: Host) -> str:
+    """Compare, and wait for what is said of it."""
+    await pilot.press("d")
+    await until(pilot, lambda: not host.workers._workers or all(worker.is_finished for worker in host.workers))
+    await pilot.pause()
+    return said(host)
+
+
+def said(host: Host) -> str:
+    from rich.console import Console
+
+    found = host.query_one("#compared", Static).content
+    console = Console(width=100, color_system=None)
+    with console.capture() as capture:
+        console.print(found, markup=False, highlight=False)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def test_of_a_new_release_all_is_new() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, sim: SimCluster) -> None:
+        assert await compared(pilot, host) == "+ nothing there yet: all 12 objects are new"
+        assert [request for request in sim.requests if request.is_write] == []
+        shown = host.query_one("#changes", Folds)
+        assert lines(shown)[0] == "› ▸ + create    ServiceAccount default/postgresql-pgbackrest   12 lines"
+
+    reviewed(scenario)
+
+
+def test_a_release_that_stands_is_compared_object_by_object() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, sim: SimCluster) -> None:
+        await deployed(sim, answers_of())
+        assert await compared(pilot, host) == "= nothing would change: all 12 objects are as wanted"
+        host.draft.give(("schedule", "full"), "0 3 * * 0")
+        host.shown()
+        assert said(host) == "not compared yet: d asks the cluster what an apply would change; nothing is written"
+        assert await compared(pilot, host) == "~ 1 to update, 1 to replace, 10 unchanged; enter shows what"
+        await pilot.press("enter")
+        shown = lines(host.query_one("#changes", Folds))
+        assert shown[0] == "› ▾ ~ update    CronJob default/postgresql-pgbackrest-full"
+        assert [line.split() for line in shown if " schedule: " in line] == [
+            ["-", "schedule:", "0", "2", "*", "*", "0"],
+            ["+", "schedule:", "0", "3", "*", "*", "0"],
+        ]
+
+    reviewed(scenario)
+
+
+def test_a_comparison_that_fails_says_why_in_its_place_and_can_be_tried_again() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, sim: SimCluster) -> None:
+        sim.faults.append(Fault("401", times=None))
+        assert await compared(pilot, host) == (
+            "✗   cannot ask for permissions: Unauthorized\n"
+            "fix the credentials of the kubeconfig are not accepted (any more): log in again\n"
+            "d   tries again"
+        )
+        sim.faults.clear()
+        assert await compared(pilot, host) == "+ nothing there yet: all 12 objects are new"
+
+    reviewed(scenario)
+
+
+def test_what_would_change_never_shows_a_secret() -> None:
+    wanted = Ref(Resource("v1", "Secret"), "postgresql", "shop")
+    folds = change_folds([Change(wanted, "unchanged"), Change(wanted, "create", "", "data:\n  password: '***'\n")])
+    assert folds == [
+        Fold("+ create    Secret shop/postgresql", ("data:", "  password: '***'")),
+        Fold("= unchanged Secret shop/postgresql", (), diff=True),
+    ]
+
+
+# ---- copying, exporting, applying ----------------------------------------------------------------------------------
+
+
+def test_what_is_shown_can_be_copied() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await pilot.press("2", "y")
+        assert pilot.app.clipboard == "storage:\n  size: 50Gi\n"
+        await pilot.press("3", "y")
+        assert pilot.app.clipboard.startswith("apiVersion: v1\nkind: ServiceAccount\n")
+
+    reviewed(scenario, {"storage": {"size": "50Gi"}})
+
+
+def test_exporting_and_applying_are_asked_of_the_wizard() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await pilot.press("e", *"shop", "enter", "f9")
+        await pilot.press("e", "escape")
+        await pilot.pause()
+        assert host.asked == [("export", "shop"), ("apply",)]
+
+    reviewed(scenario)
+
+
+def test_nothing_is_exported_while_something_is_wrong() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await pilot.press("e", "enter")
+        assert ("export", "manifests") not in host.asked
+
+    reviewed(scenario, {"storage": {"size": "10 Gi"}})
+
+
+def test_a_click_on_a_heading_shows_its_section() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await pilot.click("#headings", offset=(headings(host).index("manifests") + 1, 0))
+        assert host.review.section == "manifests"
+
+    reviewed(scenario)
