@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Static
+
+from pgwizard.tui.keys import Keys
 
 if TYPE_CHECKING:
     from pgwizard.errors import PgwizardError
@@ -122,7 +125,15 @@ class WizardApp(App[int]):
         self.trouble: PgwizardError | None = None
         """Why there is no connection, where that is known."""
         self._connect_by = start.connect
+        self._keys = Keys(self, super().on_event)
         self._stack = AsyncExitStack()
+
+    async def on_event(self, event: Event) -> None:
+        """Keys in the order in which they were typed."""
+        if isinstance(event, Key) and not event.is_forwarded:
+            self._keys.press(event)
+        else:
+            await super().on_event(event)
 
     def get_default_screen(self) -> Screen[Any]:
         """Painted first."""

@@ -50,8 +50,8 @@ class Connect(Vertical):
     Connect FilteredList OptionList { height: auto; max-height: 24; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "retry", "try again", tooltip="connect again, and read every list anew"),
-        Binding("c", "change", "change it", tooltip="open the answers of the release that is highlighted"),
+        Binding("f5", "retry", "again", tooltip="connect again, and read every list anew"),
+        Binding("f6", "change", "change it", tooltip="open the answers of the release that is highlighted"),
     ]
 
     class NamespaceChosen(Message):
@@ -188,7 +188,7 @@ class Connect(Vertical):
         trouble = self._app.trouble
         if trouble is not None:
             said = f"✗ {trouble.message}" + (f"\n{trouble.hint}" if trouble.hint else "")
-            self._say("clusters", f"{said}\nr tries again; the questions can be answered without a cluster")
+            self._say("clusters", f"{said}\nf5 tries again; the questions can be answered without a cluster")
             self._say("namespaces", "· not known without a cluster: type the name and press enter")
             self._say("releases", "· not known without a cluster")
         elif self._app.cluster is not None:
@@ -210,7 +210,7 @@ class Connect(Vertical):
             self._say("namespaces", f"! may not be listed: type the name and press enter\n{error.message}")
             return
         except ClusterError as error:
-            self._say("namespaces", f"✗ {error.message}\nr tries again")
+            self._say("namespaces", f"✗ {error.message}\nf5 tries again")
             return
         listed.fill([Item(choice.value, choice.note) for choice in found], self.target)
         self._say("namespaces", f"the release goes to {self.target}")
@@ -233,7 +233,7 @@ class Connect(Vertical):
             return
         self._show_releases()
         count = len(self._records)
-        open_it = "\nenter shows its status, c changes its answers" if count else ""
+        open_it = "\nenter shows its status, f6 changes its answers" if count else ""
         self._say("releases", f"{count or 'no'} release{'' if count == 1 else 's'} {where}{open_it}")
 
     def _show_releases(self) -> None:

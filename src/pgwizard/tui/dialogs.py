@@ -87,7 +87,7 @@ class Line(_Window):
         """Title, line, hint."""
         with Vertical():
             yield Static(self._title, classes="title", markup=False)
-            yield Input(self._value)
+            yield Input(self._value, compact=True)
             yield Static(self._hint or "enter takes it, escape goes back", classes="hint", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -148,7 +148,7 @@ class FilteredList(Vertical):
 
     def compose(self) -> ComposeResult:
         """Filter and list."""
-        yield FilterInput(placeholder="type to filter")
+        yield FilterInput(placeholder="type to filter", compact=True)
         yield OptionList()
         yield Static(classes="hint", markup=False)
 

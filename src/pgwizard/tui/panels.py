@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.timer import Timer
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -45,13 +45,27 @@ class Panel(Vertical):
     def __init__(self, draft: Draft) -> None:
         super().__init__(classes="panel")
         self.draft = draft
+        self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """One text."""
         yield Static(markup=False, classes="text")
 
+    FOLLOW_SECONDS = 0.08
+    """So that a panel is made once for what is typed in one go."""
+
     def on_mount(self) -> None:
         """Shown at once."""
+        self.refresh_from(self.draft)
+
+    def follow(self, draft: Draft) -> None:
+        """Show what the draft comes to, in a moment."""
+        self.draft = draft
+        if self._timer is None:
+            self._timer = self.set_timer(self.FOLLOW_SECONDS, self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._timer = None
         self.refresh_from(self.draft)
 
     def refresh_from(self, draft: Draft) -> None:
@@ -95,13 +109,13 @@ class StoragePanel(Panel):
         size = quantities.size_bytes(answers.storage.size)
         text.append("How long the volume lasts while S3 is away\n", "bold")
         timeout = answers.tuning.archive_timeout_seconds
-        rates = [("busy: a segment every 10 s", 10.0), ("steady: one a minute", 60.0), ("calm: one in 10 min", 600.0)]
+        rates = [("busy: a segment in 10 s", 10.0), ("steady: one a minute", 60.0), ("calm: one in 10 min", 600.0)]
         if timeout:
-            rates[1] = (f"archive_timeout: one in {timeout} s", float(timeout))
-        text.append(f"  {'WAL written':34}data ½  data ¼\n", "dim")
+            rates[1] = (f"archive_timeout: in {timeout} s", float(timeout))
+        text.append(f"  {'WAL written':28}data ½  data ¼\n", "dim")
         for name, seconds in rates:
             half, quarter = (_lasting(size * share, seconds) for share in (0.5, 0.75))
-            text.append(f"  {name:34}{half:>6}  {quarter:>6}\n")
+            text.append(f"  {name:28}{half:>6}  {quarter:>6}\n")
         text.append("  data ½: the database fills half of the volume; a segment has 16 MB\n\n", "dim")
         text.append("StorageClasses\n", "bold")
         if isinstance(self._found, str):
@@ -131,7 +145,7 @@ def _lasting(free_bytes: float, seconds_a_segment: float) -> str:
 class TuningPanel(Panel):
     """postgresql.conf with the reason of each line, and the memory sum against the limit."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("slash", "find", "find a parameter", show=False)]
+    _parameters: list[Parameter] | None = None
 
     def compose(self) -> ComposeResult:
         """The sum stays in sight; the parameters scroll."""
@@ -145,16 +159,18 @@ class TuningPanel(Panel):
         if not self.is_mounted:
             return
         listed, found = self.query_one(OptionList), parameters(draft.answers)
+        if found == self._parameters:
+            return
         here = listed.highlighted
         listed.clear_options()
         listed.add_options([Option(_parameter(parameter)) for parameter in found])
-        self._found = found
+        self._parameters = found
         listed.highlighted = here if here is not None and here < len(found) else None
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Its reason, whole."""
         event.stop()
-        parameter = self._found[event.option_index]
+        parameter = (self._parameters or [])[event.option_index]
         text = Text(f"\n{parameter.name} = {parameter.value}\n", "bold")
         text.append(parameter.reason, "not bold")
         self.query_one("#reason", Static).update(text)

@@ -30,7 +30,7 @@ from pgwizard.plan import Facts
 from pgwizard.tui.connect import Connect
 from pgwizard.tui.dialogs import Item, Line, Offer, Pick
 from pgwizard.tui.form import Form, Row
-from pgwizard.tui.panels import PANELS
+from pgwizard.tui.panels import PANELS, Panel
 from pgwizard.tui.review import Review
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ class Rail(Static):
 
     def show(self, entries: list[tuple[str, str]]) -> None:
         """(mark, page) from the top."""
+        if entries == self.entries:
+            return
         self.entries = entries
         text = Text()
         for mark, page in entries:
@@ -119,6 +121,7 @@ class Wizard(Screen[None]):
         self._drafts: Drafts | None = None
         self._keeping: Timer | None = None
         self._row: Row | None = None
+        self._told = ""
 
     @property
     def wizard(self) -> WizardApp:
@@ -162,6 +165,7 @@ class Wizard(Screen[None]):
         if page in PANELS:
             await panel.mount(PANELS[page](self.draft))
         self._refresh()
+        self.refresh_bindings()
         shown = switcher.query_one(f"#page-{page}")
         if isinstance(shown, Review):
             shown.show_draft()
@@ -200,8 +204,11 @@ class Wizard(Screen[None]):
     def _about(self) -> None:
         here = self._row is not None and self._row.is_attached and self.page not in (CONNECT, REVIEW)
         about = self.query_one("#about", Static)
-        about.display = here
-        about.update(self._row.about() if here and self._row is not None else "")
+        text = self._row.about() if here and self._row is not None else ""
+        if text != self._told:
+            self._told = text
+            about.display = bool(text)
+            about.update(text)
 
     async def on_form_finished(self, event: Form.Finished) -> None:
         """Enter on the last question."""
@@ -463,6 +470,7 @@ class Wizard(Screen[None]):
         self.set_class(event.size.width < NARROW, "narrow")
         self.set_class(event.size.width < MIDDLE, "folded")
         self._header()
+        self.refresh_bindings()
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """The panel's key is shown only where there is a panel."""
@@ -479,11 +487,10 @@ class Wizard(Screen[None]):
             mark = "✓" if page in self.visited else "·"
             entries.append(("●" if page == self.page else "!" if page in wrong else mark, page))
         self.query_one(Rail).show(entries)
-        for panel in self.query_one("#panel").children:
-            cast("Any", panel).refresh_from(self.draft)
+        for panel in self.query_one("#panel").query(Panel):
+            panel.follow(self.draft)
         self._header()
         self._about()
-        self.refresh_bindings()
 
     def _header(self) -> None:
         if not self.page:
@@ -492,6 +499,5 @@ class Wizard(Screen[None]):
         narrow = self.has_class("narrow")
         place = f"{self.order.index(self.page) + 1}/{len(self.order)} {self.page}   " if narrow else ""
         demo = ("DEMO: simulated   " if narrow else f"{DEMO}   ") if self.wizard.start.demo else ""
-        self.query_one("#header", Static).update(
-            f"pgwizard   {demo}{place}{release.namespace}/{release.name}   {self.wizard.link}"
-        )
+        text = f"pgwizard   {demo}{place}{release.namespace}/{release.name}   {self.wizard.link}"
+        self.query_one("#header", Static).update(text, layout=False)

@@ -1,0 +1,59 @@
+"""Keys in the order in which they were typed: each finds the screen that the one before it has made.
+
+Textual hands a key to the widget in focus at once, while what the key before it does (another page, another focus) is
+still on its way: what is typed ahead would land in the wrong question. It refuses to wait for long: a handler that
+hangs must not take the keyboard with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from textual.app import App
+from textual.events import Key
+from textual.widgets import Input
+
+PATIENCE_SECONDS = 0.5
+
+
+class Keys:
+    """Passes keys to ``handle`` one after another, each once the application has settled after the last."""
+
+    def __init__(self, app: App[Any], handle: Callable[[Key], Awaitable[None]]) -> None:
+        self._app = app
+        self._handle = handle
+        self._waiting: deque[Key] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    def press(self, key: Key) -> None:
+        """Take a key in."""
+        self._waiting.append(key)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._pass_on())
+
+    async def _pass_on(self) -> None:
+        while self._waiting:
+            key = self._waiting.popleft()
+            await self._handle(key)
+            if key.is_printable and isinstance(self._app.focused, Input):
+                continue  # a letter moves nothing; the next key follows it through the same queue
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await self._settled()
+            except TimeoutError:
+                continue
+
+    async def _settled(self) -> None:
+        """What the key set off has gone through: the key itself up to the application, whose bindings come last; the
+        messages of the action that it was bound to; and the focus that those moved.
+        """
+        for _ in range(3):
+            focused = self._app.focused
+            chain = list(focused.ancestors_with_self) if focused else [self._app.screen, self._app]
+            for pump in chain:
+                reached = asyncio.Event()
+                if pump.is_running and pump.call_later(reached.set):
+                    await reached.wait()
