@@ -111,9 +111,8 @@ def test_a_release_that_is_well_says_so_first_with_what_stands_behind_it() -> No
         await loaded(pilot)
         await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
         assert dashboard(pilot).query_one("#verdict").has_class("fine")
-        assert "default/postgresql   DEMO: a simulated cluster in this process   demo · v1.34.4" in said(
-            pilot, "header"
-        )
+        assert said(pilot, "header").startswith("pgwizard   default/postgresql   updated ")
+        assert said(pilot, "header").endswith("   DEMO: a simulated cluster in this process   demo · v1.34.4")
         assert "61% free (6.1Gi of 10Gi)" in said(pilot, "facts")
         assert said(pilot, "timeline").splitlines()[-1].count("F") == 1
         assert [row[0] for row in rows(pilot, "jobs")] == ["✓ first"]

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
@@ -419,3 +420,14 @@ def test_a_status_without_a_name_needs_exactly_one_release(sim: SimCluster, answ
     assert (several.code, several.out) == (2, "")
     assert "NAME: namespace default has 2 releases: name one of another, postgresql" in several.err
     assert looked("another").code == 0
+
+
+def test_a_status_that_is_printed_loads_no_face() -> None:
+    script = (
+        "import contextlib, sys\n"
+        "from pgwizard.cli import main\n"
+        "with contextlib.suppress(SystemExit): main(['status', '--demo'])\n"
+        "print('textual' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "False\n"

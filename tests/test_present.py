@@ -146,7 +146,10 @@ def test_what_is_loading_is_told_from_what_is_denied_old_and_empty() -> None:
 
 
 FACTS: list[tuple[dict[str, Any], str]] = [
-    ({"archiver": replace(ARCHIVER, last_at=None, archived=0)}, "✓ archiver    fine, no segment yet"),
+    (
+        {"archiver": replace(ARCHIVER, last_at=None, archived=0)},
+        "✓ archiver    fine, nothing archived since its statistics began",
+    ),
     (
         {"archiver": replace(ARCHIVER, failed_wal="0" * 24, failed_at=NOW, waiting=3)},
         "! archiver    failing at 000000000000000000000000, last segment 38 s ago, 3 wait",

@@ -105,7 +105,7 @@ _STATES: dict[State, str] = {"recoverable": "●", "at risk": "!", "not recovera
 _RUNS = {"running": "●", "succeeded": "✓", "failed": "✗"}
 _KINDS = {"full": "full", "incr": "incr", "init": "first"}
 _HEALTH = {"ready": "✓", "progressing": "·", "failed": "✗"}
-LEGEND = "F full   ▪ incremental   ▫ failed   ░ recoverable"
+LEGEND = "F full   ▪ incremental   ▫ failed   ░ recoverable   │ now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +230,9 @@ def _wal_facts(snapshot: Snapshot) -> list[Fact]:
 
 
 def _archiver_fact(archiver: Archiver, now: datetime) -> Fact:
-    last = (
-        f"last segment {span((now - archiver.last_at).total_seconds())} ago" if archiver.last_at else "no segment yet"
-    )
+    last = "nothing archived since its statistics began"  # a crash of the server resets them
+    if archiver.last_at is not None:
+        last = f"last segment {span((now - archiver.last_at).total_seconds())} ago"
     waits = f", {archiver.waiting} wait" if archiver.waiting else ""
     if archiver.failing:
         return Fact("!", "archiver", f"failing at {archiver.failed_wal}, {last}{waits}")
@@ -385,7 +385,7 @@ def status_lines(snapshot: Snapshot, verdict: Verdict) -> list[str]:
     lines = [f"{headline(verdict)}   {window(verdict, now)}".rstrip(), *reason_lines(verdict), ""]
     lines += [str(fact) for fact in facts(snapshot)]
     if shown := timeline(snapshot, verdict, 78):
-        lines += ["", f"Backups   {LEGEND}   │ now", *shown]
+        lines += ["", f"Backups   {LEGEND}", *shown]
     lines += _table("Jobs", [run_cells(snapshot, run) for run in reversed(snapshot.runs)])
     lines += _table("Schedules", [cron_cells(snapshot, cron) for cron in snapshot.crons])
     lines += _table("Objects", object_cells(snapshot))

@@ -160,14 +160,16 @@ class Dashboard(Screen[None]):
     Dashboard.narrow #objects { width: 1fr; }
     """
     HELP: ClassVar[str] = """\
-Whether the database could be recovered, from when to when, and what stands behind that.
+Whether the database could be recovered, and to which moments.
 
-● recoverable    a valid full backup and its WAL are in the repository, and archiving works
-! at risk        recoverable now, but something threatens it: the reasons stand below
-✗ not recoverable, ? unknown    what is more than three minutes old proves nothing
+● recoverable      a full backup and its WAL are there; archiving works
+! at risk          recoverable now; the reasons say what threatens it
+✗ not recoverable  there is nothing to recover from
+? unknown          what is older than three minutes proves nothing
 
-Jobs: ● runs, ✓ done, ✗ failed; enter says why and what to do. The log is that of the highlighted Job.
-All times are UTC. Nothing is written before you have answered."""
+Jobs: ● runs, ✓ done, ✗ failed; enter says why, and what to do.
+The log is that of the highlighted Job. All times are UTC.
+Nothing is written before you have answered."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "backup", "backup", tooltip="take a backup now: full or incremental"),
         Binding("s", "suspend", "suspend", tooltip="let a schedule rest, or go on"),
@@ -290,7 +292,8 @@ All times are UTC. Nothing is written before you have answered."""
         demo = "" if not self._app.start.demo else "   DEMO" if self.has_class("narrow") else f"   {DEMO}"
         heard = max(self.snapshot.heard.values(), default=None) if self.snapshot else None
         updated = f"   updated {present.about((self._app.start.now() - heard).total_seconds())} ago" if heard else ""
-        self._say("header", f"pgwizard   {self._where or '…'}/{self._release or '…'}{demo}   {self._app.link}{updated}")
+        name = f"{self._where or '…'}/{self._release or '…'}"
+        self._say("header", f"pgwizard   {name}{updated}{demo}   {self._app.link}")
 
     def _show_trouble(self) -> None:
         trouble = self._trouble or self._app.trouble
@@ -361,6 +364,7 @@ All times are UTC. Nothing is written before you have answered."""
             lines = status.log(cluster, name, namespace, run.name, follow=run.state == "running")
             async with aclosing(lines):
                 async for line in lines:
+                    pane.border_subtitle = ""
                     pane.write(Text(line))
         except PgwizardError as error:
             if run.state == "running" and not pane.lines:
