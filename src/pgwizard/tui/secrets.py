@@ -309,7 +309,7 @@ def until(days: int) -> str:
     """Days left, as a person says it."""
     if days < 0:
         return "expired"
-    if days >= 2 * 365:
+    if days >= 3 * 365:
         return f"in {days // 365} y"
     return f"in {days} d"
 
@@ -389,7 +389,7 @@ class SecretBrowser(Screen["Chosen | None"]):
         self.state: Literal["connecting", "loading", "done", "failed"] = "connecting"
         self.seen = self.expected = self.to_come = 0
         self.certificates_read = False
-        self._list = SecretList(self.search, current)
+        self.listing = SecretList(self.search, current)
         self._repaint: Timer | None = None
         self._settle: Timer | None = None
         self._asked: set[tuple[str, str]] = set()
@@ -408,15 +408,15 @@ class SecretBrowser(Screen["Chosen | None"]):
             yield Input(placeholder="/ filter", id="filter", compact=True)
         yield Input(placeholder=PLACEHOLDERS[self.search.purpose], id="typed", compact=True)
         yield Static(id="heads", markup=False)
-        yield self._list
+        yield self.listing
         yield Static(id="counts", markup=False)
         yield Static(id="detail", markup=False)
         yield Footer()
 
     def on_mount(self) -> None:
         """Begin at once."""
-        self._list.today = self.wizard.start.now()
-        self._list.focus()
+        self.listing.today = self.wizard.start.now()
+        self.listing.focus()
         self.watch(self.app, "link", self._tell)
         self.action_again()
 
@@ -434,7 +434,7 @@ class SecretBrowser(Screen["Chosen | None"]):
         )
 
     def _heads(self) -> None:
-        self.query_one("#heads", Static).update(Text(self._list.heads()))
+        self.query_one("#heads", Static).update(Text(self.listing.heads()))
 
     # -- finding
 
@@ -487,10 +487,10 @@ class SecretBrowser(Screen["Chosen | None"]):
 
     def _show(self) -> None:
         self._repaint = None
-        here = self._list.row
+        here = self.listing.row
         self.findings.arrange()
-        cursor = self.findings.place_of(here) if here is not None and self._list.moved else 0
-        self._list.show(self.findings.shown, cursor if cursor is not None else self._list.cursor)
+        cursor = self.findings.place_of(here) if here is not None and self.listing.moved else 0
+        self.listing.show(self.findings.shown, cursor if cursor is not None else self.listing.cursor)
         self._tell()
         self._look()
 
@@ -502,9 +502,9 @@ class SecretBrowser(Screen["Chosen | None"]):
 
     def _read_in_view(self) -> None:
         self._settle = None
-        wanted = [row for row in self._list.in_view if row.kind == "not read" and row.hopeful]
-        here = self._list.row
-        if here is not None and here.kind == "not read" and self._list.moved:
+        wanted = [row for row in self.listing.in_view if row.kind == "not read" and row.hopeful]
+        here = self.listing.row
+        if here is not None and here.kind == "not read" and self.listing.moved:
             wanted.append(here)
         for row in wanted:
             place = (row.namespace, row.secret)
@@ -544,7 +544,7 @@ class SecretBrowser(Screen["Chosen | None"]):
         if shown < known:
             parts.append(f"{shown:,} of {known:,} pass the filter")
         elif known:
-            below = max(0, shown - len(self._list.in_view))
+            below = max(0, shown - len(self.listing.in_view))
             spaces = len(self.findings.namespaces)
             more = f"{below:,} more" if below else f"{known:,} in all"
             parts.append(f"{more} in {spaces:,} namespace{'s' if spaces != 1 else ''}")
@@ -562,12 +562,12 @@ class SecretBrowser(Screen["Chosen | None"]):
         return " · ".join(parts)
 
     def _detail(self) -> Text:
-        row = self._list.row
+        row = self.listing.row
         if row is None:
             return Text(self._nothing())
         if self.search.purpose != "ca" or row.bundle is None:
             return _outlined(row, self.search)
-        return _certificate(row, self.search, self.served, self._list.today)
+        return _certificate(row, self.search, self.served, self.listing.today)
 
     def _nothing(self) -> str:
         """Loading, empty, filtered, denied and failed are different things."""
@@ -614,12 +614,12 @@ class SecretBrowser(Screen["Chosen | None"]):
         if typed.has_focus or self.has_class("typing"):
             self.remove_class("typing")
             typed.value = ""
-            self._list.focus()
+            self.listing.focus()
         elif box.value:
             box.value = ""
-            self._list.focus()
+            self.listing.focus()
         elif box.has_focus:
-            self._list.focus()
+            self.listing.focus()
         else:
             self.dismiss(None)
 
@@ -627,10 +627,10 @@ class SecretBrowser(Screen["Chosen | None"]):
         """In the filter, up and down move in the list."""
         if event.key in {"down", "up", "pagedown", "pageup"} and self.query_one("#filter", Input).has_focus:
             {
-                "down": lambda: self._list.action_move(1),
-                "up": lambda: self._list.action_move(-1),
-                "pagedown": lambda: self._list.action_page(1),
-                "pageup": lambda: self._list.action_page(-1),
+                "down": lambda: self.listing.action_move(1),
+                "up": lambda: self.listing.action_move(-1),
+                "pagedown": lambda: self.listing.action_page(1),
+                "pageup": lambda: self.listing.action_page(-1),
             }[event.key]()
             event.stop()
 
@@ -638,15 +638,15 @@ class SecretBrowser(Screen["Chosen | None"]):
         """Filter as it is typed."""
         if event.input.id == "filter":
             self.findings.arrange(event.value)
-            self._list.moved = False
-            self._list.show(self.findings.shown, 0)
+            self.listing.moved = False
+            self.listing.show(self.findings.shown, 0)
             self._tell()
             self._look()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in the filter goes to the list, in the other field it takes the name."""
         if event.input.id == "filter":
-            self._list.focus()
+            self.listing.focus()
         else:
             self.run_worker(self._named(event.value), group="choose", exclusive=True, exit_on_error=False)
 
@@ -654,7 +654,7 @@ class SecretBrowser(Screen["Chosen | None"]):
 
     def on_secret_list_wanted(self) -> None:
         """Choose the row under the cursor."""
-        row = self._list.row
+        row = self.listing.row
         if row is not None:
             self.run_worker(self._choose(row), group="choose", exclusive=True, exit_on_error=False)
 
@@ -695,9 +695,9 @@ class SecretBrowser(Screen["Chosen | None"]):
             best = min(fitting, key=lambda row: row.order)
             self.findings.learn(rows)
             self.action_back()
-            self._list.moved = True
+            self.listing.moved = True
             self.findings.arrange()
-            self._list.show(self.findings.shown, self.findings.place_of(best) or 0)
+            self.listing.show(self.findings.shown, self.findings.place_of(best) or 0)
             self._tell()
             await self._choose(best)
         elif rows[0].kind == "cannot be read" and rows[0].hopeful:
