@@ -388,6 +388,8 @@ class Apply(Screen[Left]):
             "copy": ("failed", "stopped", "ended"),
             "follow": ("ended", "failed"),
         }
+        if action == "again" and self.state == "reading":
+            return not self.wizard.connected.is_set()
         if action == "follow" and self.state == "failed":
             return bool(self.failure and self.failure.question)
         return self.state in states.get(action, (self.state,))

@@ -1,0 +1,439 @@
+"""The apply screen: what it tells while it goes on, how a failure leads back, and what stopping leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Input, RichLog, Static
+
+from faulting import STATEFULSET, answers_of, deployed, live
+from pgwizard import rollout
+from pgwizard.answers import Answers
+from pgwizard.changes import Change
+from pgwizard.demo import Fault, Outcome, SimCluster
+from pgwizard.demo.world import HOSTILE
+from pgwizard.deploy import cost
+from pgwizard.errors import AnswersError, FirstBackupFailed, Problem, ServerFailure, Unreachable
+from pgwizard.events import Event
+from pgwizard.kubeapi import Cluster, Ref, Resource
+from pgwizard.present import Failure, failure
+from pgwizard.tui.app import Start, WizardApp
+from pgwizard.tui.apply import Apply, Left, Stages
+from test_review import lines, until
+
+HOOK = "default/postgresql-pgbackrest-init*"
+UNTRUSTED = (
+    "P00   INFO: stanza-create command begin 2.56.0",
+    (
+        "P00  ERROR: [095]: unable to verify certificate presented by 'minio.minio.svc:9000 (10.0.0.1)': [20] unable to "
+        "get local issuer certificate"
+    ),
+)
+
+
+class Blank(Screen[None]):
+    """Stands for the wizard."""
+
+
+class Driven:
+    """An apply screen on a simulated cluster, its pilot, and how it was left."""
+
+    def __init__(self, pilot: Pilot[int], screen: Apply, sim: SimCluster) -> None:
+        self.pilot = pilot
+        self.screen = screen
+        self.sim = sim
+        self.left: list[Left | None] = []
+
+    async def asked(self) -> None:
+        await until(self.pilot, lambda: self.screen.asked or self.screen.state == "failed")
+        assert self.screen.asked, self.screen._said
+
+    async def applied(self) -> None:
+        await self.asked()
+        await self.pilot.press("y")
+
+    async def reached(self, state: str) -> None:
+        await until(self.pilot, lambda: self.screen.state == state)
+        await self.pilot.pause()
+
+    async def gone(self) -> Left:
+        await until(self.pilot, lambda: bool(self.left))
+        assert self.left[0] is not None
+        return self.left[0]
+
+    def stages(self) -> list[str]:
+        """``✓ survey``, from the top."""
+        return [f"{stage.mark} {stage.name}" for stage in self.screen._stages.stages]
+
+    def keys(self) -> set[str]:
+        """The keys of this screen that do something now."""
+        found = self.screen.active_bindings.values()
+        return {binding.key for node, binding, enabled, _ in found if node is self.screen and enabled and binding.show}
+
+    def text(self, selector: str) -> str:
+        return str(self.screen.query_one(selector, Static).content)
+
+    def log(self) -> list[str]:
+        return [strip.text.rstrip() for strip in self.screen.query_one(RichLog).lines]
+
+
+Scenario = Callable[[Driven], Awaitable[None]]
+
+
+def applying(
+    scenario: Scenario, answers: Answers | None = None, *, before: Answers | None = None, **options: Any
+) -> None:
+    """Open the screen for these answers, on a cluster where others may have been applied before."""
+    sim = SimCluster(speed=50, **options)
+
+    async def connect(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(sim)
+
+    async def main() -> None:
+        if before is not None:
+            await deployed(sim, before)
+        app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank"))
+        async with app.run_test(size=(100, 30)) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, Blank))
+            driven = Driven(pilot, Apply(answers or Answers()), sim)
+            await app.push_screen(driven.screen, driven.left.append)
+            await scenario(driven)
+
+    asyncio.run(main())
+
+
+# ---- a good end ----------------------------------------------------------------------------------------------------
+
+
+def test_an_apply_tells_its_stages_and_leads_on_to_the_status() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.asked()
+        assert driven.stages() == [
+            "✓ survey",
+            "✓ checks",
+            "✓ dry run",
+            "· lock",
+            "· apply",
+            "· wait",
+            "· first backup",
+            "· record",
+        ]
+        assert lines(driven.screen.query_one("#changes"))[0] == (  # type: ignore[arg-type]
+            "› ▸ + create    ServiceAccount default/postgresql-pgbackrest   12 lines"
+        )
+        assert driven.keys() == {"y", "escape"}
+        await driven.pilot.press("y")
+        await driven.reached("ended")
+        assert {stage[0] for stage in driven.stages()} == {"✓"}
+        assert any("new backup label" in line for line in driven.log())
+        assert driven.screen._said[0] == "✓     the release works, and its backups are proven"
+        assert driven.keys() == {"enter", "c", "escape"}
+        await driven.pilot.press("enter")
+        assert await driven.gone() == Left(deployed=True)
+
+    applying(scenario)
+
+
+def test_where_nothing_is_to_be_done_nothing_is_asked() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.reached("ended")
+        assert driven.stages()[2:] == [
+            "✓ dry run",
+            "- lock",
+            "- apply",
+            "- wait",
+            "- first backup",
+            "- record",
+        ]
+        assert driven.screen._said == ["✓     nothing to do: everything is as wanted"]
+
+    applying(scenario, before=Answers())
+
+
+# ---- what is lost --------------------------------------------------------------------------------------------------
+
+
+def test_what_is_lost_is_named_and_wants_the_name_typed() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.asked()
+        assert driven.text("#costs").splitlines() == [
+            (
+                "! StatefulSet default/postgresql: the volume grows from 10Gi; the pod goes on, and it can never shrink "
+                "again"
+            ),
+            "! CronJob default/postgresql-pgbackrest-incr: these backups are no longer taken",
+            "! CronJob default/postgresql-pgbackrest-full: these backups are no longer taken",
+        ]
+        await driven.pilot.press("y")
+        assert driven.text("#say") == "7 objects are deleted: type the release's name, postgresql, and press enter"
+        await driven.pilot.press(*"yes", "enter")
+        assert driven.screen.asked
+        await driven.pilot.press("escape")
+        assert driven.screen.asked
+        assert not driven.screen.query_one(Input).display
+        await driven.pilot.press("y", *"postgresql", "enter")
+        await driven.reached("ended")
+        assert "✓ prune" in driven.stages()
+        assert driven.screen.outcome is not None
+        assert driven.screen.outcome.result == "deployed"
+
+    applying(scenario, answers_of(repository={"enabled": False}, storage={"size": "20Gi"}), before=Answers())
+
+
+STATEFUL = Ref(STATEFULSET, "postgresql", "shop")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "costs"),
+    [
+        ("template: {a: 1}", "template: {a: 2}", True),
+        ("template: {a: 1}\n  replicas: 1", "template: {a: 1}\n  replicas: 0", False),
+    ],
+)
+def test_a_restart_is_named(before: str, after: str, costs: bool) -> None:
+    found = cost(Change(STATEFUL, "update", f"spec:\n  {before}", f"spec:\n  {after}"))
+    assert found == ("the pod restarts: connections end, and the database is away for a moment" if costs else "")
+
+
+# ---- failures ------------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.applied()
+        await driven.reached("failed")
+        assert driven.screen._said == [
+            "✗     Job default/postgresql-pgbackrest-init failed: Job has reached the specified backoff limit",
+            (
+                "cause The certificate of minio.minio.svc:9000 (10.0.0.1) was signed by an authority that is not trusted "
+                "here, or the server does not send its intermediate certificate."
+            ),
+            (
+                "fix   Let tls.source name the Secret and key with the root that signed it (often ca.crt), and let the "
+                "server send its whole chain."
+            ),
+            "more  docs/errors.md#certificate-unknown-authority",
+            "there 11 of 11 objects are written",
+        ]
+        assert driven.stages()[-2:] == ["✗ first backup", "· record"]
+        assert driven.screen._log[-1].startswith("P00 ERROR: [095]")
+        assert driven.text("#say") == "enter: question tls.source · r: try again · escape: back"
+        await driven.pilot.press("c")
+        assert "[095]" in driven.pilot.app.clipboard
+        await driven.pilot.press("enter")
+        assert await driven.gone() == Left(question="tls.source")
+
+    applying(scenario, outcomes=[Outcome("job-failed", HOOK, lines=UNTRUSTED)])
+
+
+def test_after_the_cause_is_gone_it_is_tried_again_from_what_is_there() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.applied()
+        await driven.reached("failed")
+        driven.sim.outcomes.clear()
+        await driven.pilot.press("r")
+        await driven.applied()
+        await driven.reached("ended")
+        assert driven.screen.outcome is not None
+        assert [change.action for change in driven.screen.outcome.changes].count("replace") == 1
+
+    applying(scenario, outcomes=[Outcome("job-failed", HOOK, lines=UNTRUSTED)])
+
+
+def test_a_pod_that_cannot_start_shows_its_last_lines_and_its_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollout, "GRACE_SECONDS", 0.1)
+    fate = Outcome(
+        "crash-loop", "default/postgresql-0", lines=("FATAL:  could not write lock file: No space left on device",)
+    )
+
+    async def scenario(driven: Driven) -> None:
+        await driven.applied()
+        await driven.reached("failed")
+        assert driven.log()[-1] == "FATAL: could not write lock file: No space left on device"
+        assert driven.screen.failure is not None
+        assert driven.screen.failure.question == "storage.size"
+
+    applying(scenario, outcomes=[fate])
+
+
+def test_answers_that_lead_nowhere_lead_to_their_question_before_anything_is_written() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.reached("failed")
+        assert driven.stages()[:2] == ["✗ survey", "· checks"]
+        assert driven.screen._said == [
+            "✗     the cluster does not hold what the answers name; nothing was written",
+            (
+                "      release.namespace: namespace nowhere does not exist: set release.createNamespace to true, or run "
+                "kubectl create namespace nowhere"
+            ),
+            "      repository.credentials.secret: Secret nowhere/postgresql-pgbackrest-s3 does not exist",
+        ]
+        await driven.pilot.press("enter")
+        assert await driven.gone() == Left(question="release.namespace")
+
+    applying(scenario, answers_of(release={"namespace": "nowhere"}))
+
+
+FAULTS = {
+    "403": 'cannot apply Service default/postgresql: services "postgresql" is forbidden: denied by a fault',
+    "401": "cannot apply Service default/postgresql: Unauthorized",
+    "reset-before": "cannot apply Service default/postgresql: demo: closed by the other side",
+}
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_what_the_cluster_refuses_midway_is_said_in_its_place_and_tried_again(kind: Any) -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.asked()
+        driven.sim.faults.append(Fault(kind, "apply", "services", writes_only=True))
+        await driven.pilot.press("y")
+        await driven.reached("failed")
+        assert driven.screen._said[0] == f"✗     {FAULTS[kind]}"
+        assert driven.screen._said[-1] == "there 7 of 11 objects are written; Service default/postgresql was tried last"
+        assert driven.stages()[4] == "✗ apply"
+        await driven.pilot.press("r")
+        await driven.applied()
+        await driven.reached("ended")
+
+    applying(scenario)
+
+
+def test_a_namespace_that_is_deleted_midway_is_said() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.asked()
+        await driven.sim.delete(Ref(Resource("v1", "Namespace"), "staging"))
+        await driven.pilot.press("y")
+        await driven.reached("failed")
+        assert "staging" in driven.screen._said[0]
+
+    applying(
+        scenario,
+        answers_of(
+            release={"namespace": "staging"}, repository={"enabled": False}, tls={"verify": False, "source": None}
+        ),
+    )
+
+
+def test_without_a_connection_it_says_so_and_connects_again() -> None:
+    tries: list[int] = []
+    sim = SimCluster(speed=50)
+
+    async def connect(stack: AsyncExitStack) -> Cluster:
+        tries.append(1)
+        if len(tries) == 1:
+            raise Unreachable("cannot reach prod-eu")
+        return await stack.enter_async_context(sim)
+
+    async def main() -> None:
+        app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank"))
+        async with app.run_test() as pilot:
+            await until(pilot, lambda: "cannot reach" in app.link)
+            driven = Driven(pilot, Apply(Answers()), sim)
+            await app.push_screen(driven.screen, driven.left.append)
+            await pilot.pause()
+            assert "not connected: cannot reach prod-eu" in driven.text("#header")
+            assert driven.keys() == {"r", "escape"}
+            await pilot.press("r")
+            await driven.asked()
+
+    asyncio.run(main())
+
+
+# ---- stopping ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["escape", "ctrl+c"])
+def test_before_the_approval_going_back_writes_nothing(key: str) -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.asked()
+        await driven.pilot.press(key)
+        assert await driven.gone() == Left()
+        assert [request for request in driven.sim.requests if request.is_write] == []
+
+    applying(scenario)
+
+
+@pytest.mark.parametrize("key", ["escape", "ctrl+c"])
+def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.applied()
+        await until(driven.pilot, lambda: driven.screen._stages.now == "wait")
+        await driven.pilot.press(key)
+        await driven.reached("stopped")
+        assert driven.screen._said == [
+            "-     stopped watching. The cluster goes on. Run again at any time: it resumes.",
+            "there 11 of 11 objects are written",
+        ]
+        assert driven.stages()[5:] == ["- wait", "· first backup", "· record"]
+        assert live(driven.sim, STATEFULSET, "postgresql") is not None
+        driven.sim.outcomes.clear()
+        await driven.pilot.press("r")
+        await driven.applied()
+        await driven.reached("ended")
+        await driven.pilot.press("escape")
+        assert await driven.gone() == Left()
+
+    applying(scenario, outcomes=[Outcome("slow", "default/postgresql-0", seconds=150)])
+
+
+# ---- stages --------------------------------------------------------------------------------------------------------
+
+
+def test_the_present_stage_counts_its_seconds_and_a_warning_stands_under_its_stage() -> None:
+    from rich.console import Console
+
+    begun = datetime(2026, 11, 23, tzinfo=UTC)
+
+    async def scenario(driven: Driven) -> None:
+        stages = driven.screen._stages
+        stages.restart()
+        for event in (
+            Event("survey", "began"),
+            Event("survey", "done", "prod-eu", 1.44),
+            Event("checks", "began"),
+            Event("checks", "warning", f"{HOSTILE} is odd"),
+            Event("checks", "progress", "looking"),
+        ):
+            stages.take(event, begun)
+        stages.show(begun + timedelta(seconds=6))
+        console = Console(width=60, color_system=None)
+        with console.capture() as capture:
+            console.print(stages.content)
+        seen = [line.rstrip() for line in capture.get().splitlines()]
+        assert seen[0] == "✓ survey       prod-eu                                 1.4 s"
+        assert seen[1] == "● checks       looking                                 6 s …"
+        assert seen[2].startswith("  !            \\x1b]0;owned\\x07")
+
+    applying(scenario)
+
+
+# ---- failures as data ----------------------------------------------------------------------------------------------
+
+
+def test_a_failure_is_explained_from_its_words_or_from_the_log_before_it() -> None:
+    hint = "Cause: The disk is full.\nFix: Grow it."
+    told = FirstBackupFailed("Job shop/x failed: gave up", hint=hint)
+    assert failure(told) == Failure("Job shop/x failed: gave up", cause="The disk is full.", fix="Grow it.")
+    problems = AnswersError("the answers", [Problem("", "odd"), Problem("storage.size", "too small")])
+    assert failure(problems).question == "storage.size"
+    quota = ServerFailure("busy", status=503, hint="Wait.")
+    assert failure(quota) == Failure("busy", fix="Wait.")
+
+
+def test_of_a_defect_only_its_type_is_told() -> None:
+    assert failure(KeyError("s3cret")) == Failure(
+        "a defect of pgwizard itself: KeyError", fix="Try again, and report it."
+    )
+
+
+def test_stages_that_nobody_expected_get_a_line() -> None:
+    stages = Stages(["apply", "record"])
+    stages.take(Event("prune", "began"), datetime(2026, 11, 23, tzinfo=UTC))
+    assert [stage.name for stage in stages.stages] == ["apply", "prune", "record"]
