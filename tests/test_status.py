@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from faulting import CRONJOB, JOB, POD, SECRET, STATEFULSET, answers_of, cluster, deployed, live, run
 from pgwizard import record, status
 from pgwizard.demo import Fault, Outcome, SimCluster
+from pgwizard.diagnose import ROWS
 from pgwizard.errors import AnswersError, Forbidden, NotFound, PreflightError, Problem
 from pgwizard.health import Health
 from pgwizard.kubeapi import ExecResult, Ref
@@ -762,3 +764,31 @@ def test_a_job_without_a_pod_has_no_log() -> None:
             _ = [line async for line in status.log(sim, "postgresql", "default", "none")]
 
     on(scenario)
+
+
+def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
+    line = (
+        "P00  ERROR: [103]: unable to find a valid repository: HTTP request failed with 403: <Code>NoSuchBucket</Code>"
+    )
+
+    def psql(command: list[str], _: bytes) -> ExecResult | None:
+        failing = f"7|{segment(7)}|2026-11-23 11:00:00+00|3|{segment(8)}|2026-11-23 11:05:00+00\n4\n"
+        return ExecResult(failing.encode(), b"", 0) if command[0] == "psql" else None
+
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.programs.answers.append(psql)
+        pod = live(sim, POD, "postgresql-0")
+        sim.runtime.logs[pod["metadata"]["uid"], "postgresql"].write(line)
+        found = await status.look(sim, "postgresql", "default", now=clock(sim))
+        assert found.archiver is not None
+        assert (found.archiver.failing, found.archiver.waiting) == (True, 4)
+        worst = judge(found).reasons[0]
+        assert worst.text.startswith(f"archiving fails: {segment(8)} at 2026-11-23 11:05 UTC: ")
+        assert worst.key == "s3-no-bucket"
+
+    on(scenario)
+
+
+def test_every_cause_that_a_verdict_may_name_has_its_place_in_the_documentation() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "errors.md").read_text(encoding="utf-8")
+    assert [row.key for row in ROWS if f'<a id="{row.key}"></a>' not in text] == []
