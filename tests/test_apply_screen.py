@@ -32,8 +32,8 @@ HOOK = "default/postgresql-pgbackrest-init*"
 UNTRUSTED = (
     "P00   INFO: stanza-create command begin 2.56.0",
     (
-        "P00  ERROR: [095]: unable to verify certificate presented by 'minio.minio.svc:9000 (10.0.0.1)': [20] unable to "
-        "get local issuer certificate"
+        "P00  ERROR: [095]: unable to verify certificate presented by 'minio.minio.svc:9000 (10.0.0.1)': [20] unable "
+        "to get local issuer certificate"
     ),
 )
 
@@ -165,8 +165,8 @@ def test_what_is_lost_is_named_and_wants_the_name_typed() -> None:
         await driven.asked()
         assert driven.text("#costs").splitlines() == [
             (
-                "! StatefulSet default/postgresql: the volume grows from 10Gi; the pod goes on, and it can never shrink "
-                "again"
+                "! StatefulSet default/postgresql: the volume grows from 10Gi; the pod goes on, and it can never "
+                "shrink again"
             ),
             "! CronJob default/postgresql-pgbackrest-incr: these backups are no longer taken",
             "! CronJob default/postgresql-pgbackrest-full: these backups are no longer taken",
@@ -212,8 +212,8 @@ def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -
         assert driven.screen._said == [
             "✗     Job default/postgresql-pgbackrest-init failed: Job has reached the specified backoff limit",
             (
-                "cause The certificate of minio.minio.svc:9000 (10.0.0.1) was signed by an authority that is not trusted "
-                "here, or the server does not send its intermediate certificate."
+                "cause The certificate of minio.minio.svc:9000 (10.0.0.1) was signed by an authority that is not "
+                "trusted here, or the server does not send its intermediate certificate."
             ),
             (
                 "fix   Let tls.source name the Secret and key with the root that signed it (often ca.crt), and let the "
@@ -270,8 +270,8 @@ def test_answers_that_lead_nowhere_lead_to_their_question_before_anything_is_wri
         assert driven.screen._said == [
             "✗     the cluster does not hold what the answers name; nothing was written",
             (
-                "      release.namespace: namespace nowhere does not exist: set release.createNamespace to true, or run "
-                "kubectl create namespace nowhere"
+                "      release.namespace: namespace nowhere does not exist: set release.createNamespace to true, or "
+                "run kubectl create namespace nowhere"
             ),
             "      repository.credentials.secret: Secret nowhere/postgresql-pgbackrest-s3 does not exist",
         ]

@@ -140,15 +140,15 @@ CHANGED = {
 
 def test_answers_that_differ_are_marked_by_a_sign_and_can_be_shown_alone() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
-        assert ["", "  Workload", "mixed", ""] in table(host)
+        assert ["", " Workload", "mixed", ""] in table(host)
         await pilot.press("o")
         assert table(host) == [
             ["", "Storage", "", ""],
-            ["≠", "  Size", "50Gi", "10Gi"],
+            ["≠", " Size", "50Gi", "10Gi"],
             ["", "Repository", "", ""],
-            ["≠", "  S3 credentials", "env", "existing"],
-            ["≠", "  Variable of the access key", "A", "none"],
-            ["≠", "  Variable of the secret key", "B", "none"],
+            ["≠", " S3 credentials", "env", "existing"],
+            ["≠", " Variable of the access key", "A", "none"],
+            ["≠", " Variable of the secret key", "B", "none"],
         ]
         await pilot.press("enter", "down", "down", "enter")
         assert host.asked == [("jump", "storage.size"), ("jump", "repository.credentials")]
@@ -204,7 +204,9 @@ def test_a_search_goes_along_and_unfolds_what_it_finds() -> None:
         shown = host.query_one("#manifests", Folds)
         assert shown.current is not None
         assert shown.current.title == "ConfigMap postgresql-config"
-        assert next(line for line in lines(shown) if line.startswith("›")).endswith("archive_mode = on  # WAL goes to the repository")
+        assert next(line for line in lines(shown) if line.startswith("›")).endswith(
+            "archive_mode = on  # WAL goes to the repository"
+        )
         await pilot.press("home", "slash", *"kind: cronjob", "enter", "n")
         assert text(host, "#said") == "'kind: cronjob': 2 of 2"
         await pilot.press("n")

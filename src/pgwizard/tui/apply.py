@@ -374,6 +374,7 @@ class Apply(Screen[Left]):
         box.focus()  # it has no enter of its own
         log = self.query_one(RichLog)
         log.display = bool(self._log) or (log.display and self.failure is None)
+        self.call_after_refresh(log.scroll_end, animate=False)  # it has another height now
         self.set_class(not log.display, "-told")  # alone, it takes the room
         self.query_one("#typed").display = self.query_one(Folds).display = False
         self._said = [f"{word:5} {visible(line)}" for word, text in rows for line in text.splitlines()]

@@ -533,9 +533,10 @@ class Review(Vertical):
         table = self._table
         row = table.cursor_row
         table.clear(columns=True)
+        table.add_column("", width=1)
         room = max(30, self.size.width - 12)  # less the sign, the gaps and a scroll bar
-        for title, width in (("", 1), ("question", room * 4 // 10), ("answer", room * 4 // 10), ("default", room // 5)):
-            table.add_column(title, width=width)
+        for title, share in (("question", 48), ("answer", 34), ("default", 18)):
+            table.add_column(title, width=room * share // 100)
         self._paths, page, order = [], "", pages()
         for path, value, default in sorted(self.draft.rows(), key=lambda row: order.index(page_of(row[0][0]))):
             differs = value != default
@@ -549,7 +550,7 @@ class Review(Vertical):
             self._paths.append(question)
             table.add_row(
                 Text("≠" if differs else "", "bold"),
-                Text(f"  {label}"),
+                Text(f" {label}"),
                 Text(_shown(value), "bold" if differs else ""),
                 Text(_shown(default) if differs else "", "dim"),
             )
