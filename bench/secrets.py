@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import gc
 import json
 import os
 import resource
@@ -22,7 +23,7 @@ import sys
 import time
 import uuid
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ def main() -> int:
     sys.path.remove(str(Path(__file__).parent))  # this file has the name of a standard module that aiohttp imports
     options = _options()
     if options.inside:
+        gc.set_threshold(50_000)  # as the command line does
         print(json.dumps(asyncio.run(_inside(options.inside))), flush=True)
         return 0
     os.environ["KUBECONFIG"] = KUBECONFIG
@@ -238,8 +240,8 @@ async def _inside(what: str) -> dict[str, Any]:
                 seen["keys"].append((moment - self.pressed[0]) * 1000)
                 self.pressed = None
 
-    screen = "pgwizard.tui.secrets:SecretBrowser" if what == "direct" else "textual.screen:Screen"
-    app = App(Start(connect, lambda _path, _text: None, screen=screen))
+    start = Start(connect, lambda _path, _text: None)
+    app = App(replace(start, screen="pgwizard.tui.secrets:SecretBrowser") if what == "direct" else start)
     task = asyncio.create_task(app.run_async(headless=True, size=(120, 40)))
     async with asyncio.timeout(DEADLINE_SECONDS):
         await (done.wait() if what == "direct" else _opened(app, seen))
@@ -252,7 +254,6 @@ async def _opened(app: Any, seen: dict[str, Any]) -> None:
     from textual import events
 
     await app.cluster_once_connected()
-    import cryptography.x509  # noqa: F401  # as in the wizard, which has read the certificate of the answers
 
     from pgwizard.tui.secrets import SecretBrowser
 
@@ -266,7 +267,7 @@ async def _opened(app: Any, seen: dict[str, Any]) -> None:
             if batch.done:
                 marks["everything"] = time.perf_counter()
 
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(2)  # the wizard is there, and has looked up what its answers name
     app.opened = begin = time.perf_counter()
     browser = Browser()
     app.call_later(app.push_screen, browser)

@@ -26,7 +26,7 @@ from textual.screen import ModalScreen, Screen
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.timer import Timer
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from pgwizard import discovery
 from pgwizard.certificates import Verdict
@@ -314,6 +314,45 @@ def until(days: int) -> str:
     return f"in {days} d"
 
 
+class Keys(Static):
+    """The keys at the foot, to be clicked too. One line of text: a ``Footer`` has a widget a key, which takes 50 ms."""
+
+    DEFAULT_CSS = """
+    Keys { dock: bottom; height: 1; background: $footer-background; color: $footer-foreground; }
+    Keys > .keys--key { color: $footer-key-foreground; text-style: bold; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key"}
+
+    def __init__(self, bindings: Iterable[BindingType]) -> None:
+        super().__init__(id="keys", markup=False)
+        self.bindings = [binding for binding in bindings if isinstance(binding, Binding) and binding.show]
+
+    def render(self) -> Text:
+        """``key what it does``, for each that is shown."""
+        style = self.get_component_rich_style("keys--key", partial=True)
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for key, does, action in [("enter", "choose", "choose"), *map(_told, self.bindings)]:
+            click = Style(meta={"@click": f"screen.{action}"})
+            text.append(f" {key} ", style + click)
+            text.append(f"{does}  ", click)
+        return text
+
+
+def _told(binding: Binding) -> tuple[str, str, str]:
+    shown = {"slash": "/", "escape": "esc"}
+    return binding.key_display or shown.get(binding.key, binding.key), binding.description, binding.action
+
+
+class Field(Input):
+    """An input of one line, as wide as it is told; the application's own rule for inputs gives way."""
+
+    def __init__(self, placeholder: str, name: str, width: int | str) -> None:
+        super().__init__(placeholder=placeholder, id=name, compact=True)
+        self.styles.width = width
+        self.styles.height = 1
+        self.styles.padding = (0, 1)
+
+
 class Told(ModalScreen[None]):
     """Some lines to read; any of the keys to leave closes it."""
 
@@ -343,12 +382,13 @@ class SecretBrowser(Screen["Chosen | None"]):
     """See the module. It ends with what was chosen, or None."""
 
     HELP: ClassVar[str] = (
-        "Every Secret that you may read, the best one first, and the reason why.\n"
-        "✓ would verify the endpoint, ✗ would not and why, ? cannot be told, · not read yet.\n"
-        "What is promising by its name or keys is read when it comes into view; values are never shown.\n"
-        "type / and any words to filter: name, kind, subject, host names. enter chooses; an authority that\n"
-        "would not verify is chosen by a second enter. t takes a name that is not in the list. w says which\n"
-        "namespaces may not be read, and how to ask for it."
+        "Every Secret that you may read, the best one first, and the reason why. Values are never shown.\n\n"
+        "✓ would do   ✗ would not, and why   ? cannot be told   · not read yet\n\n"
+        "What is promising by its name or its keys is read when it comes into view.\n\n"
+        "/ filters by any words: name, kind, subject, host names\n"
+        "enter chooses; what would not verify is chosen by a second enter\n"
+        "t takes a name that is not in the list   r reads all again\n"
+        "w says which namespaces may not be read, and how to ask for it"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter"),
@@ -358,17 +398,13 @@ class SecretBrowser(Screen["Chosen | None"]):
         Binding("f1,question_mark", "help", "help", key_display="?"),
         Binding("r", "again", "read again", show=False),
     ]
-    # not DEFAULT_CSS: the application's rule for every Input would win over it
-    CSS = """
+    # not CSS: that would style the whole application anew at the opening
+    DEFAULT_CSS = """
     SecretBrowser #ask { height: 1; }
     SecretBrowser #question { width: 1fr; height: 1; padding: 0 1; text-style: bold; }
-    SecretBrowser #filter { width: 32; height: 1; border: none; padding: 0 1; background: $boost; }
-    SecretBrowser #typed { display: none; height: 1; border: none; padding: 0 1; background: $boost; width: 1fr; }
-    SecretBrowser.typing #typed { display: block; }
     SecretBrowser #heads { height: 1; color: $text-muted; }
-    SecretBrowser #counts { height: auto; max-height: 2; padding: 0 1; background: $panel; }
-    SecretBrowser #detail { height: auto; min-height: 6; max-height: 9; padding: 0 1; }
-    SecretBrowser.small #filter { width: 20; }
+    SecretBrowser #counts { height: 1; padding: 0 1; background: $panel; }
+    SecretBrowser #detail { height: 7; padding: 0 1; }
     """
 
     def __init__(
@@ -402,30 +438,29 @@ class SecretBrowser(Screen["Chosen | None"]):
         return cast("WizardApp", self.app)
 
     def compose(self) -> ComposeResult:
-        """Question and filter, the list, what is known of all, what is known of one."""
+        """Question and filter, the list, what is known of all, what is known of one. The search begins meanwhile."""
         with Horizontal(id="ask"):
             yield Static(self._question(QUESTIONS), id="question", markup=False)
-            yield Input(placeholder="/ filter", id="filter", compact=True)
-        yield Input(placeholder=PLACEHOLDERS[self.search.purpose], id="typed", compact=True)
+            yield Field("/ filter", "filter", 32)
         yield Static(id="heads", markup=False)
         yield self.listing
         yield Static(id="counts", markup=False)
         yield Static(id="detail", markup=False)
-        yield Footer()
+        yield Keys(self.BINDINGS)
+        self._begin()
 
     def on_mount(self) -> None:
-        """Begin at once."""
+        """What needs the widgets."""
         self.listing.today = self.wizard.start.now()
         self.listing.focus()
         self.watch(self.app, "link", self._tell)
-        self.action_again()
 
     def on_resize(self, event: Resize) -> None:
         """The heads stand above their columns."""
         small = event.size.width < WIDE
-        self.set_class(small, "small")
+        self.query_one("#filter", Field).styles.width = 20 if small else 32
         question = Text(self._question(SHORT if small else QUESTIONS), overflow="ellipsis", no_wrap=True)
-        self.query_one("#question", Static).update(question)
+        self.query_one("#question", Static).update(question, layout=False)
         self.call_after_refresh(self._heads)
 
     def _question(self, words: dict[str, str]) -> str:
@@ -434,7 +469,7 @@ class SecretBrowser(Screen["Chosen | None"]):
         )
 
     def _heads(self) -> None:
-        self.query_one("#heads", Static).update(Text(self.listing.heads()))
+        self.query_one("#heads", Static).update(Text(self.listing.heads()), layout=False)
 
     # -- finding
 
@@ -446,6 +481,9 @@ class SecretBrowser(Screen["Chosen | None"]):
         self.certificates_read = False
         self.findings.arrange(self.query_one("#filter", Input).value)
         self._show()
+        self._begin()
+
+    def _begin(self) -> None:
         self.run_worker(self._browse(), name="browse secrets", group="browse", exclusive=True, exit_on_error=False)
 
     async def _browse(self) -> None:
@@ -475,7 +513,7 @@ class SecretBrowser(Screen["Chosen | None"]):
         self.certificates_read = self.certificates_read or batch.certificates_read
         if batch.done:
             self.state = "done"
-        if first:
+        if first and self.is_mounted:
             self._show()
         else:
             self._soon()
@@ -532,8 +570,8 @@ class SecretBrowser(Screen["Chosen | None"]):
     def _tell(self, *_: object) -> None:
         if not self.is_mounted:
             return
-        self.query_one("#counts", Static).update(Text(self._counts()))
-        self.query_one("#detail", Static).update(self._detail())
+        self.query_one("#counts", Static).update(Text(self._counts(), no_wrap=True), layout=False)
+        self.query_one("#detail", Static).update(self._detail(), layout=False)
 
     def _counts(self) -> str:
         shown, known = len(self.findings.shown), sum(map(len, self.findings.by_place.values()))
@@ -586,14 +624,21 @@ class SecretBrowser(Screen["Chosen | None"]):
 
     # -- keys
 
+    def action_choose(self) -> None:
+        """As enter in the list."""
+        self.listing.action_choose()
+
     def action_filter(self) -> None:
         """Type words that a row must hold."""
         self.query_one("#filter", Input).focus()
 
     def action_type(self) -> None:
         """Name a Secret that is not in the list."""
-        self.add_class("typing")
-        self.query_one("#typed", Input).focus()
+        if self.query("#typed"):
+            return
+        field = Field(PLACEHOLDERS[self.search.purpose], "typed", "1fr")
+        self.mount(field, after=self.query_one("#ask"))
+        field.focus()
 
     def action_why(self) -> None:
         """What may not be read, and what went wrong."""
@@ -610,10 +655,9 @@ class SecretBrowser(Screen["Chosen | None"]):
     def action_back(self) -> None:
         """Out of the field, out of the filter, out of the browser."""
         box = self.query_one("#filter", Input)
-        typed = self.query_one("#typed", Input)
-        if typed.has_focus or self.has_class("typing"):
-            self.remove_class("typing")
-            typed.value = ""
+        typed = self.query("#typed")
+        if typed:
+            typed.remove()
             self.listing.focus()
         elif box.value:
             box.value = ""
