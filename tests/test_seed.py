@@ -153,6 +153,7 @@ def test_the_configmaps_hold_the_two_configuration_files() -> None:
     assert list(_object("ConfigMap", "postgresql-config")["data"]) == ["postgresql.conf"]
     assert list(_object("ConfigMap", "postgresql-pgbackrest-config")["data"]) == [
         "pgbackrest.conf",
+        "apart.sh",  # added: runs the other two apart from the stream of kubectl exec
         "backup.sh",  # added: what the CronJobs run
         "init.sh",  # added: what the hook Job runs
     ]
@@ -182,7 +183,7 @@ def test_the_cronjobs_take_the_backup_that_their_name_says() -> None:
     for name in ("postgresql-pgbackrest-full", "postgresql-pgbackrest-incr"):
         (container,) = _object("CronJob", name)["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
         arguments[name] = container["args"]
-    inside = ["exec", "postgresql-0", "--container=postgresql", "--", "bash", "/etc/pgbackrest/backup.sh"]
+    inside = ["exec", "postgresql-0", "--container=postgresql", "--", "bash", "/etc/pgbackrest/apart.sh", "backup.sh"]
     assert arguments == {
         "postgresql-pgbackrest-full": [*inside, "full"],
         "postgresql-pgbackrest-incr": [*inside, "incr"],
@@ -375,13 +376,14 @@ def test_an_install_follows_the_document_s_sequence() -> None:
 def test_the_hook_job_creates_the_stanza_and_takes_the_first_full_backup() -> None:
     job = _object("Job", "postgresql-pgbackrest-init")["spec"]["template"]["spec"]
     (container,) = job["containers"]
-    assert container["args"][:6] == [
+    assert container["args"][:7] == [
         "exec",
         "postgresql-0",
         "--container=postgresql",
         "--",
         "bash",
-        "/etc/pgbackrest/init.sh",
+        "/etc/pgbackrest/apart.sh",
+        "init.sh",
     ]
     script = _object("ConfigMap", "postgresql-pgbackrest-config")["data"]["init.sh"]
     stanza, validated, backup = (

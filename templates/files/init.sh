@@ -70,12 +70,6 @@ SQL
 wait_until "the mounted pgbackrest.conf is the new one" 300 mounted_is_wanted
 wait_until "the server answers" 3600 server_answers
 
-# A backup that an earlier try started may still run: its stream was lost, not the backup.
-flock --nonblock /tmp/backup.lock true || {
-  say "a backup is running: waiting for its end"
-  flock /tmp/backup.lock true
-}
-
 status=0
 retry "$lock_held" 24 pgbackrest --stanza=main stanza-create || status=$?
 if ((status == file_invalid)); then

@@ -166,6 +166,12 @@ class Site:
     def logs(self, job: str) -> str:
         return self.kubectl.outcome("logs", f"job/{job}", "--tail=-1")[1].decode()
 
+    def crashes(self) -> list[str]:
+        """What the running server says of backends that ended badly: nothing that pgwizard starts may do that to it."""
+        _, log, _ = self.kubectl.outcome("logs", POD, "--container=postgresql", "--tail=-1")
+        signs = ("was terminated by signal", "terminating any other active server processes", "all server processes")
+        return [line for line in log.decode(errors="replace").splitlines() if any(sign in line for sign in signs)]
+
     def forget_repository(self) -> None:
         """The bucket is shared: what was written is removed as far as it can be."""
         stanza = ("--stanza=main", "--log-level-console=off")
@@ -197,6 +203,7 @@ def site(binary: str, folder: Path, *labels: str, create: bool = True) -> Iterat
             if labels:
                 kubectl.run("label", "namespace", kubectl.namespace, *labels)
         yield place
+        assert place.crashes() == []
     finally:
         with contextlib.suppress(subprocess.TimeoutExpired):
             place.forget_repository()

@@ -206,4 +206,4 @@ def test_scheduled_backups_wait_for_each_other_and_wal_arrives_in_time(place: Si
     place.ended("full-now")
     place.ended("incr-now")
     assert place.backups() == ["full", "full", "incr"]
-    assert "a backup is running: following it" in place.logs("incr-now")
+    assert "backup.sh full is running: following it" in place.logs("incr-now")
