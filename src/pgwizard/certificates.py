@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -292,7 +292,7 @@ def would_verify(
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
 
-    given, sent = list(_links(bundle)), list(_links(server_chain))
+    given, sent = list(_links(bundle)), _sent(server_chain)
     try:
         chain, untrusted = _built(given, sent, now)
         _check_purposes(chain)
@@ -317,6 +317,12 @@ def _links(bundle: Bundle) -> Iterator[_Link]:
     end = "-----END CERTIFICATE-----\n"
     for about, block in zip(bundle.certificates, bundle.pem.split(end), strict=False):
         yield _Link(about, block + end)
+
+
+@lru_cache(maxsize=4)
+def _sent(server_chain: Bundle) -> list[_Link]:
+    """Parsed once, not for each of hundreds of candidates."""
+    return list(_links(server_chain))
 
 
 def _same_name(one: str, other: str) -> bool:

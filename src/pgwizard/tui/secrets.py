@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pgwizard.tui.app import WizardApp
 
 ENDPOINT = "minio.minio.svc:9000"
-REPAINT_SECONDS = 0.05
+REPAINT_SECONDS = 0.1
 SETTLE_SECONDS = 0.06
 """How long the list must stand still before what is in view is read."""
 AT_ONCE = 4
@@ -318,7 +318,8 @@ class Keys(Static):
     """The keys at the foot, to be clicked too. One line of text: a ``Footer`` has a widget a key, which takes 50 ms."""
 
     DEFAULT_CSS = """
-    Keys { dock: bottom; height: 1; background: $footer-background; color: $footer-foreground; }
+    Keys { dock: bottom; height: 1; background: $footer-background; color: $footer-foreground;
+        link-style: none; link-color: $footer-foreground; link-background: transparent; }
     Keys > .keys--key { color: $footer-key-foreground; text-style: bold; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key"}
