@@ -145,14 +145,14 @@ def _summary(certificate: X509Certificate) -> Certificate:
     found = {type(extension.value): extension.value for extension in certificate.extensions}
     constraints: Any = found.get(x509.BasicConstraints)
     sans: Any = found.get(x509.SubjectAlternativeName) or ()
-    subject = certificate.subject.rfc4514_string()
-    self_issued = certificate.subject.public_bytes() == certificate.issuer.public_bytes()
-    common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    name, issued_by = certificate.subject, certificate.issuer
+    subject = name.rfc4514_string()
+    common = name.get_attributes_for_oid(NameOID.COMMON_NAME)
     dns = tuple(name.value for name in sans if isinstance(name, x509.DNSName))
     addresses = tuple(str(name.value) for name in sans if isinstance(name, x509.IPAddress))
     return Certificate(
         subject=subject,
-        issuer=subject if self_issued else certificate.issuer.rfc4514_string(),
+        issuer=subject if name == issued_by else issued_by.rfc4514_string(),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         is_ca=constraints is not None and constraints.ca,

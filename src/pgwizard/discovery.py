@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from pgwizard import objectstore
@@ -95,6 +96,14 @@ KEY_PAIRS: Mapping[Purpose, tuple[tuple[str, ...], ...]] = {
 _ROOT_PAIRS = frozenset({"rootUser", "root-user", "MINIO_ROOT_USER"})
 
 
+@lru_cache(maxsize=8)
+def _host(endpoint: str) -> str:
+    try:
+        return objectstore.split(endpoint)[0]
+    except ValueError:
+        return endpoint
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """What is looked for. namespace: the release's own; database and passphrase are looked for there alone.
@@ -111,10 +120,7 @@ class Search:
     @property
     def host(self) -> str:
         """The endpoint's host; as it was given where it is none."""
-        try:
-            return objectstore.split(self.endpoint)[0]
-        except ValueError:
-            return self.endpoint
+        return _host(self.endpoint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -558,6 +564,8 @@ def rows_of(item: Object, search: Search, server: Served | str | None, now: date
 
 def _certificates_of(key: str, coded: str, now: datetime) -> tuple[Bundle | None, str]:
     """The certificates of a key's value, or what is wrong with them; neither where it is meant for something else."""
+    if key == "tls.key":
+        return None, ""  # not even decoded
     meant = key in {"tls.crt", "ca.crt"} or bool(_CERTIFICATE_KEY.search(key))
     if len(coded) > LIMIT_BYTES * 4 // 3 + 4:
         return None, f"is larger than {LIMIT_BYTES // 1024} KiB" if meant else ""
