@@ -31,7 +31,7 @@ from typing import Any
 KUBECONFIG = os.environ.get("PGWIZARD_TEST_KUBECONFIG") or os.environ.get("KUBECONFIG", "")
 SPACES = 20
 SIDE_BY_SIDE = 48
-KEY_EVERY_SECONDS = 0.015
+KEY_EVERY_SECONDS = 0.033  # a key that is held down
 DEADLINE_SECONDS = 60
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace"}
 

@@ -397,7 +397,7 @@ def _check_purposes(chain: Sequence[_Link]) -> None:
             if usage is not None and not (usage.digital_signature or usage.key_encipherment or usage.key_agreement):
                 raise _Refused(f"{link.called} is not for servers: its key usage forbids TLS")
             continue
-        if not _may_sign(link):
+        if not _may_sign(link, anchor=depth == len(chain) - 1):
             raise _Refused(f"{link.called} signed, but is not a CA")
         constraints = link.extensions.get(x509.BasicConstraints)
         longest = constraints.path_length if constraints is not None else None
@@ -406,7 +406,8 @@ def _check_purposes(chain: Sequence[_Link]) -> None:
         self_issued += _same_name(link.about.subject, link.about.issuer)
 
 
-def _may_sign(link: _Link) -> bool:
+def _may_sign(link: _Link, *, anchor: bool) -> bool:
+    """An old anchor need not say that it is a CA; what stands between must."""
     from cryptography import x509
 
     usage, constraints = link.extensions.get(x509.KeyUsage), link.extensions.get(x509.BasicConstraints)
@@ -414,7 +415,7 @@ def _may_sign(link: _Link) -> bool:
         return False
     if constraints is not None:
         return bool(constraints.ca)
-    return usage is not None or (link.x509.version is x509.Version.v1 and link.self_signed)
+    return anchor and (usage is not None or link.x509.version is x509.Version.v1)
 
 
 def _check_strength(chain: Sequence[_Link]) -> None:

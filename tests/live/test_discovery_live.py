@@ -1,0 +1,94 @@
+"""Certificates of a real cluster, judged against what the rig's MinIO really sends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from rigtools import KUBECONFIG, LIVE, own_namespace
+
+from headless import certificate, pem
+from pgwizard import objectstore
+from pgwizard.cluster import KubeCluster, connect
+from pgwizard.discovery import SECRET, Row, Search, browse, contents, served
+from pgwizard.kubeapi import Ref
+
+T = TypeVar("T")
+pytest_plugins = ["rigfixtures"]
+pytestmark = LIVE
+ENDPOINT = "minio.minio.svc:9000"
+
+
+def on(scenario: Callable[[KubeCluster], Awaitable[T]]) -> T:
+    async def main() -> T:
+        async with await connect(kubeconfig_file=KUBECONFIG) as cluster:
+            return await scenario(cluster)
+
+    return asyncio.run(main())
+
+
+def test_the_real_server_is_seen_through_a_forwarded_port() -> None:
+    async def scenario(cluster: KubeCluster) -> None:
+        sent = await objectstore.handshake(cluster, ENDPOINT)
+        assert sent.tls == "TLS 1.3"
+        assert sent.chain.certificates[0].names("minio.minio.svc")
+        assert (await objectstore.verify(cluster, ENDPOINT, sent.chain.pem)).ok
+        other = await objectstore.verify(cluster, ENDPOINT, pem(certificate("other")).decode())
+        assert (other.ok, other.message) == (False, "[18] self-signed certificate")
+        wrong = await objectstore.verify(cluster, "minio.minio.svc.wrong.name:9000", sent.chain.pem)
+        assert not wrong.ok
+        assert "not for minio.minio.svc.wrong.name" in wrong.message
+
+    on(scenario)
+
+
+def test_the_authority_of_the_real_server_comes_first_and_wrong_ones_say_why(kubectl_binary: str) -> None:
+    with own_namespace(kubectl_binary, "pgw-discovery") as kubectl:
+        wrong = {
+            "other": pem(certificate("other")),
+            "old-ca": pem(certificate("old", begins=timedelta(days=-9), ends=timedelta(days=-2, minutes=-5))),
+            "garbage": b"no certificate",
+        }
+        for name, value in wrong.items():
+            data = {"tls.crt": b64encode(value).decode(), "tls.key": ""}
+            obj = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data}
+            kubectl.run("create", "-f", "-", data=json.dumps({**obj, "type": "kubernetes.io/tls"}).encode())
+
+        async def scenario(cluster: KubeCluster) -> list[Row]:
+            found: dict[tuple[str, str], list[Row]] = {}
+            async with contextlib.aclosing(browse(cluster, Search("ca", ENDPOINT))) as batches:
+                async for batch in batches:
+                    for row in batch.rows:
+                        found[row.namespace, row.secret] = []
+                    for row in batch.rows:
+                        found[row.namespace, row.secret].append(row)
+            return sorted((row for rows in found.values() for row in rows), key=lambda row: row.order)
+
+        rows = on(scenario)
+        assert (rows[0].place, rows[0].keys, rows[0].ok) == ("minio/minio-tls", ("tls.crt",), True)
+        mine = {row.secret: (row.ok, row.why) for row in rows if row.namespace == kubectl.namespace}
+        assert mine.pop("garbage")[1].startswith("tls.crt is not a certificate")
+        assert {name: said for name, said in mine.items() if name in wrong} == {
+            "other": (False, "did not sign this one: the server's certificate is self-signed"),
+            "old-ca": (False, "expired 2 d ago"),
+        }
+
+
+def test_a_secret_that_is_deleted_meanwhile_says_so() -> None:
+    async def scenario(cluster: KubeCluster) -> None:
+        search = Search("ca", ENDPOINT)
+        rows = await contents(
+            cluster,
+            Ref(SECRET, "never", "default"),
+            search,
+            await served(cluster, search),
+            certificate().not_valid_before_utc,
+        )
+        assert [row.why for row in rows] == ["does not exist (any more)"]
+
+    on(scenario)

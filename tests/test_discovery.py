@@ -1,0 +1,331 @@
+"""The cluster's Secrets as candidates: kinds told apart, judged by what the endpoint sends, ranked with a reason."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from headless import certificate, der, pem, private_key
+from pgwizard import discovery
+from pgwizard.demo import Fault, SimCluster
+from pgwizard.demo.world import HOSTILE
+from pgwizard.discovery import SECRET, Batch, Purpose, Row, Search, browse, contents, rows_of
+from pgwizard.kubeapi import Ref
+
+CA = Search("ca", "minio.minio.svc:9000", "default")
+NOW = datetime.now(UTC)
+
+
+def secret(data: dict[str, bytes], name: str = "a", namespace: str = "shop", kind: str = "Opaque") -> dict[str, Any]:
+    coded = {key: base64.b64encode(value).decode() for key, value in data.items()}
+    return {"metadata": {"name": name, "namespace": namespace}, "type": kind, "data": coded}
+
+
+def browsed(
+    search: Search = CA, prepare: Callable[[SimCluster], None] = lambda _: None
+) -> tuple[list[Row], list[Batch], SimCluster]:
+    """The rows in order, all batches, and the cluster with what it was asked."""
+
+    async def scenario() -> tuple[list[Row], list[Batch], SimCluster]:
+        async with SimCluster() as sim:
+            prepare(sim)
+            found: dict[str, list[Row]] = {}
+            batches = []
+            async with contextlib.aclosing(browse(sim, search)) as stream:
+                async for batch in stream:
+                    batches.append(batch)
+                    for place in {row.place for row in batch.rows}:
+                        found[place] = [row for row in batch.rows if row.place == place]
+            return sorted((row for rows in found.values() for row in rows), key=lambda row: row.order), batches, sim
+
+    return asyncio.run(scenario())
+
+
+def told(rows: Sequence[Row]) -> dict[str, tuple[str, bool | None, str]]:
+    return {row.place: (row.kind, row.ok, row.why) for row in rows}
+
+
+# ---- certificates --------------------------------------------------------------------------------------------------
+
+
+def test_the_certificate_of_the_server_comes_first_and_every_other_one_says_why_not() -> None:
+    rows, batches, _ = browsed()
+    assert (rows[0].place, rows[0].keys, rows[0].ok) == ("minio/minio-tls", ("tls.crt",), True)
+    found = told(rows)
+    expected = {
+        "minio/minio-tls": ("self-signed", True, "this very certificate is what the server sends"),
+        "cert-manager/root-ca": ("CA", False, "did not sign this one: the server's certificate is self-signed"),
+        "shop/web-tls": ("chain", False, "did not sign this one: the server's certificate is self-signed"),
+        "ingress-nginx/tenant-1-tls": ("leaf", False, "not a CA, and it is not what the server sends"),
+        "default/old-minio": ("self-signed", False, "expired 3 d ago"),
+        "staging/minio-next": ("self-signed", False, "begins only in 1 d"),
+        "staging/empty": ("not a certificate", None, "tls.crt is empty"),
+        "staging/certificate-only": ("not read", None, ""),
+    }
+    assert {place: found[place] for place in expected} == expected
+    assert found["staging/der-certificate"][2].startswith("tls.crt is a certificate in DER form")
+    assert batches[-1].done
+    assert [row.ok for row in rows].count(True) == 1
+
+
+def test_only_the_contents_of_tls_secrets_are_asked_for() -> None:
+    rows, _, sim = browsed()
+    gets = [request for request in sim.requests if request.resource == "secrets" and request.verb == "get"]
+    assert gets == []
+    assert {row.kind for row in rows if row.namespace == "shop" and row.secret != "web-tls"} == {"not read"}
+
+
+def test_what_looks_like_an_authority_is_to_be_read_when_it_is_seen() -> None:
+    rows, _, _ = browsed()
+    hopeful = {row.place for row in rows if row.hopeful}
+    assert {"cert-manager/trust-bundle", "staging/certificate-only"} <= hopeful
+    assert not hopeful & {"shop/registry", "shop/sh.helm.release.v1.shop.v1"}
+
+
+def test_a_server_that_cannot_be_reached_leaves_the_verdict_open() -> None:
+    rows, batches, _ = browsed(Search("ca", "gone.minio.svc:9000", "default"))
+    assert {row.ok for row in rows} == {None}
+    assert batches[-1].served == "Service minio/gone does not exist. check the endpoint's name and namespace"
+    assert "cannot be tried from here" in told(rows)["minio/minio-tls"][2]
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "why"),
+    [
+        ({"tls.crt": b"", "tls.key": private_key()}, "key only", "a private key without its certificate"),
+        ({"tls.key": private_key()}, "key only", "a private key without its certificate"),
+        ({"tls.crt": der(certificate())}, "not a certificate", "tls.crt is a certificate in DER form"),
+        ({"tls.crt": pem(certificate())[:200]}, "not a certificate", "tls.crt holds a certificate that is cut off"),
+        ({"tls.crt": private_key() + pem(certificate())}, "not a certificate", "tls.crt holds a private key"),
+        ({"ca.crt": b"hello"}, "not a certificate", "ca.crt is not a certificate"),
+        ({"token": b"x"}, "other keys", "holds no certificate"),
+        ({}, "other keys", "has no data"),
+        ({"tls.crt": b"x" * 600_000}, "not a certificate", "tls.crt is larger than 512 KiB"),
+    ],
+)
+def test_what_cannot_be_chosen_says_why(data: dict[str, bytes], kind: str, why: str) -> None:
+    (row,) = rows_of(secret(data), CA, None, NOW)
+    assert (row.kind, row.keys, row.why[: len(why)]) == (kind, (), why)
+
+
+def test_each_key_that_holds_certificates_is_a_row() -> None:
+    data = {"tls.crt": pem(certificate("one")), "ca.crt": pem(certificate("two")), "odd": pem(certificate("three"))}
+    rows = rows_of(secret(data), CA, None, NOW)
+    assert [(row.keys, row.first.subject if row.first else "") for row in rows] == [
+        (("ca.crt",), "CN=two"),
+        (("odd",), "CN=three"),
+        (("tls.crt",), "CN=one"),
+    ]
+
+
+def test_no_row_holds_a_value() -> None:
+    value = b"top-secret-value"
+    for purpose in ("ca", "s3", "database", "passphrase"):
+        data = {"password": value, "username": value, "passphrase": value, "tls.key": value, "ca.crt": value}
+        rows = rows_of(secret(data), Search(purpose), None, NOW)
+        assert value.decode() not in repr(rows)
+        assert base64.b64encode(value).decode() not in repr(rows)
+
+
+def test_base64_that_is_none_is_said() -> None:
+    item = secret({})
+    item["data"] = {"ca.crt": "%%%"}
+    (row,) = rows_of(item, CA, None, NOW)
+    assert row.kind == "not a certificate"
+
+
+# ---- rights, and what goes wrong on the way ------------------------------------------------------------------------
+
+
+def test_without_the_right_to_list_everywhere_each_namespace_is_asked_about() -> None:
+    def prepare(sim: SimCluster) -> None:
+        sim.rules.deny("list", "secrets", "")
+        sim.rules.deny("list", "secrets", "staging")
+
+    rows, batches, sim = browsed(prepare=prepare)
+    assert rows[0].place == "minio/minio-tls"
+    assert "staging" not in {row.namespace for row in rows}
+    assert [(item.namespace, item.why) for batch in batches for item in batch.denied] == [
+        ("staging", "Secrets may not be listed there: kubectl auth can-i list secrets -n staging")
+    ]
+    assert not [r for r in sim.requests if r.resource == "secrets" and r.namespace in {None, "staging"}]
+
+
+def test_without_the_right_to_list_namespaces_the_likely_ones_are_looked_at() -> None:
+    def prepare(sim: SimCluster) -> None:
+        sim.rules.deny("list", "secrets", "")
+        sim.rules.deny("list", "namespaces")
+
+    rows, batches, _ = browsed(prepare=prepare)
+    assert {row.namespace for row in rows} == {"default", "minio"}
+    (denied,) = [item for batch in batches for item in batch.denied]
+    assert denied.why == ("namespaces may not be listed, so only default, minio are looked at; type a name for another")
+
+
+def test_five_thousand_namespaces_of_which_one_may_be_read() -> None:
+    def prepare(sim: SimCluster) -> None:
+        sim.rules.deny("list", "secrets", "")
+        sim.rules.deny("list", "secrets", "many-*")
+        for number in range(5000):
+            sim.store.put(
+                sim.store.birth({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"many-{number}"}})
+            )
+
+    rows, batches, _ = browsed(prepare=prepare)
+    assert rows[0].place == "minio/minio-tls"
+    assert sum(len(batch.denied) for batch in batches) == 5000
+    assert batches[-1].done
+
+
+@pytest.mark.parametrize("kind", ["403", "500", "reset-before"])
+def test_the_failure_of_one_namespace_ends_nothing_else(kind: Any) -> None:
+    def prepare(sim: SimCluster) -> None:
+        sim.rules.deny("list", "secrets", "")
+        sim.faults = [lambda r: kind if r.resource == "secrets" and r.namespace == "shop" else None]
+
+    rows, batches, _ = browsed(prepare=prepare)
+    assert rows[0].place == "minio/minio-tls"
+    assert "shop" not in {row.namespace for row in rows}
+    said = [text for batch in batches for text in (*batch.said, *(item.namespace for item in batch.denied))]
+    assert len(said) == 1
+    assert "shop" in said[0]
+    assert batches[-1].done
+
+
+def test_an_expired_continuation_begins_the_list_again() -> None:
+    rows, batches, _ = browsed(prepare=lambda sim: setattr(sim, "faults", [Fault("410", "list", "secrets", nth=2)]))
+    assert len({row.place for row in rows}) == 41
+    assert not [text for batch in batches for text in batch.said]
+
+
+def test_a_list_that_always_expires_is_said_to_be_incomplete() -> None:
+    _, batches, _ = browsed(
+        prepare=lambda sim: setattr(sim, "faults", [Fault("410", "list", "secrets", nth=2, times=None)])
+    )
+    said = [text for batch in batches for text in batch.said]
+    assert said == ["the list of Secrets changes faster than it can be read: it is not complete"]
+    assert batches[-1].done
+
+
+def test_a_right_that_is_taken_away_midway_is_told() -> None:
+    rows, batches, _ = browsed(prepare=lambda sim: setattr(sim, "faults", [Fault("403", "list", "secrets", nth=2)]))
+    assert rows[0].place == "minio/minio-tls"
+    assert len([item for batch in batches for item in batch.denied]) == 1
+
+
+def read(place: str, search: Search = CA, prepare: Callable[[SimCluster], Any] = lambda _: None) -> tuple[Row, ...]:
+    async def scenario() -> tuple[Row, ...]:
+        async with SimCluster() as sim:
+            prepare(sim)
+            namespace, _, name = place.partition("/")
+            server = await discovery.served(sim, search)
+            return await contents(sim, Ref(SECRET, name, namespace), search, server, NOW)
+
+    return asyncio.run(scenario())
+
+
+def test_one_secret_is_read_when_somebody_looks_at_it() -> None:
+    (row,) = read("cert-manager/trust-bundle")
+    assert (row.kind, row.keys, row.ok) == ("CA", ("ca.crt",), False)
+
+
+def test_a_secret_that_is_gone_or_may_not_be_read_says_so() -> None:
+    assert [(row.kind, row.why) for row in read("shop/never")] == [("cannot be read", "does not exist (any more)")]
+    denied = read("shop/web-tls", prepare=lambda sim: sim.rules.deny("get", "secrets", "shop"))
+    assert [(row.kind, row.why) for row in denied] == [
+        ("cannot be read", "may not be read: kubectl auth can-i get secrets/web-tls -n shop")
+    ]
+    broken = read("shop/web-tls", prepare=lambda sim: setattr(sim, "faults", [Fault("500", "get", "secrets")]))
+    assert broken[0].kind == "cannot be read"
+
+
+# ---- credentials ---------------------------------------------------------------------------------------------------
+
+
+def test_the_key_pair_of_the_own_namespace_comes_first() -> None:
+    rows, _, sim = browsed(Search("s3", "minio.minio.svc:9000", "default"))
+    assert (rows[0].place, rows[0].keys, rows[0].why) == (
+        "default/postgresql-pgbackrest-s3",
+        ("accessKey", "secretKey"),
+        "has accessKey and secretKey",
+    )
+    assert [r.resource for r in sim.requests if r.resource == "pods/portforward"] == []
+
+
+@pytest.mark.parametrize(
+    ("purpose", "keys", "chosen"),
+    [
+        ("s3", ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")),
+        ("s3", ("rootUser", "rootPassword"), ("rootUser", "rootPassword")),
+        ("s3", ("accessKey",), ()),
+        ("database", ("password", "username", "more"), ("username", "password")),
+        ("passphrase", ("passphrase", "other"), ("passphrase",)),
+        ("passphrase", ("other",), ()),
+    ],
+)
+def test_keys_are_proposed_by_their_names(purpose: Purpose, keys: tuple[str, ...], chosen: tuple[str, ...]) -> None:
+    (row,) = rows_of(secret(dict.fromkeys(keys, b"x")), Search(purpose), None, NOW)
+    assert row.keys == chosen
+
+
+def test_an_empty_value_is_no_credential() -> None:
+    (row,) = rows_of(secret({"accessKey": b"x", "secretKey": b""}), Search("s3"), None, NOW)
+    assert (row.keys, row.ok, row.why) == ((), False, "secretKey is empty")
+
+
+@pytest.mark.parametrize("purpose", ["database", "passphrase"])
+def test_only_the_release_s_own_namespace_is_looked_at(purpose: Purpose) -> None:
+    rows, _, sim = browsed(Search(purpose, namespace="shop"))
+    assert {row.namespace for row in rows} == {"shop"}
+    assert {r.namespace for r in sim.requests if r.resource == "secrets"} == {"shop"}
+
+
+def test_the_superuser_of_a_basic_auth_secret_is_found() -> None:
+    rows, _, _ = browsed(Search("database", namespace="shop"))
+    assert (rows[0].place, rows[0].keys) == ("shop/database", ("username", "password"))
+
+
+def test_the_keys_of_a_secret_that_is_not_read_are_known_from_who_manages_them() -> None:
+    fields: dict[str, Any] = {"f:data": {".": {}, "f:accessKey": {}, "f:secretKey": {}}, "f:type": {}}
+    item = {"metadata": {"name": "a", "namespace": "b", "managedFields": [{"fieldsV1": fields}]}}
+    row = discovery.outline(item, Search("s3"))
+    assert (row.kind, row.keys) == ("credentials", ("accessKey", "secretKey"))
+    fields = {"f:data": {"f:ca.crt": {}}}
+    item = {"metadata": {"name": "a", "namespace": "b", "managedFields": [{"fieldsV1": fields}]}}
+    assert discovery.outline(item, CA).hopeful
+
+
+# ---- names that are typed ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("search", "text", "expected"),
+    [
+        (CA, "minio/minio-tls", ("minio", "minio-tls", ())),
+        (CA, "minio-tls", ("default", "minio-tls", ())),
+        (CA, "minio/minio-tls/ca.crt", ("minio", "minio-tls", ("ca.crt",))),
+        (Search("s3"), "a/b/c,d", ("a", "b", ("c", "d"))),
+        (Search("database", namespace="shop"), "db/user,pass", ("shop", "db", ("user", "pass"))),
+        (Search("database", namespace="shop"), "shop/db", ("shop", "db", ())),
+    ],
+)
+def test_a_name_that_is_typed(search: Search, text: str, expected: object) -> None:
+    assert discovery.named(text, search) == expected
+
+
+@pytest.mark.parametrize("text", ["", "a/b/c/d", "A/B", "../x", "a b", HOSTILE, "a/b/c,d"])
+def test_what_is_not_a_name_is_said(text: str) -> None:
+    wrong = discovery.named(text, CA)
+    assert isinstance(wrong, str)
+    assert wrong.isprintable()
+
+
+def test_another_namespace_will_not_do_for_the_database() -> None:
+    search = Search("database", namespace="shop")
+    assert discovery.named("other/db/a,b", search) == "it must be in the release's own namespace, shop"
