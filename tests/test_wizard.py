@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
 from pgwizard import answersfile, manifests
+from pgwizard.answers import Answers
 from pgwizard.demo import SimCluster
 from pgwizard.draft import Draft, pages
 from pgwizard.drafts import Drafts
@@ -25,6 +26,7 @@ from pgwizard.tui.apply import Apply
 from pgwizard.tui.connect import Connect
 from pgwizard.tui.dialogs import FilterInput, Help, Line, Offer, Pick
 from pgwizard.tui.form import Choice, Row
+from pgwizard.tui.secrets import SecretBrowser, SecretList
 from pgwizard.tui.wizard import Wizard
 
 Scenario = Callable[[Pilot[int], Wizard, dict[str, str]], Awaitable[None]]
@@ -344,3 +346,49 @@ def test_a_saved_answer_leaves_no_draft(tmp_path: Path) -> None:
         await until(pilot, lambda: bool(saved) and not any(folder.iterdir()))
 
     driven(scenario, drafts=Drafts(folder))
+
+
+# ---- the certificate -----------------------------------------------------------------------------------------------
+
+
+def panel(wizard: Wizard) -> str:
+    """The text beside the page."""
+    return str(wizard.query_one("#panel .text", Static).content)
+
+
+def test_the_chosen_certificate_is_tried_on_the_server_and_a_better_one_proposed() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("TLS")
+        await until(pilot, lambda: "✓ minio.minio.svc:9000: verified in" in panel(wizard))
+        await until(pilot, lambda: "It is the one that is chosen." in panel(wizard))
+        cast("Input", row(wizard, "tls.source.namespace").control).value = "staging"
+        cast("Input", row(wizard, "tls.source.secret").control).value = "minio-wrong-name"
+        await until(pilot, lambda: "✗ minio.minio.svc:9000: " in panel(wizard))
+        assert "minio/minio-tls · tls.crt" in panel(wizard)
+        await pilot.press("f3")
+        await until(pilot, lambda: "✓ minio.minio.svc:9000: verified in" in panel(wizard))
+        assert wizard.draft.answers == Answers()
+
+    driven(scenario)
+
+
+def test_the_browser_of_secrets_answers_the_question_in_focus() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Repository")
+        row(wizard, "repository.credentials.secret").control.focus()
+        await pilot.press("f4")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SecretBrowser))
+        browser = cast("SecretBrowser", pilot.app.screen)
+        await pilot.press("slash", *"s3-back")
+        await until(pilot, lambda: (found := browser.query_one(SecretList).row) is not None and "s3-b" in found.secret)
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen is wizard)
+        assert wizard.draft.raw["repository"]["credentials"] == {
+            "from": "existing",
+            "secret": "s3-backup",
+            "namespace": "shop",
+            "accessKeyKey": "AWS_ACCESS_KEY_ID",
+            "secretKeyKey": "AWS_SECRET_ACCESS_KEY",
+        }
+
+    driven(scenario)

@@ -452,11 +452,11 @@ class Repository(Section):
 class CaSource(Section):
     """The Secret that holds the certificate to trust, wherever it is; it is mirrored into the release's namespace."""
 
-    namespace: Annotated[Namespace, Ask("Namespace", "The namespace of that Secret.", "namespaces")] = "minio"
+    namespace: Annotated[Namespace, Ask("Namespace", "The namespace of that Secret.", "tlsSecrets")] = "minio"
     secret: Annotated[ObjectName, Ask("Secret", "The Secret that holds the certificate.", "tlsSecrets")] = "minio-tls"
-    key: Annotated[SecretKey, Ask("Key", "tls.crt for a self-signed server, ca.crt where an authority signed it.")] = (
-        "tls.crt"
-    )
+    key: Annotated[
+        SecretKey, Ask("Key", "tls.crt for a self-signed server, ca.crt where an authority signed it.", "tlsSecrets")
+    ] = "tls.crt"
 
 
 class Tls(Section):

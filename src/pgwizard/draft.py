@@ -128,6 +128,11 @@ class Draft:
         dotted = ".".join(path)
         return next((problem.message for problem in self.problems if problem.path == dotted), "")
 
+    def warned_of(self, path: Path) -> str:
+        """The first warning about a question; empty where there is none."""
+        dotted = ".".join(path)
+        return next((problem.message for problem in self.warnings if problem.path == dotted), "")
+
     def text(self) -> str:
         """The answers as a file: what differs from the defaults, references only."""
         return answers_text(self.raw)

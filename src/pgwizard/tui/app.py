@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from textual.app import App, ComposeResult, SystemCommand
@@ -155,10 +156,10 @@ class WizardApp(App[int]):
                 yield SystemCommand(binding.description, f"as {keys} does", lambda run=run: self._do(run))
 
     def _do(self, action: str) -> None:
-        self.run_worker(self.run_action(action), name=action, group="palette", exit_on_error=False)
+        self.run_worker(partial(self.run_action, action), name=action, group="palette", exit_on_error=False)
 
     def _load(self) -> None:
-        self.run_worker(self._open(), name="load the questions", group="load", exit_on_error=False)
+        self.run_worker(self._open, name="load the questions", group="load", exit_on_error=False)
 
     async def _open(self) -> None:
         self._add_themes()
@@ -182,7 +183,7 @@ class WizardApp(App[int]):
             self._connect_by = place.connect
         self.cluster, self.trouble = None, None
         self.connected.clear()
-        self.run_worker(self._connect(), name="connect", group="connect", exclusive=True, exit_on_error=False)
+        self.run_worker(self._connect, name="connect", group="connect", exclusive=True, exit_on_error=False)
 
     async def _connect(self) -> None:
         from pgwizard.errors import PgwizardError

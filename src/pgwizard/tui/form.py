@@ -142,7 +142,7 @@ class Row(Vertical):
         self.ask = ask
         self.control = control
         self._default = default
-        self._problem = ""
+        self._problem = self._warning = ""
         self._said = Static(classes="help", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -156,11 +156,12 @@ class Row(Vertical):
         """The help, until there is a problem."""
         self._tell()
 
-    def say(self, problem: str) -> None:
-        """Show the problem, or the help where there is none."""
-        if problem != self._problem:
-            self._problem = problem
+    def say(self, problem: str, warning: str = "") -> None:
+        """Show the problem, else the warning, else the help."""
+        if (problem, warning) != (self._problem, self._warning):
+            self._problem, self._warning = problem, warning
             self.set_class(bool(problem), "wrong")
+            self.set_class(bool(warning) and not problem, "warned")
             self._tell()
 
     def on_descendant_focus(self) -> None:
@@ -174,10 +175,12 @@ class Row(Vertical):
             more.append(f"Default: {self._default}.")
         if self.ask.choices:
             more.append("f4 lists what there is.")
-        return "\n".join([f"! {self._problem}"] * bool(self._problem) + [" ".join(more)])
+        said = [f"✗ {self._problem}"] * bool(self._problem) + [f"! {self._warning}"] * bool(self._warning)
+        return "\n".join([*said, " ".join(more)])
 
     def _tell(self) -> None:
-        self._said.update(f"! {self._problem}" if self._problem else self.ask.help)
+        said = f"✗ {self._problem}" if self._problem else f"! {self._warning}" if self._warning else self.ask.help
+        self._said.update(said)
 
 
 class Form(VerticalScroll, can_focus=False):
@@ -223,7 +226,7 @@ class Form(VerticalScroll, can_focus=False):
     def tell(self) -> None:
         """Show what is wrong, each problem at its question."""
         for row in self.query(Row):
-            row.say(self.draft.said_of(row.path))
+            row.say(self.draft.said_of(row.path), self.draft.warned_of(row.path))
 
     def _section(self, path: Path) -> Iterator[Widget]:
         found = field_at(path, self.draft.chosen)

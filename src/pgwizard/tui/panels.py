@@ -6,6 +6,7 @@ PANELS has the panel of each page that has one: a widget made with the draft, wi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,14 +14,18 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from pgwizard import quantities, schedules
+from pgwizard import discovery, objectstore, quantities, schedules
+from pgwizard.certificates import Certificate
 from pgwizard.choices import Choice, choices
+from pgwizard.discovery import Row
 from pgwizard.draft import Draft
-from pgwizard.errors import ClusterError
+from pgwizard.errors import ClusterError, PgwizardError
+from pgwizard.kubeapi import plain
 from pgwizard.plan import options, parameters
 from pgwizard.tuning import EDITION, Parameter, memory_sum
 
@@ -312,7 +317,69 @@ def _span(span: timedelta) -> str:
 
 
 class TlsPanel(Panel):
-    """The certificate that is trusted, and what the server says to it."""
+    """The certificate that is trusted, what the server says to it, and the best one that the cluster holds."""
+
+    FOLLOW_SECONDS = 0.3
+    """A handshake is asked for, not only text made."""
+
+    class Proposed(Message):
+        """Another candidate is the best one now; None where there is none."""
+
+        def __init__(self, row: Row | None) -> None:
+            super().__init__()
+            self.row = row
+
+    _asked: tuple[str, str] | None = None
+    _answer = ""
+    _best: Row | None = None
+    _looked = "looking through the cluster's Secrets"
+
+    def on_mount(self) -> None:
+        """The candidates are looked for once a visit."""
+        super().on_mount()
+        self._look()
+
+    def refresh_from(self, draft: Draft) -> None:
+        """Another certificate or endpoint is tried anew."""
+        super().refresh_from(draft)
+        endpoint, bundle = draft.answers.repository.endpoint, draft.facts.ca
+        asked = (endpoint, bundle.pem) if bundle and draft.answers.tls.verify else None
+        if asked != self._asked and self.is_mounted:
+            self._asked, self._answer = asked, "· asking the server" if asked else ""
+            super().refresh_from(draft)
+            if asked is not None:
+                self._try(*asked)
+
+    @work(group="handshake", exclusive=True, exit_on_error=False)
+    async def _try(self, endpoint: str, pem: str) -> None:
+        cluster = await self.wizard.cluster_once_connected()
+        try:
+            found = await objectstore.verify(cluster, endpoint, pem)
+            self._answer = f"{'✓' if found.ok else '✗'} {endpoint}: {plain(found.message)}"
+        except PgwizardError as error:
+            self._answer = f"! {error.message}" + (f"\n  {error.hint}" if error.hint else "")
+        super().refresh_from(self.draft)
+
+    @work(group="candidates", exclusive=True, exit_on_error=False)
+    async def _look(self) -> None:
+        cluster = await self.wizard.cluster_once_connected()
+        answers = self.draft.answers
+        search = discovery.Search("ca", answers.repository.endpoint, answers.release.namespace)
+        rows: dict[tuple[str, str], list[Row]] = {}
+        try:
+            async with aclosing(discovery.browse(cluster, search, self.wizard.start.now)) as batches:
+                async for batch in batches:
+                    fresh: dict[tuple[str, str], list[Row]] = {}
+                    for row in batch.rows:
+                        fresh.setdefault((row.namespace, row.secret), []).append(row)
+                    rows.update(fresh)
+            fit = [row for found in rows.values() for row in found if row.ok]
+            self._best = min(fit, key=lambda row: row.order, default=None)
+            self._looked = "" if self._best else "none of those that could be read would verify this endpoint"
+        except PgwizardError as error:
+            self._looked = f"! {error.message}"
+        self.post_message(self.Proposed(self._best))
+        super().refresh_from(self.draft)
 
     def text(self) -> Text:
         """See the class."""
@@ -324,26 +391,44 @@ class TlsPanel(Panel):
             return text.append("For a test, never for data you need.")
         text.append("pgBackRest will trust\n", "bold")
         if answers.tls.source is None and answers.tls.ca_file is None:
-            return text.append("  the public authorities of its image")
-        if bundle is None:
-            return text.append(
-                "  not read yet: it is looked up in the cluster"
-                if self.wizard.cluster is None
-                else "  ✗ see the problem at the question"
+            text.append("  the public authorities of its image\n")
+        elif bundle is None:
+            waiting = self.wizard.cluster is None
+            text.append("  not read yet: it is looked up in the cluster\n" if waiting else "  ✗ see the question\n")
+        else:
+            for certificate in bundle.certificates[:4]:
+                _certificate(text, certificate, self.wizard.start.now())
+            if len(bundle.certificates) > 4:
+                text.append(f"  and {len(bundle.certificates) - 4} more\n")
+            text.append(f"\n{self._answer}\n")
+            text.append(
+                f"\nIt is mirrored to Secret {answers.release.namespace}/{answers.release.name}-minio-ca, and compared "
+                "with its source at each apply.\n",
+                "dim",
             )
-        now = self.wizard.start.now()
-        for certificate in bundle.certificates:
-            days = (certificate.not_after - now).days
-            kind = "self-signed" if certificate.self_signed else "CA" if certificate.is_ca else "leaf"
-            text.append(f"  {certificate.subject}\n", "bold")
-            text.append(f"    {kind} · ends in {days} d, {certificate.not_after:%Y-%m-%d}\n")
-            text.append(f"    issuer {certificate.issuer}\n", "dim")
-            text.append(f"    sha256 {certificate.sha256[:47]}…\n", "dim")
-        text.append(
-            f"\nIt is mirrored to Secret {answers.release.namespace}/{answers.release.name}-minio-ca, and compared "
-            "with its source at each apply.\n"
-        )
-        return text
+        text.append("\nBest candidate in the cluster\n", "bold")
+        best, source = self._best, answers.tls.source
+        if best is None:
+            return text.append(f"  {self._looked}\n")
+        text.append(f"  {plain(best.place)} · {plain(best.keys[0])}\n", "bold")
+        text.append(f"  ✓ {plain(best.why)}\n")
+        if source and (source.namespace, source.secret, source.key) == (best.namespace, best.secret, best.keys[0]):
+            return text.append("  It is the one that is chosen.\n", "dim")
+        return text.append("  f3 takes it, f4 lists all\n")
+
+
+def _certificate(text: Text, certificate: Certificate, now: datetime) -> None:
+    kind = "self-signed" if certificate.self_signed else "CA" if certificate.is_ca else "leaf"
+    days = (certificate.not_after - now).days
+    names = [*certificate.dns_names[:3], *certificate.ip_addresses[:1]]
+    more = len(certificate.dns_names) + len(certificate.ip_addresses) - len(names)
+    text.append(f"  {plain(certificate.subject)}\n", "bold")
+    text.append(f"    {kind} · {certificate.key_type} · ends in {days} d, {certificate.not_after:%Y-%m-%d}\n")
+    if names:
+        text.append(f"    SANs {plain(', '.join(names))}{f' and {more:,} more' if more else ''}\n", "dim")
+    if not certificate.self_signed:
+        text.append(f"    issuer {plain(certificate.issuer)}\n", "dim")
+    text.append(f"    sha256 {certificate.sha256[:29]}…\n", "dim")
 
 
 PANELS: dict[str, type[Panel]] = {

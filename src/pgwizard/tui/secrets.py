@@ -689,9 +689,9 @@ class SecretBrowser(Screen["Chosen | None"]):
             self._look()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in the filter goes to the list, in the other field it takes the name."""
+        """Enter in the filter chooses the row that is highlighted, in the other field it takes the name."""
         if event.input.id == "filter":
-            self.listing.focus()
+            self.on_secret_list_wanted()
         else:
             self.run_worker(self._named(event.value), group="choose", exclusive=True, exit_on_error=False)
 

@@ -23,6 +23,7 @@ from textual.widgets import ContentSwitcher, Footer, Static
 
 from pgwizard import preflight
 from pgwizard.choices import LISTS, choices
+from pgwizard.discovery import Row as Candidate
 from pgwizard.draft import Draft, page_of, pages, sections_of
 from pgwizard.draft import Path as Question
 from pgwizard.errors import ClusterError, OutputError, PgwizardError, Problem
@@ -30,7 +31,7 @@ from pgwizard.plan import Facts
 from pgwizard.tui.connect import Connect
 from pgwizard.tui.dialogs import Item, Line, Offer, Pick
 from pgwizard.tui.form import Form, Row
-from pgwizard.tui.panels import PANELS, Panel
+from pgwizard.tui.panels import PANELS, Panel, TlsPanel
 from pgwizard.tui.review import Review
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class Wizard(Screen[None]):
         Binding("ctrl+n", "page(1)", "next", tooltip="the next page"),
         Binding("ctrl+b", "page(-1)", "back", tooltip="the page before; nothing is lost"),
         Binding("f2", "panel", "panel", tooltip="what follows from the answers, where it is folded away"),
+        Binding("f3", "take", "best CA", tooltip="take the certificate that is proposed"),
         Binding("ctrl+s", "save", "save", tooltip="save the answers as a file: references only, no secret"),
         Binding("f9", "apply", "apply", tooltip="show what would change, and apply it once you approve"),
     ]
@@ -122,6 +124,7 @@ class Wizard(Screen[None]):
         self._keeping: Timer | None = None
         self._row: Row | None = None
         self._told = ""
+        self._best: Candidate | None = None
 
     @property
     def wizard(self) -> WizardApp:
@@ -222,6 +225,7 @@ class Wizard(Screen[None]):
     def _changed(self, path: Question) -> None:
         if path[0] == "tls" or path == ("repository", "enabled"):
             self._look_up()
+            self.refresh_bindings()
         self._keep()
         self._refresh()
 
@@ -297,6 +301,27 @@ class Wizard(Screen[None]):
         for question, key in zip(asked.keys, chosen.keys, strict=False):
             self._give(question, key)
 
+    def on_tls_panel_proposed(self, event: TlsPanel.Proposed) -> None:
+        """The best candidate."""
+        self._best = event.row
+        self.refresh_bindings()
+
+    @property
+    def _proposed(self) -> Candidate | None:
+        """The best candidate, unless it is the one that stands."""
+        source, best = self.draft.answers.tls.source, self._best
+        stands = (source.namespace, source.secret, source.key) if source else ()
+        return best if best and (best.namespace, best.secret, best.keys[0]) != stands else None
+
+    def action_take(self) -> None:
+        """Take what is proposed."""
+        best = self._proposed
+        if best is None:
+            return
+        for key, value in (("namespace", best.namespace), ("secret", best.secret), ("key", best.keys[0])):
+            self._give(("tls", "source", key), value)
+        self.refresh_bindings()
+
     def _give(self, path: Question, value: Any) -> None:
         """An answer that was not typed into its own control."""
         self.draft.give(path, value)
@@ -319,14 +344,9 @@ class Wizard(Screen[None]):
 
     def _look_up(self) -> None:
         if self.wizard.cluster is not None:
-            self.run_worker(
-                self._certificate(),
-                name="read the certificate",
-                group="certificate",
-                exclusive=True,
-                exit_on_error=False,
-            )
+            self._certificate()
 
+    @work(group="certificate", exclusive=True, exit_on_error=False)
     async def _certificate(self) -> None:
         cluster = self.wizard.cluster
         if cluster is None:
@@ -474,6 +494,8 @@ class Wizard(Screen[None]):
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """The panel's key is shown only where there is a panel."""
+        if action == "take":
+            return self.page == "TLS" and self._proposed is not None
         return not (action == "panel" and (self.page not in PANELS or not self.has_class("folded")))
 
     def action_panel(self) -> None:
