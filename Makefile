@@ -13,13 +13,8 @@ $(READY): pyproject.toml constraints.txt
 	PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(VENV)/bin/pip install --quiet --editable '.[dev]'
 	@touch $@
 
-demo: $(READY) ## bring the example answers into a simulated cluster
-	@$(VENV)/bin/pgwizard --headless examples/answers.yaml --apply --demo
-	@echo
-	@echo "That was a cluster simulated inside the process; nothing was sent anywhere, and it is gone now. The objects:"
-	@echo "  $(VENV)/bin/pgwizard --headless examples/answers.yaml"
-	@echo "The same on your own cluster, after a look at the differences:"
-	@echo "  $(VENV)/bin/pgwizard init -o answers.yaml   then   $(VENV)/bin/pgwizard --headless answers.yaml --apply"
+demo: $(READY) ## open the wizard on a cluster that is simulated inside the process
+	@$(VENV)/bin/pgwizard --demo
 
 test: $(READY) ## format, lint, types, every test; the live ones where a cluster is at hand
 	@tests/run
@@ -36,7 +31,7 @@ live: $(READY) ## what needs a cluster: PGWIZARD_TEST_KUBECONFIG names its kubec
 	$(VENV)/bin/pytest -n 2 -m live
 
 golden: $(READY) ## write the golden files anew; read the difference before you commit it
-	$(VENV)/bin/pytest -q -m 'not live' --update-golden tests/test_manifests.py tests/test_console.py tests/test_screens.py
+	$(VENV)/bin/pytest -q -m 'not live' --update-golden tests/test_manifests.py tests/test_console.py tests/test_screens.py tests/test_pages.py
 
 docs: $(READY) ## write what is generated from the models
 	$(VENV)/bin/python -m pgwizard.reference docs

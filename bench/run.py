@@ -8,13 +8,19 @@ target is missed.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
+import pty
+import select
 import shutil
+import signal
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -106,9 +112,42 @@ def _processes(answers: Path, rounds: int) -> list[Result]:
             target=3,
         ),
     ]
+    results.append(
+        _compared(
+            "process start to the wizard's first paint",
+            _first_paint,
+            'python -c "import textual.app"',
+            lambda: _process([sys.executable, "-c", "import textual.app"]),
+            rounds,
+            target=1.6,
+        )
+    )
     peak = max(peaks)
     results.append(Result("peak memory of a render", min(peaks), peak, "60 MiB", 60, 60, peak / 60, 1, "MiB"))
     return results
+
+
+def _first_paint() -> float:
+    """Seconds from exec until the wizard's first words are on a terminal of 120 columns."""
+    begin = time.perf_counter()
+    process, terminal = pty.fork()
+    if process == 0:
+        os.environ.update(TERM="xterm-256color", COLUMNS="120", LINES="40")
+        command = [*_pgwizard(), "--demo"]
+        os.execvp(command[0], command)
+    try:
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        seen = b""
+        while b"loading the questions" not in seen:
+            ready, _, _ = select.select([terminal], [], [], 20)
+            if not ready:
+                raise SystemExit("the wizard painted nothing within 20 s")
+            seen += os.read(terminal, 65536)
+        return time.perf_counter() - begin
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        os.close(terminal)
 
 
 def _pgwizard() -> list[str]:
