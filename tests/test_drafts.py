@@ -61,6 +61,14 @@ def test_the_draft_of_a_wizard_that_still_runs_is_not_offered(tmp_path: Path) ->
     assert Drafts(tmp_path).left() is not None
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is read from /proc")
+def test_a_wizard_that_has_ended_but_was_not_collected_yet_does_not_run(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as finished:
+        os.waitid(os.P_PID, finished.pid, os.WEXITED | os.WNOWAIT)
+        ended(tmp_path, finished.pid, "release: {name: mine}\n", 1_000)
+        assert Drafts(tmp_path).left() is not None
+
+
 @pytest.mark.parametrize("text", ["", "{}\n", "- a list\n", "a: [\n", "&a a: *a\n"])
 def test_what_holds_no_answers_is_passed_over(tmp_path: Path, text: str) -> None:
     ended(tmp_path, NOBODY, text, 1_000)

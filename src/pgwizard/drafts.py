@@ -91,4 +91,13 @@ def _runs(pid: int) -> bool:
         return False
     except OSError:
         return True
-    return True
+    return not _has_ended(pid)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether it is a zombie: in a container, process 1 may be slow to collect what was left to it."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False  # no Linux, or gone by now
+    return state.rpartition(b")")[2].split()[:1] == [b"Z"]

@@ -8,6 +8,7 @@ hangs must not take the keyboard with it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -27,6 +28,7 @@ class Keys:
         self._handle = handle
         self._waiting: deque[Key] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._typing = False
 
     def press(self, key: Key) -> None:
         """Take a key in."""
@@ -37,14 +39,18 @@ class Keys:
     async def _pass_on(self) -> None:
         while self._waiting:
             key = self._waiting.popleft()
+            letter = key.is_printable and isinstance(self._app.focused, Input)
+            if self._typing and not letter:
+                await self._settle()  # a key that the application takes itself, as ctrl+q, would overtake the letters
             await self._handle(key)
-            if key.is_printable and isinstance(self._app.focused, Input):
-                continue  # a letter moves nothing; the next key follows it through the same queue
-            try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    await self._settled()
-            except TimeoutError:
-                continue
+            self._typing = letter
+            if not letter:  # a letter moves nothing; the next one follows it through the same queue
+                await self._settle()
+
+    async def _settle(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._settled()
 
     async def _settled(self) -> None:
         """What the key set off has gone through: the key itself up to the application, whose bindings come last; the

@@ -443,19 +443,21 @@ class Wizard(Screen[None]):
         if left is None or self.draft.raw:
             return
         count = sum(1 for _ in Draft(left.raw).given())
-        taken = await self.app.push_screen_wait(
-            Offer(
-                f"Unsaved answers of {left.at.astimezone():%d %b %H:%M}: {count} differ from the defaults",
-                "enter takes them up, x deletes them, escape leaves them for later",
-            )
+        offer_it = Offer(
+            f"Unsaved answers of {left.at.astimezone():%d %b %H:%M}: {count} differ from the defaults",
+            "enter takes them up, x deletes them, escape leaves them for later",
         )
+        await self.app.push_screen(offer_it, lambda taken: self._take_up(left, taken))
+
+    async def _take_up(self, left: LeftDraft, taken: bool | None) -> None:
+        """Answers that were found. Not in a worker: the key after the answer waits for it."""
         if taken is True:
             self.draft = Draft(left.raw, self.draft.facts)
             await self.query_one("#pages", ContentSwitcher).remove_children()
             await self.go(self.order[1])
             self._keep()
             self._look_up()
-        if taken is not None:
+        if taken is not None and self._drafts is not None:
             await asyncio.to_thread(self._drafts.drop, left)
 
     def _keep(self) -> None:
