@@ -422,7 +422,7 @@ def test_a_status_without_a_name_needs_exactly_one_release(sim: SimCluster, answ
     assert looked("another").code == 0
 
 
-def test_a_status_that_is_printed_loads_no_face() -> None:
+def test_a_demonstrated_status_has_a_release_to_look_at_and_loads_no_face() -> None:
     script = (
         "import contextlib, sys\n"
         "from pgwizard.cli import main\n"
@@ -430,4 +430,6 @@ def test_a_status_that_is_printed_loads_no_face() -> None:
         "print('textual' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "False\n"
+    assert done.stdout.splitlines()[0] == "default/postgresql"
+    assert "RECOVERABLE" in done.stdout.splitlines()[1]
+    assert done.stdout.splitlines()[-1] == "False"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pgwizard.operations import Place
 
+DASHBOARD = "pgwizard.tui.dashboard:Dashboard"
 BROKEN_PIPE = 141
 """128 + SIGPIPE, as a shell reports a program whose reader went away."""
 
@@ -88,13 +89,16 @@ def _at_a_terminal() -> bool:
 
 
 def _wizard(options: argparse.Namespace) -> None:
-    """Imports nothing that the first paint does not need."""
-    from pgwizard.machine import start
+    _open(options, raw=_answers(options) if options.answers else None)
+
+
+def _open(options: argparse.Namespace, **start: Any) -> None:
+    """The terminal face. Imports nothing that the first paint does not need."""
+    from pgwizard import machine
     from pgwizard.tui.app import WizardApp
 
-    raw = _answers(options) if options.answers else None
-    app = WizardApp(start(context=options.context, kubeconfig=options.kubeconfig, demo=options.demo, raw=raw))
-    code = app.run()
+    place = {"context": options.context, "kubeconfig": options.kubeconfig, "demo": options.demo}
+    code = WizardApp(machine.start(**place, **start)).run()
     if code:
         sys.exit(code)
 
@@ -184,27 +188,14 @@ def _status(options: argparse.Namespace) -> None:
         from pgwizard import operations
 
         operations.status(options.release or "", options.namespace, _place(options), as_json=options.json)
-        return
-    from pgwizard.machine import start
-    from pgwizard.tui.app import WizardApp
-
-    code = WizardApp(
-        start(
-            context=options.context,
-            kubeconfig=options.kubeconfig,
-            demo=options.demo,
-            screen="pgwizard.tui.dashboard:Dashboard",
-            release=(options.release or "", options.namespace),
-        )
-    ).run()
-    if code:
-        sys.exit(code)
+    else:
+        _open(options, screen=DASHBOARD, release=(options.release or "", options.namespace))
 
 
 def _place(options: argparse.Namespace) -> Place:
     from pgwizard.operations import Place
 
-    return Place(options.context, options.kubeconfig, options.demo)
+    return Place(options.context, options.kubeconfig, options.demo, released=options.verb == "status")
 
 
 def _parser() -> argparse.ArgumentParser:

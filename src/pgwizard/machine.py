@@ -31,7 +31,7 @@ def start(
         async def connect(stack: AsyncExitStack) -> Cluster:
             from pgwizard import operations
 
-            place = operations.Place(name, kubeconfig, demo)
+            place = operations.Place(name, kubeconfig, demo, released=screen != WIZARD)
             return await stack.enter_async_context(operations.connected(place))
 
         return connect

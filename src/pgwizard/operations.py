@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from pgwizard import answersfile, deploy
+from pgwizard.answers import Answers
 from pgwizard.changes import Change
 from pgwizard.console import Source, certificate, put, read
 from pgwizard.errors import AnswersError, Interrupted, NotProven, Problem
@@ -29,26 +30,39 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which cluster. demo: the simulated one, in this process."""
+    """Which cluster. demo: the simulated one, in this process; released: with a release in it, to look at."""
 
     context: str | None = None
     kubeconfig: str | None = None
     demo: bool = False
+    released: bool = False
 
 
 @contextlib.asynccontextmanager
 async def connected(place: Place) -> AsyncIterator[Cluster]:
     """The cluster, closed on every way out."""
     if place.demo:
-        from pgwizard.demo import SimCluster
+        from pgwizard.demo import ScaledClock, SimCluster
 
-        async with SimCluster() as simulated:
+        clock = ScaledClock(_HURRY if place.released else 1)
+        async with SimCluster(clock=clock) as simulated:
+            if place.released:
+                await deploy.run(deploy.Release(Answers()), simulated, lambda _: None, _yes, deploy.Options())
+                clock.run_at(1)
             yield simulated
     else:
         from pgwizard.cluster import connect
 
         async with await connect(place.context, place.kubeconfig) as cluster:
             yield cluster
+
+
+_HURRY = 30
+"""How many times as fast a demonstration is prepared."""
+
+
+async def _yes(_: Sequence[Change]) -> bool:
+    return True
 
 
 # ---- the verbs -----------------------------------------------------------------------------------------------------

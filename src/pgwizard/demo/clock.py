@@ -42,6 +42,10 @@ class ScaledClock:
         """Seconds since the epoch."""
         return self._start + (time.monotonic() - self._origin) * self._speed
 
+    def run_at(self, speed: float) -> None:
+        """Go on from this moment at another speed; who sleeps already wakes as it was meant before."""
+        self._start, self._origin, self._speed = self.now(), time.monotonic(), speed
+
     async def sleep(self, seconds: float) -> None:
         """Wait ``seconds`` of simulated time; at least one turn of the loop."""
         await asyncio.sleep(max(seconds, 0) / self._speed)

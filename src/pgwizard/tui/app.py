@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from textual import work
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.events import Event, Key
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Static
+from textual.worker import Worker, WorkerState
 
 from pgwizard.tui.keys import Keys
 
@@ -155,17 +157,26 @@ class WizardApp(App[int]):
                 run = f"{'screen.' if '.' not in binding.action else ''}{binding.action}"
                 yield SystemCommand(binding.description, f"as {keys} does", lambda run=run: self._do(run))
 
-    def _do(self, action: str) -> None:
-        self.run_worker(partial(self.run_action, action), name=action, group="palette", exit_on_error=False)
+    @work(group="palette", exit_on_error=False)
+    async def _do(self, action: str) -> None:
+        await self.run_action(action)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A defect is said, not swallowed; what is being answered is not lost to it."""
+        if event.state is WorkerState.ERROR:
+            defect = f"a defect of pgwizard itself: {type(event.worker.error).__name__} in {event.worker.name}"
+            self.notify(defect, severity="error", timeout=60, markup=False)
 
     def _load(self) -> None:
-        self.run_worker(self._open, name="load the questions", group="load", exit_on_error=False)
+        self._open()
 
+    @work(name="load the questions", group="load", exit_on_error=False)
     async def _open(self) -> None:
         self._add_themes()
         module, _, name = self.start.screen.partition(":")
         loaded = await asyncio.to_thread(importlib.import_module, module)
         await self.push_screen(getattr(loaded, name)())
+        gc.freeze()  # what was loaded stays: no collection has to look through it again
         self.connect()
 
     def _add_themes(self) -> None:
@@ -183,8 +194,9 @@ class WizardApp(App[int]):
             self._connect_by = place.connect
         self.cluster, self.trouble = None, None
         self.connected.clear()
-        self.run_worker(self._connect, name="connect", group="connect", exclusive=True, exit_on_error=False)
+        self._connect()
 
+    @work(name="connect", group="connect", exclusive=True, exit_on_error=False)
     async def _connect(self) -> None:
         from pgwizard.errors import PgwizardError
 
