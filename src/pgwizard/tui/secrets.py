@@ -332,8 +332,12 @@ class Keys(Static):
         """``key what it does``, for each that is shown."""
         style = self.get_component_rich_style("keys--key", partial=True)
         text = Text(no_wrap=True, overflow="ellipsis")
-        for key, does, action in [("enter", "choose", "choose"), *map(_told, self.bindings)]:
-            click = Style(meta={"@click": f"screen.{action}"})
+        for key, does, action in [
+            ("enter", "choose", "choose"),
+            *map(_told, self.bindings),
+            ("?", "help", "app.explain"),
+        ]:
+            click = Style(meta={"@click": action if "." in action else f"screen.{action}"})
             text.append(f" {key} ", style + click)
             text.append(f"{does}  ", click)
         return text
@@ -396,7 +400,6 @@ class SecretBrowser(Screen["Chosen | None"]):
         Binding("t", "type", "type a name"),
         Binding("w", "why", "why denied"),
         Binding("escape", "back", "back"),
-        Binding("f1,question_mark", "help", "help", key_display="?"),
         Binding("r", "again", "read again", show=False),
     ]
     # not CSS: that would style the whole application anew at the opening
@@ -648,10 +651,6 @@ class SecretBrowser(Screen["Chosen | None"]):
         ]
         lines += [plain(said, 600) for said in self.said]
         self.app.push_screen(Told("What could not be read", lines or ["Everything could be read."]))
-
-    def action_help(self) -> None:
-        """The keys and the marks."""
-        self.app.push_screen(Told("Choosing a Secret", self.HELP.split("\n")))
 
     def action_back(self) -> None:
         """Out of the field, out of the filter, out of the browser."""

@@ -1,0 +1,284 @@
+"""The browser of Secrets, driven by a pilot on a simulated cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any, cast
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from pgwizard.demo import Fault, SimCluster
+from pgwizard.discovery import Row
+from pgwizard.kubeapi import Cluster
+from pgwizard.tui.app import Start, WizardApp
+from pgwizard.tui.secrets import Chosen, Findings, SecretBrowser, Told, fitted, until
+
+Scenario = Callable[[Pilot[int], SecretBrowser], Awaitable[None]]
+NOTHING = "nothing yet"
+
+
+def driven(
+    scenario: Scenario,
+    *asked: Any,
+    size: tuple[int, int] = (120, 40),
+    prepare: Callable[[SimCluster], None] = lambda _: None,
+    done: bool = True,
+) -> list[Chosen | str | None]:
+    """Open the browser over an empty screen, wait until all is read, play the scenario; what the browser ended with."""
+    ended: list[Chosen | str | None] = []
+
+    async def connect(stack: AsyncExitStack) -> Cluster:
+        sim = await stack.enter_async_context(SimCluster())
+        prepare(sim)
+        return sim
+
+    async def main() -> None:
+        app = WizardApp(Start(connect, lambda _path, _text: None, screen="textual.screen:Screen", demo=True))
+        async with app.run_test(size=size) as pilot:
+            await reached(pilot, lambda: app.cluster is not None)
+            browser = SecretBrowser(*asked)
+            await app.push_screen(browser, ended.append)
+            if done:
+                await reached(pilot, lambda: browser.state in {"done", "failed"} and browser._repaint is None)
+            await scenario(pilot, browser)
+            await pilot.pause()
+
+    asyncio.run(main())
+    return ended
+
+
+async def reached(pilot: Pilot[int], what: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not what():
+            await pilot.pause(0.01)
+
+
+def text(browser: SecretBrowser, name: str) -> str:
+    return str(browser.query_one(f"#{name}", Static).render())
+
+
+def places(browser: SecretBrowser) -> list[str]:
+    return [row.place for row in browser.findings.shown]
+
+
+async def stand_on(pilot: Pilot[int], browser: SecretBrowser, place: str) -> Row:
+    while browser.listing.row is None or browser.listing.row.place != place:
+        before = browser.listing.cursor
+        await pilot.press("down")
+        assert browser.listing.cursor != before, f"{place} is not in the list"
+    return browser.listing.row
+
+
+def test_the_best_one_stands_first_and_enter_chooses_it() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        row = browser.listing.row
+        assert row is not None
+        assert row.place == "minio/minio-tls"
+        assert text(browser, "question") == "Which certificate should pgBackRest trust for minio.minio.svc:9000 ?"
+        assert "The server sends 1 certificate, self-signed, the same as this.  TLS 1.3" in text(browser, "detail")
+        await pilot.press("enter")
+        await reached(pilot, lambda: not isinstance(pilot.app.screen, SecretBrowser))
+
+    assert driven(scenario) == [Chosen("minio", "minio-tls", ("tls.crt",))]
+
+
+def test_one_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await stand_on(pilot, browser, "cert-manager/root-ca")
+        await pilot.press("enter")
+        await reached(pilot, lambda: browser._doubted is not None)
+        assert pilot.app.screen is browser
+        await pilot.press("enter")
+        await reached(pilot, lambda: pilot.app.screen is not browser)
+
+    assert driven(scenario) == [Chosen("cert-manager", "root-ca", ("tls.crt",))]
+
+
+def test_escape_leaves_with_nothing() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await pilot.press("escape")
+
+    assert driven(scenario) == [None]
+
+
+def test_words_filter_as_they_are_typed_and_escape_takes_them_back() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        every = len(places(browser))
+        await pilot.press("slash", *"tenant-3")
+        assert places(browser) == ["ingress-nginx/tenant-3-tls"]
+        assert text(browser, "counts").startswith(f"1 of {every} pass the filter")
+        await pilot.press(*" nowhere")
+        assert text(browser, "detail") == "Nothing passes the filter. escape clears it."
+        await pilot.press("escape")
+        assert len(places(browser)) == every
+        assert pilot.app.screen is browser
+
+    driven(scenario)
+
+
+def test_what_is_promising_is_read_when_it_comes_into_view() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await reached(pilot, lambda: browser.findings.by_place["cert-manager", "trust-bundle"][0].kind == "CA")
+        assert browser.findings.by_place["cert-manager", "trust-bundle"][0].keys == ("ca.crt",)
+        assert browser.findings.by_place["default", "api-token"][0].kind == "not read"
+
+    driven(scenario)
+
+
+def test_what_the_cursor_stands_on_stays_under_it_while_others_come() -> None:
+    findings = Findings()
+    findings.learn([Row("b", "b", "CA", rank=30)])
+    findings.arrange()
+    here = findings.shown[0]
+    findings.learn([Row("a", "a", "CA", rank=0), Row("c", "c", "CA", rank=40)])
+    findings.arrange()
+    assert [row.place for row in findings.shown] == ["a/a", "b/b", "c/c"]
+    assert findings.place_of(here) == 1
+    findings.learn([Row("b", "b", "CA", ("ca.crt",), rank=50), Row("b", "b", "leaf", ("tls.crt",), rank=60)])
+    findings.arrange("b/ CA")
+    assert [row.keys for row in findings.shown] == [("ca.crt",)]
+
+
+def test_denied_is_not_empty_and_not_failed() -> None:
+    def deny(sim: SimCluster) -> None:
+        sim.rules.deny("list", "secrets")
+
+    async def denied(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        assert "10 namespaces may not be read (why: w)" in text(browser, "counts")
+        assert "A name can be typed all the same: t" in text(browser, "detail")
+        await pilot.press("w")
+        told = cast("Told", pilot.app.screen).told.plain
+        assert "shop: Secrets may not be listed there: kubectl auth can-i list secrets -n shop" in told
+        await pilot.press("escape")
+        assert pilot.app.screen is browser
+
+    async def empty(_: Pilot[int], browser: SecretBrowser) -> None:
+        assert text(browser, "detail") == "There is no Secret in this namespace kube-public. A name can be typed: t"
+
+    async def failed(_: Pilot[int], browser: SecretBrowser) -> None:
+        assert browser.state == "failed"
+        assert text(browser, "detail").startswith("The list could not be read: ")
+
+    driven(denied, prepare=deny)
+    driven(empty, "database", "", "kube-public")
+    driven(failed, prepare=lambda sim: setattr(sim, "faults", [Fault("401", times=None, resource="secrets")]))
+
+
+def test_before_there_is_a_cluster_it_says_so() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        browser.state = "connecting"
+        pilot.app.link = "not connected: no kubeconfig"  # type: ignore[attr-defined]
+        await pilot.pause()
+        assert text(browser, "counts") == "not connected: no kubeconfig"
+
+    driven(scenario)
+
+
+async def typed(pilot: Pilot[int], browser: SecretBrowser, name: str) -> None:
+    await pilot.press("t")
+    browser.query_one("#typed", Input).value = name
+    await pilot.press("enter")
+
+
+def test_a_name_can_be_typed() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await typed(pilot, browser, "minio/minio-tls")
+        await reached(pilot, lambda: pilot.app.screen is not browser)
+
+    assert driven(scenario) == [Chosen("minio", "minio-tls", ("tls.crt",))]
+
+
+def test_what_may_not_be_read_is_taken_at_its_word() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await typed(pilot, browser, "shop/hidden/ca.crt")
+        await reached(pilot, lambda: pilot.app.screen is not browser)
+
+    def deny(sim: SimCluster) -> None:
+        sim.rules.deny("*", "secrets", "shop")
+        sim.faults = [lambda r: "403" if r.verb == "get" and r.namespace == "shop" else None]
+
+    assert driven(scenario, prepare=deny) == [Chosen("shop", "hidden", ("ca.crt",))]
+
+
+@pytest.mark.parametrize("name", ["shop/never", "A B", "shop/database", "minio/minio-tls/other.crt"])
+def test_a_name_that_will_not_do_is_said_in_place(name: str) -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await typed(pilot, browser, name)
+        await reached(pilot, lambda: len(pilot.app._notifications) > 0)
+        assert pilot.app.screen is browser
+        assert browser.query("#typed")
+        await pilot.press("escape")
+        assert not browser.query("#typed")
+
+    assert driven(scenario) == []
+
+
+def test_credentials_show_their_keys_and_never_a_value() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await pilot.press("slash", *"s3-backup")
+        await reached(pilot, lambda: "AWS_SECRET_ACCESS_KEY" in text(browser, "detail"))
+        picture = pilot.app.export_screenshot()
+        assert "demo-shop" not in picture
+        await pilot.press("enter")
+        await reached(pilot, lambda: pilot.app.screen is not browser)
+
+    assert driven(scenario, "s3") == [Chosen("shop", "s3-backup", ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))]
+
+
+def test_a_key_pair_of_other_names_can_be_typed() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await typed(pilot, browser, "grafana-admin/admin-user,admin-password")
+        await reached(pilot, lambda: pilot.app.screen is not browser)
+
+    keys = ("admin-user", "admin-password")
+    assert driven(scenario, "database", "", "monitoring") == [Chosen("monitoring", "grafana-admin", keys)]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (220, 60), (40, 12)])
+def test_hostile_names_are_lines_like_others_at_every_size(size: tuple[int, int]) -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await pilot.press("slash", *"hostile")
+        lines = [
+            "".join(segment.text for segment in browser.listing.render_line(number))
+            for number in range(browser.listing.size.height)
+        ]
+        width = browser.listing.scrollable_content_region.width
+        assert {len(line) for line in lines} == {width}
+        assert all(line.isprintable() for line in lines)
+        assert text(browser, "detail").replace("\n", "").isprintable()
+
+    driven(scenario, size=size)
+
+
+def test_help_is_the_application_s() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await pilot.press("question_mark")
+        assert pilot.app.screen is not browser
+        await pilot.press("escape")
+        assert pilot.app.screen is browser
+        assert str(browser.query_one("#keys", Static).render()) == (
+            " enter choose   / filter   t type a name   w why denied   esc back   ? help  "
+        )
+
+    driven(scenario)
+
+
+def test_words() -> None:
+    assert [until(days) for days in (-1, 0, 824, 1095)] == ["expired", "in 0 d", "in 824 d", "in 3 y"]
+    assert [fitted("abcd", size) for size in (0, 4, 5, 6)] == ["", "ab… ", "abcd ", "abcd  "]
+
+
+def test_ten_thousand_rows_are_moved_through_without_a_wait() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        browser.findings.learn(Row(f"ns-{n % 20}", f"secret-{n}", "not read", rank=80) for n in range(10_000))
+        browser._show()
+        await pilot.press("end")
+        assert browser.listing.cursor == len(browser.findings.shown) - 1
+        await pilot.press("home", "slash", *"secret-9999")
+        assert [row.secret for row in browser.findings.shown] == ["secret-9999"]
+
+    driven(scenario)
