@@ -392,3 +392,23 @@ def test_the_browser_of_secrets_answers_the_question_in_focus() -> None:
         }
 
     driven(scenario)
+
+
+def test_what_the_answers_name_and_the_cluster_lacks_is_said_at_its_question() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Database")
+        cast("Input", row(wizard, "release.namespace").control).value = "nowhere"
+        await until(pilot, lambda: bool(wizard.draft.problems))
+        assert {problem.path: problem.message for problem in wizard.draft.problems} == {
+            "release.namespace": "namespace nowhere does not exist: set release.createNamespace to true, or run kubectl "
+            "create namespace nowhere",
+            "repository.credentials.secret": "Secret nowhere/postgresql-pgbackrest-s3 does not exist",
+        }
+        cast("Input", row(wizard, "release.namespace").control).value = "shop"
+        await wizard.go("Repository")
+        wizard.draft.give(("repository", "credentials", "secret"), "s3-backup")
+        cast("Input", row(wizard, "repository.credentials.namespace").control).value = "staging"
+        await until(pilot, lambda: "does not exist" in wizard.draft.said_of(("repository", "credentials", "secret")))
+        assert row(wizard, "repository.credentials.secret").has_class("wrong")
+
+    driven(scenario)

@@ -237,6 +237,35 @@ async def _optional(cluster: Cluster, ref: Ref | None, problems: list[Problem], 
         return None
 
 
+async def references(cluster: Cluster, answers: Answers) -> tuple[Problem, ...]:
+    """What the answers name and the cluster does not hold, but for the certificate; for a person who is answering.
+
+    What may not be read is left out: whether it is there shows at the apply.
+    """
+    s3, denied = answers.repository.credentials, set[str]()
+
+    async def looked_up(ref: Ref) -> Object | None:
+        try:
+            return await found(cluster, ref)
+        except Forbidden:
+            denied.add(ref.name)
+            return None
+
+    named = sorted({secret for secret, _, _ in _named_secrets(answers)})
+    questions = [looked_up(Ref(SECRET, name, answers.release.namespace)) for name in named]
+    mirrored = answers.repository.enabled and mirrored_s3(answers) and isinstance(s3, ExistingS3Credentials)
+    if mirrored and isinstance(s3, ExistingS3Credentials):
+        questions.append(looked_up(Ref(SECRET, s3.secret, s3.namespace)))
+    live_namespace, *live = await side_by_side([_namespace(cluster, answers.release.namespace), *questions])
+    source = live.pop() if mirrored else None
+    surveyed = Survey(live_namespace is not None, None, "", None, source, dict(zip(named, live, strict=True)))
+    problems = _reference_problems(answers, surveyed, frozenset(denied))
+    if mirrored and source is None and isinstance(s3, ExistingS3Credentials) and s3.secret not in denied:
+        where = f"Secret {s3.namespace}/{s3.secret}"
+        problems.append(Problem("repository.credentials.secret", f"{where} does not exist"))
+    return tuple(problems)
+
+
 async def certificate(cluster: Cluster, answers: Answers) -> tuple[Bundle | None, tuple[Problem, ...]]:
     """The certificates that the answers name, and what is wrong with them; all at ``tls.source``, for a person."""
     problems: list[Problem] = []
@@ -291,7 +320,7 @@ def _named_secrets(answers: Answers) -> list[tuple[str, tuple[str, ...], str]]:
     return named
 
 
-def _reference_problems(answers: Answers, surveyed: Survey) -> list[Problem]:
+def _reference_problems(answers: Answers, surveyed: Survey, denied: frozenset[str] = frozenset()) -> list[Problem]:
     namespace = answers.release.namespace
     problems = []
     if not surveyed.namespace_exists and not answers.release.create_namespace:
@@ -303,6 +332,8 @@ def _reference_problems(answers: Answers, surveyed: Survey) -> list[Problem]:
             )
         )
     for secret, keys, question in _named_secrets(answers):
+        if secret in denied:
+            continue
         live = surveyed.existing.get(secret)
         if live is None:
             problems.append(Problem(question, f"Secret {namespace}/{secret} does not exist"))

@@ -22,6 +22,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Footer, Static
 
 from pgwizard import preflight
+from pgwizard.certificates import Bundle
 from pgwizard.choices import LISTS, choices
 from pgwizard.discovery import Row as Candidate
 from pgwizard.draft import Draft, page_of, pages, sections_of
@@ -42,6 +43,9 @@ DEMO = "DEMO: a simulated cluster in this process"
 CONNECT, REVIEW = "Connect", "Review"
 NARROW, MIDDLE = 90, 100
 """Columns below which the rail becomes one line, and below which the panel hides behind its key."""
+LOOK_UP_SECONDS = 0.2
+_NAMING = frozenset({"release", "credentials", "repository", "tls"})
+"""Sections whose answers name something in the cluster."""
 _ABOUT = {
     CONNECT: "Which cluster and which namespace the release goes to, or which release to look at or to change.",
     REVIEW: "All that was answered, what it comes to, and what it would change. Nothing is written before you approve.",
@@ -223,8 +227,9 @@ class Wizard(Screen[None]):
         self._changed(event.path)
 
     def _changed(self, path: Question) -> None:
-        if path[0] == "tls" or path == ("repository", "enabled"):
+        if path[0] in _NAMING:
             self._look_up()
+        if path[0] == "tls":
             self.refresh_bindings()
         self._keep()
         self._refresh()
@@ -344,19 +349,25 @@ class Wizard(Screen[None]):
 
     def _look_up(self) -> None:
         if self.wizard.cluster is not None:
-            self._certificate()
+            self._read_world()
 
-    @work(group="certificate", exclusive=True, exit_on_error=False)
-    async def _certificate(self) -> None:
+    @work(group="look up", exclusive=True, exit_on_error=False)
+    async def _read_world(self) -> None:
+        """What the answers name: the certificate, and whether namespace and Secrets are there."""
         cluster = self.wizard.cluster
         if cluster is None:
             return
-        await asyncio.sleep(0.2)  # while somebody types, only what stands is looked up
+        await asyncio.sleep(LOOK_UP_SECONDS)  # while somebody types, only what stands is looked up
+        answers = self.draft.answers
+        bundle: Bundle | None = None
+        wrong: tuple[Problem, ...] = ()
         try:
-            bundle, wrong = await preflight.certificate(cluster, self.draft.answers)
+            (bundle, wrong), missing = await asyncio.gather(
+                preflight.certificate(cluster, answers), preflight.references(cluster, answers)
+            )
         except PgwizardError as error:
-            bundle, wrong = None, (Problem("tls.source", error.message),)
-        self.draft.learn(Facts(ca=bundle), wrong)
+            missing = (Problem("tls.source", error.message),)
+        self.draft.learn(Facts(ca=bundle), (*wrong, *missing))
         self._refresh()
         for form in self.query(Form):
             form.tell()
