@@ -121,7 +121,8 @@ class WizardApp(App[int]):
     """What the connection is up to, for people."""
 
     def __init__(self, start: Start) -> None:
-        super().__init__()
+        # For NO_COLOR Textual takes greys, unless colours are the terminal's own: then it takes none.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.start = start
         self.cluster: Cluster | None = None
         self.connected = asyncio.Event()

@@ -42,7 +42,8 @@ class Connect(Vertical):
     Connect #lists { height: 1fr; }
     Connect .column { width: 1fr; padding: 0 1 0 0; }
     Connect .title { text-style: bold; }
-    Connect .said { color: $text-muted; height: auto; max-height: 6; }
+    Connect .said { color: $text-muted; height: auto; max-height: 16; }
+    Connect #clusters { max-height: 50%; }
     Connect OptionList { height: auto; max-height: 24; border: none; padding: 0; background: $background; }
     Connect OptionList:focus { background: $boost; border: none; }
     Connect OptionList, FilteredList OptionList { text-wrap: nowrap; text-overflow: ellipsis; }

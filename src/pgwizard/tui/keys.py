@@ -58,7 +58,8 @@ class Keys:
         """
         for _ in range(3):
             focused = self._app.focused
-            chain = list(focused.ancestors_with_self) if focused else [self._app.screen, self._app]
+            there = focused is not None and focused.is_attached  # a page that was taken away may still have the focus
+            chain = list(focused.ancestors_with_self) if focused and there else [self._app.screen, self._app]
             for pump in chain:
                 reached = asyncio.Event()
                 if pump.is_running and pump.call_later(reached.set):

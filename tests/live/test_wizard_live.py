@@ -1,0 +1,279 @@
+"""The wizard in a real terminal against a real cluster: keys go in, what is on the screen is read back."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from releases import Site, site
+from rigtools import KUBECONFIG, LIVE
+
+pytest_plugins = ["rigfixtures"]
+pytestmark = [*LIVE, pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is missing: there is no terminal")]
+
+NAMESPACE, PATH = "NAMESPACE", "/PATH"
+"""Stand in the recorded keys for what is the test's own."""
+RECORDED = [
+    # Connect: the namespace by its name; then "a new release in it"
+    *(NAMESPACE, "Enter", "Enter"),
+    # Database: every default
+    "C-n",
+    # Storage: a small volume
+    *("1Gi", "C-n"),
+    # Tuning: mixed, 512Mi, CPU as it stands, 20 connections, disk and data size and archive_timeout as they stand
+    *("Enter", "512Mi", "Enter", "Enter", "20", "Enter", "Enter", "Enter", "Enter"),
+    # Tuning: parameters, and little that is set aside on the node
+    *("max_wal_size=256MB; min_wal_size=64MB", "Enter", "64Mi", "Enter", "20m", "C-n"),
+    # Repository: enabled, endpoint, bucket, region as they stand; a path of its own; the style as it stands
+    *("Enter", "Enter", "Enter", "Enter", PATH, "Enter", "Enter"),
+    # Repository: the key pair from variables
+    *("Right", "Enter", "RIG_S3_ACCESS_KEY", "Enter", "RIG_S3_SECRET_KEY", "C-n"),
+    # TLS: the certificate as it stands; save as answers.yaml
+    *("C-s", "Enter"),
+]
+OPEN = "a new release in"
+"""Seen once the first page is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """A terminal of tmux, on a server of its own."""
+
+    socket: str
+
+    def tmux(self, *arguments: str) -> str:
+        return subprocess.run(
+            ["tmux", "-L", self.socket, "-f", "/dev/null", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        ).stdout
+
+    def press(self, *keys: str) -> None:
+        """Keys by their names in tmux, and texts; without a pause between them."""
+        self.tmux("send-keys", *keys)
+
+    def click(self, column: int, row: int) -> None:
+        """The left button, down and up, as a terminal reports it; counted from 1."""
+        for end in ("M", "m"):
+            self.tmux("send-keys", "-l", f"\x1b[<0;{column};{row}{end}")
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.tmux("resize-window", "-x", str(columns), "-y", str(rows))
+
+    @property
+    def screen(self) -> str:
+        return self.tmux("capture-pane", "-p")
+
+    @property
+    def colours(self) -> set[str]:
+        """Every SGR code that what is on the screen needs."""
+        sequences: list[str] = re.findall(r"\x1b\[([0-9;:]*)m", self.tmux("capture-pane", "-e", "-p"))
+        return {code for sequence in sequences for code in sequence.split(";")}
+
+    def shows(self, text: str, seconds: float = 30) -> str:
+        """Wait for a text; the screen that has it. What breaks a line in the terminal is a blank in the text."""
+        return self.until(f"the screen shows {text!r}", lambda: text in " ".join(self.screen.split()), seconds)
+
+    def until(self, what: str, reached: Callable[[], bool], seconds: float = 30) -> str:
+        end = time.monotonic() + seconds
+        while not reached():
+            assert time.monotonic() < end, f"waited {seconds} s in vain until {what}:\n{self.screen}"
+            threading.Event().wait(0.05)
+        return self.screen if self.alive else ""
+
+    @property
+    def alive(self) -> bool:
+        return subprocess.run(["tmux", "-L", self.socket, "ls"], capture_output=True, check=False).returncode == 0
+
+
+@contextmanager
+def terminal(folder: Path, columns: int = 120, rows: int = 40, **variables: str) -> Iterator[Terminal]:
+    """pgwizard in a new terminal, in this folder, which also keeps its drafts."""
+    found = Terminal(f"pgwizard-{uuid.uuid4().hex[:8]}")
+    environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state"), "KUBECONFIG": str(KUBECONFIG), **variables}
+    size = ("-x", str(columns), "-y", str(rows))
+    subprocess.run(
+        ["tmux", "-L", found.socket, "-f", "/dev/null", "new-session", "-d", *size, sys.executable, "-m", "pgwizard"],
+        cwd=folder,
+        env=environment,
+        check=True,
+        timeout=30,
+    )
+    try:
+        yield found
+    finally:
+        subprocess.run(["tmux", "-L", found.socket, "kill-server"], capture_output=True, check=False, timeout=30)
+
+
+@pytest.fixture
+def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
+    """A namespace that is there already: the wizard's first page lists it."""
+    with site(kubectl_binary, tmp_path, create=False) as found:
+        yield found
+
+
+# ---- from nothing to a proven backup -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(120, 40), (80, 24)])
+def test_from_the_first_page_to_a_valid_backup_by_keyboard_alone(place: Site, columns: int, rows: int) -> None:
+    own = {NAMESPACE: place.kubectl.namespace, PATH: place.path}
+    with terminal(place.folder, columns, rows) as wizard:
+        wizard.shows(OPEN)
+        wizard.press(*(own.get(key, key) for key in RECORDED))
+        wizard.shows("saved as answers.yaml")
+        wizard.press("F9")
+        wizard.shows("y applies this")
+        wizard.press("y")
+        wizard.shows("a valid full backup is in the repository", seconds=180)
+        wizard.press("Enter")
+        wizard.shows("RECOVERABLE", seconds=60)
+        wizard.press("C-q")
+        wizard.until("it has ended", lambda: not wizard.alive)
+    saved = place.folder / "answers.yaml"
+    assert yaml.safe_load(saved.read_text()) == {
+        "release": {"namespace": place.kubectl.namespace},
+        "storage": {"size": "1Gi"},
+        "tuning": {
+            "memory": "512Mi",
+            "connections": 20,
+            "parameters": {"max_wal_size": "256MB", "min_wal_size": "64MB"},
+        },
+        "resources": {"memoryRequest": "64Mi", "cpuRequest": "20m"},
+        "repository": {
+            "path": place.path,
+            "credentials": {"from": "env", "accessKey": "RIG_S3_ACCESS_KEY", "secretKey": "RIG_S3_SECRET_KEY"},
+        },
+    }
+    assert place.backups() == ["full"]
+    arguments = (f"--headless={saved}", "--apply", f"--kubeconfig={KUBECONFIG}")
+    done = place.pgwizard(sys.executable, "-m", "pgwizard", *arguments)
+    assert "nothing to do: everything is as wanted" in done.out
+
+
+# ---- what a terminal does ------------------------------------------------------------------------------------------
+
+
+def drafts(folder: Path) -> list[str]:
+    return [path.read_text() for path in (folder / "state" / "pgwizard").glob("draft-*.yaml")]
+
+
+def taken_up(folder: Path) -> None:
+    """The next start offers the volume of 77Gi, and gives it back."""
+    with terminal(folder) as wizard:
+        wizard.shows("1 differ from the defaults")
+        wizard.press("Enter", "C-n")
+        wizard.shows("Storage")
+        wizard.shows("77Gi")
+
+
+def test_what_is_left_by_ctrl_q_is_offered_at_the_next_start(tmp_path: Path) -> None:
+    with terminal(tmp_path) as wizard:
+        wizard.shows(OPEN)
+        wizard.press("C-n", "C-n", "77Gi", "C-q")
+        wizard.until("it has ended", lambda: not wizard.alive)
+    assert drafts(tmp_path) == ["storage:\n  size: 77Gi\n"]
+    taken_up(tmp_path)
+
+
+def test_what_a_closed_terminal_leaves_is_offered_at_the_next_start(tmp_path: Path) -> None:
+    with terminal(tmp_path) as wizard:
+        wizard.shows(OPEN)
+        wizard.press("C-n", "C-n", "77Gi")
+        wizard.until("the draft is kept", lambda: drafts(tmp_path) == ["storage:\n  size: 77Gi\n"])
+        wizard.tmux("kill-session")
+    taken_up(tmp_path)
+
+
+def test_another_size_of_the_terminal_loses_nothing(tmp_path: Path) -> None:
+    with terminal(tmp_path, 80, 24) as wizard:
+        wizard.shows(OPEN)
+        wizard.press("C-n", "C-n", "33Gi")
+        small = wizard.shows("33Gi")
+        assert "How long the volume lasts" not in small
+        wizard.resize(200, 60)
+        wizard.shows("How long the volume lasts")
+        wizard.press("Enter", "fast")
+        wizard.shows("fast")
+        wizard.resize(80, 24)
+        back = wizard.until("the panel is folded", lambda: "How long the volume lasts" not in wizard.screen)
+        assert "33Gi" in back
+        assert "fast" in back
+        wizard.press("C-s", "Enter")
+        wizard.shows("saved as answers.yaml")
+    saved = yaml.safe_load((tmp_path / "answers.yaml").read_text())
+    assert saved == {"storage": {"size": "33Gi", "storageClass": "fast"}}
+
+
+def test_a_click_on_the_rail_goes_to_its_page(tmp_path: Path) -> None:
+    with terminal(tmp_path) as wizard:
+        lines = wizard.shows(OPEN).splitlines()
+        row = next(number for number, line in enumerate(lines, start=1) if line.startswith(" · Schedule"))
+        wizard.click(5, row)
+        wizard.shows("● Schedule")
+        wizard.shows("In words")
+
+
+def test_no_color_is_heeded(tmp_path: Path) -> None:
+    plain = {"", "0", "1", "2", "3", "4", "7", "9", "39", "49"}
+    with terminal(tmp_path, NO_COLOR="1") as wizard:
+        wizard.shows(OPEN)
+        assert wizard.colours <= plain
+        wizard.press("C-n", "C-n")
+        wizard.shows("How long the volume lasts")
+        assert wizard.colours <= plain
+        wizard.press("C-b", "C-b", "C-b", "Tab")
+        wizard.until("the chosen row is underlined", lambda: "4" in wizard.colours)
+    with terminal(tmp_path) as wizard:
+        wizard.shows(OPEN)
+        assert not wizard.colours <= plain
+
+
+# ---- a program that logs in ----------------------------------------------------------------------------------------
+
+ASKS = """#!/bin/sh
+if (printf 'YOUR PASSWORD PLEASE' > /dev/tty) 2> /dev/null; then read answer < /dev/tty; fi
+if read answer; then echo "it was given $answer"; fi
+printf 'WRITTEN \\033[31mTO STDERR: no terminal to ask for a password on' >&2
+exit 1
+"""
+
+
+def test_a_plug_in_that_asks_never_writes_on_the_screen_and_its_failure_is_said(tmp_path: Path) -> None:
+    plugin, kubeconfig = tmp_path / "log-in", tmp_path / "kubeconfig"
+    plugin.write_text(ASKS)
+    plugin.chmod(0o700)
+    original = yaml.safe_load(Path(str(KUBECONFIG)).read_text())
+    for user in original["users"]:
+        user["user"] = {
+            "exec": {
+                "apiVersion": "client.authentication.k8s.io/v1",
+                "command": str(plugin),
+                "interactiveMode": "IfAvailable",
+            }
+        }
+    kubeconfig.write_text(yaml.safe_dump(original))
+    with terminal(tmp_path, 80, 24, KUBECONFIG=str(kubeconfig)) as wizard:
+        wizard.shows("f5 tries again")
+        said = wizard.screen
+        assert "failed with exit code 1:" in said
+        assert "WRITTEN [31mTO STDERR" in said
+        assert "YOUR PASSWORD PLEASE" not in said
+        wizard.press("C-n", "C-n", "44Gi")
+        wizard.shows("44Gi")
+        assert "YOUR PASSWORD PLEASE" not in wizard.screen
+        assert "TO STDERR" not in wizard.screen
