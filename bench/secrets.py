@@ -170,7 +170,8 @@ def _measured(rounds: int) -> list[Figure]:
         direct.append((_child("direct")["all_tls_at"] - began) * 1000)
         inside.append(_child("app"))
     floor = min(listing)
-    print(f"kubectl get secrets -A: min {floor:.0f} ms, median {statistics.median(listing):.0f} ms")
+    load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
+    print(f"kubectl get secrets -A: min {floor:.0f} ms, median {statistics.median(listing):.0f} ms; {load}")
     waits = sorted(wait for one in inside for wait in one["keys"])
     late = waits[min(len(waits) - 1, int(len(waits) * 0.99))]
     kubectl = "kubectl get secrets -A"

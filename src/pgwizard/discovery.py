@@ -644,9 +644,10 @@ def _credentials(namespace: str, name: str, keys: Mapping[str, bool], search: Se
         if empty:
             return Row(namespace, name, "credentials", (), known, ok=False, why=f"{empty[0]} is empty", rank=60)
         own = namespace == search.namespace
-        why = f"has {' and '.join(pair)}" + ("" if own else "; it will be mirrored from its namespace")
+        why = f"has {' and '.join(pair)}"
         if pair[0] in _ROOT_PAIRS:
             why = f"has {' and '.join(pair)}: the server's own administrator, more than backups need"
-        return Row(namespace, name, "credentials", pair, others, ok=True, why=why, rank=min(49, place * 2 + (not own)))
-    nothing = "has none of the usual keys" if keys else "has no data"
+        ok = None if search.purpose == "s3" and pair == ("username", "password") else True  # of what, nobody says
+        return Row(namespace, name, "credentials", pair, others, ok=ok, why=why, rank=min(49, place * 2 + (not own)))
+    nothing = "no usual keys" if keys else "has no data"
     return Row(namespace, name, "other keys", others=known, why=nothing, rank=85)

@@ -300,7 +300,7 @@ def verdict(row: Row) -> str:
         return f"✓ yes: {plain(row.why)}" if row.ok else f"✗ {plain(row.why)}"
     if row.kind == "not read":
         return "· read when it is in view" if row.hopeful else "· not read"
-    if row.bundle is None:
+    if not row.keys:
         return f"✗ {plain(row.why)}"
     return f"? {plain(row.why)}" if row.why else "… asking the server"
 
