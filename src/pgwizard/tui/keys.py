@@ -17,7 +17,8 @@ from textual.app import App
 from textual.events import Key
 from textual.widgets import Input
 
-PATIENCE_SECONDS = 0.5
+PATIENCE_SECONDS = 3.0
+"""More than a page takes to be made on a busy machine."""
 
 
 class Keys:
