@@ -545,6 +545,18 @@ def test_an_uninstall_that_was_killed_goes_on() -> None:
     on(scenario)
 
 
+def test_a_release_that_changed_since_it_was_looked_at_is_not_removed() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        found = await deploy.removal(sim, "postgresql", "default", purge_data=False)
+        await deployed(sim, answers_of(schedule={"full": "0 3 * * 0"}))
+        with pytest.raises(PreflightError, match="has changed since it was looked at; nothing was deleted"):
+            await deploy.remove(found, sim, lambda _: None)
+        assert sim.store.peek(DATABASE) is not None
+
+    on(scenario)
+
+
 def test_what_is_no_release_cannot_be_removed() -> None:
     async def scenario(sim: SimCluster) -> None:
         with pytest.raises(PreflightError) as caught:

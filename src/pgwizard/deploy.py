@@ -640,9 +640,10 @@ async def _delete_ours(cluster: Cluster, ref: Ref, stage: _Stage) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What an uninstall would delete, in order, and what it keeps and why."""
+    """What an uninstall would delete, in order, and what it keeps and why. version: of the record it was read from."""
 
     record: record.Record
+    version: str
     deleted: tuple[Ref, ...]
     kept: tuple[tuple[Ref, str], ...]
 
@@ -664,7 +665,7 @@ async def removal(cluster: Cluster, name: str, namespace: str, *, purge_data: bo
         else:
             kept.append((ref, why))
     await preflight.require_deletion(cluster, [*deleted, record.ref(name, namespace), lock.lease_ref(name, namespace)])
-    return Removal(found, tuple(deleted), tuple(kept))
+    return Removal(found, live["metadata"]["resourceVersion"], tuple(deleted), tuple(kept))
 
 
 def _why_kept(ref: Ref, name: str, *, purge_data: bool) -> str | None:
@@ -682,21 +683,28 @@ def _why_kept(ref: Ref, name: str, *, purge_data: bool) -> str | None:
 
 
 async def remove(found: Removal, cluster: Cluster, report: Report) -> None:
-    """Delete what ``removal`` named. Safe to repeat."""
+    """Delete what ``removal`` named. Safe to repeat. Raises PreflightError where the release has changed since."""
     release = found.record
     ref = lock.lease_ref(release.name, release.namespace)
     async with (
         lock.held(cluster, ref, said=lambda text: report(Event("lock", "progress", text))),
         _stage("remove", report) as stage,
     ):
+        live = await preflight.found(cluster, record.ref(release.name, release.namespace))
+        if live is not None and live["metadata"]["resourceVersion"] != found.version:
+            raise PreflightError(
+                f"release {release.name} in namespace {release.namespace} has changed since it was looked at; nothing "
+                "was deleted",
+                hint="Run it again: it looks anew.",
+            )
         for target in found.deleted:
             stage.progress(f"delete {target}")
             await _delete_ours(cluster, target, stage)
         for target in found.deleted:
             await _gone(cluster, target, 180)
         await cluster.delete(record.ref(release.name, release.namespace))
+        await cluster.delete(ref)  # while it is held: given back, it could be somebody else's by then
         stage.done(f"{len(found.deleted)} deleted, {len(found.kept)} kept")
-    await cluster.delete(ref)
 
 
 async def releases(cluster: Cluster, namespace: str | None) -> list[record.Record]:

@@ -52,8 +52,8 @@ class Survey:
     record: record.Record | None
     record_version: str
     ca: Bundle | None
-    s3_source: Object | None
-    existing: dict[str, Object | None] = field(default_factory=dict)
+    s3_source: Object | None = field(repr=False)
+    existing: dict[str, Object | None] = field(default_factory=dict, repr=False)
 
 
 async def side_by_side(questions: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
@@ -370,11 +370,14 @@ def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One object as it is, and as the server says it would be. warnings: what the server said about it."""
+    """One object as it is, and as the server says it would be. warnings: what the server said about it.
 
-    wanted: Object
-    live: Object | None
-    result: Object
+    Objects are not shown by repr: a Secret's data is among them.
+    """
+
+    wanted: Object = field(repr=False)
+    live: Object | None = field(repr=False)
+    result: Object = field(repr=False)
     warnings: tuple[str, ...] = ()
     grows_from: str | None = None
 
