@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check unit live golden docs faults bench clean
+.PHONY: help demo test check unit live golden docs faults bench idle clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -42,6 +42,9 @@ faults: $(READY) ## a fault at every request of an install and an upgrade, as a 
 bench: $(READY) ## timed figures, as ratios measured side by side
 	$(VENV)/bin/python bench/run.py
 	@if [ -n "$$PGWIZARD_TEST_KUBECONFIG" ]; then $(VENV)/bin/python bench/apply.py && $(VENV)/bin/python bench/secrets.py; else echo "bench/apply.py and bench/secrets.py need a cluster: PGWIZARD_TEST_KUBECONFIG is not set"; fi
+
+idle: $(READY) ## whether a status screen that nobody touches grows, in 30 minutes
+	$(VENV)/bin/python bench/idle.py
 
 clean:
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
