@@ -265,6 +265,15 @@ class Connect(Vertical):
         if self._app.cluster is not None:
             self._read_releases()
 
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """A release is changed only where one is highlighted."""
+        return action != "change" or bool(self.query_one("#releases", OptionList).highlighted)
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Its keys follow."""
+        event.stop()
+        self.refresh_bindings()
+
     def action_retry(self) -> None:
         """Everything anew."""
         self._states.clear()

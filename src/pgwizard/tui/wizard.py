@@ -81,6 +81,11 @@ _SECRETS = {
 }
 
 
+def _worth_keeping(raw: dict[str, Any]) -> bool:
+    """To have looked into a namespace is nothing to come back to."""
+    return bool(raw.keys() - {"release"} or raw.get("release", {}).keys() - {"namespace"})
+
+
 class Rail(Static):
     """``✓`` answered, ``●`` here, ``!`` needs a look, ``·`` to come."""
 
@@ -478,7 +483,11 @@ class Wizard(Screen[None]):
 
     @work(group="keep", exclusive=True, exit_on_error=False)
     async def _write_draft(self) -> None:
-        if self._drafts is not None and not await asyncio.to_thread(self._drafts.keep, self.draft.raw):
+        if self._drafts is None:
+            return
+        if not _worth_keeping(self.draft.raw):
+            await asyncio.to_thread(self._drafts.drop)
+        elif not await asyncio.to_thread(self._drafts.keep, self.draft.raw):
             self._drafts = None
             self.notify(
                 "unsaved answers cannot be kept on this disk: ctrl+s saves them", severity="warning", markup=False
@@ -486,7 +495,7 @@ class Wizard(Screen[None]):
 
     def on_unmount(self) -> None:
         """What was typed in the last moment is kept as well."""
-        if self._keeping is not None and self._drafts is not None and self.draft.raw:
+        if self._keeping is not None and self._drafts is not None and _worth_keeping(self.draft.raw):
             self._drafts.keep(self.draft.raw)
 
     def _drop(self) -> None:
@@ -502,6 +511,7 @@ class Wizard(Screen[None]):
         """Fold what does not fit."""
         self.set_class(event.size.width < NARROW, "narrow")
         self.set_class(event.size.width < MIDDLE, "folded")
+        self.query_one(Footer).show_command_palette = event.size.width >= NARROW  # the keys need the room
         self._header()
         self.refresh_bindings()
 
