@@ -118,6 +118,11 @@ def version(text: str) -> Version:
     return tuple(int(part) for part in text.split("."))
 
 
+def compares_addresses(text: str) -> bool:
+    """Whether the release of that number looks for an endpoint that is an address among a certificate's addresses."""
+    return version(text) >= (2, 53)
+
+
 def written(number: Version) -> str:
     """(2, 52, 1) as ``2.52.1``."""
     return ".".join(map(str, number))

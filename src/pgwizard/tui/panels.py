@@ -26,6 +26,7 @@ from pgwizard.discovery import Row
 from pgwizard.draft import Draft
 from pgwizard.errors import ClusterError, PgwizardError
 from pgwizard.kubeapi import plain
+from pgwizard.pgbackrest import compares_addresses
 from pgwizard.plan import options, parameters
 from pgwizard.tuning import EDITION, Parameter, memory_sum
 
@@ -354,7 +355,8 @@ class TlsPanel(Panel):
     async def _try(self, endpoint: str, pem: str) -> None:
         cluster = await self.wizard.cluster_once_connected()
         try:
-            found = await objectstore.verify(cluster, endpoint, pem)
+            by_address = compares_addresses(self.draft.answers.images.pgbackrest_version)
+            found = await objectstore.verify(cluster, endpoint, pem, by_address=by_address)
             self._answer = f"{'✓' if found.ok else '✗'} {endpoint}: {plain(found.message)}"
         except PgwizardError as error:
             self._answer = f"! {error.message}" + (f"\n  {error.hint}" if error.hint else "")
@@ -364,7 +366,8 @@ class TlsPanel(Panel):
     async def _look(self) -> None:
         cluster = await self.wizard.cluster_once_connected()
         answers = self.draft.answers
-        search = discovery.Search("ca", answers.repository.endpoint, answers.release.namespace)
+        by_address = compares_addresses(answers.images.pgbackrest_version)
+        search = discovery.Search("ca", answers.repository.endpoint, answers.release.namespace, by_address)
         rows: dict[tuple[str, str], list[Row]] = {}
         try:
             async with aclosing(discovery.browse(cluster, search, self.wizard.start.now)) as batches:

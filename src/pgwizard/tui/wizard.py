@@ -28,6 +28,7 @@ from pgwizard.discovery import Row as Candidate
 from pgwizard.draft import Draft, page_of, pages, sections_of
 from pgwizard.draft import Path as Question
 from pgwizard.errors import ClusterError, OutputError, PgwizardError, Problem
+from pgwizard.pgbackrest import compares_addresses
 from pgwizard.plan import Facts
 from pgwizard.tui.connect import Connect
 from pgwizard.tui.dialogs import Item, Line, Offer, Pick
@@ -300,7 +301,13 @@ class Wizard(Screen[None]):
         current = (place or release.namespace, str(self.draft.value(asked.secret) or ""))
         endpoint = self.draft.answers.repository.endpoint
         chosen = await self.app.push_screen_wait(
-            SecretBrowser(cast("Any", asked.purpose), endpoint, release.namespace, current)
+            SecretBrowser(
+                cast("Any", asked.purpose),
+                endpoint,
+                release.namespace,
+                current,
+                by_address=compares_addresses(self.draft.answers.images.pgbackrest_version),
+            )
         )
         if chosen is None:
             return
