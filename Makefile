@@ -31,7 +31,7 @@ live: $(READY) ## what needs a cluster: PGWIZARD_TEST_KUBECONFIG names its kubec
 	$(VENV)/bin/pytest -n 2 -m live
 
 golden: $(READY) ## write the golden files anew; read the difference before you commit it
-	$(VENV)/bin/pytest -q -m 'not live' --update-golden tests/test_manifests.py tests/test_console.py tests/test_screens.py tests/test_pages.py
+	$(VENV)/bin/pytest -q -n 2 -m 'not live' --update-golden tests/test_manifests.py tests/test_console.py tests/test_screens.py tests/test_pages.py tests/test_pages.py
 
 docs: $(READY) ## write what is generated from the models
 	$(VENV)/bin/python -m pgwizard.reference docs

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 from rich.console import Console
 
+from pages import SCREENSHOTS, tidy
 from pgwizard.changes import Change
 from pgwizard.deploy import Outcome
 from pgwizard.events import Event
 from pgwizard.kubeapi import Ref, Resource
 from pgwizard.operations import _Printer
-
-SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
 
 _OBJECTS = (
     ("v1", "Secret", "postgresql"),
@@ -72,7 +70,7 @@ def _picture(width: int) -> str:
         printer.report(event)
     printer.outcome(Outcome("deployed", _CHANGES, (), _REACHED))
     printer.close()
-    return console.export_svg(title="pgwizard --headless answers.yaml --apply", unique_id="apply")
+    return tidy(console.export_svg(title="pgwizard --headless answers.yaml --apply"))
 
 
 def test_an_apply_on_a_terminal(update_golden: bool) -> None:

@@ -1,0 +1,448 @@
+"""Every page and every screen as a golden picture: in two sizes, dark and light, empty, filled, wrong and loading.
+
+The golden files are those of ``screenshots/``. Each scene opens the application once, in leaping time, and takes many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from faulting import answers_of
+from pages import NOW, SCREENSHOTS, SIZES, Camera, Clock, Remote, Scene, played
+from pgwizard import deploy, draft
+from pgwizard.changes import Change
+from pgwizard.demo import Fault, Outcome, SimCluster
+from pgwizard.drafts import Left
+from pgwizard.errors import Unreachable
+from pgwizard.kubeapi import Cluster, ExecResult
+from pgwizard.tui.app import Connect, Place, Start
+from pgwizard.tui.apply import Apply
+from pgwizard.tui.dashboard import Ask, Dashboard, _Window
+from pgwizard.tui.dialogs import Help, Line, Offer, Pick
+from pgwizard.tui.panels import PANELS as WITH_PANEL
+from pgwizard.tui.secrets import SecretBrowser
+from pgwizard.tui.wizard import Wizard
+
+QUESTIONS = tuple(page.lower() for page in draft.pages())
+PAGES = ("connect", *QUESTIONS, "review")
+PANELS = tuple(f"{page.lower()}-panel" for page in WITH_PANEL)
+SHOP: dict[str, Any] = {
+    "release": {"namespace": "shop", "database": "shop"},
+    "storage": {"size": "50Gi"},
+    "tuning": {"profile": "oltp", "memory": "4Gi", "cpu": 4, "parameters": {"log_min_duration_statement": "250"}},
+    "repository": {"path": "/shop", "credentials": {"from": "existing", "namespace": "default"}},
+    "schedule": {"timeZone": "Europe/Berlin"},
+    "retention": {"full": 4},
+}
+SHOP["repository"]["credentials"]["secret"] = "postgresql-pgbackrest-s3"
+WRONG: dict[str, Any] = {
+    "release": {"name": "Post_gres", "database": "my shop"},
+    "storage": {"size": "20GB"},
+    "tuning": {"memory": "64Mi", "connections": 0, "parameters": {"shared_bufers": "1GB"}},
+    "repository": {"endpoint": "http://minio:9000", "bucket": "Back_ups", "path": "shop"},
+    "tls": {"source": {"namespace": "MinIO", "secret": "minio tls"}},
+    "schedule": {"full": "0 2 * * sonntag", "incremental": "*/5", "timeZone": "Europe/Berlim"},
+    "retention": {"full": 0},
+    "advanced": {"processes": 0, "pgbackrest": {"repo1-cipher-pass": "secret"}},
+}
+UNTRUSTED = (
+    "2026-11-23 10:22:31.004 P00   INFO: stanza-create command begin 2.45: --stanza=main",
+    (
+        "2026-11-23 10:22:31.106 P00  ERROR: [095]: unable to verify certificate presented by "
+        "'minio.minio.svc:9000 (10.96.4.7)': [20] unable to get local issuer certificate"
+    ),
+)
+THEMES = {"dark": "", "light": "-light"}
+DENIED_KEY = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
+
+
+# ---- clusters ------------------------------------------------------------------------------------------------------
+
+
+def joined(cluster: SimCluster) -> Connect:
+    """A connection to a cluster that is there."""
+
+    async def connect(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(cluster)
+
+    return connect
+
+
+async def refused(_: AsyncExitStack) -> Cluster:
+    await asyncio.sleep(0.05)
+    raise Unreachable("no connection to https://10.0.0.9:6443: connection refused", hint="Is the VPN up?")
+
+
+async def never(_: AsyncExitStack) -> Cluster:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def released(cluster: SimCluster, **sections: Any) -> None:
+    """A release that stands, in namespace shop."""
+
+    async def approve(_: Sequence[Change]) -> bool:
+        return True
+
+    answers = answers_of(**(SHOP | sections))
+    await deploy.run(deploy.Release(answers, deploy.Given()), cluster, lambda _: None, approve, deploy.Options())
+
+
+def df(command: list[str], _: bytes) -> ExecResult | None:
+    return ExecResult(b"1B-blocks Avail\n53687091200 32749125632\n", b"", 0) if command[0] == "df" else None
+
+
+def started(connect: Connect, **more: Any) -> Start:
+    """Where every scene begins: the clock of the loop, and no disk."""
+    clock = Clock()
+    return Start(connect, lambda *_: None, now=lambda: datetime.fromtimestamp(clock.now(), UTC), **more)
+
+
+def places(current: Connect) -> list[Place]:
+    return [
+        Place("prod-eu", "https://10.0.0.1:6443", "shop", current, current=True),
+        Place("staging", "https://10.0.0.2:6443", "staging", joined(Remote(example=False))),
+        Place("old", "https://10.0.0.9:6443", "default", refused),
+        Place("cloud", "https://eks.example.com", "shop", never, runs="aws"),
+    ]
+
+
+class Drafts:
+    """Keeps nothing; of an ended wizard there may be something."""
+
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self._left = Left(Path("draft-1.yaml"), NOW - timedelta(hours=14), raw) if raw else None
+
+    def left(self) -> Left | None:
+        return self._left
+
+    def keep(self, _: dict[str, Any]) -> bool:
+        return True
+
+    def drop(self, _: Left | None = None) -> None:
+        return
+
+
+# ---- the wizard ----------------------------------------------------------------------------------------------------
+
+
+async def empty() -> Start:
+    return started(joined(Remote(example=False)), drafts=lambda: Drafts(SHOP))
+
+
+async def filled() -> Start:
+    cluster = Remote()
+    await released(cluster, release={"namespace": "staging"})
+    return started(joined(cluster), raw=deepcopy(SHOP), places=lambda: places(joined(cluster)))
+
+
+async def wrong() -> Start:
+    return started(refused, raw=deepcopy(WRONG), places=lambda: places(refused))
+
+
+async def loading() -> Start:
+    return started(never, places=lambda: places(never))
+
+
+async def pages(camera: Camera) -> None:
+    """Every page of the wizard; where it is narrow, the panel behind its key too."""
+    wizard = await camera.shown(Wizard)
+    for page in wizard.order:
+        await wizard.go(page)
+        await camera.take(page.lower())
+
+
+async def asked(camera: Camera, page: str, question: str) -> None:
+    """The list or the browser of a question."""
+    await camera.screen(Wizard).go(page, tuple(question.split(".")))
+    await camera.pilot.press("f4")
+
+
+async def windows(camera: Camera) -> None:
+    """The browser of Secrets, and a list of the cluster."""
+    await asked(camera, "TLS", "tls.source.secret")
+    await camera.shown(SecretBrowser)
+    await camera.take("secrets")
+    await camera.pilot.press("escape")
+    await asked(camera, "Storage", "storage.storageClass")
+    await camera.shown(Pick)
+    await camera.take("pick")
+    await camera.pilot.press("escape")
+    await camera.shown(Wizard)
+
+
+async def of_empty(camera: Camera) -> None:
+    await camera.shown(Offer)
+    await camera.take("draft")
+    await camera.pilot.press("escape")
+    await pages(camera)
+    await windows(camera)
+
+
+async def of_filled(camera: Camera) -> None:
+    await pages(camera)
+    for key, name in (("2", "answers"), ("3", "manifests"), ("d", "live")):
+        await camera.pilot.press(key)
+        await camera.take(f"review-{name}")
+    for page in WITH_PANEL:
+        await camera.screen(Wizard).go(page)
+        await camera.pilot.press("f2")
+        await camera.take(f"{page.lower()}-panel")
+    await windows(camera)
+    await asked(camera, "Repository", "repository.credentials.secret")
+    await camera.shown(SecretBrowser)
+    await camera.take("secrets-s3")
+    await camera.pilot.press("escape", "f1")
+    await camera.shown(Help)
+    await camera.take("help")
+    await camera.pilot.press("escape", "ctrl+s")
+    await camera.shown(Line)
+    await camera.take("save")
+
+
+async def of_others(camera: Camera) -> None:
+    await pages(camera)
+    await windows(camera)
+
+
+# ---- what is denied ------------------------------------------------------------------------------------------------
+
+
+async def denied() -> Start:
+    faults = [
+        Fault("403", "list", "namespaces", times=None),
+        Fault("403", "list", "secrets", times=None),
+        Fault("403", "list", "storageclasses", times=None),
+    ]
+    return started(joined(Remote(faults=faults)))
+
+
+async def of_denied(camera: Camera) -> None:
+    await camera.shown(Wizard)
+    await camera.take("connect-denied")
+    await asked(camera, "TLS", "tls.source.secret")
+    await camera.shown(SecretBrowser)
+    await camera.take("secrets-denied")
+
+
+# ---- apply ---------------------------------------------------------------------------------------------------------
+
+
+async def new_release() -> Start:
+    return started(joined(Remote()), raw=deepcopy(SHOP))
+
+
+async def begun(camera: Camera) -> Apply:
+    wizard = await camera.shown(Wizard)
+    await camera.until(camera.app.connected.is_set)
+    await camera.settled()
+    assert not wizard.draft.problems
+    await camera.pilot.press("f9")
+    screen = await camera.shown(Apply)
+    await camera.until(lambda: screen.asked)
+    return screen
+
+
+async def of_apply(camera: Camera) -> None:
+    screen = await begun(camera)
+    await camera.take("apply-asked")
+    await camera.pilot.press("y")
+    await camera.until(lambda: "full backup" in "".join(screen._log) or "backup start" in "".join(screen._log))
+    await camera.take("apply-running")
+    await camera.until(lambda: screen.state == "ended")
+    await camera.take("apply-done")
+    await camera.pilot.press("f1")
+    await camera.shown(Help)
+    await camera.take("apply-help")
+
+
+async def unconnected() -> Start:
+    return started(never, raw={"repository": {"enabled": False}})
+
+
+async def of_unconnected(camera: Camera) -> None:
+    await camera.shown(Wizard)
+    await camera.pilot.press("f9")
+    await camera.shown(Apply)
+    await camera.take("apply")
+
+
+async def smaller() -> Start:
+    cluster = Remote()
+    await released(cluster)
+    raw = deepcopy(SHOP) | {"repository": {"enabled": False}, "storage": {"size": "80Gi"}}
+    return started(joined(cluster), raw=raw)
+
+
+async def of_smaller(camera: Camera) -> None:
+    await begun(camera)
+    await camera.take("apply-costs")
+    await camera.pilot.press("y")
+    await camera.take("apply-typed")
+
+
+async def untrusted() -> Start:
+    cluster = Remote(outcomes=[Outcome("job-failed", "shop/postgresql-pgbackrest-init*", lines=UNTRUSTED)])
+    return started(joined(cluster), raw=deepcopy(SHOP))
+
+
+async def of_untrusted(camera: Camera) -> None:
+    screen = await begun(camera)
+    await camera.pilot.press("y")
+    await camera.until(lambda: screen.state == "failed")
+    await camera.take("apply-failed")
+
+
+# ---- the dashboard -------------------------------------------------------------------------------------------------
+
+DASHBOARD = {"screen": "pgwizard.tui.dashboard:Dashboard", "release": ("", "shop")}
+
+
+async def observed() -> Start:
+    """A release that has run for nine days."""
+    cluster = Remote()
+    cluster.runtime.programs.answers.append(df)
+    await released(cluster)
+    await asyncio.sleep(timedelta(days=9).total_seconds())
+    return started(joined(cluster), **DASHBOARD)
+
+
+async def of_observed(camera: Camera) -> None:
+    screen = await loaded(camera)
+    await camera.take("dashboard")
+    await camera.pilot.press("f1")
+    await camera.shown(Help)
+    await camera.take("dashboard-help")
+    await camera.pilot.press("escape", "b")
+    await camera.shown(Ask)
+    await camera.take("dashboard-ask")
+    await camera.pilot.press("i")
+    await camera.until(lambda: bool(screen.snapshot and screen.snapshot.runs and screen.run))
+
+
+async def loaded(camera: Camera) -> Dashboard:
+    screen = await camera.shown(Dashboard)
+    await camera.until(lambda: screen.snapshot is not None and not screen.snapshot.loading)
+    return screen
+
+
+async def failing() -> Start:
+    """The key of the repository was withdrawn two days ago."""
+    cluster = Remote()
+    cluster.runtime.programs.answers.append(df)
+    await released(cluster)
+    await asyncio.sleep(timedelta(days=9).total_seconds())
+    cluster.outcomes.append(Outcome("job-failed", "*/postgresql-pgbackrest-incr*", lines=(DENIED_KEY,), exit_code=39))
+    await asyncio.sleep(timedelta(days=2).total_seconds())
+    return started(joined(cluster), **DASHBOARD)
+
+
+async def of_failing(camera: Camera) -> None:
+    await loaded(camera)
+    await camera.take("dashboard")
+    camera.screen(Dashboard).query_one("#jobs").focus()
+    await camera.pilot.press("enter")
+    await camera.shown(_Window)
+    await camera.take("dashboard-details")
+
+
+async def no_release() -> Start:
+    return started(joined(Remote(example=False)), screen=DASHBOARD["screen"])
+
+
+async def no_cluster() -> Start:
+    return started(refused, **DASHBOARD)
+
+
+async def no_answer() -> Start:
+    return started(never, **DASHBOARD)
+
+
+async def of_dashboard(camera: Camera) -> None:
+    await camera.shown(Dashboard)
+    await camera.settled()
+    await camera.take("dashboard-unreachable" if camera.app.trouble else "dashboard")
+
+
+# ---- the pictures --------------------------------------------------------------------------------------------------
+
+WINDOWS = ("secrets", "pick")
+SCENES: dict[str, tuple[str, Callable[[], Awaitable[Start]], Scene, tuple[str, ...]]] = {
+    "fresh": ("empty", empty, of_empty, ("draft", *PAGES, *WINDOWS)),
+    "changed": (
+        "filled",
+        filled,
+        of_filled,
+        (*PAGES, "review-answers", "review-manifests", "review-live", *PANELS, *WINDOWS, "secrets-s3", "help", "save"),
+    ),
+    "wrong": ("errors", wrong, of_others, (*PAGES, *WINDOWS)),
+    "waiting": ("loading", loading, of_others, (*PAGES, *WINDOWS)),
+    "unconnected": ("loading", unconnected, of_unconnected, ("apply",)),
+    "denied": ("errors", denied, of_denied, ("connect-denied", "secrets-denied")),
+    "apply": ("filled", new_release, of_apply, ("apply-asked", "apply-running", "apply-done", "apply-help")),
+    "costs": ("filled", smaller, of_smaller, ("apply-costs", "apply-typed")),
+    "untrusted": ("errors", untrusted, of_untrusted, ("apply-failed",)),
+    "observed": ("filled", observed, of_observed, ("dashboard", "dashboard-help", "dashboard-ask")),
+    "failing": ("errors", failing, of_failing, ("dashboard", "dashboard-details")),
+    "no-release": ("empty", no_release, of_dashboard, ("dashboard",)),
+    "no-cluster": ("errors", no_cluster, of_dashboard, ("dashboard-unreachable",)),
+    "no-answer": ("loading", no_answer, of_dashboard, ("dashboard",)),
+}
+
+
+def files(scene: str, size: tuple[int, int], theme: str) -> dict[str, str]:
+    """The pictures that a scene takes: their files, by name."""
+    state, _, _, names = SCENES[scene]
+    return {name: f"{state}/{name}-{size[0]}x{size[1]}{THEMES[theme]}.svg" for name in names}
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", SCENES)
+def test_the_pictures_of(
+    name: str, size: tuple[int, int], theme: str, update_golden: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGWIZARD_THEME", theme)
+    _, start, scene, _ = SCENES[name]
+    wanted, taken = files(name, size, theme), played(scene, start, size)
+    assert taken.keys() == wanted.keys()
+    different = []
+    for picture, file in ((taken[made], wanted[made]) for made in wanted):
+        target = SCREENSHOTS / file
+        if update_golden:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(picture, encoding="utf-8")
+        if not target.exists() or target.read_text(encoding="utf-8") != picture:
+            different.append(file)
+    assert not different, (
+        f"{len(different)} pictures differ from screenshots/: {' '.join(different)}\n"
+        "Were they meant to? `make golden` writes them anew, `git diff --stat screenshots` names them, and "
+        "`rsvg-convert -w 1400 FILE.svg -o FILE.png` shows one."
+    )
+
+
+ALL = [file for name in SCENES for size in SIZES for theme in THEMES for file in files(name, size, theme).values()]
+
+
+def test_no_picture_is_left_of_a_page_that_is_gone() -> None:
+    assert sorted(str(path.relative_to(SCREENSHOTS)) for path in SCREENSHOTS.glob("*/*")) == sorted(ALL)
+
+
+@pytest.mark.parametrize("state", ["empty", "filled", "errors", "loading"])
+def test_every_page_has_its_pictures_in_every_state(state: str) -> None:
+    ends = [f"{width}x{height}{theme}" for width, height in SIZES for theme in THEMES.values()]
+    assert {f"{state}/{page}-{end}.svg" for page in PAGES for end in ends} <= set(ALL)
+
+
+def test_no_picture_asks_another_host_for_anything() -> None:
+    for path in SCREENSHOTS.rglob("*.svg"):
+        assert not re.findall(r"@import|@font-face|href|url\((?!#)", path.read_text(encoding="utf-8")), path
