@@ -400,8 +400,8 @@ def test_what_the_answers_name_and_the_cluster_lacks_is_said_at_its_question() -
         cast("Input", row(wizard, "release.namespace").control).value = "nowhere"
         await until(pilot, lambda: bool(wizard.draft.problems))
         assert {problem.path: problem.message for problem in wizard.draft.problems} == {
-            "release.namespace": "namespace nowhere does not exist: set release.createNamespace to true, or run kubectl "
-            "create namespace nowhere",
+            "release.namespace": "namespace nowhere does not exist: set release.createNamespace to true, or run "
+            "kubectl create namespace nowhere",
             "repository.credentials.secret": "Secret nowhere/postgresql-pgbackrest-s3 does not exist",
         }
         cast("Input", row(wizard, "release.namespace").control).value = "shop"
@@ -412,3 +412,26 @@ def test_what_the_answers_name_and_the_cluster_lacks_is_said_at_its_question() -
         assert row(wizard, "repository.credentials.secret").has_class("wrong")
 
     driven(scenario)
+
+
+def test_another_cluster_leaves_nothing_of_the_one_before() -> None:
+    async def empty(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(SimCluster(example=False))
+
+    async def example(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(SimCluster())
+
+    def places() -> list[Place]:
+        return [Place("demo", "here", "default", example, current=True), Place("other", "there", "default", empty)]
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await until(pilot, lambda: "no releases" in said(wizard, "releases"))
+        assert wizard.draft.facts.ca is not None
+        wizard.query_one("#clusters").focus()
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "Secret minio/minio-tls does not exist" in wizard.draft.said_of(("tls", "source")))
+        assert wizard.draft.facts.ca is None
+        await until(pilot, lambda: options(wizard, "#namespaces OptionList")[0] == "● default")
+        assert not any("minio" in option for option in options(wizard, "#namespaces OptionList"))
+
+    driven(scenario, places=places)

@@ -186,6 +186,8 @@ class Connect(Vertical):
 
     def _linked(self) -> None:
         self._show_places()
+        for group in ("namespaces", "releases"):  # what the cluster before still says is not this one's
+            self.workers.cancel_group(self, group)
         trouble = self._app.trouble
         if trouble is not None:
             said = f"✗ {trouble.message}" + (f"\n{trouble.hint}" if trouble.hint else "")
@@ -196,6 +198,9 @@ class Connect(Vertical):
             self._read_namespaces()
             self._read_releases()
         else:
+            self._records = []
+            self._show_releases()
+            self.query_one("#namespaces", FilteredList).fill([], self.target)
             self._say("namespaces", "waiting for the cluster")
             self._say("releases", "waiting for the cluster")
 

@@ -357,6 +357,9 @@ class Wizard(Screen[None]):
             for page in self.query(Connect):
                 page.target = cluster.namespace
         self._header()
+        if cluster is None:
+            self.draft.learn(Facts())  # what was read came from another cluster, or from none
+            self._refresh()
         self._look_up()
 
     def _look_up(self) -> None:
