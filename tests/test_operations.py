@@ -89,7 +89,7 @@ def test_an_install_tells_its_stages(sim: SimCluster, answers: str) -> None:
         "+ create    CronJob default/postgresql-pgbackrest-incr",
         "+ create    Job default/postgresql-pgbackrest-init",
         "✓ lock          Lease default/postgresql-pgwizard",
-        "✓ apply         12 to create",
+        "✓ apply         12 created",
         "✓ wait          postgresql-0 is ready",
         "✓ first backup  a valid full backup is in the repository",
         "✓ record        revision 1",

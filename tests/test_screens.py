@@ -30,7 +30,7 @@ _BEFORE = (
 )
 _AFTER = (
     Event("lock", "done", "Lease shop/postgresql-pgwizard", 0.01),
-    Event("apply", "done", "6 to create", 0.11),
+    Event("apply", "done", "6 created", 0.11),
     Event("wait", "done", "postgresql-0 is ready", 4.1),
     Event("first backup", "log", "2026-11-23 10:22:37.281 P00 INFO: stanza-create command end: completed successfully"),
     Event(

@@ -107,15 +107,19 @@ def _dump(obj: Object) -> str:
     return dumped
 
 
-def counted(changes: Iterable[Change]) -> str:
-    """``3 to create, 1 to update, 13 unchanged``, for people."""
-    words = {
-        "create": "to create",
-        "update": "to update",
-        "replace": "to replace",
-        "delete": "to delete",
-        "unchanged": "unchanged",
-        "keep": "kept",
-    }
+_COUNTED = {
+    "create": ("to create", "created"),
+    "update": ("to update", "updated"),
+    "replace": ("to replace", "replaced"),
+    "delete": ("to delete", "deleted"),
+    "unchanged": ("unchanged", "unchanged"),
+    "keep": ("kept", "kept"),
+}
+
+
+def counted(changes: Iterable[Change], *, done: bool = False) -> str:
+    """``3 to create, 1 to update, 13 unchanged``, for people; once it is done ``3 created, ...``."""
     actions = [change.action for change in changes]
-    return ", ".join(f"{actions.count(action)} {word}" for action, word in words.items() if action in actions)
+    return ", ".join(
+        f"{actions.count(action)} {words[done]}" for action, words in _COUNTED.items() if action in actions
+    )

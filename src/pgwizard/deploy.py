@@ -521,7 +521,7 @@ async def _apply(prepared: _Prepared, cluster: Cluster, stage: _Stage, *, force:
         if values := prepared.data.get(ref):
             await _store(cluster, trial, values)
         await cluster.apply(trial.wanted, force=force)
-    return counted(prepared.changes)
+    return counted((change for change in prepared.changes if change.action != "delete"), done=True)
 
 
 async def _store(cluster: Cluster, trial: Trial, values: Mapping[str, Sensitive]) -> None:
