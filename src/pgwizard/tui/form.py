@@ -5,6 +5,7 @@ A question's type alone decides its control. It refuses to validate: what is wro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, get_args
 
@@ -270,12 +271,13 @@ class Form(VerticalScroll, can_focus=False):
         """An open question."""
         event.stop()
         path = _path_of(event.input)
-        found = field_at(path, self.draft.chosen)
-        if found is not None:
-            value = read_text(found, event.value)
-            if value != self.draft.value(path):
-                self.draft.give(path, value)
-                self._answered(path)
+        found, stands = field_at(path, self.draft.chosen), self.draft.value(path)
+        if found is None or event.value == write_text(stands):
+            return  # it is shown, not typed: what a person wrote into the file may not fit on a line
+        value = read_text(found, event.value)
+        if value != stands:
+            self.draft.give(path, value)
+            self._answered(path)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter goes on."""
@@ -373,7 +375,7 @@ def write_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return "; ".join(f"{name}={item}" for name, item in value.items())
+        return "; ".join(f"{name}={_scalar_text(item)}" for name, item in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -385,12 +387,25 @@ def read_text(found: FieldInfo, text: str) -> Any:
     origin = getattr(annotation, "__origin__", None)
     if origin is dict:
         pairs = [part.partition("=") for part in text.split(";") if part.strip()]
-        return {name.strip(): value.strip() for name, _, value in pairs}
+        return {name.strip(): _scalar(value.strip()) for name, _, value in pairs}
     if origin is list:
         return [part.strip() for part in text.split(",") if part.strip()]
-    if _takes_int(annotation) and text.strip().lstrip("-").isdigit():
+    if _takes_int(annotation) and re.fullmatch(r"-?[0-9]{1,18}", text.strip()):
         return int(text)
     return text
+
+
+def _scalar_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _scalar(text: str) -> Any:
+    """As the file would be read, so that both give the same: ``true`` is no text, nor is a number."""
+    if text in ("true", "false"):
+        return text == "true"
+    if re.fullmatch(r"-?[1-9][0-9]{0,17}|0", text):
+        return int(text)
+    return float(text) if re.fullmatch(r"-?[0-9]{1,9}\.[0-9]{1,6}", text) and str(float(text)) == text else text
 
 
 def _takes_int(annotation: Any) -> bool:

@@ -134,6 +134,7 @@ class Wizard(Screen[None]):
         self._keeping: Timer | None = None
         self._row: Row | None = None
         self._told = ""
+        self._going = asyncio.Lock()
         self._best: Candidate | None = None
 
     @property
@@ -165,6 +166,10 @@ class Wizard(Screen[None]):
 
     async def go(self, page: str, question: Question | None = None) -> None:
         """Show a page, at a question of it; it is made when it is seen first."""
+        async with self._going:  # a key and a click may come while the page before is being made
+            await self._go(page, question)
+
+    async def _go(self, page: str, question: Question | None) -> None:
         self.visited.add(page)
         switcher = self.query_one("#pages", ContentSwitcher)
         if not switcher.query(f"#page-{page}"):

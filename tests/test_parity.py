@@ -1,0 +1,247 @@
+"""Both faces do the same: the wizard filled in through its widgets, and the answers it saves run headless."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from faulting import SECRET, secret
+from headless import CA, GOLDEN, run
+from pgwizard import operations
+from pgwizard.console import Source, write_folder, write_text
+from pgwizard.demo import Request, SimCluster
+from pgwizard.deploy import Options
+from pgwizard.draft import Path as Question
+from pgwizard.draft import is_union, page_of, tag_key
+from pgwizard.kubeapi import Cluster, Object, Ref
+from pgwizard.tui.app import Start, WizardApp
+from pgwizard.tui.apply import Apply
+from pgwizard.tui.dialogs import Line
+from pgwizard.tui.form import Choice
+from pgwizard.tui.wizard import Wizard
+from test_wizard import driven, row, until
+
+CASES = sorted(path.name for path in GOLDEN.iterdir() if path.is_dir())
+VARIABLES = {
+    "DB_USER": "postgres",
+    "DB_PASSWORD": "a password",
+    "S3_KEY": "an id",
+    "S3_SECRET": "a secret",
+    "CIPHER_PASS": "a long passphrase",
+}
+
+
+def namespace(name: str) -> Object:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+WORLD: list[Object] = [
+    *map(namespace, ("data", "storage")),
+    {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": "fast"},
+        "provisioner": "demo.local/path",
+        "allowVolumeExpansion": True,
+    },
+    *(
+        secret(name, place, **keys)
+        for place in ("default", "shop")
+        for name, keys in (
+            ("shop-superuser", {"user": "shop", "pass": "a password"}),
+            ("shop-cipher", {"phrase": "a long passphrase"}),
+            ("shop-s3", {"AWS_ACCESS_KEY_ID": "an id", "AWS_SECRET_ACCESS_KEY": "a secret"}),
+        )
+    ),
+    *(secret("postgresql-pgbackrest-s3", place, accessKey="an id", secretKey="a secret") for place in ("data", "shop")),
+    secret("object-store", "storage", id="an id", secret="a secret"),
+    secret("object-store-tls", "storage", **{"ca.crt": CA.read_text()}),
+]
+
+
+async def furnished() -> SimCluster:
+    """The example world, and what the golden cases refer to."""
+    sim = SimCluster(speed=200)
+    async with sim:
+        for obj in WORLD:
+            await sim.create(obj)
+    return sim
+
+
+# ---- the wizard ----------------------------------------------------------------------------------------------------
+
+
+def given(answers: Mapping[str, Any], path: Question = ()) -> Iterator[tuple[Question, Any]]:
+    """Each answer of a file, as a person comes to it: what chooses an alternative before what is asked in it."""
+    for key, value in answers.items():
+        here = (*path, key)
+        if isinstance(value, Mapping) and here not in {("tuning", "parameters"), ("advanced", "options")}:
+            if is_union(here):
+                yield here, value.get(tag_key(here) or "", "given")
+            yield from given({name: item for name, item in value.items() if name != tag_key(here)}, here)
+        else:
+            yield here, "null" if value is None and is_union(here) else value
+
+
+def typed(value: Any) -> str:
+    """An answer as a person types it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}={typed(item)}" for name, item in value.items())
+    return ", ".join(map(typed, value)) if isinstance(value, list) else "" if value is None else str(value)
+
+
+async def fill(pilot: Pilot[int], wizard: Wizard, answers: Mapping[str, Any]) -> None:
+    """Answer question by question: choices by the arrow keys, everything else in its input."""
+    for path, value in given(answers):
+        if wizard.page != page_of(path[0]):
+            await wizard.go(page_of(path[0]))
+        control = row(wizard, ".".join(path)).control
+        if isinstance(control, Choice):
+            wanted = {True: "yes", False: "no"}.get(value, str(value))
+            assert wanted in control.options, f"{'.'.join(path)}: {wanted} is not among {control.options}"
+            control.focus()
+            while control.value != wanted:
+                await pilot.press("right")
+        else:
+            cast("Input", control).value = typed(value)
+        await pilot.pause()
+
+
+async def applied(pilot: Pilot[int], sim: SimCluster) -> list[Request]:
+    """f9, y, and back again; what was asked of the cluster meanwhile."""
+    await until(pilot, lambda: all(worker.is_finished for worker in pilot.app.workers))
+    first = len(sim.requests)
+    await pilot.press("f9")
+    await until(pilot, lambda: isinstance(pilot.app.screen, Apply))
+    screen = cast("Apply", pilot.app.screen)
+    await until(pilot, lambda: screen.asked or screen.state in ("ended", "failed"))
+    if screen.asked:
+        await pilot.press("y")
+    await until(pilot, lambda: screen.state in ("ended", "failed"))
+    assert screen.state == "ended", screen._said
+    asked = sim.requests[first:]
+    await pilot.press("escape")
+    await until(pilot, lambda: isinstance(pilot.app.screen, Wizard))
+    return asked
+
+
+async def by_wizard(answers: Mapping[str, Any]) -> tuple[SimCluster, list[list[Request]]]:
+    """Fill in, save, export, apply twice."""
+    sim = await furnished()
+
+    async def connect(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(sim)
+
+    app = WizardApp(Start(connect, write_text, export=write_folder))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, Wizard) and app.cluster is not None)
+        wizard = cast("Wizard", app.screen)
+        await fill(pilot, wizard, answers)
+        await until(pilot, lambda: all(worker.is_finished for worker in app.workers))
+        await until(pilot, lambda: not wizard.draft.problems)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, Line))
+        await pilot.press("enter")
+        await until(pilot, lambda: Path("answers.yaml").exists() and app.screen is wizard)
+        await wizard.go("Review")
+        await pilot.press("e", "enter")
+        await until(pilot, lambda: Path("manifests").exists())
+        requests = [await applied(pilot, sim), await applied(pilot, sim)]
+    return sim, requests
+
+
+# ---- headless ------------------------------------------------------------------------------------------------------
+
+
+def by_file(monkeypatch: pytest.MonkeyPatch) -> tuple[SimCluster, list[list[Request]]]:
+    """The saved answers, applied twice as the command line does."""
+    sim = asyncio.run(furnished())
+
+    @contextlib.asynccontextmanager
+    async def connected(_: operations.Place) -> AsyncIterator[Cluster]:
+        async with sim:
+            yield sim
+
+    monkeypatch.setattr(operations, "connected", connected)
+    requests = []
+    for _ in range(2):
+        first = len(sim.requests)
+        operations.apply(Source("answers.yaml"), operations.Place(), Options(), yes=True, whole=False, as_json=False)
+        requests.append(sim.requests[first:])
+    return sim, requests
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in sorted(folder.iterdir())}
+
+
+def told(requests: list[Request]) -> Counter[str]:
+    """Verb and path of each. Some go side by side, in any order; how often a wait looks is its own affair."""
+    return Counter(f"{request.verb} {request.path} {request.dry_run}" for request in requests)
+
+
+def written(requests: list[Request]) -> list[str]:
+    """What was written, in its order."""
+    return [f"{request.verb} {request.path}" for request in requests if request.is_write]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_wizard_and_its_saved_answers_do_the_same(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    shutil.copy(CA, Path.cwd().parent / "ca.crt")
+    answers = yaml.safe_load((GOLDEN / case / "answers.yaml").read_text())
+    sim, wizard = asyncio.run(by_wizard(answers))
+
+    # the same bytes
+    source = (answers.get("tls") or {}).get("source", {})
+    place = {"namespace": "minio", "secret": "minio-tls", "key": "tls.crt"} | (source or {})
+    trusted = sim.store.peek(Ref(SECRET, place["secret"], place["namespace"]))
+    assert trusted is not None
+    Path("trusted.pem").write_bytes(base64.b64decode(trusted["data"][place["key"]]))
+    ca = ["--ca-file", "trusted.pem"] if source is not None else []
+    rendered = run("--headless", "answers.yaml", "-o", "headless", *ca)
+    assert rendered.code == 0, rendered.err
+    assert texts(Path("manifests")) == texts(Path("headless"))
+    if case in {"everything-changed", "no-backups", "public-ca"}:  # no certificate, or the very one
+        assert texts(Path("manifests")) == texts(GOLDEN / case / "manifests")
+
+    # the same requests
+    _, headless = by_file(monkeypatch)
+    for number, verb in enumerate(("install", "once more")):
+        assert written(wizard[number]) == written(headless[number]), verb
+        assert told(wizard[number]) == told(headless[number]), verb
+    assert written(wizard[1]) == []
+
+
+@pytest.mark.parametrize("case", [*CASES, "semicolons"])
+def test_answers_that_are_only_looked_at_stay_as_they_are(case: str) -> None:
+    if case == "semicolons":
+        answers = {"tuning": {"parameters": {"log_line_prefix": " %m; %p=", "work_mem": "16MB", "jit": False}}}
+    else:
+        answers = yaml.safe_load((GOLDEN / case / "answers.yaml").read_text())
+    before = yaml.safe_dump(answers)
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        for page in wizard.order:
+            await wizard.go(page)
+            await pilot.pause()
+            await pilot.press("end")
+        await until(pilot, lambda: all(worker.is_finished for worker in pilot.app.workers))
+        assert yaml.safe_dump(wizard.draft.raw) == before
+
+    driven(scenario, raw=answers, ready=lambda wizard: wizard.page == wizard.order[1])
