@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from faulting import answers_of
-from pages import NOW, SCREENSHOTS, SIZES, Camera, Clock, Remote, Scene, played
+from pages import NOW, SCREENSHOTS, SIZES, Camera, Clock, Remote, Scene, played, steady
 from pgwizard import deploy, draft
 from pgwizard.changes import Change
 from pgwizard.demo import Fault, Outcome, SimCluster
@@ -52,7 +53,7 @@ WRONG: dict[str, Any] = {
     "tls": {"source": {"namespace": "MinIO", "secret": "minio tls"}},
     "schedule": {"full": "0 2 * * sonntag", "incremental": "*/5", "timeZone": "Europe/Berlim"},
     "retention": {"full": 0},
-    "advanced": {"processes": 0, "pgbackrest": {"repo1-cipher-pass": "secret"}},
+    "advanced": {"processMax": 0, "archivePushQueueMax": "5GB", "options": {"repo1-cipher-pass": "secret"}},
 }
 UNTRUSTED = (
     "2026-11-23 10:22:31.004 P00   INFO: stanza-create command begin 2.45: --stanza=main",
@@ -63,6 +64,15 @@ UNTRUSTED = (
 )
 THEMES = {"dark": "", "light": "-light"}
 DENIED_KEY = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
+
+
+@pytest.fixture(autouse=True)
+def _steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patched:
+        steady(patched)
+        time.tzset()
+        yield
+    time.tzset()
 
 
 # ---- clusters ------------------------------------------------------------------------------------------------------
@@ -154,11 +164,15 @@ async def loading() -> Start:
 
 
 async def pages(camera: Camera) -> None:
-    """Every page of the wizard; where it is narrow, the panel behind its key too."""
+    """Every page of the wizard, by its keys."""
     wizard = await camera.shown(Wizard)
+    await camera.until(lambda: wizard.page != "")
+    while wizard.page != wizard.order[0]:
+        await camera.pilot.press("ctrl+b")
     for page in wizard.order:
-        await wizard.go(page)
+        assert wizard.page == page
         await camera.take(page.lower())
+        await camera.pilot.press("ctrl+n")
 
 
 async def asked(camera: Camera, page: str, question: str) -> None:
