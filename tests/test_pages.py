@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from copy import deepcopy
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from pgwizard.tui.dashboard import Ask, Dashboard, _Window
 from pgwizard.tui.dialogs import Help, Line, Offer, Pick
 from pgwizard.tui.panels import PANELS as WITH_PANEL
 from pgwizard.tui.secrets import SecretBrowser
-from pgwizard.tui.wizard import Wizard
+from pgwizard.tui.wizard import MIDDLE, Wizard
 
 QUESTIONS = tuple(page.lower() for page in draft.pages())
 PAGES = ("connect", *QUESTIONS, "review")
@@ -207,7 +208,7 @@ async def of_filled(camera: Camera) -> None:
     for key, name in (("2", "answers"), ("3", "manifests"), ("d", "live")):
         await camera.pilot.press(key)
         await camera.take(f"review-{name}")
-    for page in WITH_PANEL:
+    for page in WITH_PANEL if camera.app.size.width < MIDDLE else ():
         await camera.screen(Wizard).go(page)
         await camera.pilot.press("f2")
         await camera.take(f"{page.lower()}-panel")
@@ -390,44 +391,58 @@ async def of_dashboard(camera: Camera) -> None:
 # ---- the pictures --------------------------------------------------------------------------------------------------
 
 WINDOWS = ("secrets", "pick")
-SCENES: dict[str, tuple[str, Callable[[], Awaitable[Start]], Scene, tuple[str, ...]]] = {
-    "fresh": ("empty", empty, of_empty, ("draft", *PAGES, *WINDOWS)),
-    "changed": (
-        "filled",
-        filled,
-        of_filled,
-        (*PAGES, "review-answers", "review-manifests", "review-live", *PANELS, *WINDOWS, "secrets-s3", "help", "save"),
-    ),
-    "wrong": ("errors", wrong, of_others, (*PAGES, *WINDOWS)),
-    "waiting": ("loading", loading, of_others, (*PAGES, *WINDOWS)),
-    "unconnected": ("loading", unconnected, of_unconnected, ("apply",)),
-    "denied": ("errors", denied, of_denied, ("connect-denied", "secrets-denied")),
-    "apply": ("filled", new_release, of_apply, ("apply-asked", "apply-running", "apply-done", "apply-help")),
-    "costs": ("filled", smaller, of_smaller, ("apply-costs", "apply-typed")),
-    "untrusted": ("errors", untrusted, of_untrusted, ("apply-failed",)),
-    "observed": ("filled", observed, of_observed, ("dashboard", "dashboard-help", "dashboard-ask")),
-    "failing": ("errors", failing, of_failing, ("dashboard", "dashboard-details")),
-    "no-release": ("empty", no_release, of_dashboard, ("dashboard",)),
-    "no-cluster": ("errors", no_cluster, of_dashboard, ("dashboard-unreachable",)),
-    "no-answer": ("loading", no_answer, of_dashboard, ("dashboard",)),
+
+
+@dataclass(frozen=True)
+class Play:
+    """A start, what is done from there, and the pictures that it gives. folded: those of a narrow terminal alone."""
+
+    state: str
+    start: Callable[[], Awaitable[Start]]
+    scene: Scene
+    names: tuple[str, ...]
+    folded: tuple[str, ...] = ()
+
+
+OF_FILLED = ("review-answers", "review-manifests", "review-live", *WINDOWS, "secrets-s3", "help", "save")
+PLAYS = {
+    "fresh": Play("empty", empty, of_empty, ("draft", *PAGES, *WINDOWS)),
+    "changed": Play("filled", filled, of_filled, (*PAGES, *OF_FILLED), PANELS),
+    "wrong": Play("errors", wrong, of_others, (*PAGES, *WINDOWS)),
+    "waiting": Play("loading", loading, of_others, (*PAGES, *WINDOWS)),
+    "unconnected": Play("loading", unconnected, of_unconnected, ("apply",)),
+    "denied": Play("errors", denied, of_denied, ("connect-denied", "secrets-denied")),
+    "apply": Play("filled", new_release, of_apply, ("apply-asked", "apply-running", "apply-done", "apply-help")),
+    "costs": Play("filled", smaller, of_smaller, ("apply-costs", "apply-typed")),
+    "untrusted": Play("errors", untrusted, of_untrusted, ("apply-failed",)),
+    "observed": Play("filled", observed, of_observed, ("dashboard", "dashboard-help", "dashboard-ask")),
+    "failing": Play("errors", failing, of_failing, ("dashboard", "dashboard-details")),
+    "no-release": Play("empty", no_release, of_dashboard, ("dashboard",)),
+    "no-cluster": Play("errors", no_cluster, of_dashboard, ("dashboard-unreachable",)),
+    "no-answer": Play("loading", no_answer, of_dashboard, ("dashboard",)),
 }
 
 
-def files(scene: str, size: tuple[int, int], theme: str) -> dict[str, str]:
-    """The pictures that a scene takes: their files, by name."""
-    state, _, _, names = SCENES[scene]
-    return {name: f"{state}/{name}-{size[0]}x{size[1]}{THEMES[theme]}.svg" for name in names}
+def files(play: Play, size: tuple[int, int], theme: str) -> dict[str, str]:
+    """The pictures of a play: their files, by name."""
+    names = (*play.names, *(play.folded if size[0] < MIDDLE else ()))
+    return {name: f"{play.state}/{name}-{size[0]}x{size[1]}{THEMES[theme]}.svg" for name in names}
+
+
+ALL = [
+    file for play in PLAYS.values() for size in SIZES for theme in THEMES for file in files(play, size, theme).values()
+]
 
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", PLAYS)
 def test_the_pictures_of(
     name: str, size: tuple[int, int], theme: str, update_golden: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGWIZARD_THEME", theme)
-    _, start, scene, _ = SCENES[name]
-    wanted, taken = files(name, size, theme), played(scene, start, size)
+    play = PLAYS[name]
+    wanted, taken = files(play, size, theme), played(play.scene, play.start, size)
     assert taken.keys() == wanted.keys()
     different = []
     for picture, file in ((taken[made], wanted[made]) for made in wanted):
@@ -442,9 +457,6 @@ def test_the_pictures_of(
         "Were they meant to? `make golden` writes them anew, `git diff --stat screenshots` names them, and "
         "`rsvg-convert -w 1400 FILE.svg -o FILE.png` shows one."
     )
-
-
-ALL = [file for name in SCENES for size in SIZES for theme in THEMES for file in files(name, size, theme).values()]
 
 
 def test_no_picture_is_left_of_a_page_that_is_gone() -> None:
