@@ -17,6 +17,8 @@ from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cryptography.x509 import Certificate as X509Certificate
 
 LIMIT_BYTES = 512 * 1024
@@ -78,6 +80,19 @@ class Bundle:
     def ends(self) -> datetime:
         """When the first of them ends."""
         return min(certificate.not_after for certificate in self.certificates)
+
+
+def read_file(path: Path, now: datetime) -> Bundle:
+    """The certificates of a file. Raises ValueError, which names the file."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(LIMIT_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from error
+    try:
+        return read_bundle(data, now)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def read_bundle(data: bytes, now: datetime, *, valid: bool = True) -> Bundle:

@@ -89,7 +89,10 @@ def _at_a_terminal() -> bool:
 
 
 def _wizard(options: argparse.Namespace) -> None:
-    _open(options, raw=_answers(options) if options.answers else None)
+    from pathlib import Path
+
+    folder = Path(options.answers).parent if options.answers not in (None, "-") else Path()
+    _open(options, raw=_answers(options) if options.answers else None, folder=folder)
 
 
 def _open(options: argparse.Namespace, **start: Any) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from pgwizard import answersfile, checks, manifests
 from pgwizard.answers import Answers
-from pgwizard.certificates import LIMIT_BYTES, Bundle, read_bundle
+from pgwizard.certificates import Bundle, read_file
 from pgwizard.errors import AnswersError, OutputError, PgwizardError, PreflightError, Problem
 from pgwizard.plan import Facts, Plan, resolve
 from pgwizard.yamlfile import LIMIT_BYTES as ANSWERS_LIMIT_BYTES
@@ -127,12 +127,9 @@ def certificate(source: Source, answers: Answers) -> tuple[Bundle | None, list[P
     else:
         return None, []
     try:
-        with path.open("rb") as file:
-            return read_bundle(file.read(LIMIT_BYTES + 1), datetime.now(UTC)), []
-    except OSError as error:
-        return None, [Problem(question, f"{path}: cannot be read: {error.strerror or error}")]
+        return read_file(path, datetime.now(UTC)), []
     except ValueError as error:
-        return None, [Problem(question, f"{path}: {error}")]
+        return None, [Problem(question, str(error))]
 
 
 # ---- writing -------------------------------------------------------------------------------------------------------

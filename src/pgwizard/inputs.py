@@ -1,4 +1,4 @@
-"""What answers refer to outside of the cluster: variables of the shell, and files.
+"""What answers refer to outside of the cluster: variables of the shell, and files. File names are relative to a folder.
 
 It reads them once, into values that cannot be printed. It refuses to judge what is missing: that may not be needed.
 """
@@ -6,6 +6,7 @@ It reads them once, into values that cannot be printed. It refuses to judge what
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from pgwizard.answers import (
     FileCredentials,
     FileS3Credentials,
 )
-from pgwizard.deploy import Given
-from pgwizard.errors import Problem
+from pgwizard.certificates import Bundle, read_file
+from pgwizard.deploy import Given, Release
+from pgwizard.errors import AnswersError, Problem
 from pgwizard.sensitive import Sensitive
 
 _ROLES: dict[type, tuple[str, str]] = {
@@ -30,6 +32,24 @@ _ROLES: dict[type, tuple[str, str]] = {
     EnvCipher: ("cipher", "repository.cipher"),
     FileCipher: ("cipher", "repository.cipher"),
 }
+
+
+def release(answers: Answers, folder: Path) -> Release:
+    """What is wanted, with all that the answers refer to. Raises AnswersError."""
+    bundle, wrong = certificate(answers, folder)
+    if wrong:
+        raise AnswersError("the answers", wrong)
+    return Release(answers, given(answers, folder), bundle)
+
+
+def certificate(answers: Answers, folder: Path) -> tuple[Bundle | None, list[Problem]]:
+    """The certificate of ``tls.caFile``, where there is one and it is wanted."""
+    if answers.tls.ca_file is None or not answers.tls_mirrored():
+        return None, []
+    try:
+        return read_file(folder / answers.tls.ca_file, datetime.now(UTC)), []
+    except ValueError as error:
+        return None, [Problem("tls.caFile", str(error))]
 
 
 def given(answers: Answers, folder: Path) -> Given:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pgwizard.tui.app import WIZARD, Connect, Place, Start
@@ -23,9 +24,10 @@ def start(
     screen: str = WIZARD,
     release: tuple[str, str | None] = ("", None),
     raw: dict[str, Any] | None = None,
+    folder: Path | None = None,
 ) -> Start:
     """How the terminal face begins here. Imports nothing that the first paint does not need."""
-    folder = "pgwizard-demo" if demo else "pgwizard"
+    state = "pgwizard-demo" if demo else "pgwizard"
 
     def connector(name: str | None) -> Connect:
         async def connect(stack: AsyncExitStack) -> Cluster:
@@ -56,7 +58,7 @@ def start(
     def drafts() -> Any:
         from pgwizard.drafts import Drafts, state_folder
 
-        return Drafts(state_folder().with_name(folder))
+        return Drafts(state_folder().with_name(state))
 
     return Start(
         connector(context),
@@ -68,6 +70,7 @@ def start(
         places=places,
         export=_export,
         drafts=drafts,
+        folder=folder or Path(),
     )
 
 

@@ -266,10 +266,12 @@ async def references(cluster: Cluster, answers: Answers) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-async def certificate(cluster: Cluster, answers: Answers) -> tuple[Bundle | None, tuple[Problem, ...]]:
+async def certificate(
+    cluster: Cluster, answers: Answers, ca_file: Bundle | None = None
+) -> tuple[Bundle | None, tuple[Problem, ...]]:
     """The certificates that the answers name, and what is wrong with them; all at ``tls.source``, for a person."""
     problems: list[Problem] = []
-    bundle = await _ca(cluster, answers, None, problems)
+    bundle = await _ca(cluster, answers, ca_file, problems)
     return bundle, tuple(replace(problem, path="tls.source") for problem in problems)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from textual import work
@@ -81,7 +82,7 @@ class Start:
     screen: the module and class to show; raw: answers that were given before, as nested keys of the file. release: the
     name (empty: the only one there is) and the namespace (None: the context's) of the release to look at. now: the
     time, in UTC. places: the clusters to choose from, blocking, or KubeconfigError. export: writes a folder of files,
-    or OutputError. drafts: made when first needed; None keeps none.
+    or OutputError. drafts: made when first needed; None keeps none. folder: what the names of files are relative to.
     """
 
     connect: Connect
@@ -94,6 +95,7 @@ class Start:
     places: Callable[[], Sequence[Place]] = tuple
     export: Export = lambda _folder, _texts: None
     drafts: Callable[[], Drafts] | None = None
+    folder: Path = Path()
 
 
 class Opening(Screen[None]):

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from rich.table import Table
@@ -22,12 +21,12 @@ from textual.screen import Screen
 from textual.widgets import Footer, Input, RichLog, Static
 from textual.worker import Worker, WorkerState
 
+from pgwizard import inputs
 from pgwizard.answers import Answers
 from pgwizard.changes import Change, counted
-from pgwizard.deploy import STAGES, Options, Outcome, Release, cost, run
+from pgwizard.deploy import STAGES, Options, Outcome, cost, run
 from pgwizard.errors import visible
 from pgwizard.events import Event
-from pgwizard.inputs import given
 from pgwizard.present import Failure, failure
 from pgwizard.tui.review import Folds, change_folds, failure_rows, is_log, said_table
 
@@ -237,7 +236,7 @@ class Apply(Screen[Left]):
 
     async def _run(self) -> Outcome:
         cluster = await self.wizard.cluster_once_connected()
-        release = Release(self.answers, given(self.answers, Path()))
+        release = await asyncio.to_thread(inputs.release, self.answers, self.wizard.start.folder)
         return await run(release, cluster, self._report, self._approve, Options())
 
     # ---- what is told

@@ -7,10 +7,10 @@ question, exporting and applying are asked of the wizard by messages.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, cast
 
 from rich.style import Style
@@ -29,14 +29,13 @@ from textual.widgets import ContentSwitcher, DataTable, Input, OptionList, Stati
 from textual.widgets.option_list import Option
 from textual.worker import Worker, WorkerState
 
-from pgwizard import manifests
+from pgwizard import inputs, manifests
 from pgwizard.answers import Answers, ask_of
 from pgwizard.changes import Change, counted
-from pgwizard.deploy import Options, Outcome, Release, run
+from pgwizard.deploy import Options, Outcome, run
 from pgwizard.draft import Draft, field_at, page_of, pages
 from pgwizard.errors import visible
 from pgwizard.events import Event
-from pgwizard.inputs import given
 from pgwizard.kubeapi import plain
 from pgwizard.plan import resolve
 from pgwizard.present import Failure, change_line, event_line, failure
@@ -617,7 +616,7 @@ class Review(Vertical):
 
     async def _compare(self, answers: Answers) -> Outcome:
         cluster = await cast("WizardApp", self.app).cluster_once_connected()
-        release = Release(answers, given(answers, Path()))
+        release = await asyncio.to_thread(inputs.release, answers, cast("WizardApp", self.app).start.folder)
         return await run(release, cluster, self._report, _refused, Options(dry_run=True))
 
     def _report(self, event: Event) -> None:

@@ -21,8 +21,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Footer, Static
 
-from pgwizard import preflight
-from pgwizard.certificates import Bundle
+from pgwizard import inputs, preflight
 from pgwizard.choices import LISTS, choices
 from pgwizard.discovery import Row as Candidate
 from pgwizard.draft import Draft, page_of, pages, sections_of
@@ -379,15 +378,15 @@ class Wizard(Screen[None]):
             return
         await asyncio.sleep(LOOK_UP_SECONDS)  # while somebody types, only what stands is looked up
         answers = self.draft.answers
-        bundle: Bundle | None = None
+        bundle, unread = await asyncio.to_thread(inputs.certificate, answers, self.wizard.start.folder)
         wrong: tuple[Problem, ...] = ()
         try:
             (bundle, wrong), missing = await asyncio.gather(
-                preflight.certificate(cluster, answers), preflight.references(cluster, answers)
+                preflight.certificate(cluster, answers, bundle), preflight.references(cluster, answers)
             )
         except PgwizardError as error:
             missing = (Problem("tls.source", error.message),)
-        self.draft.learn(Facts(ca=bundle), (*wrong, *missing))
+        self.draft.learn(Facts(ca=bundle), (*unread, *wrong, *missing))
         self._refresh()
         for form in self.query(Form):
             form.tell()
@@ -447,9 +446,10 @@ class Wizard(Screen[None]):
     @work(group="save", exclusive=True, exit_on_error=False)
     async def action_save(self) -> None:
         """Write the answers where pgwizard was started; an existing file is kept, and another name asked for."""
+        folder = self.wizard.start.folder
         while True:
             name = await self.app.push_screen_wait(
-                Line("Save the answers as", SAVED, "references only: no secret is in it")
+                Line("Save the answers as", str(folder / SAVED), "references only: no secret is in it")
             )
             if name is None:
                 return
