@@ -7,20 +7,29 @@
 set -euo pipefail
 
 readonly wanted="$*"
-readonly running=/tmp/apart.lock what=/tmp/apart.what log=/tmp/apart.log result=/tmp/apart.result
+readonly scripts=/etc/pgbackrest folder=/tmp
+readonly running="$folder/apart.lock" current="$folder/apart.current"
 
+# A run has files of its own, so that who follows it late still reads its own log and its own code.
 start() {
-  rm -f "$result"
-  : >"$log"
-  echo "$wanted" >"$what"
+  local run="$folder/apart.run.$EPOCHREALTIME.$$" last="" old
+  read -r last <"$current" || true
+  for old in "$folder"/apart.run.*; do
+    if [[ "$old" != "$last".* ]]; then # somebody may still read the last one
+      rm -f "$old"
+    fi
+  done
+  : >"$run.log"
+  printf '%s\n%s\n' "$run" "$wanted" >"$current.new"
+  mv "$current.new" "$current"
   # file descriptor 9 keeps the lock until the script has ended
   # shellcheck disable=SC2016 # the inner shell expands them
   setsid --fork bash -c '
     status=0
-    bash "/etc/pgbackrest/$3" "${@:4}" >>"$1" 2>&1 </dev/null || status=$?
-    echo "$status" >"$2.new"
-    mv "$2.new" "$2"
-  ' apart "$log" "$result" "$@"
+    bash "$2/$3" "${@:4}" || status=$?
+    echo "$status" >"$1.new"
+    mv "$1.new" "$1.result"
+  ' apart "$run" "$scripts" "$@" >>"$run.log" 2>&1 </dev/null
 }
 
 say_new_lines() {
@@ -32,39 +41,62 @@ say_new_lines() {
   rest+="$line"
 }
 
+is_running() {
+  ! flock --nonblock "$running" true
+}
+
+# follow RUN: its log as it grows; ends with its exit code
 follow() {
-  local ended="" quiet=0 rest=""
-  exec 8<"$log"
+  local run="$1" ended="" quiet=0 rest=""
+  exec 8<"$run.log"
   until [[ -n "$ended" ]]; do
-    if [[ -s "$result" ]]; then
+    if [[ -s "$run.result" ]]; then
       ended=yes # what was written until then is said below
+    elif ((++quiet % 10 == 0)) && ! is_running && [[ ! -s "$run.result" ]]; then
+      ended=lost
     else
       sleep 0.2
     fi
     say_new_lines
     # a stream that is idle for minutes is cut on its way
-    if ((++quiet % 300 == 0)); then
-      echo "still running: $(<"$what")"
+    if ((quiet % 300 == 299)); then
+      echo "still running"
     fi
   done
   exec 8<&-
-  return "$(<"$result")"
+  if [[ -n "$rest" ]]; then
+    printf '%s\n' "$rest"
+  fi
+  if [[ "$ended" == lost ]]; then
+    echo "it was killed before it ended" >&2
+    return 1
+  fi
+  return "$(<"$run.result")"
 }
 
+touch "$current"
 while true; do
   exec 9>>"$running"
+  mine=no
   if flock --nonblock 9; then
+    mine=yes
     start "$@"
-  else
-    sleep 0.5 # who has just taken the lock writes what it runs
-    echo "$(<"$what") is running: following it"
   fi
   exec 9>&-
-  same=no
-  [[ "$(<"$what")" == "$wanted" ]] && same=yes
+  { read -r run && IFS= read -r what; } <"$current" || {
+    sleep 0.5 # who has the lock has not said yet what it runs
+    continue
+  }
+  if [[ "$mine" == no ]]; then
+    if [[ -e "$run.result" ]]; then
+      sleep 0.5 # the last one: the next has not said yet what it is
+      continue
+    fi
+    echo "$what is running: following it"
+  fi
   status=0
-  follow || status=$?
-  if [[ "$same" == yes ]]; then
+  follow "$run" || status=$?
+  if [[ "$what" == "$wanted" ]]; then
     exit "$status"
   fi
 done
