@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -70,7 +71,7 @@ def until(reached: Callable[[], bool]) -> None:
     end = time.monotonic() + 30
     while not reached():
         assert time.monotonic() < end, "waited 30 s in vain"
-        time.sleep(0.02)
+        threading.Event().wait(0.02)
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
