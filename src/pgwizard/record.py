@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pgwizard.kubeapi import Object, Ref, Resource
 
@@ -20,13 +20,16 @@ _REVISIONS = 10
 _KEY = "record"
 
 
+Outcome = Literal["applying", "deployed", "failed"]
+
+
 @dataclass(frozen=True, slots=True)
 class Revision:
     """One apply. spec is the checksum of everything that it rendered; at is UTC, ISO 8601."""
 
     number: int
     at: str
-    outcome: Literal["applying", "deployed", "failed"]
+    outcome: Outcome
     spec: str
     answers: Mapping[str, Any]
 
@@ -108,8 +111,16 @@ def read(secret: Object) -> Record:
             Ref(Resource(api_version, kind), name, namespace)
             for api_version, kind, namespace, name in data["inventory"]
         )
-        revisions = tuple(Revision(**revision) for revision in data["revisions"])
+        revisions = tuple(_revision(**revision) for revision in data["revisions"])
         salt = str(data.get("salt", ""))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"Secret {metadata['namespace']}/{metadata['name']} holds no record of a release") from error
     return Record(name, metadata["namespace"], inventory, revisions, salt)
+
+
+def _revision(number: Any, at: Any, outcome: Any, spec: Any, answers: Any) -> Revision:
+    """Whoever may write Secrets in some namespace can write records: their shape is not taken on trust."""
+    fits = isinstance(number, int) and isinstance(at, str) and isinstance(spec, str) and isinstance(answers, dict)
+    if not fits or outcome not in get_args(Outcome):
+        raise TypeError
+    return Revision(number, at, outcome, spec, answers)

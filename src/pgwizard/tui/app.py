@@ -201,7 +201,7 @@ class WizardApp(App[int]):
 
     @work(name="connect", group="connect", exclusive=True, exit_on_error=False)
     async def _connect(self) -> None:
-        from pgwizard.errors import PgwizardError
+        from pgwizard.errors import PgwizardError, visible
 
         self.link = "connecting"
         await self._stack.aclose()
@@ -215,7 +215,7 @@ class WizardApp(App[int]):
             return
         self.cluster = cluster
         self.connected.set()
-        self.link = f"{cluster.server} · {version}"
+        self.link = visible(f"{cluster.server} · {version}")
 
     async def cluster_once_connected(self) -> Cluster:
         """The cluster; waits until there is one."""

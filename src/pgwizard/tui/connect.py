@@ -23,7 +23,7 @@ from textual.widgets.option_list import Option
 
 from pgwizard import deploy
 from pgwizard.choices import choices
-from pgwizard.errors import ClusterError, Forbidden, PgwizardError
+from pgwizard.errors import ClusterError, Forbidden, PgwizardError, visible
 from pgwizard.record import Record
 from pgwizard.tui.dialogs import FilteredList, Item
 
@@ -148,8 +148,8 @@ class Connect(Vertical):
         listed.clear_options()
         for place in self._places:
             text = Text(overflow="ellipsis", no_wrap=True)
-            text.append(f"{'●' if place.current else ' '} {place.name}\n", "bold" if place.current else "")
-            text.append(f"    {place.server}\n", "dim")
+            text.append(f"{'●' if place.current else ' '} {visible(place.name)}\n", "bold" if place.current else "")
+            text.append(f"    {visible(place.server)}\n", "dim")
             text.append(f"    {self._state(place)}")
             listed.add_option(Option(text))
         if self._places:
@@ -163,7 +163,7 @@ class Connect(Vertical):
             if self._app.cluster is not None:
                 return "✓ connected"
             return "✗ not connected" if self._app.trouble else "connecting"
-        waits = f"· logs in by {place.runs}: tried when it is chosen" if place.runs else "· asking"
+        waits = f"· logs in by {visible(place.runs)}: tried when it is chosen" if place.runs else "· asking"
         return self._states.get(place.name, waits)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -248,8 +248,11 @@ class Connect(Vertical):
         listed.add_option(Option(Text(f"+ a new release in {self.target}", "bold")))
         for record in self._records:
             last = record.last
-            text = Text(f"{record.namespace}/{record.name}\n", no_wrap=True, overflow="ellipsis")
-            text.append(f"    revision {last.number}, {last.outcome} {last.at[:16]}" if last else "    begun", "dim")
+            text = Text(visible(f"{record.namespace}/{record.name}") + "\n", no_wrap=True, overflow="ellipsis")
+            text.append(
+                f"    revision {last.number}, {visible(last.outcome)} {visible(last.at[:16])}" if last else "    begun",
+                "dim",
+            )
             listed.add_option(Option(text))
         listed.highlighted = 0
 
