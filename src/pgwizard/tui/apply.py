@@ -208,7 +208,7 @@ class Apply(Screen[Left]):
             yield Static(id="verdict", markup=False)
         yield Static(id="costs", markup=False)
         yield Folds(id="changes")
-        yield RichLog(id="log", markup=False, wrap=False, min_width=1, max_lines=5_000)
+        yield RichLog(id="log", markup=False, wrap=True, min_width=1, max_lines=5_000)
         yield Input(id="typed", compact=True)
         yield Static(id="say", markup=False)
         yield Footer()

@@ -550,8 +550,8 @@ class Review(Vertical):
             table.add_row(
                 Text("≠" if differs else "", "bold"),
                 Text(f" {label}"),
-                Text(_shown(value), "bold" if differs else ""),
-                Text(_shown(default) if differs else "", "dim"),
+                Text(_shown(value), "bold" if differs else "", no_wrap=True, overflow="ellipsis"),
+                Text(_shown(default) if differs else "", "dim", no_wrap=True, overflow="ellipsis"),
             )
         if not self._paths:
             self._paths.append("")

@@ -457,7 +457,8 @@ class SecretBrowser(Screen["Chosen | None"]):
         """What needs the widgets."""
         self.listing.today = self.wizard.start.now()
         self.listing.focus()
-        self.watch(self.app, "link", self._tell)
+        self.watch(self.app, "link", self._tell, init=False)
+        self.call_after_refresh(self._tell)  # nothing is told before everything is mounted
 
     def on_resize(self, event: Resize) -> None:
         """The heads stand above their columns."""
