@@ -154,6 +154,14 @@ FACTS: list[tuple[dict[str, Any], str]] = [
         {"archiver": replace(ARCHIVER, failed_wal="0" * 24, failed_at=NOW, waiting=3)},
         "! archiver    failing at 000000000000000000000000, last segment 38 s ago, 3 wait",
     ),
+    (
+        {"archiver": replace(ARCHIVER, waiting=5_000)},
+        "! archiver    behind, last segment 38 s ago, 5,000 wait",
+    ),
+    (
+        {"owed": segment(1310)},
+        "! WAL         1,204 segments by number, up to 000000010000000500000017; 00000001000000050000001E is not there",
+    ),
     ({"repository": Repository((), "missing stanza path")}, "! repository  missing stanza path"),
     ({"repository": Repository(())}, "! WAL         none in the archive"),
     (

@@ -53,7 +53,7 @@ def segment(number: int, timeline: int = 1) -> str:
 
 def backup(kind: str, days: float, *, stored: int = GB, wal: int = 100, error: bool = False) -> Backup:
     label = f"{at(days):%Y%m%d-%H%M%S}{kind[0].upper()}"
-    return Backup(label, kind, at(days, minutes=4), at(days), 4 * stored, stored, segment(wal), error)
+    return Backup(label, kind, at(days, minutes=4), at(days), 4 * stored, stored, segment(wal), segment(wal), error)
 
 
 FULL = Cron("postgresql-pgbackrest-full", "full", "0 2 * * 0", "Etc/UTC", suspended=False, last=None, succeeded=None)
@@ -72,7 +72,11 @@ FINE = Snapshot(
     archiver=ARCHIVER,
     volume=Volume(10 * GB, 6 * GB),
     certificate=Certificate(NOW + timedelta(days=824), "same"),
-    heard={"repository": at(seconds=20), "archiver": at(seconds=5)},
+    heard={
+        **{source: at(seconds=20) for source in status.ASKED},
+        **{source: at(1) for source in ("statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs")},
+        "archiver": at(seconds=5),
+    },
 )
 
 
@@ -129,8 +133,35 @@ def test_a_repository_that_stopped_answering_is_a_risk_at_once_with_its_cause() 
             "there is no valid full backup with its WAL",
         ),
         (Repository((backup("full", 1),)), "there is no valid full backup with its WAL"),
+        (
+            Repository((backup("full", 1),), wal=Wal(segment(1, timeline=3), segment(9, timeline=3))),
+            "there is no valid full backup with its WAL",
+        ),
+        (
+            Repository((replace(backup("full", 1), wal_start=""),), wal=Wal(segment(1), segment(200))),
+            "there is no valid full backup with its WAL",
+        ),
+        (
+            Repository((backup("full", 1),), wal=Wal(segment(1), segment(99))),
+            "there is no valid full backup with its WAL",
+        ),
+        (
+            Repository((replace(backup("full", 1), wal_stop=segment(102)),), wal=Wal(segment(1), segment(101))),
+            "there is no valid full backup with its WAL",
+        ),
     ],
-    ids=["no stanza", "nothing", "no full one", "a wrong page", "its WAL has gone", "no WAL at all"],
+    ids=[
+        "no stanza",
+        "nothing",
+        "no full one",
+        "a wrong page",
+        "its WAL has gone",
+        "no WAL at all",
+        "an archive of a later timeline",
+        "no name of its WAL",
+        "an archive that ends before it",
+        "an archive that ends within it",
+    ],
 )
 def test_without_a_valid_full_backup_and_its_wal_nothing_is_recoverable(repository: Repository, reason: str) -> None:
     assert said(replace(FINE, repository=repository)) == ("not recoverable", [reason])
@@ -146,6 +177,59 @@ def test_the_window_begins_with_the_oldest_full_backup_whose_wal_is_there() -> N
     fulls = (backup("full", 14, wal=50), backup("full", 7, wal=200))
     found = judge(replace(FINE, repository=Repository(fulls, wal=Wal(segment(200), segment(1303)))))
     assert found.since == at(7)
+
+
+def test_a_backup_of_an_earlier_timeline_counts_where_the_archive_reaches_from_it_to_the_present_one() -> None:
+    grown = Repository(FINE.backups, wal=Wal(segment(100), segment(9, timeline=2)))
+    assert judge(replace(FINE, repository=grown)) == Verdict("recoverable", at(1.4), at(seconds=38), ())
+
+
+def test_where_wal_waits_nothing_after_the_last_backup_is_proven() -> None:
+    verdict = judge(replace(FINE, archiver=replace(ARCHIVER, waiting=5_000, last_at=at(seconds=3))))
+    assert (verdict.state, verdict.until) == ("at risk", at(0.4))
+    drained = judge(replace(FINE, archiver=replace(ARCHIVER, waiting=2, last_at=at(seconds=3))))
+    assert (drained.state, drained.until) == ("recoverable", at(seconds=3))
+
+
+def test_a_backup_without_its_wal_proves_no_moment() -> None:
+    repository = Repository((backup("full", 1.4), backup("incr", 0.4, wal=1304)), wal=Wal(segment(100), segment(1303)))
+    assert judge(replace(FINE, repository=repository, archiver=None)).until == at(1.4)
+
+
+def test_wal_that_the_archiver_told_of_and_the_next_reading_of_the_repository_lacks_was_dropped() -> None:
+    stopped = Observation("repository", NOW, value=FINE.repository)
+    ahead = replace(FINE, archiver=replace(ARCHIVER, last_wal=segment(1310), last_at=at(seconds=1)))
+    first = reduce(ahead, stopped)
+    assert judge(first) == Verdict("recoverable", at(1.4), at(seconds=1), ())
+    dropped = reduce(first, stopped)
+    assert said(dropped) == (
+        "at risk",
+        [f"WAL was dropped: {segment(1310)} is archived, says PostgreSQL, and the archive ends with {segment(1303)}"],
+    )
+    assert (judge(dropped).until, judge(dropped).reasons[0].key) == (at(0.4), "wal-dropped")
+    there = Repository(FINE.backups, wal=Wal(segment(100), segment(1310)))
+    assert said(reduce(dropped, Observation("repository", NOW, value=there))) == ("recoverable", [])
+
+
+@pytest.mark.parametrize("name", ["", "00000002.history", f"{segment(1310)}.00000028.backup"])
+def test_what_is_no_segment_is_not_looked_for_in_the_archive(name: str) -> None:
+    stopped = Observation("repository", NOW, value=FINE.repository)
+    odd = replace(FINE, archiver=replace(ARCHIVER, last_wal=name))
+    assert said(reduce(reduce(odd, stopped), stopped)) == ("recoverable", [])
+
+
+def test_what_may_not_be_read_or_was_not_leaves_a_release_at_risk() -> None:
+    denied = dict.fromkeys(("cronjobs", "jobs", "pods", "volume", "certificate"), "forbidden")
+    assert said(replace(FINE, unknown=denied)) == (
+        "at risk",
+        [
+            "pods cannot be read: forbidden",
+            "cronjobs cannot be read: forbidden",
+            "jobs cannot be read: forbidden",
+            "volume cannot be read: forbidden",
+            "certificate cannot be read: forbidden",
+        ],
+    )
 
 
 def test_a_release_without_backups_is_not_recoverable_and_is_not_asked_about_any() -> None:
@@ -168,6 +252,27 @@ RISKS: list[tuple[dict[str, Any], str]] = [
         {"archiver": replace(ARCHIVER, waiting=7, last_at=None)},
         "7 segments of WAL wait to be archived and none has been archived",
     ),
+    (
+        {"archiver": replace(ARCHIVER, waiting=5_000, last_at=at(seconds=3))},
+        "5000 segments of WAL wait to be archived since 2026-11-23 11:59 UTC",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, waiting=1, last_at=at(seconds=600))},
+        "1 segments of WAL wait to be archived since 2026-11-23 11:50 UTC",
+    ),
+    (
+        {"owed": segment(1310)},
+        f"WAL was dropped: {segment(1310)} is archived, says PostgreSQL, and the archive ends with {segment(1303)}",
+    ),
+    ({"crons": (INCR,)}, "there is no schedule of full backups"),
+    ({"crons": ()}, "there is no schedule of full backups"),
+    ({"unknown": {"cronjobs": "forbidden"}}, "cronjobs cannot be read: forbidden"),
+    (
+        {"heard": {source: seen for source, seen in FINE.heard.items() if source != "jobs"}},
+        "jobs not read yet",
+    ),
+    ({"heard": {**FINE.heard, "volume": at(seconds=241)}}, "volume last read 241 s ago"),
+    ({"heard": {**FINE.heard, "certificate": at(seconds=481)}}, "certificate last read 481 s ago"),
     ({"runs": (DONE, FAILED)}, "the last backup Job failed: postgresql-pgbackrest-incr-2: backoff limit"),
     ({"crons": (FULL, replace(INCR, suspended=True))}, "the schedule postgresql-pgbackrest-incr is suspended"),
     (
@@ -180,6 +285,7 @@ RISKS: list[tuple[dict[str, Any], str]] = [
         {"certificate": Certificate(NOW + timedelta(days=99), "differs")},
         "the certificate is no longer that of its source",
     ),
+    ({"certificate": Certificate(NOW + timedelta(days=99), "gone")}, "the source of the certificate is gone"),
     ({"volume": Volume(100, 9)}, "only 9% of the volume are free"),
     (
         {"objects": {Ref(POD, "postgresql-0", "shop"): Health("failed", "container postgresql: CrashLoopBackOff")}},
@@ -201,12 +307,12 @@ QUIET: list[dict[str, Any]] = [
     {"runs": (FAILED, replace(DONE, started=at(0.1), ended=at(0.1)))},
     {"certificate": Certificate(NOW + timedelta(days=99), "unread")},
     {"certificate": None},
-    {"volume": None},
+    {"heard": {**FINE.heard, "certificate": at(seconds=480), "pods": at(99)}},
 ]
 
 
 @pytest.mark.parametrize("change", QUIET)
-def test_what_is_over_or_merely_unknown_is_no_risk(change: dict[str, Any]) -> None:
+def test_what_is_over_or_not_due_yet_is_no_risk(change: dict[str, Any]) -> None:
     assert said(replace(FINE, **change)) == ("recoverable", [])
 
 
@@ -293,7 +399,7 @@ def info(**changes: Any) -> Any:
                     "label": "20261116-020000F",
                     "type": "full",
                     "database": {"id": 1, "repo-key": 1},
-                    "archive": {"start": segment(2), "stop": segment(2)},
+                    "archive": {"start": segment(2), "stop": segment(3)},
                     "timestamp": {"start": 1_795_000_000, "stop": 1_795_000_240},
                     "info": {"delta": 30_723_875, "repository": {"delta": 3_900_000, "size": 3_900_000}, "size": 30},
                     "error": None,
@@ -315,6 +421,7 @@ def test_info_becomes_backups_and_the_range_of_the_archive() -> None:
                 30,
                 3_900_000,
                 segment(2),
+                segment(3),
             ),
         ),
         "",
@@ -353,6 +460,10 @@ def test_a_stanza_that_is_not_there_is_told_from_one_that_is_empty(answer: Any, 
         (info(status={"code": 99, "message": "other"}, repo=[]), "^other$"),
         ({"name": "main"}, "answered with something else: TypeError"),
         (info(backup=[{"label": "x"}]), "answered with something else: KeyError"),
+        (
+            info(backup=[{**info()[0]["backup"][0], "timestamp": {"start": 10**30, "stop": 10**30}}]),
+            "answered with something else: OverflowError",
+        ),
         (None, "answered with something else: TypeError"),
     ],
 )
@@ -772,7 +883,7 @@ def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
     )
 
     def psql(command: list[str], _: bytes) -> ExecResult | None:
-        failing = f"7|{segment(7)}|2026-11-23 11:00:00+00|3|{segment(8)}|2026-11-23 11:05:00+00\n4\n"
+        failing = f"1|{segment(1)}|2026-11-23 11:00:00+00|3|{segment(2)}|2026-11-23 11:05:00+00\n4\n"
         return ExecResult(failing.encode(), b"", 0) if command[0] == "psql" else None
 
     async def scenario(sim: SimCluster) -> None:
@@ -783,8 +894,22 @@ def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
         assert found.archiver is not None
         assert (found.archiver.failing, found.archiver.waiting) == (True, 4)
         worst = judge(found).reasons[0]
-        assert worst.text.startswith(f"archiving fails: {segment(8)} at 2026-11-23 11:05 UTC: ")
+        assert worst.text.startswith(f"archiving fails: {segment(2)} at 2026-11-23 11:05 UTC: ")
         assert worst.key == "s3-no-bucket"
+
+    on(scenario)
+
+
+def test_one_look_tells_wal_that_was_dropped_from_wal_that_is_new() -> None:
+    def psql(command: list[str], _: bytes) -> ExecResult | None:
+        dropping = f"900|{segment(900)}|2026-11-23 11:00:00+00|0||\n0\n"
+        return ExecResult(dropping.encode(), b"", 0) if command[0] == "psql" else None
+
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.programs.answers.append(psql)
+        found = await status.look(sim, "postgresql", "default", now=clock(sim))
+        assert found.owed == segment(900)
+        assert judge(found).reasons[0].key == "wal-dropped"
 
     on(scenario)
 

@@ -224,7 +224,8 @@ def _wal_facts(snapshot: Snapshot) -> list[Fact]:
     else:
         count = repository.wal.segments
         many = "on several timelines" if count is None else f"{count:,} segments by number"
-        wal = Fact("✓", "WAL", f"{many}, up to {repository.wal.last}; a gap among them would not show")
+        lacks = f"{snapshot.owed} is not there" if snapshot.owed else "a gap among them would not show"
+        wal = Fact("!" if snapshot.owed else "✓", "WAL", f"{many}, up to {repository.wal.last}; {lacks}")
     told = _not_known(snapshot, "archiver", "archiver") if archiver is None else _archiver_fact(archiver, snapshot.at)
     return [wal, _aged(snapshot, "archiver", told)]
 
@@ -233,10 +234,12 @@ def _archiver_fact(archiver: Archiver, now: datetime) -> Fact:
     last = "nothing archived since its statistics began"  # a crash of the server resets them
     if archiver.last_at is not None:
         last = f"last segment {span((now - archiver.last_at).total_seconds())} ago"
-    waits = f", {archiver.waiting} wait" if archiver.waiting else ""
+    waits = f", {archiver.waiting:,} wait" if archiver.waiting else ""
     if archiver.failing:
         return Fact("!", "archiver", f"failing at {archiver.failed_wal}, {last}{waits}")
-    return Fact("✓", "archiver", f"fine, {last}{waits}")
+    return Fact(
+        "!" if archiver.behind else "✓", "archiver", f"{'behind' if archiver.behind else 'fine'}, {last}{waits}"
+    )
 
 
 def _repository_fact(snapshot: Snapshot) -> Fact:

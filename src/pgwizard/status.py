@@ -42,6 +42,8 @@ Clock = Callable[[], datetime]
 
 _OVERDUE = timedelta(hours=2)
 _CA_SOON = timedelta(days=14)
+_WAITING_USUAL = 2
+"""A segment, and the history file of a backup that ended with it."""
 _FULL_VOLUME = 0.9
 _SHORTEST_SPAN = timedelta(hours=1)
 """A rate from less than this would be a guess."""
@@ -66,8 +68,8 @@ class Release:
 class Backup:
     """One backup of the repository; sizes in bytes, times in UTC.
 
-    size: of the database; stored: what this backup added to the repository. wal_start: the first segment that it
-    needs. error: a page's checksum was wrong.
+    size: of the database; stored: what this backup added to the repository. wal_start, wal_stop: the first and the last
+    segment that it needs. error: a page's checksum was wrong.
     """
 
     label: str
@@ -77,6 +79,7 @@ class Backup:
     size: int
     stored: int
     wal_start: str
+    wal_stop: str
     error: bool = False
 
 
@@ -162,6 +165,11 @@ class Archiver:
             return False
         return self.last_at is None or self.failed_at > self.last_at
 
+    @property
+    def behind(self) -> bool:
+        """Whether more waits than what is being archived: the last archived segment may then be hours old."""
+        return (self.waiting or 0) > _WAITING_USUAL
+
 
 @dataclass(frozen=True, slots=True)
 class Volume:
@@ -184,7 +192,9 @@ class Snapshot:
     """All that is known at ``at``; None stands for not known.
 
     objects: StatefulSet, pod and claim. heard: when each source last answered; unknown: why a source did not at its
-    last try, which leaves its older answer in place. A source in neither is still loading.
+    last try, which leaves its older answer in place. A source in neither is still loading. promised: the newest segment
+    that was archived, said the archiver before the repository answered last; owed: what was promised before that
+    answer and is not in it, empty for nothing. So a segment that was archived since is not missed.
     """
 
     name: str
@@ -200,6 +210,8 @@ class Snapshot:
     certificate: Certificate | None = None
     heard: Mapping[str, datetime] = field(default_factory=dict)
     unknown: Mapping[str, str] = field(default_factory=dict)
+    promised: str = ""
+    owed: str = ""
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -217,6 +229,13 @@ class Snapshot:
         """Sources that have not said anything yet, ``log`` for that of a failed Job."""
         missing = [source for source in self.sources if source not in self.heard and source not in self.unknown]
         return (*missing, *(["log"] if any(run.state == "failed" and run.tail is None for run in self.runs) else []))
+
+    @property
+    def ahead(self) -> bool:
+        """Whether the archiver told of a segment that the repository did not hold when it was read: new, or dropped."""
+        told = self.archiver.last_wal if self.archiver else ""
+        wal = self.repository.wal if self.repository else None
+        return _is_segment(told) and told > (wal.last if wal else "")
 
     @property
     def backups(self) -> tuple[Backup, ...]:
@@ -291,6 +310,11 @@ def segments_between(first: str, last: str) -> int | None:
     return high - low if high >= low else None
 
 
+def _is_segment(name: str) -> bool:
+    """Told from the files of histories, which are archived as well."""
+    return segments_between(name, name) is not None
+
+
 # ---- the verdict ---------------------------------------------------------------------------------------------------
 
 State = Literal["recoverable", "at risk", "not recoverable", "unknown"]
@@ -335,14 +359,16 @@ def judge(snapshot: Snapshot) -> Verdict:
     if repository.stanza:
         fix = f"Job {taken} is running: it may mend that." if taken else "Apply again: it creates what is missing."
         return _lost(f"pgBackRest says: {repository.stanza}", fix)
-    fulls = [backup for backup in snapshot.valid if backup.type == "full" and _has_wal(backup, repository.wal)]
+    proven = [backup for backup in snapshot.valid if _has_wal(backup, repository.wal)]
+    fulls = [backup for backup in proven if backup.type == "full"]
     if not fulls:
         fix = f"Job {taken} is taking one." if taken else "Take one now: pgwizard status, key b."
         return _lost("there is no valid full backup with its WAL", fix)
     reasons = [_explained(f"the repository cannot be read: {why}", why)] if why else []
-    reasons += [*_archiving(snapshot), *_running(snapshot), *_surroundings(snapshot)]
-    archiver = snapshot.archiver
-    until = max(snapshot.valid[-1].stop, archiver.last_at if archiver and archiver.last_at else _LONG_AGO)
+    reasons += [*_archiving(snapshot), *_running(snapshot), *_surroundings(snapshot), *_unread(snapshot)]
+    archiver, until = snapshot.archiver, proven[-1].stop
+    if archiver is not None and archiver.last_at is not None and not archiver.behind and not snapshot.owed:
+        until = max(until, archiver.last_at)
     return Verdict("at risk" if reasons else "recoverable", fulls[0].stop, until, tuple(reasons))
 
 
@@ -356,13 +382,20 @@ def _explained(text: str, said: str) -> Reason:
 
 
 def _has_wal(backup: Backup, wal: Wal | None) -> bool:
-    """Whether the archive can hold the first segment that a backup needs; another timeline is given the doubt."""
-    return wal is not None and (backup.wal_start[:8] != wal.first[:8] or backup.wal_start >= wal.first)
+    """Whether the archive reaches from the first to the last segment that a backup needs; later timelines sort last."""
+    return wal is not None and bool(backup.wal_start) and wal.first <= backup.wal_start <= backup.wal_stop <= wal.last
 
 
 def _archiving(snapshot: Snapshot) -> Iterable[Reason]:
     archiver, at = snapshot.archiver, snapshot.heard.get("archiver")
     why = snapshot.unknown.get("archiver", "")
+    wal = snapshot.repository.wal if snapshot.repository else None
+    if snapshot.owed and wal is not None:
+        yield Reason(
+            f"WAL was dropped: {snapshot.owed} is archived, says PostgreSQL, and the archive ends with {wal.last}",
+            "Mend the archiving, and take a full backup at once.",
+            "wal-dropped",
+        )
     if archiver is None or at is None:
         yield Reason(f"the archiver has not answered{f': {why}' if why else ' yet'}")
         return
@@ -373,7 +406,9 @@ def _archiving(snapshot: Snapshot) -> Iterable[Reason]:
         fault = archiver.fault
         text = f"archiving fails: {archiver.failed_wal} at {archiver.failed_at:%Y-%m-%d %H:%M} UTC"
         yield Reason(f"{text}: {fault.cause}", fault.fix, fault.key) if fault else Reason(text)
-    elif archiver.waiting and (archiver.last_at or _LONG_AGO) < at - timedelta(seconds=STALE_SECONDS):
+    elif archiver.behind or (
+        archiver.waiting and (archiver.last_at or _LONG_AGO) < at - timedelta(seconds=STALE_SECONDS)
+    ):
         last = f"since {archiver.last_at:%Y-%m-%d %H:%M} UTC" if archiver.last_at else "and none has been archived"
         yield Reason(f"{archiver.waiting} segments of WAL wait to be archived {last}")
 
@@ -386,6 +421,8 @@ def _running(snapshot: Snapshot) -> Iterable[Reason]:
         text = f"the last backup Job failed: {run.name}"
         fault = run.fault
         yield Reason(f"{text}: {fault.cause}", fault.fix, fault.key) if fault else Reason(f"{text}: {run.message}")
+    if "cronjobs" in snapshot.heard and not any(cron.kind == "full" for cron in snapshot.crons):
+        yield Reason("there is no schedule of full backups", "Apply again: it creates what is missing.")
     for cron in snapshot.crons:
         if cron.suspended:
             yield Reason(f"the schedule {cron.name} is suspended", "Let it go on: pgwizard status, key s.")
@@ -403,12 +440,29 @@ def _surroundings(snapshot: Snapshot) -> Iterable[Reason]:
         yield Reason(f"the certificate {ended} on {certificate.ends:%Y-%m-%d}", "Renew it at its source, and apply.")
     if certificate is not None and certificate.source == "differs":
         yield Reason("the certificate is no longer that of its source", "Apply again: it is mirrored anew.")
+    if certificate is not None and certificate.source == "gone":
+        yield Reason("the source of the certificate is gone", "Bring it back, or answer with another one, and apply.")
     if volume is not None and volume.free < volume.size * (1 - _FULL_VOLUME):
         free = volume.free / volume.size
         yield Reason(f"only {free:.0%} of the volume are free", "Make storage.size larger, and apply.")
     for ref, health in snapshot.objects.items():
         if health.status == "failed":
             yield Reason(f"{ref}: {health.message}")
+
+
+def _unread(snapshot: Snapshot) -> Iterable[Reason]:
+    """What may hide a risk, since nobody could look; repository and archiver have been judged by then."""
+    for source in snapshot.sources:
+        if source in ("repository", "archiver"):
+            continue
+        at, why = snapshot.heard.get(source), snapshot.unknown.get(source)
+        if why:
+            yield _explained(f"{source} cannot be read: {why}", why)
+        elif at is None:
+            yield Reason(f"{source} not read yet")
+        # a watch is silent where nothing changes, and says in ``unknown`` that it broke
+        elif source in _SECONDS and (age := (snapshot.at - at).total_seconds()) > STALE_SECONDS + _SECONDS[source]:
+            yield Reason(f"{source} last read {age:.0f} s ago")
 
 
 def told(snapshot: Snapshot) -> dict[str, Any]:
@@ -487,7 +541,16 @@ def reduce(snapshot: Snapshot, seen: Observation) -> Snapshot:
         return _with_object(snapshot, seen.ref, seen.value)
     unknown = {source: why for source, why in snapshot.unknown.items() if source != seen.source}
     snapshot = replace(snapshot, unknown=unknown, heard={**snapshot.heard, seen.source: seen.at})
+    if seen.source == "repository":
+        snapshot = _compared(snapshot, seen.value.wal)
     return replace(snapshot, **{seen.source: seen.value}) if seen.source in _SECONDS else snapshot
+
+
+def _compared(snapshot: Snapshot, wal: Wal | None) -> Snapshot:
+    """What the archiver said before the repository was asked has to be in its answer, whatever the clocks say."""
+    owed = snapshot.promised if wal is None or snapshot.promised > wal.last else ""
+    told = snapshot.archiver.last_wal if snapshot.archiver else ""
+    return replace(snapshot, owed=owed, promised=told if _is_segment(told) else snapshot.promised)
 
 
 def _with_log(runs: Sequence[Run], name: str, seen: Observation) -> tuple[Run, ...]:
@@ -572,7 +635,7 @@ def repository_of(info: Any) -> Repository:
         backups = [_backup(item) for item in stanza.get("backup") or () if item["database"]["id"] == database]
         archives = [item for item in stanza.get("archive") or () if item["database"]["id"] == database]
         wal = [Wal(plain(item["min"]), plain(item["max"])) for item in archives if item.get("min")]
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
         raise ValueError(f"pgbackrest info answered with something else: {type(error).__name__}") from error
     kept = tuple(sorted(backups, key=lambda backup: backup.stop)[-BACKUPS_KEPT:])
     return Repository(kept, "" if code in (_OK, _NO_BACKUP) else message, wal[-1] if wal else None)
@@ -587,6 +650,7 @@ def _backup(item: Any) -> Backup:
         size=int(item["info"]["size"]),
         stored=int(item["info"].get("repository", {}).get("delta", 0)),
         wal_start=plain(item["archive"]["start"] or ""),
+        wal_stop=plain(item["archive"]["stop"] or ""),
         error=bool(item.get("error")),
     )
 
@@ -730,13 +794,20 @@ def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
 async def look(
     cluster: Cluster, name: str, namespace: str, *, now: Clock = _utc, timeout_seconds: float = 30
 ) -> Snapshot:
-    """One snapshot, once every source has been heard; or what is known at the deadline. Raises as ``observe``."""
-    snapshot: Snapshot | None = None
+    """One snapshot, once every source has been heard; or what is known at the deadline. Raises as ``observe``.
+
+    Where the archiver is ahead, the repository is read again, until that is known to be new WAL or dropped WAL.
+    """
+    snapshot, again = None, Again()
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(timeout_seconds), aclosing(observe(cluster, name, namespace, now=now)) as snapshots:
+        observed = observe(cluster, name, namespace, now=now, again=again)
+        async with asyncio.timeout(timeout_seconds), aclosing(observed) as snapshots:
             async for snapshot in snapshots:
-                if not snapshot.loading:
+                if snapshot.loading:
+                    continue
+                if snapshot.owed or not snapshot.ahead or "repository" in snapshot.unknown:
                     break
+                again.ask("repository")
     if snapshot is None:
         raise DeadlineError(f"the record of release {namespace}/{name} was not read within {timeout_seconds:.0f} s")
     return snapshot
