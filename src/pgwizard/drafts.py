@@ -1,15 +1,17 @@
 """Unsaved answers on disk, so that a crash, a closed terminal or Ctrl-C loses nothing.
 
-One file a running wizard, readable by its owner alone; what an ended one left behind is offered to the next. Answers
-hold references only, so no secret is in it. It refuses to fail: a disk that cannot be written costs the draft, not the
-wizard.
+One file a running wizard, readable by its owner alone; what an ended one left behind is offered to the next. A lock
+that the kernel lets go of with its process tells the one from the other. Answers hold references only, so no secret is
+in it. It refuses to fail: a disk that cannot be written costs the draft, not the wizard.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import Any
 from pgwizard import yamlfile
 from pgwizard.reference import answers_text
 
-_NAME = re.compile(r"draft-([0-9]{1,10})\.yaml")
+_NAME = re.compile(r"draft-[0-9a-f]{16}\.yaml")
 _KEPT = 5
 
 
@@ -37,19 +39,21 @@ class Left:
 
 
 class Drafts:
-    """The draft of this process, and those that others left."""
+    """The draft of one wizard, and those that others left."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._own = folder / f"draft-{os.getpid()}.yaml"
+        self._own = folder / f"draft-{secrets.token_hex(8)}.yaml"
+        self._lock: int | None = None
 
     def left(self) -> Left | None:
         """The newest draft whose wizard has ended. Blocking."""
         found: list[Left] = []
         with contextlib.suppress(OSError):
             for path in sorted(self._folder.iterdir()):
-                match = _NAME.fullmatch(path.name)
-                if match and not _runs(int(match[1])) and (one := _read(path)) is not None:
+                if not _NAME.fullmatch(path.name) or path == self._own or _is_held(_lock_of(path)):
+                    continue
+                if (one := _read(path)) is not None:
                     found.append(one)
         found.sort(key=lambda one: one.at)
         for old in found[:-_KEPT]:
@@ -57,10 +61,13 @@ class Drafts:
         return found[-1] if found else None
 
     def keep(self, raw: dict[str, Any]) -> bool:
-        """Write this process's draft whole or not at all, mode 0600. Blocking. False where it cannot be kept."""
+        """Write this wizard's draft whole or not at all, mode 0600. Blocking. False where it cannot be kept."""
         beside = self._own.with_suffix(".tmp")
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if self._lock is None:
+                self._lock = os.open(_lock_of(self._own), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             beside.unlink(missing_ok=True)
             beside.touch(mode=0o600, exist_ok=False)
             beside.write_text(answers_text(raw), encoding="utf-8")
@@ -71,8 +78,24 @@ class Drafts:
 
     def drop(self, left: Left | None = None) -> None:
         """Forget what another wizard left, or (None) this one's draft."""
+        path = left.path if left else self._own
         with contextlib.suppress(OSError):
-            (left.path if left else self._own).unlink()
+            path.unlink()
+        with contextlib.suppress(OSError):
+            _lock_of(path).unlink()
+        if left is None and self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def close(self) -> None:
+        """This wizard has ended: what it keeps may be offered to the next."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock")
 
 
 def _read(path: Path) -> Left | None:
@@ -84,20 +107,16 @@ def _read(path: Path) -> Left | None:
     return Left(path, at, value) if isinstance(value, dict) and value else None
 
 
-def _runs(pid: int) -> bool:
+def _is_held(lock: Path) -> bool:
+    """Whether a living wizard holds it. Where there is none, its wizard has ended."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
         return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return True
-    return not _has_ended(pid)
-
-
-def _has_ended(pid: int) -> bool:
-    """Whether it is a zombie: in a container, process 1 may be slow to collect what was left to it."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return False  # no Linux, or gone by now
-    return state.rpartition(b")")[2].split()[:1] == [b"Z"]
+    finally:
+        os.close(handle)
+    return False

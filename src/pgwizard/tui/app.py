@@ -6,10 +6,10 @@ It owns the connection to the cluster and the themes, and passes both on. It ref
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import importlib
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ from textual.events import Event, Key
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Static
-from textual.worker import Worker, WorkerState
 
+from pgwizard.tui.defects import SaysDefects
 from pgwizard.tui.keys import Keys
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Connect = Callable[[AsyncExitStack], Awaitable["Cluster"]]
 Save = Callable[[str, str], None]
 Export = Callable[[str, dict[str, str]], None]
+LEAVE_SECONDS = 5.0
 WIZARD = "pgwizard.tui.wizard:Wizard"
 
 
@@ -74,6 +75,9 @@ class Drafts(Protocol):
     def drop(self, left: Any = None) -> None:
         """Forget what another wizard left, or (None) this one's."""
 
+    def close(self) -> None:
+        """This wizard has ended: its answers may be offered to the next."""
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -106,7 +110,7 @@ class Opening(Screen[None]):
         yield Static("loading the questions", id="opening-state")
 
 
-class WizardApp(App[int]):
+class WizardApp(SaysDefects, App[int]):
     """See the module."""
 
     CSS_PATH = "pgwizard.tcss"
@@ -133,6 +137,8 @@ class WizardApp(App[int]):
         self._connect_by = start.connect
         self._keys = Keys(self, super().on_event)
         self._stack = AsyncExitStack()
+        self._closings: set[asyncio.Task[None]] = set()
+        self._leaving_until = 0.0
 
     async def on_event(self, event: Event) -> None:
         """Keys in the order in which they were typed."""
@@ -163,12 +169,6 @@ class WizardApp(App[int]):
     @work(group="palette", exit_on_error=False)
     async def _do(self, action: str) -> None:
         await self.run_action(action)
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A defect is said, not swallowed; what is being answered is not lost to it."""
-        if event.state is WorkerState.ERROR:
-            defect = f"a defect of pgwizard itself: {type(event.worker.error).__name__} in {event.worker.name}"
-            self.notify(defect, severity="error", timeout=60, markup=False)
 
     def _load(self) -> None:
         self._open()
@@ -204,18 +204,28 @@ class WizardApp(App[int]):
         from pgwizard.errors import PgwizardError, visible
 
         self.link = "connecting"
-        await self._stack.aclose()
-        self._stack = AsyncExitStack()
+        self._close(self._stack)
+        stack = self._stack = AsyncExitStack()
         try:
-            cluster = await self._connect_by(self._stack)
+            cluster = await self._connect_by(stack)
             version = await cluster.version()
-        except PgwizardError as error:
+        except Exception as defect:  # noqa: BLE001 - whatever it is, nobody may wait for it for ever
+            error = defect
+            if not isinstance(error, PgwizardError):
+                error = PgwizardError(f"a defect of pgwizard itself: {type(defect).__name__}")
             self.trouble = error
             self.link = f"not connected: {error.message}"
             return
         self.cluster = cluster
         self.connected.set()
         self.link = visible(f"{cluster.server} · {version}")
+
+    def _close(self, stack: AsyncExitStack) -> None:
+        """In the background, to its end: another choice of a cluster must not leave half of the last one open."""
+        task = asyncio.create_task(stack.aclose())
+        self._closings.add(task)
+        task.add_done_callback(self._closings.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     async def cluster_once_connected(self) -> Cluster:
         """The cluster; waits until there is one."""
@@ -226,8 +236,8 @@ class WizardApp(App[int]):
 
     async def on_unmount(self) -> None:
         """Nothing is left open."""
-        with contextlib.suppress(Exception):  # the window is closed: nobody is left to be told
-            await self._stack.aclose()
+        self._close(self._stack)
+        await asyncio.gather(*self._closings, return_exceptions=True)  # nobody is left to be told
 
     # ---- keys that work everywhere ---------------------------------------------------------------------------------
 
@@ -239,17 +249,35 @@ class WizardApp(App[int]):
             self.push_screen(Help(self.screen))
 
     def action_stop(self) -> None:
-        """Ctrl-C copies what is selected; otherwise it says how to leave, twice in a row it leaves."""
-        text = self.screen.get_selected_text()
+        """Ctrl-C copies what is selected, or stops what runs; otherwise it leaves, at the second press."""
+        text = self.screen.get_selected_text()  # by the mouse; an answer is selected as soon as it has the focus
         if text:
             self.copy_to_clipboard(text)
             self.notify("copied", markup=False)
             return
-        stop = getattr(self.screen, "action_stop", None)
-        if stop is not None:
-            stop()
-            return
-        self.exit(130)
+        for screen in reversed(self.screen_stack):
+            if (stop := getattr(screen, "action_stop", None)) is not None:
+                stop()
+                return
+        if self._said_twice("ctrl+c again leaves: unsaved answers are kept, and offered at the next start"):
+            self.exit(130)
+
+    async def action_quit(self) -> None:
+        """Leave; in the middle of an apply at the second press."""
+        writing = any(getattr(screen, "writing", False) for screen in self.screen_stack)
+        if not writing or self._said_twice(
+            "an apply is writing: ctrl+q again leaves it. The cluster goes on; run it again at any time: it resumes"
+        ):
+            self.exit()
+
+    def _said_twice(self, text: str) -> bool:
+        """Whether this was said a moment ago; else it is said."""
+        now = time.monotonic()
+        if now < self._leaving_until:
+            return True
+        self._leaving_until = now + LEAVE_SECONDS
+        self.notify(text, severity="warning", timeout=LEAVE_SECONDS, markup=False)
+        return False
 
     def action_next_theme(self) -> None:
         """Dark, light, high contrast, in turn."""

@@ -25,6 +25,7 @@ from pgwizard import deploy
 from pgwizard.choices import choices
 from pgwizard.errors import ClusterError, Forbidden, PgwizardError, visible
 from pgwizard.record import Record
+from pgwizard.tui.defects import SaysDefects
 from pgwizard.tui.dialogs import FilteredList, Item
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ PROBE_SECONDS = 8.0
 _SIDE_BY_SIDE = 8
 
 
-class Connect(Vertical):
+class Connect(SaysDefects, Vertical):
     """Three lists, from the left: clusters, namespaces, releases."""
 
     DEFAULT_CSS = """
@@ -139,6 +140,8 @@ class Connect(Vertical):
                 state = f"✗ no answer within {PROBE_SECONDS:.0f} s"
             except PgwizardError as error:
                 state = f"✗ {error.message}"
+            except Exception as defect:  # noqa: BLE001 - one odd context must not end the others' turn
+                state = f"✗ a defect of pgwizard itself: {type(defect).__name__}"
         self._states[place.name] = state
         self._show_places()
 
@@ -244,6 +247,7 @@ class Connect(Vertical):
 
     def _show_releases(self) -> None:
         listed = self.query_one("#releases", OptionList)
+        here = listed.get_option_at_index(listed.highlighted).id if listed.highlighted is not None else None
         listed.clear_options()
         listed.add_option(Option(Text(f"+ a new release in {self.target}", "bold")))
         for record in self._records:
@@ -253,8 +257,9 @@ class Connect(Vertical):
                 f"    revision {last.number}, {visible(last.outcome)} {visible(last.at[:16])}" if last else "    begun",
                 "dim",
             )
-            listed.add_option(Option(text))
-        listed.highlighted = 0
+            listed.add_option(Option(text, id=f"{record.namespace}/{record.name}"))
+        places = [f"{record.namespace}/{record.name}" for record in self._records]
+        listed.highlighted = places.index(here) + 1 if here in places else 0
 
     def _choose_release(self, index: int, *, change: bool) -> None:
         if index == 0:

@@ -169,16 +169,18 @@ class FilteredList(Vertical):
 
     def _show(self, typed: str) -> None:
         wanted = typed.strip().lower()
-        self._found = [item for item in self._items if wanted in item.value.lower() or wanted in item.note.lower()]
+        fitting = [item for item in self._items if wanted in item.value.lower() or wanted in item.note.lower()]
+        self._found = sorted(fitting, key=lambda item: item.value.lower() != wanted)[: self._SHOWN]
+        if wanted and all(item.value != typed.strip() for item in fitting):
+            self._found.append(Item(typed.strip(), "as it is typed"))
         listed = self.query_one(OptionList)
         listed.clear_options()
-        listed.add_options([Option(_row(item, item.value == self._current)) for item in self._found[: self._SHOWN]])
+        listed.add_options([Option(_row(item, item.value == self._current)) for item in self._found])
         here = next((number for number, item in enumerate(self._found) if item.value == self._current), 0)
-        listed.highlighted = here if self._found and here < self._SHOWN else 0 if self._found else None
-        count = f"{len(self._found)} of {len(self._items)}"
-        cut = f", the first {self._SHOWN} shown" if len(self._found) > self._SHOWN else ""
-        said = "enter takes it" if self._found else "enter takes what is typed" if wanted else ""
-        self.query_one(".hint", Static).update(f"{count}{cut}   {said}" if self._items or wanted else "")
+        listed.highlighted = here if self._found else None
+        cut = f", the first {self._SHOWN} shown" if len(fitting) > self._SHOWN else ""
+        told = f"{len(fitting)} of {len(self._items)}{cut}   {'enter takes it' if self._found else ''}"
+        self.query_one(".hint", Static).update(told if self._items or wanted else "")
 
     def move(self, step: int) -> None:
         """Highlight another one."""
@@ -192,13 +194,11 @@ class FilteredList(Vertical):
         self.post_message(self.Taken(self._found[event.option_index].value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """The one that is highlighted, else what was typed."""
+        """The one that is highlighted."""
         event.stop()
         here = self.query_one(OptionList).highlighted
         if here is not None and here < len(self._found):
             self.post_message(self.Taken(self._found[here].value))
-        elif event.value.strip():
-            self.post_message(self.Taken(event.value.strip()))
 
 
 class Pick(_Window):

@@ -26,8 +26,9 @@ from pgwizard.discovery import Row
 from pgwizard.draft import Draft
 from pgwizard.errors import ClusterError, PgwizardError
 from pgwizard.kubeapi import plain
-from pgwizard.pgbackrest import compares_addresses
+from pgwizard.pgbackrest import compares_addresses, is_secret
 from pgwizard.plan import options, parameters
+from pgwizard.tui.defects import SaysDefects
 from pgwizard.tuning import EDITION, Parameter, memory_sum
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ SEGMENT_BYTES = 16 * 1024**2
 """A WAL segment's size, as initdb makes it."""
 
 
-class Panel(Vertical):
+class Panel(SaysDefects, Vertical):
     """Something that follows from the draft."""
 
     DEFAULT_CSS = """
@@ -237,7 +238,7 @@ class RepositoryPanel(Panel):
         text.append(f"  {_source(repository.credentials)}\n\n")
         text.append("pgbackrest.conf, [global]\n", "bold")
         for pair in options(answers):
-            text.append(f"  {pair.name}", "dim").append(f"={pair.value}\n")
+            text.append(f"  {pair.name}", "dim").append(f"={'***' if is_secret(pair.name) else pair.value}\n")
         return text
 
 

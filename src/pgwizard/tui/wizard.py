@@ -24,12 +24,13 @@ from textual.widgets import ContentSwitcher, Footer, Static
 from pgwizard import inputs, preflight
 from pgwizard.choices import LISTS, choices
 from pgwizard.discovery import Row as Candidate
-from pgwizard.draft import Draft, page_of, pages, sections_of
+from pgwizard.draft import Draft, page_of, pages, sections_of, without_secrets
 from pgwizard.draft import Path as Question
 from pgwizard.errors import ClusterError, OutputError, PgwizardError, Problem
 from pgwizard.pgbackrest import compares_addresses
 from pgwizard.plan import Facts
 from pgwizard.tui.connect import Connect
+from pgwizard.tui.defects import SaysDefects
 from pgwizard.tui.dialogs import Item, Line, Offer, Pick
 from pgwizard.tui.form import Form, Row
 from pgwizard.tui.panels import PANELS, Panel, TlsPanel
@@ -44,6 +45,7 @@ CONNECT, REVIEW = "Connect", "Review"
 NARROW, MIDDLE = 90, 100
 """Columns below which the rail becomes one line, and below which the panel hides behind its key."""
 LOOK_UP_SECONDS = 0.2
+ASK_AGAIN_SECONDS = 5.0
 _NAMING = frozenset({"release", "credentials", "repository", "tls"})
 """Sections whose answers name something in the cluster."""
 _ABOUT = {
@@ -110,7 +112,7 @@ class Rail(Static):
             await cast("Wizard", self.screen).go(self.entries[line][1])
 
 
-class Wizard(Screen[None]):
+class Wizard(SaysDefects, Screen[None]):
     """See the module."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -119,6 +121,7 @@ class Wizard(Screen[None]):
         Binding("f2", "panel", "panel", tooltip="what follows from the answers, where it is folded away"),
         Binding("f3", "take", "best CA", tooltip="take the certificate that is proposed"),
         Binding("ctrl+s", "save", "save", tooltip="save the answers as a file: references only, no secret"),
+        Binding("escape", "leave", "leave", tooltip="back to the screen that this was opened from"),
         Binding("f9", "apply", "apply", tooltip="show what would change, and apply it once you approve"),
     ]
     KEEP_SECONDS = 0.3
@@ -130,7 +133,10 @@ class Wizard(Screen[None]):
         self.order = [CONNECT, *pages(), REVIEW]
         self.visited: set[str] = set()
         self._drafts: Drafts | None = None
+        self._writing = asyncio.Lock()
+        self._cannot_keep = False
         self._keeping: Timer | None = None
+        self._adopts_namespace = not raw
         self._row: Row | None = None
         self._told = ""
         self._going = asyncio.Lock()
@@ -145,6 +151,7 @@ class Wizard(Screen[None]):
         """Header, rail, page, panel, footer."""
         if self.wizard.start.raw and not self.draft.raw:
             self.draft = Draft(self.wizard.start.raw)
+            self._adopts_namespace = False
         yield Static(id="header", markup=False)
         with Horizontal(id="body"):
             yield Rail()
@@ -170,6 +177,7 @@ class Wizard(Screen[None]):
 
     async def _go(self, page: str, question: Question | None) -> None:
         self.visited.add(page)
+        self._best = None
         switcher = self.query_one("#pages", ContentSwitcher)
         if not switcher.query(f"#page-{page}"):
             await switcher.add_content(self._made(page), id=f"page-{page}")
@@ -237,6 +245,10 @@ class Wizard(Screen[None]):
         self._changed(event.path)
 
     def _changed(self, path: Question) -> None:
+        if path[:2] == ("release", "namespace"):
+            self._adopts_namespace = False
+        if path[0] in ("repository", "images"):
+            self._best = None  # it was judged for another server
         if path[0] in _NAMING:
             self._look_up()
         if path[0] == "tls":
@@ -262,6 +274,21 @@ class Wizard(Screen[None]):
             return
         last = record.last
         await self.app.push_screen(Wizard(dict(last.answers) if last else None))
+
+    def _below(self) -> Screen[Any] | None:
+        """The screen that this one was opened from."""
+        stack = self.app.screen_stack
+        here = stack.index(self) if self in stack else 0
+        return stack[here - 1] if here > 1 else None
+
+    def _from_status_of(self, name: str, namespace: str) -> bool:
+        seen = getattr(self._below(), "snapshot", None)
+        return seen is not None and (seen.name, seen.namespace) == (name, namespace)
+
+    def action_leave(self) -> None:
+        """Back, where there is something to go back to; the answers are kept as a draft."""
+        if self._below() is not None:
+            self.dismiss()
 
     async def _show_status(self, name: str, namespace: str) -> None:
         from pgwizard.tui.dashboard import Dashboard
@@ -355,13 +382,15 @@ class Wizard(Screen[None]):
 
     def _linked(self) -> None:
         cluster = self.wizard.cluster
-        untouched = "namespace" not in self.draft.raw.get("release", {})
-        if cluster is not None and untouched and cluster.namespace != self.draft.answers.release.namespace:
+        if cluster is not None and self._adopts_namespace:
             self._give(("release", "namespace"), cluster.namespace)
+            self._adopts_namespace = True  # of another cluster as well, until somebody chooses
             for page in self.query(Connect):
                 page.target = cluster.namespace
         self._header()
         if cluster is None:
+            self.workers.cancel_group(self, "look up")
+            self._best = None
             self.draft.learn(Facts())  # what was read came from another cluster, or from none
             self._refresh()
         self._look_up()
@@ -386,6 +415,7 @@ class Wizard(Screen[None]):
             )
         except PgwizardError as error:
             missing = (Problem("tls.source", error.message),)
+            self.set_timer(ASK_AGAIN_SECONDS, self._look_up)
         self.draft.learn(Facts(ca=bundle), (*unread, *wrong, *missing))
         self._refresh()
         for form in self.query(Form):
@@ -437,9 +467,12 @@ class Wizard(Screen[None]):
         if left is None:
             return
         if left.deployed:
-            self._drop()
+            self._forget_draft()
             release = self.draft.answers.release
-            await self._show_status(release.name, release.namespace)
+            if self._from_status_of(release.name, release.namespace):
+                self.dismiss()
+            else:
+                await self._show_status(release.name, release.namespace)
         elif left.question:
             await self.jump(left.question)
 
@@ -458,7 +491,7 @@ class Wizard(Screen[None]):
             except OutputError as error:
                 self.notify(f"{error.message}. {error.hint}", severity="error", markup=False)
                 continue
-            self._drop()
+            self._forget_draft()
             self.notify(f"saved as {name}: pgwizard --headless {name} --apply does the same", markup=False)
             return
 
@@ -484,6 +517,7 @@ class Wizard(Screen[None]):
         """Answers that were found. Not in a worker: the key after the answer waits for it."""
         if taken is True:
             self.draft = Draft(left.raw, self.draft.facts)
+            self._adopts_namespace = False
             await self.query_one("#pages", ContentSwitcher).remove_children()
             await self.go(self.order[1])
             self._keep()
@@ -496,29 +530,37 @@ class Wizard(Screen[None]):
             self._keeping.stop()
         self._keeping = self.set_timer(self.KEEP_SECONDS, self._write_draft)
 
-    @work(group="keep", exclusive=True, exit_on_error=False)
+    @work(group="keep", exit_on_error=False)
     async def _write_draft(self) -> None:
-        if self._drafts is None:
-            return
-        if not _worth_keeping(self.draft.raw):
-            await asyncio.to_thread(self._drafts.drop)
-        elif not await asyncio.to_thread(self._drafts.keep, self.draft.raw):
-            self._drafts = None
-            self.notify(
-                "unsaved answers cannot be kept on this disk: ctrl+s saves them", severity="warning", markup=False
-            )
+        raw = without_secrets(self.draft.raw)  # a copy: a thread writes it while the next answer is given
+        async with self._writing:
+            if self._drafts is None:
+                return
+            if not _worth_keeping(raw):
+                await asyncio.to_thread(self._drafts.drop)
+                return
+            kept = await asyncio.to_thread(self._drafts.keep, raw)
+        if not kept and not self._cannot_keep:
+            said = "unsaved answers cannot be kept on this disk: ctrl+s saves them"
+            self.notify(said, severity="warning", markup=False)
+        self._cannot_keep = not kept
 
-    def on_unmount(self) -> None:
-        """What was typed in the last moment is kept as well."""
-        if self._keeping is not None and self._drafts is not None and _worth_keeping(self.draft.raw):
-            self._drafts.keep(self.draft.raw)
-
-    def _drop(self) -> None:
+    @work(group="keep", exit_on_error=False)
+    async def _forget_draft(self) -> None:
         if self._keeping is not None:
             self._keeping.stop()
             self._keeping = None
-        if self._drafts is not None:
-            self._drafts.drop()
+        async with self._writing:
+            if self._drafts is not None:
+                await asyncio.to_thread(self._drafts.drop)
+
+    def on_unmount(self) -> None:
+        """What was typed in the last moment is kept as well."""
+        if self._drafts is None:
+            return
+        if self._keeping is not None and _worth_keeping(self.draft.raw):
+            self._drafts.keep(without_secrets(self.draft.raw))
+        self._drafts.close()
 
     # ---- what is seen ----------------------------------------------------------------------------------------------
 
@@ -532,6 +574,8 @@ class Wizard(Screen[None]):
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """The panel's key is shown only where there is a panel."""
+        if action == "leave":
+            return self._below() is not None
         if action == "take":
             return self.page == "TLS" and self._proposed is not None
         return not (action == "panel" and (self.page not in PANELS or not self.has_class("folded")))
