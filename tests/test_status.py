@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,9 +18,9 @@ from faulting import CRONJOB, JOB, POD, SECRET, STATEFULSET, answers_of, cluster
 from pgwizard import record, status
 from pgwizard.demo import Fault, Outcome, SimCluster
 from pgwizard.diagnose import ROWS
-from pgwizard.errors import AnswersError, Forbidden, NotFound, PreflightError, Problem
+from pgwizard.errors import AnswersError, Forbidden, NotFound, PreflightError, Problem, Unreachable
 from pgwizard.health import Health
-from pgwizard.kubeapi import ExecResult, Ref
+from pgwizard.kubeapi import ExecResult, Ref, WatchEvent
 from pgwizard.status import (
     Archiver,
     Backup,
@@ -770,6 +770,139 @@ def test_what_was_denied_is_asked_again() -> None:
         sim.faults = [Fault("503", resource="pods/exec", times=4), Fault("503", verb="list", resource="jobs", times=2)]
         found = await seen(sim, lambda snapshot: not snapshot.loading and not snapshot.unknown)
         assert judge(found).state == "recoverable"
+
+    on(scenario)
+
+
+def test_what_was_deleted_while_a_watch_was_lost_goes() -> None:
+    ref = Ref(CRONJOB, "postgresql-pgbackrest-full", "default")
+
+    async def scenario(sim: SimCluster) -> None:
+        watch = sim.watch
+
+        async def lost(*asked: Any, **selected: Any) -> AsyncGenerator[WatchEvent, None]:
+            async with aclosing(watch(*asked, **selected)) as events:
+                async for event in events:
+                    yield event
+                    if event.type == "SYNCED" and sim.store.peek(ref) is not None:
+                        if asked[0] == CRONJOB:
+                            sim.store.remove(ref)
+                        raise Unreachable("no route")
+
+        sim.watch = lost  # type: ignore[method-assign]
+        found = await seen(sim, lambda snapshot: not snapshot.loading and not snapshot.unknown)
+        assert [item.name for item in found.crons] == ["postgresql-pgbackrest-incr"]
+        assert said(found) == ("at risk", ["there is no schedule of full backups"])
+
+    on(scenario)
+
+
+def test_a_defect_is_said_in_the_place_of_its_answer_and_the_question_is_asked_again() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        execute, watch = sim.exec, sim.watch
+        broken = True
+
+        async def odd(*asked: Any, **limits: Any) -> ExecResult:
+            if broken:
+                raise KeyError("secret")
+            return await execute(*asked, **limits)
+
+        async def blind(*asked: Any, **selected: Any) -> AsyncGenerator[WatchEvent, None]:
+            if broken:
+                raise KeyError("secret")
+            async with aclosing(watch(*asked, **selected)) as events:
+                async for event in events:
+                    yield event
+
+        sim.exec, sim.watch = odd, blind  # type: ignore[method-assign]
+
+        def mended(snapshot: Snapshot) -> bool:
+            nonlocal broken
+            if broken and not snapshot.loading:
+                assert snapshot.unknown == dict.fromkeys(
+                    (
+                        *("statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs"),
+                        *("volume", "repository", "archiver"),
+                    ),
+                    "a defect of pgwizard itself: KeyError",
+                )
+                broken = False
+            return not snapshot.unknown and not snapshot.loading
+
+        assert judge(await seen(sim, mended)).state == "recoverable"
+
+    on(scenario)
+
+
+def test_a_log_that_breaks_pgwizard_is_said_and_the_next_one_is_read() -> None:
+    async def read(job: str) -> AsyncGenerator[str, None]:
+        if job == "first":
+            raise KeyError("secret")
+        yield "line"
+
+    async def scenario() -> None:
+        failed: asyncio.Queue[Ref] = asyncio.Queue()
+        queue: asyncio.Queue[Observation] = asyncio.Queue()
+        for name in ("first", "second"):
+            failed.put_nowait(Ref(JOB, name, "shop"))
+        reading = asyncio.create_task(status._logs(read, failed, queue))
+        assert (await queue.get()).failure == "a defect of pgwizard itself: KeyError"
+        assert (await queue.get()).value == ["line"]
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+    run(scenario())
+
+
+def recorded(sim: SimCluster, **sections: Any) -> None:
+    """Change the answers of the last revision, as an apply elsewhere does."""
+    ref = record.ref("postgresql", "default")
+    read = record.read(live(sim, SECRET, ref.name))
+    last = read.revisions[-1]
+    changed = replace(last, answers={**last.answers, **sections})
+    sim.store.put(replace(read, revisions=(changed,)).secret())
+
+
+def test_backups_that_an_apply_elsewhere_turns_on_and_off_are_asked_for_from_then_on() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        recorded(sim, repository={"enabled": False})
+        steps: list[str] = []
+
+        def turned(snapshot: Snapshot) -> bool:
+            if not snapshot.loading:
+                state = judge(snapshot).state
+                if not steps and state == "not recoverable":
+                    recorded(sim, repository={}, credentials={"from": "generate", "username": "owner"})
+                    steps.append("on")
+                elif steps == ["on"] and state == "recoverable" and asked():
+                    recorded(sim, repository={"enabled": False})
+                    steps.append("off")
+                return steps == ["on", "off"] and state == "not recoverable"
+            return False
+
+        commands: list[list[str]] = []
+
+        def note(command: list[str], _: bytes) -> ExecResult | None:
+            commands.append(command)
+            return None
+
+        def asked() -> bool:
+            return any(command[:6] == ["psql", "-XAtq", "-d", "postgres", "-U", "owner"] for command in commands)
+
+        sim.runtime.programs.answers.append(note)
+        found = await seen(sim, turned)
+        assert said(found) == ("not recoverable", ["this release makes no backups"])
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("odd", [None, "text", 7, ["list"]])
+def test_answers_of_another_shape_are_taken_for_none(odd: Any) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        recorded(sim, credentials=odd, repository=odd)
+        found = (await status.look(sim, "postgresql", "default", now=clock(sim))).release
+        assert found is not None
+        assert (found.backups, found.superuser) == (True, None)
 
     on(scenario)
 

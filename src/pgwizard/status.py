@@ -748,23 +748,24 @@ async def observe(
     asks: dict[str, Callable[[], Awaitable[Any]]] = {
         "release": lambda: _release(cluster, name, namespace),
         "repository": lambda: _repository(cluster, names, namespace),
-        "archiver": lambda: _archiver(cluster, names, namespace, release.superuser),
+        "archiver": lambda: _archiver(cluster, names, namespace, (snapshot.release or release).superuser),
         "volume": lambda: _volume(cluster, names, namespace),
         "certificate": lambda: _certificate(cluster, names, namespace),
     }
     tasks = [
         *(asyncio.create_task(_watched(cluster, resource, snapshot, queue, now)) for resource in _WATCHED),
-        *(
-            asyncio.create_task(_every(source, ask, queue, now, again))
-            for source, ask in asks.items()
-            if source in snapshot.sources
-        ),
         asyncio.create_task(_logs(lambda job: log(cluster, name, namespace, job), failed, queue)),
     ]
+    asking: dict[str, asyncio.Task[None]] = {}
     asked: set[str] = set()
     try:
         yield snapshot
         while True:
+            for source in asks.keys() & set(snapshot.sources) - asking.keys():  # an apply may have turned backups on
+                asking[source] = asyncio.create_task(_every(source, asks[source], queue, now, again))
+            for source in asking.keys() - set(snapshot.sources):
+                asking[source].cancel()
+                tasks.append(asking.pop(source))
             before = snapshot
             snapshot = reduce(snapshot, await queue.get())
             while not queue.empty():  # a burst is one change on a screen
@@ -776,6 +777,7 @@ async def observe(
             asked = set(unread)
             yield snapshot
     finally:
+        tasks += asking.values()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -817,14 +819,33 @@ async def _watched(
     cluster: Cluster, resource: Resource, snapshot: Snapshot, queue: asyncio.Queue[Observation], now: Clock
 ) -> None:
     labels = f"app.kubernetes.io/instance={snapshot.name},app.kubernetes.io/name=postgresql"
+    shown: set[Ref] = set()
     while True:
+        there: set[Ref] = set()
         try:
             async with aclosing(cluster.watch(resource, snapshot.namespace, labels=labels)) as events:
                 async for event in events:
-                    await queue.put(_seen(resource, event, snapshot.namespace, now()))
-        except ClusterError as error:
-            await queue.put(Observation(resource.plural, now(), failure=plain(error.message)))
-            await asyncio.sleep(_AGAIN_SECONDS)
+                    seen = _seen(resource, event, snapshot.namespace, now())
+                    if seen.ref is None:  # a new watch does not know what went while nobody watched
+                        for ref in shown - there:
+                            await queue.put(Observation(resource.plural, now(), ref))
+                        shown = there
+                    elif seen.value is None:
+                        there.discard(seen.ref)
+                    else:
+                        there.add(seen.ref)
+                    await queue.put(seen)
+        except Exception as error:  # noqa: BLE001 - what is not asked any more would look as if nothing changed
+            await queue.put(Observation(resource.plural, now(), failure=_why(error)))
+        shown |= there
+        await asyncio.sleep(_AGAIN_SECONDS)
+
+
+def _why(error: Exception) -> str:
+    """Why there is no answer; of a defect only the type, since its text may hold anything."""
+    if isinstance(error, PgwizardError):
+        return plain(error.message)
+    return f"a defect of pgwizard itself: {type(error).__name__}"
 
 
 def _seen(resource: Resource, event: WatchEvent, namespace: str, at: datetime) -> Observation:
@@ -843,10 +864,10 @@ async def _every(
         at = now()  # an answer is as old as its question
         try:
             seen = Observation(source, at, value=await ask())
-        except PgwizardError as error:
-            seen = Observation(source, now(), failure=plain(error.message))
-        except ValueError as error:
+        except ValueError as error:  # the program's own words
             seen = Observation(source, now(), failure=plain(str(error)))
+        except Exception as error:  # noqa: BLE001 - an answer that grows old in silence would be no answer
+            seen = Observation(source, now(), failure=_why(error))
         await queue.put(seen)
         await again.due(source, _SECONDS[source])
 
@@ -860,8 +881,8 @@ async def _logs(
         try:
             async with aclosing(read(job.name)) as lines:
                 seen = Observation("log", _LONG_AGO, job, [line async for line in lines])
-        except PgwizardError as error:
-            seen = Observation("log", _LONG_AGO, job, failure=plain(error.message))
+        except Exception as error:  # noqa: BLE001 - the logs of other Jobs are still to be read
+            seen = Observation("log", _LONG_AGO, job, failure=_why(error))
         await queue.put(seen)
 
 
@@ -906,7 +927,8 @@ async def _release(cluster: Cluster, name: str, namespace: str) -> Release:
     last = (await _record(cluster, name, namespace)).last
     if last is None:
         return Release(0, "", None, backups=True, superuser=None)
-    credentials, repository = (last.answers.get(section) or {} for section in ("credentials", "repository"))
+    sections = (last.answers.get(section) for section in ("credentials", "repository"))
+    credentials, repository = (section if isinstance(section, Mapping) else {} for section in sections)
     return Release(
         revision=last.number,
         outcome=last.outcome,
