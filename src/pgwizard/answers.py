@@ -77,7 +77,7 @@ def _matching(pattern: str, expected: str) -> AfterValidator:
 
 def _echo(text: str) -> str:
     """The text for a message: short, escaped, and without what looks like credentials in a URL."""
-    text = re.sub(r"//[^/@]*@", "//***@", text)
+    text = re.sub(r"^([a-z0-9]*://)?.*@(?!sha256:)", r"\1***@", text, flags=re.DOTALL | re.IGNORECASE)
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 

@@ -27,13 +27,15 @@ class Loaded:
 
     answers: valid where there is no problem. With problems it holds defaults in place of what is wrong, so that rules
     across fields can speak about the rest; None where the file is no file of answers at all.
-    wrong: the paths of what was replaced. overridden: those whose value is not the file's.
+    wrong: the paths of what was replaced. overridden: those whose value is not the file's. unsaid: those of wrong
+    values that no problem repeats, because they may be secrets.
     """
 
     answers: Answers | None
     problems: tuple[Problem, ...]
     wrong: frozenset[str] = frozenset()
     overridden: frozenset[str] = frozenset()
+    unsaid: frozenset[_Path] = frozenset()
     _places: dict[str, yamlfile.Place] = field(default_factory=dict)
 
     def located(self, problem: Problem) -> Problem:
@@ -66,17 +68,17 @@ def load(data: bytes, overrides: Sequence[str] = ()) -> Loaded:
         return Loaded(None, tuple(problems))
     overridden, wrong = _override(value, overrides)
     problems += wrong
-    answers, found = _validated(value)
+    answers, found, unsaid = _validated(value)
     places = {".".join(map(str, path)): place for path, place in document.places.items()}
-    loaded = Loaded(answers, (), frozenset(problem.path for problem in found), frozenset(overridden), places)
+    loaded = Loaded(answers, (), frozenset(problem.path for problem in found), frozenset(overridden), unsaid, places)
     problems += [loaded.located(problem) for problem in found]
     return replace(loaded, problems=tuple(sorted(problems, key=lambda problem: problem.line or 0)))
 
 
 def taken(value: dict[str, Any]) -> Loaded:
     """Answers that were given one by one, as the nested keys of a file. Never raises for bad input."""
-    answers, found = _validated(value)
-    return Loaded(answers, tuple(found), frozenset(problem.path for problem in found))
+    answers, found, unsaid = _validated(value)
+    return Loaded(answers, tuple(found), frozenset(problem.path for problem in found), unsaid=unsaid)
 
 
 def _within(path: str, parent: str) -> bool:
@@ -121,20 +123,34 @@ def _assign(value: dict[str, Any], path: list[str], leaf: object) -> None:
 # ---- validation ----------------------------------------------------------------------------------------------------
 
 
-def _validated(value: dict[str, Any]) -> tuple[Answers | None, list[Problem]]:
-    """The answers, and what is wrong with them; what is wrong is left out until the rest is valid."""
+def _validated(value: dict[str, Any]) -> tuple[Answers | None, list[Problem], frozenset[_Path]]:
+    """The answers, what is wrong with them, and where that is not repeated; it is left out until the rest is valid."""
     problems: list[Problem] = []
+    unsaid: set[_Path] = set()
     for _ in range(4):  # leaving out one part of a union can uncover what another part lacks
         try:
-            return Answers.model_validate(value), problems
+            return Answers.model_validate(value), problems, frozenset(unsaid)
         except ValidationError as error:
             details = error.errors(include_url=False)
         located = [(_located(detail), detail) for detail in details]
         known = {problem.path for problem in problems}
         found = [_problem(path, section, detail) for (path, section), detail in located]
+        unsaid |= {
+            path
+            for ((path, _), detail), problem in zip(located, found, strict=True)
+            if _is_unsaid(detail, problem.message)
+        }
         problems += [problem for problem in found if problem.path not in known]
         value = _without(value, [path for (path, _), _ in located])
-    return None, problems
+    return None, problems, frozenset(unsaid)
+
+
+def _is_unsaid(detail: ErrorDetails, message: str) -> bool:
+    """Whether a message keeps to itself what it speaks of; what stands under a wrong key is never told."""
+    given = detail["input"]
+    if detail["type"] == "missing":
+        return False
+    return detail["loc"][-1] == "[key]" or isinstance(given, dict) or (isinstance(given, str) and given not in message)
 
 
 def _without(value: dict[str, Any], paths: list[_Path]) -> dict[str, Any]:

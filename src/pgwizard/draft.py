@@ -13,7 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from pgwizard import answersfile
+from pgwizard import answersfile, pgbackrest
 from pgwizard.answers import Answers, Page, Section, sections_in
 from pgwizard.checks import check
 from pgwizard.errors import Problem
@@ -135,13 +135,17 @@ class Draft:
 
     def text(self) -> str:
         """The answers as a file: what differs from the defaults, references only."""
-        return answers_text(self.raw)
+        kept = without_secrets(self.raw)
+        return ("" if kept == self.raw else _LEFT_OUT) + answers_text(kept)
 
     def rows(self) -> Iterator[tuple[Path, Any, Any]]:
-        """Every question that stands, as (path, answer, default), in the order of the pages."""
+        """Every question that stands, as (path, answer, default), in the order of the pages; fit to be shown."""
         defaults = _dumped(Answers())
         for path, value in _leaves(self.answers, ()):
-            yield path, value, _at(defaults, path, None)
+            shown = value
+            if path == _OPTIONS:
+                shown = {name: "***" if pgbackrest.is_secret(name) else text for name, text in value.items()}
+            yield path, shown, _at(defaults, path, None)
 
     def given(self) -> Iterator[Path]:
         """The questions that were answered with anything but their default."""
@@ -153,6 +157,30 @@ class Draft:
         """An empty block; of a union, with the tag that says which alternative it is."""
         key = tag_key(path)
         return {key: self.chosen(path)} if key else {}
+
+
+# ---- no secrets ----------------------------------------------------------------------------------------------------
+
+_OPTIONS: Path = ("advanced", "options")
+_LEFT_OUT = "# What may be a secret was left out: secrets come from Secrets, variables or files, never from here.\n"
+
+
+def without_secrets(raw: dict[str, Any]) -> dict[str, Any]:
+    """A copy to keep or to show: without secret options, and without wrong values that no problem dares to repeat."""
+    loaded = answersfile.taken(raw)
+    return _fit(raw, (), loaded.unsaid) if loaded.answers is not None else {}
+
+
+def _fit(node: dict[str, Any], path: tuple[Any, ...], unsaid: frozenset[tuple[Any, ...]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, item in node.items():
+        here = (*path, key)
+        if here in unsaid or (path == _OPTIONS and pgbackrest.is_secret(str(key))):
+            continue
+        fit = _fit(item, here, unsaid) if isinstance(item, dict) else item
+        if fit != {} or item == {}:  # a block of secrets alone goes with them
+            found[key] = fit
+    return found
 
 
 # ---- the models by path --------------------------------------------------------------------------------------------

@@ -113,6 +113,15 @@ _KNOWN = frozenset(
 SECRET = frozenset({"repo-s3-key", "repo-s3-key-secret", "repo-s3-token", "repo-cipher-pass"})
 
 
+_SECRET_WORDS = frozenset({"key", "pass", "passphrase", "password", "secret", "token"})
+
+
+def is_secret(option: str) -> bool:
+    """Whether the value of an option is a secret, of any repository; of one that is not known, whether it sounds so."""
+    name = re.sub(r"^(repo|pg)[0-9]+-", r"\1-", option.strip().lower())
+    return name in SECRET or (name not in _KNOWN and not _SECRET_WORDS.isdisjoint(name.split("-")))
+
+
 def version(text: str) -> Version:
     """``"2.52.1"`` as (2, 52, 1)."""
     return tuple(int(part) for part in text.split("."))

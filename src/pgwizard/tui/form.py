@@ -23,6 +23,7 @@ from textual.widgets import Input, Label, Static
 
 from pgwizard.answers import Ask, Section, ask_of, sections_in
 from pgwizard.draft import NOTHING, SOME, Draft, Path, alternatives, field_at, is_optional, tag_key, tags_of
+from pgwizard.pgbackrest import is_secret
 
 
 def widget_id(path: Path) -> str:
@@ -386,13 +387,23 @@ def read_text(found: FieldInfo, text: str) -> Any:
         return None
     origin = getattr(annotation, "__origin__", None)
     if origin is dict:
-        pairs = [part.partition("=") for part in text.split(";") if part.strip()]
-        return {name.strip(): _scalar(value.strip()) for name, _, value in pairs}
+        return {name: _scalar(value) for name, value in _pairs(text)}
     if origin is list:
         return [part.strip() for part in text.split(",") if part.strip()]
     if _takes_int(annotation) and re.fullmatch(r"-?[0-9]{1,18}", text.strip()):
         return int(text)
     return text
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    """``name=value; name=value``, or with colons as in the file; a secret, which is refused, goes on to the end."""
+    while text := text.strip("; "):
+        part, _, rest = text.partition(";")
+        name, *value = re.split("[=:]", part, maxsplit=1)
+        if is_secret(name):
+            value, rest = re.split("[=:]", text, maxsplit=1)[1:], ""
+        yield name.strip(), "".join(value).strip()
+        text = rest
 
 
 def _scalar_text(value: Any) -> str:

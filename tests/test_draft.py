@@ -1,0 +1,94 @@
+"""A draft keeps and shows what was answered, and never what may be a secret."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgwizard.draft import Draft, field_at, without_secrets
+from pgwizard.drafts import Drafts
+from pgwizard.tui.form import read_text
+from pgwizard.tui.panels import RepositoryPanel
+from pgwizard.tui.review import _shown
+
+OPTIONS = ("advanced", "options")
+SECRET = "hunTer2"
+
+
+def everything_told(draft: Draft) -> str:
+    """What leaves the input that it was typed into: the file, the draft on disk, panel, review, problems."""
+    with tempfile.TemporaryDirectory() as folder:
+        Drafts(Path(folder)).keep(without_secrets(draft.raw))
+        kept = "".join(path.read_text() for path in Path(folder).glob("draft-*.yaml"))
+    panel = RepositoryPanel(draft).text().plain
+    table = [_shown(value) for _, value, _ in draft.rows()]
+    problems = [f"{problem.path} {problem.message}" for problem in (*draft.problems, *draft.warnings)]
+    return "\n".join([draft.text(), kept, panel, *table, *problems])
+
+
+@given(
+    st.sampled_from(
+        ["repo1-s3-key-secret", "repo-s3-key", "repo1-s3-token", "repo1-cipher-pass", "repo2-s3-key", "repo1-azure-key"]
+    ),
+    st.sampled_from("=:"),
+    st.text(),
+    st.text(),
+)
+def test_whatever_is_typed_into_a_secret_option_is_told_nowhere(
+    option: str, sign: str, before: str, after: str
+) -> None:
+    draft = Draft()
+    found = field_at(OPTIONS, draft.chosen)
+    assert found is not None
+    draft.give(OPTIONS, read_text(found, f"delta=y; {option}{sign}{before}{SECRET}{after}"))
+    assert SECRET not in everything_told(draft)
+    assert without_secrets(draft.raw) == {"advanced": {"options": {"delta": "y"}}}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("repository", "endpoint"), f"https://me:{SECRET}@minio.example.com"),
+        (("repository", "endpoint"), f"https://me:a/{SECRET}@minio.example.com"),
+        (("repository", "endpoint"), f"me:{SECRET}@minio.example.com"),
+        (("images", "postgresql"), f"https://me:a@{SECRET}@ghcr.io/postgres:15"),
+        (("credentials", "password"), SECRET),
+        (("repository", "cipher", "passphrase"), SECRET),
+        (("tuning", "connections"), SECRET),
+        (("advanced", "options"), f"repo1-s3-key-secret={SECRET}"),
+        (("release", "password"), SECRET),
+    ],
+)
+def test_what_is_refused_without_being_repeated_is_not_written_either(path: tuple[str, ...], value: str) -> None:
+    draft = Draft({"credentials": {"from": "env", "username": "DB_USER"}, "repository": {"cipher": {"from": "env"}}})
+    draft.give(path, value)
+    assert draft.problems
+    assert SECRET not in everything_told(draft)
+    assert draft.text().startswith("# What may be a secret was left out: ")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {},
+        {"storage": {"size": "10 Gi"}, "tuning": {"profile": "fast", "connections": 1, "parameters": {}}},
+        {"advanced": {"options": {"archive-tiemout": 5, "repo1-s3-kms-key-id": "a", "repo1-path": "/x"}}},
+        {"credentials": {"from": "env", "username": "DB_USER"}, "repository": {"endpoint": "not an endpoint"}},
+        {"images": {"postgresql": "Postgres@sha256:abc"}},
+    ],
+)
+def test_what_is_merely_wrong_is_kept_as_it_is(raw: dict[str, Any]) -> None:
+    assert without_secrets(raw) == raw
+    assert "left out" not in Draft(raw).text()
+
+
+def test_a_dictionary_is_typed_with_colons_too() -> None:
+    found = field_at(("tuning", "parameters"), lambda _: "")
+    assert found is not None
+    typed = "work_mem: 4MB; ssl_key_file=/a:b; ; jit=false"
+    assert read_text(found, typed) == {"work_mem": "4MB", "ssl_key_file": "/a:b", "jit": False}
