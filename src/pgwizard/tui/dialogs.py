@@ -22,20 +22,20 @@ MARKS = "✓ answered   ● here   ! needs a look   · to come   ✗ failed   - 
 DOCS = "docs/answers.md explains every question, docs/errors.md every error with cause and fix."
 
 
-class _Window(ModalScreen[Any]):
+class Window(ModalScreen[Any]):
     """Centred over what it belongs to, which stays in sight."""
 
     DEFAULT_CSS = """
-    _Window { align: center middle; }
-    _Window > Vertical {
+    Window { align: center middle; }
+    Window > Vertical {
         width: 76; max-width: 96%; height: auto; max-height: 90%;
         border: round $primary; background: $surface; padding: 0 1;
     }
-    _Window .title { text-style: bold; }
-    _Window .hint { color: $text-muted; }
-    _Window VerticalScroll { height: auto; max-height: 24; }
-    _Window OptionList { height: auto; max-height: 18; border: none; background: $surface; padding: 0; }
-    _Window Input { border: none; height: 1; padding: 0; background: $boost; }
+    Window .title { text-style: bold; }
+    Window .hint { color: $text-muted; }
+    Window VerticalScroll { height: auto; max-height: 24; }
+    Window OptionList { height: auto; max-height: 18; border: none; background: $surface; padding: 0; }
+    Window Input { border: none; height: 1; padding: 0; background: $boost; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
 
@@ -44,7 +44,7 @@ class _Window(ModalScreen[Any]):
         self.dismiss(None)
 
 
-class Help(_Window):
+class Help(Window):
     """What a screen is for, and its keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f1,question_mark,enter", "leave", "back", show=False)]
@@ -76,7 +76,7 @@ class Help(_Window):
         yield Footer()
 
 
-class Line(_Window):
+class Line(Window):
     """A line of text to type; answers with it, or None."""
 
     def __init__(self, title: str, value: str, hint: str = "") -> None:
@@ -201,7 +201,7 @@ class FilteredList(Vertical):
             self.post_message(self.Taken(self._found[here].value))
 
 
-class Pick(_Window):
+class Pick(Window):
     """A list to choose from; answers with a value, or None. What is typed can be taken too."""
 
     DEFAULT_CSS = "Pick FilteredList { height: 20; max-height: 60%; }"
@@ -233,7 +233,7 @@ def _row(item: Item, current: bool = False) -> Text:
     return text
 
 
-class Offer(_Window):
+class Offer(Window):
     """Something that was found; answers True to take it, False to delete it, None to leave it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
