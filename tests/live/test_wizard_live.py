@@ -117,6 +117,8 @@ def terminal(folder: Path, columns: int = 120, rows: int = 40, **variables: str)
         yield found
     finally:
         subprocess.run(["tmux", "-L", found.socket, "kill-server"], capture_output=True, check=False, timeout=30)
+        folder = Path(os.environ.get("TMUX_TMPDIR", "/tmp"), f"tmux-{os.getuid()}")
+        (folder / found.socket).unlink(missing_ok=True)  # tmux leaves it behind
 
 
 @pytest.fixture
