@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+import sys
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from html import escape, unescape
 from itertools import groupby
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import pytest
 import textual._time
@@ -34,6 +35,8 @@ from pgwizard.tui.app import Start, WizardApp
 SCREENSHOTS = ROOT / "screenshots"
 NOW = datetime(2026, 11, 23, 10, 22, tzinfo=UTC)
 SIZES = ((80, 24), (120, 40))
+BEGIN_SECONDS = 1_000.0
+"""Where the clock of a ``LeapingLoop`` begins."""
 LATENCY_SECONDS = 0.004
 SETTLE_SECONDS = 1.5
 S = TypeVar("S", bound=Screen[Any])
@@ -62,14 +65,24 @@ def monotonic(machine: Callable[[], float] = time.monotonic) -> float:
         return machine()
 
 
-class Clock:
-    """The cluster's time: it begins at ``NOW`` with the loop."""
+def today() -> float:
+    """Seconds since the epoch: the loop begins at ``NOW``."""
+    return NOW.timestamp() + monotonic() - BEGIN_SECONDS
 
-    def __init__(self) -> None:
-        self._begin = NOW.timestamp() - monotonic()
+
+class Moment(datetime):
+    """A ``datetime`` of whoever asks the machine for the time of day."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return cls.fromtimestamp(today(), tz)
+
+
+class Clock:
+    """The cluster's time."""
 
     def now(self) -> float:
-        return self._begin + monotonic()
+        return today()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(seconds, 0))
@@ -93,6 +106,9 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (time, textual.widget, textual._wait):
         monkeypatch.setattr(module, "monotonic", monotonic)
     monkeypatch.setattr(time, "perf_counter", monotonic)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("pgwizard.") and getattr(module, "datetime", None) is datetime:
+            monkeypatch.setattr(module, "datetime", Moment)
     monkeypatch.setattr(textual._time, "get_time", monotonic)
     monkeypatch.setattr(textual._wait, "process_time", lambda: 0.0)
     monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)

@@ -12,18 +12,18 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from faulting import answers_of
-from pages import NOW, SCREENSHOTS, SIZES, Camera, Clock, Remote, Scene, played, steady
+from pages import NOW, SCREENSHOTS, SIZES, Camera, Moment, Remote, Scene, played, steady
 from pgwizard import deploy, draft
 from pgwizard.changes import Change
 from pgwizard.demo import Fault, Outcome, SimCluster
-from pgwizard.drafts import Left
+from pgwizard.drafts import Drafts, Left
 from pgwizard.errors import Unreachable
 from pgwizard.kubeapi import Cluster, ExecResult
 from pgwizard.tui.app import Connect, Place, Start
@@ -114,8 +114,7 @@ def df(command: list[str], _: bytes) -> ExecResult | None:
 
 def started(connect: Connect, **more: Any) -> Start:
     """Where every scene begins: the clock of the loop, and no disk."""
-    clock = Clock()
-    return Start(connect, lambda *_: None, now=lambda: datetime.fromtimestamp(clock.now(), UTC), **more)
+    return Start(connect, lambda *_: None, now=lambda: Moment.now(UTC), **more)
 
 
 def places(current: Connect) -> list[Place]:
@@ -127,14 +126,11 @@ def places(current: Connect) -> list[Place]:
     ]
 
 
-class Drafts:
-    """Keeps nothing; of an ended wizard there may be something."""
+class Unsaved(Drafts):
+    """What an ended wizard left; nothing is written."""
 
-    def __init__(self, raw: dict[str, Any]) -> None:
-        self._left = Left(Path("draft-1.yaml"), NOW - timedelta(hours=14), raw) if raw else None
-
-    def left(self) -> Left | None:
-        return self._left
+    def left(self) -> Left:
+        return Left(Path("draft.yaml"), NOW - timedelta(hours=14), SHOP)
 
     def keep(self, _: dict[str, Any]) -> bool:
         return True
@@ -147,7 +143,7 @@ class Drafts:
 
 
 async def empty() -> Start:
-    return started(joined(Remote(example=False)), drafts=lambda: Drafts(SHOP))
+    return started(joined(Remote(example=False)), drafts=lambda: Unsaved(Path()))
 
 
 async def filled() -> Start:
