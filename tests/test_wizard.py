@@ -25,9 +25,9 @@ from pgwizard.tui.app import Place, Start, WizardApp
 from pgwizard.tui.apply import Apply
 from pgwizard.tui.connect import Connect
 from pgwizard.tui.dialogs import FilterInput, Help, Line, Offer, Pick
-from pgwizard.tui.form import Choice, Row
+from pgwizard.tui.form import Choice, Row, in_words
 from pgwizard.tui.secrets import SecretBrowser, SecretList
-from pgwizard.tui.wizard import Wizard
+from pgwizard.tui.wizard import Rail, Wizard
 
 Scenario = Callable[[Pilot[int], Wizard, dict[str, str]], Awaitable[None]]
 
@@ -542,3 +542,54 @@ def test_what_was_found_for_one_server_is_not_proposed_for_another() -> None:
         assert wizard._proposed is None
 
     driven(scenario)
+
+
+# ---- what a person meets --------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_that_the_server_would_not_take_is_said_before_anything_is_applied() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        wizard._give(("tls", "source", "namespace"), "staging")
+        wizard._give(("tls", "source", "secret"), "minio-wrong-name")
+        await until(pilot, lambda: bool(wizard.draft.doubts))
+        (doubt,) = wizard.draft.doubts
+        assert str(doubt) == "tls.source: minio.minio.svc:9000 would be refused: [18] self-signed certificate"
+        assert ("!", "TLS") in wizard.query_one(Rail).entries
+        assert doubt in wizard.draft.warnings
+        wizard._give(("repository", "endpoint"), "minio.minio.svc:9111")
+        await until(pilot, lambda: [found.path for found in wizard.draft.doubts] == ["repository.endpoint"])
+
+    driven(scenario)
+
+
+def test_a_namespace_that_is_not_there_is_made_and_a_wrong_name_is_not_taken() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await until(pilot, lambda: "the release goes to default" in said(wizard, "namespaces"))
+        wizard.query_one(FilterInput).focus()
+        await pilot.press("question_mark", "enter")
+        await until(pilot, lambda: "✗ '?' is not a namespace" in said(wizard, "namespaces"))
+        assert wizard.draft.raw == {}
+        await pilot.press("backspace", *"fresh", "enter")
+        await until(pilot, lambda: wizard.draft.answers.release.create_namespace)
+        assert said(wizard, "namespaces") == "the release goes to fresh, which it makes"
+        wizard.query_one(FilterInput).focus()
+        await pilot.press("ctrl+u", *"shop", "enter")
+        await until(pilot, lambda: wizard.draft.raw == {"release": {"namespace": "shop"}})
+
+    driven(scenario)
+
+
+def test_what_nobody_can_see_is_not_taken_from_a_paste() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Database")
+        control = cast("Input", row(wizard, "release.database").control)
+        control.value = "my\x1b[31m\u202eapp"
+        await until(pilot, lambda: control.value == "my[31mapp")
+
+    driven(scenario)
+
+
+def test_help_speaks_of_the_control_and_not_of_the_file() -> None:
+    assert in_words("null takes the default; false is not true.", nothing="empty") == (
+        "empty takes the default; no is not yes."
+    )

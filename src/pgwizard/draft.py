@@ -36,6 +36,7 @@ class Draft:
     answers: Answers = field(init=False)
     problems: tuple[Problem, ...] = field(init=False, default=())
     warnings: tuple[Problem, ...] = field(init=False, default=())
+    doubts: tuple[Problem, ...] = field(init=False, default=())
     _world: tuple[Problem, ...] = field(init=False, default=())
     _shelved: dict[tuple[Path, str], dict[str, Any]] = field(init=False, default_factory=dict)
 
@@ -105,9 +106,9 @@ class Draft:
         fields = field_at(path, self.chosen)
         return fields.get_default(call_default_factory=True) if fields and not fields.is_required() else ""
 
-    def learn(self, facts: Facts, wrong: tuple[Problem, ...] = ()) -> None:
-        """Take in what was read from the world, and what was wrong with it."""
-        self.facts, self._world = facts, wrong
+    def learn(self, facts: Facts, wrong: tuple[Problem, ...] = (), doubts: tuple[Problem, ...] = ()) -> None:
+        """Take in what was read from the world, what was wrong with it, and what only looks wrong from here."""
+        self.facts, self._world, self.doubts = facts, wrong, doubts
         self.evaluate()
 
     def evaluate(self) -> None:
@@ -120,7 +121,7 @@ class Draft:
             said = {problem.path for problem in self._world}
             found = (*self._world, *(problem for problem in findings.errors if problem.path not in said))
             problems += [problem for problem in found if loaded.about_right_answers(problem)]
-            self.warnings = findings.warnings
+            self.warnings = (*self.doubts, *findings.warnings)
         self.problems = tuple(problems)
 
     def said_of(self, path: Path) -> str:

@@ -119,7 +119,7 @@ class WizardApp(SaysDefects, App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "quit", priority=True),
         Binding("ctrl+c", "stop", "stop", show=False, priority=True),
-        Binding("f1,question_mark", "explain", "help", key_display="?"),
+        Binding("f1,question_mark", "explain", "help", key_display="f1"),
         Binding("ctrl+t", "next_theme", "theme", show=False),
     ]
 

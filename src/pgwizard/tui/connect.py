@@ -23,6 +23,7 @@ from textual.widgets.option_list import Option
 
 from pgwizard import deploy
 from pgwizard.choices import choices
+from pgwizard.draft import Draft
 from pgwizard.errors import ClusterError, Forbidden, PgwizardError, visible
 from pgwizard.record import Record
 from pgwizard.tui.defects import SaysDefects
@@ -57,11 +58,12 @@ class Connect(SaysDefects, Vertical):
     ]
 
     class NamespaceChosen(Message):
-        """The release is to live there."""
+        """The release is to live there. exists: None where that is not known."""
 
-        def __init__(self, namespace: str) -> None:
+        def __init__(self, namespace: str, *, exists: bool | None) -> None:
             super().__init__()
             self.target = namespace
+            self.exists = exists
 
     class ReleaseChosen(Message):
         """An existing release. change: its answers are to be changed, rather than its status seen."""
@@ -80,6 +82,7 @@ class Connect(SaysDefects, Vertical):
         self._places: Sequence[Place] = ()
         self._states: dict[str, str] = {}
         self._records: list[Record] = []
+        self._namespaces: frozenset[str] | None = None
 
     @property
     def _app(self) -> WizardApp:
@@ -211,6 +214,7 @@ class Connect(SaysDefects, Vertical):
     async def _read_namespaces(self) -> None:
         cluster = await self._app.cluster_once_connected()
         self._say("namespaces", "reading the namespaces")
+        self._namespaces = None
         listed = self.query_one("#namespaces", FilteredList)
         try:
             found = await choices(cluster, "namespaces")
@@ -221,6 +225,7 @@ class Connect(SaysDefects, Vertical):
         except ClusterError as error:
             self._say("namespaces", f"✗ {error.message}\nf5 tries again")
             return
+        self._namespaces = frozenset(choice.value for choice in found)
         listed.fill([Item(choice.value, choice.note) for choice in found], self.target)
         self._say("namespaces", f"the release goes to {self.target}")
 
@@ -270,10 +275,15 @@ class Connect(SaysDefects, Vertical):
     def on_filtered_list_taken(self, event: FilteredList.Taken) -> None:
         """A namespace, chosen or typed."""
         event.stop()
+        if problem := Draft({"release": {"namespace": event.value}}).said_of(("release", "namespace")):
+            self._say("namespaces", f"✗ {problem}")
+            return
         self.target = event.value
         self._show_releases()
-        self._say("namespaces", f"the release goes to {event.value}")
-        self.post_message(self.NamespaceChosen(event.value))
+        exists = event.value in self._namespaces if self._namespaces is not None else None
+        made = ", which it makes" if exists is False else ""
+        self._say("namespaces", f"the release goes to {event.value}{made}")
+        self.post_message(self.NamespaceChosen(event.value, exists=exists))
         self.query_one("#releases").focus()
         if self._app.cluster is not None:
             self._read_releases()

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
 from typing import Any
 
 from textual.worker import Worker, WorkerState
+
+
+def _place(error: BaseException | None) -> str:
+    """Where it happened, for a report: file and line, and nothing of what was worked on."""
+    frames = traceback.extract_tb(error.__traceback__) if error else []
+    ours = [frame for frame in frames if "pgwizard" in frame.filename]
+    return f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
 
 
 class SaysDefects:
@@ -15,5 +24,5 @@ class SaysDefects:
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """What is being answered is not lost to a defect; it is not swallowed either."""
         if event.state is WorkerState.ERROR:
-            defect = f"a defect of pgwizard itself: {type(event.worker.error).__name__} in {event.worker.name}"
+            defect = f"a defect of pgwizard itself: {type(event.worker.error).__name__}{_place(event.worker.error)}"
             self.app.notify(defect, severity="error", timeout=60, markup=False)

@@ -128,6 +128,12 @@ class Choice(Widget, can_focus=True):
             self.post_message(self.Changed(self, value))
 
 
+def in_words(text: str, *, nothing: str) -> str:
+    """A help text that speaks of the file, as it is said beside a control. nothing: what stands for null there."""
+    said = {"null": nothing, "true": "yes", "false": "no"}
+    return re.sub(r"\b(null|true|false)\b", lambda match: said[match[0]], text)
+
+
 class Row(Vertical):
     """One question: label and control on a line, help or problem below."""
 
@@ -144,6 +150,7 @@ class Row(Vertical):
         self.ask = ask
         self.control = control
         self._default = default
+        self._help = in_words(ask.help, nothing="none" if isinstance(control, Choice) else "empty")
         self._problem = self._warning = ""
         self._said = Static(classes="help", markup=False)
 
@@ -172,7 +179,7 @@ class Row(Vertical):
 
     def about(self) -> str:
         """The whole of it: its problem, its help, its default, and where to choose."""
-        more = [self.ask.help]
+        more = [self._help]
         if self._default:
             more.append(f"Default: {self._default}.")
         if self.ask.choices:
@@ -181,7 +188,7 @@ class Row(Vertical):
         return "\n".join([*said, " ".join(more)])
 
     def _tell(self) -> None:
-        said = f"✗ {self._problem}" if self._problem else f"! {self._warning}" if self._warning else self.ask.help
+        said = f"✗ {self._problem}" if self._problem else f"! {self._warning}" if self._warning else self._help
         self._said.update(said)
 
 
@@ -275,6 +282,10 @@ class Form(VerticalScroll, can_focus=False):
         found, stands = field_at(path, self.draft.chosen), self.draft.value(path)
         if found is None or event.value == write_text(stands):
             return  # it is shown, not typed: what a person wrote into the file may not fit on a line
+        seen = "".join(filter(str.isprintable, event.value))
+        if seen != event.value:  # it came with a paste, and nobody could see it
+            event.input.value = seen
+            return
         value = read_text(found, event.value)
         if value != stands:
             self.draft.give(path, value)
@@ -365,7 +376,7 @@ def _control(path: Path, found: FieldInfo, value: Any) -> Widget:
         return Choice(("yes", "no"), "yes" if value is True else "no", id=widget_id(path))
     if choices and all(isinstance(choice, str) for choice in choices):
         return Choice(choices, str(value), id=widget_id(path))
-    placeholder = "null" if is_optional(found) else ""
+    placeholder = "empty" if is_optional(found) else ""
     return Input(write_text(value), placeholder=placeholder, compact=True, id=widget_id(path))
 
 

@@ -21,12 +21,13 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Footer, Static
 
-from pgwizard import inputs, preflight
+from pgwizard import inputs, objectstore, preflight
 from pgwizard.choices import LISTS, choices
 from pgwizard.discovery import Row as Candidate
 from pgwizard.draft import Draft, page_of, pages, sections_of, without_secrets
 from pgwizard.draft import Path as Question
-from pgwizard.errors import ClusterError, OutputError, PgwizardError, Problem
+from pgwizard.errors import ClusterError, Forbidden, OutputError, PgwizardError, Problem
+from pgwizard.kubeapi import plain
 from pgwizard.pgbackrest import compares_addresses
 from pgwizard.plan import Facts
 from pgwizard.tui.connect import Connect
@@ -37,6 +38,9 @@ from pgwizard.tui.panels import PANELS, Panel, TlsPanel
 from pgwizard.tui.review import Review
 
 if TYPE_CHECKING:
+    from pgwizard.answers import Answers
+    from pgwizard.certificates import Bundle
+    from pgwizard.kubeapi import Cluster
     from pgwizard.tui.app import Drafts, LeftDraft, WizardApp
 
 SAVED = "answers.yaml"
@@ -177,7 +181,7 @@ class Wizard(SaysDefects, Screen[None]):
 
     async def _go(self, page: str, question: Question | None) -> None:
         self.visited.add(page)
-        self._best = None
+        self._best = self._row = None
         switcher = self.query_one("#pages", ContentSwitcher)
         if not switcher.query(f"#page-{page}"):
             await switcher.add_content(self._made(page), id=f"page-{page}")
@@ -259,8 +263,10 @@ class Wizard(SaysDefects, Screen[None]):
     # ---- the first page --------------------------------------------------------------------------------------------
 
     def on_connect_namespace_chosen(self, event: Connect.NamespaceChosen) -> None:
-        """Where the release goes."""
+        """Where the release goes; a namespace that is not there yet is to be made."""
         self._give(("release", "namespace"), event.target)
+        if event.exists is not None:
+            self._give(("release", "createNamespace"), not event.exists)
 
     async def on_connect_begun(self) -> None:
         """A new release."""
@@ -391,8 +397,7 @@ class Wizard(SaysDefects, Screen[None]):
         if cluster is None:
             self.workers.cancel_group(self, "look up")
             self._best = None
-            self.draft.learn(Facts())  # what was read came from another cluster, or from none
-            self._refresh()
+            self._learn(Facts(), (), ())  # what was read came from another cluster, or from none
         self._look_up()
 
     def _look_up(self) -> None:
@@ -416,10 +421,32 @@ class Wizard(SaysDefects, Screen[None]):
         except PgwizardError as error:
             missing = (Problem("tls.source", error.message),)
             self.set_timer(ASK_AGAIN_SECONDS, self._look_up)
-        self.draft.learn(Facts(ca=bundle), (*unread, *wrong, *missing))
-        self._refresh()
+        wrong = (*unread, *wrong, *missing)
+        self._learn(Facts(ca=bundle), wrong, self.draft.doubts)
+        self._learn(Facts(ca=bundle), wrong, await self._doubts(cluster, answers, bundle))
+
+    async def _doubts(self, cluster: Cluster, answers: Answers, bundle: Bundle | None) -> tuple[Problem, ...]:
+        """What the server says to the certificate, as far as it can be asked from here."""
+        if bundle is None or not answers.repository.enabled or not answers.tls.verify:
+            return ()
+        by_address = compares_addresses(answers.images.pgbackrest_version)
+        try:
+            found = await objectstore.verify(cluster, answers.repository.endpoint, bundle.pem, by_address=by_address)
+        except Forbidden:
+            return ()
+        except PgwizardError as error:
+            return (Problem("repository.endpoint", error.message),)
+        if found.ok:
+            return ()
+        return (Problem("tls.source", f"{answers.repository.endpoint} would be refused: {plain(found.message)}"),)
+
+    def _learn(self, facts: Facts, wrong: tuple[Problem, ...], doubts: tuple[Problem, ...]) -> None:
+        self.draft.learn(facts, wrong, doubts)
         for form in self.query(Form):
             form.tell()
+        self._refresh()
+        if self.page == REVIEW:
+            self.query_one(Review).show_draft()
 
     # ---- review, save, apply ---------------------------------------------------------------------------------------
 
@@ -455,12 +482,17 @@ class Wizard(SaysDefects, Screen[None]):
 
     async def action_apply(self) -> None:
         """Only answers in which nothing is wrong are applied; otherwise the review says what is."""
+        if self.wizard.cluster is None and self.wizard.trouble is None:
+            self.notify("still connecting: a moment", severity="warning", markup=False)
+            return
         if self.draft.problems:
             await self.go(REVIEW)
             self.notify("something is still wrong: see the marks and the list", severity="warning", markup=False)
             return
         from pgwizard.tui.apply import Apply
 
+        for doubt in self.draft.doubts:
+            self.notify(f"! {doubt}: the first backup would fail", severity="warning", timeout=15, markup=False)
         await self.app.push_screen(Apply(self.draft.answers), self._applied)
 
     async def _applied(self, left: Any) -> None:
@@ -585,7 +617,7 @@ class Wizard(SaysDefects, Screen[None]):
         self.toggle_class("unfolded")
 
     def _refresh(self) -> None:
-        wrong = {page_of(problem.path) for problem in self.draft.problems}
+        wrong = {page_of(problem.path) for problem in (*self.draft.problems, *self.draft.doubts)}
         entries = []
         for page in self.order:
             mark = "✓" if page in self.visited else "·"
