@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import RichLog, Static
 
@@ -19,7 +21,7 @@ from pgwizard.errors import Unreachable
 from pgwizard.kubeapi import Cluster, ExecResult, Ref
 from pgwizard.status import CRONJOB
 from pgwizard.tui.app import Start, WizardApp
-from pgwizard.tui.dashboard import Ask, Dashboard, Jobs, Rows, _Window
+from pgwizard.tui.dashboard import Ask, Dashboard, Jobs, Rows, TextWindow
 from pgwizard.tui.wizard import Wizard
 
 Scenario = Callable[[Pilot[int], SimCluster], Awaitable[None]]
@@ -98,6 +100,12 @@ def logged(pilot: Pilot[int]) -> str:
     return " ".join(" ".join(line.text for line in dashboard(pilot).query_one(RichLog).lines).split())
 
 
+def asked(pilot: Pilot[int]) -> str:
+    """The question that stands over the dashboard."""
+    screen = pilot.app.screen
+    return screen._title if isinstance(screen, Ask) else ""
+
+
 async def loaded(pilot: Pilot[int]) -> None:
     def whole() -> bool:
         snapshot = dashboard(pilot).snapshot
@@ -163,7 +171,7 @@ def test_a_failed_job_tells_cause_and_fix_beside_it_and_all_of_it_on_enter() -> 
         await until(pilot, lambda: "fix: Put a valid key pair" in logged(pilot))
         assert rows(pilot, "jobs")[0][3].startswith("failed [039] The S3 store does not know this access key")
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, _Window))
+        await until(pilot, lambda: isinstance(pilot.app.screen, TextWindow))
         shown = pilot.app.export_screenshot().replace("&#160;", " ")
         for text in ("docs/errors.md#s3-unknown-key", "Put a valid key pair", "Job has reached the specified backoff"):
             assert text in shown
@@ -176,11 +184,16 @@ def test_a_failed_job_tells_cause_and_fix_beside_it_and_all_of_it_on_enter() -> 
 def test_a_schedule_rests_after_a_yes_and_goes_on_after_another() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await pilot.press("s", "2", "y")
+        for key, question in (("s", "Which schedule?"), ("2", "Suspend postgresql-pgbackrest-incr?")):
+            await pilot.press(key)
+            await until(pilot, lambda question=question: asked(pilot) == question)  # type: ignore[misc]
+        await pilot.press("y")
         await until(pilot, lambda: rows(pilot, "schedules")[1][0] == "‖ incr")
         await until(pilot, lambda: "the schedule postgresql-pgbackrest-incr is suspended" in said(pilot, "verdict"))
         dashboard(pilot).query_one("#schedules").focus()
-        await pilot.press("down", "s", "y")
+        await pilot.press("down", "s")
+        await until(pilot, lambda: asked(pilot) == "Resume postgresql-pgbackrest-incr?")
+        await pilot.press("y")
         await until(pilot, lambda: rows(pilot, "schedules")[1][0] == "✓ incr")
         await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
 
@@ -270,6 +283,24 @@ def test_no_connection_is_said_and_tried_again() -> None:
     driven(scenario, prepare=keep, connect=connect)
 
 
+def test_a_defect_that_ends_observing_is_said_and_r_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("secret")
+
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        with monkeypatch.context() as patched:
+            patched.setattr(status, "reduce", broken)
+            await pilot.press("r")
+            await until(
+                pilot, lambda: said(pilot, "verdict") == "✗ a defect of pgwizard itself: KeyError\nr tries again."
+            )
+        await pilot.press("r")
+        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+
+    driven(scenario)
+
+
 def test_change_answers_opens_the_wizard_with_those_of_the_last_revision_and_back() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
@@ -278,9 +309,8 @@ def test_change_answers_opens_the_wizard_with_those_of_the_last_revision_and_bac
         await pilot.press("a")
         await until(pilot, lambda: isinstance(pilot.app.screen, Wizard))
         assert cast("Wizard", pilot.app.screen).draft.answers.tuning.connections == 50
-        await pilot.app.push_screen(Dashboard("postgresql", "default"))
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Wizard))
+        await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
 
     async def small(sim: SimCluster) -> None:
         await deployed(sim, tuning={"connections": 50})
@@ -319,9 +349,12 @@ def test_what_did_not_change_is_not_drawn_again_and_the_cursor_stays() -> None:
         for part in ("verdict", "facts", "timeline", "objects"):
             widget = screen.query_one(f"#{part}", Static)
             widget.update = lambda _, part=part: drawn.append(part)  # type: ignore[method-assign, assignment, misc]
+        app, now = cast("WizardApp", pilot.app), datetime.fromtimestamp(sim.clock.now(), UTC)
+        app.start = replace(app.start, now=lambda: now)
         screen._show()
+        drawn.clear()
         screen._show()
-        assert drawn.count("objects") == 0
+        assert drawn == []
         assert jobs.here == here
 
     driven(scenario)

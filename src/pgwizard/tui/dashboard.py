@@ -20,13 +20,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.events import Key, Resize
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import DataTable, Footer, RichLog, Static
 from textual.worker import Worker, WorkerState
 
 from pgwizard import deploy, present, status
 from pgwizard.errors import PgwizardError
 from pgwizard.status import Run, Snapshot, Verdict
+from pgwizard.tui.dialogs import Window
 
 if TYPE_CHECKING:
     from pgwizard.kubeapi import Cluster
@@ -40,18 +41,16 @@ _RETRY_SECONDS = 1.0
 _STATES = {"recoverable": "fine", "at risk": "risk", "not recoverable": "lost", "unknown": "unsure"}
 
 
-class _Window(ModalScreen[str | None]):
+class TextWindow(Window):
     """Text over the screen that it belongs to."""
 
     DEFAULT_CSS = """
-    _Window { align: center middle; }
-    _Window VerticalScroll {
+    TextWindow VerticalScroll {
         width: 100; max-width: 96%; height: auto; max-height: 90%;
         border: round $primary; background: $surface; padding: 0 1;
     }
-    _Window Static { height: auto; }
+    TextWindow Static { height: auto; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
 
     def __init__(self, title: str, text: Text | Group) -> None:
         super().__init__()
@@ -64,12 +63,11 @@ class _Window(ModalScreen[str | None]):
             yield Static(self._text, markup=False)
         yield Footer()
 
-    def action_leave(self) -> None:
-        """Without an answer."""
-        self.dismiss(None)
+
+_Window = TextWindow  # tests/test_pages.py knows it by this name
 
 
-class Ask(_Window):
+class Ask(TextWindow):
     """A question that one key answers; answers with the key, or None."""
 
     def __init__(self, title: str, choices: Mapping[str, str]) -> None:
@@ -252,9 +250,15 @@ Nothing is written before you have answered."""
             self._show()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A defect is said, never swallowed."""
-        if event.state is WorkerState.ERROR:
-            self.notify(f"a defect of pgwizard itself: {type(event.worker.error).__name__}", severity="error")
+        """A defect is said, never swallowed; where nothing is observed any more, it stands in the verdict's place."""
+        if event.state is not WorkerState.ERROR:
+            return
+        defect = f"a defect of pgwizard itself: {type(event.worker.error).__name__}"
+        if event.worker.name == "observe":
+            self._trouble = PgwizardError(defect)
+            self._show()
+        else:
+            self.notify(defect, severity="error")
 
     # ---- showing ---------------------------------------------------------------------------------------------------
 
@@ -390,7 +394,7 @@ Nothing is written before you have answered."""
         run = self.run
         if isinstance(event.data_table, Jobs) and run is not None and self.snapshot is not None:
             now = replace(self.snapshot, at=self._app.start.now())
-            self.app.push_screen(_Window(run.name, _details(now, run)))
+            self.app.push_screen(TextWindow(run.name, _details(now, run)))
 
     def action_refresh(self) -> None:
         """Ask everything again at once; where there was trouble, begin anew."""
