@@ -215,6 +215,8 @@ def test_a_hook_job_that_fails_gives_its_lines_cause_and_fix() -> None:
     assert told.error.hint.startswith("Cause: ")
     assert "\nFix: " in told.error.hint
     assert told.error.exit_code == 9
+    cause = told.error.hint.removeprefix("Cause: ").partition("\nFix: ")[0]
+    assert f"a try failed: {cause}" in told.texts("progress")  # before the last of its tries has ended
 
 
 def test_a_hook_job_that_fails_without_a_known_cause_says_where_to_look() -> None:
@@ -234,7 +236,7 @@ def test_a_hook_job_that_is_deleted_meanwhile() -> None:
         told = await task
         assert isinstance(told.error, FirstBackupFailed)
         assert told.error.message == "Job default/postgresql-pgbackrest-init was deleted while it ran"
-        assert told.error.hint == "Run it again."
+        assert told.error.hint == "See whether its namespace goes: kubectl get namespace default. If not, run it again."
         assert (await applied(sim)).error is None
 
     on(scenario)

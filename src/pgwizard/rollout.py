@@ -223,6 +223,13 @@ def _advice(text: str) -> str:
     return f"Cause: {found.cause}\nFix: {found.fix}" if found else ""
 
 
+def _cause(text: str) -> str:
+    from pgwizard import diagnose
+
+    found = diagnose.diagnose(text)
+    return found.cause if found else ""
+
+
 async def tail(cluster: Cluster, namespace: str, pod: str, container: str, lines: int = TAIL_LINES) -> list[str]:
     """The last lines of a container, made plain; empty where there are none."""
     try:
@@ -254,7 +261,11 @@ class _JobWatch:
         obj, kind = event.object, event.object.get("kind")
         if kind == "Job":
             if event.type == "DELETED":
-                raise FirstBackupFailed(f"{self.job} was deleted while it ran", hint="Run it again.")
+                namespace = self.job.namespace
+                raise FirstBackupFailed(
+                    f"{self.job} was deleted while it ran",
+                    hint=f"See whether its namespace goes: kubectl get namespace {namespace}. If not, run it again.",
+                )
             return assess(obj)
         if kind == "Pod" and event.type != "DELETED":
             self._follow(obj)
@@ -315,6 +326,8 @@ class _JobWatch:
         self.lines.append(line)
         del self.lines[:-400]
         self.logged(line)
+        if " ERROR: " in line and (cause := _cause(line)):  # the Job tries again, for long; people need not wait for it
+            self._tell(f"a try failed: {cause}")
 
     def _follow(self, pod: Object) -> None:
         """Read along with the Job's main container, each pod of it once, as soon as it runs."""
