@@ -105,6 +105,14 @@ def test_backoff_grows_and_ends() -> None:
     run(scenario())
 
 
+def test_the_version_of_a_server_is_fit_to_be_shown() -> None:
+    async def scenario() -> None:
+        async with scripted(says({"gitVersion": "v1.34.4\x1b]52;c;aGk=\x07\u202e"})) as (cluster, _):
+            assert await cluster.version() == "v1.34.4 ]52;c;aGk="
+
+    run(scenario())
+
+
 def test_retry_after_is_obeyed() -> None:
     async def scenario() -> None:
         clock = Clock()

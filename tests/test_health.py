@@ -167,3 +167,29 @@ def test_a_condition_is_found_by_its_type() -> None:
 def test_words_from_the_cluster_are_made_plain() -> None:
     waiting = {"waiting": {"reason": "ErrImagePull", "message": "\x1b[31mred\u202e\nline"}}
     assert assess(thing("Pod", container(waiting))).message == "container postgresql: ErrImagePull: [31mred line"
+
+
+HOSTILE = "Odd\x1b]52;c;aGk=\x07\u202e"
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        thing("Pod", {"containerStatuses": [{"name": HOSTILE, "state": {"waiting": {"reason": HOSTILE}}}]}),
+        thing(
+            "Pod",
+            {"containerStatuses": [{"name": HOSTILE, "state": {"terminated": {"exitCode": 1, "reason": HOSTILE}}}]},
+        ),
+        thing("Pod", {"phase": "Failed", "reason": HOSTILE, "message": HOSTILE}),
+        thing(
+            "Pod",
+            {"conditions": [{"type": "PodScheduled", "status": "False", "reason": HOSTILE, "message": HOSTILE}]},
+        ),
+        thing("Job", {"conditions": said("Failed", reason=HOSTILE, message=HOSTILE)}),
+        thing("PersistentVolumeClaim", {"phase": HOSTILE}),
+    ],
+)
+def test_what_the_cluster_says_is_made_fit_to_be_shown(obj: Object) -> None:
+    health = assess(obj)
+    assert "Odd ]52;c;aGk=" in health.message
+    assert f"{health.message}{health.reason}".isprintable()

@@ -583,6 +583,19 @@ def test_contexts_are_listed_the_current_one_first_and_nothing_is_run(
     ]
 
 
+def test_what_is_shown_of_a_context_is_plain_and_its_name_still_connects(tmp_path: Path) -> None:
+    name = "odd\x1b]52;c;aGk=\x07\u202e"
+    content = config(name=name)
+    content["clusters"][0]["cluster"]["server"] = "https://odd\u202e.test"
+    content["contexts"][0]["context"]["namespace"] = "a\x1bb"
+    path = saved(tmp_path / "config", content)
+    (found,) = kubeconfig.contexts(path)
+    assert (found.name, found.server, found.namespace) == (name, "https://odd .test", "a b")
+    target = kubeconfig.load(found.name, path)
+    assert target.label.isprintable()
+    assert target.namespace == "a b"
+
+
 def test_contexts_of_no_kubeconfig_say_so(tmp_path: Path) -> None:
     with pytest.raises(KubeconfigError, match="there is no kubeconfig"):
         kubeconfig.contexts(str(tmp_path / "absent"))

@@ -62,6 +62,11 @@ def test_a_reason_stands_behind_a_change() -> None:
     )
 
 
+def test_text_of_others_in_a_change_is_spelt_out() -> None:
+    change = Change(REF, "keep", why="\x1b]52;c;aGk=\x07\u202e")
+    assert change_line(change) == "= keep      StatefulSet shop/postgresql   (\\x1b]52;c;aGk=\\x07\\u202e)"
+
+
 # ---- a release's status --------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -15,11 +16,12 @@ from pgwizard.record import Record, Revision
 SERVICE = Ref(Resource("v1", "Service"), "db", "shop")
 STATEFULSET = Ref(Resource("apps/v1", "StatefulSet"), "db", "shop")
 NAMESPACE = Ref(Resource("v1", "Namespace"), "shop")
+AT = "2026-11-23T09:00:00+00:00"
 ANSWERS = {"release": {"name": "db"}}
 
 
 def begun(spec: str = "a", before: Record | None = None) -> Record:
-    return (before or Record("db", "shop")).begun([SERVICE], "2026-11-23T09:00:00+00:00", spec, ANSWERS)
+    return (before or Record("db", "shop")).begun([SERVICE], AT, spec, ANSWERS)
 
 
 def numbers(found: Record) -> list[tuple[int, str]]:
@@ -27,9 +29,7 @@ def numbers(found: Record) -> list[tuple[int, str]]:
 
 
 def test_the_secret_of_a_record() -> None:
-    secret = Record(
-        "db", "shop", (SERVICE, NAMESPACE), (Revision(1, "now", "applying", "a", ANSWERS),), "salt"
-    ).secret()
+    secret = Record("db", "shop", (SERVICE, NAMESPACE), (Revision(1, AT, "applying", "a", ANSWERS),), "salt").secret()
     content = json.loads(base64.b64decode(secret["data"].pop("record")))
     assert secret == {
         "apiVersion": "v1",
@@ -48,13 +48,13 @@ def test_the_secret_of_a_record() -> None:
     }
     assert content == {
         "inventory": [["v1", "Service", "shop", "db"], ["v1", "Namespace", None, "shop"]],
-        "revisions": [{"number": 1, "at": "now", "outcome": "applying", "spec": "a", "answers": ANSWERS}],
+        "revisions": [{"number": 1, "at": AT, "outcome": "applying", "spec": "a", "answers": ANSWERS}],
         "salt": "salt",
     }
 
 
 def test_a_record_comes_back_as_it_went() -> None:
-    before = Record("db", "shop", (SERVICE, NAMESPACE), (Revision(1, "now", "deployed", "a", ANSWERS),), "salt")
+    before = Record("db", "shop", (SERVICE, NAMESPACE), (Revision(1, AT, "deployed", "a", ANSWERS),), "salt")
     assert record.read(before.secret()) == before
 
 
@@ -79,6 +79,7 @@ def test_a_record_of_before_there_was_salt_is_read() -> None:
         {"record": base64.b64encode(b'{"inventory": [], "revisions": [{"number": 1}]}').decode()},
         {"record": base64.b64encode(b'{"inventory": [["v1", "Pod"]], "revisions": []}').decode()},
         {"record": base64.b64encode(b"\xff\xfe").decode()},
+        {"record": base64.b64encode(b"[" * 100_000).decode()},
     ],
 )
 def test_what_is_no_record_is_refused(data: dict[str, Any]) -> None:
@@ -90,6 +91,59 @@ def test_what_is_no_record_is_refused(data: dict[str, Any]) -> None:
 def test_a_secret_without_data_is_no_record() -> None:
     with pytest.raises(ValueError, match="holds no record"):
         record.read({"metadata": {"name": "db-pgwizard", "namespace": "shop"}})
+
+
+OSC = "\x1b]52;c;aGVsbG8=\x07"
+
+
+WRONG: dict[str, list[Any]] = {
+    "outcome": [f"deployed{OSC}", "\u202edeployed", None, ["deployed"]],
+    "number": ["1", 1.5, True, None],
+    "at": [5, None, "now", "2026-11-23", "2026-11-23T09:00", "2026-11-23\u202e09:00+00:00"],
+    "answers": [[], "x", None],
+    "spec": [5],
+    "more": [5],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG.items() for value in values])
+def test_a_revision_that_is_not_as_it_was_written_is_no_record(key: str, value: Any) -> None:
+    with pytest.raises(ValueError, match="holds no record"):
+        record.read(changed("revisions", [{**asdict(Revision(1, AT, "deployed", "a", ANSWERS)), key: value}]))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ["v1", "Pod", "shop", f"db{OSC}"],
+        ["v1", "Pod", "sh\u202eop", "db"],
+        ["v1", OSC, "shop", "db"],
+        [OSC, "Pod", "shop", "db"],
+        ["v1", "Pod", 5, "db"],
+        ["v1", "Pod", "shop", None],
+        ["v1", "Pod", "shop", ""],
+    ],
+)
+def test_an_object_without_a_proper_name_is_in_no_record(parts: list[Any]) -> None:
+    with pytest.raises(ValueError, match="holds no record"):
+        record.read(changed("inventory", [parts]))
+
+
+@pytest.mark.parametrize("key", ["name", "namespace"])
+def test_a_release_without_a_proper_name_is_none(key: str) -> None:
+    secret = begun().secret()
+    secret["metadata"][key] += OSC
+    with pytest.raises(ValueError, match="holds no record") as caught:
+        record.read(secret)
+    assert str(caught.value).isprintable()
+
+
+def changed(key: str, value: Any) -> dict[str, Any]:
+    """The Secret of a record, with another value inside."""
+    secret = begun().secret()
+    content = json.loads(base64.b64decode(secret["data"]["record"]))
+    secret["data"]["record"] = base64.b64encode(json.dumps({**content, key: value}).encode()).decode()
+    return secret
 
 
 def test_an_inventory_covers_what_is_and_what_will_be() -> None:

@@ -78,9 +78,9 @@ class KubeCluster:
         return self._http.target.namespace
 
     async def version(self) -> str:
-        """The server's gitVersion."""
+        """The server's gitVersion, fit to be shown."""
         answer = await self._http.call(Call("GET", "/version", "ask for the server's version"))
-        return str(answer.body.get("gitVersion", ""))
+        return plain(str(answer.body.get("gitVersion", "")), 60)
 
     # -- objects ------------------------------------------------------------------------------------------------------
 

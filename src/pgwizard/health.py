@@ -84,9 +84,8 @@ def _pod(obj: Object) -> Health:
         return Health("failed", plain(status.get("message") or "the pod failed"), plain(status.get("reason", "")))
     scheduled = condition(obj, "PodScheduled")
     if scheduled.get("status") == "False":
-        return Health(
-            "progressing", f"cannot be scheduled: {plain(scheduled.get('message', ''))}", scheduled.get("reason", "")
-        )
+        why, reason = plain(scheduled.get("message", "")), plain(scheduled.get("reason", ""))
+        return Health("progressing", f"cannot be scheduled: {why}", reason)
     for container in _containers(obj):
         if (found := _container(container)) is not None:
             return found
@@ -102,18 +101,17 @@ def _containers(obj: Object) -> Iterator[dict[str, Any]]:
 
 def _container(status: dict[str, Any]) -> Health | None:
     """What one container has to say; None where it just runs or has ended well."""
-    name, state = status.get("name", ""), status.get("state", {})
+    name, state = plain(status.get("name", "")), status.get("state", {})
     ended = state.get("terminated") or status.get("lastState", {}).get("terminated") or {}
-    last = (
-        f": ended with exit code {ended['exitCode']} ({ended.get('reason', 'Error')})" if ended.get("exitCode") else ""
-    )
+    end = plain(ended.get("reason", ""))
+    last = f": ended with exit code {ended['exitCode']} ({end or 'Error'})" if ended.get("exitCode") else ""
     waiting = state.get("waiting", {})
-    reason = waiting.get("reason", "")
+    reason = plain(waiting.get("reason", ""))
     if reason in STUCK:
         said = f": {plain(waiting['message'])}" if waiting.get("message") and reason != "CrashLoopBackOff" else last
         return Health("failed", f"container {name}: {reason}{said}", reason)
     if state.get("terminated", {}).get("exitCode"):
-        return Health("progressing", f"container {name}{last}", ended.get("reason", ""))
+        return Health("progressing", f"container {name}{last}", end)
     if reason and reason not in ("PodInitializing", "ContainerCreating"):
         return Health("progressing", f"container {name}: {reason}", reason)
     return None
@@ -124,7 +122,7 @@ def _job(obj: Object) -> Health:
     if complete.get("status") == "True":
         return Health("ready", "complete")
     if failed.get("status") == "True":
-        return Health("failed", plain(failed.get("message") or "failed"), failed.get("reason", ""))
+        return Health("failed", plain(failed.get("message") or "failed"), plain(failed.get("reason", "")))
     active, tries = obj.get("status", {}).get("active", 0), obj.get("status", {}).get("failed", 0)
     tried = f", {tries} tries failed" if tries else ""
     return Health("progressing", f"{'running' if active else 'waiting for its pod'}{tried}")
@@ -133,7 +131,8 @@ def _job(obj: Object) -> Health:
 def _claim(obj: Object) -> Health:
     status = obj.get("status", {})
     if status.get("phase") != "Bound":
-        return Health("progressing", f"volume claim {plain(obj['metadata']['name'])} is {status.get('phase', 'new')}")
+        phase = plain(status.get("phase", "new"))
+        return Health("progressing", f"volume claim {plain(obj['metadata']['name'])} is {phase}")
     wanted = obj.get("spec", {}).get("resources", {}).get("requests", {}).get("storage")
     for kind in ("FileSystemResizePending", "Resizing"):
         if condition(obj, kind).get("status") == "True":

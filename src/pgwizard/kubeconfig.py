@@ -136,7 +136,10 @@ def _readable(files: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Context:
-    """One context of the kubeconfig, for a person to choose. runs: the program that logs it in; empty for none."""
+    """One context of the kubeconfig, for a person to choose. runs: the program that logs it in; empty for none.
+
+    name is as the file has it, so that it can be connected to; the rest is fit to be shown.
+    """
 
     name: str
     server: str
@@ -164,7 +167,7 @@ def contexts(kubeconfig: str | None = None) -> list[Context]:
             Context(
                 name=name,
                 server=_without_credentials(str(cluster.values.get("server") or "")),
-                namespace=str(part.values.get("namespace") or "default"),
+                namespace=plain(str(part.values.get("namespace") or "default")),
                 runs=_runs(merged["user"].get(str(part.values.get("user") or ""))),
                 current=name == current,
             )
@@ -267,7 +270,7 @@ def _from_files(files: str, context: str | None, namespace: str | None) -> Targe
     return Target(
         label=f"{plain(chosen)} ({_without_credentials(url)})",
         url=url,
-        namespace=namespace or str(values.get("namespace") or "default"),
+        namespace=plain(namespace or str(values.get("namespace") or "default")),
         cluster=cluster,
         user=user,
         context=chosen,
@@ -334,8 +337,9 @@ def _text(content: bytes, what: str) -> str:
 
 
 def _without_credentials(url: str) -> str:
+    """To be shown."""
     parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+    return plain(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl())
 
 
 def _proxy(url: str, configured: str | None) -> str | None:

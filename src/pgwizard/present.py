@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from pgwizard.changes import Change
-from pgwizard.errors import AnswersError, PgwizardError, PreflightError
+from pgwizard.errors import AnswersError, PgwizardError, PreflightError, visible
 from pgwizard.events import Event
 from pgwizard.kubeapi import plain
 from pgwizard.quantities import human_size
@@ -34,7 +34,7 @@ def event_line(event: Event) -> str:
 def change_line(change: Change) -> str:
     """``+ create  StatefulSet shop/postgresql``, with the reason where there is one."""
     why = f"   ({change.why})" if change.why else ""
-    return f"{_SIGNS[change.action]} {change.action:9} {change.ref}{why}"
+    return visible(f"{_SIGNS[change.action]} {change.action:9} {change.ref}{why}")
 
 
 def change_lines(changes: Sequence[Change], *, whole: bool) -> list[str]:

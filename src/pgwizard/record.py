@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any, Literal, get_args
 
-from pgwizard.kubeapi import Object, Ref, Resource
+from pgwizard.kubeapi import Object, Ref, Resource, plain
 
 TYPE = "pgwizard/release.v1"
 SECRET = Resource("v1", "Secret")
 _REVISIONS = 10
 _KEY = "record"
-
+_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
+_KIND = re.compile(r"[A-Z][A-Za-z]*")
+_VERSION = re.compile(r"([-.a-z0-9]+/)?v[a-z0-9]+")
 
 Outcome = Literal["applying", "deployed", "failed"]
 
@@ -106,21 +110,31 @@ def read(secret: Object) -> Record:
     metadata = secret["metadata"]
     name = metadata["name"].removesuffix("-pgwizard")
     try:
+        _ref("v1", "Secret", metadata["namespace"], name)
         data = json.loads(base64.b64decode(secret["data"][_KEY]))
-        inventory = tuple(
-            Ref(Resource(api_version, kind), name, namespace)
-            for api_version, kind, namespace, name in data["inventory"]
-        )
+        inventory = tuple(_ref(*parts) for parts in data["inventory"])
         revisions = tuple(_revision(**revision) for revision in data["revisions"])
         salt = str(data.get("salt", ""))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"Secret {metadata['namespace']}/{metadata['name']} holds no record of a release") from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        where = plain(f"{metadata['namespace']}/{metadata['name']}")
+        raise ValueError(f"Secret {where} holds no record of a release") from error
     return Record(name, metadata["namespace"], inventory, revisions, salt)
 
 
+# Whoever may write Secrets in some namespace can write records: what is shown of one is not taken on trust.
+
+
+def _ref(api_version: str, kind: str, namespace: str | None, name: str) -> Ref:
+    """Matching raises TypeError for what is no text."""
+    names = (name,) if namespace is None else (name, namespace)
+    if not (_VERSION.fullmatch(api_version) and _KIND.fullmatch(kind) and all(map(_NAME.fullmatch, names))):
+        raise ValueError
+    return Ref(Resource(api_version, kind), name, namespace)
+
+
 def _revision(number: Any, at: Any, outcome: Any, spec: Any, answers: Any) -> Revision:
-    """Whoever may write Secrets in some namespace can write records: their shape is not taken on trust."""
-    fits = isinstance(number, int) and isinstance(at, str) and isinstance(spec, str) and isinstance(answers, dict)
-    if not fits or outcome not in get_args(Outcome):
-        raise TypeError
+    fits = type(number) is int and isinstance(spec, str) and isinstance(answers, dict) and outcome in get_args(Outcome)
+    # Python takes any character between date and time
+    if not fits or not re.fullmatch(r"[-+:.TZ0-9]+", at) or datetime.fromisoformat(at).tzinfo is None:
+        raise ValueError
     return Revision(number, at, outcome, spec, answers)
