@@ -71,7 +71,7 @@ class Stages(Static):
     Stages > .stages--done { color: $text-success; }
     Stages > .stages--failed { color: $text-error; text-style: bold; }
     Stages > .stages--warning { color: $text-warning; }
-    Stages > .stages--quiet { color: $text-muted; }
+    Stages > .stages--quiet { text-style: dim; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "stages--now",

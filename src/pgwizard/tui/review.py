@@ -71,7 +71,7 @@ class Folds(ScrollView, can_focus=True):
     Folds > .folds--cursor { background: $panel; }
     Folds:focus > .folds--cursor { background: $primary-muted; }
     Folds > .folds--key { color: $text-primary; }
-    Folds > .folds--remark { color: $text-muted; }
+    Folds > .folds--remark { text-style: dim; }
     Folds > .folds--added { color: $text-success; }
     Folds > .folds--removed { color: $text-error; }
     Folds > .folds--found { text-style: bold underline; background: $warning-muted; }
