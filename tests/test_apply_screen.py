@@ -22,7 +22,8 @@ from pgwizard.demo.world import HOSTILE
 from pgwizard.deploy import cost
 from pgwizard.errors import AnswersError, FirstBackupFailed, Problem, ServerFailure, Unreachable
 from pgwizard.events import Event
-from pgwizard.kubeapi import Cluster, Ref, Resource
+from pgwizard.kubeapi import Cluster, Object, Ref, Resource
+from pgwizard.lock import LEASE
 from pgwizard.present import Failure, failure
 from pgwizard.tui.app import Start, WizardApp
 from pgwizard.tui.apply import Apply, Left, Stages
@@ -383,6 +384,47 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
     applying(scenario, outcomes=[Outcome("slow", "default/postgresql-0", seconds=150)])
 
 
+def test_a_second_escape_while_it_stops_is_no_second_stop() -> None:
+    async def scenario(driven: Driven) -> None:
+        gate, get = asyncio.Event(), driven.sim.get
+
+        async def slow(ref: Ref) -> Object:
+            if ref.resource.kind == "Lease" and driven.screen.state == "stopping":
+                await gate.wait()
+            return await get(ref)
+
+        driven.sim.get = slow  # type: ignore[method-assign]
+        await driven.applied()
+        await until(driven.pilot, lambda: driven.screen._stages.now == "wait")
+        assert driven.screen.writing
+        await driven.pilot.press("escape")
+        await driven.reached("stopping")
+        assert driven.screen.writing
+        assert driven.keys() == set()
+        await driven.pilot.press("escape", "ctrl+c")
+        assert driven.left == []
+        gate.set()
+        await driven.reached("stopped")
+        assert not driven.screen.writing
+        lease = live(driven.sim, LEASE, "postgresql-pgwizard")
+        assert lease is not None
+        assert not lease["spec"].get("holderIdentity")
+
+    applying(scenario, outcomes=[Outcome("slow", "default/postgresql-0", seconds=150)])
+
+
+def test_reasons_and_costs_from_the_cluster_are_spelt_out() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.asked()
+        screen = driven.screen
+        approval = asyncio.create_task(screen._approve([Change(Ref(STATEFULSET, f"x{HOSTILE}", "shop"), "delete")]))
+        await until(driven.pilot, lambda: "owned" in driven.text("#costs"))
+        assert driven.text("#costs").isprintable()
+        approval.cancel()
+
+    applying(scenario)
+
+
 # ---- stages --------------------------------------------------------------------------------------------------------
 
 
@@ -399,6 +441,7 @@ def test_the_present_stage_counts_its_seconds_and_a_warning_stands_under_its_sta
             Event("survey", "done", "prod-eu", 1.44),
             Event("checks", "began"),
             Event("checks", "warning", f"{HOSTILE} is odd"),
+            Event("checks", "warning", "[/etc/ssl] [/x]"),
             Event("checks", "progress", "looking"),
         ):
             stages.take(event, begun)
@@ -410,6 +453,7 @@ def test_the_present_stage_counts_its_seconds_and_a_warning_stands_under_its_sta
         assert seen[0] == "✓ survey       prod-eu                                 1.4 s"
         assert seen[1] == "● checks       looking                                 6 s …"
         assert seen[2].startswith("  !            \\x1b]0;owned\\x07")
+        assert seen[3].startswith("  !            [/etc/ssl] [/x]")
 
     applying(scenario)
 

@@ -137,15 +137,16 @@ class Stages(Static):
                 took = f"{stage.seconds:.1f} s"
             elif stage.mark == "●" and stage.began is not None:
                 took = f"{max(0.0, (at - stage.began).total_seconds()):.0f} s …"
-            table.add_row(Text(stage.mark, style), Text(stage.name, rest or style), Text(stage.text, rest), took)
+            table.add_row(Text(stage.mark, style), Text(stage.name, rest or style), Text(stage.text, rest), Text(took))
             for warning in stage.warnings:
-                table.add_row("", Text("!", self.get_component_rich_style("stages--warning", partial=True)), warning)
+                sign = Text("!", self.get_component_rich_style("stages--warning", partial=True))
+                table.add_row("", sign, Text(warning))
         self.update(table)
 
 
 # ---- the screen ----------------------------------------------------------------------------------------------------
 
-State = Literal["reading", "asking", "writing", "stopped", "failed", "ended"]
+State = Literal["reading", "asking", "writing", "stopping", "stopped", "failed", "ended"]
 
 
 class Apply(Screen[Left]):
@@ -194,6 +195,11 @@ class Apply(Screen[Left]):
     def asked(self) -> bool:
         """Whether the approval is waited for."""
         return self._approved is not None and not self._approved.done()
+
+    @property
+    def writing(self) -> bool:
+        """Whether an apply has begun to write, and has not ended."""
+        return self.state in ("writing", "stopping")
 
     @property
     def wizard(self) -> WizardApp:
@@ -281,7 +287,7 @@ class Apply(Screen[Left]):
         folds = self.query_one(Folds)
         folds.show(change_folds(changes))
         folds.border_title = f"what changes: {counted(changes)}"
-        costs = [f"! {change.ref}: {cost(change)}" for change in changes if cost(change)]
+        costs = [visible(f"! {change.ref}: {cost(change)}") for change in changes if cost(change)]
         self.query_one("#costs", Static).update("\n".join(costs))
         self.query_one("#costs").display = bool(costs)
         self._approved = asyncio.get_running_loop().create_future()
@@ -388,6 +394,8 @@ class Apply(Screen[Left]):
             "copy": ("failed", "stopped", "ended"),
             "follow": ("ended", "failed"),
         }
+        if action == "leave":
+            return self.state != "stopping"
         if action == "again" and self.state == "reading":
             return not self.wizard.connected.is_set()
         if action == "follow" and self.state == "failed":
@@ -416,9 +424,12 @@ class Apply(Screen[Left]):
             self.query_one(Folds).focus()
             self._turn("asking", ASKS)
             return
+        if self.state == "stopping":
+            return  # to cancel again would hit what gives the lease back
         if self._work is not None and not self._work.is_finished:
             self._work.cancel()
             if self.state == "writing":
+                self._turn("stopping", "stopping: the lock is being given back; the cluster goes on")
                 return
         self.dismiss(Left())
 
