@@ -396,16 +396,16 @@ def test_a_second_escape_while_it_stops_is_no_second_stop() -> None:
         driven.sim.get = slow  # type: ignore[method-assign]
         await driven.applied()
         await until(driven.pilot, lambda: driven.screen._stages.now == "wait")
-        assert driven.screen.writing
+        seen = [driven.screen.writing]
         await driven.pilot.press("escape")
         await driven.reached("stopping")
-        assert driven.screen.writing
+        seen.append(driven.screen.writing)
         assert driven.keys() == set()
         await driven.pilot.press("escape", "ctrl+c")
         assert driven.left == []
         gate.set()
         await driven.reached("stopped")
-        assert not driven.screen.writing
+        assert [*seen, driven.screen.writing] == [True, True, False]
         lease = live(driven.sim, LEASE, "postgresql-pgwizard")
         assert lease is not None
         assert not lease["spec"].get("holderIdentity")

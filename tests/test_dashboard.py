@@ -16,7 +16,7 @@ from textual.widgets import RichLog, Static
 from pgwizard import deploy, status
 from pgwizard.answers import Answers
 from pgwizard.changes import Change
-from pgwizard.demo import Fault, Outcome, SimCluster
+from pgwizard.demo import Fault, Outcome, ScaledClock, SimCluster
 from pgwizard.errors import Unreachable
 from pgwizard.kubeapi import Cluster, ExecResult, Ref
 from pgwizard.status import CRONJOB
@@ -53,9 +53,11 @@ def driven(
     """Open the dashboard on a simulated cluster with a release, in its time, and play the scenario."""
 
     async def main() -> None:
-        async with SimCluster(speed=50, outcomes=outcomes) as sim:
+        clock = ScaledClock(50)
+        async with SimCluster(clock=clock, outcomes=outcomes) as sim:
             sim.runtime.programs.answers.append(df)
             await prepare(sim)
+            clock.run_at(5)  # what was seen a moment ago must not be old on a busy machine
 
             async def connected(_: AsyncExitStack) -> Cluster:
                 return sim
