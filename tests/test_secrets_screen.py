@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, cast
@@ -10,7 +11,9 @@ from typing import Any, cast
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
+from textual.worker import WorkerCancelled
 
+from pgwizard import discovery
 from pgwizard.demo import Fault, SimCluster
 from pgwizard.discovery import Row
 from pgwizard.kubeapi import Cluster
@@ -213,6 +216,75 @@ def test_a_name_that_will_not_do_is_said_in_place(name: str) -> None:
         assert browser.query("#typed")
         await pilot.press("escape")
         assert not browser.query("#typed")
+
+    assert driven(scenario) == []
+
+
+class Gate:
+    """A function of ``discovery`` that does its work only once it may; how often it was asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        self.asked = 0
+        self._open = asyncio.Event()
+        self._behind = getattr(discovery, name)
+        monkeypatch.setattr(discovery, name, self)
+
+    async def __call__(self, *given: Any) -> Any:
+        self.asked += 1
+        await self._open.wait()
+        return await self._behind(*given)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+async def quiet(browser: SecretBrowser) -> None:
+    """Whatever was chosen has come to its end."""
+    for worker in [worker for worker in browser.workers if worker.group == "choose" and not worker.is_finished]:
+        with contextlib.suppress(WorkerCancelled):
+            await worker.wait()
+
+
+def test_escape_while_a_typed_name_is_read_closes_the_field_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        gate = Gate(monkeypatch, "contents")
+        await typed(pilot, browser, "minio/minio-tls")
+        await reached(pilot, lambda: gate.asked > 0)
+        await pilot.press("escape")
+        assert not browser.query("#typed")
+        gate.open()
+        await quiet(browser)
+        await pilot.pause()
+        assert pilot.app.screen is browser
+
+    assert driven(scenario) == []
+
+
+def test_a_try_says_that_it_goes_on_and_a_second_enter_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        gate = Gate(monkeypatch, "confirmed")
+        await pilot.press("enter", "enter", "enter")
+        await reached(pilot, lambda: gate.asked > 0)
+        assert text(browser, "counts") == "trying minio/minio-tls on minio.minio.svc:9000 …"
+        await pilot.press("enter")
+        assert gate.asked == 1
+        gate.open()
+        await reached(pilot, lambda: pilot.app.screen is not browser)
+
+    assert driven(scenario) == [Chosen("minio", "minio-tls", ("tls.crt",))]
+
+
+def test_who_moved_on_meanwhile_has_chosen_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        gate = Gate(monkeypatch, "confirmed")
+        await pilot.press("enter")
+        await reached(pilot, lambda: gate.asked > 0)
+        await pilot.press("down")
+        gate.open()
+        await quiet(browser)
+        await pilot.pause()
+        assert pilot.app.screen is browser
+        assert "trying" not in text(browser, "counts")
 
     assert driven(scenario) == []
 

@@ -22,7 +22,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.events import Click, Key, Resize
 from textual.geometry import Size
 from textual.message import Message
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.timer import Timer
@@ -33,6 +33,7 @@ from pgwizard.certificates import Verdict
 from pgwizard.discovery import SECRET, Batch, Denied, Row, Search
 from pgwizard.errors import PgwizardError
 from pgwizard.kubeapi import Ref, plain
+from pgwizard.tui.dialogs import Window
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -314,13 +315,13 @@ def until(days: int) -> str:
     return f"in {days} d"
 
 
-class Keys(Static):
+class KeyLine(Static):
     """The keys at the foot, to be clicked too. One line of text: a ``Footer`` has a widget a key, which takes 50 ms."""
 
     DEFAULT_CSS = """
-    Keys { dock: bottom; height: 1; background: $footer-background; color: $footer-foreground;
+    KeyLine { dock: bottom; height: 1; background: $footer-background; color: $footer-foreground;
         link-style: none; link-color: $footer-foreground; link-background: transparent; }
-    Keys > .keys--key { color: $footer-key-foreground; text-style: bold; }
+    KeyLine > .keys--key { color: $footer-key-foreground; text-style: bold; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key"}
 
@@ -358,12 +359,11 @@ class Field(Input):
         self.styles.padding = (0, 1)
 
 
-class Told(ModalScreen[None]):
+class Told(Window):
     """Some lines to read; any of the keys to leave closes it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q,w", "dismiss(None)", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q,w", "leave", "close")]
     DEFAULT_CSS = """
-    Told { align: center middle; }
     Told > VerticalScroll { width: 90%; max-width: 110; height: auto; max-height: 80%; padding: 1 2;
         background: $surface; border: round $primary; }
     Told Static { height: auto; }
@@ -434,6 +434,7 @@ class SecretBrowser(Screen["Chosen | None"]):
         self._settle: Timer | None = None
         self._asked: set[tuple[str, str]] = set()
         self._doubted: Row | None = None
+        self._trying: Row | None = None
         self._gate = asyncio.Semaphore(AT_ONCE)
 
     @property
@@ -450,7 +451,7 @@ class SecretBrowser(Screen["Chosen | None"]):
         yield self.listing
         yield Static(id="counts", markup=False)
         yield Static(id="detail", markup=False)
-        yield Keys(self.BINDINGS)
+        yield KeyLine(self.BINDINGS)
         self._begin()
 
     def on_mount(self) -> None:
@@ -581,6 +582,8 @@ class SecretBrowser(Screen["Chosen | None"]):
     def _counts(self) -> str:
         shown, known = len(self.findings.shown), sum(map(len, self.findings.by_place.values()))
         parts: list[str] = []
+        if self._trying is not None:
+            return f"trying {plain(self._trying.place)} on {plain(self.search.endpoint, 80)} …"
         if self.state == "connecting":
             link = plain(self.wizard.link)
             return link if link.startswith("not connected") else "connecting to the cluster …"
@@ -700,7 +703,7 @@ class SecretBrowser(Screen["Chosen | None"]):
     def on_secret_list_wanted(self) -> None:
         """Choose the row under the cursor."""
         row = self.listing.row
-        if row is not None:
+        if row is not None and not (self._trying and self._trying.identity == row.identity):
             self.run_worker(self._choose(row), group="choose", exclusive=True, exit_on_error=False)
 
     async def _choose(self, row: Row) -> None:
@@ -714,9 +717,9 @@ class SecretBrowser(Screen["Chosen | None"]):
             return
         sure = self._doubted is not None and self._doubted.identity == row.identity
         if self.search.purpose == "ca" and not sure:
-            found = Verdict(row.ok, row.why)
-            if row.ok is not False:
-                found = await discovery.confirmed(await self.wizard.cluster_once_connected(), row, self.search)
+            found = Verdict(row.ok, row.why) if row.ok is False else await self._tried(row)
+            if found is None:
+                return
             if found.ok is False:
                 self._doubted = row
                 why = f"it would not verify {plain(self.search.endpoint, 80)}: {plain(found.why)}"
@@ -724,8 +727,23 @@ class SecretBrowser(Screen["Chosen | None"]):
                 return
         self.dismiss(Chosen(row.namespace, row.secret, row.keys))
 
+    async def _tried(self, row: Row) -> Verdict | None:
+        """What the server says to it; None where somebody looks at another row by then."""
+        here, self._trying = self.listing.row, row
+        self.listing.moved = True  # it stays under the cursor, whatever else is found meanwhile
+        self._tell()
+        try:
+            found = await discovery.confirmed(await self.wizard.cluster_once_connected(), row, self.search)
+        finally:
+            if self._trying is row:  # another one may have begun
+                self._trying = None
+                self._tell()
+        now = self.listing.row
+        return found if here and now and here.identity == now.identity else None
+
     async def _named(self, text: str) -> None:
         """A name that was typed. What may not be read is taken at its word; what is read must fit."""
+        field = self.query_one("#typed")
         named = discovery.named(text, self.search)
         if isinstance(named, str):
             self._say(named)
@@ -735,11 +753,14 @@ class SecretBrowser(Screen["Chosen | None"]):
         rows = await discovery.contents(
             cluster, Ref(SECRET, secret, namespace), self.search, self.served, self.wizard.start.now()
         )
+        if not field.is_attached:
+            return  # somebody went back meanwhile
         fitting = [row for row in rows if row.keys and (not keys or row.keys == keys)]
         if fitting:
             best = min(fitting, key=lambda row: row.order)
             self.findings.learn(rows)
-            self.action_back()
+            await field.remove()
+            self.listing.focus()
             self.listing.moved = True
             self.findings.arrange()
             self.listing.show(self.findings.shown, self.findings.place_of(best) or 0)
