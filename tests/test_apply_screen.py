@@ -27,7 +27,8 @@ from pgwizard.lock import LEASE
 from pgwizard.present import Failure, failure
 from pgwizard.tui.app import Start, WizardApp
 from pgwizard.tui.apply import Apply, Left, Stages
-from test_review import lines, until
+from test_folds import lines
+from test_review import until
 
 HOOK = "default/postgresql-pgbackrest-init*"
 UNTRUSTED = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import re
 import subprocess
@@ -350,6 +351,36 @@ def test_every_exit_code_of_an_error_has_a_meaning_of_its_own() -> None:
 def test_no_test_sleeps() -> None:
     sleeping = re.compile(r"^\s*time\.sleep\(", re.MULTILINE)
     assert [path.name for path in (ROOT / "tests").glob("test_*.py") if sleeping.search(path.read_text())] == []
+
+
+# ---- text is no markup ---------------------------------------------------------------------------------------------
+
+WITH_MARKUP = frozenset({"Static", "Label", "RichLog", "notify"})
+"""What takes a text for markup unless it is told not to."""
+
+
+def markup(tree: ast.AST) -> Iterator[int]:
+    """Lines where a text that is no constant may be taken for markup; a cell is made a Text where it is added."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            plain = any(keyword.arg == "markup" for keyword in node.keywords)
+            fixed = bool(node.args) and isinstance(node.args[0], ast.Constant)
+            if name in WITH_MARKUP and not plain and not fixed:
+                yield node.lineno
+            if name in ("add_row", "Option"):
+                loose = (ast.JoinedStr, ast.Name) if name == "add_row" else ast.JoinedStr
+                yield from (cell.lineno for cell in node.args if isinstance(cell, loose))
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.JoinedStr):
+            names = {target.attr for target in node.targets if isinstance(target, ast.Attribute)}
+            if names & {"border_title", "border_subtitle", "tooltip"}:
+                yield node.lineno
+
+
+def test_no_text_on_the_screen_is_taken_for_markup() -> None:
+    sources = (ROOT / "src" / "pgwizard" / "tui").glob("*.py")
+    found = {path.name: list(markup(ast.parse(path.read_text(encoding="utf-8")))) for path in sources}
+    assert {name: lines for name, lines in found.items() if lines} == {}
 
 
 # ---- what Kubernetes would expand ----------------------------------------------------------------------------------

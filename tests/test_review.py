@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, cast
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import DataTable, OptionList, Static
@@ -17,12 +16,13 @@ from faulting import answers_of, deployed
 from headless import trusted
 from pgwizard.changes import Change
 from pgwizard.demo import Fault, SimCluster
-from pgwizard.demo.world import HOSTILE
 from pgwizard.draft import Draft
 from pgwizard.kubeapi import Cluster, Ref, Resource
 from pgwizard.plan import Facts
 from pgwizard.tui.app import Start, WizardApp
-from pgwizard.tui.review import Fold, Folds, Review, change_folds
+from pgwizard.tui.folds import Fold, Folds
+from pgwizard.tui.review import Review, change_folds
+from test_folds import lines
 
 
 class Host(Screen[None]):
@@ -83,11 +83,6 @@ async def until(pilot: Pilot[int], reached: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not reached():
             await pilot.pause(0.02)
-
-
-def lines(widget: Folds) -> list[str]:
-    """What is seen of the objects, without blanks at the ends."""
-    return [widget.render_line(y).text.rstrip() for y in range(min(widget.size.height, len(widget._rows)))]
 
 
 def text(host: Host, selector: str) -> str:
@@ -232,43 +227,6 @@ def test_no_manifest_is_shown_while_something_is_wrong_and_the_next_look_shows_i
         assert len(shown.folds) == 12
 
     reviewed(scenario, {"storage": {"size": "10 Gi"}})
-
-
-def test_a_key_among_two_thousand_lines_is_answered_at_once() -> None:
-    """The work of a key alone, drawn; it takes a fifth of the promised time on an idle machine."""
-
-    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
-        await pilot.press("3", "a")
-        shown = host.query_one("#manifests", Folds)
-        shown.show(fold for number in range(3) for fold in shown.folds)
-        begun = time.perf_counter()
-        for _round in range(10):
-            shown.action_turn_all()
-            shown.action_page(1)
-            shown.find("postgresql")
-            for y in range(shown.size.height):
-                shown.render_line(y)
-        assert (time.perf_counter() - begun) / 10 < 0.05
-
-    reviewed(scenario)
-
-
-def test_text_of_others_cannot_reach_the_terminal() -> None:
-    class Small(App[None]):
-        def compose(self) -> ComposeResult:
-            yield Folds()
-
-    async def main() -> None:
-        app = Small()
-        async with app.run_test() as pilot:
-            shown = app.query_one(Folds)
-            shown.show([Fold(HOSTILE, tuple(HOSTILE.splitlines()))])
-            await pilot.press("a")
-            seen = lines(shown)
-            assert seen[1] == "      \\x1b]0;owned\\x07\\x1b[31mred\\x1b[0m [bold red]markup[/] \\u202egnp.exe\\u202c"
-            assert all(line.isprintable() for line in seen)
-
-    asyncio.run(main())
 
 
 # ---- diff against live ---------------------------------------------------------------------------------------------

@@ -28,7 +28,8 @@ from pgwizard.deploy import STAGES, Options, Outcome, cost, run
 from pgwizard.errors import visible
 from pgwizard.events import Event
 from pgwizard.present import Failure, failure
-from pgwizard.tui.review import Folds, change_folds, failure_rows, is_log, said_table
+from pgwizard.tui.folds import Folds
+from pgwizard.tui.review import change_folds, failure_rows, is_log, said_table
 
 if TYPE_CHECKING:
     from pgwizard.tui.app import WizardApp
@@ -139,8 +140,8 @@ class Stages(Static):
                 took = f"{max(0.0, (at - stage.began).total_seconds()):.0f} s …"
             table.add_row(Text(stage.mark, style), Text(stage.name, rest or style), Text(stage.text, rest), Text(took))
             for warning in stage.warnings:
-                sign = Text("!", self.get_component_rich_style("stages--warning", partial=True))
-                table.add_row("", sign, Text(warning))
+                warns = self.get_component_rich_style("stages--warning", partial=True)
+                table.add_row("", Text("!", warns), Text(warning))
         self.update(table)
 
 
@@ -286,7 +287,7 @@ class Apply(Screen[Left]):
         self.changes = tuple(changes)
         folds = self.query_one(Folds)
         folds.show(change_folds(changes))
-        folds.border_title = f"what changes: {counted(changes)}"
+        folds.border_title = Text(f"what changes: {counted(changes)}")
         costs = [visible(f"! {change.ref}: {cost(change)}") for change in changes if cost(change)]
         self.query_one("#costs", Static).update("\n".join(costs))
         self.query_one("#costs").display = bool(costs)

@@ -258,7 +258,7 @@ Nothing is written before you have answered."""
             self._trouble = PgwizardError(defect)
             self._show()
         else:
-            self.notify(defect, severity="error")
+            self.notify(defect, severity="error", markup=False)
 
     # ---- showing ---------------------------------------------------------------------------------------------------
 
