@@ -21,6 +21,7 @@ import pytest
 from faulting import answers_of
 from pages import NOW, SCREENSHOTS, SIZES, Camera, Moment, Remote, Scene, played, steady
 from pgwizard import deploy, draft
+from pgwizard.answers import Answers
 from pgwizard.changes import Change
 from pgwizard.demo import Fault, Outcome, SimCluster
 from pgwizard.drafts import Drafts, Left
@@ -143,7 +144,9 @@ class Unsaved(Drafts):
 
 
 async def empty() -> Start:
-    return started(joined(Remote(example=False)), drafts=lambda: Unsaved(Path()))
+    connect = joined(Remote(example=False))
+    here = Place("dev", "https://10.0.0.1:6443", "default", connect, current=True)
+    return started(connect, drafts=lambda: Unsaved(Path()), places=lambda: [here])
 
 
 async def filled() -> Start:
@@ -277,12 +280,12 @@ async def of_apply(camera: Camera) -> None:
 
 
 async def unconnected() -> Start:
-    return started(never, raw={"repository": {"enabled": False}})
+    return started(never)
 
 
 async def of_unconnected(camera: Camera) -> None:
     await camera.shown(Wizard)
-    await camera.pilot.press("f9")
+    camera.app.push_screen(Apply(Answers()))  # no key leads there before there is a connection, but one may end
     await camera.shown(Apply)
     await camera.take("apply")
 
