@@ -150,7 +150,11 @@ def _is_unsaid(detail: ErrorDetails, message: str) -> bool:
     given = detail["input"]
     if detail["type"] == "missing":
         return False
-    return detail["loc"][-1] == "[key]" or isinstance(given, dict) or (isinstance(given, str) and given not in message)
+    return (
+        detail["loc"][-1:] in ((), ("[key]",))
+        or isinstance(given, dict)
+        or (isinstance(given, str) and given not in message)
+    )
 
 
 def _without(value: dict[str, Any], paths: list[_Path]) -> dict[str, Any]:
