@@ -29,7 +29,7 @@ from pgwizard.errors import Unreachable
 from pgwizard.kubeapi import Cluster, ExecResult
 from pgwizard.tui.app import Connect, Place, Start
 from pgwizard.tui.apply import Apply
-from pgwizard.tui.dashboard import Ask, Dashboard, _Window
+from pgwizard.tui.dashboard import Ask, Dashboard, TextWindow
 from pgwizard.tui.dialogs import Help, Line, Offer, Pick
 from pgwizard.tui.panels import PANELS as WITH_PANEL
 from pgwizard.tui.secrets import SecretBrowser
@@ -365,7 +365,7 @@ async def of_failing(camera: Camera) -> None:
     await camera.take("dashboard")
     camera.screen(Dashboard).query_one("#jobs").focus()
     await camera.pilot.press("enter")
-    await camera.shown(_Window)
+    await camera.shown(TextWindow)
     await camera.take("dashboard-details")
 
 

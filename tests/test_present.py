@@ -225,3 +225,16 @@ def test_a_job_and_a_schedule_are_cells() -> None:
 def test_a_repository_without_backups_has_no_timeline() -> None:
     nothing = replace(FINE, repository=Repository(()), runs=())
     assert present.timeline(nothing, judge(nothing), 80) == []
+
+
+def test_every_backup_is_a_line_the_newest_first() -> None:
+    older, newer = backup("full", 8.4), replace(backup("incr", 1.4), error=True)
+    lines = present.backup_lines(replace(FINE, repository=Repository((older, newer))))
+    assert [line.split()[:2] for line in lines] == [["label", "type"], ["▫", "a"], ["✓", older.label]]
+    assert present.backup_lines(replace(FINE, repository=Repository(()))) == ["no backup yet"]
+    assert present.backup_lines(replace(FINE, repository=None, heard={})) == ["· reading"]
+
+
+def test_a_job_of_a_repository_that_cannot_be_read_is_not_said_to_have_made_nothing() -> None:
+    unread = replace(FINE, runs=(DONE,), repository=Repository((), stanza="cannot be read"))
+    assert present.run_cells(unread, DONE)[-1] == "the repository cannot be read"

@@ -593,3 +593,19 @@ def test_help_speaks_of_the_control_and_not_of_the_file() -> None:
     assert in_words("null takes the default; false is not true.", nothing="empty") == (
         "empty takes the default; no is not yes."
     )
+
+
+def test_a_parameter_in_focus_shows_its_reason_whole() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Tuning")
+        asked = row(wizard, "tuning.profile").control
+        await until(pilot, lambda: asked.has_focus)
+        await pilot.press("f2")
+        parameters = wizard.query_one("#parameters", OptionList)
+        await until(pilot, lambda: parameters.has_focus)
+        await pilot.press("end")
+        await until(pilot, lambda: "short queries compile longer" in str(wizard.query_one("#reason", Static).content))
+        await pilot.press("f2")
+        await until(pilot, lambda: asked.has_focus)
+
+    driven(scenario)

@@ -17,7 +17,7 @@ from pgwizard.kubeapi import plain
 from pgwizard.quantities import human_size
 
 if TYPE_CHECKING:
-    from pgwizard.status import Archiver, Cron, Run, Snapshot, State, Verdict
+    from pgwizard.status import Archiver, Backup, Cron, Run, Snapshot, State, Verdict
 
 _MARKS = {"done": "✓", "failed": "✗", "began": "●", "progress": "·", "warning": "!", "log": " ", "skipped": "-"}
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "unchanged": "=", "keep": "="}
@@ -304,9 +304,34 @@ def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
         came = f"failed {code}{came}"
     elif backup is not None:
         came = f"{human_size(backup.size)} → {human_size(backup.stored)}"
+    elif run.state == "running":
+        came = ""
     else:
-        came = "" if run.state == "running" else "no new backup"
+        unread = snapshot.repository is None or snapshot.repository.stanza or "repository" in snapshot.unknown
+        came = "the repository cannot be read" if unread else "no new backup"
     return (f"{_RUNS[run.state]} {_KINDS[run.kind]}", started, took, came or run.message)
+
+
+def backup_lines(snapshot: Snapshot) -> list[str]:
+    """What ``pgbackrest info`` lists, the newest backup first, under a line of titles; a line that says why if none."""
+    if not snapshot.backups:
+        return [loading_or_empty(snapshot, "repository", "no backup yet")]
+    titles = ("", "label", "type", "ended", "took", "database", "added to the repository", "WAL from")
+    rows = [_backup_cells(snapshot, backup) for backup in reversed(snapshot.backups)]
+    return [line.removeprefix("  ") for line in _table("", [titles, *rows])[2:]]
+
+
+def _backup_cells(snapshot: Snapshot, backup: Backup) -> tuple[str, ...]:
+    return (
+        "▫ a page is wrong" if backup.error else "✓",
+        backup.label,
+        backup.type,
+        when(backup.stop, snapshot.at),
+        span((backup.stop - backup.start).total_seconds()),
+        human_size(backup.size),
+        human_size(backup.stored),
+        backup.wal_start,
+    )
 
 
 def cron_cells(snapshot: Snapshot, cron: Cron) -> tuple[str, str, str, str]:

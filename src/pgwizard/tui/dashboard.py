@@ -64,9 +64,6 @@ class TextWindow(Window):
         yield Footer()
 
 
-_Window = TextWindow  # tests/test_pages.py knows it by this name
-
-
 class Ask(TextWindow):
     """A question that one key answers; answers with the key, or None."""
 
@@ -171,6 +168,7 @@ Nothing is written before you have answered."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "backup", "backup", tooltip="take a backup now: full or incremental"),
         Binding("s", "suspend", "suspend", tooltip="let a schedule rest, or go on"),
+        Binding("i", "info", "info", tooltip="every backup of the repository, as pgbackrest info lists them"),
         Binding("l", "log", "log", tooltip="to the log of the highlighted Job"),
         Binding("r", "refresh", "refresh", tooltip="ask everything again at once"),
         Binding("a", "answers", "answers", tooltip="change the answers of the last revision"),
@@ -395,6 +393,13 @@ Nothing is written before you have answered."""
         if isinstance(event.data_table, Jobs) and run is not None and self.snapshot is not None:
             now = replace(self.snapshot, at=self._app.start.now())
             self.app.push_screen(TextWindow(run.name, _details(now, run)))
+
+    def action_info(self) -> None:
+        """Every backup, one a line."""
+        if self.snapshot is not None:
+            now = replace(self.snapshot, at=self._app.start.now())
+            text = Text("\n".join(present.backup_lines(now)), no_wrap=True, overflow="ellipsis")
+            self.app.push_screen(TextWindow("pgbackrest info", text))
 
     def action_refresh(self) -> None:
         """Ask everything again at once; where there was trouble, begin anew."""

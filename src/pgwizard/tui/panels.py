@@ -442,4 +442,6 @@ PANELS: dict[str, type[Panel]] = {
     "TLS": TlsPanel,
     "Schedule": SchedulePanel,
 }
-__all__ = ["PANELS", "Panel", "timeline"]
+FOCUSABLE = frozenset({"Tuning"})
+"""Pages whose panel has something to go through: a parameter in focus shows its reason whole."""
+__all__ = ["FOCUSABLE", "PANELS", "Panel", "timeline"]

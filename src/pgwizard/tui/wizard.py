@@ -34,7 +34,7 @@ from pgwizard.tui.connect import Connect
 from pgwizard.tui.defects import SaysDefects
 from pgwizard.tui.dialogs import Item, Line, Offer, Pick
 from pgwizard.tui.form import Form, Row
-from pgwizard.tui.panels import PANELS, Panel, TlsPanel
+from pgwizard.tui.panels import FOCUSABLE, PANELS, Panel, TlsPanel
 from pgwizard.tui.review import Review
 
 if TYPE_CHECKING:
@@ -610,11 +610,16 @@ class Wizard(SaysDefects, Screen[None]):
             return self._below() is not None
         if action == "take":
             return self.page == "TLS" and self._proposed is not None
-        return not (action == "panel" and (self.page not in PANELS or not self.has_class("folded")))
+        return action != "panel" or (self.page in PANELS and (self.has_class("folded") or self.page in FOCUSABLE))
 
     def action_panel(self) -> None:
-        """Show the panel where it is folded, or fold it."""
-        self.toggle_class("unfolded")
+        """Show the panel where it is folded, or fold it; where it stands beside the page, go into it and back."""
+        self.set_class(self.has_class("folded") and not self.has_class("unfolded"), "unfolded")
+        inside = list(self.query_one("#panel").query("OptionList").results(Widget))
+        if inside and not inside[0].has_focus and (not self.has_class("folded") or self.has_class("unfolded")):
+            inside[0].focus()
+        elif self._row is not None and self._row.is_attached:
+            self._row.control.focus()
 
     def _refresh(self) -> None:
         wrong = {page_of(problem.path) for problem in (*self.draft.problems, *self.draft.doubts)}
