@@ -223,6 +223,7 @@ Nothing is written before you have answered."""
 
     def on_resize(self, event: Resize) -> None:
         """Fold what does not fit."""
+        self.query_one(Footer).show_command_palette = event.size.width >= 90  # the keys need the room
         self.set_class(event.size.width < NARROW, "narrow")
         self.call_after_refresh(self._show)
 
