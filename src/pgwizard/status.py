@@ -377,8 +377,11 @@ def _lost(text: str, fix: str) -> Verdict:
 
 
 def _explained(text: str, said: str) -> Reason:
+    """said: what the program said, which stands in text as well: its cause takes its place where it is known."""
     fault = diagnose(said)
-    return Reason(text) if fault is None else Reason(f"{text}: {fault.cause}", fault.fix, fault.key)
+    if fault is None:
+        return Reason(text)
+    return Reason(f"{text.removesuffix(said)}{fault.cause}", fault.fix, fault.key)
 
 
 def _has_wal(backup: Backup, wal: Wal | None) -> bool:
