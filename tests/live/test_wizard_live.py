@@ -271,7 +271,7 @@ def test_a_plug_in_that_asks_never_writes_on_the_screen_and_its_failure_is_said(
     kubeconfig.write_text(yaml.safe_dump(original))
     with terminal(tmp_path, 80, 24, KUBECONFIG=str(kubeconfig)) as wizard:
         wizard.shows("f5 tries again")
-        said = wizard.screen
+        said = " ".join(wizard.screen.split())  # where it wraps follows from the length of a path
         assert "failed with exit code 1:" in said
         assert "WRITTEN [31mTO STDERR" in said
         assert "YOUR PASSWORD PLEASE" not in said
