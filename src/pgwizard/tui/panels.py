@@ -42,7 +42,7 @@ class Panel(SaysDefects, Vertical):
     """Something that follows from the draft."""
 
     DEFAULT_CSS = """
-    Panel { height: 1fr; }
+    Panel { height: 1fr; overflow-y: auto; }
     Panel Static { height: auto; }
     Panel OptionList { height: 1fr; border: none; padding: 0; background: $background; }
     Panel OptionList:focus { background: $boost; border: none; }
