@@ -313,7 +313,7 @@ def test_a_list_that_may_not_be_read_is_said_in_its_place_and_a_name_is_typed(de
 
         await wizard.go("TLS")
         browser = await browsing(pilot, wizard, "tls.source.secret")
-        assert ("may not be read (why: w)" in text(browser, "#counts")) == ("secrets" in denied)
+        assert ("may not be read (why: f7)" in text(browser, "#counts")) == ("secrets" in denied)
         detail = text(browser, "#detail")
         why = "namespaces may not be listed, so only" if "namespaces" in denied else "Secrets may not be listed there"
         assert (why in detail) == ("secrets" in denied)
@@ -435,9 +435,9 @@ def test_nothing_that_a_cluster_says_reaches_the_terminal_as_it_is(size: tuple[i
             await wizard.go(page)
             await browsing(pilot, wizard, path)
             await clean()
-            await pilot.press("slash", *"nasty", "enter")
+            await pilot.press(*"nasty", "enter")
             await clean()
-            await pilot.press("escape", "slash", *"hostile", "enter")
+            await pilot.press("escape", *"hostile", "enter")
             await clean()
             await pilot.press("escape")
             await back(pilot, wizard)
@@ -470,7 +470,7 @@ def test_a_certificate_with_a_thousand_names() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("TLS")
         browser = await browsing(pilot, wizard, "tls.source.secret")
-        await pilot.press("slash", *"thousand", "enter")
+        await pilot.press(*"thousand", "enter")
         await until(pilot, lambda: "1,000 in all" in text(browser, "#detail"))
         assert "host-0.example.com" in text(browser, "#detail")
         await pilot.press("enter", "enter")

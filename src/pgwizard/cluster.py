@@ -459,6 +459,8 @@ def _holds(live: Any, sent: Any) -> bool:
 
 async def _all(questions: list[Coroutine[Any, Any, T]]) -> list[T]:
     """Their results in order; the first error ends all of them, and none is left behind."""
+    if len(questions) == 1:
+        return [await questions[0]]  # at once: a task would have its turn only after everybody else's
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(question) for question in questions]

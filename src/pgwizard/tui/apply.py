@@ -18,7 +18,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Input, RichLog, Static
+from textual.widgets import Input, RichLog, Static
 from textual.worker import Worker, WorkerState
 
 from pgwizard import inputs
@@ -29,6 +29,7 @@ from pgwizard.errors import visible
 from pgwizard.events import Event
 from pgwizard.present import Failure, failure
 from pgwizard.tui.folds import Folds
+from pgwizard.tui.keyline import KeyLine
 from pgwizard.tui.review import change_folds, failure_rows, is_log, said_table
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ class Apply(Screen[Left]):
         yield RichLog(id="log", markup=False, wrap=True, min_width=1, max_lines=5_000)
         yield Input(id="typed", compact=True)
         yield Static(id="say", markup=False)
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Begin at once: nothing is written before the approval."""

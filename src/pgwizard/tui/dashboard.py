@@ -21,13 +21,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.events import Key, Resize
 from textual.screen import Screen
-from textual.widgets import DataTable, Footer, RichLog, Static
+from textual.widgets import DataTable, RichLog, Static
 from textual.worker import Worker, WorkerState
 
 from pgwizard import deploy, present, status
 from pgwizard.errors import PgwizardError
 from pgwizard.status import Run, Snapshot, Verdict
 from pgwizard.tui.dialogs import Window
+from pgwizard.tui.keyline import KeyLine
 
 if TYPE_CHECKING:
     from pgwizard.kubeapi import Cluster
@@ -61,7 +62,7 @@ class TextWindow(Window):
         with VerticalScroll() as pane:
             pane.border_title = Text(self._title)
             yield Static(self._text, markup=False)
-        yield Footer()
+        yield KeyLine()
 
 
 class Ask(TextWindow):
@@ -201,7 +202,7 @@ Nothing is written before you have answered."""
             with Horizontal(id="more"):
                 yield self._titled(Rows(("schedule", "cron", "last run", "next run"), id="schedules"), "schedules")
                 yield self._titled(Static(id="objects", markup=False), "objects")
-        yield Footer()
+        yield KeyLine()
 
     @staticmethod
     def _titled(widget: Any, title: str) -> Any:
@@ -223,7 +224,6 @@ Nothing is written before you have answered."""
 
     def on_resize(self, event: Resize) -> None:
         """Fold what does not fit."""
-        self.query_one(Footer).show_command_palette = event.size.width >= 90  # the keys need the room
         self.set_class(event.size.width < NARROW, "narrow")
         self.call_after_refresh(self._show)
 

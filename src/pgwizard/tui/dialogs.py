@@ -15,8 +15,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
+
+from pgwizard.tui.keyline import KeyLine
 
 MARKS = "✓ answered   ● here   ! needs a look   · to come   ✗ failed   - left out"
 DOCS = "docs/answers.md explains every question, docs/errors.md every error with cause and fix."
@@ -73,7 +75,7 @@ class Help(Window):
             yield Static("Help", classes="title")
             with VerticalScroll():
                 yield Static(self._text, markup=False)
-        yield Footer()
+        yield KeyLine()
 
 
 class Line(Window):
@@ -217,7 +219,7 @@ class Pick(Window):
             if self._said:
                 yield Static(self._said, classes="hint", markup=False)
             yield FilteredList(self._items, self._current)
-        yield Footer()
+        yield KeyLine()
 
     def on_filtered_list_taken(self, event: FilteredList.Taken) -> None:
         """Chosen."""
@@ -250,7 +252,7 @@ class Offer(Window):
         with Vertical():
             yield Static(self._title, classes="title", markup=False)
             yield Static(self._hint, classes="hint", markup=False)
-        yield Footer()
+        yield KeyLine()
 
     def action_take(self) -> None:
         """Yes."""

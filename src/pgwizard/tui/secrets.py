@@ -19,8 +19,8 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.events import Click, Key, Resize
-from textual.geometry import Size
+from textual.events import Click, Resize
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.screen import Screen
 from textual.scroll_view import ScrollView
@@ -34,6 +34,7 @@ from pgwizard.discovery import SECRET, Batch, Denied, Row, Search
 from pgwizard.errors import PgwizardError
 from pgwizard.kubeapi import Ref, plain
 from pgwizard.tui.dialogs import Window
+from pgwizard.tui.keyline import KeyLine
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -131,23 +132,13 @@ def _haystack(row: Row) -> str:
     return " ".join(words).lower()
 
 
-class SecretList(ScrollView, can_focus=True):
-    """The rows, one line each, of which only those in view are drawn."""
+class SecretList(ScrollView, can_focus=False):
+    """The rows, one line each, of which only those in view are drawn. The filter has the keys."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "choose"),
-        Binding("up,k", "move(-1)", "up", show=False),
-        Binding("down,j", "move(1)", "down", show=False),
-        Binding("pageup", "page(-1)", "page up", show=False),
-        Binding("pagedown", "page(1)", "page down", show=False),
-        Binding("home,g", "end(0)", "first", show=False),
-        Binding("end,G", "end(1)", "last", show=False),
-    ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"secret-list--cursor", "secret-list--good", "secret-list--bad"}
     DEFAULT_CSS = """
-    SecretList { height: 1fr; overflow-x: hidden; }
-    SecretList > .secret-list--cursor { background: $surface-lighten-1; text-style: bold; }
-    SecretList:focus > .secret-list--cursor { background: $block-cursor-background; color: $block-cursor-foreground;
+    SecretList { height: 1fr; overflow-x: hidden; overflow-y: scroll; }
+    SecretList > .secret-list--cursor { background: $block-cursor-background; color: $block-cursor-foreground;
         text-style: bold; }
     SecretList > .secret-list--good { color: $text-success; text-style: bold; }
     SecretList > .secret-list--bad { color: $text-warning; }
@@ -157,7 +148,7 @@ class SecretList(ScrollView, can_focus=True):
         """Another row is under the cursor, or other rows are in view."""
 
     class Wanted(Message):
-        """Enter on the row under the cursor."""
+        """The row under the cursor was chosen by the mouse."""
 
     def __init__(self, search: Search, current: tuple[str, str]) -> None:
         super().__init__(id="secrets")
@@ -183,7 +174,8 @@ class SecretList(ScrollView, can_focus=True):
         """Other rows."""
         self.rows = rows
         self.cursor = max(0, min(cursor, len(rows) - 1))
-        self.virtual_size = Size(0, len(rows))
+        self.set_reactive(SecretList.virtual_size, Size(0, len(rows)))  # the plain way lays the whole screen out anew
+        self._scroll_update(self.virtual_size)
         self._follow()
         self.refresh()
 
@@ -199,30 +191,27 @@ class SecretList(ScrollView, can_focus=True):
         before, self.cursor = self.cursor, max(0, min(cursor, len(self.rows) - 1))
         if before != self.cursor:
             self._follow()
-            self.refresh()
+            top, width = round(self.scroll_offset.y), self.size.width
+            self.refresh(*(Region(0, line - top, width, 1) for line in (before, self.cursor)))
         self.post_message(self.Highlighted())
 
-    def action_move(self, step: int) -> None:
-        """One row up or down."""
+    def move(self, step: int) -> None:
+        """So many rows up or down."""
         self._go(self.cursor + step)
 
-    def action_page(self, step: int) -> None:
+    def page(self, step: int) -> None:
         """As many rows as are seen."""
         self._go(self.cursor + step * max(1, self.size.height - 1))
 
-    def action_end(self, last: int) -> None:
+    def end(self, *, last: bool) -> None:
         """The first or the last row."""
         self._go(len(self.rows) - 1 if last else 0)
-
-    def action_choose(self) -> None:
-        """Enter."""
-        self.post_message(self.Wanted())
 
     def on_click(self, event: Click) -> None:
         """A click moves here, a second one chooses."""
         self._go(round(self.scroll_offset.y) + event.y)
         if event.chain > 1:
-            self.action_choose()
+            self.post_message(self.Wanted())
 
     def watch_scroll_y(self, old: float, new: float) -> None:
         """Other rows are in view."""
@@ -315,40 +304,6 @@ def until(days: int) -> str:
     return f"in {days} d"
 
 
-class KeyLine(Static):
-    """The keys at the foot, to be clicked too. One line of text: a ``Footer`` has a widget a key, which takes 50 ms."""
-
-    DEFAULT_CSS = """
-    KeyLine { dock: bottom; height: 1; background: $footer-background; color: $footer-foreground;
-        link-style: none; link-color: $footer-foreground; link-background: transparent; }
-    KeyLine > .keys--key { color: $footer-key-foreground; text-style: bold; }
-    """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key"}
-
-    def __init__(self, bindings: Iterable[BindingType]) -> None:
-        super().__init__(id="keys", markup=False)
-        self.bindings = [binding for binding in bindings if isinstance(binding, Binding) and binding.show]
-
-    def render(self) -> Text:
-        """``key what it does``, for each that is shown."""
-        style = self.get_component_rich_style("keys--key", partial=True)
-        text = Text(no_wrap=True, overflow="ellipsis")
-        for key, does, action in [
-            ("enter", "choose", "choose"),
-            *map(_told, self.bindings),
-            ("?", "help", "app.explain"),
-        ]:
-            click = Style(meta={"@click": action if "." in action else f"screen.{action}"})
-            text.append(f" {key} ", style + click)
-            text.append(f"{does}  ", click)
-        return text
-
-
-def _told(binding: Binding) -> tuple[str, str, str]:
-    shown = {"slash": "/", "escape": "esc"}
-    return binding.key_display or shown.get(binding.key, binding.key), binding.description, binding.action
-
-
 class Field(Input):
     """An input of one line, as wide as it is told; the application's own rule for inputs gives way."""
 
@@ -359,10 +314,24 @@ class Field(Input):
         self.styles.padding = (0, 1)
 
 
+class Filter(Field):
+    """Words that a row must hold. It has all keys: those for the list move in the list."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "screen.choose", "choose", key_display="enter"),
+        Binding("up", "screen.move(-1)", show=False),
+        Binding("down", "screen.move(1)", show=False),
+        Binding("pageup", "screen.page(-1)", show=False),
+        Binding("pagedown", "screen.page(1)", show=False),
+        Binding("home", "screen.end(0)", show=False),
+        Binding("end", "screen.end(1)", show=False),
+    ]
+
+
 class Told(Window):
     """Some lines to read; any of the keys to leave closes it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q,w", "leave", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,f7", "leave", "close")]
     DEFAULT_CSS = """
     Told > VerticalScroll { width: 90%; max-width: 110; height: auto; max-height: 80%; padding: 1 2;
         background: $surface; border: round $primary; }
@@ -390,17 +359,16 @@ class SecretBrowser(Screen["Chosen | None"]):
         "Every Secret that you may read, the best one first, and the reason why. Values are never shown.\n\n"
         "✓ would do   ✗ would not, and why   ? cannot be told   · not read yet\n\n"
         "What is promising by its name or its keys is read when it comes into view.\n\n"
-        "/ filters by any words: name, kind, subject, host names\n"
+        "What you type filters by any words: name, kind, subject, host names.\n"
         "enter chooses; what would not verify is chosen by a second enter\n"
-        "t takes a name that is not in the list   r reads all again\n"
-        "w says which namespaces may not be read, and how to ask for it"
+        "f5 reads all again   f6 takes a name that is not in the list\n"
+        "f7 says which namespaces may not be read, and how to ask for it"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "filter"),
-        Binding("t", "type", "type a name"),
-        Binding("w", "why", "why denied"),
+        Binding("f5", "again", "again", tooltip="read all again"),
+        Binding("f6", "type", "type a name", tooltip="name a Secret that is not in the list"),
+        Binding("f7", "why", "why denied", tooltip="what may not be read, and how to ask for it"),
         Binding("escape", "back", "back"),
-        Binding("r", "again", "read again", show=False),
     ]
     # not CSS: that would style the whole application anew at the opening
     DEFAULT_CSS = """
@@ -446,25 +414,25 @@ class SecretBrowser(Screen["Chosen | None"]):
         """Question and filter, the list, what is known of all, what is known of one. The search begins meanwhile."""
         with Horizontal(id="ask"):
             yield Static(self._question(QUESTIONS), id="question", markup=False)
-            yield Field("/ filter", "filter", 32)
+            yield Filter("type to filter", "filter", 32)
         yield Static(id="heads", markup=False)
         yield self.listing
         yield Static(id="counts", markup=False)
         yield Static(id="detail", markup=False)
-        yield KeyLine(self.BINDINGS)
+        yield KeyLine()
         self._begin()
 
     def on_mount(self) -> None:
         """What needs the widgets."""
         self.listing.today = self.wizard.start.now()
-        self.listing.focus()
+        self.query_one(Filter).focus()
         self.watch(self.app, "link", self._tell, init=False)
         self.call_after_refresh(self._tell)  # nothing is told before everything is mounted
 
     def on_resize(self, event: Resize) -> None:
         """The heads stand above their columns."""
         small = event.size.width < WIDE
-        self.query_one("#filter", Field).styles.width = 20 if small else 32
+        self.query_one(Filter).styles.width = 20 if small else 32
         question = Text(self._question(SHORT if small else QUESTIONS), overflow="ellipsis", no_wrap=True)
         self.query_one("#question", Static).update(question, layout=False)
         self.call_after_refresh(self._heads)
@@ -485,7 +453,7 @@ class SecretBrowser(Screen["Chosen | None"]):
         self._asked.clear()
         self.state, self.seen, self.expected, self.served = "connecting", 0, 0, None
         self.certificates_read = False
-        self.findings.arrange(self.query_one("#filter", Input).value)
+        self.findings.arrange(self.query_one(Filter).value)
         self._show()
         self._begin()
 
@@ -597,12 +565,12 @@ class SecretBrowser(Screen["Chosen | None"]):
         if self.denied:
             named = sum(1 for denied in self.denied if denied.namespace)
             what = f"{named:,} namespace{'s' if named != 1 else ''}" if named else "some"
-            parts.append(f"{what} may not be read (why: w)")
+            parts.append(f"{what} may not be read (why: f7)")
         if self.state == "loading":
             total = f" of {self.expected:,}" if self.expected > self.seen else ""
             parts.append(f"loading {self.seen:,}{total}" + (f", {self.to_come:,} namespaces" if self.to_come else ""))
         elif self.state == "failed":
-            parts.append("stopped (why: w; read again: r)")
+            parts.append("stopped (why: f7; read again: f5)")
         if self.said and self.state != "failed":
             parts.append(f"! {plain(self.said[-1], 120)}")
         return " · ".join(parts)
@@ -626,19 +594,29 @@ class SecretBrowser(Screen["Chosen | None"]):
         if self.state == "loading":
             return "Looking …"
         if self.denied:
-            return f"{plain(self.denied[0].why, 600)}\nA name can be typed all the same: t"
+            return f"{plain(self.denied[0].why, 600)}\nA name can be typed all the same: f6"
         where = f"namespace {self.search.namespace}" if self.search.purpose in {"database", "passphrase"} else "cluster"
-        return f"There is no Secret in this {where}. A name can be typed: t"
+        return f"There is no Secret in this {where}. A name can be typed: f6"
 
     # -- keys
 
     def action_choose(self) -> None:
-        """As enter in the list."""
-        self.listing.action_choose()
+        """Choose the row under the cursor."""
+        row = self.listing.row
+        if row is not None and not (self._trying and self._trying.identity == row.identity):
+            self.run_worker(self._choose(row), group="choose", exclusive=True, exit_on_error=False)
 
-    def action_filter(self) -> None:
-        """Type words that a row must hold."""
-        self.query_one("#filter", Input).focus()
+    def action_move(self, step: int) -> None:
+        """One row up or down."""
+        self.listing.move(step)
+
+    def action_page(self, step: int) -> None:
+        """As many rows as are seen."""
+        self.listing.page(step)
+
+    def action_end(self, last: int) -> None:
+        """The first or the last row."""
+        self.listing.end(last=bool(last))
 
     def action_type(self) -> None:
         """Name a Secret that is not in the list."""
@@ -658,29 +636,15 @@ class SecretBrowser(Screen["Chosen | None"]):
 
     def action_back(self) -> None:
         """Out of the field, out of the filter, out of the browser."""
-        box = self.query_one("#filter", Input)
+        box = self.query_one(Filter)
         typed = self.query("#typed")
         if typed:
             typed.remove()
-            self.listing.focus()
+            box.focus()
         elif box.value:
             box.value = ""
-            self.listing.focus()
-        elif box.has_focus:
-            self.listing.focus()
         else:
             self.dismiss(None)
-
-    def on_key(self, event: Key) -> None:
-        """In the filter, up and down move in the list."""
-        if event.key in {"down", "up", "pagedown", "pageup"} and self.query_one("#filter", Input).has_focus:
-            {
-                "down": lambda: self.listing.action_move(1),
-                "up": lambda: self.listing.action_move(-1),
-                "pagedown": lambda: self.listing.action_page(1),
-                "pageup": lambda: self.listing.action_page(-1),
-            }[event.key]()
-            event.stop()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as it is typed."""
@@ -692,19 +656,14 @@ class SecretBrowser(Screen["Chosen | None"]):
             self._look()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in the filter chooses the row that is highlighted, in the other field it takes the name."""
-        if event.input.id == "filter":
-            self.on_secret_list_wanted()
-        else:
-            self.run_worker(self._named(event.value), group="choose", exclusive=True, exit_on_error=False)
+        """The name of a Secret that is not in the list."""
+        self.run_worker(self._named(event.value), group="choose", exclusive=True, exit_on_error=False)
 
     # -- choosing
 
     def on_secret_list_wanted(self) -> None:
-        """Choose the row under the cursor."""
-        row = self.listing.row
-        if row is not None and not (self._trying and self._trying.identity == row.identity):
-            self.run_worker(self._choose(row), group="choose", exclusive=True, exit_on_error=False)
+        """By the mouse."""
+        self.action_choose()
 
     async def _choose(self, row: Row) -> None:
         if row.kind == "not read":
@@ -760,7 +719,7 @@ class SecretBrowser(Screen["Chosen | None"]):
             best = min(fitting, key=lambda row: row.order)
             self.findings.learn(rows)
             await field.remove()
-            self.listing.focus()
+            self.query_one(Filter).focus()
             self.listing.moved = True
             self.findings.arrange()
             self.listing.show(self.findings.shown, self.findings.place_of(best) or 0)
@@ -790,7 +749,7 @@ def _outlined(row: Row, search: Search) -> Text:
         lines.append(plain(row.why, 400))
     if row.kind == "other keys" and search.purpose != "ca" and row.others:
         usual = ",".join(f"KEY{number}" for number, _ in enumerate(discovery.usual_keys(search), start=1))
-        lines.append(f"To take its keys all the same: t, then {plain(row.place)}/{usual}")
+        lines.append(f"To take its keys all the same: f6, then {plain(row.place)}/{usual}")
     if row.keys and search.purpose == "s3" and row.namespace != search.namespace:
         lines.append(f"It will be mirrored into namespace {search.namespace}.")
     return _lines(f"{plain(row.place)}{chosen}", lines)

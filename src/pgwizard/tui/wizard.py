@@ -19,7 +19,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher, Footer, Static
+from textual.widgets import ContentSwitcher, Static
 
 from pgwizard import inputs, objectstore, preflight
 from pgwizard.choices import LISTS, choices
@@ -34,6 +34,7 @@ from pgwizard.tui.connect import Connect
 from pgwizard.tui.defects import SaysDefects
 from pgwizard.tui.dialogs import Item, Line, Offer, Pick
 from pgwizard.tui.form import Form, Row
+from pgwizard.tui.keyline import KeyLine
 from pgwizard.tui.panels import FOCUSABLE, PANELS, Panel, TlsPanel
 from pgwizard.tui.review import Review
 
@@ -163,7 +164,7 @@ class Wizard(SaysDefects, Screen[None]):
                 yield ContentSwitcher(id="pages")
                 yield Static(id="about", markup=False)
             yield Vertical(id="panel")
-        yield Footer()
+        yield KeyLine()
 
     async def on_mount(self) -> None:
         """Begin with the first page, or with the first questions of answers that were given before."""
@@ -600,7 +601,6 @@ class Wizard(SaysDefects, Screen[None]):
         """Fold what does not fit."""
         self.set_class(event.size.width < NARROW, "narrow")
         self.set_class(event.size.width < MIDDLE, "folded")
-        self.query_one(Footer).show_command_palette = event.size.width >= NARROW  # the keys need the room
         self._header()
         self.refresh_bindings()
 
