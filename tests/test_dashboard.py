@@ -126,11 +126,25 @@ def test_a_release_that_is_well_says_so_first_with_what_stands_behind_it() -> No
         assert "61% free (6.1Gi of 10Gi)" in said(pilot, "facts")
         assert said(pilot, "timeline").splitlines()[-1].count("F") == 1
         assert [row[0] for row in rows(pilot, "jobs")] == ["✓ first"]
-        assert [row[:3] for row in rows(pilot, "schedules")] == [
-            ["✓ full", "0 2 * * 0", "never"],
-            ["✓ incr", "0 2 * * 1-6", "never"],
+        assert [[row[0], *row[2:]] for row in rows(pilot, "schedules")] == [
+            ["✓ full", "never", "0 2 * * 0"],
+            ["✓ incr", "never", "0 2 * * 1-6"],
         ]
         await until(pilot, lambda: "new backup label" in logged(pilot))
+
+    driven(scenario)
+
+
+def test_the_status_and_the_list_of_backups_can_be_taken_elsewhere() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await pilot.press("i")
+        assert dashboard(pilot).query_one("#info", Rows).has_focus
+        [[label, *_]] = rows(pilot, "info")
+        assert label.startswith("✓ ")
+        await pilot.press("y")
+        assert pilot.app.clipboard.startswith("● RECOVERABLE")
+        assert label in pilot.app.clipboard
 
     driven(scenario)
 
@@ -177,6 +191,8 @@ def test_a_failed_job_tells_cause_and_fix_beside_it_and_all_of_it_on_enter() -> 
         shown = pilot.app.export_screenshot().replace("&#160;", " ")
         for text in ("docs/errors.md#s3-unknown-key", "Put a valid key pair", "Job has reached the specified backoff"):
             assert text in shown
+        await pilot.press("y")
+        assert "Put a valid key pair into the Secret that repository.credentials names." in pilot.app.clipboard
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
 

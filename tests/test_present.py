@@ -120,13 +120,27 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
         "16 Nov  ▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░F░░░░░░░░░",
         "23 Nov  ▫░░░░│",
         "",
+        "pgbackrest info",
+        "  backup               type   ended              took    database   backup size   WAL from",
+        "  ✓ 20261123-022400I   incr   Mon 23 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
+        "  ✓ 20261122-022400F   full   Sun 22 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
+        "  ✓ 20261121-022400I   incr   Sat 21 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
+        "  ✓ 20261120-022400I   incr   Fri 20 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
+        "  ✓ 20261119-022400I   incr   Thu 19 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
+        "  ✓ 20261118-022400I   incr   Wed 18 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
+        "  ✓ 20261117-022400I   incr   Tue 17 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
+        "  ✓ 20261116-022400I   incr   Mon 16 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
+        "  ✓ 20261115-022400F   full   Sun 15 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
+        "  ✓ 20261114-022400I   incr   Sat 14 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
+        "  and 6 older",
+        "",
         "Jobs",
         f"  ✗ incr   Mon 23 Nov 02:19   5 min   failed [039] {CAUSE}",
         "  ✓ full   Sun 22 Nov 02:19   5 min   3.73Gi → 953.67Mi",
         "",
         "Schedules",
-        "  ✓ full   0 2 * * 0     never   Sun 29 Nov 02:00 (in 5 d)",
-        "  ✓ incr   0 2 * * 1-6   never   Tue 24 Nov 02:00 (in 14 h)",
+        "  ✓ full   Sun 29 Nov 02:00 (in 5 d)    never   0 2 * * 0",
+        "  ✓ incr   Tue 24 Nov 02:00 (in 14 h)   never   0 2 * * 1-6",
         "",
         "Objects",
         "  ✓ StatefulSet   1 of 1 pods ready   postgresql",
@@ -215,11 +229,11 @@ def test_a_job_and_a_schedule_are_cells() -> None:
     resting = replace(FULL, suspended=True, zone="Europe/Berlin", last=NOW)
     assert present.cron_cells(FINE, resting) == (
         "‖ full",
-        "0 2 * * 0 Europe/Berlin",
-        "Mon 23 Nov 12:00",
         "suspended",
+        "Mon 23 Nov 12:00",
+        "0 2 * * 0 Europe/Berlin",
     )
-    assert present.cron_cells(FINE, replace(FULL, schedule="never"))[3] == "cannot be told"
+    assert present.cron_cells(FINE, replace(FULL, schedule="never"))[1] == "cannot be told"
 
 
 def test_a_repository_without_backups_has_no_timeline() -> None:
@@ -229,10 +243,16 @@ def test_a_repository_without_backups_has_no_timeline() -> None:
 
 def test_every_backup_is_a_line_the_newest_first() -> None:
     older, newer = backup("full", 8.4), replace(backup("incr", 1.4), error=True)
-    lines = present.backup_lines(replace(FINE, repository=Repository((older, newer))))
-    assert [line.split()[:2] for line in lines] == [["label", "type"], ["▫", "a"], ["✓", older.label]]
-    assert present.backup_lines(replace(FINE, repository=Repository(()))) == ["no backup yet"]
-    assert present.backup_lines(replace(FINE, repository=None, heard={})) == ["· reading"]
+    found = replace(FINE, repository=Repository((older, newer)))
+    lines = present.status_lines(found, judge(found))
+    begin = lines.index("pgbackrest info")
+    assert [line.split()[:2] for line in lines[begin + 1 : begin + 4]] == [
+        ["backup", "type"],
+        ["▫", f"{newer.label}:"],
+        ["✓", older.label],
+    ]
+    nothing = replace(FINE, repository=Repository(()))
+    assert "pgbackrest info" not in present.status_lines(nothing, judge(nothing))
 
 
 def test_a_job_of_a_repository_that_cannot_be_read_is_not_said_to_have_made_nothing() -> None:

@@ -90,6 +90,23 @@ def test_the_best_one_stands_first_and_enter_chooses_it() -> None:
     assert driven(scenario) == [Chosen("minio", "minio-tls", ("tls.crt",))]
 
 
+def test_what_is_known_of_a_certificate_is_copied_whole() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        row = browser.listing.row
+        assert row is not None
+        assert row.first is not None
+        await pilot.press("f8")
+        copied = pilot.app.clipboard
+        assert copied.startswith(
+            "minio/minio-tls/tls.crt\nself-signed: this very certificate is what the server sends\n"
+        )
+        assert f"sha256       {row.first.sha256}\n" in copied
+        assert copied.count("SAN  ") == len(row.first.dns_names) + len(row.first.ip_addresses)
+        assert "PRIVATE" not in copied
+
+    driven(scenario)
+
+
 def test_one_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await stand_on(pilot, browser, "cert-manager/root-ca")
@@ -335,7 +352,7 @@ def test_help_is_the_application_s() -> None:
         assert pilot.app.screen is browser
         await pilot.pause()
         assert str(browser.query_one(KeyLine).render()).startswith(
-            " enter choose  f5 again  f6 type a name  f7 why denied  esc back  ^q quit  f1 help "
+            " enter choose  f5 again  f6 type a name  f7 why denied  f8 copy  esc back  ^q quit  f1 help "
         )
 
     driven(scenario)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -24,7 +25,7 @@ from pgwizard.plan import resolve
 from pgwizard.tui.app import Place, Start, WizardApp
 from pgwizard.tui.apply import Apply
 from pgwizard.tui.connect import Connect
-from pgwizard.tui.dialogs import FilterInput, Help, Line, Offer, Pick
+from pgwizard.tui.dialogs import Help, Line, Offer, Pick
 from pgwizard.tui.form import Choice, Row, in_words
 from pgwizard.tui.secrets import SecretBrowser, SecretList
 from pgwizard.tui.wizard import Rail, Wizard
@@ -222,7 +223,7 @@ def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_re
         page = wizard.query_one(Connect)
 
         def rows() -> list[str]:
-            found = wizard.query_one("#clusters", OptionList)
+            found = wizard.query_one("#clusters OptionList", OptionList)
             return [str(found.get_option_at_index(number).prompt) for number in range(found.option_count)]
 
         await until(pilot, lambda: any("✗" in row for row in rows()) and "no releases" in said(wizard, "releases"))
@@ -233,7 +234,7 @@ def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_re
             "✗ no connection to https://10.0.0.9:6443: connection refused",
             "· logs in by aws: tried when it is chosen",
         ]
-        page.query_one(FilterInput).focus()
+        page.query_one("#namespaces FilterInput").focus()
         await pilot.press(*"sho", "enter")
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "shop")
         assert options(wizard, "#releases") == ["+ a new release in shop"]
@@ -333,6 +334,50 @@ def test_unsaved_answers_survive_and_are_offered_at_the_next_start(tmp_path: Pat
     assert taken != kept
 
 
+def test_drafts_are_offered_one_after_the_other_until_one_is_taken_up(tmp_path: Path) -> None:
+    for number, name in enumerate(["oldest", "older", "newest"]):
+        path = tmp_path / f"draft-{number:016x}.yaml"
+        path.write_text(f"release: {{name: {name}, namespace: shop}}\n")
+        os.utime(path, (1_000 + number, 1_000 + number))
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        def offered() -> str:
+            screen = pilot.app.screen
+            return str(screen.query(".title").first(Static).render()) if isinstance(screen, Offer) else ""
+
+        await until(pilot, lambda: offered() == "Unsaved answers for shop/newest")
+        await pilot.press("x")
+        await until(pilot, lambda: offered() == "Unsaved answers for shop/older")
+        await pilot.press("escape")
+        await until(pilot, lambda: offered() == "Unsaved answers for shop/oldest")
+        await pilot.press("enter")
+        await until(pilot, lambda: wizard.draft.answers.release.name == "oldest")
+
+    driven(scenario, drafts=lambda: Drafts(tmp_path), ready=lambda _: True)
+    assert "newest" not in "".join(path.read_text() for path in tmp_path.glob("*.yaml"))
+    assert (tmp_path / f"draft-{1:016x}.yaml").exists()
+
+
+def test_hundreds_of_clusters_are_filtered_as_one_types() -> None:
+    async def another(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(SimCluster(example=False))
+
+    def places() -> list[Place]:
+        found = [Place(f"team-{n}", f"https://10.0.0.{n}:6443", "shop", another, runs="aws") for n in range(300)]
+        return [Place("demo", "here", "default", another, current=True), *found]
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        listed = "#clusters OptionList"
+        await until(pilot, lambda: len(options(wizard, listed)) == 301)
+        wizard.query_one("#clusters FilterInput").focus()
+        await pilot.press(*"team-271")
+        await until(pilot, lambda: len(options(wizard, listed)) == 1)
+        await pilot.press("enter")
+        await until(pilot, lambda: wizard.wizard.link.startswith("demo") and "● team-271" in options(wizard, listed)[0])
+
+    driven(scenario, places=places)
+
+
 def test_a_saved_answer_leaves_no_draft(tmp_path: Path) -> None:
     folder = tmp_path / "state"
 
@@ -427,7 +472,7 @@ def test_another_cluster_leaves_nothing_of_the_one_before() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: "no releases" in said(wizard, "releases"))
         assert "not read yet" not in wizard.draft.said_of(("tls", "source"))
-        wizard.query_one("#clusters").focus()
+        wizard.query_one("#clusters FilterInput").focus()
         await pilot.press("down", "enter")
         await until(pilot, lambda: "Secret minio/minio-tls does not exist" in wizard.draft.said_of(("tls", "source")))
         assert wizard.draft.facts.ca is None
@@ -565,14 +610,14 @@ def test_a_certificate_that_the_server_would_not_take_is_said_before_anything_is
 def test_a_namespace_that_is_not_there_is_made_and_a_wrong_name_is_not_taken() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: "the release goes to default" in said(wizard, "namespaces"))
-        wizard.query_one(FilterInput).focus()
+        wizard.query_one("#namespaces FilterInput").focus()
         await pilot.press("question_mark", "enter")
         await until(pilot, lambda: "✗ '?' is not a namespace" in said(wizard, "namespaces"))
         assert wizard.draft.raw == {}
         await pilot.press("backspace", *"fresh", "enter")
         await until(pilot, lambda: wizard.draft.answers.release.create_namespace)
         assert said(wizard, "namespaces") == "the release goes to fresh, which it makes"
-        wizard.query_one(FilterInput).focus()
+        wizard.query_one("#namespaces FilterInput").focus()
         await pilot.press("ctrl+u", *"shop", "enter")
         await until(pilot, lambda: wizard.draft.raw == {"release": {"namespace": "shop"}})
 

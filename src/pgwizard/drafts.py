@@ -46,8 +46,8 @@ class Drafts:
         self._own = folder / f"draft-{secrets.token_hex(8)}.yaml"
         self._lock: int | None = None
 
-    def left(self) -> Left | None:
-        """The newest draft whose wizard has ended. Blocking."""
+    def left(self) -> list[Left]:
+        """The drafts whose wizards have ended, the newest first; older ones than a handful are forgotten. Blocking."""
         found: list[Left] = []
         with contextlib.suppress(OSError):
             for path in sorted(self._folder.iterdir()):
@@ -55,10 +55,10 @@ class Drafts:
                     continue
                 if (one := _read(path)) is not None:
                     found.append(one)
-        found.sort(key=lambda one: one.at)
-        for old in found[:-_KEPT]:
+        found.sort(key=lambda one: one.at, reverse=True)
+        for old in found[_KEPT:]:
             self.drop(old)
-        return found[-1] if found else None
+        return found[:_KEPT]
 
     def keep(self, raw: dict[str, Any]) -> bool:
         """Write this wizard's draft whole or not at all, mode 0600. Blocking. False where it cannot be kept."""

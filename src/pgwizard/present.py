@@ -312,19 +312,15 @@ def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
     return (f"{_RUNS[run.state]} {_KINDS[run.kind]}", started, took, came or run.message)
 
 
-def backup_lines(snapshot: Snapshot) -> list[str]:
-    """What ``pgbackrest info`` lists, the newest backup first, under a line of titles; a line that says why if none."""
-    if not snapshot.backups:
-        return [loading_or_empty(snapshot, "repository", "no backup yet")]
-    titles = ("", "label", "type", "ended", "took", "database", "added to the repository", "WAL from")
-    rows = [_backup_cells(snapshot, backup) for backup in reversed(snapshot.backups)]
-    return [line.removeprefix("  ") for line in _table("", [titles, *rows])[2:]]
+_PRINTED = 10
+"""Backups in a text that nobody can scroll as a list."""
+BACKUP_TITLES = ("backup", "type", "ended", "took", "database", "backup size", "WAL from")
 
 
-def _backup_cells(snapshot: Snapshot, backup: Backup) -> tuple[str, ...]:
+def backup_cells(snapshot: Snapshot, backup: Backup) -> tuple[str, ...]:
+    """A backup as ``pgbackrest info`` knows it, under BACKUP_TITLES."""
     return (
-        "▫ a page is wrong" if backup.error else "✓",
-        backup.label,
+        f"▫ {backup.label}: a page is wrong" if backup.error else f"✓ {backup.label}",
         backup.type,
         when(backup.stop, snapshot.at),
         span((backup.stop - backup.start).total_seconds()),
@@ -335,15 +331,15 @@ def _backup_cells(snapshot: Snapshot, backup: Backup) -> tuple[str, ...]:
 
 
 def cron_cells(snapshot: Snapshot, cron: Cron) -> tuple[str, str, str, str]:
-    """A CronJob as cells: what it takes, its schedule, when it last ran, and when it runs next."""
+    """A CronJob as cells: what it takes, when it runs next, when it last ran, and its schedule."""
     zone = "" if cron.zone in ("Etc/UTC", "UTC") else f" {cron.zone}"
     last = when(cron.last, snapshot.at) if cron.last else "never"
     due = snapshot.next_run(cron)
     coming = f"{when(due, snapshot.at)} (in {about((due - snapshot.at).total_seconds())})" if due else "cannot be told"
     kind = _KINDS[cron.kind]
     if cron.suspended:
-        return (f"‖ {kind}", f"{cron.schedule}{zone}", last, "suspended")
-    return (f"✓ {kind}", f"{cron.schedule}{zone}", last, coming)
+        return (f"‖ {kind}", "suspended", last, f"{cron.schedule}{zone}")
+    return (f"✓ {kind}", coming, last, f"{cron.schedule}{zone}")
 
 
 def object_cells(snapshot: Snapshot) -> list[tuple[str, ...]]:
@@ -414,6 +410,11 @@ def status_lines(snapshot: Snapshot, verdict: Verdict) -> list[str]:
     lines += [str(fact) for fact in facts(snapshot)]
     if shown := timeline(snapshot, verdict, 78):
         lines += ["", f"Backups   {LEGEND}", *shown]
+    newest = list(reversed(snapshot.backups))[:_PRINTED]
+    backups = [BACKUP_TITLES, *(backup_cells(snapshot, backup) for backup in newest)] if newest else []
+    lines += _table("pgbackrest info", backups)
+    if older := len(snapshot.backups) - len(newest):
+        lines.append(f"  and {older} older")
     lines += _table("Jobs", [run_cells(snapshot, run) for run in reversed(snapshot.runs)])
     lines += _table("Schedules", [cron_cells(snapshot, cron) for cron in snapshot.crons])
     lines += _table("Objects", object_cells(snapshot))

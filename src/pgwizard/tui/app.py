@@ -66,8 +66,8 @@ class LeftDraft(Protocol):
 class Drafts(Protocol):
     """Unsaved answers on disk. Every call is short and blocking."""
 
-    def left(self) -> Any:
-        """The newest ``LeftDraft``, or None."""
+    def left(self) -> list[Any]:
+        """Each a ``drafts.Left``, the newest first."""
 
     def keep(self, raw: dict[str, Any]) -> bool:
         """Keep this wizard's answers; False where they cannot be kept."""

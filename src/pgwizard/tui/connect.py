@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
@@ -18,6 +19,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
     from pgwizard.tui.app import Place, WizardApp
 
 PROBE_SECONDS = 8.0
+SHOW_SECONDS = 0.1
+"""Between two looks at what hundreds of clusters answer."""
 _SIDE_BY_SIDE = 8
+_WITHOUT = "f5 tries again; the questions can be answered without a cluster"
 
 
 class Connect(SaysDefects, Vertical):
@@ -45,7 +50,6 @@ class Connect(SaysDefects, Vertical):
     Connect .column { width: 1fr; padding: 0 1 0 0; }
     Connect .title { text-style: bold; }
     Connect .said { color: $text-muted; height: auto; max-height: 16; }
-    Connect #clusters { max-height: 50%; }
     Connect OptionList { height: auto; max-height: 24; border: none; padding: 0; background: $background; }
     Connect OptionList:focus { background: $boost; border: none; }
     Connect OptionList, FilteredList OptionList { text-wrap: nowrap; text-overflow: ellipsis; }
@@ -83,6 +87,7 @@ class Connect(SaysDefects, Vertical):
         self._states: dict[str, str] = {}
         self._records: list[Record] = []
         self._namespaces: frozenset[str] | None = None
+        self._showing: Timer | None = None
 
     @property
     def _app(self) -> WizardApp:
@@ -93,7 +98,7 @@ class Connect(SaysDefects, Vertical):
         with Horizontal(id="lists"):
             with Vertical(classes="column"):
                 yield Static("Cluster", classes="title")
-                yield OptionList(id="clusters")
+                yield FilteredList(free=False, id="clusters")
                 yield Static("reading the kubeconfig", id="clusters-said", classes="said", markup=False)
             with Vertical(classes="column"):
                 yield Static("Namespace", classes="title")
@@ -112,8 +117,8 @@ class Connect(SaysDefects, Vertical):
 
     def focus_first(self) -> None:
         """The list that is to be answered first: the clusters only where there are several."""
-        first = "#clusters" if len(self._places) > 1 else "#namespaces FilterInput"
-        self.query_one(first).focus()
+        first = "#clusters" if len(self._places) > 1 else "#namespaces"
+        self.query_one(f"{first} FilterInput").focus()
 
     # ---- clusters --------------------------------------------------------------------------------------------------
 
@@ -125,6 +130,7 @@ class Connect(SaysDefects, Vertical):
             self._say("clusters", f"✗ {error.message}\n{error.hint}")
             return
         self._show_places()
+        self._say_trouble()
         gate = asyncio.Semaphore(_SIDE_BY_SIDE)
         async with asyncio.TaskGroup() as group:
             for place in self._places:
@@ -146,23 +152,14 @@ class Connect(SaysDefects, Vertical):
             except Exception as defect:  # noqa: BLE001 - one odd context must not end the others' turn
                 state = f"✗ a defect of pgwizard itself: {type(defect).__name__}"
         self._states[place.name] = state
-        self._show_places()
+        if self._showing is None:
+            self._showing = self.set_timer(SHOW_SECONDS, self._show_places)
 
     def _show_places(self) -> None:
-        listed = self.query_one("#clusters", OptionList)
-        here = listed.highlighted
-        listed.clear_options()
-        for place in self._places:
-            text = Text(overflow="ellipsis", no_wrap=True)
-            text.append(f"{'●' if place.current else ' '} {visible(place.name)}\n", "bold" if place.current else "")
-            text.append(f"    {visible(place.server)}\n", "dim")
-            text.append(f"    {self._state(place)}")
-            listed.add_option(Option(text))
-        if self._places:
-            current = next((number for number, place in enumerate(self._places) if place.current), 0)
-            listed.highlighted = here if here is not None and here < len(self._places) else current
-            several = "enter connects to the one that is highlighted" if len(self._places) > 1 else ""
-            self._say("clusters", several)
+        self._showing = None
+        items = [Item(visible(place.name), "", (visible(place.server), self._state(place))) for place in self._places]
+        current = next((visible(place.name) for place in self._places if place.current), "")
+        self.query_one("#clusters", FilteredList).fill(items, current)
 
     def _state(self, place: Place) -> str:
         if place.current:
@@ -173,17 +170,12 @@ class Connect(SaysDefects, Vertical):
         return self._states.get(place.name, waits)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """A cluster, or a release."""
+        """A release."""
         event.stop()
-        if event.option_list.id == "clusters":
-            self._choose_place(event.option_index)
-        elif event.option_list.id == "releases":
-            self._choose_release(event.option_index, change=False)
+        self._choose_release(event.option_index, change=False)
 
-    def _choose_place(self, index: int) -> None:
-        from dataclasses import replace
-
-        chosen = self._places[index]
+    def _choose_place(self, name: str) -> None:
+        chosen = next(place for place in self._places if visible(place.name) == name)
         self._places = [replace(place, current=place is chosen) for place in self._places]
         self._app.connect(chosen)
         self._show_places()
@@ -194,10 +186,9 @@ class Connect(SaysDefects, Vertical):
         self._show_places()
         for group in ("namespaces", "releases"):  # what the cluster before still says is not this one's
             self.workers.cancel_group(self, group)
-        trouble = self._app.trouble
-        if trouble is not None:
-            said = f"✗ {trouble.message}" + (f"\n{trouble.hint}" if trouble.hint else "")
-            self._say("clusters", f"{said}\nf5 tries again; the questions can be answered without a cluster")
+        if self._places or self._app.trouble is not None:
+            self._say_trouble()
+        if self._app.trouble is not None:
             self._say("namespaces", "· not known without a cluster: type the name and press enter")
             self._say("releases", "· not known without a cluster")
         elif self._app.cluster is not None:
@@ -209,6 +200,11 @@ class Connect(SaysDefects, Vertical):
             self.query_one("#namespaces", FilteredList).fill([], self.target)
             self._say("namespaces", "waiting for the cluster")
             self._say("releases", "waiting for the cluster")
+
+    def _say_trouble(self) -> None:
+        trouble = self._app.trouble
+        lines = [f"✗ {trouble.message}", trouble.hint, _WITHOUT] if trouble else []
+        self._say("clusters", "\n".join(filter(None, lines)))
 
     @work(group="namespaces", exclusive=True, exit_on_error=False)
     async def _read_namespaces(self) -> None:
@@ -273,8 +269,11 @@ class Connect(SaysDefects, Vertical):
             self.post_message(self.ReleaseChosen(self._records[index - 1], change=change))
 
     def on_filtered_list_taken(self, event: FilteredList.Taken) -> None:
-        """A namespace, chosen or typed."""
+        """A cluster, or a namespace, chosen or typed."""
         event.stop()
+        if event.control is self.query_one("#clusters"):
+            self._choose_place(event.value)
+            return
         if problem := Draft({"release": {"namespace": event.value}}).said_of(("release", "namespace")):
             self._say("namespaces", f"✗ {problem}")
             return
@@ -290,7 +289,9 @@ class Connect(SaysDefects, Vertical):
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """A release is changed only where one is highlighted."""
-        return action != "change" or bool(self.query_one("#releases", OptionList).highlighted)
+        if action != "change":
+            return True
+        return any(listed.highlighted for listed in self.query("#releases").results(OptionList))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Its keys follow."""

@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from io import StringIO
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 from textual import work
@@ -63,6 +64,20 @@ class TextWindow(Window):
             pane.border_title = Text(self._title)
             yield Static(self._text, markup=False)
         yield KeyLine()
+
+
+class Details(TextWindow):
+    """Text that may be worth sending to somebody."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "copy", "copy")]
+
+    def action_copy(self) -> None:
+        """As plain lines."""
+        console = Console(file=StringIO(), width=500, color_system=None)
+        with console.capture() as plain:
+            console.print(self._text)
+        self.app.copy_to_clipboard("\n".join(line.rstrip() for line in plain.get().splitlines()) + "\n")
+        self.notify("copied", markup=False)
 
 
 class Ask(TextWindow):
@@ -131,7 +146,7 @@ class Dashboard(Screen[None]):
 
     DEFAULT_CSS = """
     Dashboard #dash { height: 1fr; padding: 0 1; }
-    Dashboard #verdict { height: auto; padding: 1 2; border: heavy $foreground 40%; }
+    Dashboard #verdict { height: auto; padding: 0 2; border: heavy $foreground 40%; }
     Dashboard #verdict.fine { border: heavy $success; }
     Dashboard #verdict.risk { border: double $warning; }
     Dashboard #verdict.lost { border: double $error; }
@@ -141,15 +156,15 @@ class Dashboard(Screen[None]):
         border-title-color: $foreground; border-subtitle-color: $foreground;
     }
     Dashboard #timeline { height: auto; padding: 0 1; }
-    Dashboard #lower { height: 12; }
+    Dashboard #lower { height: 10; }
+    Dashboard #info { height: auto; max-height: 6; }
     Dashboard #jobs { width: 3fr; height: 1fr; }
     Dashboard #log { width: 2fr; height: 1fr; padding: 0 1; background: $background; }
     Dashboard #more { height: auto; }
     Dashboard #schedules { width: 3fr; height: auto; max-height: 8; }
     Dashboard #objects { width: 2fr; height: auto; padding: 0 1; }
-    Dashboard DataTable { background: $background; overflow-x: auto; }
+    Dashboard DataTable { background: $background; overflow-x: auto; scrollbar-size: 1 0; }
     Dashboard .pane:focus { border: round $accent; }
-    Dashboard.narrow #verdict { padding: 0 1; }
     Dashboard.narrow #lower, Dashboard.narrow #more { layout: vertical; height: auto; }
     Dashboard.narrow #jobs, Dashboard.narrow #schedules { width: 1fr; height: auto; max-height: 9; }
     Dashboard.narrow #log { width: 1fr; height: 10; }
@@ -173,6 +188,7 @@ Nothing is written before you have answered."""
         Binding("l", "log", "log", tooltip="to the log of the highlighted Job"),
         Binding("r", "refresh", "refresh", tooltip="ask everything again at once"),
         Binding("a", "answers", "answers", tooltip="change the answers of the last revision"),
+        Binding("y", "copy", "copy", tooltip="copy the status as text"),
         Binding("escape", "leave", "back"),
     ]
 
@@ -190,7 +206,7 @@ Nothing is written before you have answered."""
         return cast("WizardApp", self.app)
 
     def compose(self) -> ComposeResult:
-        """From the top: verdict, facts, backups, Jobs with their log, schedules and objects."""
+        """From the top: verdict, facts, backups in time, Jobs and log, backups as a list, schedules, objects."""
         yield Static(id="header", markup=False)
         with VerticalScroll(id="dash"):
             yield Static(id="verdict", markup=False)
@@ -199,8 +215,9 @@ Nothing is written before you have answered."""
             with Horizontal(id="lower"):
                 yield self._titled(Jobs(("Job", "started", "took", "what came of it"), id="jobs"), "jobs")
                 yield self._titled(RichLog(id="log", markup=False, wrap=True, min_width=1, max_lines=2_000), "log")
+            yield self._titled(Rows(present.BACKUP_TITLES, id="info"), "pgbackrest info")
             with Horizontal(id="more"):
-                yield self._titled(Rows(("schedule", "cron", "last run", "next run"), id="schedules"), "schedules")
+                yield self._titled(Rows(("schedule", "next run", "last run", "cron"), id="schedules"), "schedules")
                 yield self._titled(Static(id="objects", markup=False), "objects")
         yield KeyLine()
 
@@ -283,6 +300,11 @@ Nothing is written before you have answered."""
         self._say("timeline", "\n".join(lines) or present.loading_or_empty(snapshot, "repository", "none yet"))
         runs = {run.uid: present.run_cells(snapshot, run) for run in reversed(snapshot.runs)}
         self.query_one(Jobs).show(runs or {"": ("", "", "", present.loading_or_empty(snapshot, "jobs", "none yet"))})
+        backups = {each.label: present.backup_cells(snapshot, each) for each in reversed(snapshot.backups)}
+        empty = present.loading_or_empty(snapshot, "repository", "none yet")
+        info = self.query_one("#info", Rows)
+        info.display = snapshot.wants_backups
+        info.show(backups or {"": (empty, *[""] * (len(present.BACKUP_TITLES) - 1))})
         crons = {cron.name: present.cron_cells(snapshot, cron) for cron in snapshot.crons}
         empty = present.loading_or_empty(snapshot, "cronjobs", "none")
         self.query_one("#schedules", Rows).show(crons or {"": (empty, "", "", "")})
@@ -393,14 +415,18 @@ Nothing is written before you have answered."""
         run = self.run
         if isinstance(event.data_table, Jobs) and run is not None and self.snapshot is not None:
             now = replace(self.snapshot, at=self._app.start.now())
-            self.app.push_screen(TextWindow(run.name, _details(now, run)))
+            self.app.push_screen(Details(run.name, _details(now, run)))
 
     def action_info(self) -> None:
-        """Every backup, one a line."""
+        """The list of backups gets the focus, to scroll."""
+        self.query_one("#info").focus()
+
+    def action_copy(self) -> None:
+        """The status as it is printed where there is no terminal."""
         if self.snapshot is not None:
             now = replace(self.snapshot, at=self._app.start.now())
-            text = Text("\n".join(present.backup_lines(now)), no_wrap=True, overflow="ellipsis")
-            self.app.push_screen(TextWindow("pgbackrest info", text))
+            self.app.copy_to_clipboard("\n".join(present.status_lines(now, status.judge(now))) + "\n")
+            self.notify("copied: the status as text", markup=False)
 
     def action_refresh(self) -> None:
         """Ask everything again at once; where there was trouble, begin anew."""

@@ -100,10 +100,16 @@ class Line(Window):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to choose. note: what helps to choose it."""
+    """One thing to choose. note: what helps to choose it; below: lines that say more."""
 
     value: str
     note: str = ""
+    below: tuple[str, ...] = ()
+
+    @property
+    def haystack(self) -> str:
+        """What a filter looks through."""
+        return "\n".join((self.value, self.note, *self.below)).lower()
 
 
 class FilterInput(Input):
@@ -125,7 +131,7 @@ class FilterInput(Input):
 
 
 class FilteredList(Vertical):
-    """A list, filtered as one types; enter takes the one that is highlighted, or what was typed where nothing fits."""
+    """A list, filtered as one types; enter takes the one that is highlighted. free: or what was typed, as it is."""
 
     DEFAULT_CSS = """
     FilteredList { height: 1fr; }
@@ -140,13 +146,25 @@ class FilteredList(Vertical):
     class Taken(Message):
         """A value was chosen or typed."""
 
-        def __init__(self, value: str) -> None:
+        def __init__(self, sender: FilteredList, value: str) -> None:
             super().__init__()
-            self.value = value
+            self.sender, self.value = sender, value
 
-    def __init__(self, items: Sequence[Item] = (), current: str = "", *, id: str | None = None) -> None:  # noqa: A002
+        @property
+        def control(self) -> FilteredList:
+            """The list."""
+            return self.sender
+
+    def __init__(
+        self,
+        items: Sequence[Item] = (),
+        current: str = "",
+        *,
+        free: bool = True,
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
         super().__init__(id=id)
-        self._items, self._current, self._found = items, current, list(items)
+        self._items, self._current, self._found, self._free = items, current, list(items), free
 
     def compose(self) -> ComposeResult:
         """Filter and list."""
@@ -157,28 +175,31 @@ class FilteredList(Vertical):
     def on_mount(self) -> None:
         """The filter alone has the focus."""
         self.query_one(OptionList).can_focus = False
-        self._show("")
+        self._show("", self._current)
 
     def fill(self, items: Sequence[Item], current: str) -> None:
-        """Other items; what is typed goes on to filter them."""
+        """Other items; what is typed goes on to filter them, and what is highlighted stays so while it is there."""
+        listed = self.query_one(OptionList)
+        here = self._found[listed.highlighted].value if listed.highlighted is not None else ""
+        moved = here != self._current and self._current == current
         self._items, self._current = items, current
-        self._show(self.query_one(FilterInput).value)
+        self._show(self.query_one(FilterInput).value, here if moved else current)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Those that hold what is typed."""
         event.stop()
-        self._show(event.value)
+        self._show(event.value, self._current)
 
-    def _show(self, typed: str) -> None:
+    def _show(self, typed: str, highlighted: str) -> None:
         wanted = typed.strip().lower()
-        fitting = [item for item in self._items if wanted in item.value.lower() or wanted in item.note.lower()]
+        fitting = [item for item in self._items if wanted in item.haystack]
         self._found = sorted(fitting, key=lambda item: item.value.lower() != wanted)[: self._SHOWN]
-        if wanted and all(item.value != typed.strip() for item in fitting):
+        if self._free and wanted and all(item.value != typed.strip() for item in fitting):
             self._found.append(Item(typed.strip(), "as it is typed"))
         listed = self.query_one(OptionList)
         listed.clear_options()
         listed.add_options([Option(_row(item, item.value == self._current)) for item in self._found])
-        here = next((number for number, item in enumerate(self._found) if item.value == self._current), 0)
+        here = next((number for number, item in enumerate(self._found) if item.value == highlighted), 0)
         listed.highlighted = here if self._found else None
         cut = f", the first {self._SHOWN} shown" if len(fitting) > self._SHOWN else ""
         told = f"{len(fitting)} of {len(self._items)}{cut}   {'enter takes it' if self._found else ''}"
@@ -193,14 +214,14 @@ class FilteredList(Vertical):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """By the mouse."""
         event.stop()
-        self.post_message(self.Taken(self._found[event.option_index].value))
+        self.post_message(self.Taken(self, self._found[event.option_index].value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The one that is highlighted."""
         event.stop()
         here = self.query_one(OptionList).highlighted
         if here is not None and here < len(self._found):
-            self.post_message(self.Taken(self._found[here].value))
+            self.post_message(self.Taken(self, self._found[here].value))
 
 
 class Pick(Window):
@@ -232,6 +253,8 @@ def _row(item: Item, current: bool = False) -> Text:
     text.append(f"{'●' if current else ' '} {item.value}")
     if item.note:
         text.append(f"   {item.note}", "dim")
+    for line in item.below:
+        text.append(f"\n    {line}")
     return text
 
 

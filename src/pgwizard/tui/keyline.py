@@ -15,6 +15,8 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 DIVIDER = "▏"
+APPLICATION_S = 2
+"""Keys that every screen has: to quit, and for help."""
 
 
 class KeyLine(Widget):
@@ -33,14 +35,21 @@ class KeyLine(Widget):
         super().__init__(id="keys")
         self._shown: list[tuple[str, str, str, bool]] = []
         self._palette: tuple[str, str, str, bool] | None = None
+        self._late = False
 
     def on_mount(self) -> None:
         """Follow the screen's keys."""
         self.screen.bindings_updated_signal.subscribe(self, self._follow)
 
     def _follow(self, screen: Screen[object]) -> None:
-        if not screen.is_active:
-            return  # what is behind another screen is not used; it is told anew when it comes back
+        # what is behind another screen is not used; it is told anew when it comes back
+        if screen.is_active and not self._late:
+            self._late = True
+            self.call_after_refresh(self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._late = False
+        screen = self.screen
         shown, palette, seen = [], None, set()
         for _, binding, enabled, _ in screen.active_bindings.values():
             entry = binding.key, self.app.get_key_display(binding), binding.description, enabled
@@ -57,7 +66,7 @@ class KeyLine(Widget):
         """The line, as wide as the screen."""
         key, does = (self.get_component_rich_style(f"keys--{part}", partial=True) for part in ("key", "does"))
         text = Text(no_wrap=True, overflow="ellipsis")
-        for entry in self._shown:
+        for entry in self._fitting():
             text.append_text(_entry(entry, key, does))
         if self._palette is not None:
             palette = _entry(self._palette, key, does)
@@ -65,6 +74,13 @@ class KeyLine(Widget):
             if room >= 0:
                 text.append(" " * room).append(DIVIDER, does + Style(dim=True)).append_text(palette)
         return text
+
+    def _fitting(self) -> list[tuple[str, str, str, bool]]:
+        """What there is room for: the last ones, those of the whole application, stay; the help has all of them."""
+        kept, last = self._shown[:-APPLICATION_S], self._shown[-APPLICATION_S:]
+        while kept and sum(cell_len(f" {shown} {does} ") for _, shown, does, _ in (*kept, *last)) > self.size.width:
+            kept = kept[:-1]
+        return [*kept, *last]
 
 
 def _entry(entry: tuple[str, str, str, bool], key: Style, does: Style) -> Text:

@@ -170,7 +170,8 @@ class TuningPanel(Panel):
             return
         here = listed.highlighted
         listed.clear_options()
-        listed.add_options([Option(_parameter(parameter)) for parameter in found])
+        width = max((len(parameter.name) for parameter in found), default=0)
+        listed.add_options([Option(_parameter(parameter, width)) for parameter in found])
         self._parameters = found
         listed.highlighted = here if here is not None and here < len(found) else None
 
@@ -199,9 +200,9 @@ class TuningPanel(Panel):
         return text
 
 
-def _parameter(parameter: Parameter) -> Text:
+def _parameter(parameter: Parameter, width: int) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f"{parameter.name:28}{parameter.value:>8}  ")
+    text.append(f"{parameter.name:{width}} {parameter.value:>7}  ")
     return text.append(parameter.reason, "dim")
 
 

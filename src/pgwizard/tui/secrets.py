@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
@@ -368,6 +368,7 @@ class SecretBrowser(Screen["Chosen | None"]):
         Binding("f5", "again", "again", tooltip="read all again"),
         Binding("f6", "type", "type a name", tooltip="name a Secret that is not in the list"),
         Binding("f7", "why", "why denied", tooltip="what may not be read, and how to ask for it"),
+        Binding("f8", "copy", "copy", tooltip="copy what is known of the certificate, its whole fingerprint as well"),
         Binding("escape", "back", "back"),
     ]
     # not CSS: that would style the whole application anew at the opening
@@ -634,6 +635,13 @@ class SecretBrowser(Screen["Chosen | None"]):
         lines += [plain(said, 600) for said in self.said]
         self.app.push_screen(Told("What could not be read", lines or ["Everything could be read."]))
 
+    def action_copy(self) -> None:
+        """What is known of the row, nothing cut off."""
+        row = self.listing.row
+        if row is not None:
+            self.app.copy_to_clipboard("\n".join(_whole(row)) + "\n")
+            self.notify(f"copied: {plain(row.place)}", markup=False)
+
     def action_back(self) -> None:
         """Out of the field, out of the filter, out of the browser."""
         box = self.query_one(Filter)
@@ -783,6 +791,22 @@ def _certificate(row: Row, search: Search, served: Served | str | None, today: d
     if row.ok:
         lines.append(f"It will be mirrored into namespace {search.namespace}, and compared at each upgrade.")
     return _lines(f"{plain(row.place)} · {plain(row.keys[0])}", lines)
+
+
+def _whole(row: Row) -> Iterator[str]:
+    """Everything that is known of a row."""
+    yield plain("/".join([row.place, *row.keys]), 1_000)
+    yield f"{row.kind}: {plain(row.why, 1_000)}" if row.why else str(row.kind)
+    for one in row.bundle.certificates if row.bundle else ():
+        yield ""
+        yield f"subject      {plain(one.subject, 1_000) or 'none'}"
+        yield f"issuer       {plain(one.issuer, 1_000) or 'none'}"
+        for name in (*one.dns_names, *one.ip_addresses):
+            yield f"SAN          {plain(name, 300)}"
+        yield f"valid        {one.not_before:%Y-%m-%d %H:%M} to {one.not_after:%Y-%m-%d %H:%M} UTC"
+        yield f"key          {one.key_type}, {'CA' if one.is_ca else 'not a CA'}"
+        yield f"serial       {one.serial}"
+        yield f"sha256       {one.sha256}"
 
 
 def _sent(row: Row, search: Search, served: Served | str | None) -> str:

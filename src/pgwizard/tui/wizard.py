@@ -47,8 +47,9 @@ if TYPE_CHECKING:
 SAVED = "answers.yaml"
 DEMO = "DEMO: a simulated cluster in this process"
 CONNECT, REVIEW = "Connect", "Review"
-NARROW, MIDDLE = 90, 100
-"""Columns below which the rail becomes one line, and below which the panel hides behind its key."""
+NARROW, MIDDLE, WIDE = 90, 100, 140
+"""Columns: below the first the rail becomes one line, below the second the panel hides behind its key, and from the
+last on it has as much room as the questions."""
 LOOK_UP_SECONDS = 0.2
 ASK_AGAIN_SECONDS = 5.0
 _NAMING = frozenset({"release", "credentials", "repository", "tls"})
@@ -536,17 +537,25 @@ class Wizard(SaysDefects, Screen[None]):
         if make is None:
             return
         self._drafts = await asyncio.to_thread(make)
-        left: LeftDraft | None = await asyncio.to_thread(self._drafts.left) if offer else None
-        if left is None or self.draft.raw:
-            return
-        count = sum(1 for _ in Draft(left.raw).given())
-        offer_it = Offer(
-            f"Unsaved answers of {left.at.astimezone():%d %b %H:%M}: {count} differ from the defaults",
-            "enter takes them up, x deletes them, escape leaves them for later",
-        )
-        await self.app.push_screen(offer_it, lambda taken: self._take_up(left, taken))
+        if offer:
+            await self._offer(await asyncio.to_thread(self._drafts.left))
 
-    async def _take_up(self, left: LeftDraft, taken: bool | None) -> None:
+    async def _offer(self, drafts: list[LeftDraft]) -> None:
+        """One after the other, the newest first, until one is taken up."""
+        if not drafts or self.draft.raw:
+            return
+        left, *older = drafts
+        found = Draft(left.raw)
+        release, count = found.answers.release, sum(1 for _ in found.given())
+        also = f"; {len(older)} older after these" if older else ""
+        offer = Offer(
+            f"Unsaved answers for {release.namespace}/{release.name}",
+            f"changed last {left.at.astimezone():%d %b %H:%M}, {count} differ{'s' if count == 1 else ''} from the "
+            f"defaults{also}\nenter takes them up, x deletes them, escape leaves them for later",
+        )
+        await self.app.push_screen(offer, lambda taken: self._take_up(left, older, taken))
+
+    async def _take_up(self, left: LeftDraft, older: list[LeftDraft], taken: bool | None) -> None:
         """Answers that were found. Not in a worker: the key after the answer waits for it."""
         if taken is True:
             self.draft = Draft(left.raw, self.draft.facts)
@@ -557,6 +566,8 @@ class Wizard(SaysDefects, Screen[None]):
             self._look_up()
         if taken is not None and self._drafts is not None:
             await asyncio.to_thread(self._drafts.drop, left)
+        if taken is not True:
+            await self._offer(older)
 
     def _keep(self) -> None:
         if self._keeping is not None:
@@ -601,6 +612,7 @@ class Wizard(SaysDefects, Screen[None]):
         """Fold what does not fit."""
         self.set_class(event.size.width < NARROW, "narrow")
         self.set_class(event.size.width < MIDDLE, "folded")
+        self.set_class(event.size.width >= WIDE, "wide")
         self._header()
         self.refresh_bindings()
 
