@@ -163,7 +163,7 @@ class Dashboard(Screen[None]):
     Dashboard #more { height: auto; }
     Dashboard #schedules { width: 3fr; height: auto; max-height: 8; }
     Dashboard #objects { width: 2fr; height: auto; padding: 0 1; }
-    Dashboard DataTable { background: $background; overflow-x: auto; scrollbar-size: 1 0; }
+    Dashboard DataTable { background: $background; overflow-x: auto; scrollbar-size: 0 1; }
     Dashboard .pane:focus { border: round $accent; }
     Dashboard.narrow #lower, Dashboard.narrow #more { layout: vertical; height: auto; }
     Dashboard.narrow #jobs, Dashboard.narrow #schedules { width: 1fr; height: auto; max-height: 9; }
