@@ -50,6 +50,8 @@ CONNECT, REVIEW = "Connect", "Review"
 NARROW, MIDDLE, WIDE = 90, 100, 140
 """Columns: below the first the rail becomes one line, below the second the panel hides behind its key, and from the
 last on it has as much room as the questions."""
+PANEL = 52
+"""Columns of the panel beside a page."""
 LOOK_UP_SECONDS = 0.2
 ASK_AGAIN_SECONDS = 5.0
 _NAMING = frozenset({"release", "credentials", "repository", "tls"})
@@ -146,6 +148,8 @@ class Wizard(SaysDefects, Screen[None]):
         self._row: Row | None = None
         self._told = ""
         self._going = asyncio.Lock()
+        self._width = MIDDLE
+        self._unfolded = False
         self._best: Candidate | None = None
 
     @property
@@ -191,8 +195,8 @@ class Wizard(SaysDefects, Screen[None]):
         self.page = page
         panel = self.query_one("#panel", Vertical)
         await panel.remove_children()
-        self.set_class(page not in PANELS, "alone")
-        self.remove_class("unfolded")
+        self._unfolded = False
+        self._lay_out()
         if page in PANELS:
             await panel.mount(PANELS[page](self.draft))
         self._refresh()
@@ -610,11 +614,23 @@ class Wizard(SaysDefects, Screen[None]):
 
     def on_resize(self, event: Resize) -> None:
         """Fold what does not fit."""
-        self.set_class(event.size.width < NARROW, "narrow")
-        self.set_class(event.size.width < MIDDLE, "folded")
-        self.set_class(event.size.width >= WIDE, "wide")
+        self._width = event.size.width
+        self._lay_out()
         self._header()
         self.refresh_bindings()
+
+    @property
+    def _folded(self) -> bool:
+        return self._width < MIDDLE
+
+    def _lay_out(self) -> None:
+        """What is seen of rail, page and panel. No class of the screen says it: each would style every page anew."""
+        panel, has = self.query_one("#panel"), self.page in PANELS
+        over = has and self._folded and self._unfolded
+        panel.display = has and (over or not self._folded)
+        panel.styles.width = "1fr" if over or self._width >= WIDE else PANEL
+        self.query_one("#middle").display = not over
+        self.query_one(Rail).display = self._width >= NARROW
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """The panel's key is shown only where there is a panel."""
@@ -622,13 +638,14 @@ class Wizard(SaysDefects, Screen[None]):
             return self._below() is not None
         if action == "take":
             return self.page == "TLS" and self._proposed is not None
-        return action != "panel" or (self.page in PANELS and (self.has_class("folded") or self.page in FOCUSABLE))
+        return action != "panel" or (self.page in PANELS and (self._folded or self.page in FOCUSABLE))
 
     def action_panel(self) -> None:
         """Show the panel where it is folded, or fold it; where it stands beside the page, go into it and back."""
-        self.set_class(self.has_class("folded") and not self.has_class("unfolded"), "unfolded")
+        self._unfolded = self._folded and not self._unfolded
+        self._lay_out()
         inside = list(self.query_one("#panel").query("OptionList").results(Widget))
-        if inside and not inside[0].has_focus and (not self.has_class("folded") or self.has_class("unfolded")):
+        if inside and not inside[0].has_focus and (not self._folded or self._unfolded):
             inside[0].focus()
         elif self._row is not None and self._row.is_attached:
             self._row.control.focus()
@@ -649,7 +666,7 @@ class Wizard(SaysDefects, Screen[None]):
         if not self.page:
             return
         release = self.draft.answers.release
-        narrow = self.has_class("narrow")
+        narrow = self._width < NARROW
         place = f"{self.order.index(self.page) + 1}/{len(self.order)} {self.page}   " if narrow else ""
         demo = ("DEMO: simulated   " if narrow else f"{DEMO}   ") if self.wizard.start.demo else ""
         text = f"pgwizard   {demo}{place}{release.namespace}/{release.name}   {self.wizard.link}"
