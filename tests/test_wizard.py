@@ -11,22 +11,25 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
 from pgwizard import answersfile, manifests
 from pgwizard.answers import Answers
 from pgwizard.demo import SimCluster
-from pgwizard.draft import Draft, pages
+from pgwizard.draft import Draft, field_at, pages
 from pgwizard.drafts import Drafts
 from pgwizard.errors import Unreachable
-from pgwizard.kubeapi import Cluster
+from pgwizard.kubeapi import Cluster, Resource
+from pgwizard.pgbackrest import is_secret
 from pgwizard.plan import resolve
 from pgwizard.tui.app import Place, Start, WizardApp
 from pgwizard.tui.apply import Apply
 from pgwizard.tui.connect import Connect
-from pgwizard.tui.dialogs import Help, Line, Offer, Pick
-from pgwizard.tui.form import Choice, Row, in_words
+from pgwizard.tui.dialogs import FilterInput, Help, Line, Offer, Pick
+from pgwizard.tui.form import Choice, Row, in_words, read_text, write_text
 from pgwizard.tui.secrets import SecretBrowser, SecretList
 from pgwizard.tui.wizard import Rail, Wizard
 
@@ -632,6 +635,48 @@ def test_what_nobody_can_see_is_not_taken_from_a_paste() -> None:
         await until(pilot, lambda: control.value == "my[31mapp")
 
     driven(scenario)
+
+
+NAME = st.from_regex(r"[a-z_]{1,12}", fullmatch=True).filter(lambda name: not is_secret(name))
+VALUE = st.text(st.sampled_from("ab;=:\\,'\" %"), min_size=1).map(str.strip)
+
+
+@given(st.dictionaries(NAME, VALUE, max_size=4))
+def test_names_and_values_are_typed_as_they_are_shown(parameters: dict[str, str]) -> None:
+    found = field_at(("tuning", "parameters"), lambda _: "")
+    assert found is not None
+    assert read_text(found, write_text(parameters)) == parameters
+
+
+def test_a_list_opens_before_the_cluster_has_answered_and_takes_what_is_typed_ahead() -> None:
+    class Slow(SimCluster):
+        asked = asyncio.Event()
+        goes_on = asyncio.Event()
+
+        def pages(self, resource: Resource, *given: Any, **how: Any) -> Any:
+            found = super().pages(resource, *given, **how)
+            return self.late(found) if resource.kind == "StorageClass" and self.asked is not None else found
+
+        async def late(self, found: Any) -> Any:
+            self.asked.set()
+            await self.goes_on.wait()
+            async for page in found:
+                yield page
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Storage", ("storage", "storageClass"))
+        await until(pilot, Slow.asked.is_set)
+        await pilot.press("f4", *"fast")
+        window = pilot.app.screen
+        assert isinstance(window, Pick)
+        assert str(window.query_one("#said", Static).content) == "… asking the cluster"
+        assert window.query_one(FilterInput).value == "fast"
+        Slow.goes_on.set()
+        await until(pilot, lambda: not window.query_one("#said").display)
+        await pilot.press("enter")
+        await until(pilot, lambda: wizard.draft.raw["storage"]["storageClass"] == "fast")
+
+    driven(scenario, cluster=lambda: Slow(speed=50))
 
 
 def test_help_speaks_of_the_control_and_not_of_the_file() -> None:

@@ -181,7 +181,7 @@ class FilteredList(Vertical):
         """Other items; what is typed goes on to filter them, and what is highlighted stays so while it is there."""
         listed = self.query_one(OptionList)
         here = self._found[listed.highlighted].value if listed.highlighted is not None else ""
-        moved = here != self._current and self._current == current
+        moved = bool(here) and here != self._current and self._current == current
         self._items, self._current = items, current
         self._show(self.query_one(FilterInput).value, here if moved else current)
 
@@ -237,10 +237,19 @@ class Pick(Window):
         """Title, what is up with the list, the list."""
         with Vertical():
             yield Static(self._title, classes="title", markup=False)
-            if self._said:
-                yield Static(self._said, classes="hint", markup=False)
+            yield Static(self._said, id="said", classes="hint", markup=False)
             yield FilteredList(self._items, self._current)
         yield KeyLine()
+
+    def on_mount(self) -> None:
+        """No blank line where nothing is said."""
+        self.query_one("#said").display = bool(self._said)
+
+    def fill(self, items: Sequence[Item], said: str) -> None:
+        """What has come meanwhile, and what is up with it."""
+        self.query_one(FilteredList).fill(items, self._current)
+        self.query_one("#said", Static).update(said)
+        self.query_one("#said").display = bool(said)
 
     def on_filtered_list_taken(self, event: FilteredList.Taken) -> None:
         """Chosen."""

@@ -380,6 +380,10 @@ def _control(path: Path, found: FieldInfo, value: Any) -> Widget:
     return Input(write_text(value), placeholder=placeholder, compact=True, id=widget_id(path))
 
 
+ESCAPED = r"\;"
+"""A semicolon within a value; an unescaped one ends it."""
+
+
 def write_text(value: Any) -> str:
     """A value as it stands in an input."""
     if value is None:
@@ -387,7 +391,10 @@ def write_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return "; ".join(f"{name}={_scalar_text(item)}" for name, item in value.items())
+        parts = [f"{name}={_scalar_text(item).replace(';', ESCAPED)}" for name, item in value.items()]
+        return "; ".join(
+            f"{part} " if part.endswith("\\") else part for part in parts
+        )  # or it would escape what follows
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -408,13 +415,14 @@ def read_text(found: FieldInfo, text: str) -> Any:
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
     """``name=value; name=value``, or with colons as in the file; a secret, which is refused, goes on to the end."""
-    while text := text.strip("; "):
-        part, _, rest = text.partition(";")
+    while text := text.strip():
+        part, *rest = re.split(r"(?<!\\);", text, maxsplit=1)
         name, *value = re.split("[=:]", part, maxsplit=1)
         if is_secret(name):
-            value, rest = re.split("[=:]", text, maxsplit=1)[1:], ""
-        yield name.strip(), "".join(value).strip()
-        text = rest
+            value, rest = re.split("[=:]", text, maxsplit=1)[1:], []
+        if part.strip():
+            yield name.strip(), "".join(value).strip().replace(ESCAPED, ";")
+        text = "".join(rest)
 
 
 def _scalar_text(value: Any) -> str:

@@ -23,6 +23,7 @@ from textual.widgets import ContentSwitcher, Static
 
 from pgwizard import inputs, objectstore, preflight
 from pgwizard.choices import LISTS, choices
+from pgwizard.discovery import Purpose
 from pgwizard.discovery import Row as Candidate
 from pgwizard.draft import Draft, page_of, pages, sections_of, without_secrets
 from pgwizard.draft import Path as Question
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pgwizard.certificates import Bundle
     from pgwizard.kubeapi import Cluster
     from pgwizard.tui.app import Drafts, LeftDraft, WizardApp
+    from pgwizard.tui.secrets import Chosen
 
 SAVED = "answers.yaml"
 DEMO = "DEMO: a simulated cluster in this process"
@@ -66,7 +68,7 @@ _ABOUT = {
 class _Asked:
     """Which Secret a question is about. keys: the questions that its keys answer, in the browser's order."""
 
-    purpose: str
+    purpose: Purpose
     secret: Question
     keys: tuple[Question, ...]
     namespace: Question | None = None
@@ -309,32 +311,34 @@ class Wizard(SaysDefects, Screen[None]):
 
     # ---- live choices ----------------------------------------------------------------------------------------------
 
-    def on_form_choices_asked(self, event: Form.ChoicesAsked) -> None:
-        """A list for the question in focus."""
+    async def on_form_choices_asked(self, event: Form.ChoicesAsked) -> None:
+        """A list for the question in focus. It opens before anything is known: what is typed ahead goes into it."""
         event.stop()
         if event.ask.choices in LISTS:
-            self._choose(event.path, event.ask.label, event.ask.choices)
+            window = Pick(event.ask.label, (), current=str(self.draft.value(event.path)), said="… asking the cluster")
+            await self.app.push_screen(window, lambda value: self._chosen(event.path, value))
+            self._fill(window, event.ask.choices)
         else:
-            self._browse(event.path)
+            await self._browse(event.path)
 
     @work(group="choose", exclusive=True, exit_on_error=False)
-    async def _choose(self, path: Question, label: str, name: str) -> None:
+    async def _fill(self, window: Pick, name: str) -> None:
         cluster = self.wizard.cluster
-        items: list[Item] = []
-        said = ""
+        items, said = [], ""
         if cluster is None:
             said = f"! {self.wizard.link}: type the name"
         else:
-            self.notify("asking the cluster", timeout=1, markup=False)
             try:
                 items = [Item(found.value, found.note) for found in await choices(cluster, name)]
             except ClusterError as error:
                 said = f"! {error.message}: type the name"
-        value = await self.app.push_screen_wait(Pick(label, items, current=str(self.draft.value(path)), said=said))
+        if window.is_attached:
+            window.fill(items, said)
+
+    def _chosen(self, path: Question, value: str | None) -> None:
         if value is not None:
             self._give(path, value)
 
-    @work(group="choose", exclusive=True, exit_on_error=False)
     async def _browse(self, path: Question) -> None:
         from pgwizard.tui.secrets import SecretBrowser
 
@@ -343,17 +347,14 @@ class Wizard(SaysDefects, Screen[None]):
         place = str(self.draft.value(asked.namespace) or "") if asked.namespace else ""
         current = (place or release.namespace, str(self.draft.value(asked.secret) or ""))
         endpoint = self.draft.answers.repository.endpoint
-        chosen = await self.app.push_screen_wait(
-            SecretBrowser(
-                cast("Any", asked.purpose),
-                endpoint,
-                release.namespace,
-                current,
-                by_address=compares_addresses(self.draft.answers.images.pgbackrest_version),
-            )
-        )
+        by_address = compares_addresses(self.draft.answers.images.pgbackrest_version)
+        browser = SecretBrowser(asked.purpose, endpoint, release.namespace, current, by_address=by_address)
+        await self.app.push_screen(browser, lambda chosen: self._took(asked, chosen))
+
+    def _took(self, asked: _Asked, chosen: Chosen | None) -> None:
         if chosen is None:
             return
+        release = self.draft.answers.release
         if asked.namespace is not None:
             own = asked.purpose != "ca" and chosen.namespace == release.namespace
             self._give(asked.namespace, None if own else chosen.namespace)
