@@ -54,6 +54,16 @@ def told(rows: Sequence[Row]) -> dict[str, tuple[str, bool | None, str]]:
 # ---- certificates --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("endpoint", "place"), [("minio.minio.svc:9000", "minio/minio-tls"), ("nowhere:9000", None)])
+def test_only_what_would_surely_do_is_proposed(endpoint: str, place: str | None) -> None:
+    async def scenario() -> Row | None:
+        async with SimCluster() as sim:
+            return await discovery.best(sim, Search("ca", endpoint, "default"))
+
+    row = asyncio.run(scenario())
+    assert (row.place if row else None) == place
+
+
 def test_the_certificate_of_the_server_comes_first_and_every_other_one_says_why_not() -> None:
     rows, batches, _ = browsed()
     assert (rows[0].place, rows[0].keys, rows[0].ok) == ("minio/minio-tls", ("tls.crt",), True)

@@ -216,6 +216,20 @@ async def browse(
         await asyncio.wait([task])
 
 
+async def best(
+    cluster: Cluster, search: Search, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> Row | None:
+    """The one to propose, once all was looked through: the first that would surely do. None where there is none."""
+    latest: dict[tuple[str, str], list[Row]] = {}
+    async with contextlib.aclosing(browse(cluster, search, now)) as batches:
+        async for batch in batches:
+            fresh: dict[tuple[str, str], list[Row]] = {}
+            for row in batch.rows:
+                fresh.setdefault((row.namespace, row.secret), []).append(row)
+            latest.update(fresh)
+    return min((row for rows in latest.values() for row in rows if row.ok), key=lambda row: row.order, default=None)
+
+
 @dataclass
 class _Walk:
     """One browse: it knows which Secrets it has told about, and what the endpoint sends."""
@@ -593,9 +607,14 @@ def kind_of(bundle: Bundle) -> Kind:
     first, *others = bundle.certificates
     if others:
         return "CA" if all(item.is_ca for item in bundle.certificates) else "chain"
-    if first.is_ca and not (first.self_signed and first.dns_names):
+    return kind_of_one(first)
+
+
+def kind_of_one(certificate: Certificate) -> Kind:
+    """A certificate by itself: one that signs others, one that signed itself for a server, one that was signed."""
+    if certificate.is_ca and not (certificate.self_signed and certificate.dns_names):
         return "CA"
-    return "self-signed" if first.self_signed else "leaf"
+    return "self-signed" if certificate.self_signed else "leaf"
 
 
 # ---- judging and ranking -------------------------------------------------------------------------------------------

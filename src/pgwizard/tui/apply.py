@@ -175,7 +175,7 @@ class Apply(Screen[Left]):
         "· to come  ● now  ✓ done  ✗ failed  - not needed  ! warning\n"
         "enter or a click on a change unfolds it · a: all of them · y: apply this; nothing is written before\n"
         "escape or ctrl+c: before the apply goes back; after it began stops watching, and the cluster goes on\n"
-        "r: try again, or watch again: what is there already is found and kept · c: copy what is said\n"
+        "r: try again; what is there already is found and kept · c: copy what is said\n"
         "enter at the end: the status; after a failure: the question that it goes back to"
     )
 
@@ -345,7 +345,7 @@ class Apply(Screen[Left]):
         elif event.state is WorkerState.CANCELLED:
             self._stages.end("stopped")
             self._show([("-", f"stopped watching. {RESUMES}"), ("there", self._there())])
-            self._turn("stopped", "r watches again, and goes on where it is · escape: back to the answers")
+            self._turn("stopped", "r tries again, and goes on where it is · escape: back to the answers")
 
     def _failed(self, error: BaseException) -> None:
         self.failure = found = failure(error, self._log)

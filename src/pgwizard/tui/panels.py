@@ -6,7 +6,6 @@ PANELS has the panel of each page that has one: a widget made with the draft, wi
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -370,16 +369,8 @@ class TlsPanel(Panel):
         answers = self.draft.answers
         by_address = compares_addresses(answers.images.pgbackrest_version)
         search = discovery.Search("ca", answers.repository.endpoint, answers.release.namespace, by_address)
-        rows: dict[tuple[str, str], list[Row]] = {}
         try:
-            async with aclosing(discovery.browse(cluster, search, self.wizard.start.now)) as batches:
-                async for batch in batches:
-                    fresh: dict[tuple[str, str], list[Row]] = {}
-                    for row in batch.rows:
-                        fresh.setdefault((row.namespace, row.secret), []).append(row)
-                    rows.update(fresh)
-            fit = [row for found in rows.values() for row in found if row.ok]
-            self._best = min(fit, key=lambda row: row.order, default=None)
+            self._best = await discovery.best(cluster, search, self.wizard.start.now)
             self._looked = "" if self._best else "none of those that could be read would verify this endpoint"
         except PgwizardError as error:
             self._looked = f"! {error.message}"
@@ -423,8 +414,7 @@ class TlsPanel(Panel):
 
 
 def _certificate(text: Text, certificate: Certificate, now: datetime) -> None:
-    kind = "self-signed" if certificate.self_signed else "CA" if certificate.is_ca else "leaf"
-    days = (certificate.not_after - now).days
+    kind, days = discovery.kind_of_one(certificate), certificate.days_left(now)
     names = [*certificate.dns_names[:3], *certificate.ip_addresses[:1]]
     more = len(certificate.dns_names) + len(certificate.ip_addresses) - len(names)
     text.append(f"  {plain(certificate.subject)}\n", "bold")
