@@ -18,8 +18,9 @@ from pgwizard.demo import Fault, SimCluster
 from pgwizard.discovery import Row
 from pgwizard.kubeapi import Cluster
 from pgwizard.tui.app import Start, WizardApp
+from pgwizard.tui.candidates import Findings, fitted, until
 from pgwizard.tui.keyline import KeyLine
-from pgwizard.tui.secrets import Chosen, Findings, SecretBrowser, Told, fitted, until
+from pgwizard.tui.secrets import Chosen, SecretBrowser, Told
 
 Scenario = Callable[[Pilot[int], SecretBrowser], Awaitable[None]]
 NOTHING = "nothing yet"

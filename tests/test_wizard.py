@@ -27,10 +27,11 @@ from pgwizard.pgbackrest import is_secret
 from pgwizard.plan import resolve
 from pgwizard.tui.app import Place, Start, WizardApp
 from pgwizard.tui.apply import Apply
+from pgwizard.tui.candidates import SecretList
 from pgwizard.tui.connect import Connect
 from pgwizard.tui.dialogs import FilterInput, Help, Line, Offer, Pick
 from pgwizard.tui.form import Choice, Row, in_words, read_text, write_text
-from pgwizard.tui.secrets import SecretBrowser, SecretList
+from pgwizard.tui.secrets import SecretBrowser
 from pgwizard.tui.wizard import Rail, Wizard
 
 Scenario = Callable[[Pilot[int], Wizard, dict[str, str]], Awaitable[None]]

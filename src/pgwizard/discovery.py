@@ -216,9 +216,7 @@ async def browse(
         await asyncio.wait([task])
 
 
-async def best(
-    cluster: Cluster, search: Search, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-) -> Row | None:
+async def best(cluster: Cluster, search: Search, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Row | None:
     """The one to propose, once all was looked through: the first that would surely do. None where there is none."""
     latest: dict[tuple[str, str], list[Row]] = {}
     async with contextlib.aclosing(browse(cluster, search, now)) as batches:
