@@ -155,6 +155,11 @@ class WizardApp(SaysDefects, App[int]):
         """The rest comes after the first paint."""
         self.call_after_refresh(self._load)
 
+    def get_key_display(self, binding: Binding) -> str:
+        """As it stands on the key."""
+        shown = super().get_key_display(binding)
+        return "enter" if shown == "⏎" else shown
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: Textual's own but for its key panel, and every key of the screen by its name."""
         for command in super().get_system_commands(screen):

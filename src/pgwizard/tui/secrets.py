@@ -82,7 +82,7 @@ class Filter(Field):
     """Words that a row must hold. It has all keys: those for the list move in the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "screen.choose", "choose", key_display="enter"),
+        Binding("enter", "screen.choose", "choose"),
         Binding("up", "screen.move(-1)", show=False),
         Binding("down", "screen.move(1)", show=False),
         Binding("pageup", "screen.page(-1)", show=False),
