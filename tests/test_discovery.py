@@ -16,6 +16,7 @@ from pgwizard import discovery
 from pgwizard.demo import Fault, SimCluster
 from pgwizard.demo.world import HOSTILE
 from pgwizard.discovery import SECRET, Batch, Purpose, Row, Search, browse, contents, rows_of
+from pgwizard.errors import Unauthorized
 from pgwizard.kubeapi import Ref
 
 CA = Search("ca", "minio.minio.svc:9000", "default")
@@ -52,6 +53,32 @@ def told(rows: Sequence[Row]) -> dict[str, tuple[str, bool | None, str]]:
 
 
 # ---- certificates --------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_with_two_certificates_keeps_both_when_they_are_judged_anew() -> None:
+    def furnish(sim: SimCluster) -> None:
+        found = sim.store.peek(Ref(SECRET, "minio-tls", "minio"))
+        assert found is not None
+        for number in range(120):
+            both = {"ca.crt": found["data"]["tls.crt"], "tls.crt": found["data"]["tls.crt"]}
+            metadata = {"name": f"issued-{number:03}", "namespace": "shop"}
+            sim.store.put(sim.store.birth({**found, "metadata": metadata, "data": both}))
+
+    rows, _, _ = browsed(prepare=furnish)
+    kept = [row.keys for row in rows if row.secret.startswith("issued-")]
+    assert len(kept) == 240
+    assert all(row.ok for row in rows if row.secret.startswith("issued-"))
+
+
+@pytest.mark.parametrize("all_at_once", [True, False])
+def test_credentials_that_are_refused_end_the_browse(all_at_once: bool) -> None:
+    def refuse(sim: SimCluster) -> None:
+        sim.faults = [lambda request: "401" if request.verb == "list" and request.resource == "secrets" else None]
+        if not all_at_once:
+            sim.rules.deny("list", "secrets", "")
+
+    with pytest.raises(Unauthorized):
+        browsed(prepare=refuse)
 
 
 @pytest.mark.parametrize(("endpoint", "place"), [("minio.minio.svc:9000", "minio/minio-tls"), ("nowhere:9000", None)])

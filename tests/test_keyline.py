@@ -70,7 +70,7 @@ def test_it_shows_what_works_where_the_focus_is() -> None:
     async def scenario(pilot: Pilot[None], _page: Page, keys: KeyLine) -> None:
         await pilot.press("x")
         await pilot.pause()
-        assert str(keys.render()).startswith(" f5 again  f6 not now  ")
+        assert str(keys.render()).split("  ")[:3] == [" f5 again", "f6 not now", ""]
 
     played(scenario)
 

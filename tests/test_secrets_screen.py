@@ -16,11 +16,12 @@ from textual.worker import WorkerCancelled
 from pgwizard import discovery
 from pgwizard.demo import Fault, SimCluster
 from pgwizard.discovery import Row
+from pgwizard.errors import Unreachable
 from pgwizard.kubeapi import Cluster
 from pgwizard.tui.app import Start, WizardApp
 from pgwizard.tui.candidates import Findings, fitted, until
 from pgwizard.tui.keyline import KeyLine
-from pgwizard.tui.secrets import Chosen, SecretBrowser, Told
+from pgwizard.tui.secrets import Chosen, Filter, SecretBrowser, Told
 
 Scenario = Callable[[Pilot[int], SecretBrowser], Awaitable[None]]
 NOTHING = "nothing yet"
@@ -306,6 +307,86 @@ def test_who_moved_on_meanwhile_has_chosen_nothing(monkeypatch: pytest.MonkeyPat
         assert "trying" not in text(browser, "counts")
 
     assert driven(scenario) == []
+
+
+def test_a_typed_name_that_the_filter_hides_is_the_one_that_enter_chooses() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await pilot.press(*"minio-tls")
+        await typed(pilot, browser, "cert-manager/root-ca")
+        await reached(pilot, lambda: browser._doubted is not None)
+        assert browser.query_one(Filter).value == ""
+        await pilot.press("enter")
+        await reached(pilot, lambda: pilot.app.screen is not browser)
+
+    assert driven(scenario) == [Chosen("cert-manager", "root-ca", ("tls.crt",))]
+
+
+def test_what_was_read_before_the_server_had_answered_is_judged_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch, "served")
+
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        def bundle() -> Row:
+            return browser.findings.by_place["cert-manager", "trust-bundle"][0]
+
+        await reached(pilot, lambda: ("cert-manager", "trust-bundle") in browser.findings.by_place)
+        await reached(pilot, lambda: bundle().bundle is not None)
+        assert bundle().ok is None
+        gate.open()
+        await reached(pilot, lambda: browser.state == "done" and bundle().ok is False)
+
+    driven(scenario, done=False)
+
+
+def test_what_went_wrong_is_not_said_to_be_empty() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        assert text(browser, "detail").startswith("Not everything could be read: namespace default: ")
+
+    fault = Fault("500", "list", "secrets", times=None)
+    driven(scenario, "database", "", "default", prepare=lambda sim: setattr(sim, "faults", [fault]))
+
+
+def test_an_endpoint_that_is_none_is_said_where_it_is_tried() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await stand_on(pilot, browser, "minio/minio-tls")
+        await pilot.press("enter")
+        await reached(pilot, lambda: pilot.app.screen is not browser)
+
+    assert driven(scenario, "ca", "minio.minio.svc:99999") == [Chosen("minio", "minio-tls", ("tls.crt",))]
+
+
+def test_read_again_begins_with_the_best_one() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await pilot.press("down", "down", "f5")
+        await reached(pilot, lambda: browser.state == "done" and browser._repaint is None)
+        row = browser.listing.row
+        assert row is not None
+        assert row.place == "minio/minio-tls"
+
+    driven(scenario)
+
+
+def test_without_a_connection_a_name_is_taken_at_its_word_and_f5_connects() -> None:
+    tries = []
+
+    async def refused(_: AsyncExitStack) -> Cluster:
+        tries.append(1)
+        raise Unreachable("no connection to https://10.0.0.9:6443: connection refused")
+
+    ended: list[Chosen | None] = []
+
+    async def main() -> None:
+        app = WizardApp(Start(refused, lambda _path, _text: None, screen="textual.screen:Screen"))
+        async with app.run_test(size=(120, 40)) as pilot:
+            await reached(pilot, lambda: app.trouble is not None)
+            browser = SecretBrowser()
+            await app.push_screen(browser, ended.append)
+            await pilot.press("f5")
+            await reached(pilot, lambda: len(tries) == 2 and app.trouble is not None)
+            await typed(pilot, browser, "shop/our-ca/ca.crt")
+            await reached(pilot, lambda: bool(ended))
+
+    asyncio.run(main())
+    assert ended == [Chosen("shop", "our-ca", ("ca.crt",))]
 
 
 def test_credentials_show_their_keys_and_never_a_value() -> None:

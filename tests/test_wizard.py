@@ -344,20 +344,28 @@ def test_drafts_are_offered_one_after_the_other_until_one_is_taken_up(tmp_path: 
         path.write_text(f"release: {{name: {name}, namespace: shop}}\n")
         os.utime(path, (1_000 + number, 1_000 + number))
 
+    def elsewhere() -> SimCluster:
+        class Elsewhere(SimCluster):
+            namespace = "shop"
+
+        return Elsewhere()
+
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         def offered() -> str:
             screen = pilot.app.screen
             return str(screen.query(".title").first(Static).render()) if isinstance(screen, Offer) else ""
 
         await until(pilot, lambda: offered() == "Unsaved answers for shop/newest")
-        await pilot.press("x")
+        await pilot.press("x", "f8")
+        assert offered() == "Unsaved answers for shop/newest"
+        await pilot.press("f8")
         await until(pilot, lambda: offered() == "Unsaved answers for shop/older")
         await pilot.press("escape")
         await until(pilot, lambda: offered() == "Unsaved answers for shop/oldest")
         await pilot.press("enter")
         await until(pilot, lambda: wizard.draft.answers.release.name == "oldest")
 
-    driven(scenario, drafts=lambda: Drafts(tmp_path), ready=lambda _: True)
+    driven(scenario, cluster=elsewhere, drafts=lambda: Drafts(tmp_path), ready=lambda _: True)
     assert "newest" not in "".join(path.read_text() for path in tmp_path.glob("*.yaml"))
     assert (tmp_path / f"draft-{1:016x}.yaml").exists()
 
@@ -378,6 +386,80 @@ def test_hundreds_of_clusters_are_filtered_as_one_types() -> None:
         await until(pilot, lambda: len(options(wizard, listed)) == 1)
         await pilot.press("enter")
         await until(pilot, lambda: wizard.wizard.link.startswith("demo") and "● team-271" in options(wizard, listed)[0])
+
+    driven(scenario, places=places)
+
+
+def test_f5_stays_with_the_cluster_that_was_chosen() -> None:
+    async def another(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(SimCluster(example=False))
+
+    def places() -> list[Place]:
+        return [
+            Place("prod-eu", "here", "default", another, current=True),
+            Place("prod", "there", "default", another, runs="aws"),
+        ]
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        def shown() -> list[str]:
+            return [line.splitlines()[0] for line in options(wizard, "#clusters OptionList")]
+
+        wizard.query_one("#clusters FilterInput").focus()
+        await pilot.press(*"prod", "enter")  # the very name, although prod-eu stands
+        await until(pilot, lambda: shown() == ["● prod", "  prod-eu"])
+        await pilot.press("f5", "ctrl+u")
+        await until(pilot, lambda: shown() == ["  prod-eu", "● prod"])
+
+    driven(scenario, places=places)
+
+
+@pytest.mark.parametrize(
+    ("page", "title", "does"),
+    [
+        ("Review", "export", "the focused widget's"),
+        ("Storage", "next", "the screen's"),
+        ("Storage", "help", "the application's"),
+    ],
+)
+def test_the_palette_does_what_the_key_does(page: str, title: str, does: str) -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go(page)
+        await pilot.pause()
+        commands = [command for command in pilot.app.get_system_commands(pilot.app.screen) if command.title == title]
+        assert len(commands) == 1, does
+        commands[0].callback()
+        done = {
+            "export": lambda: bool(wizard.query_one("#prompt").display),
+            "next": lambda: wizard.page == "Tuning",
+            "help": lambda: isinstance(pilot.app.screen, Help),
+        }
+        await until(pilot, done[title])
+
+    driven(scenario)
+
+
+def test_what_was_to_be_made_in_one_cluster_is_not_made_where_it_is() -> None:
+    async def example(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(SimCluster())
+
+    def places() -> list[Place]:
+        return [
+            Place("gone", "https://10.0.0.9:6443", "default", unreachable),
+            Place("other", "there", "default", example),
+        ]
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        wizard._give(("release", "namespace"), "shop")
+        wizard._give(("release", "createNamespace"), True)
+        wizard.query_one("#clusters FilterInput").focus()
+        await pilot.press(*"other", "enter")
+        await until(pilot, lambda: not wizard.draft.answers.release.create_namespace)
+        await pilot.press("ctrl+u", *"gone", "enter")
+        await until(pilot, lambda: pilot.app.trouble is not None)  # type: ignore[attr-defined]
+        wizard.query_one("#namespaces FilterInput").focus()
+        await pilot.press(*"brandnew", "enter")
+        await until(pilot, lambda: wizard.draft.answers.release.namespace == "brandnew")
+        assert not wizard.draft.answers.release.create_namespace
 
     driven(scenario, places=places)
 

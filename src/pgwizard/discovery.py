@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from pgwizard import objectstore
 from pgwizard.certificates import LIMIT_BYTES, Bundle, Certificate, Verdict, read_bundle, would_verify
-from pgwizard.errors import ClusterError, Forbidden, Gone, NotFound, PgwizardError
+from pgwizard.errors import ClusterError, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
 from pgwizard.kubeapi import Access, Cluster, Object, Page, Ref, Resource, plain
 from pgwizard.objectstore import Served
 
@@ -238,7 +238,7 @@ class _Walk:
     queue: asyncio.Queue[Batch | None]
     served: Served | str | None = None
     told: set[tuple[str, str]] = field(default_factory=set)
-    judged: list[Row] = field(default_factory=list)
+    unjudged: list[tuple[Row, ...]] = field(default_factory=list)
     expected: int = 0
     shaking: asyncio.Task[None] | None = None
 
@@ -278,10 +278,10 @@ class _Walk:
     async def _shake(self) -> None:
         """See what the endpoint sends, then judge anew what was found before."""
         self.served = await served(self.cluster, self.search)
-        earlier, self.judged = self.judged, []
+        earlier, self.unjudged = self.unjudged, []
         self._tell()
-        async for slice_ in _sliced(earlier):
-            self._tell([judged(row, self.search, self.served, self.now()) for row in slice_])
+        async for slice_ in _sliced(earlier):  # by Secrets, as a row replaces all that came of its Secret before
+            self._tell([judged(row, self.search, self.served, self.now()) for rows in slice_ for row in rows])
 
     # -- all Secrets at once
 
@@ -334,9 +334,10 @@ class _Walk:
             rows: list[Row] = []
             for item in slice_:
                 self.told.add(_key(item))
-                rows += rows_of(item, self.search, self.served, self.now())
-            if self.served is None:
-                self.judged += [row for row in rows if row.bundle]
+                found = rows_of(item, self.search, self.served, self.now())
+                if self.served is None and found[0].bundle:
+                    self.unjudged.append(found)
+                rows += found
             self._tell(rows)
 
     async def _pages(self, namespace: str | None, **how: Any) -> AsyncGenerator[Page, None]:
@@ -377,9 +378,12 @@ class _Walk:
                 async with gate:
                     await self._guarded(name, self._namespace(name))
 
-            async with asyncio.TaskGroup() as group:
-                for name in readable:
-                    group.create_task(one(name))
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for name in readable:
+                        group.create_task(one(name))
+            except BaseExceptionGroup as errors:
+                raise errors.exceptions[0] from None
             left -= len(readable)
             self._tell(namespaces_to_come=left)
 
@@ -406,6 +410,8 @@ class _Walk:
             await work
         except Forbidden as error:
             self._tell(denied=(Denied(namespace, error.message),))
+        except Unauthorized:
+            raise  # nothing else would be answered either
         except ClusterError as error:
             self._tell(said=(f"namespace {namespace}: {error.message}",))
 

@@ -83,8 +83,13 @@ async def verify(
     context.check_hostname = False  # by pgBackRest's rules below, which are not Python's
     # From Python 3.13 on an intermediate would do and other rules be stricter; pgBackRest has OpenSSL's own defaults.
     context.verify_flags &= ~(ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT)
-    context.load_verify_locations(cadata=pem)
-    host, _ = split(endpoint)
+    try:
+        host, _ = split(endpoint)
+        context.load_verify_locations(cadata=pem)
+    except ssl.SSLError as error:
+        raise Unreachable(f"OpenSSL does not take the certificate: {plain(error.reason or 'it is broken')}") from None
+    except ValueError as error:
+        raise Unreachable(str(error)) from None
     begin = time.perf_counter()
     try:
         tls = await _shaken(cluster, endpoint, context, deadline_seconds)

@@ -14,12 +14,14 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from textual import work
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.events import Event, Key
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -37,6 +39,8 @@ Save = Callable[[str, str], None]
 Export = Callable[[str, dict[str, str]], None]
 LEAVE_SECONDS = 5.0
 WIZARD = "pgwizard.tui.wizard:Wizard"
+_IN_PALETTE = frozenset({"quit", "command_palette"})
+"""Actions for which Textual has commands of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,8 @@ class WizardApp(SaysDefects, App[int]):
         self.connected = asyncio.Event()
         self.trouble: PgwizardError | None = None
         """Why there is no connection, where that is known."""
+        self.place: Place | None = None
+        """The cluster that was chosen; None for the one that it began with."""
         self._connect_by = start.connect
         self._keys = Keys(self, super().on_event)
         self._stack = AsyncExitStack()
@@ -165,15 +171,17 @@ class WizardApp(SaysDefects, App[int]):
         for command in super().get_system_commands(screen):
             if command.title not in ("Keys", "Show keys and help panel"):
                 yield command
-        for _, binding, enabled, _ in screen.active_bindings.values():
-            if enabled and binding.show and binding.description:
-                keys = self.get_key_display(binding)
-                run = f"{'screen.' if '.' not in binding.action else ''}{binding.action}"
-                yield SystemCommand(binding.description, f"as {keys} does", lambda run=run: self._do(run))
+        told: set[str] = set()
+        for node, binding, enabled, _ in screen.active_bindings.values():
+            if enabled and binding.show and binding.description and binding.action not in _IN_PALETTE | told:
+                told.add(binding.action)
+                does = binding.tooltip or binding.description
+                keys = f"{self.get_key_display(binding)}: {does}"
+                yield SystemCommand(binding.description, keys, partial(self._do, binding.action, node))
 
     @work(group="palette", exit_on_error=False)
-    async def _do(self, action: str) -> None:
-        await self.run_action(action)
+    async def _do(self, action: str, node: DOMNode) -> None:
+        await self.run_action(action, node)
 
     def _load(self) -> None:
         self._open()
@@ -199,7 +207,7 @@ class WizardApp(SaysDefects, App[int]):
     def connect(self, place: Place | None = None) -> None:
         """Connect in the background: to another place, or (None) to the same one again."""
         if place is not None:
-            self._connect_by = place.connect
+            self.place, self._connect_by = place, place.connect
         self.cluster, self.trouble = None, None
         self.connected.clear()
         self._connect()

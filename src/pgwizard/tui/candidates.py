@@ -161,9 +161,15 @@ class SecretList(ScrollView, can_focus=False):
 
     def on_click(self, event: Click) -> None:
         """A click moves here, a second one chooses."""
-        self._go(round(self.scroll_offset.y) + event.y)
-        if event.chain > 1:
-            self.post_message(self.Wanted())
+        number = round(self.scroll_offset.y) + event.y
+        if number < len(self.rows):
+            self._go(number)
+            if event.chain > 1:
+                self.post_message(self.Wanted())
+
+    def on_resize(self) -> None:
+        """The cursor stays in sight."""
+        self._follow()
 
     def watch_scroll_y(self, old: float, new: float) -> None:
         """Other rows are in view."""

@@ -69,6 +69,13 @@ class Connect(SaysDefects, Vertical):
             self.target = namespace
             self.exists = exists
 
+    class NamespacesRead(Message):
+        """Which there are in this cluster."""
+
+        def __init__(self, names: frozenset[str]) -> None:
+            super().__init__()
+            self.names = names
+
     class ReleaseChosen(Message):
         """An existing release. change: its answers are to be changed, rather than its status seen."""
 
@@ -129,6 +136,9 @@ class Connect(SaysDefects, Vertical):
         except PgwizardError as error:
             self._say("clusters", f"✗ {error.message}\n{error.hint}")
             return
+        chosen = self._app.place
+        if chosen is not None:
+            self._places = [replace(place, current=place.name == chosen.name) for place in self._places]
         self._show_places()
         self._say_trouble()
         gate = asyncio.Semaphore(_SIDE_BY_SIDE)
@@ -184,6 +194,7 @@ class Connect(SaysDefects, Vertical):
 
     def _linked(self) -> None:
         self._show_places()
+        self._namespaces = None
         for group in ("namespaces", "releases"):  # what the cluster before still says is not this one's
             self.workers.cancel_group(self, group)
         if self._places or self._app.trouble is not None:
@@ -222,6 +233,7 @@ class Connect(SaysDefects, Vertical):
             self._say("namespaces", f"✗ {error.message}\nf5 tries again")
             return
         self._namespaces = frozenset(choice.value for choice in found)
+        self.post_message(self.NamespacesRead(self._namespaces))
         listed.fill([Item(choice.value, choice.note) for choice in found], self.target)
         self._say("namespaces", f"the release goes to {self.target}")
 

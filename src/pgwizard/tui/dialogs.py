@@ -183,12 +183,17 @@ class FilteredList(Vertical):
         here = self._found[listed.highlighted].value if listed.highlighted is not None else ""
         moved = bool(here) and here != self._current and self._current == current
         self._items, self._current = items, current
-        self._show(self.query_one(FilterInput).value, here if moved else current)
+        typed = self.query_one(FilterInput).value
+        self._show(typed, here if moved else self._meant(typed))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Those that hold what is typed."""
         event.stop()
-        self._show(event.value, self._current)
+        self._show(event.value, self._meant(event.value))
+
+    def _meant(self, typed: str) -> str:
+        """What stands is meant only where nothing was typed: else the very name that was typed, which stands first."""
+        return "" if typed.strip() else self._current
 
     def _show(self, typed: str, highlighted: str) -> None:
         wanted = typed.strip().lower()
@@ -271,13 +276,14 @@ class Offer(Window):
     """Something that was found; answers True to take it, False to delete it, None to leave it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,y", "take", "take up"),
-        Binding("x", "delete", "delete"),
+        Binding("enter", "take", "take up"),
+        Binding("f8", "delete", "delete"),
     ]
 
     def __init__(self, title: str, hint: str) -> None:
         super().__init__()
         self._title, self._hint = title, hint
+        self._sure = False
 
     def compose(self) -> ComposeResult:
         """Two lines."""
@@ -291,5 +297,8 @@ class Offer(Window):
         self.dismiss(True)
 
     def action_delete(self) -> None:
-        """Never again."""
-        self.dismiss(False)
+        """Never again, once it was asked for twice: nothing brings it back."""
+        if self._sure:
+            self.dismiss(False)
+        self._sure = True
+        self.notify("f8 again deletes them for good", severity="warning", markup=False)

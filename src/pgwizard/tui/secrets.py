@@ -26,6 +26,7 @@ from pgwizard.discovery import SECRET, Batch, Denied, Row, Search
 from pgwizard.errors import PgwizardError
 from pgwizard.kubeapi import Ref, plain
 from pgwizard.tui.candidates import WIDE, Findings, SecretList, certified, outlined, whole
+from pgwizard.tui.defects import SaysDefects
 from pgwizard.tui.dialogs import Window
 from pgwizard.tui.keyline import KeyLine
 
@@ -116,7 +117,7 @@ class Told(Window):
             yield Static(self.told, markup=False)
 
 
-class SecretBrowser(Screen["Chosen | None"]):
+class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
     """See the module. It ends with what was chosen, or None."""
 
     HELP: ClassVar[str] = (
@@ -213,7 +214,10 @@ class SecretBrowser(Screen["Chosen | None"]):
     # -- finding
 
     def action_again(self) -> None:
-        """Read everything anew."""
+        """Read everything anew; where there is no connection, make it first."""
+        if self.wizard.cluster is None:
+            self.wizard.connect()
+        self.listing.moved, self._doubted = False, None
         self.findings, self.denied, self.said = Findings(), [], []
         self._asked.clear()
         self.state, self.seen, self.expected, self.served = "connecting", 0, 0, None
@@ -248,6 +252,8 @@ class SecretBrowser(Screen["Chosen | None"]):
         self.denied += batch.denied
         self.said += batch.said
         self.seen, self.expected, self.to_come = batch.seen, batch.expected, batch.namespaces_to_come
+        if batch.served is not None and self.served is None:
+            self._judge_anew(batch.served)
         self.served = batch.served or self.served
         self.certificates_read = self.certificates_read or batch.certificates_read
         if batch.done:
@@ -256,6 +262,12 @@ class SecretBrowser(Screen["Chosen | None"]):
             self._show()
         else:
             self._soon()
+
+    def _judge_anew(self, served: Served | str) -> None:
+        """What was read because it was in view, before it was known what the server sends."""
+        for place in self._asked:
+            rows = self.findings.by_place.get(place, ())
+            self.findings.learn(discovery.judged(row, self.search, served, self.wizard.start.now()) for row in rows)
 
     def _soon(self) -> None:
         """Paint what came, once for all that comes in the same moment."""
@@ -356,6 +368,8 @@ class SecretBrowser(Screen["Chosen | None"]):
             return f"The list could not be read: {plain(self.said[-1], 600) if self.said else ''}"
         if self.findings.by_place:
             return "Nothing passes the filter. escape clears it."
+        if self.said:
+            return f"Not everything could be read: {plain(self.said[-1], 600)}"
         if self.state == "loading":
             return "Looking …"
         if self.denied:
@@ -473,14 +487,20 @@ class SecretBrowser(Screen["Chosen | None"]):
         return found if here and now and here.identity == now.identity else None
 
     async def _named(self, text: str) -> None:
-        """A name that was typed. What may not be read is taken at its word; what is read must fit."""
+        """A name that was typed. What may not be read, or not now, is taken at its word; what is read must fit."""
         field = self.query_one("#typed")
         named = discovery.named(text, self.search)
         if isinstance(named, str):
             self._say(named)
             return
         namespace, secret, keys = named
-        cluster = await self.wizard.cluster_once_connected()
+        cluster = self.wizard.cluster
+        if cluster is None and self.wizard.trouble is None:
+            self._say("still connecting to the cluster: enter again in a moment")
+            return
+        if cluster is None:
+            self.dismiss(Chosen(namespace, secret, keys or discovery.usual_keys(self.search)))
+            return
         rows = await discovery.contents(
             cluster, Ref(SECRET, secret, namespace), self.search, self.served, self.wizard.start.now()
         )
@@ -491,9 +511,14 @@ class SecretBrowser(Screen["Chosen | None"]):
             best = min(fitting, key=lambda row: row.order)
             self.findings.learn(rows)
             await field.remove()
-            self.query_one(Filter).focus()
-            self.listing.moved = True
+            box = self.query_one(Filter)
+            box.focus()
             self.findings.arrange()
+            if self.findings.place_of(best) is None:
+                with self.prevent(Input.Changed):
+                    box.value = ""
+                self.findings.arrange("")
+            self.listing.moved = True
             self.listing.show(self.findings.shown, self.findings.place_of(best) or 0)
             self._tell()
             await self._choose(best)

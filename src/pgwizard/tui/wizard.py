@@ -146,6 +146,7 @@ class Wizard(SaysDefects, Screen[None]):
         self._writing = asyncio.Lock()
         self._cannot_keep = False
         self._keeping: Timer | None = None
+        self._asking_again: Timer | None = None
         self._adopts_namespace = not raw
         self._row: Row | None = None
         self._told = ""
@@ -272,9 +273,16 @@ class Wizard(SaysDefects, Screen[None]):
 
     def on_connect_namespace_chosen(self, event: Connect.NamespaceChosen) -> None:
         """Where the release goes; a namespace that is not there yet is to be made."""
+        another = event.target != self.draft.answers.release.namespace
         self._give(("release", "namespace"), event.target)
-        if event.exists is not None:
-            self._give(("release", "createNamespace"), not event.exists)
+        if another or event.exists is not None:
+            self._give(("release", "createNamespace"), event.exists is False)
+
+    def on_connect_namespaces_read(self, event: Connect.NamespacesRead) -> None:
+        """What was to be made in the cluster before may be there in this one."""
+        release = self.draft.answers.release
+        if release.create_namespace and release.namespace in event.names:
+            self._give(("release", "createNamespace"), False)
 
     async def on_connect_begun(self) -> None:
         """A new release."""
@@ -427,7 +435,9 @@ class Wizard(SaysDefects, Screen[None]):
             )
         except PgwizardError as error:
             missing = (Problem("tls.source", error.message),)
-            self.set_timer(ASK_AGAIN_SECONDS, self._look_up)
+            if self._asking_again is not None:
+                self._asking_again.stop()
+            self._asking_again = self.set_timer(ASK_AGAIN_SECONDS, self._look_up)
         wrong = (*unread, *wrong, *missing)
         self._learn(Facts(ca=bundle), wrong, self.draft.doubts)
         self._learn(Facts(ca=bundle), wrong, await self._doubts(cluster, answers, bundle))
@@ -547,7 +557,7 @@ class Wizard(SaysDefects, Screen[None]):
 
     async def _offer(self, drafts: list[LeftDraft]) -> None:
         """One after the other, the newest first, until one is taken up."""
-        if not drafts or self.draft.raw:
+        if not drafts or _worth_keeping(self.draft.raw):
             return
         left, *older = drafts
         found = Draft(left.raw)
@@ -556,7 +566,7 @@ class Wizard(SaysDefects, Screen[None]):
         offer = Offer(
             f"Unsaved answers for {release.namespace}/{release.name}",
             f"changed last {left.at.astimezone():%d %b %H:%M}, {count} differ{'s' if count == 1 else ''} from the "
-            f"defaults{also}\nenter takes them up, x deletes them, escape leaves them for later",
+            f"defaults{also}\nenter takes them up, f8 deletes them, escape leaves them for later",
         )
         await self.app.push_screen(offer, lambda taken: self._take_up(left, older, taken))
 
