@@ -1,13 +1,26 @@
-"""Cron schedules as Kubernetes reads them."""
+"""Cron schedules as Kubernetes reads them, and the panels beside the page that asks for them and others."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from types import SimpleNamespace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from cronsim import CronSim
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+from textual.widgets import OptionList, Static
 
+from pgwizard.draft import Draft
 from pgwizard.schedules import Schedule, collision, kept, zone
+from pgwizard.tui import panels
+from pgwizard.tui.panels import Panel, SchedulePanel, StoragePanel, TuningPanel
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -115,3 +128,186 @@ def test_what_is_kept_follows_from_schedule_and_retention(
     assert (len(found.fulls), len(found.incrementals), f"{found.since:%Y-%m-%d}") == (fulls, incrementals, since)
     assert list(found.fulls) == sorted(found.fulls)
     assert list(found.incrementals) == sorted(found.incrementals)
+
+
+LEAP = Schedule("0 0 29 2 *")
+
+
+@pytest.mark.parametrize(
+    ("full", "incremental", "keep", "by_days", "fulls", "whole"),
+    [
+        (LEAP, INCREMENTAL, 14, True, 1, True),
+        (LEAP, FULL, 2, False, 2, True),
+        (LEAP, INCREMENTAL, 600, False, 2, False),
+        (LEAP, INCREMENTAL, 9_999_999, True, 2, False),
+        (LEAP, FULL, None, True, 2, True),
+        (FULL, INCREMENTAL, 9_999_999, False, 522, False),
+        (Schedule("0 * * * *"), INCREMENTAL, 9_999_999, False, 1_000, False),
+        (Schedule("@yearly"), Schedule("* * * * *"), 1, False, 1, False),
+    ],
+)
+def test_what_lies_further_back_than_anybody_looks_is_not_counted_and_that_is_told(
+    full: Schedule, incremental: Schedule, keep: int | None, by_days: bool, fulls: int, whole: bool
+) -> None:
+    """A full backup every fourth year, or very many kept, would lead back before the calendar begins."""
+    found = kept(full, incremental, MONDAY, keep=keep, by_days=by_days)
+    assert (len(found.fulls), found.whole) == (fulls, whole)
+    assert len(found.incrementals) <= 1_000
+    assert found.fulls[0] > MONDAY - timedelta(days=3_651)
+
+
+def test_runs_end_where_the_calendar_ends() -> None:
+    assert [at.year for at in LEAP.upcoming(datetime(9990, 1, 1, tzinfo=UTC), 5)] == [9992, 9996]
+    begin = datetime(1, 1, 1, tzinfo=UTC)
+    assert [at.year for at in LEAP.before(datetime(10, 1, 1, tzinfo=UTC), begin)] == [8, 4]
+    assert list(LEAP.before(datetime(3, 1, 1, tzinfo=ZoneInfo("Europe/Berlin")), begin)) == []
+
+
+def test_no_more_runs_are_looked_for_than_are_needed_and_those_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The panel asks at each key that is typed."""
+    drawn: list[datetime] = []
+    real = CronSim.__next__
+
+    def counted(runs: CronSim) -> datetime:
+        drawn.append(real(runs))
+        return drawn[-1]
+
+    monkeypatch.setattr(CronSim, "__next__", counted)
+    assert len(list(islice(FULL.before(MONDAY, MONDAY - timedelta(days=999)), 2))) == len(drawn) == 2
+    drawn.clear()
+    moment = datetime(2031, 5, 5, 5, 5, tzinfo=ZoneInfo("Europe/Berlin"))
+    first = kept(FULL, INCREMENTAL, moment, keep=14, by_days=True)
+    assert len(drawn) == len(first.fulls) + len(first.incrementals) + 1
+    drawn.clear()
+    again = kept(Schedule(FULL.cron), Schedule(INCREMENTAL.cron), moment, keep=14, by_days=True)
+    assert (again, len(drawn)) == (first, 2), "only what a Schedule itself looks at"
+    elsewhere = kept(FULL, INCREMENTAL, moment.astimezone(UTC), keep=14, by_days=True)
+    assert elsewhere.fulls[0].tzinfo is UTC, "the same moment in another time zone is another question"
+
+
+# ---- the panels ----------------------------------------------------------------------------------------------------
+
+
+def shown(made: Callable[[], Panel], scenario: Callable[[Pilot[None], Panel], Awaitable[None]]) -> None:
+    """Play a scenario on a panel alone."""
+
+    class Alone(App[None]):
+        start = SimpleNamespace(now=lambda: MONDAY)
+        connected = asyncio.Event()
+
+        async def cluster_once_connected(self) -> Any:
+            await self.connected.wait()
+
+        def compose(self) -> ComposeResult:
+            yield made()
+
+    async def main() -> None:
+        app = Alone()
+        async with app.run_test(size=(100, 60)) as pilot:
+            panel = app.query_one(Panel)
+            panel.refresh_from(panel.draft)  # the wizard asks for that as well
+            await scenario(pilot, panel)
+            assert app.is_running
+
+    asyncio.run(main())
+
+
+def said(panel: Panel) -> str:
+    return str(panel.query_one(".text", Static).content)
+
+
+def scheduled(retention: dict[str, Any], **schedule: str) -> Draft:
+    return Draft({"schedule": schedule, "retention": retention})
+
+
+@pytest.mark.parametrize(
+    ("draft", "lines"),
+    [
+        (scheduled({}), ["  2 full and 6 incremental backups", "  recoverable: any moment of the last 7 d"]),
+        (
+            scheduled({"full": 14, "fullType": "time"}, full="0 0 29 2 *"),
+            ["  1 full and 855 incremental backups", "  recoverable: any moment of the last 998 d"],
+        ),
+        (
+            scheduled({"full": 600}, full="0 0 29 2 *"),
+            [
+                "  at least 2 full and 1,000 incremental backups",
+                "  recoverable: at least any moment of the last 2459 d",
+                "! more cannot be told: 10 years are looked at, and 1,000 backups of a kind",
+            ],
+        ),
+    ],
+)
+def test_what_is_kept_is_told_or_that_it_cannot_be_told(draft: Draft, lines: list[str]) -> None:
+    async def scenario(_: Pilot[None], panel: Panel) -> None:
+        assert said(panel).partition("Once it has run for a while\n")[2].splitlines()[: len(lines)] == lines
+
+    shown(lambda: SchedulePanel(draft), scenario)
+
+
+def test_at_the_end_of_the_calendar_it_is_told_that_nothing_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Schedule, "upcoming", lambda *_: [])
+    monkeypatch.setattr(Schedule, "before", lambda *_: iter(()))
+
+    async def scenario(_: Pilot[None], panel: Panel) -> None:
+        assert said(panel).count("  cannot be told\n") == 1
+        assert "  cannot be told: no full backup falls into the 10 years before now\n" in said(panel)
+
+    shown(lambda: SchedulePanel(scheduled({"full": 77})), scenario)
+
+
+@pytest.mark.parametrize("kind", [SchedulePanel, StoragePanel, TuningPanel])
+def test_a_defect_of_a_panel_is_a_line_in_it_and_goes_with_its_cause(
+    kind: type[Panel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Text:
+        raise KeyError("secret")
+
+    async def scenario(pilot: Pilot[None], panel: Panel) -> None:
+        before = said(panel)
+        with monkeypatch.context() as patched:
+            patched.setattr(kind, "text", broken)
+            panel.follow(panel.draft)
+            await pilot.pause(0.3)
+            assert said(panel) == "! a defect of pgwizard itself: KeyError"
+        panel.follow(panel.draft)
+        await pilot.pause(0.3)
+        assert said(panel) == before
+
+    shown(lambda: kind(scheduled({})), scenario)
+
+
+def test_a_defect_of_the_parameters_does_not_end_the_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise OverflowError("secret")
+
+    async def scenario(pilot: Pilot[None], panel: Panel) -> None:
+        monkeypatch.setattr(panels, "parameters", broken)
+        panel.follow(panel.draft)
+        await pilot.pause(0.3)
+        assert said(panel) == "! a defect of pgwizard itself: OverflowError"
+
+    shown(lambda: TuningPanel(Draft({})), scenario)
+
+
+def test_a_line_that_is_gone_is_not_explained() -> None:
+    """Another list may have come since the line was highlighted."""
+
+    async def scenario(pilot: Pilot[None], panel: Panel) -> None:
+        listed = panel.query_one(OptionList)
+        late = OptionList.OptionHighlighted(listed, listed.get_option_at_index(0), listed.option_count)
+        panel.post_message(late)
+        await pilot.pause()
+        assert str(panel.query_one("#reason", Static).content) == ""
+        listed.highlighted = 0
+        await pilot.pause()
+        assert str(panel.query_one("#reason", Static).content) != ""
+
+    shown(lambda: TuningPanel(Draft({})), scenario)
+
+
+def test_a_segment_has_one_size() -> None:
+    from pgwizard import status
+
+    assert not hasattr(panels, "SEGMENT_BYTES")
+    assert panels._lasting(status.SEGMENT_BYTES * 48, 3600) == "2 d"

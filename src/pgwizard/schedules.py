@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
-from itertools import islice, pairwise
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice, pairwise, takewhile
 from zoneinfo import ZoneInfo
 
 _NICKNAMES = {
@@ -50,17 +51,20 @@ class Schedule:
         except StopIteration:
             raise ValueError(f"{cron!r} never fires: there is no such day") from None
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both are written alike, nicknames written out."""
+        return isinstance(other, Schedule) and self._expression == other._expression
+
+    def __hash__(self) -> int:
+        return hash(self._expression)
+
     def upcoming(self, after: datetime, count: int) -> list[datetime]:
-        """The next ``count`` times strictly after a moment, in that moment's time zone."""
-        from cronsim import CronSim
+        """The next ``count`` times strictly after a moment, in that moment's time zone; fewer where years end."""
+        return list(islice(_runs(self._expression, after), count))
 
-        return list(islice(CronSim(self._expression, after), count))
-
-    def before(self, moment: datetime, count: int) -> list[datetime]:
-        """The last ``count`` times strictly before a moment, the latest first, in that moment's time zone."""
-        from cronsim import CronSim
-
-        return list(islice(CronSim(self._expression, moment, reverse=True), count))
+    def before(self, moment: datetime, floor: datetime) -> Iterator[datetime]:
+        """The times strictly before a moment and after ``floor``, the latest first, each looked for once asked for."""
+        return takewhile(lambda at: at > floor, _runs(self._expression, moment, reverse=True))
 
     def in_words(self) -> str:
         """Such as ``At 02:00 on Sunday``."""
@@ -70,8 +74,6 @@ class Schedule:
 
     def fires_at(self, moment: datetime) -> bool:
         """Whether a run starts in the minute that begins at ``moment``."""
-        from datetime import timedelta
-
         return self.upcoming(moment - timedelta(minutes=1), 1) == [moment]
 
     def shortest_gap_seconds(self) -> int:
@@ -89,6 +91,16 @@ class Schedule:
 
         by_weekday = self._expression.split(" ")[2] == "*"
         return set(CronSim(self._expression, _EPOCH).weekdays) if by_weekday else None
+
+
+def _runs(expression: str, moment: datetime, *, reverse: bool = False) -> Iterator[datetime]:
+    """Times one after another, up to where the calendar begins or ends: cronsim goes on and fails there."""
+    from cronsim import CronSim
+
+    try:
+        yield from CronSim(expression, moment, reverse=reverse)
+    except OverflowError:
+        return
 
 
 @functools.cache
@@ -150,16 +162,20 @@ def collision(full: Schedule, incremental: Schedule, time_zone: tzinfo) -> datet
 class Kept:
     """The backups that a repository holds once a schedule has long been followed, oldest first.
 
-    since: from when on the database can be recovered; None where nothing would have been taken yet.
+    since: from when on the database can be recovered; None where nothing would have been taken yet. whole: whether
+    these are all that the retention keeps; else more lies further back than was looked at.
     """
 
     fulls: tuple[datetime, ...]
     incrementals: tuple[datetime, ...]
     since: datetime | None
+    whole: bool
 
 
-_LONGEST = 2_000
-"""Backups that are looked at: more than anybody keeps or reads."""
+LONGEST = 1_000
+"""Backups of a kind that are looked at: more than anybody reads. A thousand take about 40 ms."""
+YEARS = 10
+"""How far back backups are looked for: a full one every fourth year would else lead to before the calendar."""
 
 
 def kept(full: Schedule, incremental: Schedule, now: datetime, *, keep: int | None, by_days: bool) -> Kept:
@@ -168,14 +184,32 @@ def kept(full: Schedule, incremental: Schedule, now: datetime, *, keep: int | No
     pgBackRest's rule: by count the last ``keep`` full backups stay; by time the newest that is older than ``keep`` days
     stays as well, so that every moment of those days can be reached. Incremental backups go with their full one.
     """
-    wanted = 8 if keep is None else _LONGEST if by_days else min(keep, _LONGEST)
+    # the same moment in two time zones is equal, and its days are not
+    return _kept(full, incremental, now, now.tzinfo, keep, by_days)
+
+
+_SHOWN = 8
+"""Full backups that stand for all where none is ever deleted."""
+
+
+@functools.lru_cache(maxsize=32)
+def _kept(
+    full: Schedule, incremental: Schedule, now: datetime, _zone: tzinfo | None, keep: int | None, by_days: bool
+) -> Kept:
+    floor = now - timedelta(days=365 * YEARS)
     fulls: list[datetime] = []
-    for moment in full.before(now, wanted):
+    whole = keep is None
+    for moment in islice(full.before(now, floor), LONGEST):
         fulls.append(moment)
-        if by_days and keep is not None and (now - moment).days >= keep:
+        if keep is None:
+            enough = len(fulls) == _SHOWN
+        else:
+            enough = (now - moment).days >= keep if by_days else len(fulls) == keep
+        if enough:
+            whole = True
             break
     if not fulls:
-        return Kept((), (), None)
-    since = fulls[-1]
-    newer = [moment for moment in incremental.before(now, _LONGEST) if moment > since]
-    return Kept(tuple(reversed(fulls)), tuple(reversed(newer)), since)
+        return Kept((), (), None, whole=False)
+    newer = list(islice(incremental.before(now, fulls[-1]), LONGEST + 1))
+    whole = whole and len(newer) <= LONGEST
+    return Kept(tuple(reversed(fulls)), tuple(reversed(newer[:LONGEST])), fulls[-1], whole)

@@ -33,9 +33,6 @@ from pgwizard.tuning import EDITION, Parameter, memory_sum
 if TYPE_CHECKING:
     from pgwizard.tui.app import WizardApp
 
-SEGMENT_BYTES = 16 * 1024**2
-"""A WAL segment's size, as initdb makes it."""
-
 
 class Panel(SaysDefects, Vertical):
     """Something that follows from the draft."""
@@ -75,10 +72,18 @@ class Panel(SaysDefects, Vertical):
         self.refresh_from(self.draft)
 
     def refresh_from(self, draft: Draft) -> None:
-        """Show what the draft comes to now."""
+        """Show what the draft comes to now. A panel decides nothing: its defect must not cost the answers."""
         self.draft = draft
-        if self.is_mounted:
-            self.query_one(".text", Static).update(self.text())
+        if not self.is_mounted:
+            return
+        try:
+            self.show()
+        except Exception as error:  # noqa: BLE001 - whatever it is, in a timer it would end the application
+            self.query_one(".text", Static).update(f"! a defect of pgwizard itself: {type(error).__name__}")
+
+    def show(self) -> None:
+        """Show the text, and what else there is."""
+        self.query_one(".text", Static).update(self.text())
 
     def text(self) -> Text:
         """What is shown."""
@@ -142,6 +147,8 @@ class StoragePanel(Panel):
 
 
 def _lasting(free_bytes: float, seconds_a_segment: float) -> str:
+    from pgwizard.status import SEGMENT_BYTES  # not before this page is opened: it brings much with it
+
     hours = free_bytes / SEGMENT_BYTES * seconds_a_segment / 3600
     if hours < 1:
         return f"{hours * 60:.0f} min"
@@ -159,12 +166,10 @@ class TuningPanel(Panel):
         yield OptionList(id="parameters")
         yield Static(markup=False, id="reason")
 
-    def refresh_from(self, draft: Draft) -> None:
+    def show(self) -> None:
         """The same line stays highlighted."""
-        super().refresh_from(draft)
-        if not self.is_mounted:
-            return
-        listed, found = self.query_one(OptionList), parameters(draft.answers)
+        super().show()
+        listed, found = self.query_one(OptionList), parameters(self.draft.answers)
         if found == self._parameters:
             return
         here = listed.highlighted
@@ -177,7 +182,10 @@ class TuningPanel(Panel):
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Its reason, whole."""
         event.stop()
-        parameter = (self._parameters or [])[event.option_index]
+        found = self._parameters or []
+        if event.option_index >= len(found):  # another list has come since
+            return
+        parameter = found[event.option_index]
         text = Text(f"\n{parameter.name} = {parameter.value}\n", "bold")
         text.append(parameter.reason, "not bold")
         self.query_one("#reason", Static).update(text)
@@ -276,13 +284,20 @@ class SchedulePanel(Panel):
         )
         for at, kind in runs[:5]:
             text.append(f"  {at:%a %d %b %H:%M}   {kind:15} in {_span(at - now)}\n")
+        if not runs:
+            text.append("  cannot be told\n")
         retention = answers.retention
-        held = schedules.kept(full, incremental, now, keep=retention.full, by_days=retention.full_type == "time")
+        minute = now.replace(second=0, microsecond=0)  # what is typed within a minute is worked out once
+        held = schedules.kept(full, incremental, minute, keep=retention.full, by_days=retention.full_type == "time")
         text.append("\nOnce it has run for a while\n", "bold")
         if held.since is None:
-            return text.append("  no full backup is ever taken\n")
-        text.append(f"  {len(held.fulls)} full and {len(held.incrementals)} incremental backups\n")
-        text.append(f"  recoverable: any moment of the last {_span(now - held.since)}\n")
+            return text.append(f"  cannot be told: no full backup falls into the {schedules.YEARS} years before now\n")
+        least = "" if held.whole else "at least "
+        text.append(f"  {least}{len(held.fulls):,} full and {len(held.incrementals):,} incremental backups\n")
+        text.append(f"  recoverable: {least}any moment of the last {_span(now - held.since)}\n")
+        if not held.whole:
+            looked = f"{schedules.YEARS} years are looked at, and {schedules.LONGEST:,} backups of a kind"
+            text.append(f"! more cannot be told: {looked}\n", "bold")
         if retention.full is None:
             text.append("! nothing is ever deleted: this grows for ever\n", "bold")
         text.append("\n")
