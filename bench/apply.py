@@ -317,7 +317,7 @@ class Bench:
         assert answers is not None
         release = deploy.Release(answers, inputs.given(answers, file.parent))
         counted: collections.Counter[str] = collections.Counter()
-        send = kubehttp.Http._exchange  # noqa: SLF001
+        send = kubehttp.Http._exchange
 
         async def counting(http: kubehttp.Http, call: kubehttp.Call, credentials: Any) -> kubehttp.Answer:
             dry = " (dry run)" if ("dryRun", "All") in call.params else ""
@@ -332,11 +332,11 @@ class Bench:
             async with await connect(kubeconfig_file=KUBECONFIG) as cluster:
                 return await deploy.run(release, cluster, lambda _: None, approve, deploy.Options())
 
-        kubehttp.Http._exchange = counting  # type: ignore[method-assign,assignment]  # noqa: SLF001
+        kubehttp.Http._exchange = counting  # type: ignore[method-assign,assignment]
         try:
             outcome = asyncio.run(work())
         finally:
-            kubehttp.Http._exchange = send  # type: ignore[method-assign]  # noqa: SLF001
+            kubehttp.Http._exchange = send  # type: ignore[method-assign]
         assert outcome.result == "unchanged", outcome
         return dict(sorted(counted.items()))
 

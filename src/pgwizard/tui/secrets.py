@@ -332,7 +332,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         if self.state == "connecting":
             link = plain(self.wizard.link)
             return link if link.startswith("not connected") else "connecting to the cluster …"
-        if shown < known:
+        if self.query_one(Filter).value:
             parts.append(f"{shown:,} of {known:,} pass the filter")
         elif known:
             below = max(0, shown - len(self.listing.in_view))

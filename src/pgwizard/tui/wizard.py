@@ -6,6 +6,7 @@ Pages come from the models; a page has code of its own only where it has a live 
 from __future__ import annotations
 
 import asyncio
+import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -180,6 +181,12 @@ class Wizard(SaysDefects, Screen[None]):
         given = bool(self.draft.raw)
         await self.go(self.order[1] if given else self.order[0])
         self._look_for_drafts(offer=not given)
+        self._load_browser()
+
+    @work(group="load", exit_on_error=False)
+    async def _load_browser(self) -> None:
+        """Before somebody waits for it."""
+        await asyncio.to_thread(importlib.import_module, "pgwizard.tui.secrets")
 
     # ---- pages -----------------------------------------------------------------------------------------------------
 
