@@ -23,7 +23,9 @@ from pydantic.fields import FieldInfo
 from headless import GOLDEN, ROOT, certificate, pem, planned, run
 from pgwizard import errors, manifests
 from pgwizard.answers import Answers, Section, ask_of, sections_in
+from pgwizard.choices import LISTS
 from pgwizard.plan import KeyRef, Names, Pair, Plan
+from pgwizard.tui.wizard import SECRET_QUESTIONS
 from pgwizard.tuning import Parameter
 
 TEMPLATES = manifests.templates_dir()
@@ -429,3 +431,15 @@ def test_only_two_answers_reach_what_kubernetes_expands_and_neither_can_hold_a_v
     for key in ("name", "database"):
         with pytest.raises(ValueError, match="is not"):
             Answers.model_validate({"release": {key: "a$(B)"}})
+
+
+def test_every_question_about_a_secret_has_its_browser_which_answers_questions_that_are_there() -> None:
+    questions = {path: ask_of(found.metadata) for path, found, _ in _alternatives("", Answers, {})}
+    asked = {path for path, ask in questions.items() if ask and ask.choices and ask.choices not in LISTS}
+    assert asked == {path for path in asked if any(path.startswith(f"{prefix}.") for prefix in SECRET_QUESTIONS)}
+    answered = [
+        question
+        for browser in SECRET_QUESTIONS.values()
+        for question in (browser.secret, *browser.keys, *([browser.namespace] if browser.namespace else []))
+    ]
+    assert {".".join(question) for question in answered} <= questions.keys()

@@ -66,6 +66,20 @@ def test_the_palette_gives_way_first(width: int, line: str) -> None:
     played(scenario, width)
 
 
+def test_what_every_screen_has_stays_where_there_is_no_room_for_all() -> None:
+    class Everywhere(App[None]):
+        BINDINGS: ClassVar[list[BindingType]] = [Binding("f1", "help", "help")]
+
+    async def main() -> None:
+        app = Everywhere()
+        async with app.run_test(size=(30, 10)) as pilot:
+            await app.push_screen(Page())
+            await pilot.pause()
+            assert str(app.screen.query_one(KeyLine).render()) == " f5 again  f1 help "
+
+    asyncio.run(main())
+
+
 def test_it_shows_what_works_where_the_focus_is() -> None:
     async def scenario(pilot: Pilot[None], _page: Page, keys: KeyLine) -> None:
         await pilot.press("x")

@@ -445,7 +445,7 @@ def test_words() -> None:
     assert [fitted("abcd", size) for size in (0, 4, 5, 6)] == ["", "ab… ", "abcd ", "abcd  "]
 
 
-def test_ten_thousand_rows_are_moved_through_without_a_wait() -> None:
+def test_among_ten_thousand_rows_the_last_is_a_key_away_and_each_is_found_by_its_name() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         browser.findings.learn(Row(f"ns-{n % 20}", f"secret-{n}", "not read", rank=80) for n in range(10_000))
         browser._show()

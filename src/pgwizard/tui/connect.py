@@ -185,7 +185,9 @@ class Connect(SaysDefects, Vertical):
         self._choose_release(event.option_index, change=False)
 
     def _choose_place(self, name: str) -> None:
-        chosen = next(place for place in self._places if visible(place.name) == name)
+        chosen = next((place for place in self._places if visible(place.name) == name), None)
+        if chosen is None:
+            return
         self._places = [replace(place, current=place is chosen) for place in self._places]
         self._app.connect(chosen)
         self._show_places()
@@ -277,7 +279,7 @@ class Connect(SaysDefects, Vertical):
     def _choose_release(self, index: int, *, change: bool) -> None:
         if index == 0:
             self.post_message(self.Begun())
-        else:
+        elif index <= len(self._records):  # another cluster may have fewer
             self.post_message(self.ReleaseChosen(self._records[index - 1], change=change))
 
     def on_filtered_list_taken(self, event: FilteredList.Taken) -> None:

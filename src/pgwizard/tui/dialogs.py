@@ -39,7 +39,11 @@ class Window(ModalScreen[Any]):
     Window OptionList { height: auto; max-height: 18; border: none; background: $surface; padding: 0; }
     Window Input { border: none; height: 1; padding: 0; background: $boost; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "back"),
+        Binding("f1", "app.explain", "help", show=False),
+    ]
+    HELP: ClassVar[str] = "enter takes what stands, escape leaves it as it was."
 
     def action_leave(self) -> None:
         """Without an answer."""
@@ -217,9 +221,10 @@ class FilteredList(Vertical):
             listed.highlighted = min(max((listed.highlighted or 0) + step, 0), listed.option_count - 1)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """By the mouse."""
+        """By the mouse; the list may have become shorter since."""
         event.stop()
-        self.post_message(self.Taken(self, self._found[event.option_index].value))
+        if event.option_index < len(self._found):
+            self.post_message(self.Taken(self, self._found[event.option_index].value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The one that is highlighted."""
@@ -233,6 +238,10 @@ class Pick(Window):
     """A list to choose from; answers with a value, or None. What is typed can be taken too."""
 
     DEFAULT_CSS = "Pick FilteredList { height: 20; max-height: 60%; }"
+    HELP: ClassVar[str] = (
+        "What you type filters the list; up and down move in it.\n"
+        "enter takes what is highlighted, or what was typed; escape leaves the answer as it was."
+    )
 
     def __init__(self, title: str, items: Sequence[Item], *, current: str = "", said: str = "") -> None:
         super().__init__()

@@ -6,6 +6,7 @@ another screen. It refuses to know what any key does.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -15,8 +16,25 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 DIVIDER = "▏"
-APPLICATION_S = 2
-"""Keys that every screen has: to quit, and for help."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """common: it works on every screen, as those to quit and for help do."""
+
+    key: str
+    shown: str
+    does: str
+    enabled: bool
+    common: bool
+
+    @property
+    def width(self) -> int:
+        return cell_len(f" {self.shown} {self.does} ")
+
+    def text(self, key: Style, does: Style) -> Text:
+        click = Style(meta={"@click": f"app.simulate_key({self.key!r})"}, dim=not self.enabled)
+        return Text.assemble((f" {self.shown} ", key + click), (f"{self.does} ", does + click))
 
 
 class KeyLine(Widget):
@@ -33,8 +51,8 @@ class KeyLine(Widget):
 
     def __init__(self) -> None:
         super().__init__(id="keys")
-        self._shown: list[tuple[str, str, str, bool]] = []
-        self._palette: tuple[str, str, str, bool] | None = None
+        self._shown: list[_Key] = []
+        self._palette: _Key | None = None
         self._late = False
 
     def on_mount(self) -> None:
@@ -49,10 +67,10 @@ class KeyLine(Widget):
 
     def _catch_up(self) -> None:
         self._late = False
-        screen = self.screen
         shown, palette, seen = [], None, set()
-        for _, binding, enabled, _ in screen.active_bindings.values():
-            entry = binding.key, self.app.get_key_display(binding), binding.description, enabled
+        for node, binding, enabled, _ in self.screen.active_bindings.values():
+            display = self.app.get_key_display(binding)
+            entry = _Key(binding.key, display, binding.description, enabled, common=node is self.app)
             if binding.action == "command_palette":
                 palette = entry
             elif binding.show and binding.action not in seen:
@@ -67,23 +85,18 @@ class KeyLine(Widget):
         key, does = (self.get_component_rich_style(f"keys--{part}", partial=True) for part in ("key", "does"))
         text = Text(no_wrap=True, overflow="ellipsis")
         for entry in self._fitting():
-            text.append_text(_entry(entry, key, does))
+            text.append_text(entry.text(key, does))
         if self._palette is not None:
-            palette = _entry(self._palette, key, does)
+            palette = self._palette.text(key, does)
             room = self.size.width - cell_len(text.plain) - cell_len(palette.plain) - 1
             if room >= 0:
                 text.append(" " * room).append(DIVIDER, does + Style(dim=True)).append_text(palette)
         return text
 
-    def _fitting(self) -> list[tuple[str, str, str, bool]]:
-        """What there is room for: the last ones, those of the whole application, stay; the help has all of them."""
-        kept, last = self._shown[:-APPLICATION_S], self._shown[-APPLICATION_S:]
-        while kept and sum(cell_len(f" {shown} {does} ") for _, shown, does, _ in (*kept, *last)) > self.size.width:
-            kept = kept[:-1]
-        return [*kept, *last]
-
-
-def _entry(entry: tuple[str, str, str, bool], key: Style, does: Style) -> Text:
-    name, shown, description, enabled = entry
-    click = Style(meta={"@click": f"app.simulate_key({name!r})"}, dim=not enabled)
-    return Text.assemble((f" {shown} ", key + click), (f"{description} ", does + click))
+    def _fitting(self) -> list[_Key]:
+        """What there is room for: the common ones stay, and the help has all of them."""
+        kept = [entry for entry in self._shown if not entry.common]
+        common = [entry for entry in self._shown if entry.common]
+        while kept and sum(entry.width for entry in (*kept, *common)) > self.size.width:
+            kept.pop()
+        return [*kept, *common]

@@ -75,7 +75,8 @@ class _Asked:
     namespace: Question | None = None
 
 
-_SECRETS = {
+# by the block that a question stands in
+SECRET_QUESTIONS = {
     "tls": _Asked("ca", ("tls", "source", "secret"), (("tls", "source", "key"),), ("tls", "source", "namespace")),
     "credentials": _Asked(
         "database",
@@ -357,7 +358,7 @@ class Wizard(SaysDefects, Screen[None]):
     async def _browse(self, path: Question) -> None:
         from pgwizard.tui.secrets import SecretBrowser
 
-        asked = next(found for prefix, found in _SECRETS.items() if ".".join(path).startswith(f"{prefix}."))
+        asked = next(found for prefix, found in SECRET_QUESTIONS.items() if ".".join(path).startswith(f"{prefix}."))
         release = self.draft.answers.release
         place = str(self.draft.value(asked.namespace) or "") if asked.namespace else ""
         current = (place or release.namespace, str(self.draft.value(asked.secret) or ""))
