@@ -226,7 +226,7 @@ def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -
         ]
         assert driven.stages()[-2:] == ["✗ first backup", "· record"]
         assert driven.screen._log[-1].startswith("P00 ERROR: [095]")
-        assert driven.text("#say") == "enter: question tls.source · r: try again · escape: back"
+        assert driven.text("#say") == "enter: question tls.source · r: try again · escape: back · c: copy"
         await driven.pilot.press("c")
         assert "[095]" in driven.pilot.app.clipboard
         await driven.pilot.press("enter")
@@ -374,6 +374,8 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
             "there 11 of 11 objects are written",
         ]
         assert driven.stages()[5:] == ["- wait", "· first backup", "· record"]
+        assert driven.text("#say") == "r: try again, from where it is · escape: back to the answers · c: copy"
+        assert driven.keys() == {"r", "c", "escape"}
         assert live(driven.sim, STATEFULSET, "postgresql") is not None
         driven.sim.outcomes.clear()
         await driven.pilot.press("r")

@@ -5,29 +5,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any, ClassVar, cast
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.widgets import DataTable, OptionList, Static
+from textual.widgets import DataTable, Input, OptionList, Static
 
 from faulting import answers_of, deployed
-from headless import trusted
+from headless import NOW, planned, trusted
+from pgwizard import manifests
 from pgwizard.changes import Change
 from pgwizard.demo import Fault, SimCluster
 from pgwizard.draft import Draft
 from pgwizard.kubeapi import Cluster, Ref, Resource
 from pgwizard.plan import Facts
-from pgwizard.tui.app import Start, WizardApp
+from pgwizard.tui.app import Place, Start, WizardApp
+from pgwizard.tui.apply import Apply
 from pgwizard.tui.folds import Fold, Folds
 from pgwizard.tui.review import Review, change_folds
 from test_folds import lines
 
 
 class Host(Screen[None]):
-    """Stands for the wizard: shows a review, and keeps what it asks for."""
+    """Stands for a wizard over another screen: shows a review, and keeps what it asks for."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "leave")]
     draft: Draft
 
     def __init__(self) -> None:
@@ -44,6 +49,9 @@ class Host(Screen[None]):
     def shown(self) -> None:
         self.review.show_draft()
         self.review.focus()
+
+    def action_leave(self) -> None:
+        self.asked.append(("leave",))
 
     def on_review_jump(self, event: Review.Jump) -> None:
         self.asked.append(("jump", event.path))
@@ -67,7 +75,7 @@ def reviewed(scenario: Scenario, raw: dict[str, Any] | None = None, size: tuple[
 
     async def main() -> None:
         Host.draft = Draft(raw or {}, Facts(ca=trusted()))
-        app = WizardApp(Start(connect, lambda *_: None, screen="test_review:Host"))
+        app = WizardApp(Start(connect, lambda *_: None, screen="test_review:Host", now=lambda: NOW))
         async with app.run_test(size=size) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Host) and app.connected.is_set())
             host = cast("Host", app.screen)
@@ -109,6 +117,23 @@ def test_what_is_wrong_comes_first_and_enter_goes_to_its_question() -> None:
         assert host.review.section == "problems"
         await pilot.press("enter", "down", "enter")
         assert host.asked == [("jump", "storage.size"), ("jump", "tls.verify")]
+
+    reviewed(scenario, {"storage": {"size": "10 Gi"}, "tls": {"verify": False, "source": None}})
+
+
+def test_enter_goes_to_the_question_that_it_was_pressed_at_though_the_lists_are_made_anew() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        host.query_one("#problems", OptionList).action_select()
+        host.draft.give(("storage", "size"), "20Gi")
+        host.shown()
+        await pilot.pause()
+        assert host.asked == [("jump", "storage.size")]
+        await pilot.press("2", "o", "ctrl+end")
+        found: DataTable[Any] = host.query_one(DataTable)
+        found.action_select_cursor()
+        host.review.action_only_changed()
+        await pilot.pause()
+        assert host.asked == [("jump", "storage.size"), ("jump", "tls.source")]
 
     reviewed(scenario, {"storage": {"size": "10 Gi"}, "tls": {"verify": False, "source": None}})
 
@@ -212,6 +237,7 @@ def test_a_search_goes_along_and_unfolds_what_it_finds() -> None:
         assert text(host, "#said") == "'nowhere' is nowhere here"
         await pilot.press("escape")
         assert shown.has_focus
+        assert host.asked == []
 
     reviewed(scenario)
 
@@ -229,7 +255,27 @@ def test_no_manifest_is_shown_while_something_is_wrong_and_the_next_look_shows_i
     reviewed(scenario, {"storage": {"size": "10 Gi"}})
 
 
+def test_manifests_follow_the_certificate_as_well() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await pilot.press("3")
+        shown = host.query_one("#manifests", Folds)
+        await pilot.press("enter")
+        host.shown()
+        assert shown.open  # nothing is new: what was unfolded stays so
+        rotated = replace(trusted(), pem=trusted().pem * 2)
+        host.draft.learn(Facts(ca=rotated))
+        host.shown()
+        wanted = [tuple(item.text.splitlines()) for item in manifests.render(planned(host.draft.answers, rotated))]
+        assert [fold.lines for fold in shown.folds] == wanted
+
+    reviewed(scenario)
+
+
 # ---- diff against live ---------------------------------------------------------------------------------------------
+
+
+NOT_COMPARED = "not compared yet: d asks the cluster what an apply would change; nothing is written"
+AT = f" · compared {NOW.astimezone():%d %b %H:%M}"
 
 
 async def compared(pilot: Pilot[int], host: Host) -> str:
@@ -252,7 +298,7 @@ def said(host: Host) -> str:
 
 def test_of_a_new_release_all_is_new() -> None:
     async def scenario(pilot: Pilot[int], host: Host, sim: SimCluster) -> None:
-        assert await compared(pilot, host) == "+ nothing there yet: all 12 objects are new"
+        assert await compared(pilot, host) == f"+ nothing there yet: all 12 objects are new{AT}"
         assert [request for request in sim.requests if request.is_write] == []
         shown = host.query_one("#changes", Folds)
         assert lines(shown)[0] == "› ▸ + create    ServiceAccount default/postgresql-pgbackrest   12 lines"
@@ -263,11 +309,11 @@ def test_of_a_new_release_all_is_new() -> None:
 def test_a_release_that_stands_is_compared_object_by_object() -> None:
     async def scenario(pilot: Pilot[int], host: Host, sim: SimCluster) -> None:
         await deployed(sim, answers_of())
-        assert await compared(pilot, host) == "= nothing would change: all 12 objects are as wanted"
+        assert await compared(pilot, host) == f"= nothing would change: all 12 objects are as wanted{AT}"
         host.draft.give(("schedule", "full"), "0 3 * * 0")
         host.shown()
-        assert said(host) == "not compared yet: d asks the cluster what an apply would change; nothing is written"
-        assert await compared(pilot, host) == "~ 1 to update, 1 to replace, 10 unchanged; enter shows what"
+        assert said(host) == NOT_COMPARED
+        assert await compared(pilot, host) == f"~ 1 to update, 1 to replace, 10 unchanged; enter shows what{AT}"
         await pilot.press("enter")
         shown = lines(host.query_one("#changes", Folds))
         assert shown[0] == "› ▾ ~ update    CronJob default/postgresql-pgbackrest-full"
@@ -288,7 +334,61 @@ def test_a_comparison_that_fails_says_why_in_its_place_and_can_be_tried_again() 
             "d   tries again"
         )
         sim.faults.clear()
-        assert await compared(pilot, host) == "+ nothing there yet: all 12 objects are new"
+        assert await compared(pilot, host) == f"+ nothing there yet: all 12 objects are new{AT}"
+
+    reviewed(scenario)
+
+
+def test_a_comparison_is_forgotten_with_the_connection_that_it_was_made_by() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        app = cast("WizardApp", pilot.app)
+        await compared(pilot, host)
+        host.shown()
+        assert said(host).endswith(AT)  # shown again, it is still of this cluster
+        app.connect()
+        await until(pilot, app.connected.is_set)
+        assert said(host) == NOT_COMPARED
+        assert host.review.outcome is None
+        assert host.query_one("#changes", Folds).folds == ()
+
+    reviewed(scenario)
+
+
+def test_a_comparison_that_waits_for_the_connection_is_made_by_it() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        app = cast("WizardApp", pilot.app)
+        gate, connect = asyncio.Event(), app.start.connect
+
+        async def slow(stack: AsyncExitStack) -> Cluster:
+            await gate.wait()
+            return await connect(stack)
+
+        app.connect(Place("slow", "https://slow", "default", slow))
+        await pilot.press("d")
+        assert said(host) == "● waiting for the cluster: connecting"
+        gate.set()
+        await until(pilot, lambda: host.review.outcome is not None)
+        await pilot.pause()
+        assert said(host).endswith(AT)
+
+    reviewed(scenario)
+
+
+def test_a_comparison_from_before_an_apply_is_forgotten_unless_nothing_was_approved() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await compared(pilot, host)
+        for approves in (False, True):
+            screen = Apply(host.draft.answers)
+            await pilot.app.push_screen(screen)
+            await until(pilot, lambda screen=screen: screen.asked)  # type: ignore[misc]
+            if approves:
+                await pilot.press("y")
+                await until(pilot, lambda screen=screen: screen.state == "ended")  # type: ignore[misc]
+            await pilot.press("escape")
+            assert pilot.app.screen is host
+            assert said(host).endswith(AT) is not approves
+        assert said(host) == NOT_COMPARED
+        assert await compared(pilot, host) == f"= nothing would change: all 12 objects are as wanted{AT}"
 
     reviewed(scenario)
 
@@ -307,9 +407,9 @@ def test_what_would_change_never_shows_a_secret() -> None:
 
 def test_what_is_shown_can_be_copied() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
-        await pilot.press("2", "y")
+        await pilot.press("2", "c")
         assert pilot.app.clipboard == "storage:\n  size: 50Gi\n"
-        await pilot.press("3", "y")
+        await pilot.press("3", "c")
         assert pilot.app.clipboard.startswith("apiVersion: v1\nkind: ServiceAccount\n")
 
     reviewed(scenario, {"storage": {"size": "50Gi"}})
@@ -319,8 +419,10 @@ def test_exporting_and_applying_are_asked_of_the_wizard() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         await pilot.press("e", *"shop", "enter", "f9")
         await pilot.press("e", "escape")
-        await pilot.pause()
+        assert not host.query_one("#prompt", Input).display
         assert host.asked == [("export", "shop"), ("apply",)]
+        await pilot.press("escape")
+        assert host.asked[2:] == [("leave",)]
 
     reviewed(scenario)
 

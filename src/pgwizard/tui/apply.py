@@ -30,7 +30,7 @@ from pgwizard.events import Event
 from pgwizard.present import Failure, failure
 from pgwizard.tui.folds import Folds
 from pgwizard.tui.keyline import KeyLine
-from pgwizard.tui.review import change_folds, failure_rows, is_log, said_table
+from pgwizard.tui.review import Review, change_folds, failure_rows, is_log, said_table
 
 if TYPE_CHECKING:
     from pgwizard.tui.app import WizardApp
@@ -300,6 +300,9 @@ class Apply(Screen[Left]):
         log = self.query_one(RichLog)
         log.display = True
         log.focus()
+        for screen in self.app.screen_stack:
+            for review in screen.query(Review):
+                review.forget_comparison()  # from here on it is no longer how the cluster is
         self._turn("writing", f"ctrl+c stops watching. {RESUMES}")
         return approved
 
@@ -345,7 +348,7 @@ class Apply(Screen[Left]):
         elif event.state is WorkerState.CANCELLED:
             self._stages.end("stopped")
             self._show([("-", f"stopped watching. {RESUMES}"), ("there", self._there())])
-            self._turn("stopped", "r tries again, and goes on where it is · escape: back to the answers")
+            self._turn("stopped", "r: try again, from where it is · escape: back to the answers · c: copy")
 
     def _failed(self, error: BaseException) -> None:
         self.failure = found = failure(error, self._log)
@@ -355,7 +358,7 @@ class Apply(Screen[Left]):
                 self._hear(line.strip())
         self._show([*failure_rows(found), *([("there", self._there())] if self._started else [])])
         enter = f"enter: question {found.question} · " if found.question else ""
-        self._turn("failed", f"{enter}r: try again · escape: back")
+        self._turn("failed", f"{enter}r: try again · escape: back · c: copy")
 
     @property
     def _started(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, cast, get_args
 
 from pydantic.fields import FieldInfo
 from rich.text import Text
@@ -222,6 +222,7 @@ class Form(VerticalScroll, can_focus=False):
         super().__init__(classes="form")
         self.draft = draft
         self.sections = tuple(sections)
+        self._mounted: dict[Path, str] = {}
 
     def compose(self) -> ComposeResult:
         """Every question of the sections."""
@@ -243,7 +244,8 @@ class Form(VerticalScroll, can_focus=False):
         shapes = alternatives(path)
         if found is not None and (len(shapes) > 1 or is_optional(found)):
             title = Ask(ask.label if ask else path[-1].capitalize(), ask.help if ask else "")
-            yield Row(path, title, Choice(_shapes(shapes, found), self.draft.chosen(path), id=widget_id(path)))
+            self._mounted[path] = self.draft.chosen(path)
+            yield Row(path, title, Choice(_shapes(shapes, found), self._mounted[path], id=widget_id(path)))
             yield Vertical(*self._questions(path), id=f"in-{widget_id(path)}", classes="nested")
         else:
             yield from self._questions(path)
@@ -265,19 +267,37 @@ class Form(VerticalScroll, can_focus=False):
     async def on_choice_changed(self, event: Choice.Changed) -> None:
         """A closed question, or another shape of a block."""
         event.stop()
+        if self._overtaken(event.choice, event.value):
+            return
         path = _path_of(event.choice)
-        if alternatives(path):
-            self.draft.choose(path, event.value)
-            nested = self.query_one(f"#in-{widget_id(path)}", Vertical)
-            await nested.remove_children()
-            await nested.mount(*self._questions(path))
-        else:
+        if not alternatives(path):
             self.draft.give(path, {"yes": True, "no": False}.get(event.value, event.value))
+        elif event.value != self.draft.chosen(path):
+            self.draft.choose(path, event.value)
+            await self._reshape(path)
         self._answered(path)
+
+    def _overtaken(self, control: Choice | Input, value: str) -> bool:
+        """Whether a message is of no use any more: its control shows something else by now, or went with its block."""
+        return control.value != value or self not in control.ancestors
+
+    async def _reshape(self, path: Path) -> None:
+        """The questions of the alternative that stands, where others are shown."""
+        if self._mounted[path] == self.draft.chosen(path):
+            return
+        nested = self.query_one(f"#in-{widget_id(path)}", Vertical)
+        if nested.has_focus_within:
+            self.query_one(f"#{widget_id(path)}", Choice).focus()
+        await nested.remove_children()
+        self._mounted[path] = self.draft.chosen(path)
+        await nested.mount(*self._questions(path))
+        self.tell()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """An open question."""
         event.stop()
+        if self._overtaken(event.input, event.value):
+            return
         path = _path_of(event.input)
         found, stands = field_at(path, self.draft.chosen), self.draft.value(path)
         if found is None or event.value == write_text(stands):
@@ -335,15 +355,22 @@ class Form(VerticalScroll, can_focus=False):
             self._answered(row.path)
 
     def show_answer(self, path: Path) -> None:
-        """Put what the draft says of a question into its control."""
+        """Put what the draft says of a question into its control; of a block, into all of it.
+
+        An answer within a block may have chosen its alternative: other questions stand there then.
+        """
         for row in self.query(Row):
-            if row.path != path:
-                continue
-            value = self.draft.value(path)
-            if isinstance(row.control, Input):
-                row.control.value = write_text(value)
-            elif isinstance(row.control, Choice) and not alternatives(path):
-                row.control.value = {True: "yes", False: "no"}.get(value, str(value))
+            within = row.path[: len(path)] == path
+            if alternatives(row.path):
+                if within or path[: len(row.path)] == row.path:
+                    cast("Choice", row.control).value = self.draft.chosen(row.path)
+                    self.call_later(self._reshape, row.path)  # in turn with the choices that are on their way
+            elif within:
+                value = self.draft.value(row.path)
+                if isinstance(row.control, Input):
+                    row.control.value = write_text(value)
+                elif isinstance(row.control, Choice):
+                    row.control.value = {True: "yes", False: "no"}.get(value, str(value))
 
     def focus_question(self, path: Path) -> bool:
         """Give the focus to a question, or to the first one of its block. False where it is not here."""

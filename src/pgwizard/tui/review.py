@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, cast
 
 from rich.table import Table
@@ -30,12 +31,13 @@ from pgwizard.draft import Draft, field_at, page_of, pages
 from pgwizard.errors import visible
 from pgwizard.events import Event
 from pgwizard.kubeapi import plain
-from pgwizard.plan import resolve
+from pgwizard.plan import Facts, resolve
 from pgwizard.present import Failure, change_line, event_line, failure
 from pgwizard.tui.folds import Fold, Folds
 from pgwizard.tui.form import write_text
 
 if TYPE_CHECKING:
+    from pgwizard.kubeapi import Cluster
     from pgwizard.tui.app import WizardApp
 
 EXPORT_FOLDER = "manifests"
@@ -110,6 +112,24 @@ class Headings(Static):
             await cast("Review", self.parent).run_action(f"section('{SECTIONS[number]}')")
 
 
+class Found(Option):
+    """A problem or a warning, with its question: the list may be made anew while enter is still on its way."""
+
+    def __init__(self, prompt: Table, question: str) -> None:
+        super().__init__(prompt)
+        self.question = question
+
+
+class Prompt(Input):
+    """What to search for, or where to export to. It has an escape of its own: the screen's would leave the wizard."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "close", tooltip="leave the prompt")]
+
+    def action_close(self) -> None:
+        """Leave it unanswered."""
+        cast("Review", self.parent).leave_prompt()
+
+
 class Review(Vertical):
     """Made once, shown anew each time by ``show_draft``."""
 
@@ -136,14 +156,14 @@ class Review(Vertical):
         Binding("n", "step(1)", "next place", show=False),
         Binding("N", "step(-1)", "place before", show=False),
         Binding("e", "export", "export"),
-        Binding("y", "copy", "copy"),
+        Binding("c", "copy", "copy"),
     ]
     HELP: ClassVar[str] = (
         "1 problems · 2 answers · 3 manifests · 4 what an apply would change in the cluster\n"
         "enter on a problem or an answer goes to its question; on an object it folds (left, right; a: all)\n"
         "o: only the answers that differ from their defaults (≠) · /: search, n and N: next and before\n"
         "d: compare with the cluster; nothing is written · shift+left, shift+right: long lines\n"
-        "e: write the manifests into a folder · y: copy what is shown · ctrl+s: save the answers · f9: apply"
+        "e: write the manifests into a folder · c: copy what is shown · ctrl+s: save the answers · f9: apply"
     )
 
     class Jump(Message):
@@ -170,9 +190,9 @@ class Review(Vertical):
         self.outcome: Outcome | None = None
         self._shown = self._only_changed = False
         self._asks: Literal["search", "export"] = "search"
-        self._paths: list[str] = []
         self._compared: Answers | None = None
-        self._rendered: Answers | None = None
+        self._compared_with: Cluster | None = None
+        self._rendered: tuple[Answers, Facts] | None = None
         self._work: Worker[Outcome] | None = None
 
     def compose(self) -> ComposeResult:
@@ -185,8 +205,12 @@ class Review(Vertical):
             with Vertical(id="live"):
                 yield Static(id="compared", markup=False)
                 yield Folds(id="changes")
-        yield Input(id="prompt", compact=True)
+        yield Prompt(id="prompt", compact=True)
         yield Static(id="said", markup=False)
+
+    def on_mount(self) -> None:
+        """What was compared is of one cluster."""
+        self.watch(self.app, "link", self._linked, init=False)
 
     def on_resize(self) -> None:
         """The columns share the width."""
@@ -199,7 +223,7 @@ class Review(Vertical):
         self._list_problems()
         self._list_answers()
         if self._compared != self.draft.answers:
-            self._forget_comparison()
+            self.forget_comparison()
         if self.draft.problems:
             self.section = "problems"
         elif self.section == "problems" and not self.draft.warnings:
@@ -231,6 +255,10 @@ class Review(Vertical):
         self._head()
         self._hint()
         self.refresh_bindings()
+
+    @property
+    def _wizard(self) -> WizardApp:
+        return cast("WizardApp", self.app)
 
     @property
     def _table(self) -> DataTable[Text | str]:
@@ -276,7 +304,7 @@ class Review(Vertical):
             text = Table.grid(padding=(0, 1))
             text.add_row(Text(mark, "bold"), Text.assemble((label, "bold"), f"   {problem.path}"))
             text.add_row("", Text(visible(problem.message)))
-            listed.add_option(Option(text))
+            listed.add_option(Found(text, problem.path))
         if not marked:
             listed.add_option(Option("✓ nothing is wrong, and there is nothing to warn of", disabled=True))
         else:
@@ -285,9 +313,8 @@ class Review(Vertical):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Go to the question of a problem."""
         event.stop()
-        problems = (*self.draft.problems, *self.draft.warnings)
-        if event.option_index < len(problems):
-            self.post_message(self.Jump(problems[event.option_index].path))
+        if isinstance(event.option, Found):
+            self.post_message(self.Jump(event.option.question))
 
     def _list_answers(self) -> None:
         table = self._table
@@ -297,7 +324,7 @@ class Review(Vertical):
         room = max(30, self.size.width - 12)  # less the sign, the gaps and a scroll bar
         for title, share in (("question", 48), ("answer", 34), ("default", 18)):
             table.add_column(title, width=room * share // 100)
-        self._paths, page, order = [], "", pages()
+        page, order = "", pages()
         for path, value, default in sorted(self.draft.rows(), key=lambda row: order.index(page_of(row[0][0]))):
             differs = value != default
             if self._only_changed and not differs:
@@ -305,25 +332,23 @@ class Review(Vertical):
             label, question = self._question(path)
             if page != page_of(question):
                 page = page_of(question)
-                self._paths.append("")
                 table.add_row("", Text(page, "bold underline"), "", "")
-            self._paths.append(question)
             table.add_row(
                 Text("≠" if differs else "", "bold"),
                 Text(f" {label}"),
                 Text(_shown(value), "bold" if differs else "", no_wrap=True, overflow="ellipsis"),
                 Text(_shown(default) if differs else "", "dim", no_wrap=True, overflow="ellipsis"),
+                key=question,
             )
-        if not self._paths:
-            self._paths.append("")
+        if not table.row_count:
             table.add_row("", "every answer is its default", "", "")
         table.move_cursor(row=max(1, row), animate=False)  # the first row is a page's name
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Go to the question of an answer."""
         event.stop()
-        if self._paths[event.cursor_row]:
-            self.post_message(self.Jump(self._paths[event.cursor_row]))
+        if event.row_key.value:
+            self.post_message(self.Jump(event.row_key.value))
 
     def action_only_changed(self) -> None:
         """Leave out what is as by default, or show it again."""
@@ -343,14 +368,15 @@ class Review(Vertical):
     # ---- manifests
 
     def _render_manifests(self) -> None:
-        """Once for the same answers: they stay folded and found as they are."""
+        """Once for the same answers and the same certificate: they stay folded and found as they are."""
+        wanted = (self.draft.answers, self.draft.facts)
         shown = self.query_one("#manifests", Folds)
         if self.draft.problems:
             self._rendered = None
             shown.show([Fold("the manifests are shown once nothing is wrong")])
-        elif self._rendered != self.draft.answers:
-            self._rendered = self.draft.answers
-            rendered = manifests.render(resolve(self.draft.answers, self.draft.facts))
+        elif self._rendered != wanted:
+            self._rendered = wanted
+            rendered = manifests.render(resolve(*wanted))
             shown.show(
                 Fold(f"{item.object['kind']} {item.object['metadata']['name']}", tuple(item.text.splitlines()))
                 for item in rendered
@@ -364,9 +390,9 @@ class Review(Vertical):
         if self.draft.problems:
             self._tell("the comparison is made once nothing is wrong: 1 lists what is")
             return
-        self._forget_comparison()
+        self.forget_comparison()
         self._compared = self.draft.answers
-        self._tell(f"● waiting for the cluster: {cast('WizardApp', self.app).link}")
+        self._tell_waiting()
         self._work = self.run_worker(
             self._compare(self.draft.answers),
             name="compare with the cluster",
@@ -376,8 +402,8 @@ class Review(Vertical):
         )
 
     async def _compare(self, answers: Answers) -> Outcome:
-        cluster = await cast("WizardApp", self.app).cluster_once_connected()
-        release = await asyncio.to_thread(inputs.release, answers, cast("WizardApp", self.app).start.folder)
+        cluster = self._compared_with = await self._wizard.cluster_once_connected()
+        release = await asyncio.to_thread(inputs.release, answers, self._wizard.start.folder)
         return await run(release, cluster, self._report, _refused, Options(dry_run=True))
 
     def _report(self, event: Event) -> None:
@@ -391,16 +417,26 @@ class Review(Vertical):
         if event.state is WorkerState.SUCCESS and isinstance(event.worker.result, Outcome):
             self.outcome = event.worker.result
             self.query_one("#changes", Folds).show(change_folds(self.outcome.changes))
-            self._tell(_verdict(self.outcome.changes))
+            self._tell(_verdict(self.outcome.changes, self._wizard.start.now()))
         elif event.state is WorkerState.ERROR and event.worker.error is not None:
             found = failure(event.worker.error)
             self._tell(said_table([*failure_rows(found), ("d", "tries again")]))
 
-    def _forget_comparison(self) -> None:
+    def forget_comparison(self) -> None:
+        """What was compared is no longer there: an apply has begun to write, or the cluster is another one."""
         self.workers.cancel_group(self, "compare")
-        self.outcome = self._compared = self._work = None
+        self.outcome = self._compared = self._compared_with = self._work = None
         self.query_one("#changes", Folds).show([])
         self._tell("not compared yet: d asks the cluster what an apply would change; nothing is written")
+
+    def _linked(self) -> None:
+        if self._compared_with is not None and self._compared_with is not self._wizard.cluster:
+            self.forget_comparison()
+        elif self._compared is not None and self._compared_with is None:
+            self._tell_waiting()
+
+    def _tell_waiting(self) -> None:
+        self._tell(f"● waiting for the cluster: {self._wizard.link}")
 
     def _tell(self, what: str | Table) -> None:
         self.query_one("#compared", Static).update(what)
@@ -449,11 +485,10 @@ class Review(Vertical):
         elif self._asks == "search" and isinstance(self._inner, Folds):
             self._say(f"{self._inner.step(0)} · n next, N before")
 
-    def key_escape(self) -> None:
-        """Leave the prompt."""
-        if self.query_one("#prompt").display:
-            self._close_prompt()
-            self._hint()
+    def leave_prompt(self) -> None:
+        """Nothing was asked for."""
+        self._close_prompt()
+        self._hint()
 
     def _close_prompt(self) -> None:
         self.query_one("#prompt").display = False
@@ -479,13 +514,16 @@ async def _refused(_: Sequence[Change]) -> bool:
     return False
 
 
-def _verdict(changes: Sequence[Change]) -> str:
+def _verdict(changes: Sequence[Change], at: datetime) -> str:
+    """at: when it was found."""
     actions = {change.action for change in changes}
     if actions == {"create"}:
-        return f"+ nothing there yet: all {len(changes)} objects are new"
-    if actions <= {"unchanged", "keep"}:
-        return f"= nothing would change: all {len(changes)} objects are as wanted"
-    return f"~ {counted(changes)}; enter shows what"
+        said = f"+ nothing there yet: all {len(changes)} objects are new"
+    elif actions <= {"unchanged", "keep"}:
+        said = f"= nothing would change: all {len(changes)} objects are as wanted"
+    else:
+        said = f"~ {counted(changes)}; enter shows what"
+    return f"{said} · compared {at.astimezone():%d %b %H:%M}"
 
 
 def _shown(value: object) -> str:
