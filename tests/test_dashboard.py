@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -21,8 +21,9 @@ from pgwizard.errors import Unreachable
 from pgwizard.kubeapi import Cluster, ExecResult, Ref
 from pgwizard.status import CRONJOB
 from pgwizard.tui.app import Start, WizardApp
-from pgwizard.tui.dashboard import Ask, Dashboard, Jobs, Rows, TextWindow
+from pgwizard.tui.dashboard import Ask, Dashboard, Details, Jobs, Rows, TextWindow
 from pgwizard.tui.wizard import Wizard
+from test_wizard_bad_input import CONTROLS, seen
 
 Scenario = Callable[[Pilot[int], SimCluster], Awaitable[None]]
 LINE = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
@@ -143,6 +144,8 @@ def test_the_status_and_the_list_of_backups_can_be_taken_elsewhere() -> None:
         [[label, *_]] = rows(pilot, "info")
         assert label.startswith("✓ ")
         await pilot.press("y")
+        assert pilot.app.clipboard == "", "y answers a question elsewhere: it copies nothing"
+        await pilot.press("c")
         assert pilot.app.clipboard.startswith("● RECOVERABLE")
         assert label in pilot.app.clipboard
 
@@ -191,7 +194,7 @@ def test_a_failed_job_tells_cause_and_fix_beside_it_and_all_of_it_on_enter() -> 
         shown = pilot.app.export_screenshot().replace("&#160;", " ")
         for text in ("docs/errors.md#s3-unknown-key", "Put a valid key pair", "Job has reached the specified backoff"):
             assert text in shown
-        await pilot.press("y")
+        await pilot.press("c")
         assert "Put a valid key pair into the Secret that repository.credentials names." in pilot.app.clipboard
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
@@ -302,19 +305,83 @@ def test_no_connection_is_said_and_tried_again() -> None:
 
 
 def test_a_defect_that_ends_observing_is_said_and_r_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was seen before stays, and says how old it is: it must not look fresh, nor count on."""
+
     def broken(*_: Any) -> None:
         raise KeyError("secret")
 
+    titles = {"timeline": "backups", "info": "pgbackrest info", "jobs": "jobs", "schedules": "schedules"}
+    titles["objects"] = "objects"
+
+    def titled(pilot: Pilot[int]) -> dict[str, str]:
+        return {part: str(dashboard(pilot).query_one(f"#{part}").border_title) for part in titles}
+
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
+        await pilot.press("b", "i")
+        await until(pilot, lambda: rows(pilot, "jobs")[0][0] == "● incr")
+        assert titled(pilot) == titles
+        app, screen = cast("WizardApp", pilot.app), dashboard(pilot)
+        start = app.start
         with monkeypatch.context() as patched:
             patched.setattr(status, "reduce", broken)
             await pilot.press("r")
             await until(
-                pilot, lambda: said(pilot, "verdict") == "✗ a defect of pgwizard itself: KeyError\nr tries again."
+                pilot,
+                lambda: said(pilot, "verdict").startswith("✗ a defect of pgwizard itself: KeyError\nr tries again.\n"),
             )
+        assert screen.snapshot is not None
+        last = screen.snapshot.at
+        [first, *_] = rows(pilot, "jobs")
+        app.start = replace(start, now=lambda: last + timedelta(minutes=2))
+        screen._show()
+        assert said(pilot, "verdict").splitlines()[-1] == "Below stands what was seen last, 2 min ago."
+        assert {title.removeprefix(titles[part])[:7] for part, title in titled(pilot).items()} == {", as of"}
+        assert titled(pilot)["jobs"] == "jobs, as of 2 min ago"
+        lines = said(pilot, "facts")
+        assert ("'✓" in lines, lines.count("no longer watched")) == (False, 7)
+        assert rows(pilot, "jobs")[0] == first, "what nobody watches does not run on"
+        await pilot.press("c")
+        assert pilot.app.clipboard.startswith("✗ a defect of pgwizard itself: KeyError\nr tries again.\nBelow stands")
+        assert "RECOVERABLE" not in pilot.app.clipboard
+        app.start = replace(start, now=lambda: last + timedelta(minutes=12))
+        screen._show()
+        assert titled(pilot)["jobs"] == "jobs, as of 12 min ago"
+        assert lines != said(pilot, "facts")
+        app.start = start
         await pilot.press("r")
         await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+        assert titled(pilot) == titles
+        assert "no longer watched" not in said(pilot, "facts")
+
+    driven(scenario)
+
+
+def test_until_the_release_answers_again_nothing_looks_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = asyncio.Event()
+
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        screen, real = dashboard(pilot), status.observe
+
+        async def slow(*arguments: Any, **more: Any) -> Any:
+            await waits.wait()
+            async for snapshot in real(*arguments, **more):
+                yield snapshot
+
+        screen._end(Unreachable("cannot reach \x1b[2J\u202ehttps://10.0.0.1"))
+        assert said(pilot, "verdict").startswith("✗ cannot reach \\x1b[2J\\u202ehttps://10.0.0.1\nr tries again.\n")
+        with monkeypatch.context() as patched:
+            patched.setattr(status, "observe", slow)
+            await pilot.press("r")
+            await until(
+                pilot, lambda: said(pilot, "verdict").startswith("· reading\nBelow stands what was seen last, ")
+            )
+            assert not screen.query_one("#verdict").has_class("lost")
+            assert "no longer watched" in said(pilot, "facts")
+            waits.set()
+            await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+            assert "no longer watched" not in said(pilot, "facts")
 
     driven(scenario)
 
@@ -392,3 +459,67 @@ def test_hostile_text_is_shown_as_text() -> None:
         assert pilot.app.is_running
 
     driven(scenario, prepare=hostile)
+
+
+def test_no_name_that_comes_from_outside_takes_over_the_terminal() -> None:
+    """Whoever answers for an API server may send names that none would take."""
+    nasty = "x\x1b[2J\u202eevil\x9b[bold]"
+    fit = r"x\x1b[2J\u202eevil\x9b[bold]"
+
+    async def hostile(sim: SimCluster) -> None:
+        await deployed(sim)
+        cron = sim.store.peek(Ref(CRONJOB, "postgresql-pgbackrest-incr", "default"))
+        assert cron is not None
+        about = {"labels": cron["metadata"]["labels"], "namespace": "default", "name": nasty}
+        over = {"type": "Failed", "status": "True", "message": nasty, "lastTransitionTime": "2030-11-23T00:05:00Z"}
+        template = cron["spec"]["jobTemplate"]["spec"]
+        for kind, more in (
+            ("batch/v1/Job", {"spec": template, "status": {"conditions": [over], "startTime": "2030-11-23T00:00:00Z"}}),
+            ("batch/v1/CronJob", {"spec": {**cron["spec"], "suspend": True}, "status": {}}),
+            ("v1/Pod", {"spec": template["template"]["spec"], "status": {"phase": "Failed", "message": nasty}}),
+            (
+                "v1/PersistentVolumeClaim",
+                {
+                    "spec": {"resources": {"requests": {"storage": "1Gi"}}},
+                    "status": {"phase": "Bound", "capacity": {"storage": nasty}},
+                },
+            ),
+        ):
+            version, _, name = kind.rpartition("/")
+            sim.store.put(sim.store.birth({"apiVersion": version, "kind": name, "metadata": about, **more}))
+
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        async def clean() -> str:
+            await pilot.pause(0.3)
+            shown = seen(pilot.app.screen)
+            assert CONTROLS.findall(shown) == [], shown
+            return shown
+
+        await loaded(pilot)
+        jobs = dashboard(pilot).query_one(Jobs)
+        await until(pilot, lambda: dashboard(pilot).run is not None)
+        jobs.move_cursor(row=next(number for number, row in enumerate(rows(pilot, "jobs")) if "evil" in row[3]))
+        await until(pilot, lambda: fit.partition("[")[0] in str(dashboard(pilot).query_one("#log").border_title))
+        assert f"Job default/{fit} has no pod" in logged(pilot)
+        shown = await clean()
+        assert f"the last backup Job failed: {fit}" in shown
+        assert repr(fit)[1:-1] in said(pilot, "objects")
+        await pilot.press("c")
+        assert fit in pilot.app.clipboard
+        assert CONTROLS.findall(pilot.app.clipboard) == []
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Details))
+        assert fit in await clean()
+        await pilot.press("c")
+        assert CONTROLS.findall(pilot.app.clipboard) == []
+        await pilot.press("escape")
+        sim.faults = [Fault("403", verb="patch", resource="cronjobs")]
+        await pilot.press("s")
+        await until(pilot, lambda: asked(pilot) == "Which schedule?")
+        assert fit in await clean()
+        await pilot.press("3", "y")
+        await until(pilot, lambda: bool(pilot.app._notifications))
+        await clean()
+        assert next(request for request in reversed(sim.requests) if request.is_write).name == nasty
+
+    driven(scenario, prepare=hostile, size=(160, 60))

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
-from pgwizard import present
+from pgwizard import present, status
 from pgwizard.changes import Action, Change
 from pgwizard.diagnose import diagnose
 from pgwizard.events import Event, Kind
@@ -162,6 +162,32 @@ def test_what_is_loading_is_told_from_what_is_denied_old_and_empty() -> None:
     assert "! volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 10 h (as of 4 min ago: no route)" in [
         str(fact) for fact in present.facts(old)
     ]
+
+
+def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
+    """Its marks are no longer those of what is fine, and nothing counts on as if it were seen."""
+    later = NOW + timedelta(minutes=4)
+    left = status.ended(FINE, later)
+    assert [str(fact) for fact in present.facts(left)] == [
+        "! release     revision 3 deployed, applied Tue 3 Nov 12:00 UTC (as of 4 min 20 s ago: no longer watched)",
+        "! next full   Sun 29 Nov 02:00 UTC (in 5 d 13 h) (as of 4 min ago: no longer watched)",
+        (
+            "! WAL         1,204 segments by number, up to 000000010000000500000017; a gap among them would not show "
+            "(as of 4 min 20 s ago: no longer watched)"
+        ),
+        "! archiver    fine, last segment 4 min 38 s ago (as of 4 min 5 s ago: no longer watched)",
+        "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted (as of 4 min 20 s ago: no longer watched)",
+        (
+            "! volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 10 h "
+            "(as of 4 min 20 s ago: no longer watched)"
+        ),
+        "! CA          ends 2029-02-24 (in 823 d), same as its source (as of 4 min 20 s ago: no longer watched)",
+    ]
+    assert judge(left).state == "unknown"
+    assert judge(status.ended(FINE, NOW)).state == "at risk"
+    broken = status.ended(replace(FINE, crons=(), heard={}, unknown={"cronjobs": "no route"}), later)
+    assert present.loading_or_empty(broken, "cronjobs", "none") == "? not known: no route"
+    assert present.loading_or_empty(broken, "jobs", "none") == "? not known: no longer watched"
 
 
 FACTS: list[tuple[dict[str, Any], str]] = [

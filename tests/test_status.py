@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 
 from faulting import CRONJOB, JOB, POD, SECRET, STATEFULSET, answers_of, cluster, deployed, live, run
-from pgwizard import record, status
+from pgwizard import present, record, status
 from pgwizard.demo import Fault, Outcome, SimCluster
 from pgwizard.diagnose import ROWS
 from pgwizard.errors import AnswersError, Forbidden, NotFound, PreflightError, Problem, Unreachable
 from pgwizard.health import Health
 from pgwizard.kubeapi import ExecResult, Ref, WatchEvent
+from pgwizard.preflight import CLAIM
 from pgwizard.status import (
     Archiver,
     Backup,
@@ -567,6 +568,49 @@ def test_a_job_runs_and_ends() -> None:
     assert reduce(ended, of_job(name, None)).runs == ()
 
 
+HOSTILE_NAME = "x\x1b[2J\u202eevil\x9b"
+FIT_NAME = r"x\x1b[2J\u202eevil\x9b"
+
+
+def named(kind: str, name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "metadata": {"name": name, "uid": f"uid of {name}"},
+        "spec": {"schedule": "* * * * *"},
+        **more,
+    }
+
+
+def test_a_name_is_made_fit_to_be_shown_and_kept_for_requests() -> None:
+    """The API server refuses such names; somebody who answers in its place need not."""
+    over = {"conditions": [{"type": "Failed", "status": "True", "message": HOSTILE_NAME}]}
+    claim = named("PersistentVolumeClaim", HOSTILE_NAME, status={"phase": "Bound", "capacity": {"storage": "\x9b2J"}})
+    pod = named("Pod", HOSTILE_NAME, status={"phase": "Failed", "message": HOSTILE_NAME})
+    snapshot = replace(FINE, crons=(), runs=())
+    for resource, name, value in (
+        (CRONJOB, HOSTILE_NAME, named("CronJob", HOSTILE_NAME)),
+        (CRONJOB, f"{HOSTILE_NAME}-full", named("CronJob", f"{HOSTILE_NAME}-full") | {"spec": {"suspend": True}}),
+        (JOB, HOSTILE_NAME, named("Job", HOSTILE_NAME, status=over)),
+        (POD, HOSTILE_NAME, pod),
+        (CLAIM, HOSTILE_NAME, claim),
+    ):
+        snapshot = reduce(snapshot, Observation(resource.plural, NOW, Ref(resource, name, "shop"), value))
+    assert [(cron.name, cron.real_name) for cron in snapshot.crons] == [
+        (FIT_NAME, HOSTILE_NAME),
+        (f"{FIT_NAME}-full", f"{HOSTILE_NAME}-full"),
+    ]
+    assert [(run.name, run.real_name) for run in snapshot.runs] == [(FIT_NAME, HOSTILE_NAME)]
+    texts = [json.dumps(status.told(snapshot), ensure_ascii=False), *said(snapshot)[1]]
+    texts += [part for line in present.status_lines(snapshot, judge(snapshot)) for part in line.splitlines()]
+    assert [text for text in texts if not text.isprintable()] == []
+    assert any(f"Pod shop/{FIT_NAME}" in text for text in texts)
+    log = Observation("log", NOW, Ref(JOB, HOSTILE_NAME, "shop"), ["its last line"])
+    assert reduce(snapshot, log).runs[0].tail == ("its last line",)
+    for resource in (CRONJOB, JOB):
+        snapshot = reduce(snapshot, Observation(resource.plural, NOW, Ref(resource, HOSTILE_NAME, "shop")))
+    assert ([cron.name for cron in snapshot.crons], snapshot.runs) == ([f"{FIT_NAME}-full"], ())
+
+
 def test_the_log_of_a_failed_job_gives_its_cause_and_stays_with_it() -> None:
     name = "postgresql-pgbackrest-full-1"
     seen = reduce(EMPTY, of_job(name, job(name, **failed())))
@@ -1007,8 +1051,10 @@ def test_the_only_release_of_a_namespace_needs_no_name() -> None:
 
 def test_a_job_without_a_pod_has_no_log() -> None:
     async def scenario(sim: SimCluster) -> None:
-        with pytest.raises(PreflightError, match="Job default/none has no pod, so there is no log of it"):
-            _ = [line async for line in status.log(sim, "postgresql", "default", "none")]
+        for name, fit in (("none", "none"), (HOSTILE_NAME, FIT_NAME)):
+            with pytest.raises(PreflightError) as caught:
+                _ = [line async for line in status.log(sim, "postgresql", "default", name)]
+            assert str(caught.value) == f"Job default/{fit} has no pod, so there is no log of it"
 
     on(scenario)
 

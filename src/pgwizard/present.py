@@ -182,13 +182,14 @@ def _not_known(snapshot: Snapshot, source: str, label: str) -> Fact:
 
 
 def _aged(snapshot: Snapshot, source: str, fact: Fact) -> Fact:
-    """An old answer says its age, and why there is no newer one."""
+    """An old answer says its age, and why there is no newer one. What is rarely heard is old once it failed."""
     from pgwizard.status import STALE_SECONDS
 
     heard = snapshot.heard.get(source)
-    if heard is None or (
-        (age := (snapshot.at - heard).total_seconds()) <= STALE_SECONDS and not _why(snapshot, source)
-    ):
+    if heard is None:
+        return fact
+    age = (snapshot.at - heard).total_seconds()
+    if not _why(snapshot, source) and (age <= STALE_SECONDS or source in ("cronjobs", "certificate")):
         return fact
     return Fact("!", fact.label, f"{fact.text} (as of {span(age)} ago{_why(snapshot, source)})")
 
@@ -211,8 +212,11 @@ def _next_full(snapshot: Snapshot) -> Fact:
         return _not_known(snapshot, "cronjobs", "next full")
     due = snapshot.next_full
     if due is None:
-        return Fact("!", "next full", "none: no schedule for it, or it is suspended")
-    return Fact("✓", "next full", f"{when(due, snapshot.at)} UTC (in {span((due - snapshot.at).total_seconds())})")
+        fact = Fact("!", "next full", "none: no schedule for it, or it is suspended")
+    else:
+        ahead = span((due - snapshot.at).total_seconds())
+        fact = Fact("✓", "next full", f"{when(due, snapshot.at)} UTC (in {ahead})")
+    return _aged(snapshot, "cronjobs", fact)
 
 
 def _wal_facts(snapshot: Snapshot) -> list[Fact]:
@@ -226,8 +230,11 @@ def _wal_facts(snapshot: Snapshot) -> list[Fact]:
         many = "on several timelines" if count is None else f"{count:,} segments by number"
         lacks = f"{snapshot.owed} is not there" if snapshot.owed else "a gap among them would not show"
         wal = Fact("!" if snapshot.owed else "✓", "WAL", f"{many}, up to {repository.wal.last}; {lacks}")
-    told = _not_known(snapshot, "archiver", "archiver") if archiver is None else _archiver_fact(archiver, snapshot.at)
-    return [wal, _aged(snapshot, "archiver", told)]
+    if repository is not None:
+        wal = _aged(snapshot, "repository", wal)
+    if archiver is None:
+        return [wal, _not_known(snapshot, "archiver", "archiver")]
+    return [wal, _aged(snapshot, "archiver", _archiver_fact(archiver, snapshot.at))]
 
 
 def _archiver_fact(archiver: Archiver, now: datetime) -> Fact:
@@ -289,7 +296,7 @@ def _certificate_fact(snapshot: Snapshot) -> Fact:
     if ends is not None and left <= 0:
         shown = f"ended {ends:%Y-%m-%d}"
     mark: Literal["✓", "!"] = "✓" if certificate.source in ("same", "unread") and left > 14 * 86_400 else "!"
-    return Fact(mark, "CA", f"{shown}, {_SOURCES[certificate.source]}")
+    return _aged(snapshot, "certificate", Fact(mark, "CA", f"{shown}, {_SOURCES[certificate.source]}"))
 
 
 def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
@@ -345,7 +352,7 @@ def cron_cells(snapshot: Snapshot, cron: Cron) -> tuple[str, str, str, str]:
 def object_cells(snapshot: Snapshot) -> list[tuple[str, ...]]:
     """The release's objects: mark and kind, how each is doing, and its name."""
     return [
-        (f"{_HEALTH[health.status]} {ref.resource.kind}", health.message, ref.name)
+        (f"{_HEALTH[health.status]} {ref.resource.kind}", health.message, plain(visible(ref.name)))
         for ref, health in snapshot.objects.items()
     ]
 

@@ -21,7 +21,16 @@ from typing import Any, Literal
 from pgwizard import record, schedules
 from pgwizard.certificates import read_bundle
 from pgwizard.diagnose import Diagnosis, diagnose
-from pgwizard.errors import AnswersError, ClusterError, DeadlineError, Forbidden, PgwizardError, PreflightError, Problem
+from pgwizard.errors import (
+    AnswersError,
+    ClusterError,
+    DeadlineError,
+    Forbidden,
+    PgwizardError,
+    PreflightError,
+    Problem,
+    visible,
+)
 from pgwizard.health import Health, assess, condition
 from pgwizard.kubeapi import Cluster, Object, Ref, Resource, WatchEvent, plain
 from pgwizard.plan import CA_KEY, STANZA, Names
@@ -34,6 +43,7 @@ RUNS_KEPT, OBJECTS_KEPT, BACKUPS_KEPT = 20, 50, 400
 TAIL_LINES, TAIL_KEPT = 200, 20
 """Lines of a log that are read to find a cause, and those that a snapshot keeps."""
 SEGMENT_BYTES = 16 * 1024**2
+"""A WAL segment's size, as initdb makes it."""
 POD, CRONJOB = Resource("v1", "Pod"), Resource("batch/v1", "CronJob")
 DATA = "/var/lib/postgresql/data"
 
@@ -108,7 +118,10 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """One CronJob. last: when it last started a Job; succeeded: when one last ended well."""
+    """One CronJob. last: when it last started a Job; succeeded: when one last ended well.
+
+    name: fit to be shown; raw: what the cluster calls it, where that is not the same.
+    """
 
     name: str
     kind: Kind
@@ -117,6 +130,12 @@ class Cron:
     suspended: bool
     last: datetime | None
     succeeded: datetime | None
+    raw: str = ""
+
+    @property
+    def real_name(self) -> str:
+        """For requests, never to be shown."""
+        return self.raw or self.name
 
     def due(self, after: datetime) -> datetime | None:
         """The first run after a moment, in UTC, suspended or not; None where the schedule cannot be read."""
@@ -131,7 +150,8 @@ class Cron:
 class Run:
     """One backup Job. message is Kubernetes' own; ended is None while it runs.
 
-    tail: the last lines of a failed one's log, None until they are read; fault: what they mean.
+    tail: the last lines of a failed one's log, None until they are read; fault: what they mean. name: fit to be shown;
+    raw: what the cluster calls it, where that is not the same.
     """
 
     name: str
@@ -143,6 +163,12 @@ class Run:
     message: str = ""
     tail: tuple[str, ...] | None = None
     fault: Diagnosis | None = None
+    raw: str = ""
+
+    @property
+    def real_name(self) -> str:
+        """For requests, never to be shown."""
+        return self.raw or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,7 +476,7 @@ def _surroundings(snapshot: Snapshot) -> Iterable[Reason]:
         yield Reason(f"only {free:.0%} of the volume are free", "Make storage.size larger, and apply.")
     for ref, health in snapshot.objects.items():
         if health.status == "failed":
-            yield Reason(f"{ref}: {health.message}")
+            yield Reason(f"{_fit(str(ref))}: {health.message}")
 
 
 def _unread(snapshot: Snapshot) -> Iterable[Reason]:
@@ -492,7 +518,7 @@ def told(snapshot: Snapshot) -> dict[str, Any]:
         "certificate": _json(snapshot.certificate),
         "crons": [{**_json(cron), "next": _json(snapshot.next_run(cron))} for cron in snapshot.crons],
         "runs": [_json(run) for run in snapshot.runs],
-        "objects": {str(ref): _json(health) for ref, health in snapshot.objects.items()},
+        "objects": {_fit(str(ref)): _json(health) for ref, health in snapshot.objects.items()},
         "heard": {source: at.isoformat() for source, at in snapshot.heard.items()},
         "unknown": dict(snapshot.unknown),
         "loading": list(snapshot.loading),
@@ -511,6 +537,7 @@ def _json(value: Any) -> Any:
             getattr(value, item.name)
         )
         for item in fields(value)
+        if item.name != "raw"
     }
 
 
@@ -556,11 +583,21 @@ def _compared(snapshot: Snapshot, wal: Wal | None) -> Snapshot:
     return replace(snapshot, owed=owed, promised=told if _is_segment(told) else snapshot.promised)
 
 
+def ended(snapshot: Snapshot, at: datetime) -> Snapshot:
+    """What is left at a moment of a snapshot whose release nobody watches any more: no source speaks for it.
+
+    A list of Kubernetes was known up to the last thing that was seen.
+    """
+    watched = {resource.plural: snapshot.at for resource in _WATCHED if resource.plural in snapshot.heard}
+    unknown = {**dict.fromkeys(snapshot.sources, "no longer watched"), **snapshot.unknown}
+    return replace(snapshot, at=at, heard={**snapshot.heard, **watched}, unknown=unknown)
+
+
 def _with_log(runs: Sequence[Run], name: str, seen: Observation) -> tuple[Run, ...]:
     lines = (f"the log cannot be read: {seen.failure}",) if seen.failure else tuple(seen.value)
     return tuple(
         replace(run, tail=lines[-TAIL_KEPT:], fault=diagnose("\n".join(lines)) or diagnose(run.message))
-        if run.name == name and run.state == "failed"
+        if run.real_name == name and run.state == "failed"
         else run
         for run in runs
     )
@@ -568,15 +605,16 @@ def _with_log(runs: Sequence[Run], name: str, seen: Observation) -> tuple[Run, .
 
 def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
     if ref.resource == CRONJOB:
-        crons = [cron for cron in snapshot.crons if cron.name != ref.name] + ([_cron(obj)] if obj else [])
+        crons = [cron for cron in snapshot.crons if cron.real_name != ref.name] + ([_cron(obj)] if obj else [])
         return replace(snapshot, crons=tuple(sorted(crons, key=lambda cron: cron.name)[:OBJECTS_KEPT]))
     if ref.resource == JOB:
-        before = next((run for run in snapshot.runs if run.name == ref.name), None)
+        before = next((run for run in snapshot.runs if run.real_name == ref.name), None)
         runs = [run for run in snapshot.runs if run is not before] + ([_run(obj, before)] if obj else [])
         return replace(snapshot, runs=tuple(sorted(runs, key=lambda run: run.started or _LONG_AGO)[-RUNS_KEPT:]))
     objects = {known: health for known, health in snapshot.objects.items() if known != ref}
     if obj is not None and not _of_job(obj) and len(objects) < OBJECTS_KEPT:
-        objects[ref] = assess(obj)
+        health = assess(obj)
+        objects[ref] = replace(health, message=visible(health.message))
     return replace(snapshot, objects=dict(sorted(objects.items(), key=lambda item: str(item[0]))))
 
 
@@ -585,16 +623,26 @@ def _of_job(obj: Object, name: str = "") -> bool:
     return any(owner.get("kind") == "Job" and name in ("", owner.get("name")) for owner in owners)
 
 
+def _fit(name: str) -> str:
+    """A name fit to be shown: no API server takes another one, but somebody may answer in its place."""
+    return plain(visible(name))
+
+
+def _raw(name: str) -> str:
+    return "" if _fit(name) == name else name
+
+
 def _cron(obj: Object) -> Cron:
     spec, status, name = obj["spec"], obj.get("status") or {}, obj["metadata"]["name"]
     return Cron(
-        name=name,
+        name=_fit(name),
         kind="full" if name.endswith("-full") else "incr",
         schedule=plain(str(spec.get("schedule", ""))),
         zone=plain(str(spec.get("timeZone") or "Etc/UTC")),
         suspended=bool(spec.get("suspend")),
         last=moment(status.get("lastScheduleTime")),
         succeeded=moment(status.get("lastSuccessfulTime")),
+        raw=_raw(name),
     )
 
 
@@ -603,10 +651,10 @@ def _run(obj: Object, before: Run | None) -> Run:
     state: Literal["running", "succeeded", "failed"] = "running"
     if health.status != "progressing":
         state = "succeeded" if health.status == "ready" else "failed"
-    uid = obj["metadata"].get("uid", "")
+    uid = _fit(str(obj["metadata"].get("uid", "")))
     known = before if before is not None and before.uid == uid else None  # the hook Job is made anew under its name
     return Run(
-        name=name,
+        name=_fit(name),
         uid=uid,
         kind="init" if name.endswith("-init") else "full" if "-pgbackrest-full" in name else "incr",
         state=state,
@@ -615,6 +663,7 @@ def _run(obj: Object, before: Run | None) -> Run:
         message=health.message,
         tail=known.tail if known else None,
         fault=known.fault if known else None,
+        raw=_raw(name),
     )
 
 
@@ -774,7 +823,7 @@ async def observe(
             while not queue.empty():  # a burst is one change on a screen
                 snapshot = reduce(snapshot, queue.get_nowait())
             again.ask(*_worth_asking(before, snapshot))
-            unread = {run.uid: run.name for run in snapshot.runs if run.state == "failed" and run.tail is None}
+            unread = {run.uid: run.real_name for run in snapshot.runs if run.state == "failed" and run.tail is None}
             for uid in unread.keys() - asked:
                 failed.put_nowait(Ref(JOB, unread[uid], namespace))
             asked = set(unread)
@@ -902,13 +951,18 @@ async def log(
         async for page in pages:
             pods += [pod for pod in page.items if _of_job(pod, job)]
     if not pods:
-        raise PreflightError(f"Job {namespace}/{job} has no pod, so there is no log of it")
+        raise PreflightError(f"Job {namespace}/{_fit(job)} has no pod, so there is no log of it")
     newest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
     container = newest["spec"]["containers"][0]["name"]
     lines = cluster.logs(namespace, newest["metadata"]["name"], container, follow=follow, tail=tail)
     async with aclosing(lines):
         async for line in lines:
-            yield "".join(c if c.isprintable() else " " for c in line[:1_000]).rstrip()
+            yield _fit_line(line)
+
+
+def _fit_line(line: str) -> str:
+    """A line of a log, fit for a terminal; what stands in columns keeps them."""
+    return "".join(c if c.isprintable() else " " for c in line[:1_000]).rstrip()
 
 
 # ---- the questions -------------------------------------------------------------------------------------------------
@@ -978,7 +1032,7 @@ async def _archiver(cluster: Cluster, names: Names, namespace: str, superuser: s
     lines: list[str] = []
     with contextlib.suppress(ClusterError):  # the cause is a help; that archiving fails is known without it
         async with aclosing(cluster.logs(namespace, names.pod, "postgresql", tail=TAIL_LINES)) as tail:
-            lines = [line async for line in tail]
+            lines = [_fit_line(line) async for line in tail]
     return replace(archiver, fault=diagnose("\n".join(lines)))
 
 

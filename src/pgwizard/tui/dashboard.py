@@ -26,7 +26,8 @@ from textual.widgets import DataTable, RichLog, Static
 from textual.worker import Worker, WorkerState
 
 from pgwizard import deploy, present, status
-from pgwizard.errors import PgwizardError
+from pgwizard.errors import PgwizardError, visible
+from pgwizard.kubeapi import plain
 from pgwizard.status import Run, Snapshot, Verdict
 from pgwizard.tui.dialogs import Window
 from pgwizard.tui.keyline import KeyLine
@@ -40,6 +41,13 @@ NARROW = 100
 """Columns below which panes stand below each other."""
 _SETTLE_SECONDS = 0.15
 _RETRY_SECONDS = 1.0
+_TITLES = {
+    "timeline": "backups",
+    "jobs": "jobs",
+    "info": "pgbackrest info",
+    "schedules": "schedules",
+    "objects": "objects",
+}
 _STATES = {"recoverable": "fine", "at risk": "risk", "not recoverable": "lost", "unknown": "unsure"}
 
 
@@ -69,7 +77,7 @@ class TextWindow(Window):
 class Details(TextWindow):
     """Text that may be worth sending to somebody."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "copy", "copy")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("c", "copy", "copy")]
 
     def action_copy(self) -> None:
         """As plain lines."""
@@ -188,7 +196,7 @@ Nothing is written before you have answered."""
         Binding("l", "log", "log", tooltip="to the log of the highlighted Job"),
         Binding("r", "refresh", "refresh", tooltip="ask everything again at once"),
         Binding("a", "answers", "answers", tooltip="change the answers of the last revision"),
-        Binding("y", "copy", "copy", tooltip="copy the status as text"),
+        Binding("c", "copy", "copy", tooltip="copy the status as text"),
         Binding("escape", "leave", "back"),
     ]
 
@@ -199,6 +207,8 @@ Nothing is written before you have answered."""
         self._said: dict[str, str] = {}
         self._followed: tuple[str, ...] = ()
         self._trouble: PgwizardError | None = None
+        self._left = False
+        """Whether the snapshot is what was left when observing ended; until a newer one comes."""
         self.snapshot: Snapshot | None = None
 
     @property
@@ -211,20 +221,20 @@ Nothing is written before you have answered."""
         with VerticalScroll(id="dash"):
             yield Static(id="verdict", markup=False)
             yield Static(id="facts", markup=False)
-            yield Static(id="timeline", classes="pane", markup=False)
+            yield self._titled(Static(id="timeline", markup=False))
             with Horizontal(id="lower"):
-                yield self._titled(Jobs(("Job", "started", "took", "what came of it"), id="jobs"), "jobs")
-                yield self._titled(RichLog(id="log", markup=False, wrap=True, min_width=1, max_lines=2_000), "log")
-            yield self._titled(Rows(present.BACKUP_TITLES, id="info"), "pgbackrest info")
+                yield self._titled(Jobs(("Job", "started", "took", "what came of it"), id="jobs"))
+                yield self._titled(RichLog(id="log", markup=False, wrap=True, min_width=1, max_lines=2_000))
+            yield self._titled(Rows(present.BACKUP_TITLES, id="info"))
             with Horizontal(id="more"):
-                yield self._titled(Rows(("schedule", "next run", "last run", "cron"), id="schedules"), "schedules")
-                yield self._titled(Static(id="objects", markup=False), "objects")
+                yield self._titled(Rows(("schedule", "next run", "last run", "cron"), id="schedules"))
+                yield self._titled(Static(id="objects", markup=False))
         yield KeyLine()
 
     @staticmethod
-    def _titled(widget: Any, title: str) -> Any:
+    def _titled(widget: Any) -> Any:
         widget.add_class("pane")
-        widget.border_title = title
+        widget.border_title = _TITLES.get(widget.id, widget.id)
         return widget
 
     def on_mount(self) -> None:
@@ -232,7 +242,6 @@ Nothing is written before you have answered."""
         if not self._release:
             self._release, start_where = self._app.start.release
             self._where = self._where or start_where
-        self.query_one("#timeline").border_title = "backups"
         self.query_one("#timeline").border_subtitle = present.LEGEND
         self.watch(self.app, "link", self._show)
         self.set_focus(self.query_one("#dash" if self.app.size.width < NARROW else "#jobs"), scroll_visible=False)
@@ -259,11 +268,15 @@ Nothing is written before you have answered."""
             observed = status.observe(cluster, self._release, self._where, now=self._app.start.now, again=self._again)
             async with aclosing(observed) as snapshots:
                 async for snapshot in snapshots:
-                    self.snapshot = snapshot
+                    self.snapshot, self._left = snapshot, False
                     self._show()
         except PgwizardError as error:
-            self._trouble = error
-            self._show()
+            self._end(error)
+
+    def _end(self, why: PgwizardError) -> None:
+        """Nothing is observed any more, until somebody asks for it."""
+        self._trouble, self._left = why, True
+        self._show()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A defect is said, never swallowed; where nothing is observed any more, it stands in the verdict's place."""
@@ -271,8 +284,7 @@ Nothing is written before you have answered."""
             return
         defect = f"a defect of pgwizard itself: {type(event.worker.error).__name__}"
         if event.worker.name == "observe":
-            self._trouble = PgwizardError(defect)
-            self._show()
+            self._end(PgwizardError(defect))
         else:
             self.notify(defect, severity="error", markup=False)
 
@@ -283,13 +295,17 @@ Nothing is written before you have answered."""
         if not self.is_mounted:
             return
         self._header()
-        snapshot = self.snapshot
-        if snapshot is None or self._trouble is not None:
+        snapshot, last = self._known, self.snapshot
+        if snapshot is None or last is None:
             self._show_trouble()
             return
-        snapshot = replace(snapshot, at=self._app.start.now())
         verdict = status.judge(snapshot)
-        self._show_verdict(snapshot, verdict)
+        if self._left:
+            self._show_trouble()
+        else:
+            last = snapshot
+            self._show_verdict(snapshot, verdict)
+        self._entitle(snapshot)
         facts = present.facts(snapshot)
         self._update(
             "facts", str(facts), _grid([(Text(fact.mark), Text(fact.label), Text(fact.text)) for fact in facts])
@@ -298,14 +314,14 @@ Nothing is written before you have answered."""
         timeline.display = snapshot.wants_backups
         lines = present.timeline(snapshot, verdict, max(timeline.size.width - 2, 40))
         self._say("timeline", "\n".join(lines) or present.loading_or_empty(snapshot, "repository", "none yet"))
-        runs = {run.uid: present.run_cells(snapshot, run) for run in reversed(snapshot.runs)}
+        runs = {run.uid: present.run_cells(last, run) for run in reversed(last.runs)}  # none runs on unseen
         self.query_one(Jobs).show(runs or {"": ("", "", "", present.loading_or_empty(snapshot, "jobs", "none yet"))})
         backups = {each.label: present.backup_cells(snapshot, each) for each in reversed(snapshot.backups)}
         empty = present.loading_or_empty(snapshot, "repository", "none yet")
         info = self.query_one("#info", Rows)
         info.display = snapshot.wants_backups
         info.show(backups or {"": (empty, *[""] * (len(present.BACKUP_TITLES) - 1))})
-        crons = {cron.name: present.cron_cells(snapshot, cron) for cron in snapshot.crons}
+        crons = {cron.real_name: present.cron_cells(snapshot, cron) for cron in snapshot.crons}
         empty = present.loading_or_empty(snapshot, "cronjobs", "none")
         self.query_one("#schedules", Rows).show(crons or {"": (empty, "", "", "")})
         objects = present.object_cells(snapshot)
@@ -313,21 +329,44 @@ Nothing is written before you have answered."""
         self._update("objects", f"{objects}{empty}", _grid([tuple(map(Text, row)) for row in objects or [(empty,)]]))
         self._follow()
 
+    @property
+    def _known(self) -> Snapshot | None:
+        """What is known as of now."""
+        if self.snapshot is None:
+            return None
+        now = self._app.start.now()
+        return status.ended(self.snapshot, now) if self._left else replace(self.snapshot, at=now)
+
+    def _entitle(self, snapshot: Snapshot) -> None:
+        """What is left of before says in each pane how old it is."""
+        for part, title in _TITLES.items():
+            since = snapshot.heard.get("repository" if part in ("timeline", "info") else "jobs", snapshot.at)
+            old = f", as of {present.about((snapshot.at - since).total_seconds())} ago" if self._left else ""
+            self.query_one(f"#{part}").border_title = title + old
+
     def _header(self) -> None:
         demo = "" if not self._app.start.demo else "   DEMO" if self.has_class("narrow") else f"   {DEMO}"
         heard = max(self.snapshot.heard.values(), default=None) if self.snapshot else None
         updated = f"   updated {present.about((self._app.start.now() - heard).total_seconds())} ago" if heard else ""
         name = f"{self._where or '…'}/{self._release or '…'}"
-        self._say("header", f"pgwizard   {name}{updated}{demo}   {self._app.link}")
+        self._say("header", visible(f"pgwizard   {name}{updated}{demo}   {self._app.link}"))
 
     def _show_trouble(self) -> None:
         trouble = self._trouble or self._app.trouble
+        self.query_one("#verdict").set_classes("lost" if trouble else "")
+        self._say("verdict", "\n".join(self._trouble_lines()))
+
+    def _trouble_lines(self) -> list[str]:
+        """Why nothing is observed, and that what else is shown is old."""
+        trouble = self._trouble or self._app.trouble
         if trouble is None:
-            self._say("verdict", "· reading" if self._app.cluster else f"· {self._app.link}")
-            return
-        self.query_one("#verdict").set_classes("lost")
-        lines = [f"✗ {trouble.message}", trouble.hint, "r tries again."]
-        self._say("verdict", "\n".join(filter(None, lines)))
+            lines = ["· reading" if self._app.cluster else f"· {self._app.link}"]
+        else:
+            lines = [f"✗ {trouble.message}", trouble.hint, "r tries again."]
+        if self.snapshot is not None:
+            age = (self._app.start.now() - self.snapshot.at).total_seconds()
+            lines.append(f"Below stands what was seen last, {present.about(age)} ago.")
+        return [visible(line) for part in lines for line in part.splitlines()]
 
     def _show_verdict(self, snapshot: Snapshot, verdict: Verdict) -> None:
         text = Text()
@@ -386,16 +425,16 @@ Nothing is written before you have answered."""
         """Write the lines as they come. False where the pod of a running Job has not started yet."""
         name, namespace = self._release, self._where or ""
         try:
-            lines = status.log(cluster, name, namespace, run.name, follow=run.state == "running")
+            lines = status.log(cluster, name, namespace, run.real_name, follow=run.state == "running")
             async with aclosing(lines):
                 async for line in lines:
                     pane.border_subtitle = ""
                     pane.write(Text(line))
         except PgwizardError as error:
             if run.state == "running" and not pane.lines:
-                pane.border_subtitle = Text(f"waiting: {error.message}"[:60])
+                pane.border_subtitle = Text(plain(f"waiting: {error.message}", 60))
                 return False
-            pane.write(Text(error.message, "dim"))
+            pane.write(Text(plain(error.message, 1_000), "dim"))
         pane.border_subtitle = ""
         return True
 
@@ -413,9 +452,10 @@ Nothing is written before you have answered."""
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Cause, fix and the end of the log of a Job."""
         run = self.run
-        if isinstance(event.data_table, Jobs) and run is not None and self.snapshot is not None:
-            now = replace(self.snapshot, at=self._app.start.now())
-            self.app.push_screen(Details(run.name, _details(now, run)))
+        known = self.snapshot if self._left else self._known
+        if isinstance(event.data_table, Jobs) and run is not None and known is not None:
+            old = f", as of {present.when(known.at, self._app.start.now())} UTC" if self._left else ""
+            self.app.push_screen(Details(run.name + old, _details(known, run)))
 
     def action_info(self) -> None:
         """The list of backups gets the focus, to scroll."""
@@ -423,9 +463,11 @@ Nothing is written before you have answered."""
 
     def action_copy(self) -> None:
         """The status as it is printed where there is no terminal."""
-        if self.snapshot is not None:
-            now = replace(self.snapshot, at=self._app.start.now())
-            self.app.copy_to_clipboard("\n".join(present.status_lines(now, status.judge(now))) + "\n")
+        known = self._known
+        if known is not None:
+            lines = [*self._trouble_lines(), ""] if self._left else []
+            lines += present.status_lines(known, status.judge(known))
+            self.app.copy_to_clipboard("\n".join(lines) + "\n")
             self.notify("copied: the status as text", markup=False)
 
     def action_refresh(self) -> None:
@@ -462,7 +504,7 @@ Nothing is written before you have answered."""
         except PgwizardError as error:
             self._refused(error)
             return
-        self.notify(f"started Job {job}", markup=False)
+        self.notify(f"started Job {plain(visible(job))}", markup=False)
         self.query_one(Jobs).move_cursor(row=0)
 
     @work(group="ask", exit_on_error=False)
@@ -473,7 +515,7 @@ Nothing is written before you have answered."""
         crons = {str(number): cron for number, cron in enumerate(self.snapshot.crons[:9], start=1)}
         table = self.query_one("#schedules", Rows)
         chosen: str | None = next(
-            (key for key, cron in crons.items() if table.has_focus and cron.name == table.here), None
+            (key for key, cron in crons.items() if table.has_focus and cron.real_name == table.here), None
         )
         if chosen is None:
             choices = {key: f"{'resume' if cron.suspended else 'suspend'} {cron.name}" for key, cron in crons.items()}
@@ -487,7 +529,7 @@ Nothing is written before you have answered."""
             return
         cluster = await self._app.cluster_once_connected()
         try:
-            await status.suspend(cluster, cron.name, self.snapshot.namespace, rest=not cron.suspended)
+            await status.suspend(cluster, cron.real_name, self.snapshot.namespace, rest=not cron.suspended)
         except PgwizardError as error:
             self._refused(error)
 
@@ -507,7 +549,7 @@ Nothing is written before you have answered."""
         await self.app.push_screen(Wizard(raw=raw))
 
     def _refused(self, error: PgwizardError) -> None:
-        self.notify(f"{error.message} {error.hint}".strip(), severity="error", markup=False, timeout=15)
+        self.notify(plain(f"{error.message} {error.hint}", 1_000), severity="error", markup=False, timeout=15)
 
 
 def _grid(rows: Sequence[tuple[Text, ...]]) -> Table:
