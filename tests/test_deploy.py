@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -27,6 +27,7 @@ from faulting import (
     secret,
 )
 from pgwizard import deploy, record
+from pgwizard.changes import Change
 from pgwizard.demo import Killed, Outcome, Request, SimCluster
 from pgwizard.errors import FirstBackupFailed, Interrupted, OwnershipConflict, PreflightError
 from pgwizard.kubeapi import Ref
@@ -79,6 +80,36 @@ def test_an_install_writes_in_order_after_everything_was_tried() -> None:
         tried = [request.number for request in told.requests if request.dry_run]
         assert len(tried) == 12
         assert max(tried) < first_write
+
+    on(scenario)
+
+
+def test_what_goes_while_the_changes_are_looked_at_stops_the_apply(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deploy, "AGES_SECONDS", -1.0)
+
+    async def scenario(sim: SimCluster) -> None:
+        async def approve(_: Sequence[Change]) -> bool:
+            sim.store.remove(Ref(SECRET, "postgresql-pgbackrest-s3", "default"))
+            return True
+
+        first = len(sim.requests)
+        with pytest.raises(PreflightError, match="postgresql-pgbackrest-s3 does not exist"):
+            await deploy.run(
+                deploy.Release(answers_of(), deploy.Given()), sim, lambda _: None, approve, deploy.Options()
+            )
+        assert not [request for request in sim.requests[first:] if request.is_write]
+
+    on(scenario)
+
+
+def test_a_repository_that_moves_says_that_its_past_stays() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        told = await applied(sim, answers_of(repository={"path": "/elsewhere"}))
+        warnings = [event.text for event in told.events if event.kind == "warning"]
+        stay = "the backups so far stay in backups/postgresql at minio.minio.svc:9000"
+        new = "the new place begins with a full backup, and without a past"
+        assert warnings == [f"repository.path: {stay}: {new}"]
 
     on(scenario)
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
+from faulting import answers_of, deployed
 from pgwizard import answersfile, manifests
 from pgwizard.answers import Answers
 from pgwizard.demo import SimCluster
@@ -306,6 +307,9 @@ def test_help_is_a_key_away_on_every_page() -> None:
             await wizard.go(page)
             await pilot.press("f1")
             await until(pilot, lambda: isinstance(pilot.app.screen, Help))
+            shown = pilot.app.screen._text.plain  # type: ignore[attr-defined]
+            assert "f9  " in shown
+            assert "delete" not in shown.lower()  # how a line is edited everybody knows
             await pilot.press("escape")
             await until(pilot, lambda: pilot.app.screen is wizard)
 
@@ -419,6 +423,7 @@ def test_f5_stays_with_the_cluster_that_was_chosen() -> None:
         ("Review", "export", "the focused widget's"),
         ("Storage", "next", "the screen's"),
         ("Storage", "help", "the application's"),
+        ("Storage", "page Review", "a page's"),
     ],
 )
 def test_the_palette_does_what_the_key_does(page: str, title: str, does: str) -> None:
@@ -432,6 +437,7 @@ def test_the_palette_does_what_the_key_does(page: str, title: str, does: str) ->
             "export": lambda: bool(wizard.query_one("#prompt").display),
             "next": lambda: wizard.page == "Tuning",
             "help": lambda: isinstance(pilot.app.screen, Help),
+            "page Review": lambda: wizard.page == "Review",
         }
         await until(pilot, done[title])
 
@@ -684,11 +690,31 @@ def test_a_certificate_that_the_server_would_not_take_is_said_before_anything_is
         wizard._give(("tls", "source", "secret"), "minio-wrong-name")
         await until(pilot, lambda: bool(wizard.draft.doubts))
         (doubt,) = wizard.draft.doubts
-        assert str(doubt) == "tls.source: minio.minio.svc:9000 would be refused: [18] self-signed certificate"
+        refused = "minio.minio.svc:9000 would be refused: [18] self-signed certificate"
+        assert str(doubt) == f"tls.source: {refused}: the first backup would fail"
         assert ("!", "TLS") in wizard.query_one(Rail).entries
         assert doubt in wizard.draft.warnings
         wizard._give(("repository", "endpoint"), "minio.minio.svc:9111")
         await until(pilot, lambda: [found.path for found in wizard.draft.doubts] == ["repository.endpoint"])
+
+    driven(scenario)
+
+
+def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        sim = cast("SimCluster", cast("WizardApp", pilot.app).cluster)
+        s3 = {"from": "existing", "namespace": "default", "secret": "postgresql-pgbackrest-s3"}
+        await deployed(sim, answers_of(release={"namespace": "staging"}, repository={"credentials": s3}))
+        await wizard.go("Repository")
+        await pilot.press("ctrl+b", "ctrl+b", "ctrl+b", "ctrl+b")
+        wizard._look_up()
+        said_of = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
+        await until(pilot, lambda: any(said_of in doubt.message for doubt in wizard.draft.doubts))
+        assert ("!", "Repository") in wizard.query_one(Rail).entries
+        assert any("staging/postgresql" in option for option in options(wizard, "#releases"))  # seen on coming back
+        await pilot.press("f9")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Apply) and pilot.app.screen.asked)
+        assert said_of in str(pilot.app.screen.query_one("#costs", Static).content)
 
     driven(scenario)
 

@@ -43,6 +43,8 @@ from pgwizard.preflight import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, Trial
 from pgwizard.sensitive import Sensitive
 
 STAGES = ("survey", "checks", "dry run", "lock", "apply", "wait", "first backup", "prune", "record")
+AGES_SECONDS = 2.0
+"""How long what was approved may have been looked at before the cluster is asked again."""
 HASH = "pgwizard/spec"
 """Annotation of the hook Job: the checksum of everything that was rendered, so that each spec runs it once."""
 S3_MARK = "pgwizard/s3-credentials"
@@ -137,8 +139,11 @@ async def run(release: Release, cluster: Cluster, report: Report, approve: Appro
         return Outcome("dry-run", prepared.changes, prepared.warnings, "nothing was written")
     if _settled(prepared, release):
         return Outcome("unchanged", prepared.changes, prepared.warnings, "nothing to do: everything is as wanted")
+    shown = time.monotonic()
     if not await approve(prepared.changes):
         raise Interrupted("not approved: nothing was written")
+    if time.monotonic() - shown > AGES_SECONDS:
+        await _still_there(release, cluster)
     await _namespace_first(prepared, cluster)
     async with _locked(prepared, cluster, report):
         written = await _begun(prepared, release, cluster)
@@ -175,6 +180,13 @@ def _reached(plan: Plan) -> str:
     )
 
 
+async def _still_there(release: Release, cluster: Cluster) -> None:
+    """What was shown has become old while a person looked at it: a pod is not stopped for one that cannot start."""
+    gone = await preflight.references(cluster, release.answers)
+    if gone:
+        raise PreflightError("what the answers name has gone meanwhile; nothing was written", list(gone))
+
+
 async def prepare(release: Release, cluster: Cluster, report: Report, options: Options) -> _Prepared:
     """Read, check and try everything; write nothing."""
     answers = release.answers
@@ -197,9 +209,10 @@ async def prepare(release: Release, cluster: Cluster, report: Report, options: O
             raise AnswersError("the answers", findings.errors)
         plan = resolve(answers, facts)
         rendered = manifests.render(plan)
-        for problem in findings.warnings:
+        warnings = (*findings.warnings, *preflight.moved(answers, surveyed.record))
+        for problem in warnings:
             stage.warning(str(problem))
-        stage.done(f"{len(rendered)} objects, {_counted(len(findings.warnings), 'warning')}")
+        stage.done(f"{len(rendered)} objects, {_counted(len(warnings), 'warning')}")
     async with _stage("dry run", report) as stage:
         data, s3 = await _secret_data(release, plan, surveyed, cluster, stage)
         salt = (surveyed.record and surveyed.record.salt) or secrets.token_hex(16)
@@ -218,7 +231,7 @@ async def prepare(release: Release, cluster: Cluster, report: Report, options: O
         changes = (*(_change(trial, spec, data) for trial in trials), *(_removal(ref) for ref in pruned))
         untried = "" if surveyed.namespace_exists else "; the namespace is made first, then the rest is tried in it"
         stage.done(counted(changes) + untried)
-    return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), data, spec, salt, findings.warnings)
+    return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), data, spec, salt, warnings)
 
 
 def _counted(count: int, word: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -264,6 +264,52 @@ async def references(cluster: Cluster, answers: Answers) -> tuple[Problem, ...]:
         where = f"Secret {s3.namespace}/{s3.secret}"
         problems.append(Problem("repository.credentials.secret", f"{where} does not exist"))
     return tuple(problems)
+
+
+def moved(answers: Answers, live: record.Record | None) -> tuple[Problem, ...]:
+    """That an existing release gets another bucket or path: what it has stays where it is. Pure.
+
+    Another endpoint alone may well be another name of the same store.
+    """
+    last = live.last if live else None
+    before, now = _repository_of(last.answers) if last else None, _repository(answers)
+    if before is None or now is None or before[1:] == now[1:]:
+        return ()
+    message = f"the backups so far stay in {_s3(before)}: the new place begins with a full backup, and without a past"
+    return (Problem("repository.path", message),)
+
+
+def neighbours(answers: Answers, releases: Iterable[record.Record]) -> tuple[Problem, ...]:
+    """What other releases of the cluster say to these answers, and the release's own past. Pure."""
+    own, place = answers.release, _repository(answers)
+    problems: list[Problem] = []
+    for release in releases:
+        if (release.namespace, release.name) == (own.namespace, own.name):
+            problems += moved(answers, release)
+        elif release.last and place is not None and _repository_of(release.last.answers) == place:
+            where = f"{release.namespace}/{release.name} backs up to {_s3(place)} as well"
+            problems.append(Problem("repository.path", f"{where}: one path a database, never shared"))
+    return tuple(problems)
+
+
+def _repository_of(raw: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """That of answers as a record keeps them; None where another version wrote them."""
+    try:
+        return _repository(Answers.model_validate(raw))
+    except ValueError:
+        return None
+
+
+def _repository(answers: Answers) -> tuple[str, str, str] | None:
+    """Endpoint, bucket and path; None where there are no backups."""
+    repository = answers.repository
+    endpoint = repository.endpoint.removeprefix("https://").rstrip("/")
+    return (endpoint, repository.bucket, repository.path) if repository.enabled else None
+
+
+def _s3(place: tuple[str, str, str]) -> str:
+    endpoint, bucket, path = (plain(part, 100) for part in place)
+    return f"{bucket}{path} at {endpoint}"
 
 
 async def certificate(

@@ -171,6 +171,8 @@ class WizardApp(SaysDefects, App[int]):
         for command in super().get_system_commands(screen):
             if command.title not in ("Keys", "Show keys and help panel"):
                 yield command
+        for title, help_text, run in getattr(screen, "commands", lambda: ())():
+            yield SystemCommand(title, help_text, run)
         told: set[str] = set()
         for node, binding, enabled, _ in screen.active_bindings.values():
             if enabled and binding.show and binding.description and binding.action not in _IN_PALETTE | told:

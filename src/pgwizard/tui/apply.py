@@ -25,7 +25,7 @@ from pgwizard import inputs
 from pgwizard.answers import Answers
 from pgwizard.changes import Change, counted
 from pgwizard.deploy import STAGES, Options, Outcome, cost, run
-from pgwizard.errors import visible
+from pgwizard.errors import Problem, visible
 from pgwizard.events import Event
 from pgwizard.present import Failure, failure
 from pgwizard.tui.folds import Folds
@@ -179,9 +179,9 @@ class Apply(Screen[Left]):
         "enter at the end: the status; after a failure: the question that it goes back to"
     )
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, doubts: Sequence[Problem] = ()) -> None:
         super().__init__()
-        self.answers = answers
+        self.answers, self.doubts = answers, doubts
         self.outcome: Outcome | None = None
         self.failure: Failure | None = None
         self.state: State = "reading"
@@ -289,7 +289,8 @@ class Apply(Screen[Left]):
         folds = self.query_one(Folds)
         folds.show(change_folds(changes))
         folds.border_title = Text(f"what changes: {counted(changes)}")
-        costs = [visible(f"! {change.ref}: {cost(change)}") for change in changes if cost(change)]
+        costs = [visible(f"! {doubt}") for doubt in self.doubts]
+        costs += [visible(f"! {change.ref}: {cost(change)}") for change in changes if cost(change)]
         self.query_one("#costs", Static).update("\n".join(costs))
         self.query_one("#costs").display = bool(costs)
         self._approved = asyncio.get_running_loop().create_future()

@@ -122,6 +122,12 @@ class Connect(SaysDefects, Vertical):
         self._read_places()
         self._show_releases()
 
+    def read_again(self) -> None:
+        """What was applied or removed meanwhile is seen."""
+        if self._app.cluster is not None:
+            self._read_namespaces()
+            self._read_releases()
+
     def focus_first(self) -> None:
         """The list that is to be answered first: the clusters only where there are several."""
         first = "#clusters" if len(self._places) > 1 else "#namespaces"
@@ -295,6 +301,7 @@ class Connect(SaysDefects, Vertical):
         self._show_releases()
         exists = event.value in self._namespaces if self._namespaces is not None else None
         made = ", which it makes" if exists is False else ""
+        self.query_one("#namespaces", FilteredList).mark(event.value)
         self._say("namespaces", f"the release goes to {event.value}{made}")
         self.post_message(self.NamespaceChosen(event.value, exists=exists))
         self.query_one("#releases").focus()

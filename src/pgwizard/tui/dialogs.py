@@ -13,6 +13,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, OptionList, Static
@@ -62,9 +63,9 @@ class Help(Window):
         told = about() if about is not None else getattr(screen, "HELP", "")
         self._text.append(f"{told.strip()}\n\n")
         seen = set()
-        for _, binding, _, _ in screen.active_bindings.values():
-            if binding.description and not binding.system and (binding.action, binding.description) not in seen:
-                seen.add((binding.action, binding.description))
+        for node, binding, _, _ in screen.active_bindings.values():
+            if binding.description and binding.action not in seen and binding.action in _own_actions(type(node)):
+                seen.add(binding.action)
                 self._text.append(f"{screen.app.get_key_display(binding):>12}  ", "bold")
                 self._text.append(f"{binding.tooltip or binding.description}\n")
         self._text.append(f"{'tab':>12}  ", "bold")
@@ -82,6 +83,12 @@ class Help(Window):
         yield KeyLine()
 
 
+def _own_actions(kind: type[DOMNode]) -> set[str]:
+    """What pgwizard binds there; how a line is edited, and lists scrolled, everybody knows."""
+    ours = [each for each in kind.__mro__ if each.__module__.startswith("pgwizard.")]
+    return {binding.action for each in ours for binding in Binding.make_bindings(each.__dict__.get("BINDINGS", ()))}
+
+
 class Line(Window):
     """A line of text to type; answers with it, or None."""
 
@@ -95,6 +102,7 @@ class Line(Window):
             yield Static(self._title, classes="title", markup=False)
             yield Input(self._value, compact=True)
             yield Static(self._hint or "enter takes it, escape goes back", classes="hint", markup=False)
+        yield KeyLine()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Taken."""
@@ -189,6 +197,10 @@ class FilteredList(Vertical):
         self._items, self._current = items, current
         typed = self.query_one(FilterInput).value
         self._show(typed, here if moved else self._meant(typed))
+
+    def mark(self, current: str) -> None:
+        """Another one stands."""
+        self.fill(self._items, current)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Those that hold what is typed."""

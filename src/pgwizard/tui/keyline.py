@@ -20,7 +20,7 @@ DIVIDER = "▏"
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """common: it works on every screen, as those to quit and for help do."""
+    """common: it stays in sight, as the way back, the way out and the help do."""
 
     key: str
     shown: str
@@ -70,7 +70,8 @@ class KeyLine(Widget):
         shown, palette, seen = [], None, set()
         for node, binding, enabled, _ in self.screen.active_bindings.values():
             display = self.app.get_key_display(binding)
-            entry = _Key(binding.key, display, binding.description, enabled, common=node is self.app)
+            common = node is self.app or binding.key == "escape"
+            entry = _Key(binding.key, display, binding.description, enabled, common)
             if binding.action == "command_palette":
                 palette = entry
             elif binding.show and binding.action not in seen:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
@@ -22,7 +24,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
-from pgwizard import inputs, objectstore, preflight
+from pgwizard import deploy, inputs, objectstore, preflight
 from pgwizard.choices import LISTS, choices
 from pgwizard.discovery import Purpose
 from pgwizard.discovery import Row as Candidate
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from pgwizard.answers import Answers
     from pgwizard.certificates import Bundle
     from pgwizard.kubeapi import Cluster
+    from pgwizard.record import Record
     from pgwizard.tui.app import Drafts, LeftDraft, WizardApp
     from pgwizard.tui.secrets import Chosen
 
@@ -217,6 +220,7 @@ class Wizard(SaysDefects, Screen[None]):
             shown.show_draft()
             shown.focus()
         elif isinstance(shown, Connect):
+            shown.read_again()
             shown.focus_first()
         elif isinstance(shown, Form):
             shown.tell()
@@ -448,7 +452,15 @@ class Wizard(SaysDefects, Screen[None]):
             self._asking_again = self.set_timer(ASK_AGAIN_SECONDS, self._look_up)
         wrong = (*unread, *wrong, *missing)
         self._learn(Facts(ca=bundle), wrong, self.draft.doubts)
-        self._learn(Facts(ca=bundle), wrong, await self._doubts(cluster, answers, bundle))
+        doubts, others = await asyncio.gather(self._doubts(cluster, answers, bundle), self._neighbours(cluster))
+        self._learn(Facts(ca=bundle), wrong, (*doubts, *preflight.neighbours(answers, others)))
+
+    async def _neighbours(self, cluster: Cluster) -> Sequence[Record]:
+        """The releases of the cluster, as far as they may be read."""
+        try:
+            return await deploy.releases(cluster, None)
+        except ClusterError:
+            return ()
 
     async def _doubts(self, cluster: Cluster, answers: Answers, bundle: Bundle | None) -> tuple[Problem, ...]:
         """What the server says to the certificate, as far as it can be asked from here."""
@@ -463,7 +475,8 @@ class Wizard(SaysDefects, Screen[None]):
             return (Problem("repository.endpoint", error.message),)
         if found.ok:
             return ()
-        return (Problem("tls.source", f"{answers.repository.endpoint} would be refused: {plain(found.message)}"),)
+        refused = f"{answers.repository.endpoint} would be refused: {plain(found.message)}: the first backup would fail"
+        return (Problem("tls.source", refused),)
 
     def _learn(self, facts: Facts, wrong: tuple[Problem, ...], doubts: tuple[Problem, ...]) -> None:
         self.draft.learn(facts, wrong, doubts)
@@ -516,9 +529,7 @@ class Wizard(SaysDefects, Screen[None]):
             return
         from pgwizard.tui.apply import Apply
 
-        for doubt in self.draft.doubts:
-            self.notify(f"! {doubt}: the first backup would fail", severity="warning", timeout=15, markup=False)
-        await self.app.push_screen(Apply(self.draft.answers), self._applied)
+        await self.app.push_screen(Apply(self.draft.answers, self.draft.doubts), self._applied)
 
     async def _applied(self, left: Any) -> None:
         if left is None:
@@ -670,7 +681,7 @@ class Wizard(SaysDefects, Screen[None]):
             self._row.control.focus()
 
     def _refresh(self) -> None:
-        wrong = {page_of(problem.path) for problem in (*self.draft.problems, *self.draft.doubts)}
+        wrong = self._wrong()
         entries = []
         for page in self.order:
             mark = "✓" if page in self.visited else "·"
@@ -681,12 +692,27 @@ class Wizard(SaysDefects, Screen[None]):
         self._header()
         self._about()
 
+    def _wrong(self) -> set[str]:
+        """The pages that need a look."""
+        return {page_of(problem.path) for problem in (*self.draft.problems, *self.draft.doubts)}
+
+    def commands(self) -> Iterator[tuple[str, str, Callable[[], Any]]]:
+        """For the palette."""
+        for page in self.order:
+            yield f"page {page}", "go there; nothing is lost", partial(self._command, page)
+
+    @work(group="palette", exit_on_error=False)
+    async def _command(self, page: str) -> None:
+        await self.go(page)
+
     def _header(self) -> None:
         if not self.page:
             return
         release = self.draft.answers.release
         narrow = self._width < NARROW
-        place = f"{self.order.index(self.page) + 1}/{len(self.order)} {self.page}   " if narrow else ""
+        # where there is no rail, its marks are counted
+        marks = f" {len(self._wrong())}!" if self._wrong() else ""
+        place = f"{self.order.index(self.page) + 1}/{len(self.order)} {self.page}{marks}   " if narrow else ""
         demo = ("DEMO: simulated   " if narrow else f"{DEMO}   ") if self.wizard.start.demo else ""
         text = f"pgwizard   {demo}{place}{release.namespace}/{release.name}   {self.wizard.link}"
         self.query_one("#header", Static).update(text, layout=False)
