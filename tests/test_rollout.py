@@ -264,6 +264,8 @@ def test_the_log_of_the_hook_job_is_told_as_it_comes() -> None:
     lines = told.texts("log")
     assert any("stanza-create command begin" in line for line in lines)
     assert any("new backup label = " in line for line in lines)
+    runs = [text.removeprefix("pgBackRest runs ") for text in told.texts("progress") if "pgBackRest runs" in text]
+    assert (runs[0], runs[-2:]) == ("stanza-create", ["backup", "expire"])
 
 
 def test_a_hook_job_that_takes_too_long_names_what_it_waits_for() -> None:

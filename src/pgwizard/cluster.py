@@ -79,7 +79,7 @@ class KubeCluster:
 
     async def version(self) -> str:
         """The server's gitVersion, fit to be shown."""
-        answer = await self._http.call(Call("GET", "/version", "ask for the server's version"))
+        answer = await self._http.call(Call("GET", "/version", "ask for the server's version", tries=3))
         return plain(str(answer.body.get("gitVersion", "")), 60)
 
     # -- objects ------------------------------------------------------------------------------------------------------

@@ -270,8 +270,8 @@ class _JobWatch:
         if kind == "Pod" and event.type != "DELETED":
             self._follow(obj)
             health = assess(obj)
-            if health.status != "ready":
-                self._tell(health.message)
+            if health.status == "failed" or (health.status == "progressing" and not self.lines):
+                self._tell(health.message)  # once it speaks, its log says more
             if health.reason not in STUCK:
                 self.stuck_since = None
             elif self.stuck_since is None:
@@ -326,6 +326,8 @@ class _JobWatch:
         self.lines.append(line)
         del self.lines[:-400]
         self.logged(line)
+        if begun := re.search(r"INFO: ([a-z-]+) command begin", line):
+            self._tell(f"pgBackRest runs {begun[1]}")
         if " ERROR: " in line and (cause := _cause(line)):  # the Job tries again, for long; people need not wait for it
             self._tell(f"a try failed: {cause}")
 
