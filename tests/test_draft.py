@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgwizard.draft import Draft, field_at, without_secrets
+from pgwizard.answers import Answers
+from pgwizard.draft import Draft, differing, field_at, without_secrets
 from pgwizard.drafts import Drafts
 from pgwizard.tui.form import read_text
 from pgwizard.tui.panels import RepositoryPanel
@@ -92,3 +93,17 @@ def test_a_dictionary_is_typed_with_colons_too() -> None:
     assert found is not None
     typed = "work_mem: 4MB; ssl_key_file=/a:b; ; jit=false"
     assert read_text(found, typed) == {"work_mem": "4MB", "ssl_key_file": "/a:b", "jit": False}
+
+
+def test_answers_that_were_written_out_whole_come_down_to_what_differs() -> None:
+    said = {
+        "release": {"namespace": "shop"},
+        "tuning": {"parameters": {"work_mem": "8MB"}},
+        "repository": {"credentials": {"from": "env", "accessKey": "KEY", "secretKey": "SECRET"}},
+        "tls": {"source": None, "caFile": "ca.crt"},
+    }
+    answers = Answers.model_validate(said)
+    whole = answers.model_dump(by_alias=True, mode="json")
+    assert differing(whole) == said
+    assert Answers.model_validate(differing(whole)) == answers
+    assert differing(Answers().model_dump(by_alias=True, mode="json")) == {}

@@ -26,7 +26,7 @@ from faulting import (
     live,
     run,
 )
-from pgwizard import deploy, preflight
+from pgwizard import deploy, preflight, record
 from pgwizard.answers import Answers
 from pgwizard.demo import Fault, SimCluster
 from pgwizard.errors import PreflightError
@@ -380,3 +380,33 @@ def test_what_pod_security_would_refuse_is_a_warning_of_the_dry_run() -> None:
         assert told.texts("warning") == []  # the release meets it
 
     on(scenario)
+
+
+def _kept(name: str, **sections: Any) -> record.Record:
+    dumped = Answers.model_validate(sections).model_dump(by_alias=True, mode="json")
+    return record.Record(name, "shop", revisions=(record.Revision(1, "now", "deployed", "spec", dumped),))
+
+
+def test_what_other_releases_say_to_the_answers() -> None:
+    others = [
+        _kept("same", repository={"path": "/shop"}),
+        _kept("elsewhere", repository={"path": "/other"}),
+        _kept("without", repository={"enabled": False}),
+        record.Record("begun", "shop"),
+        record.Record("odd", "shop", revisions=(record.Revision(1, "now", "deployed", "spec", {"no": "answers"}),)),
+    ]
+    answers = Answers.model_validate({"release": {"name": "new", "namespace": "shop"}, "repository": {"path": "/shop"}})
+    shared = "shop/same backs up to backups/shop at minio.minio.svc:9000 as well"
+    assert [str(found) for found in preflight.neighbours(answers, others, ("shop", "elsewhere"))] == [
+        f"repository.path: {shared}: one path a database, never shared",
+        "release.name: this makes a second release: shop/elsewhere stays as it is",
+    ]
+    assert preflight.neighbours(Answers.model_validate({"repository": {"enabled": False}}), others) == ()
+
+
+def test_another_name_of_the_same_store_is_no_move() -> None:
+    live = _kept("new", repository={"path": "/shop"})
+    same = Answers.model_validate({"repository": {"path": "/shop", "endpoint": "https://s3.example.com"}})
+    assert preflight.moved(same, live) == ()
+    assert len(preflight.moved(Answers(), live)) == 1
+    assert preflight.moved(Answers(), None) == ()

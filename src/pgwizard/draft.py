@@ -6,7 +6,7 @@ given values and gives text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -158,6 +158,22 @@ class Draft:
         """An empty block; of a union, with the tag that says which alternative it is."""
         key = tag_key(path)
         return {key: self.chosen(path)} if key else {}
+
+
+def differing(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Answers that were written out whole, as a release's record has them, without what is as by default."""
+    return _differing(raw, Answers().model_dump(by_alias=True, mode="json"), ())
+
+
+def _differing(node: Mapping[str, Any], default: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, item in node.items():
+        here, usual = (*path, str(key)), default.get(key, _ABSENT)
+        if item == usual:
+            continue
+        inside = isinstance(item, dict) and isinstance(usual, dict) and not is_union(here)
+        found[key] = _differing(item, usual, here) if inside else item
+    return found
 
 
 # ---- no secrets ----------------------------------------------------------------------------------------------------

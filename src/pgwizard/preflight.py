@@ -279,14 +279,23 @@ def moved(answers: Answers, live: record.Record | None) -> tuple[Problem, ...]:
     return (Problem("repository.path", message),)
 
 
-def neighbours(answers: Answers, releases: Iterable[record.Record]) -> tuple[Problem, ...]:
-    """What other releases of the cluster say to these answers, and the release's own past. Pure."""
+def neighbours(
+    answers: Answers, releases: Iterable[record.Record], opened: tuple[str, str] | None = None
+) -> tuple[Problem, ...]:
+    """What other releases of the cluster say to these answers, and the release's own past. Pure.
+
+    opened: namespace and name of the release that was to be changed, if any.
+    """
     own, place = answers.release, _repository(answers)
     problems: list[Problem] = []
     for release in releases:
         if (release.namespace, release.name) == (own.namespace, own.name):
             problems += moved(answers, release)
-        elif release.last and place is not None and _repository_of(release.last.answers) == place:
+            continue
+        if (release.namespace, release.name) == opened:
+            where = f"{release.namespace}/{release.name}"
+            problems.append(Problem("release.name", f"this makes a second release: {where} stays as it is"))
+        if release.last and place is not None and _repository_of(release.last.answers) == place:
             where = f"{release.namespace}/{release.name} backs up to {_s3(place)} as well"
             problems.append(Problem("repository.path", f"{where}: one path a database, never shared"))
     return tuple(problems)

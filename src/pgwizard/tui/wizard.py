@@ -28,7 +28,7 @@ from pgwizard import deploy, inputs, objectstore, preflight
 from pgwizard.choices import LISTS, choices
 from pgwizard.discovery import Purpose
 from pgwizard.discovery import Row as Candidate
-from pgwizard.draft import Draft, page_of, pages, sections_of, without_secrets
+from pgwizard.draft import Draft, differing, page_of, pages, sections_of, without_secrets
 from pgwizard.draft import Path as Question
 from pgwizard.errors import ClusterError, Forbidden, OutputError, PgwizardError, Problem
 from pgwizard.kubeapi import plain
@@ -143,8 +143,11 @@ class Wizard(SaysDefects, Screen[None]):
     page: reactive[str] = reactive("", init=False)
 
     def __init__(self, raw: dict[str, Any] | None = None) -> None:
+        """raw: the answers of a release that is to be changed."""
         super().__init__()
-        self.draft = Draft(raw or {})
+        self.draft = Draft(differing(raw or {}))
+        release = self.draft.answers.release
+        self._opened = (release.namespace, release.name) if raw else None
         self.order = [CONNECT, *pages(), REVIEW]
         self.visited: set[str] = set()
         self._drafts: Drafts | None = None
@@ -167,7 +170,7 @@ class Wizard(SaysDefects, Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Header, rail, page, panel, footer."""
-        if self.wizard.start.raw and not self.draft.raw:
+        if self.wizard.start.raw and self._opened is None and not self.draft.raw:
             self.draft = Draft(self.wizard.start.raw)
             self._adopts_namespace = False
         yield Static(id="header", markup=False)
@@ -182,7 +185,7 @@ class Wizard(SaysDefects, Screen[None]):
     async def on_mount(self) -> None:
         """Begin with the first page, or with the first questions of answers that were given before."""
         self.watch(self.app, "link", self._linked)
-        given = bool(self.draft.raw)
+        given = bool(self._opened or self.draft.raw)
         await self.go(self.order[1] if given else self.order[0])
         self._look_for_drafts(offer=not given)
         self._load_browser()
@@ -453,7 +456,7 @@ class Wizard(SaysDefects, Screen[None]):
         wrong = (*unread, *wrong, *missing)
         self._learn(Facts(ca=bundle), wrong, self.draft.doubts)
         doubts, others = await asyncio.gather(self._doubts(cluster, answers, bundle), self._neighbours(cluster))
-        self._learn(Facts(ca=bundle), wrong, (*doubts, *preflight.neighbours(answers, others)))
+        self._learn(Facts(ca=bundle), wrong, (*doubts, *preflight.neighbours(answers, others, self._opened)))
 
     async def _neighbours(self, cluster: Cluster) -> Sequence[Record]:
         """The releases of the cluster, as far as they may be read."""
