@@ -222,7 +222,7 @@ def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -
                 "server send its whole chain."
             ),
             "more  docs/errors.md#certificate-unknown-authority",
-            "there 11 of 11 objects are written",
+            "written 11 of 11 objects (the Job of the first backup is apart)",
         ]
         assert driven.stages()[-2:] == ["✗ first backup", "· record"]
         assert driven.screen._log[-1].startswith("P00 ERROR: [095]")
@@ -298,7 +298,7 @@ def test_what_the_cluster_refuses_midway_is_said_in_its_place_and_tried_again(ki
         await driven.pilot.press("y")
         await driven.reached("failed")
         assert driven.screen._said[0] == f"✗     {FAULTS[kind]}"
-        assert driven.screen._said[-1] == "there 7 of 11 objects are written; Service default/postgresql was tried last"
+        assert driven.screen._said[-1] == "written 7 of 11 objects (the Job of the first backup is apart); Service default/postgresql was tried last"
         assert driven.stages()[4] == "✗ apply"
         await driven.pilot.press("r")
         await driven.applied()
@@ -371,7 +371,7 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
         await driven.reached("stopped")
         assert driven.screen._said == [
             "-     stopped watching. The cluster goes on. Run again at any time: it resumes.",
-            "there 11 of 11 objects are written",
+            "written 11 of 11 objects (the Job of the first backup is apart)",
         ]
         assert driven.stages()[5:] == ["- wait", "· first backup", "· record"]
         assert driven.text("#say") == "r: try again, from where it is · escape: back to the answers · c: copy"

@@ -251,7 +251,7 @@ def test_a_watch_that_drops_for_good_during_the_apply_is_said_and_goes_on_with_r
         await until(pilot, lambda: screen.state == "failed")
         assert screen._said[0].startswith("✗     cannot watch statefulsets in namespace default: ")
         assert words in screen._said[0]
-        assert screen._said[-1] == "there 11 of 11 objects are written"
+        assert screen._said[-1] == "written 11 of 11 objects (the Job of the first backup is apart)"
         sim.faults = []
         await pilot.press("r")
         await until(pilot, lambda: screen.asked)

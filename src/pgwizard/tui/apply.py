@@ -348,7 +348,7 @@ class Apply(Screen[Left]):
             self._failed(event.worker.error)
         elif event.state is WorkerState.CANCELLED:
             self._stages.end("stopped")
-            self._show([("-", f"stopped watching. {RESUMES}"), ("there", self._there())])
+            self._show([("-", f"stopped watching. {RESUMES}"), ("written", self._there())])
             self._turn("stopped", "r: try again, from where it is · escape: back to the answers · c: copy")
 
     def _failed(self, error: BaseException) -> None:
@@ -357,7 +357,7 @@ class Apply(Screen[Left]):
         if not self._log:
             for line in filter(is_log, found.detail):
                 self._hear(line.strip())
-        self._show([*failure_rows(found), *([("there", self._there())] if self._started else [])])
+        self._show([*failure_rows(found), *([("written", self._there())] if self._started else [])])
         enter = f"enter: question {found.question} · " if found.question else ""
         self._turn("failed", f"{enter}r: try again · escape: back · c: copy")
 
@@ -368,15 +368,16 @@ class Apply(Screen[Left]):
     def _there(self) -> str:
         """What is in the cluster by now, as far as it was told."""
         if not self._started:
-            return "nothing was written"
+            return "nothing"
         writes = [change for change in self.changes if change.action in ("create", "update", "replace")]
         wanted = sum(change.ref.resource.kind != "Job" for change in writes)  # the Job belongs to the first backup
         if not wanted:
-            return "every object is as wanted"
+            return "nothing: every object is as wanted"
         done = any(stage.name == "apply" and stage.mark == "✓" for stage in self._stages.stages)
         sure = len(self._written) if done else max(0, len(self._written) - 1)
         unsure = "" if done or not self._written else f"; {self._written[-1]} was tried last"
-        return f"{sure} of {wanted} objects are written{unsure}"
+        job = " (the Job of the first backup is apart)" if wanted < len(writes) else ""
+        return f"{sure} of {wanted} objects{job}{unsure}"
 
     def _show(self, rows: Sequence[tuple[str, str]]) -> None:
         self.query_one("#verdict", Static).update(said_table(rows))

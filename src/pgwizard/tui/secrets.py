@@ -350,6 +350,8 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
             parts.append("stopped (why: f7; read again: f5)")
         if self.said and self.state != "failed":
             parts.append(f"! {plain(self.said[-1], 120)}")
+        if self.wizard.start.demo:
+            parts.append("DEMO: simulated")
         return " · ".join(parts)
 
     def _detail(self) -> Text:
