@@ -145,7 +145,7 @@ def same(body: Any) -> Any:
 
 
 def stored(sim: SimCluster) -> dict[str, Any]:
-    """Everything in the cluster. Events and the Lease tell of the time that things took, and status of how far a pod is."""
+    """Everything in the cluster. Events and the Lease tell of the time that things took, a status of how far it is."""
     objects = (obj for obj in sim.store.everything() if obj["kind"] not in (EVENT.kind, LEASE.kind))
     return {str(Ref.of(obj)): same({key: value for key, value in obj.items() if key != "status"}) for obj in objects}
 
@@ -183,7 +183,7 @@ def typed(value: Any) -> str:
     return ", ".join(map(typed, value)) if isinstance(value, list) else "" if value is None else str(value)
 
 
-SHORT = 16
+SHORT = 6
 """Letters that are typed one by one; what is longer is pasted, as a person does."""
 
 
@@ -201,10 +201,9 @@ async def fill(pilot: Pilot[int], wizard: Wizard, answers: Mapping[str, Any]) ->
                 await pilot.press("right")
         else:
             control.focus()
-            await pilot.press("end", "ctrl+u")
             text = typed(value)
-            if len(text) <= SHORT:
-                await pilot.press(*map(_character_to_key, text))
+            if len(text) <= SHORT:  # the focus has selected what stands
+                await pilot.press(*(map(_character_to_key, text) if text else ["backspace"]))
             else:
                 pilot.app.post_message(Paste(text))
             await until(pilot, lambda control=control, text=text: cast("Input", control).value == text)  # type: ignore[misc]
