@@ -298,7 +298,9 @@ def test_what_the_cluster_refuses_midway_is_said_in_its_place_and_tried_again(ki
         await driven.pilot.press("y")
         await driven.reached("failed")
         assert driven.screen._said[0] == f"✗     {FAULTS[kind]}"
-        assert driven.screen._said[-1] == "written 7 of 11 objects (the Job of the first backup is apart); Service default/postgresql was tried last"
+        assert driven.screen._said[-1] == (
+            "written 7 of 11 objects (the Job of the first backup is apart); Service default/postgresql was tried last"
+        )
         assert driven.stages()[4] == "✗ apply"
         await driven.pilot.press("r")
         await driven.applied()
