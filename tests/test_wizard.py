@@ -445,25 +445,34 @@ def test_the_palette_does_what_the_key_does(page: str, title: str, does: str) ->
 
 
 def test_what_was_to_be_made_in_one_cluster_is_not_made_where_it_is() -> None:
+    async def bare(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(SimCluster(example=False))
+
     async def example(stack: AsyncExitStack) -> Cluster:
         return await stack.enter_async_context(SimCluster())
 
     def places() -> list[Place]:
         return [
-            Place("gone", "https://10.0.0.9:6443", "default", unreachable),
+            Place("bare", "here", "default", bare),
             Place("other", "there", "default", example),
+            Place("gone", "https://10.0.0.9:6443", "default", unreachable),
         ]
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        wizard._give(("release", "namespace"), "shop")
-        wizard._give(("release", "createNamespace"), True)
-        wizard.query_one("#clusters FilterInput").focus()
-        await pilot.press(*"other", "enter")
+        async def chosen(column: str, name: str) -> None:
+            wizard.query_one(f"#{column} FilterInput").focus()
+            await pilot.press("ctrl+u", *name, "enter")
+
+        await chosen("clusters", "bare")
+        await until(pilot, lambda: options(wizard, "#namespaces OptionList")[:1] == ["● default"])
+        await until(pilot, lambda: "shop" not in " ".join(options(wizard, "#namespaces OptionList")))
+        await chosen("namespaces", "shop")
+        await until(pilot, lambda: wizard.draft.answers.release.create_namespace)
+        await chosen("clusters", "other")
         await until(pilot, lambda: not wizard.draft.answers.release.create_namespace)
-        await pilot.press("ctrl+u", *"gone", "enter")
+        await chosen("clusters", "gone")
         await until(pilot, lambda: pilot.app.trouble is not None)  # type: ignore[attr-defined]
-        wizard.query_one("#namespaces FilterInput").focus()
-        await pilot.press(*"brandnew", "enter")
+        await chosen("namespaces", "brandnew")
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "brandnew")
         assert not wizard.draft.answers.release.create_namespace
 

@@ -177,7 +177,7 @@ def drafts(folder: Path) -> list[str]:
 def taken_up(folder: Path) -> None:
     """The next start offers the volume of 77Gi, and gives it back."""
     with terminal(folder) as wizard:
-        wizard.shows("1 differ from the defaults")
+        wizard.shows("1 differs from the")
         wizard.press("Enter", "C-n")
         wizard.shows("Storage")
         wizard.shows("77Gi")

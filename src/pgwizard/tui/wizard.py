@@ -156,6 +156,7 @@ class Wizard(SaysDefects, Screen[None]):
         self._keeping: Timer | None = None
         self._asking_again: Timer | None = None
         self._adopts_namespace = not raw
+        self._makes_namespace = False
         self._row: Row | None = None
         self._told = ""
         self._going = asyncio.Lock()
@@ -291,12 +292,13 @@ class Wizard(SaysDefects, Screen[None]):
         another = event.target != self.draft.answers.release.namespace
         self._give(("release", "namespace"), event.target)
         if another or event.exists is not None:
-            self._give(("release", "createNamespace"), event.exists is False)
+            self._makes_namespace = event.exists is False
+            self._give(("release", "createNamespace"), self._makes_namespace)
 
     def on_connect_namespaces_read(self, event: Connect.NamespacesRead) -> None:
-        """What was to be made in the cluster before may be there in this one."""
-        release = self.draft.answers.release
-        if release.create_namespace and release.namespace in event.names:
+        """What was chosen to be made in the cluster before may be there in this one."""
+        if self._makes_namespace and self.draft.answers.release.namespace in event.names:
+            self._makes_namespace = False
             self._give(("release", "createNamespace"), False)
 
     async def on_connect_begun(self) -> None:
