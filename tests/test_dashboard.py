@@ -13,12 +13,13 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import RichLog, Static
 
-from pgwizard import deploy, status
+from pgwizard import deploy, record, status
 from pgwizard.answers import Answers
 from pgwizard.changes import Change
 from pgwizard.demo import Fault, Outcome, ScaledClock, SimCluster
 from pgwizard.errors import Unreachable
 from pgwizard.kubeapi import Cluster, ExecResult, Ref
+from pgwizard.preflight import NAMESPACE
 from pgwizard.status import CRONJOB
 from pgwizard.tui.app import Start, WizardApp
 from pgwizard.tui.dashboard import Ask, Dashboard, Details, Jobs, Rows, TextWindow
@@ -87,6 +88,22 @@ async def until(pilot: Pilot[int], reached: Callable[[], bool]) -> None:
 
 def dashboard(pilot: Pilot[int]) -> Dashboard:
     return next(screen for screen in pilot.app.screen_stack if isinstance(screen, Dashboard))
+
+
+def title(pilot: Pilot[int], part: str) -> str:
+    return str(dashboard(pilot).query_one(f"#{part}").border_title)
+
+
+def marked(pilot: Pilot[int]) -> list[str]:
+    """The panes whose title is marked."""
+    parts = ("timeline", "jobs", "log", "info", "schedules", "objects")
+    return [part for part in parts if title(pilot, part).startswith("▸ ")]
+
+
+def in_sight(pilot: Pilot[int], part: str) -> bool:
+    """Whether a pane is seen with its title."""
+    screen = dashboard(pilot)
+    return screen.query_one("#dash").region.contains_region(screen.query_one(f"#{part}").region)
 
 
 def said(pilot: Pilot[int], part: str) -> str:
@@ -311,10 +328,10 @@ def test_a_defect_that_ends_observing_is_said_and_r_begins_anew(monkeypatch: pyt
         raise KeyError("secret")
 
     titles = {"timeline": "backups", "info": "pgbackrest info", "jobs": "jobs", "schedules": "schedules"}
-    titles["objects"] = "objects"
+    titles["objects"] = "objects with a state"
 
     def titled(pilot: Pilot[int]) -> dict[str, str]:
-        return {part: str(dashboard(pilot).query_one(f"#{part}").border_title) for part in titles}
+        return {part: title(pilot, part).removeprefix("▸ ") for part in titles}
 
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
@@ -401,6 +418,128 @@ def test_change_answers_opens_the_wizard_with_those_of_the_last_revision_and_bac
         await deployed(sim, tuning={"connections": 50})
 
     driven(scenario, prepare=small)
+
+
+def test_a_revision_shows_as_soon_as_the_status_is_shown_again() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await until(pilot, lambda: "revision 1 deployed" in said(pilot, "facts"))
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Wizard))
+        first = len(sim.requests)
+        live = sim.store.peek(record.ref("postgresql", "default"))
+        assert live is not None
+        known = record.read(live)
+        newer = replace(known.revisions[-1], number=2)
+        sim.store.put(replace(known, revisions=(*known.revisions, newer)).secret())
+        await pilot.press("escape")
+        await until(pilot, lambda: "revision 2 deployed" in said(pilot, "facts"))
+        assert sum(request.name == "postgresql-pgwizard" for request in sim.requests[first:]) <= 2
+
+    driven(scenario)
+
+
+def test_updated_is_the_age_of_the_oldest_answer() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        app, screen = cast("WizardApp", pilot.app), dashboard(pilot)
+        assert screen.snapshot is not None
+        now = app.start.now()
+        heard = {**dict.fromkeys(screen.snapshot.heard, now), "release": now - timedelta(seconds=26)}
+        app.start = replace(app.start, now=lambda: now)
+        screen.snapshot = replace(screen.snapshot, heard=heard)
+        screen._show()
+        assert "   updated 26 s ago   " in said(pilot, "header")
+
+    driven(scenario)
+
+
+def test_a_namespace_that_is_deleted_under_the_status_is_said_and_nothing_wrong_beside_it() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+        sim.runtime.delete(Ref(NAMESPACE, "default"))
+        await until(pilot, lambda: "its namespace is gone too" in said(pilot, "verdict"))
+        await until(pilot, lambda: "none" in said(pilot, "objects"))
+        assert dashboard(pilot).query_one("#verdict").has_class("lost")
+        assert "✗ GONE" in said(pilot, "verdict")
+        assert "Its repository may still hold backups: 1 when it was read last" in said(pilot, "verdict")
+        shown = seen(pilot.app.screen)
+        for wrong in ("AT RISK", "Apply again", "Wait until", "none yet", "updated", "reading"):
+            assert wrong not in shown, wrong
+        assert title(pilot, "timeline").startswith("backups, as of ")
+        assert title(pilot, "objects") == "objects with a state"
+
+    driven(scenario)
+
+
+@pytest.mark.parametrize(("key", "part"), [("i", "info"), ("l", "log")])
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+def test_a_pane_in_focus_is_marked_without_colour_and_in_sight_and_escape_leaves_it_first(
+    size: tuple[int, int], key: str, part: str
+) -> None:
+    home = ["jobs"] if size[0] == 120 else []
+
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await until(pilot, lambda: marked(pilot) == home)
+        dashboard(pilot).query_one("#dash").scroll_end(animate=False)
+        await pilot.pause()
+        await pilot.press(key)
+        await until(pilot, lambda: marked(pilot) == [part])
+        await until(pilot, lambda: in_sight(pilot, part))
+        dashboard(pilot)._show()
+        assert marked(pilot) == [part]
+        assert dashboard(pilot).query_one(f"#{part}").styles.border_top[0] == "heavy"
+        await pilot.press("escape")
+        await until(pilot, lambda: marked(pilot) == home)
+        assert dashboard(pilot).query_one(f"#{part}").styles.border_top[0] == "round"
+
+    driven(scenario, size=size)
+
+
+def test_escape_leaves_the_status_only_from_where_it_began() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await pilot.app.push_screen(Dashboard("postgresql", "default"))
+        await until(pilot, lambda: len(pilot.app.screen_stack) == 3)
+        upper = pilot.app.screen
+        assert isinstance(upper, Dashboard)
+        await until(pilot, lambda: upper.snapshot is not None and upper.focused is upper.query_one(Jobs))
+        for key in ("i", "l", "tab"):
+            await pilot.press(key, "escape")
+            assert pilot.app.screen is upper
+            assert upper.focused is upper.query_one(Jobs)
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is not upper)
+
+    driven(scenario)
+
+
+def test_a_log_keeps_its_mark_when_another_job_is_read() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await until(pilot, lambda: title(pilot, "log") == "log of postgresql-pgbackrest-init")
+        await pilot.press("l")
+        await until(pilot, lambda: title(pilot, "log") == "▸ log of postgresql-pgbackrest-init")
+        await status.backup_now(sim, "postgresql", "default", "incr", datetime.fromtimestamp(sim.clock.now(), UTC))
+        await until(pilot, lambda: title(pilot, "log").startswith("▸ log of postgresql-pgbackrest-incr"))
+
+    driven(scenario)
+
+
+def test_without_backups_there_is_no_list_of_them_to_go_to() -> None:
+    async def bare(sim: SimCluster) -> None:
+        await deployed(sim, repository={"enabled": False})
+
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await until(pilot, lambda: marked(pilot) == ["jobs"])
+        await pilot.press("i")
+        await pilot.pause(0.1)
+        assert marked(pilot) == ["jobs"]
+
+    driven(scenario, prepare=bare)
 
 
 def test_panes_stand_below_each_other_where_it_is_narrow() -> None:

@@ -16,7 +16,7 @@ from pgwizard.health import Health
 from pgwizard.kubeapi import Ref, Resource
 from pgwizard.present import change_line, event_line, status_lines
 from pgwizard.status import Certificate, Release, Repository, Run, Snapshot, Volume, Wal, judge
-from test_status import ARCHIVER, DONE, FAILED, FINE, FULL, NOW, backup, segment
+from test_status import ARCHIVER, DONE, FAILED, FINE, FULL, LEFT, NOW, backup, segment
 
 UNKNOWN_KEY = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
 CAUSE = (
@@ -142,7 +142,7 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
         "  ✓ full   Sun 29 Nov 02:00 (in 5 d)    never   0 2 * * 0",
         "  ✓ incr   Tue 24 Nov 02:00 (in 14 h)   never   0 2 * * 1-6",
         "",
-        "Objects",
+        "Objects with a state",
         "  ✓ StatefulSet   1 of 1 pods ready   postgresql",
     ]
 
@@ -188,6 +188,21 @@ def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
     broken = status.ended(replace(FINE, crons=(), heard={}, unknown={"cronjobs": "no route"}), later)
     assert present.loading_or_empty(broken, "cronjobs", "none") == "? not known: no route"
     assert present.loading_or_empty(broken, "jobs", "none") == "? not known: no longer watched"
+
+
+def test_a_release_that_is_gone_is_told_by_what_was_seen_last_and_nothing_else() -> None:
+    assert status_lines(LEFT, judge(LEFT))[:7] == [
+        "✗ GONE",
+        "! release shop/postgresql is gone since 2026-11-23 12:00 UTC: its record and its StatefulSet are not there",
+        "  Its repository may still hold backups: 2 when it was read last, the newest of 2026-11-23 02:24 UTC.",
+        "! still there: PersistentVolumeClaim shop/postgresql-storage-postgresql-0",
+        "",
+        "! release     revision 3 deployed, applied Tue 3 Nov 12:00 UTC (as of 20 s ago: the release is gone)",
+        "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted (as of 20 s ago: the release is gone)",
+    ]
+    assert len(present.facts(replace(LEFT, repository=None))) == 1
+    assert present.loading_or_empty(LEFT, "repository", "none yet") == "· not asked any more: the release is gone"
+    assert present.loading_or_empty(LEFT, "jobs", "none yet") == "none"
 
 
 FACTS: list[tuple[dict[str, Any], str]] = [

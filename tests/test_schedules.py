@@ -18,7 +18,7 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
 from pgwizard.draft import Draft
-from pgwizard.schedules import Schedule, collision, kept, zone
+from pgwizard.schedules import Schedule, collision, kept, least, zone
 from pgwizard.tui import panels
 from pgwizard.tui.panels import Panel, SchedulePanel, StoragePanel, TuningPanel
 
@@ -185,6 +185,70 @@ def test_no_more_runs_are_looked_for_than_are_needed_and_those_once_a_minute(mon
     assert elsewhere.fulls[0].tzinfo is UTC, "the same moment in another time zone is another question"
 
 
+MONTHLY, EVERY_THIRD = Schedule("0 2 1 * *"), Schedule("0 2 1-31/3 * *")
+
+
+@pytest.mark.parametrize(
+    ("full", "keep", "by_days", "days"),
+    [
+        (FULL, 2, False, 7),
+        (FULL, 3, False, 14),
+        (FULL, 1, False, 0),
+        (FULL, 14, True, 14),
+        (FULL, 15, True, 15),
+        (MONTHLY, 2, False, 28),
+        (EVERY_THIRD, 2, False, 1),
+        (FULL, None, False, 49),
+    ],
+)
+def test_the_least_that_is_recoverable_is_what_is_left_right_after_a_full_backup(
+    full: Schedule, keep: int | None, by_days: bool, days: int
+) -> None:
+    """By days it is those days: an older full backup goes at the moment at which a younger one is as old.
+
+    The 31st is followed by the 1st: a schedule every third day has one gap of a day.
+    """
+    found = least(full, INCREMENTAL, MONDAY, keep=keep, by_days=by_days)
+    assert found is not None
+    assert found.days == days
+
+
+def test_the_least_is_no_more_than_what_there_is_now() -> None:
+    """Where not all that is kept can be looked at, and where the newest full backup is younger than the others."""
+    for full, keep in ((LEAP, 600), (FULL, 77), (Schedule("0 2 1 1 *"), 2)):
+        held = kept(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
+        found = least(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
+        assert held.since is not None
+        assert found is not None
+        assert found <= MONDAY - held.since
+    just_before = datetime(2026, 11, 22, 1, 59, tzinfo=UTC)
+    assert least(FULL, INCREMENTAL, just_before, keep=2, by_days=False) == timedelta(days=7)
+    moment = datetime(1907, 1, 1, tzinfo=UTC)  # 1900 had no 29th of February, and 1896 is too long ago
+    assert least(LEAP, INCREMENTAL, moment, keep=2, by_days=False) == moment - datetime(1904, 2, 29, tzinfo=UTC)
+
+
+def test_without_a_full_backup_there_is_no_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Schedule, "before", lambda *_: iter(()))
+    assert least(FULL, INCREMENTAL, datetime(2033, 5, 5, tzinfo=UTC), keep=2, by_days=False) is None
+
+
+def test_the_least_is_worked_out_once_a_minute_and_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[datetime] = []
+    real = CronSim.__next__
+
+    def counted(runs: CronSim) -> datetime:
+        drawn.append(real(runs))
+        return drawn[-1]
+
+    moment = datetime(2032, 5, 5, 5, 5, tzinfo=ZoneInfo("Europe/Berlin"))
+    kept(FULL, INCREMENTAL, moment, keep=2, by_days=False)
+    monkeypatch.setattr(CronSim, "__next__", counted)
+    first = least(FULL, INCREMENTAL, moment, keep=2, by_days=False)
+    assert 0 < len(drawn) <= 32
+    drawn.clear()
+    assert (least(FULL, INCREMENTAL, moment, keep=2, by_days=False), drawn) == (first, [])
+
+
 # ---- the panels ----------------------------------------------------------------------------------------------------
 
 
@@ -223,16 +287,34 @@ def scheduled(retention: dict[str, Any], **schedule: str) -> Draft:
 @pytest.mark.parametrize(
     ("draft", "lines"),
     [
-        (scheduled({}), ["  2 full and 6 incremental backups", "  recoverable: any moment of the last 7 d"]),
+        (
+            scheduled({}),
+            ["  2 full and 6 incremental backups", "  recoverable: at least the last 7 d"],
+        ),
+        (
+            scheduled({"full": 2}, full="0 2 * * 5", incremental="0 2 * * 0-4"),
+            ["  2 full and 6 incremental backups", "  recoverable: at least the last 7 d (9 d now)"],
+        ),
+        (
+            scheduled({"full": None}),
+            ["  8 full and 42 incremental backups", "  recoverable: any moment since the first full backup"],
+        ),
+        (
+            scheduled({"full": 1}),
+            [
+                "  1 full and 0 incremental backups",
+                "  recoverable: right after a full backup only that one (22 h now)",
+            ],
+        ),
         (
             scheduled({"full": 14, "fullType": "time"}, full="0 0 29 2 *"),
-            ["  1 full and 855 incremental backups", "  recoverable: any moment of the last 998 d"],
+            ["  1 full and 855 incremental backups", "  recoverable: at least the last 14 d (998 d now)"],
         ),
         (
             scheduled({"full": 600}, full="0 0 29 2 *"),
             [
                 "  at least 2 full and 1,000 incremental backups",
-                "  recoverable: at least any moment of the last 2459 d",
+                "  recoverable: at least the last 2459 d",
                 "! more cannot be told: 10 years are looked at, and 1,000 backups of a kind",
             ],
         ),

@@ -15,18 +15,19 @@ from typing import Any
 import pytest
 
 from faulting import CRONJOB, JOB, POD, SECRET, STATEFULSET, answers_of, cluster, deployed, live, run
-from pgwizard import present, record, status
+from pgwizard import deploy, present, record, status
 from pgwizard.demo import Fault, Outcome, SimCluster
 from pgwizard.diagnose import ROWS
 from pgwizard.errors import AnswersError, Forbidden, NotFound, PreflightError, Problem, Unreachable
 from pgwizard.health import Health
 from pgwizard.kubeapi import ExecResult, Ref, WatchEvent
-from pgwizard.preflight import CLAIM
+from pgwizard.preflight import CLAIM, NAMESPACE
 from pgwizard.status import (
     Archiver,
     Backup,
     Certificate,
     Cron,
+    Missing,
     Observation,
     Release,
     Repository,
@@ -276,7 +277,7 @@ RISKS: list[tuple[dict[str, Any], str]] = [
         "jobs not read yet",
     ),
     ({"heard": {**FINE.heard, "volume": at(seconds=241)}}, "volume last read 241 s ago"),
-    ({"heard": {**FINE.heard, "certificate": at(seconds=481)}}, "certificate last read 481 s ago"),
+    ({"heard": {**FINE.heard, "certificate": at(seconds=241)}}, "certificate last read 241 s ago"),
     ({"runs": (DONE, FAILED)}, "the last backup Job failed: postgresql-pgbackrest-incr-2: backoff limit"),
     ({"crons": (FULL, replace(INCR, suspended=True))}, "the schedule postgresql-pgbackrest-incr is suspended"),
     (
@@ -311,13 +312,85 @@ QUIET: list[dict[str, Any]] = [
     {"runs": (FAILED, replace(DONE, started=at(0.1), ended=at(0.1)))},
     {"certificate": Certificate(NOW + timedelta(days=99), "unread")},
     {"certificate": None},
-    {"heard": {**FINE.heard, "certificate": at(seconds=480), "pods": at(99)}},
+    {"heard": {**FINE.heard, "certificate": at(seconds=240), "pods": at(99)}},
 ]
 
 
 @pytest.mark.parametrize("change", QUIET)
 def test_what_is_over_or_not_due_yet_is_no_risk(change: dict[str, Any]) -> None:
     assert said(replace(FINE, **change)) == ("recoverable", [])
+
+
+STATEFUL = Ref(STATEFULSET, "postgresql", "shop")
+KEPT = Ref(CLAIM, "postgresql-storage-postgresql-0", "shop")
+LEFT = replace(
+    FINE,
+    crons=(),
+    runs=(),
+    objects={KEPT: Health("ready", "bound, 10Gi")},
+    unknown={"release": "there is no release", "repository": 'pods "postgresql-0" not found', "archiver": "not found"},
+    missing=Missing("there", NOW),
+)
+
+
+def test_a_release_that_is_gone_is_said_first_and_nothing_is_advised_for_it() -> None:
+    verdict = judge(LEFT)
+    assert (verdict.state, verdict.since, verdict.until) == ("gone", None, None)
+    assert [(reason.text, reason.fix) for reason in verdict.reasons] == [
+        (
+            "release shop/postgresql is gone since 2026-11-23 12:00 UTC: its record and its StatefulSet are not there",
+            "Its repository may still hold backups: 2 when it was read last, the newest of 2026-11-23 02:24 UTC.",
+        ),
+        ("still there: PersistentVolumeClaim shop/postgresql-storage-postgresql-0", ""),
+    ]
+    assert LEFT.sources == ("release", "statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs")
+    assert LEFT.loading == ()
+
+
+@pytest.mark.parametrize(
+    ("namespace", "said_of_it"),
+    [
+        ("gone", "; its namespace is gone too"),
+        ("ending", "; its namespace is being deleted"),
+        ("there", ""),
+        ("unread", ""),
+    ],
+)
+def test_what_became_of_the_namespace_is_said_where_it_can_be_read(namespace: Any, said_of_it: str) -> None:
+    gone = replace(LEFT, objects={}, repository=None, missing=Missing(namespace, NOW))
+    [reason] = judge(gone).reasons
+    assert reason.text.partition("are not there")[2] == said_of_it
+    assert reason.fix == "Its repository may still hold backups."
+    bare = Release(1, "deployed", NOW, backups=False, superuser=None)
+    assert judge(replace(gone, release=bare)).reasons[0].fix == ""
+
+
+def test_a_release_whose_statefulset_is_there_or_was_not_looked_for_is_not_gone() -> None:
+    there = replace(LEFT, objects={STATEFUL: Health("ready", "1 of 1 pods ready")})
+    unseen = replace(LEFT, heard={source: at_ for source, at_ in FINE.heard.items() if source != "statefulsets"})
+    assert [judge(snapshot).state for snapshot in (there, unseen)] == ["at risk", "at risk"]
+    assert judge(replace(LEFT, missing=None)).state == "at risk"
+
+
+def test_a_record_is_missed_from_the_first_time_on_until_it_is_there_again() -> None:
+    missed = reduce(FINE, Observation("release", at(seconds=60), value=Missing("there")))
+    again = reduce(missed, Observation("release", NOW, value=Missing("gone")))
+    assert again.missing == Missing("gone", at(seconds=60))
+    assert again.unknown == {"release": "there is no release postgresql in namespace shop"}
+    assert (again.release, again.heard["release"]) == (FINE.release, FINE.heard["release"])
+    unread = reduce(again, Observation("release", NOW, failure="no route"))
+    assert unread.missing == again.missing
+    back = reduce(unread, Observation("release", NOW, value=FINE.release))
+    assert (back.missing, back.unknown) == (None, {})
+
+
+def test_freshness_is_that_of_the_oldest_answer() -> None:
+    """Watches are silent where nothing changes; what was never heard is said in its own place."""
+    assert FINE.read_at == at(seconds=20)
+    assert replace(FINE, heard={**FINE.heard, "volume": at(seconds=90)}).read_at == at(seconds=90)
+    assert Snapshot("postgresql", "shop", NOW, heard={"jobs": NOW}).read_at is None
+    bare = Release(1, "deployed", NOW, backups=False, superuser=None)
+    assert replace(FINE, release=bare, heard={**FINE.heard, "archiver": at(9)}).read_at == at(seconds=20)
 
 
 # ---- figures -------------------------------------------------------------------------------------------------------
@@ -998,6 +1071,130 @@ def test_a_release_that_is_removed_while_it_is_watched_says_so() -> None:
     on(scenario)
 
 
+def test_an_uninstall_is_told_within_two_seconds_though_the_record_goes_last() -> None:
+    """When it goes nothing is left that is watched and could tell."""
+
+    async def scenario(sim: SimCluster) -> None:
+        removing: list[asyncio.Task[None]] = []
+        ended: list[float] = []
+
+        async def remove() -> None:
+            found = await deploy.removal(sim, "postgresql", "default", purge_data=False)
+            await deploy.remove(found, sim, lambda _: None)
+            ended.append(sim.clock.now())
+
+        def gone(snapshot: Snapshot) -> bool:
+            if not snapshot.loading and not removing:
+                removing.append(asyncio.create_task(remove()))
+            return snapshot.gone
+
+        found = await seen(sim, gone)
+        await asyncio.gather(*removing)
+        assert (found.missing or Missing("gone")).namespace == "there"
+        assert found.at.timestamp() - ended[0] <= 2
+        assert judge(found).reasons[1].text == (
+            "still there: PersistentVolumeClaim default/postgresql-storage-postgresql-0"
+        )
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("denied", [False, True], ids=["the namespace may be read", "it may not"])
+def test_a_namespace_that_is_deleted_while_it_is_watched_is_said_within_seconds(denied: bool) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        if denied:
+            sim.faults = [Fault("403", verb="get", resource="namespaces", times=None)]
+        begun: list[float] = []
+
+        def gone(snapshot: Snapshot) -> bool:
+            if not snapshot.loading and not begun:
+                begun.append(sim.clock.now())
+                sim.runtime.delete(Ref(NAMESPACE, "default"))
+            if not snapshot.gone or snapshot.missing is None or snapshot.objects or snapshot.crons:
+                return False
+            return denied or snapshot.missing.namespace == "gone"
+
+        found = await seen(sim, gone)
+        assert sim.clock.now() - begun[0] < 10
+        assert found.missing is not None
+        assert found.missing.namespace == ("unread" if denied else "gone")
+        assert (found.missing.since or NOW).timestamp() - begun[0] < 3
+        verdict = judge(found)
+        assert verdict.state == "gone"
+        assert len(verdict.reasons) == 1
+        assert not any("denied by a fault" in reason.text for reason in verdict.reasons)
+
+    on(scenario)
+
+
+def test_a_release_that_comes_back_is_judged_anew() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        steps: list[str] = []
+        kept = {
+            ref: sim.store.peek(ref)
+            for ref in (record.ref("postgresql", "default"), Ref(STATEFULSET, "postgresql", "default"))
+        }
+
+        def back(snapshot: Snapshot) -> bool:
+            if not snapshot.loading and not steps:
+                for ref in kept:
+                    sim.store.remove(ref)
+                steps.append("removed")
+            elif snapshot.gone and steps == ["removed"]:
+                for obj in kept.values():
+                    assert obj is not None
+                    sim.store.put(obj)
+                steps.append("there")
+            return steps == ["removed", "there"] and not snapshot.loading and judge(snapshot).state == "recoverable"
+
+        assert (await seen(sim, back)).missing is None
+
+    on(scenario)
+
+
+def test_a_revision_that_is_applied_elsewhere_is_seen_within_two_seconds() -> None:
+    """Of what is watched, other retention changes the first backup's Job alone, before the revision is deployed."""
+
+    async def scenario(sim: SimCluster) -> None:
+        applying: list[asyncio.Task[Any]] = []
+        ended: list[float] = []
+
+        def shown(snapshot: Snapshot) -> bool:
+            if not snapshot.loading and not applying:
+                applying.append(asyncio.create_task(deployed(sim, answers_of(retention={"full": 5}))))
+                applying[0].add_done_callback(lambda _: ended.append(sim.clock.now()))
+            release = snapshot.release
+            return release is not None and (release.revision, release.outcome) == (2, "deployed")
+
+        await seen(sim, shown)
+        assert sim.clock.now() - (ended[0] if ended else sim.clock.now()) <= 2
+        await asyncio.gather(*applying)
+
+    on(scenario)
+
+
+def test_an_apply_that_touches_nothing_that_is_watched_is_seen_soon_and_at_once_when_asked() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        again, changed = status.Again(), list[float]()
+
+        def renewed(snapshot: Snapshot) -> bool:
+            if not snapshot.loading and not changed:
+                recorded(sim, credentials={"from": "generate", "username": "owner"})
+                changed.append(sim.clock.now())
+                again.ask("release")
+            return snapshot.release is not None and snapshot.release.superuser == "owner"
+
+        await seen(sim, renewed, again)
+        assert sim.clock.now() - changed.pop() < 1
+        recorded(sim, credentials={})
+        await seen(sim, lambda snapshot: not snapshot.loading)
+        began = sim.clock.now()
+        await seen(sim, renewed)
+        assert sim.clock.now() - began <= 15
+
+    on(scenario)
+
+
 def test_half_an_hour_of_watching_asks_at_its_pace_and_leaves_nothing_behind() -> None:
     async def scenario(sim: SimCluster) -> None:
         before, began = len(asyncio.all_tasks()), sim.clock.now()
@@ -1012,7 +1209,7 @@ def test_half_an_hour_of_watching_asks_at_its_pace_and_leaves_nothing_behind() -
 
         found = await seen(sim, over)
         assert judge(found).state == "recoverable"
-        assert count < 400
+        assert count < 600
         execs = [request for request in sim.requests[first:] if request.resource == "pods/exec"]
         assert 200 < len(execs) < 260
         assert len(sim.store.listeners) == listeners

@@ -6,7 +6,7 @@ Pure: the same event gives the same line. It refuses to print and to know termin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -101,7 +101,7 @@ def failure(error: BaseException, log: Sequence[str] = ()) -> Failure:
 
 # ---- a release's status --------------------------------------------------------------------------------------------
 
-_STATES: dict[State, str] = {"recoverable": "●", "at risk": "!", "not recoverable": "✗", "unknown": "?"}
+_STATES: dict[State, str] = {"recoverable": "●", "at risk": "!", "not recoverable": "✗", "unknown": "?", "gone": "✗"}
 _RUNS = {"running": "●", "succeeded": "✓", "failed": "✗"}
 _KINDS = {"full": "full", "incr": "incr", "init": "first"}
 _HEALTH = {"ready": "✓", "progressing": "·", "failed": "✗"}
@@ -166,6 +166,9 @@ def reason_lines(verdict: Verdict) -> list[str]:
 
 def facts(snapshot: Snapshot) -> list[Fact]:
     """What stands behind the verdict, a line each."""
+    if snapshot.gone:
+        last = replace(snapshot, unknown=dict.fromkeys(("release", "repository"), "the release is gone"))
+        return [_release_fact(last), *([_repository_fact(last)] if last.repository else [])]
     found = [_release_fact(snapshot)]
     if snapshot.wants_backups:
         found += [_next_full(snapshot), *_wal_facts(snapshot), _repository_fact(snapshot)]
@@ -350,7 +353,10 @@ def cron_cells(snapshot: Snapshot, cron: Cron) -> tuple[str, str, str, str]:
 
 
 def object_cells(snapshot: Snapshot) -> list[tuple[str, ...]]:
-    """The release's objects: mark and kind, how each is doing, and its name."""
+    """The release's objects that do well or not: mark and kind, how each is doing, and its name.
+
+    Jobs and schedules have lists of their own; a ConfigMap, a Service and their like are there, and that is all.
+    """
     return [
         (f"{_HEALTH[health.status]} {ref.resource.kind}", health.message, plain(visible(ref.name)))
         for ref, health in snapshot.objects.items()
@@ -359,6 +365,8 @@ def object_cells(snapshot: Snapshot) -> list[tuple[str, ...]]:
 
 def loading_or_empty(snapshot: Snapshot, source: str, empty: str) -> str:
     """What to say in the place of an empty list: that it still loads, that it may not be read, or that it is empty."""
+    if snapshot.gone:
+        return "none" if source in snapshot.sources else "· not asked any more: the release is gone"
     if source in snapshot.unknown:
         return f"? not known: {snapshot.unknown[source]}"
     return empty if source in snapshot.heard else "· reading"
@@ -424,7 +432,7 @@ def status_lines(snapshot: Snapshot, verdict: Verdict) -> list[str]:
         lines.append(f"  and {older} older")
     lines += _table("Jobs", [run_cells(snapshot, run) for run in reversed(snapshot.runs)])
     lines += _table("Schedules", [cron_cells(snapshot, cron) for cron in snapshot.crons])
-    lines += _table("Objects", object_cells(snapshot))
+    lines += _table("Objects with a state", object_cells(snapshot))
     return lines
 
 

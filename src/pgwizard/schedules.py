@@ -188,6 +188,36 @@ def kept(full: Schedule, incremental: Schedule, now: datetime, *, keep: int | No
     return _kept(full, incremental, now, now.tzinfo, keep, by_days)
 
 
+_COMING = 32
+"""Full backups that are looked at for the shortest time between them: a month of daily ones."""
+
+
+def least(full: Schedule, incremental: Schedule, now: datetime, *, keep: int | None, by_days: bool) -> timedelta | None:
+    """How far back one can go at the worst moment from ``now`` on; None where nothing would have been taken yet.
+
+    By count that is right after a full backup, which takes the place of the oldest one. By time it is when a full
+    backup is as old as was asked for, so that the one before it goes.
+    """
+    return _least(full, incremental, now, now.tzinfo, keep, by_days)
+
+
+@functools.lru_cache(maxsize=32)
+def _least(
+    full: Schedule, incremental: Schedule, now: datetime, _zone: tzinfo | None, keep: int | None, by_days: bool
+) -> timedelta | None:
+    held = kept(full, incremental, now, keep=keep, by_days=by_days)
+    if held.since is None:
+        return None
+    spans = [now - held.since]
+    if keep is not None and by_days:
+        spans.append(timedelta(days=keep))
+    elif keep is not None:
+        coming = full.upcoming(now, _COMING)
+        times = [*held.fulls, *coming]
+        spans += [at - times[max(place - keep + 1, 0)] for place, at in enumerate(times) if at > now]
+    return min(spans)
+
+
 _SHOWN = 8
 """Full backups that stand for all where none is ever deleted."""
 

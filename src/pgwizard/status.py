@@ -34,7 +34,7 @@ from pgwizard.errors import (
 from pgwizard.health import Health, assess, condition
 from pgwizard.kubeapi import Cluster, Object, Ref, Resource, WatchEvent, plain
 from pgwizard.plan import CA_KEY, STANZA, Names
-from pgwizard.preflight import CLAIM, JOB, SECRET, STATEFULSET, found
+from pgwizard.preflight import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, found
 
 STALE_SECONDS = 180.0
 """An observation older than this is said to be old, and no longer proves anything."""
@@ -72,6 +72,14 @@ class Release:
     applied: datetime | None
     backups: bool
     superuser: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no record any more. namespace: what became of it, where that may be read; since: when it was missed."""
+
+    namespace: Literal["there", "ending", "gone", "unread"]
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +228,8 @@ class Snapshot:
     objects: StatefulSet, pod and claim. heard: when each source last answered; unknown: why a source did not at its
     last try, which leaves its older answer in place. A source in neither is still loading. promised: the newest segment
     that was archived, said the archiver before the repository answered last; owed: what was promised before that
-    answer and is not in it, empty for nothing. So a segment that was archived since is not missed.
+    answer and is not in it, empty for nothing. So a segment that was archived since is not missed. missing: that the
+    record, which had been read, is no longer there.
     """
 
     name: str
@@ -238,12 +247,40 @@ class Snapshot:
     unknown: Mapping[str, str] = field(default_factory=dict)
     promised: str = ""
     owed: str = ""
+    missing: Missing | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
         """What is asked: the record and the lists of Kubernetes, and with backups the repository and its like."""
-        asked = ("release", *(resource.plural for resource in _WATCHED), "volume")
+        lists = ("release", *(resource.plural for resource in _WATCHED))
+        if self.gone:  # there is no pod to ask
+            return lists
+        asked = (*lists, "volume")
         return (*asked, "repository", "archiver", "certificate") if self.wants_backups else asked
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing is left that runs the database or knows how: neither the record nor the StatefulSet."""
+        return self.missing is not None and self.idle
+
+    @property
+    def idle(self) -> bool:
+        """Whether the StatefulSet was looked for and is not there."""
+        return "statefulsets" in self.heard and all(ref.resource != STATEFULSET for ref in self.objects)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether the record is another one soon: an apply ends, or a release is being removed."""
+        if self.missing is not None:
+            return self.missing.namespace == "ending"
+        return self.idle or (self.release is not None and self.release.outcome == "applying")
+
+    @property
+    def read_at(self) -> datetime | None:
+        """Since when nothing that is asked has been asked anew, at the oldest; what is watched is always of now."""
+        return min(
+            (at for source, at in self.heard.items() if source in _SECONDS and source in self.sources), default=None
+        )
 
     @property
     def wants_backups(self) -> bool:
@@ -343,7 +380,7 @@ def _is_segment(name: str) -> bool:
 
 # ---- the verdict ---------------------------------------------------------------------------------------------------
 
-State = Literal["recoverable", "at risk", "not recoverable", "unknown"]
+State = Literal["recoverable", "at risk", "not recoverable", "unknown", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +407,8 @@ def judge(snapshot: Snapshot) -> Verdict:
 
     A segment that is missing in the middle of the archive is seen by no command of pgBackRest, so not by this verdict.
     """
+    if snapshot.missing is not None and snapshot.gone:
+        return Verdict("gone", None, None, tuple(_gone(snapshot, snapshot.missing)))
     if not snapshot.wants_backups:
         return _lost("this release makes no backups", "Set repository.enabled to true and apply.")
     read_at, why = snapshot.heard.get("repository"), snapshot.unknown.get("repository", "")
@@ -400,6 +439,23 @@ def judge(snapshot: Snapshot) -> Verdict:
 
 def _lost(text: str, fix: str) -> Verdict:
     return Verdict("not recoverable", None, None, (Reason(text, fix),))
+
+
+_NAMESPACES = {"gone": "; its namespace is gone too", "ending": "; its namespace is being deleted"}
+
+
+def _gone(snapshot: Snapshot, missing: Missing) -> Iterable[Reason]:
+    """That nothing is there any more, and what may be left of it."""
+    since = f"{missing.since or snapshot.at:%Y-%m-%d %H:%M} UTC"
+    text = f"release {snapshot.namespace}/{snapshot.name} is gone since {since}: its record and its StatefulSet are not"
+    fix, backups = "", snapshot.backups
+    if snapshot.wants_backups:
+        fix = "Its repository may still hold backups"
+        if backups:
+            fix += f": {len(backups)} when it was read last, the newest of {backups[-1].stop:%Y-%m-%d %H:%M} UTC"
+    yield Reason(f"{text} there{_NAMESPACES.get(missing.namespace, '')}", fix and f"{fix}.")
+    if snapshot.objects:
+        yield Reason(f"still there: {', '.join(_fit(str(ref)) for ref in snapshot.objects)}")
 
 
 def _explained(text: str, said: str) -> Reason:
@@ -565,12 +621,18 @@ def reduce(snapshot: Snapshot, seen: Observation) -> Snapshot:
     snapshot = replace(snapshot, at=max(snapshot.at, seen.at))
     if seen.source == "log" and seen.ref is not None:
         return replace(snapshot, runs=_with_log(snapshot.runs, seen.ref.name, seen))
+    if isinstance(seen.value, Missing):
+        first = snapshot.missing.since if snapshot.missing else seen.at
+        snapshot = replace(snapshot, missing=replace(seen.value, since=first))
+        seen = replace(seen, failure=_none(snapshot.name, snapshot.namespace))
     if seen.failure:
         return replace(snapshot, unknown={**snapshot.unknown, seen.source: seen.failure})
     if seen.ref is not None:
         return _with_object(snapshot, seen.ref, seen.value)
     unknown = {source: why for source, why in snapshot.unknown.items() if source != seen.source}
     snapshot = replace(snapshot, unknown=unknown, heard={**snapshot.heard, seen.source: seen.at})
+    if seen.source == "release":
+        snapshot = replace(snapshot, missing=None)
     if seen.source == "repository":
         snapshot = _compared(snapshot, seen.value.wal)
     return replace(snapshot, **{seen.source: seen.value}) if seen.source in _SECONDS else snapshot
@@ -738,7 +800,9 @@ def moment(text: str | None) -> datetime | None:
 # ---- observing -----------------------------------------------------------------------------------------------------
 
 _WATCHED = (STATEFULSET, POD, CLAIM, CRONJOB, JOB)
-_SECONDS = {"release": 60.0, "repository": 60.0, "archiver": 10.0, "volume": 60.0, "certificate": 300.0}
+_SECONDS = {"release": 10.0, "repository": 60.0, "archiver": 10.0, "volume": 60.0, "certificate": 60.0}
+_SOON_SECONDS = 1.5
+"""After how long an unsettled record is read again."""
 ASKED = tuple(_SECONDS)
 """What is asked from time to time; all else is watched."""
 _AGAIN_SECONDS = 10.0
@@ -765,6 +829,8 @@ class Again:
 
     def __init__(self) -> None:
         self._events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self.soon: Collection[str] = ()
+        """What is asked again soon, rather than at its pace."""
 
     def ask(self, *sources: str) -> None:
         """Ask these at once."""
@@ -774,7 +840,7 @@ class Again:
     async def due(self, source: str, seconds: float) -> None:
         """Return when it is time to ask again."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(_SOON_SECONDS if source in self.soon else seconds):
                 await self._events[source].wait()
         self._events[source].clear()
 
@@ -791,14 +857,14 @@ async def observe(
     Raises PreflightError where there is no such release, and ClusterError where its record cannot be read. What cannot
     be asked later on is said in ``unknown``, and asked again.
     """
-    release = await _release(cluster, name, namespace)
+    release = _release(await _record(cluster, name, namespace))
     snapshot = reduce(Snapshot(name, namespace, now()), Observation("release", now(), value=release))
     again = again or Again()
     queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # a flood waits at the server, not here
     failed: asyncio.Queue[Ref] = asyncio.Queue()
     names = Names.of(name)
     asks: dict[str, Callable[[], Awaitable[Any]]] = {
-        "release": lambda: _release(cluster, name, namespace),
+        "release": lambda: _release_or_missing(cluster, name, namespace),
         "repository": lambda: _repository(cluster, names, namespace),
         "archiver": lambda: _archiver(cluster, names, namespace, (snapshot.release or release).superuser),
         "volume": lambda: _volume(cluster, names, namespace),
@@ -822,6 +888,7 @@ async def observe(
             snapshot = reduce(snapshot, await queue.get())
             while not queue.empty():  # a burst is one change on a screen
                 snapshot = reduce(snapshot, queue.get_nowait())
+            again.soon = ("release",) if snapshot.unsettled else ()
             again.ask(*_worth_asking(before, snapshot))
             unread = {run.uid: run.real_name for run in snapshot.runs if run.state == "failed" and run.tail is None}
             for uid in unread.keys() - asked:
@@ -836,13 +903,25 @@ async def observe(
 
 
 def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
-    """What a change of objects makes worth asking: a backup has ended, or the pod answers from now on."""
+    """What a change makes worth asking: the record for any, since an apply may have made it.
+
+    The rest where a backup has ended, or where the pod answers from now on.
+    """
     ready = {ref for ref, health in after.objects.items() if ref.resource == POD and health.status == "ready"}
     if any(ref in before.objects and before.objects[ref].status != "ready" for ref in ready):
         return ASKED
     running = {run.uid for run in before.runs if run.state == "running"}
     ended = any(run.uid in running and run.state != "running" for run in after.runs)
-    return ("repository", "archiver", "volume") if ended else ()
+    if ended:
+        return ("release", "repository", "archiver", "volume")
+    touched = _objects(before) != _objects(after) or before.unsettled < after.unsettled
+    return ("release",) if touched else ()
+
+
+def _objects(snapshot: Snapshot) -> tuple[Any, ...]:
+    """What an apply changes, of what is watched."""
+    jobs = [(run.uid, run.state) for run in snapshot.runs]
+    return (snapshot.objects, [replace(cron, last=None, succeeded=None) for cron in snapshot.crons], jobs)
 
 
 async def look(
@@ -971,17 +1050,37 @@ def _fit_line(line: str) -> str:
 async def _record(cluster: Cluster, name: str, namespace: str) -> record.Record:
     live = await found(cluster, record.ref(name, namespace))
     if live is None:
-        raise PreflightError(
-            f"there is no release {name} in namespace {namespace}", hint="pgwizard releases -A lists what there is."
-        )
+        raise PreflightError(_none(name, namespace), hint="pgwizard releases -A lists what there is.")
+    return _read(live)
+
+
+def _none(name: str, namespace: str) -> str:
+    return f"there is no release {name} in namespace {namespace}"
+
+
+def _read(live: Object) -> record.Record:
     try:
         return record.read(live)
     except ValueError as error:
         raise PreflightError(str(error), hint="It was written by another version of pgwizard, or damaged.") from error
 
 
-async def _release(cluster: Cluster, name: str, namespace: str) -> Release:
-    last = (await _record(cluster, name, namespace)).last
+async def _release_or_missing(cluster: Cluster, name: str, namespace: str) -> Release | Missing:
+    """Where there is no record, what became of the namespace; that this may not be read is no failure."""
+    live = await found(cluster, record.ref(name, namespace))
+    if live is not None:
+        return _release(_read(live))
+    try:
+        home = await found(cluster, Ref(NAMESPACE, namespace))
+    except Forbidden:
+        return Missing("unread")
+    if home is None:
+        return Missing("gone")
+    return Missing("ending" if home["metadata"].get("deletionTimestamp") else "there")
+
+
+def _release(read: record.Record) -> Release:
+    last = read.last
     if last is None:
         return Release(0, "", None, backups=True, superuser=None)
     sections = (last.answers.get(section) for section in ("credentials", "repository"))

@@ -22,6 +22,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.events import Key, Resize
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import DataTable, RichLog, Static
 from textual.worker import Worker, WorkerState
 
@@ -46,9 +47,11 @@ _TITLES = {
     "jobs": "jobs",
     "info": "pgbackrest info",
     "schedules": "schedules",
-    "objects": "objects",
+    "objects": "objects with a state",
 }
-_STATES = {"recoverable": "fine", "at risk": "risk", "not recoverable": "lost", "unknown": "unsure"}
+_HOME = ("jobs", "dash")
+"""Where the focus begins; from there escape leaves."""
+_STATES = {"recoverable": "fine", "at risk": "risk", "not recoverable": "lost", "unknown": "unsure", "gone": "lost"}
 
 
 class TextWindow(Window):
@@ -172,7 +175,7 @@ class Dashboard(Screen[None]):
     Dashboard #schedules { width: 3fr; height: auto; max-height: 8; }
     Dashboard #objects { width: 2fr; height: auto; padding: 0 1; }
     Dashboard DataTable { background: $background; overflow-x: auto; scrollbar-size: 0 1; }
-    Dashboard .pane:focus { border: round $accent; }
+    Dashboard .pane:focus { border: heavy $accent; }
     Dashboard.narrow #lower, Dashboard.narrow #more { layout: vertical; height: auto; }
     Dashboard.narrow #jobs, Dashboard.narrow #schedules { width: 1fr; height: auto; max-height: 9; }
     Dashboard.narrow #log { width: 1fr; height: 10; }
@@ -185,9 +188,11 @@ Whether the database could be recovered, and to which moments.
 ! at risk          recoverable now; the reasons say what threatens it
 ✗ not recoverable  there is nothing to recover from
 ? unknown          what is older than three minutes proves nothing
+✗ gone             the release is no longer there; its backups may be
 
 Jobs: ● runs, ✓ done, ✗ failed; enter says why, and what to do.
 The log is that of the highlighted Job. All times are UTC.
+▸ marks the pane in focus; escape leaves it, and then the status.
 Nothing is written before you have answered."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "backup", "backup", tooltip="take a backup now: full or incremental"),
@@ -205,6 +210,7 @@ Nothing is written before you have answered."""
         self._release, self._where = name, namespace
         self._again = status.Again()
         self._said: dict[str, str] = {}
+        self._titles: dict[str, str] = {}
         self._followed: tuple[str, ...] = ()
         self._trouble: PgwizardError | None = None
         self._left = False
@@ -231,11 +237,36 @@ Nothing is written before you have answered."""
                 yield self._titled(Static(id="objects", markup=False))
         yield KeyLine()
 
-    @staticmethod
-    def _titled(widget: Any) -> Any:
+    def _titled(self, widget: Any) -> Any:
         widget.add_class("pane")
-        widget.border_title = _TITLES.get(widget.id, widget.id)
+        self._titles[widget.id] = _TITLES.get(widget.id, widget.id)
+        widget.border_title = self._titles[widget.id]
         return widget
+
+    def _entitle(self, part: str, title: str) -> None:
+        self._titles[part] = title
+        self._mark()
+
+    def _mark(self) -> None:
+        """The pane in focus is marked in its title: colour alone may not be there."""
+        for part, title in self._titles.items():
+            pane = self.query_one(f"#{part}")
+            shown = f"▸ {title}" if pane is self.focused else title
+            if self._said.get(f"{part} title") != shown:  # Textual draws a pane anew even for the same title
+                self._said[f"{part} title"] = shown
+                pane.border_title = Text(shown)
+
+    def on_descendant_focus(self) -> None:
+        """Another pane has the mark."""
+        self._mark()
+
+    def on_descendant_blur(self) -> None:
+        """No pane may have it."""
+        self._mark()
+
+    def on_screen_resume(self) -> None:
+        """Answers may have been changed and applied on the screen that was above."""
+        self._again.ask("release")
 
     def on_mount(self) -> None:
         """Watch at once; what is not there yet says so."""
@@ -244,7 +275,7 @@ Nothing is written before you have answered."""
             self._where = self._where or start_where
         self.query_one("#timeline").border_subtitle = present.LEGEND
         self.watch(self.app, "link", self._show)
-        self.set_focus(self.query_one("#dash" if self.app.size.width < NARROW else "#jobs"), scroll_visible=False)
+        self.set_focus(self._home, scroll_visible=False)
         self.set_interval(1.0, self._show)
         self._begin()
 
@@ -305,7 +336,7 @@ Nothing is written before you have answered."""
         else:
             last = snapshot
             self._show_verdict(snapshot, verdict)
-        self._entitle(snapshot)
+        self._date(snapshot)
         facts = present.facts(snapshot)
         self._update(
             "facts", str(facts), _grid([(Text(fact.mark), Text(fact.label), Text(fact.text)) for fact in facts])
@@ -337,16 +368,18 @@ Nothing is written before you have answered."""
         now = self._app.start.now()
         return status.ended(self.snapshot, now) if self._left else replace(self.snapshot, at=now)
 
-    def _entitle(self, snapshot: Snapshot) -> None:
+    def _date(self, snapshot: Snapshot) -> None:
         """What is left of before says in each pane how old it is."""
         for part, title in _TITLES.items():
-            since = snapshot.heard.get("repository" if part in ("timeline", "info") else "jobs", snapshot.at)
-            old = f", as of {present.about((snapshot.at - since).total_seconds())} ago" if self._left else ""
-            self.query_one(f"#{part}").border_title = title + old
+            of_repository = part in ("timeline", "info")
+            since = snapshot.heard.get("repository" if of_repository else "jobs", snapshot.at)
+            left = self._left or (snapshot.gone and of_repository)
+            old = f", as of {present.about((snapshot.at - since).total_seconds())} ago" if left else ""
+            self._entitle(part, title + old)
 
     def _header(self) -> None:
         demo = "" if not self._app.start.demo else "   DEMO" if self.has_class("narrow") else f"   {DEMO}"
-        heard = max(self.snapshot.heard.values(), default=None) if self.snapshot else None
+        heard = self.snapshot.read_at if self.snapshot and not self.snapshot.gone else None
         updated = f"   updated {present.about((self._app.start.now() - heard).total_seconds())} ago" if heard else ""
         name = f"{self._where or '…'}/{self._release or '…'}"
         self._say("header", visible(f"pgwizard   {name}{updated}{demo}   {self._app.link}"))
@@ -412,7 +445,7 @@ Nothing is written before you have answered."""
         await asyncio.sleep(_SETTLE_SECONDS)  # while somebody moves through the list, only where he stays is read
         pane = self.query_one("#log", RichLog)
         pane.clear()
-        pane.border_title = Text(f"log of {run.name}")
+        self._entitle("log", f"log of {run.name}")
         if run.fault is not None:
             pane.write(Text(f"cause: {run.fault.cause}\nfix: {run.fault.fix}\n", "bold"))
         cluster = await self._app.cluster_once_connected()
@@ -441,8 +474,17 @@ Nothing is written before you have answered."""
     # ---- keys --------------------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """Back is offered where there is something behind."""
-        return not (action == "leave" and self._at_the_bottom)
+        """Back is offered where there is something behind, or a pane to leave."""
+        return not (action == "leave" and self._at_the_bottom and not self._away)
+
+    @property
+    def _home(self) -> Widget:
+        return self.query_one("#dash" if self.app.size.width < NARROW else "#jobs")
+
+    @property
+    def _away(self) -> bool:
+        """Whether somebody went to another pane than where he began."""
+        return self.focused is not None and self.focused.id not in _HOME
 
     @property
     def _at_the_bottom(self) -> bool:
@@ -459,7 +501,8 @@ Nothing is written before you have answered."""
 
     def action_info(self) -> None:
         """The list of backups gets the focus, to scroll."""
-        self.query_one("#info").focus()
+        if self.query_one("#info").display:
+            self.query_one("#info").focus()
 
     def action_copy(self) -> None:
         """The status as it is printed where there is no terminal."""
@@ -483,8 +526,11 @@ Nothing is written before you have answered."""
         self.query_one("#log").focus()
 
     def action_leave(self) -> None:
-        """Back to where one came from."""
-        self.dismiss(None)
+        """Back to the Jobs from another pane; from there to where one came from."""
+        if self._away:
+            self.set_focus(self._home)
+        else:
+            self.dismiss(None)
 
     @work(group="ask", exit_on_error=False)
     async def action_backup(self) -> None:

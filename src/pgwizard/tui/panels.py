@@ -292,9 +292,10 @@ class SchedulePanel(Panel):
         text.append("\nOnce it has run for a while\n", "bold")
         if held.since is None:
             return text.append(f"  cannot be told: no full backup falls into the {schedules.YEARS} years before now\n")
-        least = "" if held.whole else "at least "
-        text.append(f"  {least}{len(held.fulls):,} full and {len(held.incrementals):,} incremental backups\n")
-        text.append(f"  recoverable: {least}any moment of the last {_span(now - held.since)}\n")
+        more = "" if held.whole else "at least "
+        text.append(f"  {more}{len(held.fulls):,} full and {len(held.incrementals):,} incremental backups\n")
+        least = schedules.least(full, incremental, minute, keep=retention.full, by_days=retention.full_type == "time")
+        text.append(f"  recoverable: {_recoverable(retention.full, least or timedelta(), now - held.since)}\n")
         if not held.whole:
             looked = f"{schedules.YEARS} years are looked at, and {schedules.LONGEST:,} backups of a kind"
             text.append(f"! more cannot be told: {looked}\n", "bold")
@@ -304,6 +305,17 @@ class SchedulePanel(Panel):
         for line in timeline(held, now):
             text.append(f"  {line}\n")
         return text.append("  F full  ▪ incremental  ░ recoverable  · before", "dim")
+
+
+def _recoverable(keep: int | None, least: timedelta, present: timedelta) -> str:
+    """What one can plan with comes first: there is more for a while before each full backup."""
+    if keep is None:
+        return "any moment since the first full backup"
+    today = _span(present)
+    if not least:
+        return f"right after a full backup only that one ({today} now)"
+    always = _span(least - least % timedelta(hours=1) or least)  # rounded up it would promise too much
+    return f"at least the last {always}" + ("" if always == today else f" ({today} now)")
 
 
 def timeline(held: schedules.Kept, now: datetime, weeks: int = 6) -> Iterable[str]:
