@@ -153,7 +153,7 @@ async def empty() -> Start:
 
 async def filled() -> Start:
     cluster = Remote()
-    await released(cluster, release={"namespace": "staging"})
+    await released(cluster, release={"namespace": "staging"}, repository={**SHOP["repository"], "path": "/staging"})
     return started(joined(cluster), raw=deepcopy(SHOP), places=lambda: places(joined(cluster)))
 
 

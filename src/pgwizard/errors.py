@@ -209,7 +209,7 @@ class NotProven(PgwizardError):
     """The verdict on a release is another than recoverable; the message says which."""
 
     exit_code = 11
-    meaning = "the verdict on a release is another than recoverable: at risk, not recoverable, or unknown"
+    meaning = "the verdict on a release is another than recoverable: at risk, not recoverable, gone, or unknown"
 
 
 class Interrupted(PgwizardError):

@@ -296,8 +296,9 @@ def neighbours(
             where = f"{release.namespace}/{release.name}"
             problems.append(Problem("release.name", f"this makes a second release: {where} stays as it is"))
         if release.last and place is not None and _repository_of(release.last.answers) == place:
-            where = f"{release.namespace}/{release.name} backs up to {_s3(place)} as well"
-            problems.append(Problem("repository.path", f"{where}: one path a database, never shared"))
+            where, to = f"{release.namespace}/{release.name}", _s3(place)
+            shared = f"{where} backs up to {to} as well: one path a database, never shared"
+            problems.append(Problem("repository.path", shared))
     return tuple(problems)
 
 
