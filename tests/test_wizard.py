@@ -709,6 +709,18 @@ def test_a_certificate_that_the_server_would_not_take_is_said_before_anything_is
     driven(scenario)
 
 
+def test_what_was_mended_a_moment_ago_does_not_stop_an_apply() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        wizard._give(("repository", "credentials", "secret"), "is-not-there")
+        await until(pilot, lambda: any("does not exist" in found.message for found in wizard.draft.problems))
+        wizard._give(("repository", "credentials", "secret"), "postgresql-pgbackrest-s3")
+        assert wizard.draft.problems
+        await wizard.action_apply()
+        assert isinstance(pilot.app.screen, Apply)
+
+    driven(scenario)
+
+
 def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         sim = cast("SimCluster", cast("WizardApp", pilot.app).cluster)

@@ -6,6 +6,7 @@ Pages come from the models; a page has code of its own only where it has a live 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ NARROW, MIDDLE, WIDE = 90, 100, 140
 last on it has as much room as the questions."""
 PANEL = 52
 """Columns of the panel beside a page."""
+LOOKED_UP_SECONDS = 5.0
+"""How long an apply waits for what the cluster says to the answers of a moment ago."""
 LOOK_UP_SECONDS = 0.2
 ASK_AGAIN_SECONDS = 5.0
 _NAMING = frozenset({"release", "credentials", "repository", "tls"})
@@ -155,6 +158,8 @@ class Wizard(SaysDefects, Screen[None]):
         self._cannot_keep = False
         self._keeping: Timer | None = None
         self._asking_again: Timer | None = None
+        self._looked_up = asyncio.Event()
+        self._looked_up.set()
         self._adopts_namespace = not raw
         self._makes_namespace = False
         self._row: Row | None = None
@@ -428,12 +433,14 @@ class Wizard(SaysDefects, Screen[None]):
         self._header()
         if cluster is None:
             self.workers.cancel_group(self, "look up")
+            self._looked_up.set()
             self._best = None
             self._learn(Facts(), (), ())  # what was read came from another cluster, or from none
         self._look_up()
 
     def _look_up(self) -> None:
         if self.wizard.cluster is not None:
+            self._looked_up.clear()
             self._read_world()
 
     @work(group="look up", exclusive=True, exit_on_error=False)
@@ -457,6 +464,7 @@ class Wizard(SaysDefects, Screen[None]):
             self._asking_again = self.set_timer(ASK_AGAIN_SECONDS, self._look_up)
         wrong = (*unread, *wrong, *missing)
         self._learn(Facts(ca=bundle), wrong, self.draft.doubts)
+        self._looked_up.set()
         doubts, others = await asyncio.gather(self._doubts(cluster, answers, bundle), self._neighbours(cluster))
         self._learn(Facts(ca=bundle), wrong, (*doubts, *preflight.neighbours(answers, others, self._opened)))
 
@@ -528,6 +536,10 @@ class Wizard(SaysDefects, Screen[None]):
         if self.wizard.cluster is None and self.wizard.trouble is None:
             self.notify("still connecting: a moment", severity="warning", markup=False)
             return
+        if self.draft.problems:  # what was mended a moment ago may not have been looked up yet
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOKED_UP_SECONDS):
+                    await self._looked_up.wait()
         if self.draft.problems:
             await self.go(REVIEW)
             self.notify("something is still wrong: see the marks and the list", severity="warning", markup=False)
