@@ -41,9 +41,11 @@ Kind = Literal[
 ]
 SECRET, NAMESPACE = Resource("v1", "Secret"), Resource("v1", "Namespace")
 SLICE_SECONDS = 0.004
-"""How long anything here keeps the event loop; a key press waits no longer."""
-BREATH_SECONDS = 0.001
+"""How long a list keeps the event loop; a key press waits no longer."""
+BREATH_SECONDS = 0.005
 """Between two slices. A key passes through several tasks until it is painted: sleep(0) lets each only make one step."""
+HASTE = 0.008, 0.001
+"""Slice and breath while certificates are read: a screen waits for them."""
 SIDE_BY_SIDE = 8
 REVIEWS = 64
 """Namespaces that are asked about at once."""
@@ -330,7 +332,7 @@ class _Walk:
         return True
 
     async def _read(self, items: Iterable[Object]) -> None:
-        async for slice_ in _sliced(items):
+        async for slice_ in _sliced(items, *HASTE):
             rows: list[Row] = []
             for item in slice_:
                 self.told.add(_key(item))
@@ -504,7 +506,11 @@ def _key(item: Object) -> tuple[str, str]:
     return str(item["metadata"].get("namespace", "")), str(item["metadata"]["name"])
 
 
-async def _sliced(items: Iterable[Any]) -> AsyncGenerator[list[Any], None]:
+async def _sliced(
+    items: Iterable[Any],
+    slice_seconds: float = SLICE_SECONDS,
+    breath_seconds: float = BREATH_SECONDS,
+) -> AsyncGenerator[list[Any], None]:
     """The items in lists that grow until the time of a slice is used up: others have their turn in between."""
     chunk: list[Any] = []
     size = 8
@@ -514,9 +520,9 @@ async def _sliced(items: Iterable[Any]) -> AsyncGenerator[list[Any], None]:
         if len(chunk) >= size:
             yield chunk
             spent = time.perf_counter() - begin
-            size = max(4, min(500, int(size * SLICE_SECONDS / max(spent, 1e-5))))
+            size = max(4, min(500, int(size * slice_seconds / max(spent, 1e-5))))
             chunk = []
-            await asyncio.sleep(BREATH_SECONDS)
+            await asyncio.sleep(breath_seconds)
             begin = time.perf_counter()
     if chunk:
         yield chunk
