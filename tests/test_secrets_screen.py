@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -108,33 +107,6 @@ def test_what_is_known_of_a_certificate_is_copied_whole() -> None:
         assert "PRIVATE" not in copied
 
     driven(scenario)
-
-
-@pytest.mark.parametrize(("secret", "stays"), [("minio-tls", True), ("deleted", False)])
-def test_what_was_found_before_is_shown_at_once_and_goes_where_it_is_gone(
-    monkeypatch: pytest.MonkeyPatch, secret: str, stays: bool
-) -> None:
-    found = Row("minio", secret, "CA", ("tls.crt",), ok=True, why="this very certificate", rank=0)
-    gate = Gate(monkeypatch, "served")
-
-    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        await pilot.pause()
-        assert places(browser)[0] == f"minio/{secret}"
-        gate.open()
-        await reached(pilot, lambda: browser.state == "done" and browser._repaint is None)
-        assert (f"minio/{secret}" in places(browser)) == stays
-        assert places(browser)[0] == "minio/minio-tls"
-
-    async def main() -> None:
-        start = Start(lambda stack: stack.enter_async_context(SimCluster()), lambda *_: None)
-        app = WizardApp(replace(start, screen="textual.screen:Screen"))
-        async with app.run_test(size=(120, 40)) as pilot:
-            await reached(pilot, lambda: app.cluster is not None)
-            browser = SecretBrowser(known=found)
-            await app.push_screen(browser)
-            await scenario(pilot, browser)
-
-    asyncio.run(main())
 
 
 def test_one_that_would_not_verify_is_chosen_by_a_second_enter() -> None:

@@ -56,11 +56,6 @@ class Findings:
             self.by_place[place] = tuple(found)
             self._sorted += [(row.order, row, _haystack(row)) for row in found]
 
-    def forget(self, place: tuple[str, str]) -> None:
-        """A Secret is not there any more."""
-        self.by_place.pop(place, None)
-        self._sorted = [entry for entry in self._sorted if (entry[1].namespace, entry[1].secret) != place]
-
     def arrange(self, wanted: str | None = None) -> None:
         """Sort, and keep what the filter lets through: every word of it somewhere in the row."""
         if wanted is not None:

@@ -153,11 +153,8 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         current: tuple[str, str] = ("", ""),
         *,
         by_address: bool = False,
-        known: Row | None = None,
     ) -> None:
-        """known: a candidate that was found a moment ago; it is shown until the search has found it anew, or not."""
         super().__init__()
-        self._known, self._came = known, set[tuple[str, str]]()
         self.search = Search(purpose, endpoint, namespace, by_address)
         self.findings = Findings()
         self.denied: list[Denied] = []
@@ -194,10 +191,6 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
     def on_mount(self) -> None:
         """What needs the widgets."""
         self.listing.today = self.wizard.start.now()
-        if self._known is not None:
-            self.findings.learn([self._known])
-            self.findings.arrange()
-            self.listing.show(self.findings.shown, 0)
         self.query_one(Filter).focus()
         self.watch(self.app, "link", self._tell, init=False)
         self.call_after_refresh(self._tell)  # nothing is told before everything is mounted
@@ -227,8 +220,6 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         self.listing.moved, self._doubted = False, None
         self.findings, self.denied, self.said = Findings(), [], []
         self._asked.clear()
-        self._came.clear()
-        self._known = None
         self.state, self.seen, self.expected, self.served = "connecting", 0, 0, None
         self.certificates_read = False
         self.findings.arrange(self.query_one(Filter).value)
@@ -256,8 +247,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
             self._soon()
 
     def _take(self, batch: Batch) -> None:
-        first = not self._came and batch.rows
-        self._came |= {(row.namespace, row.secret) for row in batch.rows}
+        first = not self.findings.by_place and batch.rows
         self.findings.learn(batch.rows)
         self.denied += batch.denied
         self.said += batch.said
@@ -268,8 +258,6 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         self.certificates_read = self.certificates_read or batch.certificates_read
         if batch.done:
             self.state = "done"
-            if self._known is not None and (self._known.namespace, self._known.secret) not in self._came:
-                self.findings.forget((self._known.namespace, self._known.secret))
         if first and self.is_mounted:
             self._show()
         else:

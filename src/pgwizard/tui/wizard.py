@@ -378,8 +378,7 @@ class Wizard(SaysDefects, Screen[None]):
         current = (place or release.namespace, str(self.draft.value(asked.secret) or ""))
         endpoint = self.draft.answers.repository.endpoint
         by_address = compares_addresses(self.draft.answers.images.pgbackrest_version)
-        known = self._best if asked.purpose == "ca" else None
-        browser = SecretBrowser(asked.purpose, endpoint, release.namespace, current, by_address=by_address, known=known)
+        browser = SecretBrowser(asked.purpose, endpoint, release.namespace, current, by_address=by_address)
         await self.app.push_screen(browser, lambda chosen: self._took(asked, chosen))
 
     def _took(self, asked: _Asked, chosen: Chosen | None) -> None:
