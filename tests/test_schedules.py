@@ -163,16 +163,22 @@ def test_runs_end_where_the_calendar_ends() -> None:
     assert list(LEAP.before(datetime(3, 1, 1, tzinfo=ZoneInfo("Europe/Berlin")), begin)) == []
 
 
-def test_no_more_runs_are_looked_for_than_are_needed_and_those_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The panel asks at each key that is typed."""
-    drawn: list[datetime] = []
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
+    """The runs that were looked for."""
+    found: list[datetime] = []
     real = CronSim.__next__
 
     def counted(runs: CronSim) -> datetime:
-        drawn.append(real(runs))
-        return drawn[-1]
+        found.append(real(runs))
+        return found[-1]
 
     monkeypatch.setattr(CronSim, "__next__", counted)
+    return found
+
+
+def test_no_more_runs_are_looked_for_than_are_needed_and_those_once_a_minute(drawn: list[datetime]) -> None:
+    """The panel asks at each key that is typed."""
     assert len(list(islice(FULL.before(MONDAY, MONDAY - timedelta(days=999)), 2))) == len(drawn) == 2
     drawn.clear()
     moment = datetime(2031, 5, 5, 5, 5, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -232,17 +238,10 @@ def test_without_a_full_backup_there_is_no_least(monkeypatch: pytest.MonkeyPatch
     assert least(FULL, INCREMENTAL, datetime(2033, 5, 5, tzinfo=UTC), keep=2, by_days=False) is None
 
 
-def test_the_least_is_worked_out_once_a_minute_and_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[datetime] = []
-    real = CronSim.__next__
-
-    def counted(runs: CronSim) -> datetime:
-        drawn.append(real(runs))
-        return drawn[-1]
-
+def test_the_least_is_worked_out_once_a_minute_and_quickly(drawn: list[datetime]) -> None:
     moment = datetime(2032, 5, 5, 5, 5, tzinfo=ZoneInfo("Europe/Berlin"))
     kept(FULL, INCREMENTAL, moment, keep=2, by_days=False)
-    monkeypatch.setattr(CronSim, "__next__", counted)
+    drawn.clear()
     first = least(FULL, INCREMENTAL, moment, keep=2, by_days=False)
     assert 0 < len(drawn) <= 32
     drawn.clear()

@@ -448,6 +448,11 @@ class Repository(Section):
     credentials: S3Credentials = Field(default_factory=ExistingS3Credentials)
     cipher: Cipher = None
 
+    @property
+    def s3_endpoint(self) -> str:
+        """The endpoint as pgBackRest takes it: host and port alone."""
+        return self.endpoint.removeprefix("https://").rstrip("/")
+
 
 class CaSource(Section):
     """The Secret that holds the certificate to trust, wherever it is; it is mirrored into the release's namespace."""

@@ -223,11 +223,16 @@ async def best(cluster: Cluster, search: Search, now: Callable[[], datetime] = l
     latest: dict[tuple[str, str], list[Row]] = {}
     async with contextlib.aclosing(browse(cluster, search, now)) as batches:
         async for batch in batches:
-            fresh: dict[tuple[str, str], list[Row]] = {}
-            for row in batch.rows:
-                fresh.setdefault((row.namespace, row.secret), []).append(row)
-            latest.update(fresh)
+            latest.update(by_secret(batch.rows))
     return min((row for rows in latest.values() for row in rows if row.ok), key=lambda row: row.order, default=None)
+
+
+def by_secret(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+    """The rows of each Secret, which replace all that came of it before."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row.namespace, row.secret), []).append(row)
+    return found
 
 
 @dataclass

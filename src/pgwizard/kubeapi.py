@@ -12,6 +12,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from pgwizard.errors import visible
+
 Object = dict[str, Any]
 """A Kubernetes object as parsed JSON."""
 
@@ -20,6 +22,11 @@ def plain(text: str, limit: int = 300) -> str:
     """Text from outside made fit for a message: one line, no control characters, at most ``limit`` characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def fit(name: str) -> str:
+    """A name fit to be shown: no API server takes another one, but somebody may answer in its place."""
+    return plain(visible(name))
 
 
 @dataclass(frozen=True, slots=True)

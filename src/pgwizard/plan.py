@@ -351,7 +351,7 @@ def _repository_options(answers: Answers) -> list[Pair]:
         Pair("repo1-type", "s3"),
         Pair("repo1-path", repository.path),
         Pair("repo1-s3-bucket", repository.bucket),
-        Pair("repo1-s3-endpoint", repository.endpoint.removeprefix("https://").rstrip("/")),
+        Pair("repo1-s3-endpoint", repository.s3_endpoint),
         Pair("repo1-s3-region", repository.region),
         Pair("repo1-s3-uri-style", repository.uri_style),
         Pair("repo1-storage-verify-tls", "y" if answers.tls.verify else "n"),

@@ -313,8 +313,7 @@ def _repository_of(raw: Mapping[str, Any]) -> tuple[str, str, str] | None:
 def _repository(answers: Answers) -> tuple[str, str, str] | None:
     """Endpoint, bucket and path; None where there are no backups."""
     repository = answers.repository
-    endpoint = repository.endpoint.removeprefix("https://").rstrip("/")
-    return (endpoint, repository.bucket, repository.path) if repository.enabled else None
+    return (repository.s3_endpoint, repository.bucket, repository.path) if repository.enabled else None
 
 
 def _s3(place: tuple[str, str, str]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from pgwizard.changes import Change
 from pgwizard.errors import AnswersError, PgwizardError, PreflightError, visible
 from pgwizard.events import Event
-from pgwizard.kubeapi import plain
+from pgwizard.kubeapi import fit, plain
 from pgwizard.quantities import human_size
 
 if TYPE_CHECKING:
@@ -358,7 +358,7 @@ def object_cells(snapshot: Snapshot) -> list[tuple[str, ...]]:
     Jobs and schedules have lists of their own; a ConfigMap, a Service and their like are there, and that is all.
     """
     return [
-        (f"{_HEALTH[health.status]} {ref.resource.kind}", health.message, plain(visible(ref.name)))
+        (f"{_HEALTH[health.status]} {ref.resource.kind}", health.message, fit(ref.name))
         for ref, health in snapshot.objects.items()
     ]
 

@@ -32,7 +32,7 @@ from pgwizard.errors import (
     visible,
 )
 from pgwizard.health import Health, assess, condition
-from pgwizard.kubeapi import Cluster, Object, Ref, Resource, WatchEvent, plain
+from pgwizard.kubeapi import Cluster, Object, Ref, Resource, WatchEvent, fit, plain
 from pgwizard.plan import CA_KEY, STANZA, Names
 from pgwizard.preflight import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, found
 
@@ -455,7 +455,7 @@ def _gone(snapshot: Snapshot, missing: Missing) -> Iterable[Reason]:
             fix += f": {len(backups)} when it was read last, the newest of {backups[-1].stop:%Y-%m-%d %H:%M} UTC"
     yield Reason(f"{text} there{_NAMESPACES.get(missing.namespace, '')}", fix and f"{fix}.")
     if snapshot.objects:
-        yield Reason(f"still there: {', '.join(_fit(str(ref)) for ref in snapshot.objects)}")
+        yield Reason(f"still there: {', '.join(fit(str(ref)) for ref in snapshot.objects)}")
 
 
 def _explained(text: str, said: str) -> Reason:
@@ -532,7 +532,7 @@ def _surroundings(snapshot: Snapshot) -> Iterable[Reason]:
         yield Reason(f"only {free:.0%} of the volume are free", "Make storage.size larger, and apply.")
     for ref, health in snapshot.objects.items():
         if health.status == "failed":
-            yield Reason(f"{_fit(str(ref))}: {health.message}")
+            yield Reason(f"{fit(str(ref))}: {health.message}")
 
 
 def _unread(snapshot: Snapshot) -> Iterable[Reason]:
@@ -574,7 +574,7 @@ def told(snapshot: Snapshot) -> dict[str, Any]:
         "certificate": _json(snapshot.certificate),
         "crons": [{**_json(cron), "next": _json(snapshot.next_run(cron))} for cron in snapshot.crons],
         "runs": [_json(run) for run in snapshot.runs],
-        "objects": {_fit(str(ref)): _json(health) for ref, health in snapshot.objects.items()},
+        "objects": {fit(str(ref)): _json(health) for ref, health in snapshot.objects.items()},
         "heard": {source: at.isoformat() for source, at in snapshot.heard.items()},
         "unknown": dict(snapshot.unknown),
         "loading": list(snapshot.loading),
@@ -685,19 +685,14 @@ def _of_job(obj: Object, name: str = "") -> bool:
     return any(owner.get("kind") == "Job" and name in ("", owner.get("name")) for owner in owners)
 
 
-def _fit(name: str) -> str:
-    """A name fit to be shown: no API server takes another one, but somebody may answer in its place."""
-    return plain(visible(name))
-
-
 def _raw(name: str) -> str:
-    return "" if _fit(name) == name else name
+    return "" if fit(name) == name else name
 
 
 def _cron(obj: Object) -> Cron:
     spec, status, name = obj["spec"], obj.get("status") or {}, obj["metadata"]["name"]
     return Cron(
-        name=_fit(name),
+        name=fit(name),
         kind="full" if name.endswith("-full") else "incr",
         schedule=plain(str(spec.get("schedule", ""))),
         zone=plain(str(spec.get("timeZone") or "Etc/UTC")),
@@ -713,10 +708,10 @@ def _run(obj: Object, before: Run | None) -> Run:
     state: Literal["running", "succeeded", "failed"] = "running"
     if health.status != "progressing":
         state = "succeeded" if health.status == "ready" else "failed"
-    uid = _fit(str(obj["metadata"].get("uid", "")))
+    uid = fit(str(obj["metadata"].get("uid", "")))
     known = before if before is not None and before.uid == uid else None  # the hook Job is made anew under its name
     return Run(
-        name=_fit(name),
+        name=fit(name),
         uid=uid,
         kind="init" if name.endswith("-init") else "full" if "-pgbackrest-full" in name else "incr",
         state=state,
@@ -1030,7 +1025,7 @@ async def log(
         async for page in pages:
             pods += [pod for pod in page.items if _of_job(pod, job)]
     if not pods:
-        raise PreflightError(f"Job {namespace}/{_fit(job)} has no pod, so there is no log of it")
+        raise PreflightError(f"Job {namespace}/{fit(job)} has no pod, so there is no log of it")
     newest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
     container = newest["spec"]["containers"][0]["name"]
     lines = cluster.logs(namespace, newest["metadata"]["name"], container, follow=follow, tail=tail)

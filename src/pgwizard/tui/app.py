@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 Connect = Callable[[AsyncExitStack], Awaitable["Cluster"]]
 Save = Callable[[str, str], None]
 Export = Callable[[str, dict[str, str]], None]
+DEMO = "DEMO: a simulated cluster in this process"
 LEAVE_SECONDS = 5.0
 WIZARD = "pgwizard.tui.wizard:Wizard"
 _IN_PALETTE = frozenset({"quit", "command_palette"})
@@ -171,8 +172,8 @@ class WizardApp(SaysDefects, App[int]):
         for command in super().get_system_commands(screen):
             if command.title not in ("Keys", "Show keys and help panel"):
                 yield command
-        for title, help_text, run in getattr(screen, "commands", lambda: ())():
-            yield SystemCommand(title, help_text, run)
+        for title, does, action in getattr(screen, "commands", lambda: ())():
+            yield SystemCommand(title, does, partial(self._do, action, screen))
         told: set[str] = set()
         for node, binding, enabled, _ in screen.active_bindings.values():
             if enabled and binding.show and binding.description and binding.action not in _IN_PALETTE | told:

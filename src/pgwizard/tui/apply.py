@@ -28,6 +28,7 @@ from pgwizard.deploy import STAGES, Options, Outcome, cost, run
 from pgwizard.errors import Problem, visible
 from pgwizard.events import Event
 from pgwizard.present import Failure, failure
+from pgwizard.tui.app import DEMO
 from pgwizard.tui.folds import Folds
 from pgwizard.tui.keyline import KeyLine
 from pgwizard.tui.review import Review, change_folds, failure_rows, is_log, said_table
@@ -271,7 +272,7 @@ class Apply(Screen[Left]):
 
     def _linked(self) -> None:
         release = self.answers.release
-        demo = "DEMO: a simulated cluster in this process   " if self.wizard.start.demo else ""
+        demo = f"{DEMO}   " if self.wizard.start.demo else ""
         self.query_one("#header", Static).update(
             f"apply   {demo}{release.namespace}/{release.name}   {self.wizard.link}"
         )

@@ -44,13 +44,9 @@ class Findings:
 
     def learn(self, rows: Iterable[Row]) -> None:
         """Take rows in; they are shown after ``arrange``."""
-        fresh: dict[tuple[str, str], list[Row]] = {}
-        for row in rows:
-            fresh.setdefault((row.namespace, row.secret), []).append(row)
-            self.namespaces.add(row.namespace)
-        known = [place for place in fresh if place in self.by_place]
-        if known:
-            stale = set(known)
+        fresh = discovery.by_secret(rows)
+        self.namespaces |= {namespace for namespace, _ in fresh}
+        if stale := fresh.keys() & self.by_place.keys():
             self._sorted = [entry for entry in self._sorted if (entry[1].namespace, entry[1].secret) not in stale]
         for place, found in fresh.items():
             self.by_place[place] = tuple(found)
@@ -266,6 +262,7 @@ def until(days: int) -> str:
 
 
 def outlined(row: Row, search: Search) -> Text:
+    """A Secret by what is known of its keys."""
     chosen = f" · {', '.join(map(plain, row.keys))}" if row.keys else ""
     keys = ", ".join(plain(key, 60) for key in (*row.keys, *row.others)[:12])
     lines = [f"{row.kind}; its keys: {keys} (values are not shown)" if keys else str(row.kind)]
@@ -288,6 +285,7 @@ def _lines(head: str, lines: Iterable[str]) -> Text:
 
 
 def certified(row: Row, search: Search, served: Served | str | None, today: datetime | None) -> Text:
+    """A certificate, with what the server says to it."""
     first, bundle = row.first, row.bundle
     if first is None or bundle is None:
         return Text("")

@@ -142,9 +142,7 @@ class Connect(SaysDefects, Vertical):
         except PgwizardError as error:
             self._say("clusters", f"✗ {error.message}\n{error.hint}")
             return
-        chosen = self._app.place
-        if chosen is not None:
-            self._places = [replace(place, current=place.name == chosen.name) for place in self._places]
+        self._mark_chosen()
         self._show_places()
         self._say_trouble()
         gate = asyncio.Semaphore(_SIDE_BY_SIDE)
@@ -194,9 +192,14 @@ class Connect(SaysDefects, Vertical):
         chosen = next((place for place in self._places if visible(place.name) == name), None)
         if chosen is None:
             return
-        self._places = [replace(place, current=place is chosen) for place in self._places]
         self._app.connect(chosen)
+        self._mark_chosen()
         self._show_places()
+
+    def _mark_chosen(self) -> None:
+        chosen = self._app.place
+        if chosen is not None:
+            self._places = [replace(place, current=place.name == chosen.name) for place in self._places]
 
     # ---- what is in the cluster ------------------------------------------------------------------------------------
 

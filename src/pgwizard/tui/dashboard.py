@@ -28,8 +28,9 @@ from textual.worker import Worker, WorkerState
 
 from pgwizard import deploy, present, status
 from pgwizard.errors import PgwizardError, visible
-from pgwizard.kubeapi import plain
+from pgwizard.kubeapi import fit, plain
 from pgwizard.status import Run, Snapshot, Verdict
+from pgwizard.tui.app import DEMO
 from pgwizard.tui.dialogs import Window
 from pgwizard.tui.keyline import KeyLine
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from pgwizard.kubeapi import Cluster
     from pgwizard.tui.app import WizardApp
 
-DEMO = "DEMO: a simulated cluster in this process"
 NARROW = 100
 """Columns below which panes stand below each other."""
 _SETTLE_SECONDS = 0.15
@@ -550,7 +550,7 @@ Nothing is written before you have answered."""
         except PgwizardError as error:
             self._refused(error)
             return
-        self.notify(f"started Job {plain(visible(job))}", markup=False)
+        self.notify(f"started Job {fit(job)}", markup=False)
         self.query_one(Jobs).move_cursor(row=0)
 
     @work(group="ask", exit_on_error=False)

@@ -419,9 +419,8 @@ def write_text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, dict):
         parts = [f"{name}={_scalar_text(item).replace(';', ESCAPED)}" for name, item in value.items()]
-        return "; ".join(
-            f"{part} " if part.endswith("\\") else part for part in parts
-        )  # or it would escape what follows
+        # a backslash must not stand before the semicolon that ends its value
+        return "; ".join(f"{part} " if part.endswith("\\") else part for part in parts)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -235,7 +235,7 @@ class RepositoryPanel(Panel):
         if not repository.enabled:
             text.append("There will be no backup\n", "bold")
             return text.append("PostgreSQL runs alone: what is lost is lost.")
-        endpoint = repository.endpoint.removeprefix("https://").rstrip("/")
+        endpoint = repository.s3_endpoint
         host = (
             f"{repository.bucket}.{endpoint}/" if repository.uri_style == "host" else f"{endpoint}/{repository.bucket}"
         )

@@ -265,9 +265,8 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
 
     def _judge_anew(self, served: Served | str) -> None:
         """What was read because it was in view, before it was known what the server sends."""
-        for place in self._asked:
-            rows = self.findings.by_place.get(place, ())
-            self.findings.learn(discovery.judged(row, self.search, served, self.wizard.start.now()) for row in rows)
+        now, read = self.wizard.start.now(), [self.findings.by_place.get(place, ()) for place in self._asked]
+        self.findings.learn(discovery.judged(row, self.search, served, now) for rows in read for row in rows)
 
     def _soon(self) -> None:
         """Paint what came, once for all that comes in the same moment."""

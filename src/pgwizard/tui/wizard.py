@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
@@ -35,6 +34,7 @@ from pgwizard.errors import ClusterError, Forbidden, OutputError, PgwizardError,
 from pgwizard.kubeapi import plain
 from pgwizard.pgbackrest import compares_addresses
 from pgwizard.plan import Facts
+from pgwizard.tui.app import DEMO
 from pgwizard.tui.connect import Connect
 from pgwizard.tui.defects import SaysDefects
 from pgwizard.tui.dialogs import Item, Line, Offer, Pick
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from pgwizard.tui.secrets import Chosen
 
 SAVED = "answers.yaml"
-DEMO = "DEMO: a simulated cluster in this process"
 CONNECT, REVIEW = "Connect", "Review"
 NARROW, MIDDLE, WIDE = 90, 100, 140
 """Columns: below the first the rail becomes one line, below the second the panel hides behind its key, and from the
@@ -212,7 +211,8 @@ class Wizard(SaysDefects, Screen[None]):
         self.visited.add(page)
         self._best = self._row = None
         switcher = self.query_one("#pages", ContentSwitcher)
-        if not switcher.query(f"#page-{page}"):
+        new = not switcher.query(f"#page-{page}")
+        if new:
             await switcher.add_content(self._made(page), id=f"page-{page}")
         switcher.current = f"page-{page}"
         self.page = page
@@ -229,7 +229,8 @@ class Wizard(SaysDefects, Screen[None]):
             shown.show_draft()
             shown.focus()
         elif isinstance(shown, Connect):
-            shown.read_again()
+            if not new:  # it reads by itself when it is made
+                shown.read_again()
             shown.focus_first()
         elif isinstance(shown, Form):
             shown.tell()
@@ -713,13 +714,13 @@ class Wizard(SaysDefects, Screen[None]):
         """The pages that need a look."""
         return {page_of(problem.path) for problem in (*self.draft.problems, *self.draft.doubts)}
 
-    def commands(self) -> Iterator[tuple[str, str, Callable[[], Any]]]:
-        """For the palette."""
+    def commands(self) -> Iterator[tuple[str, str, str]]:
+        """For the palette: a name, what it does, and its action."""
         for page in self.order:
-            yield f"page {page}", "go there; nothing is lost", partial(self._command, page)
+            yield f"page {page}", "go there; nothing is lost", f"go({page!r})"
 
-    @work(group="palette", exit_on_error=False)
-    async def _command(self, page: str) -> None:
+    async def action_go(self, page: str) -> None:
+        """Show a page."""
         await self.go(page)
 
     def _header(self) -> None:
@@ -727,9 +728,10 @@ class Wizard(SaysDefects, Screen[None]):
             return
         release = self.draft.answers.release
         narrow = self._width < NARROW
-        # where there is no rail, its marks are counted
-        marks = f" {len(self._wrong())}!" if self._wrong() else ""
-        place = f"{self.order.index(self.page) + 1}/{len(self.order)} {self.page}{marks}   " if narrow else ""
+        place = ""
+        if narrow:  # there is no rail: its marks are counted
+            marks = f" {wrong}!" if (wrong := len(self._wrong())) else ""
+            place = f"{self.order.index(self.page) + 1}/{len(self.order)} {self.page}{marks}   "
         demo = ("DEMO: simulated   " if narrow else f"{DEMO}   ") if self.wizard.start.demo else ""
         text = f"pgwizard   {demo}{place}{release.namespace}/{release.name}   {self.wizard.link}"
         self.query_one("#header", Static).update(text, layout=False)
