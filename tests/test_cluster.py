@@ -18,7 +18,7 @@ from pgwizard.cluster import KubeCluster
 from pgwizard.errors import ApiError, ClusterError, DeadlineError, Gone, PgwizardError, ServerFailure, Unreachable
 from pgwizard.kubeapi import Access, Object, Page, Ref, Resource, WatchEvent
 from pgwizard.kubeconfig import Login
-from pgwizard.kubehttp import Http
+from pgwizard.kubehttp import Http, Prompt
 
 SECRET_VALUE = "canary-password-91ab"
 CONFIG_MAP = Resource("v1", "ConfigMap")
@@ -839,3 +839,13 @@ def test_a_forwarded_port_that_fails() -> None:
                 await stream.read()
 
     ran(frames(b"\x00\x50\x00", b"\x01\x50\x00", b"\x01refused", protocol="v4.channel.k8s.io"), check)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="Linux alone has it")
+def test_what_comes_after_a_request_is_acknowledged_at_once() -> None:
+    """Whatever the system has learned from requests before."""
+    with socket.create_server(("127.0.0.1", 0)) as server, Prompt() as client:
+        client.connect(server.getsockname())
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+        client.send(b"GET")
+        assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK)

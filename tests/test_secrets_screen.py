@@ -33,8 +33,12 @@ def driven(
     size: tuple[int, int] = (120, 40),
     prepare: Callable[[SimCluster], None] = lambda _: None,
     done: bool = True,
+    first: Callable[[Pilot[int], SecretBrowser], Awaitable[None]] | None = None,
 ) -> list[Chosen | str | None]:
-    """Open the browser over an empty screen, wait until all is read, play the scenario; what the browser ended with."""
+    """Open the browser over an empty screen, wait until all is read, play the scenario; what the browser ended with.
+
+    first: before it is opened.
+    """
     ended: list[Chosen | str | None] = []
 
     async def connect(stack: AsyncExitStack) -> Cluster:
@@ -47,6 +51,8 @@ def driven(
         async with app.run_test(size=size) as pilot:
             await reached(pilot, lambda: app.cluster is not None)
             browser = SecretBrowser(*asked)
+            if first is not None:
+                await first(pilot, browser)
             await app.push_screen(browser, ended.append)
             if done:
                 await reached(pilot, lambda: browser.state in {"done", "failed"} and browser._repaint is None)
@@ -164,6 +170,35 @@ def test_what_the_cursor_stands_on_stays_under_it_while_others_come() -> None:
     findings.learn([Row("b", "b", "CA", ("ca.crt",), rank=50), Row("b", "b", "leaf", ("tls.crt",), rank=60)])
     findings.arrange("b/ CA")
     assert [row.keys for row in findings.shown] == [("ca.crt",)]
+
+
+def test_what_was_found_before_the_browser_is_shown_is_shown_with_it() -> None:
+    requests: list[int] = []
+
+    async def first(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        browser.begin()
+        await reached(pilot, lambda: browser.state == "done")
+        requests.append(browser.seen)
+
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        assert list(browser.listing.rows) == browser.findings.shown != []
+        await pilot.pause()
+        below = len(browser.listing.rows) - browser.listing.size.height
+        assert text(browser, "counts").startswith(f"{below} more in 7 namespaces · DEMO")
+        assert requests == [browser.seen]
+
+    driven(scenario, first=first, done=False)
+
+
+def test_what_a_key_changes_is_painted_before_anything_else_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    painted: list[object] = []
+
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        monkeypatch.setattr(pilot.app, "_display", lambda _screen, lines: painted.append(lines))
+        browser.action_move(1)
+        assert painted
+
+    driven(scenario)
 
 
 def test_denied_is_not_empty_and_not_failed() -> None:

@@ -93,7 +93,7 @@ class SecretList(ScrollView, can_focus=False):
     """
 
     class Highlighted(Message):
-        """Another row is under the cursor, or other rows are in view."""
+        """The mouse has put the cursor on a row, or other rows are in view."""
 
     class Wanted(Message):
         """The row under the cursor was chosen by the mouse."""
@@ -106,6 +106,7 @@ class SecretList(ScrollView, can_focus=False):
         self.cursor = 0
         self.moved = False
         self.today: datetime | None = None
+        self._ground, self._columns, self._width = Style.null(), (0, 0, 0, 0, 0), 0
 
     @property
     def row(self) -> Row | None:
@@ -141,7 +142,6 @@ class SecretList(ScrollView, can_focus=False):
             self._follow()
             top, width = round(self.scroll_offset.y), self.size.width
             self.refresh(*(Region(0, line - top, width, 1) for line in (before, self.cursor)))
-        self.post_message(self.Highlighted())
 
     def move(self, step: int) -> None:
         """So many rows up or down."""
@@ -160,6 +160,7 @@ class SecretList(ScrollView, can_focus=False):
         number = round(self.scroll_offset.y) + event.y
         if number < len(self.rows):
             self._go(number)
+            self.post_message(self.Highlighted())
             if event.chain > 1:
                 self.post_message(self.Wanted())
 
@@ -193,17 +194,26 @@ class SecretList(ScrollView, can_focus=False):
         place, subject = min(60, rest * 36 // 100), min(60, rest * 26 // 100)
         return place, kind, subject, ends, rest - place - subject
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines in view. Textual's own way looks up style, border and padding anew for each: most of a paint."""
+        self._ground, self._columns = self.rich_style, self._widths()
+        self._width = self.scrollable_content_region.width
+        filters, (_, background) = self.get_line_filters(), self.background_colors
+        strips = [self.render_line(y).crop_extend(crop.x, crop.right, self._ground) for y in crop.line_range]
+        for line_filter in filters:
+            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        return strips
+
     def render_line(self, y: int) -> Strip:
         """One row, or a blank line."""
         number = round(self.scroll_offset.y) + y
-        width = self.scrollable_content_region.width
-        plain_style = self.rich_style
+        width, plain_style = self._width, self._ground
         if not 0 <= number < len(self.rows):
             return Strip.blank(width, plain_style)
         row = self.rows[number]
         cells = [
             fitted(text, size)
-            for text, size in zip(self._cells(row, here=number == self.cursor), self._widths(), strict=True)
+            for text, size in zip(self._cells(row, here=number == self.cursor), self._columns, strict=True)
         ]
         if number == self.cursor:
             style = self.get_component_rich_style("secret-list--cursor")

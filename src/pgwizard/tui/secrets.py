@@ -18,6 +18,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.events import Resize
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from pgwizard import discovery
@@ -136,6 +137,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         Binding("f8", "copy", "copy", tooltip="copy what is known of the certificate, its whole fingerprint as well"),
         Binding("escape", "back", "back"),
     ]
+    BLANK = True  # or each paint makes lines that are never seen
     # not CSS: that would style the whole application anew at the opening
     DEFAULT_CSS = """
     SecretBrowser #ask { height: 1; }
@@ -164,6 +166,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         self.seen = self.expected = self.to_come = 0
         self.certificates_read = False
         self.listing = SecretList(self.search, current)
+        self._begun = self._made = False
         self._repaint: Timer | None = None
         self._settle: Timer | None = None
         self._asked: set[tuple[str, str]] = set()
@@ -177,7 +180,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         return cast("WizardApp", self.app)
 
     def compose(self) -> ComposeResult:
-        """Question and filter, the list, what is known of all, what is known of one. The search begins meanwhile."""
+        """Question and filter, the list, what is known of all, what is known of one."""
         with Horizontal(id="ask"):
             yield Static(self._question(QUESTIONS), id="question", markup=False)
             yield Filter("type to filter", "filter", 32)
@@ -186,30 +189,33 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         yield Static(id="counts", markup=False)
         yield Static(id="detail", markup=False)
         yield KeyLine()
-        self._begin()
+        if not self._begun:
+            self.begin()
 
     def on_mount(self) -> None:
         """What needs the widgets."""
         self.listing.today = self.wizard.start.now()
         self.query_one(Filter).focus()
         self.watch(self.app, "link", self._tell, init=False)
-        self.call_after_refresh(self._tell)  # nothing is told before everything is mounted
+        self._made = True
+        self._show()
 
     def on_resize(self, event: Resize) -> None:
-        """The heads stand above their columns."""
+        """The heads stand above their columns, and other rows are in view."""
         small = event.size.width < WIDE
         self.query_one(Filter).styles.width = 20 if small else 32
         question = Text(self._question(SHORT if small else QUESTIONS), overflow="ellipsis", no_wrap=True)
         self.query_one("#question", Static).update(question, layout=False)
-        self.call_after_refresh(self._heads)
+        self.call_after_refresh(self._fit)
 
     def _question(self, words: dict[str, str]) -> str:
         return words[self.search.purpose].format(
             endpoint=plain(self.search.endpoint, 80), namespace=self.search.namespace
         )
 
-    def _heads(self) -> None:
+    def _fit(self) -> None:
         self.query_one("#heads", Static).update(Text(self.listing.heads()), layout=False)
+        self._tell()  # how many are below
 
     # -- finding
 
@@ -224,9 +230,11 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         self.certificates_read = False
         self.findings.arrange(self.query_one(Filter).value)
         self._show()
-        self._begin()
+        self.begin()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Search: already before the browser is shown, as the cluster can answer while its widgets are made."""
+        self._begun = True
         self.run_worker(self._browse(), name="browse secrets", group="browse", exclusive=True, exit_on_error=False)
 
     async def _browse(self) -> None:
@@ -258,8 +266,11 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         self.certificates_read = self.certificates_read or batch.certificates_read
         if batch.done:
             self.state = "done"
-        if first and self.is_mounted:
+        if not self._made:  # it is shown with all else
+            return
+        if first:
             self._show()
+            self._paint(self.listing)
         else:
             self._soon()
 
@@ -281,6 +292,11 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         self.listing.show(self.findings.shown, cursor if cursor is not None else self.listing.cursor)
         self._tell()
         self._look()
+
+    def _paint(self, *widgets: Widget) -> None:
+        """At once: what waits for Textual's clock, up to 16 ms, waits for what is read meanwhile as well."""
+        self._dirty_widgets.update(widgets)
+        self._on_timer_update()
 
     def _look(self) -> None:
         """Read what is in view, once the list stands still."""
@@ -316,9 +332,10 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         self._doubted = None
         self._tell()
         self._look()
+        self._paint(self.listing, *self.query(Static))
 
     def _tell(self, *_: object) -> None:
-        if not self.is_mounted:
+        if not self._made:
             return
         self.query_one("#counts", Static).update(Text(self._counts(), no_wrap=True), layout=False)
         self.query_one("#detail", Static).update(self._detail(), layout=False)
@@ -389,14 +406,17 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
     def action_move(self, step: int) -> None:
         """One row up or down."""
         self.listing.move(step)
+        self.on_secret_list_highlighted()
 
     def action_page(self, step: int) -> None:
         """As many rows as are seen."""
         self.listing.page(step)
+        self.on_secret_list_highlighted()
 
     def action_end(self, last: int) -> None:
         """The first or the last row."""
         self.listing.end(last=bool(last))
+        self.on_secret_list_highlighted()
 
     def action_type(self) -> None:
         """Name a Secret that is not in the list."""

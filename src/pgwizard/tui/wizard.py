@@ -380,6 +380,7 @@ class Wizard(SaysDefects, Screen[None]):
         endpoint = self.draft.answers.repository.endpoint
         by_address = compares_addresses(self.draft.answers.images.pgbackrest_version)
         browser = SecretBrowser(asked.purpose, endpoint, release.namespace, current, by_address=by_address)
+        browser.begin()
         await self.app.push_screen(browser, lambda chosen: self._took(asked, chosen))
 
     def _took(self, asked: _Asked, chosen: Chosen | None) -> None:
