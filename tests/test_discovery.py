@@ -15,7 +15,7 @@ from headless import certificate, der, pem, private_key
 from pgwizard import discovery
 from pgwizard.demo import Fault, SimCluster
 from pgwizard.demo.world import HOSTILE
-from pgwizard.discovery import SECRET, Batch, Purpose, Row, Search, browse, contents, rows_of
+from pgwizard.discovery import SECRET, Batch, Purpose, Readable, Row, Search, browse, contents, rows_of
 from pgwizard.errors import Unauthorized
 from pgwizard.kubeapi import Ref
 
@@ -29,7 +29,9 @@ def secret(data: dict[str, bytes], name: str = "a", namespace: str = "shop", kin
 
 
 def browsed(
-    search: Search = CA, prepare: Callable[[SimCluster], None] = lambda _: None
+    search: Search = CA,
+    prepare: Callable[[SimCluster], None] = lambda _: None,
+    readable: Readable | None = None,
 ) -> tuple[list[Row], list[Batch], SimCluster]:
     """The rows in order, all batches, and the cluster with what it was asked."""
 
@@ -38,7 +40,7 @@ def browsed(
             prepare(sim)
             found: dict[str, list[Row]] = {}
             batches = []
-            async with contextlib.aclosing(browse(sim, search)) as stream:
+            async with contextlib.aclosing(browse(sim, search, readable=readable)) as stream:
                 async for batch in stream:
                     batches.append(batch)
                     for place in {row.place for row in batch.rows}:
@@ -254,6 +256,25 @@ def test_a_right_that_is_taken_away_midway_is_told() -> None:
     rows, batches, _ = browsed(prepare=lambda sim: setattr(sim, "faults", [Fault("403", "list", "secrets", nth=2)]))
     assert rows[0].place == "minio/minio-tls"
     assert len([item for batch in batches for item in batch.denied]) == 1
+
+
+def reviews(sim: SimCluster) -> int:
+    return sum(request.verb == "review" for request in sim.requests)
+
+
+def test_what_a_review_has_granted_is_not_asked_again_until_it_is_refused() -> None:
+    granted: Readable = set()
+    assert [reviews(browsed(readable=granted)[2]), granted] == [1, {None}]
+    assert reviews(browsed(readable=granted)[2]) == 0
+    _, batches, _ = browsed(prepare=lambda sim: sim.rules.deny("list", "secrets"), readable=granted)
+    assert [item.namespace for batch in batches for item in batch.denied] == [""]
+    assert granted == set()
+
+
+def test_what_a_review_has_denied_is_asked_again() -> None:
+    granted: Readable = set()
+    browsed(prepare=lambda sim: sim.rules.deny("list", "secrets"), readable=granted)
+    assert [reviews(browsed(readable=granted)[2]), granted] == [1, {None}]
 
 
 def read(place: str, search: Search = CA, prepare: Callable[[SimCluster], Any] = lambda _: None) -> tuple[Row, ...]:

@@ -172,31 +172,42 @@ def test_what_the_cursor_stands_on_stays_under_it_while_others_come() -> None:
     assert [row.keys for row in findings.shown] == [("ca.crt",)]
 
 
-def test_what_was_found_before_the_browser_is_shown_is_shown_with_it() -> None:
-    requests: list[int] = []
+def test_what_was_found_before_the_browser_is_shown_is_shown_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    searches: list[discovery.Search] = []
+    browse = discovery.browse
+
+    def counted(cluster: Cluster, search: discovery.Search, *more: Any) -> Any:
+        searches.append(search)
+        return browse(cluster, search, *more)
+
+    monkeypatch.setattr(discovery, "browse", counted)
 
     async def first(pilot: Pilot[int], browser: SecretBrowser) -> None:
         browser.begin()
         await reached(pilot, lambda: browser.state == "done")
-        requests.append(browser.seen)
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         assert list(browser.listing.rows) == browser.findings.shown != []
         await pilot.pause()
         below = len(browser.listing.rows) - browser.listing.size.height
         assert text(browser, "counts").startswith(f"{below} more in 7 namespaces · DEMO")
-        assert requests == [browser.seen]
+        assert searches == [browser.search]
 
     driven(scenario, first=first, done=False)
 
 
 def test_what_a_key_changes_is_painted_before_anything_else_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    painted: list[object] = []
+    painted: list[str] = []
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        monkeypatch.setattr(pilot.app, "_display", lambda _screen, lines: painted.append(lines))
+        def display(_: object, lines: Any) -> None:
+            painted.append(lines.render_segments(pilot.app.console) if lines is not None else "")
+
+        monkeypatch.setattr(pilot.app, "_display", display)
         browser.action_move(1)
-        assert painted
+        assert f"▸ {browser.findings.shown[1].place}" in painted[0]
+        await pilot.press(*"zz")
+        assert "Nothing passes the filter" in "".join(painted)
 
     driven(scenario)
 

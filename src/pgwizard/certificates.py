@@ -160,14 +160,13 @@ def _summary(certificate: X509Certificate) -> Certificate:
     found = {type(extension.value): extension.value for extension in certificate.extensions}
     constraints: Any = found.get(x509.BasicConstraints)
     sans: Any = found.get(x509.SubjectAlternativeName) or ()
-    name, issued_by = certificate.subject, certificate.issuer
-    subject = name.rfc4514_string()
-    common = name.get_attributes_for_oid(NameOID.COMMON_NAME)
-    dns = tuple(name.value for name in sans if isinstance(name, x509.DNSName))
-    addresses = tuple(str(name.value) for name in sans if isinstance(name, x509.IPAddress))
+    subject, names = certificate.subject, list(sans)
+    common = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    dns = tuple(name.value for name in names if isinstance(name, x509.DNSName))
+    addresses = tuple(str(name.value) for name in names if isinstance(name, x509.IPAddress))
     return Certificate(
-        subject=subject,
-        issuer=subject if name == issued_by else issued_by.rfc4514_string(),
+        subject=subject.rfc4514_string(),
+        issuer=certificate.issuer.rfc4514_string(),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         is_ca=constraints is not None and constraints.ca,
@@ -176,7 +175,7 @@ def _summary(certificate: X509Certificate) -> Certificate:
         common_name=str(common[0].value) if common else "",
         dns_names=dns,
         ip_addresses=addresses,
-        other_names=sum(1 for _ in sans) - len(dns) - len(addresses),
+        other_names=len(names) - len(dns) - len(addresses),
         serial=f"{certificate.serial_number:x}",
     )
 

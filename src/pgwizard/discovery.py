@@ -196,17 +196,25 @@ class Batch:
 
 # ---- browsing ------------------------------------------------------------------------------------------------------
 
+Readable = set[str | None]
+"""Namespaces whose Secrets may be listed; None: all at once."""
+
 
 async def browse(
-    cluster: Cluster, search: Search, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    cluster: Cluster,
+    search: Search,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    readable: Readable | None = None,
 ) -> AsyncGenerator[Batch, None]:
     """Everything that could be chosen, as it is found. Use ``contextlib.aclosing``.
+
+    readable: what access reviews have granted before in this cluster is not asked again; what they grant is added.
 
     What goes wrong with one namespace or one list is told in ``Batch.said`` and ends nothing; only what ends
     everything (no connection, credentials refused) is raised.
     """
     queue: asyncio.Queue[Batch | None] = asyncio.Queue()
-    task = asyncio.create_task(_Walk(cluster, search, now, queue).run())
+    task = asyncio.create_task(_Walk(cluster, search, now, queue, set() if readable is None else readable).run())
     task.add_done_callback(lambda _: queue.put_nowait(None))
     try:
         while (batch := await queue.get()) is not None:
@@ -218,10 +226,15 @@ async def browse(
         await asyncio.wait([task])
 
 
-async def best(cluster: Cluster, search: Search, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Row | None:
+async def best(
+    cluster: Cluster,
+    search: Search,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    readable: Readable | None = None,
+) -> Row | None:
     """The one to propose, once all was looked through: the first that would surely do. None where there is none."""
     latest: dict[tuple[str, str], list[Row]] = {}
-    async with contextlib.aclosing(browse(cluster, search, now)) as batches:
+    async with contextlib.aclosing(browse(cluster, search, now, readable)) as batches:
         async for batch in batches:
             latest.update(by_secret(batch.rows))
     return min((row for rows in latest.values() for row in rows if row.ok), key=lambda row: row.order, default=None)
@@ -243,6 +256,7 @@ class _Walk:
     search: Search
     now: Callable[[], datetime]
     queue: asyncio.Queue[Batch | None]
+    readable: Readable
     served: Served | str | None = None
     told: set[tuple[str, str]] = field(default_factory=set)
     unjudged: list[tuple[Row, ...]] = field(default_factory=list)
@@ -269,8 +283,13 @@ class _Walk:
             await self._one_by_one()
 
     async def _may(self, namespace: str | None) -> bool:
+        if namespace in self.readable:
+            return True
         access = _listing(namespace)
-        return (await self.cluster.allowed([access]))[access]
+        granted = (await self.cluster.allowed([access]))[access]
+        if granted:
+            self.readable.add(namespace)
+        return granted
 
     def _tell(self, rows: Iterable[Row] = (), **more: Any) -> None:
         batch = Batch(tuple(rows), seen=len(self.told), expected=self.expected, served=self.served, **more)
@@ -299,7 +318,8 @@ class _Walk:
             if self.search.purpose == "ca":
                 await self._typed(None)
             await self._others(None)
-        except Forbidden as error:  # a right that was taken away midway
+        except Forbidden as error:  # a right that was taken away
+            self.readable.clear()
             self._tell(denied=(Denied("", error.message),))
 
     async def _typed(self, namespace: str | None) -> None:
@@ -643,18 +663,21 @@ def judged(row: Row, search: Search, server: Served | str | None, now: datetime)
         verdict = would_verify(row.bundle, server.chain, search.host, now, by_address=search.by_address)
     else:
         verdict = Verdict(None, "" if server is None else "cannot be tried from here")
-    return replace(row, ok=verdict.ok, why=_reason(row, verdict, search), rank=_rank(row, verdict, search, now))
+    first = row.bundle.certificates[0]
+    named = verdict.ok is None and first.names(search.host, by_address=search.by_address)
+    rank = _rank(row, verdict, search, now, named=named)
+    return replace(row, ok=verdict.ok, why=_reason(verdict, search, named=named), rank=rank)
 
 
-def _reason(row: Row, verdict: Verdict, search: Search) -> str:
+def _reason(verdict: Verdict, search: Search, *, named: bool) -> str:
     if verdict.ok and verdict.why == "signed the server's certificate":
         return f"signed the certificate that {search.endpoint} sends"
-    if verdict.ok is None and row.first and row.first.names(search.host, by_address=search.by_address):
+    if named:
         return f"names {search.host}" + (f"; {verdict.why}" if verdict.why else "")
     return verdict.why
 
 
-def _rank(row: Row, verdict: Verdict, search: Search, now: datetime) -> int:
+def _rank(row: Row, verdict: Verdict, search: Search, now: datetime, *, named: bool) -> int:
     kinds = {"CA": 0, "self-signed": 1, "chain": 2, "leaf": 3}
     kind = kinds.get(row.kind, 4)
     near = row.namespace in _namespace_of(search.host)
@@ -662,7 +685,6 @@ def _rank(row: Row, verdict: Verdict, search: Search, now: datetime) -> int:
         return kind * 2 + (not near)
     ended = bool(row.bundle and row.bundle.ends <= now)
     if verdict.ok is None:
-        named = bool(row.first and row.first.names(search.host))
         return 30 if ended else 10 + kind + (0 if named else 8)
     return 35 if ended else 30 + kind
 

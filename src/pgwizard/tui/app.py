@@ -31,6 +31,7 @@ from pgwizard.tui.defects import SaysDefects
 from pgwizard.tui.keys import Keys
 
 if TYPE_CHECKING:
+    from pgwizard.discovery import Readable
     from pgwizard.errors import PgwizardError
     from pgwizard.kubeapi import Cluster
 
@@ -141,6 +142,8 @@ class WizardApp(SaysDefects, App[int]):
         """Why there is no connection, where that is known."""
         self.place: Place | None = None
         """The cluster that was chosen; None for the one that it began with."""
+        self.readable: Readable = set()
+        """Where Secrets may be listed: not asked again at each look through them."""
         self._connect_by = start.connect
         self._keys = Keys(self, super().on_event)
         self._stack = AsyncExitStack()
@@ -211,7 +214,7 @@ class WizardApp(SaysDefects, App[int]):
         """Connect in the background: to another place, or (None) to the same one again."""
         if place is not None:
             self.place, self._connect_by = place, place.connect
-        self.cluster, self.trouble = None, None
+        self.cluster, self.trouble, self.readable = None, None, set()
         self.connected.clear()
         self._connect()
 

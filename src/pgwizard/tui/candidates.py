@@ -93,7 +93,7 @@ class SecretList(ScrollView, can_focus=False):
     """
 
     class Highlighted(Message):
-        """The mouse has put the cursor on a row, or other rows are in view."""
+        """The mouse has put the cursor on a row, or has scrolled."""
 
     class Wanted(Message):
         """The row under the cursor was chosen by the mouse."""
@@ -125,7 +125,8 @@ class SecretList(ScrollView, can_focus=False):
         self.cursor = max(0, min(cursor, len(rows) - 1))
         self.set_reactive(SecretList.virtual_size, Size(0, len(rows)))  # the plain way lays the whole screen out anew
         self._scroll_update(self.virtual_size)
-        self._follow()
+        with self.prevent(self.Highlighted):
+            self._follow()
         self.refresh()
 
     def _follow(self) -> None:
@@ -139,7 +140,8 @@ class SecretList(ScrollView, can_focus=False):
         self.moved = True
         before, self.cursor = self.cursor, max(0, min(cursor, len(self.rows) - 1))
         if before != self.cursor:
-            self._follow()
+            with self.prevent(self.Highlighted):
+                self._follow()
             top, width = round(self.scroll_offset.y), self.size.width
             self.refresh(*(Region(0, line - top, width, 1) for line in (before, self.cursor)))
 
@@ -195,7 +197,10 @@ class SecretList(ScrollView, can_focus=False):
         return place, kind, subject, ends, rest - place - subject
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines in view. Textual's own way looks up style, border and padding anew for each: most of a paint."""
+        """The lines in view. Textual's own way looks up style, border and padding anew for each: most of a paint.
+
+        So there is none of these: no border, padding or opacity would be drawn.
+        """
         self._ground, self._columns = self.rich_style, self._widths()
         self._width = self.scrollable_content_region.width
         filters, (_, background) = self.get_line_filters(), self.background_colors

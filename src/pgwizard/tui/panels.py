@@ -397,7 +397,7 @@ class TlsPanel(Panel):
         by_address = compares_addresses(answers.images.pgbackrest_version)
         search = discovery.Search("ca", answers.repository.endpoint, answers.release.namespace, by_address)
         try:
-            self._best = await discovery.best(cluster, search, self.wizard.start.now)
+            self._best = await discovery.best(cluster, search, self.wizard.start.now, self.wizard.readable)
             self._looked = "" if self._best else "none of those that could be read would verify this endpoint"
         except PgwizardError as error:
             self._looked = f"! {error.message}"

@@ -15,7 +15,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.events import Resize
+from textual.events import Resize, ScreenResume
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
@@ -166,7 +166,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         self.seen = self.expected = self.to_come = 0
         self.certificates_read = False
         self.listing = SecretList(self.search, current)
-        self._begun = self._made = False
+        self._begun = self._ready = self._resumed = False
         self._repaint: Timer | None = None
         self._settle: Timer | None = None
         self._asked: set[tuple[str, str]] = set()
@@ -197,8 +197,13 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         self.listing.today = self.wizard.start.now()
         self.query_one(Filter).focus()
         self.watch(self.app, "link", self._tell, init=False)
-        self._made = True
+        self._ready = True
         self._show()
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """Its widgets were styled when they were made: the first time they are not styled once more."""
+        event.refresh_styles = self._resumed
+        self._resumed = True
 
     def on_resize(self, event: Resize) -> None:
         """The heads stand above their columns, and other rows are in view."""
@@ -216,6 +221,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
     def _fit(self) -> None:
         self.query_one("#heads", Static).update(Text(self.listing.heads()), layout=False)
         self._tell()  # how many are below
+        self._look()
 
     # -- finding
 
@@ -223,6 +229,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         """Read everything anew; where there is no connection, make it first."""
         if self.wizard.cluster is None:
             self.wizard.connect()
+        self.wizard.readable.clear()
         self.listing.moved, self._doubted = False, None
         self.findings, self.denied, self.said = Findings(), [], []
         self._asked.clear()
@@ -241,7 +248,8 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         cluster = await self.wizard.cluster_once_connected()
         self.state = "loading"
         try:
-            async with contextlib.aclosing(discovery.browse(cluster, self.search, self.wizard.start.now)) as batches:
+            found = discovery.browse(cluster, self.search, self.wizard.start.now, self.wizard.readable)
+            async with contextlib.aclosing(found) as batches:
                 async for batch in batches:
                     self._take(batch)
         except PgwizardError as error:
@@ -266,7 +274,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         self.certificates_read = self.certificates_read or batch.certificates_read
         if batch.done:
             self.state = "done"
-        if not self._made:  # it is shown with all else
+        if not self._ready:  # it is shown with all else
             return
         if first:
             self._show()
@@ -294,7 +302,10 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         self._look()
 
     def _paint(self, *widgets: Widget) -> None:
-        """At once: what waits for Textual's clock, up to 16 ms, waits for what is read meanwhile as well."""
+        """At once: what waits for Textual's clock, up to 16 ms, waits for what is read meanwhile as well.
+
+        It calls what that clock calls, which Textual keeps to itself: the versions it is known to have are pinned.
+        """
         self._dirty_widgets.update(widgets)
         self._on_timer_update()
 
@@ -328,14 +339,17 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
     # -- telling
 
     def on_secret_list_highlighted(self) -> None:
-        """Another row is looked at."""
+        """By the mouse."""
+        self._moved()
+
+    def _moved(self) -> None:
         self._doubted = None
         self._tell()
         self._look()
         self._paint(self.listing, *self.query(Static))
 
     def _tell(self, *_: object) -> None:
-        if not self._made:
+        if not self._ready:
             return
         self.query_one("#counts", Static).update(Text(self._counts(), no_wrap=True), layout=False)
         self.query_one("#detail", Static).update(self._detail(), layout=False)
@@ -406,17 +420,17 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
     def action_move(self, step: int) -> None:
         """One row up or down."""
         self.listing.move(step)
-        self.on_secret_list_highlighted()
+        self._moved()
 
     def action_page(self, step: int) -> None:
         """As many rows as are seen."""
         self.listing.page(step)
-        self.on_secret_list_highlighted()
+        self._moved()
 
     def action_end(self, last: int) -> None:
         """The first or the last row."""
         self.listing.end(last=bool(last))
-        self.on_secret_list_highlighted()
+        self._moved()
 
     def action_type(self) -> None:
         """Name a Secret that is not in the list."""
@@ -461,6 +475,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
             self.listing.show(self.findings.shown, 0)
             self._tell()
             self._look()
+            self._paint(self.listing, *self.query(Static))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The name of a Secret that is not in the list."""
