@@ -18,7 +18,7 @@ from pgwizard.cluster import KubeCluster
 from pgwizard.errors import ApiError, ClusterError, DeadlineError, Gone, PgwizardError, ServerFailure, Unreachable
 from pgwizard.kubeapi import Access, Object, Page, Ref, Resource, WatchEvent
 from pgwizard.kubeconfig import Login
-from pgwizard.kubehttp import Http, Prompt
+from pgwizard.kubehttp import Http
 
 SECRET_VALUE = "canary-password-91ab"
 CONFIG_MAP = Resource("v1", "ConfigMap")
@@ -844,8 +844,16 @@ def test_a_forwarded_port_that_fails() -> None:
 @pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="Linux alone has it")
 def test_what_comes_after_a_request_is_acknowledged_at_once() -> None:
     """Whatever the system has learned from requests before."""
-    with socket.create_server(("127.0.0.1", 0)) as server, Prompt() as client:
-        client.connect(server.getsockname())
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
-        client.send(b"GET")
-        assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK)
+
+    async def scenario() -> None:
+        place = target("http://127.0.0.1:1")
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            async with KubeCluster(http := Http(place, Login(place), Clock().patience())):
+                with http._socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", server.getsockname())) as client:
+                    client.setblocking(True)
+                    client.connect(server.getsockname())
+                    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+                    client.send(b"GET")
+                    assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK)
+
+    run(scenario())

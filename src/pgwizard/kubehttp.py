@@ -127,7 +127,7 @@ class _Failed(Exception):
         self.retry_after = retry_after
 
 
-class Prompt(socket.socket):
+class _Prompt(socket.socket):
     """A connection that acknowledges what comes at once. A proxy on the way that keeps Nagle's algorithm (socat, many
     tunnels) holds the end of an answer back until then, and Linux lets it wait for 40 ms after a request of ours.
     """
@@ -174,7 +174,7 @@ class Http:
 
     def _socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
         """A connection that TCP probes while it is silent: a dead path is noticed in about 30 s."""
-        connection = Prompt(*address[:3])
+        connection = _Prompt(*address[:3])
         connection.setblocking(False)
         self._sockets.add(connection)
         with contextlib.suppress(OSError):
