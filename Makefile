@@ -41,7 +41,7 @@ faults: $(READY) ## a fault at every request of an install and an upgrade, as a 
 
 bench: $(READY) ## timed figures, as ratios measured side by side
 	$(VENV)/bin/python bench/run.py
-	@if [ -n "$$PGWIZARD_TEST_KUBECONFIG" ]; then $(VENV)/bin/python bench/apply.py && $(VENV)/bin/python bench/secrets.py; else echo "bench/apply.py and bench/secrets.py need a cluster: PGWIZARD_TEST_KUBECONFIG is not set"; fi
+	@if [ -n "$$PGWIZARD_TEST_KUBECONFIG" ]; then $(VENV)/bin/python bench/apply.py && $(VENV)/bin/python bench/browser.py; else echo "bench/apply.py and bench/browser.py need a cluster: PGWIZARD_TEST_KUBECONFIG is not set"; fi
 
 idle: $(READY) ## whether a status screen that nobody touches grows, in 30 minutes
 	$(VENV)/bin/python bench/idle.py

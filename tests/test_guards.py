@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import re
 import subprocess
+import sys
 import sysconfig
 import typing
 from collections.abc import Iterator
@@ -443,3 +444,8 @@ def test_every_question_about_a_secret_has_its_browser_which_answers_questions_t
         for question in (browser.secret, *browser.keys, *([browser.namespace] if browser.namespace else []))
     ]
     assert {".".join(question) for question in answered} <= questions.keys()
+
+
+def test_no_script_hides_a_module_of_python_from_the_others_beside_it() -> None:
+    beside = {path.stem for folder in ("bench", "tests") for path in (ROOT / folder).glob("*.py")}
+    assert beside & sys.stdlib_module_names == set()

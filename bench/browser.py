@@ -1,4 +1,4 @@
-"""The browser of Secrets against ``kubectl get secrets -A``, on a real cluster in one run: ``python bench/secrets.py``.
+"""The browser of Secrets against ``kubectl get secrets -A``, on a real cluster in one run: ``python bench/browser.py``.
 
 It makes 10,000 Secrets, 300 of them with real certificates, in namespaces of its own, and removes them at the end.
 Every round does each side in turn (A B A B ...), and targets that are ratios are judged by the minimum of each side,
@@ -70,7 +70,6 @@ class Figure:
 
 
 def main() -> int:
-    sys.path.remove(str(Path(__file__).parent))  # this file has the name of a standard module that aiohttp imports
     options = _options()
     if options.inside:
         gc.set_threshold(50_000)  # as the command line does
