@@ -518,6 +518,27 @@ def test_the_chosen_certificate_is_tried_on_the_server_and_a_better_one_proposed
     driven(scenario)
 
 
+def test_the_cluster_is_asked_for_secrets_before_their_browser_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    for name in ("begin", "compose"):
+        method = getattr(SecretBrowser, name)
+
+        def noted(browser: SecretBrowser, name: str = name, method: Any = method) -> Any:
+            done.append(name)
+            return method(browser)
+
+        monkeypatch.setattr(SecretBrowser, name, noted)
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Repository")
+        row(wizard, "repository.credentials.secret").control.focus()
+        await pilot.press("f4")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SecretBrowser) and pilot.app.screen.is_mounted)
+        assert done == ["begin", "compose"]
+
+    driven(scenario)
+
+
 def test_the_browser_of_secrets_answers_the_question_in_focus() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Repository")
