@@ -166,7 +166,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         self.seen = self.expected = self.to_come = 0
         self.certificates_read = False
         self.listing = SecretList(self.search, current)
-        self._begun = self._ready = self._resumed = False
+        self._begun = self._ready = False
         self._repaint: Timer | None = None
         self._settle: Timer | None = None
         self._asked: set[tuple[str, str]] = set()
@@ -202,8 +202,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
 
     def on_screen_resume(self, event: ScreenResume) -> None:
         """Its widgets were styled when they were made: the first time they are not styled once more."""
-        event.refresh_styles = self._resumed
-        self._resumed = True
+        event.refresh_styles = self.stack_updates > 0
 
     def on_resize(self, event: Resize) -> None:
         """The heads stand above their columns, and other rows are in view."""
@@ -344,6 +343,9 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
 
     def _moved(self) -> None:
         self._doubted = None
+        self._follow()
+
+    def _follow(self) -> None:
         self._tell()
         self._look()
         self._paint(self.listing, *self.query(Static))
@@ -473,9 +475,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
             self.findings.arrange(event.value)
             self.listing.moved = False
             self.listing.show(self.findings.shown, 0)
-            self._tell()
-            self._look()
-            self._paint(self.listing, *self.query(Static))
+            self._follow()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The name of a Secret that is not in the list."""
