@@ -638,8 +638,8 @@ def test_no_name_that_comes_from_outside_takes_over_the_terminal() -> None:
         jobs = dashboard(pilot).query_one(Jobs)
         await until(pilot, lambda: dashboard(pilot).run is not None)
         jobs.move_cursor(row=next(number for number, row in enumerate(rows(pilot, "jobs")) if "evil" in row[3]))
-        await until(pilot, lambda: fit.partition("[")[0] in str(dashboard(pilot).query_one("#log").border_title))
-        assert f"Job default/{fit} has no pod" in logged(pilot)
+        await until(pilot, lambda: f"Job default/{fit} has no pod" in logged(pilot))
+        assert fit.partition("[")[0] in title(pilot, "log")
         shown = await clean()
         assert f"the last backup Job failed: {fit}" in shown
         assert repr(fit)[1:-1] in said(pilot, "objects")
