@@ -386,6 +386,7 @@ def test_until_the_release_answers_again_nothing_looks_fresh(monkeypatch: pytest
             async for snapshot in real(*arguments, **more):
                 yield snapshot
 
+        screen.workers.cancel_group(screen, "observe")  # or a snapshot on its way would still come in
         screen._end(Unreachable("cannot reach \x1b[2J\u202ehttps://10.0.0.1"))
         assert said(pilot, "verdict").startswith("✗ cannot reach \\x1b[2J\\u202ehttps://10.0.0.1\nr tries again.\n")
         with monkeypatch.context() as patched:
