@@ -61,6 +61,16 @@ repository:
     ]
 
 
+def test_what_is_out_of_bounds_says_the_bound() -> None:
+    text = "tuning: {connections: 3}\nrepository: {bucket: ab}\nadvanced: {processMax: 1000}\nstorage: {size: %s}\n"
+    assert _problems(text % ("1" * 40)) == [
+        "line 1: tuning.connections: expected 4 or more, found the number 3",
+        "line 2: repository.bucket: expected 3 characters or more",
+        "line 3: advanced.processMax: expected 999 or less, found the number 1000",
+        "line 4: storage.size: expected 32 characters or fewer",
+    ]
+
+
 def test_what_is_wrong_leaves_the_rest_to_be_checked() -> None:
     loaded = answersfile.load(b"storage: {size: 10GB}\nrelease: {name: shop}\n")
     assert loaded.answers is not None

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.widgets import Input, RichLog, Static
+from textual.widgets import Input, Static
 
 from faulting import STATEFULSET, answers_of, deployed, live
 from pgwizard import rollout
@@ -27,6 +27,7 @@ from pgwizard.lock import LEASE
 from pgwizard.present import Failure, failure
 from pgwizard.tui.app import Start, WizardApp
 from pgwizard.tui.apply import Apply, Left, Stages
+from pgwizard.tui.log import Log
 from test_folds import lines
 from test_review import until
 
@@ -83,7 +84,7 @@ class Driven:
         return str(self.screen.query_one(selector, Static).content)
 
     def log(self) -> list[str]:
-        return [strip.text.rstrip() for strip in self.screen.query_one(RichLog).lines]
+        return [strip.text.rstrip() for strip in self.screen.query_one(Log).lines]
 
 
 Scenario = Callable[[Driven], Awaitable[None]]

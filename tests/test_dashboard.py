@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import RichLog, Static
+from textual.widgets import Static
 
 from pgwizard import deploy, record, status
 from pgwizard.answers import Answers
@@ -23,6 +23,7 @@ from pgwizard.preflight import NAMESPACE
 from pgwizard.status import CRONJOB
 from pgwizard.tui.app import Start, WizardApp
 from pgwizard.tui.dashboard import Ask, Dashboard, Details, Jobs, Rows, TextWindow
+from pgwizard.tui.log import Log
 from pgwizard.tui.wizard import Wizard
 from test_wizard_bad_input import CONTROLS, seen
 
@@ -117,7 +118,7 @@ def rows(pilot: Pilot[int], table: str) -> list[list[str]]:
 
 def logged(pilot: Pilot[int]) -> str:
     """The log's words; where its lines are broken makes no difference."""
-    return " ".join(" ".join(line.text for line in dashboard(pilot).query_one(RichLog).lines).split())
+    return " ".join(" ".join(line.text for line in dashboard(pilot).query_one(Log).lines).split())
 
 
 def asked(pilot: Pilot[int]) -> str:

@@ -32,6 +32,7 @@ from pgwizard.tui.candidates import SecretList
 from pgwizard.tui.connect import Connect
 from pgwizard.tui.dialogs import FilterInput, Help, Line, Offer, Pick
 from pgwizard.tui.form import Choice, Row, in_words, read_text, write_text
+from pgwizard.tui.panels import Panel
 from pgwizard.tui.secrets import SecretBrowser
 from pgwizard.tui.wizard import Rail, Wizard
 
@@ -499,7 +500,7 @@ def test_a_saved_answer_leaves_no_draft(tmp_path: Path) -> None:
 
 def panel(wizard: Wizard) -> str:
     """The text beside the page."""
-    return str(wizard.query_one("#panel .text", Static).content)
+    return wizard.query_one(Panel).shown.plain
 
 
 def test_the_chosen_certificate_is_tried_on_the_server_and_a_better_one_proposed() -> None:

@@ -32,6 +32,7 @@ from pgwizard.record import Record, Revision
 from pgwizard.tui.app import Place, WizardApp
 from pgwizard.tui.apply import Apply
 from pgwizard.tui.dialogs import Pick
+from pgwizard.tui.panels import Panel
 from pgwizard.tui.secrets import SecretBrowser
 from pgwizard.tui.wizard import Wizard
 from test_wizard import driven, row, said, until
@@ -302,7 +303,7 @@ def test_a_list_that_may_not_be_read_is_said_in_its_place_and_a_name_is_typed(de
         classes = await picking(pilot, wizard, "Storage", "storage.storageClass")
         assert classes.startswith("! cannot list storageclasses: ") == ("storageclasses" in denied)
         await back(pilot, wizard)
-        panel = str(wizard.query_one("#panel .text", Static).content)
+        panel = wizard.query_one(Panel).shown.plain
         assert ("! cannot list storageclasses: " in panel) == ("storageclasses" in denied)
 
         services = await picking(pilot, wizard, "Repository", "repository.endpoint")

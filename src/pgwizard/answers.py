@@ -296,7 +296,7 @@ class Storage(Section):
         ObjectName | None,
         Ask(
             "StorageClass",
-            "null takes the cluster's default. One that can expand keeps you able to grow.",
+            "What the volume is made by. One that can expand lets you grow later; null: the cluster's default.",
             "storageClasses",
         ),
     ] = None
@@ -342,10 +342,11 @@ class Resources(Section):
     """What the scheduler sets aside; the memory limit itself is the tuning's."""
 
     memory_request: Annotated[
-        Size | None, Ask("Memory request", "null sets aside the whole limit, so that the node never takes it back.")
+        Size | None,
+        Ask("Memory request", "What is set aside. null: the whole limit, so that the node never takes it back."),
     ] = None
     cpu_request: Annotated[Cpu, Ask("CPU request", "What is set aside even when the node is busy.")] = "250m"
-    cpu_limit: Annotated[Cpu | None, Ask("CPU limit", "null takes the tuning's CPU.")] = None
+    cpu_limit: Annotated[Cpu | None, Ask("CPU limit", "The most that the pod may take. null: the tuning's CPU.")] = None
 
 
 class ExistingS3Credentials(Section):
@@ -357,7 +358,11 @@ class ExistingS3Credentials(Section):
     )
     namespace: Annotated[
         Namespace | None,
-        Ask("Its namespace", "null is the release's own; another one's Secret is mirrored.", "namespaces"),
+        Ask(
+            "Its namespace",
+            "Where that Secret is; another namespace's is mirrored. null: the release's own.",
+            "namespaces",
+        ),
     ] = None
     access_key_key: Annotated[SecretKey, Ask("Key of the access key", "The key that holds the access key.")] = (
         "accessKey"
@@ -418,8 +423,8 @@ Cipher = Annotated[
     Annotated[ExistingCipher | EnvCipher | FileCipher, Field(discriminator="source")] | None,
     Ask(
         "Encryption",
-        "null stores backups as they are; a passphrase encrypts them with AES-256. Fixed for good by the first backup; "
-        "who loses the passphrase loses every backup.",
+        "A passphrase encrypts backups (AES-256), fixed for good by the first one; who loses it loses every backup. "
+        "null: stored as they are.",
     ),
 ]
 
@@ -427,7 +432,9 @@ Cipher = Annotated[
 class Repository(Section):
     """Where the backups go: a bucket of S3 or of anything that speaks it."""
 
-    enabled: Annotated[bool, Ask("Backups", "false runs PostgreSQL with no backup and no WAL archive at all.")] = True
+    enabled: Annotated[
+        bool, Ask("Backups", "Whether backups are taken and WAL is archived. false: what is lost is lost.")
+    ] = True
     endpoint: Annotated[
         Endpoint, Ask("Endpoint", "Host and port of the S3 API (not of its console) as the pod reaches it.", "services")
     ] = "minio.minio.svc:9000"
@@ -443,7 +450,7 @@ class Repository(Section):
     )
     uri_style: Annotated[
         Literal["path", "host"],
-        Ask("URI style", "path for MinIO and most others; host puts the bucket into the host name."),
+        Ask("URI style", "Where the bucket stands in a URL: path for MinIO and most others, host in the host's name."),
     ] = "path"
     credentials: S3Credentials = Field(default_factory=ExistingS3Credentials)
     cipher: Cipher = None
@@ -460,7 +467,12 @@ class CaSource(Section):
     namespace: Annotated[Namespace, Ask("Namespace", "The namespace of that Secret.", "tlsSecrets")] = "minio"
     secret: Annotated[ObjectName, Ask("Secret", "The Secret that holds the certificate.", "tlsSecrets")] = "minio-tls"
     key: Annotated[
-        SecretKey, Ask("Key", "tls.crt for a self-signed server, ca.crt where an authority signed it.", "tlsSecrets")
+        SecretKey,
+        Ask(
+            "Key",
+            "The key that holds it: tls.crt for a self-signed server, ca.crt where an authority signed it.",
+            "tlsSecrets",
+        ),
     ] = "tls.crt"
 
 
@@ -471,14 +483,14 @@ class Tls(Section):
         bool,
         Ask(
             "Verify",
-            "false sends every backup to whoever answers at the endpoint. For a test, never for data you need.",
+            "Whether the server's certificate is checked. false: backups go to whoever answers. For a test only.",
         ),
     ] = True
     source: Annotated[
         CaSource | None,
         Ask(
             "Certificate authority",
-            "The Secret with the certificate to trust; null trusts the public authorities only.",
+            "The Secret with the certificate to trust. null: the public authorities alone.",
         ),
     ] = Field(default_factory=CaSource)
     ca_file: Annotated[
@@ -508,10 +520,14 @@ class Retention(Section):
 
     full: Annotated[
         Annotated[int, Field(ge=1, le=9_999_999)] | None,
-        Ask("Full backups kept", "With what hangs on them. null never deletes anything: the bucket grows for ever."),
+        Ask(
+            "Full backups kept",
+            "With the incrementals and the WAL that hang on them. null: nothing is deleted, the bucket grows for ever.",
+        ),
     ] = 2
     full_type: Annotated[
-        Literal["count", "time"], Ask("Counted in", "count keeps that many full backups, time keeps that many days.")
+        Literal["count", "time"],
+        Ask("Counted in", "count: that many full backups are kept. time: those of that many days."),
     ] = "count"
 
 
@@ -519,7 +535,7 @@ class GzCompression(Section):
     """Everywhere at home; the slowest."""
 
     type: Literal["gz"] = "gz"
-    level: Annotated[int, Field(ge=0, le=9), Ask("Level", "6 is its own default; beyond it is slow for little.")] = 6
+    level: Annotated[int, Field(ge=0, le=9), Ask("Level", "gz's own default is 6; beyond it is slow for little.")] = 6
 
 
 class ZstCompression(Section):
@@ -576,7 +592,7 @@ class Images(Section):
     ] = "registry.k8s.io/kubectl:v1.34.4"
     pull_policy: Annotated[
         Literal["IfNotPresent", "Always", "Never"],
-        Ask("Pull policy", "Always follows a tag that moves; a digest needs neither."),
+        Ask("Pull policy", "IfNotPresent is enough for a tag that stays; Always follows one that moves."),
     ] = "IfNotPresent"
     pull_secrets: Annotated[
         list[ObjectName], Ask("Pull Secrets", "Secrets of the release's namespace for a private registry.")
@@ -587,7 +603,7 @@ class Advanced(Section):
     """For who knows why. Every default is right for a first release."""
 
     process_max: Annotated[
-        Annotated[int, Field(ge=1, le=999)] | None, Ask("Processes", "process-max of a backup; null takes one a core.")
+        Annotated[int, Field(ge=1, le=999)] | None, Ask("Processes", "process-max of a backup. null: one a core.")
     ] = None
     bundle: Annotated[bool, Ask("Bundle small files", "repo1-bundle: hundreds of objects become a handful.")] = True
     block: Annotated[
@@ -604,11 +620,12 @@ class Advanced(Section):
         Size | None,
         Ask(
             "Drop WAL beyond",
-            "archive-push-queue-max: past it WAL is dropped and the recoverable window ends. null never drops.",
+            "archive-push-queue-max: past it WAL is dropped and the recoverable window ends. null: never.",
         ),
     ] = None
     log_level: Annotated[
-        Literal["off", "error", "warn", "info", "detail", "debug", "trace"], Ask("Log level", "log-level-console.")
+        Literal["off", "error", "warn", "info", "detail", "debug", "trace"],
+        Ask("Log level", "log-level-console: how much the logs of backups tell; info is enough."),
     ] = "info"
     network_policy: Annotated[
         bool,

@@ -224,6 +224,14 @@ _EXPECTED = {
 }
 
 
+_BOUND = {
+    "greater_than_equal": "expected {ge:,} or more, found {found}",
+    "less_than_equal": "expected {le:,} or less, found {found}",
+    "string_too_short": "expected {min_length} characters or more",
+    "string_too_long": "expected {max_length} characters or fewer",
+}
+
+
 def _problem(path: _Path, section: type[Section] | None, detail: ErrorDetails) -> Problem:
     return Problem(".".join(map(str, path)), _message(path, section, detail))
 
@@ -246,6 +254,8 @@ def _message(path: _Path, section: type[Section] | None, detail: ErrorDetails) -
     if kind == "union_tag_not_found":
         key = re.findall(r"\w+", str(context["discriminator"]))[-1].replace("source", "from")
         return f"{key}: is required, and says which of the alternatives this is"
+    if kind in _BOUND:
+        return _BOUND[kind].format(**context, found=_described(given))
     if kind == "value_error":
         return str(context["error"])
     return detail["msg"][0].lower() + detail["msg"][1:]

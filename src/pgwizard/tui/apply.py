@@ -18,7 +18,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Input, RichLog, Static
+from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
 from pgwizard import inputs
@@ -31,6 +31,7 @@ from pgwizard.present import Failure, failure
 from pgwizard.tui.app import DEMO
 from pgwizard.tui.folds import Folds
 from pgwizard.tui.keyline import KeyLine
+from pgwizard.tui.log import Log
 from pgwizard.tui.review import Review, change_folds, failure_rows, is_log, said_table
 
 if TYPE_CHECKING:
@@ -159,9 +160,8 @@ class Apply(Screen[Left]):
     Apply #what { height: auto; max-height: 45%; display: none; padding: 0 1; border-top: solid $panel-lighten-3; }
     Apply.-told #what { height: 1fr; max-height: 100%; }
     Apply #costs { height: auto; max-height: 30%; display: none; padding: 0 1; color: $text-warning; }
-    Apply Folds, Apply RichLog { border-top: solid $panel-lighten-3; border-title-color: $text-muted; }
-    Apply RichLog { height: 1fr; min-height: 3; display: none; padding: 0 1; background: $background;
-        scrollbar-size-horizontal: 0; }
+    Apply Folds, Apply Log { border-top: solid $panel-lighten-3; border-title-color: $text-muted; }
+    Apply Log { height: 1fr; min-height: 3; display: none; }
     Apply #typed { display: none; border: none; height: 1; padding: 0 1; background: $boost; }
     Apply #say { height: auto; padding: 0 1; text-style: bold; }
     """
@@ -217,7 +217,7 @@ class Apply(Screen[Left]):
             yield Static(id="verdict", markup=False)
         yield Static(id="costs", markup=False)
         yield Folds(id="changes")
-        yield RichLog(id="log", markup=False, wrap=True, min_width=1, max_lines=5_000)
+        yield Log(id="log", kept=5_000)
         yield Input(id="typed", compact=True)
         yield Static(id="say", markup=False)
         yield KeyLine()
@@ -233,7 +233,9 @@ class Apply(Screen[Left]):
         self._written.clear()
         self._log.clear()
         self._stages.restart()
-        self.query_one(RichLog).clear().border_title = "what the cluster says"
+        log = self.query_one(Log)
+        log.forget()
+        log.border_title = "what the cluster says"
         self.query_one(Folds).show([])
         for name in ("#what", "#costs", "#log", "#typed"):
             self.query_one(name).display = False
@@ -262,10 +264,10 @@ class Apply(Screen[Left]):
 
     def _hear(self, line: str, *, quiet: bool = False) -> None:
         if not quiet:
-            self.query_one(RichLog).border_title = "log"
+            self.query_one(Log).border_title = "log"
             self._log.append(line)
             del self._log[:-400]
-        self.query_one(RichLog).write(Text(visible(line), "dim" if quiet else ""))
+        self.query_one(Log).hear(Text(visible(line), "dim" if quiet else ""))
 
     def _tick(self) -> None:
         self._stages.show(self.wizard.start.now())
@@ -299,7 +301,7 @@ class Apply(Screen[Left]):
         approved = await self._approved
         folds.display = False
         self.query_one("#costs").display = False
-        log = self.query_one(RichLog)
+        log = self.query_one(Log)
         log.display = True
         log.focus()
         for screen in self.app.screen_stack:
@@ -385,7 +387,7 @@ class Apply(Screen[Left]):
         box = self.query_one("#what")
         box.display = True
         box.focus()  # it has no enter of its own
-        log = self.query_one(RichLog)
+        log = self.query_one(Log)
         log.display = bool(self._log) or (log.display and self.failure is None)
         self.call_after_refresh(log.scroll_end, animate=False)  # it has another height now
         self.set_class(not log.display, "-told")  # alone, it takes the room

@@ -23,7 +23,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.events import Key, Resize
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import DataTable, RichLog, Static
+from textual.widgets import DataTable, Static
 from textual.worker import Worker, WorkerState
 
 from pgwizard import deploy, present, status
@@ -33,6 +33,7 @@ from pgwizard.status import Run, Snapshot, Verdict
 from pgwizard.tui.app import DEMO
 from pgwizard.tui.dialogs import Window
 from pgwizard.tui.keyline import KeyLine
+from pgwizard.tui.log import Log
 
 if TYPE_CHECKING:
     from pgwizard.kubeapi import Cluster
@@ -170,7 +171,7 @@ class Dashboard(Screen[None]):
     Dashboard #lower { height: 10; }
     Dashboard #info { height: auto; max-height: 6; }
     Dashboard #jobs { width: 3fr; height: 1fr; }
-    Dashboard #log { width: 2fr; height: 1fr; padding: 0 1; background: $background; }
+    Dashboard #log { width: 2fr; height: 1fr; }
     Dashboard #more { height: auto; }
     Dashboard #schedules { width: 3fr; height: auto; max-height: 8; }
     Dashboard #objects { width: 2fr; height: auto; padding: 0 1; }
@@ -230,7 +231,7 @@ Nothing is written before you have answered."""
             yield self._titled(Static(id="timeline", markup=False))
             with Horizontal(id="lower"):
                 yield self._titled(Jobs(("Job", "started", "took", "what came of it"), id="jobs"))
-                yield self._titled(RichLog(id="log", markup=False, wrap=True, min_width=1, max_lines=2_000))
+                yield self._titled(Log(id="log", kept=2_000))
             yield self._titled(Rows(present.BACKUP_TITLES, id="info"))
             with Horizontal(id="more"):
                 yield self._titled(Rows(("schedule", "next run", "last run", "cron"), id="schedules"))
@@ -443,18 +444,18 @@ Nothing is written before you have answered."""
     @work(group="log", exclusive=True, exit_on_error=False)
     async def _read_log(self, run: Run) -> None:
         await asyncio.sleep(_SETTLE_SECONDS)  # while somebody moves through the list, only where he stays is read
-        pane = self.query_one("#log", RichLog)
-        pane.clear()
+        pane = self.query_one("#log", Log)
+        pane.forget()
         self._entitle("log", f"log of {run.name}")
         if run.fault is not None:
-            pane.write(Text(f"cause: {run.fault.cause}\nfix: {run.fault.fix}\n", "bold"))
+            pane.hear(Text(f"cause: {run.fault.cause}\nfix: {run.fault.fix}\n", "bold"))
         cluster = await self._app.cluster_once_connected()
         while True:
             if await self._read(cluster, run, pane):
                 return
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _read(self, cluster: Cluster, run: Run, pane: RichLog) -> bool:
+    async def _read(self, cluster: Cluster, run: Run, pane: Log) -> bool:
         """Write the lines as they come. False where the pod of a running Job has not started yet."""
         name, namespace = self._release, self._where or ""
         try:
@@ -462,12 +463,12 @@ Nothing is written before you have answered."""
             async with aclosing(lines):
                 async for line in lines:
                     pane.border_subtitle = ""
-                    pane.write(Text(line))
+                    pane.hear(Text(line))
         except PgwizardError as error:
             if run.state == "running" and not pane.lines:
                 pane.border_subtitle = Text(plain(f"waiting: {error.message}", 60))
                 return False
-            pane.write(Text(plain(error.message, 1_000), "dim"))
+            pane.hear(Text(plain(error.message, 1_000), "dim"))
         pane.border_subtitle = ""
         return True
 

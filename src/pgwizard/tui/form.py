@@ -174,18 +174,18 @@ class Row(Vertical):
             self._tell()
 
     def on_descendant_focus(self) -> None:
-        """The question that is being answered is said whole."""
+        """The question that is being answered is in sight whole, with what is said of it."""
+        self.call_after_refresh(self.scroll_visible, animate=False)
         self.post_message(self.Entered(self))
 
     def about(self) -> str:
-        """The whole of it: its problem, its help, its default, and where to choose."""
-        more = [self._help]
+        """What else is worth knowing of it: its help where a problem stands in its place, its default, its list."""
+        more = [self._help] * bool(self._problem or self._warning)
         if self._default:
             more.append(f"Default: {self._default}.")
         if self.ask.choices:
             more.append("f4 lists what there is.")
-        said = [f"✗ {self._problem}"] * bool(self._problem) + [f"! {self._warning}"] * bool(self._warning)
-        return "\n".join([*said, " ".join(more)])
+        return " ".join(more)
 
     def _tell(self) -> None:
         said = f"✗ {self._problem}" if self._problem else f"! {self._warning}" if self._warning else self._help

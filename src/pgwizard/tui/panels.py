@@ -5,10 +5,13 @@ PANELS has the panel of each page that has one: a widget made with the draft, wi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
@@ -48,6 +51,7 @@ class Panel(SaysDefects, Vertical):
     def __init__(self, draft: Draft) -> None:
         super().__init__(classes="panel")
         self.draft = draft
+        self.shown = Text()
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -79,11 +83,15 @@ class Panel(SaysDefects, Vertical):
         try:
             self.show()
         except Exception as error:  # noqa: BLE001 - whatever it is, in a timer it would end the application
-            self.query_one(".text", Static).update(f"! a defect of pgwizard itself: {type(error).__name__}")
+            self._tell(Text(f"! a defect of pgwizard itself: {type(error).__name__}"))
 
     def show(self) -> None:
         """Show the text, and what else there is."""
-        self.query_one(".text", Static).update(self.text())
+        self._tell(self.text())
+
+    def _tell(self, text: Text) -> None:
+        self.shown = text
+        self.query_one(".text", Static).update(hanging(text))
 
     def text(self) -> Text:
         """What is shown."""
@@ -93,6 +101,23 @@ class Panel(SaysDefects, Vertical):
     def wizard(self) -> WizardApp:
         """The application, typed."""
         return cast("WizardApp", self.app)
+
+
+def hanging(text: Text) -> Group:
+    """The text with lines that go on below where they began: after their indent, or a label set off by blanks."""
+    return Group(*map(_hung, text.split(allow_blank=True)))
+
+
+def _hung(line: Text) -> RenderableType:
+    begin = re.match(r" *(?:[^ ]+(?: [^ ]+)* {3,})?", line.plain)
+    width = begin.end() if begin else 0
+    if not width:
+        return line
+    table = Table.grid()
+    table.add_column(width=width, no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(line[:width], line[width:])
+    return table
 
 
 class StoragePanel(Panel):
@@ -135,8 +160,8 @@ class StoragePanel(Panel):
         chosen = answers.storage.storage_class
         for found in self._found:
             here = found.value == chosen or (chosen is None and found.best)
-            text.append(f"{'●' if here else ' '} {found.value}   ", "bold" if here else "")
-            text.append(f"{found.note}\n", "dim")
+            text.append(f"{'●' if here else ' '} {found.value}\n", "bold" if here else "")
+            text.append(f"    {found.note}\n", "dim")
         if not self._found:
             text.append("  none: the cluster cannot make volumes\n")
         elif chosen is not None and chosen not in {found.value for found in self._found}:
@@ -158,7 +183,9 @@ def _lasting(free_bytes: float, seconds_a_segment: float) -> str:
 class TuningPanel(Panel):
     """postgresql.conf with the reason of each line, and the memory sum against the limit."""
 
-    _parameters: list[Parameter] | None = None
+    REASON = 24
+    """Columns from which on a reason is worth its place beside the value; below the list it always has one."""
+    _listed: tuple[list[Parameter], bool] | None = None
 
     def compose(self) -> ComposeResult:
         """The sum stays in sight; the parameters scroll."""
@@ -166,23 +193,30 @@ class TuningPanel(Panel):
         yield OptionList(id="parameters")
         yield Static(markup=False, id="reason")
 
+    def on_resize(self) -> None:
+        """There may be room for the reasons."""
+        self.refresh_from(self.draft)
+
     def show(self) -> None:
         """The same line stays highlighted."""
         super().show()
         listed, found = self.query_one(OptionList), parameters(self.draft.answers)
-        if found == self._parameters:
+        width = max((len(parameter.name) for parameter in found), default=0)
+        reasons = self.size.width - width - _VALUE - 3 >= self.REASON
+        if (found, reasons) == self._listed:
             return
         here = listed.highlighted
         listed.clear_options()
-        width = max((len(parameter.name) for parameter in found), default=0)
-        listed.add_options([Option(_parameter(parameter, width)) for parameter in found])
-        self._parameters = found
+        listed.add_options([Option(_parameter(parameter, width, reasons)) for parameter in found])
+        self._listed = found, reasons
         listed.highlighted = here if here is not None and here < len(found) else None
+        if listed.highlighted is None:
+            self.query_one("#reason", Static).update("f2 goes through them, with the reason of each")
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Its reason, whole."""
         event.stop()
-        found = self._parameters or []
+        found = self._listed[0] if self._listed else []
         if event.option_index >= len(found):  # another list has come since
             return
         parameter = found[event.option_index]
@@ -207,10 +241,14 @@ class TuningPanel(Panel):
         return text
 
 
-def _parameter(parameter: Parameter, width: int) -> Text:
+_VALUE = 7
+"""Columns of a usual value."""
+
+
+def _parameter(parameter: Parameter, width: int, reason: bool) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f"{parameter.name:{width}} {parameter.value:>7}  ")
-    return text.append(parameter.reason, "dim")
+    text.append(f"{parameter.name:{width}} {parameter.value:>{_VALUE}}")
+    return text.append(f"  {parameter.reason}", "dim") if reason else text
 
 
 def _mb(kilobytes: int) -> str:
