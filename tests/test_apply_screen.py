@@ -227,7 +227,7 @@ def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -
         ]
         assert driven.stages()[-2:] == ["✗ first backup", "· record"]
         assert driven.screen._log[-1].startswith("P00 ERROR: [095]")
-        assert driven.text("#say") == "enter: question tls.source · r: try again · escape: back · c: copy"
+        assert driven.text("#say") == "enter: question tls.source · e: explained · r: try again"
         await driven.pilot.press("c")
         assert "[095]" in driven.pilot.app.clipboard
         await driven.pilot.press("enter")

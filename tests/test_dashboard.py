@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from pgwizard import deploy, record, status
 from pgwizard.answers import Answers
@@ -24,6 +24,7 @@ from pgwizard.status import CRONJOB
 from pgwizard.tui.app import Start, WizardApp
 from pgwizard.tui.dashboard import Ask, Dashboard, Details, Jobs, Rows, TextWindow
 from pgwizard.tui.log import Log
+from pgwizard.tui.messages import Messages
 from pgwizard.tui.wizard import Wizard
 from test_wizard_bad_input import CONTROLS, seen
 
@@ -127,6 +128,11 @@ def asked(pilot: Pilot[int]) -> str:
     return screen._title if isinstance(screen, Ask) else ""
 
 
+def explained(pilot: Pilot[int]) -> str:
+    """What the page of messages was opened at."""
+    return pilot.app.screen.query_one(Input).value if isinstance(pilot.app.screen, Messages) else ""
+
+
 async def loaded(pilot: Pilot[int]) -> None:
     def whole() -> bool:
         snapshot = dashboard(pilot).snapshot
@@ -214,8 +220,12 @@ def test_a_failed_job_tells_cause_and_fix_beside_it_and_all_of_it_on_enter() -> 
             assert text in shown
         await pilot.press("c")
         assert "Put a valid key pair into the Secret that repository.credentials names." in pilot.app.clipboard
-        await pilot.press("escape")
+        await pilot.press("e")
+        await until(pilot, lambda: explained(pilot) == "docs/errors.md#s3-unknown-key")
+        await pilot.press("escape", "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+        await pilot.press("e")
+        await until(pilot, lambda: explained(pilot) == "docs/errors.md#s3-unknown-key")
 
     driven(scenario, outcomes=[FAILS])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from headless import GOLDEN, ROOT
-from pgwizard import manifests
+from pgwizard import manifests, messages
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,14 @@ def test_the_wheel_holds_every_template_and_the_types_marker(wheel: Path) -> Non
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"pgwizard/py.typed", *(f"pgwizard/templates/{name}" for name in _files(ROOT / "templates"))} <= names
     assert not [name for name in names if name.startswith(("tests", "templates"))]
+
+
+def test_the_wheel_holds_the_page_of_messages(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    script = "from pgwizard import messages; print(len(messages.entries()))"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout == f"{len(messages.entries())}\n", done.stderr
 
 
 def test_the_wheel_renders_from_the_templates_that_it_holds(wheel: Path, tmp_path: Path) -> None:

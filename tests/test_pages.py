@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from faulting import answers_of
 from pages import NOW, SCREENSHOTS, SIZES, Camera, Moment, Remote, Scene, played, steady
@@ -32,6 +33,7 @@ from pgwizard.tui.app import Connect, Place, Start
 from pgwizard.tui.apply import Apply
 from pgwizard.tui.dashboard import Ask, Dashboard, TextWindow
 from pgwizard.tui.dialogs import Help, Line, Offer, Pick
+from pgwizard.tui.messages import Messages
 from pgwizard.tui.panels import PANELS as WITH_PANEL
 from pgwizard.tui.secrets import SecretBrowser
 from pgwizard.tui.wizard import MIDDLE, Wizard
@@ -316,6 +318,11 @@ async def of_untrusted(camera: Camera) -> None:
     await camera.pilot.press("y")
     await camera.until(lambda: screen.state == "failed")
     await camera.take("apply-failed")
+    await camera.pilot.press("e")
+    await camera.shown(Messages)
+    await camera.take("messages-one")
+    camera.screen(Messages).query_one(Input).value = "certificate"
+    await camera.take("messages")
 
 
 # ---- the dashboard -------------------------------------------------------------------------------------------------
@@ -415,7 +422,7 @@ PLAYS = {
     "denied": Play("errors", denied, of_denied, ("connect-denied", "secrets-denied")),
     "apply": Play("filled", new_release, of_apply, ("apply-asked", "apply-running", "apply-done", "apply-help")),
     "costs": Play("filled", smaller, of_smaller, ("apply-costs", "apply-typed")),
-    "untrusted": Play("errors", untrusted, of_untrusted, ("apply-failed",)),
+    "untrusted": Play("errors", untrusted, of_untrusted, ("apply-failed", "messages-one", "messages")),
     "observed": Play("filled", observed, of_observed, ("dashboard", "dashboard-help", "dashboard-ask")),
     "failing": Play("errors", failing, of_failing, ("dashboard", "dashboard-details")),
     "no-release": Play("empty", no_release, of_dashboard, ("dashboard",)),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from pgwizard import messages
 from pgwizard.changes import Change
 from pgwizard.errors import AnswersError, PgwizardError, PreflightError, visible
 from pgwizard.events import Event
@@ -94,7 +95,7 @@ def failure(error: BaseException, log: Sequence[str] = ()) -> Failure:
         tuple(detail),
         cause,
         fix,
-        f"docs/errors.md#{known.key}" if known else "",
+        messages.link(known.key) if known else "",
         asked or (known.question if known else ""),
     )
 

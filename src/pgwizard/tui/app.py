@@ -175,6 +175,7 @@ class WizardApp(SaysDefects, App[int]):
         for command in super().get_system_commands(screen):
             if command.title not in ("Keys", "Show keys and help panel"):
                 yield command
+        yield SystemCommand("messages", "every message, why it is said, and what to do", self.action_messages)
         for title, does, action in getattr(screen, "commands", lambda: ())():
             yield SystemCommand(title, does, partial(self._do, action, screen))
         told: set[str] = set()
@@ -297,6 +298,12 @@ class WizardApp(SaysDefects, App[int]):
         self._leaving_until = now + LEAVE_SECONDS
         self.notify(text, severity="warning", timeout=LEAVE_SECONDS, markup=False)
         return False
+
+    def action_messages(self, words: str = "") -> None:
+        """Every message with its cause and what to do; words: which to begin with."""
+        from pgwizard.tui.messages import Messages
+
+        self.push_screen(Messages(words))
 
     def action_next_theme(self) -> None:
         """Dark, light, high contrast, in turn."""

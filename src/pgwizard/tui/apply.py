@@ -161,7 +161,7 @@ class Apply(Screen[Left]):
     Apply.-told #what { height: 1fr; max-height: 100%; }
     Apply #costs { height: auto; max-height: 30%; display: none; padding: 0 1; color: $text-warning; }
     Apply Folds, Apply Log { border-top: solid $panel-lighten-3; border-title-color: $text-muted; }
-    Apply Log { height: 1fr; min-height: 3; display: none; }
+    Apply Log { height: 1fr; min-height: 2; display: none; }
     Apply #typed { display: none; border: none; height: 1; padding: 0 1; background: $boost; }
     Apply #say { height: auto; padding: 0 1; text-style: bold; }
     """
@@ -169,6 +169,7 @@ class Apply(Screen[Left]):
         Binding("y", "approve", "apply this"),
         Binding("enter", "follow", "go on", priority=False),
         Binding("r", "again", "try again"),
+        Binding("e", "explained", "explain", tooltip="the message with its cause and fix, and its like"),
         Binding("c", "copy", "copy"),
         Binding("escape", "leave", "back"),
     ]
@@ -177,6 +178,7 @@ class Apply(Screen[Left]):
         "enter or a click on a change unfolds it · a: all of them · y: apply this; nothing is written before\n"
         "escape or ctrl+c: before the apply goes back; after it began stops watching, and the cluster goes on\n"
         "r: try again; what is there already is found and kept · c: copy what is said\n"
+        "e: the message of a failure among all of them\n"
         "enter at the end: the status; after a failure: the question that it goes back to"
     )
 
@@ -362,7 +364,8 @@ class Apply(Screen[Left]):
                 self._hear(line.strip())
         self._show([*failure_rows(found), *([("written", self._there())] if self._started else [])])
         enter = f"enter: question {found.question} · " if found.question else ""
-        self._turn("failed", f"{enter}r: try again · escape: back · c: copy")
+        explained = "e: explained · " if found.link else ""
+        self._turn("failed", f"{enter}{explained}r: try again")
 
     @property
     def _started(self) -> bool:
@@ -408,6 +411,8 @@ class Apply(Screen[Left]):
             return self.state != "stopping"
         if action == "again" and self.state == "reading":
             return not self.wizard.connected.is_set()
+        if action == "explained":
+            return bool(self.failure and self.failure.link)
         if action == "follow" and self.state == "failed":
             return bool(self.failure and self.failure.question)
         return self.state in states.get(action, (self.state,))
@@ -415,6 +420,11 @@ class Apply(Screen[Left]):
     def action_follow(self) -> None:
         """To the status of what stands now, or to the question that the failure goes back to."""
         self.dismiss(Left(question=self.failure.question) if self.failure else Left(deployed=True))
+
+    def action_explained(self) -> None:
+        """The message that fits the failure."""
+        if self.failure is not None:
+            self.wizard.action_messages(self.failure.link)
 
     def action_again(self) -> None:
         """Run again: what is there already is found."""

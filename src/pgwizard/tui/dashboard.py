@@ -13,7 +13,7 @@ from dataclasses import replace
 from io import StringIO
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from textual import work
@@ -26,7 +26,7 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Static
 from textual.worker import Worker, WorkerState
 
-from pgwizard import deploy, present, status
+from pgwizard import deploy, messages, present, status
 from pgwizard.errors import PgwizardError, visible
 from pgwizard.kubeapi import fit, plain
 from pgwizard.status import Run, Snapshot, Verdict
@@ -34,6 +34,7 @@ from pgwizard.tui.app import DEMO
 from pgwizard.tui.dialogs import Window
 from pgwizard.tui.keyline import KeyLine
 from pgwizard.tui.log import Log
+from pgwizard.tui.messages import opening
 
 if TYPE_CHECKING:
     from pgwizard.kubeapi import Cluster
@@ -79,9 +80,24 @@ class TextWindow(Window):
 
 
 class Details(TextWindow):
-    """Text that may be worth sending to somebody."""
+    """Text that may be worth sending to somebody. link: the message that explains it; empty for none."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("c", "copy", "copy")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "explained", "explain", tooltip="the message with its cause and fix, and its like"),
+        Binding("c", "copy", "copy"),
+    ]
+
+    def __init__(self, title: str, text: Text | Group, link: str = "") -> None:
+        super().__init__(title, text)
+        self._link = link
+
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """Only what is known can be explained."""
+        return action != "explained" or bool(self._link)
+
+    def action_explained(self) -> None:
+        """The message that fits."""
+        cast("WizardApp", self.app).action_messages(self._link)
 
     def action_copy(self) -> None:
         """As plain lines."""
@@ -202,6 +218,7 @@ Nothing is written before you have answered."""
         Binding("l", "log", "log", tooltip="to the log of the highlighted Job"),
         Binding("r", "refresh", "refresh", tooltip="ask everything again at once"),
         Binding("a", "answers", "answers", tooltip="change the answers of the last revision"),
+        Binding("e", "explained", "explain", tooltip="why the verdict is not better: its message, and its like"),
         Binding("c", "copy", "copy", tooltip="copy the status as text"),
         Binding("escape", "leave", "back"),
     ]
@@ -214,6 +231,8 @@ Nothing is written before you have answered."""
         self._titles: dict[str, str] = {}
         self._followed: tuple[str, ...] = ()
         self._trouble: PgwizardError | None = None
+        self._explained = ""
+        """The key of the message of the worst reason that has one."""
         self._left = False
         """Whether the snapshot is what was left when observing ended; until a newer one comes."""
         self.snapshot: Snapshot | None = None
@@ -406,14 +425,20 @@ Nothing is written before you have answered."""
         text = Text()
         text.append(f"{present.headline(verdict)}   ", "bold")
         text.append(present.window(verdict, snapshot.at))
-        rows = [(text,), *((Text(line, "" if line[0] == "!" else "dim"),) for line in present.reason_lines(verdict))]
+        lines = present.reason_lines(verdict)
+        styles = ["" if line[0] == "!" else "dim" for line in lines]
+        cells = [(Text(line[:2], style), Text(line[2:], style)) for line, style in zip(lines, styles, strict=True)]
         self.query_one("#verdict").set_classes(_STATES[verdict.state])
-        self._update("verdict", str(rows), _grid(rows))
+        explained = next((reason.key for reason in verdict.reasons if reason.key), "")
+        if explained != self._explained:
+            self._explained = explained
+            self.refresh_bindings()
+        self._update("verdict", f"{text}{lines}", Group(text, *([_grid(cells, 0)] if cells else [])))
 
     def _say(self, part: str, text: str) -> None:
         self._update(part, text, Text(text))
 
-    def _update(self, part: str, said: str, shown: Table | Text) -> None:
+    def _update(self, part: str, said: str, shown: RenderableType) -> None:
         """Draw a part where it says something else than before."""
         if self._said.get(part) != said:
             self._said[part] = said
@@ -475,8 +500,14 @@ Nothing is written before you have answered."""
     # ---- keys --------------------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """Back is offered where there is something behind, or a pane to leave."""
+        """Back is offered where there is something behind, or a pane to leave; what is explained has a message."""
+        if action == "explained":
+            return bool(self._explained)
         return not (action == "leave" and self._at_the_bottom and not self._away)
+
+    def action_explained(self) -> None:
+        """The message of the worst reason that has one."""
+        self._app.action_messages(messages.link(self._explained))
 
     @property
     def _home(self) -> Widget:
@@ -498,7 +529,8 @@ Nothing is written before you have answered."""
         known = self.snapshot if self._left else self._known
         if isinstance(event.data_table, Jobs) and run is not None and known is not None:
             old = f", as of {present.when(known.at, self._app.start.now())} UTC" if self._left else ""
-            self.app.push_screen(Details(run.name + old, _details(known, run)))
+            link = messages.link(run.fault.key) if run.fault else ""
+            self.app.push_screen(Details(run.name + old, _details(known, run, link), link))
 
     def action_info(self) -> None:
         """The list of backups gets the focus, to scroll."""
@@ -599,9 +631,9 @@ Nothing is written before you have answered."""
         self.notify(plain(f"{error.message} {error.hint}", 1_000), severity="error", markup=False, timeout=15)
 
 
-def _grid(rows: Sequence[tuple[Text, ...]]) -> Table:
-    """Cells side by side; only the last column wraps."""
-    table = Table.grid(padding=(0, 2, 0, 0))
+def _grid(rows: Sequence[tuple[Text, ...]], apart: int = 2) -> Table:
+    """Cells side by side, so many columns apart; only the last one wraps."""
+    table = Table.grid(padding=(0, apart, 0, 0))
     for number in range(len(rows[0])):
         table.add_column(no_wrap=number < len(rows[0]) - 1)
     for row in rows:
@@ -609,7 +641,7 @@ def _grid(rows: Sequence[tuple[Text, ...]]) -> Table:
     return table
 
 
-def _details(snapshot: Snapshot, run: Run) -> Group:
+def _details(snapshot: Snapshot, run: Run, link: str) -> Group:
     """A Job with its cause and fix, its backup, and the end of its log."""
     _, started, took, came = present.run_cells(snapshot, run)
     backup, fault = snapshot.backup_of(run), run.fault
@@ -620,7 +652,8 @@ def _details(snapshot: Snapshot, run: Run) -> Group:
         rows["Kubernetes"] = run.message
         rows["cause"] = fault.cause if fault else "none that is known" if run.tail is not None else "reading its log"
     if fault is not None:
-        rows |= {"fix": fault.fix, "said": fault.line, "more": f"docs/errors.md#{fault.key}"}
-    grid = _grid([(Text(label, "bold"), Text(text)) for label, text in rows.items()])
+        rows |= {"fix": fault.fix, "said": fault.line}
+    cells = [(Text(label, "bold"), Text(text)) for label, text in rows.items()]
+    grid = _grid([*cells, (Text("more", "bold"), opening(link))] if link else cells)
     tail = (Text("\nthe end of its log", "bold"), Text("\n".join(run.tail))) if run.tail else ()
     return Group(grid, *tail)

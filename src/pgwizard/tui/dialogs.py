@@ -22,7 +22,7 @@ from textual.widgets.option_list import Option
 from pgwizard.tui.keyline import KeyLine
 
 MARKS = "✓ answered   ● here   ! needs a look   · to come   ✗ failed   - left out"
-DOCS = "docs/answers.md explains every question, docs/errors.md every error with cause and fix."
+DOCS = "ctrl+p, messages: every message with its cause and what to do. docs/answers.md explains every question."
 
 
 class Window(ModalScreen[Any]):

@@ -35,6 +35,7 @@ from pgwizard.plan import Facts, resolve
 from pgwizard.present import Failure, change_line, event_line, failure
 from pgwizard.tui.folds import Fold, Folds
 from pgwizard.tui.form import write_text
+from pgwizard.tui.messages import opening
 
 if TYPE_CHECKING:
     from pgwizard.kubeapi import Cluster
@@ -54,13 +55,17 @@ def change_folds(changes: Sequence[Change]) -> list[Fold]:
     ]
 
 
+MORE = "more"
+"""The word before a link."""
+
+
 def failure_rows(found: Failure) -> list[tuple[str, str]]:
     """A failure for people, as (word, text): what failed, each finding, why, what to do, where more is said.
 
     The last lines of a log, which a message may carry, are left out: they stand in the log.
     """
     findings = [("", line.strip()) for line in found.detail if not is_log(line)]
-    rest = [("cause", found.cause), ("fix", found.fix), ("more", found.link)]
+    rest = [("cause", found.cause), ("fix", found.fix), (MORE, found.link)]
     return [("✗", found.message), *findings, *((word, text) for word, text in rest if text)]
 
 
@@ -75,8 +80,8 @@ def said_table(rows: Iterable[tuple[str, str]]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column()
     for number, (word, text) in enumerate(rows):
-        shown = "\n".join(map(visible, text.splitlines()))
-        table.add_row(Text(word, "bold" if number == 0 else "dim"), Text(shown, "bold" if number == 0 else ""))
+        shown = Text("\n".join(map(visible, text.splitlines())), "bold" if number == 0 else "")
+        table.add_row(Text(word, "bold" if number == 0 else "dim"), opening(text) if word == MORE else shown)
     return table
 
 
