@@ -22,8 +22,8 @@ from pgwizard.demo.world import HOSTILE
 from pgwizard.deploy import cost
 from pgwizard.errors import AnswersError, FirstBackupFailed, Problem, ServerFailure, Unreachable
 from pgwizard.events import Event
+from pgwizard.kinds import LEASE
 from pgwizard.kubeapi import Cluster, Object, Ref, Resource
-from pgwizard.lock import LEASE
 from pgwizard.present import Failure, failure
 from pgwizard.tui.app import Start, WizardApp
 from pgwizard.tui.apply import Apply, Left, Stages

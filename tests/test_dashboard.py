@@ -13,14 +13,13 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from pgwizard import deploy, record, status
+from pgwizard import deploy, jobs, record, status
 from pgwizard.answers import Answers
 from pgwizard.changes import Change
 from pgwizard.demo import Fault, Outcome, ScaledClock, SimCluster
 from pgwizard.errors import Unreachable
+from pgwizard.kinds import CRONJOB, NAMESPACE
 from pgwizard.kubeapi import Cluster, ExecResult, Ref
-from pgwizard.preflight import NAMESPACE
-from pgwizard.status import CRONJOB
 from pgwizard.tui.app import Start, WizardApp
 from pgwizard.tui.dashboard import Ask, Dashboard, Details, Jobs, Rows, TextWindow
 from pgwizard.tui.log import Log
@@ -534,7 +533,7 @@ def test_a_log_keeps_its_mark_when_another_job_is_read() -> None:
         await until(pilot, lambda: title(pilot, "log") == "log of postgresql-pgbackrest-init")
         await pilot.press("l")
         await until(pilot, lambda: title(pilot, "log") == "▸ log of postgresql-pgbackrest-init")
-        await status.backup_now(sim, "postgresql", "default", "incr", datetime.fromtimestamp(sim.clock.now(), UTC))
+        await jobs.backup_now(sim, "postgresql", "default", "incr", datetime.fromtimestamp(sim.clock.now(), UTC))
         await until(pilot, lambda: title(pilot, "log").startswith("▸ log of postgresql-pgbackrest-incr"))
 
     driven(scenario)
@@ -576,9 +575,9 @@ def test_what_did_not_change_is_not_drawn_again_and_the_cursor_stays() -> None:
         await pilot.press("b", "i")
         await until(pilot, lambda: [row[0] for row in rows(pilot, "jobs")] == ["✓ incr", "✓ first"])
         await pilot.press("down")
-        jobs = dashboard(pilot).query_one(Jobs)
-        here = jobs.here
-        await status.backup_now(sim, "postgresql", "default", "full", datetime.fromtimestamp(sim.clock.now(), UTC))
+        listed = dashboard(pilot).query_one(Jobs)
+        here = listed.here
+        await jobs.backup_now(sim, "postgresql", "default", "full", datetime.fromtimestamp(sim.clock.now(), UTC))
         await until(pilot, lambda: rows(pilot, "jobs")[0][0] == "✓ full")
         screen = dashboard(pilot)
         drawn: list[str] = []
@@ -591,7 +590,7 @@ def test_what_did_not_change_is_not_drawn_again_and_the_cursor_stays() -> None:
         drawn.clear()
         screen._show()
         assert drawn == []
-        assert jobs.here == here
+        assert listed.here == here
 
     driven(scenario)
 

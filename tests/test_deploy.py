@@ -24,7 +24,6 @@ from faulting import (
     deployed,
     live,
     run,
-    secret,
 )
 from pgwizard import deploy, record
 from pgwizard.changes import Change
@@ -594,17 +593,5 @@ def test_what_is_no_release_cannot_be_removed() -> None:
             await removed(sim)
         assert caught.value.message == "there is no release postgresql in namespace default"
         assert caught.value.hint == "pgwizard releases -A lists what there is."
-
-    on(scenario)
-
-
-def test_releases_are_found_wherever_they_are() -> None:
-    async def scenario(sim: SimCluster) -> None:
-        await deployed(sim)
-        await deployed(sim, answers_of(release={"namespace": "staging"}, **ELSEWHERE))
-        await sim.create({**secret("broken-pgwizard", "monitoring"), "type": record.TYPE})
-        found = await deploy.releases(sim, None)
-        assert [(item.namespace, item.name) for item in found] == [("default", "postgresql"), ("staging", "postgresql")]
-        assert [item.namespace for item in await deploy.releases(sim, "staging")] == ["staging"]
 
     on(scenario)

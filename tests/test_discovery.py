@@ -15,8 +15,9 @@ from headless import certificate, der, pem, private_key
 from pgwizard import discovery
 from pgwizard.demo import Fault, SimCluster
 from pgwizard.demo.world import HOSTILE
-from pgwizard.discovery import SECRET, Batch, Purpose, Readable, Row, Search, browse, contents, rows_of
+from pgwizard.discovery import Batch, Purpose, Readable, Row, Search, browse, contents, rows_of
 from pgwizard.errors import Unauthorized
+from pgwizard.kinds import SECRET
 from pgwizard.kubeapi import Ref
 
 CA = Search("ca", "minio.minio.svc:9000", "default")

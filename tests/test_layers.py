@@ -24,19 +24,24 @@ LAYERS = (
     ("console", "tui"),
     ("present", "inputs", "drafts"),
     ("deploy", "status", "export", "discovery"),
-    ("rollout",),
+    ("verdict", "probes", "jobs"),
+    ("snapshot", "rollout"),
     ("preflight", "helm", "diagnose", "choices"),
+    ("releases",),
     ("record", "lock", "changes", "events", "draft"),
     ("cluster", "demo", "objectstore", "manifests", "health", "answersfile", "checks", "reference", "sensitive"),
     ("kubestreams",),
     ("kubehttp",),
-    ("kubeconfig", "plan"),
+    ("kubeconfig", "plan", "kinds"),
     ("answers", "tuning", "certificates", "schedules", "pgbackrest"),
     ("quantities", "yamlfile", "kubeapi", "messages"),
     ("errors",),
     ("",),
 )
 """From the top; a module or package imports only what stands further down. The last is the package itself."""
+
+PURE = ("snapshot", "verdict", "present", "record", "health", "changes", "diagnose", "checks", "plan", "kinds")
+"""They decide by what they are given: nothing in them waits, asks or reads."""
 
 ALONE = {"kubernetes": {"kubeconfig"}, "textual": {"tui"}}
 
@@ -97,14 +102,26 @@ def test_a_heavy_package_is_imported_in_one_place(package: str) -> None:
     assert users <= ALONE[package]
 
 
+@pytest.mark.parametrize("module", PURE)
+def test_what_is_pure_neither_waits_nor_reads(module: str) -> None:
+    tree = next(tree for dotted, tree in _modules() if dotted == module)
+    outside = {"asyncio", "os", "pathlib", "socket", "ssl", "subprocess", "time", "aiohttp"}
+    assert {_owner(name) for name in _imports(module, tree)} & outside == set()
+    waits = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
+    assert not [node for node in ast.walk(tree) if isinstance(node, waits)]
+
+
 def _loaded(*arguments: str) -> set[str]:
     """The top-level names of the modules that a run of the program loaded."""
+    return {_owner(name) for name in _loaded_by(f"from pgwizard.cli import main\nmain({list(arguments)!r})\n")}
+
+
+def _loaded_by(source: str) -> set[str]:
+    """The names of all modules that a script loaded."""
     script = (
         "import atexit, json, sys\n"
-        "def names(): return sorted({name.partition('.')[0] for name in sys.modules})\n"
-        "atexit.register(lambda: sys.stderr.write('\\n' + json.dumps(names())))\n"
-        "from pgwizard.cli import main\n"
-        f"main({list(arguments)!r})\n"
+        "atexit.register(lambda: sys.stderr.write('\\n' + json.dumps(sorted(sys.modules))))\n"
+        f"{source}"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     return set(json.loads(done.stderr.splitlines()[-1]))
@@ -114,6 +131,11 @@ def test_a_headless_run_loads_no_face_and_no_client() -> None:
     loaded = _loaded("--headless", str(GOLDEN / "everything-changed" / "answers.yaml"))
     assert loaded & {"textual", "kubernetes", "aiohttp", "rich"} == set()
     assert {"jinja2", "pydantic", "yaml"} <= loaded
+
+
+def test_the_pages_of_the_wizard_load_nothing_of_a_release_that_runs() -> None:
+    loaded = {name.removeprefix("pgwizard.") for name in _loaded_by("import pgwizard.tui.panels\n")}
+    assert loaded & {"status", "snapshot", "verdict", "probes", "diagnose", "deploy", "kubernetes", "aiohttp"} == set()
 
 
 def test_the_version_is_told_before_anything_is_loaded() -> None:

@@ -8,15 +8,16 @@ from typing import Any, get_args
 
 import pytest
 
-from pgwizard import present, status
+from pgwizard import present
 from pgwizard.changes import Action, Change
 from pgwizard.diagnose import diagnose
 from pgwizard.events import Event, Kind
 from pgwizard.health import Health
 from pgwizard.kubeapi import Ref, Resource
 from pgwizard.present import change_line, event_line, status_lines
-from pgwizard.status import Certificate, Release, Repository, Run, Snapshot, Volume, Wal, judge
-from test_status import ARCHIVER, DONE, FAILED, FINE, FULL, LEFT, NOW, backup, segment
+from pgwizard.snapshot import Certificate, Release, Repository, Run, Snapshot, Volume, Wal, ended
+from pgwizard.verdict import judge
+from snapshots import ARCHIVER, DONE, FAILED, FINE, FULL, LEFT, NOW, backup, segment
 
 UNKNOWN_KEY = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
 CAUSE = (
@@ -167,7 +168,7 @@ def test_what_is_loading_is_told_from_what_is_denied_old_and_empty() -> None:
 def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
     """Its marks are no longer those of what is fine, and nothing counts on as if it were seen."""
     later = NOW + timedelta(minutes=4)
-    left = status.ended(FINE, later)
+    left = ended(FINE, later)
     assert [str(fact) for fact in present.facts(left)] == [
         "! release     revision 3 deployed, applied Tue 3 Nov 12:00 UTC (as of 4 min 20 s ago: no longer watched)",
         "! next full   Sun 29 Nov 02:00 UTC (in 5 d 13 h) (as of 4 min ago: no longer watched)",
@@ -184,8 +185,8 @@ def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
         "! CA          ends 2029-02-24 (in 823 d), same as its source (as of 4 min 20 s ago: no longer watched)",
     ]
     assert judge(left).state == "unknown"
-    assert judge(status.ended(FINE, NOW)).state == "at risk"
-    broken = status.ended(replace(FINE, crons=(), heard={}, unknown={"cronjobs": "no route"}), later)
+    assert judge(ended(FINE, NOW)).state == "at risk"
+    broken = ended(replace(FINE, crons=(), heard={}, unknown={"cronjobs": "no route"}), later)
     assert present.loading_or_empty(broken, "cronjobs", "none") == "? not known: no route"
     assert present.loading_or_empty(broken, "jobs", "none") == "? not known: no longer watched"
 

@@ -17,6 +17,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
+from pgwizard import tuning
 from pgwizard.draft import Draft
 from pgwizard.schedules import Schedule, collision, kept, least, zone
 from pgwizard.tui import panels
@@ -388,7 +389,5 @@ def test_a_line_that_is_gone_is_not_explained() -> None:
 
 
 def test_a_segment_has_one_size() -> None:
-    from pgwizard import status
-
-    assert not hasattr(panels, "SEGMENT_BYTES")
-    assert panels._lasting(status.SEGMENT_BYTES * 48, 3600) == "2 d"
+    """The page's figures and those of the status come from one number."""
+    assert panels._lasting(tuning.SEGMENT_BYTES * 48, 3600) == "2 d"

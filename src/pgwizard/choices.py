@@ -10,11 +10,9 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from pgwizard.kinds import NAMESPACE, SERVICE, STORAGE_CLASS
 from pgwizard.kubeapi import Cluster, Object, Resource, plain
 
-NAMESPACE = Resource("v1", "Namespace")
-STORAGE_CLASS = Resource("storage.k8s.io/v1", "StorageClass")
-SERVICE = Resource("v1", "Service")
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _S3_PORTS = frozenset({443, 9000})
 _LIMIT = 20_000

@@ -17,6 +17,7 @@ import aiohttp
 
 from . import kubeconfig, kubestreams
 from .errors import ApiError, ClusterError, Gone, NotFound, ServerFailure, Unreachable
+from .kinds import POD
 from .kubeapi import Access, ByteStream, ExecResult, Object, Page, Ref, Resource, WatchEvent, Written, plain
 from .kubehttp import Answer, Call, Http, Patience, api_error
 
@@ -29,7 +30,6 @@ SIDE_BY_SIDE = 8
 _METADATA = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 _REVIEW = Resource("authorization.k8s.io/v1", "SelfSubjectAccessReview")
 _RULES = Resource("authorization.k8s.io/v1", "SelfSubjectRulesReview")
-_POD = Resource("v1", "Pod")
 
 
 async def connect(
@@ -285,7 +285,7 @@ class KubeCluster:
             params.append(("tailLines", str(tail)))
         call = Call(
             "GET",
-            _POD.path(namespace, pod, "log"),
+            POD.path(namespace, pod, "log"),
             f"read the logs of pod {namespace}/{pod}, container {container}",
             tuple(params),
             accept="*/*",
@@ -317,7 +317,7 @@ class KubeCluster:
         """Run a command. Raises DeadlineError after ``timeout_seconds``; the command itself may go on in the pod."""
         call = Call(
             "GET",
-            _POD.path(namespace, pod, "exec"),
+            POD.path(namespace, pod, "exec"),
             f"run {plain(command[0], 60)} in pod {namespace}/{pod}, container {container}",
             (
                 ("container", container),
@@ -336,7 +336,7 @@ class KubeCluster:
         """A connection to a pod's port."""
         call = Call(
             "GET",
-            _POD.path(namespace, pod, "portforward"),
+            POD.path(namespace, pod, "portforward"),
             f"connect to port {port} of pod {namespace}/{pod}",
             (("ports", str(port)),),
             access=Access("create", "pods/portforward", "", namespace, pod),

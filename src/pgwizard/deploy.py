@@ -37,9 +37,10 @@ from pgwizard.errors import (
 )
 from pgwizard.events import Event, Report
 from pgwizard.health import assess, condition
+from pgwizard.kinds import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET
 from pgwizard.kubeapi import Cluster, Object, Ref
 from pgwizard.plan import Facts, Plan, resolve
-from pgwizard.preflight import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, Trial
+from pgwizard.preflight import Trial
 from pgwizard.sensitive import Sensitive
 
 STAGES = ("survey", "checks", "dry run", "lock", "apply", "wait", "first backup", "prune", "record")
@@ -718,14 +719,3 @@ async def remove(found: Removal, cluster: Cluster, report: Report) -> None:
         await cluster.delete(record.ref(release.name, release.namespace))
         await cluster.delete(ref)  # while it is held: given back, it could be somebody else's by then
         stage.done(f"{len(found.deleted)} deleted, {len(found.kept)} kept")
-
-
-async def releases(cluster: Cluster, namespace: str | None) -> list[record.Record]:
-    """The releases of a namespace, or of all (None), in order of namespace and name. Unreadable ones are left out."""
-    found: list[record.Record] = []
-    async with contextlib.aclosing(cluster.pages(SECRET, namespace, fields=f"type={record.TYPE}", limit=None)) as pages:
-        async for page in pages:
-            for secret in page.items:
-                with contextlib.suppress(ValueError):
-                    found.append(record.read(secret))
-    return sorted(found, key=lambda item: (item.namespace, item.name))

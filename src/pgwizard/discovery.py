@@ -23,7 +23,8 @@ from typing import Any, Literal
 from pgwizard import objectstore
 from pgwizard.certificates import LIMIT_BYTES, Bundle, Certificate, Verdict, read_bundle, would_verify
 from pgwizard.errors import ClusterError, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
-from pgwizard.kubeapi import Access, Cluster, Object, Page, Ref, Resource, plain
+from pgwizard.kinds import NAMESPACE, SECRET
+from pgwizard.kubeapi import Access, Cluster, Object, Page, Ref, plain
 from pgwizard.objectstore import Served
 
 Purpose = Literal["ca", "s3", "database", "passphrase"]
@@ -39,7 +40,6 @@ Kind = Literal[
     "not read",
     "cannot be read",
 ]
-SECRET, NAMESPACE = Resource("v1", "Secret"), Resource("v1", "Namespace")
 SLICE_SECONDS = 0.004
 """How long a list keeps the event loop; a key press waits no longer."""
 BREATH_SECONDS = 0.005

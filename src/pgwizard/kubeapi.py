@@ -29,6 +29,11 @@ def fit(name: str) -> str:
     return plain(visible(name))
 
 
+def fit_line(line: str) -> str:
+    """A line of a log, fit for a terminal; what stands in columns keeps them."""
+    return "".join(c if c.isprintable() else " " for c in line[:1_000]).rstrip()
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """A kind at an API version, such as ``Resource("apps/v1", "StatefulSet")``."""

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.errors import AlreadyExists, ClusterError, Conflict, Locked, NotFound, Unreachable
-from pgwizard.kubeapi import Cluster, Object, Ref, Resource, plain
+from pgwizard.kinds import LEASE
+from pgwizard.kubeapi import Cluster, Object, Ref, plain
 
-LEASE = Resource("coordination.k8s.io/v1", "Lease")
 DURATION_SECONDS = 15
 RENEW_SECONDS = 5
 

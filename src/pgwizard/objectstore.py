@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 
 from pgwizard.certificates import Bundle, read_bundle
 from pgwizard.errors import DeadlineError, NotFound, Unreachable
-from pgwizard.kubeapi import ByteStream, Cluster, Object, Ref, Resource, plain
+from pgwizard.kinds import POD, SERVICE
+from pgwizard.kubeapi import ByteStream, Cluster, Object, Ref, plain
 
 DEADLINE_SECONDS = 8.0
-_SERVICE, _POD = Resource("v1", "Service"), Resource("v1", "Pod")
 _ENDPOINT = re.compile(r"(?:https?://)?(\[[0-9A-Fa-f:.]+\]|[^/:\s]+)(?::([0-9]{1,5}))?/?")
 _IN_CLUSTER = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.svc(\.[a-z0-9.-]+)?", re.IGNORECASE)
 _CHUNK = 65536
@@ -223,7 +223,7 @@ async def _behind(cluster: Cluster, namespace: str, name: str, port: int) -> tup
     """A ready pod behind the Service, and the port of it that the Service's port leads to."""
     where = f"Service {namespace}/{name}"
     try:
-        spec: Object = (await cluster.get(Ref(_SERVICE, name, namespace))).get("spec") or {}
+        spec: Object = (await cluster.get(Ref(SERVICE, name, namespace))).get("spec") or {}
     except NotFound:
         raise Unreachable(f"{where} does not exist", hint="check the endpoint's name and namespace") from None
     selector = spec.get("selector") or {}
@@ -249,7 +249,7 @@ async def _behind(cluster: Cluster, namespace: str, name: str, port: int) -> tup
 async def _ready(cluster: Cluster, namespace: str, selector: dict[str, str]) -> list[Object]:
     labels = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
     found: list[Object] = []
-    async with contextlib.aclosing(cluster.pages(_POD, namespace, labels=labels)) as pages:
+    async with contextlib.aclosing(cluster.pages(POD, namespace, labels=labels)) as pages:
         async for page in pages:
             found += [pod for pod in page.items if _is_ready(pod)]
     return found

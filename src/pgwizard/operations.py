@@ -12,18 +12,24 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pgwizard import answersfile, deploy
+from pgwizard import releases as released
 from pgwizard.answers import Answers
 from pgwizard.changes import Change
 from pgwizard.console import Source, certificate, put, read
 from pgwizard.errors import AnswersError, Interrupted, NotProven, Problem
 from pgwizard.events import Event
 from pgwizard.inputs import given
-from pgwizard.kubeapi import Cluster
+from pgwizard.kubeapi import Cluster, fit
 from pgwizard.present import change_lines, event_line
+
+if TYPE_CHECKING:
+    from pgwizard.snapshot import Snapshot
+    from pgwizard.verdict import Verdict
 
 T = TypeVar("T")
 
@@ -128,7 +134,7 @@ def releases(namespace: str | None, place: Place, *, everywhere: bool, as_json: 
 
     async def work() -> list[dict[str, Any]]:
         async with connected(place) as cluster:
-            found = await deploy.releases(cluster, None if everywhere else namespace or cluster.namespace)
+            found = await released.releases(cluster, None if everywhere else namespace or cluster.namespace)
         return [
             {
                 "namespace": item.namespace,
@@ -158,23 +164,71 @@ def status(name: str, namespace: str | None, place: Place, *, as_json: bool) -> 
     """
     from pgwizard import status as observed
     from pgwizard.present import status_lines
+    from pgwizard.verdict import judge
 
-    async def work() -> observed.Snapshot:
+    async def work() -> Snapshot:
         async with connected(place) as cluster:
             where = namespace or cluster.namespace
-            wanted = name or observed.chosen(await deploy.releases(cluster, where), where)
+            wanted = name or released.chosen(await released.releases(cluster, where), where)
             return await observed.look(cluster, wanted, where)
 
     snapshot = _finished(work(), _Printer(as_json=as_json), "")
-    verdict = observed.judge(snapshot)
+    verdict = judge(snapshot)
     if as_json:
-        put(json.dumps(observed.told(snapshot), indent=2, ensure_ascii=False) + "\n")
+        put(json.dumps(_told(snapshot, verdict), indent=2, ensure_ascii=False) + "\n")
     else:
         title = f"{snapshot.namespace}/{snapshot.name}"
         put("\n".join([title, *status_lines(snapshot, verdict)]) + "\n")
     if verdict.state != "recoverable":
         why = f": {verdict.reasons[0].text}" if verdict.reasons else ""
         raise NotProven(f"{snapshot.namespace}/{snapshot.name}: {verdict.state}{why}")
+
+
+def _told(snapshot: Snapshot, verdict: Verdict) -> dict[str, Any]:
+    """A snapshot and its verdict as JSON's own types: times in ISO 8601, sizes in bytes, names in camel case."""
+    repository = snapshot.repository
+    return {
+        "name": snapshot.name,
+        "namespace": snapshot.namespace,
+        "at": snapshot.at.isoformat(),
+        "verdict": _json(verdict),
+        "release": _json(snapshot.release),
+        "nextFull": _json(snapshot.next_full),
+        "backups": [_json(backup) for backup in repository.backups] if repository else None,
+        "stanza": repository.stanza if repository else None,
+        "wal": {**_json(repository.wal), "segments": repository.wal.segments}
+        if repository and repository.wal
+        else None,
+        "stored": snapshot.stored,
+        "growsPerDay": snapshot.grows_per_day,
+        "walPerDay": snapshot.wal_per_day,
+        "outageDays": snapshot.outage_days,
+        "archiver": {**_json(snapshot.archiver), "failing": snapshot.archiver.failing} if snapshot.archiver else None,
+        "volume": _json(snapshot.volume),
+        "certificate": _json(snapshot.certificate),
+        "crons": [{**_json(cron), "next": _json(snapshot.next_run(cron))} for cron in snapshot.crons],
+        "runs": [_json(run) for run in snapshot.runs],
+        "objects": {fit(str(ref)): _json(health) for ref, health in snapshot.objects.items()},
+        "heard": {source: at.isoformat() for source, at in snapshot.heard.items()},
+        "unknown": dict(snapshot.unknown),
+        "loading": list(snapshot.loading),
+    }
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple | list):
+        return [_json(item) for item in value]
+    if not is_dataclass(value):
+        return value
+    return {
+        "".join(part if number == 0 else part.title() for number, part in enumerate(item.name.split("_"))): _json(
+            getattr(value, item.name)
+        )
+        for item in fields(value)
+        if item.name != "raw"
+    }
 
 
 def _is_asked(*, yes: bool) -> bool:

@@ -27,17 +27,13 @@ from pgwizard.errors import (
     PreflightError,
     Problem,
 )
-from pgwizard.kubeapi import Access, Cluster, Object, Ref, Resource, Written, plain
+from pgwizard.kinds import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET
+from pgwizard.kubeapi import Access, Cluster, Object, Ref, Written, plain
 from pgwizard.plan import Names, Plan, mirrored_s3
 from pgwizard.quantities import size_bytes
 
 T = TypeVar("T")
 SIDE_BY_SIDE = 8
-NAMESPACE = Resource("v1", "Namespace")
-SECRET = Resource("v1", "Secret")
-CLAIM = Resource("v1", "PersistentVolumeClaim")
-STATEFULSET = Resource("apps/v1", "StatefulSet")
-JOB = Resource("batch/v1", "Job")
 
 
 @dataclass(frozen=True, slots=True)

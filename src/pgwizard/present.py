@@ -18,7 +18,8 @@ from pgwizard.kubeapi import fit, plain
 from pgwizard.quantities import human_size
 
 if TYPE_CHECKING:
-    from pgwizard.status import Archiver, Backup, Cron, Run, Snapshot, State, Verdict
+    from pgwizard.snapshot import Archiver, Backup, Cron, Run, Snapshot
+    from pgwizard.verdict import State, Verdict
 
 _MARKS = {"done": "✓", "failed": "✗", "began": "●", "progress": "·", "warning": "!", "log": " ", "skipped": "-"}
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "unchanged": "=", "keep": "="}
@@ -187,7 +188,7 @@ def _not_known(snapshot: Snapshot, source: str, label: str) -> Fact:
 
 def _aged(snapshot: Snapshot, source: str, fact: Fact) -> Fact:
     """An old answer says its age, and why there is no newer one. What is rarely heard is old once it failed."""
-    from pgwizard.status import STALE_SECONDS
+    from pgwizard.verdict import STALE_SECONDS
 
     heard = snapshot.heard.get(source)
     if heard is None:

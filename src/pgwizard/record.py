@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
+from pgwizard.kinds import SECRET
 from pgwizard.kubeapi import Object, Ref, Resource, plain
 
 TYPE = "pgwizard/release.v1"
-SECRET = Resource("v1", "Secret")
 _REVISIONS = 10
 _KEY = "record"
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
@@ -103,6 +103,11 @@ class Record:
 def ref(name: str, namespace: str) -> Ref:
     """Where the record of a release is."""
     return Ref(SECRET, f"{name}-pgwizard", namespace)
+
+
+def absent(name: str, namespace: str) -> str:
+    """What is said where a release has no record."""
+    return f"there is no release {name} in namespace {namespace}"
 
 
 def read(secret: Object) -> Record:

@@ -18,12 +18,10 @@ from typing import Any
 
 from pgwizard.errors import ClusterError, DeadlineError, FirstBackupFailed, NotFound, RolloutFailed
 from pgwizard.health import STUCK, Health, assess, condition
-from pgwizard.kubeapi import Cluster, Object, Ref, Resource, WatchEvent, plain
+from pgwizard.kinds import CLAIM, EVENT, JOB, POD, STATEFULSET
+from pgwizard.kubeapi import Cluster, Object, Ref, WatchEvent, plain
 from pgwizard.plan import Plan
-from pgwizard.preflight import CLAIM, JOB, STATEFULSET
 
-POD = Resource("v1", "Pod")
-EVENT = Resource("v1", "Event")
 GRACE_SECONDS = 20.0
 """How long a container may be stuck before it is called failed: a registry or a Secret may be a moment late."""
 TAIL_LINES = 20

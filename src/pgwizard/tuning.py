@@ -24,6 +24,8 @@ EDITION = "pgtune of 2026-07-30"
 MB, GB = 1024, 1024**2
 BASE_KB = 64 * MB
 """What PostgreSQL's own processes and a small pgBackRest need beside the parameters below; a round estimate."""
+SEGMENT_BYTES = 16 * 1024**2
+"""A WAL segment's size, as initdb makes it."""
 
 _MIN_WAL = {"web": 1 * GB, "oltp": 2 * GB, "dw": 4 * GB, "desktop": 100 * MB, "mixed": 1 * GB}
 _MAX_WAL = {"web": 4 * GB, "oltp": 8 * GB, "dw": 16 * GB, "desktop": 2 * GB, "mixed": 4 * GB}

@@ -15,7 +15,8 @@ from rigtools import KUBECONFIG, LIVE, own_namespace
 from headless import certificate, pem
 from pgwizard import objectstore
 from pgwizard.cluster import KubeCluster, connect
-from pgwizard.discovery import SECRET, Row, Search, browse, contents, served
+from pgwizard.discovery import Row, Search, browse, contents, served
+from pgwizard.kinds import SECRET
 from pgwizard.kubeapi import Ref
 
 T = TypeVar("T")

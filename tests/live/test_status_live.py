@@ -13,10 +13,11 @@ import pytest
 from releases import INCREMENTAL, Site, site
 from rigtools import KUBECONFIG, LIVE
 
-from pgwizard import status
+from pgwizard import jobs, status
 from pgwizard.cluster import connect
 from pgwizard.kubeapi import Cluster
-from pgwizard.status import Snapshot
+from pgwizard.snapshot import Snapshot
+from pgwizard.verdict import judge
 
 pytest_plugins = ["rigfixtures"]
 pytestmark = LIVE
@@ -43,20 +44,20 @@ async def _backed_up(namespace: str) -> tuple[Snapshot, list[str]]:
     states: list[str] = []
     async with await connect(None, KUBECONFIG) as cluster:
         first = await seen(cluster, namespace, lambda snapshot: not snapshot.loading and not snapshot.unknown)
-        assert status.judge(first).state == "recoverable", status.judge(first).reasons
+        assert judge(first).state == "recoverable", judge(first).reasons
         assert [backup.type for backup in first.backups] == ["full"]
-        job = await status.backup_now(cluster, "postgresql", namespace, "incr", datetime.now(UTC))
+        job = await jobs.backup_now(cluster, "postgresql", namespace, "incr", datetime.now(UTC))
 
         def done(snapshot: Snapshot) -> bool:
             states.extend(run.state for run in snapshot.runs if run.name == job)
             return len(snapshot.backups) == 2 and states[-1] == "succeeded"
 
         last = await seen(cluster, namespace, done)
-        lines = [line async for line in status.log(cluster, "postgresql", namespace, job)]
+        lines = [line async for line in jobs.log(cluster, "postgresql", namespace, job)]
         assert any("new backup label" in line for line in lines), lines
-        await status.suspend(cluster, INCREMENTAL, namespace, rest=True)
+        await jobs.suspend(cluster, INCREMENTAL, namespace, rest=True)
         await seen(cluster, namespace, lambda snapshot: any(cron.suspended for cron in snapshot.crons))
-        await status.suspend(cluster, INCREMENTAL, namespace, rest=False)
+        await jobs.suspend(cluster, INCREMENTAL, namespace, rest=False)
     return last, list(dict.fromkeys(states))
 
 

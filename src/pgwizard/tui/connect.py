@@ -23,7 +23,7 @@ from textual.timer import Timer
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from pgwizard import deploy
+from pgwizard import releases
 from pgwizard.choices import choices
 from pgwizard.draft import Draft
 from pgwizard.errors import ClusterError, Forbidden, PgwizardError, visible
@@ -255,10 +255,10 @@ class Connect(SaysDefects, Vertical):
         where = "in this cluster"
         try:
             try:
-                self._records = await deploy.releases(cluster, None)
+                self._records = await releases.releases(cluster, None)
             except Forbidden:
                 where = f"in {self.target} (other namespaces may not be read)"
-                self._records = await deploy.releases(cluster, self.target)
+                self._records = await releases.releases(cluster, self.target)
         except ClusterError as error:
             self._records = []
             self._show_releases()

@@ -26,15 +26,16 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Static
 from textual.worker import Worker, WorkerState
 
-from pgwizard import deploy, messages, present, status
+from pgwizard import jobs, messages, present, releases, status
 from pgwizard.errors import PgwizardError, visible
 from pgwizard.kubeapi import fit, plain
-from pgwizard.status import Run, Snapshot, Verdict
+from pgwizard.snapshot import Run, Snapshot, ended
 from pgwizard.tui.app import DEMO
 from pgwizard.tui.dialogs import Window
 from pgwizard.tui.keyline import KeyLine
 from pgwizard.tui.log import Log
 from pgwizard.tui.messages import opening
+from pgwizard.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     from pgwizard.kubeapi import Cluster
@@ -315,7 +316,7 @@ Nothing is written before you have answered."""
         try:
             self._where = self._where or cluster.namespace
             if not self._release:
-                self._release = status.chosen(await deploy.releases(cluster, self._where), self._where)
+                self._release = releases.chosen(await releases.releases(cluster, self._where), self._where)
             observed = status.observe(cluster, self._release, self._where, now=self._app.start.now, again=self._again)
             async with aclosing(observed) as snapshots:
                 async for snapshot in snapshots:
@@ -350,7 +351,7 @@ Nothing is written before you have answered."""
         if snapshot is None or last is None:
             self._show_trouble()
             return
-        verdict = status.judge(snapshot)
+        verdict = judge(snapshot)
         if self._left:
             self._show_trouble()
         else:
@@ -386,7 +387,7 @@ Nothing is written before you have answered."""
         if self.snapshot is None:
             return None
         now = self._app.start.now()
-        return status.ended(self.snapshot, now) if self._left else replace(self.snapshot, at=now)
+        return ended(self.snapshot, now) if self._left else replace(self.snapshot, at=now)
 
     def _date(self, snapshot: Snapshot) -> None:
         """What is left of before says in each pane how old it is."""
@@ -484,7 +485,7 @@ Nothing is written before you have answered."""
         """Write the lines as they come. False where the pod of a running Job has not started yet."""
         name, namespace = self._release, self._where or ""
         try:
-            lines = status.log(cluster, name, namespace, run.real_name, follow=run.state == "running")
+            lines = jobs.log(cluster, name, namespace, run.real_name, follow=run.state == "running")
             async with aclosing(lines):
                 async for line in lines:
                     pane.border_subtitle = ""
@@ -542,7 +543,7 @@ Nothing is written before you have answered."""
         known = self._known
         if known is not None:
             lines = [*self._trouble_lines(), ""] if self._left else []
-            lines += present.status_lines(known, status.judge(known))
+            lines += present.status_lines(known, judge(known))
             self.app.copy_to_clipboard("\n".join(lines) + "\n")
             self.notify("copied: the status as text", markup=False)
 
@@ -577,7 +578,7 @@ Nothing is written before you have answered."""
         cluster = await self._app.cluster_once_connected()
         kind: Literal["full", "incr"] = "full" if key == "f" else "incr"
         try:
-            job = await status.backup_now(
+            job = await jobs.backup_now(
                 cluster, self.snapshot.name, self.snapshot.namespace, kind, self._app.start.now()
             )
         except PgwizardError as error:
@@ -608,7 +609,7 @@ Nothing is written before you have answered."""
             return
         cluster = await self._app.cluster_once_connected()
         try:
-            await status.suspend(cluster, cron.real_name, self.snapshot.namespace, rest=not cron.suspended)
+            await jobs.suspend(cluster, cron.real_name, self.snapshot.namespace, rest=not cron.suspended)
         except PgwizardError as error:
             self._refused(error)
 
@@ -619,7 +620,7 @@ Nothing is written before you have answered."""
             return
         cluster = await self._app.cluster_once_connected()
         try:
-            raw = await status.answers_of(cluster, self.snapshot.name, self.snapshot.namespace)
+            raw = await releases.answers_of(cluster, self.snapshot.name, self.snapshot.namespace)
         except PgwizardError as error:
             self._refused(error)
             return

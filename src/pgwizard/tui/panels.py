@@ -31,7 +31,7 @@ from pgwizard.kubeapi import plain
 from pgwizard.pgbackrest import compares_addresses, is_secret
 from pgwizard.plan import options, parameters
 from pgwizard.tui.defects import SaysDefects
-from pgwizard.tuning import EDITION, Parameter, memory_sum
+from pgwizard.tuning import EDITION, SEGMENT_BYTES, Parameter, memory_sum
 
 if TYPE_CHECKING:
     from pgwizard.tui.app import WizardApp
@@ -172,8 +172,6 @@ class StoragePanel(Panel):
 
 
 def _lasting(free_bytes: float, seconds_a_segment: float) -> str:
-    from pgwizard.status import SEGMENT_BYTES  # not before this page is opened: it brings much with it
-
     hours = free_bytes / SEGMENT_BYTES * seconds_a_segment / 3600
     if hours < 1:
         return f"{hours * 60:.0f} min"

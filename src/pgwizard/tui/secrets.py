@@ -23,8 +23,9 @@ from textual.widgets import Input, Static
 
 from pgwizard import discovery
 from pgwizard.certificates import Verdict
-from pgwizard.discovery import SECRET, Batch, Denied, Row, Search
+from pgwizard.discovery import Batch, Denied, Row, Search
 from pgwizard.errors import PgwizardError
+from pgwizard.kinds import SECRET
 from pgwizard.kubeapi import Ref, plain
 from pgwizard.tui.candidates import WIDE, Findings, SecretList, certified, outlined, whole
 from pgwizard.tui.defects import SaysDefects

@@ -24,7 +24,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
-from pgwizard import deploy, inputs, objectstore, preflight
+from pgwizard import inputs, objectstore, preflight, releases
 from pgwizard.choices import LISTS, choices
 from pgwizard.discovery import Purpose
 from pgwizard.discovery import Row as Candidate
@@ -473,7 +473,7 @@ class Wizard(SaysDefects, Screen[None]):
     async def _neighbours(self, cluster: Cluster) -> Sequence[Record]:
         """The releases of the cluster, as far as they may be read."""
         try:
-            return await deploy.releases(cluster, None)
+            return await releases.releases(cluster, None)
         except ClusterError:
             return ()
 

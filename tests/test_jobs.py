@@ -1,0 +1,93 @@
+"""Backups that are started now, schedules that rest, and the logs of Jobs."""
+
+from __future__ import annotations
+
+import pytest
+
+from faulting import CRONJOB, JOB, live
+from observing import clock, on, seen
+from pgwizard import jobs, status
+from pgwizard.demo import Fault, Outcome, SimCluster
+from pgwizard.errors import Forbidden, NotFound, PreflightError
+from pgwizard.kubeapi import Ref
+from pgwizard.snapshot import Snapshot
+from pgwizard.verdict import judge
+from snapshots import FIT_NAME, HOSTILE_NAME
+
+
+def test_a_backup_now_is_seen_running_and_done() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        name = await jobs.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+        made = live(sim, JOB, name)
+        assert made["metadata"]["ownerReferences"][0]["name"] == "postgresql-pgbackrest-incr"
+        assert made["metadata"]["annotations"] == {"cronjob.kubernetes.io/instantiate": "manual"}
+        states: list[str] = []
+
+        def done(snapshot: Snapshot) -> bool:
+            states.extend(item.state for item in snapshot.runs if item.name == name)
+            return len(snapshot.backups) == 2
+
+        found = await seen(sim, done)
+        assert list(dict.fromkeys(states)) == ["running", "succeeded"]
+        assert [item.type for item in found.backups] == ["full", "incr"]
+        assert [line async for line in jobs.log(sim, "postgresql", "default", name)][-1].endswith(
+            "expire command end: completed successfully (49ms)"
+        )
+
+    on(scenario)
+
+
+def test_a_backup_that_fails_names_cause_and_fix() -> None:
+    line = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
+    fate = Outcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(line,), exit_code=39)
+
+    async def scenario(sim: SimCluster) -> None:
+        name = await jobs.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+        found = await seen(sim, lambda snapshot: any(item.fault for item in snapshot.runs))
+        broken = next(item for item in found.runs if item.name == name)
+        assert (broken.state, broken.tail) == ("failed", (line,))
+        assert broken.fault is not None
+        assert broken.fault.fix
+        assert judge(found).state == "at risk"
+        assert judge(found).reasons[0].key == broken.fault.key
+
+    on(scenario, outcomes=[fate])
+
+
+def test_a_backup_that_is_refused_says_the_server_s_reason() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.faults = [Fault("403", verb="create", resource="jobs")]
+        with pytest.raises(Forbidden, match="denied by a fault"):
+            await jobs.backup_now(sim, "postgresql", "default", "full", clock(sim)())
+        sim.faults = []
+        await sim.delete(Ref(CRONJOB, "postgresql-pgbackrest-full", "default"))
+        with pytest.raises(NotFound, match="postgresql-pgbackrest-full"):
+            await jobs.backup_now(sim, "postgresql", "default", "full", clock(sim)())
+
+    on(scenario)
+
+
+def test_a_schedule_rests_and_goes_on() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        name = "postgresql-pgbackrest-incr"
+        await jobs.suspend(sim, name, "default", rest=True)
+        resting = await seen(sim, lambda snapshot: any(item.suspended for item in snapshot.crons))
+        assert [item.name for item in resting.crons if resting.next_run(item) is None] == [name]
+        await jobs.suspend(sim, name, "default", rest=False)
+        found = await status.look(sim, "postgresql", "default", now=clock(sim))
+        assert [item.suspended for item in found.crons] == [False, False]
+        sim.faults = [Fault("403", verb="patch", resource="cronjobs")]
+        with pytest.raises(Forbidden, match="denied by a fault"):
+            await jobs.suspend(sim, name, "default", rest=True)
+
+    on(scenario)
+
+
+def test_a_job_without_a_pod_has_no_log() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        for name, fit in (("none", "none"), (HOSTILE_NAME, FIT_NAME)):
+            with pytest.raises(PreflightError) as caught:
+                _ = [line async for line in jobs.log(sim, "postgresql", "default", name)]
+            assert str(caught.value) == f"Job default/{fit} has no pod, so there is no log of it"
+
+    on(scenario)

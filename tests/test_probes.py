@@ -1,0 +1,201 @@
+"""What answers become: pgBackRest's info, the archiver's statistics, the volume, the certificate, the record."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from faulting import POD, SECRET, live
+from observing import clock, on, recorded
+from pgwizard import probes, snapshot, status
+from pgwizard.demo import SimCluster
+from pgwizard.kubeapi import ExecResult, Ref
+from pgwizard.snapshot import Archiver, Backup, Repository, Volume, Wal
+from pgwizard.verdict import judge
+from snapshots import segment
+
+# ---- reading -------------------------------------------------------------------------------------------------------
+
+
+def info(**changes: Any) -> Any:
+    """What pgBackRest 2.45 says of one backup."""
+    ok = {"code": 0, "message": "ok"}
+    return [
+        {
+            "name": "main",
+            "status": {**ok, "lock": {"backup": {"held": False}}},
+            "repo": [{"cipher": "none", "key": 1, "status": ok}],
+            "db": [{"id": 1, "repo-key": 1, "system-id": 7, "version": "15"}],
+            "archive": [
+                {"database": {"id": 1, "repo-key": 1}, "id": "15-1", "min": segment(1), "max": segment(5)},
+            ],
+            "backup": [
+                {
+                    "label": "20261116-020000F",
+                    "type": "full",
+                    "database": {"id": 1, "repo-key": 1},
+                    "archive": {"start": segment(2), "stop": segment(3)},
+                    "timestamp": {"start": 1_795_000_000, "stop": 1_795_000_240},
+                    "info": {"delta": 30_723_875, "repository": {"delta": 3_900_000, "size": 3_900_000}, "size": 30},
+                    "error": None,
+                }
+            ],
+            **changes,
+        }
+    ]
+
+
+def test_info_becomes_backups_and_the_range_of_the_archive() -> None:
+    assert probes.repository_of(info()) == Repository(
+        (
+            Backup(
+                "20261116-020000F",
+                "full",
+                datetime(2026, 11, 18, 11, 6, 40, tzinfo=UTC),
+                datetime(2026, 11, 18, 11, 10, 40, tzinfo=UTC),
+                30,
+                3_900_000,
+                segment(2),
+                segment(3),
+            ),
+        ),
+        "",
+        Wal(segment(1), segment(5)),
+    )
+
+
+def test_backups_of_an_earlier_cluster_are_left_out() -> None:
+    two = [{"id": 1, "system-id": 7}, {"id": 2, "system-id": 8}]
+    assert probes.repository_of(info(db=two)) == Repository((), "", None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "stanza"),
+    [
+        ([], "the stanza has not been created"),
+        (info(status={"code": 1, "message": "missing stanza path"}, backup=[], archive=[]), "missing stanza path"),
+        (info(status={"code": 2, "message": "no valid backups"}, backup=[]), ""),
+    ],
+)
+def test_a_stanza_that_is_not_there_is_told_from_one_that_is_empty(answer: Any, stanza: str) -> None:
+    found = probes.repository_of(answer)
+    assert (found.backups, found.stanza) == ((), stanza)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (
+            info(
+                status={"code": 99, "message": "other"},
+                repo=[{"status": {"code": 99, "message": "[CryptoError] unable to\x1b[2J verify"}}],
+            ),
+            r"^\[CryptoError\] unable to \[2J verify$",
+        ),
+        (info(status={"code": 99, "message": "other"}, repo=[]), "^other$"),
+        ({"name": "main"}, "answered with something else: TypeError"),
+        (info(backup=[{"label": "x"}]), "answered with something else: KeyError"),
+        (
+            info(backup=[{**info()[0]["backup"][0], "timestamp": {"start": 10**30, "stop": 10**30}}]),
+            "answered with something else: OverflowError",
+        ),
+        (None, "answered with something else: TypeError"),
+    ],
+)
+def test_a_repository_that_could_not_be_read_is_not_an_empty_one(answer: Any, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        probes.repository_of(answer)
+
+
+def test_of_a_long_list_of_backups_the_newest_are_kept() -> None:
+    many = info(backup=info()[0]["backup"] * 2_000)
+    assert len(probes.repository_of(many).backups) == snapshot.BACKUPS_KEPT
+
+
+def test_the_archiver_is_read_with_and_without_what_waits() -> None:
+    line = f"1204|{segment(9)}|2026-11-23 11:59:22.5+00|2|{segment(8)}|2026-11-20 10:00:00+00\n"
+    found = Archiver(
+        1204,
+        segment(9),
+        datetime(2026, 11, 23, 11, 59, 22, 500_000, tzinfo=UTC),
+        2,
+        segment(8),
+        datetime(2026, 11, 20, 10, 0, tzinfo=UTC),
+    )
+    assert probes.archiver_of(line) == found
+    assert probes.archiver_of(f"{line}3\n") == replace(found, waiting=3)
+    assert probes.archiver_of("0|||0||") == Archiver(0, "", None, 0, "", None)
+    for wrong in ("", "psql: error: connection failed", "x|||0||"):
+        with pytest.raises(ValueError, match=r".+"):
+            probes.archiver_of(wrong)
+
+
+def test_the_volume_is_the_last_line_of_df() -> None:
+    assert probes.volume_of("    1B-blocks        Avail\n  1000  610\n") == Volume(1000, 610)
+    for wrong in ("", "df: no such file", "1B-blocks Avail\n0 0\n"):
+        with pytest.raises(ValueError, match=r".+"):
+            probes.volume_of(wrong)
+
+
+def test_psql_is_told_the_superuser_or_asks_the_container_for_it() -> None:
+    known, asked = probes.archiver_command("owner"), probes.archiver_command(None)
+    assert known[:6] == ("psql", "-XAtq", "-d", "postgres", "-U", "owner")
+    assert asked[:4] == ("bash", "-c", 'exec psql -XAtq -d postgres -U "$POSTGRES_USER" "$@"', "psql")
+    assert known[6:] == asked[4:]
+
+
+# ---- asking a cluster ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("odd", [None, "text", 7, ["list"]])
+def test_answers_of_another_shape_are_taken_for_none(odd: Any) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        recorded(sim, credentials=odd, repository=odd)
+        found = (await status.look(sim, "postgresql", "default", now=clock(sim))).release
+        assert found is not None
+        assert (found.backups, found.superuser) == (True, None)
+
+    on(scenario)
+
+
+def test_a_certificate_whose_source_changed_or_went_is_seen() -> None:
+    source = Ref(SECRET, "minio-tls", "minio")
+
+    async def scenario(sim: SimCluster) -> None:
+        await sim.patch(source, {"data": {"tls.crt": base64.b64encode(b"no certificate").decode()}})
+        found = await status.look(sim, "postgresql", "default", now=clock(sim))
+        assert found.certificate is not None
+        assert found.certificate.source == "differs"
+        await sim.delete(source)
+        found = await status.look(sim, "postgresql", "default", now=clock(sim))
+        assert found.certificate is not None
+        assert found.certificate.source == "gone"
+
+    on(scenario)
+
+
+def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
+    line = (
+        "P00  ERROR: [103]: unable to find a valid repository: HTTP request failed with 403: <Code>NoSuchBucket</Code>"
+    )
+
+    def psql(command: list[str], _: bytes) -> ExecResult | None:
+        failing = f"1|{segment(1)}|2026-11-23 11:00:00+00|3|{segment(2)}|2026-11-23 11:05:00+00\n4\n"
+        return ExecResult(failing.encode(), b"", 0) if command[0] == "psql" else None
+
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.programs.answers.append(psql)
+        pod = live(sim, POD, "postgresql-0")
+        sim.runtime.logs[pod["metadata"]["uid"], "postgresql"].write(line)
+        found = await status.look(sim, "postgresql", "default", now=clock(sim))
+        assert found.archiver is not None
+        assert (found.archiver.failing, found.archiver.waiting) == (True, 4)
+        worst = judge(found).reasons[0]
+        assert worst.text.startswith(f"archiving fails: {segment(2)} at 2026-11-23 11:05 UTC: ")
+        assert worst.key == "s3-no-bucket"
+
+    on(scenario)

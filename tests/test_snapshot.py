@@ -1,0 +1,275 @@
+"""How observations come together in a snapshot, and the figures that follow from it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pgwizard import operations, present
+from pgwizard import snapshot as known
+from pgwizard.kinds import CLAIM, CRONJOB, JOB, POD
+from pgwizard.kubeapi import Ref
+from pgwizard.snapshot import (
+    Missing,
+    Observation,
+    Release,
+    Repository,
+    Run,
+    Snapshot,
+    Volume,
+    Wal,
+    reduce,
+)
+from pgwizard.verdict import judge
+from snapshots import (
+    DONE,
+    FINE,
+    FIT_NAME,
+    FULL,
+    GB,
+    HOSTILE_NAME,
+    NOW,
+    at,
+    backup,
+    said,
+    segment,
+)
+
+# ---- figures -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "between"),
+    [
+        (segment(100), segment(1303), 1203),
+        (segment(255), segment(256), 1),
+        (segment(7), segment(7), 0),
+        (segment(8), segment(7), None),
+        (segment(1, timeline=1), segment(9, timeline=2), None),
+        ("", segment(1), None),
+        ("x" * 24, "x" * 24, None),
+    ],
+)
+def test_segments_are_counted_by_their_names(first: str, last: str, between: int | None) -> None:
+    assert known.segments_between(first, last) == between
+
+
+def test_figures_come_from_backups_and_segments() -> None:
+    backups = (backup("full", 10, wal=100), backup("incr", 6, stored=2 * GB), backup("incr", 0, stored=3 * GB))
+    found = replace(
+        FINE,
+        repository=Repository(backups, wal=Wal(segment(100), segment(1100))),
+        heard={"repository": backups[0].start + timedelta(days=10)},
+    )
+    assert found.stored == 6 * GB
+    assert found.grows_per_day == pytest.approx(GB / 2)
+    assert found.wal_per_day == pytest.approx(100 * 16 * 2**20)
+    assert found.outage_days == pytest.approx(6 * GB / (100 * 16 * 2**20))
+    assert found.repository is not None
+    assert found.repository.wal is not None
+    assert found.repository.wal.segments == 1001
+
+
+def test_figures_that_nothing_stands_behind_are_unknown() -> None:
+    young = replace(
+        FINE,
+        repository=Repository((backup("full", 0, wal=1),), wal=Wal(segment(1), segment(9))),
+        heard={"repository": NOW},
+    )
+    assert (young.grows_per_day, young.wal_per_day, young.outage_days) == (None, None, None)
+    unread = Snapshot("postgresql", "shop", NOW)
+    assert (unread.stored, unread.grows_per_day, unread.wal_per_day, unread.outage_days) == (None, None, None, None)
+    idle = replace(FINE, repository=Repository((backup("full", 9),), wal=Wal(segment(100), segment(100))))
+    assert (idle.wal_per_day, idle.outage_days) == (0, None)
+
+
+def test_the_next_run_is_counted_in_the_schedule_s_own_zone() -> None:
+    berlin = replace(FULL, zone="Europe/Berlin")
+    assert FINE.next_run(berlin) == datetime(2026, 11, 29, 1, 0, tzinfo=UTC)
+    assert FINE.next_full == datetime(2026, 11, 29, 2, 0, tzinfo=UTC)
+    assert FINE.next_run(replace(FULL, suspended=True)) is None
+    assert FINE.next_run(replace(FULL, schedule="@every 5m")) is None
+    assert FINE.next_run(replace(FULL, zone="Mars/Olympus")) is None
+
+
+def test_a_job_knows_its_backup_by_the_time() -> None:
+    assert FINE.backup_of(DONE) == FINE.backups[0]
+    assert FINE.backup_of(replace(DONE, started=at(3), ended=at(2))) is None
+    assert FINE.backup_of(replace(DONE, ended=None)) is None
+
+
+def test_freshness_is_that_of_the_oldest_answer() -> None:
+    """Watches are silent where nothing changes; what was never heard is said in its own place."""
+    assert FINE.read_at == at(seconds=20)
+    assert replace(FINE, heard={**FINE.heard, "volume": at(seconds=90)}).read_at == at(seconds=90)
+    assert Snapshot("postgresql", "shop", NOW, heard={"jobs": NOW}).read_at is None
+    bare = Release(1, "deployed", NOW, backups=False, superuser=None)
+    assert replace(FINE, release=bare, heard={**FINE.heard, "archiver": at(9)}).read_at == at(seconds=20)
+
+
+def test_times_are_read_as_kubernetes_and_postgresql_write_them() -> None:
+    noon = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    for text in ("2026-11-23T12:00:00Z", "2026-11-23 12:00:00+00", "2026-11-23 13:00:00+01", "2026-11-23T12:00:00"):
+        assert known.moment(text) == noon
+    for wrong in (None, "", "yesterday"):
+        assert known.moment(wrong) is None
+
+
+# ---- observations --------------------------------------------------------------------------------------------------
+
+EMPTY = Snapshot("postgresql", "shop", at(1))
+
+
+def job(name: str, uid: str = "u", **status_: Any) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "shop", "uid": uid, "creationTimestamp": "2026-11-23T11:00:00Z"}
+    return {"kind": "Job", "metadata": metadata, "status": status_}
+
+
+def failed(message: str = "Job has reached the specified backoff limit") -> dict[str, Any]:
+    ended = "2026-11-23T11:09:00Z"
+    return {"conditions": [{"type": "Failed", "status": "True", "message": message, "lastTransitionTime": ended}]}
+
+
+def of_job(name: str, obj: Any) -> Observation:
+    return Observation("jobs", NOW, Ref(JOB, name, "shop"), obj)
+
+
+def test_an_answer_is_kept_where_the_next_question_fails_and_says_why() -> None:
+    first = reduce(EMPTY, Observation("volume", at(seconds=60), value=Volume(10, 5)))
+    then = reduce(first, Observation("volume", NOW, failure="pods/exec is forbidden"))
+    assert (then.volume, then.heard, then.unknown) == (
+        Volume(10, 5),
+        {"volume": at(seconds=60)},
+        {"volume": "pods/exec is forbidden"},
+    )
+    again = reduce(then, Observation("volume", NOW, value=Volume(10, 4)))
+    assert (again.volume, again.unknown, again.at) == (Volume(10, 4), {}, NOW)
+
+
+def test_loading_is_told_from_empty() -> None:
+    assert "cronjobs" in EMPTY.loading
+    listed = reduce(EMPTY, Observation("cronjobs", NOW))
+    assert "cronjobs" not in listed.loading
+    assert listed.crons == ()
+    denied = reduce(EMPTY, Observation("cronjobs", NOW, failure="forbidden"))
+    assert "cronjobs" not in denied.loading
+
+
+def test_a_record_is_missed_from_the_first_time_on_until_it_is_there_again() -> None:
+    missed = reduce(FINE, Observation("release", at(seconds=60), value=Missing("there")))
+    again = reduce(missed, Observation("release", NOW, value=Missing("gone")))
+    assert again.missing == Missing("gone", at(seconds=60))
+    assert again.unknown == {"release": "there is no release postgresql in namespace shop"}
+    assert (again.release, again.heard["release"]) == (FINE.release, FINE.heard["release"])
+    unread = reduce(again, Observation("release", NOW, failure="no route"))
+    assert unread.missing == again.missing
+    back = reduce(unread, Observation("release", NOW, value=FINE.release))
+    assert (back.missing, back.unknown) == (None, {})
+
+
+def test_a_job_runs_and_ends() -> None:
+    name = "postgresql-pgbackrest-incr-29391"
+    running = reduce(EMPTY, of_job(name, job(name, active=1, startTime="2026-11-23T11:05:00Z")))
+    started = datetime(2026, 11, 23, 11, 5, tzinfo=UTC)
+    assert running.runs == (Run(name, "u", "incr", "running", started, None, "running"),)
+    ended = reduce(running, of_job(name, job(name, startTime="2026-11-23T11:05:00Z", **failed("too late"))))
+    over = datetime(2026, 11, 23, 11, 9, tzinfo=UTC)
+    assert ended.runs == (Run(name, "u", "incr", "failed", started, over, "too late"),)
+    assert "log" in ended.loading
+    assert reduce(ended, of_job(name, None)).runs == ()
+
+
+def named(kind: str, name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "metadata": {"name": name, "uid": f"uid of {name}"},
+        "spec": {"schedule": "* * * * *"},
+        **more,
+    }
+
+
+def test_a_name_is_made_fit_to_be_shown_and_kept_for_requests() -> None:
+    """The API server refuses such names; somebody who answers in its place need not."""
+    over = {"conditions": [{"type": "Failed", "status": "True", "message": HOSTILE_NAME}]}
+    claim = named("PersistentVolumeClaim", HOSTILE_NAME, status={"phase": "Bound", "capacity": {"storage": "\x9b2J"}})
+    pod = named("Pod", HOSTILE_NAME, status={"phase": "Failed", "message": HOSTILE_NAME})
+    snapshot = replace(FINE, crons=(), runs=())
+    for resource, name, value in (
+        (CRONJOB, HOSTILE_NAME, named("CronJob", HOSTILE_NAME)),
+        (CRONJOB, f"{HOSTILE_NAME}-full", named("CronJob", f"{HOSTILE_NAME}-full") | {"spec": {"suspend": True}}),
+        (JOB, HOSTILE_NAME, named("Job", HOSTILE_NAME, status=over)),
+        (POD, HOSTILE_NAME, pod),
+        (CLAIM, HOSTILE_NAME, claim),
+    ):
+        snapshot = reduce(snapshot, Observation(resource.plural, NOW, Ref(resource, name, "shop"), value))
+    assert [(cron.name, cron.real_name) for cron in snapshot.crons] == [
+        (FIT_NAME, HOSTILE_NAME),
+        (f"{FIT_NAME}-full", f"{HOSTILE_NAME}-full"),
+    ]
+    assert [(run.name, run.real_name) for run in snapshot.runs] == [(FIT_NAME, HOSTILE_NAME)]
+    texts = [json.dumps(operations._told(snapshot, judge(snapshot)), ensure_ascii=False), *said(snapshot)[1]]
+    texts += [part for line in present.status_lines(snapshot, judge(snapshot)) for part in line.splitlines()]
+    assert [text for text in texts if not text.isprintable()] == []
+    assert any(f"Pod shop/{FIT_NAME}" in text for text in texts)
+    log = Observation("log", NOW, Ref(JOB, HOSTILE_NAME, "shop"), ["its last line"])
+    assert reduce(snapshot, log).runs[0].tail == ("its last line",)
+    for resource in (CRONJOB, JOB):
+        snapshot = reduce(snapshot, Observation(resource.plural, NOW, Ref(resource, HOSTILE_NAME, "shop")))
+    assert ([cron.name for cron in snapshot.crons], snapshot.runs) == ([f"{FIT_NAME}-full"], ())
+
+
+def test_the_log_of_a_failed_job_gives_its_cause_and_stays_with_it() -> None:
+    name = "postgresql-pgbackrest-full-1"
+    seen = reduce(EMPTY, of_job(name, job(name, **failed())))
+    lines = ["P00   INFO: backup command begin", "P00  ERROR: [050]: unable to acquire lock on file '/tmp/x.lock'"]
+    told = reduce(seen, Observation("log", NOW, Ref(JOB, name, "shop"), lines))
+    again = reduce(told, of_job(name, job(name, **failed())))
+    assert again.runs[0].tail == tuple(lines)
+    assert again.runs[0].fault is not None
+    assert again.runs[0].fault.exit_code == 50
+    assert "log" not in again.loading
+    anew = reduce(again, of_job(name, job(name, uid="another", **failed())))
+    assert anew.runs[0].tail is None
+
+
+def test_a_log_that_cannot_be_read_says_so_in_its_place() -> None:
+    name = "postgresql-pgbackrest-full-1"
+    seen = reduce(EMPTY, of_job(name, job(name, **failed())))
+    told = reduce(seen, Observation("log", NOW, Ref(JOB, name, "shop"), failure="pods/log is forbidden"))
+    assert told.runs[0].tail == ("the log cannot be read: pods/log is forbidden",)
+
+
+def test_the_pod_of_a_job_is_none_of_the_release_s_objects() -> None:
+    owned = {"kind": "Pod", "metadata": {"name": "x", "ownerReferences": [{"kind": "Job", "name": "j"}]}}
+    assert reduce(EMPTY, Observation("pods", NOW, Ref(POD, "x", "shop"), owned)).objects == {}
+
+
+def test_a_snapshot_stays_bounded_whatever_comes() -> None:
+    snapshot = EMPTY
+    for number in range(3_000):
+        name = f"postgresql-pgbackrest-incr-{number}"
+        started = f"2026-11-23T11:{number // 60 % 60:02}:{number % 60:02}Z"
+        snapshot = reduce(snapshot, of_job(name, job(name, startTime=started, **failed())))
+        snapshot = reduce(snapshot, Observation("log", NOW, Ref(JOB, name, "shop"), ["line"] * 500))
+        pod = {"kind": "Pod", "metadata": {"name": f"pod-{number}"}}
+        snapshot = reduce(snapshot, Observation("pods", NOW, Ref(POD, f"pod-{number}", "shop"), pod))
+        cron = {"metadata": {"name": f"cron-{number}"}, "spec": {"schedule": "0 2 * * *"}}
+        snapshot = reduce(snapshot, Observation("cronjobs", NOW, Ref(CRONJOB, f"cron-{number}", "shop"), cron))
+        snapshot = reduce(snapshot, Observation("volume", NOW, failure=f"failure {number}"))
+    assert len(snapshot.runs) == known.RUNS_KEPT
+    assert {len(found.tail or ()) for found in snapshot.runs} == {known.TAIL_KEPT}
+    assert len(snapshot.objects) == known.OBJECTS_KEPT
+    assert len(snapshot.crons) == known.OBJECTS_KEPT
+    assert snapshot.unknown == {"volume": "failure 2999"}
+
+
+def test_hostile_text_becomes_plain() -> None:
+    name = "postgresql-pgbackrest-full"
+    spec = {"schedule": "0 2 * * *\x1b[2J", "timeZone": "\u202eUTC"}
+    cron = {"metadata": {"name": name}, "spec": spec, "status": {"lastScheduleTime": "\x1b"}}
+    found = reduce(EMPTY, Observation("cronjobs", NOW, Ref(CRONJOB, name, "shop"), cron)).crons[0]
+    assert (found.schedule, found.zone, found.last) == ("0 2 * * * [2J", "UTC", None)
