@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from faulting import CRONJOB, JOB, live
@@ -10,7 +12,7 @@ from pgwizard import jobs, status
 from pgwizard.demo import Fault, Outcome, SimCluster
 from pgwizard.errors import Forbidden, NotFound, PreflightError
 from pgwizard.kubeapi import Ref
-from pgwizard.snapshot import Snapshot
+from pgwizard.snapshot import Repository, Snapshot
 from pgwizard.verdict import judge
 from snapshots import FIT_NAME, HOSTILE_NAME
 
@@ -35,6 +37,20 @@ def test_a_backup_now_is_seen_running_and_done() -> None:
         )
 
     on(scenario)
+
+
+def test_a_full_backup_of_a_release_with_a_long_name_is_said_to_be_one() -> None:
+    """Its Job's name is cut before it says what it takes."""
+    name = "a-release-whose-name-fills-its-limit"
+
+    async def scenario(sim: SimCluster) -> None:
+        job = await jobs.backup_now(sim, name, "default", "full", clock(sim)())
+        found = await status.look(sim, name, "default", now=clock(sim))
+        assert [(run.kind, run.state) for run in found.runs if run.name == job] == [("full", "running")]
+        empty = judge(replace(found, repository=Repository(())))
+        assert empty.reasons[0].fix == f"Job {job} is taking one."
+
+    on(scenario, answers={"release": {"namespace": "default", "name": name}})
 
 
 def test_a_backup_that_fails_names_cause_and_fix() -> None:

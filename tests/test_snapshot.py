@@ -183,6 +183,42 @@ def test_a_job_runs_and_ends() -> None:
     assert reduce(ended, of_job(name, None)).runs == ()
 
 
+LONG = "a-release-whose-name-fills-its-limit"
+
+
+@pytest.mark.parametrize(
+    ("release", "name", "owner", "kind"),
+    [
+        ("postgresql", "postgresql-pgbackrest-full-29391", "postgresql-pgbackrest-full", "full"),
+        ("postgresql", "postgresql-pgbackrest-init", "", "init"),
+        ("postgresql", "postgresql-pgbackrest-full-by-hand", "", "incr"),
+        (LONG, f"{LONG}-pgbackrest-6924b0c0", f"{LONG}-pgbackrest-full", "full"),
+        ("db-pgbackrest-full", "db-pgbackrest-full-pgbackrest-incr-29", "db-pgbackrest-full-pgbackrest-incr", "incr"),
+        ("db-pgbackrest-full", "db-pgbackrest-full-pgbackrest-full-29", "db-pgbackrest-full-pgbackrest-full", "full"),
+        ("db-pgbackrest-init", "db-pgbackrest-init-pgbackrest-incr-29", "db-pgbackrest-init-pgbackrest-incr", "incr"),
+    ],
+)
+def test_the_kind_of_a_job_is_that_of_the_cronjob_that_owns_it(release: str, name: str, owner: str, kind: str) -> None:
+    """Its name may be cut, and holds whatever the release is called."""
+    obj = job(name)
+    obj["metadata"]["ownerReferences"] = [{"kind": "CronJob", "name": owner}] if owner else []
+    found = reduce(replace(EMPTY, name=release), of_job(name, obj))
+    assert [run.kind for run in found.runs] == [kind]
+
+
+def test_the_kind_of_a_schedule_is_that_of_its_whole_name() -> None:
+    """A CronJob of somebody else's under the same labels is no schedule of full backups."""
+    found = EMPTY
+    for name in ("postgresql-pgbackrest-full", "postgresql-pgbackrest-incr", "postgresql-check-full"):
+        seen = Observation("cronjobs", NOW, Ref(CRONJOB, name, "shop"), named("CronJob", name))
+        found = reduce(found, seen)
+    assert {cron.name: cron.kind for cron in found.crons} == {
+        "postgresql-check-full": "incr",
+        "postgresql-pgbackrest-full": "full",
+        "postgresql-pgbackrest-incr": "incr",
+    }
+
+
 def named(kind: str, name: str, **more: Any) -> dict[str, Any]:
     return {
         "kind": kind,

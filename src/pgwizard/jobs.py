@@ -61,7 +61,7 @@ async def log(
     labels = f"app.kubernetes.io/instance={name},app.kubernetes.io/component=backup"
     async with aclosing(cluster.pages(POD, namespace, labels=labels)) as pages:
         async for page in pages:
-            pods += [pod for pod in page.items if job in owners(pod, "Job")]
+            pods += [pod for pod in page.items if job in owners(pod, JOB.kind)]
     if not pods:
         raise PreflightError(f"Job {namespace}/{fit(job)} has no pod, so there is no log of it")
     newest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))

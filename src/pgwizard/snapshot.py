@@ -17,6 +17,7 @@ from pgwizard.errors import visible
 from pgwizard.health import Health, assess, condition
 from pgwizard.kinds import CLAIM, CRONJOB, JOB, POD, STATEFULSET
 from pgwizard.kubeapi import Object, Ref, fit, plain
+from pgwizard.plan import Names
 from pgwizard.tuning import SEGMENT_BYTES
 
 RUNS_KEPT, OBJECTS_KEPT, BACKUPS_KEPT = 20, 50, 400
@@ -421,15 +422,16 @@ def _with_log(runs: Sequence[Run], name: str, seen: Observation) -> tuple[Run, .
 
 
 def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
+    names = Names.of(snapshot.name)
     if ref.resource == CRONJOB:
-        crons = [cron for cron in snapshot.crons if cron.real_name != ref.name] + ([_cron(obj)] if obj else [])
+        crons = [cron for cron in snapshot.crons if cron.real_name != ref.name] + ([_cron(obj, names)] if obj else [])
         return replace(snapshot, crons=tuple(sorted(crons, key=lambda cron: cron.name)[:OBJECTS_KEPT]))
     if ref.resource == JOB:
         before = next((run for run in snapshot.runs if run.real_name == ref.name), None)
-        runs = [run for run in snapshot.runs if run is not before] + ([_run(obj, before)] if obj else [])
+        runs = [run for run in snapshot.runs if run is not before] + ([_run(obj, names, before)] if obj else [])
         return replace(snapshot, runs=tuple(sorted(runs, key=lambda run: run.started or LONG_AGO)[-RUNS_KEPT:]))
     objects = {known: health for known, health in snapshot.objects.items() if known != ref}
-    if obj is not None and not owners(obj, "Job") and len(objects) < OBJECTS_KEPT:
+    if obj is not None and not owners(obj, JOB.kind) and len(objects) < OBJECTS_KEPT:
         health = assess(obj)
         objects[ref] = replace(health, message=visible(health.message))
     return replace(snapshot, objects=dict(sorted(objects.items(), key=lambda item: str(item[0]))))
@@ -445,11 +447,11 @@ def _raw(name: str) -> str:
     return "" if fit(name) == name else name
 
 
-def _cron(obj: Object) -> Cron:
+def _cron(obj: Object, names: Names) -> Cron:
     spec, status, name = obj["spec"], obj.get("status") or {}, obj["metadata"]["name"]
     return Cron(
         name=fit(name),
-        kind="full" if name.endswith("-full") else "incr",
+        kind="full" if name == names.full else "incr",
         schedule=plain(str(spec.get("schedule", ""))),
         zone=plain(str(spec.get("timeZone") or "Etc/UTC")),
         suspended=bool(spec.get("suspend")),
@@ -459,7 +461,14 @@ def _cron(obj: Object) -> Cron:
     )
 
 
-def _run(obj: Object, before: Run | None) -> Run:
+def _kind(job: Object, names: Names) -> Kind:
+    """That of the CronJob which a Job comes from: its own name may be cut, and holds whatever the release is called."""
+    if job["metadata"]["name"] == names.init:
+        return "init"
+    return "full" if names.full in owners(job, CRONJOB.kind) else "incr"
+
+
+def _run(obj: Object, names: Names, before: Run | None) -> Run:
     health, status, name = assess(obj), obj.get("status") or {}, obj["metadata"]["name"]
     state: Literal["running", "succeeded", "failed"] = "running"
     if health.status != "progressing":
@@ -469,7 +478,7 @@ def _run(obj: Object, before: Run | None) -> Run:
     return Run(
         name=fit(name),
         uid=uid,
-        kind="init" if name.endswith("-init") else "full" if "-pgbackrest-full" in name else "incr",
+        kind=_kind(obj, names),
         state=state,
         started=moment(status.get("startTime") or obj["metadata"].get("creationTimestamp")),
         ended=moment(status.get("completionTime") or condition(obj, "Failed").get("lastTransitionTime")),
