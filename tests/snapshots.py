@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from pgwizard import status
 from pgwizard.health import Health
 from pgwizard.kinds import CLAIM
 from pgwizard.kubeapi import Ref
 from pgwizard.snapshot import (
+    PACE_SECONDS,
     Archiver,
     Backup,
     Certificate,
@@ -26,6 +26,7 @@ from pgwizard.verdict import judge
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 GB = 10**9
+UNKNOWN_KEY = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
 
 
 def at(days: float = 0, **more: float) -> datetime:
@@ -59,7 +60,7 @@ FINE = Snapshot(
     volume=Volume(10 * GB, 6 * GB),
     certificate=Certificate(NOW + timedelta(days=824), "same"),
     heard={
-        **{source: at(seconds=20) for source in status.ASKED},
+        **{source: at(seconds=20) for source in PACE_SECONDS},
         **{source: at(1) for source in ("statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs")},
         "archiver": at(seconds=5),
     },

@@ -14,7 +14,7 @@ from pgwizard.errors import Forbidden, NotFound, PreflightError
 from pgwizard.kubeapi import Ref
 from pgwizard.snapshot import Repository, Snapshot
 from pgwizard.verdict import judge
-from snapshots import FIT_NAME, HOSTILE_NAME
+from snapshots import FIT_NAME, HOSTILE_NAME, UNKNOWN_KEY
 
 
 def test_a_backup_now_is_seen_running_and_done() -> None:
@@ -54,14 +54,13 @@ def test_a_full_backup_of_a_release_with_a_long_name_is_said_to_be_one() -> None
 
 
 def test_a_backup_that_fails_names_cause_and_fix() -> None:
-    line = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
-    fate = Outcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(line,), exit_code=39)
+    fate = Outcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(UNKNOWN_KEY,), exit_code=39)
 
     async def scenario(sim: SimCluster) -> None:
         name = await jobs.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
         found = await seen(sim, lambda snapshot: any(item.fault for item in snapshot.runs))
         broken = next(item for item in found.runs if item.name == name)
-        assert (broken.state, broken.tail) == ("failed", (line,))
+        assert (broken.state, broken.tail) == ("failed", (UNKNOWN_KEY,))
         assert broken.fault is not None
         assert broken.fault.fix
         assert judge(found).state == "at risk"

@@ -17,9 +17,8 @@ from pgwizard.kubeapi import Ref, Resource
 from pgwizard.present import change_line, event_line, status_lines
 from pgwizard.snapshot import Certificate, Release, Repository, Run, Snapshot, Volume, Wal, ended
 from pgwizard.verdict import judge
-from snapshots import ARCHIVER, DONE, FAILED, FINE, FULL, LEFT, NOW, backup, segment
+from snapshots import ARCHIVER, DONE, FAILED, FINE, FULL, LEFT, NOW, UNKNOWN_KEY, backup, segment
 
-UNKNOWN_KEY = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
 CAUSE = (
     "The S3 store does not know this access key: it is mistyped, was deleted or disabled, or belongs to another tenant."
 )
@@ -268,6 +267,10 @@ def test_a_job_and_a_schedule_are_cells() -> None:
     assert present.run_cells(FINE, running) == ("● first", "Mon 23 Nov 11:59", "9 s", "running")
     again = replace(running, state="succeeded", ended=NOW)
     assert present.run_cells(FINE, again) == ("✓ first", "Mon 23 Nov 11:59", "9 s", "no new backup")
+    unread = replace(FAILED, tail=None, unread="pods/log is forbidden")
+    assert present.run_cells(FINE, unread)[-1] == (
+        "failed backoff limit; its log cannot be read: pods/log is forbidden"
+    )
     resting = replace(FULL, suspended=True, zone="Europe/Berlin", last=NOW)
     assert present.cron_cells(FINE, resting) == (
         "‖ full",

@@ -272,11 +272,23 @@ def test_the_log_of_a_failed_job_gives_its_cause_and_stays_with_it() -> None:
     assert anew.runs[0].tail is None
 
 
-def test_a_log_that_cannot_be_read_says_so_in_its_place() -> None:
+def test_a_log_that_can_never_be_read_says_so_in_its_place() -> None:
     name = "postgresql-pgbackrest-full-1"
     seen = reduce(EMPTY, of_job(name, job(name, **failed())))
-    told = reduce(seen, Observation("log", NOW, Ref(JOB, name, "shop"), failure="pods/log is forbidden"))
-    assert told.runs[0].tail == ("the log cannot be read: pods/log is forbidden",)
+    told = reduce(seen, Observation("log", NOW, Ref(JOB, name, "shop"), failure="it has no pod", final=True))
+    assert told.runs[0].tail == ("the log cannot be read: it has no pod",)
+    assert "log" not in told.loading
+
+
+def test_a_log_that_could_not_be_read_this_time_is_neither_read_nor_loading() -> None:
+    name, ref = "postgresql-pgbackrest-full-1", Ref(JOB, "postgresql-pgbackrest-full-1", "shop")
+    seen = reduce(EMPTY, of_job(name, job(name, **failed())))
+    told = reduce(seen, Observation("log", NOW, ref, failure="pods/log is forbidden"))
+    told = reduce(told, of_job(name, job(name, **failed())))
+    assert (told.runs[0].tail, told.runs[0].unread) == (None, "pods/log is forbidden")
+    assert "log" not in told.loading
+    read = reduce(told, Observation("log", NOW, ref, ["P00  ERROR: [050]: unable to acquire lock on file '/tmp/x'"]))
+    assert (read.runs[0].unread, (read.runs[0].fault or pytest.fail("no cause")).exit_code) == ("", 50)
 
 
 def test_the_pod_of_a_job_is_none_of_the_release_s_objects() -> None:

@@ -12,15 +12,15 @@ import pytest
 
 from faulting import CRONJOB, JOB, STATEFULSET, answers_of, deployed, run
 from observing import clock, on, recorded, seen
-from pgwizard import deploy, record, status
+from pgwizard import deploy, jobs, record, status
 from pgwizard import snapshot as known
-from pgwizard.demo import Fault, SimCluster
+from pgwizard.demo import Fault, Outcome, SimCluster
 from pgwizard.errors import Forbidden, PreflightError, Unreachable
-from pgwizard.kinds import NAMESPACE
+from pgwizard.kinds import NAMESPACE, POD
 from pgwizard.kubeapi import ExecResult, Ref, WatchEvent
-from pgwizard.snapshot import Missing, Observation, Release, Snapshot, Volume
+from pgwizard.snapshot import Missing, Observation, Release, Run, Snapshot, Volume
 from pgwizard.verdict import judge
-from snapshots import NOW, said, segment
+from snapshots import NOW, UNKNOWN_KEY, said, segment
 
 
 def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
@@ -133,6 +133,65 @@ def test_a_defect_is_said_in_the_place_of_its_answer_and_the_question_is_asked_a
     on(scenario)
 
 
+FAILS = Outcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(UNKNOWN_KEY,), exit_code=39)
+
+
+def broken(snapshot: Snapshot) -> Run | None:
+    return next((found for found in snapshot.runs if found.state == "failed"), None)
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["at its pace", "at once where it is asked"])
+def test_a_log_that_could_not_be_read_is_read_the_next_time(asked: bool) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.faults = [Fault("503", resource="pods/log", times=1)]
+        again, unread = status.Again(), list[tuple[str, float]]()
+        await jobs.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+
+        def read(snapshot: Snapshot) -> bool:
+            found = broken(snapshot)
+            if found is not None and found.unread and not unread:
+                unread.append((found.unread, sim.clock.now()))
+                if asked:
+                    again.ask(*status.ASKED)
+            return found is not None and found.fault is not None
+
+        found = await seen(sim, read, again)
+        [(why, since)] = unread
+        assert "fault" in why
+        assert judge(found).reasons[0].key == "s3-unknown-key"
+        assert (sim.clock.now() - since < 2) if asked else (8 < sim.clock.now() - since < 12)
+
+    on(scenario, outcomes=[FAILS])
+
+
+def test_a_log_that_may_not_be_read_holds_nothing_up() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await jobs.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+        await seen(sim, lambda snapshot: broken(snapshot) is not None)
+        sim.faults = [Fault("403", resource="pods/log", times=None)]
+        began = sim.clock.now()
+        found = broken(await status.look(sim, "postgresql", "default", now=clock(sim)))
+        assert sim.clock.now() - began < 10
+        assert found is not None
+        assert (found.tail, "denied by a fault" in found.unread) == (None, True)
+
+    on(scenario, outcomes=[FAILS])
+
+
+def test_a_log_whose_pod_is_gone_is_not_asked_for_again() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        name = await jobs.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+        await seen(sim, lambda snapshot: broken(snapshot) is not None)
+        for pod in sim.store.find(POD, "default"):
+            if pod["metadata"]["name"].startswith(name):
+                sim.store.remove(Ref.of(pod))
+        found = broken(await status.look(sim, "postgresql", "default", now=clock(sim)))
+        assert found is not None
+        assert found.tail == (f"the log cannot be read: Job default/{name} has no pod, so there is no log of it",)
+
+    on(scenario, outcomes=[FAILS])
+
+
 def test_a_log_that_breaks_pgwizard_is_said_and_the_next_one_is_read() -> None:
     async def read(job: str) -> AsyncGenerator[str, None]:
         if job == "first":
@@ -140,11 +199,10 @@ def test_a_log_that_breaks_pgwizard_is_said_and_the_next_one_is_read() -> None:
         yield "line"
 
     async def scenario() -> None:
-        failed: asyncio.Queue[Ref] = asyncio.Queue()
         queue: asyncio.Queue[Observation] = asyncio.Queue()
-        for name in ("first", "second"):
-            failed.put_nowait(Ref(JOB, name, "shop"))
-        reading = asyncio.create_task(status._logs(read, failed, queue))
+        reading = asyncio.create_task(
+            status._logs(read, lambda: [Ref(JOB, name, "shop") for name in ("first", "second")], queue, status.Again())
+        )
         assert (await queue.get()).failure == "a defect of pgwizard itself: KeyError"
         assert (await queue.get()).value == ["line"]
         reading.cancel()

@@ -311,7 +311,8 @@ def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
     took = span((end - run.started).total_seconds()) if end and run.started else ""
     backup = snapshot.backup_of(run)
     if run.state == "failed":
-        came = plain(run.fault.cause if run.fault else run.message, 120)
+        unread = f"; its log cannot be read: {run.unread}" if run.unread else ""
+        came = plain(run.fault.cause if run.fault else f"{run.message}{unread}", 120)
         code = f"[{run.fault.exit_code:03}] " if run.fault and run.fault.exit_code is not None else ""
         came = f"failed {code}{came}"
     elif backup is not None:
@@ -319,8 +320,8 @@ def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
     elif run.state == "running":
         came = ""
     else:
-        unread = snapshot.repository is None or snapshot.repository.stanza or "repository" in snapshot.unknown
-        came = "the repository cannot be read" if unread else "no new backup"
+        lost = snapshot.repository is None or snapshot.repository.stanza or "repository" in snapshot.unknown
+        came = "the repository cannot be read" if lost else "no new backup"
     return (f"{_RUNS[run.state]} {_KINDS[run.kind]}", started, took, came or run.message)
 
 

@@ -133,8 +133,9 @@ class Cron:
 class Run:
     """One backup Job. message is Kubernetes' own; ended is None while it runs.
 
-    tail: the last lines of a failed one's log, None until they are read; fault: what they mean. name: fit to be shown;
-    raw: what the cluster calls it, where that is not the same.
+    tail: the last lines of a failed one's log, None until they are read; unread: why they were not at the last try,
+    which is not the last one; fault: what they mean. name: fit to be shown; raw: what the cluster calls it, where that
+    is not the same.
     """
 
     name: str
@@ -145,6 +146,7 @@ class Run:
     ended: datetime | None
     message: str = ""
     tail: tuple[str, ...] | None = None
+    unread: str = ""
     fault: Diagnosis | None = None
     raw: str = ""
 
@@ -266,7 +268,12 @@ class Snapshot:
     def loading(self) -> tuple[str, ...]:
         """Sources that have not said anything yet, ``log`` for that of a failed Job."""
         missing = [source for source in self.sources if source not in self.heard and source not in self.unknown]
-        return (*missing, *(["log"] if any(run.state == "failed" and run.tail is None for run in self.runs) else []))
+        return (*missing, *(["log"] if any(not run.unread for run in self.logless) else []))
+
+    @property
+    def logless(self) -> tuple[Run, ...]:
+        """Failed Jobs whose log is still to be read."""
+        return tuple(run for run in self.runs if run.state == "failed" and run.tail is None)
 
     @property
     def ahead(self) -> bool:
@@ -362,7 +369,7 @@ class Observation:
 
     source: one of ``Snapshot.sources``, or ``log``. ref: the object, or for ``log`` the Job. value: an object
     for the lists of Kubernetes (None without a ref: all have been seen), a frozen value of this module for the rest.
-    failure: why there is no answer.
+    failure: why there is no answer; final: whether there never will be one, which is for ``log`` alone to say.
     """
 
     source: str
@@ -370,6 +377,7 @@ class Observation:
     ref: Ref | None = None
     value: Any = None
     failure: str = ""
+    final: bool = False
 
 
 def reduce(snapshot: Snapshot, seen: Observation) -> Snapshot:
@@ -412,13 +420,15 @@ def ended(snapshot: Snapshot, at: datetime) -> Snapshot:
 
 
 def _with_log(runs: Sequence[Run], name: str, seen: Observation) -> tuple[Run, ...]:
+    return tuple(_logged(run, seen) if run.real_name == name and run.state == "failed" else run for run in runs)
+
+
+def _logged(run: Run, seen: Observation) -> Run:
+    if seen.failure and not seen.final:
+        return replace(run, unread=seen.failure)
     lines = (f"the log cannot be read: {seen.failure}",) if seen.failure else tuple(seen.value)
-    return tuple(
-        replace(run, tail=lines[-TAIL_KEPT:], fault=diagnose("\n".join(lines)) or diagnose(run.message))
-        if run.real_name == name and run.state == "failed"
-        else run
-        for run in runs
-    )
+    fault = diagnose("\n".join(lines)) or diagnose(run.message)
+    return replace(run, tail=lines[-TAIL_KEPT:], unread="", fault=fault)
 
 
 def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
@@ -484,6 +494,7 @@ def _run(obj: Object, names: Names, before: Run | None) -> Run:
         ended=moment(status.get("completionTime") or condition(obj, "Failed").get("lastTransitionTime")),
         message=health.message,
         tail=known.tail if known else None,
+        unread=known.unread if known else "",
         fault=known.fault if known else None,
         raw=_raw(name),
     )

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard import jobs, probes, releases
-from pgwizard.errors import DeadlineError, PgwizardError
+from pgwizard.errors import DeadlineError, PgwizardError, PreflightError
 from pgwizard.kinds import JOB, POD
 from pgwizard.kubeapi import Cluster, Ref, Resource, WatchEvent, plain
 from pgwizard.plan import Names
@@ -24,12 +24,12 @@ from pgwizard.snapshot import LONG_AGO, PACE_SECONDS, WATCHED, Observation, Snap
 
 Clock = Callable[[], datetime]
 
-ASKED = tuple(PACE_SECONDS)
-"""What is asked from time to time; all else is watched."""
+ASKED = (*PACE_SECONDS, "log")
+"""What is asked from time to time, and the logs that could not be read; all else is watched."""
 _SOON_SECONDS = 1.5
 """After how long an unsettled record is read again."""
 _AGAIN_SECONDS = 10.0
-"""After how long a watch that was refused is tried again."""
+"""After how long a watch or a log that was refused is tried again."""
 
 
 class Again:
@@ -70,7 +70,6 @@ async def observe(
     snapshot = reduce(Snapshot(name, namespace, now()), Observation("release", now(), value=release))
     again = again or Again()
     queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # a flood waits at the server, not here
-    failed: asyncio.Queue[Ref] = asyncio.Queue()
     names = Names.of(name)
     asks: dict[str, Callable[[], Awaitable[Any]]] = {
         "release": lambda: probes.release(cluster, name, namespace),
@@ -81,7 +80,14 @@ async def observe(
     }
     tasks = [
         *(asyncio.create_task(_watched(cluster, resource, snapshot, queue, now)) for resource in WATCHED),
-        asyncio.create_task(_logs(lambda job: jobs.log(cluster, name, namespace, job), failed, queue)),
+        asyncio.create_task(
+            _logs(
+                lambda job: jobs.log(cluster, name, namespace, job),
+                lambda: [Ref(JOB, run.real_name, namespace) for run in snapshot.logless],
+                queue,
+                again,
+            )
+        ),
     ]
     asking: dict[str, asyncio.Task[None]] = {}
     asked: set[str] = set()
@@ -99,10 +105,10 @@ async def observe(
                 snapshot = reduce(snapshot, queue.get_nowait())
             again.soon = ("release",) if snapshot.unsettled else ()
             again.ask(*_worth_asking(before, snapshot))
-            unread = {run.uid: run.real_name for run in snapshot.runs if run.state == "failed" and run.tail is None}
-            for uid in unread.keys() - asked:
-                failed.put_nowait(Ref(JOB, unread[uid], namespace))
-            asked = set(unread)
+            unread = {run.uid for run in snapshot.logless}
+            if unread - asked:
+                again.ask("log")
+            asked = unread
             yield snapshot
     finally:
         tasks += asking.values()
@@ -213,14 +219,19 @@ async def _every(
 
 
 async def _logs(
-    read: Callable[[str], AsyncGenerator[str, None]], failed: asyncio.Queue[Ref], queue: asyncio.Queue[Observation]
+    read: Callable[[str], AsyncGenerator[str, None]],
+    unread: Callable[[], Sequence[Ref]],
+    queue: asyncio.Queue[Observation],
+    again: Again,
 ) -> None:
-    """Read the ends of the logs of failed Jobs, one after another."""
+    """Read the ends of the logs of failed Jobs, one after another; only what has no pod is not tried again."""
     while True:
-        job = await failed.get()
-        try:
-            async with aclosing(read(job.name)) as lines:
-                seen = Observation("log", LONG_AGO, job, [line async for line in lines])
-        except Exception as error:  # noqa: BLE001 - the logs of other Jobs are still to be read
-            seen = Observation("log", LONG_AGO, job, failure=_why(error))
-        await queue.put(seen)
+        for job in unread():
+            try:
+                async with aclosing(read(job.name)) as lines:
+                    seen = Observation("log", LONG_AGO, job, [line async for line in lines])
+            except Exception as error:  # noqa: BLE001 - the logs of other Jobs are still to be read
+                final = isinstance(error, PreflightError)
+                seen = Observation("log", LONG_AGO, job, failure=_why(error), final=final)
+            await queue.put(seen)
+        await again.due("log", _AGAIN_SECONDS)
