@@ -57,3 +57,11 @@ def recorded(sim: SimCluster, **sections: Any) -> None:
     last = read.revisions[-1]
     changed = replace(last, answers={**last.answers, **sections})
     sim.store.put(replace(read, revisions=(changed,)).secret())
+
+
+def applying(sim: SimCluster) -> None:
+    """As an apply leaves its record that does not wait, or that was stopped."""
+    ref = record.ref("postgresql", "default")
+    read = record.read(live(sim, SECRET, ref.name))
+    now = datetime.fromtimestamp(sim.clock.now(), UTC).isoformat()
+    sim.store.put(replace(read, revisions=(replace(read.revisions[-1], outcome="applying", at=now),)).secret())

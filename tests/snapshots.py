@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pgwizard.health import Health
-from pgwizard.kinds import CLAIM
+from pgwizard.kinds import CLAIM, STATEFULSET
 from pgwizard.kubeapi import Ref
 from pgwizard.snapshot import (
     PACE_SECONDS,
@@ -65,6 +65,7 @@ FINE = Snapshot(
         "archiver": at(seconds=5),
     },
 )
+STATEFUL = Ref(STATEFULSET, "postgresql", "shop")
 KEPT = Ref(CLAIM, "postgresql-storage-postgresql-0", "shop")
 LEFT = replace(
     FINE,

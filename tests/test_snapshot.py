@@ -11,6 +11,7 @@ import pytest
 
 from pgwizard import operations, present
 from pgwizard import snapshot as known
+from pgwizard.health import Health
 from pgwizard.kinds import CLAIM, CRONJOB, JOB, POD
 from pgwizard.kubeapi import Ref
 from pgwizard.snapshot import (
@@ -33,6 +34,7 @@ from snapshots import (
     GB,
     HOSTILE_NAME,
     NOW,
+    STATEFUL,
     at,
     backup,
     said,
@@ -169,6 +171,35 @@ def test_a_record_is_missed_from_the_first_time_on_until_it_is_there_again() -> 
     assert unread.missing == again.missing
     back = reduce(unread, Observation("release", NOW, value=FINE.release))
     assert (back.missing, back.unknown) == (None, {})
+
+
+@pytest.mark.parametrize(
+    ("applied", "unsettled"),
+    [(at(minutes=1), True), (at(minutes=-1), True), (at(minutes=31), False), (at(3), False), (None, False)],
+)
+def test_an_apply_that_is_long_ago_is_not_waited_for(applied: datetime | None, unsettled: bool) -> None:
+    """With --no-wait, or stopped, it stays one that is applied for ever."""
+    applying = Release(2, "applying", applied, backups=True, superuser=None)
+    there = replace(FINE, objects={STATEFUL: Health("ready", "1 of 1 pods ready")})
+    assert replace(there, release=applying).unsettled is unsettled
+    assert not there.unsettled
+
+
+def test_a_statefulset_that_is_long_gone_is_not_waited_for() -> None:
+    there = replace(FINE, objects={STATEFUL: Health("ready", "1 of 1 pods ready")})
+    gone = reduce(there, Observation("statefulsets", NOW, STATEFUL))
+    later = reduce(gone, Observation("volume", at(minutes=-31), failure="there is no pod"))
+    back = reduce(later, Observation("statefulsets", at(minutes=-32), STATEFUL, named("StatefulSet", "postgresql")))
+    again = reduce(back, Observation("statefulsets", at(minutes=-33), STATEFUL))
+    assert [found.unsettled for found in (there, gone, later, back, again)] == [False, True, False, False, True]
+    listed = reduce(EMPTY, Observation("statefulsets", at(1)))
+    assert (EMPTY.unsettled, listed.unsettled, replace(listed, at=NOW).unsettled) == (False, True, False)
+
+
+def test_a_namespace_that_does_not_end_is_not_waited_for() -> None:
+    missing = reduce(FINE, Observation("release", NOW, value=Missing("ending")))
+    assert (missing.unsettled, replace(missing, at=at(minutes=-31)).unsettled) == (True, False)
+    assert not reduce(FINE, Observation("release", NOW, value=Missing("there"))).unsettled
 
 
 def test_a_job_runs_and_ends() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from faulting import CRONJOB, JOB, STATEFULSET, answers_of, deployed, run
-from observing import clock, on, recorded, seen
+from observing import applying, clock, on, recorded, seen
 from pgwizard import deploy, jobs, record, status
 from pgwizard import snapshot as known
 from pgwizard.demo import Fault, Outcome, SimCluster
@@ -415,6 +415,27 @@ def test_half_an_hour_of_watching_asks_at_its_pace_and_leaves_nothing_behind() -
         assert 200 < len(execs) < 260
         assert len(sim.store.listeners) == listeners
         assert len(asyncio.all_tasks()) == before
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["--no-wait", "stopped before the StatefulSet"])
+def test_an_apply_whose_end_nobody_recorded_is_not_asked_for_without_end(stopped: bool) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        applying(sim)
+        if stopped:
+            sim.runtime.delete(Ref(STATEFULSET, "postgresql", "default"))
+        began, counts = sim.clock.now(), dict[int, int]()
+
+        def over(_: Snapshot) -> bool:
+            for passed in (0, 600, 3_000, 3_600):
+                if sim.clock.now() - began >= passed and passed not in counts:
+                    counts[passed] = sum(request.name == "postgresql-pgwizard" for request in sim.requests)
+            return 3_600 in counts
+
+        await seen(sim, over)
+        assert counts[600] - counts[0] > 200, "an apply that ends is told within two seconds"
+        assert counts[3_600] - counts[3_000] <= 70
 
     on(scenario)
 

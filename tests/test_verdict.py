@@ -11,7 +11,7 @@ import pytest
 
 from pgwizard.diagnose import ROWS
 from pgwizard.health import Health
-from pgwizard.kinds import POD, STATEFULSET
+from pgwizard.kinds import POD
 from pgwizard.kubeapi import Ref
 from pgwizard.snapshot import (
     Certificate,
@@ -35,6 +35,7 @@ from snapshots import (
     INCR,
     LEFT,
     NOW,
+    STATEFUL,
     at,
     backup,
     said,
@@ -270,9 +271,6 @@ QUIET: list[dict[str, Any]] = [
 @pytest.mark.parametrize("change", QUIET)
 def test_what_is_over_or_not_due_yet_is_no_risk(change: dict[str, Any]) -> None:
     assert said(replace(FINE, **change)) == ("recoverable", [])
-
-
-STATEFUL = Ref(STATEFULSET, "postgresql", "shop")
 
 
 def test_a_release_that_is_gone_is_said_first_and_nothing_is_advised_for_it() -> None:

@@ -36,6 +36,8 @@ _WAITING_USUAL = 2
 """A segment, and the history file of a backup that ended with it."""
 _SHORTEST_SPAN = timedelta(hours=1)
 """A rate from less than this would be a guess."""
+_SETTLING = timedelta(minutes=30)
+"""After this an apply or an uninstall that was begun is taken for one that nobody ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,8 @@ class Snapshot:
     last try, which leaves its older answer in place. A source in neither is still loading. promised: the newest segment
     that was archived, said the archiver before the repository answered last; owed: what was promised before that
     answer and is not in it, empty for nothing. So a segment that was archived since is not missed. missing: that the
-    record, which had been read, is no longer there.
+    record, which had been read, is no longer there. idle_since: since when the StatefulSet is not there; None while it
+    is, or has not been looked for.
     """
 
     name: str
@@ -225,6 +228,7 @@ class Snapshot:
     promised: str = ""
     owed: str = ""
     missing: Missing | None = None
+    idle_since: datetime | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -247,10 +251,14 @@ class Snapshot:
 
     @property
     def unsettled(self) -> bool:
-        """Whether the record is another one soon: an apply ends, or a release is being removed."""
+        """Whether the record is another one soon: an apply ends, or a release is being removed, begun not long ago."""
         if self.missing is not None:
-            return self.missing.namespace == "ending"
-        return self.idle or (self.release is not None and self.release.outcome == "applying")
+            return self.missing.namespace == "ending" and self._lately(self.missing.since)
+        applied = self.release.applied if self.release is not None and self.release.outcome == "applying" else None
+        return self._lately(self.idle_since) or self._lately(applied)
+
+    def _lately(self, begun: datetime | None) -> bool:
+        return begun is not None and self.at - begun < _SETTLING
 
     @property
     def read_at(self) -> datetime | None:
@@ -382,6 +390,11 @@ class Observation:
 
 def reduce(snapshot: Snapshot, seen: Observation) -> Snapshot:
     """The snapshot with one observation put in."""
+    known = _reduced(snapshot, seen)
+    return known if known.idle == snapshot.idle else replace(known, idle_since=seen.at if known.idle else None)
+
+
+def _reduced(snapshot: Snapshot, seen: Observation) -> Snapshot:
     snapshot = replace(snapshot, at=max(snapshot.at, seen.at))
     if seen.source == "log" and seen.ref is not None:
         return replace(snapshot, runs=_with_log(snapshot.runs, seen.ref.name, seen))
