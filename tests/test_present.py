@@ -17,7 +17,7 @@ from pgwizard.kubeapi import Ref, Resource
 from pgwizard.present import change_line, event_line, status_lines
 from pgwizard.snapshot import Certificate, Release, Repository, Run, Snapshot, Volume, Wal, ended
 from pgwizard.verdict import judge
-from snapshots import ARCHIVER, DONE, FAILED, FINE, FULL, LEFT, NOW, UNKNOWN_KEY, backup, segment
+from snapshots import ARCHIVER, DONE, FAILED, FINE, FULL, GB, LEFT, NOW, UNKNOWN_KEY, backup, segment
 
 CAUSE = (
     "The S3 store does not know this access key: it is mistyped, was deleted or disabled, or belongs to another tenant."
@@ -251,6 +251,37 @@ FACTS: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("change", "line"), FACTS, ids=[line for _, line in FACTS])
 def test_a_fact_is_a_line(change: dict[str, Any], line: str) -> None:
     assert line in [str(fact) for fact in present.facts(replace(FINE, **change))]
+
+
+LIMITS: list[tuple[str, str, dict[str, Any]]] = [
+    ("volume", "volume", {"volume": Volume(10 * GB, GB)}),
+    ("volume", "volume", {"volume": Volume(10 * GB, GB - 1)}),
+    ("certificate", "CA", {"certificate": Certificate(NOW + timedelta(days=14), "same")}),
+    ("certificate", "CA", {"certificate": Certificate(NOW + timedelta(days=14, seconds=-1), "same")}),
+    ("archiver", "archiver", {"archiver": replace(ARCHIVER, waiting=1, last_at=NOW - timedelta(seconds=185))}),
+    ("archiver", "archiver", {"archiver": replace(ARCHIVER, waiting=1, last_at=NOW - timedelta(seconds=186))}),
+    *(
+        (source, label, {"heard": {**FINE.heard, source: NOW - timedelta(seconds=seconds)}})
+        for source, label, limit in (
+            ("archiver", "archiver", 180),
+            ("release", "release", 190),
+            ("volume", "volume", 240),
+            ("certificate", "CA", 240),
+        )
+        for seconds in (limit, limit + 1)
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "label", "change"), LIMITS)
+def test_a_fact_needs_a_look_exactly_where_the_verdict_has_a_reason(
+    source: str, label: str, change: dict[str, Any]
+) -> None:
+    """What is shown and what is judged go by one limit."""
+    quiet = {"repository": replace(FINE.repository or Repository(()), wal=Wal(segment(100), segment(101)))}
+    found = replace(FINE, **{**quiet, **change})
+    marks = {fact.label: fact.mark for fact in present.facts(found)}
+    assert (marks[label] == "!") is bool(judge(found).reasons), (source, judge(found).reasons)
 
 
 def test_a_release_without_backups_has_no_facts_about_any() -> None:

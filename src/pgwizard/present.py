@@ -187,15 +187,15 @@ def _not_known(snapshot: Snapshot, source: str, label: str) -> Fact:
 
 
 def _aged(snapshot: Snapshot, source: str, fact: Fact) -> Fact:
-    """An old answer says its age, and why there is no newer one. What is rarely heard is old once it failed."""
-    from pgwizard.verdict import STALE_SECONDS
+    """An old answer says its age, and why there is no newer one; what failed at its last try is old at once."""
+    from pgwizard.verdict import outdated  # here and below: the rules are there where somebody has a snapshot
 
     heard = snapshot.heard.get(source)
     if heard is None:
         return fact
-    age = (snapshot.at - heard).total_seconds()
-    if not _why(snapshot, source) and (age <= STALE_SECONDS or source in ("cronjobs", "certificate")):
+    if not _why(snapshot, source) and outdated(snapshot, source) is None:
         return fact
+    age = (snapshot.at - heard).total_seconds()
     return Fact("!", fact.label, f"{fact.text} (as of {span(age)} ago{_why(snapshot, source)})")
 
 
@@ -239,19 +239,21 @@ def _wal_facts(snapshot: Snapshot) -> list[Fact]:
         wal = _aged(snapshot, "repository", wal)
     if archiver is None:
         return [wal, _not_known(snapshot, "archiver", "archiver")]
-    return [wal, _aged(snapshot, "archiver", _archiver_fact(archiver, snapshot.at))]
+    read_at = snapshot.heard.get("archiver", snapshot.at)
+    return [wal, _aged(snapshot, "archiver", _archiver_fact(archiver, read_at, snapshot.at))]
 
 
-def _archiver_fact(archiver: Archiver, now: datetime) -> Fact:
+def _archiver_fact(archiver: Archiver, read_at: datetime, now: datetime) -> Fact:
+    from pgwizard.verdict import held_up
+
     last = "nothing archived since its statistics began"  # a crash of the server resets them
     if archiver.last_at is not None:
         last = f"last segment {span((now - archiver.last_at).total_seconds())} ago"
     waits = f", {archiver.waiting:,} wait" if archiver.waiting else ""
     if archiver.failing:
         return Fact("!", "archiver", f"failing at {archiver.failed_wal}, {last}{waits}")
-    return Fact(
-        "!" if archiver.behind else "✓", "archiver", f"{'behind' if archiver.behind else 'fine'}, {last}{waits}"
-    )
+    late = held_up(archiver, read_at)
+    return Fact("!" if late else "✓", "archiver", f"{'behind' if late else 'fine'}, {last}{waits}")
 
 
 def _repository_fact(snapshot: Snapshot) -> Fact:
@@ -268,6 +270,8 @@ def _repository_fact(snapshot: Snapshot) -> Fact:
 
 
 def _volume_fact(snapshot: Snapshot) -> Fact:
+    from pgwizard.verdict import nearly_full
+
     volume = snapshot.volume
     if volume is None:
         return _not_known(snapshot, "volume", "volume")
@@ -277,7 +281,7 @@ def _volume_fact(snapshot: Snapshot) -> Fact:
         text += f": an S3 outage fills it in {span(days * 86_400)}" if days < 1_000 else ": outlasts any S3 outage"
     elif snapshot.wants_backups:
         text += "; how fast WAL would fill it is not known yet"
-    mark: Literal["✓", "!"] = "!" if volume.free < volume.size / 10 or (days is not None and days < 1) else "✓"
+    mark: Literal["✓", "!"] = "!" if nearly_full(volume) or (days is not None and days < 1) else "✓"
     return _aged(snapshot, "volume", Fact(mark, "volume", text))
 
 
@@ -290,6 +294,8 @@ _SOURCES = {
 
 
 def _certificate_fact(snapshot: Snapshot) -> Fact:
+    from pgwizard.verdict import ends_soon
+
     certificate = snapshot.certificate
     if certificate is None:
         if "certificate" in snapshot.heard and "certificate" not in snapshot.unknown:
@@ -300,7 +306,8 @@ def _certificate_fact(snapshot: Snapshot) -> Fact:
     shown = "ends at a time unknown" if ends is None else f"ends {ends:%Y-%m-%d} (in {int(left // 86_400)} d)"
     if ends is not None and left <= 0:
         shown = f"ended {ends:%Y-%m-%d}"
-    mark: Literal["✓", "!"] = "✓" if certificate.source in ("same", "unread") and left > 14 * 86_400 else "!"
+    fine = certificate.source in ("same", "unread") and ends is not None and not ends_soon(certificate, snapshot.at)
+    mark: Literal["✓", "!"] = "✓" if fine else "!"
     return _aged(snapshot, "certificate", Fact(mark, "CA", f"{shown}, {_SOURCES[certificate.source]}"))
 
 

@@ -13,16 +13,17 @@ from typing import Literal
 
 from pgwizard.diagnose import diagnose
 from pgwizard.kubeapi import fit
-from pgwizard.snapshot import LONG_AGO, PACE_SECONDS, Backup, Missing, Snapshot, Wal
+from pgwizard.snapshot import LONG_AGO, PACE_SECONDS, Archiver, Backup, Certificate, Missing, Snapshot, Volume, Wal
 
 STALE_SECONDS = 180.0
-"""An observation older than this is said to be old, and no longer proves anything."""
+"""An answer that proves something is old after this; any other one has its pace on top."""
 
 State = Literal["recoverable", "at risk", "not recoverable", "unknown", "gone"]
 
+_PROOF = ("repository", "archiver")
 _OVERDUE = timedelta(hours=2)
 _CA_SOON = timedelta(days=14)
-_FULL_VOLUME = 0.9
+_LEAST_FREE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,40 @@ class Verdict:
     reasons: tuple[Reason, ...]
 
 
+# ---- limits, for whoever shows a figure ----------------------------------------------------------------------------
+
+
+def outdated(snapshot: Snapshot, source: str) -> float | None:
+    """The age of a source's answer in seconds where it is too old to go by; None where it is not, or there is none.
+
+    A watch is silent where nothing changes, and says in ``unknown`` that it broke: what is watched is never too old.
+    """
+    at = snapshot.heard.get(source)
+    if at is None or source not in PACE_SECONDS:
+        return None
+    age = (snapshot.at - at).total_seconds()
+    return age if age > STALE_SECONDS + (0 if source in _PROOF else PACE_SECONDS[source]) else None
+
+
+def held_up(archiver: Archiver, read_at: datetime) -> bool:
+    """Whether WAL waits: more than is usual, or for too long."""
+    long = (archiver.last_at or LONG_AGO) < read_at - timedelta(seconds=STALE_SECONDS)
+    return archiver.behind or (bool(archiver.waiting) and long)
+
+
+def ends_soon(certificate: Certificate, now: datetime) -> bool:
+    """Whether it is time to renew a certificate, or too late; False where its end is not known."""
+    return certificate.ends is not None and certificate.ends - now < _CA_SOON
+
+
+def nearly_full(volume: Volume) -> bool:
+    """Whether too little of a volume is free."""
+    return volume.free < volume.size * _LEAST_FREE
+
+
+# ---- judging -------------------------------------------------------------------------------------------------------
+
+
 def judge(snapshot: Snapshot) -> Verdict:
     """What the observations prove at ``snapshot.at``. Old ones prove nothing.
 
@@ -58,8 +93,8 @@ def judge(snapshot: Snapshot) -> Verdict:
     if repository is None or read_at is None:
         text = f"the repository cannot be read: {why}" if why else "the repository has not been read yet"
         return Verdict("unknown", None, None, (_explained(text, why),))
-    age = (snapshot.at - read_at).total_seconds()
-    if age > STALE_SECONDS:
+    age = outdated(snapshot, "repository")
+    if age is not None:
         text = f"the repository was last read {age:.0f} s ago{f': {why}' if why else ''}"
         return Verdict("unknown", None, None, (_explained(text, why),))
     taken = next((run.name for run in snapshot.runs if run.state == "running" and run.kind != "incr"), None)
@@ -126,16 +161,14 @@ def _archiving(snapshot: Snapshot) -> Iterable[Reason]:
     if archiver is None or at is None:
         yield Reason(f"the archiver has not answered{f': {why}' if why else ' yet'}")
         return
-    if (snapshot.at - at).total_seconds() > STALE_SECONDS:
-        ago = f"the archiver last answered {(snapshot.at - at).total_seconds():.0f} s ago"
-        yield Reason(f"{ago}{f': {why}' if why else ''}")
+    age = outdated(snapshot, "archiver")
+    if age is not None:
+        yield Reason(f"the archiver last answered {age:.0f} s ago{f': {why}' if why else ''}")
     if archiver.failing:
         fault = archiver.fault
         text = f"archiving fails: {archiver.failed_wal} at {archiver.failed_at:%Y-%m-%d %H:%M} UTC"
         yield Reason(f"{text}: {fault.cause}", fault.fix, fault.key) if fault else Reason(text)
-    elif archiver.behind or (
-        archiver.waiting and (archiver.last_at or LONG_AGO) < at - timedelta(seconds=STALE_SECONDS)
-    ):
+    elif held_up(archiver, at):
         last = f"since {archiver.last_at:%Y-%m-%d %H:%M} UTC" if archiver.last_at else "and none has been archived"
         yield Reason(f"{archiver.waiting} segments of WAL wait to be archived {last}")
 
@@ -162,14 +195,14 @@ def _running(snapshot: Snapshot) -> Iterable[Reason]:
 
 def _surroundings(snapshot: Snapshot) -> Iterable[Reason]:
     certificate, volume = snapshot.certificate, snapshot.volume
-    if certificate is not None and certificate.ends is not None and certificate.ends - snapshot.at < _CA_SOON:
+    if certificate is not None and certificate.ends is not None and ends_soon(certificate, snapshot.at):
         ended = "ended" if certificate.ends <= snapshot.at else "ends"
         yield Reason(f"the certificate {ended} on {certificate.ends:%Y-%m-%d}", "Renew it at its source, and apply.")
     if certificate is not None and certificate.source == "differs":
         yield Reason("the certificate is no longer that of its source", "Apply again: it is mirrored anew.")
     if certificate is not None and certificate.source == "gone":
         yield Reason("the source of the certificate is gone", "Bring it back, or answer with another one, and apply.")
-    if volume is not None and volume.free < volume.size * (1 - _FULL_VOLUME):
+    if volume is not None and nearly_full(volume):
         free = volume.free / volume.size
         yield Reason(f"only {free:.0%} of the volume are free", "Make storage.size larger, and apply.")
     for ref, health in snapshot.objects.items():
@@ -180,16 +213,12 @@ def _surroundings(snapshot: Snapshot) -> Iterable[Reason]:
 def _unread(snapshot: Snapshot) -> Iterable[Reason]:
     """What may hide a risk, since nobody could look; repository and archiver have been judged by then."""
     for source in snapshot.sources:
-        if source in ("repository", "archiver"):
+        if source in _PROOF:
             continue
         at, why = snapshot.heard.get(source), snapshot.unknown.get(source)
         if why:
             yield _explained(f"{source} cannot be read: {why}", why)
         elif at is None:
             yield Reason(f"{source} not read yet")
-        # a watch is silent where nothing changes, and says in ``unknown`` that it broke
-        elif (
-            source in PACE_SECONDS
-            and (age := (snapshot.at - at).total_seconds()) > STALE_SECONDS + PACE_SECONDS[source]
-        ):
+        elif (age := outdated(snapshot, source)) is not None:
             yield Reason(f"{source} last read {age:.0f} s ago")
