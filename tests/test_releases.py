@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
-from faulting import answers_of, deployed, secret
+from faulting import SECRET, answers_of, deployed, live, secret
 from observing import on
-from pgwizard import record, releases
+from pgwizard import deploy, record, releases, status
 from pgwizard.demo import SimCluster
 from pgwizard.errors import AnswersError, PreflightError, Problem
 
@@ -45,3 +47,42 @@ def test_the_only_release_of_a_namespace_needs_no_name() -> None:
     with pytest.raises(AnswersError) as caught:
         releases.chosen([other, shop], "default")
     assert caught.value.problems == (Problem("NAME", "namespace default has 2 releases: name one of other, shop"),)
+
+
+def test_a_record_comes_with_its_version_and_none_is_told_from_one_that_has_to_be_there() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        found, version = await releases.recorded(sim, "postgresql", "default")
+        assert found is not None
+        assert (found.name, found.last and found.last.outcome) == ("postgresql", "deployed")
+        assert version == live(sim, SECRET, "postgresql-pgwizard")["metadata"]["resourceVersion"]
+        assert await releases.required(sim, "postgresql", "default") == (found, version)
+        assert await releases.recorded(sim, "other", "default") == (None, "")
+        with pytest.raises(PreflightError) as caught:
+            await releases.required(sim, "other", "default")
+        assert caught.value.message == "there is no release other in namespace default"
+        assert caught.value.hint == "pgwizard releases -A lists what there is."
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("question", ["an apply", "an uninstall", "a status", "its answers"])
+def test_a_record_that_is_damaged_or_of_another_version_is_said_to_be_so(question: str) -> None:
+    """Nothing of pgwizard itself is at fault."""
+
+    async def scenario(sim: SimCluster) -> None:
+        sim.store.put({**live(sim, SECRET, "postgresql-pgwizard"), "data": {"record": "e30="}})
+        asked: dict[str, Callable[[], Awaitable[Any]]] = {
+            "an apply": lambda: deployed(sim),
+            "an uninstall": lambda: deploy.removal(sim, "postgresql", "default", purge_data=False),
+            "a status": lambda: status.look(sim, "postgresql", "default"),
+            "its answers": lambda: releases.answers_of(sim, "postgresql", "default"),
+        }
+        with pytest.raises(PreflightError) as caught:
+            await asked[question]()
+        assert caught.value.message == "Secret default/postgresql-pgwizard holds no record of a release"
+        assert caught.value.hint == (
+            "It was written by another version of pgwizard, or damaged: use that version, or bring the Secret back "
+            "from a copy."
+        )
+
+    on(scenario)

@@ -21,7 +21,7 @@ from typing import Literal
 
 import yaml
 
-from pgwizard import checks, lock, manifests, preflight, record, rollout
+from pgwizard import checks, lock, manifests, preflight, record, releases, rollout
 from pgwizard.answers import Answers, ExistingS3Credentials, GeneratedCredentials
 from pgwizard.certificates import Bundle
 from pgwizard.changes import Change, compare, counted
@@ -663,13 +663,8 @@ class Removal:
 
 
 async def removal(cluster: Cluster, name: str, namespace: str, *, purge_data: bool) -> Removal:
-    """Read the release's record and say what an uninstall would do. Raises PreflightError where there is none."""
-    live = await preflight.found(cluster, record.ref(name, namespace))
-    if live is None:
-        raise PreflightError(
-            f"there is no release {name} in namespace {namespace}", hint="pgwizard releases -A lists what there is."
-        )
-    found = record.read(live)
+    """Read the release's record and say what an uninstall would do. Raises PreflightError where it cannot be read."""
+    found, version = await releases.required(cluster, name, namespace)
     deleted: list[Ref] = []
     kept: list[tuple[Ref, str]] = []
     for ref in reversed(found.inventory):
@@ -679,7 +674,7 @@ async def removal(cluster: Cluster, name: str, namespace: str, *, purge_data: bo
         else:
             kept.append((ref, why))
     await preflight.require_deletion(cluster, [*deleted, record.ref(name, namespace), lock.lease_ref(name, namespace)])
-    return Removal(found, live["metadata"]["resourceVersion"], tuple(deleted), tuple(kept))
+    return Removal(found, version, tuple(deleted), tuple(kept))
 
 
 def _why_kept(ref: Ref, name: str, *, purge_data: bool) -> str | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from pgwizard import record
+from pgwizard import record, releases
 from pgwizard.answers import Answers, ExistingCipher, ExistingCredentials, ExistingS3Credentials
 from pgwizard.certificates import Bundle, read_bundle
 from pgwizard.errors import (
@@ -185,7 +185,8 @@ def _flow(words: Sequence[str]) -> str:
 async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = None) -> Survey:
     """Read what the answers speak of. Raises PreflightError with every reference that leads nowhere.
 
-    ca_file: certificates from a file, taken where the source Secret cannot be looked up.
+    It raises that too where the record of the release cannot be read. ca_file: certificates from a file, taken where
+    the source Secret cannot be looked up.
     """
     names, namespace = Names.of(answers.release.name), answers.release.namespace
     problems: list[Problem] = []
@@ -195,16 +196,16 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
     named = sorted({secret for secret, _, _ in _named_secrets(answers)})
     questions: list[Coroutine[Any, Any, Any]] = [
         _namespace(cluster, namespace),
-        found(cluster, record.ref(names.release, namespace)),
+        releases.recorded(cluster, names.release, namespace),
         _ca(cluster, answers, ca_file, problems),
         _optional(cluster, s3_ref, problems, "repository.credentials"),
         *(found(cluster, Ref(SECRET, secret, namespace)) for secret in named),
     ]
-    live_namespace, live_record, ca, s3_source, *existing = await side_by_side(questions)
+    live_namespace, (known, version), ca, s3_source, *existing = await side_by_side(questions)
     surveyed = Survey(
         namespace_exists=live_namespace is not None,
-        record=record.read(live_record) if live_record else None,
-        record_version=live_record["metadata"]["resourceVersion"] if live_record else "",
+        record=known,
+        record_version=version,
         ca=ca,
         s3_source=s3_source,
         existing=dict(zip(named, existing, strict=True)),

@@ -15,6 +15,9 @@ from pgwizard.kinds import SECRET
 from pgwizard.kubeapi import Cluster
 
 _HINT = "pgwizard releases -A lists what there is."
+_UNREADABLE = (
+    "It was written by another version of pgwizard, or damaged: use that version, or bring the Secret back from a copy."
+)
 
 
 async def recorded(cluster: Cluster, name: str, namespace: str) -> tuple[record.Record | None, str]:
@@ -29,7 +32,7 @@ async def recorded(cluster: Cluster, name: str, namespace: str) -> tuple[record.
     try:
         return record.read(live), str(live["metadata"]["resourceVersion"])
     except ValueError as error:
-        raise PreflightError(str(error), hint="It was written by another version of pgwizard, or damaged.") from error
+        raise PreflightError(str(error), hint=_UNREADABLE) from error
 
 
 async def required(cluster: Cluster, name: str, namespace: str) -> tuple[record.Record, str]:
