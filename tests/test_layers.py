@@ -13,6 +13,8 @@ import pytest
 
 import pgwizard
 from headless import GOLDEN
+from pgwizard import kinds
+from pgwizard.kubeapi import Resource
 
 SOURCE = Path(pgwizard.__file__).parent
 
@@ -42,6 +44,8 @@ LAYERS = (
 
 PURE = ("snapshot", "verdict", "present", "record", "health", "changes", "diagnose", "checks", "plan", "kinds")
 """They decide by what they are given: nothing in them waits, asks or reads."""
+
+KINDS = {(kind.api_version, kind.kind) for kind in vars(kinds).values() if isinstance(kind, Resource)}
 
 ALONE = {"kubernetes": {"kubeconfig"}, "textual": {"tui"}}
 
@@ -100,6 +104,19 @@ def test_a_heavy_package_is_imported_in_one_place(package: str) -> None:
         _owner(dotted) for dotted, tree in _modules() for name in _imports(dotted, tree) if _owner(name) == package
     }
     assert users <= ALONE[package]
+
+
+def test_a_kind_is_named_in_one_place() -> None:
+    """The simulated cluster stands in for a server: it names what it serves by itself."""
+    named = [
+        dotted
+        for dotted, tree in _modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Resource"
+        if tuple(arg.value for arg in node.args if isinstance(arg, ast.Constant)) in KINDS
+    ]
+    assert {dotted for dotted in named if _owner(dotted) != "demo"} == {"kinds"}
+    assert named.count("kinds") == len(KINDS)
 
 
 @pytest.mark.parametrize("module", PURE)
