@@ -234,7 +234,7 @@ class WizardApp(SaysDefects, App[int]):
             if not isinstance(error, PgwizardError):
                 error = PgwizardError(f"a defect of pgwizard itself: {type(defect).__name__}")
             self.trouble = error
-            self.link = f"not connected: {error.message}"
+            self.link = visible(f"not connected: {error.message}")
             return
         self.cluster = cluster
         self.connected.set()
@@ -249,9 +249,8 @@ class WizardApp(SaysDefects, App[int]):
 
     async def cluster_once_connected(self) -> Cluster:
         """The cluster; waits until there is one."""
-        await self.connected.wait()
-        if self.cluster is None:
-            raise RuntimeError("connected without a cluster")
+        while self.cluster is None:  # another one may be chosen before a waiter's turn comes
+            await self.connected.wait()
         return self.cluster
 
     async def on_unmount(self) -> None:

@@ -27,7 +27,7 @@ from textual.widgets import DataTable, Static
 from textual.worker import Worker, WorkerState
 
 from pgwizard import deploy, messages, present, status
-from pgwizard.errors import PgwizardError, visible
+from pgwizard.errors import ClusterError, PgwizardError, visible
 from pgwizard.kubeapi import fit, plain
 from pgwizard.status import Run, Snapshot, Verdict
 from pgwizard.tui.app import DEMO
@@ -231,6 +231,10 @@ Nothing is written before you have answered."""
         self._titles: dict[str, str] = {}
         self._followed: tuple[str, ...] = ()
         self._trouble: PgwizardError | None = None
+        self._cluster: Cluster | None = None
+        """The one that is observed."""
+        self._seen_on = ""
+        """The server that the snapshot is of."""
         self._explained = ""
         """The key of the message of the worst reason that has one."""
         self._left = False
@@ -294,7 +298,7 @@ Nothing is written before you have answered."""
             self._release, start_where = self._app.start.release
             self._where = self._where or start_where
         self.query_one("#timeline").border_subtitle = present.LEGEND
-        self.watch(self.app, "link", self._show)
+        self.watch(self.app, "link", self._linked)
         self.set_focus(self._home, scroll_visible=False)
         self.set_interval(1.0, self._show)
         self._begin()
@@ -306,12 +310,25 @@ Nothing is written before you have answered."""
 
     # ---- observing -------------------------------------------------------------------------------------------------
 
+    def _linked(self) -> None:
+        """A connection that was made anew goes on; what was seen of one cluster says nothing of another."""
+        before, now = self._cluster, self._app.cluster
+        if before is None or now is None or before is now:
+            self._show()
+        elif before.server == now.server:
+            self._begin()
+        else:
+            for group in ("observe", "log"):
+                self.workers.cancel_group(self, group)
+            self._end(ClusterError(f"another cluster was chosen: {now.server}"))
+
     def _begin(self) -> None:
         self._trouble = None
         self.run_worker(self._observe(), name="observe", group="observe", exclusive=True, exit_on_error=False)
 
     async def _observe(self) -> None:
         cluster = await self._app.cluster_once_connected()
+        self._cluster = cluster
         try:
             self._where = self._where or cluster.namespace
             if not self._release:
@@ -319,7 +336,7 @@ Nothing is written before you have answered."""
             observed = status.observe(cluster, self._release, self._where, now=self._app.start.now, again=self._again)
             async with aclosing(observed) as snapshots:
                 async for snapshot in snapshots:
-                    self.snapshot, self._left = snapshot, False
+                    self.snapshot, self._left, self._seen_on = snapshot, False, cluster.server
                     self._show()
         except PgwizardError as error:
             self._end(error)
@@ -418,7 +435,9 @@ Nothing is written before you have answered."""
             lines = [f"✗ {trouble.message}", trouble.hint, "r tries again."]
         if self.snapshot is not None:
             age = (self._app.start.now() - self.snapshot.at).total_seconds()
-            lines.append(f"Below stands what was seen last, {present.about(age)} ago.")
+            cluster = self._app.cluster
+            elsewhere = f" on {self._seen_on}" if cluster is not None and cluster.server != self._seen_on else ""
+            lines.append(f"Below stands what was seen last{elsewhere}, {present.about(age)} ago.")
         return [visible(line) for part in lines for line in part.splitlines()]
 
     def _show_verdict(self, snapshot: Snapshot, verdict: Verdict) -> None:
@@ -572,9 +591,9 @@ Nothing is written before you have answered."""
             return
         choices = {"f": "full: everything", "i": "incremental: what changed since the last one"}
         key = await self.app.push_screen_wait(Ask("Take a backup now?", choices))
-        if key is None:
+        cluster = self._writable
+        if key is None or cluster is None:
             return
-        cluster = await self._app.cluster_once_connected()
         kind: Literal["full", "incr"] = "full" if key == "f" else "incr"
         try:
             job = await status.backup_now(
@@ -604,9 +623,10 @@ Nothing is written before you have answered."""
         cron = crons[chosen]
         means = "it runs again at its times" if cron.suspended else "no backup is taken until it is resumed"
         verb = "Resume" if cron.suspended else "Suspend"
-        if await self.app.push_screen_wait(Ask(f"{verb} {cron.name}?", {"y": f"yes: {means}"})) is None:
+        yes = await self.app.push_screen_wait(Ask(f"{verb} {cron.name}?", {"y": f"yes: {means}"}))
+        cluster = self._writable
+        if yes is None or cluster is None:
             return
-        cluster = await self._app.cluster_once_connected()
         try:
             await status.suspend(cluster, cron.real_name, self.snapshot.namespace, rest=not cron.suspended)
         except PgwizardError as error:
@@ -615,9 +635,9 @@ Nothing is written before you have answered."""
     @work(group="ask", exit_on_error=False)
     async def action_answers(self) -> None:
         """Open the wizard with the answers of the last revision."""
-        if self.snapshot is None:
+        cluster = self._writable
+        if self.snapshot is None or cluster is None:
             return
-        cluster = await self._app.cluster_once_connected()
         try:
             raw = await status.answers_of(cluster, self.snapshot.name, self.snapshot.namespace)
         except PgwizardError as error:
@@ -626,6 +646,15 @@ Nothing is written before you have answered."""
         from pgwizard.tui.wizard import Wizard
 
         await self.app.push_screen(Wizard(raw=raw))
+
+    @property
+    def _writable(self) -> Cluster | None:
+        """The cluster that the snapshot is of; None, and said, where that is not the one that is connected."""
+        cluster = self._app.cluster
+        if cluster is not None and cluster.server == self._seen_on:
+            return cluster
+        self.notify("what is shown is not of the cluster that is connected", severity="error", markup=False)
+        return None
 
     def _refused(self, error: PgwizardError) -> None:
         self.notify(plain(f"{error.message} {error.hint}", 1_000), severity="error", markup=False, timeout=15)
