@@ -139,7 +139,7 @@ def test_an_apply_tells_its_stages_and_leads_on_to_the_status() -> None:
         assert driven.screen._said[0] == "✓     the release works, and its backups are proven"
         assert driven.keys() == {"enter", "c", "escape"}
         await driven.pilot.press("enter")
-        assert await driven.gone() == Left(deployed=True)
+        assert await driven.gone() == Left(deployed=True, onward=True)
 
     applying(scenario)
 
@@ -385,7 +385,7 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
         await driven.applied()
         await driven.reached("ended")
         await driven.pilot.press("escape")
-        assert await driven.gone() == Left()
+        assert await driven.gone() == Left(deployed=True)
 
     applying(scenario, outcomes=[Outcome("slow", "default/postgresql-0", seconds=150)])
 

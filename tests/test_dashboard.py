@@ -230,6 +230,31 @@ def test_a_failed_job_tells_cause_and_fix_beside_it_and_all_of_it_on_enter() -> 
     driven(scenario, outcomes=[FAILS])
 
 
+def test_a_log_that_breaks_off_is_read_anew_while_its_job_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        real, read = sim.logs, list[str]()
+
+        async def logs(namespace: str, pod: str, container: str, **more: Any) -> Any:
+            if more.get("follow"):
+                read.append(pod)
+                yield f"read {len(read)}"
+                if len(read) < 3:
+                    raise Unreachable("cannot read the logs: connection reset")
+                await asyncio.Event().wait()
+            async for line in real(namespace, pod, container, **more):
+                yield line
+
+        monkeypatch.setattr(sim, "logs", logs)
+        await pilot.press("b")
+        await until(pilot, lambda: asked(pilot) == "Take a backup now?")
+        await pilot.press("f")
+        await until(pilot, lambda: logged(pilot) == "read 3")
+        assert len(set(read)) == 1
+
+    driven(scenario, outcomes=[Outcome("slow", "*/postgresql-pgbackrest-full*", seconds=3_600)])
+
+
 def test_a_schedule_rests_after_a_yes_and_goes_on_after_another() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)

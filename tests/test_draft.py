@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgwizard import yamlfile
 from pgwizard.answers import Answers
-from pgwizard.draft import Draft, differing, field_at, without_secrets
+from pgwizard.draft import Draft, differing, field_at, without_secrets, worth_keeping
 from pgwizard.drafts import Drafts
 from pgwizard.tui.form import read_text
 from pgwizard.tui.panels import RepositoryPanel
@@ -107,3 +108,33 @@ def test_answers_that_were_written_out_whole_come_down_to_what_differs() -> None
     assert differing(whole) == said
     assert Answers.model_validate(differing(whole)) == answers
     assert differing(Answers().model_dump(by_alias=True, mode="json")) == {}
+
+
+@pytest.mark.parametrize(
+    ("raw", "worth"),
+    [
+        ({}, False),
+        ({"release": {"namespace": "shop"}}, False),
+        ({"release": None}, False),
+        ({"release": "shop"}, True),
+        ({"release": {"namespace": "shop", "name": "db"}}, True),
+        ({"storage": {}}, True),
+    ],
+)
+def test_to_have_looked_into_a_namespace_is_nothing_to_come_back_to(raw: dict[str, Any], worth: bool) -> None:
+    assert worth_keeping(raw) == worth
+
+
+def test_what_is_given_leaves_the_answers_that_it_began_with_as_they_were() -> None:
+    """They may be those of a release's record."""
+    applied = {"repository": {"credentials": {"from": "existing", "secret": "s3"}}}
+    Draft(differing(applied)).give(("repository", "credentials", "secret"), "another")
+    assert applied == {"repository": {"credentials": {"from": "existing", "secret": "s3"}}}
+
+
+@pytest.mark.parametrize("text", ["true", "True", "on", "null", "5", "08", "-0", "0.5", "1e3", "1.123456789", "a b"])
+def test_a_value_that_is_typed_is_what_the_file_would_make_of_it(text: str) -> None:
+    found = field_at(("tuning", "parameters"), lambda _: "")
+    assert found is not None
+    in_file = yamlfile.read(f"x: {text}".encode()).value["x"]
+    assert read_text(found, f"x={text}")["x"] == (text if in_file is None else in_file)

@@ -22,17 +22,20 @@ from pgwizard.answers import Answers
 from pgwizard.demo import SimCluster
 from pgwizard.draft import Draft, field_at, pages
 from pgwizard.drafts import Drafts
-from pgwizard.errors import Unreachable
+from pgwizard.errors import Problem, Unreachable
 from pgwizard.kubeapi import Cluster, Resource
 from pgwizard.pgbackrest import is_secret
-from pgwizard.plan import resolve
+from pgwizard.plan import Facts, resolve
+from pgwizard.record import Record
 from pgwizard.tui.app import Place, Start, WizardApp
 from pgwizard.tui.apply import Apply
 from pgwizard.tui.candidates import SecretList
 from pgwizard.tui.connect import Connect
+from pgwizard.tui.dashboard import Dashboard
 from pgwizard.tui.dialogs import FilterInput, Help, Line, Offer, Pick
 from pgwizard.tui.form import Choice, Row, in_words, read_text, write_text
 from pgwizard.tui.panels import Panel
+from pgwizard.tui.review import Review
 from pgwizard.tui.secrets import SecretBrowser
 from pgwizard.tui.wizard import Rail, Wizard
 
@@ -849,5 +852,67 @@ def test_a_parameter_in_focus_shows_its_reason_whole() -> None:
         await until(pilot, lambda: "short queries compile longer" in str(wizard.query_one("#reason", Static).content))
         await pilot.press("f2")
         await until(pilot, lambda: asked.has_focus)
+
+    driven(scenario)
+
+
+def test_manifests_that_cannot_be_made_any_more_are_not_exported() -> None:
+    """The certificate goes with the connection, and the folder was asked for before."""
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, saved: dict[str, str]) -> None:
+        wizard.draft.learn(Facts(), (Problem("tls.source", "is gone"),))
+        wizard.post_message(Review.ExportAsked("manifests"))
+        await until(pilot, lambda: bool(pilot.app._notifications))
+        assert [note.message for note in pilot.app._notifications] == ["something is wrong by now: see the problems"]
+        assert saved == {}
+
+    driven(scenario)
+
+
+def test_another_version_of_pgbackrest_is_asked_about_anew() -> None:
+    """It decides whether an IP address is compared with a certificate."""
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await until(pilot, wizard._looked_up.is_set)
+        wizard._give(("images", "pgbackrestVersion"), "2.53")
+        assert not wizard._looked_up.is_set()
+        await until(pilot, wizard._looked_up.is_set)
+
+    driven(scenario)
+
+
+def test_a_release_that_is_chosen_is_the_one_that_was_highlighted_whatever_was_read_since() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        page = wizard.query_one(Connect)
+        await until(pilot, lambda: "release" in str(page.query_one("#releases-said", Static).content))
+        page._records = [Record("a", "x"), Record("b", "x")]
+        page._show_releases()
+        listed = page.query_one("#releases", OptionList)
+        listed.highlighted = 2
+        listed.action_select()
+        page._records = [Record("a0", "x"), *page._records]
+        page._show_releases()
+        await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+        assert cast("Dashboard", pilot.app.screen)._release == "b"
+
+    driven(scenario)
+
+
+def test_a_deleted_draft_is_not_asked_about_again(tmp_path: Path) -> None:
+    (tmp_path / "draft-0000000000000001.yaml").write_text("storage: {size: 20Gi}\n")
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await until(pilot, lambda: isinstance(pilot.app.screen, Offer))
+        await pilot.press("f8", "f8")
+        await until(pilot, lambda: pilot.app.screen is wizard and not list(tmp_path.iterdir()))
+        assert [note.message for note in pilot.app._notifications] == ["f8 again deletes them for good"]
+
+    driven(scenario, drafts=lambda: Drafts(tmp_path), ready=lambda _: True)
+
+
+def test_a_panel_is_there_with_its_page() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Schedule")
+        assert panel(wizard).startswith("In words\n")
 
     driven(scenario)

@@ -7,6 +7,7 @@ given values and gives text.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -41,6 +42,7 @@ class Draft:
     _shelved: dict[tuple[Path, str], dict[str, Any]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.raw = deepcopy(self.raw)  # it may be a record's own, which says what was applied
         self.answers = Answers()
         self.evaluate()
 
@@ -174,6 +176,13 @@ def _differing(node: Mapping[str, Any], default: Mapping[str, Any], path: Path) 
         inside = isinstance(item, dict) and isinstance(usual, dict) and not is_union(here)
         found[key] = _differing(item, usual, here) if inside else item
     return found
+
+
+def worth_keeping(raw: Mapping[str, Any]) -> bool:
+    """Whether there is something to come back to: to have looked into a namespace is not."""
+    release = raw.get("release")
+    told = set(release) - {"namespace"} if isinstance(release, Mapping) else release is not None
+    return bool(set(raw) - {"release"} or told)
 
 
 # ---- no secrets ----------------------------------------------------------------------------------------------------

@@ -186,7 +186,7 @@ class Connect(SaysDefects, Vertical):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """A release."""
         event.stop()
-        self._choose_release(event.option_index, change=False)
+        self._choose_release(event.option.id, change=False)
 
     def _choose_place(self, name: str) -> None:
         chosen = next((place for place in self._places if visible(place.name) == name), None)
@@ -285,11 +285,14 @@ class Connect(SaysDefects, Vertical):
         places = [f"{record.namespace}/{record.name}" for record in self._records]
         listed.highlighted = places.index(here) + 1 if here in places else 0
 
-    def _choose_release(self, index: int, *, change: bool) -> None:
-        if index == 0:
+    def _choose_release(self, place: str | None, *, change: bool) -> None:
+        """place: of the release, by which it is found whatever has been read since; None for a new one."""
+        if place is None:
             self.post_message(self.Begun())
-        elif index <= len(self._records):  # another cluster may have fewer
-            self.post_message(self.ReleaseChosen(self._records[index - 1], change=change))
+            return
+        record = next((record for record in self._records if f"{record.namespace}/{record.name}" == place), None)
+        if record is not None:
+            self.post_message(self.ReleaseChosen(record, change=change))
 
     def on_filtered_list_taken(self, event: FilteredList.Taken) -> None:
         """A cluster, or a namespace, chosen or typed."""
@@ -330,9 +333,9 @@ class Connect(SaysDefects, Vertical):
 
     def action_change(self) -> None:
         """The answers of the release that is highlighted."""
-        here = self.query_one("#releases", OptionList).highlighted
-        if here:
-            self._choose_release(here, change=True)
+        here = self.query_one("#releases", OptionList).highlighted_option
+        if here is not None and here.id is not None:
+            self._choose_release(here.id, change=True)
 
     def _say(self, what: str, text: str) -> None:
         self.query_one(f"#{what}-said", Static).update(text.rstrip())

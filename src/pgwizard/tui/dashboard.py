@@ -489,18 +489,18 @@ Nothing is written before you have answered."""
     async def _read_log(self, run: Run) -> None:
         await asyncio.sleep(_SETTLE_SECONDS)  # while somebody moves through the list, only where he stays is read
         pane = self.query_one("#log", Log)
-        pane.forget()
         self._entitle("log", f"log of {run.name}")
-        if run.fault is not None:
-            pane.hear(Text(f"cause: {run.fault.cause}\nfix: {run.fault.fix}\n", "bold"))
         cluster = await self._app.cluster_once_connected()
         while True:
+            pane.forget()
+            if run.fault is not None:
+                pane.hear(Text(f"cause: {run.fault.cause}\nfix: {run.fault.fix}\n", "bold"))
             if await self._read(cluster, run, pane):
                 return
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _read(self, cluster: Cluster, run: Run, pane: Log) -> bool:
-        """Write the lines as they come. False where the pod of a running Job has not started yet."""
+        """Write the lines as they come. False where the Job runs on: its pod has not started, or the stream broke."""
         name, namespace = self._release, self._where or ""
         try:
             lines = status.log(cluster, name, namespace, run.real_name, follow=run.state == "running")
@@ -509,7 +509,7 @@ Nothing is written before you have answered."""
                     pane.border_subtitle = ""
                     pane.hear(Text(line))
         except PgwizardError as error:
-            if run.state == "running" and not pane.lines:
+            if run.state == "running":
                 pane.border_subtitle = Text(plain(f"waiting: {error.message}", 60))
                 return False
             pane.hear(Text(plain(error.message, 1_000), "dim"))

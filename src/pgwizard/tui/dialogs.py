@@ -219,7 +219,7 @@ class FilteredList(Vertical):
             self._found.append(Item(typed.strip(), "as it is typed"))
         listed = self.query_one(OptionList)
         listed.clear_options()
-        listed.add_options([Option(_row(item, item.value == self._current)) for item in self._found])
+        listed.add_options([_Listed(item, current=item.value == self._current) for item in self._found])
         here = next((number for number, item in enumerate(self._found) if item.value == highlighted), 0)
         listed.highlighted = here if self._found else None
         cut = f", the first {self._SHOWN} shown" if len(fitting) > self._SHOWN else ""
@@ -233,10 +233,10 @@ class FilteredList(Vertical):
             listed.highlighted = min(max((listed.highlighted or 0) + step, 0), listed.option_count - 1)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """By the mouse; the list may have become shorter since."""
+        """By the mouse; the list may be another one by now."""
         event.stop()
-        if event.option_index < len(self._found):
-            self.post_message(self.Taken(self, self._found[event.option_index].value))
+        if isinstance(event.option, _Listed):
+            self.post_message(self.Taken(self, event.option.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The one that is highlighted."""
@@ -244,6 +244,14 @@ class FilteredList(Vertical):
         here = self.query_one(OptionList).highlighted
         if here is not None and here < len(self._found):
             self.post_message(self.Taken(self, self._found[here].value))
+
+
+class _Listed(Option):
+    """An item as it is listed."""
+
+    def __init__(self, item: Item, *, current: bool) -> None:
+        super().__init__(_row(item, current))
+        self.value = item.value
 
 
 class Pick(Window):
@@ -321,5 +329,6 @@ class Offer(Window):
         """Never again, once it was asked for twice: nothing brings it back."""
         if self._sure:
             self.dismiss(False)
+            return
         self._sure = True
         self.notify("f8 again deletes them for good", severity="warning", markup=False)

@@ -53,6 +53,8 @@ class Panel(SaysDefects, Vertical):
         self.draft = draft
         self.shown = Text()
         self._timer: Timer | None = None
+        self._ready = False
+        """Textual calls a widget mounted only after its ``on_mount``, where there is something to show already."""
 
     def compose(self) -> ComposeResult:
         """One text."""
@@ -63,6 +65,7 @@ class Panel(SaysDefects, Vertical):
 
     def on_mount(self) -> None:
         """Shown at once."""
+        self._ready = True
         self.refresh_from(self.draft)
 
     def follow(self, draft: Draft) -> None:
@@ -78,7 +81,7 @@ class Panel(SaysDefects, Vertical):
     def refresh_from(self, draft: Draft) -> None:
         """Show what the draft comes to now. A panel decides nothing: its defect must not cost the answers."""
         self.draft = draft
-        if not self.is_mounted:
+        if not self._ready:
             return
         try:
             self.show()
@@ -411,7 +414,7 @@ class TlsPanel(Panel):
         super().refresh_from(draft)
         endpoint, bundle = draft.answers.repository.endpoint, draft.facts.ca
         asked = (endpoint, bundle.pem) if bundle and draft.answers.tls.verify else None
-        if asked != self._asked and self.is_mounted:
+        if asked != self._asked and self._ready:
             self._asked, self._answer = asked, "· asking the server" if asked else ""
             super().refresh_from(draft)
             if asked is not None:

@@ -136,7 +136,7 @@ class Prompt(Input):
 
 
 class Review(Vertical):
-    """Made once, shown anew each time by ``show_draft``."""
+    """Made once, shown anew each time by ``enter`` and ``follow``."""
 
     DEFAULT_CSS = """
     Review { height: 1fr; }
@@ -222,17 +222,21 @@ class Review(Vertical):
         if self._shown:
             self._list_answers()
 
-    def show_draft(self) -> None:
-        """Show the draft as it is now; what is wrong first."""
+    def enter(self) -> None:
+        """Show the draft to somebody who comes to the page: what is wrong first."""
+        if self.draft.problems:
+            self.section = "problems"
+        elif self.section == "problems" and not self.draft.warnings:
+            self.section = "answers"
+        self.follow()
+
+    def follow(self) -> None:
+        """Show the draft as it is now to somebody who is reading: the section and what is highlighted stay."""
         self._shown = True
         self._list_problems()
         self._list_answers()
         if self._compared != self.draft.answers:
             self.forget_comparison()
-        if self.draft.problems:
-            self.section = "problems"
-        elif self.section == "problems" and not self.draft.warnings:
-            self.section = "answers"
         self._show_section()
 
     def focus(self, scroll_visible: bool = True) -> Self:
@@ -302,6 +306,8 @@ class Review(Vertical):
 
     def _list_problems(self) -> None:
         listed = self.query_one("#problems", OptionList)
+        here = listed.highlighted_option
+        question = here.question if isinstance(here, Found) else ""
         listed.clear_options()
         marked = [*(("✗", item) for item in self.draft.problems), *(("!", item) for item in self.draft.warnings)]
         for mark, problem in marked:
@@ -313,7 +319,8 @@ class Review(Vertical):
         if not marked:
             listed.add_option(Option("✓ nothing is wrong, and there is nothing to warn of", disabled=True))
         else:
-            listed.highlighted = 0
+            questions = [problem.path for _, problem in marked]
+            listed.highlighted = questions.index(question) if question in questions else 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Go to the question of a problem."""

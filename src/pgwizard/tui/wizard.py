@@ -28,7 +28,7 @@ from pgwizard import deploy, inputs, objectstore, preflight
 from pgwizard.choices import LISTS, choices
 from pgwizard.discovery import Purpose
 from pgwizard.discovery import Row as Candidate
-from pgwizard.draft import Draft, differing, page_of, pages, sections_of, without_secrets
+from pgwizard.draft import Draft, differing, page_of, pages, sections_of, without_secrets, worth_keeping
 from pgwizard.draft import Path as Question
 from pgwizard.errors import ClusterError, Forbidden, OutputError, PgwizardError, Problem
 from pgwizard.kubeapi import plain
@@ -62,8 +62,8 @@ LOOKED_UP_SECONDS = 5.0
 """How long an apply waits for what the cluster says to the answers of a moment ago."""
 LOOK_UP_SECONDS = 0.2
 ASK_AGAIN_SECONDS = 5.0
-_NAMING = frozenset({"release", "credentials", "repository", "tls"})
-"""Sections whose answers name something in the cluster."""
+_NAMING = frozenset({"release", "credentials", "repository", "tls", "images"})
+"""Sections whose answers name something in the cluster, or decide how a certificate is compared with a server."""
 _ABOUT = {
     CONNECT: "Which cluster and which namespace the release goes to, or which release to look at or to change.",
     REVIEW: "All that was answered, what it comes to, and what it would change. Nothing is written before you approve.",
@@ -98,11 +98,6 @@ SECRET_QUESTIONS = {
         "passphrase", ("repository", "cipher", "secret"), (("repository", "cipher", "passphraseKey"),)
     ),
 }
-
-
-def _worth_keeping(raw: dict[str, Any]) -> bool:
-    """To have looked into a namespace is nothing to come back to."""
-    return bool(raw.keys() - {"release"} or raw.get("release", {}).keys() - {"namespace"})
 
 
 class Rail(Static):
@@ -226,7 +221,7 @@ class Wizard(SaysDefects, Screen[None]):
         self.refresh_bindings()
         shown = switcher.query_one(f"#page-{page}")
         if isinstance(shown, Review):
-            shown.show_draft()
+            shown.enter()
             shown.focus()
         elif isinstance(shown, Connect):
             if not new:  # it reads by itself when it is made
@@ -499,7 +494,7 @@ class Wizard(SaysDefects, Screen[None]):
             form.tell()
         self._refresh()
         if self.page == REVIEW:
-            self.query_one(Review).show_draft()
+            self.query_one(Review).follow()
 
     # ---- review, save, apply ---------------------------------------------------------------------------------------
 
@@ -524,6 +519,9 @@ class Wizard(SaysDefects, Screen[None]):
         from pgwizard import manifests
         from pgwizard.plan import resolve
 
+        if self.draft.problems:  # the certificate may have gone with the connection since the folder was asked for
+            self.notify("something is wrong by now: see the problems", severity="warning", markup=False)
+            return
         plan = resolve(self.draft.answers, self.draft.facts)
         texts = {manifest.file_name: manifest.text for manifest in manifests.render(plan)}
         try:
@@ -555,6 +553,9 @@ class Wizard(SaysDefects, Screen[None]):
             return
         if left.deployed:
             self._forget_draft()
+            release = self.draft.answers.release
+            self._opened = release.namespace, release.name
+        if left.onward:
             release = self.draft.answers.release
             if self._from_status_of(release.name, release.namespace):
                 self.dismiss()
@@ -595,7 +596,7 @@ class Wizard(SaysDefects, Screen[None]):
 
     async def _offer(self, drafts: list[LeftDraft]) -> None:
         """One after the other, the newest first, until one is taken up."""
-        if not drafts or _worth_keeping(self.draft.raw):
+        if not drafts or worth_keeping(self.draft.raw):
             return
         left, *older = drafts
         found = Draft(left.raw)
@@ -633,7 +634,7 @@ class Wizard(SaysDefects, Screen[None]):
         async with self._writing:
             if self._drafts is None:
                 return
-            if not _worth_keeping(raw):
+            if not worth_keeping(raw):
                 await asyncio.to_thread(self._drafts.drop)
                 return
             kept = await asyncio.to_thread(self._drafts.keep, raw)
@@ -655,7 +656,7 @@ class Wizard(SaysDefects, Screen[None]):
         """What was typed in the last moment is kept as well."""
         if self._drafts is None:
             return
-        if self._keeping is not None and _worth_keeping(self.draft.raw):
+        if self._keeping is not None and worth_keeping(self.draft.raw):
             self._drafts.keep(without_secrets(self.draft.raw))
         self._drafts.close()
 
