@@ -138,3 +138,40 @@ def test_a_value_that_is_typed_is_what_the_file_would_make_of_it(text: str) -> N
     assert found is not None
     in_file = yamlfile.read(f"x: {text}".encode()).value["x"]
     assert read_text(found, f"x={text}")["x"] == (text if in_file is None else in_file)
+
+
+def test_answers_are_taken_back_question_by_question() -> None:
+    draft = Draft({"storage": {"size": "20Gi"}})
+    for size in ("2", "25", "25Gi"):
+        draft.give(("storage", "size"), size)
+    draft.choose(("repository", "credentials"), "env")
+    draft.give(("repository", "credentials", "accessKey"), "KEY")
+    draft.forget(("storage", "size"))
+    assert draft.raw == {"repository": {"credentials": {"from": "env", "accessKey": "KEY"}}}
+    assert [(draft.undo(), draft.value(("storage", "size"))) for _ in range(5)] == [
+        (("storage", "size"), "25Gi"),
+        (("repository", "credentials", "accessKey"), "25Gi"),
+        (("repository", "credentials"), "25Gi"),
+        (("storage", "size"), "20Gi"),
+        (None, "20Gi"),
+    ]
+    assert draft.raw == {"storage": {"size": "20Gi"}}
+
+
+def test_what_was_adopted_for_a_person_is_not_taken_back() -> None:
+    draft = Draft()
+    draft.give(("storage", "size"), "20Gi")
+    draft.adopt(("release", "namespace"), "shop")
+    assert draft.undo() is None
+    assert draft.raw == {"storage": {"size": "20Gi"}, "release": {"namespace": "shop"}}
+
+
+@given(st.lists(st.tuples(st.sampled_from(["size", "storageClass"]), st.sampled_from(["10Gi", "20Gi", None, 5]))))
+def test_taking_everything_back_gives_what_it_began_with(answers: list[tuple[str, object]]) -> None:
+    begun = {"storage": {"size": "30Gi"}, "release": {"name": "db"}}
+    draft = Draft(begun)
+    for question, value in answers:
+        draft.give(("storage", question), value)
+    while draft.undo() is not None:
+        pass
+    assert draft.raw == begun

@@ -916,3 +916,31 @@ def test_a_panel_is_there_with_its_page() -> None:
         assert panel(wizard).startswith("In words\n")
 
     driven(scenario)
+
+
+def test_the_last_answer_is_taken_back_where_it_was_given() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Storage", ("storage", "size"))
+        size = cast("Input", row(wizard, "storage.size").control)
+        await until(pilot, lambda: size.has_focus)
+        await pilot.press(*"25Gi")
+        await until(pilot, lambda: wizard.draft.answers.storage.size == "25Gi")
+        await wizard.go("Repository", ("repository", "credentials"))
+        kinds = row(wizard, "repository.credentials").control
+        await until(pilot, lambda: kinds.has_focus)
+        await pilot.press("right")
+        await until(pilot, lambda: wizard.draft.answers.repository.credentials.source == "env")
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: "repository" not in wizard.draft.raw)
+        await until(pilot, lambda: row_is_there(wizard, "repository.credentials.secret"))
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: wizard.page == "Storage" and size.has_focus and size.value == "10Gi")
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: bool(pilot.app._notifications))
+        assert [note.message for note in pilot.app._notifications] == ["no answer was given that could be taken back"]
+
+    driven(scenario)
+
+
+def row_is_there(wizard: Wizard, path: str) -> bool:
+    return any(".".join(row.path) == path for row in wizard.query(Row))

@@ -132,6 +132,7 @@ class Wizard(SaysDefects, Screen[None]):
         Binding("ctrl+b", "page(-1)", "back", tooltip="the page before; nothing is lost"),
         Binding("f2", "panel", "panel", tooltip="what follows from the answers, where it is folded away"),
         Binding("f3", "take", "best CA", tooltip="take the certificate that is proposed"),
+        Binding("ctrl+z", "undo", "undo", show=False, tooltip="take the last answer back, and go to its question"),
         Binding("ctrl+s", "save", "save", tooltip="save the answers as a file: references only, no secret"),
         Binding("escape", "leave", "leave", tooltip="back to the screen that this was opened from"),
         Binding("f9", "apply", "apply", tooltip="show what would change, and apply it once you approve"),
@@ -300,7 +301,8 @@ class Wizard(SaysDefects, Screen[None]):
         """What was chosen to be made in the cluster before may be there in this one."""
         if self._makes_namespace and self.draft.answers.release.namespace in event.names:
             self._makes_namespace = False
-            self._give(("release", "createNamespace"), False)
+            self.draft.adopt(("release", "createNamespace"), False)
+            self._shown_anew(("release", "createNamespace"))
 
     async def on_connect_begun(self) -> None:
         """A new release."""
@@ -413,17 +415,31 @@ class Wizard(SaysDefects, Screen[None]):
     def _give(self, path: Question, value: Any) -> None:
         """An answer that was not typed into its own control."""
         self.draft.give(path, value)
+        self._shown_anew(path)
+
+    def _shown_anew(self, path: Question) -> None:
         for form in self.query(Form):
             form.show_answer(path)
             form.tell()
         self._changed(path)
+
+    async def action_undo(self) -> None:
+        """What stood before comes back, wherever it was."""
+        path = self.draft.undo()
+        if path is None:
+            self.notify("no answer was given that could be taken back", markup=False)
+            return
+        self._shown_anew(path)
+        if self.page not in (CONNECT, REVIEW):
+            await self.go(page_of(".".join(path)), path)
 
     # ---- what the cluster says -------------------------------------------------------------------------------------
 
     def _linked(self) -> None:
         cluster = self.wizard.cluster
         if cluster is not None and self._adopts_namespace:
-            self._give(("release", "namespace"), cluster.namespace)
+            self.draft.adopt(("release", "namespace"), cluster.namespace)
+            self._shown_anew(("release", "namespace"))
             self._adopts_namespace = True  # of another cluster as well, until somebody chooses
             for page in self.query(Connect):
                 page.target = cluster.namespace
