@@ -929,7 +929,7 @@ def test_the_last_answer_is_taken_back_where_it_was_given() -> None:
         kinds = row(wizard, "repository.credentials").control
         await until(pilot, lambda: kinds.has_focus)
         await pilot.press("right")
-        await until(pilot, lambda: wizard.draft.answers.repository.credentials.source == "env")
+        await until(pilot, lambda: wizard.draft.chosen(("repository", "credentials")) == "env")
         await pilot.press("ctrl+z")
         await until(pilot, lambda: "repository" not in wizard.draft.raw)
         await until(pilot, lambda: row_is_there(wizard, "repository.credentials.secret"))
