@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Input, OptionList, Static
 
 from pgwizard import deploy, record, status
 from pgwizard.answers import Answers
@@ -253,6 +253,19 @@ def test_a_log_that_breaks_off_is_read_anew_while_its_job_runs(monkeypatch: pyte
         assert len(set(read)) == 1
 
     driven(scenario, outcomes=[Outcome("slow", "*/postgresql-pgbackrest-full*", seconds=3_600)])
+
+
+def test_a_question_is_answered_by_going_through_its_choices_too() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await pilot.press("b")
+        await until(pilot, lambda: asked(pilot) == "Take a backup now?")
+        choices = pilot.app.screen.query_one(OptionList)
+        await until(pilot, lambda: choices.has_focus)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: any("-incr-" in run.name for run in dashboard(pilot).snapshot.runs))  # type: ignore[union-attr]
+
+    driven(scenario)
 
 
 def test_a_schedule_rests_after_a_yes_and_goes_on_after_another() -> None:

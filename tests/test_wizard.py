@@ -32,12 +32,12 @@ from pgwizard.tui.apply import Apply
 from pgwizard.tui.candidates import SecretList
 from pgwizard.tui.connect import Connect
 from pgwizard.tui.dashboard import Dashboard
-from pgwizard.tui.dialogs import FilterInput, Help, Line, Offer, Pick
+from pgwizard.tui.dialogs import FilteredList, FilterInput, Help, Line, Offer, Pick
 from pgwizard.tui.form import Choice, Row, in_words, read_text, write_text
 from pgwizard.tui.panels import Panel
 from pgwizard.tui.review import Review
 from pgwizard.tui.secrets import SecretBrowser
-from pgwizard.tui.wizard import Rail, Wizard
+from pgwizard.tui.wizard import MIDDLE, Rail, Wizard
 
 Scenario = Callable[[Pilot[int], Wizard, dict[str, str]], Awaitable[None]]
 
@@ -246,7 +246,7 @@ def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_re
         page.query_one("#namespaces FilterInput").focus()
         await pilot.press(*"sho", "enter")
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "shop")
-        assert options(wizard, "#releases") == ["+ a new release in shop"]
+        assert options(wizard, "#releases OptionList") == ["  + a new release in shop"]
         await pilot.press("enter")
         await until(pilot, lambda: wizard.page == "Database")
 
@@ -757,7 +757,8 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         said_of = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
         await until(pilot, lambda: any(said_of in doubt.message for doubt in wizard.draft.doubts))
         assert ("!", "Repository") in wizard.query_one(Rail).entries
-        assert any("staging/postgresql" in option for option in options(wizard, "#releases"))  # seen on coming back
+        there = options(wizard, "#releases OptionList")
+        assert any("staging/postgresql" in option for option in there), "seen on coming back"
         await pilot.press("f9")
         await until(pilot, lambda: isinstance(pilot.app.screen, Apply) and pilot.app.screen.asked)
         assert said_of in str(pilot.app.screen.query_one("#costs", Static).content)
@@ -887,9 +888,10 @@ def test_a_release_that_is_chosen_is_the_one_that_was_highlighted_whatever_was_r
         await until(pilot, lambda: "release" in str(page.query_one("#releases-said", Static).content))
         page._records = [Record("a", "x"), Record("b", "x")]
         page._show_releases()
-        listed = page.query_one("#releases", OptionList)
-        listed.highlighted = 2
-        listed.action_select()
+        page.query_one("#releases FilterInput").focus()
+        await pilot.press(*"x/b")
+        await until(pilot, lambda: page.query_one("#releases", FilteredList).here == "x/b")
+        page.query_one("#releases OptionList", OptionList).action_select()
         page._records = [Record("a0", "x"), *page._records]
         page._show_releases()
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
@@ -944,3 +946,70 @@ def test_the_last_answer_is_taken_back_where_it_was_given() -> None:
 
 def row_is_there(wizard: Wizard, path: str) -> bool:
     return any(".".join(row.path) == path for row in wizard.query(Row))
+
+
+def test_what_was_changed_of_a_release_is_offered_when_it_is_opened_again(tmp_path: Path) -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        release = {"release": {"namespace": "shop", "name": "db"}}
+        await pilot.app.push_screen(Wizard(release))
+        over = cast("Wizard", pilot.app.screen)
+        await until(pilot, lambda: over.page == "Database" and over._drafts is not None)
+        over._give(("storage", "size"), "77Gi")
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is wizard)
+        other = Wizard({"release": {"namespace": "shop", "name": "another"}})
+        await pilot.app.push_screen(other)
+        await until(pilot, lambda: other._drafts is not None and other.page == "Database")
+        assert pilot.app.screen is other
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is wizard)
+        again = Wizard(release)
+        await pilot.app.push_screen(again)
+        await until(pilot, lambda: isinstance(pilot.app.screen, Offer))
+        await pilot.press("enter")
+        await until(pilot, lambda: again.draft.answers.storage.size == "77Gi")
+        assert again.draft.answers.release.name == "db"
+
+    driven(scenario, drafts=lambda: Drafts(tmp_path))
+
+
+def test_what_no_question_asks_for_is_left_out_from_the_review() -> None:
+    """A file may hold it; nothing else in the wizard could take it away."""
+    raw = {"storage": {"sise": "1Gi"}}
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Review")
+        problems = wizard.query_one("#problems", OptionList)
+        await until(pilot, lambda: problems.has_focus)
+        await pilot.press("enter")
+        await until(pilot, lambda: not wizard.draft.problems)
+        assert wizard.draft.raw == {}
+        assert [note.message for note in pilot.app._notifications] == ["left out: storage.sise"]
+
+    driven(scenario, raw=raw, ready=lambda wizard: len(wizard.draft.problems) == 1)
+
+
+def test_escape_folds_the_panel_before_it_leaves_the_page() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Schedule")
+        await pilot.press("f2")
+        await until(pilot, lambda: bool(wizard.query_one("#panel").display))
+        await pilot.press("escape")
+        await until(pilot, lambda: not wizard.query_one("#panel").display)
+        assert pilot.app.screen is wizard
+
+    driven(scenario, (80, 24))
+
+
+def test_choices_stay_whole_where_the_panel_stands_beside_them() -> None:
+    """Just above the width from which on it does, there is still room for a word and its mark."""
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Tuning")
+        await until(pilot, lambda: row(wizard, "tuning.profile").control.size.width > 0)
+        for choice in wizard.query("#page-Tuning Choice").results(Choice):
+            widest = max(len(f"(•) {option}") for option in choice.options)
+            assert choice.size.width >= widest, choice.id
+
+    for width in (90, 100, MIDDLE - 1, MIDDLE):
+        driven(scenario, (width, 40))

@@ -19,11 +19,12 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import Key, Resize
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import DataTable, Static
+from textual.widgets import DataTable, OptionList, Static
+from textual.widgets.option_list import Option
 from textual.worker import Worker, WorkerState
 
 from pgwizard import deploy, messages, present, status
@@ -108,19 +109,36 @@ class Details(TextWindow):
         self.notify("copied", markup=False)
 
 
-class Ask(TextWindow):
-    """A question that one key answers; answers with the key, or None."""
+class Ask(Window):
+    """A question that one key answers, or the choice that is highlighted; answers with the key, or None."""
+
+    HELP: ClassVar[str] = (
+        "The letter before a choice takes it, or enter the one that is highlighted; escape takes none."
+    )
 
     def __init__(self, title: str, choices: Mapping[str, str]) -> None:
-        text = Text("\n".join(f"{key}   {meaning}" for key, meaning in choices.items()))
-        super().__init__(title, text)
-        self._keys = frozenset(choices)
+        super().__init__()
+        self._title, self._choices = title, choices
+
+    def compose(self) -> ComposeResult:
+        """The question, and what can be answered."""
+        with Vertical():
+            yield Static(self._title, classes="title", markup=False)
+            yield OptionList(
+                *(Option(Text(f"{key}   {meaning}"), id=key) for key, meaning in self._choices.items()), markup=False
+            )
+        yield KeyLine()
 
     def on_key(self, event: Key) -> None:
         """Only what was offered."""
-        if event.key in self._keys:
+        if event.key in self._choices:
             event.stop()
             self.dismiss(event.key)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """By enter or by the mouse."""
+        event.stop()
+        self.dismiss(event.option.id)
 
 
 class Rows(DataTable[Text]):
@@ -336,7 +354,10 @@ Nothing is written before you have answered."""
             observed = status.observe(cluster, self._release, self._where, now=self._app.start.now, again=self._again)
             async with aclosing(observed) as snapshots:
                 async for snapshot in snapshots:
+                    first = self.snapshot is None
                     self.snapshot, self._left, self._seen_on = snapshot, False, cluster.server
+                    if first:
+                        self.refresh_bindings()
                     self._show()
         except PgwizardError as error:
             self._end(error)
@@ -519,9 +540,11 @@ Nothing is written before you have answered."""
     # ---- keys --------------------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """Back is offered where there is something behind, or a pane to leave; what is explained has a message."""
+        """What can be done with nothing seen yet is little; back is offered where there is something behind."""
         if action == "explained":
             return bool(self._explained)
+        if action in ("backup", "suspend", "info", "answers", "copy"):
+            return self.snapshot is not None
         return not (action == "leave" and self._at_the_bottom and not self._away)
 
     def action_explained(self) -> None:
@@ -621,7 +644,8 @@ Nothing is written before you have answered."""
         if chosen is None:
             return
         cron = crons[chosen]
-        means = "it runs again at its times" if cron.suspended else "no backup is taken until it is resumed"
+        kind = "full" if cron.kind == "full" else "incremental"
+        means = "it runs again at its times" if cron.suspended else f"no {kind} backup is taken by schedule until then"
         verb = "Resume" if cron.suspended else "Suspend"
         yes = await self.app.push_screen_wait(Ask(f"{verb} {cron.name}?", {"y": f"yes: {means}"}))
         cluster = self._writable

@@ -112,16 +112,17 @@ class Line(Window):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to choose. note: what helps to choose it; below: lines that say more."""
+    """One thing to choose. note: what helps to choose it; below: lines that say more; shown: in the value's place."""
 
     value: str
     note: str = ""
     below: tuple[str, ...] = ()
+    shown: str = ""
 
     @property
     def haystack(self) -> str:
         """What a filter looks through."""
-        return "\n".join((self.value, self.note, *self.below)).lower()
+        return "\n".join((self.shown or self.value, self.note, *self.below)).lower()
 
 
 class FilterInput(Input):
@@ -191,12 +192,17 @@ class FilteredList(Vertical):
 
     def fill(self, items: Sequence[Item], current: str) -> None:
         """Other items; what is typed goes on to filter them, and what is highlighted stays so while it is there."""
-        listed = self.query_one(OptionList)
-        here = self._found[listed.highlighted].value if listed.highlighted is not None else ""
+        here = self.here
         moved = bool(here) and here != self._current and self._current == current
         self._items, self._current = items, current
         typed = self.query_one(FilterInput).value
         self._show(typed, here if moved else self._meant(typed))
+
+    @property
+    def here(self) -> str:
+        """The value that is highlighted; empty for none."""
+        highlighted = self.query_one(OptionList).highlighted_option
+        return highlighted.value if isinstance(highlighted, _Listed) else ""
 
     def mark(self, current: str) -> None:
         """Another one stands."""
@@ -293,7 +299,7 @@ class Pick(Window):
 
 def _row(item: Item, current: bool = False) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f"{'●' if current else ' '} {item.value}")
+    text.append(f"{'●' if current else ' '} {item.shown or item.value}")
     if item.note:
         text.append(f"   {item.note}", "dim")
     for line in item.below:

@@ -85,6 +85,12 @@ def said_table(rows: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
+def found(draft: Draft) -> str:
+    """How much is wrong, and how much is only to be looked at: `` 2✗ 1!``; empty for nothing."""
+    wrong, doubtful = len(draft.problems), len(draft.warnings)
+    return "".join([f" {wrong}✗" if wrong else "", f" {doubtful}!" if doubtful else ""])
+
+
 # ---- the page ------------------------------------------------------------------------------------------------------
 
 Section = Literal["problems", "answers", "manifests", "live"]
@@ -279,10 +285,8 @@ class Review(Vertical):
         return cast("OptionList | DataTable[Text | str] | Folds", found)
 
     def _head(self) -> None:
-        wrong, doubtful = len(self.draft.problems), len(self.draft.warnings)
-        found = "".join([f" {wrong}✗" if wrong else "", f" {doubtful}!" if doubtful else ""]) or " ✓"
         changed = sum(value != default for _, value, default in self.draft.rows())
-        titles = (f"problems{found}", f"answers {changed}≠", "manifests", "diff against live")
+        titles = (f"problems{found(self.draft) or ' ✓'}", f"answers {changed}≠", "manifests", "diff against live")
         self.query_one(Headings).show(titles, SECTIONS.index(self.section))
 
     def _hint(self) -> None:
@@ -314,7 +318,8 @@ class Review(Vertical):
             label = self._question(tuple(problem.path.split(".")))[0] if problem.path else "the answers as a whole"
             text = Table.grid(padding=(0, 1))
             text.add_row(Text(mark, "bold"), Text.assemble((label, "bold"), f"   {problem.path}"))
-            text.add_row("", Text(visible(problem.message)))
+            asked = not problem.path or field_at(tuple(problem.path.split(".")), self.draft.chosen) is not None
+            text.add_row("", Text(visible(problem.message) + ("" if asked else " · enter leaves it out")))
             listed.add_option(Found(text, problem.path))
         if not marked:
             listed.add_option(Option("✓ nothing is wrong, and there is nothing to warn of", disabled=True))

@@ -28,9 +28,9 @@ from pgwizard import deploy, inputs, objectstore, preflight
 from pgwizard.choices import LISTS, choices
 from pgwizard.discovery import Purpose
 from pgwizard.discovery import Row as Candidate
-from pgwizard.draft import Draft, differing, page_of, pages, sections_of, without_secrets, worth_keeping
+from pgwizard.draft import Draft, differing, field_at, page_of, pages, sections_of, without_secrets, worth_keeping
 from pgwizard.draft import Path as Question
-from pgwizard.errors import ClusterError, Forbidden, OutputError, PgwizardError, Problem
+from pgwizard.errors import ClusterError, Forbidden, OutputError, PgwizardError, Problem, visible
 from pgwizard.kubeapi import plain
 from pgwizard.pgbackrest import compares_addresses
 from pgwizard.plan import Facts
@@ -41,7 +41,7 @@ from pgwizard.tui.dialogs import Item, Line, Offer, Pick
 from pgwizard.tui.form import Form, Row
 from pgwizard.tui.keyline import KeyLine
 from pgwizard.tui.panels import FOCUSABLE, PANELS, Panel, TlsPanel
-from pgwizard.tui.review import Review
+from pgwizard.tui.review import Review, found
 
 if TYPE_CHECKING:
     from pgwizard.answers import Answers
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 SAVED = "answers.yaml"
 CONNECT, REVIEW = "Connect", "Review"
-NARROW, MIDDLE, WIDE = 90, 100, 140
+NARROW, MIDDLE, WIDE = 90, 112, 140
 """Columns: below the first the rail becomes one line, below the second the panel hides behind its key, and from the
 last on it has as much room as the questions."""
 PANEL = 52
@@ -188,7 +188,7 @@ class Wizard(SaysDefects, Screen[None]):
         self.watch(self.app, "link", self._linked)
         given = bool(self._opened or self.draft.raw)
         await self.go(self.order[1] if given else self.order[0])
-        self._look_for_drafts(offer=not given)
+        self._look_for_drafts(offer=not given or self._opened is not None)
         self._load_browser()
 
     @work(group="load", exit_on_error=False)
@@ -328,8 +328,10 @@ class Wizard(SaysDefects, Screen[None]):
         return seen is not None and (seen.name, seen.namespace) == (name, namespace)
 
     def action_leave(self) -> None:
-        """Back, where there is something to go back to; the answers are kept as a draft."""
-        if self._below() is not None:
+        """The panel first; then back, where there is something to go back to. The answers are kept as a draft."""
+        if self._unfolded:
+            self.action_panel()
+        elif self._below() is not None:
             self.dismiss()
 
     async def _show_status(self, name: str, namespace: str) -> None:
@@ -515,8 +517,14 @@ class Wizard(SaysDefects, Screen[None]):
     # ---- review, save, apply ---------------------------------------------------------------------------------------
 
     async def jump(self, path: str) -> None:
-        """Go to the question of a dotted path."""
-        await self.go(page_of(path), tuple(path.split(".")))
+        """Go to the question of a dotted path; what no question asks for can only be left out."""
+        question = tuple(path.split("."))
+        if field_at(question, self.draft.chosen) is None and self.draft.value(question) != "":
+            self.draft.forget(question)
+            self._shown_anew(question)
+            self.notify(f"left out: {visible(path)}", markup=False)
+            return
+        await self.go(page_of(path), question)
 
     async def on_review_jump(self, event: Review.Jump) -> None:
         """From a problem or an answer to its question."""
@@ -571,6 +579,8 @@ class Wizard(SaysDefects, Screen[None]):
             self._forget_draft()
             release = self.draft.answers.release
             self._opened = release.namespace, release.name
+            for page in self.query(Connect):
+                page.read_again()
         if left.onward:
             release = self.draft.answers.release
             if self._from_status_of(release.name, release.namespace):
@@ -596,7 +606,10 @@ class Wizard(SaysDefects, Screen[None]):
                 self.notify(f"{error.message}. {error.hint}", severity="error", markup=False)
                 continue
             self._forget_draft()
-            self.notify(f"saved as {name}: pgwizard --headless {name} --apply does the same", markup=False)
+            wrong = len(self.draft.problems)
+            does = f"{wrong} problem{'' if wrong == 1 else 's'} in it: see the review"
+            does = does if wrong else f"pgwizard --headless {name} --apply does the same"
+            self.notify(f"saved as {name}: {does}", markup=False)
             return
 
     # ---- the draft on disk -----------------------------------------------------------------------------------------
@@ -612,7 +625,11 @@ class Wizard(SaysDefects, Screen[None]):
 
     async def _offer(self, drafts: list[LeftDraft]) -> None:
         """One after the other, the newest first, until one is taken up."""
-        if not drafts or worth_keeping(self.draft.raw):
+        if self._opened is not None:  # what is answered to a release that is changed goes with it alone
+            drafts = [left for left in drafts if self._is_opened(left)]
+        elif worth_keeping(self.draft.raw):
+            return
+        if not drafts:
             return
         left, *older = drafts
         found = Draft(left.raw)
@@ -624,6 +641,10 @@ class Wizard(SaysDefects, Screen[None]):
             f"defaults{also}\nenter takes them up, f8 deletes them, escape leaves them for later",
         )
         await self.app.push_screen(offer, lambda taken: self._take_up(left, older, taken))
+
+    def _is_opened(self, left: LeftDraft) -> bool:
+        release = Draft(left.raw).answers.release
+        return (release.namespace, release.name) == self._opened
 
     async def _take_up(self, left: LeftDraft, older: list[LeftDraft], taken: bool | None) -> None:
         """Answers that were found. Not in a worker: the key after the answer waits for it."""
@@ -701,7 +722,7 @@ class Wizard(SaysDefects, Screen[None]):
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """The panel's key is shown only where there is a panel."""
         if action == "leave":
-            return self._below() is not None
+            return self._unfolded or self._below() is not None
         if action == "take":
             return self.page == "TLS" and self._proposed is not None
         return action != "panel" or (self.page in PANELS and (self._folded or self.page in FOCUSABLE))
@@ -748,7 +769,7 @@ class Wizard(SaysDefects, Screen[None]):
         narrow = self._width < NARROW
         place = ""
         if narrow:  # there is no rail: its marks are counted
-            marks = f" {wrong}!" if (wrong := len(self._wrong())) else ""
+            marks = found(self.draft)
             place = f"{self.order.index(self.page) + 1}/{len(self.order)} {self.page}{marks}   "
         demo = ("DEMO: simulated   " if narrow else f"{DEMO}   ") if self.wizard.start.demo else ""
         text = f"pgwizard   {demo}{place}{release.namespace}/{release.name}   {self.wizard.link}"
