@@ -38,7 +38,7 @@ from pgwizard.errors import (
 from pgwizard.events import Event, Report
 from pgwizard.health import assess, condition
 from pgwizard.kubeapi import Cluster, Object, Ref
-from pgwizard.plan import Facts, Plan, resolve
+from pgwizard.plan import Facts, Names, Plan, resolve
 from pgwizard.preflight import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, Trial
 from pgwizard.sensitive import Sensitive
 
@@ -561,16 +561,17 @@ async def _grow(plan: Plan, cluster: Cluster, wanted: Object, live: Object) -> N
     ref = preflight.claim_ref(plan)
     if await preflight.found(cluster, ref) is not None:
         await cluster.patch(ref, {"spec": {"resources": {"requests": {"storage": plan.storage_size}}}})
-    await cluster.delete(Ref.of(wanted), uid=live["metadata"]["uid"], propagation="Orphan")
-    await _gone(cluster, Ref.of(wanted), 60)
+    uid = live["metadata"]["uid"]
+    await cluster.delete(Ref.of(wanted), uid=uid, propagation="Orphan")
+    await _gone(cluster, Ref.of(wanted), uid, 60)
     await cluster.apply(wanted)
 
 
-async def _gone(cluster: Cluster, ref: Ref, seconds: float) -> None:
-    """Wait until an object is no longer there. Raises DeadlineError."""
+async def _gone(cluster: Cluster, ref: Ref, uid: str, seconds: float) -> None:
+    """Wait until that very object is no longer there; another one of its name may be. Raises DeadlineError."""
     try:
         async with asyncio.timeout(seconds):
-            while await preflight.found(cluster, ref) is not None:  # noqa: ASYNC110 - the server is asked, not a task
+            while (live := await preflight.found(cluster, ref)) is not None and live["metadata"]["uid"] == uid:
                 await asyncio.sleep(0.2)
     except TimeoutError:
         raise DeadlineError(f"{ref} was still there {seconds:.0f} s after it was deleted") from None
@@ -620,7 +621,7 @@ async def _started(prepared: _Prepared, cluster: Cluster) -> None:
         same = (metadata.get("annotations") or {}).get(HASH) == prepared.spec
         if not same or condition(live, "Failed").get("status") == "True" or metadata.get("deletionTimestamp"):
             await cluster.delete(ref, uid=metadata["uid"])
-            await _gone(cluster, ref, 120)
+            await _gone(cluster, ref, metadata["uid"], 120)
             live = None
     if live is None:
         with contextlib.suppress(AlreadyExists):
@@ -631,21 +632,29 @@ async def _prune(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
     if not prepared.pruned:
         return
     async with _stage("prune", report) as stage:
-        for ref in prepared.pruned:
-            stage.progress(f"delete {ref}")
-            await _delete_ours(cluster, ref, stage)
-        stage.done(f"{len(prepared.pruned)} deleted")
+        deleted, foreign = await _delete_ours(cluster, prepared.pruned, stage)
+        stage.done(f"{len(deleted)} deleted" + (f", {len(foreign)} kept" if foreign else ""))
 
 
-async def _delete_ours(cluster: Cluster, ref: Ref, stage: _Stage) -> None:
-    """Delete an object of the inventory, that very one; what another tool has made of its name meanwhile stays."""
-    live = await preflight.found(cluster, ref)
-    if live is None:
-        return
-    if owner := preflight.foreign_owner(live):
-        stage.warning(f"{ref} belongs to {owner} by now: it is kept")
-        return
-    await cluster.delete(ref, uid=live["metadata"]["uid"])
+async def _delete_ours(cluster: Cluster, refs: Sequence[Ref], stage: _Stage) -> tuple[dict[Ref, str], list[Ref]]:
+    """Delete objects of the inventory, those very ones. What another tool has taken over meanwhile stays.
+
+    First: what was deleted, with its uid; it may take a while to go. Second: what another tool has.
+    """
+    deleted: dict[Ref, str] = {}
+    foreign: list[Ref] = []
+    for ref in refs:
+        stage.progress(f"delete {ref}")
+        live = await preflight.found(cluster, ref)
+        if live is None:
+            continue
+        if owner := preflight.foreign_owner(live):
+            stage.warning(f"{ref} belongs to {owner} by now: it is kept")
+            foreign.append(ref)
+            continue
+        deleted[ref] = live["metadata"]["uid"]
+        await cluster.delete(ref, uid=deleted[ref])
+    return deleted, foreign
 
 
 # ---- removing ------------------------------------------------------------------------------------------------------
@@ -684,14 +693,19 @@ async def removal(cluster: Cluster, name: str, namespace: str, *, purge_data: bo
 def _why_kept(ref: Ref, name: str, *, purge_data: bool) -> str | None:
     if ref.resource == NAMESPACE:
         return "a namespace may hold more than this release"
-    if ref.resource == SECRET and ref.name.endswith("-minio-ca"):
+    names = Names.of(name)
+    if ref.resource == SECRET and ref.name == names.ca:
         return "the mirrored certificate is retained"
     if purge_data:
         return None
     if ref.resource == CLAIM:
         return "it holds the database"
     if ref.resource == SECRET:
-        return "the database that is kept was made with it" if ref.name == name else "the repository is read with it"
+        return (
+            "the database that is kept was made with it"
+            if ref.name == names.credentials
+            else "the repository is read with it"
+        )
     return None
 
 
@@ -710,14 +724,12 @@ async def remove(found: Removal, cluster: Cluster, report: Report) -> None:
                 "was deleted",
                 hint="Run it again: it looks anew.",
             )
-        for target in found.deleted:
-            stage.progress(f"delete {target}")
-            await _delete_ours(cluster, target, stage)
-        for target in found.deleted:
-            await _gone(cluster, target, 180)
+        deleted, foreign = await _delete_ours(cluster, found.deleted, stage)
+        for target, uid in deleted.items():
+            await _gone(cluster, target, uid, 180)
         await cluster.delete(record.ref(release.name, release.namespace))
         await cluster.delete(ref)  # while it is held: given back, it could be somebody else's by then
-        stage.done(f"{len(found.deleted)} deleted, {len(found.kept)} kept")
+        stage.done(f"{len(deleted)} deleted, {len(found.kept) + len(foreign)} kept")
 
 
 async def releases(cluster: Cluster, namespace: str | None) -> list[record.Record]:
