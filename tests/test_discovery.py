@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from headless import certificate, der, pem, private_key
-from pgwizard import discovery
+from pgwizard import discovery, objectstore
 from pgwizard.demo import Fault, SimCluster
 from pgwizard.demo.world import HOSTILE
 from pgwizard.discovery import SECRET, Batch, Purpose, Readable, Row, Search, browse, contents, rows_of
@@ -220,6 +220,25 @@ def test_five_thousand_namespaces_of_which_one_may_be_read() -> None:
     assert rows[0].place == "minio/minio-tls"
     assert sum(len(batch.denied) for batch in batches) == 5000
     assert batches[-1].done
+
+
+def test_a_browse_that_is_left_early_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(*_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _turn in range(20):  # the end of a connection takes its turns
+                await asyncio.sleep(0)
+
+    async def scenario() -> set[asyncio.Task[Any]]:
+        async with SimCluster() as sim, contextlib.aclosing(browse(sim, CA)) as stream:
+            async for batch in stream:
+                if batch.certificates_read:
+                    break
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    monkeypatch.setattr(objectstore, "handshake", silent)
+    assert asyncio.run(scenario()) == set()
 
 
 @pytest.mark.parametrize("kind", ["403", "500", "reset-before"])

@@ -571,7 +571,10 @@ async def _gone(cluster: Cluster, ref: Ref, uid: str, seconds: float) -> None:
     """Wait until that very object is no longer there; another one of its name may be. Raises DeadlineError."""
     try:
         async with asyncio.timeout(seconds):
-            while (live := await preflight.found(cluster, ref)) is not None and live["metadata"]["uid"] == uid:
+            while True:
+                live = await preflight.found(cluster, ref)
+                if live is None or live["metadata"]["uid"] != uid:
+                    return
                 await asyncio.sleep(0.2)
     except TimeoutError:
         raise DeadlineError(f"{ref} was still there {seconds:.0f} s after it was deleted") from None

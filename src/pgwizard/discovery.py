@@ -273,6 +273,7 @@ class _Walk:
         finally:
             if self.shaking is not None:
                 self.shaking.cancel()
+                await asyncio.wait([self.shaking])
 
     async def _walk(self) -> None:
         if self.search.purpose in {"database", "passphrase"}:
