@@ -96,9 +96,7 @@ def test_what_goes_while_the_changes_are_looked_at_stops_the_apply(monkeypatch: 
 
         first = len(sim.requests)
         with pytest.raises(PreflightError, match="postgresql-pgbackrest-s3 does not exist"):
-            await deploy.run(
-                deploy.Release(answers_of(), deploy.Given()), sim, lambda _: None, approve, deploy.Options()
-            )
+            await deploy.run(deploy.Release(answers_of()), sim, lambda _: None, approve, deploy.Options())
         assert not [request for request in sim.requests[first:] if request.is_write]
 
     on(scenario)

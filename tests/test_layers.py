@@ -32,7 +32,7 @@ LAYERS = (
     ("kubehttp",),
     ("kubeconfig", "plan"),
     ("answers", "tuning", "certificates", "schedules", "pgbackrest"),
-    ("quantities", "yamlfile", "kubeapi", "messages"),
+    ("quantities", "yamlfile", "kubeapi", "messages", "files"),
     ("errors",),
     ("",),
 )

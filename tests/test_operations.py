@@ -19,13 +19,10 @@ import pytest
 
 import faulting
 import headless
-from faulting import CLAIM, SECRET, answers_of, deployed
-from pgwizard import inputs, operations
-from pgwizard.answers import Answers
+from faulting import CLAIM, SECRET, deployed
+from pgwizard import operations
 from pgwizard.demo import Fault, Outcome, SimCluster
-from pgwizard.errors import Problem
 from pgwizard.kubeapi import ExecResult, Ref
-from pgwizard.sensitive import Sensitive
 
 ANSWERS = "release:\n  namespace: default\n"
 
@@ -350,52 +347,6 @@ def test_releases_as_a_table_and_as_json(sim: SimCluster, answers: str) -> None:
         "revision": 1,
         "outcome": "deployed",
     }
-
-
-# ---- what answers refer to -----------------------------------------------------------------------------------------
-
-
-def from_env() -> Answers:
-    return answers_of(
-        credentials={"from": "file", "username": "user", "password": "sub/password"},
-        repository={"credentials": {"from": "env", "accessKey": "A_KEY", "secretKey": "S_KEY"}},
-    )
-
-
-def test_variables_and_files_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "sub").mkdir()
-    (folder / "user").write_text("app\n")
-    (folder / "sub" / "password").write_bytes(b"pa ss\xff\r\n")
-    monkeypatch.setenv("A_KEY", "access")
-    monkeypatch.setenv("S_KEY", "secret")
-    found = inputs.given(from_env(), folder).values
-    shown = {key: value.reveal() if isinstance(value, Sensitive) else value for key, value in found.items()}
-    assert shown == {
-        ("credentials", "username"): b"app",
-        ("credentials", "password"): b"pa ss\xff",
-        ("s3", "accessKey"): b"access",
-        ("s3", "secretKey"): b"secret",
-    }
-
-
-def test_what_is_missing_or_blank_is_a_problem_without_its_value(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "user").write_text("")
-    monkeypatch.delenv("A_KEY", raising=False)
-    monkeypatch.setenv("S_KEY", "canary \n")
-    found = inputs.given(from_env(), folder).values
-    assert {value for value in found.values() if isinstance(value, Problem)} == {
-        Problem("credentials.username", f"{folder / 'user'} is empty"),
-        Problem("credentials.password", f"{folder / 'sub/password'}: cannot be read: No such file or directory"),
-        Problem("repository.credentials.accessKey", "variable A_KEY is not set"),
-        Problem("repository.credentials.secretKey", "variable S_KEY begins or ends with a blank or a line break"),
-    }
-
-
-def test_a_disabled_repository_reads_no_secrets(folder: Path) -> None:
-    answers = answers_of(
-        repository={"enabled": False, "credentials": {"from": "env", "accessKey": "A", "secretKey": "B"}}
-    )
-    assert inputs.given(answers, folder).values == {}
 
 
 def test_two_runs_of_a_shell_find_the_same_cluster(sim: SimCluster) -> None:

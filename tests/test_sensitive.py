@@ -26,10 +26,9 @@ from faulting import (
 )
 from pgwizard.changes import Change
 from pgwizard.demo import Fault, Killed, SimCluster
-from pgwizard.deploy import Given
 from pgwizard.errors import PreflightError, Problem
 from pgwizard.kubeapi import Ref
-from pgwizard.sensitive import Sensitive
+from pgwizard.sensitive import Given, Sensitive
 
 ENV = answers_of(
     credentials={"from": "env", "username": "DB_USER", "password": "DB_PASSWORD"},

@@ -40,7 +40,7 @@ from pgwizard.health import assess, condition
 from pgwizard.kubeapi import Cluster, Object, Ref
 from pgwizard.plan import Facts, Names, Plan, resolve
 from pgwizard.preflight import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, Trial
-from pgwizard.sensitive import Sensitive
+from pgwizard.sensitive import Given, Sensitive
 
 STAGES = ("survey", "checks", "dry run", "lock", "apply", "wait", "first backup", "prune", "record")
 AGES_SECONDS = 2.0
@@ -51,21 +51,6 @@ S3_MARK = "pgwizard/s3-credentials"
 """Annotation of the pod: changes with the S3 credentials, which it reads only when it starts; tells nothing of them."""
 
 Approve = Callable[[Sequence[Change]], Awaitable[bool]]
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """The secrets that answers refer to by variable or file, read by the face; a Problem where one is missing.
-
-    Keys are role and key of the Secret: ``("credentials", "password")``, ``("s3", "accessKey")``, ``("cipher",
-    "passphrase")``.
-    """
-
-    values: Mapping[tuple[str, str], Sensitive | Problem] = field(default_factory=dict)
-
-    def of(self, role: str) -> dict[str, Sensitive | Problem]:
-        """The values of one Secret by key."""
-        return {key: value for (owner, key), value in self.values.items() if owner == role}
 
 
 @dataclass(frozen=True, slots=True)

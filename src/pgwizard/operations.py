@@ -16,13 +16,12 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from pgwizard import answersfile, deploy
+from pgwizard import answersfile, deploy, inputs
 from pgwizard.answers import Answers
 from pgwizard.changes import Change
-from pgwizard.console import Source, certificate, put, read
+from pgwizard.console import Source, put, read
 from pgwizard.errors import AnswersError, Interrupted, NotProven, Problem
 from pgwizard.events import Event
-from pgwizard.inputs import given
 from pgwizard.kubeapi import Cluster
 from pgwizard.present import change_lines, event_line
 
@@ -242,10 +241,10 @@ def _release(source: Source) -> deploy.Release:
     loaded = answersfile.load(read(source), source.overrides)
     if loaded.answers is None or loaded.problems:
         raise AnswersError(source.name, loaded.problems)
-    bundle, wrong = certificate(source, loaded.answers)
+    bundle, wrong = inputs.certificate(loaded.answers, source.folder, source.ca_file)
     if wrong:
         raise AnswersError(source.name, [loaded.located(problem) for problem in wrong])
-    return deploy.Release(loaded.answers, given(loaded.answers, source.folder), bundle)
+    return deploy.Release(loaded.answers, inputs.given(loaded.answers, source.folder), bundle)
 
 
 # ---- printing ------------------------------------------------------------------------------------------------------
