@@ -386,6 +386,17 @@ def test_a_volume_grows_and_the_pod_goes_on() -> None:
     on(scenario)
 
 
+def test_a_volume_that_grows_beside_another_change_does_not_claim_that_the_pod_goes_on() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        before = uid(sim)
+        told = await deployed(sim, answers_of(storage={"size": "20Gi"}, tuning={"memory": "2Gi"}))
+        assert [change.why for change in told.shown if change.ref == DATABASE] == ["the volume grows from 10Gi"]
+        assert uid(sim) != before
+
+    on(scenario)
+
+
 @pytest.mark.parametrize("size", ["5Gi", "10239Mi"])
 def test_a_volume_never_shrinks(size: str) -> None:
     async def scenario(sim: SimCluster) -> None:

@@ -19,8 +19,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-import yaml
-
 from pgwizard import checks, lock, manifests, preflight, record, rollout
 from pgwizard.answers import Answers, ExistingS3Credentials, GeneratedCredentials
 from pgwizard.certificates import Bundle
@@ -391,8 +389,8 @@ def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]
         return compare(trial.live, {**trial.result, "data": {**(trial.result.get("data") or {}), **_encoded(values)}})
     if trial.grows_from is not None:
         changed = compare(trial.live, trial.result)
-        why = f"the volume grows from {trial.grows_from}; the pod goes on"
-        return Change(ref, "replace", changed.before, changed.after, why)
+        why = f"the volume grows from {trial.grows_from}" + ("" if changed.restarts else "; the pod goes on")
+        return replace(changed, action="replace", why=why)
     if ref.resource == JOB and trial.live is not None:
         if (trial.live["metadata"].get("annotations") or {}).get(HASH) == spec and assess(
             trial.live
@@ -400,34 +398,6 @@ def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]
             return Change(ref, "unchanged")
         return Change(ref, "replace", why="a Job runs once: it is made anew")
     return compare(trial.live, trial.result)
-
-
-_LOST = {
-    "CronJob": "these backups are no longer taken",
-    "NetworkPolicy": "whoever can reach the pod may then connect",
-    "Service": "clients no longer find the database by this name",
-    "StatefulSet": "the database stops; its volume stays",
-}
-
-
-def cost(change: Change) -> str:
-    """What a change takes away or makes final, in words; empty where it costs nothing."""
-    if change.action == "delete":
-        return _LOST.get(change.ref.resource.kind, "")
-    if change.ref.resource == STATEFULSET and change.action == "replace":
-        return f"{change.why}, and it can never shrink again"
-    if (
-        change.ref.resource == STATEFULSET
-        and change.action == "update"
-        and _template(change.before) != _template(change.after)
-    ):
-        return "the pod restarts: connections end, and the database is away for a moment"
-    return ""
-
-
-def _template(text: str) -> object:
-    found = yaml.load(text, manifests.Loader)  # noqa: S506 - the safe loader, in C where it is there
-    return found["spec"]["template"]
 
 
 _KEPT = frozenset({SECRET, CLAIM, NAMESPACE})
