@@ -207,6 +207,13 @@ def data(sim: SimCluster, name: str, namespace: str = "default") -> dict[str, st
     return {key: base64.b64decode(value).decode() for key, value in stored.items()}
 
 
+def taken_over(sim: SimCluster, ref: Ref) -> None:
+    """Another tool says by now that it manages the object."""
+    obj = live(sim, ref.resource, ref.name)
+    labels = {**obj["metadata"]["labels"], "app.kubernetes.io/managed-by": "Helm"}
+    sim.store.put({**obj, "metadata": {**obj["metadata"], "labels": labels}})
+
+
 def secret(name: str, namespace: str = "default", **text: str) -> Object:
     metadata = {"name": name, "namespace": namespace}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": text}

@@ -24,6 +24,7 @@ from pgwizard.errors import AnswersError, Interrupted, NotProven, Problem
 from pgwizard.events import Event
 from pgwizard.kubeapi import Cluster
 from pgwizard.present import change_lines, event_line
+from pgwizard.uninstall import removal, remove
 
 T = TypeVar("T")
 
@@ -102,9 +103,7 @@ def uninstall(
 
     async def work() -> None:
         async with connected(place) as cluster:
-            found = await deploy.removal(
-                cluster, name, namespace or cluster.namespace, purge_data=purge_data is not None
-            )
+            found = await removal(cluster, name, namespace or cluster.namespace, purge_data=purge_data is not None)
             for ref in found.deleted:
                 printer.line(f"- delete    {ref}", {"change": {"action": "delete", "object": str(ref)}})
             for ref, why in found.kept:
@@ -118,7 +117,7 @@ def uninstall(
             question = f"Remove {name} from {found.record.namespace}? [y/N] "
             if _is_asked(yes=yes) and not await _confirmed(question):
                 raise Interrupted("not approved: nothing was written")
-            await deploy.remove(found, cluster, printer.report)
+            await remove(found, cluster, printer.report)
 
     _finished(work(), printer, "Run it again to remove what is left.")
 
