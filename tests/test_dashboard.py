@@ -42,7 +42,7 @@ async def deployed(sim: SimCluster, **sections: Any) -> None:
         return True
 
     answers = Answers.model_validate({"release": {"namespace": "default"}, **sections})
-    await deploy.run(deploy.Release(answers, deploy.Given()), sim, lambda _: None, approve, deploy.Options())
+    await deploy.run(deploy.Release(answers), sim, lambda _: None, approve, deploy.Options())
 
 
 def driven(

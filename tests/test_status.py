@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from faulting import CRONJOB, JOB, POD, SECRET, STATEFULSET, answers_of, cluster, deployed, live, run
-from pgwizard import deploy, present, record, status
+from pgwizard import present, record, status, uninstall
 from pgwizard.demo import Fault, Outcome, SimCluster
 from pgwizard.diagnose import ROWS
 from pgwizard.errors import AnswersError, Forbidden, NotFound, PreflightError, Problem, Unreachable
@@ -1079,8 +1079,8 @@ def test_an_uninstall_is_told_within_two_seconds_though_the_record_goes_last() -
         ended: list[float] = []
 
         async def remove() -> None:
-            found = await deploy.removal(sim, "postgresql", "default", purge_data=False)
-            await deploy.remove(found, sim, lambda _: None)
+            found = await uninstall.removal(sim, "postgresql", "default", purge_data=False)
+            await uninstall.remove(found, sim, lambda _: None)
             ended.append(sim.clock.now())
 
         def gone(snapshot: Snapshot) -> bool:

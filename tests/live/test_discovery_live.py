@@ -15,8 +15,9 @@ from rigtools import KUBECONFIG, LIVE, own_namespace
 from headless import certificate, pem
 from pgwizard import objectstore
 from pgwizard.cluster import KubeCluster, connect
-from pgwizard.discovery import SECRET, Row, Search, browse, contents, served
+from pgwizard.discovery import SECRET, browse, contents, served
 from pgwizard.kubeapi import Ref
+from pgwizard.secretrows import Row, Search
 
 T = TypeVar("T")
 pytest_plugins = ["rigfixtures"]

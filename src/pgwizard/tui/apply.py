@@ -23,8 +23,8 @@ from textual.worker import Worker, WorkerState
 
 from pgwizard import inputs
 from pgwizard.answers import Answers
-from pgwizard.changes import Change, counted
-from pgwizard.deploy import STAGES, Options, Outcome, cost, run
+from pgwizard.changes import Change, cost, counted
+from pgwizard.deploy import STAGES, Options, Outcome, run
 from pgwizard.errors import Problem, visible
 from pgwizard.events import Event
 from pgwizard.present import Failure, failure
@@ -299,7 +299,7 @@ class Apply(Screen[Left]):
         folds.show(change_folds(changes))
         folds.border_title = Text(f"what changes: {counted(changes)}")
         costs = [visible(f"! {doubt}") for doubt in self.doubts]
-        costs += [visible(f"! {change.ref}: {cost(change)}") for change in changes if cost(change)]
+        costs += [visible(f"! {change.ref}: {lost}") for change in changes if (lost := cost(change))]
         self.query_one("#costs", Static).update("\n".join(costs))
         self.query_one("#costs").display = bool(costs)
         self._approved = asyncio.get_running_loop().create_future()

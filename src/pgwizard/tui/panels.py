@@ -21,15 +21,15 @@ from textual.timer import Timer
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from pgwizard import discovery, objectstore, quantities, schedules
+from pgwizard import discovery, objectstore, quantities, schedules, secretrows
 from pgwizard.certificates import Certificate
 from pgwizard.choices import Choice, choices
-from pgwizard.discovery import Row
 from pgwizard.draft import Draft
 from pgwizard.errors import ClusterError, PgwizardError
 from pgwizard.kubeapi import plain
 from pgwizard.pgbackrest import compares_addresses, is_secret
 from pgwizard.plan import options, parameters
+from pgwizard.secretrows import Row
 from pgwizard.tui.defects import SaysDefects
 from pgwizard.tuning import EDITION, Parameter, memory_sum
 
@@ -436,7 +436,7 @@ class TlsPanel(Panel):
         cluster = await self.wizard.cluster_once_connected()
         answers = self.draft.answers
         by_address = compares_addresses(answers.images.pgbackrest_version)
-        search = discovery.Search("ca", answers.repository.endpoint, answers.release.namespace, by_address)
+        search = secretrows.Search("ca", answers.repository.endpoint, answers.release.namespace, by_address)
         try:
             self._best = await discovery.best(cluster, search, self.wizard.start.now, self.wizard.readable)
             self._looked = "" if self._best else "none of those that could be read would verify this endpoint"
@@ -482,7 +482,7 @@ class TlsPanel(Panel):
 
 
 def _certificate(text: Text, certificate: Certificate, now: datetime) -> None:
-    kind, days = discovery.kind_of_one(certificate), certificate.days_left(now)
+    kind, days = secretrows.kind_of_one(certificate), certificate.days_left(now)
     names = [*certificate.dns_names[:3], *certificate.ip_addresses[:1]]
     more = len(certificate.dns_names) + len(certificate.ip_addresses) - len(names)
     text.append(f"  {plain(certificate.subject)}\n", "bold")

@@ -26,14 +26,14 @@ from textual.widgets import ContentSwitcher, Static
 
 from pgwizard import deploy, inputs, objectstore, preflight
 from pgwizard.choices import LISTS, choices
-from pgwizard.discovery import Purpose
-from pgwizard.discovery import Row as Candidate
 from pgwizard.draft import Draft, differing, field_at, page_of, pages, sections_of, without_secrets, worth_keeping
 from pgwizard.draft import Path as Question
 from pgwizard.errors import ClusterError, Forbidden, OutputError, PgwizardError, Problem, visible
 from pgwizard.kubeapi import plain
 from pgwizard.pgbackrest import compares_addresses
 from pgwizard.plan import Facts
+from pgwizard.secretrows import Purpose
+from pgwizard.secretrows import Row as Candidate
 from pgwizard.tui.app import DEMO
 from pgwizard.tui.connect import Connect
 from pgwizard.tui.defects import SaysDefects
