@@ -25,7 +25,7 @@ from pgwizard.demo import FaultKind, Killed, Request, SimCluster
 from pgwizard.errors import PgwizardError
 from pgwizard.events import Event
 from pgwizard.kubeapi import Object, Ref, Resource
-from pgwizard.sensitive import Sensitive
+from pgwizard.sensitive import Given, Sensitive
 
 T = TypeVar("T")
 NAMESPACE = Resource("v1", "Namespace")
@@ -118,10 +118,10 @@ def answers_of(**sections: Any) -> Answers:
     return Answers.model_validate(sections)
 
 
-def given(**values: str) -> deploy.Given:
+def given(**values: str) -> Given:
     """``given(s3_accessKey="...")``: what variables or files held."""
     parts = {tuple(name.split("_", 1)): Sensitive(value.encode()) for name, value in values.items()}
-    return deploy.Given({(role, key): value for (role, key), value in parts.items()})
+    return Given({(role, key): value for (role, key), value in parts.items()})
 
 
 def cluster(*, behind_seconds: float = 0, **options: Any) -> SimCluster:
@@ -160,7 +160,7 @@ class Told:
 
 
 async def applied(
-    sim: SimCluster, answers: Answers | None = None, secrets: deploy.Given | None = None, **options: Any
+    sim: SimCluster, answers: Answers | None = None, secrets: Given | None = None, **options: Any
 ) -> Told:
     """One apply; what it raises is in ``error``."""
     told, first = Told(), len(sim.requests)
@@ -176,7 +176,7 @@ async def applied(
         told.shown = tuple(changes)
         return bool(approval)
 
-    release = deploy.Release(answers or answers_of(), secrets or deploy.Given())
+    release = deploy.Release(answers or answers_of(), secrets or Given())
     try:
         told.outcome = await deploy.run(release, sim, report, approve, deploy.Options(**options))
     except PgwizardError as error:
@@ -186,7 +186,7 @@ async def applied(
     return told
 
 
-async def deployed(sim: SimCluster, answers: Answers | None = None, secrets: deploy.Given | None = None) -> Told:
+async def deployed(sim: SimCluster, answers: Answers | None = None, secrets: Given | None = None) -> Told:
     """One apply that must succeed."""
     told = await applied(sim, answers, secrets)
     if told.error is not None:
@@ -205,6 +205,13 @@ def data(sim: SimCluster, name: str, namespace: str = "default") -> dict[str, st
     """The values of a Secret."""
     stored = live(sim, SECRET, name, namespace).get("data") or {}
     return {key: base64.b64decode(value).decode() for key, value in stored.items()}
+
+
+def taken_over(sim: SimCluster, ref: Ref) -> None:
+    """Another tool says by now that it manages the object."""
+    obj = live(sim, ref.resource, ref.name)
+    labels = {**obj["metadata"]["labels"], "app.kubernetes.io/managed-by": "Helm"}
+    sim.store.put({**obj, "metadata": {**obj["metadata"], "labels": labels}})
 
 
 def secret(name: str, namespace: str = "default", **text: str) -> Object:

@@ -80,6 +80,12 @@ def test_what_is_wrong_leaves_the_rest_to_be_checked() -> None:
     assert loaded.about_right_answers(Problem("release.name", "x"))
 
 
+def test_a_block_that_lacks_several_keys_costs_the_block_alone() -> None:
+    loaded = answersfile.load(b"repository: {path: /shop, credentials: {from: env}}\n")
+    assert loaded.answers is not None
+    assert (loaded.answers.repository.path, loaded.answers.repository.credentials.source) == ("/shop", "existing")
+
+
 @pytest.mark.parametrize("text", ["", "# comment\n", "null\n"])
 def test_an_empty_file_points_to_init(text: str) -> None:
     assert _problems(text) == ["the file is empty: pgwizard init prints one with every default"]

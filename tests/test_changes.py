@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from pgwizard.changes import Change, compare, counted, normalised, text
+from pgwizard.changes import Change, compare, cost, counted, normalised, text
 from pgwizard.kubeapi import Object, Ref, Resource
 from pgwizard.present import change_lines
 
@@ -93,6 +94,37 @@ def test_changes_are_counted_in_words() -> None:
     )
     assert counted([Change(REF, "create"), Change(REF, "keep")], done=True) == "1 created, 1 kept"
     assert counted([]) == ""
+
+
+def statefulset(image: str, replicas: int = 1) -> Object:
+    spec = {"replicas": replicas, "template": {"spec": {"containers": [{"image": image}]}}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "a", "namespace": "shop"},
+        "spec": spec,
+    }
+
+
+RESTARTS = "the pod restarts: connections end, and the database is away for a moment"
+
+
+def test_a_change_of_the_pod_costs_a_restart_and_any_other_one_nothing() -> None:
+    assert cost(compare(served(statefulset("one")), statefulset("two"))) == RESTARTS
+    assert cost(compare(served(statefulset("one")), statefulset("one", replicas=0))) == ""
+    assert cost(compare(None, statefulset("one"))) == ""
+
+
+def test_a_volume_that_grows_is_final_whether_or_not_the_pod_restarts() -> None:
+    grown = Change(Ref.of(statefulset("one")), "replace", why="the volume grows from 10Gi; the pod goes on")
+    assert cost(grown) == "the volume grows from 10Gi; the pod goes on, and it can never shrink again"
+    restarted = replace(grown, why="the volume grows from 10Gi", restarts=True)
+    assert cost(restarted) == f"the volume grows from 10Gi, and it can never shrink again; {RESTARTS}"
+
+
+def test_what_is_deleted_costs_what_it_did() -> None:
+    assert cost(Change(Ref.of(statefulset("one")), "delete")) == "the database stops; its volume stays"
+    assert cost(Change(REF, "delete")) == ""
 
 
 def test_changes_as_lines() -> None:

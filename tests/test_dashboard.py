@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Input, OptionList, Static
 
 from pgwizard import deploy, jobs, record, status
 from pgwizard.answers import Answers
@@ -20,7 +20,7 @@ from pgwizard.demo import Fault, Outcome, ScaledClock, SimCluster
 from pgwizard.errors import Unreachable
 from pgwizard.kinds import CRONJOB, NAMESPACE
 from pgwizard.kubeapi import Cluster, ExecResult, Ref
-from pgwizard.tui.app import Start, WizardApp
+from pgwizard.tui.app import Place, Start, WizardApp
 from pgwizard.tui.dashboard import Ask, Dashboard, Details, Jobs, Rows, TextWindow
 from pgwizard.tui.log import Log
 from pgwizard.tui.messages import Messages
@@ -41,7 +41,7 @@ async def deployed(sim: SimCluster, **sections: Any) -> None:
         return True
 
     answers = Answers.model_validate({"release": {"namespace": "default"}, **sections})
-    await deploy.run(deploy.Release(answers, deploy.Given()), sim, lambda _: None, approve, deploy.Options())
+    await deploy.run(deploy.Release(answers), sim, lambda _: None, approve, deploy.Options())
 
 
 def driven(
@@ -229,6 +229,44 @@ def test_a_failed_job_tells_cause_and_fix_beside_it_and_all_of_it_on_enter() -> 
     driven(scenario, outcomes=[FAILS])
 
 
+def test_a_log_that_breaks_off_is_read_anew_while_its_job_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        real, read = sim.logs, list[str]()
+
+        async def logs(namespace: str, pod: str, container: str, **more: Any) -> Any:
+            if more.get("follow"):
+                read.append(pod)
+                yield f"read {len(read)}"
+                if len(read) < 3:
+                    raise Unreachable("cannot read the logs: connection reset")
+                await asyncio.Event().wait()
+            async for line in real(namespace, pod, container, **more):
+                yield line
+
+        monkeypatch.setattr(sim, "logs", logs)
+        await pilot.press("b")
+        await until(pilot, lambda: asked(pilot) == "Take a backup now?")
+        await pilot.press("f")
+        await until(pilot, lambda: logged(pilot) == "read 3")
+        assert len(set(read)) == 1
+
+    driven(scenario, outcomes=[Outcome("slow", "*/postgresql-pgbackrest-full*", seconds=3_600)])
+
+
+def test_a_question_is_answered_by_going_through_its_choices_too() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await pilot.press("b")
+        await until(pilot, lambda: asked(pilot) == "Take a backup now?")
+        choices = pilot.app.screen.query_one(OptionList)
+        await until(pilot, lambda: choices.has_focus)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: any("-incr-" in run.name for run in dashboard(pilot).snapshot.runs))  # type: ignore[union-attr]
+
+    driven(scenario)
+
+
 def test_a_schedule_rests_after_a_yes_and_goes_on_after_another() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
@@ -410,6 +448,60 @@ def test_until_the_release_answers_again_nothing_looks_fresh(monkeypatch: pytest
             waits.set()
             await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
             assert "no longer watched" not in said(pilot, "facts")
+
+    driven(scenario)
+
+
+class Connection:
+    """A connection of its own to a simulated cluster."""
+
+    def __init__(self, sim: SimCluster, server: str) -> None:
+        self._sim, self.server = sim, server
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sim, name)
+
+    async def made(self, _: AsyncExitStack) -> Cluster:
+        return cast("Cluster", self)
+
+
+def test_another_cluster_is_neither_taken_for_the_one_that_is_shown_nor_written_to() -> None:
+    """The wizard above the status may have chosen it; a release of the same name may be there."""
+
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        app, shown = cast("WizardApp", pilot.app), dashboard(pilot)
+        async with SimCluster() as other:
+            await deployed(other)
+            first, server = len(other.requests), "https://prod.example.com:6443"
+            app.connect(Place("prod", server, "default", Connection(other, server).made))
+            told = f"✗ another cluster was chosen: {server}\nr tries again.\nBelow stands what was seen last on "
+            await until(pilot, lambda: said(pilot, "verdict").startswith(f"{told}{sim.server}, "))
+            await pilot.press("b")
+            await until(pilot, lambda: asked(pilot) == "Take a backup now?")
+            await pilot.press("f")
+            await until(pilot, lambda: bool(app._notifications))
+            assert [note.message for note in app._notifications] == [
+                "what is shown is not of the cluster that is connected"
+            ]
+            assert [request for request in other.requests[first:] if request.is_write] == []
+            await pilot.press("r")
+            await until(pilot, lambda: shown._seen_on == server)
+            await until(pilot, lambda: "another cluster" not in said(pilot, "verdict"))
+            await pilot.press("b", "f")
+            await until(pilot, lambda: any(request.is_write for request in other.requests[first:]))
+
+    driven(scenario)
+
+
+def test_a_connection_that_is_made_anew_goes_on_with_what_is_shown() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        app, shown = cast("WizardApp", pilot.app), dashboard(pilot)
+        again = Connection(sim, sim.server)
+        app.connect(Place("the same", sim.server, "default", again.made))
+        await until(pilot, lambda: cast("Any", shown._cluster) is again)
+        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
 
     driven(scenario)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -24,6 +23,7 @@ from faulting import (
     deployed,
     live,
     run,
+    taken_over,
 )
 from pgwizard import deploy, record
 from pgwizard.changes import Change
@@ -93,9 +93,7 @@ def test_what_goes_while_the_changes_are_looked_at_stops_the_apply(monkeypatch: 
 
         first = len(sim.requests)
         with pytest.raises(PreflightError, match="postgresql-pgbackrest-s3 does not exist"):
-            await deploy.run(
-                deploy.Release(answers_of(), deploy.Given()), sim, lambda _: None, approve, deploy.Options()
-            )
+            await deploy.run(deploy.Release(answers_of()), sim, lambda _: None, approve, deploy.Options())
         assert not [request for request in sim.requests[first:] if request.is_write]
 
     on(scenario)
@@ -359,6 +357,18 @@ def test_a_repository_that_is_switched_off_takes_its_objects_along_but_no_secret
     on(scenario)
 
 
+def test_what_another_tool_has_taken_over_is_not_counted_as_pruned() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        taken_over(sim, Ref(ROLE, "postgresql-pgbackrest", "default"))
+        told = await deployed(sim, answers_of(repository={"enabled": False}))
+        assert [event.text for event in told.events if event.stage == "prune" and event.kind == "done"] == [
+            "6 deleted, 1 kept"
+        ]
+
+    on(scenario)
+
+
 # ---- growth --------------------------------------------------------------------------------------------------------
 
 
@@ -381,6 +391,17 @@ def test_a_volume_grows_and_the_pod_goes_on() -> None:
         assert live(sim, STATEFULSET, "postgresql")["metadata"]["uid"] != old
         assert live(sim, CLAIM, VOLUME.name)["status"]["capacity"] == {"storage": "20Gi"}
         assert (await deployed(sim, grown())).writes == []
+
+    on(scenario)
+
+
+def test_a_volume_that_grows_beside_another_change_does_not_claim_that_the_pod_goes_on() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        before = uid(sim)
+        told = await deployed(sim, answers_of(storage={"size": "20Gi"}, tuning={"memory": "2Gi"}))
+        assert [change.why for change in told.shown if change.ref == DATABASE] == ["the volume grows from 10Gi"]
+        assert uid(sim) != before
 
     on(scenario)
 
@@ -502,96 +523,5 @@ def test_a_hook_job_of_the_same_spec_that_still_runs_is_waited_for() -> None:
         again = await deployed(sim)
         assert "create jobs/postgresql-pgbackrest-init" not in again.writes
         assert live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"] == first
-
-    on(scenario)
-
-
-# ---- removing ------------------------------------------------------------------------------------------------------
-
-
-async def removed(sim: SimCluster, *, purge_data: bool = False) -> deploy.Removal:
-    found = await deploy.removal(sim, "postgresql", "default", purge_data=purge_data)
-    await deploy.remove(found, sim, lambda _: None)
-    return found
-
-
-def test_an_uninstall_keeps_the_data_and_what_it_is_read_with() -> None:
-    async def scenario(sim: SimCluster) -> None:
-        before = {Ref.of(obj) for obj in sim.store.everything() if obj["metadata"].get("namespace") == "default"}
-        await deployed(sim)
-        found = await removed(sim)
-        assert {str(ref): why for ref, why in found.kept} == {
-            "PersistentVolumeClaim default/postgresql-storage-postgresql-0": "it holds the database",
-            "Secret default/postgresql": "the database that is kept was made with it",
-            "Secret default/postgresql-minio-ca": "the mirrored certificate is retained",
-        }
-        await asyncio.sleep(60)  # the pods are stopping
-        after = {Ref.of(obj) for obj in sim.store.everything() if obj["metadata"].get("namespace") == "default"}
-        left = {ref for ref in after - before if ref.resource.kind != "Event"}
-        assert left == {ref for ref, _ in found.kept}
-
-    on(scenario)
-
-
-def test_a_release_comes_back_onto_what_was_kept() -> None:
-    async def scenario(sim: SimCluster) -> None:
-        await deployed(sim)
-        password, volume = live(sim, SECRET, "postgresql")["data"], live(sim, CLAIM, VOLUME.name)["metadata"]["uid"]
-        await removed(sim)
-        told = await deployed(sim)
-        assert live(sim, SECRET, "postgresql")["data"] == password
-        assert live(sim, CLAIM, VOLUME.name)["metadata"]["uid"] == volume
-        assert "1 valid full backup(s) found: no new one is taken" in told.texts("log")
-
-    on(scenario)
-
-
-def test_purging_deletes_the_data_and_keeps_the_certificate() -> None:
-    async def scenario(sim: SimCluster) -> None:
-        await deployed(sim)
-        found = await removed(sim, purge_data=True)
-        assert [str(ref) for ref, _ in found.kept] == ["Secret default/postgresql-minio-ca"]
-        assert sim.store.peek(VOLUME) is None
-        assert sim.store.peek(Ref(SECRET, "postgresql", "default")) is None
-        assert sim.store.peek(Ref(SECRET, "postgresql-pgbackrest-s3", "default")) is not None
-
-    on(scenario)
-
-
-def test_an_uninstall_that_was_killed_goes_on() -> None:
-    def killed(request: Request) -> Any:
-        return "kill-before" if request.verb == "delete" and request.resource == "services" else None
-
-    async def scenario(sim: SimCluster) -> None:
-        await deployed(sim)
-        sim.faults.append(killed)
-        with pytest.raises(Killed):
-            await removed(sim)
-        sim.faults.clear()
-        await removed(sim)
-        assert sim.store.peek(DATABASE) is None
-        assert sim.store.peek(record.ref("postgresql", "default")) is None
-
-    on(scenario)
-
-
-def test_a_release_that_changed_since_it_was_looked_at_is_not_removed() -> None:
-    async def scenario(sim: SimCluster) -> None:
-        await deployed(sim)
-        found = await deploy.removal(sim, "postgresql", "default", purge_data=False)
-        await deployed(sim, answers_of(schedule={"full": "0 3 * * 0"}))
-        with pytest.raises(PreflightError, match="has changed since it was looked at; nothing was deleted"):
-            await deploy.remove(found, sim, lambda _: None)
-        assert sim.store.peek(DATABASE) is not None
-
-    on(scenario)
-
-
-def test_what_is_no_release_cannot_be_removed() -> None:
-    async def scenario(sim: SimCluster) -> None:
-        with pytest.raises(PreflightError) as caught:
-            await removed(sim)
-        assert caught.value.message == "there is no release postgresql in namespace default"
-        assert caught.value.hint == "pgwizard releases -A lists what there is."
 
     on(scenario)

@@ -1,9 +1,8 @@
-"""The cluster's Secrets as candidates: kinds told apart, judged by what the endpoint sends, ranked with a reason."""
+"""The cluster's Secrets looked through: what is found, what is read, and what goes wrong on the way."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -11,22 +10,16 @@ from typing import Any
 
 import pytest
 
-from headless import certificate, der, pem, private_key
-from pgwizard import discovery
+from pgwizard import discovery, objectstore
 from pgwizard.demo import Fault, SimCluster
-from pgwizard.demo.world import HOSTILE
-from pgwizard.discovery import Batch, Purpose, Readable, Row, Search, browse, contents, rows_of
+from pgwizard.discovery import Batch, Readable, browse, contents
 from pgwizard.errors import Unauthorized
 from pgwizard.kinds import SECRET
 from pgwizard.kubeapi import Ref
+from pgwizard.secretrows import Purpose, Row, Search
 
 CA = Search("ca", "minio.minio.svc:9000", "default")
 NOW = datetime.now(UTC)
-
-
-def secret(data: dict[str, bytes], name: str = "a", namespace: str = "shop", kind: str = "Opaque") -> dict[str, Any]:
-    coded = {key: base64.b64encode(value).decode() for key, value in data.items()}
-    return {"metadata": {"name": name, "namespace": namespace}, "type": kind, "data": coded}
 
 
 def browsed(
@@ -135,51 +128,6 @@ def test_a_server_that_cannot_be_reached_leaves_the_verdict_open() -> None:
     assert "cannot be tried from here" in told(rows)["minio/minio-tls"][2]
 
 
-@pytest.mark.parametrize(
-    ("data", "kind", "why"),
-    [
-        ({"tls.crt": b"", "tls.key": private_key()}, "key only", "a private key without its certificate"),
-        ({"tls.key": private_key()}, "key only", "a private key without its certificate"),
-        ({"tls.crt": der(certificate())}, "not a certificate", "tls.crt is a certificate in DER form"),
-        ({"tls.crt": pem(certificate())[:200]}, "not a certificate", "tls.crt holds a certificate that is cut off"),
-        ({"tls.crt": private_key() + pem(certificate())}, "not a certificate", "tls.crt holds a private key"),
-        ({"ca.crt": b"hello"}, "not a certificate", "ca.crt is not a certificate"),
-        ({"token": b"x"}, "other keys", "holds no certificate"),
-        ({}, "other keys", "has no data"),
-        ({"tls.crt": b"x" * 600_000}, "not a certificate", "tls.crt is larger than 512 KiB"),
-    ],
-)
-def test_what_cannot_be_chosen_says_why(data: dict[str, bytes], kind: str, why: str) -> None:
-    (row,) = rows_of(secret(data), CA, None, NOW)
-    assert (row.kind, row.keys, row.why[: len(why)]) == (kind, (), why)
-
-
-def test_each_key_that_holds_certificates_is_a_row() -> None:
-    data = {"tls.crt": pem(certificate("one")), "ca.crt": pem(certificate("two")), "odd": pem(certificate("three"))}
-    rows = rows_of(secret(data), CA, None, NOW)
-    assert [(row.keys, row.first.subject if row.first else "") for row in rows] == [
-        (("ca.crt",), "CN=two"),
-        (("odd",), "CN=three"),
-        (("tls.crt",), "CN=one"),
-    ]
-
-
-def test_no_row_holds_a_value() -> None:
-    value = b"top-secret-value"
-    for purpose in ("ca", "s3", "database", "passphrase"):
-        data = {"password": value, "username": value, "passphrase": value, "tls.key": value, "ca.crt": value}
-        rows = rows_of(secret(data), Search(purpose), None, NOW)
-        assert value.decode() not in repr(rows)
-        assert base64.b64encode(value).decode() not in repr(rows)
-
-
-def test_base64_that_is_none_is_said() -> None:
-    item = secret({})
-    item["data"] = {"ca.crt": "%%%"}
-    (row,) = rows_of(item, CA, None, NOW)
-    assert row.kind == "not a certificate"
-
-
 # ---- rights, and what goes wrong on the way ------------------------------------------------------------------------
 
 
@@ -221,6 +169,25 @@ def test_five_thousand_namespaces_of_which_one_may_be_read() -> None:
     assert rows[0].place == "minio/minio-tls"
     assert sum(len(batch.denied) for batch in batches) == 5000
     assert batches[-1].done
+
+
+def test_a_browse_that_is_left_early_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(*_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _turn in range(20):  # the end of a connection takes its turns
+                await asyncio.sleep(0)
+
+    async def scenario() -> set[asyncio.Task[Any]]:
+        async with SimCluster() as sim, contextlib.aclosing(browse(sim, CA)) as stream:
+            async for batch in stream:
+                if batch.certificates_read:
+                    break
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    monkeypatch.setattr(objectstore, "handshake", silent)
+    assert asyncio.run(scenario()) == set()
 
 
 @pytest.mark.parametrize("kind", ["403", "500", "reset-before"])
@@ -317,27 +284,6 @@ def test_the_key_pair_of_the_own_namespace_comes_first() -> None:
     assert [r.resource for r in sim.requests if r.resource == "pods/portforward"] == []
 
 
-@pytest.mark.parametrize(
-    ("purpose", "keys", "chosen"),
-    [
-        ("s3", ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")),
-        ("s3", ("rootUser", "rootPassword"), ("rootUser", "rootPassword")),
-        ("s3", ("accessKey",), ()),
-        ("database", ("password", "username", "more"), ("username", "password")),
-        ("passphrase", ("passphrase", "other"), ("passphrase",)),
-        ("passphrase", ("other",), ()),
-    ],
-)
-def test_keys_are_proposed_by_their_names(purpose: Purpose, keys: tuple[str, ...], chosen: tuple[str, ...]) -> None:
-    (row,) = rows_of(secret(dict.fromkeys(keys, b"x")), Search(purpose), None, NOW)
-    assert row.keys == chosen
-
-
-def test_an_empty_value_is_no_credential() -> None:
-    (row,) = rows_of(secret({"accessKey": b"x", "secretKey": b""}), Search("s3"), None, NOW)
-    assert (row.keys, row.ok, row.why) == ((), False, "secretKey is empty")
-
-
 @pytest.mark.parametrize("purpose", ["database", "passphrase"])
 def test_only_the_release_s_own_namespace_is_looked_at(purpose: Purpose) -> None:
     rows, _, sim = browsed(Search(purpose, namespace="shop"))
@@ -348,43 +294,3 @@ def test_only_the_release_s_own_namespace_is_looked_at(purpose: Purpose) -> None
 def test_the_superuser_of_a_basic_auth_secret_is_found() -> None:
     rows, _, _ = browsed(Search("database", namespace="shop"))
     assert (rows[0].place, rows[0].keys) == ("shop/database", ("username", "password"))
-
-
-def test_the_keys_of_a_secret_that_is_not_read_are_known_from_who_manages_them() -> None:
-    fields: dict[str, Any] = {"f:data": {".": {}, "f:accessKey": {}, "f:secretKey": {}}, "f:type": {}}
-    item = {"metadata": {"name": "a", "namespace": "b", "managedFields": [{"fieldsV1": fields}]}}
-    row = discovery.outline(item, Search("s3"))
-    assert (row.kind, row.keys) == ("credentials", ("accessKey", "secretKey"))
-    fields = {"f:data": {"f:ca.crt": {}}}
-    item = {"metadata": {"name": "a", "namespace": "b", "managedFields": [{"fieldsV1": fields}]}}
-    assert discovery.outline(item, CA).hopeful
-
-
-# ---- names that are typed ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("search", "text", "expected"),
-    [
-        (CA, "minio/minio-tls", ("minio", "minio-tls", ())),
-        (CA, "minio-tls", ("default", "minio-tls", ())),
-        (CA, "minio/minio-tls/ca.crt", ("minio", "minio-tls", ("ca.crt",))),
-        (Search("s3"), "a/b/c,d", ("a", "b", ("c", "d"))),
-        (Search("database", namespace="shop"), "db/user,pass", ("shop", "db", ("user", "pass"))),
-        (Search("database", namespace="shop"), "shop/db", ("shop", "db", ())),
-    ],
-)
-def test_a_name_that_is_typed(search: Search, text: str, expected: object) -> None:
-    assert discovery.named(text, search) == expected
-
-
-@pytest.mark.parametrize("text", ["", "a/b/c/d", "A/B", "../x", "a b", HOSTILE, "a/b/c,d"])
-def test_what_is_not_a_name_is_said(text: str) -> None:
-    wrong = discovery.named(text, CA)
-    assert isinstance(wrong, str)
-    assert wrong.isprintable()
-
-
-def test_another_namespace_will_not_do_for_the_database() -> None:
-    search = Search("database", namespace="shop")
-    assert discovery.named("other/db/a,b", search) == "it must be in the release's own namespace, shop"

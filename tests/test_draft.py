@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgwizard import yamlfile
 from pgwizard.answers import Answers
-from pgwizard.draft import Draft, differing, field_at, without_secrets
+from pgwizard.draft import Draft, differing, field_at, without_secrets, worth_keeping
 from pgwizard.drafts import Drafts
 from pgwizard.tui.form import read_text
 from pgwizard.tui.panels import RepositoryPanel
@@ -107,3 +108,70 @@ def test_answers_that_were_written_out_whole_come_down_to_what_differs() -> None
     assert differing(whole) == said
     assert Answers.model_validate(differing(whole)) == answers
     assert differing(Answers().model_dump(by_alias=True, mode="json")) == {}
+
+
+@pytest.mark.parametrize(
+    ("raw", "worth"),
+    [
+        ({}, False),
+        ({"release": {"namespace": "shop"}}, False),
+        ({"release": None}, False),
+        ({"release": "shop"}, True),
+        ({"release": {"namespace": "shop", "name": "db"}}, True),
+        ({"storage": {}}, True),
+    ],
+)
+def test_to_have_looked_into_a_namespace_is_nothing_to_come_back_to(raw: dict[str, Any], worth: bool) -> None:
+    assert worth_keeping(raw) == worth
+
+
+def test_what_is_given_leaves_the_answers_that_it_began_with_as_they_were() -> None:
+    """They may be those of a release's record."""
+    applied = {"repository": {"credentials": {"from": "existing", "secret": "s3"}}}
+    Draft(differing(applied)).give(("repository", "credentials", "secret"), "another")
+    assert applied == {"repository": {"credentials": {"from": "existing", "secret": "s3"}}}
+
+
+@pytest.mark.parametrize("text", ["true", "True", "on", "null", "5", "08", "-0", "0.5", "1e3", "1.123456789", "a b"])
+def test_a_value_that_is_typed_is_what_the_file_would_make_of_it(text: str) -> None:
+    found = field_at(("tuning", "parameters"), lambda _: "")
+    assert found is not None
+    in_file = yamlfile.read(f"x: {text}".encode()).value["x"]
+    assert read_text(found, f"x={text}")["x"] == (text if in_file is None else in_file)
+
+
+def test_answers_are_taken_back_question_by_question() -> None:
+    draft = Draft({"storage": {"size": "20Gi"}})
+    for size in ("2", "25", "25Gi"):
+        draft.give(("storage", "size"), size)
+    draft.choose(("repository", "credentials"), "env")
+    draft.give(("repository", "credentials", "accessKey"), "KEY")
+    draft.forget(("storage", "size"))
+    assert draft.raw == {"repository": {"credentials": {"from": "env", "accessKey": "KEY"}}}
+    assert [(draft.undo(), draft.value(("storage", "size"))) for _ in range(5)] == [
+        (("storage", "size"), "25Gi"),
+        (("repository", "credentials", "accessKey"), "25Gi"),
+        (("repository", "credentials"), "25Gi"),
+        (("storage", "size"), "20Gi"),
+        (None, "20Gi"),
+    ]
+    assert draft.raw == {"storage": {"size": "20Gi"}}
+
+
+def test_what_was_adopted_for_a_person_is_not_taken_back() -> None:
+    draft = Draft()
+    draft.give(("storage", "size"), "20Gi")
+    draft.adopt(("release", "namespace"), "shop")
+    assert draft.undo() is None
+    assert draft.raw == {"storage": {"size": "20Gi"}, "release": {"namespace": "shop"}}
+
+
+@given(st.lists(st.tuples(st.sampled_from(["size", "storageClass"]), st.sampled_from(["10Gi", "20Gi", None, 5]))))
+def test_taking_everything_back_gives_what_it_began_with(answers: list[tuple[str, object]]) -> None:
+    begun = {"storage": {"size": "30Gi"}, "release": {"name": "db"}}
+    draft = Draft(begun)
+    for question, value in answers:
+        draft.give(("storage", question), value)
+    while draft.undo() is not None:
+        pass
+    assert draft.raw == begun

@@ -9,7 +9,7 @@ import pytest
 
 import faulting
 from faulting import Bench, Case
-from pgwizard import deploy
+from pgwizard import deploy, secretvalues
 from pgwizard.deploy import Outcome
 from pgwizard.sensitive import Sensitive
 
@@ -59,7 +59,7 @@ def test_a_hang_is_a_violation() -> None:
 
 
 def test_a_password_that_an_apply_changes_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deploy, "_missing", lambda _, given, __: given)
+    monkeypatch.setattr(secretvalues, "_missing", lambda _, given, __: given)
     verdict = bench().judge(Case("upgrade", "500", 1))
     assert "the password was lost or changed" in verdict.violations
 

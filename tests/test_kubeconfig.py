@@ -596,6 +596,51 @@ def test_what_is_shown_of_a_context_is_plain_and_its_name_still_connects(tmp_pat
     assert target.namespace == "a b"
 
 
+ODD = "x\x1b[2J\u202eevil"
+PRINTED = json.dumps({"apiVersion": "another", "kind": "ExecCredential", "status": {}})
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "words"),
+    [
+        ({}, {"certificate-authority": f"/{ODD}"}, r"cannot be read: /x \[2J evil: No such file"),
+        ({"tokenFile": f"/{ODD}"}, {}, r"the token file of 'one' cannot be read: /x \[2J evil: No such file"),
+        ({"tokenFile": "a\0b"}, {}, "a b: embedded null byte"),
+        ({"tokenFile": 5}, {}, "5: No such file"),
+        ({"exec": {"apiVersion": EXEC, "command": f"/{ODD}"}}, {}, r"/x \[2J evil cannot be started: No such file"),
+        ({"exec": {"apiVersion": EXEC, "command": "a\0b"}}, {}, "a b cannot be started: embedded null byte"),
+        (
+            {"exec": {"apiVersion": ODD, "command": "echo", "args": [PRINTED]}},
+            {},
+            r"echo answers in another version than x \[2J evil",
+        ),
+        ({"auth-provider": {"name": ODD}}, {}, r"the auth-provider 'x \[2J evil'"),
+    ],
+)
+def test_what_an_error_quotes_of_a_kubeconfig_is_plain(
+    tmp_path: Path, user: Object, cluster: Object, words: str
+) -> None:
+    with pytest.raises(KubeconfigError, match=words) as caught:
+        read(login(tmp_path, user, **cluster))
+    assert f"{caught.value.message}{caught.value.hint}".isprintable()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        config(current=ODD),
+        {**config(), "contexts": [{"name": "one", "context": {"cluster": ODD, "user": "one"}}]},
+        {**config(), "contexts": [{"name": "one", "context": {"cluster": "one", "user": ODD}}]},
+        config(cluster={"server": f"ftp://{ODD}"}, name=ODD, current=ODD),
+        config(cluster={"proxy-url": f"{ODD}://proxy"}),
+    ],
+)
+def test_what_leads_nowhere_is_quoted_in_plain(tmp_path: Path, content: Object) -> None:
+    with pytest.raises(KubeconfigError) as caught:
+        load(kubeconfig=saved(tmp_path / "config", content))
+    assert f"{caught.value.message}{caught.value.hint}".isprintable()
+
+
 def test_contexts_of_no_kubeconfig_say_so(tmp_path: Path) -> None:
     with pytest.raises(KubeconfigError, match="there is no kubeconfig"):
         kubeconfig.contexts(str(tmp_path / "absent"))

@@ -25,10 +25,10 @@ LAYERS = (
     ("operations",),
     ("console", "tui"),
     ("present", "inputs", "drafts"),
-    ("deploy", "status", "export", "discovery"),
+    ("deploy", "uninstall", "status", "export", "discovery"),
     ("verdict", "probes", "jobs"),
-    ("snapshot", "rollout"),
-    ("preflight", "helm", "diagnose", "choices"),
+    ("snapshot", "rollout", "stages", "secretvalues"),
+    ("preflight", "helm", "diagnose", "choices", "secretrows"),
     ("releases",),
     ("record", "lock", "changes", "events", "draft"),
     ("cluster", "demo", "objectstore", "manifests", "health", "answersfile", "checks", "reference", "sensitive"),
@@ -36,13 +36,13 @@ LAYERS = (
     ("kubehttp",),
     ("kubeconfig", "plan", "kinds"),
     ("answers", "tuning", "certificates", "schedules", "pgbackrest"),
-    ("quantities", "yamlfile", "kubeapi", "messages"),
+    ("quantities", "yamlfile", "kubeapi", "messages", "files"),
     ("errors",),
     ("",),
 )
 """From the top; a module or package imports only what stands further down. The last is the package itself."""
 
-PURE = ("snapshot", "verdict", "present", "record", "health", "changes", "diagnose", "checks", "plan", "kinds")
+PURE = ("snapshot", "verdict", "present", "record", "health", "changes", "diagnose", "secretrows", "checks", "plan")
 """They decide by what they are given: nothing in them waits, asks or reads."""
 
 KINDS = {(kind.api_version, kind.kind) for kind in vars(kinds).values() if isinstance(kind, Resource)}

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,10 @@ import pytest
 
 import faulting
 import headless
-from faulting import CLAIM, SECRET, answers_of, deployed
-from pgwizard import inputs, operations
-from pgwizard.answers import Answers
+from faulting import CLAIM, SECRET, deployed
+from pgwizard import operations
 from pgwizard.demo import Fault, Outcome, SimCluster
-from pgwizard.errors import Problem
 from pgwizard.kubeapi import ExecResult, Ref
-from pgwizard.sensitive import Sensitive
 
 ANSWERS = "release:\n  namespace: default\n"
 
@@ -144,12 +141,12 @@ def test_a_diff_shows_the_lines_that_change(sim: SimCluster, answers: str) -> No
 def test_a_person_is_asked_and_may_refuse(sim: SimCluster, answers: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def no(question: str) -> bool:
+    async def no(question: str) -> bool:
         asked.append(question)
         return False
 
     monkeypatch.setattr(operations, "_is_asked", lambda *, yes: not yes)
-    monkeypatch.setattr(operations, "_asked", no)
+    monkeypatch.setattr(operations, "_confirmed", no)
     told = applied()
     assert told.code == 130
     assert asked == ["Apply this to default? [y/N] "]
@@ -159,19 +156,75 @@ def test_a_person_is_asked_and_may_refuse(sim: SimCluster, answers: str, monkeyp
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("y", True), (" YES ", True), ("", False), ("n", False), ("yep", False)])
-def test_only_a_clear_yes_is_a_yes(typed: str, meant: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{typed}\n"))
-    assert operations._asked("? ") is meant
+@pytest.fixture
+def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """What is written here is typed at the terminal that standard input is."""
+    master, slave = os.openpty()
+    with os.fdopen(slave) as terminal, os.fdopen(master, "wb"):
+        monkeypatch.setattr(sys, "stdin", terminal)
+        yield master
 
 
-def test_the_end_of_input_is_no_yes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
-    assert operations._asked("? ") is False
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (b"y\n", True),
+        (b" YES \n", True),
+        (b"y\x04\x04", True),
+        (b"\n", False),
+        (b"n\n", False),
+        (b"yep\n", False),
+        (b"\x04", False),
+    ],
+)
+def test_only_a_clear_yes_is_a_yes_and_the_end_of_input_is_none(typed: bytes, meant: bool, keyboard: int) -> None:
+    os.write(keyboard, typed)
+    assert asyncio.run(operations._confirmed("? ")) is meant
+
+
+@pytest.mark.parametrize("stop", [b"\x03", signal.SIGTERM, signal.SIGHUP])
+def test_a_question_that_nobody_answers_can_be_stopped(stop: bytes | int, answers: str) -> None:
+    script = (
+        "import fcntl, termios\n"
+        "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"  # so that ^C comes from the terminal
+        "from pgwizard.cli import main\n"
+        "main(['--headless', 'answers.yaml', '--apply', '--demo'])\n"
+    )
+    master, slave = os.openpty()
+    with (
+        os.fdopen(master, "wb", buffering=0) as keyboard,
+        subprocess.Popen(
+            [sys.executable, "-c", script],
+            stdin=slave,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as process,
+    ):
+        os.close(slave)
+        assert process.stderr is not None
+        try:
+            said = b""
+            while not said.endswith(b"[y/N] "):
+                said += (part := process.stderr.read(1))
+                assert part, said
+            if isinstance(stop, bytes):
+                keyboard.write(stop)
+            else:
+                process.send_signal(stop)
+            assert process.wait(timeout=20) == 130
+            assert process.stderr.read().startswith(b"\npgwizard: stopped\n")
+        finally:
+            process.kill()
 
 
 def test_a_script_is_not_asked() -> None:
     assert not sys.stdin.isatty()
+    assert operations._is_asked(yes=False) is False
+
+
+def test_a_script_without_standard_input_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
     assert operations._is_asked(yes=False) is False
 
 
@@ -294,52 +347,6 @@ def test_releases_as_a_table_and_as_json(sim: SimCluster, answers: str) -> None:
         "revision": 1,
         "outcome": "deployed",
     }
-
-
-# ---- what answers refer to -----------------------------------------------------------------------------------------
-
-
-def from_env() -> Answers:
-    return answers_of(
-        credentials={"from": "file", "username": "user", "password": "sub/password"},
-        repository={"credentials": {"from": "env", "accessKey": "A_KEY", "secretKey": "S_KEY"}},
-    )
-
-
-def test_variables_and_files_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "sub").mkdir()
-    (folder / "user").write_text("app\n")
-    (folder / "sub" / "password").write_bytes(b"pa ss\xff\r\n")
-    monkeypatch.setenv("A_KEY", "access")
-    monkeypatch.setenv("S_KEY", "secret")
-    found = inputs.given(from_env(), folder).values
-    shown = {key: value.reveal() if isinstance(value, Sensitive) else value for key, value in found.items()}
-    assert shown == {
-        ("credentials", "username"): b"app",
-        ("credentials", "password"): b"pa ss\xff",
-        ("s3", "accessKey"): b"access",
-        ("s3", "secretKey"): b"secret",
-    }
-
-
-def test_what_is_missing_or_blank_is_a_problem_without_its_value(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "user").write_text("")
-    monkeypatch.delenv("A_KEY", raising=False)
-    monkeypatch.setenv("S_KEY", "canary \n")
-    found = inputs.given(from_env(), folder).values
-    assert {value for value in found.values() if isinstance(value, Problem)} == {
-        Problem("credentials.username", f"{folder / 'user'} is empty"),
-        Problem("credentials.password", f"{folder / 'sub/password'}: cannot be read: No such file or directory"),
-        Problem("repository.credentials.accessKey", "variable A_KEY is not set"),
-        Problem("repository.credentials.secretKey", "variable S_KEY begins or ends with a blank or a line break"),
-    }
-
-
-def test_a_disabled_repository_reads_no_secrets(folder: Path) -> None:
-    answers = answers_of(
-        repository={"enabled": False, "credentials": {"from": "env", "accessKey": "A", "secretKey": "B"}}
-    )
-    assert inputs.given(answers, folder).values == {}
 
 
 def test_two_runs_of_a_shell_find_the_same_cluster(sim: SimCluster) -> None:

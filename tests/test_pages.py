@@ -110,7 +110,7 @@ async def released(cluster: SimCluster, **sections: Any) -> None:
         return True
 
     answers = answers_of(**(SHOP | sections))
-    await deploy.run(deploy.Release(answers, deploy.Given()), cluster, lambda _: None, approve, deploy.Options())
+    await deploy.run(deploy.Release(answers), cluster, lambda _: None, approve, deploy.Options())
 
 
 def df(command: list[str], _: bytes) -> ExecResult | None:

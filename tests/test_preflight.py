@@ -26,7 +26,7 @@ from faulting import (
     live,
     run,
 )
-from pgwizard import deploy, preflight, record
+from pgwizard import deploy, preflight, record, uninstall
 from pgwizard.answers import Answers
 from pgwizard.demo import Fault, SimCluster
 from pgwizard.errors import PreflightError
@@ -208,7 +208,7 @@ def test_a_removal_names_its_missing_rights_before_it_deletes() -> None:
         sim.rules.deny("delete", "services", "default")
         sim.rules.deny("delete", "leases", "default")
         with pytest.raises(PreflightError) as caught:
-            await deploy.removal(sim, "postgresql", "default", purge_data=False)
+            await uninstall.removal(sim, "postgresql", "default", purge_data=False)
         assert [str(problem) for problem in caught.value.problems] == [
             "delete services in namespace default   check: kubectl auth can-i delete services -n default",
             (

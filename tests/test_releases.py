@@ -10,7 +10,7 @@ import pytest
 
 from faulting import SECRET, answers_of, deployed, live, secret
 from observing import on
-from pgwizard import deploy, record, releases, status
+from pgwizard import record, releases, status, uninstall
 from pgwizard.demo import SimCluster
 from pgwizard.errors import AnswersError, PreflightError, Problem
 
@@ -73,7 +73,7 @@ def test_a_record_that_is_damaged_or_of_another_version_is_said_to_be_so(questio
         sim.store.put({**live(sim, SECRET, "postgresql-pgwizard"), "data": {"record": "e30="}})
         asked: dict[str, Callable[[], Awaitable[Any]]] = {
             "an apply": lambda: deployed(sim),
-            "an uninstall": lambda: deploy.removal(sim, "postgresql", "default", purge_data=False),
+            "an uninstall": lambda: uninstall.removal(sim, "postgresql", "default", purge_data=False),
             "a status": lambda: status.look(sim, "postgresql", "default"),
             "its answers": lambda: releases.answers_of(sim, "postgresql", "default"),
         }

@@ -20,6 +20,7 @@ from pgwizard import manifests
 from pgwizard.changes import Change
 from pgwizard.demo import Fault, SimCluster
 from pgwizard.draft import Draft
+from pgwizard.errors import Problem
 from pgwizard.kubeapi import Cluster, Ref, Resource
 from pgwizard.plan import Facts
 from pgwizard.tui.app import Place, Start, WizardApp
@@ -47,7 +48,7 @@ class Host(Screen[None]):
         return self.query_one(Review)
 
     def shown(self) -> None:
-        self.review.show_draft()
+        self.review.enter()
         self.review.focus()
 
     def action_leave(self) -> None:
@@ -439,5 +440,31 @@ def test_a_click_on_a_heading_shows_its_section() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         await pilot.click("#headings", offset=(headings(host).index("manifests") + 1, 0))
         assert host.review.section == "manifests"
+
+    reviewed(scenario)
+
+
+def test_what_is_learnt_meanwhile_leaves_a_reader_where_he_is() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        review = host.review
+        await pilot.press("2")
+        await until(pilot, lambda: review.section == "answers")
+        host.draft.learn(Facts(), (Problem("tls.source", "gone"), Problem("storage.storageClass", "is not there")))
+        review.follow()
+        assert review.section == "answers"
+        assert headings(host).startswith(" 1 problems 2✗")
+        await pilot.press("1")
+        problems = host.query_one("#problems", OptionList)
+        await until(pilot, lambda: problems.has_focus)
+        await pilot.press("down")
+        await until(pilot, lambda: problems.highlighted == 1)
+        wrong = ("release.namespace", "tls.source", "storage.storageClass")
+        host.draft.learn(Facts(), tuple(Problem(path, "wrong") for path in wrong))
+        review.follow()
+        assert problems.highlighted == 2
+        await pilot.press("2")
+        await until(pilot, lambda: review.section == "answers")
+        review.enter()
+        assert headings(host).startswith("[1 problems 3✗]")
 
     reviewed(scenario)

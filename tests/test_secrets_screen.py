@@ -13,11 +13,11 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 from textual.worker import WorkerCancelled
 
-from pgwizard import discovery
+from pgwizard import discovery, secretrows
 from pgwizard.demo import Fault, SimCluster
-from pgwizard.discovery import Row
 from pgwizard.errors import Unreachable
 from pgwizard.kubeapi import Cluster
+from pgwizard.secretrows import Row
 from pgwizard.tui.app import Start, WizardApp
 from pgwizard.tui.candidates import Findings, fitted, until
 from pgwizard.tui.keyline import KeyLine
@@ -173,10 +173,10 @@ def test_what_the_cursor_stands_on_stays_under_it_while_others_come() -> None:
 
 
 def test_what_was_found_before_the_browser_is_shown_is_shown_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    searches: list[discovery.Search] = []
+    searches: list[secretrows.Search] = []
     browse = discovery.browse
 
-    def counted(cluster: Cluster, search: discovery.Search, *more: Any) -> Any:
+    def counted(cluster: Cluster, search: secretrows.Search, *more: Any) -> Any:
         searches.append(search)
         return browse(cluster, search, *more)
 

@@ -12,7 +12,7 @@ import pytest
 
 from faulting import CRONJOB, JOB, STATEFULSET, answers_of, deployed, run
 from observing import applying, clock, on, recorded, seen
-from pgwizard import deploy, jobs, record, status
+from pgwizard import jobs, record, status, uninstall
 from pgwizard import snapshot as known
 from pgwizard.demo import Fault, Outcome, SimCluster
 from pgwizard.errors import Forbidden, PreflightError, Unreachable
@@ -280,8 +280,8 @@ def test_an_uninstall_is_told_within_two_seconds_though_the_record_goes_last() -
         ended: list[float] = []
 
         async def remove() -> None:
-            found = await deploy.removal(sim, "postgresql", "default", purge_data=False)
-            await deploy.remove(found, sim, lambda _: None)
+            found = await uninstall.removal(sim, "postgresql", "default", purge_data=False)
+            await uninstall.remove(found, sim, lambda _: None)
             ended.append(sim.clock.now())
 
         def gone(snapshot: Snapshot) -> bool:

@@ -22,19 +22,22 @@ from pgwizard.answers import Answers
 from pgwizard.demo import SimCluster
 from pgwizard.draft import Draft, field_at, pages
 from pgwizard.drafts import Drafts
-from pgwizard.errors import Unreachable
+from pgwizard.errors import Problem, Unreachable
 from pgwizard.kubeapi import Cluster, Resource
 from pgwizard.pgbackrest import is_secret
-from pgwizard.plan import resolve
+from pgwizard.plan import Facts, resolve
+from pgwizard.record import Record
 from pgwizard.tui.app import Place, Start, WizardApp
 from pgwizard.tui.apply import Apply
 from pgwizard.tui.candidates import SecretList
 from pgwizard.tui.connect import Connect
-from pgwizard.tui.dialogs import FilterInput, Help, Line, Offer, Pick
+from pgwizard.tui.dashboard import Dashboard
+from pgwizard.tui.dialogs import FilteredList, FilterInput, Help, Line, Offer, Pick
 from pgwizard.tui.form import Choice, Row, in_words, read_text, write_text
 from pgwizard.tui.panels import Panel
+from pgwizard.tui.review import Review
 from pgwizard.tui.secrets import SecretBrowser
-from pgwizard.tui.wizard import Rail, Wizard
+from pgwizard.tui.wizard import MIDDLE, Rail, Wizard
 
 Scenario = Callable[[Pilot[int], Wizard, dict[str, str]], Awaitable[None]]
 
@@ -243,7 +246,7 @@ def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_re
         page.query_one("#namespaces FilterInput").focus()
         await pilot.press(*"sho", "enter")
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "shop")
-        assert options(wizard, "#releases") == ["+ a new release in shop"]
+        assert options(wizard, "#releases OptionList") == ["  + a new release in shop"]
         await pilot.press("enter")
         await until(pilot, lambda: wizard.page == "Database")
 
@@ -754,7 +757,8 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         said_of = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
         await until(pilot, lambda: any(said_of in doubt.message for doubt in wizard.draft.doubts))
         assert ("!", "Repository") in wizard.query_one(Rail).entries
-        assert any("staging/postgresql" in option for option in options(wizard, "#releases"))  # seen on coming back
+        there = options(wizard, "#releases OptionList")
+        assert any("staging/postgresql" in option for option in there), "seen on coming back"
         await pilot.press("f9")
         await until(pilot, lambda: isinstance(pilot.app.screen, Apply) and pilot.app.screen.asked)
         assert said_of in str(pilot.app.screen.query_one("#costs", Static).content)
@@ -851,3 +855,161 @@ def test_a_parameter_in_focus_shows_its_reason_whole() -> None:
         await until(pilot, lambda: asked.has_focus)
 
     driven(scenario)
+
+
+def test_manifests_that_cannot_be_made_any_more_are_not_exported() -> None:
+    """The certificate goes with the connection, and the folder was asked for before."""
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, saved: dict[str, str]) -> None:
+        wizard.draft.learn(Facts(), (Problem("tls.source", "is gone"),))
+        wizard.post_message(Review.ExportAsked("manifests"))
+        await until(pilot, lambda: bool(pilot.app._notifications))
+        assert [note.message for note in pilot.app._notifications] == ["something is wrong by now: see the problems"]
+        assert saved == {}
+
+    driven(scenario)
+
+
+def test_another_version_of_pgbackrest_is_asked_about_anew() -> None:
+    """It decides whether an IP address is compared with a certificate."""
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await until(pilot, wizard._looked_up.is_set)
+        wizard._give(("images", "pgbackrestVersion"), "2.53")
+        assert not wizard._looked_up.is_set()
+        await until(pilot, wizard._looked_up.is_set)
+
+    driven(scenario)
+
+
+def test_a_release_that_is_chosen_is_the_one_that_was_highlighted_whatever_was_read_since() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        page = wizard.query_one(Connect)
+        await until(pilot, lambda: "release" in str(page.query_one("#releases-said", Static).content))
+        page._records = [Record("a", "x"), Record("b", "x")]
+        page._show_releases()
+        page.query_one("#releases FilterInput").focus()
+        await pilot.press(*"x/b")
+        await until(pilot, lambda: page.query_one("#releases", FilteredList).here == "x/b")
+        page.query_one("#releases OptionList", OptionList).action_select()
+        page._records = [Record("a0", "x"), *page._records]
+        page._show_releases()
+        await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+        assert cast("Dashboard", pilot.app.screen)._release == "b"
+
+    driven(scenario)
+
+
+def test_a_deleted_draft_is_not_asked_about_again(tmp_path: Path) -> None:
+    (tmp_path / "draft-0000000000000001.yaml").write_text("storage: {size: 20Gi}\n")
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await until(pilot, lambda: isinstance(pilot.app.screen, Offer))
+        await pilot.press("f8", "f8")
+        await until(pilot, lambda: pilot.app.screen is wizard and not list(tmp_path.iterdir()))
+        assert [note.message for note in pilot.app._notifications] == ["f8 again deletes them for good"]
+
+    driven(scenario, drafts=lambda: Drafts(tmp_path), ready=lambda _: True)
+
+
+def test_a_panel_is_there_with_its_page() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Schedule")
+        assert panel(wizard).startswith("In words\n")
+
+    driven(scenario)
+
+
+def test_the_last_answer_is_taken_back_where_it_was_given() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Storage", ("storage", "size"))
+        size = cast("Input", row(wizard, "storage.size").control)
+        await until(pilot, lambda: size.has_focus)
+        await pilot.press(*"25Gi")
+        await until(pilot, lambda: wizard.draft.answers.storage.size == "25Gi")
+        await wizard.go("Repository", ("repository", "credentials"))
+        kinds = row(wizard, "repository.credentials").control
+        await until(pilot, lambda: kinds.has_focus)
+        await pilot.press("right")
+        await until(pilot, lambda: wizard.draft.chosen(("repository", "credentials")) == "env")
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: "repository" not in wizard.draft.raw)
+        await until(pilot, lambda: row_is_there(wizard, "repository.credentials.secret"))
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: wizard.page == "Storage" and size.has_focus and size.value == "10Gi")
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: bool(pilot.app._notifications))
+        assert [note.message for note in pilot.app._notifications] == ["no answer was given that could be taken back"]
+
+    driven(scenario)
+
+
+def row_is_there(wizard: Wizard, path: str) -> bool:
+    return any(".".join(row.path) == path for row in wizard.query(Row))
+
+
+def test_what_was_changed_of_a_release_is_offered_when_it_is_opened_again(tmp_path: Path) -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        release = {"release": {"namespace": "shop", "name": "db"}}
+        await pilot.app.push_screen(Wizard(release))
+        over = cast("Wizard", pilot.app.screen)
+        await until(pilot, lambda: over.page == "Database" and over._drafts is not None)
+        over._give(("storage", "size"), "77Gi")
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is wizard)
+        other = Wizard({"release": {"namespace": "shop", "name": "another"}})
+        await pilot.app.push_screen(other)
+        await until(pilot, lambda: other._drafts is not None and other.page == "Database")
+        assert pilot.app.screen is other
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is wizard)
+        again = Wizard(release)
+        await pilot.app.push_screen(again)
+        await until(pilot, lambda: isinstance(pilot.app.screen, Offer))
+        await pilot.press("enter")
+        await until(pilot, lambda: again.draft.answers.storage.size == "77Gi")
+        assert again.draft.answers.release.name == "db"
+
+    driven(scenario, drafts=lambda: Drafts(tmp_path))
+
+
+def test_what_no_question_asks_for_is_left_out_from_the_review() -> None:
+    """A file may hold it; nothing else in the wizard could take it away."""
+    raw = {"storage": {"sise": "1Gi"}}
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Review")
+        problems = wizard.query_one("#problems", OptionList)
+        await until(pilot, lambda: problems.has_focus)
+        await pilot.press("enter")
+        await until(pilot, lambda: not wizard.draft.problems)
+        assert wizard.draft.raw == {}
+        assert [note.message for note in pilot.app._notifications] == ["left out: storage.sise"]
+
+    driven(scenario, raw=raw, ready=lambda wizard: len(wizard.draft.problems) == 1)
+
+
+def test_escape_folds_the_panel_before_it_leaves_the_page() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Schedule")
+        await pilot.press("f2")
+        await until(pilot, lambda: bool(wizard.query_one("#panel").display))
+        await pilot.press("escape")
+        await until(pilot, lambda: not wizard.query_one("#panel").display)
+        assert pilot.app.screen is wizard
+
+    driven(scenario, (80, 24))
+
+
+def test_choices_stay_whole_where_the_panel_stands_beside_them() -> None:
+    """Just above the width from which on it does, there is still room for a word and its mark."""
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Tuning")
+        await until(pilot, lambda: row(wizard, "tuning.profile").control.size.width > 0)
+        for choice in wizard.query("#page-Tuning Choice").results(Choice):
+            widest = max(len(f"(•) {option}") for option in choice.options)
+            assert choice.size.width >= widest, choice.id
+
+    for width in (90, 100, MIDDLE - 1, MIDDLE):
+        driven(scenario, (width, 40))

@@ -69,7 +69,7 @@ def _printable(text: str) -> str:
 def _matching(pattern: str, expected: str) -> AfterValidator:
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):  # compiled at the first answer: most runs keep most defaults
-            raise ValueError(f"{_echo(text)} is not {expected}")
+            raise ValueError(f"{_echo(text) if text else 'nothing'} is not {expected}")
         return text
 
     return AfterValidator(check)

@@ -167,7 +167,7 @@ def _without(value: dict[str, Any], paths: list[_Path]) -> dict[str, Any]:
             node = node.get(part) if isinstance(node, dict) else None
         if isinstance(node, dict) and last in node:
             del node[last]
-        elif parents:
+        elif parents and node is not None:  # else the block went with another of its keys
             copy = _without(copy, [tuple(parents)])
     return copy
 

@@ -16,6 +16,8 @@ from functools import cached_property, lru_cache
 from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Any
 
+from pgwizard import files
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -84,11 +86,7 @@ class Bundle:
 
 def read_file(path: Path, now: datetime) -> Bundle:
     """The certificates of a file. Raises ValueError, which names the file."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(LIMIT_BYTES + 1)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from error
+    data = files.read(path, LIMIT_BYTES)
     try:
         return read_bundle(data, now)
     except ValueError as error:

@@ -24,7 +24,7 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 class Change:
     """One object of the release, and what would become of it. before and after are YAML without secrets.
 
-    why: for ``replace`` and ``keep``, the reason in words.
+    why: for ``replace`` and ``keep``, the reason in words. restarts: the pod would be another one.
     """
 
     ref: Ref
@@ -32,6 +32,7 @@ class Change:
     before: str = ""
     after: str = ""
     why: str = ""
+    restarts: bool = False
 
     def lines(self) -> list[str]:
         """A unified diff; empty where nothing changes."""
@@ -56,7 +57,8 @@ def compare(live: Object | None, wanted: Object) -> Change:
     if normalised(live) == normalised(wanted):
         return Change(ref, "unchanged")
     before, after = _masked(normalised(live), normalised(wanted))
-    return Change(ref, "update", _dump(before), _dump(after))
+    restarts = ref.resource.kind == "StatefulSet" and before["spec"]["template"] != after["spec"]["template"]
+    return Change(ref, "update", _dump(before), _dump(after), restarts=restarts)
 
 
 def text(obj: Object) -> str:
@@ -105,6 +107,26 @@ _Dumper.add_representer(str, _represent_text)
 def _dump(obj: Object) -> str:
     dumped: str = yaml.dump(obj, Dumper=_Dumper, sort_keys=False, width=1_000_000, allow_unicode=True)
     return dumped
+
+
+_LOST = {
+    "CronJob": "these backups are no longer taken",
+    "NetworkPolicy": "whoever can reach the pod may then connect",
+    "Service": "clients no longer find the database by this name",
+    "StatefulSet": "the database stops; its volume stays",
+}
+
+
+def cost(change: Change) -> str:
+    """What a change takes away or makes final, in words; empty where it costs nothing."""
+    if change.action == "delete":
+        return _LOST.get(change.ref.resource.kind, "")
+    costs = []
+    if change.ref.resource.kind == "StatefulSet" and change.action == "replace":
+        costs.append(f"{change.why}, and it can never shrink again")
+    if change.restarts:
+        costs.append("the pod restarts: connections end, and the database is away for a moment")
+    return "; ".join(costs)
 
 
 _COUNTED = {

@@ -1,7 +1,7 @@
 """The headless face: data on stdout, everything else on stderr, and files where they are asked for.
 
-It reads the files that answers name, and nothing else of the world. It refuses rules: what is right or wrong is said by
-the modules below.
+It reads the file of answers, and nothing else of the world. It refuses rules: what is right or wrong is said by the
+modules below.
 """
 
 from __future__ import annotations
@@ -12,13 +12,10 @@ import shutil
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pgwizard import answersfile, checks, manifests
-from pgwizard.answers import Answers
-from pgwizard.certificates import Bundle, read_file
+from pgwizard import answersfile, checks, inputs, manifests
 from pgwizard.errors import AnswersError, OutputError, PgwizardError, PreflightError, Problem
 from pgwizard.plan import Facts, Plan, resolve
 from pgwizard.yamlfile import LIMIT_BYTES as ANSWERS_LIMIT_BYTES
@@ -72,7 +69,7 @@ def planned(source: Source) -> tuple[Plan, tuple[Problem, ...]]:
     problems = list(loaded.problems)
     if loaded.answers is None:
         raise AnswersError(source.name, problems)
-    ca, wrong = certificate(source, loaded.answers)
+    ca, wrong = inputs.certificate(loaded.answers, source.folder, source.ca_file)
     problems += [loaded.located(problem) for problem in wrong]
     findings = checks.check(loaded.answers, Facts(ca=ca))
     problems += [
@@ -110,26 +107,6 @@ def read(source: Source) -> bytes:
     except OSError as error:
         reason = error.strerror or str(error)
         raise AnswersError(source.name, [Problem("", f"cannot be read: {reason}")]) from error
-
-
-def certificate(source: Source, answers: Answers) -> tuple[Bundle | None, list[Problem]]:
-    """The certificate file, where one is given and wanted: the command line's, else the answers'."""
-    if not answers.repository.enabled or not answers.tls.verify:
-        return None, []
-    if source.ca_file is not None and not answers.tls_mirrored():
-        return None, [
-            Problem("tls.source", "null trusts the public authorities only, but --ca-file gives a certificate")
-        ]
-    if source.ca_file is not None:
-        path, question = Path(source.ca_file), "--ca-file"
-    elif answers.tls.ca_file is not None:
-        path, question = source.folder / answers.tls.ca_file, "tls.caFile"
-    else:
-        return None, []
-    try:
-        return read_file(path, datetime.now(UTC)), []
-    except ValueError as error:
-        return None, [Problem(question, str(error))]
 
 
 # ---- writing -------------------------------------------------------------------------------------------------------

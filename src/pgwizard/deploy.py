@@ -1,4 +1,4 @@
-"""Brings a release into a cluster, and out of it: the stages in plain sight, each safe to repeat.
+"""Brings a release into a cluster: the stages in plain sight, each safe to repeat.
 
 Nothing is written before every object was tried and shown; whatever interrupts a run, the next one goes on from what it
 finds. Passwords are made once and never changed. It refuses to print, to ask, and to read files: a face reports the
@@ -8,7 +8,6 @@ events and gives the approval, and secrets come in as ``Given``.
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import hashlib
 import hmac
@@ -19,29 +18,27 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-import yaml
-
-from pgwizard import checks, lock, manifests, preflight, record, releases, rollout
-from pgwizard.answers import Answers, ExistingS3Credentials, GeneratedCredentials
+from pgwizard import checks, lock, manifests, preflight, record, rollout, secretvalues, stages
+from pgwizard.answers import Answers
 from pgwizard.certificates import Bundle
 from pgwizard.changes import Change, compare, counted
 from pgwizard.errors import (
     AlreadyExists,
     AnswersError,
-    DeadlineError,
     Interrupted,
     Locked,
     PgwizardError,
     PreflightError,
     Problem,
 )
-from pgwizard.events import Event, Report
+from pgwizard.events import Report
 from pgwizard.health import assess, condition
 from pgwizard.kinds import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET
 from pgwizard.kubeapi import Cluster, Object, Ref
 from pgwizard.plan import Facts, Plan, resolve
 from pgwizard.preflight import Trial
-from pgwizard.sensitive import Sensitive
+from pgwizard.sensitive import Given, Sensitive
+from pgwizard.stages import Stage
 
 STAGES = ("survey", "checks", "dry run", "lock", "apply", "wait", "first backup", "prune", "record")
 AGES_SECONDS = 2.0
@@ -52,21 +49,6 @@ S3_MARK = "pgwizard/s3-credentials"
 """Annotation of the pod: changes with the S3 credentials, which it reads only when it starts; tells nothing of them."""
 
 Approve = Callable[[Sequence[Change]], Awaitable[bool]]
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """The secrets that answers refer to by variable or file, read by the face; a Problem where one is missing.
-
-    Keys are role and key of the Secret: ``("credentials", "password")``, ``("s3", "accessKey")``, ``("cipher",
-    "passphrase")``.
-    """
-
-    values: Mapping[tuple[str, str], Sensitive | Problem] = field(default_factory=dict)
-
-    def of(self, role: str) -> dict[str, Sensitive | Problem]:
-        """The values of one Secret by key."""
-        return {key: value for (owner, key), value in self.values.items() if owner == role}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +131,7 @@ async def run(release: Release, cluster: Cluster, report: Report, approve: Appro
     async with _locked(prepared, cluster, report):
         written = await _begun(prepared, release, cluster)
         try:
-            async with _stage("apply", report) as stage:
+            async with stages.told("apply", report) as stage:
                 await _retire_unfinished(prepared, cluster)
                 stage.done(await _apply(prepared, cluster, stage, force=options.force_conflicts))
             if not options.wait:
@@ -157,7 +139,7 @@ async def run(release: Release, cluster: Cluster, report: Report, approve: Appro
                 message = "applied; not waited for, and no backup is proven: run it again to see"
                 return Outcome("applied", prepared.changes, prepared.warnings, message)
             await _start_early(prepared, cluster)
-            async with _stage("wait", report) as stage:
+            async with stages.told("wait", report) as stage:
                 plan = prepared.plan
                 stage.done(await rollout.wait_ready(cluster, plan, options.timeout_seconds, stage.progress))
             await _first_backup(prepared, cluster, report)
@@ -166,7 +148,7 @@ async def run(release: Release, cluster: Cluster, report: Report, approve: Appro
             with contextlib.suppress(PgwizardError):  # the failure that is being told is the one that matters
                 await cluster.apply(written.ended(written.inventory, "failed").secret(), force=True)
             raise
-        async with _stage("record", report) as stage:
+        async with stages.told("record", report) as stage:
             await cluster.apply(written.ended(prepared.inventory, "deployed").secret(), force=True)
             stage.done(f"revision {written.revisions[-1].number}")
     return Outcome("deployed", prepared.changes, prepared.warnings, _reached(prepared.plan))
@@ -191,7 +173,7 @@ async def _still_there(release: Release, cluster: Cluster) -> None:
 async def prepare(release: Release, cluster: Cluster, report: Report, options: Options) -> _Prepared:
     """Read, check and try everything; write nothing."""
     answers = release.answers
-    async with _stage("survey", report) as stage:
+    async with stages.told("survey", report) as stage:
         rights, surveyed = await asyncio.gather(
             preflight.require_rights(cluster, answers),
             preflight.survey(cluster, answers, release.ca_file),
@@ -203,7 +185,7 @@ async def prepare(release: Release, cluster: Cluster, report: Report, options: O
         if isinstance(surveyed, BaseException):
             raise surveyed
         stage.done(f"{cluster.server}, namespace {answers.release.namespace}")
-    async with _stage("checks", report) as stage:
+    async with stages.told("checks", report) as stage:
         facts = Facts(ca=surveyed.ca)
         findings = checks.check(answers, facts)
         if findings.errors:
@@ -214,10 +196,12 @@ async def prepare(release: Release, cluster: Cluster, report: Report, options: O
         for problem in warnings:
             stage.warning(str(problem))
         stage.done(f"{len(rendered)} objects, {_counted(len(warnings), 'warning')}")
-    async with _stage("dry run", report) as stage:
-        data, s3 = await _secret_data(release, plan, surveyed, cluster, stage)
+    async with stages.told("dry run", report) as stage:
+        values = await secretvalues.decide(answers, release.given, plan, surveyed, cluster)
+        for text in values.warnings:
+            stage.warning(text)
         salt = (surveyed.record and surveyed.record.salt) or secrets.token_hex(16)
-        mark = hmac.digest(salt.encode(), s3, "sha256").hex()[:16] if s3 else ""
+        mark = hmac.digest(salt.encode(), values.s3, "sha256").hex()[:16] if values.s3 else ""
         spec = hashlib.sha256("---\n".join([*(item.text for item in rendered), mark]).encode()).hexdigest()
         objects = [_stamped(item.object, spec, mark) for item in rendered]
         trials = await preflight.try_out(
@@ -229,48 +213,14 @@ async def prepare(release: Release, cluster: Cluster, report: Report, options: O
         pruned = _pruned(surveyed.record, objects)
         if pruned:
             await preflight.require_deletion(cluster, pruned)
-        changes = (*(_change(trial, spec, data) for trial in trials), *(_removal(ref) for ref in pruned))
+        changes = (*(_change(trial, spec, values.to_write) for trial in trials), *(_removal(ref) for ref in pruned))
         untried = "" if surveyed.namespace_exists else "; the namespace is made first, then the rest is tried in it"
         stage.done(counted(changes) + untried)
-    return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), data, spec, salt, warnings)
+    return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), values.to_write, spec, salt, warnings)
 
 
 def _counted(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
-@dataclass
-class _Stage:
-    """One stage, as it is told."""
-
-    name: str
-    report: Report
-    summary: str = ""
-
-    def progress(self, text: str) -> None:
-        self.report(Event(self.name, "progress", text))
-
-    def warning(self, text: str) -> None:
-        self.report(Event(self.name, "warning", text))
-
-    def log(self, text: str) -> None:
-        self.report(Event(self.name, "log", text))
-
-    def done(self, text: str) -> None:
-        self.summary = text
-
-
-@contextlib.asynccontextmanager
-async def _stage(name: str, report: Report) -> AsyncIterator[_Stage]:
-    stage, start = _Stage(name, report), time.monotonic()
-    report(Event(name, "began"))
-    try:
-        yield stage
-    except BaseException as error:
-        message = error.message.partition("\n")[0] if isinstance(error, PgwizardError) else "stopped"
-        report(Event(name, "failed", message, time.monotonic() - start))
-        raise
-    report(Event(name, "done", stage.summary, time.monotonic() - start))
 
 
 # ---- what is wanted ------------------------------------------------------------------------------------------------
@@ -292,123 +242,18 @@ def _annotated(obj: Object, key: str, value: str) -> Object:
     return {**obj, "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), key: value}}}
 
 
-async def _secret_data(
-    release: Release, plan: Plan, surveyed: preflight.Survey, cluster: Cluster, stage: _Stage
-) -> tuple[dict[Ref, dict[str, Sensitive]], bytes]:
-    """The values that this run must write, by Secret: what is stored already and may not change is left out.
-
-    Second: the S3 credentials as they will be, as one text; empty without a repository.
-
-    Raises PreflightError with every value that is neither stored nor given.
-    """
-    problems: list[Problem] = []
-    data: dict[Ref, dict[str, Sensitive]] = {}
-    s3 = _kept_s3(release.answers, surveyed)
-    if plan.credentials_source is not None:
-        ref = Ref(SECRET, plan.names.credentials, plan.namespace)
-        stored = await _stored(cluster, ref, surveyed)
-        given = _database_credentials(release)
-        data[ref] = _missing(stored, given, problems)
-        if not isinstance(release.answers.credentials, GeneratedCredentials) and _changed(stored, given):
-            stage.warning(
-                f"{ref}: the password given differs from the stored one, which stays: an apply never changes it"
-            )
-    if plan.cipher_source is not None:
-        ref = Ref(SECRET, plan.names.cipher, plan.namespace)
-        stored = await _stored(cluster, ref, surveyed)
-        given = release.given.of("cipher")
-        data[ref] = _missing(stored, given, problems)
-        if _changed(stored, given):
-            problems.append(
-                Problem(
-                    "repository.cipher", f"{ref}: the passphrase differs from the stored one; the first backup fixed it"
-                )
-            )
-    if plan.s3_source is not None:
-        ref = Ref(SECRET, plan.names.s3, plan.namespace)
-        stored = await _stored(cluster, ref, surveyed)
-        given = _mirrored(release.answers, surveyed) or release.given.of("s3")
-        data[ref] = {**_missing(stored, given, problems), **_changed(stored, given)}
-        s3 = {**stored, **{key: value.reveal() for key, value in data[ref].items()}}
-    if problems:
-        raise PreflightError("secrets are missing or wrong; nothing was written", problems)
-    return data, b"\0".join(part for key in sorted(s3) for part in (key.encode(), s3[key]))
-
-
-def _kept_s3(answers: Answers, surveyed: preflight.Survey) -> dict[str, bytes]:
-    """The S3 credentials of a Secret that somebody else keeps in the release's namespace."""
-    credentials = answers.repository.credentials
-    if not answers.repository.enabled or not isinstance(credentials, ExistingS3Credentials):
-        return {}
-    live = surveyed.existing.get(credentials.secret) or {}
-    keys = (credentials.access_key_key, credentials.secret_key_key)
-    return {key: base64.b64decode(value) for key, value in (live.get("data") or {}).items() if key in keys}
-
-
-async def _stored(cluster: Cluster, ref: Ref, surveyed: preflight.Survey) -> dict[str, bytes]:
-    live = await preflight.found(cluster, ref) if surveyed.namespace_exists else None
-    return {key: base64.b64decode(value) for key, value in ((live or {}).get("data") or {}).items()}
-
-
-def _database_credentials(release: Release) -> dict[str, Sensitive | Problem]:
-    credentials = release.answers.credentials
-    if isinstance(credentials, GeneratedCredentials):
-        return {
-            "username": Sensitive(credentials.username.encode()),
-            "password": Sensitive(secrets.token_urlsafe(24).encode()),
-        }
-    return release.given.of("credentials")
-
-
-def _missing(
-    stored: Mapping[str, bytes], given: Mapping[str, Sensitive | Problem], problems: list[Problem]
-) -> dict[str, Sensitive]:
-    """What is given and not yet stored; a value that is neither is a problem."""
-    wanted: dict[str, Sensitive] = {}
-    for key, value in given.items():
-        if key in stored:
-            continue
-        if isinstance(value, Problem):
-            problems.append(value)
-        else:
-            wanted[key] = value
-    return wanted
-
-
-def _changed(stored: Mapping[str, bytes], given: Mapping[str, Sensitive | Problem]) -> dict[str, Sensitive]:
-    """What is given and differs from what is stored."""
-    return {
-        key: value
-        for key, value in given.items()
-        if isinstance(value, Sensitive) and key in stored and not secrets.compare_digest(stored[key], value.reveal())
-    }
-
-
-def _mirrored(answers: Answers, surveyed: preflight.Survey) -> dict[str, Sensitive | Problem]:
-    credentials, source = answers.repository.credentials, surveyed.s3_source
-    if source is None or not isinstance(credentials, ExistingS3Credentials):
-        return {}
-    return {
-        "accessKey": Sensitive(base64.b64decode(source["data"][credentials.access_key_key])),
-        "secretKey": Sensitive(base64.b64decode(source["data"][credentials.secret_key_key])),
-    }
-
-
-def _encoded(values: Mapping[str, Sensitive]) -> dict[str, str]:
-    return {key: base64.b64encode(value.reveal()).decode() for key, value in values.items()}
-
-
 # ---- what changes --------------------------------------------------------------------------------------------------
 
 
 def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]) -> Change:
     ref = Ref.of(trial.wanted)
     if values := data.get(ref):
-        return compare(trial.live, {**trial.result, "data": {**(trial.result.get("data") or {}), **_encoded(values)}})
+        known = trial.result.get("data") or {}
+        return compare(trial.live, {**trial.result, "data": {**known, **secretvalues.encoded(values)}})
     if trial.grows_from is not None:
         changed = compare(trial.live, trial.result)
-        why = f"the volume grows from {trial.grows_from}; the pod goes on"
-        return Change(ref, "replace", changed.before, changed.after, why)
+        why = f"the volume grows from {trial.grows_from}" + ("" if changed.restarts else "; the pod goes on")
+        return replace(changed, action="replace", why=why)
     if ref.resource == JOB and trial.live is not None:
         if (trial.live["metadata"].get("annotations") or {}).get(HASH) == spec and assess(
             trial.live
@@ -416,34 +261,6 @@ def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]
             return Change(ref, "unchanged")
         return Change(ref, "replace", why="a Job runs once: it is made anew")
     return compare(trial.live, trial.result)
-
-
-_LOST = {
-    "CronJob": "these backups are no longer taken",
-    "NetworkPolicy": "whoever can reach the pod may then connect",
-    "Service": "clients no longer find the database by this name",
-    "StatefulSet": "the database stops; its volume stays",
-}
-
-
-def cost(change: Change) -> str:
-    """What a change takes away or makes final, in words; empty where it costs nothing."""
-    if change.action == "delete":
-        return _LOST.get(change.ref.resource.kind, "")
-    if change.ref.resource == STATEFULSET and change.action == "replace":
-        return f"{change.why}, and it can never shrink again"
-    if (
-        change.ref.resource == STATEFULSET
-        and change.action == "update"
-        and _template(change.before) != _template(change.after)
-    ):
-        return "the pod restarts: connections end, and the database is away for a moment"
-    return ""
-
-
-def _template(text: str) -> object:
-    found = yaml.load(text, manifests.Loader)  # noqa: S506 - the safe loader, in C where it is there
-    return found["spec"]["template"]
 
 
 _KEPT = frozenset({SECRET, CLAIM, NAMESPACE})
@@ -499,7 +316,7 @@ async def _locked(prepared: _Prepared, cluster: Cluster, report: Report) -> Asyn
     """Hold the release, and make sure that it is still the one that was surveyed."""
     plan = prepared.plan
     async with contextlib.AsyncExitStack() as stack:
-        async with _stage("lock", report) as stage:
+        async with stages.told("lock", report) as stage:
             ref = lock.lease_ref(plan.names.release, plan.namespace)
             await stack.enter_async_context(lock.held(cluster, ref, said=stage.progress))
             live = await preflight.found(cluster, record.ref(plan.names.release, plan.namespace))
@@ -520,7 +337,7 @@ async def _begun(prepared: _Prepared, release: Release, cluster: Cluster) -> rec
     return begun
 
 
-async def _apply(prepared: _Prepared, cluster: Cluster, stage: _Stage, *, force: bool) -> str:
+async def _apply(prepared: _Prepared, cluster: Cluster, stage: Stage, *, force: bool) -> str:
     """Write what changes, in order, and stop at the first error."""
     for trial, change in zip(prepared.trials, prepared.changes, strict=False):
         ref = Ref.of(trial.wanted)
@@ -533,28 +350,9 @@ async def _apply(prepared: _Prepared, cluster: Cluster, stage: _Stage, *, force:
             await _grow(prepared.plan, cluster, trial.wanted, trial.live)
             continue
         if values := prepared.data.get(ref):
-            await _store(cluster, trial, values)
+            await secretvalues.store(cluster, trial, values)
         await cluster.apply(trial.wanted, force=force)
     return counted((change for change in prepared.changes if change.action != "delete"), done=True)
-
-
-async def _store(cluster: Cluster, trial: Trial, values: Mapping[str, Sensitive]) -> None:
-    """Write the values of a Secret apart from the rest of it.
-
-    Server-side apply deletes what its manager applied before and leaves out now; a password must survive a run that
-    does not know it, so it is never part of what is applied.
-    """
-    secret, ref = trial.wanted, Ref.of(trial.wanted)
-    if trial.live is None:
-        bare = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": ref.name, "namespace": ref.namespace}}
-        try:
-            await cluster.create({**bare, "type": secret["type"], "data": _encoded(values)})
-            return
-        except AlreadyExists:
-            stored = (await cluster.get(ref)).get("data") or {}
-            values = {key: value for key, value in values.items() if key not in stored}
-    if values:
-        await cluster.patch(ref, {"data": _encoded(values)})
 
 
 async def _grow(plan: Plan, cluster: Cluster, wanted: Object, live: Object) -> None:
@@ -562,19 +360,10 @@ async def _grow(plan: Plan, cluster: Cluster, wanted: Object, live: Object) -> N
     ref = preflight.claim_ref(plan)
     if await preflight.found(cluster, ref) is not None:
         await cluster.patch(ref, {"spec": {"resources": {"requests": {"storage": plan.storage_size}}}})
-    await cluster.delete(Ref.of(wanted), uid=live["metadata"]["uid"], propagation="Orphan")
-    await _gone(cluster, Ref.of(wanted), 60)
+    uid = live["metadata"]["uid"]
+    await cluster.delete(Ref.of(wanted), uid=uid, propagation="Orphan")
+    await stages.gone(cluster, Ref.of(wanted), uid, 60)
     await cluster.apply(wanted)
-
-
-async def _gone(cluster: Cluster, ref: Ref, seconds: float) -> None:
-    """Wait until an object is no longer there. Raises DeadlineError."""
-    try:
-        async with asyncio.timeout(seconds):
-            while await preflight.found(cluster, ref) is not None:  # noqa: ASYNC110 - the server is asked, not a task
-                await asyncio.sleep(0.2)
-    except TimeoutError:
-        raise DeadlineError(f"{ref} was still there {seconds:.0f} s after it was deleted") from None
 
 
 async def _start_early(prepared: _Prepared, cluster: Cluster) -> None:
@@ -592,7 +381,7 @@ async def _first_backup(prepared: _Prepared, cluster: Cluster, report: Report) -
     """Wait for the hook Job of this spec."""
     if prepared.job is None:
         return
-    async with _stage("first backup", report) as stage:
+    async with stages.told("first backup", report) as stage:
         await _started(prepared, cluster)
         job = prepared.job.wanted
         deadline = job["spec"]["activeDeadlineSeconds"] + 60
@@ -621,7 +410,7 @@ async def _started(prepared: _Prepared, cluster: Cluster) -> None:
         same = (metadata.get("annotations") or {}).get(HASH) == prepared.spec
         if not same or condition(live, "Failed").get("status") == "True" or metadata.get("deletionTimestamp"):
             await cluster.delete(ref, uid=metadata["uid"])
-            await _gone(cluster, ref, 120)
+            await stages.gone(cluster, ref, metadata["uid"], 120)
             live = None
     if live is None:
         with contextlib.suppress(AlreadyExists):
@@ -631,86 +420,6 @@ async def _started(prepared: _Prepared, cluster: Cluster) -> None:
 async def _prune(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
     if not prepared.pruned:
         return
-    async with _stage("prune", report) as stage:
-        for ref in prepared.pruned:
-            stage.progress(f"delete {ref}")
-            await _delete_ours(cluster, ref, stage)
-        stage.done(f"{len(prepared.pruned)} deleted")
-
-
-async def _delete_ours(cluster: Cluster, ref: Ref, stage: _Stage) -> None:
-    """Delete an object of the inventory, that very one; what another tool has made of its name meanwhile stays."""
-    live = await preflight.found(cluster, ref)
-    if live is None:
-        return
-    if owner := preflight.foreign_owner(live):
-        stage.warning(f"{ref} belongs to {owner} by now: it is kept")
-        return
-    await cluster.delete(ref, uid=live["metadata"]["uid"])
-
-
-# ---- removing ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """What an uninstall would delete, in order, and what it keeps and why. version: of the record it was read from."""
-
-    record: record.Record
-    version: str
-    deleted: tuple[Ref, ...]
-    kept: tuple[tuple[Ref, str], ...]
-
-
-async def removal(cluster: Cluster, name: str, namespace: str, *, purge_data: bool) -> Removal:
-    """Read the release's record and say what an uninstall would do. Raises PreflightError where it cannot be read."""
-    found, version = await releases.required(cluster, name, namespace)
-    deleted: list[Ref] = []
-    kept: list[tuple[Ref, str]] = []
-    for ref in reversed(found.inventory):
-        why = _why_kept(ref, name, purge_data=purge_data)
-        if why is None:
-            deleted.append(ref)
-        else:
-            kept.append((ref, why))
-    await preflight.require_deletion(cluster, [*deleted, record.ref(name, namespace), lock.lease_ref(name, namespace)])
-    return Removal(found, version, tuple(deleted), tuple(kept))
-
-
-def _why_kept(ref: Ref, name: str, *, purge_data: bool) -> str | None:
-    if ref.resource == NAMESPACE:
-        return "a namespace may hold more than this release"
-    if ref.resource == SECRET and ref.name.endswith("-minio-ca"):
-        return "the mirrored certificate is retained"
-    if purge_data:
-        return None
-    if ref.resource == CLAIM:
-        return "it holds the database"
-    if ref.resource == SECRET:
-        return "the database that is kept was made with it" if ref.name == name else "the repository is read with it"
-    return None
-
-
-async def remove(found: Removal, cluster: Cluster, report: Report) -> None:
-    """Delete what ``removal`` named. Safe to repeat. Raises PreflightError where the release has changed since."""
-    release = found.record
-    ref = lock.lease_ref(release.name, release.namespace)
-    async with (
-        lock.held(cluster, ref, said=lambda text: report(Event("lock", "progress", text))),
-        _stage("remove", report) as stage,
-    ):
-        live = await preflight.found(cluster, record.ref(release.name, release.namespace))
-        if live is not None and live["metadata"]["resourceVersion"] != found.version:
-            raise PreflightError(
-                f"release {release.name} in namespace {release.namespace} has changed since it was looked at; nothing "
-                "was deleted",
-                hint="Run it again: it looks anew.",
-            )
-        for target in found.deleted:
-            stage.progress(f"delete {target}")
-            await _delete_ours(cluster, target, stage)
-        for target in found.deleted:
-            await _gone(cluster, target, 180)
-        await cluster.delete(record.ref(release.name, release.namespace))
-        await cluster.delete(ref)  # while it is held: given back, it could be somebody else's by then
-        stage.done(f"{len(found.deleted)} deleted, {len(found.kept)} kept")
+    async with stages.told("prune", report) as stage:
+        deleted, foreign = await stages.delete_ours(cluster, prepared.pruned, stage)
+        stage.done(f"{len(deleted)} deleted" + (f", {len(foreign)} kept" if foreign else ""))

@@ -7,6 +7,7 @@ given values and gives text.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -22,6 +23,8 @@ from pgwizard.reference import answers_text
 
 Path = tuple[str, ...]
 NOTHING, SOME = "null", "given"
+STEPS = 100
+"""Answers that can be taken back."""
 
 
 @dataclass
@@ -39,13 +42,25 @@ class Draft:
     doubts: tuple[Problem, ...] = field(init=False, default=())
     _world: tuple[Problem, ...] = field(init=False, default=())
     _shelved: dict[tuple[Path, str], dict[str, Any]] = field(init=False, default_factory=dict)
+    _before: list[tuple[Path, dict[str, Any]]] = field(init=False, default_factory=list)
+    """Which question was answered, and what raw was before; what is typed into one question is one step."""
 
     def __post_init__(self) -> None:
+        self.raw = deepcopy(self.raw)  # it may be a record's own, which says what was applied
         self.answers = Answers()
         self.evaluate()
 
     def give(self, path: Path, value: object) -> None:
         """Answer one question; a default that is given again is forgotten."""
+        self._remember(path)
+        self._give(path, value)
+
+    def adopt(self, path: Path, value: object) -> None:
+        """Answer one question for a person, who has not been asked: no step to take back, nor any before it."""
+        self._before.clear()
+        self._give(path, value)
+
+    def _give(self, path: Path, value: object) -> None:
         node, within = self.raw, False
         for depth, key in enumerate(path[:-1], start=1):
             inner = node.get(key)
@@ -56,19 +71,19 @@ class Draft:
             node = inner
         node[path[-1]] = value
         if not within and value == _at(_dumped(Answers()), path):
-            self.forget(path)
-        else:
-            self.evaluate()
+            self._forget(path)
+        self.evaluate()
 
     def choose(self, path: Path, tag: str) -> None:
         """Take another alternative of a union, or ``NOTHING``; what was said in it before comes back."""
+        self._remember(path)
         before = self.chosen(path)
         stands = _at(self.raw, path, None)
         if isinstance(stands, dict):
             self._shelved[path, before] = stands
         key = tag_key(path)
         fresh = self._shelved.get((path, tag)) or ({key: tag} if key else {})
-        self.give(path, None if tag == NOTHING else fresh)
+        self._give(path, None if tag == NOTHING else fresh)
 
     def chosen(self, path: Path) -> str:
         """The tag of the alternative that stands: ``from`` or ``type``; ``SOME`` or ``NOTHING`` of an optional one."""
@@ -81,6 +96,11 @@ class Draft:
 
     def forget(self, path: Path) -> None:
         """Back to the default; a block that is empty then goes as well."""
+        self._remember(path)
+        self._forget(path)
+        self.evaluate()
+
+    def _forget(self, path: Path) -> None:
         *parents, last = path
         nodes = [self.raw]
         for key in parents:
@@ -93,7 +113,21 @@ class Draft:
             for node, key in zip(reversed(nodes[:-1]), reversed(parents), strict=True):
                 if node[key] == {}:
                     del node[key]
-        self.evaluate()
+
+    def _remember(self, path: Path) -> None:
+        if not self._before or self._before[-1][0] != path:
+            self._before.append((path, deepcopy(self.raw)))
+            del self._before[:-STEPS]
+
+    def undo(self) -> Path | None:
+        """Take back the last question that was answered. Returns which one; None where nothing was."""
+        while self._before:
+            path, raw = self._before.pop()
+            if raw != self.raw:
+                self.raw = raw
+                self.evaluate()
+                return path
+        return None
 
     def value(self, path: Path) -> Any:
         """What stands for a question now: what was given, right or wrong, else its default."""
@@ -174,6 +208,13 @@ def _differing(node: Mapping[str, Any], default: Mapping[str, Any], path: Path) 
         inside = isinstance(item, dict) and isinstance(usual, dict) and not is_union(here)
         found[key] = _differing(item, usual, here) if inside else item
     return found
+
+
+def worth_keeping(raw: Mapping[str, Any]) -> bool:
+    """Whether there is something to come back to: to have looked into a namespace is not."""
+    release = raw.get("release")
+    told = set(release) - {"namespace"} if isinstance(release, Mapping) else release is not None
+    return bool(set(raw) - {"release"} or told)
 
 
 # ---- no secrets ----------------------------------------------------------------------------------------------------

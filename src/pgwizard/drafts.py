@@ -12,6 +12,7 @@ import fcntl
 import os
 import re
 import secrets
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,12 +40,13 @@ class Left:
 
 
 class Drafts:
-    """The draft of one wizard, and those that others left."""
+    """The draft of one wizard, and those that others left. Its calls may come from several threads at once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._own = folder / f"draft-{secrets.token_hex(8)}.yaml"
         self._lock: int | None = None
+        self._turn = threading.RLock()
 
     def left(self) -> list[Left]:
         """The drafts whose wizards have ended, the newest first; older ones than a handful are forgotten. Blocking."""
@@ -62,6 +64,10 @@ class Drafts:
 
     def keep(self, raw: dict[str, Any]) -> bool:
         """Write this wizard's draft whole or not at all, mode 0600. Blocking. False where it cannot be kept."""
+        with self._turn:
+            return self._keep(raw)
+
+    def _keep(self, raw: dict[str, Any]) -> bool:
         beside = self._own.with_suffix(".tmp")
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -79,19 +85,19 @@ class Drafts:
     def drop(self, left: Left | None = None) -> None:
         """Forget what another wizard left, or (None) this one's draft."""
         path = left.path if left else self._own
-        with contextlib.suppress(OSError):
-            path.unlink()
-        with contextlib.suppress(OSError):
-            _lock_of(path).unlink()
-        if left is None and self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        with self._turn:
+            for file in (path, _lock_of(path)):
+                with contextlib.suppress(OSError):
+                    file.unlink()
+            if left is None:
+                self.close()
 
     def close(self) -> None:
         """This wizard has ended: what it keeps may be offered to the next."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        with self._turn:
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
 
 
 def _lock_of(path: Path) -> Path:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pgwizard import files
 from pgwizard.answers import (
     Answers,
     EnvCipher,
@@ -20,9 +21,14 @@ from pgwizard.answers import (
     FileS3Credentials,
 )
 from pgwizard.certificates import Bundle, read_file
-from pgwizard.deploy import Given, Release
 from pgwizard.errors import AnswersError, Problem
-from pgwizard.sensitive import Sensitive
+from pgwizard.sensitive import Given, Sensitive
+
+if TYPE_CHECKING:
+    from pgwizard.deploy import Release
+
+LIMIT_BYTES = 1024 * 1024
+"""No Secret holds more."""
 
 _ROLES: dict[type, tuple[str, str]] = {
     EnvCredentials: ("credentials", "credentials"),
@@ -36,20 +42,32 @@ _ROLES: dict[type, tuple[str, str]] = {
 
 def release(answers: Answers, folder: Path) -> Release:
     """What is wanted, with all that the answers refer to. Raises AnswersError."""
+    from pgwizard.deploy import Release  # whoever only renders asks for a certificate, and needs no engine
+
     bundle, wrong = certificate(answers, folder)
     if wrong:
         raise AnswersError("the answers", wrong)
     return Release(answers, given(answers, folder), bundle)
 
 
-def certificate(answers: Answers, folder: Path) -> tuple[Bundle | None, list[Problem]]:
-    """The certificate of ``tls.caFile``, where there is one and it is wanted."""
-    if answers.tls.ca_file is None or not answers.tls_mirrored():
+def certificate(answers: Answers, folder: Path, ca_file: str | None = None) -> tuple[Bundle | None, list[Problem]]:
+    """The certificate file, where one is given and wanted: ``ca_file``, the command line's, else the answers'."""
+    if not answers.repository.enabled or not answers.tls.verify:
+        return None, []
+    if ca_file is not None and not answers.tls_mirrored():
+        return None, [
+            Problem("tls.source", "null trusts the public authorities only, but --ca-file gives a certificate")
+        ]
+    if ca_file is not None:
+        path, question = Path(ca_file), "--ca-file"
+    elif answers.tls.ca_file is not None:
+        path, question = folder / answers.tls.ca_file, "tls.caFile"
+    else:
         return None, []
     try:
-        return read_file(folder / answers.tls.ca_file, datetime.now(UTC)), []
+        return read_file(path, datetime.now(UTC)), []
     except ValueError as error:
-        return None, [Problem("tls.caFile", str(error))]
+        return None, [Problem(question, str(error))]
 
 
 def given(answers: Answers, folder: Path) -> Given:
@@ -79,9 +97,11 @@ def _from_variable(name: str, _: Path, question: str) -> Sensitive | Problem:
 
 def _from_file(name: str, folder: Path, question: str) -> Sensitive | Problem:
     try:
-        value = (folder / name).read_bytes()
-    except OSError as error:
-        return Problem(question, f"{folder / name}: cannot be read: {error.strerror}")
+        value = files.read(folder / name, LIMIT_BYTES)
+    except ValueError as error:
+        return Problem(question, str(error))
+    if len(value) > LIMIT_BYTES:
+        return Problem(question, f"{folder / name}: larger than {LIMIT_BYTES // 1024} KiB: no secret")
     return _clean(value.removesuffix(b"\n").removesuffix(b"\r"), f"{folder / name}", question)
 
 

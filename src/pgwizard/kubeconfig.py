@@ -212,7 +212,7 @@ class Login:
         authorization, fresh_until, renewable = "", float("inf"), bool(values.get("client-certificate"))
         certificate: tuple[bytes, bytes] | None = None
         if token_file := values.get("tokenFile"):
-            content = await asyncio.to_thread(_read, user.folder / token_file, f"the token file of {user.name!r}")
+            content = await asyncio.to_thread(_read, user.folder / str(token_file), f"the token file of {user.name!r}")
             authorization = f"Bearer {_text(content, f'the token file of {user.name!r}')}"
             fresh_until, renewable = self._now() + TOKEN_FILE_SECONDS, True
         elif token := values.get("token"):
@@ -325,8 +325,12 @@ def _in_cluster(namespace: str | None) -> Target:
 def _read(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as error:
-        raise KubeconfigError(f"{what} cannot be read: {path}: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
+        raise KubeconfigError(f"{what} cannot be read: {plain(str(path))}: {_reason(error)}") from None
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _text(content: bytes, what: str) -> str:
@@ -455,11 +459,11 @@ def _auth_provider(target: Target) -> str:
                 target.files, target.context, client_configuration=holder, temp_file_path=folder
             )
     except Exception:  # noqa: BLE001 - whatever a third party's code raises may hold the token in its text
-        raise KubeconfigError(f"the auth-provider {plain(name)!r} of the kubeconfig failed") from None
+        raise KubeconfigError(f"the auth-provider {plain(str(name))!r} of the kubeconfig failed") from None
     token = str(holder.api_key.get("BearerToken", ""))
     if not token:
         raise KubeconfigError(
-            f"the auth-provider {plain(name)!r} of the kubeconfig gave no token",
+            f"the auth-provider {plain(str(name))!r} of the kubeconfig gave no token",
             hint="log in again, or use a credentials plug-in (exec)",
         )
     return token
@@ -486,7 +490,7 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any]) -> Mapping[str,
     spec: dict[str, Any] = {"interactive": False}
     if plugin.get("provideClusterInfo"):
         spec["cluster"] = _cluster_info(target)
-    version = plugin.get("apiVersion", "client.authentication.k8s.io/v1")
+    version = str(plugin.get("apiVersion") or "client.authentication.k8s.io/v1")
     info = {"apiVersion": version, "kind": "ExecCredential", "spec": spec}
     extra = {str(item["name"]): str(item["value"]) for item in plugin.get("env") or []}
     environment = {**os.environ, **extra, "KUBERNETES_EXEC_INFO": json.dumps(info)}
@@ -500,10 +504,10 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any]) -> Mapping[str,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # neither can it open /dev/tty
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:
         hint = plain(str(plugin.get("installHint") or ""), 600)
         raise KubeconfigError(
-            f"the credentials plug-in {plain(command)} cannot be started: {error.strerror}",
+            f"the credentials plug-in {plain(command)} cannot be started: {_reason(error)}",
             hint=hint or "install it, or make it findable by PATH",
         ) from None
     stdout, stderr = await _outcome(process, command)
@@ -519,7 +523,9 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any]) -> Mapping[str,
     except (ValueError, KeyError, TypeError):
         raise KubeconfigError(f"the credentials plug-in {plain(command)} did not print an ExecCredential") from None
     if answered != version or not isinstance(status, dict):
-        raise KubeconfigError(f"the credentials plug-in {plain(command)} answers in another version than {version}")
+        raise KubeconfigError(
+            f"the credentials plug-in {plain(command)} answers in another version than {plain(version)}"
+        )
     return status
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -16,16 +17,16 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pgwizard import answersfile, deploy
+from pgwizard import answersfile, deploy, inputs
 from pgwizard import releases as released
 from pgwizard.answers import Answers
 from pgwizard.changes import Change
-from pgwizard.console import Source, certificate, put, read
+from pgwizard.console import Source, put, read
 from pgwizard.errors import AnswersError, Interrupted, NotProven, Problem
 from pgwizard.events import Event
-from pgwizard.inputs import given
 from pgwizard.kubeapi import Cluster, fit
 from pgwizard.present import change_lines, event_line
+from pgwizard.uninstall import removal, remove
 
 if TYPE_CHECKING:
     from pgwizard.snapshot import Snapshot
@@ -83,7 +84,7 @@ def apply(source: Source, place: Place, options: deploy.Options, *, yes: bool, w
         printer.changes(changes, whole=whole)
         if not _is_asked(yes=yes):
             return True
-        return await asyncio.to_thread(_asked, f"Apply this to {release.answers.release.namespace}? [y/N] ")
+        return await _confirmed(f"Apply this to {release.answers.release.namespace}? [y/N] ")
 
     async def work() -> deploy.Outcome:
         async with connected(place) as cluster:
@@ -108,9 +109,7 @@ def uninstall(
 
     async def work() -> None:
         async with connected(place) as cluster:
-            found = await deploy.removal(
-                cluster, name, namespace or cluster.namespace, purge_data=purge_data is not None
-            )
+            found = await removal(cluster, name, namespace or cluster.namespace, purge_data=purge_data is not None)
             for ref in found.deleted:
                 printer.line(f"- delete    {ref}", {"change": {"action": "delete", "object": str(ref)}})
             for ref, why in found.kept:
@@ -122,9 +121,9 @@ def uninstall(
                 {"change": {"action": "keep", "object": "repository"}},
             )
             question = f"Remove {name} from {found.record.namespace}? [y/N] "
-            if _is_asked(yes=yes) and not await asyncio.to_thread(_asked, question):
+            if _is_asked(yes=yes) and not await _confirmed(question):
                 raise Interrupted("not approved: nothing was written")
-            await deploy.remove(found, cluster, printer.report)
+            await remove(found, cluster, printer.report)
 
     _finished(work(), printer, "Run it again to remove what is left.")
 
@@ -233,13 +232,39 @@ def _json(value: Any) -> Any:
 
 def _is_asked(*, yes: bool) -> bool:
     """Only a person at a terminal can be asked; a script has said what it wants by calling."""
-    return not yes and sys.stdin.isatty()
+    return not yes and sys.stdin is not None and sys.stdin.isatty()
 
 
-def _asked(question: str) -> bool:
+async def _confirmed(question: str) -> bool:
+    """Ask the person at the terminal. Only y or yes is a yes; the end of input is a no."""
     sys.stderr.write(question)  # stdout may be a pipe
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return (await _line(sys.stdin.fileno())).strip().lower() in (b"y", b"yes")
+
+
+async def _line(terminal: int) -> bytes:
+    """What is typed up to Enter or the end of input.
+
+    The event loop watches the terminal: a thread that reads it could not be stopped, and would keep the process.
+    """
+    loop, ended, typed = asyncio.get_running_loop(), asyncio.Event(), bytearray()
+
+    def take() -> None:
+        part = b""
+        with contextlib.suppress(OSError):  # the terminal is gone
+            part = os.read(terminal, 1024)
+        typed.extend(part)
+        if not part or part.endswith(b"\n"):
+            ended.set()
+
+    loop.add_reader(terminal, take)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(terminal)
+        if not typed.endswith(b"\n"):  # what is said next begins a line of its own
+            sys.stderr.write("\n")
+    return bytes(typed)
 
 
 def _finished(work: Coroutine[Any, Any, T], printer: _Printer, resume: str) -> T:
@@ -269,10 +294,10 @@ def _release(source: Source) -> deploy.Release:
     loaded = answersfile.load(read(source), source.overrides)
     if loaded.answers is None or loaded.problems:
         raise AnswersError(source.name, loaded.problems)
-    bundle, wrong = certificate(source, loaded.answers)
+    bundle, wrong = inputs.certificate(loaded.answers, source.folder, source.ca_file)
     if wrong:
         raise AnswersError(source.name, [loaded.located(problem) for problem in wrong])
-    return deploy.Release(loaded.answers, given(loaded.answers, source.folder), bundle)
+    return deploy.Release(loaded.answers, inputs.given(loaded.answers, source.folder), bundle)
 
 
 # ---- printing ------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import binascii
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pgwizard import record, releases
 from pgwizard.answers import Answers, ExistingCipher, ExistingCredentials, ExistingS3Credentials
@@ -436,6 +436,14 @@ class Trial:
     grows_from: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """An object that would not be written, and why: another tool has it or a field of it, or the server refuses it."""
+
+    why: Literal["owned", "conflict", "invalid"]
+    problem: Problem
+
+
 async def try_out(
     cluster: Cluster, plan: Plan, objects: Sequence[Object], *, force: bool, namespace_exists: bool
 ) -> list[Trial]:
@@ -443,84 +451,68 @@ async def try_out(
 
     In a namespace that is still to be made nothing can be tried: the wanted objects stand for the server's answer.
     """
-    problems: list[Problem] = []
-    conflicts: list[Problem] = []
-    owners: list[Problem] = []
 
-    async def one(obj: Object) -> Trial:
+    async def one(obj: Object) -> Trial | _Refused:
         ref = Ref.of(obj)
         if not namespace_exists and ref.namespace is not None:
             return Trial(obj, None, obj)
         live = await found(cluster, ref)
         if live is not None and (owner := foreign_owner(live)):
-            owners.append(Problem("", f"{ref} belongs to {owner}"))
-            return Trial(obj, live, obj)
+            return _Refused("owned", Problem("", f"{ref} belongs to {owner}"))
         if ref.resource == JOB:  # never changed, only made anew: under another name it can be tried beside the old one
             attempt = {**obj, "metadata": {**obj["metadata"], "name": f"{ref.name}-try"}}
-            return await _attempt(
-                ref, cluster.create(attempt, dry_run=True), Trial(obj, live, obj), problems, conflicts
-            )
+            tried = await _attempt(ref, cluster.create(attempt, dry_run=True))
+            return tried if isinstance(tried, _Refused) else Trial(obj, live, obj, tried.warnings)
         if ref.resource == NAMESPACE and live is not None:
             return Trial(live, live, live)
-        return await _dry_run(cluster, plan, obj, live, force=force, problems=problems, conflicts=conflicts)
+        return await _dry_run(cluster, plan, obj, live, force=force)
 
-    trials = await side_by_side([one(obj) for obj in objects])
-    if owners or conflicts:
-        listed = [f"  {found}" for found in (*owners, *conflicts)]
-        take_over = "Take the fields over with --force-conflicts where that is meant."
+    tried = await side_by_side([one(obj) for obj in objects])
+    refused = [item for item in tried if isinstance(item, _Refused)]
+    owned, conflicts, invalid = (
+        [item.problem for item in refused if item.why == why] for why in ("owned", "conflict", "invalid")
+    )
+    if owned or conflicts:
         raise OwnershipConflict(
-            "\n".join(["another tool owns what would be written; nothing was written", *listed]),
-            hint=take_over
-            if not owners
-            else "Choose another release.name, or remove them with the tool they belong to.",
+            "\n".join(
+                [
+                    "another tool owns what would be written; nothing was written",
+                    *(f"  {problem}" for problem in (*owned, *conflicts)),
+                ]
+            ),
+            hint="Choose another release.name, or remove them with the tool they belong to."
+            if owned
+            else "Take the fields over with --force-conflicts where that is meant.",
         )
-    if problems:
-        raise PreflightError("the cluster refuses what would be written; nothing was written", problems)
-    return trials
+    if invalid:
+        raise PreflightError("the cluster refuses what would be written; nothing was written", invalid)
+    return [item for item in tried if isinstance(item, Trial)]
 
 
-async def _dry_run(
-    cluster: Cluster,
-    plan: Plan,
-    obj: Object,
-    live: Object | None,
-    *,
-    force: bool,
-    problems: list[Problem],
-    conflicts: list[Problem],
-) -> Trial:
-    ref = Ref.of(obj)
+async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | None, *, force: bool) -> Trial | _Refused:
     attempt, grows_from = obj, None
+    ref = Ref.of(obj)
     if ref.resource == STATEFULSET and live is not None:
         problem, grows_from = await _growth(cluster, plan, live)
         if problem is not None:
-            problems.append(problem)
-            return Trial(obj, live, obj)
+            return _Refused("invalid", problem)
         if grows_from is not None:  # the claim template cannot change in place: the rest is tried with the old size
             attempt = with_claim_size(obj, grows_from)
-    write = cluster.apply(attempt, dry_run=True, force=force)
-    trial = await _attempt(ref, write, Trial(obj, live, obj, (), grows_from), problems, conflicts)
-    return replace(trial, result=with_claim_size(trial.result, plan.storage_size)) if grows_from is not None else trial
+    tried = await _attempt(ref, cluster.apply(attempt, dry_run=True, force=force))
+    if isinstance(tried, _Refused):
+        return tried
+    result = with_claim_size(tried.object, plan.storage_size) if grows_from is not None else tried.object
+    return Trial(obj, live, result, tried.warnings, grows_from)
 
 
-async def _attempt(
-    ref: Ref,
-    write: Coroutine[Any, Any, Written],
-    trial: Trial,
-    problems: list[Problem],
-    conflicts: list[Problem],
-) -> Trial:
-    """The trial with the server's answer; a refusal is noted and the others go on."""
+async def _attempt(ref: Ref, write: Coroutine[Any, Any, Written]) -> Written | _Refused:
+    """The server's answer; its refusal is one, so that the others go on."""
     try:
-        written = await write
+        return await write
     except Conflict as error:
-        conflicts.append(Problem("", error.message))
-        return trial
+        return _Refused("conflict", Problem("", error.message))
     except (Invalid, Forbidden) as error:
-        problems.append(Problem("", _refusal(ref, error)))
-        return trial
-    result = trial.wanted if ref.resource == JOB else written.object
-    return replace(trial, result=result, warnings=written.warnings)
+        return _Refused("invalid", Problem("", _refusal(ref, error)))
 
 
 def _refusal(ref: Ref, error: ApiError) -> str:

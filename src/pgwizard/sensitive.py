@@ -1,11 +1,15 @@
-"""A secret on its way from where it is kept to the API server.
+"""A secret on its way from where it is kept to the API server, and the secrets that answers refer to.
 
-It refuses to be printed, compared, pickled or formatted; ``reveal`` is called where it is sent, and nowhere else.
+A secret refuses to be printed, compared, pickled or formatted; ``reveal`` is called where it is sent, and nowhere else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NoReturn
+
+from pgwizard.errors import Problem
 
 
 class Sensitive:
@@ -30,3 +34,18 @@ class Sensitive:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is not pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The secrets that answers refer to by variable or file, read by the face; a Problem where one is missing.
+
+    Keys are role and key of the Secret: ``("credentials", "password")``, ``("s3", "accessKey")``, ``("cipher",
+    "passphrase")``.
+    """
+
+    values: Mapping[tuple[str, str], Sensitive | Problem] = field(default_factory=dict)
+
+    def of(self, role: str) -> dict[str, Sensitive | Problem]:
+        """The values of one Secret by key."""
+        return {key: value for (owner, key), value in self.values.items() if owner == role}

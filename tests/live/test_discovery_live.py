@@ -15,9 +15,10 @@ from rigtools import KUBECONFIG, LIVE, own_namespace
 from headless import certificate, pem
 from pgwizard import objectstore
 from pgwizard.cluster import KubeCluster, connect
-from pgwizard.discovery import Row, Search, browse, contents, served
+from pgwizard.discovery import browse, contents, served
 from pgwizard.kinds import SECRET
 from pgwizard.kubeapi import Ref
+from pgwizard.secretrows import Row, Search
 
 T = TypeVar("T")
 pytest_plugins = ["rigfixtures"]

@@ -43,6 +43,8 @@ LEAVE_SECONDS = 5.0
 WIZARD = "pgwizard.tui.wizard:Wizard"
 _IN_PALETTE = frozenset({"quit", "command_palette"})
 """Actions for which Textual has commands of its own."""
+_OF_TEXTUAL = frozenset({"Theme", "Quit"})
+"""Its commands that are of use here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +173,9 @@ class WizardApp(SaysDefects, App[int]):
         return "enter" if shown == "⏎" else shown
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette: Textual's own but for its key panel, and every key of the screen by its name."""
+        """The palette: themes, the way out, messages, and every key of the screen by its name."""
         for command in super().get_system_commands(screen):
-            if command.title not in ("Keys", "Show keys and help panel"):
+            if command.title in _OF_TEXTUAL:
                 yield command
         yield SystemCommand("messages", "every message, why it is said, and what to do", self.action_messages)
         for title, does, action in getattr(screen, "commands", lambda: ())():
@@ -234,7 +236,7 @@ class WizardApp(SaysDefects, App[int]):
             if not isinstance(error, PgwizardError):
                 error = PgwizardError(f"a defect of pgwizard itself: {type(defect).__name__}")
             self.trouble = error
-            self.link = f"not connected: {error.message}"
+            self.link = visible(f"not connected: {error.message}")
             return
         self.cluster = cluster
         self.connected.set()
@@ -249,9 +251,8 @@ class WizardApp(SaysDefects, App[int]):
 
     async def cluster_once_connected(self) -> Cluster:
         """The cluster; waits until there is one."""
-        await self.connected.wait()
-        if self.cluster is None:
-            raise RuntimeError("connected without a cluster")
+        while self.cluster is None:  # another one may be chosen before a waiter's turn comes
+            await self.connected.wait()
         return self.cluster
 
     async def on_unmount(self) -> None:

@@ -23,8 +23,8 @@ from textual.worker import Worker, WorkerState
 
 from pgwizard import inputs
 from pgwizard.answers import Answers
-from pgwizard.changes import Change, counted
-from pgwizard.deploy import STAGES, Options, Outcome, cost, run
+from pgwizard.changes import Change, cost, counted
+from pgwizard.deploy import STAGES, Options, Outcome, run
 from pgwizard.errors import Problem, visible
 from pgwizard.events import Event
 from pgwizard.present import Failure, failure
@@ -43,10 +43,14 @@ RESUMES = "The cluster goes on. Run again at any time: it resumes."
 
 @dataclass(frozen=True)
 class Left:
-    """How the screen was left. question: the dotted path to go to; deployed: whether the release stands, as wanted."""
+    """How the screen was left. deployed: whether the release stands, as wanted.
+
+    question: the dotted path to go to; onward: whether to go to the release's status.
+    """
 
     question: str = ""
     deployed: bool = False
+    onward: bool = False
 
 
 # ---- stages --------------------------------------------------------------------------------------------------------
@@ -295,7 +299,7 @@ class Apply(Screen[Left]):
         folds.show(change_folds(changes))
         folds.border_title = Text(f"what changes: {counted(changes)}")
         costs = [visible(f"! {doubt}") for doubt in self.doubts]
-        costs += [visible(f"! {change.ref}: {cost(change)}") for change in changes if cost(change)]
+        costs += [visible(f"! {change.ref}: {lost}") for change in changes if (lost := cost(change))]
         self.query_one("#costs", Static).update("\n".join(costs))
         self.query_one("#costs").display = bool(costs)
         self._approved = asyncio.get_running_loop().create_future()
@@ -419,7 +423,7 @@ class Apply(Screen[Left]):
 
     def action_follow(self) -> None:
         """To the status of what stands now, or to the question that the failure goes back to."""
-        self.dismiss(Left(question=self.failure.question) if self.failure else Left(deployed=True))
+        self.dismiss(Left(question=self.failure.question) if self.failure else Left(deployed=True, onward=True))
 
     def action_explained(self) -> None:
         """The message that fits the failure."""
@@ -451,7 +455,7 @@ class Apply(Screen[Left]):
             if self.state == "writing":
                 self._turn("stopping", "stopping: the lock is being given back; the cluster goes on")
                 return
-        self.dismiss(Left())
+        self.dismiss(Left(deployed=self.state == "ended"))
 
     def action_stop(self) -> None:
         """Ctrl-C, which the application hands on."""

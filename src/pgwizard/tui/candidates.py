@@ -18,9 +18,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from pgwizard import discovery
-from pgwizard.discovery import Row, Search
+from pgwizard import secretrows
 from pgwizard.kubeapi import plain
+from pgwizard.secretrows import Row, Search
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,7 +44,7 @@ class Findings:
 
     def learn(self, rows: Iterable[Row]) -> None:
         """Take rows in; they are shown after ``arrange``."""
-        fresh = discovery.by_secret(rows)
+        fresh = secretrows.by_secret(rows)
         self.namespaces |= {namespace for namespace, _ in fresh}
         if stale := fresh.keys() & self.by_place.keys():
             self._sorted = [entry for entry in self._sorted if (entry[1].namespace, entry[1].secret) not in stale]
@@ -286,7 +286,7 @@ def outlined(row: Row, search: Search) -> Text:
     elif row.why:
         lines.append(plain(row.why, 400))
     if row.kind == "other keys" and search.purpose != "ca" and row.others:
-        usual = ",".join(f"KEY{number}" for number, _ in enumerate(discovery.usual_keys(search), start=1))
+        usual = ",".join(f"KEY{number}" for number, _ in enumerate(secretrows.usual_keys(search), start=1))
         lines.append(f"To take its keys all the same: f6, then {plain(row.place)}/{usual}")
     if row.keys and search.purpose == "s3" and row.namespace != search.namespace:
         lines.append(f"It will be mirrored into namespace {search.namespace}.")

@@ -13,7 +13,6 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -21,7 +20,6 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
 
 from pgwizard import releases
 from pgwizard.choices import choices
@@ -38,6 +36,8 @@ PROBE_SECONDS = 8.0
 SHOW_SECONDS = 0.1
 """Between two looks at what hundreds of clusters answer."""
 _SIDE_BY_SIDE = 8
+_NEW = "+"
+"""Stands for a new release in the list of those that there are; no namespace/name."""
 _WITHOUT = "f5 tries again; the questions can be answered without a cluster"
 
 
@@ -50,9 +50,7 @@ class Connect(SaysDefects, Vertical):
     Connect .column { width: 1fr; padding: 0 1 0 0; }
     Connect .title { text-style: bold; }
     Connect .said { color: $text-muted; height: auto; max-height: 16; }
-    Connect OptionList { height: auto; max-height: 24; border: none; padding: 0; background: $background; }
-    Connect OptionList:focus { background: $boost; border: none; }
-    Connect OptionList, FilteredList OptionList { text-wrap: nowrap; text-overflow: ellipsis; }
+    Connect #clusters-said { padding: 0 0 1 0; }
     Connect FilteredList { height: auto; }
     Connect FilteredList OptionList { height: auto; max-height: 24; }
     """
@@ -95,25 +93,26 @@ class Connect(SaysDefects, Vertical):
         self._records: list[Record] = []
         self._namespaces: frozenset[str] | None = None
         self._showing: Timer | None = None
+        self._read_of: object = self  # whose releases stand in the list; nobody's so far
 
     @property
     def _app(self) -> WizardApp:
         return cast("WizardApp", self.app)
 
     def compose(self) -> ComposeResult:
-        """The lists, each with a line that says what is up with it."""
+        """The lists, each with a line that says what is up with it; what is up with the cluster takes the width."""
+        yield Static("reading the kubeconfig", id="clusters-said", classes="said", markup=False)
         with Horizontal(id="lists"):
             with Vertical(classes="column"):
                 yield Static("Cluster", classes="title")
                 yield FilteredList(free=False, id="clusters")
-                yield Static("reading the kubeconfig", id="clusters-said", classes="said", markup=False)
             with Vertical(classes="column"):
                 yield Static("Namespace", classes="title")
                 yield FilteredList(id="namespaces")
                 yield Static("waiting for the cluster", id="namespaces-said", classes="said", markup=False)
             with Vertical(classes="column"):
                 yield Static("Releases", classes="title")
-                yield OptionList(id="releases")
+                yield FilteredList(free=False, id="releases")
                 yield Static("waiting for the cluster", id="releases-said", classes="said", markup=False)
 
     def on_mount(self) -> None:
@@ -183,11 +182,6 @@ class Connect(SaysDefects, Vertical):
         waits = f"· logs in by {visible(place.runs)}: tried when it is chosen" if place.runs else "· asking"
         return self._states.get(place.name, waits)
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """A release."""
-        event.stop()
-        self._choose_release(event.option_index, change=False)
-
     def _choose_place(self, name: str) -> None:
         chosen = next((place for place in self._places if visible(place.name) == name), None)
         if chosen is None:
@@ -211,15 +205,19 @@ class Connect(SaysDefects, Vertical):
         if self._places or self._app.trouble is not None:
             self._say_trouble()
         if self._app.trouble is not None:
+            self._records = []
+            self._show_releases()
+            self.query_one("#namespaces", FilteredList).fill([], self.target)
             self._say("namespaces", "· not known without a cluster: type the name and press enter")
             self._say("releases", "· not known without a cluster")
         elif self._app.cluster is not None:
             self._read_namespaces()
             self._read_releases()
         else:
-            self._records = []
-            self._show_releases()
-            self.query_one("#namespaces", FilteredList).fill([], self.target)
+            if self._read_of is not self._app.place:  # else it is the same cluster anew, and nobody loses his place
+                self._records = []
+                self._show_releases()
+                self.query_one("#namespaces", FilteredList).fill([], self.target)
             self._say("namespaces", "waiting for the cluster")
             self._say("releases", "waiting for the cluster")
 
@@ -264,36 +262,35 @@ class Connect(SaysDefects, Vertical):
             self._show_releases()
             self._say("releases", f"! not known: {error.message}")
             return
+        self._read_of = self._app.place
         self._show_releases()
         count = len(self._records)
         open_it = "\nenter shows its status, f6 changes its answers" if count else ""
         self._say("releases", f"{count or 'no'} release{'' if count == 1 else 's'} {where}{open_it}")
 
     def _show_releases(self) -> None:
-        listed = self.query_one("#releases", OptionList)
-        here = listed.get_option_at_index(listed.highlighted).id if listed.highlighted is not None else None
-        listed.clear_options()
-        listed.add_option(Option(Text(f"+ a new release in {self.target}", "bold")))
+        items = [Item(_NEW, shown=f"+ a new release in {self.target}")]
         for record in self._records:
-            last = record.last
-            text = Text(visible(f"{record.namespace}/{record.name}") + "\n", no_wrap=True, overflow="ellipsis")
-            text.append(
-                f"    revision {last.number}, {visible(last.outcome)} {visible(last.at[:16])}" if last else "    begun",
-                "dim",
-            )
-            listed.add_option(Option(text, id=f"{record.namespace}/{record.name}"))
-        places = [f"{record.namespace}/{record.name}" for record in self._records]
-        listed.highlighted = places.index(here) + 1 if here in places else 0
+            last, place = record.last, f"{record.namespace}/{record.name}"
+            told = f"revision {last.number}, {visible(last.outcome)} {visible(last.at[:16])}" if last else "begun"
+            items.append(Item(place, "", (told,), visible(place)))
+        self.query_one("#releases", FilteredList).fill(items, "")
 
-    def _choose_release(self, index: int, *, change: bool) -> None:
-        if index == 0:
+    def _choose_release(self, place: str, *, change: bool) -> None:
+        """place: of the release, by which it is found whatever has been read since."""
+        if place == _NEW:
             self.post_message(self.Begun())
-        elif index <= len(self._records):  # another cluster may have fewer
-            self.post_message(self.ReleaseChosen(self._records[index - 1], change=change))
+            return
+        record = next((record for record in self._records if f"{record.namespace}/{record.name}" == place), None)
+        if record is not None:
+            self.post_message(self.ReleaseChosen(record, change=change))
 
     def on_filtered_list_taken(self, event: FilteredList.Taken) -> None:
-        """A cluster, or a namespace, chosen or typed."""
+        """A cluster, a release, or a namespace, chosen or typed."""
         event.stop()
+        if event.control is self.query_one("#releases"):
+            self._choose_release(event.value, change=False)
+            return
         if event.control is self.query_one("#clusters"):
             self._choose_place(event.value)
             return
@@ -307,7 +304,7 @@ class Connect(SaysDefects, Vertical):
         self.query_one("#namespaces", FilteredList).mark(event.value)
         self._say("namespaces", f"the release goes to {event.value}{made}")
         self.post_message(self.NamespaceChosen(event.value, exists=exists))
-        self.query_one("#releases").focus()
+        self.query_one("#releases FilterInput").focus()
         if self._app.cluster is not None:
             self._read_releases()
 
@@ -315,7 +312,7 @@ class Connect(SaysDefects, Vertical):
         """A release is changed only where one is highlighted."""
         if action != "change":
             return True
-        return any(listed.highlighted for listed in self.query("#releases").results(OptionList))
+        return any(listed.here not in ("", _NEW) for listed in self.query("#releases").results(FilteredList))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Its keys follow."""
@@ -330,9 +327,11 @@ class Connect(SaysDefects, Vertical):
 
     def action_change(self) -> None:
         """The answers of the release that is highlighted."""
-        here = self.query_one("#releases", OptionList).highlighted
-        if here:
+        here = self.query_one("#releases", FilteredList).here
+        if here not in ("", _NEW):
             self._choose_release(here, change=True)
 
     def _say(self, what: str, text: str) -> None:
-        self.query_one(f"#{what}-said", Static).update(text.rstrip())
+        said = self.query_one(f"#{what}-said", Static)
+        said.update(text.rstrip())
+        said.display = bool(text)

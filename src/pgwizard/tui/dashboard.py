@@ -19,15 +19,16 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import Key, Resize
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import DataTable, Static
+from textual.widgets import DataTable, OptionList, Static
+from textual.widgets.option_list import Option
 from textual.worker import Worker, WorkerState
 
 from pgwizard import jobs, messages, present, releases, status
-from pgwizard.errors import PgwizardError, visible
+from pgwizard.errors import ClusterError, PgwizardError, visible
 from pgwizard.kubeapi import fit, plain
 from pgwizard.snapshot import Run, Snapshot, ended
 from pgwizard.tui.app import DEMO
@@ -109,19 +110,36 @@ class Details(TextWindow):
         self.notify("copied", markup=False)
 
 
-class Ask(TextWindow):
-    """A question that one key answers; answers with the key, or None."""
+class Ask(Window):
+    """A question that one key answers, or the choice that is highlighted; answers with the key, or None."""
+
+    HELP: ClassVar[str] = (
+        "The letter before a choice takes it, or enter the one that is highlighted; escape takes none."
+    )
 
     def __init__(self, title: str, choices: Mapping[str, str]) -> None:
-        text = Text("\n".join(f"{key}   {meaning}" for key, meaning in choices.items()))
-        super().__init__(title, text)
-        self._keys = frozenset(choices)
+        super().__init__()
+        self._title, self._choices = title, choices
+
+    def compose(self) -> ComposeResult:
+        """The question, and what can be answered."""
+        with Vertical():
+            yield Static(self._title, classes="title", markup=False)
+            yield OptionList(
+                *(Option(Text(f"{key}   {meaning}"), id=key) for key, meaning in self._choices.items()), markup=False
+            )
+        yield KeyLine()
 
     def on_key(self, event: Key) -> None:
         """Only what was offered."""
-        if event.key in self._keys:
+        if event.key in self._choices:
             event.stop()
             self.dismiss(event.key)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """By enter or by the mouse."""
+        event.stop()
+        self.dismiss(event.option.id)
 
 
 class Rows(DataTable[Text]):
@@ -232,6 +250,10 @@ Nothing is written before you have answered."""
         self._titles: dict[str, str] = {}
         self._followed: tuple[str, ...] = ()
         self._trouble: PgwizardError | None = None
+        self._cluster: Cluster | None = None
+        """The one that is observed."""
+        self._seen_on = ""
+        """The server that the snapshot is of."""
         self._explained = ""
         """The key of the message of the worst reason that has one."""
         self._left = False
@@ -295,7 +317,7 @@ Nothing is written before you have answered."""
             self._release, start_where = self._app.start.release
             self._where = self._where or start_where
         self.query_one("#timeline").border_subtitle = present.LEGEND
-        self.watch(self.app, "link", self._show)
+        self.watch(self.app, "link", self._linked)
         self.set_focus(self._home, scroll_visible=False)
         self.set_interval(1.0, self._show)
         self._begin()
@@ -307,12 +329,25 @@ Nothing is written before you have answered."""
 
     # ---- observing -------------------------------------------------------------------------------------------------
 
+    def _linked(self) -> None:
+        """A connection that was made anew goes on; what was seen of one cluster says nothing of another."""
+        before, now = self._cluster, self._app.cluster
+        if before is None or now is None or before is now:
+            self._show()
+        elif before.server == now.server:
+            self._begin()
+        else:
+            for group in ("observe", "log"):
+                self.workers.cancel_group(self, group)
+            self._end(ClusterError(f"another cluster was chosen: {now.server}"))
+
     def _begin(self) -> None:
         self._trouble = None
         self.run_worker(self._observe(), name="observe", group="observe", exclusive=True, exit_on_error=False)
 
     async def _observe(self) -> None:
         cluster = await self._app.cluster_once_connected()
+        self._cluster = cluster
         try:
             self._where = self._where or cluster.namespace
             if not self._release:
@@ -320,7 +355,10 @@ Nothing is written before you have answered."""
             observed = status.observe(cluster, self._release, self._where, now=self._app.start.now, again=self._again)
             async with aclosing(observed) as snapshots:
                 async for snapshot in snapshots:
-                    self.snapshot, self._left = snapshot, False
+                    first = self.snapshot is None
+                    self.snapshot, self._left, self._seen_on = snapshot, False, cluster.server
+                    if first:
+                        self.refresh_bindings()
                     self._show()
         except PgwizardError as error:
             self._end(error)
@@ -419,7 +457,9 @@ Nothing is written before you have answered."""
             lines = [f"✗ {trouble.message}", trouble.hint, "r tries again."]
         if self.snapshot is not None:
             age = (self._app.start.now() - self.snapshot.at).total_seconds()
-            lines.append(f"Below stands what was seen last, {present.about(age)} ago.")
+            cluster = self._app.cluster
+            elsewhere = f" on {self._seen_on}" if cluster is not None and cluster.server != self._seen_on else ""
+            lines.append(f"Below stands what was seen last{elsewhere}, {present.about(age)} ago.")
         return [visible(line) for part in lines for line in part.splitlines()]
 
     def _show_verdict(self, snapshot: Snapshot, verdict: Verdict) -> None:
@@ -471,18 +511,18 @@ Nothing is written before you have answered."""
     async def _read_log(self, run: Run) -> None:
         await asyncio.sleep(_SETTLE_SECONDS)  # while somebody moves through the list, only where he stays is read
         pane = self.query_one("#log", Log)
-        pane.forget()
         self._entitle("log", f"log of {run.name}")
-        if run.fault is not None:
-            pane.hear(Text(f"cause: {run.fault.cause}\nfix: {run.fault.fix}\n", "bold"))
         cluster = await self._app.cluster_once_connected()
         while True:
+            pane.forget()
+            if run.fault is not None:
+                pane.hear(Text(f"cause: {run.fault.cause}\nfix: {run.fault.fix}\n", "bold"))
             if await self._read(cluster, run, pane):
                 return
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _read(self, cluster: Cluster, run: Run, pane: Log) -> bool:
-        """Write the lines as they come. False where the pod of a running Job has not started yet."""
+        """Write the lines as they come. False where the Job runs on: its pod has not started, or the stream broke."""
         name, namespace = self._release, self._where or ""
         try:
             lines = jobs.log(cluster, name, namespace, run.real_name, follow=run.state == "running")
@@ -491,7 +531,7 @@ Nothing is written before you have answered."""
                     pane.border_subtitle = ""
                     pane.hear(Text(line))
         except PgwizardError as error:
-            if run.state == "running" and not pane.lines:
+            if run.state == "running":
                 pane.border_subtitle = Text(plain(f"waiting: {error.message}", 60))
                 return False
             pane.hear(Text(plain(error.message, 1_000), "dim"))
@@ -501,9 +541,11 @@ Nothing is written before you have answered."""
     # ---- keys --------------------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """Back is offered where there is something behind, or a pane to leave; what is explained has a message."""
+        """What can be done with nothing seen yet is little; back is offered where there is something behind."""
         if action == "explained":
             return bool(self._explained)
+        if action in ("backup", "suspend", "info", "answers", "copy"):
+            return self.snapshot is not None
         return not (action == "leave" and self._at_the_bottom and not self._away)
 
     def action_explained(self) -> None:
@@ -573,9 +615,9 @@ Nothing is written before you have answered."""
             return
         choices = {"f": "full: everything", "i": "incremental: what changed since the last one"}
         key = await self.app.push_screen_wait(Ask("Take a backup now?", choices))
-        if key is None:
+        cluster = self._writable
+        if key is None or cluster is None:
             return
-        cluster = await self._app.cluster_once_connected()
         kind: Literal["full", "incr"] = "full" if key == "f" else "incr"
         try:
             job = await jobs.backup_now(
@@ -603,11 +645,13 @@ Nothing is written before you have answered."""
         if chosen is None:
             return
         cron = crons[chosen]
-        means = "it runs again at its times" if cron.suspended else "no backup is taken until it is resumed"
+        kind = "full" if cron.kind == "full" else "incremental"
+        means = "it runs again at its times" if cron.suspended else f"no {kind} backup is taken by schedule until then"
         verb = "Resume" if cron.suspended else "Suspend"
-        if await self.app.push_screen_wait(Ask(f"{verb} {cron.name}?", {"y": f"yes: {means}"})) is None:
+        yes = await self.app.push_screen_wait(Ask(f"{verb} {cron.name}?", {"y": f"yes: {means}"}))
+        cluster = self._writable
+        if yes is None or cluster is None:
             return
-        cluster = await self._app.cluster_once_connected()
         try:
             await jobs.suspend(cluster, cron.real_name, self.snapshot.namespace, rest=not cron.suspended)
         except PgwizardError as error:
@@ -616,9 +660,9 @@ Nothing is written before you have answered."""
     @work(group="ask", exit_on_error=False)
     async def action_answers(self) -> None:
         """Open the wizard with the answers of the last revision."""
-        if self.snapshot is None:
+        cluster = self._writable
+        if self.snapshot is None or cluster is None:
             return
-        cluster = await self._app.cluster_once_connected()
         try:
             raw = await releases.answers_of(cluster, self.snapshot.name, self.snapshot.namespace)
         except PgwizardError as error:
@@ -627,6 +671,15 @@ Nothing is written before you have answered."""
         from pgwizard.tui.wizard import Wizard
 
         await self.app.push_screen(Wizard(raw=raw))
+
+    @property
+    def _writable(self) -> Cluster | None:
+        """The cluster that the snapshot is of; None, and said, where that is not the one that is connected."""
+        cluster = self._app.cluster
+        if cluster is not None and cluster.server == self._seen_on:
+            return cluster
+        self.notify("what is shown is not of the cluster that is connected", severity="error", markup=False)
+        return None
 
     def _refused(self, error: PgwizardError) -> None:
         self.notify(plain(f"{error.message} {error.hint}", 1_000), severity="error", markup=False, timeout=15)

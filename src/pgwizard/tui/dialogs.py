@@ -112,16 +112,17 @@ class Line(Window):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to choose. note: what helps to choose it; below: lines that say more."""
+    """One thing to choose. note: what helps to choose it; below: lines that say more; shown: in the value's place."""
 
     value: str
     note: str = ""
     below: tuple[str, ...] = ()
+    shown: str = ""
 
     @property
     def haystack(self) -> str:
         """What a filter looks through."""
-        return "\n".join((self.value, self.note, *self.below)).lower()
+        return "\n".join((self.shown or self.value, self.note, *self.below)).lower()
 
 
 class FilterInput(Input):
@@ -191,12 +192,17 @@ class FilteredList(Vertical):
 
     def fill(self, items: Sequence[Item], current: str) -> None:
         """Other items; what is typed goes on to filter them, and what is highlighted stays so while it is there."""
-        listed = self.query_one(OptionList)
-        here = self._found[listed.highlighted].value if listed.highlighted is not None else ""
+        here = self.here
         moved = bool(here) and here != self._current and self._current == current
         self._items, self._current = items, current
         typed = self.query_one(FilterInput).value
         self._show(typed, here if moved else self._meant(typed))
+
+    @property
+    def here(self) -> str:
+        """The value that is highlighted; empty for none."""
+        highlighted = self.query_one(OptionList).highlighted_option
+        return highlighted.value if isinstance(highlighted, _Listed) else ""
 
     def mark(self, current: str) -> None:
         """Another one stands."""
@@ -219,7 +225,7 @@ class FilteredList(Vertical):
             self._found.append(Item(typed.strip(), "as it is typed"))
         listed = self.query_one(OptionList)
         listed.clear_options()
-        listed.add_options([Option(_row(item, item.value == self._current)) for item in self._found])
+        listed.add_options([_Listed(item, current=item.value == self._current) for item in self._found])
         here = next((number for number, item in enumerate(self._found) if item.value == highlighted), 0)
         listed.highlighted = here if self._found else None
         cut = f", the first {self._SHOWN} shown" if len(fitting) > self._SHOWN else ""
@@ -233,10 +239,10 @@ class FilteredList(Vertical):
             listed.highlighted = min(max((listed.highlighted or 0) + step, 0), listed.option_count - 1)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """By the mouse; the list may have become shorter since."""
+        """By the mouse; the list may be another one by now."""
         event.stop()
-        if event.option_index < len(self._found):
-            self.post_message(self.Taken(self, self._found[event.option_index].value))
+        if isinstance(event.option, _Listed):
+            self.post_message(self.Taken(self, event.option.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The one that is highlighted."""
@@ -244,6 +250,14 @@ class FilteredList(Vertical):
         here = self.query_one(OptionList).highlighted
         if here is not None and here < len(self._found):
             self.post_message(self.Taken(self, self._found[here].value))
+
+
+class _Listed(Option):
+    """An item as it is listed."""
+
+    def __init__(self, item: Item, *, current: bool) -> None:
+        super().__init__(_row(item, current))
+        self.value = item.value
 
 
 class Pick(Window):
@@ -285,7 +299,7 @@ class Pick(Window):
 
 def _row(item: Item, current: bool = False) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f"{'●' if current else ' '} {item.value}")
+    text.append(f"{'●' if current else ' '} {item.shown or item.value}")
     if item.note:
         text.append(f"   {item.note}", "dim")
     for line in item.below:
@@ -321,5 +335,6 @@ class Offer(Window):
         """Never again, once it was asked for twice: nothing brings it back."""
         if self._sure:
             self.dismiss(False)
+            return
         self._sure = True
         self.notify("f8 again deletes them for good", severity="warning", markup=False)

@@ -21,6 +21,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
+from pgwizard import yamlfile
 from pgwizard.answers import Ask, Section, ask_of, sections_in
 from pgwizard.draft import NOTHING, SOME, Draft, Path, alternatives, field_at, is_optional, tag_key, tags_of
 from pgwizard.pgbackrest import is_secret
@@ -456,12 +457,9 @@ def _scalar_text(value: Any) -> str:
 
 
 def _scalar(text: str) -> Any:
-    """As the file would be read, so that both give the same: ``true`` is no text, nor is a number."""
-    if text in ("true", "false"):
-        return text == "true"
-    if re.fullmatch(r"-?[1-9][0-9]{0,17}|0", text):
-        return int(text)
-    return float(text) if re.fullmatch(r"-?[0-9]{1,9}\.[0-9]{1,6}", text) and str(float(text)) == text else text
+    """As the file would be read, so that both give the same: ``true`` is no text, nor is a number; null is no value."""
+    value = yamlfile.scalar(text)
+    return text if value is None else value
 
 
 def _takes_int(annotation: Any) -> bool:

@@ -21,15 +21,15 @@ from textual.timer import Timer
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from pgwizard import discovery, objectstore, quantities, schedules
+from pgwizard import discovery, objectstore, quantities, schedules, secretrows
 from pgwizard.certificates import Certificate
 from pgwizard.choices import Choice, choices
-from pgwizard.discovery import Row
 from pgwizard.draft import Draft
 from pgwizard.errors import ClusterError, PgwizardError
 from pgwizard.kubeapi import plain
 from pgwizard.pgbackrest import compares_addresses, is_secret
 from pgwizard.plan import options, parameters
+from pgwizard.secretrows import Row
 from pgwizard.tui.defects import SaysDefects
 from pgwizard.tuning import EDITION, SEGMENT_BYTES, Parameter, memory_sum
 
@@ -53,6 +53,8 @@ class Panel(SaysDefects, Vertical):
         self.draft = draft
         self.shown = Text()
         self._timer: Timer | None = None
+        self._ready = False
+        """Textual calls a widget mounted only after its ``on_mount``, where there is something to show already."""
 
     def compose(self) -> ComposeResult:
         """One text."""
@@ -63,6 +65,7 @@ class Panel(SaysDefects, Vertical):
 
     def on_mount(self) -> None:
         """Shown at once."""
+        self._ready = True
         self.refresh_from(self.draft)
 
     def follow(self, draft: Draft) -> None:
@@ -78,7 +81,7 @@ class Panel(SaysDefects, Vertical):
     def refresh_from(self, draft: Draft) -> None:
         """Show what the draft comes to now. A panel decides nothing: its defect must not cost the answers."""
         self.draft = draft
-        if not self.is_mounted:
+        if not self._ready:
             return
         try:
             self.show()
@@ -409,7 +412,7 @@ class TlsPanel(Panel):
         super().refresh_from(draft)
         endpoint, bundle = draft.answers.repository.endpoint, draft.facts.ca
         asked = (endpoint, bundle.pem) if bundle and draft.answers.tls.verify else None
-        if asked != self._asked and self.is_mounted:
+        if asked != self._asked and self._ready:
             self._asked, self._answer = asked, "· asking the server" if asked else ""
             super().refresh_from(draft)
             if asked is not None:
@@ -431,7 +434,7 @@ class TlsPanel(Panel):
         cluster = await self.wizard.cluster_once_connected()
         answers = self.draft.answers
         by_address = compares_addresses(answers.images.pgbackrest_version)
-        search = discovery.Search("ca", answers.repository.endpoint, answers.release.namespace, by_address)
+        search = secretrows.Search("ca", answers.repository.endpoint, answers.release.namespace, by_address)
         try:
             self._best = await discovery.best(cluster, search, self.wizard.start.now, self.wizard.readable)
             self._looked = "" if self._best else "none of those that could be read would verify this endpoint"
@@ -477,7 +480,7 @@ class TlsPanel(Panel):
 
 
 def _certificate(text: Text, certificate: Certificate, now: datetime) -> None:
-    kind, days = discovery.kind_of_one(certificate), certificate.days_left(now)
+    kind, days = secretrows.kind_of_one(certificate), certificate.days_left(now)
     names = [*certificate.dns_names[:3], *certificate.ip_addresses[:1]]
     more = len(certificate.dns_names) + len(certificate.ip_addresses) - len(names)
     text.append(f"  {plain(certificate.subject)}\n", "bold")

@@ -85,6 +85,12 @@ def said_table(rows: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
+def found(draft: Draft) -> str:
+    """How much is wrong, and how much is only to be looked at: `` 2✗ 1!``; empty for nothing."""
+    wrong, doubtful = len(draft.problems), len(draft.warnings)
+    return "".join([f" {wrong}✗" if wrong else "", f" {doubtful}!" if doubtful else ""])
+
+
 # ---- the page ------------------------------------------------------------------------------------------------------
 
 Section = Literal["problems", "answers", "manifests", "live"]
@@ -136,7 +142,7 @@ class Prompt(Input):
 
 
 class Review(Vertical):
-    """Made once, shown anew each time by ``show_draft``."""
+    """Made once, shown anew each time by ``enter`` and ``follow``."""
 
     DEFAULT_CSS = """
     Review { height: 1fr; }
@@ -222,17 +228,21 @@ class Review(Vertical):
         if self._shown:
             self._list_answers()
 
-    def show_draft(self) -> None:
-        """Show the draft as it is now; what is wrong first."""
+    def enter(self) -> None:
+        """Show the draft to somebody who comes to the page: what is wrong first."""
+        if self.draft.problems:
+            self.section = "problems"
+        elif self.section == "problems" and not self.draft.warnings:
+            self.section = "answers"
+        self.follow()
+
+    def follow(self) -> None:
+        """Show the draft as it is now to somebody who is reading: the section and what is highlighted stay."""
         self._shown = True
         self._list_problems()
         self._list_answers()
         if self._compared != self.draft.answers:
             self.forget_comparison()
-        if self.draft.problems:
-            self.section = "problems"
-        elif self.section == "problems" and not self.draft.warnings:
-            self.section = "answers"
         self._show_section()
 
     def focus(self, scroll_visible: bool = True) -> Self:
@@ -275,10 +285,8 @@ class Review(Vertical):
         return cast("OptionList | DataTable[Text | str] | Folds", found)
 
     def _head(self) -> None:
-        wrong, doubtful = len(self.draft.problems), len(self.draft.warnings)
-        found = "".join([f" {wrong}✗" if wrong else "", f" {doubtful}!" if doubtful else ""]) or " ✓"
         changed = sum(value != default for _, value, default in self.draft.rows())
-        titles = (f"problems{found}", f"answers {changed}≠", "manifests", "diff against live")
+        titles = (f"problems{found(self.draft) or ' ✓'}", f"answers {changed}≠", "manifests", "diff against live")
         self.query_one(Headings).show(titles, SECTIONS.index(self.section))
 
     def _hint(self) -> None:
@@ -302,18 +310,22 @@ class Review(Vertical):
 
     def _list_problems(self) -> None:
         listed = self.query_one("#problems", OptionList)
+        here = listed.highlighted_option
+        question = here.question if isinstance(here, Found) else ""
         listed.clear_options()
         marked = [*(("✗", item) for item in self.draft.problems), *(("!", item) for item in self.draft.warnings)]
         for mark, problem in marked:
             label = self._question(tuple(problem.path.split(".")))[0] if problem.path else "the answers as a whole"
             text = Table.grid(padding=(0, 1))
             text.add_row(Text(mark, "bold"), Text.assemble((label, "bold"), f"   {problem.path}"))
-            text.add_row("", Text(visible(problem.message)))
+            asked = not problem.path or field_at(tuple(problem.path.split(".")), self.draft.chosen) is not None
+            text.add_row("", Text(visible(problem.message) + ("" if asked else " · enter leaves it out")))
             listed.add_option(Found(text, problem.path))
         if not marked:
             listed.add_option(Option("✓ nothing is wrong, and there is nothing to warn of", disabled=True))
         else:
-            listed.highlighted = 0
+            questions = [problem.path for _, problem in marked]
+            listed.highlighted = questions.index(question) if question in questions else 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Go to the question of a problem."""

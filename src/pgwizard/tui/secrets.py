@@ -21,12 +21,13 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from pgwizard import discovery
+from pgwizard import discovery, secretrows
 from pgwizard.certificates import Verdict
-from pgwizard.discovery import Batch, Denied, Row, Search
+from pgwizard.discovery import Batch, Denied
 from pgwizard.errors import PgwizardError
 from pgwizard.kinds import SECRET
 from pgwizard.kubeapi import Ref, plain
+from pgwizard.secretrows import Row, Search
 from pgwizard.tui.candidates import WIDE, Findings, SecretList, certified, outlined, whole
 from pgwizard.tui.defects import SaysDefects
 from pgwizard.tui.dialogs import Window
@@ -285,7 +286,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
     def _judge_anew(self, served: Served | str) -> None:
         """What was read because it was in view, before it was known what the server sends."""
         now, read = self.wizard.start.now(), [self.findings.by_place.get(place, ()) for place in self._asked]
-        self.findings.learn(discovery.judged(row, self.search, served, now) for rows in read for row in rows)
+        self.findings.learn(secretrows.judged(row, self.search, served, now) for rows in read for row in rows)
 
     def _soon(self) -> None:
         """Paint what came, once for all that comes in the same moment."""
@@ -333,7 +334,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
             rows = await discovery.contents(
                 cluster, Ref(SECRET, row.secret, row.namespace), self.search, self.served, self.wizard.start.now()
             )
-        self.findings.learn(discovery.settled(row, rows))
+        self.findings.learn(secretrows.settled(row, rows))
         self._soon()
 
     # -- telling
@@ -526,7 +527,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
     async def _named(self, text: str) -> None:
         """A name that was typed. What may not be read, or not now, is taken at its word; what is read must fit."""
         field = self.query_one("#typed")
-        named = discovery.named(text, self.search)
+        named = secretrows.named(text, self.search)
         if isinstance(named, str):
             self._say(named)
             return
@@ -536,7 +537,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
             self._say("still connecting to the cluster: enter again in a moment")
             return
         if cluster is None:
-            self.dismiss(Chosen(namespace, secret, keys or discovery.usual_keys(self.search)))
+            self.dismiss(Chosen(namespace, secret, keys or secretrows.usual_keys(self.search)))
             return
         rows = await discovery.contents(
             cluster, Ref(SECRET, secret, namespace), self.search, self.served, self.wizard.start.now()
@@ -560,8 +561,8 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
             self._tell()
             await self._choose(best)
         elif rows[0].kind == "cannot be read" and rows[0].hopeful:
-            self.dismiss(Chosen(namespace, secret, keys or discovery.usual_keys(self.search)))
-        elif keys and discovery.has_keys(rows, keys) and self.search.purpose != "ca":
+            self.dismiss(Chosen(namespace, secret, keys or secretrows.usual_keys(self.search)))
+        elif keys and secretrows.has_keys(rows, keys) and self.search.purpose != "ca":
             self.dismiss(Chosen(namespace, secret, keys))
         else:
             self._say(f"{namespace}/{secret}: {plain(rows[0].why) or 'has not these keys'}")

@@ -26,14 +26,14 @@ from textual.widgets import ContentSwitcher, Static
 
 from pgwizard import inputs, objectstore, preflight, releases
 from pgwizard.choices import LISTS, choices
-from pgwizard.discovery import Purpose
-from pgwizard.discovery import Row as Candidate
-from pgwizard.draft import Draft, differing, page_of, pages, sections_of, without_secrets
+from pgwizard.draft import Draft, differing, field_at, page_of, pages, sections_of, without_secrets, worth_keeping
 from pgwizard.draft import Path as Question
-from pgwizard.errors import ClusterError, Forbidden, OutputError, PgwizardError, Problem
+from pgwizard.errors import ClusterError, Forbidden, OutputError, PgwizardError, Problem, visible
 from pgwizard.kubeapi import plain
 from pgwizard.pgbackrest import compares_addresses
 from pgwizard.plan import Facts
+from pgwizard.secretrows import Purpose
+from pgwizard.secretrows import Row as Candidate
 from pgwizard.tui.app import DEMO
 from pgwizard.tui.connect import Connect
 from pgwizard.tui.defects import SaysDefects
@@ -41,7 +41,7 @@ from pgwizard.tui.dialogs import Item, Line, Offer, Pick
 from pgwizard.tui.form import Form, Row
 from pgwizard.tui.keyline import KeyLine
 from pgwizard.tui.panels import FOCUSABLE, PANELS, Panel, TlsPanel
-from pgwizard.tui.review import Review
+from pgwizard.tui.review import Review, found
 
 if TYPE_CHECKING:
     from pgwizard.answers import Answers
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 SAVED = "answers.yaml"
 CONNECT, REVIEW = "Connect", "Review"
-NARROW, MIDDLE, WIDE = 90, 100, 140
+NARROW, MIDDLE, WIDE = 90, 112, 140
 """Columns: below the first the rail becomes one line, below the second the panel hides behind its key, and from the
 last on it has as much room as the questions."""
 PANEL = 52
@@ -62,8 +62,8 @@ LOOKED_UP_SECONDS = 5.0
 """How long an apply waits for what the cluster says to the answers of a moment ago."""
 LOOK_UP_SECONDS = 0.2
 ASK_AGAIN_SECONDS = 5.0
-_NAMING = frozenset({"release", "credentials", "repository", "tls"})
-"""Sections whose answers name something in the cluster."""
+_NAMING = frozenset({"release", "credentials", "repository", "tls", "images"})
+"""Sections whose answers name something in the cluster, or decide how a certificate is compared with a server."""
 _ABOUT = {
     CONNECT: "Which cluster and which namespace the release goes to, or which release to look at or to change.",
     REVIEW: "All that was answered, what it comes to, and what it would change. Nothing is written before you approve.",
@@ -100,11 +100,6 @@ SECRET_QUESTIONS = {
 }
 
 
-def _worth_keeping(raw: dict[str, Any]) -> bool:
-    """To have looked into a namespace is nothing to come back to."""
-    return bool(raw.keys() - {"release"} or raw.get("release", {}).keys() - {"namespace"})
-
-
 class Rail(Static):
     """``✓`` answered, ``●`` here, ``!`` needs a look, ``·`` to come."""
 
@@ -137,6 +132,7 @@ class Wizard(SaysDefects, Screen[None]):
         Binding("ctrl+b", "page(-1)", "back", tooltip="the page before; nothing is lost"),
         Binding("f2", "panel", "panel", tooltip="what follows from the answers, where it is folded away"),
         Binding("f3", "take", "best CA", tooltip="take the certificate that is proposed"),
+        Binding("ctrl+z", "undo", "undo", show=False, tooltip="take the last answer back, and go to its question"),
         Binding("ctrl+s", "save", "save", tooltip="save the answers as a file: references only, no secret"),
         Binding("escape", "leave", "leave", tooltip="back to the screen that this was opened from"),
         Binding("f9", "apply", "apply", tooltip="show what would change, and apply it once you approve"),
@@ -192,7 +188,7 @@ class Wizard(SaysDefects, Screen[None]):
         self.watch(self.app, "link", self._linked)
         given = bool(self._opened or self.draft.raw)
         await self.go(self.order[1] if given else self.order[0])
-        self._look_for_drafts(offer=not given)
+        self._look_for_drafts(offer=not given or self._opened is not None)
         self._load_browser()
 
     @work(group="load", exit_on_error=False)
@@ -226,7 +222,7 @@ class Wizard(SaysDefects, Screen[None]):
         self.refresh_bindings()
         shown = switcher.query_one(f"#page-{page}")
         if isinstance(shown, Review):
-            shown.show_draft()
+            shown.enter()
             shown.focus()
         elif isinstance(shown, Connect):
             if not new:  # it reads by itself when it is made
@@ -305,7 +301,8 @@ class Wizard(SaysDefects, Screen[None]):
         """What was chosen to be made in the cluster before may be there in this one."""
         if self._makes_namespace and self.draft.answers.release.namespace in event.names:
             self._makes_namespace = False
-            self._give(("release", "createNamespace"), False)
+            self.draft.adopt(("release", "createNamespace"), False)
+            self._shown_anew(("release", "createNamespace"))
 
     async def on_connect_begun(self) -> None:
         """A new release."""
@@ -331,8 +328,10 @@ class Wizard(SaysDefects, Screen[None]):
         return seen is not None and (seen.name, seen.namespace) == (name, namespace)
 
     def action_leave(self) -> None:
-        """Back, where there is something to go back to; the answers are kept as a draft."""
-        if self._below() is not None:
+        """The panel first; then back, where there is something to go back to. The answers are kept as a draft."""
+        if self._unfolded:
+            self.action_panel()
+        elif self._below() is not None:
             self.dismiss()
 
     async def _show_status(self, name: str, namespace: str) -> None:
@@ -418,17 +417,31 @@ class Wizard(SaysDefects, Screen[None]):
     def _give(self, path: Question, value: Any) -> None:
         """An answer that was not typed into its own control."""
         self.draft.give(path, value)
+        self._shown_anew(path)
+
+    def _shown_anew(self, path: Question) -> None:
         for form in self.query(Form):
             form.show_answer(path)
             form.tell()
         self._changed(path)
+
+    async def action_undo(self) -> None:
+        """What stood before comes back, wherever it was."""
+        path = self.draft.undo()
+        if path is None:
+            self.notify("no answer was given that could be taken back", markup=False)
+            return
+        self._shown_anew(path)
+        if self.page not in (CONNECT, REVIEW):
+            await self.go(page_of(".".join(path)), path)
 
     # ---- what the cluster says -------------------------------------------------------------------------------------
 
     def _linked(self) -> None:
         cluster = self.wizard.cluster
         if cluster is not None and self._adopts_namespace:
-            self._give(("release", "namespace"), cluster.namespace)
+            self.draft.adopt(("release", "namespace"), cluster.namespace)
+            self._shown_anew(("release", "namespace"))
             self._adopts_namespace = True  # of another cluster as well, until somebody chooses
             for page in self.query(Connect):
                 page.target = cluster.namespace
@@ -499,13 +512,19 @@ class Wizard(SaysDefects, Screen[None]):
             form.tell()
         self._refresh()
         if self.page == REVIEW:
-            self.query_one(Review).show_draft()
+            self.query_one(Review).follow()
 
     # ---- review, save, apply ---------------------------------------------------------------------------------------
 
     async def jump(self, path: str) -> None:
-        """Go to the question of a dotted path."""
-        await self.go(page_of(path), tuple(path.split(".")))
+        """Go to the question of a dotted path; what no question asks for can only be left out."""
+        question = tuple(path.split("."))
+        if field_at(question, self.draft.chosen) is None and self.draft.value(question) != "":
+            self.draft.forget(question)
+            self._shown_anew(question)
+            self.notify(f"left out: {visible(path)}", markup=False)
+            return
+        await self.go(page_of(path), question)
 
     async def on_review_jump(self, event: Review.Jump) -> None:
         """From a problem or an answer to its question."""
@@ -524,6 +543,9 @@ class Wizard(SaysDefects, Screen[None]):
         from pgwizard import manifests
         from pgwizard.plan import resolve
 
+        if self.draft.problems:  # the certificate may have gone with the connection since the folder was asked for
+            self.notify("something is wrong by now: see the problems", severity="warning", markup=False)
+            return
         plan = resolve(self.draft.answers, self.draft.facts)
         texts = {manifest.file_name: manifest.text for manifest in manifests.render(plan)}
         try:
@@ -556,6 +578,11 @@ class Wizard(SaysDefects, Screen[None]):
         if left.deployed:
             self._forget_draft()
             release = self.draft.answers.release
+            self._opened = release.namespace, release.name
+            for page in self.query(Connect):
+                page.read_again()
+        if left.onward:
+            release = self.draft.answers.release
             if self._from_status_of(release.name, release.namespace):
                 self.dismiss()
             else:
@@ -579,7 +606,10 @@ class Wizard(SaysDefects, Screen[None]):
                 self.notify(f"{error.message}. {error.hint}", severity="error", markup=False)
                 continue
             self._forget_draft()
-            self.notify(f"saved as {name}: pgwizard --headless {name} --apply does the same", markup=False)
+            wrong = len(self.draft.problems)
+            does = f"{wrong} problem{'' if wrong == 1 else 's'} in it: see the review"
+            does = does if wrong else f"pgwizard --headless {name} --apply does the same"
+            self.notify(f"saved as {name}: {does}", markup=False)
             return
 
     # ---- the draft on disk -----------------------------------------------------------------------------------------
@@ -595,7 +625,11 @@ class Wizard(SaysDefects, Screen[None]):
 
     async def _offer(self, drafts: list[LeftDraft]) -> None:
         """One after the other, the newest first, until one is taken up."""
-        if not drafts or _worth_keeping(self.draft.raw):
+        if self._opened is not None:  # what is answered to a release that is changed goes with it alone
+            drafts = [left for left in drafts if self._is_opened(left)]
+        elif worth_keeping(self.draft.raw):
+            return
+        if not drafts:
             return
         left, *older = drafts
         found = Draft(left.raw)
@@ -607,6 +641,10 @@ class Wizard(SaysDefects, Screen[None]):
             f"defaults{also}\nenter takes them up, f8 deletes them, escape leaves them for later",
         )
         await self.app.push_screen(offer, lambda taken: self._take_up(left, older, taken))
+
+    def _is_opened(self, left: LeftDraft) -> bool:
+        release = Draft(left.raw).answers.release
+        return (release.namespace, release.name) == self._opened
 
     async def _take_up(self, left: LeftDraft, older: list[LeftDraft], taken: bool | None) -> None:
         """Answers that were found. Not in a worker: the key after the answer waits for it."""
@@ -633,7 +671,7 @@ class Wizard(SaysDefects, Screen[None]):
         async with self._writing:
             if self._drafts is None:
                 return
-            if not _worth_keeping(raw):
+            if not worth_keeping(raw):
                 await asyncio.to_thread(self._drafts.drop)
                 return
             kept = await asyncio.to_thread(self._drafts.keep, raw)
@@ -655,7 +693,7 @@ class Wizard(SaysDefects, Screen[None]):
         """What was typed in the last moment is kept as well."""
         if self._drafts is None:
             return
-        if self._keeping is not None and _worth_keeping(self.draft.raw):
+        if self._keeping is not None and worth_keeping(self.draft.raw):
             self._drafts.keep(without_secrets(self.draft.raw))
         self._drafts.close()
 
@@ -684,7 +722,7 @@ class Wizard(SaysDefects, Screen[None]):
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """The panel's key is shown only where there is a panel."""
         if action == "leave":
-            return self._below() is not None
+            return self._unfolded or self._below() is not None
         if action == "take":
             return self.page == "TLS" and self._proposed is not None
         return action != "panel" or (self.page in PANELS and (self._folded or self.page in FOCUSABLE))
@@ -731,7 +769,7 @@ class Wizard(SaysDefects, Screen[None]):
         narrow = self._width < NARROW
         place = ""
         if narrow:  # there is no rail: its marks are counted
-            marks = f" {wrong}!" if (wrong := len(self._wrong())) else ""
+            marks = found(self.draft)
             place = f"{self.order.index(self.page) + 1}/{len(self.order)} {self.page}{marks}   "
         demo = ("DEMO: simulated   " if narrow else f"{DEMO}   ") if self.wizard.start.demo else ""
         text = f"pgwizard   {demo}{place}{release.namespace}/{release.name}   {self.wizard.link}"
