@@ -25,7 +25,7 @@ LAYERS = (
     ("present", "inputs", "drafts"),
     ("deploy", "uninstall", "status", "export", "discovery"),
     ("rollout", "stages", "secretvalues"),
-    ("preflight", "helm", "diagnose", "choices", "secretrows"),
+    ("preflight", "helm", "diagnose", "choices", "secretrows", "typed"),
     ("record", "lock", "changes", "events", "draft"),
     ("cluster", "demo", "objectstore", "manifests", "health", "answersfile", "checks", "reference", "sensitive"),
     ("kubestreams",),
