@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgwizard import yamlfile
 from pgwizard.answers import Answers
 from pgwizard.draft import Draft, differing, field_at, without_secrets, worth_keeping
 from pgwizard.drafts import Drafts
-from pgwizard.tui.form import read_text
 from pgwizard.tui.panels import RepositoryPanel
 from pgwizard.tui.review import _shown
+from pgwizard.typed import read_text
 
 OPTIONS = ("advanced", "options")
 SECRET = "hunTer2"
@@ -89,13 +88,6 @@ def test_what_is_merely_wrong_is_kept_as_it_is(raw: dict[str, Any]) -> None:
     assert "left out" not in Draft(raw).text()
 
 
-def test_a_dictionary_is_typed_with_colons_too() -> None:
-    found = field_at(("tuning", "parameters"), lambda _: "")
-    assert found is not None
-    typed = "work_mem: 4MB; ssl_key_file=/a:b; ; jit=false"
-    assert read_text(found, typed) == {"work_mem": "4MB", "ssl_key_file": "/a:b", "jit": False}
-
-
 def test_answers_that_were_written_out_whole_come_down_to_what_differs() -> None:
     said = {
         "release": {"namespace": "shop"},
@@ -130,14 +122,6 @@ def test_what_is_given_leaves_the_answers_that_it_began_with_as_they_were() -> N
     applied = {"repository": {"credentials": {"from": "existing", "secret": "s3"}}}
     Draft(differing(applied)).give(("repository", "credentials", "secret"), "another")
     assert applied == {"repository": {"credentials": {"from": "existing", "secret": "s3"}}}
-
-
-@pytest.mark.parametrize("text", ["true", "True", "on", "null", "5", "08", "-0", "0.5", "1e3", "1.123456789", "a b"])
-def test_a_value_that_is_typed_is_what_the_file_would_make_of_it(text: str) -> None:
-    found = field_at(("tuning", "parameters"), lambda _: "")
-    assert found is not None
-    in_file = yamlfile.read(f"x: {text}".encode()).value["x"]
-    assert read_text(found, f"x={text}")["x"] == (text if in_file is None else in_file)
 
 
 def test_answers_are_taken_back_question_by_question() -> None:

@@ -13,7 +13,8 @@ from textual.widgets import Input
 
 from pgwizard.draft import Draft, alternatives
 from pgwizard.draft import Path as Question
-from pgwizard.tui.form import Choice, Form, Row, write_text
+from pgwizard.tui.form import Choice, Form, Row
+from pgwizard.typed import write_text
 
 
 class Host(App[None]):

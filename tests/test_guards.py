@@ -26,7 +26,7 @@ from pgwizard import errors, manifests
 from pgwizard.answers import Answers, Section, ask_of, sections_in
 from pgwizard.choices import LISTS
 from pgwizard.plan import KeyRef, Names, Pair, Plan
-from pgwizard.tui.wizard import SECRET_QUESTIONS
+from pgwizard.secretrows import SECRET_QUESTIONS
 from pgwizard.tuning import Parameter
 
 TEMPLATES = manifests.templates_dir()
@@ -437,7 +437,7 @@ def test_only_two_answers_reach_what_kubernetes_expands_and_neither_can_hold_a_v
 def test_every_question_about_a_secret_has_its_browser_which_answers_questions_that_are_there() -> None:
     questions = {path: ask_of(found.metadata) for path, found, _ in _alternatives("", Answers, {})}
     asked = {path for path, ask in questions.items() if ask and ask.choices and ask.choices not in LISTS}
-    assert asked == {path for path in asked if any(path.startswith(f"{prefix}.") for prefix in SECRET_QUESTIONS)}
+    assert asked == {path for path in asked if any(path.startswith(".".join(block)) for block in SECRET_QUESTIONS)}
     answered = [
         question
         for browser in SECRET_QUESTIONS.values()

@@ -28,7 +28,7 @@ LAYERS = (
     ("deploy", "uninstall", "status", "export", "discovery"),
     ("verdict", "probes", "jobs"),
     ("snapshot", "rollout", "stages", "secretvalues"),
-    ("preflight", "helm", "diagnose", "choices", "secretrows"),
+    ("preflight", "helm", "diagnose", "choices", "secretrows", "typed"),
     ("releases",),
     ("record", "lock", "changes", "events", "draft"),
     ("cluster", "demo", "objectstore", "manifests", "health", "answersfile", "checks", "reference", "sensitive"),

@@ -11,7 +11,7 @@ import pytest
 from headless import certificate, der, pem, private_key
 from pgwizard import secretrows
 from pgwizard.demo.world import HOSTILE
-from pgwizard.secretrows import Purpose, Search, rows_of
+from pgwizard.secretrows import Purpose, Search, asked_by, rows_of
 
 CA = Search("ca", "minio.minio.svc:9000", "default")
 NOW = datetime.now(UTC)
@@ -132,3 +132,22 @@ def test_what_is_not_a_name_is_said(text: str) -> None:
 def test_another_namespace_will_not_do_for_the_database() -> None:
     search = Search("database", namespace="shop")
     assert secretrows.named("other/db/a,b", search) == "it must be in the release's own namespace, shop"
+
+
+def test_a_choice_answers_the_questions_about_its_secret() -> None:
+    s3, ca = asked_by(("repository", "credentials", "secret")), asked_by(("tls", "source", "secret"))
+    where, secret = ("repository", "credentials", "namespace"), ("repository", "credentials", "secret")
+    names = [("repository", "credentials", "accessKeyKey"), ("repository", "credentials", "secretKeyKey")]
+    assert list(s3.answers("minio", "root", ("user", "password"), "shop")) == [
+        (where, "minio"),
+        (secret, "root"),
+        (names[0], "user"),
+        (names[1], "password"),
+    ]
+    assert list(s3.answers("shop", "root", (), "shop")) == [(where, None), (secret, "root")]
+    assert list(ca.answers("shop", "ca", ("ca.crt",), "shop")) == [
+        (("tls", "source", "namespace"), "shop"),
+        (("tls", "source", "secret"), "ca"),
+        (("tls", "source", "key"), "ca.crt"),
+    ]
+    assert asked_by(("credentials", "secret")).namespace is None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -360,3 +360,54 @@ def usual_keys(search: Search) -> tuple[str, ...]:
 def has_keys(rows: tuple[Row, ...], keys: tuple[str, ...]) -> bool:
     """Whether a Secret that was read has all of these keys."""
     return set(keys) <= {key for row in rows for key in (*row.keys, *row.others)}
+
+
+# ---- the questions that a Secret answers ---------------------------------------------------------------------------
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretQuestion:
+    """What the choice of a Secret answers. keys: the questions that its keys answer, in the order of a choice.
+
+    namespace: the question of where it is; None where it must be in the release's own.
+    """
+
+    purpose: Purpose
+    secret: Path
+    keys: tuple[Path, ...]
+    namespace: Path | None = None
+
+    def answers(self, namespace: str, secret: str, keys: Sequence[str], own: str) -> Iterator[tuple[Path, str | None]]:
+        """A choice as answers, each with its question. own: the release's namespace, which goes without saying."""
+        if self.namespace is not None:
+            unsaid = self.purpose != "ca" and namespace == own
+            yield self.namespace, None if unsaid else namespace
+        yield self.secret, secret
+        yield from zip(self.keys, keys, strict=False)
+
+
+SECRET_QUESTIONS: Mapping[Path, SecretQuestion] = {
+    ("tls",): SecretQuestion(
+        "ca", ("tls", "source", "secret"), (("tls", "source", "key"),), ("tls", "source", "namespace")
+    ),
+    ("credentials",): SecretQuestion(
+        "database", ("credentials", "secret"), (("credentials", "usernameKey"), ("credentials", "passwordKey"))
+    ),
+    ("repository", "credentials"): SecretQuestion(
+        "s3",
+        ("repository", "credentials", "secret"),
+        (("repository", "credentials", "accessKeyKey"), ("repository", "credentials", "secretKeyKey")),
+        ("repository", "credentials", "namespace"),
+    ),
+    ("repository", "cipher"): SecretQuestion(
+        "passphrase", ("repository", "cipher", "secret"), (("repository", "cipher", "passphraseKey"),)
+    ),
+}
+"""By the block that a question stands in."""
+
+
+def asked_by(path: Path) -> SecretQuestion:
+    """The Secret that a question is about. Raises StopIteration where it is about none."""
+    return next(found for block, found in SECRET_QUESTIONS.items() if path[: len(block)] == block)

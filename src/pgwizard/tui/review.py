@@ -34,8 +34,8 @@ from pgwizard.kubeapi import plain
 from pgwizard.plan import Facts, resolve
 from pgwizard.present import Failure, change_line, event_line, failure
 from pgwizard.tui.folds import Fold, Folds
-from pgwizard.tui.form import write_text
 from pgwizard.tui.messages import opening
+from pgwizard.typed import write_text
 
 if TYPE_CHECKING:
     from pgwizard.kubeapi import Cluster

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import importlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
@@ -32,8 +31,8 @@ from pgwizard.errors import ClusterError, Forbidden, OutputError, PgwizardError,
 from pgwizard.kubeapi import plain
 from pgwizard.pgbackrest import compares_addresses
 from pgwizard.plan import Facts
-from pgwizard.secretrows import Purpose
 from pgwizard.secretrows import Row as Candidate
+from pgwizard.secretrows import SecretQuestion, asked_by
 from pgwizard.tui.app import DEMO
 from pgwizard.tui.connect import Connect
 from pgwizard.tui.defects import SaysDefects
@@ -67,36 +66,6 @@ _NAMING = frozenset({"release", "credentials", "repository", "tls", "images"})
 _ABOUT = {
     CONNECT: "Which cluster and which namespace the release goes to, or which release to look at or to change.",
     REVIEW: "All that was answered, what it comes to, and what it would change. Nothing is written before you approve.",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """Which Secret a question is about. keys: the questions that its keys answer, in the browser's order."""
-
-    purpose: Purpose
-    secret: Question
-    keys: tuple[Question, ...]
-    namespace: Question | None = None
-
-
-# by the block that a question stands in
-SECRET_QUESTIONS = {
-    "tls": _Asked("ca", ("tls", "source", "secret"), (("tls", "source", "key"),), ("tls", "source", "namespace")),
-    "credentials": _Asked(
-        "database",
-        ("credentials", "secret"),
-        (("credentials", "usernameKey"), ("credentials", "passwordKey")),
-    ),
-    "repository.credentials": _Asked(
-        "s3",
-        ("repository", "credentials", "secret"),
-        (("repository", "credentials", "accessKeyKey"), ("repository", "credentials", "secretKeyKey")),
-        ("repository", "credentials", "namespace"),
-    ),
-    "repository.cipher": _Asked(
-        "passphrase", ("repository", "cipher", "secret"), (("repository", "cipher", "passphraseKey"),)
-    ),
 }
 
 
@@ -372,7 +341,7 @@ class Wizard(SaysDefects, Screen[None]):
     async def _browse(self, path: Question) -> None:
         from pgwizard.tui.secrets import SecretBrowser
 
-        asked = next(found for prefix, found in SECRET_QUESTIONS.items() if ".".join(path).startswith(f"{prefix}."))
+        asked = asked_by(path)
         release = self.draft.answers.release
         place = str(self.draft.value(asked.namespace) or "") if asked.namespace else ""
         current = (place or release.namespace, str(self.draft.value(asked.secret) or ""))
@@ -382,16 +351,11 @@ class Wizard(SaysDefects, Screen[None]):
         browser.begin()
         await self.app.push_screen(browser, lambda chosen: self._took(asked, chosen))
 
-    def _took(self, asked: _Asked, chosen: Chosen | None) -> None:
-        if chosen is None:
-            return
-        release = self.draft.answers.release
-        if asked.namespace is not None:
-            own = asked.purpose != "ca" and chosen.namespace == release.namespace
-            self._give(asked.namespace, None if own else chosen.namespace)
-        self._give(asked.secret, chosen.secret)
-        for question, key in zip(asked.keys, chosen.keys, strict=False):
-            self._give(question, key)
+    def _took(self, asked: SecretQuestion, chosen: Chosen | None) -> None:
+        if chosen is not None:
+            own = self.draft.answers.release.namespace
+            for question, value in asked.answers(chosen.namespace, chosen.secret, chosen.keys, own):
+                self._give(question, value)
 
     def on_tls_panel_proposed(self, event: TlsPanel.Proposed) -> None:
         """The best candidate."""

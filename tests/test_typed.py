@@ -1,0 +1,37 @@
+"""An answer as a line of text, and back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgwizard import yamlfile
+from pgwizard.draft import field_at
+from pgwizard.pgbackrest import is_secret
+from pgwizard.typed import read_text, write_text
+
+NAME = st.from_regex(r"[a-z_]{1,12}", fullmatch=True).filter(lambda name: not is_secret(name))
+VALUE = st.text(st.sampled_from("ab;=:\\,'\" %"), min_size=1).map(str.strip)
+
+
+@given(st.dictionaries(NAME, VALUE, max_size=4))
+def test_names_and_values_are_typed_as_they_are_shown(parameters: dict[str, str]) -> None:
+    found = field_at(("tuning", "parameters"), lambda _: "")
+    assert found is not None
+    assert read_text(found, write_text(parameters)) == parameters
+
+
+def test_a_dictionary_is_typed_with_colons_too() -> None:
+    found = field_at(("tuning", "parameters"), lambda _: "")
+    assert found is not None
+    typed = "work_mem: 4MB; ssl_key_file=/a:b; ; jit=false"
+    assert read_text(found, typed) == {"work_mem": "4MB", "ssl_key_file": "/a:b", "jit": False}
+
+
+@pytest.mark.parametrize("text", ["true", "True", "on", "null", "5", "08", "-0", "0.5", "1e3", "1.123456789", "a b"])
+def test_a_value_that_is_typed_is_what_the_file_would_make_of_it(text: str) -> None:
+    found = field_at(("tuning", "parameters"), lambda _: "")
+    assert found is not None
+    in_file = yamlfile.read(f"x: {text}".encode()).value["x"]
+    assert read_text(found, f"x={text}")["x"] == (text if in_file is None else in_file)
