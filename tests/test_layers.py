@@ -25,7 +25,7 @@ LAYERS = (
     ("operations",),
     ("console", "tui"),
     ("present", "inputs", "drafts"),
-    ("deploy", "uninstall", "status", "export", "discovery"),
+    ("deploy", "uninstall", "status", "export", "discovery", "lookup"),
     ("verdict", "probes", "jobs"),
     ("snapshot", "rollout", "stages", "secretvalues"),
     ("preflight", "helm", "diagnose", "choices", "secretrows", "typed"),

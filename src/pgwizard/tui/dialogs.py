@@ -37,7 +37,8 @@ class Window(ModalScreen[Any]):
     Window .title { text-style: bold; }
     Window .hint { color: $text-muted; }
     Window VerticalScroll { height: auto; max-height: 24; }
-    Window OptionList, Window OptionList:focus { height: auto; max-height: 18; border: none; background: $surface; padding: 0; }
+    Window OptionList { height: auto; max-height: 18; background: $surface; padding: 0; }
+    Window OptionList, Window OptionList:focus { border: none; }
     Window Input { border: none; height: 1; padding: 0; background: $boost; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

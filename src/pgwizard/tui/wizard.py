@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
@@ -23,12 +23,12 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
-from pgwizard import inputs, objectstore, preflight, releases
+from pgwizard import inputs
 from pgwizard.choices import LISTS, choices
 from pgwizard.draft import Draft, differing, field_at, page_of, pages, sections_of, without_secrets, worth_keeping
 from pgwizard.draft import Path as Question
-from pgwizard.errors import ClusterError, Forbidden, OutputError, PgwizardError, Problem, visible
-from pgwizard.kubeapi import plain
+from pgwizard.errors import ClusterError, OutputError, Problem, visible
+from pgwizard.lookup import look_up
 from pgwizard.pgbackrest import compares_addresses
 from pgwizard.plan import Facts
 from pgwizard.secretrows import Row as Candidate
@@ -43,10 +43,6 @@ from pgwizard.tui.panels import FOCUSABLE, PANELS, Panel, TlsPanel
 from pgwizard.tui.review import Review, found
 
 if TYPE_CHECKING:
-    from pgwizard.answers import Answers
-    from pgwizard.certificates import Bundle
-    from pgwizard.kubeapi import Cluster
-    from pgwizard.record import Record
     from pgwizard.tui.app import Drafts, LeftDraft, WizardApp
     from pgwizard.tui.secrets import Chosen
 
@@ -431,44 +427,15 @@ class Wizard(SaysDefects, Screen[None]):
         await asyncio.sleep(LOOK_UP_SECONDS)  # while somebody types, only what stands is looked up
         answers = self.draft.answers
         bundle, unread = await asyncio.to_thread(inputs.certificate, answers, self.wizard.start.folder)
-        wrong: tuple[Problem, ...] = ()
-        try:
-            (bundle, wrong), missing = await asyncio.gather(
-                preflight.certificate(cluster, answers, bundle), preflight.references(cluster, answers)
-            )
-        except PgwizardError as error:
-            missing = (Problem("tls.source", error.message),)
+        async with contextlib.aclosing(look_up(cluster, answers, bundle, self._opened)) as learnt:
+            async for told in learnt:
+                doubts = self.draft.doubts if told.doubts is None else told.doubts
+                self._learn(Facts(ca=told.bundle), (*unread, *told.wrong), doubts)
+                self._looked_up.set()
+        if told.again:
             if self._asking_again is not None:
                 self._asking_again.stop()
             self._asking_again = self.set_timer(ASK_AGAIN_SECONDS, self._look_up)
-        wrong = (*unread, *wrong, *missing)
-        self._learn(Facts(ca=bundle), wrong, self.draft.doubts)
-        self._looked_up.set()
-        doubts, others = await asyncio.gather(self._doubts(cluster, answers, bundle), self._neighbours(cluster))
-        self._learn(Facts(ca=bundle), wrong, (*doubts, *preflight.neighbours(answers, others, self._opened)))
-
-    async def _neighbours(self, cluster: Cluster) -> Sequence[Record]:
-        """The releases of the cluster, as far as they may be read."""
-        try:
-            return await releases.releases(cluster, None)
-        except ClusterError:
-            return ()
-
-    async def _doubts(self, cluster: Cluster, answers: Answers, bundle: Bundle | None) -> tuple[Problem, ...]:
-        """What the server says to the certificate, as far as it can be asked from here."""
-        if bundle is None or not answers.repository.enabled or not answers.tls.verify:
-            return ()
-        by_address = compares_addresses(answers.images.pgbackrest_version)
-        try:
-            found = await objectstore.verify(cluster, answers.repository.endpoint, bundle.pem, by_address=by_address)
-        except Forbidden:
-            return ()
-        except PgwizardError as error:
-            return (Problem("repository.endpoint", error.message),)
-        if found.ok:
-            return ()
-        refused = f"{answers.repository.endpoint} would be refused: {plain(found.message)}: the first backup would fail"
-        return (Problem("tls.source", refused),)
 
     def _learn(self, facts: Facts, wrong: tuple[Problem, ...], doubts: tuple[Problem, ...]) -> None:
         self.draft.learn(facts, wrong, doubts)
