@@ -25,7 +25,7 @@ from pgwizard.kubeapi import Cluster, Resource
 from pgwizard.plan import Facts, resolve
 from pgwizard.record import Record
 from pgwizard.tui.app import Place, Start, WizardApp
-from pgwizard.tui.apply import Apply
+from pgwizard.tui.apply import Apply, Left
 from pgwizard.tui.candidates import SecretList
 from pgwizard.tui.connect import Connect
 from pgwizard.tui.dashboard import Dashboard
@@ -999,3 +999,20 @@ def test_choices_stay_whole_where_the_panel_stands_beside_them() -> None:
 
     for width in (90, 100, MIDDLE - 1, MIDDLE):
         driven(scenario, (width, 40))
+
+
+def test_what_was_applied_above_takes_the_place_of_older_answers_below() -> None:
+    """Status leads from one wizard to another; to apply in the first one again must not undo the second's."""
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        wizard._opened = ("default", "postgresql")
+        wizard._give(("tuning", "connections"), 50)
+        await wizard.go("Tuning")
+        over = Wizard({"tuning": {"connections": 70}, "release": {"namespace": "default"}})
+        await pilot.app.push_screen(over)
+        await until(pilot, lambda: over.page != "")
+        await over._applied(Left(deployed=True))
+        assert wizard.draft.answers.tuning.connections == 70
+        await until(pilot, lambda: cast("Input", row(wizard, "tuning.connections").control).value == "70")
+
+    driven(scenario)

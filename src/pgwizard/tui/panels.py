@@ -29,6 +29,7 @@ from pgwizard.errors import ClusterError, PgwizardError
 from pgwizard.kubeapi import plain
 from pgwizard.pgbackrest import compares_addresses, is_secret
 from pgwizard.plan import options, parameters
+from pgwizard.present import about, span
 from pgwizard.secretrows import Row
 from pgwizard.tui.defects import SaysDefects
 from pgwizard.tuning import EDITION, SEGMENT_BYTES, Parameter, memory_sum
@@ -151,10 +152,10 @@ class StoragePanel(Panel):
         rates = [("busy: a segment in 10 s", 10.0), ("steady: one a minute", 60.0), ("calm: one in 10 min", 600.0)]
         if timeout:
             rates[1] = (f"archive_timeout: in {timeout} s", float(timeout))
-        text.append(f"  {'WAL written':28}data ½  data ¼\n", "dim")
+        text.append(f"  {'WAL written':25} data ½   data ¼\n", "dim")
         for name, seconds in rates:
             half, quarter = (_lasting(size * share, seconds) for share in (0.5, 0.75))
-            text.append(f"  {name:28}{half:>6}  {quarter:>6}\n")
+            text.append(f"  {name:25}{half:>9}{quarter:>9}\n")
         text.append("  data ½: the database fills half of the volume; a segment has 16 MB\n\n", "dim")
         text.append("StorageClasses\n", "bold")
         if isinstance(self._found, str):
@@ -175,10 +176,7 @@ class StoragePanel(Panel):
 
 
 def _lasting(free_bytes: float, seconds_a_segment: float) -> str:
-    hours = free_bytes / SEGMENT_BYTES * seconds_a_segment / 3600
-    if hours < 1:
-        return f"{hours * 60:.0f} min"
-    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
+    return span(free_bytes / SEGMENT_BYTES * seconds_a_segment)
 
 
 class TuningPanel(Panel):
@@ -322,7 +320,7 @@ class SchedulePanel(Panel):
             ]
         )
         for at, kind in runs[:5]:
-            text.append(f"  {at:%a %d %b %H:%M}   {kind:15} in {_span(at - now)}\n")
+            text.append(f"  {at:%a %d %b %H:%M}   {kind:15} in {span((at - now).total_seconds())}\n")
         if not runs:
             text.append("  cannot be told\n")
         retention = answers.retention
@@ -350,10 +348,10 @@ def _recoverable(keep: int | None, least: timedelta, present: timedelta) -> str:
     """What one can plan with comes first: there is more for a while before each full backup."""
     if keep is None:
         return "any moment since the first full backup"
-    today = _span(present)
+    today = about(present.total_seconds())
     if not least:
         return f"right after a full backup only that one ({today} now)"
-    always = _span(least - least % timedelta(hours=1) or least)  # rounded up it would promise too much
+    always = about(least.total_seconds())
     return f"at least the last {always}" + ("" if always == today else f" ({today} now)")
 
 
@@ -372,16 +370,6 @@ def timeline(held: schedules.Kept, now: datetime, weeks: int = 6) -> Iterable[st
             ground = "░" if since <= day <= now.date() else " " if day > now.date() else "·"
             cells.append(f"{(mark or ground):{ground}<3}")
         yield f"{begin + timedelta(weeks=week):%d %b}    {' '.join(cells)}"
-
-
-def _span(span: timedelta) -> str:
-    hours = span.total_seconds() / 3600
-    if hours < 1:
-        return f"{hours * 60:.0f} min"
-    if hours < 48:
-        return f"{hours:.0f} h"
-    days, rest = divmod(round(hours), 24)
-    return f"{days} d {rest} h" if days < 7 and rest else f"{days} d"
 
 
 class TlsPanel(Panel):

@@ -512,6 +512,9 @@ class Wizard(SaysDefects, Screen[None]):
             self._opened = release.namespace, release.name
             for page in self.query(Connect):
                 page.read_again()
+            for screen in self.app.screen_stack:
+                if isinstance(screen, Wizard) and screen is not self:
+                    await screen.take_over_applied(self._opened, self.draft.raw)
         if left.onward:
             release = self.draft.answers.release
             if self._from_status_of(release.name, release.namespace):
@@ -520,6 +523,12 @@ class Wizard(SaysDefects, Screen[None]):
                 await self._show_status(release.name, release.namespace)
         elif left.question:
             await self.jump(left.question)
+
+    async def take_over_applied(self, release: tuple[str, str], raw: dict[str, Any]) -> None:
+        """What a wizard above this one has applied: older answers to that release must not come back from here."""
+        if self._opened == release:
+            self._forget_draft()
+            await self._take_over(raw, self.page)
 
     @work(group="save", exclusive=True, exit_on_error=False)
     async def action_save(self) -> None:
@@ -580,16 +589,20 @@ class Wizard(SaysDefects, Screen[None]):
     async def _take_up(self, left: LeftDraft, older: list[LeftDraft], taken: bool | None) -> None:
         """Answers that were found. Not in a worker: the key after the answer waits for it."""
         if taken is True:
-            self.draft = Draft(left.raw, self.draft.facts)
-            self._adopts_namespace = False
-            await self.query_one("#pages", ContentSwitcher).remove_children()
-            await self.go(self.order[1])
+            await self._take_over(left.raw, self.order[1])
             self._keep()
-            self._look_up()
         if taken is not None and self._drafts is not None:
             await asyncio.to_thread(self._drafts.drop, left)
         if taken is not True:
             await self._offer(older)
+
+    async def _take_over(self, raw: dict[str, Any], page: str) -> None:
+        """Other answers in place of these: every page is made anew."""
+        self.draft = Draft(raw, self.draft.facts)
+        self._adopts_namespace = False
+        await self.query_one("#pages", ContentSwitcher).remove_children()
+        await self.go(page)
+        self._look_up()
 
     def _keep(self) -> None:
         if self._keeping is not None:
