@@ -49,6 +49,8 @@ class Connect(SaysDefects, Vertical):
     Connect #lists { height: 1fr; }
     Connect .column { width: 1fr; padding: 0 1 0 0; }
     Connect .title { text-style: bold; }
+    Connect .column:focus-within { padding: 0 1 0 0; }
+    Connect .column:focus-within .title { text-style: bold reverse; }
     Connect .said { color: $text-muted; height: auto; max-height: 16; }
     Connect #clusters-said { padding: 0 0 1 0; }
     Connect FilteredList { height: auto; }

@@ -24,7 +24,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
 from pgwizard import inputs
-from pgwizard.choices import LISTS, choices
+from pgwizard.choices import LISTS, Choice, choices
 from pgwizard.draft import Draft, differing, field_at, page_of, pages, sections_of, without_secrets, worth_keeping
 from pgwizard.draft import Path as Question
 from pgwizard.errors import ClusterError, OutputError, Problem, visible
@@ -56,6 +56,8 @@ PANEL = 52
 LOOKED_UP_SECONDS = 5.0
 """How long an apply waits for what the cluster says to the answers of a moment ago."""
 LOOK_UP_SECONDS = 0.2
+_BESIDE = 60
+"""Characters of a choice and its note that fit on a line of a window."""
 ASK_AGAIN_SECONDS = 5.0
 _NAMING = frozenset({"release", "credentials", "repository", "tls", "images"})
 """Sections whose answers name something in the cluster, or decide how a certificate is compared with a server."""
@@ -87,6 +89,12 @@ class Rail(Static):
         line = event.y - self.gutter.top
         if 0 <= line < len(self.entries):
             await cast("Wizard", self.screen).go(self.entries[line][1])
+
+
+def _item(choice: Choice) -> Item:
+    """A choice for a window: what does not fit beside its name stands below it."""
+    fits = len(choice.value) + len(choice.note) <= _BESIDE
+    return Item(choice.value, choice.note) if fits else Item(choice.value, "", (choice.note,))
 
 
 class Wizard(SaysDefects, Screen[None]):
@@ -324,7 +332,7 @@ class Wizard(SaysDefects, Screen[None]):
             said = f"! {self.wizard.link}: type the name"
         else:
             try:
-                items = [Item(found.value, found.note) for found in await choices(cluster, name)]
+                items = [_item(choice) for choice in await choices(cluster, name)]
             except ClusterError as error:
                 said = f"! {error.message}: type the name"
         if window.is_attached:
