@@ -182,10 +182,10 @@ class Row(Vertical):
         """What else is worth knowing of it: its help where a problem stands in its place, its default, its list."""
         more = [self._help] * bool(self._problem or self._warning)
         if self._default:
-            more.append(f"Default: {self._default}.")
+            more.append(f"default: {self._default}")
         if self.ask.choices:
-            more.append("f4 lists what there is.")
-        return " ".join(more)
+            more.append("f4 lists what there is")
+        return " · ".join(more)
 
     def _tell(self) -> None:
         said = f"✗ {self._problem}" if self._problem else f"! {self._warning}" if self._warning else self._help

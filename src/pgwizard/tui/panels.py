@@ -320,7 +320,7 @@ class SchedulePanel(Panel):
             ]
         )
         for at, kind in runs[:5]:
-            text.append(f"  {at:%a %d %b %H:%M}   {kind:15} in {span((at - now).total_seconds())}\n")
+            text.append(f"  {at:%a %d %b %H:%M}  {kind:13}  in {span((at - now).total_seconds())}\n")
         if not runs:
             text.append("  cannot be told\n")
         retention = answers.retention
