@@ -21,6 +21,7 @@ from pgwizard.draft import Draft
 from pgwizard.schedules import Schedule, collision, kept, least, zone
 from pgwizard.tui import panels
 from pgwizard.tui.panels import Panel, SchedulePanel, StoragePanel, TuningPanel
+from pilots import settled
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -378,10 +379,10 @@ def test_a_line_that_is_gone_is_not_explained() -> None:
         listed, hint = panel.query_one(OptionList), "f2 goes through them, with the reason of each"
         late = OptionList.OptionHighlighted(listed, listed.get_option_at_index(0), listed.option_count)
         panel.post_message(late)
-        await pilot.pause()
+        await settled(pilot)
         assert str(panel.query_one("#reason", Static).content) == hint
         listed.highlighted = 0
-        await pilot.pause()
+        await settled(pilot)
         assert str(panel.query_one("#reason", Static).content) != hint
 
     shown(lambda: TuningPanel(Draft({})), scenario)
