@@ -75,7 +75,7 @@ def _rests(app: App[Any]) -> bool:
 
 
 def _waits(pump: Any) -> bool:
-    """An empty queue alone does not say it: a message may be in hand. Neither Textual nor asyncio has this in public."""
+    """An empty queue alone does not say it: a message may be in hand. Textual keeps this to itself."""
     ended = pump._task.done() if pump._task is not None else not pump.is_running
     here = pump._message_queue.ready_event
     return ended or (not here.is_set() and bool(here._waiters))

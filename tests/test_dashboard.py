@@ -77,6 +77,7 @@ def driven(
             )
             async with WizardApp(start).run_test(size=size) as pilot:
                 await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+                await settled(pilot)
                 await scenario(pilot, sim)
 
     asyncio.run(main())
@@ -157,6 +158,7 @@ def test_a_release_that_is_well_says_so_first_with_what_stands_behind_it() -> No
 def test_the_status_and_the_list_of_backups_can_be_taken_elsewhere() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
+        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
         await press(pilot, "i")
         assert dashboard(pilot).query_one("#info", Rows).has_focus
         [[label, *_]] = rows(pilot, "info")
@@ -195,6 +197,7 @@ def test_a_question_that_is_left_writes_nothing() -> None:
             await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
             await press(pilot, "escape")
             await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+            await until(pilot, lambda: all(worker.group != "ask" or worker.is_finished for worker in pilot.app.workers))
         assert [request for request in sim.requests[first:] if request.is_write] == []
 
     driven(scenario)
@@ -467,6 +470,7 @@ def test_a_namespace_that_is_deleted_under_the_status_is_said_and_nothing_wrong_
         sim.runtime.delete(Ref(NAMESPACE, "default"))
         await until(pilot, lambda: "its namespace is gone too" in said(pilot, "verdict"))
         await until(pilot, lambda: "none" in said(pilot, "objects"))
+        await settled(pilot)
         assert dashboard(pilot).query_one("#verdict").has_class("lost")
         assert "✗ GONE" in said(pilot, "verdict")
         assert "Its repository may still hold backups: 1 when it was read last" in said(pilot, "verdict")
@@ -542,7 +546,6 @@ def test_without_backups_there_is_no_list_of_them_to_go_to() -> None:
         await loaded(pilot)
         await until(pilot, lambda: marked(pilot) == ["jobs"])
         await press(pilot, "i")
-        await pilot.pause(0.1)
         assert marked(pilot) == ["jobs"]
 
     driven(scenario, prepare=bare)
@@ -551,13 +554,12 @@ def test_without_backups_there_is_no_list_of_them_to_go_to() -> None:
 def test_panes_stand_below_each_other_where_it_is_narrow() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await pilot.pause(0.1)
+        await settled(pilot)
         screen = dashboard(pilot)
         jobs, log = screen.query_one("#jobs").region, screen.query_one("#log").region
         assert (jobs.x == log.x, jobs.bottom <= log.y) == (True, True)
         assert screen.query_one("#verdict").region.y == 1
         await resize(pilot, 140, 50)
-        await pilot.pause(0.1)
         jobs, log = screen.query_one("#jobs").region, screen.query_one("#log").region
         assert (jobs.y == log.y, jobs.right <= log.x) == (True, True)
 
@@ -601,7 +603,10 @@ def test_hostile_text_is_shown_as_text() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await until(pilot, lambda: any("[bold] [2J[/]" in row for row in rows(pilot, "schedules")))
-        assert pilot.app.is_running
+        await settled(pilot)
+        shown = seen(pilot.app.screen)
+        assert "[bold] [2J[/]" in shown
+        assert CONTROLS.findall(shown) == []
 
     driven(scenario, prepare=hostile)
 
@@ -635,7 +640,7 @@ def test_no_name_that_comes_from_outside_takes_over_the_terminal() -> None:
 
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         async def clean() -> str:
-            await pilot.pause(0.3)
+            await settled(pilot)
             shown = seen(pilot.app.screen)
             assert CONTROLS.findall(shown) == [], shown
             return shown
@@ -663,7 +668,7 @@ def test_no_name_that_comes_from_outside_takes_over_the_terminal() -> None:
         await until(pilot, lambda: asked(pilot) == "Which schedule?")
         assert fit in await clean()
         await press(pilot, "3", "y")
-        await until(pilot, lambda: bool(pilot.app._notifications))
+        await until(pilot, lambda: any("denied by a fault" in notice.message for notice in pilot.app._notifications))
         await clean()
         assert next(request for request in reversed(sim.requests) if request.is_write).name == nasty
 

@@ -340,8 +340,7 @@ def test_a_comparison_is_forgotten_with_the_connection_that_it_was_made_by() -> 
         host.shown()
         assert said(host).endswith(AT)  # shown again, it is still of this cluster
         app.connect()
-        await until(pilot, app.connected.is_set)
-        assert said(host) == NOT_COMPARED
+        await until(pilot, lambda: app.connected.is_set() and said(host) == NOT_COMPARED)
         assert host.review.outcome is None
         assert host.query_one("#changes", Folds).folds == ()
 

@@ -21,7 +21,7 @@ from pgwizard.draft import Draft
 from pgwizard.schedules import Schedule, collision, kept, least, zone
 from pgwizard.tui import panels
 from pgwizard.tui.panels import Panel, SchedulePanel, StoragePanel, TuningPanel
-from pilots import settled
+from pilots import settled, until
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -350,11 +350,9 @@ def test_a_defect_of_a_panel_is_a_line_in_it_and_goes_with_its_cause(
         with monkeypatch.context() as patched:
             patched.setattr(kind, "text", broken)
             panel.follow(panel.draft)
-            await pilot.pause(0.3)
-            assert said(panel) == "! a defect of pgwizard itself: KeyError"
+            await until(pilot, lambda: said(panel) == "! a defect of pgwizard itself: KeyError")
         panel.follow(panel.draft)
-        await pilot.pause(0.3)
-        assert said(panel) == before
+        await until(pilot, lambda: said(panel) == before)
 
     shown(lambda: kind(scheduled({})), scenario)
 
@@ -366,8 +364,7 @@ def test_a_defect_of_the_parameters_does_not_end_the_application(monkeypatch: py
     async def scenario(pilot: Pilot[None], panel: Panel) -> None:
         monkeypatch.setattr(panels, "parameters", broken)
         panel.follow(panel.draft)
-        await pilot.pause(0.3)
-        assert said(panel) == "! a defect of pgwizard itself: OverflowError"
+        await until(pilot, lambda: said(panel) == "! a defect of pgwizard itself: OverflowError")
 
     shown(lambda: TuningPanel(Draft({})), scenario)
 

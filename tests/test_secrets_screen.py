@@ -183,10 +183,11 @@ def test_what_was_found_before_the_browser_is_shown_is_shown_with_it(monkeypatch
         await until(pilot, lambda: browser.state == "done")
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        def below() -> int:
+            return len(browser.listing.rows) - browser.listing.size.height
+
         assert list(browser.listing.rows) == browser.findings.shown != []
-        await settled(pilot)
-        below = len(browser.listing.rows) - browser.listing.size.height
-        assert text(browser, "counts").startswith(f"{below} more in 7 namespaces · DEMO")
+        await until(pilot, lambda: text(browser, "counts").startswith(f"{below()} more in 7 namespaces · DEMO"))
         assert searches == [browser.search]
 
     driven(scenario, first=first, done=False)
@@ -234,13 +235,23 @@ def test_denied_is_not_empty_and_not_failed() -> None:
 
 
 def test_before_there_is_a_cluster_it_says_so() -> None:
-    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        browser.state = "connecting"
-        pilot.app.link = "not connected: no kubeconfig"  # type: ignore[attr-defined]
-        await settled(pilot)
-        assert text(browser, "counts") == "not connected: no kubeconfig"
+    goes_on = asyncio.Event()
 
-    driven(scenario)
+    async def refused(_: AsyncExitStack) -> Cluster:
+        await goes_on.wait()
+        raise Unreachable("no kubeconfig")
+
+    async def main() -> None:
+        app = WizardApp(Start(refused, lambda _path, _text: None, screen="textual.screen:Screen"))
+        async with app.run_test(size=(120, 40)) as pilot:
+            await until(pilot, lambda: len(app.screen_stack) == 2)
+            browser = SecretBrowser()
+            await app.push_screen(browser)
+            assert text(browser, "counts") == "connecting to the cluster …"
+            goes_on.set()
+            await until(pilot, lambda: text(browser, "counts") == "not connected: no kubeconfig")
+
+    asyncio.run(main())
 
 
 async def typed(pilot: Pilot[int], browser: SecretBrowser, name: str) -> None:
@@ -329,9 +340,9 @@ def test_a_try_says_that_it_goes_on_and_a_second_enter_waits_for_it(monkeypatch:
         await until(pilot, lambda: gate.asked > 0)
         assert text(browser, "counts") == "trying minio/minio-tls on minio.minio.svc:9000 …"
         await press(pilot, "enter")
-        assert gate.asked == 1
         gate.open()
         await until(pilot, lambda: pilot.app.screen is not browser)
+        assert gate.asked == 1
 
     assert driven(scenario) == [Chosen("minio", "minio-tls", ("tls.crt",))]
 

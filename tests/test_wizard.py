@@ -69,7 +69,9 @@ def driven(
         app = WizardApp(start)
         async with app.run_test(size=size) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Wizard) and ready(app.screen))
-            await scenario(pilot, cast("Wizard", app.screen), saved)
+            wizard = cast("Wizard", app.screen)
+            await settled(pilot)
+            await scenario(pilot, wizard, saved)
 
     asyncio.run(main())
 
@@ -77,6 +79,16 @@ def driven(
 def row(wizard: Wizard, path: str) -> Row:
     """The row of a question on the page that is shown."""
     return next(found for found in wizard.query(Row) if ".".join(found.path) == path)
+
+
+async def listed(pilot: Pilot[int]) -> Pick:
+    """The list of a question, once the cluster has answered."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, Pick))
+    await settled(pilot)
+    window = cast("Pick", pilot.app.screen)
+    said = window.query_one("#said", Static)
+    await until(pilot, lambda: str(said.content) != "… asking the cluster")
+    return window
 
 
 def test_every_question_page_comes_from_the_models() -> None:
@@ -227,6 +239,7 @@ def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_re
             return [str(found.get_option_at_index(number).prompt) for number in range(found.option_count)]
 
         await until(pilot, lambda: any("✗" in row for row in rows()) and "no releases" in said(wizard, "releases"))
+        await until(pilot, lambda: not any("· asking" in row for row in rows()))
         states = [row.splitlines()[2].strip() for row in rows()]
         assert states[0] == "✓ connected"
         assert states[1].startswith("✓ answers in ")
@@ -272,7 +285,7 @@ def test_a_list_of_the_cluster_answers_a_question() -> None:
         await wizard.go("Storage")
         row(wizard, "storage.storageClass").control.focus()
         await press(pilot, "f4")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Pick))
+        await listed(pilot)
         await press(pilot, *"fix", "enter")
         await until(pilot, lambda: pilot.app.screen is wizard)
         assert wizard.draft.raw == {"storage": {"storageClass": "fixed"}}
@@ -403,6 +416,7 @@ def test_f5_stays_with_the_cluster_that_was_chosen() -> None:
         def shown() -> list[str]:
             return [line.splitlines()[0] for line in options(wizard, "#clusters OptionList")]
 
+        await until(pilot, lambda: len(shown()) == 2)
         wizard.query_one("#clusters FilterInput").focus()
         await press(pilot, *"prod", "enter")  # the very name, although prod-eu stands
         await until(pilot, lambda: shown() == ["● prod", "  prod-eu"])
@@ -458,9 +472,12 @@ def test_what_was_to_be_made_in_one_cluster_is_not_made_where_it_is() -> None:
             wizard.query_one(f"#{column} FilterInput").focus()
             await press(pilot, "ctrl+u", *name, "enter")
 
+        def namespaces() -> list[str]:
+            return options(wizard, "#namespaces OptionList")
+
+        await until(pilot, lambda: len(options(wizard, "#clusters OptionList")) == 3)
         await chosen("clusters", "bare")
-        await until(pilot, lambda: options(wizard, "#namespaces OptionList")[:1] == ["● default"])
-        await until(pilot, lambda: "shop" not in " ".join(options(wizard, "#namespaces OptionList")))
+        await until(pilot, lambda: namespaces()[:1] == ["● default"] and "shop" not in " ".join(namespaces()))
         await chosen("namespaces", "shop")
         await until(pilot, lambda: wizard.draft.answers.release.create_namespace)
         await chosen("clusters", "other")
@@ -542,9 +559,15 @@ def test_the_browser_of_secrets_answers_the_question_in_focus() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, SecretBrowser))
         browser = cast("SecretBrowser", pilot.app.screen)
         await press(pilot, *"s3-back")
-        await until(pilot, lambda: (found := browser.query_one(SecretList).row) is not None and "s3-b" in found.secret)
+
+        def read() -> bool:
+            found = browser.query_one(SecretList).row
+            return found is not None and "s3-b" in found.secret and found.kind != "not read"
+
+        await until(pilot, read)
         await press(pilot, "enter")
         await until(pilot, lambda: pilot.app.screen is wizard)
+        await settled(pilot)
         assert wizard.draft.raw["repository"]["credentials"] == {
             "from": "existing",
             "secret": "s3-backup",
@@ -589,11 +612,12 @@ def test_another_cluster_leaves_nothing_of_the_one_before() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: "no releases" in said(wizard, "releases"))
         assert "not read yet" not in wizard.draft.said_of(("tls", "source"))
+        await until(pilot, lambda: len(options(wizard, "#clusters OptionList")) == 2)
         wizard.query_one("#clusters FilterInput").focus()
         await press(pilot, "down", "enter")
         await until(pilot, lambda: "Secret minio/minio-tls does not exist" in wizard.draft.said_of(("tls", "source")))
         assert wizard.draft.facts.ca is None
-        await until(pilot, lambda: options(wizard, "#namespaces OptionList")[0] == "● default")
+        await until(pilot, lambda: options(wizard, "#namespaces OptionList")[:1] == ["● default"])
         assert not any("minio" in option for option in options(wizard, "#namespaces OptionList"))
 
     driven(scenario, places=places)
@@ -641,7 +665,7 @@ def test_a_name_that_is_part_of_another_can_be_typed() -> None:
         await wizard.go("Storage")
         row(wizard, "storage.storageClass").control.focus()
         await press(pilot, "f4")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Pick))
+        await listed(pilot)
         await press(pilot, *"fix", "down", "enter")
         await until(pilot, lambda: pilot.app.screen is wizard)
         assert wizard.draft.raw == {"storage": {"storageClass": "fix"}}
@@ -748,7 +772,7 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         said_of = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
         await until(pilot, lambda: any(said_of in doubt.message for doubt in wizard.draft.doubts))
         assert ("!", "Repository") in wizard.query_one(Rail).entries
-        assert any("staging/postgresql" in option for option in options(wizard, "#releases"))  # seen on coming back
+        await until(pilot, lambda: any("staging/postgresql" in option for option in options(wizard, "#releases")))
         await press(pilot, "f9")
         await until(pilot, lambda: isinstance(pilot.app.screen, Apply) and pilot.app.screen.asked)
         assert said_of in str(pilot.app.screen.query_one("#costs", Static).content)
