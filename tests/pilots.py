@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from textual.app import App
+from textual.events import Key
+from textual.keys import _character_to_key, key_to_character
 from textual.pilot import Pilot
 
 from pgwizard.tui.app import WizardApp
@@ -42,13 +44,12 @@ async def settled(pilot: Pilot[Any]) -> None:
 
 async def press(pilot: Pilot[Any], *keys: str) -> None:
     """Press keys, until they have done what they do."""
-    if isinstance(pilot.app, WizardApp):  # it keeps their order itself
-        await pilot.press(*keys)
-        await settled(pilot)
-        return
     for key in keys:
-        await pilot.press(key)
-        await settled(pilot)
+        name, character = (_character_to_key(key), key) if len(key) == 1 else (key, key_to_character(key))
+        pilot.app.post_message(Key(name, character))
+        if not isinstance(pilot.app, WizardApp):  # which keeps their order itself
+            await settled(pilot)
+    await settled(pilot)
 
 
 async def click(pilot: Pilot[Any], *where: Any, **how: Any) -> None:

@@ -19,7 +19,6 @@ from typing import Any, cast
 import pytest
 import yaml
 from textual.events import Paste
-from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -204,7 +203,7 @@ async def fill(pilot: Pilot[int], wizard: Wizard, answers: Mapping[str, Any]) ->
             control.focus()
             text = typed(value)
             if len(text) <= SHORT:  # the focus has selected what stands
-                await press(pilot, *(map(_character_to_key, text) if text else ["backspace"]))
+                await press(pilot, *(text or ["backspace"]))
             else:
                 pilot.app.post_message(Paste(text))
             await until(pilot, lambda control=control, text=text: cast("Input", control).value == text)  # type: ignore[misc]
