@@ -334,12 +334,15 @@ def test_a_comparison_that_fails_says_why_in_its_place_and_can_be_tried_again() 
 
 
 def test_a_comparison_is_forgotten_with_the_connection_that_it_was_made_by() -> None:
+    async def another(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(SimCluster(speed=50))
+
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         app = cast("WizardApp", pilot.app)
         await compared(pilot, host)
         host.shown()
         assert said(host).endswith(AT)  # shown again, it is still of this cluster
-        app.connect()
+        app.connect(Place("another", "https://another", "default", another))
         await until(pilot, lambda: app.connected.is_set() and said(host) == NOT_COMPARED)
         assert host.review.outcome is None
         assert host.query_one("#changes", Folds).folds == ()
