@@ -27,8 +27,8 @@ from pgwizard.present import Failure, failure
 from pgwizard.tui.app import Start, WizardApp
 from pgwizard.tui.apply import Apply, Left, Stages
 from pgwizard.tui.log import Log
+from pilots import press, settled, until
 from test_folds import lines
-from test_review import until
 
 HOOK = "default/postgresql-pgbackrest-init*"
 UNTRUSTED = (
@@ -59,11 +59,11 @@ class Driven:
 
     async def applied(self) -> None:
         await self.asked()
-        await self.pilot.press("y")
+        await press(self.pilot, "y")
 
     async def reached(self, state: str) -> None:
         await until(self.pilot, lambda: self.screen.state == state)
-        await self.pilot.pause()
+        await settled(self.pilot)
 
     async def gone(self) -> Left:
         await until(self.pilot, lambda: bool(self.left))
@@ -131,13 +131,13 @@ def test_an_apply_tells_its_stages_and_leads_on_to_the_status() -> None:
             "› ▸ + create    ServiceAccount default/postgresql-pgbackrest   12 lines"
         )
         assert driven.keys() == {"y", "escape"}
-        await driven.pilot.press("y")
+        await press(driven.pilot, "y")
         await driven.reached("ended")
         assert {stage[0] for stage in driven.stages()} == {"✓"}
         assert any("new backup label" in line for line in driven.log())
         assert driven.screen._said[0] == "✓     the release works, and its backups are proven"
         assert driven.keys() == {"enter", "c", "escape"}
-        await driven.pilot.press("enter")
+        await press(driven.pilot, "enter")
         assert await driven.gone() == Left(deployed=True, onward=True)
 
     applying(scenario)
@@ -173,14 +173,14 @@ def test_what_is_lost_is_named_and_wants_the_name_typed() -> None:
             "! CronJob default/postgresql-pgbackrest-incr: these backups are no longer taken",
             "! CronJob default/postgresql-pgbackrest-full: these backups are no longer taken",
         ]
-        await driven.pilot.press("y")
+        await press(driven.pilot, "y")
         assert driven.text("#say") == "7 objects are deleted: type the release's name, postgresql, and press enter"
-        await driven.pilot.press(*"yes", "enter")
+        await press(driven.pilot, *"yes", "enter")
         assert driven.screen.asked
-        await driven.pilot.press("escape")
+        await press(driven.pilot, "escape")
         assert driven.screen.asked
         assert not driven.screen.query_one(Input).display
-        await driven.pilot.press("y", *"postgresql", "enter")
+        await press(driven.pilot, "y", *"postgresql", "enter")
         await driven.reached("ended")
         assert "✓ prune" in driven.stages()
         assert driven.screen.outcome is not None
@@ -212,9 +212,9 @@ def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -
         assert driven.stages()[-2:] == ["✗ first backup", "· record"]
         assert driven.screen._log[-1].startswith("P00 ERROR: [095]")
         assert driven.text("#say") == "enter: question tls.source · e: explained · r: try again"
-        await driven.pilot.press("c")
+        await press(driven.pilot, "c")
         assert "[095]" in driven.pilot.app.clipboard
-        await driven.pilot.press("enter")
+        await press(driven.pilot, "enter")
         assert await driven.gone() == Left(question="tls.source")
 
     applying(scenario, outcomes=[Outcome("job-failed", HOOK, lines=UNTRUSTED)])
@@ -225,7 +225,7 @@ def test_after_the_cause_is_gone_it_is_tried_again_from_what_is_there() -> None:
         await driven.applied()
         await driven.reached("failed")
         driven.sim.outcomes.clear()
-        await driven.pilot.press("r")
+        await press(driven.pilot, "r")
         await driven.applied()
         await driven.reached("ended")
         assert driven.screen.outcome is not None
@@ -262,7 +262,7 @@ def test_answers_that_lead_nowhere_lead_to_their_question_before_anything_is_wri
             ),
             "      repository.credentials.secret: Secret nowhere/postgresql-pgbackrest-s3 does not exist",
         ]
-        await driven.pilot.press("enter")
+        await press(driven.pilot, "enter")
         assert await driven.gone() == Left(question="release.namespace")
 
     applying(scenario, answers_of(release={"namespace": "nowhere"}))
@@ -280,14 +280,14 @@ def test_what_the_cluster_refuses_midway_is_said_in_its_place_and_tried_again(ki
     async def scenario(driven: Driven) -> None:
         await driven.asked()
         driven.sim.faults.append(Fault(kind, "apply", "services", writes_only=True))
-        await driven.pilot.press("y")
+        await press(driven.pilot, "y")
         await driven.reached("failed")
         assert driven.screen._said[0] == f"✗     {FAULTS[kind]}"
         assert driven.screen._said[-1] == (
             "written 7 of 11 objects (the Job of the first backup is apart); Service default/postgresql was tried last"
         )
         assert driven.stages()[4] == "✗ apply"
-        await driven.pilot.press("r")
+        await press(driven.pilot, "r")
         await driven.applied()
         await driven.reached("ended")
 
@@ -298,7 +298,7 @@ def test_a_namespace_that_is_deleted_midway_is_said() -> None:
     async def scenario(driven: Driven) -> None:
         await driven.asked()
         await driven.sim.delete(Ref(Resource("v1", "Namespace"), "staging"))
-        await driven.pilot.press("y")
+        await press(driven.pilot, "y")
         await driven.reached("failed")
         assert "staging" in driven.screen._said[0]
 
@@ -326,10 +326,10 @@ def test_without_a_connection_it_says_so_and_connects_again() -> None:
             await until(pilot, lambda: "cannot reach" in app.link)
             driven = Driven(pilot, Apply(Answers()), sim)
             await app.push_screen(driven.screen, driven.left.append)
-            await pilot.pause()
+            await settled(pilot)
             assert "not connected: cannot reach prod-eu" in driven.text("#header")
             assert driven.keys() == {"r", "escape"}
-            await pilot.press("r")
+            await press(pilot, "r")
             await driven.asked()
 
     asyncio.run(main())
@@ -342,7 +342,7 @@ def test_without_a_connection_it_says_so_and_connects_again() -> None:
 def test_before_the_approval_going_back_writes_nothing(key: str) -> None:
     async def scenario(driven: Driven) -> None:
         await driven.asked()
-        await driven.pilot.press(key)
+        await press(driven.pilot, key)
         assert await driven.gone() == Left()
         assert [request for request in driven.sim.requests if request.is_write] == []
 
@@ -354,7 +354,7 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
     async def scenario(driven: Driven) -> None:
         await driven.applied()
         await until(driven.pilot, lambda: driven.screen._stages.now == "wait")
-        await driven.pilot.press(key)
+        await press(driven.pilot, key)
         await driven.reached("stopped")
         assert driven.screen._said == [
             "-     stopped watching. The cluster goes on. Run again at any time: it resumes.",
@@ -365,10 +365,10 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
         assert driven.keys() == {"r", "c", "escape"}
         assert live(driven.sim, STATEFULSET, "postgresql") is not None
         driven.sim.outcomes.clear()
-        await driven.pilot.press("r")
+        await press(driven.pilot, "r")
         await driven.applied()
         await driven.reached("ended")
-        await driven.pilot.press("escape")
+        await press(driven.pilot, "escape")
         assert await driven.gone() == Left(deployed=True)
 
     applying(scenario, outcomes=[Outcome("slow", "default/postgresql-0", seconds=150)])
@@ -387,11 +387,11 @@ def test_a_second_escape_while_it_stops_is_no_second_stop() -> None:
         await driven.applied()
         await until(driven.pilot, lambda: driven.screen._stages.now == "wait")
         seen = [driven.screen.writing]
-        await driven.pilot.press("escape")
+        await press(driven.pilot, "escape")
         await driven.reached("stopping")
         seen.append(driven.screen.writing)
         assert driven.keys() == set()
-        await driven.pilot.press("escape", "ctrl+c")
+        await press(driven.pilot, "escape", "ctrl+c")
         assert driven.left == []
         gate.set()
         await driven.reached("stopped")

@@ -25,6 +25,7 @@ from pgwizard.tui.dashboard import Ask, Dashboard, Details, Jobs, Rows, TextWind
 from pgwizard.tui.log import Log
 from pgwizard.tui.messages import Messages
 from pgwizard.tui.wizard import Wizard
+from pilots import press, resize, settled, until
 from test_wizard_bad_input import CONTROLS, seen
 
 Scenario = Callable[[Pilot[int], SimCluster], Awaitable[None]]
@@ -75,16 +76,10 @@ def driven(
             )
             async with WizardApp(start).run_test(size=size) as pilot:
                 await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+                await settled(pilot)
                 await scenario(pilot, sim)
 
     asyncio.run(main())
-
-
-async def until(pilot: Pilot[int], reached: Callable[[], bool]) -> None:
-    """Let the application run until something holds; half a minute at most."""
-    async with asyncio.timeout(30):
-        while not reached():
-            await pilot.pause(0.02)
 
 
 def dashboard(pilot: Pilot[int]) -> Dashboard:
@@ -162,13 +157,14 @@ def test_a_release_that_is_well_says_so_first_with_what_stands_behind_it() -> No
 def test_the_status_and_the_list_of_backups_can_be_taken_elsewhere() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await pilot.press("i")
+        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+        await press(pilot, "i")
         assert dashboard(pilot).query_one("#info", Rows).has_focus
         [[label, *_]] = rows(pilot, "info")
         assert label.startswith("✓ ")
-        await pilot.press("y")
+        await press(pilot, "y")
         assert pilot.app.clipboard == "", "y answers a question elsewhere: it copies nothing"
-        await pilot.press("c")
+        await press(pilot, "c")
         assert pilot.app.clipboard.startswith("● RECOVERABLE")
         assert label in pilot.app.clipboard
 
@@ -178,11 +174,11 @@ def test_the_status_and_the_list_of_backups_can_be_taken_elsewhere() -> None:
 def test_a_backup_now_asks_which_and_is_seen_from_its_start_to_its_end() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await pilot.press("b")
+        await press(pilot, "b")
         await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
-        await pilot.press("x")
+        await press(pilot, "x")
         assert isinstance(pilot.app.screen, Ask)
-        await pilot.press("i")
+        await press(pilot, "i")
         await until(pilot, lambda: [row[0] for row in rows(pilot, "jobs")] == ["✓ incr", "✓ first"])
         assert dashboard(pilot).query_one(Jobs).cursor_row == 0
         await until(pilot, lambda: "2 backups" in said(pilot, "facts"))
@@ -196,10 +192,11 @@ def test_a_question_that_is_left_writes_nothing() -> None:
         await loaded(pilot)
         first = len(sim.requests)
         for key in ("b", "s"):
-            await pilot.press(key)
+            await press(pilot, key)
             await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
-            await pilot.press("escape")
+            await press(pilot, "escape")
             await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+            await until(pilot, lambda: all(worker.group != "ask" or worker.is_finished for worker in pilot.app.workers))
         assert [request for request in sim.requests[first:] if request.is_write] == []
 
     driven(scenario)
@@ -208,22 +205,22 @@ def test_a_question_that_is_left_writes_nothing() -> None:
 def test_a_failed_job_tells_cause_and_fix_beside_it_and_all_of_it_on_enter() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await pilot.press("b", "i")
+        await press(pilot, "b", "i")
         await until(pilot, lambda: "AT RISK" in said(pilot, "verdict"))
         await until(pilot, lambda: "fix: Put a valid key pair" in logged(pilot))
         assert rows(pilot, "jobs")[0][3].startswith("failed [039] The S3 store does not know this access key")
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, TextWindow))
         shown = pilot.app.export_screenshot().replace("&#160;", " ")
         for text in ("docs/errors.md#s3-unknown-key", "Put a valid key pair", "Job has reached the specified backoff"):
             assert text in shown
-        await pilot.press("c")
+        await press(pilot, "c")
         assert "Put a valid key pair into the Secret that repository.credentials names." in pilot.app.clipboard
-        await pilot.press("e")
+        await press(pilot, "e")
         await until(pilot, lambda: explained(pilot) == "docs/errors.md#s3-unknown-key")
-        await pilot.press("escape", "escape")
+        await press(pilot, "escape", "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
-        await pilot.press("e")
+        await press(pilot, "e")
         await until(pilot, lambda: explained(pilot) == "docs/errors.md#s3-unknown-key")
 
     driven(scenario, outcomes=[FAILS])
@@ -245,9 +242,9 @@ def test_a_log_that_breaks_off_is_read_anew_while_its_job_runs(monkeypatch: pyte
                 yield line
 
         monkeypatch.setattr(sim, "logs", logs)
-        await pilot.press("b")
+        await press(pilot, "b")
         await until(pilot, lambda: asked(pilot) == "Take a backup now?")
-        await pilot.press("f")
+        await press(pilot, "f")
         await until(pilot, lambda: logged(pilot) == "read 3")
         assert len(set(read)) == 1
 
@@ -257,11 +254,11 @@ def test_a_log_that_breaks_off_is_read_anew_while_its_job_runs(monkeypatch: pyte
 def test_a_question_is_answered_by_going_through_its_choices_too() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await pilot.press("b")
+        await press(pilot, "b")
         await until(pilot, lambda: asked(pilot) == "Take a backup now?")
         choices = pilot.app.screen.query_one(OptionList)
         await until(pilot, lambda: choices.has_focus)
-        await pilot.press("down", "enter")
+        await press(pilot, "down", "enter")
         await until(pilot, lambda: any("-incr-" in run.name for run in dashboard(pilot).snapshot.runs))  # type: ignore[union-attr]
 
     driven(scenario)
@@ -271,15 +268,15 @@ def test_a_schedule_rests_after_a_yes_and_goes_on_after_another() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         for key, question in (("s", "Which schedule?"), ("2", "Suspend postgresql-pgbackrest-incr?")):
-            await pilot.press(key)
+            await press(pilot, key)
             await until(pilot, lambda question=question: asked(pilot) == question)  # type: ignore[misc]
-        await pilot.press("y")
+        await press(pilot, "y")
         await until(pilot, lambda: rows(pilot, "schedules")[1][0] == "‖ incr")
         await until(pilot, lambda: "the schedule postgresql-pgbackrest-incr is suspended" in said(pilot, "verdict"))
         dashboard(pilot).query_one("#schedules").focus()
-        await pilot.press("down", "s")
+        await press(pilot, "down", "s")
         await until(pilot, lambda: asked(pilot) == "Resume postgresql-pgbackrest-incr?")
-        await pilot.press("y")
+        await press(pilot, "y")
         await until(pilot, lambda: rows(pilot, "schedules")[1][0] == "✓ incr")
         await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
 
@@ -292,7 +289,7 @@ def test_a_refusal_is_said_with_the_server_s_reason() -> None:
         sim.faults = [Fault("403", verb="create", resource="jobs"), Fault("403", verb="patch", resource="cronjobs")]
         for keys in (("b", "f"), ("s", "1", "y")):
             before = len(pilot.app._notifications)
-            await pilot.press(*keys)
+            await press(pilot, *keys)
             await until(pilot, lambda before=before: len(pilot.app._notifications) > before)  # type: ignore[misc]
         assert all("denied by a fault" in notice.message for notice in pilot.app._notifications)
 
@@ -325,7 +322,7 @@ def test_a_release_that_is_not_there_is_said_and_looked_for_again() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await until(pilot, lambda: "✗ there is no release in namespace default" in said(pilot, "verdict"))
         await deployed(sim)
-        await pilot.press("r")
+        await press(pilot, "r")
         await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
 
     driven(scenario, prepare=nothing)
@@ -363,7 +360,7 @@ def test_no_connection_is_said_and_tried_again() -> None:
 
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await until(pilot, lambda: "✗ cannot reach https://10.0.0.1:6443" in said(pilot, "verdict"))
-        await pilot.press("r")
+        await press(pilot, "r")
         await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
 
     driven(scenario, prepare=keep, connect=connect)
@@ -383,14 +380,14 @@ def test_a_defect_that_ends_observing_is_said_and_r_begins_anew(monkeypatch: pyt
 
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await pilot.press("b", "i")
+        await press(pilot, "b", "i")
         await until(pilot, lambda: rows(pilot, "jobs")[0][0] == "● incr")
         assert titled(pilot) == titles
         app, screen = cast("WizardApp", pilot.app), dashboard(pilot)
         start = app.start
         with monkeypatch.context() as patched:
             patched.setattr(status, "reduce", broken)
-            await pilot.press("r")
+            await press(pilot, "r")
             await until(
                 pilot,
                 lambda: said(pilot, "verdict").startswith("✗ a defect of pgwizard itself: KeyError\nr tries again.\n"),
@@ -406,7 +403,7 @@ def test_a_defect_that_ends_observing_is_said_and_r_begins_anew(monkeypatch: pyt
         lines = said(pilot, "facts")
         assert ("'✓" in lines, lines.count("no longer watched")) == (False, 7)
         assert rows(pilot, "jobs")[0] == first, "what nobody watches does not run on"
-        await pilot.press("c")
+        await press(pilot, "c")
         assert pilot.app.clipboard.startswith("✗ a defect of pgwizard itself: KeyError\nr tries again.\nBelow stands")
         assert "RECOVERABLE" not in pilot.app.clipboard
         app.start = replace(start, now=lambda: last + timedelta(minutes=12))
@@ -414,7 +411,7 @@ def test_a_defect_that_ends_observing_is_said_and_r_begins_anew(monkeypatch: pyt
         assert titled(pilot)["jobs"] == "jobs, as of 12 min ago"
         assert lines != said(pilot, "facts")
         app.start = start
-        await pilot.press("r")
+        await press(pilot, "r")
         await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
         assert titled(pilot) == titles
         assert "no longer watched" not in said(pilot, "facts")
@@ -439,7 +436,7 @@ def test_until_the_release_answers_again_nothing_looks_fresh(monkeypatch: pytest
         assert said(pilot, "verdict").startswith("✗ cannot reach \\x1b[2J\\u202ehttps://10.0.0.1\nr tries again.\n")
         with monkeypatch.context() as patched:
             patched.setattr(status, "observe", slow)
-            await pilot.press("r")
+            await press(pilot, "r")
             await until(
                 pilot, lambda: said(pilot, "verdict").startswith("· reading\nBelow stands what was seen last, ")
             )
@@ -477,18 +474,18 @@ def test_another_cluster_is_neither_taken_for_the_one_that_is_shown_nor_written_
             app.connect(Place("prod", server, "default", Connection(other, server).made))
             told = f"✗ another cluster was chosen: {server}\nr tries again.\nBelow stands what was seen last on "
             await until(pilot, lambda: said(pilot, "verdict").startswith(f"{told}{sim.server}, "))
-            await pilot.press("b")
+            await press(pilot, "b")
             await until(pilot, lambda: asked(pilot) == "Take a backup now?")
-            await pilot.press("f")
+            await press(pilot, "f")
             await until(pilot, lambda: bool(app._notifications))
             assert [note.message for note in app._notifications] == [
                 "what is shown is not of the cluster that is connected"
             ]
             assert [request for request in other.requests[first:] if request.is_write] == []
-            await pilot.press("r")
+            await press(pilot, "r")
             await until(pilot, lambda: shown._seen_on == server)
             await until(pilot, lambda: "another cluster" not in said(pilot, "verdict"))
-            await pilot.press("b", "f")
+            await press(pilot, "b", "f")
             await until(pilot, lambda: any(request.is_write for request in other.requests[first:]))
 
     driven(scenario)
@@ -509,12 +506,12 @@ def test_a_connection_that_is_made_anew_goes_on_with_what_is_shown() -> None:
 def test_change_answers_opens_the_wizard_with_those_of_the_last_revision_and_back() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await pilot.press("escape")
+        await press(pilot, "escape")
         assert isinstance(pilot.app.screen, Dashboard)
-        await pilot.press("a")
+        await press(pilot, "a")
         await until(pilot, lambda: isinstance(pilot.app.screen, Wizard))
         assert cast("Wizard", pilot.app.screen).draft.answers.tuning.connections == 50
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
 
     async def small(sim: SimCluster) -> None:
@@ -527,7 +524,7 @@ def test_a_revision_shows_as_soon_as_the_status_is_shown_again() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await until(pilot, lambda: "revision 1 deployed" in said(pilot, "facts"))
-        await pilot.press("a")
+        await press(pilot, "a")
         await until(pilot, lambda: isinstance(pilot.app.screen, Wizard))
         first = len(sim.requests)
         live = sim.store.peek(record.ref("postgresql", "default"))
@@ -535,7 +532,7 @@ def test_a_revision_shows_as_soon_as_the_status_is_shown_again() -> None:
         known = record.read(live)
         newer = replace(known.revisions[-1], number=2)
         sim.store.put(replace(known, revisions=(*known.revisions, newer)).secret())
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: "revision 2 deployed" in said(pilot, "facts"))
         assert sum(request.name == "postgresql-pgwizard" for request in sim.requests[first:]) <= 2
 
@@ -564,6 +561,7 @@ def test_a_namespace_that_is_deleted_under_the_status_is_said_and_nothing_wrong_
         sim.runtime.delete(Ref(NAMESPACE, "default"))
         await until(pilot, lambda: "its namespace is gone too" in said(pilot, "verdict"))
         await until(pilot, lambda: "none" in said(pilot, "objects"))
+        await settled(pilot)
         assert dashboard(pilot).query_one("#verdict").has_class("lost")
         assert "✗ GONE" in said(pilot, "verdict")
         assert "Its repository may still hold backups: 1 when it was read last" in said(pilot, "verdict")
@@ -587,14 +585,14 @@ def test_a_pane_in_focus_is_marked_without_colour_and_in_sight_and_escape_leaves
         await loaded(pilot)
         await until(pilot, lambda: marked(pilot) == home)
         dashboard(pilot).query_one("#dash").scroll_end(animate=False)
-        await pilot.pause()
-        await pilot.press(key)
+        await settled(pilot)
+        await press(pilot, key)
         await until(pilot, lambda: marked(pilot) == [part])
         await until(pilot, lambda: in_sight(pilot, part))
         dashboard(pilot)._show()
         assert marked(pilot) == [part]
         assert dashboard(pilot).query_one(f"#{part}").styles.border_top[0] == "heavy"
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: marked(pilot) == home)
         assert dashboard(pilot).query_one(f"#{part}").styles.border_top[0] == "round"
 
@@ -610,10 +608,10 @@ def test_escape_leaves_the_status_only_from_where_it_began() -> None:
         assert isinstance(upper, Dashboard)
         await until(pilot, lambda: upper.snapshot is not None and upper.focused is upper.query_one(Jobs))
         for key in ("i", "l", "tab"):
-            await pilot.press(key, "escape")
+            await press(pilot, key, "escape")
             assert pilot.app.screen is upper
             assert upper.focused is upper.query_one(Jobs)
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: pilot.app.screen is not upper)
 
     driven(scenario)
@@ -623,7 +621,7 @@ def test_a_log_keeps_its_mark_when_another_job_is_read() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await until(pilot, lambda: title(pilot, "log") == "log of postgresql-pgbackrest-init")
-        await pilot.press("l")
+        await press(pilot, "l")
         await until(pilot, lambda: title(pilot, "log") == "▸ log of postgresql-pgbackrest-init")
         await jobs.backup_now(sim, "postgresql", "default", "incr", datetime.fromtimestamp(sim.clock.now(), UTC))
         await until(pilot, lambda: title(pilot, "log").startswith("▸ log of postgresql-pgbackrest-incr"))
@@ -638,8 +636,7 @@ def test_without_backups_there_is_no_list_of_them_to_go_to() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await until(pilot, lambda: marked(pilot) == ["jobs"])
-        await pilot.press("i")
-        await pilot.pause(0.1)
+        await press(pilot, "i")
         assert marked(pilot) == ["jobs"]
 
     driven(scenario, prepare=bare)
@@ -648,13 +645,12 @@ def test_without_backups_there_is_no_list_of_them_to_go_to() -> None:
 def test_panes_stand_below_each_other_where_it_is_narrow() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await pilot.pause(0.1)
+        await settled(pilot)
         screen = dashboard(pilot)
         jobs, log = screen.query_one("#jobs").region, screen.query_one("#log").region
         assert (jobs.x == log.x, jobs.bottom <= log.y) == (True, True)
         assert screen.query_one("#verdict").region.y == 1
-        await pilot.resize_terminal(140, 50)
-        await pilot.pause(0.1)
+        await resize(pilot, 140, 50)
         jobs, log = screen.query_one("#jobs").region, screen.query_one("#log").region
         assert (jobs.y == log.y, jobs.right <= log.x) == (True, True)
 
@@ -664,9 +660,9 @@ def test_panes_stand_below_each_other_where_it_is_narrow() -> None:
 def test_what_did_not_change_is_not_drawn_again_and_the_cursor_stays() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await pilot.press("b", "i")
+        await press(pilot, "b", "i")
         await until(pilot, lambda: [row[0] for row in rows(pilot, "jobs")] == ["✓ incr", "✓ first"])
-        await pilot.press("down")
+        await press(pilot, "down")
         listed = dashboard(pilot).query_one(Jobs)
         here = listed.here
         await jobs.backup_now(sim, "postgresql", "default", "full", datetime.fromtimestamp(sim.clock.now(), UTC))
@@ -698,7 +694,10 @@ def test_hostile_text_is_shown_as_text() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await until(pilot, lambda: any("[bold] [2J[/]" in row for row in rows(pilot, "schedules")))
-        assert pilot.app.is_running
+        await settled(pilot)
+        shown = seen(pilot.app.screen)
+        assert "[bold] [2J[/]" in shown
+        assert CONTROLS.findall(shown) == []
 
     driven(scenario, prepare=hostile)
 
@@ -732,7 +731,7 @@ def test_no_name_that_comes_from_outside_takes_over_the_terminal() -> None:
 
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         async def clean() -> str:
-            await pilot.pause(0.3)
+            await settled(pilot)
             shown = seen(pilot.app.screen)
             assert CONTROLS.findall(shown) == [], shown
             return shown
@@ -746,21 +745,21 @@ def test_no_name_that_comes_from_outside_takes_over_the_terminal() -> None:
         shown = await clean()
         assert f"the last backup Job failed: {fit}" in shown
         assert repr(fit)[1:-1] in said(pilot, "objects")
-        await pilot.press("c")
+        await press(pilot, "c")
         assert fit in pilot.app.clipboard
         assert CONTROLS.findall(pilot.app.clipboard) == []
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, Details))
         assert fit in await clean()
-        await pilot.press("c")
+        await press(pilot, "c")
         assert CONTROLS.findall(pilot.app.clipboard) == []
-        await pilot.press("escape")
+        await press(pilot, "escape")
         sim.faults = [Fault("403", verb="patch", resource="cronjobs")]
-        await pilot.press("s")
+        await press(pilot, "s")
         await until(pilot, lambda: asked(pilot) == "Which schedule?")
         assert fit in await clean()
-        await pilot.press("3", "y")
-        await until(pilot, lambda: bool(pilot.app._notifications))
+        await press(pilot, "3", "y")
+        await until(pilot, lambda: any("denied by a fault" in notice.message for notice in pilot.app._notifications))
         await clean()
         assert next(request for request in reversed(sim.requests) if request.is_write).name == nasty
 

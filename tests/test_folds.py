@@ -8,6 +8,7 @@ from textual.app import App, ComposeResult
 
 from pgwizard.demo.world import HOSTILE
 from pgwizard.tui.folds import Fold, Folds
+from pilots import press
 
 
 def lines(widget: Folds) -> list[str]:
@@ -25,7 +26,7 @@ def test_text_of_others_cannot_reach_the_terminal() -> None:
         async with app.run_test() as pilot:
             shown = app.query_one(Folds)
             shown.show([Fold(HOSTILE, tuple(HOSTILE.splitlines()))])
-            await pilot.press("a")
+            await press(pilot, "a")
             seen = lines(shown)
             assert seen[1] == "      \\x1b]0;owned\\x07\\x1b[31mred\\x1b[0m [bold red]markup[/] \\u202egnp.exe\\u202c"
             assert all(line.isprintable() for line in seen)

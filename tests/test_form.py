@@ -15,6 +15,7 @@ from pgwizard.draft import Draft, alternatives
 from pgwizard.draft import Path as Question
 from pgwizard.tui.form import Choice, Form, Row
 from pgwizard.typed import write_text
+from pilots import press, settled
 
 
 class Host(App[None]):
@@ -61,9 +62,9 @@ def driven(scenario: Callable[[Pilot[None], Host], Awaitable[None]], raw: dict[s
     async def main() -> None:
         host = Host(raw, *sections)
         async with host.run_test(size=(100, 60)) as pilot:
-            await pilot.pause()
+            await settled(pilot)
             await scenario(pilot, host)
-            await pilot.pause()
+            await settled(pilot)
             for path, said in host.shown().items():  # whatever happened
                 assert said == stands(host.draft, tuple(path.split("."))), path
 
@@ -85,7 +86,7 @@ def test_an_answer_within_a_block_that_was_none_opens_the_block() -> None:
         host.control("tls.source").focus()
         for path, value in taken.items():
             host.give(f"tls.source.{path}", value)
-        await pilot.pause()
+        await settled(pilot)
         assert host.shown()["tls.source"] == "given"
         assert [host.shown()[path] for path in TLS] == [*taken.values()]
         assert host.control("tls.source").has_focus
@@ -101,7 +102,7 @@ def test_another_answer_within_a_block_that_stands_leaves_its_questions_in_place
         secret = host.control("tls.source.secret")
         secret.focus()
         host.give("tls.source.secret", "store-tls")
-        await pilot.pause()
+        await settled(pilot)
         assert host.control("tls.source.secret") is secret
         assert secret.has_focus
         assert secret.value == "store-tls"
@@ -113,11 +114,11 @@ def test_none_from_elsewhere_takes_the_questions_away_and_the_focus_stays_near()
     async def scenario(pilot: Pilot[None], host: Host) -> None:
         host.control("tls.source.secret").focus()
         host.give("tls.source", None)
-        await pilot.pause()
+        await settled(pilot)
         assert not host.shown().keys() & {*TLS}
         assert host.control("tls.source").has_focus
-        await pilot.press("right")
-        await pilot.pause()
+        await press(pilot, "right")
+        await settled(pilot)
         assert host.shown()["tls.source.secret"] == "minio-tls"
 
     driven(scenario, {}, "tls")
@@ -131,16 +132,16 @@ def test_the_default_of_a_block_is_shown_with_its_questions() -> None:
         choice = host.control("repository.credentials")
         assert choice.value == "env"
         choice.focus()
-        await pilot.press("ctrl+r")
-        await pilot.pause()
+        await press(pilot, "ctrl+r")
+        await settled(pilot)
         assert host.draft.raw == {}
         assert choice.value == "existing"
         assert "repository.credentials.accessKey" not in host.shown()
         assert host.shown()["repository.credentials.secret"] == "postgresql-pgbackrest-s3"
         assert choice.has_focus
         assert host.answered == [("repository", "credentials")]
-        await pilot.press("right")  # what was typed is not lost, and the control goes on from where it stands
-        await pilot.pause()
+        await press(pilot, "right")  # what was typed is not lost, and the control goes on from where it stands
+        await settled(pilot)
         assert host.draft.answers.repository.credentials.source == "existing"  # two variables are still wanted
         assert host.draft.chosen(("repository", "credentials")) == "env"
 
@@ -150,8 +151,8 @@ def test_the_default_of_a_block_is_shown_with_its_questions() -> None:
 def test_the_default_of_a_block_whose_shape_stays_puts_back_the_answers_in_it() -> None:
     async def scenario(pilot: Pilot[None], host: Host) -> None:
         host.control("repository.credentials").focus()
-        await pilot.press("ctrl+r")
-        await pilot.pause()
+        await press(pilot, "ctrl+r")
+        await settled(pilot)
         assert host.draft.raw == {}
         assert host.shown()["repository.credentials.secret"] == "postgresql-pgbackrest-s3"
         assert host.shown()["repository.credentials.namespace"] == ""
@@ -166,7 +167,7 @@ def test_choices_that_are_made_faster_than_they_are_heard_come_to_the_last_one(p
         choice = host.control("repository.credentials")
         for _ in range(presses):
             choice.action_move(1)
-        await pilot.pause()
+        await settled(pilot)
         assert choice.value == ("env", "file", "existing")[presses - 1]
         assert host.draft.chosen(("repository", "credentials")) == choice.value
         assert host.draft.raw.keys() == ({"repository"} if presses < 3 else set())
@@ -178,7 +179,7 @@ def test_an_answer_from_elsewhere_is_not_undone_by_a_choice_on_its_way() -> None
     async def scenario(pilot: Pilot[None], host: Host) -> None:
         host.control("tls.source").action_move(1)
         host.give("tls.source.secret", "store-tls")
-        await pilot.pause()
+        await settled(pilot)
         assert host.draft.raw == {"tls": {"source": {"secret": "store-tls"}}}
         assert host.shown()["tls.source"] == "given"
 
@@ -197,7 +198,7 @@ def test_an_answer_from_elsewhere_is_not_undone_by_one_before_it() -> None:
         host.draft.give = noted  # type: ignore[method-assign]
         host.give("tls.source.secret", "one")
         host.give("tls.source.secret", "two")
-        await pilot.pause()
+        await settled(pilot)
         assert given == ["one", "two"]
 
     driven(scenario, {}, "tls")
@@ -207,7 +208,7 @@ def test_what_is_typed_keeps_its_order_and_its_focus() -> None:
     async def scenario(pilot: Pilot[None], host: Host) -> None:
         secret = host.control("tls.source.secret")
         secret.focus()
-        await pilot.press("ctrl+u", *"store-tls")
+        await press(pilot, "ctrl+u", *"store-tls")
         assert secret.value == "store-tls"
         assert secret.has_focus
         assert host.draft.raw == {"tls": {"source": {"secret": "store-tls"}}}

@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from pgwizard.tui.keyline import KeyLine
+from pilots import click, press, settled
 
 
 class Page(Screen[None]):
@@ -46,7 +47,7 @@ def played(scenario: Callable[[Pilot[None], Page, KeyLine], Awaitable[None]], wi
         async with app.run_test(size=(width, 10)) as pilot:
             page = Page()
             await app.push_screen(page)
-            await pilot.pause()
+            await settled(pilot)
             await scenario(pilot, page, page.query_one(KeyLine))
 
     asyncio.run(main())
@@ -74,7 +75,7 @@ def test_what_every_screen_has_stays_where_there_is_no_room_for_all() -> None:
         app = Everywhere()
         async with app.run_test(size=(30, 10)) as pilot:
             await app.push_screen(Page())
-            await pilot.pause()
+            await settled(pilot)
             assert str(app.screen.query_one(KeyLine).render()) == " f5 again  f1 help "
 
     asyncio.run(main())
@@ -82,8 +83,8 @@ def test_what_every_screen_has_stays_where_there_is_no_room_for_all() -> None:
 
 def test_it_shows_what_works_where_the_focus_is() -> None:
     async def scenario(pilot: Pilot[None], _page: Page, keys: KeyLine) -> None:
-        await pilot.press("x")
-        await pilot.pause()
+        await press(pilot, "x")
+        await settled(pilot)
         assert str(keys.render()).split("  ")[:3] == [" f5 again", "f6 not now", ""]
 
     played(scenario)
@@ -91,8 +92,8 @@ def test_it_shows_what_works_where_the_focus_is() -> None:
 
 def test_a_click_is_as_good_as_the_key() -> None:
     async def scenario(pilot: Pilot[None], page: Page, keys: KeyLine) -> None:
-        await pilot.click(keys, offset=(2, 0))
-        await pilot.pause()
+        await click(pilot, keys, offset=(2, 0))
+        await settled(pilot)
         assert page.again == 1
 
     played(scenario)
@@ -102,10 +103,10 @@ def test_behind_another_screen_it_stays_as_it_is_and_is_told_anew_afterwards() -
     async def scenario(pilot: Pilot[None], page: Page, keys: KeyLine) -> None:
         await pilot.app.push_screen(Page())
         page.set_focus(page.query_one(Input))
-        await pilot.pause()
+        await settled(pilot)
         assert "a letter" in str(keys.render())
         pilot.app.pop_screen()
-        await pilot.pause()
+        await settled(pilot)
         assert "a letter" not in str(keys.render())
 
     played(scenario)

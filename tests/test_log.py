@@ -10,6 +10,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from pgwizard.tui.log import Log
+from pilots import resize, settled
 
 LINE = "INFO: WAL segment 000000010000000000000002 successfully archived to '/archive/main/15-1' on repo1"
 
@@ -35,20 +36,20 @@ def lines(log: Log) -> list[str]:
 async def heard(pilot: Pilot[None], log: Log, count: int) -> None:
     for number in range(count):
         log.hear(Text(f"line {number}"))
-    await pilot.pause()
+    await settled(pilot)
 
 
 def test_a_line_takes_the_width_that_there_is_and_is_broken_anew_where_that_changes() -> None:
     async def scenario(pilot: Pilot[None], log: Log) -> None:
         log.hear(Text(LINE))
-        await pilot.pause()
+        await settled(pilot)
         assert lines(log) == [LINE]
-        await pilot.resize_terminal(60, 10)
+        await resize(pilot, 60, 10)
         assert lines(log) == [
             "INFO: WAL segment 000000010000000000000002 successfully",
             "archived to '/archive/main/15-1' on repo1",
         ]
-        await pilot.resize_terminal(120, 10)
+        await resize(pilot, 120, 10)
         assert lines(log) == [LINE]
 
     played(scenario)
@@ -59,11 +60,11 @@ def test_it_follows_the_newest_line_until_somebody_scrolls_up_and_again_from_the
         await heard(pilot, log, 30)
         assert log.scroll_offset.y == log.max_scroll_y == 20
         log.scroll_to(y=3, animate=False)
-        await pilot.pause()
+        await settled(pilot)
         await heard(pilot, log, 5)
         assert (log.scroll_offset.y, log.max_scroll_y) == (3, 25)
         log.scroll_end(animate=False)
-        await pilot.pause()
+        await settled(pilot)
         await heard(pilot, log, 5)
         assert log.scroll_offset.y == log.max_scroll_y == 30
 
@@ -74,7 +75,7 @@ def test_it_keeps_the_newest_lines_and_forgets_them_all_when_told() -> None:
     async def scenario(pilot: Pilot[None], log: Log) -> None:
         await heard(pilot, log, 60)
         assert (lines(log)[0], len(log.lines)) == ("line 10", 50)
-        await pilot.resize_terminal(100, 10)
+        await resize(pilot, 100, 10)
         assert (lines(log)[0], lines(log)[-1], len(log.lines)) == ("line 10", "line 59", 50)
         log.forget()
         await heard(pilot, log, 30)

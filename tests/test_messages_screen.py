@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from pgwizard import messages
 from pgwizard.tui.messages import SHOWN, Messages, opening
+from pilots import click, press, settled
 
 KEY = "docs/errors.md#s3-unknown-key"
 
@@ -45,13 +46,13 @@ def told(pilot: Pilot[None]) -> tuple[str, str]:
 
 def test_a_click_on_a_link_opens_its_message_alone() -> None:
     async def scenario(pilot: Pilot[None]) -> None:
-        await pilot.click("#link", offset=(3, 0))
-        await pilot.pause()
+        await click(pilot, "#link", offset=(3, 0))
+        await settled(pilot)
         count, found = told(pilot)
         assert count == f"1 of {len(messages.entries())}"
         assert found.startswith("The S3 store does not know this access key")
         assert KEY in found
-        await pilot.press("escape")
+        await press(pilot, "escape")
         assert not isinstance(pilot.app.screen, Messages)
 
     played(scenario)
@@ -60,15 +61,15 @@ def test_a_click_on_a_link_opens_its_message_alone() -> None:
 def test_what_is_typed_takes_the_place_of_the_link_and_arrows_go_through_what_is_found() -> None:
     async def scenario(pilot: Pilot[None]) -> None:
         await pilot.app.run_action(f"app.messages({KEY!r})")
-        await pilot.pause()
-        await pilot.press(*"backup")
+        await settled(pilot)
+        await press(pilot, *"backup")
         count, _ = told(pilot)
         holding = sum(entry.holds("backup") for entry in messages.entries())
         assert count == f"{holding} of {len(messages.entries())}, the first {SHOWN} shown"
         found = pilot.app.screen.query_one(VerticalScroll)
-        await pilot.press("pagedown", "down", "up", "up")
+        await press(pilot, "pagedown", "down", "up", "up")
         assert found.scroll_offset.y == 9
-        await pilot.press(*" nowhere")
+        await press(pilot, *" nowhere")
         assert told(pilot) == (f"0 of {len(messages.entries())}", "")
         assert found.scroll_offset.y == 0
 

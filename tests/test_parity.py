@@ -19,7 +19,6 @@ from typing import Any, cast
 import pytest
 import yaml
 from textual.events import Paste
-from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -37,7 +36,8 @@ from pgwizard.tui.apply import Apply
 from pgwizard.tui.dialogs import Line
 from pgwizard.tui.form import Choice
 from pgwizard.tui.wizard import Wizard
-from test_wizard import driven, row, until
+from pilots import press, settled, until
+from test_wizard import driven, row
 
 CASES = (
     "create-namespace",
@@ -198,16 +198,16 @@ async def fill(pilot: Pilot[int], wizard: Wizard, answers: Mapping[str, Any]) ->
             assert wanted in control.options, f"{'.'.join(path)}: {wanted} is not among {control.options}"
             control.focus()
             while control.value != wanted:
-                await pilot.press("right")
+                await press(pilot, "right")
         else:
             control.focus()
             text = typed(value)
             if len(text) <= SHORT:  # the focus has selected what stands
-                await pilot.press(*(map(_character_to_key, text) if text else ["backspace"]))
+                await press(pilot, *(text or ["backspace"]))
             else:
                 pilot.app.post_message(Paste(text))
             await until(pilot, lambda control=control, text=text: cast("Input", control).value == text)  # type: ignore[misc]
-        await pilot.pause()
+        await settled(pilot)
 
 
 @dataclass
@@ -233,16 +233,16 @@ async def applied(pilot: Pilot[int], sim: Recording) -> Did:
     """f9, y, and back again; what was asked of the cluster meanwhile."""
     await until(pilot, lambda: all(worker.is_finished for worker in pilot.app.workers))
     first = so_far(sim)
-    await pilot.press("f9")
+    await press(pilot, "f9")
     await until(pilot, lambda: isinstance(pilot.app.screen, Apply))
     screen = cast("Apply", pilot.app.screen)
     await until(pilot, lambda: screen.asked or screen.state in ("ended", "failed"))
     if screen.asked:
-        await pilot.press("y")
+        await press(pilot, "y")
     await until(pilot, lambda: screen.state in ("ended", "failed"))
     assert screen.state == "ended", screen._said
     did = Did.since(first, sim)
-    await pilot.press("escape")
+    await press(pilot, "escape")
     await until(pilot, lambda: isinstance(pilot.app.screen, Wizard))
     return did
 
@@ -260,12 +260,12 @@ async def by_wizard(sim: Recording, answers: Mapping[str, Any]) -> list[Did]:
         await fill(pilot, wizard, answers)
         await until(pilot, lambda: all(worker.is_finished for worker in app.workers))
         await until(pilot, lambda: not wizard.draft.problems)
-        await pilot.press("ctrl+s")
+        await press(pilot, "ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, Line))
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: Path("answers.yaml").exists() and app.screen is wizard)
         await wizard.go("Review")
-        await pilot.press("e", "enter")
+        await press(pilot, "e", "enter")
         await until(pilot, lambda: Path("manifests").exists())
         return [await applied(pilot, sim), await applied(pilot, sim)]
 
@@ -356,8 +356,8 @@ def test_answers_that_are_only_looked_at_stay_as_they_are(case: str) -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         for page in wizard.order:
             await wizard.go(page)
-            await pilot.pause()
-            await pilot.press("end")
+            await settled(pilot)
+            await press(pilot, "end")
         await until(pilot, lambda: all(worker.is_finished for worker in pilot.app.workers))
         assert yaml.safe_dump(wizard.draft.raw) == before
 

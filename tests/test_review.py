@@ -27,6 +27,7 @@ from pgwizard.tui.app import Place, Start, WizardApp
 from pgwizard.tui.apply import Apply
 from pgwizard.tui.folds import Fold, Folds
 from pgwizard.tui.review import Review, change_folds
+from pilots import click, press, settled, until
 from test_folds import lines
 
 
@@ -81,17 +82,10 @@ def reviewed(scenario: Scenario, raw: dict[str, Any] | None = None, size: tuple[
             await until(pilot, lambda: isinstance(app.screen, Host) and app.connected.is_set())
             host = cast("Host", app.screen)
             host.shown()
-            await pilot.pause()
+            await settled(pilot)
             await scenario(pilot, host, sim)
 
     asyncio.run(main())
-
-
-async def until(pilot: Pilot[int], reached: Callable[[], bool]) -> None:
-    """Let the application run until something holds; a minute at most."""
-    async with asyncio.timeout(60):
-        while not reached():
-            await pilot.pause(0.02)
 
 
 def text(host: Host, selector: str) -> str:
@@ -116,7 +110,7 @@ def test_what_is_wrong_comes_first_and_enter_goes_to_its_question() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         assert headings(host) == "[1 problems 1✗ 1!] 2 answers 2≠  3 manifests  4 diff against live "
         assert host.review.section == "problems"
-        await pilot.press("enter", "down", "enter")
+        await press(pilot, "enter", "down", "enter")
         assert host.asked == [("jump", "storage.size"), ("jump", "tls.verify")]
 
     reviewed(scenario, {"storage": {"size": "10 Gi"}, "tls": {"verify": False, "source": None}})
@@ -127,13 +121,13 @@ def test_enter_goes_to_the_question_that_it_was_pressed_at_though_the_lists_are_
         host.query_one("#problems", OptionList).action_select()
         host.draft.give(("storage", "size"), "20Gi")
         host.shown()
-        await pilot.pause()
+        await settled(pilot)
         assert host.asked == [("jump", "storage.size")]
-        await pilot.press("2", "o", "ctrl+end")
+        await press(pilot, "2", "o", "ctrl+end")
         found: DataTable[Any] = host.query_one(DataTable)
         found.action_select_cursor()
         host.review.action_only_changed()
-        await pilot.pause()
+        await settled(pilot)
         assert host.asked == [("jump", "storage.size"), ("jump", "tls.source")]
 
     reviewed(scenario, {"storage": {"size": "10 Gi"}, "tls": {"verify": False, "source": None}})
@@ -142,7 +136,7 @@ def test_enter_goes_to_the_question_that_it_was_pressed_at_though_the_lists_are_
 def test_a_review_of_the_defaults_has_nothing_to_complain_of() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         assert headings(host).startswith(" 1 problems ✓ ")
-        await pilot.press("1", "enter")
+        await press(pilot, "1", "enter")
         assert host.query_one(OptionList).get_option_at_index(0).prompt == (
             "✓ nothing is wrong, and there is nothing to warn of"
         )
@@ -162,7 +156,7 @@ CHANGED = {
 def test_answers_that_differ_are_marked_by_a_sign_and_can_be_shown_alone() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         assert ["", " Workload", "mixed", ""] in table(host)
-        await pilot.press("o")
+        await press(pilot, "o")
         assert table(host) == [
             ["", "Storage", "", ""],
             ["≠", " Size", "50Gi", "10Gi"],
@@ -171,9 +165,9 @@ def test_answers_that_differ_are_marked_by_a_sign_and_can_be_shown_alone() -> No
             ["≠", " Variable of the access key", "A", "none"],
             ["≠", " Variable of the secret key", "B", "none"],
         ]
-        await pilot.press("enter", "down", "down", "enter")
+        await press(pilot, "enter", "down", "down", "enter")
         assert host.asked == [("jump", "storage.size"), ("jump", "repository.credentials")]
-        await pilot.press("o")
+        await press(pilot, "o")
         assert len(table(host)) > 60
 
     reviewed(scenario, CHANGED)
@@ -181,7 +175,7 @@ def test_answers_that_differ_are_marked_by_a_sign_and_can_be_shown_alone() -> No
 
 def test_all_columns_of_the_answers_fit_a_small_terminal() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
-        await pilot.pause()
+        await settled(pilot)
         found: DataTable[Any] = host.query_one(DataTable)
         assert found.virtual_size.width <= found.size.width
 
@@ -193,25 +187,25 @@ def test_all_columns_of_the_answers_fit_a_small_terminal() -> None:
 
 def test_manifests_fold_by_object() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
-        await pilot.press("3")
+        await press(pilot, "3")
         shown = host.query_one("#manifests", Folds)
         assert lines(shown)[:2] == [
             "› ▸ ServiceAccount postgresql-pgbackrest   12 lines",
             "  ▸ Secret postgresql   14 lines",
         ]
-        await pilot.press("enter")
+        await press(pilot, "enter")
         assert lines(shown)[:3] == [
             "› ▾ ServiceAccount postgresql-pgbackrest",
             "      apiVersion: v1",
             "      kind: ServiceAccount",
         ]
-        await pilot.press("down", "down", "left")
+        await press(pilot, "down", "down", "left")
         assert lines(shown)[1] == "  ▸ Secret postgresql   14 lines"
-        await pilot.press("a")
+        await press(pilot, "a")
         assert len(shown._rows) > 800
-        await pilot.press("a")
+        await press(pilot, "a")
         assert len(shown._rows) == 12
-        await pilot.click(shown, offset=(6, 1))
+        await click(pilot, shown, offset=(6, 1))
         assert lines(shown)[1] == "› ▾ Secret postgresql"
 
     reviewed(scenario)
@@ -219,24 +213,24 @@ def test_manifests_fold_by_object() -> None:
 
 def test_a_search_goes_along_and_unfolds_what_it_finds() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
-        await pilot.press("3", "slash", *"ARCHIVE_mode")
+        await press(pilot, "3", "slash", *"ARCHIVE_mode")
         assert text(host, "#said") == "'archive_mode': 1 of 1"
-        await pilot.press("enter")
+        await press(pilot, "enter")
         shown = host.query_one("#manifests", Folds)
         assert shown.current is not None
         assert shown.current.title == "ConfigMap postgresql-config"
         assert next(line for line in lines(shown) if line.startswith("›")).endswith(
             "archive_mode = on  # WAL goes to the repository"
         )
-        await pilot.press("home", "slash", *"kind: cronjob", "enter", "n")
+        await press(pilot, "home", "slash", *"kind: cronjob", "enter", "n")
         assert text(host, "#said") == "'kind: cronjob': 2 of 2"
-        await pilot.press("n")
+        await press(pilot, "n")
         assert text(host, "#said") == "'kind: cronjob': 1 of 2"
-        await pilot.press("N")
+        await press(pilot, "N")
         assert text(host, "#said") == "'kind: cronjob': 2 of 2"
-        await pilot.press("slash", *"nowhere")
+        await press(pilot, "slash", *"nowhere")
         assert text(host, "#said") == "'nowhere' is nowhere here"
-        await pilot.press("escape")
+        await press(pilot, "escape")
         assert shown.has_focus
         assert host.asked == []
 
@@ -245,12 +239,12 @@ def test_a_search_goes_along_and_unfolds_what_it_finds() -> None:
 
 def test_no_manifest_is_shown_while_something_is_wrong_and_the_next_look_shows_it() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
-        await pilot.press("3")
+        await press(pilot, "3")
         shown = host.query_one("#manifests", Folds)
         assert lines(shown) == ["›   the manifests are shown once nothing is wrong"]
         host.draft.give(("storage", "size"), "20Gi")
         host.shown()
-        await pilot.press("3")
+        await press(pilot, "3")
         assert len(shown.folds) == 12
 
     reviewed(scenario, {"storage": {"size": "10 Gi"}})
@@ -258,9 +252,9 @@ def test_no_manifest_is_shown_while_something_is_wrong_and_the_next_look_shows_i
 
 def test_manifests_follow_the_certificate_as_well() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
-        await pilot.press("3")
+        await press(pilot, "3")
         shown = host.query_one("#manifests", Folds)
-        await pilot.press("enter")
+        await press(pilot, "enter")
         host.shown()
         assert shown.open  # nothing is new: what was unfolded stays so
         rotated = replace(trusted(), pem=trusted().pem * 2)
@@ -281,9 +275,9 @@ AT = f" · compared {NOW.astimezone():%d %b %H:%M}"
 
 async def compared(pilot: Pilot[int], host: Host) -> str:
     """Compare, and wait for what is said of it."""
-    await pilot.press("d")
+    await press(pilot, "d")
     await until(pilot, lambda: not host.workers._workers or all(worker.is_finished for worker in host.workers))
-    await pilot.pause()
+    await settled(pilot)
     return said(host)
 
 
@@ -315,7 +309,7 @@ def test_a_release_that_stands_is_compared_object_by_object() -> None:
         host.shown()
         assert said(host) == NOT_COMPARED
         assert await compared(pilot, host) == f"~ 1 to update, 1 to replace, 10 unchanged; enter shows what{AT}"
-        await pilot.press("enter")
+        await press(pilot, "enter")
         shown = lines(host.query_one("#changes", Folds))
         assert shown[0] == "› ▾ ~ update    CronJob default/postgresql-pgbackrest-full"
         assert [line.split() for line in shown if " schedule: " in line] == [
@@ -341,14 +335,16 @@ def test_a_comparison_that_fails_says_why_in_its_place_and_can_be_tried_again() 
 
 
 def test_a_comparison_is_forgotten_with_the_connection_that_it_was_made_by() -> None:
+    async def another(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(SimCluster(speed=50))
+
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         app = cast("WizardApp", pilot.app)
         await compared(pilot, host)
         host.shown()
         assert said(host).endswith(AT)  # shown again, it is still of this cluster
-        app.connect()
-        await until(pilot, app.connected.is_set)
-        assert said(host) == NOT_COMPARED
+        app.connect(Place("another", "https://another", "default", another))
+        await until(pilot, lambda: app.connected.is_set() and said(host) == NOT_COMPARED)
         assert host.review.outcome is None
         assert host.query_one("#changes", Folds).folds == ()
 
@@ -365,11 +361,11 @@ def test_a_comparison_that_waits_for_the_connection_is_made_by_it() -> None:
             return await connect(stack)
 
         app.connect(Place("slow", "https://slow", "default", slow))
-        await pilot.press("d")
+        await press(pilot, "d")
         assert said(host) == "● waiting for the cluster: connecting"
         gate.set()
         await until(pilot, lambda: host.review.outcome is not None)
-        await pilot.pause()
+        await settled(pilot)
         assert said(host).endswith(AT)
 
     reviewed(scenario)
@@ -383,9 +379,9 @@ def test_a_comparison_from_before_an_apply_is_forgotten_unless_nothing_was_appro
             await pilot.app.push_screen(screen)
             await until(pilot, lambda screen=screen: screen.asked)  # type: ignore[misc]
             if approves:
-                await pilot.press("y")
+                await press(pilot, "y")
                 await until(pilot, lambda screen=screen: screen.state == "ended")  # type: ignore[misc]
-            await pilot.press("escape")
+            await press(pilot, "escape")
             assert pilot.app.screen is host
             assert said(host).endswith(AT) is not approves
         assert said(host) == NOT_COMPARED
@@ -408,9 +404,9 @@ def test_what_would_change_never_shows_a_secret() -> None:
 
 def test_what_is_shown_can_be_copied() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
-        await pilot.press("2", "c")
+        await press(pilot, "2", "c")
         assert pilot.app.clipboard == "storage:\n  size: 50Gi\n"
-        await pilot.press("3", "c")
+        await press(pilot, "3", "c")
         assert pilot.app.clipboard.startswith("apiVersion: v1\nkind: ServiceAccount\n")
 
     reviewed(scenario, {"storage": {"size": "50Gi"}})
@@ -418,11 +414,11 @@ def test_what_is_shown_can_be_copied() -> None:
 
 def test_exporting_and_applying_are_asked_of_the_wizard() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
-        await pilot.press("e", *"shop", "enter", "f9")
-        await pilot.press("e", "escape")
+        await press(pilot, "e", *"shop", "enter", "f9")
+        await press(pilot, "e", "escape")
         assert not host.query_one("#prompt", Input).display
         assert host.asked == [("export", "shop"), ("apply",)]
-        await pilot.press("escape")
+        await press(pilot, "escape")
         assert host.asked[2:] == [("leave",)]
 
     reviewed(scenario)
@@ -430,7 +426,7 @@ def test_exporting_and_applying_are_asked_of_the_wizard() -> None:
 
 def test_nothing_is_exported_while_something_is_wrong() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
-        await pilot.press("e", "enter")
+        await press(pilot, "e", "enter")
         assert ("export", "manifests") not in host.asked
 
     reviewed(scenario, {"storage": {"size": "10 Gi"}})
@@ -438,7 +434,7 @@ def test_nothing_is_exported_while_something_is_wrong() -> None:
 
 def test_a_click_on_a_heading_shows_its_section() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
-        await pilot.click("#headings", offset=(headings(host).index("manifests") + 1, 0))
+        await click(pilot, "#headings", offset=(headings(host).index("manifests") + 1, 0))
         assert host.review.section == "manifests"
 
     reviewed(scenario)
@@ -447,22 +443,22 @@ def test_a_click_on_a_heading_shows_its_section() -> None:
 def test_what_is_learnt_meanwhile_leaves_a_reader_where_he_is() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         review = host.review
-        await pilot.press("2")
+        await press(pilot, "2")
         await until(pilot, lambda: review.section == "answers")
         host.draft.learn(Facts(), (Problem("tls.source", "gone"), Problem("storage.storageClass", "is not there")))
         review.follow()
         assert review.section == "answers"
         assert headings(host).startswith(" 1 problems 2✗")
-        await pilot.press("1")
+        await press(pilot, "1")
         problems = host.query_one("#problems", OptionList)
         await until(pilot, lambda: problems.has_focus)
-        await pilot.press("down")
+        await press(pilot, "down")
         await until(pilot, lambda: problems.highlighted == 1)
         wrong = ("release.namespace", "tls.source", "storage.storageClass")
         host.draft.learn(Facts(), tuple(Problem(path, "wrong") for path in wrong))
         review.follow()
         assert problems.highlighted == 2
-        await pilot.press("2")
+        await press(pilot, "2")
         await until(pilot, lambda: review.section == "answers")
         review.enter()
         assert headings(host).startswith("[1 problems 3✗]")

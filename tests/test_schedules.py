@@ -22,6 +22,7 @@ from pgwizard.draft import Draft
 from pgwizard.schedules import Schedule, collision, kept, least, zone
 from pgwizard.tui import panels
 from pgwizard.tui.panels import Panel, SchedulePanel, StoragePanel, TuningPanel
+from pilots import settled, until
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -350,11 +351,9 @@ def test_a_defect_of_a_panel_is_a_line_in_it_and_goes_with_its_cause(
         with monkeypatch.context() as patched:
             patched.setattr(kind, "text", broken)
             panel.follow(panel.draft)
-            await pilot.pause(0.3)
-            assert said(panel) == "! a defect of pgwizard itself: KeyError"
+            await until(pilot, lambda: said(panel) == "! a defect of pgwizard itself: KeyError")
         panel.follow(panel.draft)
-        await pilot.pause(0.3)
-        assert said(panel) == before
+        await until(pilot, lambda: said(panel) == before)
 
     shown(lambda: kind(scheduled({})), scenario)
 
@@ -366,8 +365,7 @@ def test_a_defect_of_the_parameters_does_not_end_the_application(monkeypatch: py
     async def scenario(pilot: Pilot[None], panel: Panel) -> None:
         monkeypatch.setattr(panels, "parameters", broken)
         panel.follow(panel.draft)
-        await pilot.pause(0.3)
-        assert said(panel) == "! a defect of pgwizard itself: OverflowError"
+        await until(pilot, lambda: said(panel) == "! a defect of pgwizard itself: OverflowError")
 
     shown(lambda: TuningPanel(Draft({})), scenario)
 
@@ -379,10 +377,10 @@ def test_a_line_that_is_gone_is_not_explained() -> None:
         listed, hint = panel.query_one(OptionList), "f2 goes through them, with the reason of each"
         late = OptionList.OptionHighlighted(listed, listed.get_option_at_index(0), listed.option_count)
         panel.post_message(late)
-        await pilot.pause()
+        await settled(pilot)
         assert str(panel.query_one("#reason", Static).content) == hint
         listed.highlighted = 0
-        await pilot.pause()
+        await settled(pilot)
         assert str(panel.query_one("#reason", Static).content) != hint
 
     shown(lambda: TuningPanel(Draft({})), scenario)

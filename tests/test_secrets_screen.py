@@ -18,10 +18,12 @@ from pgwizard.demo import Fault, SimCluster
 from pgwizard.errors import Unreachable
 from pgwizard.kubeapi import Cluster
 from pgwizard.secretrows import Row
+from pgwizard.tui import candidates
 from pgwizard.tui.app import Start, WizardApp
-from pgwizard.tui.candidates import Findings, fitted, until
+from pgwizard.tui.candidates import Findings, fitted
 from pgwizard.tui.keyline import KeyLine
 from pgwizard.tui.secrets import Chosen, Filter, SecretBrowser, Told
+from pilots import press, settled, until
 
 Scenario = Callable[[Pilot[int], SecretBrowser], Awaitable[None]]
 NOTHING = "nothing yet"
@@ -49,24 +51,18 @@ def driven(
     async def main() -> None:
         app = WizardApp(Start(connect, lambda _path, _text: None, screen="textual.screen:Screen", demo=True))
         async with app.run_test(size=size) as pilot:
-            await reached(pilot, lambda: app.cluster is not None)
+            await until(pilot, lambda: app.cluster is not None)
             browser = SecretBrowser(*asked)
             if first is not None:
                 await first(pilot, browser)
             await app.push_screen(browser, ended.append)
             if done:
-                await reached(pilot, lambda: browser.state in {"done", "failed"} and browser._repaint is None)
+                await until(pilot, lambda: browser.state in {"done", "failed"} and browser._repaint is None)
             await scenario(pilot, browser)
-            await pilot.pause()
+            await settled(pilot)
 
     asyncio.run(main())
     return ended
-
-
-async def reached(pilot: Pilot[int], what: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not what():
-            await pilot.pause(0.01)
 
 
 def text(browser: SecretBrowser, name: str) -> str:
@@ -80,7 +76,7 @@ def places(browser: SecretBrowser) -> list[str]:
 async def stand_on(pilot: Pilot[int], browser: SecretBrowser, place: str) -> Row:
     while browser.listing.row is None or browser.listing.row.place != place:
         before = browser.listing.cursor
-        await pilot.press("down")
+        await press(pilot, "down")
         assert browser.listing.cursor != before, f"{place} is not in the list"
     return browser.listing.row
 
@@ -92,8 +88,8 @@ def test_the_best_one_stands_first_and_enter_chooses_it() -> None:
         assert row.place == "minio/minio-tls"
         assert text(browser, "question") == "Which certificate should pgBackRest trust for minio.minio.svc:9000 ?"
         assert "The server sends 1 certificate, self-signed, the same as this.  TLS 1.3" in text(browser, "detail")
-        await pilot.press("enter")
-        await reached(pilot, lambda: not isinstance(pilot.app.screen, SecretBrowser))
+        await press(pilot, "enter")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, SecretBrowser))
 
     assert driven(scenario) == [Chosen("minio", "minio-tls", ("tls.crt",))]
 
@@ -103,7 +99,7 @@ def test_what_is_known_of_a_certificate_is_copied_whole() -> None:
         row = browser.listing.row
         assert row is not None
         assert row.first is not None
-        await pilot.press("f8")
+        await press(pilot, "f8")
         copied = pilot.app.clipboard
         assert copied.startswith(
             "minio/minio-tls/tls.crt\nself-signed: this very certificate is what the server sends\n"
@@ -118,18 +114,18 @@ def test_what_is_known_of_a_certificate_is_copied_whole() -> None:
 def test_one_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await stand_on(pilot, browser, "cert-manager/root-ca")
-        await pilot.press("enter")
-        await reached(pilot, lambda: browser._doubted is not None)
+        await press(pilot, "enter")
+        await until(pilot, lambda: browser._doubted is not None)
         assert pilot.app.screen is browser
-        await pilot.press("enter")
-        await reached(pilot, lambda: pilot.app.screen is not browser)
+        await press(pilot, "enter")
+        await until(pilot, lambda: pilot.app.screen is not browser)
 
     assert driven(scenario) == [Chosen("cert-manager", "root-ca", ("tls.crt",))]
 
 
 def test_escape_leaves_with_nothing() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        await pilot.press("escape")
+        await press(pilot, "escape")
 
     assert driven(scenario) == [None]
 
@@ -137,12 +133,12 @@ def test_escape_leaves_with_nothing() -> None:
 def test_words_filter_as_they_are_typed_and_escape_takes_them_back() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         every = len(places(browser))
-        await pilot.press(*"tenant-3")
+        await press(pilot, *"tenant-3")
         assert places(browser) == ["ingress-nginx/tenant-3-tls"]
         assert text(browser, "counts").startswith(f"1 of {every} pass the filter")
-        await pilot.press(*" nowhere")
+        await press(pilot, *" nowhere")
         assert text(browser, "detail") == "Nothing passes the filter. escape clears it."
-        await pilot.press("escape")
+        await press(pilot, "escape")
         assert len(places(browser)) == every
         assert pilot.app.screen is browser
 
@@ -151,7 +147,7 @@ def test_words_filter_as_they_are_typed_and_escape_takes_them_back() -> None:
 
 def test_what_is_promising_is_read_when_it_comes_into_view() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        await reached(pilot, lambda: browser.findings.by_place["cert-manager", "trust-bundle"][0].kind == "CA")
+        await until(pilot, lambda: browser.findings.by_place["cert-manager", "trust-bundle"][0].kind == "CA")
         assert browser.findings.by_place["cert-manager", "trust-bundle"][0].keys == ("ca.crt",)
         assert browser.findings.by_place["default", "api-token"][0].kind == "not read"
 
@@ -184,13 +180,14 @@ def test_what_was_found_before_the_browser_is_shown_is_shown_with_it(monkeypatch
 
     async def first(pilot: Pilot[int], browser: SecretBrowser) -> None:
         browser.begin()
-        await reached(pilot, lambda: browser.state == "done")
+        await until(pilot, lambda: browser.state == "done")
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        def below() -> int:
+            return len(browser.listing.rows) - browser.listing.size.height
+
         assert list(browser.listing.rows) == browser.findings.shown != []
-        await pilot.pause()
-        below = len(browser.listing.rows) - browser.listing.size.height
-        assert text(browser, "counts").startswith(f"{below} more in 7 namespaces · DEMO")
+        await until(pilot, lambda: text(browser, "counts").startswith(f"{below()} more in 7 namespaces · DEMO"))
         assert searches == [browser.search]
 
     driven(scenario, first=first, done=False)
@@ -206,7 +203,7 @@ def test_what_a_key_changes_is_painted_before_anything_else_is_done(monkeypatch:
         monkeypatch.setattr(pilot.app, "_display", display)
         browser.action_move(1)
         assert f"▸ {browser.findings.shown[1].place}" in painted[0]
-        await pilot.press(*"zz")
+        await press(pilot, *"zz")
         assert "Nothing passes the filter" in "".join(painted)
 
     driven(scenario)
@@ -219,10 +216,10 @@ def test_denied_is_not_empty_and_not_failed() -> None:
     async def denied(pilot: Pilot[int], browser: SecretBrowser) -> None:
         assert "10 namespaces may not be read (why: f7)" in text(browser, "counts")
         assert "A name can be typed all the same: f6" in text(browser, "detail")
-        await pilot.press("f7")
+        await press(pilot, "f7")
         told = cast("Told", pilot.app.screen).told.plain
         assert "shop: Secrets may not be listed there: kubectl auth can-i list secrets -n shop" in told
-        await pilot.press("escape")
+        await press(pilot, "escape")
         assert pilot.app.screen is browser
 
     async def empty(_: Pilot[int], browser: SecretBrowser) -> None:
@@ -238,25 +235,35 @@ def test_denied_is_not_empty_and_not_failed() -> None:
 
 
 def test_before_there_is_a_cluster_it_says_so() -> None:
-    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        browser.state = "connecting"
-        pilot.app.link = "not connected: no kubeconfig"  # type: ignore[attr-defined]
-        await pilot.pause()
-        assert text(browser, "counts") == "not connected: no kubeconfig"
+    goes_on = asyncio.Event()
 
-    driven(scenario)
+    async def refused(_: AsyncExitStack) -> Cluster:
+        await goes_on.wait()
+        raise Unreachable("no kubeconfig")
+
+    async def main() -> None:
+        app = WizardApp(Start(refused, lambda _path, _text: None, screen="textual.screen:Screen"))
+        async with app.run_test(size=(120, 40)) as pilot:
+            await until(pilot, lambda: len(app.screen_stack) == 2)
+            browser = SecretBrowser()
+            await app.push_screen(browser)
+            assert text(browser, "counts") == "connecting to the cluster …"
+            goes_on.set()
+            await until(pilot, lambda: text(browser, "counts") == "not connected: no kubeconfig")
+
+    asyncio.run(main())
 
 
 async def typed(pilot: Pilot[int], browser: SecretBrowser, name: str) -> None:
-    await pilot.press("f6")
+    await press(pilot, "f6")
     browser.query_one("#typed", Input).value = name
-    await pilot.press("enter")
+    await press(pilot, "enter")
 
 
 def test_a_name_can_be_typed() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await typed(pilot, browser, "minio/minio-tls")
-        await reached(pilot, lambda: pilot.app.screen is not browser)
+        await until(pilot, lambda: pilot.app.screen is not browser)
 
     assert driven(scenario) == [Chosen("minio", "minio-tls", ("tls.crt",))]
 
@@ -264,7 +271,7 @@ def test_a_name_can_be_typed() -> None:
 def test_what_may_not_be_read_is_taken_at_its_word() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await typed(pilot, browser, "shop/hidden/ca.crt")
-        await reached(pilot, lambda: pilot.app.screen is not browser)
+        await until(pilot, lambda: pilot.app.screen is not browser)
 
     def deny(sim: SimCluster) -> None:
         sim.rules.deny("*", "secrets", "shop")
@@ -277,10 +284,10 @@ def test_what_may_not_be_read_is_taken_at_its_word() -> None:
 def test_a_name_that_will_not_do_is_said_in_place(name: str) -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await typed(pilot, browser, name)
-        await reached(pilot, lambda: len(pilot.app._notifications) > 0)
+        await until(pilot, lambda: len(pilot.app._notifications) > 0)
         assert pilot.app.screen is browser
         assert browser.query("#typed")
-        await pilot.press("escape")
+        await press(pilot, "escape")
         assert not browser.query("#typed")
 
     assert driven(scenario) == []
@@ -315,12 +322,12 @@ def test_escape_while_a_typed_name_is_read_closes_the_field_alone(monkeypatch: p
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         gate = Gate(monkeypatch, "contents")
         await typed(pilot, browser, "minio/minio-tls")
-        await reached(pilot, lambda: gate.asked > 0)
-        await pilot.press("escape")
+        await until(pilot, lambda: gate.asked > 0)
+        await press(pilot, "escape")
         assert not browser.query("#typed")
         gate.open()
         await quiet(browser)
-        await pilot.pause()
+        await settled(pilot)
         assert pilot.app.screen is browser
 
     assert driven(scenario) == []
@@ -329,13 +336,13 @@ def test_escape_while_a_typed_name_is_read_closes_the_field_alone(monkeypatch: p
 def test_a_try_says_that_it_goes_on_and_a_second_enter_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         gate = Gate(monkeypatch, "confirmed")
-        await pilot.press("enter", "enter", "enter")
-        await reached(pilot, lambda: gate.asked > 0)
+        await press(pilot, "enter", "enter", "enter")
+        await until(pilot, lambda: gate.asked > 0)
         assert text(browser, "counts") == "trying minio/minio-tls on minio.minio.svc:9000 …"
-        await pilot.press("enter")
-        assert gate.asked == 1
+        await press(pilot, "enter")
         gate.open()
-        await reached(pilot, lambda: pilot.app.screen is not browser)
+        await until(pilot, lambda: pilot.app.screen is not browser)
+        assert gate.asked == 1
 
     assert driven(scenario) == [Chosen("minio", "minio-tls", ("tls.crt",))]
 
@@ -343,12 +350,12 @@ def test_a_try_says_that_it_goes_on_and_a_second_enter_waits_for_it(monkeypatch:
 def test_who_moved_on_meanwhile_has_chosen_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         gate = Gate(monkeypatch, "confirmed")
-        await pilot.press("enter")
-        await reached(pilot, lambda: gate.asked > 0)
-        await pilot.press("down")
+        await press(pilot, "enter")
+        await until(pilot, lambda: gate.asked > 0)
+        await press(pilot, "down")
         gate.open()
         await quiet(browser)
-        await pilot.pause()
+        await settled(pilot)
         assert pilot.app.screen is browser
         assert "trying" not in text(browser, "counts")
 
@@ -357,12 +364,12 @@ def test_who_moved_on_meanwhile_has_chosen_nothing(monkeypatch: pytest.MonkeyPat
 
 def test_a_typed_name_that_the_filter_hides_is_the_one_that_enter_chooses() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        await pilot.press(*"minio-tls")
+        await press(pilot, *"minio-tls")
         await typed(pilot, browser, "cert-manager/root-ca")
-        await reached(pilot, lambda: browser._doubted is not None)
+        await until(pilot, lambda: browser._doubted is not None)
         assert browser.query_one(Filter).value == ""
-        await pilot.press("enter")
-        await reached(pilot, lambda: pilot.app.screen is not browser)
+        await press(pilot, "enter")
+        await until(pilot, lambda: pilot.app.screen is not browser)
 
     assert driven(scenario) == [Chosen("cert-manager", "root-ca", ("tls.crt",))]
 
@@ -374,11 +381,11 @@ def test_what_was_read_before_the_server_had_answered_is_judged_then(monkeypatch
         def bundle() -> Row:
             return browser.findings.by_place["cert-manager", "trust-bundle"][0]
 
-        await reached(pilot, lambda: ("cert-manager", "trust-bundle") in browser.findings.by_place)
-        await reached(pilot, lambda: bundle().bundle is not None)
+        await until(pilot, lambda: ("cert-manager", "trust-bundle") in browser.findings.by_place)
+        await until(pilot, lambda: bundle().bundle is not None)
         assert bundle().ok is None
         gate.open()
-        await reached(pilot, lambda: browser.state == "done" and bundle().ok is False)
+        await until(pilot, lambda: browser.state == "done" and bundle().ok is False)
 
     driven(scenario, done=False)
 
@@ -394,16 +401,16 @@ def test_what_went_wrong_is_not_said_to_be_empty() -> None:
 def test_an_endpoint_that_is_none_is_said_where_it_is_tried() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await stand_on(pilot, browser, "minio/minio-tls")
-        await pilot.press("enter")
-        await reached(pilot, lambda: pilot.app.screen is not browser)
+        await press(pilot, "enter")
+        await until(pilot, lambda: pilot.app.screen is not browser)
 
     assert driven(scenario, "ca", "minio.minio.svc:99999") == [Chosen("minio", "minio-tls", ("tls.crt",))]
 
 
 def test_read_again_begins_with_the_best_one() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        await pilot.press("down", "down", "f5")
-        await reached(pilot, lambda: browser.state == "done" and browser._repaint is None)
+        await press(pilot, "down", "down", "f5")
+        await until(pilot, lambda: browser.state == "done" and browser._repaint is None)
         row = browser.listing.row
         assert row is not None
         assert row.place == "minio/minio-tls"
@@ -423,13 +430,13 @@ def test_without_a_connection_a_name_is_taken_at_its_word_and_f5_connects() -> N
     async def main() -> None:
         app = WizardApp(Start(refused, lambda _path, _text: None, screen="textual.screen:Screen"))
         async with app.run_test(size=(120, 40)) as pilot:
-            await reached(pilot, lambda: app.trouble is not None)
+            await until(pilot, lambda: app.trouble is not None)
             browser = SecretBrowser()
             await app.push_screen(browser, ended.append)
-            await pilot.press("f5")
-            await reached(pilot, lambda: len(tries) == 2 and app.trouble is not None)
+            await press(pilot, "f5")
+            await until(pilot, lambda: len(tries) == 2 and app.trouble is not None)
             await typed(pilot, browser, "shop/our-ca/ca.crt")
-            await reached(pilot, lambda: bool(ended))
+            await until(pilot, lambda: bool(ended))
 
     asyncio.run(main())
     assert ended == [Chosen("shop", "our-ca", ("ca.crt",))]
@@ -437,12 +444,12 @@ def test_without_a_connection_a_name_is_taken_at_its_word_and_f5_connects() -> N
 
 def test_credentials_show_their_keys_and_never_a_value() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        await pilot.press(*"s3-backup")
-        await reached(pilot, lambda: "AWS_SECRET_ACCESS_KEY" in text(browser, "detail"))
+        await press(pilot, *"s3-backup")
+        await until(pilot, lambda: "AWS_SECRET_ACCESS_KEY" in text(browser, "detail"))
         picture = pilot.app.export_screenshot()
         assert "demo-shop" not in picture
-        await pilot.press("enter")
-        await reached(pilot, lambda: pilot.app.screen is not browser)
+        await press(pilot, "enter")
+        await until(pilot, lambda: pilot.app.screen is not browser)
 
     assert driven(scenario, "s3") == [Chosen("shop", "s3-backup", ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))]
 
@@ -450,7 +457,7 @@ def test_credentials_show_their_keys_and_never_a_value() -> None:
 def test_a_key_pair_of_other_names_can_be_typed() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await typed(pilot, browser, "grafana-admin/admin-user,admin-password")
-        await reached(pilot, lambda: pilot.app.screen is not browser)
+        await until(pilot, lambda: pilot.app.screen is not browser)
 
     keys = ("admin-user", "admin-password")
     assert driven(scenario, "database", "", "monitoring") == [Chosen("monitoring", "grafana-admin", keys)]
@@ -459,7 +466,7 @@ def test_a_key_pair_of_other_names_can_be_typed() -> None:
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (220, 60), (40, 12)])
 def test_hostile_names_are_lines_like_others_at_every_size(size: tuple[int, int]) -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        await pilot.press(*"hostile")
+        await press(pilot, *"hostile")
         lines = [
             "".join(segment.text for segment in browser.listing.render_line(number))
             for number in range(browser.listing.size.height)
@@ -474,11 +481,11 @@ def test_hostile_names_are_lines_like_others_at_every_size(size: tuple[int, int]
 
 def test_help_is_the_application_s() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        await pilot.press("f1")
+        await press(pilot, "f1")
         assert pilot.app.screen is not browser
-        await pilot.press("escape")
+        await press(pilot, "escape")
         assert pilot.app.screen is browser
-        await pilot.pause()
+        await settled(pilot)
         assert str(browser.query_one(KeyLine).render()).startswith(
             " enter choose  f5 again  f6 type a name  f7 why denied  f8 copy  esc back  ^q quit  f1 help "
         )
@@ -487,7 +494,7 @@ def test_help_is_the_application_s() -> None:
 
 
 def test_words() -> None:
-    assert [until(days) for days in (-1, 0, 824, 1095)] == ["expired", "in 0 d", "in 824 d", "in 3 y"]
+    assert [candidates.until(days) for days in (-1, 0, 824, 1095)] == ["expired", "in 0 d", "in 824 d", "in 3 y"]
     assert [fitted("abcd", size) for size in (0, 4, 5, 6)] == ["", "ab… ", "abcd ", "abcd  "]
 
 
@@ -495,9 +502,9 @@ def test_among_ten_thousand_rows_the_last_is_a_key_away_and_each_is_found_by_its
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         browser.findings.learn(Row(f"ns-{n % 20}", f"secret-{n}", "not read", rank=80) for n in range(10_000))
         browser._show()
-        await pilot.press("end")
+        await press(pilot, "end")
         assert browser.listing.cursor == len(browser.findings.shown) - 1
-        await pilot.press("home", *"secret-9999")
+        await press(pilot, "home", *"secret-9999")
         assert [row.secret for row in browser.findings.shown] == ["secret-9999"]
 
     driven(scenario)

@@ -35,6 +35,7 @@ from pgwizard.tui.panels import Panel
 from pgwizard.tui.review import Review
 from pgwizard.tui.secrets import SecretBrowser
 from pgwizard.tui.wizard import MIDDLE, Rail, Wizard
+from pilots import press, settled, until
 
 Scenario = Callable[[Pilot[int], Wizard, dict[str, str]], Awaitable[None]]
 
@@ -68,21 +69,26 @@ def driven(
         app = WizardApp(start)
         async with app.run_test(size=size) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Wizard) and ready(app.screen))
-            await scenario(pilot, cast("Wizard", app.screen), saved)
+            wizard = cast("Wizard", app.screen)
+            await settled(pilot)
+            await scenario(pilot, wizard, saved)
 
     asyncio.run(main())
-
-
-async def until(pilot: Pilot[int], reached: Callable[[], bool]) -> None:
-    """Let the application run until something holds; a minute at most."""
-    async with asyncio.timeout(60):
-        while not reached():
-            await pilot.pause(0.02)
 
 
 def row(wizard: Wizard, path: str) -> Row:
     """The row of a question on the page that is shown."""
     return next(found for found in wizard.query(Row) if ".".join(found.path) == path)
+
+
+async def listed(pilot: Pilot[int]) -> Pick:
+    """The list of a question, once the cluster has answered."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, Pick))
+    await settled(pilot)
+    window = cast("Pick", pilot.app.screen)
+    said = window.query_one("#said", Static)
+    await until(pilot, lambda: str(said.content) != "… asking the cluster")
+    return window
 
 
 def test_every_question_page_comes_from_the_models() -> None:
@@ -100,7 +106,7 @@ def test_a_wrong_answer_is_said_at_its_question_and_in_the_rail() -> None:
         await wizard.go("Storage")
         size = row(wizard, "storage.size")
         cast("Input", size.control).value = "20GB"
-        await pilot.pause()
+        await settled(pilot)
         assert wizard.draft.said_of(("storage", "size")) == "'20GB' is not a size: did you mean 20Gi?"
         assert size.has_class("wrong")
         await wizard.go("Tuning")
@@ -114,18 +120,18 @@ def test_another_alternative_brings_its_own_questions_and_gives_the_old_ones_bac
         await wizard.go("Repository")
         choice = cast("Choice", row(wizard, "repository.credentials").control)
         choice.focus()
-        await pilot.press("right")
-        await pilot.pause()
+        await press(pilot, "right")
+        await settled(pilot)
         cast("Input", row(wizard, "repository.credentials.accessKey").control).value = "S3_ACCESS_KEY"
         cast("Input", row(wizard, "repository.credentials.secretKey").control).value = "S3_SECRET_KEY"
-        await pilot.pause()
+        await settled(pilot)
         given = {"from": "env", "accessKey": "S3_ACCESS_KEY", "secretKey": "S3_SECRET_KEY"}
         assert wizard.draft.raw == {"repository": {"credentials": given}}
-        await pilot.press("left")
-        await pilot.pause()
+        await press(pilot, "left")
+        await settled(pilot)
         assert wizard.draft.answers.repository.credentials.source == "existing"
-        await pilot.press("right")
-        await pilot.pause()
+        await press(pilot, "right")
+        await settled(pilot)
         assert wizard.draft.raw == {"repository": {"credentials": given}}
 
     driven(scenario)
@@ -138,10 +144,10 @@ def test_saved_answers_give_the_same_bytes_as_the_wizard() -> None:
         cast("Input", row(wizard, "tuning.parameters").control).value = "work_mem=16MB; log_min_duration_statement=250"
         await wizard.go("Storage")
         cast("Input", row(wizard, "storage.size").control).value = "50Gi"
-        await pilot.pause()
-        await pilot.press("ctrl+s")
+        await settled(pilot)
+        await press(pilot, "ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, Line))
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: bool(saved))
         loaded = answersfile.load(saved["answers.yaml"].encode())
         assert loaded.problems == ()
@@ -155,15 +161,15 @@ def test_saved_answers_give_the_same_bytes_as_the_wizard() -> None:
 
 def test_from_the_first_page_to_a_valid_backup_by_keyboard_alone() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        await pilot.press("f9")
+        await press(pilot, "f9")
         await until(pilot, lambda: isinstance(pilot.app.screen, Apply))
         screen = cast("Apply", pilot.app.screen)
         await until(pilot, lambda: screen.asked)
-        await pilot.press("y")
+        await press(pilot, "y")
         await until(pilot, lambda: screen.outcome is not None)
         assert screen.outcome is not None
         assert screen.outcome.result == "deployed"
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: pilot.app.screen is wizard)
 
     driven(scenario)
@@ -172,7 +178,7 @@ def test_from_the_first_page_to_a_valid_backup_by_keyboard_alone() -> None:
 def test_nothing_is_applied_while_something_is_wrong() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         wizard.draft.give(("storage", "size"), "10 Gi")
-        await pilot.press("f9")
+        await press(pilot, "f9")
         await until(pilot, lambda: wizard.page == "Review")
         assert pilot.app.screen is wizard
 
@@ -233,6 +239,7 @@ def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_re
             return [str(found.get_option_at_index(number).prompt) for number in range(found.option_count)]
 
         await until(pilot, lambda: any("✗" in row for row in rows()) and "no releases" in said(wizard, "releases"))
+        await until(pilot, lambda: not any("· asking" in row for row in rows()))
         states = [row.splitlines()[2].strip() for row in rows()]
         assert states[0] == "✓ connected"
         assert states[1].startswith("✓ answers in ")
@@ -241,10 +248,10 @@ def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_re
             "· logs in by aws: tried when it is chosen",
         ]
         page.query_one("#namespaces FilterInput").focus()
-        await pilot.press(*"sho", "enter")
+        await press(pilot, *"sho", "enter")
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "shop")
         assert options(wizard, "#releases OptionList") == ["  + a new release in shop"]
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: wizard.page == "Database")
 
     driven(scenario, places=places)
@@ -262,11 +269,11 @@ def test_a_cluster_that_cannot_be_reached_is_said_and_the_wizard_goes_on() -> No
             assert "is the VPN up?" in said(wizard, "clusters")
             await wizard.go("Storage")
             cast("Input", row(wizard, "storage.size").control).value = "20Gi"
-            await pilot.pause()
+            await settled(pilot)
             assert wizard.draft.raw == {"storage": {"size": "20Gi"}}
-            await pilot.press("ctrl+s")
+            await press(pilot, "ctrl+s")
             await until(pilot, lambda: isinstance(app.screen, Line))
-            await pilot.press("enter")
+            await press(pilot, "enter")
             await until(pilot, lambda: bool(saved))
         assert saved == {"answers.yaml": "storage:\n  size: 20Gi\n"}
 
@@ -277,9 +284,9 @@ def test_a_list_of_the_cluster_answers_a_question() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Storage")
         row(wizard, "storage.storageClass").control.focus()
-        await pilot.press("f4")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Pick))
-        await pilot.press(*"fix", "enter")
+        await press(pilot, "f4")
+        await listed(pilot)
+        await press(pilot, *"fix", "enter")
         await until(pilot, lambda: pilot.app.screen is wizard)
         assert wizard.draft.raw == {"storage": {"storageClass": "fixed"}}
         assert cast("Input", row(wizard, "storage.storageClass").control).value == "fixed"
@@ -295,7 +302,7 @@ def test_enter_on_everything_goes_through_every_page() -> None:
             while wizard.page != "Review":
                 if wizard.page not in seen:
                     seen.append(wizard.page)
-                await pilot.press("enter")
+                await press(pilot, "enter")
         assert seen == pages()
         assert wizard.draft.raw == {}
 
@@ -306,12 +313,12 @@ def test_help_is_a_key_away_on_every_page() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         for page in wizard.order:
             await wizard.go(page)
-            await pilot.press("f1")
+            await press(pilot, "f1")
             await until(pilot, lambda: isinstance(pilot.app.screen, Help))
             shown = pilot.app.screen._text.plain  # type: ignore[attr-defined]
             assert "f9  " in shown
             assert "delete" not in shown.lower()  # how a line is edited everybody knows
-            await pilot.press("escape")
+            await press(pilot, "escape")
             await until(pilot, lambda: pilot.app.screen is wizard)
 
     driven(scenario)
@@ -335,7 +342,7 @@ def test_unsaved_answers_survive_and_are_offered_at_the_next_start(tmp_path: Pat
 
     async def take_up(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, Offer))
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: wizard.draft.answers.storage.size == "77Gi")
 
     driven(take_up, drafts=lambda: Drafts(folder), ready=lambda _: True)
@@ -361,13 +368,13 @@ def test_drafts_are_offered_one_after_the_other_until_one_is_taken_up(tmp_path: 
             return str(screen.query(".title").first(Static).render()) if isinstance(screen, Offer) else ""
 
         await until(pilot, lambda: offered() == "Unsaved answers for shop/newest")
-        await pilot.press("x", "f8")
+        await press(pilot, "x", "f8")
         assert offered() == "Unsaved answers for shop/newest"
-        await pilot.press("f8")
+        await press(pilot, "f8")
         await until(pilot, lambda: offered() == "Unsaved answers for shop/older")
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: offered() == "Unsaved answers for shop/oldest")
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: wizard.draft.answers.release.name == "oldest")
 
     driven(scenario, cluster=elsewhere, drafts=lambda: Drafts(tmp_path), ready=lambda _: True)
@@ -387,9 +394,9 @@ def test_hundreds_of_clusters_are_filtered_as_one_types() -> None:
         listed = "#clusters OptionList"
         await until(pilot, lambda: len(options(wizard, listed)) == 301)
         wizard.query_one("#clusters FilterInput").focus()
-        await pilot.press(*"team-271")
+        await press(pilot, *"team-271")
         await until(pilot, lambda: len(options(wizard, listed)) == 1)
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: wizard.wizard.link.startswith("demo") and "● team-271" in options(wizard, listed)[0])
 
     driven(scenario, places=places)
@@ -409,10 +416,11 @@ def test_f5_stays_with_the_cluster_that_was_chosen() -> None:
         def shown() -> list[str]:
             return [line.splitlines()[0] for line in options(wizard, "#clusters OptionList")]
 
+        await until(pilot, lambda: len(shown()) == 2)
         wizard.query_one("#clusters FilterInput").focus()
-        await pilot.press(*"prod", "enter")  # the very name, although prod-eu stands
+        await press(pilot, *"prod", "enter")  # the very name, although prod-eu stands
         await until(pilot, lambda: shown() == ["● prod", "  prod-eu"])
-        await pilot.press("f5", "ctrl+u")
+        await press(pilot, "f5", "ctrl+u")
         await until(pilot, lambda: shown() == ["  prod-eu", "● prod"])
 
     driven(scenario, places=places)
@@ -430,7 +438,7 @@ def test_f5_stays_with_the_cluster_that_was_chosen() -> None:
 def test_the_palette_does_what_the_key_does(page: str, title: str, does: str) -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go(page)
-        await pilot.pause()
+        await settled(pilot)
         commands = [command for command in pilot.app.get_system_commands(pilot.app.screen) if command.title == title]
         assert len(commands) == 1, does
         commands[0].callback()
@@ -462,11 +470,14 @@ def test_what_was_to_be_made_in_one_cluster_is_not_made_where_it_is() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         async def chosen(column: str, name: str) -> None:
             wizard.query_one(f"#{column} FilterInput").focus()
-            await pilot.press("ctrl+u", *name, "enter")
+            await press(pilot, "ctrl+u", *name, "enter")
 
+        def namespaces() -> list[str]:
+            return options(wizard, "#namespaces OptionList")
+
+        await until(pilot, lambda: len(options(wizard, "#clusters OptionList")) == 3)
         await chosen("clusters", "bare")
-        await until(pilot, lambda: options(wizard, "#namespaces OptionList")[:1] == ["● default"])
-        await until(pilot, lambda: "shop" not in " ".join(options(wizard, "#namespaces OptionList")))
+        await until(pilot, lambda: namespaces()[:1] == ["● default"] and "shop" not in " ".join(namespaces()))
         await chosen("namespaces", "shop")
         await until(pilot, lambda: wizard.draft.answers.release.create_namespace)
         await chosen("clusters", "other")
@@ -487,9 +498,9 @@ def test_a_saved_answer_leaves_no_draft(tmp_path: Path) -> None:
         await wizard.go("Storage")
         cast("Input", row(wizard, "storage.size").control).value = "77Gi"
         await until(pilot, lambda: any(folder.glob("draft-*.yaml")))
-        await pilot.press("ctrl+s")
+        await press(pilot, "ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, Line))
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: bool(saved) and not any(folder.iterdir()))
 
     driven(scenario, drafts=lambda: Drafts(folder))
@@ -512,7 +523,7 @@ def test_the_chosen_certificate_is_tried_on_the_server_and_a_better_one_proposed
         cast("Input", row(wizard, "tls.source.secret").control).value = "minio-wrong-name"
         await until(pilot, lambda: "✗ minio.minio.svc:9000: " in panel(wizard))
         assert "minio/minio-tls · tls.crt" in panel(wizard)
-        await pilot.press("f3")
+        await press(pilot, "f3")
         await until(pilot, lambda: "✓ minio.minio.svc:9000: verified in" in panel(wizard))
         assert wizard.draft.answers == Answers()
 
@@ -533,7 +544,7 @@ def test_the_cluster_is_asked_for_secrets_before_their_browser_is_made(monkeypat
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Repository")
         row(wizard, "repository.credentials.secret").control.focus()
-        await pilot.press("f4")
+        await press(pilot, "f4")
         await until(pilot, lambda: isinstance(pilot.app.screen, SecretBrowser) and pilot.app.screen.is_mounted)
         assert done == ["begin", "compose"]
 
@@ -544,13 +555,19 @@ def test_the_browser_of_secrets_answers_the_question_in_focus() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Repository")
         row(wizard, "repository.credentials.secret").control.focus()
-        await pilot.press("f4")
+        await press(pilot, "f4")
         await until(pilot, lambda: isinstance(pilot.app.screen, SecretBrowser))
         browser = cast("SecretBrowser", pilot.app.screen)
-        await pilot.press(*"s3-back")
-        await until(pilot, lambda: (found := browser.query_one(SecretList).row) is not None and "s3-b" in found.secret)
-        await pilot.press("enter")
+        await press(pilot, *"s3-back")
+
+        def read() -> bool:
+            found = browser.query_one(SecretList).row
+            return found is not None and "s3-b" in found.secret and found.kind != "not read"
+
+        await until(pilot, read)
+        await press(pilot, "enter")
         await until(pilot, lambda: pilot.app.screen is wizard)
+        await settled(pilot)
         assert wizard.draft.raw["repository"]["credentials"] == {
             "from": "existing",
             "secret": "s3-backup",
@@ -595,11 +612,12 @@ def test_another_cluster_leaves_nothing_of_the_one_before() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: "no releases" in said(wizard, "releases"))
         assert "not read yet" not in wizard.draft.said_of(("tls", "source"))
+        await until(pilot, lambda: len(options(wizard, "#clusters OptionList")) == 2)
         wizard.query_one("#clusters FilterInput").focus()
-        await pilot.press("down", "enter")
+        await press(pilot, "down", "enter")
         await until(pilot, lambda: "Secret minio/minio-tls does not exist" in wizard.draft.said_of(("tls", "source")))
         assert wizard.draft.facts.ca is None
-        await until(pilot, lambda: options(wizard, "#namespaces OptionList")[0] == "● default")
+        await until(pilot, lambda: options(wizard, "#namespaces OptionList")[:1] == ["● default"])
         assert not any("minio" in option for option in options(wizard, "#namespaces OptionList"))
 
     driven(scenario, places=places)
@@ -614,13 +632,13 @@ def test_a_wizard_that_was_opened_over_another_screen_is_left_by_escape_and_keep
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Storage")
         cast("Input", row(wizard, "storage.size").control).value = "77Gi"
-        await pilot.press("escape")
+        await press(pilot, "escape")
         over = Wizard({"storage": {"size": "55Gi"}})
         await pilot.app.push_screen(over)
         await until(pilot, lambda: over.page == "Database")
         cast("Input", row(over, "release.database").control).value = "other"
         await until(pilot, lambda: len(list(folder.glob("draft-*.yaml"))) == 2)
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: pilot.app.screen is wizard)
         assert wizard.draft.answers.storage.size == "77Gi"
         assert sorted(path.read_text() for path in folder.glob("draft-*.yaml")) == [
@@ -634,9 +652,9 @@ def test_a_wizard_that_was_opened_over_another_screen_is_left_by_escape_and_keep
 def test_ctrl_c_leaves_at_the_second_press() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Storage")
-        await pilot.press("ctrl+c")
+        await press(pilot, "ctrl+c")
         assert pilot.app.return_value is None
-        await pilot.press("ctrl+c")
+        await press(pilot, "ctrl+c")
         await until(pilot, lambda: pilot.app.return_value == 130)
 
     driven(scenario)
@@ -646,9 +664,9 @@ def test_a_name_that_is_part_of_another_can_be_typed() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Storage")
         row(wizard, "storage.storageClass").control.focus()
-        await pilot.press("f4")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Pick))
-        await pilot.press(*"fix", "down", "enter")
+        await press(pilot, "f4")
+        await listed(pilot)
+        await press(pilot, *"fix", "down", "enter")
         await until(pilot, lambda: pilot.app.screen is wizard)
         assert wizard.draft.raw == {"storage": {"storageClass": "fix"}}
 
@@ -685,7 +703,7 @@ def test_the_namespace_is_the_contexts_until_somebody_chooses_one() -> None:
         app = cast("WizardApp", pilot.app)
         app.connect()
         await until(pilot, app.connected.is_set)
-        await pilot.pause()
+        await settled(pilot)
         assert wizard.draft.answers.release.namespace == "default"
 
     async def given(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
@@ -749,14 +767,14 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         s3 = {"from": "existing", "namespace": "default", "secret": "postgresql-pgbackrest-s3"}
         await deployed(sim, answers_of(release={"namespace": "staging"}, repository={"credentials": s3}))
         await wizard.go("Repository")
-        await pilot.press("ctrl+b", "ctrl+b", "ctrl+b", "ctrl+b")
+        await press(pilot, "ctrl+b", "ctrl+b", "ctrl+b", "ctrl+b")
         wizard._look_up()
         said_of = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
         await until(pilot, lambda: any(said_of in doubt.message for doubt in wizard.draft.doubts))
         assert ("!", "Repository") in wizard.query_one(Rail).entries
-        there = options(wizard, "#releases OptionList")
-        assert any("staging/postgresql" in option for option in there), "seen on coming back"
-        await pilot.press("f9")
+        there = "#releases OptionList"
+        await until(pilot, lambda: any("staging/postgresql" in option for option in options(wizard, there)))
+        await press(pilot, "f9")
         await until(pilot, lambda: isinstance(pilot.app.screen, Apply) and pilot.app.screen.asked)
         assert said_of in str(pilot.app.screen.query_one("#costs", Static).content)
 
@@ -767,14 +785,14 @@ def test_a_namespace_that_is_not_there_is_made_and_a_wrong_name_is_not_taken() -
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: "the release goes to default" in said(wizard, "namespaces"))
         wizard.query_one("#namespaces FilterInput").focus()
-        await pilot.press("question_mark", "enter")
+        await press(pilot, "question_mark", "enter")
         await until(pilot, lambda: "✗ '?' is not a namespace" in said(wizard, "namespaces"))
         assert wizard.draft.raw == {}
-        await pilot.press("backspace", *"fresh", "enter")
+        await press(pilot, "backspace", *"fresh", "enter")
         await until(pilot, lambda: wizard.draft.answers.release.create_namespace)
         assert said(wizard, "namespaces") == "the release goes to fresh, which it makes"
         wizard.query_one("#namespaces FilterInput").focus()
-        await pilot.press("ctrl+u", *"shop", "enter")
+        await press(pilot, "ctrl+u", *"shop", "enter")
         await until(pilot, lambda: wizard.draft.raw == {"release": {"namespace": "shop"}})
 
     driven(scenario)
@@ -808,14 +826,14 @@ def test_a_list_opens_before_the_cluster_has_answered_and_takes_what_is_typed_ah
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Storage", ("storage", "storageClass"))
         await until(pilot, Slow.asked.is_set)
-        await pilot.press("f4", *"fast")
+        await press(pilot, "f4", *"fast")
         window = pilot.app.screen
         assert isinstance(window, Pick)
         assert str(window.query_one("#said", Static).content) == "… asking the cluster"
         assert window.query_one(FilterInput).value == "fast"
         Slow.goes_on.set()
         await until(pilot, lambda: not window.query_one("#said").display)
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: wizard.draft.raw["storage"]["storageClass"] == "fast")
 
     driven(scenario, cluster=lambda: Slow(speed=50))
@@ -832,12 +850,12 @@ def test_a_parameter_in_focus_shows_its_reason_whole() -> None:
         await wizard.go("Tuning")
         asked = row(wizard, "tuning.profile").control
         await until(pilot, lambda: asked.has_focus)
-        await pilot.press("f2")
+        await press(pilot, "f2")
         parameters = wizard.query_one("#parameters", OptionList)
         await until(pilot, lambda: parameters.has_focus)
-        await pilot.press("end")
+        await press(pilot, "end")
         await until(pilot, lambda: "short queries compile longer" in str(wizard.query_one("#reason", Static).content))
-        await pilot.press("f2")
+        await press(pilot, "f2")
         await until(pilot, lambda: asked.has_focus)
 
     driven(scenario)
@@ -875,7 +893,7 @@ def test_a_release_that_is_chosen_is_the_one_that_was_highlighted_whatever_was_r
         page._records = [Record("a", "x"), Record("b", "x")]
         page._show_releases()
         page.query_one("#releases FilterInput").focus()
-        await pilot.press(*"x/b")
+        await press(pilot, *"x/b")
         await until(pilot, lambda: page.query_one("#releases", FilteredList).here == "x/b")
         page.query_one("#releases OptionList", OptionList).action_select()
         page._records = [Record("a0", "x"), *page._records]
@@ -891,7 +909,7 @@ def test_a_deleted_draft_is_not_asked_about_again(tmp_path: Path) -> None:
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, Offer))
-        await pilot.press("f8", "f8")
+        await press(pilot, "f8", "f8")
         await until(pilot, lambda: pilot.app.screen is wizard and not list(tmp_path.iterdir()))
         assert [note.message for note in pilot.app._notifications] == ["f8 again deletes them for good"]
 
@@ -911,19 +929,19 @@ def test_the_last_answer_is_taken_back_where_it_was_given() -> None:
         await wizard.go("Storage", ("storage", "size"))
         size = cast("Input", row(wizard, "storage.size").control)
         await until(pilot, lambda: size.has_focus)
-        await pilot.press(*"25Gi")
+        await press(pilot, *"25Gi")
         await until(pilot, lambda: wizard.draft.answers.storage.size == "25Gi")
         await wizard.go("Repository", ("repository", "credentials"))
         kinds = row(wizard, "repository.credentials").control
         await until(pilot, lambda: kinds.has_focus)
-        await pilot.press("right")
+        await press(pilot, "right")
         await until(pilot, lambda: wizard.draft.chosen(("repository", "credentials")) == "env")
-        await pilot.press("ctrl+z")
+        await press(pilot, "ctrl+z")
         await until(pilot, lambda: "repository" not in wizard.draft.raw)
         await until(pilot, lambda: row_is_there(wizard, "repository.credentials.secret"))
-        await pilot.press("ctrl+z")
+        await press(pilot, "ctrl+z")
         await until(pilot, lambda: wizard.page == "Storage" and size.has_focus and size.value == "10Gi")
-        await pilot.press("ctrl+z")
+        await press(pilot, "ctrl+z")
         await until(pilot, lambda: bool(pilot.app._notifications))
         assert [note.message for note in pilot.app._notifications] == ["no answer was given that could be taken back"]
 
@@ -941,18 +959,18 @@ def test_what_was_changed_of_a_release_is_offered_when_it_is_opened_again(tmp_pa
         over = cast("Wizard", pilot.app.screen)
         await until(pilot, lambda: over.page == "Database" and over._drafts is not None)
         over._give(("storage", "size"), "77Gi")
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: pilot.app.screen is wizard)
         other = Wizard({"release": {"namespace": "shop", "name": "another"}})
         await pilot.app.push_screen(other)
         await until(pilot, lambda: other._drafts is not None and other.page == "Database")
         assert pilot.app.screen is other
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: pilot.app.screen is wizard)
         again = Wizard(release)
         await pilot.app.push_screen(again)
         await until(pilot, lambda: isinstance(pilot.app.screen, Offer))
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: again.draft.answers.storage.size == "77Gi")
         assert again.draft.answers.release.name == "db"
 
@@ -967,7 +985,7 @@ def test_what_no_question_asks_for_is_left_out_from_the_review() -> None:
         await wizard.go("Review")
         problems = wizard.query_one("#problems", OptionList)
         await until(pilot, lambda: problems.has_focus)
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: not wizard.draft.problems)
         assert wizard.draft.raw == {}
         assert [note.message for note in pilot.app._notifications] == ["left out: storage.sise"]
@@ -978,9 +996,9 @@ def test_what_no_question_asks_for_is_left_out_from_the_review() -> None:
 def test_escape_folds_the_panel_before_it_leaves_the_page() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Schedule")
-        await pilot.press("f2")
+        await press(pilot, "f2")
         await until(pilot, lambda: bool(wizard.query_one("#panel").display))
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: not wizard.query_one("#panel").display)
         assert pilot.app.screen is wizard
 

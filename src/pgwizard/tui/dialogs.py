@@ -201,9 +201,9 @@ class FilteredList(Vertical):
 
     @property
     def here(self) -> str:
-        """The value that is highlighted; empty for none."""
-        highlighted = self.query_one(OptionList).highlighted_option
-        return highlighted.value if isinstance(highlighted, _Listed) else ""
+        """The value that is highlighted; empty for none, and where the list comes or goes with its page."""
+        highlighted = [listed.highlighted_option for listed in self.query(OptionList)]
+        return next((option.value for option in highlighted if isinstance(option, _Listed)), "")
 
     def mark(self, current: str) -> None:
         """Another one stands."""
