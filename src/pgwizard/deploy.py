@@ -214,6 +214,9 @@ async def prepare(release: Release, cluster: Cluster, report: Report, options: O
             await preflight.require_deletion(cluster, pruned)
         changes = (*(_change(trial, spec, values.to_write) for trial in trials), *(_removal(ref) for ref in pruned))
         untried = "" if surveyed.namespace_exists else "; the namespace is made first, then the rest is tried in it"
+        for trial in trials:
+            if trial.after is not None:
+                untried += f"; {Ref.of(trial.wanted)} can be tried only after its {trial.after.resource.kind} is made"
         stage.done(counted(changes) + untried)
     return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), values.to_write, spec, salt, warnings)
 

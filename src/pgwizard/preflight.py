@@ -38,6 +38,7 @@ SECRET = Resource("v1", "Secret")
 CLAIM = Resource("v1", "PersistentVolumeClaim")
 STATEFULSET = Resource("apps/v1", "StatefulSet")
 JOB = Resource("batch/v1", "Job")
+ROLE = Resource("rbac.authorization.k8s.io/v1", "Role")
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,6 +430,7 @@ def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str
 class Trial:
     """One object as it is, and as the server says it would be. warnings: what the server said about it.
 
+    after: what must be made before it can be tried; until then the wanted object stands for the server's answer.
     Objects are not shown by repr: a Secret's data is among them.
     """
 
@@ -437,6 +439,7 @@ class Trial:
     result: Object = field(repr=False)
     warnings: tuple[str, ...] = ()
     grows_from: str | None = None
+    after: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,8 +455,10 @@ async def try_out(
 ) -> list[Trial]:
     """Dry-run every object. Raises OwnershipConflict or PreflightError with all that the server would refuse.
 
-    In a namespace that is still to be made nothing can be tried: the wanted objects stand for the server's answer.
+    In a namespace that is still to be made nothing can be tried: the wanted objects stand for the server's answer. Nor
+    can a RoleBinding whose Role is still to be made, by who must hold what it grants.
     """
+    wanted = set(map(Ref.of, objects))
 
     async def one(obj: Object) -> Trial | _Refused:
         ref = Ref.of(obj)
@@ -468,7 +473,13 @@ async def try_out(
             return tried if isinstance(tried, _Refused) else Trial(obj, live, obj, tried.warnings)
         if ref.resource == NAMESPACE and live is not None:
             return Trial(live, live, live)
-        return await _dry_run(cluster, plan, obj, live, force=force)
+        try:
+            return await _dry_run(cluster, plan, obj, live, force=force)
+        except NotFound:  # the server looks into the Role for what it would grant, and a dry run has made none
+            role = _role_of(obj)
+            if role is None or role not in wanted or await found(cluster, role) is not None:
+                raise
+            return Trial(obj, live, obj, after=role)
 
     tried = await side_by_side([one(obj) for obj in objects])
     refused = [item for item in tried if isinstance(item, _Refused)]
@@ -490,6 +501,12 @@ async def try_out(
     if invalid:
         raise PreflightError("the cluster refuses what would be written; nothing was written", invalid)
     return [item for item in tried if isinstance(item, Trial)]
+
+
+def _role_of(obj: Object) -> Ref | None:
+    """The Role of a RoleBinding; None of anything else."""
+    to = obj.get("roleRef") or {}
+    return Ref(ROLE, to["name"], obj["metadata"]["namespace"]) if to.get("kind") == ROLE.kind else None
 
 
 async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | None, *, force: bool) -> Trial | _Refused:
