@@ -26,7 +26,7 @@ LAYERS = (
     ("deploy", "uninstall", "status", "export", "discovery"),
     ("rollout", "stages", "secretvalues"),
     ("preflight", "helm", "diagnose", "choices", "secretrows"),
-    ("record", "lock", "changes", "events", "draft"),
+    ("record", "lock", "changes", "events", "draft", "standing"),
     ("cluster", "demo", "objectstore", "manifests", "health", "answersfile", "checks", "reference", "sensitive"),
     ("kubestreams",),
     ("kubehttp",),

@@ -431,6 +431,31 @@ def test_another_name_of_the_same_store_is_no_move() -> None:
     assert preflight.moved(Answers(), None) == ()
 
 
+def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, answers_of(storage={"storageClass": "standard"}))
+        answers = answers_of(
+            release={"database": "shop"},
+            credentials={"from": "generate", "username": "owner"},
+            storage={"size": "5Gi", "storageClass": "fixed"},
+        )
+        found = await preflight.references(sim, answers)
+        assert [problem.path for problem in found] == [
+            "release.database",
+            "credentials.username",
+            "storage.storageClass",
+            "storage.size",
+        ]
+        sim.rules.deny("get", "secrets")  # without the record nobody knows what was made
+        sim.rules.deny("get", "persistentvolumeclaims")
+        assert [problem.path for problem in await preflight.references(sim, answers)] == [
+            "storage.storageClass",
+            "storage.size",
+        ]
+
+    on(scenario)
+
+
 # ---- a namespace's own administrator -------------------------------------------------------------------------------
 
 
