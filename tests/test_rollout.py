@@ -13,7 +13,7 @@ from faulting import JOB, SECRET, STATEFULSET, Told, answers_of, applied, cluste
 from pgwizard import rollout
 from pgwizard.demo import Outcome, SimCluster
 from pgwizard.errors import DeadlineError, FirstBackupFailed, RolloutFailed
-from pgwizard.kubeapi import Ref
+from pgwizard.kubeapi import Ref, WatchEvent
 from pgwizard.plan import Facts, resolve
 
 PROMISED_SECONDS = 20
@@ -199,6 +199,33 @@ async def _another_template(sim: SimCluster, mark: str) -> None:
     await sim.patch(Ref(STATEFULSET, "postgresql", "default"), annotations)
 
 
+def test_what_is_there_already_is_not_said_to_be_missing() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        sim.outcomes.append(Outcome("never-ready", DATABASE))
+        told = await applied(sim, answers_of(tuning={"connections": 200}), timeout_seconds=30)
+        waited = [event.text for event in told.events if (event.stage, event.kind) == ("wait", "progress")]
+        assert waited
+        assert "the StatefulSet is not there yet" not in waited
+
+    on(scenario)
+
+
+@pytest.mark.parametrize(
+    ("backups", "said"),
+    [
+        (True, "the old pod is stopping: up to 120 s, while its last WAL is archived"),
+        (False, "the old pod is stopping: up to 120 s"),
+    ],
+)
+def test_a_pod_that_stops_says_how_long_that_may_take_and_why(backups: bool, said: str) -> None:
+    seen = rollout._Seen("postgresql-0", backups)
+    seen.take(WatchEvent("ADDED", {"kind": "StatefulSet", "metadata": {"generation": 1}}))
+    metadata = {"deletionTimestamp": "2026-11-26T09:00:00Z", "deletionGracePeriodSeconds": 120}
+    seen.take(WatchEvent("ADDED", {"kind": "Pod", "metadata": metadata}))
+    assert seen.health().message == said
+
+
 # ---- the hook Job --------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +244,15 @@ def test_a_hook_job_that_fails_gives_its_lines_cause_and_fix() -> None:
     assert told.error.exit_code == 9
     cause = told.error.hint.removeprefix("Cause: ").partition("\nFix: ")[0]
     assert f"a try failed: {cause}" in told.texts("progress")  # before the last of its tries has ended
+
+
+def test_a_try_that_fails_is_told_with_its_cause_and_not_that_its_pod_failed() -> None:
+    line = (
+        "2026-11-23 09:00:00.000 P00  ERROR: [028]: backup and archive info files exist but do not match the database"
+    )
+    told = stuck(Outcome("job-failed", HOOK, lines=(line,), exit_code=28))
+    last = [event.text for event in told.events if (event.stage, event.kind) == ("first backup", "progress")][-1]
+    assert last.startswith("a try failed: The repository's path holds the backups of another database")
 
 
 def test_a_hook_job_that_fails_without_a_known_cause_says_where_to_look() -> None:

@@ -47,9 +47,11 @@ _TELLING = frozenset(
 
 @dataclass
 class _Seen:
-    """What the watches have shown of one release so far."""
+    """What the watches have shown of one release so far. listed: the kinds of which all that exist were told."""
 
     pod_name: str
+    backups: bool
+    listed: set[str] = field(default_factory=set)
     statefulset: Object | None = None
     pod: Object | None = None
     claim: Object | None = None
@@ -58,7 +60,15 @@ class _Seen:
     stuck_revision_since: float | None = None
     said: list[str] = field(default_factory=list)
 
+    @property
+    def complete(self) -> bool:
+        """Whether what is not known here is not there either."""
+        return {"StatefulSet", "Pod"} <= self.listed
+
     def take(self, event: WatchEvent) -> None:
+        if event.type == "SYNCED":
+            self.listed.add(str(event.object.get("kind")))
+            return
         obj = None if event.type == "DELETED" else event.object
         match event.object.get("kind"):
             case "StatefulSet":
@@ -80,6 +90,8 @@ class _Seen:
         if self.pod is None:
             said = f": {self.said_by_event}" if self.said_by_event else ""
             return Health("progressing", f"there is no pod yet{said}", self.said_by_event.partition(":")[0])
+        if self.pod["metadata"].get("deletionTimestamp"):
+            return Health("progressing", self._stopping(self.pod))
         pod = assess(self.pod)
         if pod.status == "ready":
             return Health("progressing", whole.message) if whole.status != "ready" else whole
@@ -92,6 +104,12 @@ class _Seen:
             return Health(pod.status, f"{pod.message} ({self.said_by_event})", pod.reason)
         return pod
 
+    def _stopping(self, pod: Object) -> str:
+        """How long it may take: PostgreSQL does not end before its WAL is archived, or the kubelet ends it."""
+        limit = pod["metadata"].get("deletionGracePeriodSeconds")
+        why = ", while its last WAL is archived" if self.backups else ""
+        return "the old pod is stopping" + (f": up to {limit} s{why}" if limit else "")
+
 
 async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said: Said) -> str:
     """Wait until the pod of the newest revision is Ready. Returns what to say of it.
@@ -99,12 +117,12 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
     Raises RolloutFailed once a container is stuck, with its last log lines, and DeadlineError.
     """
     namespace, names = plan.namespace, plan.names
-    seen = _Seen(names.pod)
+    seen = _Seen(names.pod, plan.backups)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
     watches = [
-        cluster.watch(STATEFULSET, namespace, fields=f"metadata.name={names.release}"),
-        cluster.watch(POD, namespace, fields=f"metadata.name={names.pod}"),
+        _marked(cluster.watch(STATEFULSET, namespace, fields=f"metadata.name={names.release}"), STATEFULSET),
+        _marked(cluster.watch(POD, namespace, fields=f"metadata.name={names.pod}"), POD),
         cluster.watch(CLAIM, namespace, fields=f"metadata.name=postgresql-storage-{names.pod}"),
         _events(cluster, namespace),
     ]
@@ -112,12 +130,12 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
     async with _merged(watches) as events:
         while True:
             event = await _next(events, min(deadline, loop.time() + 1) - loop.time())
-            if event is not None and _concerns(event, {names.release, names.pod, claim}):
+            if event is not None and (event.type == "SYNCED" or _concerns(event, {names.release, names.pod, claim})):
                 seen.take(event)
             health = seen.health()
             if health.status == "ready":
                 return f"{names.pod} is ready"
-            if health.message not in seen.said:
+            if seen.complete and health.message not in seen.said:
                 seen.said.append(health.message)
                 said(health.message)
             await _unblock(cluster, seen, loop.time(), said)
@@ -139,6 +157,13 @@ def _concerns(event: WatchEvent, names: set[str]) -> bool:
         return True
     about = event.object.get("involvedObject") or event.object.get("regarding") or {}
     return about.get("name") in names
+
+
+async def _marked(watch: AsyncGenerator[WatchEvent, None], resource: Resource) -> AsyncGenerator[WatchEvent, None]:
+    """The watch, whose ``SYNCED`` says of which kind."""
+    async with aclosing(watch) as events:
+        async for event in events:
+            yield WatchEvent("SYNCED", {"kind": resource.kind}) if event.type == "SYNCED" else event
 
 
 async def _events(cluster: Cluster, namespace: str) -> AsyncGenerator[WatchEvent, None]:
@@ -255,6 +280,7 @@ class _JobWatch:
     heard: set[str] = field(default_factory=set)
     followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     stuck_since: float | None = None
+    cause: str = ""
 
     def take(self, event: WatchEvent) -> Health | None:
         """The Job's health, where the event is about the Job itself. Raises FirstBackupFailed once it is gone."""
@@ -270,7 +296,9 @@ class _JobWatch:
         if kind == "Pod" and event.type != "DELETED":
             self._follow(obj)
             health = assess(obj)
-            if health.status == "failed" or (health.status == "progressing" and not self.lines):
+            if health.status == "failed" and health.reason not in STUCK and self.cause:
+                self._tell(self.cause)  # more than that it failed, and it may well fail so for minutes
+            elif health.status == "failed" or (health.status == "progressing" and not self.lines):
                 self._tell(health.message)  # once it speaks, its log says more
             if health.reason not in STUCK:
                 self.stuck_since = None
@@ -329,7 +357,8 @@ class _JobWatch:
         if begun := re.search(r"INFO: ([a-z-]+) command begin", line):
             self._tell(f"pgBackRest runs {begun[1]}")
         if " ERROR: " in line and (cause := _cause(line)):  # the Job tries again, for long; people need not wait for it
-            self._tell(f"a try failed: {cause}")
+            self.cause = f"a try failed: {cause}"
+            self._tell(self.cause)
 
     def _follow(self, pod: Object) -> None:
         """Read along with the Job's main container, each pod of it once, as soon as it runs."""
