@@ -126,7 +126,7 @@ async def run(release: Release, cluster: Cluster, report: Report, approve: Appro
         raise Interrupted("not approved: nothing was written")
     if time.monotonic() - shown > AGES_SECONDS:
         await _still_there(release, cluster)
-    await _namespace_first(prepared, cluster)
+    await _namespace_first(prepared, cluster, report)
     async with _locked(prepared, cluster, report):
         written = await _begun(prepared, release, cluster)
         try:
@@ -194,7 +194,8 @@ async def prepare(release: Release, cluster: Cluster, report: Report, options: O
         warnings = (*findings.warnings, *preflight.moved(answers, surveyed.record))
         for problem in warnings:
             stage.warning(str(problem))
-        stage.done(f"{len(rendered)} objects, {_counted(len(warnings), 'warning')}")
+        warned = f", {_counted(len(warnings), 'warning')}" if warnings else ""  # a face may know of more
+        stage.done(f"{len(rendered)} objects{warned}")
     async with stages.told("dry run", report) as stage:
         values = await secretvalues.decide(answers, release.given, plan, surveyed, cluster)
         for text in values.warnings:
@@ -300,11 +301,12 @@ def _references(answers: Answers) -> dict[str, object]:
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
-async def _namespace_first(prepared: _Prepared, cluster: Cluster) -> None:
+async def _namespace_first(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
     """The namespace is made before the lock, which lives in it; then all the rest is tried before it is written."""
     if prepared.surveyed.namespace_exists:
         return
     namespace, *others = prepared.objects
+    Stage("apply", report).progress(f"create {Ref.of(namespace)}")  # it counts among what is applied
     await cluster.apply(namespace)
     try:
         await preflight.try_out(cluster, prepared.plan, others, force=False, namespace_exists=True)
@@ -340,7 +342,7 @@ async def _begun(prepared: _Prepared, release: Release, cluster: Cluster) -> rec
 
 
 async def _apply(prepared: _Prepared, cluster: Cluster, stage: Stage, *, force: bool) -> str:
-    """Write what changes, in order, and stop at the first error."""
+    """Write what changes, in order, and stop at the first error. The Job belongs to the first backup."""
     for trial, change in zip(prepared.trials, prepared.changes, strict=False):
         ref = Ref.of(trial.wanted)
         if change.action == "unchanged" or ref.resource == JOB:
@@ -354,7 +356,8 @@ async def _apply(prepared: _Prepared, cluster: Cluster, stage: Stage, *, force: 
         if values := prepared.data.get(ref):
             await secretvalues.store(cluster, trial, values)
         await cluster.apply(trial.wanted, force=force)
-    return counted((change for change in prepared.changes if change.action != "delete"), done=True)
+    applied = [change for change in prepared.changes if change.action != "delete" and change.ref.resource != JOB]
+    return counted(applied, done=True)
 
 
 async def _grow(plan: Plan, cluster: Cluster, wanted: Object, live: Object) -> None:
