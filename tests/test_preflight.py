@@ -456,6 +456,20 @@ def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
     on(scenario)
 
 
+def test_the_release_s_own_mirror_is_no_source() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        own = answers_of(tls={"source": {"secret": "postgresql-minio-ca", "namespace": "default"}})
+        assert refused(await applied(sim, own)) == [
+            (
+                "tls.source: Secret default/postgresql-minio-ca is the release's own mirror, compared with itself for "
+                "ever: name minio/minio-tls"
+            )
+        ]
+
+    on(scenario)
+
+
 # ---- a namespace's own administrator -------------------------------------------------------------------------------
 
 

@@ -62,6 +62,18 @@ def test_an_image_that_cannot_be_pulled() -> None:
     assert told.at[-1] < rollout.GRACE_SECONDS + PROMISED_SECONDS
 
 
+def test_the_name_of_a_registry_is_told_whole() -> None:
+    image, host = "registry.example.com/a-team/of-some-department/postgres-pgbackrest:15.0", "registry.example.com"
+    refused = (
+        f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": failed to do request: Head '
+        f'"https://{host}/v2/a-team/of-some-department/postgres-pgbackrest/manifests/15.0": dial tcp: lookup {host} on '
+        "10.96.0.10:53: no such host"
+    )
+    told = stuck(Outcome("image-pull", DATABASE, message=f'Back-off pulling image "{image}": ErrImagePull: {refused}'))
+    assert told.error is not None
+    assert f"The node cannot resolve the registry's name {host}." in told.error.hint
+
+
 def test_a_container_that_crashes_shows_its_last_lines() -> None:
     lines = (*tuple(f"line {number}" for number in range(40)), "FATAL:  could not write lock file: No space left")
     told = stuck(Outcome("crash-loop", DATABASE, lines=lines, container="postgresql"))

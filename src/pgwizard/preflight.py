@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 from pgwizard import record, standing
 from pgwizard.answers import (
     Answers,
+    CaSource,
     ExistingCipher,
     ExistingCredentials,
     ExistingS3Credentials,
@@ -35,7 +36,7 @@ from pgwizard.errors import (
     Problem,
 )
 from pgwizard.kubeapi import Access, Cluster, Object, Ref, Resource, Written, plain
-from pgwizard.plan import Names, Plan, mirrored_s3
+from pgwizard.plan import Names, Plan, mirrored_from, mirrored_s3
 from pgwizard.quantities import size_bytes
 from pgwizard.standing import Standing, claim_size
 
@@ -423,11 +424,10 @@ async def _ca(cluster: Cluster, answers: Answers, ca_file: Bundle | None, proble
             return ca_file
         problems.append(Problem("tls.source", f"{where} may not be read: {error.message}"))
         return None
-    data = secret.get("data") or {}
-    if source.key not in data:
-        keys = ", ".join(sorted(map(plain, data))) or "none"
-        problems.append(Problem("tls.source.key", f"{where} has no key {source.key}; its keys: {keys}"))
+    if wrong := _no_source(answers, source, secret):
+        problems.append(wrong)
         return None
+    data = secret["data"]
     try:
         return read_bundle(base64.b64decode(data[source.key], validate=True), datetime.now(UTC))
     except binascii.Error:
@@ -435,6 +435,20 @@ async def _ca(cluster: Cluster, answers: Answers, ca_file: Bundle | None, proble
     except ValueError as error:
         problems.append(Problem("tls.source.key", f"{where}, key {source.key} {error}"))
     return None
+
+
+def _no_source(answers: Answers, source: CaSource, secret: Object) -> Problem | None:
+    """Why a certificate is not to be taken from this Secret, or cannot be."""
+    where = f"Secret {source.namespace}/{source.secret}"
+    if (source.namespace, source.secret) == (answers.release.namespace, Names.of(answers.release.name).ca):
+        origin = mirrored_from(secret["metadata"]) or "the Secret that the certificate comes from"
+        own = "is the release's own mirror, compared with itself for ever"
+        return Problem("tls.source", f"{where} {own}: name {origin}")
+    data = secret.get("data") or {}
+    if source.key in data:
+        return None
+    keys = ", ".join(sorted(map(plain, data))) or "none"
+    return Problem("tls.source.key", f"{where} has no key {source.key}; its keys: {keys}")
 
 
 def _named_secrets(answers: Answers) -> list[tuple[str, tuple[str, ...], str]]:

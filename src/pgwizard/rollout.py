@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.errors import ClusterError, DeadlineError, FirstBackupFailed, NotFound, RolloutFailed
-from pgwizard.health import STUCK, Health, assess, condition
+from pgwizard.health import SAID_CHARACTERS, STUCK, Health, assess, condition
 from pgwizard.kubeapi import Cluster, Object, Ref, Resource, WatchEvent, plain
 from pgwizard.plan import Plan
 from pgwizard.preflight import CLAIM, JOB, STATEFULSET
@@ -78,7 +78,7 @@ class _Seen:
             case "PersistentVolumeClaim":
                 self.claim = obj
             case "Event" if obj is not None and obj.get("reason") in _TELLING:
-                self.said_by_event = f"{plain(obj['reason'])}: {plain(obj.get('message') or '')}"
+                self.said_by_event = _told(obj)
 
     def health(self) -> Health:
         """One verdict: the pod's own words before the StatefulSet's, and an event where neither says why."""
@@ -109,6 +109,11 @@ class _Seen:
         limit = pod["metadata"].get("deletionGracePeriodSeconds")
         why = ", while its last WAL is archived" if self.backups else ""
         return "the old pod is stopping" + (f": up to {limit} s{why}" if limit else "")
+
+
+def _told(event: Object) -> str:
+    """What an event says."""
+    return f"{plain(event['reason'])}: {plain(event.get('message') or '', SAID_CHARACTERS)}"
 
 
 async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said: Said) -> str:
@@ -305,7 +310,7 @@ class _JobWatch:
             elif self.stuck_since is None:
                 self.stuck_since = asyncio.get_running_loop().time()
         elif _concerns(event, {self.job.name, *self.followers}) and obj.get("reason") in _TELLING:
-            self._tell(f"{plain(obj['reason'])}: {plain(obj.get('message') or '')}")
+            self._tell(_told(obj))
         return None
 
     def advice(self) -> str:
