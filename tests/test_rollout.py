@@ -49,6 +49,11 @@ def seconds_until(told: Told, text: str) -> float:
     return next(at for event, at in zip(told.events, told.at, strict=True) if text in event.text) - began
 
 
+def progress(told: Told) -> list[str]:
+    """What was told of the first backup as it went on."""
+    return [event.text for event in told.events if (event.stage, event.kind) == ("first backup", "progress")]
+
+
 def test_an_image_that_cannot_be_pulled() -> None:
     told = stuck(Outcome("image-pull", DATABASE))
     assert isinstance(told.error, RolloutFailed)
@@ -263,8 +268,18 @@ def test_a_try_that_fails_is_told_with_its_cause_and_not_that_its_pod_failed() -
         "2026-11-23 09:00:00.000 P00  ERROR: [028]: backup and archive info files exist but do not match the database"
     )
     told = stuck(Outcome("job-failed", HOOK, lines=(line,), exit_code=28))
-    last = [event.text for event in told.events if (event.stage, event.kind) == ("first backup", "progress")][-1]
-    assert last.startswith("a try failed: The repository's path holds the backups of another database")
+    assert progress(told)[-1].startswith("a try failed: The repository's path holds the backups of another database")
+
+
+def test_the_cause_of_a_try_that_failed_may_stand_below_the_line_of_its_error() -> None:
+    lines = (
+        "ERROR: [039]: HTTP request failed with 404 (Not Found):",
+        "       *** Response Content ***:",
+        "       <Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>",
+        "command terminated with exit code 39",
+    )
+    told = stuck(Outcome("job-failed", HOOK, lines=lines, exit_code=39))
+    assert progress(told)[-1].startswith("a try failed: The bucket does not exist")
 
 
 def test_a_hook_job_that_fails_without_a_known_cause_says_where_to_look() -> None:

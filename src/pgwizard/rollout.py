@@ -285,7 +285,7 @@ class _JobWatch:
     heard: set[str] = field(default_factory=set)
     followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     stuck_since: float | None = None
-    cause: str = ""
+    failed: set[str] = field(default_factory=set)
 
     def take(self, event: WatchEvent) -> Health | None:
         """The Job's health, where the event is about the Job itself. Raises FirstBackupFailed once it is gone."""
@@ -301,8 +301,9 @@ class _JobWatch:
         if kind == "Pod" and event.type != "DELETED":
             self._follow(obj)
             health = assess(obj)
-            if health.status == "failed" and health.reason not in STUCK and self.cause:
-                self._tell(self.cause)  # more than that it failed, and it may well fail so for minutes
+            if health.status == "failed" and health.reason not in STUCK:
+                self.failed.add(obj["metadata"]["name"])
+                self._tell(self._tried() or health.message)
             elif health.status == "failed" or (health.status == "progressing" and not self.lines):
                 self._tell(health.message)  # once it speaks, its log says more
             if health.reason not in STUCK:
@@ -362,8 +363,12 @@ class _JobWatch:
         if begun := re.search(r"INFO: ([a-z-]+) command begin", line):
             self._tell(f"pgBackRest runs {begun[1]}")
         if " ERROR: " in line and (cause := _cause(line)):  # the Job tries again, for long; people need not wait for it
-            self.cause = f"a try failed: {cause}"
-            self._tell(self.cause)
+            self._tell(f"a try failed: {cause}")
+
+    def _tried(self) -> str:
+        """Why a try failed, from its whole log: the line of the error need not say it."""
+        cause = _cause("\n".join(self.lines))
+        return f"a try failed: {cause}" if cause else ""
 
     def _follow(self, pod: Object) -> None:
         """Read along with the Job's main container, each pod of it once, as soon as it runs."""
@@ -378,6 +383,8 @@ class _JobWatch:
                 async with aclosing(log) as lines:
                     async for line in lines:
                         self._hear(plain(line))
+            if name in self.failed and (tried := self._tried()):  # a log's last lines may come after its pod's end
+                self._tell(tried)
 
         self.followers[name] = asyncio.create_task(read(), name=f"log of {name}")
 
