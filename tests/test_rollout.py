@@ -238,9 +238,11 @@ def test_what_is_there_already_is_not_said_to_be_missing() -> None:
 def test_a_pod_that_stops_says_how_long_that_may_take_and_why(backups: bool, said: str) -> None:
     seen = rollout._Seen("postgresql-0", backups)
     seen.take(WatchEvent("ADDED", {"kind": "StatefulSet", "metadata": {"generation": 1}}))
-    metadata = {"deletionTimestamp": "2026-11-26T09:00:00Z", "deletionGracePeriodSeconds": 120}
-    seen.take(WatchEvent("ADDED", {"kind": "Pod", "metadata": metadata}))
-    assert seen.health().message == said
+    for left in (120, 0):  # none is left once its containers have ended
+        metadata = {"deletionTimestamp": "2026-11-26T09:00:00Z", "deletionGracePeriodSeconds": left}
+        spec = {"terminationGracePeriodSeconds": 120}
+        seen.take(WatchEvent("MODIFIED", {"kind": "Pod", "metadata": metadata, "spec": spec}))
+        assert seen.health().message == said
 
 
 # ---- the hook Job --------------------------------------------------------------------------------------------------

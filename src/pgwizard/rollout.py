@@ -106,7 +106,8 @@ class _Seen:
 
     def _stopping(self, pod: Object) -> str:
         """How long it may take: PostgreSQL does not end before its WAL is archived, or the kubelet ends it."""
-        limit = pod["metadata"].get("deletionGracePeriodSeconds")
+        limit = pod["metadata"].get("deletionGracePeriodSeconds")  # 0 once its containers have ended
+        limit = limit or pod.get("spec", {}).get("terminationGracePeriodSeconds")
         why = ", while its last WAL is archived" if self.backups else ""
         return "the old pod is stopping" + (f": up to {limit} s{why}" if limit else "")
 
