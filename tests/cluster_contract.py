@@ -525,6 +525,42 @@ class ClusterContract:
             await lab.stranger.apply(config_map(lab.namespace, a="1"))
 
     @scenario
+    async def test_a_binding_is_refused_to_who_must_hold_what_a_role_grants_that_is_not_there(self, lab: Lab) -> None:
+        api = "rbac.authorization.k8s.io"
+
+        def role(name: str, *rules: Object) -> Object:
+            about = {"name": name, "namespace": lab.namespace}
+            return {"apiVersion": f"{api}/v1", "kind": "Role", "metadata": about, "rules": list(rules)}
+
+        def binding(name: str, to: str) -> Object:
+            return {
+                "apiVersion": f"{api}/v1",
+                "kind": "RoleBinding",
+                "metadata": {"name": name, "namespace": lab.namespace},
+                "roleRef": {"apiGroup": api, "kind": "Role", "name": to},
+                "subjects": [{"apiGroup": api, "kind": "User", "name": lab.user}],
+            }
+
+        verbs = ["get", "create", "patch"]
+        await lab.cluster.apply(role("binder", {"apiGroups": [api], "resources": ["rolebindings"], "verbs": verbs}))
+        await lab.cluster.apply(binding("binder", "binder"))
+        wanted, asked = binding("own", "nothing"), Access("patch", "rolebindings", api, lab.namespace)
+        async with asyncio.timeout(10):
+            while not (await lab.stranger.allowed([asked]))[asked]:  # noqa: ASYNC110 - nothing tells when
+                await asyncio.sleep(0.05)
+        for dry_run in (True, False):
+            with pytest.raises(NotFound, match=r'rolebindings.* "nothing" not found'):
+                await lab.stranger.apply(wanted, dry_run=dry_run)
+        await lab.cluster.apply(wanted, dry_run=True)
+        await lab.cluster.apply(role("nothing"))
+        async with asyncio.timeout(10):  # the authorizer learns of new roles a moment later
+            while True:
+                with contextlib.suppress(NotFound):
+                    await lab.stranger.apply(wanted)
+                    break
+                await asyncio.sleep(0.05)
+
+    @scenario
     async def test_a_role_permits_what_it_names(self, lab: Lab) -> None:
         about = {"name": "reader", "namespace": lab.namespace}
         role_api = "rbac.authorization.k8s.io"

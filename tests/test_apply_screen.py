@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -90,7 +90,12 @@ Scenario = Callable[[Driven], Awaitable[None]]
 
 
 def applying(
-    scenario: Scenario, answers: Answers | None = None, *, before: Answers | None = None, **options: Any
+    scenario: Scenario,
+    answers: Answers | None = None,
+    *,
+    before: Answers | None = None,
+    doubts: Sequence[Problem] = (),
+    **options: Any,
 ) -> None:
     """Open the screen for these answers, on a cluster where others may have been applied before."""
     sim = SimCluster(speed=50, **options)
@@ -104,7 +109,7 @@ def applying(
         app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank"))
         async with app.run_test(size=(100, 30)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Blank))
-            driven = Driven(pilot, Apply(answers or Answers()), sim)
+            driven = Driven(pilot, Apply(answers or Answers(), doubts), sim)
             await app.push_screen(driven.screen, driven.left.append)
             await scenario(driven)
 
@@ -374,6 +379,20 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
     applying(scenario, outcomes=[Outcome("slow", "default/postgresql-0", seconds=150)])
 
 
+def test_a_namespace_that_is_made_counts_among_what_is_written() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.applied()
+        await until(driven.pilot, lambda: driven.screen._stages.now == "wait")
+        await driven.pilot.press("escape")
+        await driven.reached("stopped")
+        assert {stage.name: stage.text for stage in driven.screen._stages.stages}["apply"] == "5 created"
+        assert driven.screen._said[1] == "written 5 of 5 objects"
+
+    made = {"namespace": "new", "createNamespace": True}
+    answers = answers_of(release=made, repository={"enabled": False}, tls={"verify": False, "source": None})
+    applying(scenario, answers, outcomes=[Outcome("slow", "new/postgresql-0", seconds=150)])
+
+
 def test_a_second_escape_while_it_stops_is_no_second_stop() -> None:
     async def scenario(driven: Driven) -> None:
         gate, get = asyncio.Event(), driven.sim.get
@@ -449,6 +468,19 @@ def test_the_present_stage_counts_its_seconds_and_a_warning_stands_under_its_sta
 
 
 # ---- failures as data ----------------------------------------------------------------------------------------------
+
+
+def test_a_doubt_that_a_stage_has_told_is_not_told_again() -> None:
+    warned = Problem("tls.verify", "false: backups go to whoever answers at the endpoint")
+    doubt = Problem("repository.path", "shop/elsewhere backs up to it as well")
+
+    async def scenario(driven: Driven) -> None:
+        await driven.asked()
+        checks = driven.screen._stages.stages[1]
+        assert (checks.text, checks.warnings) == ("11 objects, 1 warning", [str(warned)])
+        assert driven.text("#costs") == f"! {doubt}"
+
+    applying(scenario, answers_of(tls={"verify": False, "source": None}), doubts=[warned, doubt])
 
 
 def test_a_failure_is_explained_from_its_words_or_from_the_log_before_it() -> None:

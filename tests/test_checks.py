@@ -214,6 +214,32 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"tls": {"verify": False}}, "tls.verify", "false: backups go to whoever answers at the endpoint"),
     (
+        {
+            "repository": {
+                "credentials": {
+                    "from": "existing",
+                    "secret": "minio-root",
+                    "namespace": "minio",
+                    "accessKeyKey": "rootUser",
+                    "secretKeyKey": "rootPassword",
+                }
+            }
+        },
+        "repository.credentials.accessKeyKey",
+        (
+            "rootUser is the store's own administrator, and the pod would hold its keys: make a user that may only "
+            "use this bucket"
+        ),
+    ),
+    (
+        {"repository": {"credentials": {"from": "env", "accessKey": "MINIO_ROOT_USER", "secretKey": "S"}}},
+        "repository.credentials.accessKey",
+        (
+            "MINIO_ROOT_USER is the store's own administrator, and the pod would hold its keys: make a user that may "
+            "only use this bucket"
+        ),
+    ),
+    (
         {"repository": {"endpoint": "minio:9001"}},
         "repository.endpoint",
         "9001 is where MinIO has its console; its S3 API is on 9000",

@@ -23,11 +23,12 @@ from faulting import (
     deployed,
     live,
     run,
+    secret,
     taken_over,
 )
 from pgwizard import deploy, record
 from pgwizard.changes import Change
-from pgwizard.demo import Killed, Outcome, Request, SimCluster
+from pgwizard.demo import Fault, Killed, Outcome, Request, SimCluster
 from pgwizard.errors import FirstBackupFailed, Interrupted, OwnershipConflict, PreflightError
 from pgwizard.kubeapi import Ref
 
@@ -103,10 +104,26 @@ def test_a_repository_that_moves_says_that_its_past_stays() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         told = await applied(sim, answers_of(repository={"path": "/elsewhere"}))
-        warnings = [event.text for event in told.events if event.kind == "warning"]
-        stay = "the backups so far stay in backups/postgresql at minio.minio.svc:9000"
-        new = "the new place begins with a full backup, and without a past"
-        assert warnings == [f"repository.path: {stay}: {new}"]
+        assert told.texts("warning") == [f"repository.path: {STAY}"]
+
+    on(scenario)
+
+
+STAY = (
+    "the backups so far stay in backups/postgresql at minio.minio.svc:9000: the new place begins with a full backup, "
+    "and without a past"
+)
+
+
+def test_a_bucket_that_was_tried_in_vain_holds_no_past() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        sim.faults.append(Fault("403", "apply", "configmaps", writes_only=True))
+        told = await applied(sim, answers_of(repository={"bucket": "nobucket"}))
+        assert told.texts("warning") == [f"repository.bucket: {STAY}"]
+        assert told.error is not None
+        sim.faults.clear()
+        assert (await applied(sim)).texts("warning") == []
 
     on(scenario)
 
@@ -447,8 +464,105 @@ def test_another_storage_class_is_refused_in_words(size: str) -> None:
         await deployed(sim, grown("10Gi", storageClass="standard"))
         told = await applied(sim, grown(size, storageClass="fixed"))
         assert isinstance(told.error, PreflightError)
-        assert "Keep storage.storageClass and release.name as they were" in told.error.message
+        assert [str(problem) for problem in told.error.problems] == [
+            (
+                "storage.storageClass: the volume keeps the StorageClass that it was made with: keep standard; for "
+                "another one, make a new release and restore into it"
+            )
+        ]
         assert told.writes == []
+
+    on(scenario)
+
+
+def test_the_default_storage_class_by_its_name_is_another_one_to_a_stateful_set() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        told = await applied(sim, grown("10Gi", storageClass="standard"))
+        assert isinstance(told.error, PreflightError)
+        assert "keep null, the cluster's default (standard when it was made);" in told.error.message
+
+    on(scenario)
+
+
+# ---- what the first start alone makes ------------------------------------------------------------------------------
+
+SHOP = answers_of(release={"database": "shop"}, credentials={"from": "generate", "username": "owner"})
+MADE_ONCE = [
+    (
+        "release.database: the first start made the database myapp, and no later one makes another: keep it, and make "
+        "shop by SQL: CREATE DATABASE shop"
+    ),
+    (
+        "credentials.username: the first start made the superuser postgres, and no later one makes this one: keep "
+        "it; SQL makes further roles: CREATE ROLE"
+    ),
+]
+
+
+def test_another_superuser_or_database_is_refused_once_the_first_start_has_made_them() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        told = await applied(sim, SHOP)
+        assert isinstance(told.error, PreflightError)
+        assert [str(problem) for problem in told.error.problems] == MADE_ONCE
+        assert told.writes == []
+
+    on(scenario)
+
+
+def test_an_install_that_failed_after_its_first_start_has_made_them_too() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(Outcome("job-failed", "default/postgresql-pgbackrest-init*"))
+        assert isinstance((await applied(sim)).error, FirstBackupFailed)
+        sim.outcomes.clear()
+        told = await applied(sim, SHOP)
+        assert isinstance(told.error, PreflightError)
+        assert [str(problem) for problem in told.error.problems] == MADE_ONCE
+
+    on(scenario)
+
+
+def test_a_release_without_its_volume_starts_afresh() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        sim.store.remove(DATABASE)
+        sim.store.remove(VOLUME)
+        told = await applied(sim, SHOP, dry_run=True)
+        assert told.error is None
+
+    on(scenario)
+
+
+@pytest.mark.parametrize(("username", "refused"), [("postgres", False), ("owner", True)])
+def test_a_secret_of_your_own_may_name_the_same_superuser_and_no_other(username: str, refused: bool) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        await sim.create(secret("mine", username=username, password="secret"))
+        told = await applied(sim, answers_of(credentials={"from": "existing", "secret": "mine"}), dry_run=True)
+        assert (
+            isinstance(told.error, PreflightError) and told.error.problems[0].path == "credentials.secret"
+        ) == refused
+        back = await deployed(sim)
+        assert back.error is None
+
+    on(scenario)
+
+
+def test_a_secret_of_your_own_stays_the_one_that_the_first_start_read() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await sim.create(secret("mine", username="owner", password="secret"))
+        await deployed(sim, answers_of(credentials={"from": "existing", "secret": "mine"}))
+        told = await applied(sim)
+        assert isinstance(told.error, PreflightError)
+        assert [str(problem) for problem in told.error.problems] == [
+            (
+                "credentials.username: the first start made another superuser, and no later one makes this one: keep "
+                "it; SQL makes further roles: CREATE ROLE"
+            )
+        ]
+        same = answers_of(credentials={"from": "generate", "username": "owner"})
+        assert (await applied(sim, same, dry_run=True)).error is None
 
     on(scenario)
 

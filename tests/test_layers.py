@@ -30,7 +30,7 @@ LAYERS = (
     ("snapshot", "rollout", "stages", "secretvalues"),
     ("preflight", "helm", "diagnose", "choices", "secretrows", "typed"),
     ("releases",),
-    ("record", "lock", "changes", "events", "draft"),
+    ("record", "lock", "changes", "events", "draft", "standing"),
     ("cluster", "demo", "objectstore", "manifests", "health", "answersfile", "checks", "reference", "sensitive"),
     ("kubestreams",),
     ("kubehttp",),

@@ -12,7 +12,8 @@ import pytest
 from faulting import LEASE, applied, cluster, deployed, live, run
 from pgwizard import lock
 from pgwizard.demo import Fault, SimCluster
-from pgwizard.errors import Locked
+from pgwizard.errors import Locked, NotFound
+from pgwizard.kinds import NAMESPACE
 from pgwizard.kubeapi import Object, Ref
 
 REF = lock.lease_ref("postgresql", "default")
@@ -154,6 +155,36 @@ def test_a_lock_that_is_lost_stops_the_writer() -> None:
         assert after == []
         assert holder(sim) == "thief"
         await asyncio.sleep(0)  # the task goes on: its cancellation was taken back
+
+    on(scenario)
+
+
+def test_a_namespace_that_is_deleted_is_named_as_the_cause() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        namespace = Ref(NAMESPACE, "shop")
+        ref = lock.lease_ref("postgresql", "shop")
+
+        async def writer() -> None:
+            async with lock.held(sim, ref, said=pytest.fail, holder="me"):
+                await sim.delete(namespace)
+                await asyncio.sleep(60)
+
+        with pytest.raises(NotFound) as caught:
+            await writer()
+        assert caught.value.message == "namespace shop was deleted, and all that is in it with it"
+
+    on(scenario)
+
+
+def test_a_lease_that_somebody_deleted_is_a_lost_lock() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        async def writer() -> None:
+            async with lock.held(sim, REF, said=pytest.fail, holder="me"):
+                await sim.delete(REF)
+                await asyncio.sleep(60)
+
+        with pytest.raises(Locked, match="was lost while writing"):
+            await writer()
 
     on(scenario)
 

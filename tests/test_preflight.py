@@ -29,9 +29,11 @@ from faulting import (
 from pgwizard import deploy, preflight, record, uninstall
 from pgwizard.answers import Answers
 from pgwizard.demo import Fault, SimCluster
-from pgwizard.errors import PreflightError
-from pgwizard.kubeapi import Access, Ref
+from pgwizard.errors import NotFound, PreflightError
+from pgwizard.kubeapi import Access, Object, Ref
+from pgwizard.plan import Facts, resolve
 
+WRITING = ["get", "create", "patch", "update", "delete"]
 S3 = given(s3_accessKey="access", s3_secretKey="secret")
 
 
@@ -50,6 +52,23 @@ def refused(told: Any) -> list[str]:
     assert isinstance(told.error, PreflightError), told.error
     assert [request for request in told.requests if request.is_write] == []
     return [str(problem) for problem in told.error.problems]
+
+
+def role(name: str, namespace: str, rules: list[Any]) -> Object:
+    """A Role."""
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": rules}
+
+
+def binding(role: str, namespace: str, user: str) -> Object:
+    """A RoleBinding of the Role's name that gives it to a user."""
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": role, "namespace": namespace},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+    }
 
 
 # ---- rights --------------------------------------------------------------------------------------------------------
@@ -410,3 +429,78 @@ def test_another_name_of_the_same_store_is_no_move() -> None:
     assert preflight.moved(same, live) == ()
     assert len(preflight.moved(Answers(), live)) == 1
     assert preflight.moved(Answers(), None) == ()
+
+
+def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, answers_of(storage={"storageClass": "standard"}))
+        answers = answers_of(
+            release={"database": "shop"},
+            credentials={"from": "generate", "username": "owner"},
+            storage={"size": "5Gi", "storageClass": "fixed"},
+        )
+        found = await preflight.references(sim, answers)
+        assert [problem.path for problem in found] == [
+            "release.database",
+            "credentials.username",
+            "storage.storageClass",
+            "storage.size",
+        ]
+        sim.rules.deny("get", "secrets")  # without the record nobody knows what was made
+        sim.rules.deny("get", "persistentvolumeclaims")
+        assert [problem.path for problem in await preflight.references(sim, answers)] == [
+            "storage.storageClass",
+            "storage.size",
+        ]
+
+    on(scenario)
+
+
+def test_the_release_s_own_mirror_is_no_source() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        own = answers_of(tls={"source": {"secret": "postgresql-minio-ca", "namespace": "default"}})
+        assert refused(await applied(sim, own)) == [
+            (
+                "tls.source: Secret default/postgresql-minio-ca is the release's own mirror, compared with itself for "
+                "ever: name minio/minio-tls"
+            )
+        ]
+
+    on(scenario)
+
+
+# ---- a namespace's own administrator -------------------------------------------------------------------------------
+
+
+def test_who_must_hold_what_a_role_grants_installs_although_a_dry_run_has_made_no_role() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch", *WRITING]}]
+        for namespace in ("default", "minio"):
+            await sim.create(role("administrator", namespace, rules))
+            await sim.create(binding("administrator", namespace, "kim"))
+        user = sim.guest(user="kim")
+        told = await applied(user)
+        assert told.error is None
+        tried = next(event.text for event in told.events if (event.stage, event.kind) == ("dry run", "done"))
+        assert tried == (
+            "12 to create; RoleBinding default/postgresql-pgbackrest can be tried only after its Role is made"
+        )
+        again = await applied(user)
+        assert again.outcome is not None
+        assert again.outcome.result == "unchanged"
+
+    on(scenario)
+
+
+def test_a_binding_to_a_role_that_nobody_makes_is_an_error() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await sim.create(role("administrator", "default", [{"apiGroups": ["*"], "resources": ["*"], "verbs": WRITING}]))
+        await sim.create(binding("administrator", "default", "kim"))
+        stray = {**binding("administrator", "default", "kim"), "metadata": {"name": "stray", "namespace": "default"}}
+        stray["roleRef"] = {**stray["roleRef"], "name": "nobody-s"}
+        plan = resolve(answers_of(), Facts(ca=headless.trusted()))
+        with pytest.raises(NotFound, match='"nobody-s" not found'):
+            await preflight.try_out(sim.guest(user="kim"), plan, [stray], force=False, namespace_exists=True)
+
+    on(scenario)

@@ -13,7 +13,7 @@ from faulting import JOB, SECRET, STATEFULSET, Told, answers_of, applied, cluste
 from pgwizard import rollout
 from pgwizard.demo import Outcome, SimCluster
 from pgwizard.errors import DeadlineError, FirstBackupFailed, RolloutFailed
-from pgwizard.kubeapi import Ref
+from pgwizard.kubeapi import Ref, WatchEvent
 from pgwizard.plan import Facts, resolve
 
 PROMISED_SECONDS = 20
@@ -49,6 +49,11 @@ def seconds_until(told: Told, text: str) -> float:
     return next(at for event, at in zip(told.events, told.at, strict=True) if text in event.text) - began
 
 
+def progress(told: Told) -> list[str]:
+    """What was told of the first backup as it went on."""
+    return [event.text for event in told.events if (event.stage, event.kind) == ("first backup", "progress")]
+
+
 def test_an_image_that_cannot_be_pulled() -> None:
     told = stuck(Outcome("image-pull", DATABASE))
     assert isinstance(told.error, RolloutFailed)
@@ -60,6 +65,18 @@ def test_an_image_that_cannot_be_pulled() -> None:
     assert "Fix: " in told.error.hint
     assert seconds_until(told, "ErrImagePull") < PROMISED_SECONDS
     assert told.at[-1] < rollout.GRACE_SECONDS + PROMISED_SECONDS
+
+
+def test_the_name_of_a_registry_is_told_whole() -> None:
+    image, host = "registry.example.com/a-team/of-some-department/postgres-pgbackrest:15.0", "registry.example.com"
+    refused = (
+        f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": failed to do request: Head '
+        f'"https://{host}/v2/a-team/of-some-department/postgres-pgbackrest/manifests/15.0": dial tcp: lookup {host} on '
+        "10.96.0.10:53: no such host"
+    )
+    told = stuck(Outcome("image-pull", DATABASE, message=f'Back-off pulling image "{image}": ErrImagePull: {refused}'))
+    assert told.error is not None
+    assert f"The node cannot resolve the registry's name {host}." in told.error.hint
 
 
 def test_a_container_that_crashes_shows_its_last_lines() -> None:
@@ -199,6 +216,35 @@ async def _another_template(sim: SimCluster, mark: str) -> None:
     await sim.patch(Ref(STATEFULSET, "postgresql", "default"), annotations)
 
 
+def test_what_is_there_already_is_not_said_to_be_missing() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        sim.outcomes.append(Outcome("never-ready", DATABASE))
+        told = await applied(sim, answers_of(tuning={"connections": 200}), timeout_seconds=30)
+        waited = [event.text for event in told.events if (event.stage, event.kind) == ("wait", "progress")]
+        assert waited
+        assert "the StatefulSet is not there yet" not in waited
+
+    on(scenario)
+
+
+@pytest.mark.parametrize(
+    ("backups", "said"),
+    [
+        (True, "the old pod is stopping: up to 120 s, while its last WAL is archived"),
+        (False, "the old pod is stopping: up to 120 s"),
+    ],
+)
+def test_a_pod_that_stops_says_how_long_that_may_take_and_why(backups: bool, said: str) -> None:
+    seen = rollout._Seen("postgresql-0", backups)
+    seen.take(WatchEvent("ADDED", {"kind": "StatefulSet", "metadata": {"generation": 1}}))
+    for left in (120, 0):  # none is left once its containers have ended
+        metadata = {"deletionTimestamp": "2026-11-26T09:00:00Z", "deletionGracePeriodSeconds": left}
+        spec = {"terminationGracePeriodSeconds": 120}
+        seen.take(WatchEvent("MODIFIED", {"kind": "Pod", "metadata": metadata, "spec": spec}))
+        assert seen.health().message == said
+
+
 # ---- the hook Job --------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +263,25 @@ def test_a_hook_job_that_fails_gives_its_lines_cause_and_fix() -> None:
     assert told.error.exit_code == 9
     cause = told.error.hint.removeprefix("Cause: ").partition("\nFix: ")[0]
     assert f"a try failed: {cause}" in told.texts("progress")  # before the last of its tries has ended
+
+
+def test_a_try_that_fails_is_told_with_its_cause_and_not_that_its_pod_failed() -> None:
+    line = (
+        "2026-11-23 09:00:00.000 P00  ERROR: [028]: backup and archive info files exist but do not match the database"
+    )
+    told = stuck(Outcome("job-failed", HOOK, lines=(line,), exit_code=28))
+    assert progress(told)[-1].startswith("a try failed: The repository's path holds the backups of another database")
+
+
+def test_the_cause_of_a_try_that_failed_may_stand_below_the_line_of_its_error() -> None:
+    lines = (
+        "ERROR: [039]: HTTP request failed with 404 (Not Found):",
+        "       *** Response Content ***:",
+        "       <Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>",
+        "command terminated with exit code 39",
+    )
+    told = stuck(Outcome("job-failed", HOOK, lines=lines, exit_code=39))
+    assert progress(told)[-1].startswith("a try failed: The bucket does not exist")
 
 
 def test_a_hook_job_that_fails_without_a_known_cause_says_where_to_look() -> None:

@@ -11,7 +11,7 @@ import pytest
 from headless import certificate, der, pem, private_key
 from pgwizard import secretrows
 from pgwizard.demo.world import HOSTILE
-from pgwizard.secretrows import Purpose, Search, asked_by, rows_of
+from pgwizard.secretrows import Purpose, Search, asked_by, judged, outline, rows_of
 
 CA = Search("ca", "minio.minio.svc:9000", "default")
 NOW = datetime.now(UTC)
@@ -61,6 +61,31 @@ def test_no_row_holds_a_value() -> None:
         rows = rows_of(secret(data), Search(purpose), None, NOW)
         assert value.decode() not in repr(rows)
         assert base64.b64encode(value).decode() not in repr(rows)
+
+
+def test_a_mirror_comes_last_and_names_what_it_is_a_mirror_of() -> None:
+    origin = secret({"tls.crt": pem(certificate("one"))}, "minio-tls", "minio", "kubernetes.io/tls")
+    mirror = secret({"tls.crt": pem(certificate("one"))}, "postgresql-minio-ca", "default")
+    mirror["metadata"]["annotations"] = {"pgwizard/source": "minio/minio-tls/tls.crt"}
+    served = "cannot be reached"
+    (found,), (copy,), seen = rows_of(origin, CA, served, NOW), rows_of(mirror, CA, served, NOW), outline(mirror, CA)
+    assert min([seen, copy, found], key=lambda row: row.order) is found
+    for row in (copy, seen, judged(copy, CA, served, NOW)):
+        assert (row.ok, row.why, row.hopeful) == (False, "a mirror of minio/minio-tls: choose that", False)
+
+
+@pytest.mark.parametrize(
+    ("source", "ok", "why"),
+    [
+        ("Secret minio/creds, keys accessKey and secretKey", False, "a mirror of minio/creds: choose that"),
+        ("variables S3_KEY and S3_SECRET", True, "has accessKey and secretKey"),
+    ],
+)
+def test_a_key_pair_that_is_mirrored_is_no_source_and_one_of_a_variable_is(source: str, ok: bool, why: str) -> None:
+    item = secret({"accessKey": b"a", "secretKey": b"b"}, "postgresql-pgbackrest-s3", "default")
+    item["metadata"]["annotations"] = {"pgwizard/values-from": source}
+    (row,) = rows_of(item, Search("s3", "", "default"), None, NOW)
+    assert (row.ok, row.why) == (ok, why)
 
 
 def test_base64_that_is_none_is_said() -> None:

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from faulting import (
+    CLAIM,
     CONFIGMAP,
     POD,
     SECRET,
+    STATEFULSET,
     Told,
     answers_of,
     applied,
@@ -104,8 +106,38 @@ def test_a_secret_that_somebody_made_is_completed_and_kept() -> None:
         await sim.guest(manager="kubectl-create").create(secret("postgresql", password="mine"))
         await deployed(sim)
         assert data(sim, "postgresql") == {"username": "postgres", "password": "mine"}
-        await deployed(sim, answers_of(credentials={"from": "generate", "username": "other"}))
-        assert data(sim, "postgresql") == {"username": "postgres", "password": "mine"}
+        assert (await deployed(sim)).writes == []
+
+    on(scenario)
+
+
+def test_a_volume_that_is_gone_gets_the_superuser_that_is_asked_for() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        password = data(sim, "postgresql")["password"]
+        sim.store.remove(Ref(STATEFULSET, "postgresql", "default"))
+        sim.store.remove(Ref(CLAIM, "postgresql-storage-postgresql-0", "default"))
+        await applied(sim, answers_of(credentials={"from": "generate", "username": "other"}), wait=False)
+        assert data(sim, "postgresql") == {"username": "other", "password": password}
+
+    on(scenario)
+
+
+def test_another_superuser_in_a_variable_is_refused() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, ENV, given(**CANARIES))
+        told = await applied(sim, ENV, given(**{**CANARIES, "credentials_username": "another"}))
+        assert isinstance(told.error, PreflightError)
+        assert [(problem.path, problem.message) for problem in told.error.problems] == [
+            (
+                "credentials.username",
+                (
+                    "the first start made another superuser, and no later one makes this one: keep it; SQL makes "
+                    "further roles: CREATE ROLE"
+                ),
+            )
+        ]
+        assert told.writes == []
 
     on(scenario)
 

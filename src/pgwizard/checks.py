@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from pgwizard import pgbackrest, quantities, schedules
-from pgwizard.answers import Answers, ExistingCipher, ExistingCredentials, ExistingS3Credentials
+from pgwizard.answers import Answers, EnvS3Credentials, ExistingCipher, ExistingCredentials, ExistingS3Credentials
 from pgwizard.errors import Problem
 from pgwizard.plan import Facts, Names, mirrored_s3, parameters, s3_port
 from pgwizard.tuning import memory_sum
@@ -180,6 +180,28 @@ def _own_secrets(answers: Answers, _: Facts) -> _Found:
     for path, secret in existing.items():
         if secret in made:
             yield Problem(f"{path}.secret", f"{secret} is a Secret that the release makes for something else")
+
+
+STORE_ADMINISTRATORS = frozenset({"rootUser", "root-user", "MINIO_ROOT_USER"})
+"""Keys and variables by whose names an S3 store's own administrator is known."""
+
+
+def _administrator(answers: Answers, _: Facts) -> _Found:
+    """Whoever gets into the database's pod gets these keys too."""
+    credentials = answers.repository.credentials
+    if not answers.repository.enabled:
+        return
+    name, key = "", "accessKey"
+    if isinstance(credentials, ExistingS3Credentials):
+        name, key = credentials.access_key_key, "accessKeyKey"
+    elif isinstance(credentials, EnvS3Credentials):
+        name = credentials.access_key
+    if name in STORE_ADMINISTRATORS:
+        yield _warning(
+            f"repository.credentials.{key}",
+            f"{name} is the store's own administrator, and the pod would hold its keys: make a user that may only use "
+            f"this bucket",
+        )
 
 
 # ---- repository and TLS --------------------------------------------------------------------------------------------
@@ -377,6 +399,7 @@ _RULES: tuple[Callable[[Answers, Facts], _Found], ...] = (
     _overrides,
     _requests,
     _own_secrets,
+    _administrator,
     _endpoint,
     _certificate,
     _schedule,

@@ -127,7 +127,7 @@ async def run(release: Release, cluster: Cluster, report: Report, approve: Appro
         raise Interrupted("not approved: nothing was written")
     if time.monotonic() - shown > AGES_SECONDS:
         await _still_there(release, cluster)
-    await _namespace_first(prepared, cluster)
+    await _namespace_first(prepared, cluster, report)
     async with _locked(prepared, cluster, report):
         written = await _begun(prepared, release, cluster)
         try:
@@ -195,7 +195,8 @@ async def prepare(release: Release, cluster: Cluster, report: Report, options: O
         warnings = (*findings.warnings, *preflight.moved(answers, surveyed.record))
         for problem in warnings:
             stage.warning(str(problem))
-        stage.done(f"{len(rendered)} objects, {_counted(len(warnings), 'warning')}")
+        warned = f", {_counted(len(warnings), 'warning')}" if warnings else ""  # a face may know of more
+        stage.done(f"{len(rendered)} objects{warned}")
     async with stages.told("dry run", report) as stage:
         values = await secretvalues.decide(answers, release.given, plan, surveyed, cluster)
         for text in values.warnings:
@@ -215,6 +216,9 @@ async def prepare(release: Release, cluster: Cluster, report: Report, options: O
             await preflight.require_deletion(cluster, pruned)
         changes = (*(_change(trial, spec, values.to_write) for trial in trials), *(_removal(ref) for ref in pruned))
         untried = "" if surveyed.namespace_exists else "; the namespace is made first, then the rest is tried in it"
+        for trial in trials:
+            if trial.after is not None:
+                untried += f"; {Ref.of(trial.wanted)} can be tried only after its {trial.after.resource.kind} is made"
         stage.done(counted(changes) + untried)
     return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), values.to_write, spec, salt, warnings)
 
@@ -298,11 +302,12 @@ def _references(answers: Answers) -> dict[str, object]:
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
-async def _namespace_first(prepared: _Prepared, cluster: Cluster) -> None:
+async def _namespace_first(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
     """The namespace is made before the lock, which lives in it; then all the rest is tried before it is written."""
     if prepared.surveyed.namespace_exists:
         return
     namespace, *others = prepared.objects
+    Stage("apply", report).progress(f"create {Ref.of(namespace)}")  # it counts among what is applied
     await cluster.apply(namespace)
     try:
         await preflight.try_out(cluster, prepared.plan, others, force=False, namespace_exists=True)
@@ -338,7 +343,7 @@ async def _begun(prepared: _Prepared, release: Release, cluster: Cluster) -> rec
 
 
 async def _apply(prepared: _Prepared, cluster: Cluster, stage: Stage, *, force: bool) -> str:
-    """Write what changes, in order, and stop at the first error."""
+    """Write what changes, in order, and stop at the first error. The Job belongs to the first backup."""
     for trial, change in zip(prepared.trials, prepared.changes, strict=False):
         ref = Ref.of(trial.wanted)
         if change.action == "unchanged" or ref.resource == JOB:
@@ -352,7 +357,8 @@ async def _apply(prepared: _Prepared, cluster: Cluster, stage: Stage, *, force: 
         if values := prepared.data.get(ref):
             await secretvalues.store(cluster, trial, values)
         await cluster.apply(trial.wanted, force=force)
-    return counted((change for change in prepared.changes if change.action != "delete"), done=True)
+    applied = [change for change in prepared.changes if change.action != "delete" and change.ref.resource != JOB]
+    return counted(applied, done=True)
 
 
 async def _grow(plan: Plan, cluster: Cluster, wanted: Object, live: Object) -> None:

@@ -28,6 +28,8 @@ STUCK = frozenset(
     }
 )
 """Reasons out of which a container rarely comes by itself."""
+SAID_CHARACTERS = 1000
+"""The kubelet names an image three times before it says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,9 @@ def _container(status: dict[str, Any]) -> Health | None:
     waiting = state.get("waiting", {})
     reason = plain(waiting.get("reason", ""))
     if reason in STUCK:
-        said = f": {plain(waiting['message'])}" if waiting.get("message") and reason != "CrashLoopBackOff" else last
-        return Health("failed", f"container {name}: {reason}{said}", reason)
+        said = plain(waiting.get("message") or "", SAID_CHARACTERS)
+        why = f": {said}" if said and reason != "CrashLoopBackOff" else last
+        return Health("failed", f"container {name}: {reason}{why}", reason)
     if state.get("terminated", {}).get("exitCode"):
         return Health("progressing", f"container {name}{last}", end)
     if reason and reason not in ("PodInitializing", "ContainerCreating"):

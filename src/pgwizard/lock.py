@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.errors import AlreadyExists, ClusterError, Conflict, Locked, NotFound, Unreachable
-from pgwizard.kinds import LEASE
+from pgwizard.kinds import LEASE, NAMESPACE
 from pgwizard.kubeapi import Cluster, Object, Ref, plain
 
 DURATION_SECONDS = 15
@@ -46,7 +46,8 @@ async def held(
     """Hold the Lease for the block. said: told why it takes a while.
 
     Raises Locked where another run holds it; where the Lease is lost meanwhile, the block is cancelled and Locked
-    raised. The Lease is given back on every way out that leaves time for it.
+    raised, or NotFound where that is since its namespace goes. The Lease is given back on every way out that leaves
+    time for it.
     """
     me = holder or _me()
     await _acquire(cluster, ref, me, said, sleep)
@@ -68,6 +69,13 @@ async def held(
         if lost:
             if task is not None:
                 task.uncancel()
+            if isinstance(lost[0], NotFound) and await _namespace_goes(cluster, ref.namespace or ""):
+                raise NotFound(
+                    f"namespace {ref.namespace} was deleted, and all that is in it with it",
+                    status=404,
+                    reason="NotFound",
+                    hint="Find out who deletes it. Once it is gone, make it again and run this again.",
+                ) from lost[0]
             raise Locked(
                 f"the lock {ref} was lost while writing: {lost[0]}", hint="Run it again: it goes on."
             ) from lost[0]
@@ -79,6 +87,15 @@ async def held(
         if not lost:
             with contextlib.suppress(ClusterError):
                 await _write(cluster, await cluster.get(ref), "", required=me)
+
+
+async def _namespace_goes(cluster: Cluster, name: str) -> bool:
+    """Whether the namespace is being deleted, or is gone; False where that may not be read."""
+    try:
+        live = await cluster.get(Ref(NAMESPACE, name))
+    except ClusterError as error:
+        return isinstance(error, NotFound)
+    return bool(live["metadata"].get("deletionTimestamp"))
 
 
 async def _renewed(cluster: Cluster, ref: Ref, me: str, sleep: Callable[[float], Any]) -> None:

@@ -7,7 +7,10 @@ Answers are taken as they are; ``checks`` says beforehand whether they make sens
 from __future__ import annotations
 
 import base64
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pgwizard import quantities, schedules
 from pgwizard.answers import (
@@ -28,6 +31,7 @@ from pgwizard.answers import (
     S3Credentials,
 )
 from pgwizard.certificates import Bundle
+from pgwizard.kubeapi import plain
 from pgwizard.pgbackrest import indexed
 from pgwizard.tuning import Machine, Parameter, tune
 
@@ -265,6 +269,20 @@ def _s3_source(credentials: S3Credentials, namespace: str) -> str | None:
                 f"keys {credentials.access_key_key} and {credentials.secret_key_key}"
             )
     return None
+
+
+_MIRRORED = {
+    "pgwizard/source": re.compile(r"([^/ ]+/[^/ ]+)/[^/ ]+"),
+    "pgwizard/values-from": re.compile(r"Secret ([^/ ]+/[^/, ]+), keys .*"),
+}
+"""By the annotation of a template, how ``ca_source`` and ``s3_source`` name the Secret that is mirrored."""
+
+
+def mirrored_from(metadata: Mapping[str, Any]) -> str:
+    """The Secret, as namespace/name, that a Secret of ours says to be a mirror of; empty where it says none."""
+    annotations = metadata.get("annotations") or {}
+    found = (pattern.fullmatch(str(annotations.get(key, ""))) for key, pattern in _MIRRORED.items())
+    return next((plain(match[1], 320) for match in found if match), "")
 
 
 def _cipher_key(cipher: Cipher, names: Names) -> KeyRef | None:

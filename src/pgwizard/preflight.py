@@ -9,13 +9,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
-from pgwizard import record, releases
-from pgwizard.answers import Answers, ExistingCipher, ExistingCredentials, ExistingS3Credentials
+from pgwizard import record, releases, standing
+from pgwizard.answers import (
+    Answers,
+    CaSource,
+    ExistingCipher,
+    ExistingCredentials,
+    ExistingS3Credentials,
+    GeneratedCredentials,
+)
 from pgwizard.certificates import Bundle, read_bundle
 from pgwizard.errors import (
     ApiError,
@@ -27,10 +35,11 @@ from pgwizard.errors import (
     PreflightError,
     Problem,
 )
-from pgwizard.kinds import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET
+from pgwizard.kinds import CLAIM, JOB, NAMESPACE, ROLE, SECRET, STATEFULSET
 from pgwizard.kubeapi import Access, Cluster, Object, Ref, Written, plain
-from pgwizard.plan import Names, Plan, mirrored_s3
+from pgwizard.plan import Names, Plan, mirrored_from, mirrored_s3
 from pgwizard.quantities import size_bytes
+from pgwizard.standing import Standing, claim_size
 
 T = TypeVar("T")
 SIDE_BY_SIDE = 8
@@ -41,7 +50,7 @@ class Survey:
     """What was read. None stands for what is not there.
 
     s3_source: the Secret of another namespace that is mirrored. existing: Secrets of the release's namespace that the
-    answers name, by name.
+    answers name, by name. standing: what of the release stands already.
     """
 
     namespace_exists: bool
@@ -50,6 +59,7 @@ class Survey:
     ca: Bundle | None
     s3_source: Object | None = field(repr=False)
     existing: dict[str, Object | None] = field(default_factory=dict, repr=False)
+    standing: Standing = field(default_factory=Standing, repr=False)
 
 
 async def side_by_side(questions: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
@@ -199,21 +209,73 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
         releases.recorded(cluster, names.release, namespace),
         _ca(cluster, answers, ca_file, problems),
         _optional(cluster, s3_ref, problems, "repository.credentials"),
+        found(cluster, Ref(STATEFULSET, names.release, namespace)),
+        found(cluster, claim_of(answers)),
         *(found(cluster, Ref(SECRET, secret, namespace)) for secret in named),
     ]
-    live_namespace, (known, version), ca, s3_source, *existing = await side_by_side(questions)
+    live_namespace, (known, version), ca, s3_source, statefulset, claim, *live = await side_by_side(questions)
+    before = _made_with(known, statefulset)
+    superuser = await _superuser(cluster, answers, before)
     surveyed = Survey(
         namespace_exists=live_namespace is not None,
         record=known,
         record_version=version,
         ca=ca,
         s3_source=s3_source,
-        existing=dict(zip(named, existing, strict=True)),
+        existing=dict(zip(named, live, strict=True)),
+        standing=Standing(before, _ours(statefulset), claim, superuser),
     )
     problems += _reference_problems(answers, surveyed)
-    if problems:
-        raise PreflightError("the cluster does not hold what the answers name; nothing was written", problems)
+    fixed = standing.problems(answers, surveyed.standing, _named_superuser(answers, surveyed.existing))
+    if problems or fixed:
+        message = (
+            "the cluster does not hold what the answers name" if problems else "a release keeps what it was made with"
+        )
+        raise PreflightError(f"{message}; nothing was written", [*problems, *fixed])
     return surveyed
+
+
+def _ours(statefulset: Object | None) -> Object | None:
+    """What another tool has is no release of ours that stands; that it is in the way, the dry run says."""
+    return None if statefulset is None or foreign_owner(statefulset) else statefulset
+
+
+def _made_with(past: record.Record | None, statefulset: Object | None) -> Answers | None:
+    """The answers that the database was made with, as far as the record tells; one that is ready was made."""
+    made = past.deployed if past else None
+    if past and made is None and statefulset is not None and statefulset.get("status", {}).get("readyReplicas"):
+        made = past.last
+    return _recorded(made)
+
+
+async def _superuser(cluster: Cluster, answers: Answers, before: Answers | None) -> str | None:
+    """The role that the first start made; not looked up where the answers about it are the same as then."""
+    if before is None or before.credentials == answers.credentials:
+        return None
+    if isinstance(before.credentials, GeneratedCredentials):
+        return before.credentials.username
+    secret, key = Names.of(before.release.name).credentials, "username"
+    if isinstance(before.credentials, ExistingCredentials):
+        secret, key = before.credentials.secret, before.credentials.username_key
+    with contextlib.suppress(Forbidden):
+        return _text(await found(cluster, Ref(SECRET, secret, answers.release.namespace)), key)
+    return None
+
+
+def _named_superuser(answers: Answers, existing: Mapping[str, Object | None]) -> str | None:
+    """The superuser that the answers name; None where that is in a variable or a file, or cannot be read."""
+    credentials = answers.credentials
+    if isinstance(credentials, GeneratedCredentials):
+        return credentials.username
+    if isinstance(credentials, ExistingCredentials):
+        return _text(existing.get(credentials.secret), credentials.username_key)
+    return None
+
+
+def _text(secret: Object | None, key: str) -> str | None:
+    """One value of a Secret as text, if it is there."""
+    coded = ((secret or {}).get("data") or {}).get(key)
+    return base64.b64decode(coded).decode(errors="replace") if coded else None
 
 
 async def _namespace(cluster: Cluster, name: str) -> Object | None:
@@ -235,7 +297,8 @@ async def _optional(cluster: Cluster, ref: Ref | None, problems: list[Problem], 
 
 
 async def references(cluster: Cluster, answers: Answers) -> tuple[Problem, ...]:
-    """What the answers name and the cluster does not hold, but for the certificate; for a person who is answering.
+    """What the answers name and the cluster does not hold, but for the certificate, and what the release keeps as it
+    was made; for a person who is answering.
 
     What may not be read is left out: whether it is there shows at the apply.
     """
@@ -248,32 +311,42 @@ async def references(cluster: Cluster, answers: Answers) -> tuple[Problem, ...]:
             denied.add(ref.name)
             return None
 
+    name, namespace = answers.release.name, answers.release.namespace
     named = sorted({secret for secret, _, _ in _named_secrets(answers)})
-    questions = [looked_up(Ref(SECRET, name, answers.release.namespace)) for name in named]
+    release = (record.ref(name, namespace), Ref(STATEFULSET, name, namespace), claim_of(answers))
+    questions = [*map(looked_up, release), *(looked_up(Ref(SECRET, secret, namespace)) for secret in named)]
     mirrored = answers.repository.enabled and mirrored_s3(answers) and isinstance(s3, ExistingS3Credentials)
     if mirrored and isinstance(s3, ExistingS3Credentials):
         questions.append(looked_up(Ref(SECRET, s3.secret, s3.namespace)))
-    live_namespace, *live = await side_by_side([_namespace(cluster, answers.release.namespace), *questions])
+    live_namespace, live_record, statefulset, claim, *live = await side_by_side(
+        [_namespace(cluster, namespace), *questions]
+    )
     source = live.pop() if mirrored else None
-    surveyed = Survey(live_namespace is not None, None, "", None, source, dict(zip(named, live, strict=True)))
+    existing = dict(zip(named, live, strict=True))
+    surveyed = Survey(live_namespace is not None, None, "", None, source, existing)
     problems = _reference_problems(answers, surveyed, frozenset(denied))
     if mirrored and source is None and isinstance(s3, ExistingS3Credentials) and s3.secret not in denied:
         where = f"Secret {s3.namespace}/{s3.secret}"
         problems.append(Problem("repository.credentials.secret", f"{where} does not exist"))
-    return tuple(problems)
+    past = None
+    with contextlib.suppress(ValueError):  # what cannot be read is said where it is opened
+        past = record.read(live_record) if live_record else None
+    before = _made_with(past, statefulset)
+    stands = Standing(before, _ours(statefulset), claim, await _superuser(cluster, answers, before))
+    return (*problems, *standing.problems(answers, stands, _named_superuser(answers, existing)))
 
 
 def moved(answers: Answers, live: record.Record | None) -> tuple[Problem, ...]:
     """That an existing release gets another bucket or path: what it has stays where it is. Pure.
 
-    Another endpoint alone may well be another name of the same store.
+    What was tried since and failed has no backups. Another endpoint alone may well be another name of the same store.
     """
-    last = live.last if live else None
-    before, now = _repository_of(last.answers) if last else None, _repository(answers)
+    then = _recorded(live.deployed if live else None)
+    before, now = _repository(then) if then else None, _repository(answers)
     if before is None or now is None or before[1:] == now[1:]:
         return ()
     message = f"the backups so far stay in {_s3(before)}: the new place begins with a full backup, and without a past"
-    return (Problem("repository.path", message),)
+    return (Problem("repository.bucket" if before[1] != now[1] else "repository.path", message),)
 
 
 def neighbours(
@@ -292,17 +365,18 @@ def neighbours(
         if (release.namespace, release.name) == opened:
             where = f"{release.namespace}/{release.name}"
             problems.append(Problem("release.name", f"this makes a second release: {where} stays as it is"))
-        if release.last and place is not None and _repository_of(release.last.answers) == place:
+        other = _recorded(release.last)
+        if other is not None and place is not None and _repository(other) == place:
             where, to = f"{release.namespace}/{release.name}", _s3(place)
             shared = f"{where} backs up to {to} as well: one path a database, never shared"
             problems.append(Problem("repository.path", shared))
     return tuple(problems)
 
 
-def _repository_of(raw: Mapping[str, Any]) -> tuple[str, str, str] | None:
-    """That of answers as a record keeps them; None where another version wrote them."""
+def _recorded(revision: record.Revision | None) -> Answers | None:
+    """The answers of a revision; None without one, or where another version wrote them."""
     try:
-        return _repository(Answers.model_validate(raw))
+        return Answers.model_validate(revision.answers) if revision else None
     except ValueError:
         return None
 
@@ -345,11 +419,10 @@ async def _ca(cluster: Cluster, answers: Answers, ca_file: Bundle | None, proble
             return ca_file
         problems.append(Problem("tls.source", f"{where} may not be read: {error.message}"))
         return None
-    data = secret.get("data") or {}
-    if source.key not in data:
-        keys = ", ".join(sorted(map(plain, data))) or "none"
-        problems.append(Problem("tls.source.key", f"{where} has no key {source.key}; its keys: {keys}"))
+    if wrong := _no_source(answers, source, secret):
+        problems.append(wrong)
         return None
+    data = secret["data"]
     try:
         return read_bundle(base64.b64decode(data[source.key], validate=True), datetime.now(UTC))
     except binascii.Error:
@@ -357,6 +430,20 @@ async def _ca(cluster: Cluster, answers: Answers, ca_file: Bundle | None, proble
     except ValueError as error:
         problems.append(Problem("tls.source.key", f"{where}, key {source.key} {error}"))
     return None
+
+
+def _no_source(answers: Answers, source: CaSource, secret: Object) -> Problem | None:
+    """Why a certificate is not to be taken from this Secret, or cannot be."""
+    where = f"Secret {source.namespace}/{source.secret}"
+    if (source.namespace, source.secret) == (answers.release.namespace, Names.of(answers.release.name).ca):
+        origin = mirrored_from(secret["metadata"]) or "the Secret that the certificate comes from"
+        own = "is the release's own mirror, compared with itself for ever"
+        return Problem("tls.source", f"{where} {own}: name {origin}")
+    data = secret.get("data") or {}
+    if source.key in data:
+        return None
+    keys = ", ".join(sorted(map(plain, data))) or "none"
+    return Problem("tls.source.key", f"{where} has no key {source.key}; its keys: {keys}")
 
 
 def _named_secrets(answers: Answers) -> list[tuple[str, tuple[str, ...], str]]:
@@ -426,6 +513,7 @@ def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str
 class Trial:
     """One object as it is, and as the server says it would be. warnings: what the server said about it.
 
+    after: what must be made before it can be tried; until then the wanted object stands for the server's answer.
     Objects are not shown by repr: a Secret's data is among them.
     """
 
@@ -434,6 +522,7 @@ class Trial:
     result: Object = field(repr=False)
     warnings: tuple[str, ...] = ()
     grows_from: str | None = None
+    after: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,8 +538,10 @@ async def try_out(
 ) -> list[Trial]:
     """Dry-run every object. Raises OwnershipConflict or PreflightError with all that the server would refuse.
 
-    In a namespace that is still to be made nothing can be tried: the wanted objects stand for the server's answer.
+    In a namespace that is still to be made nothing can be tried: the wanted objects stand for the server's answer. Nor
+    can a RoleBinding whose Role is still to be made, by who must hold what it grants.
     """
+    wanted = set(map(Ref.of, objects))
 
     async def one(obj: Object) -> Trial | _Refused:
         ref = Ref.of(obj)
@@ -465,7 +556,13 @@ async def try_out(
             return tried if isinstance(tried, _Refused) else Trial(obj, live, obj, tried.warnings)
         if ref.resource == NAMESPACE and live is not None:
             return Trial(live, live, live)
-        return await _dry_run(cluster, plan, obj, live, force=force)
+        try:
+            return await _dry_run(cluster, plan, obj, live, force=force)
+        except NotFound:  # the server looks into the Role for what it would grant, and a dry run has made none
+            role = _role_of(obj)
+            if role is None or role not in wanted or await found(cluster, role) is not None:
+                raise
+            return Trial(obj, live, obj, after=role)
 
     tried = await side_by_side([one(obj) for obj in objects])
     refused = [item for item in tried if isinstance(item, _Refused)]
@@ -487,6 +584,12 @@ async def try_out(
     if invalid:
         raise PreflightError("the cluster refuses what would be written; nothing was written", invalid)
     return [item for item in tried if isinstance(item, Trial)]
+
+
+def _role_of(obj: Object) -> Ref | None:
+    """The Role of a RoleBinding; None of anything else."""
+    to = obj.get("roleRef") or {}
+    return Ref(ROLE, to["name"], obj["metadata"]["namespace"]) if to.get("kind") == ROLE.kind else None
 
 
 async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | None, *, force: bool) -> Trial | _Refused:
@@ -517,10 +620,7 @@ async def _attempt(ref: Ref, write: Coroutine[Any, Any, Written]) -> Written | _
 
 def _refusal(ref: Ref, error: ApiError) -> str:
     if ref.resource == STATEFULSET and "updates to statefulset spec" in error.message:
-        return (
-            f"{error.message}: a StatefulSet cannot change this in place. Keep storage.storageClass and release.name "
-            "as they were, or make a new release and restore into it"
-        )
+        return f"{error.message}: a StatefulSet cannot change this in place. Make a new release and restore into it"
     return error.message
 
 
@@ -543,15 +643,18 @@ def with_claim_size(statefulset: Object, size: str) -> Object:
     return {**statefulset, "spec": {**statefulset["spec"], "volumeClaimTemplates": [claim]}}
 
 
-def claim_size(statefulset: Object) -> str:
-    """The size that a StatefulSet claims."""
-    size: str = statefulset["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"]
-    return size
-
-
 def claim_ref(plan: Plan) -> Ref:
     """The release's volume claim."""
-    return Ref(CLAIM, f"postgresql-storage-{plan.names.pod}", plan.namespace)
+    return _claim(plan.names, plan.namespace)
+
+
+def claim_of(answers: Answers) -> Ref:
+    """The same, before there is a plan."""
+    return _claim(Names.of(answers.release.name), answers.release.namespace)
+
+
+def _claim(names: Names, namespace: str) -> Ref:
+    return Ref(CLAIM, f"postgresql-storage-{names.pod}", namespace)
 
 
 async def _growth(cluster: Cluster, plan: Plan, live: Object) -> tuple[Problem | None, str | None]:
@@ -560,10 +663,8 @@ async def _growth(cluster: Cluster, plan: Plan, live: Object) -> tuple[Problem |
     A claim that an interrupted run has grown already counts as grown.
     """
     before, wanted = claim_size(live), plan.storage_size
-    if size_bytes(before) == size_bytes(wanted):
+    if before is None or size_bytes(before) == size_bytes(wanted):
         return None, None if before == wanted else before
-    if size_bytes(wanted) < size_bytes(before):
-        return Problem("storage.size", f"the volume has {before} and cannot shrink to {wanted}"), None
     claim = await found(cluster, claim_ref(plan))
     if claim is None:
         return None, before

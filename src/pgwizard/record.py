@@ -56,6 +56,11 @@ class Record:
         """The newest revision."""
         return self.revisions[-1] if self.revisions else None
 
+    @property
+    def deployed(self) -> Revision | None:
+        """The newest revision that was brought to its end: what stands, whatever was tried since."""
+        return next((found for found in reversed(self.revisions) if found.outcome == "deployed"), None)
+
     def begun(self, inventory: Iterable[Ref], at: str, spec: str, answers: Mapping[str, Any]) -> Record:
         """With a new revision, and an inventory that covers both what is there and what will be.
 

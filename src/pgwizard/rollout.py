@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.errors import ClusterError, DeadlineError, FirstBackupFailed, NotFound, RolloutFailed
-from pgwizard.health import STUCK, Health, assess, condition
+from pgwizard.health import SAID_CHARACTERS, STUCK, Health, assess, condition
 from pgwizard.kinds import CLAIM, EVENT, JOB, POD, STATEFULSET
-from pgwizard.kubeapi import Cluster, Object, Ref, WatchEvent, plain
+from pgwizard.kubeapi import Cluster, Object, Ref, Resource, WatchEvent, plain
 from pgwizard.plan import Plan
 
 GRACE_SECONDS = 20.0
@@ -45,9 +45,11 @@ _TELLING = frozenset(
 
 @dataclass
 class _Seen:
-    """What the watches have shown of one release so far."""
+    """What the watches have shown of one release so far. listed: the kinds of which all that exist were told."""
 
     pod_name: str
+    backups: bool
+    listed: set[str] = field(default_factory=set)
     statefulset: Object | None = None
     pod: Object | None = None
     claim: Object | None = None
@@ -56,7 +58,15 @@ class _Seen:
     stuck_revision_since: float | None = None
     said: list[str] = field(default_factory=list)
 
+    @property
+    def complete(self) -> bool:
+        """Whether what is not known here is not there either."""
+        return {"StatefulSet", "Pod"} <= self.listed
+
     def take(self, event: WatchEvent) -> None:
+        if event.type == "SYNCED":
+            self.listed.add(str(event.object.get("kind")))
+            return
         obj = None if event.type == "DELETED" else event.object
         match event.object.get("kind"):
             case "StatefulSet":
@@ -66,7 +76,7 @@ class _Seen:
             case "PersistentVolumeClaim":
                 self.claim = obj
             case "Event" if obj is not None and obj.get("reason") in _TELLING:
-                self.said_by_event = f"{plain(obj['reason'])}: {plain(obj.get('message') or '')}"
+                self.said_by_event = _told(obj)
 
     def health(self) -> Health:
         """One verdict: the pod's own words before the StatefulSet's, and an event where neither says why."""
@@ -78,6 +88,8 @@ class _Seen:
         if self.pod is None:
             said = f": {self.said_by_event}" if self.said_by_event else ""
             return Health("progressing", f"there is no pod yet{said}", self.said_by_event.partition(":")[0])
+        if self.pod["metadata"].get("deletionTimestamp"):
+            return Health("progressing", self._stopping(self.pod))
         pod = assess(self.pod)
         if pod.status == "ready":
             return Health("progressing", whole.message) if whole.status != "ready" else whole
@@ -90,6 +102,18 @@ class _Seen:
             return Health(pod.status, f"{pod.message} ({self.said_by_event})", pod.reason)
         return pod
 
+    def _stopping(self, pod: Object) -> str:
+        """How long it may take: PostgreSQL does not end before its WAL is archived, or the kubelet ends it."""
+        limit = pod["metadata"].get("deletionGracePeriodSeconds")  # 0 once its containers have ended
+        limit = limit or pod.get("spec", {}).get("terminationGracePeriodSeconds")
+        why = ", while its last WAL is archived" if self.backups else ""
+        return "the old pod is stopping" + (f": up to {limit} s{why}" if limit else "")
+
+
+def _told(event: Object) -> str:
+    """What an event says."""
+    return f"{plain(event['reason'])}: {plain(event.get('message') or '', SAID_CHARACTERS)}"
+
 
 async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said: Said) -> str:
     """Wait until the pod of the newest revision is Ready. Returns what to say of it.
@@ -97,12 +121,12 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
     Raises RolloutFailed once a container is stuck, with its last log lines, and DeadlineError.
     """
     namespace, names = plan.namespace, plan.names
-    seen = _Seen(names.pod)
+    seen = _Seen(names.pod, plan.backups)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
     watches = [
-        cluster.watch(STATEFULSET, namespace, fields=f"metadata.name={names.release}"),
-        cluster.watch(POD, namespace, fields=f"metadata.name={names.pod}"),
+        _marked(cluster.watch(STATEFULSET, namespace, fields=f"metadata.name={names.release}"), STATEFULSET),
+        _marked(cluster.watch(POD, namespace, fields=f"metadata.name={names.pod}"), POD),
         cluster.watch(CLAIM, namespace, fields=f"metadata.name=postgresql-storage-{names.pod}"),
         _events(cluster, namespace),
     ]
@@ -110,12 +134,12 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
     async with _merged(watches) as events:
         while True:
             event = await _next(events, min(deadline, loop.time() + 1) - loop.time())
-            if event is not None and _concerns(event, {names.release, names.pod, claim}):
+            if event is not None and (event.type == "SYNCED" or _concerns(event, {names.release, names.pod, claim})):
                 seen.take(event)
             health = seen.health()
             if health.status == "ready":
                 return f"{names.pod} is ready"
-            if health.message not in seen.said:
+            if seen.complete and health.message not in seen.said:
                 seen.said.append(health.message)
                 said(health.message)
             await _unblock(cluster, seen, loop.time(), said)
@@ -137,6 +161,13 @@ def _concerns(event: WatchEvent, names: set[str]) -> bool:
         return True
     about = event.object.get("involvedObject") or event.object.get("regarding") or {}
     return about.get("name") in names
+
+
+async def _marked(watch: AsyncGenerator[WatchEvent, None], resource: Resource) -> AsyncGenerator[WatchEvent, None]:
+    """The watch, whose ``SYNCED`` says of which kind."""
+    async with aclosing(watch) as events:
+        async for event in events:
+            yield WatchEvent("SYNCED", {"kind": resource.kind}) if event.type == "SYNCED" else event
 
 
 async def _events(cluster: Cluster, namespace: str) -> AsyncGenerator[WatchEvent, None]:
@@ -253,6 +284,7 @@ class _JobWatch:
     heard: set[str] = field(default_factory=set)
     followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     stuck_since: float | None = None
+    failed: set[str] = field(default_factory=set)
 
     def take(self, event: WatchEvent) -> Health | None:
         """The Job's health, where the event is about the Job itself. Raises FirstBackupFailed once it is gone."""
@@ -268,14 +300,17 @@ class _JobWatch:
         if kind == "Pod" and event.type != "DELETED":
             self._follow(obj)
             health = assess(obj)
-            if health.status == "failed" or (health.status == "progressing" and not self.lines):
+            if health.status == "failed" and health.reason not in STUCK:
+                self.failed.add(obj["metadata"]["name"])
+                self._tell(self._tried() or health.message)
+            elif health.status == "failed" or (health.status == "progressing" and not self.lines):
                 self._tell(health.message)  # once it speaks, its log says more
             if health.reason not in STUCK:
                 self.stuck_since = None
             elif self.stuck_since is None:
                 self.stuck_since = asyncio.get_running_loop().time()
         elif _concerns(event, {self.job.name, *self.followers}) and obj.get("reason") in _TELLING:
-            self._tell(f"{plain(obj['reason'])}: {plain(obj.get('message') or '')}")
+            self._tell(_told(obj))
         return None
 
     def advice(self) -> str:
@@ -329,6 +364,11 @@ class _JobWatch:
         if " ERROR: " in line and (cause := _cause(line)):  # the Job tries again, for long; people need not wait for it
             self._tell(f"a try failed: {cause}")
 
+    def _tried(self) -> str:
+        """Why a try failed, from its whole log: the line of the error need not say it."""
+        cause = _cause("\n".join(self.lines))
+        return f"a try failed: {cause}" if cause else ""
+
     def _follow(self, pod: Object) -> None:
         """Read along with the Job's main container, each pod of it once, as soon as it runs."""
         name, statuses = pod["metadata"]["name"], pod.get("status", {}).get("containerStatuses") or []
@@ -342,6 +382,8 @@ class _JobWatch:
                 async with aclosing(log) as lines:
                     async for line in lines:
                         self._hear(plain(line))
+            if name in self.failed and (tried := self._tried()):  # a log's last lines may come after its pod's end
+                self._tell(tried)
 
         self.followers[name] = asyncio.create_task(read(), name=f"log of {name}")
 

@@ -18,8 +18,10 @@ from typing import Literal
 
 from pgwizard import objectstore
 from pgwizard.certificates import LIMIT_BYTES, Bundle, Certificate, Verdict, read_bundle, would_verify
+from pgwizard.checks import STORE_ADMINISTRATORS
 from pgwizard.kubeapi import Object, plain
 from pgwizard.objectstore import Served
+from pgwizard.plan import mirrored_from
 
 Purpose = Literal["ca", "s3", "database", "passphrase"]
 Kind = Literal[
@@ -78,7 +80,6 @@ KEY_PAIRS: Mapping[Purpose, tuple[tuple[str, ...], ...]] = {
     ),
 }
 """By purpose, from the surest on: the keys of the name and the secret, or of the passphrase."""
-_ROOT_PAIRS = frozenset({"rootUser", "root-user", "MINIO_ROOT_USER"})
 
 
 @lru_cache(maxsize=8)
@@ -120,7 +121,8 @@ class Row:
 
     keys: what a choice would name, in order; empty where nothing can be chosen. others: the Secret's other keys, as
     far as they are known. bundle: the certificates. why: the verdict in words, or what is wrong. rank: smaller is
-    better. hopeful: it is not read yet, and its name or keys say that it should be.
+    better. hopeful: it is not read yet, and its name or keys say that it should be. mirror_of: the Secret that it is a
+    release's own copy of: it follows that one only when the release is applied, and so is no source.
     """
 
     namespace: str
@@ -133,6 +135,7 @@ class Row:
     why: str = ""
     rank: int = 90
     hopeful: bool = False
+    mirror_of: str = ""
 
     @property
     def place(self) -> str:
@@ -178,6 +181,20 @@ def place_of(item: Object) -> tuple[str, str]:
 
 def outline(item: Object, search: Search) -> Row:
     """A Secret by its metadata alone. The names of its keys are in managedFields, as far as anybody wrote them."""
+    return _last_if_mirror(_outline(item, search), item)
+
+
+def _last_if_mirror(row: Row, item: Object) -> Row:
+    mirrored = mirrored_from(item["metadata"])
+    return _last(replace(row, mirror_of=mirrored)) if mirrored else row
+
+
+def _last(row: Row) -> Row:
+    """A mirror among what is of no use."""
+    return replace(row, ok=False, why=f"a mirror of {row.mirror_of}: choose that", rank=86, hopeful=False)
+
+
+def _outline(item: Object, search: Search) -> Row:
     namespace, name = place_of(item)
     keys = tuple(sorted(set(_managed_keys(item))))
     if search.purpose == "ca":
@@ -202,6 +219,10 @@ def _managed_keys(item: Object) -> Iterator[str]:
 
 def rows_of(item: Object, search: Search, server: Served | str | None, now: datetime) -> tuple[Row, ...]:
     """A whole Secret: each of its keys that holds certificates, or one row that says why there is none. Pure."""
+    return tuple(_last_if_mirror(row, item) for row in _rows_of(item, search, server, now))
+
+
+def _rows_of(item: Object, search: Search, server: Served | str | None, now: datetime) -> tuple[Row, ...]:
     namespace, name = place_of(item)
     data: Mapping[str, str] = item.get("data") or {}
     if search.purpose != "ca":
@@ -277,7 +298,7 @@ def kind_of_one(certificate: Certificate) -> Kind:
 
 def judged(row: Row, search: Search, server: Served | str | None, now: datetime) -> Row:
     """The row with its verdict, its reason in words and its rank. Pure."""
-    if row.bundle is None:
+    if row.bundle is None or row.mirror_of:
         return row
     if isinstance(server, Served):
         verdict = would_verify(row.bundle, server.chain, search.host, now, by_address=search.by_address)
@@ -321,7 +342,7 @@ def _credentials(namespace: str, name: str, keys: Mapping[str, bool], search: Se
             return Row(namespace, name, "credentials", (), known, ok=False, why=f"{empty[0]} is empty", rank=60)
         own = namespace == search.namespace
         why = f"has {' and '.join(pair)}"
-        if pair[0] in _ROOT_PAIRS:
+        if pair[0] in STORE_ADMINISTRATORS:
             why = f"has {' and '.join(pair)}: the server's own administrator, more than backups need"
         ok = None if search.purpose == "s3" and pair == ("username", "password") else True  # of what, nobody says
         return Row(namespace, name, "credentials", pair, others, ok=ok, why=why, rank=min(49, place * 2 + (not own)))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from pgwizard import preflight
+from pgwizard import preflight, standing
 from pgwizard.answers import Answers, ExistingS3Credentials, GeneratedCredentials
 from pgwizard.errors import AlreadyExists, PreflightError, Problem
 from pgwizard.kinds import SECRET
@@ -45,7 +45,11 @@ async def decide(answers: Answers, given: Given, plan: Plan, surveyed: Survey, c
         stored = await _stored(cluster, ref, surveyed)
         wanted = _database_credentials(answers, given)
         data[ref] = _missing(stored, wanted, problems)
-        if not isinstance(answers.credentials, GeneratedCredentials) and _changed(stored, wanted):
+        changed = _changed(stored, wanted)
+        problems += _other_superuser(answers, stored, wanted, surveyed)
+        if "username" in changed and surveyed.standing.claim is None:  # a first start will make it
+            data[ref]["username"] = changed["username"]
+        if not isinstance(answers.credentials, GeneratedCredentials) and "password" in changed:
             warnings.append(
                 f"{ref}: the password given differs from the stored one, which stays: an apply never changes it"
             )
@@ -70,6 +74,19 @@ async def decide(answers: Answers, given: Given, plan: Plan, surveyed: Survey, c
         raise PreflightError("secrets are missing or wrong; nothing was written", problems)
     text = b"\0".join(part for key in sorted(s3) for part in (key.encode(), s3[key]))
     return Values(data, text, tuple(warnings))
+
+
+def _other_superuser(
+    answers: Answers, stored: Mapping[str, bytes], wanted: Mapping[str, Sensitive | Problem], surveyed: Survey
+) -> list[Problem]:
+    """That a variable or a file holds another superuser than the one that the first start made."""
+    name, stands = wanted.get("username"), surveyed.standing
+    if not isinstance(name, Sensitive):
+        return []
+    if stands.superuser is None and "username" in stored:
+        stands = replace(stands, superuser=stored["username"].decode(errors="replace"))
+    problem = standing.other_superuser(answers, stands, name.reveal().decode(errors="replace"))
+    return [problem] if problem else []
 
 
 def _kept_s3(answers: Answers, surveyed: Survey) -> dict[str, bytes]:

@@ -2,7 +2,7 @@
 and which claims may grow.
 
 The demo user is a cluster administrator; everybody else has what RoleBindings in the store give them. It refuses
-ClusterRoles, groups, and profiles other than "restricted".
+ClusterRoles, groups, and profiles other than "restricted"; that a Role grants more than its writer holds goes unseen.
 """
 
 from __future__ import annotations
@@ -40,6 +40,13 @@ class Rules:
         if any(all(map(fnmatchcase, asked, rule)) for rule in self._denied):
             return False
         return user == ADMINISTRATOR or any(_permits(rule, access) for rule in self._granted(access, user))
+
+    def resolves(self, binding: Object, user: str) -> bool:
+        """Whether the server finds what a RoleBinding would grant: who may not bind any Role must hold all of it."""
+        to, namespace = binding["roleRef"], binding["metadata"]["namespace"]
+        bind = Access("bind", "roles", _RBAC.partition("/")[0], namespace, to["name"])
+        role = Ref(Resource(_RBAC, "Role"), to["name"], namespace)
+        return to["kind"] != "Role" or self._store.peek(role) is not None or self.allows(bind, user)
 
     def _granted(self, access: Access, user: str) -> list[dict[str, Any]]:
         rules: list[dict[str, Any]] = []

@@ -358,6 +358,8 @@ class SimCluster:
             self._place(ref)
             new = born(self.store, self.store.birth(new))
         new = admission.default(admission.tidy(new))
+        if ref.resource.kind == "RoleBinding" and not self.rules.resolves(new, self._user):
+            raise statuses.no_role(ref, new["roleRef"]["name"])
         admission.validate(ref, new, live)
         if (
             live is not None

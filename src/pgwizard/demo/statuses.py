@@ -34,6 +34,11 @@ def no_namespace(name: str) -> errors.NotFound:
     return errors.NotFound(f'namespaces "{name}" not found', status=404, reason="NotFound")
 
 
+def no_role(binding: Ref, role: str) -> errors.NotFound:
+    """404 for a binding to a Role that does not exist: the kind is the binding's, the name the Role's."""
+    return errors.NotFound(f'{group_resource(binding.resource)} "{role}" not found', status=404, reason="NotFound")
+
+
 def terminating(ref: Ref) -> errors.Forbidden:
     """403 for a write into a namespace that is going away."""
     text = f"unable to create new content in namespace {ref.namespace} because it is being terminated"

@@ -298,7 +298,8 @@ class Apply(Screen[Left]):
         folds = self.query_one(Folds)
         folds.show(change_folds(changes))
         folds.border_title = Text(f"what changes: {counted(changes)}")
-        costs = [visible(f"! {doubt}") for doubt in self.doubts]
+        told = {warning for stage in self._stages.stages for warning in stage.warnings}
+        costs = [visible(f"! {doubt}") for doubt in self.doubts if visible(str(doubt)) not in told]
         costs += [visible(f"! {change.ref}: {lost}") for change in changes if (lost := cost(change))]
         self.query_one("#costs", Static).update("\n".join(costs))
         self.query_one("#costs").display = bool(costs)
