@@ -406,7 +406,7 @@ Nothing is written before you have answered."""
         self._say("timeline", "\n".join(lines) or present.loading_or_empty(snapshot, "repository", "none yet"))
         runs = {run.uid: present.run_cells(last, run) for run in reversed(last.runs)}  # none runs on unseen
         self.query_one(Jobs).show(runs or {"": ("", "", "", present.loading_or_empty(snapshot, "jobs", "none yet"))})
-        backups = {each.label: present.backup_cells(snapshot, each) for each in reversed(snapshot.backups)}
+        backups = {each.label: present.backup_cells(each, whole=False) for each in reversed(snapshot.backups)}
         empty = present.loading_or_empty(snapshot, "repository", "none yet")
         info = self.query_one("#info", Rows)
         info.display = snapshot.wants_backups
