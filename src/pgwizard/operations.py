@@ -168,7 +168,7 @@ def status(name: str, namespace: str | None, place: Place, *, as_json: bool) -> 
     async def work() -> Snapshot:
         async with connected(place) as cluster:
             where = namespace or cluster.namespace
-            wanted = name or released.chosen(await released.releases(cluster, where), where)
+            wanted = name or released.chosen(await released.choices(cluster, where), where)
             return await observed.look(cluster, wanted, where)
 
     snapshot = _finished(work(), _Printer(as_json=as_json), "")
