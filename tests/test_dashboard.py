@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any, cast
 
 import pytest
+from rich.console import Console
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
@@ -21,10 +23,11 @@ from pgwizard.errors import Unreachable
 from pgwizard.kinds import CRONJOB, NAMESPACE
 from pgwizard.kubeapi import Cluster, ExecResult, Ref
 from pgwizard.tui.app import Place, Start, WizardApp
-from pgwizard.tui.dashboard import Ask, Dashboard, Details, Jobs, Rows, TextWindow
+from pgwizard.tui.dashboard import Ask, Dashboard, Details, Jobs, Rows, TextWindow, _details
 from pgwizard.tui.log import Log
 from pgwizard.tui.messages import Messages
 from pgwizard.tui.wizard import Wizard
+from snapshots import FAILED, FINE
 from test_wizard_bad_input import CONTROLS, seen
 
 Scenario = Callable[[Pilot[int], SimCluster], Awaitable[None]]
@@ -228,6 +231,24 @@ def test_a_failed_job_tells_cause_and_fix_beside_it_and_all_of_it_on_enter() -> 
         await until(pilot, lambda: explained(pilot) == "docs/errors.md#s3-unknown-key")
 
     driven(scenario, outcomes=[FAILS])
+
+
+@pytest.mark.parametrize(
+    ("tail", "unread", "cause"),
+    [
+        (None, "", "reading its log"),
+        (None, "pods/log is forbidden", "its log cannot be read: pods/log is forbidden"),
+        (("its last line",), "", "none that is known"),
+    ],
+)
+def test_the_details_of_a_failed_job_say_why_no_cause_is_known(
+    tail: tuple[str, ...] | None, unread: str, cause: str
+) -> None:
+    console = Console(file=StringIO(), width=200)
+    with console.capture() as shown:
+        console.print(_details(FINE, replace(FAILED, tail=tail, unread=unread), ""))
+    lines = shown.get().splitlines()
+    assert [line.removeprefix("cause").strip() for line in lines if line.startswith("cause")] == [cause]
 
 
 def test_a_log_that_breaks_off_is_read_anew_while_its_job_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -253,13 +253,17 @@ class Dashboard(Screen[None]):
     HELP: ClassVar[str] = """\
 Whether the database could be recovered, and to which moments.
 
-● recoverable      a full backup and its WAL are there; archiving works
+● recoverable      a full backup and its WAL are there, of this database
 ! at risk          recoverable now; the reasons say what threatens it
-✗ not recoverable  there is nothing to recover from
-? unknown          what is older than three minutes proves nothing
+✗ not recoverable  nothing of this database is there to recover from
+? unknown          not read, or over three minutes ago: no proof
 ✗ gone             the release is no longer there; its backups may be
 
+Below it: ✓ fine, ! needs a look, · loading or nothing to go by yet,
+? cannot be known. e explains the worst reason, where it is known.
 Jobs: ● runs, ✓ done, ✗ failed; enter says why, and what to do.
+Backups: an incremental is set in; its full one is below it.
+Schedules: ✓ runs at its times, ‖ is suspended.
 The log is that of the highlighted Job. All times are UTC.
 ▸ marks the pane in focus; escape leaves it, and then the status.
 Nothing is written before you have answered."""
