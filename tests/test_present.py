@@ -375,7 +375,7 @@ def test_a_job_of_a_repository_that_cannot_be_read_is_not_said_to_have_made_noth
     assert present.run_cells(FINE, later)[-1] == "· reading the repository"
     refused = replace(FINE, unknown={"repository": "no route"})
     assert present.run_cells(refused, later)[-1] == "not known: the repository cannot be read"
-    assert present.run_cells(DOWN, later)[-1] == "not known: the database is down"
+    assert present.run_cells(DOWN, later)[-1] == "not known: the database is not running"
 
 
 def test_another_database_s_backups_are_shown_as_nothing_of_this_one() -> None:
@@ -395,21 +395,21 @@ def test_a_database_that_is_down_is_said_where_its_answers_would_stand() -> None
             "! WAL         1,204 segments by number, up to 000000010000000500000017; a gap among them would not show "
             "(as of 20 s ago)"
         ),
-        "! archiver    fine, last segment 38 s ago (as of 5 s ago: the database is down)",
-        "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted (as of 20 s ago: the database is down)",
+        "! archiver    fine, last segment 38 s ago (as of 5 s ago: the database is not running)",
+        "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted (as of 20 s ago: the database is not running)",
         (
             "! volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 10 h "
-            "(as of 20 s ago: the database is down)"
+            "(as of 20 s ago: the database is not running)"
         ),
     ]
     fresh = replace(DOWN, repository=None, archiver=None, volume=None, heard={}, crons=(), runs=())
     assert [str(fact) for fact in present.facts(fresh)[2:6]] == [
-        "? WAL         not known: the database is down",
-        "? archiver    not known: the database is down",
-        "? repository  not known: the database is down",
-        "? volume      not known: the database is down",
+        "? WAL         not known: the database is not running",
+        "? archiver    not known: the database is not running",
+        "? repository  not known: the database is not running",
+        "? volume      not known: the database is not running",
     ]
-    assert present.loading_or_empty(fresh, "repository", "none yet") == "? not known: the database is down"
+    assert present.loading_or_empty(fresh, "repository", "none yet") == "? not known: the database is not running"
 
 
 def test_what_a_store_refused_is_told_by_its_cause_and_once() -> None:

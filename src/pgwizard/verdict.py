@@ -27,7 +27,7 @@ _PROOF = ("repository", "archiver")
 _IN_POD = (*_PROOF, "volume")
 """What is asked of the database's own container."""
 _RECENT = timedelta(days=1)
-DOWN = "the database is down"
+DOWN = "the database is not running"
 _OVERDUE = timedelta(hours=2)
 _CA_SOON = timedelta(days=14)
 _LEAST_FREE = 0.1
