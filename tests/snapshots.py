@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from pgwizard.health import Health
-from pgwizard.kinds import CLAIM, STATEFULSET
+from pgwizard.health import SCALED_TO_0, Health
+from pgwizard.kinds import CLAIM, POD, STATEFULSET
 from pgwizard.kubeapi import Ref
 from pgwizard.snapshot import (
     PACE_SECONDS,
@@ -47,15 +47,21 @@ FULL = Cron("postgresql-pgbackrest-full", "full", "0 2 * * 0", "Etc/UTC", suspen
 INCR = replace(FULL, name="postgresql-pgbackrest-incr", kind="incr", schedule="0 2 * * 1-6")
 DONE = Run("postgresql-pgbackrest-full-1", "u1", "full", "succeeded", at(1.4, minutes=5), at(1.4), "complete")
 FAILED = Run("postgresql-pgbackrest-incr-2", "u2", "incr", "failed", at(0.4, minutes=5), at(0.4), "backoff limit", ())
-ARCHIVER = Archiver(1204, segment(1303), at(seconds=38), 0, "", None, 0)
+SYSTEM, ANOTHER = "7712486012677398561", "7712486012677398562"
+ARCHIVER = Archiver(1204, segment(1303), at(seconds=38), 0, "", None, 0, system_id=SYSTEM, timeout_seconds=60)
+STATEFUL = Ref(STATEFULSET, "postgresql", "shop")
+SERVER = Ref(POD, "postgresql-0", "shop")
 FINE = Snapshot(
     "postgresql",
     "shop",
     NOW,
     release=Release(3, "deployed", at(20), backups=True, superuser="postgres"),
+    objects={SERVER: Health("ready", "ready"), STATEFUL: Health("ready", "1 of 1 pods ready")},
     crons=(FULL, INCR),
     runs=(DONE,),
-    repository=Repository((backup("full", 1.4), backup("incr", 0.4)), wal=Wal(segment(100), segment(1303))),
+    repository=Repository(
+        (backup("full", 1.4), backup("incr", 0.4)), wal=Wal(segment(100), segment(1303)), system_id=SYSTEM
+    ),
     archiver=ARCHIVER,
     volume=Volume(10 * GB, 6 * GB),
     certificate=Certificate(NOW + timedelta(days=824), "same"),
@@ -65,7 +71,6 @@ FINE = Snapshot(
         "archiver": at(seconds=5),
     },
 )
-STATEFUL = Ref(STATEFULSET, "postgresql", "shop")
 KEPT = Ref(CLAIM, "postgresql-storage-postgresql-0", "shop")
 LEFT = replace(
     FINE,
@@ -74,6 +79,11 @@ LEFT = replace(
     objects={KEPT: Health("ready", "bound, 10Gi")},
     unknown={"release": "there is no release", "repository": 'pods "postgresql-0" not found', "archiver": "not found"},
     missing=Missing("there", NOW),
+)
+DOWN = replace(
+    FINE,
+    objects={STATEFUL: Health("failed", "scaled to 0", SCALED_TO_0)},
+    unknown=dict.fromkeys(("repository", "archiver", "volume"), 'pods "postgresql-0" not found'),
 )
 HOSTILE_NAME = "x\x1b[2J\u202eevil\x9b"
 FIT_NAME = r"x\x1b[2J\u202eevil\x9b"

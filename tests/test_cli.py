@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,20 @@ def test_a_wrong_command_line_is_answered_with_its_usage(arguments: list[str]) -
     done = run(*arguments)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("usage: pgwizard ")
+
+
+@pytest.mark.parametrize(
+    ("verb", "own"),
+    [
+        (["status"], {"--namespace"}),
+        (["releases"], {"--namespace", "--all"}),
+        (["uninstall", "postgresql"], {"--namespace", "--purge-data", "--yes"}),
+    ],
+)
+def test_a_verb_offers_what_it_takes_and_refuses_the_rest(verb: list[str], own: set[str]) -> None:
+    offered = set(re.findall(r"--[a-z-]+", run(*verb, "--help").out))
+    assert offered == {"--help", "--json", "--context", "--kubeconfig", "--demo", *own}
+    assert run(*verb, "--dry-run").code == 2, "it would be taken for one that writes nothing"
 
 
 @pytest.mark.parametrize("error", [errors.OutputError("x"), errors.Locked("x", hint="wait"), errors.PgwizardError("x")])

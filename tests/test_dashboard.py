@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any, cast
 
 import pytest
+from rich.console import Console
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
@@ -21,11 +23,12 @@ from pgwizard.errors import Unreachable
 from pgwizard.kinds import CRONJOB, NAMESPACE
 from pgwizard.kubeapi import Cluster, ExecResult, Ref
 from pgwizard.tui.app import Place, Start, WizardApp
-from pgwizard.tui.dashboard import Ask, Dashboard, Details, Jobs, Rows, TextWindow
+from pgwizard.tui.dashboard import Ask, Dashboard, Details, Jobs, Rows, TextWindow, _details
 from pgwizard.tui.log import Log
 from pgwizard.tui.messages import Messages
 from pgwizard.tui.wizard import Wizard
 from pilots import press, resize, settled, until
+from snapshots import FAILED, FINE
 from test_wizard_bad_input import CONTROLS, seen
 
 Scenario = Callable[[Pilot[int], SimCluster], Awaitable[None]]
@@ -107,8 +110,9 @@ def said(pilot: Pilot[int], part: str) -> str:
 
 
 def rows(pilot: Pilot[int], table: str) -> list[list[str]]:
+    """The cells of a table; where one is broken makes no difference."""
     found = dashboard(pilot).query_one(f"#{table}", Rows)
-    return [[str(cell) for cell in found.get_row_at(number)] for number in range(found.row_count)]
+    return [[str(cell).replace("\n", " ") for cell in found.get_row_at(number)] for number in range(found.row_count)]
 
 
 def logged(pilot: Pilot[int]) -> str:
@@ -226,6 +230,24 @@ def test_a_failed_job_tells_cause_and_fix_beside_it_and_all_of_it_on_enter() -> 
     driven(scenario, outcomes=[FAILS])
 
 
+@pytest.mark.parametrize(
+    ("tail", "unread", "cause"),
+    [
+        (None, "", "reading its log"),
+        (None, "pods/log is forbidden", "its log cannot be read: pods/log is forbidden"),
+        (("its last line",), "", "none that is known"),
+    ],
+)
+def test_the_details_of_a_failed_job_say_why_no_cause_is_known(
+    tail: tuple[str, ...] | None, unread: str, cause: str
+) -> None:
+    console = Console(file=StringIO(), width=200)
+    with console.capture() as shown:
+        console.print(_details(FINE, replace(FAILED, tail=tail, unread=unread), ""))
+    lines = shown.get().splitlines()
+    assert [line.removeprefix("cause").strip() for line in lines if line.startswith("cause")] == [cause]
+
+
 def test_a_log_that_breaks_off_is_read_anew_while_its_job_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
@@ -308,7 +330,7 @@ def test_what_may_not_be_read_says_so_in_its_place() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await until(pilot, lambda: "UNKNOWN" in said(pilot, "verdict") and "denied by a fault" in said(pilot, "facts"))
-        await until(pilot, lambda: rows(pilot, "jobs")[0][3].startswith("? not known: "))
+        await until(pilot, lambda: rows(pilot, "jobs")[0][0].startswith("? not known: "))
         assert rows(pilot, "schedules")[0][0].startswith("? not known: ")
         assert said(pilot, "timeline").startswith("? not known: ")
 
@@ -342,6 +364,82 @@ def test_several_releases_are_listed_and_a_name_chooses_one() -> None:
 
     driven(unnamed, prepare=two)
     driven(named, prepare=two, release=("another", "default"))
+
+
+def test_one_of_several_releases_or_of_another_namespace_is_chosen_where_no_name_is_given() -> None:
+    async def two(sim: SimCluster) -> None:
+        await deployed(sim)
+        await deployed(sim, release={"namespace": "default", "name": "another"}, repository={"path": "/another"})
+
+    async def several(pilot: Pilot[int], sim: SimCluster) -> None:
+        await until(pilot, lambda: asked(pilot) == "Which release?")
+        await press(pilot, "enter")
+        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+        assert "default/another" in said(pilot, "header")
+
+    async def elsewhere(pilot: Pilot[int], sim: SimCluster) -> None:
+        await until(pilot, lambda: asked(pilot) == "None in staging. Another?")
+        await press(pilot, "escape")
+        assert said(pilot, "verdict").splitlines()[:2] == [
+            "✗ there is no release in namespace staging",
+            "There is default/postgresql: give the name, and its namespace with -n.",
+        ]
+        await press(pilot, "r")
+        await until(pilot, lambda: asked(pilot) != "")
+        await press(pilot, "1")
+        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+        assert "default/postgresql" in said(pilot, "header")
+
+    driven(several, prepare=two)
+    driven(elsewhere, release=("", "staging"))
+
+
+WIDE = "20261122-022400F_20261123-022400I"
+
+
+@pytest.mark.parametrize(
+    ("size", "backups", "schedules"),
+    [
+        ((80, 24), ["backup", "type", "ended", "took", "database", "stored"], ["schedule", "next run", "cron"]),
+        (
+            (120, 40),
+            ["backup", "type", "ended", "took", "database", "stored", "WAL from"],
+            ["schedule", "next run", "cron"],
+        ),
+        (
+            (180, 50),
+            ["backup", "type", "ended", "took", "database", "stored", "WAL from"],
+            ["schedule", "next run", "last run", "cron"],
+        ),
+    ],
+)
+def test_no_column_is_beyond_the_edge_and_what_came_of_a_job_goes_on_in_a_second_line(
+    size: tuple[int, int], backups: list[str], schedules: list[str]
+) -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        await press(pilot, "b", "i")
+        await until(pilot, lambda: rows(pilot, "jobs")[0][-1].startswith("failed [039] The S3"))
+        screen = dashboard(pilot)
+        last = screen.snapshot
+        assert last is not None
+        assert last.repository is not None
+        full = last.backups[-1]
+        incr = replace(full, label=WIDE, type="incr", stop=full.stop + timedelta(minutes=10), size=954 * 2**20)
+        crons = tuple(replace(cron, zone="America/New_York", last=last.at) for cron in last.crons)
+        screen.workers.cancel_group(screen, "observe")
+        screen.snapshot = replace(last, repository=replace(last.repository, backups=(full, incr)), crons=crons)
+        screen._show()
+        assert [str(column.label) for column in screen.query_one("#info", Rows).ordered_columns] == backups
+        assert [str(column.label) for column in screen.query_one("#schedules", Rows).ordered_columns] == schedules
+        assert rows(pilot, "info")[0][:2] == ["✓   20261123-022400I", "incr"]
+        assert rows(pilot, "schedules")[0][-1] == "0 2 * * 0 America/New_York"
+        assert rows(pilot, "jobs")[0][-1].endswith(" …") is (size[0] < 180)
+        assert [row.height for row in screen.query_one(Jobs).ordered_rows] == [2, 1]
+        for table in screen.query(Rows):
+            assert table.virtual_size.width <= table.size.width, table.id
+
+    driven(scenario, size=size, outcomes=[FAILS])
 
 
 def test_no_connection_is_said_and_tried_again() -> None:
@@ -401,7 +499,7 @@ def test_a_defect_that_ends_observing_is_said_and_r_begins_anew(monkeypatch: pyt
         assert {title.removeprefix(titles[part])[:7] for part, title in titled(pilot).items()} == {", as of"}
         assert titled(pilot)["jobs"] == "jobs, as of 2 min ago"
         lines = said(pilot, "facts")
-        assert ("'✓" in lines, lines.count("no longer watched")) == (False, 7)
+        assert ("'✓" in lines, lines.count("no longer watched")) == (False, 6), "of the repository once"
         assert rows(pilot, "jobs")[0] == first, "what nobody watches does not run on"
         await press(pilot, "c")
         assert pilot.app.clipboard.startswith("✗ a defect of pgwizard itself: KeyError\nr tries again.\nBelow stands")

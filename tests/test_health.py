@@ -50,6 +50,13 @@ def test_a_stateful_set(status: dict[str, Any], expected: Health) -> None:
     assert assess(thing("StatefulSet", status, {"replicas": 1}, generation=2)) == expected
 
 
+def test_a_stateful_set_that_is_to_have_no_pod_is_not_ready() -> None:
+    status = {"observedGeneration": 2, "updatedReplicas": 0, **SAME}
+    assert assess(thing("StatefulSet", status, {"replicas": 0}, generation=2)) == Health(
+        "failed", "scaled to 0", "ScaledToZero"
+    )
+
+
 def container(state: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {"containerStatuses": [{"name": "postgresql", "state": state, **fields}]}
 
@@ -122,6 +129,7 @@ def test_each_reason_out_of_which_no_container_comes(reason: str) -> None:
     [
         ({}, Health("progressing", "waiting for its pod")),
         ({"active": 1}, Health("progressing", "running")),
+        ({"active": 1, "failed": 1}, Health("progressing", "running, 1 try failed")),
         ({"active": 1, "failed": 2}, Health("progressing", "running, 2 tries failed")),
         ({"conditions": said("SuccessCriteriaMet")}, Health("progressing", "waiting for its pod")),
         ({"conditions": said("FailureTarget")}, Health("progressing", "waiting for its pod")),

@@ -328,7 +328,8 @@ def test_an_uninstall_of_what_is_not_there(sim: SimCluster) -> None:
     told = headless.run("uninstall", "other", "-n", "default", "--demo")
     assert told.code == 5
     assert told.err == (
-        "pgwizard: there is no release other in namespace default\npgwizard releases -A lists what there is.\n"
+        "pgwizard: there is no release other in namespace default\n"
+        "No other one is seen: -n names another namespace, and pgwizard installs one.\n"
     )
 
 

@@ -12,12 +12,25 @@ from pgwizard import present
 from pgwizard.changes import Action, Change
 from pgwizard.diagnose import diagnose
 from pgwizard.events import Event, Kind
-from pgwizard.health import Health
 from pgwizard.kubeapi import Ref, Resource
 from pgwizard.present import change_line, event_line, status_lines
 from pgwizard.snapshot import Certificate, Release, Repository, Run, Snapshot, Volume, Wal, ended
 from pgwizard.verdict import judge
-from snapshots import ARCHIVER, DONE, FAILED, FINE, FULL, GB, LEFT, NOW, UNKNOWN_KEY, backup, segment
+from snapshots import (
+    ANOTHER,
+    ARCHIVER,
+    DONE,
+    DOWN,
+    FAILED,
+    FINE,
+    FULL,
+    GB,
+    LEFT,
+    NOW,
+    UNKNOWN_KEY,
+    backup,
+    segment,
+)
 
 CAUSE = (
     "The S3 store does not know this access key: it is mistyped, was deleted or disabled, or belongs to another tenant."
@@ -98,7 +111,6 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
         repository=Repository(
             tuple(sorted([*weeks, *days], key=lambda item: item.stop)), wal=Wal(segment(100), segment(1303))
         ),
-        objects={REF: Health("ready", "1 of 1 pods ready")},
     )
     assert status_lines(many, judge(many)) == [
         "! AT RISK   from Sun 8 Nov 02:24 UTC to now − 38 s",
@@ -106,7 +118,7 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
         "  Put a valid key pair into the Secret that repository.credentials names.",
         "",
         "✓ release     revision 3 deployed, applied Tue 3 Nov 12:00 UTC",
-        "✓ next full   Sun 29 Nov 02:00 UTC (in 5 d 14 h)",
+        "✓ next full   Sun 29 Nov 02:00 UTC (in 5 d)",
         "✓ WAL         1,204 segments by number, up to 000000010000000500000017; a gap among them would not show",
         "✓ archiver    fine, last segment 38 s ago",
         "✓ repository  16 backups, 14.9Gi, +953.67Mi a day, WAL not counted",
@@ -121,17 +133,17 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
         "23 Nov  ▫░░░░│",
         "",
         "pgbackrest info",
-        "  backup               type   ended              took    database   backup size   WAL from",
-        "  ✓ 20261123-022400I   incr   Mon 23 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
-        "  ✓ 20261122-022400F   full   Sun 22 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
-        "  ✓ 20261121-022400I   incr   Sat 21 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
-        "  ✓ 20261120-022400I   incr   Fri 20 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
-        "  ✓ 20261119-022400I   incr   Thu 19 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
-        "  ✓ 20261118-022400I   incr   Wed 18 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
-        "  ✓ 20261117-022400I   incr   Tue 17 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
-        "  ✓ 20261116-022400I   incr   Mon 16 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
-        "  ✓ 20261115-022400F   full   Sun 15 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
-        "  ✓ 20261114-022400I   incr   Sat 14 Nov 02:24   4 min   3.73Gi     953.67Mi      000000010000000000000064",
+        "  backup               type   ended              took    database   stored     WAL from",
+        "  ✓ 20261123-022400I   incr   Mon 23 Nov 02:24   4 min   3.73Gi     953.67Mi   000000010000000000000064",
+        "  ✓ 20261122-022400F   full   Sun 22 Nov 02:24   4 min   3.73Gi     953.67Mi   000000010000000000000064",
+        "  ✓ 20261121-022400I   incr   Sat 21 Nov 02:24   4 min   3.73Gi     953.67Mi   000000010000000000000064",
+        "  ✓ 20261120-022400I   incr   Fri 20 Nov 02:24   4 min   3.73Gi     953.67Mi   000000010000000000000064",
+        "  ✓ 20261119-022400I   incr   Thu 19 Nov 02:24   4 min   3.73Gi     953.67Mi   000000010000000000000064",
+        "  ✓ 20261118-022400I   incr   Wed 18 Nov 02:24   4 min   3.73Gi     953.67Mi   000000010000000000000064",
+        "  ✓ 20261117-022400I   incr   Tue 17 Nov 02:24   4 min   3.73Gi     953.67Mi   000000010000000000000064",
+        "  ✓ 20261116-022400I   incr   Mon 16 Nov 02:24   4 min   3.73Gi     953.67Mi   000000010000000000000064",
+        "  ✓ 20261115-022400F   full   Sun 15 Nov 02:24   4 min   3.73Gi     953.67Mi   000000010000000000000064",
+        "  ✓ 20261114-022400I   incr   Sat 14 Nov 02:24   4 min   3.73Gi     953.67Mi   000000010000000000000064",
         "  and 6 older",
         "",
         "Jobs",
@@ -143,6 +155,7 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
         "  ✓ incr   Tue 24 Nov 02:00 (in 14 h)   never   0 2 * * 1-6",
         "",
         "Objects with a state",
+        "  ✓ Pod           ready               postgresql-0",
         "  ✓ StatefulSet   1 of 1 pods ready   postgresql",
     ]
 
@@ -170,10 +183,10 @@ def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
     left = ended(FINE, later)
     assert [str(fact) for fact in present.facts(left)] == [
         "! release     revision 3 deployed, applied Tue 3 Nov 12:00 UTC (as of 4 min 20 s ago: no longer watched)",
-        "! next full   Sun 29 Nov 02:00 UTC (in 5 d 13 h) (as of 4 min ago: no longer watched)",
+        "! next full   Sun 29 Nov 02:00 UTC (in 5 d) (as of 4 min ago: no longer watched)",
         (
             "! WAL         1,204 segments by number, up to 000000010000000500000017; a gap among them would not show "
-            "(as of 4 min 20 s ago: no longer watched)"
+            "(as of 4 min 20 s ago)"
         ),
         "! archiver    fine, last segment 4 min 38 s ago (as of 4 min 5 s ago: no longer watched)",
         "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted (as of 4 min 20 s ago: no longer watched)",
@@ -208,7 +221,27 @@ def test_a_release_that_is_gone_is_told_by_what_was_seen_last_and_nothing_else()
 FACTS: list[tuple[dict[str, Any], str]] = [
     (
         {"archiver": replace(ARCHIVER, last_at=None, archived=0)},
-        "✓ archiver    fine, nothing archived since its statistics began",
+        "· archiver    nothing archived since its statistics began",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(seconds=95))},
+        "✓ archiver    fine, last segment 1 min 35 s ago",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(seconds=96))},
+        "· archiver    idle, last segment 1 min 36 s ago",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(seconds=96), waiting=1)},
+        "· archiver    last segment 1 min 36 s ago, 1 wait",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(hours=1), timeout_seconds=0)},
+        "✓ archiver    fine, last segment 1 h ago",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(seconds=50), failed_at=NOW - timedelta(seconds=60))},
+        "✓ archiver    fine, last segment 50 s ago",
     ),
     (
         {"archiver": replace(ARCHIVER, failed_wal="0" * 24, failed_at=NOW, waiting=3)},
@@ -296,7 +329,7 @@ def test_a_release_without_backups_has_no_facts_about_any() -> None:
 def test_a_job_and_a_schedule_are_cells() -> None:
     running = Run("postgresql-pgbackrest-init", "u", "init", "running", NOW - timedelta(seconds=9), None, "running")
     assert present.run_cells(FINE, running) == ("● first", "Mon 23 Nov 11:59", "9 s", "running")
-    again = replace(running, state="succeeded", ended=NOW)
+    again = replace(DONE, kind="init", started=NOW - timedelta(seconds=29), ended=NOW - timedelta(seconds=20))
     assert present.run_cells(FINE, again) == ("✓ first", "Mon 23 Nov 11:59", "9 s", "no new backup")
     unread = replace(FAILED, tail=None, unread="pods/log is forbidden")
     assert present.run_cells(FINE, unread)[-1] == (
@@ -332,5 +365,63 @@ def test_every_backup_is_a_line_the_newest_first() -> None:
 
 
 def test_a_job_of_a_repository_that_cannot_be_read_is_not_said_to_have_made_nothing() -> None:
-    unread = replace(FINE, runs=(DONE,), repository=Repository((), stanza="cannot be read"))
-    assert present.run_cells(unread, DONE)[-1] == "the repository cannot be read"
+    """What was read of it after the Job's end stays true when it cannot be read any more."""
+    unread = replace(FINE, repository=Repository((), stanza="cannot be read"))
+    assert present.run_cells(unread, DONE)[-1] == "not known: the repository cannot be read"
+    again = replace(DONE, started=NOW - timedelta(seconds=60), ended=NOW - timedelta(seconds=30))
+    assert present.run_cells(FINE, again)[-1] == "no new backup"
+    assert present.run_cells(replace(FINE, unknown={"repository": "no route"}), again)[-1] == "no new backup"
+    later = replace(again, ended=NOW - timedelta(seconds=10))
+    assert present.run_cells(FINE, later)[-1] == "· reading the repository"
+    refused = replace(FINE, unknown={"repository": "no route"})
+    assert present.run_cells(refused, later)[-1] == "not known: the repository cannot be read"
+    assert present.run_cells(DOWN, later)[-1] == "not known: the database is not running"
+
+
+def test_another_database_s_backups_are_shown_as_nothing_of_this_one() -> None:
+    assert FINE.repository is not None
+    theirs = replace(FINE, repository=replace(FINE.repository, system_id=ANOTHER))
+    shown = [str(fact) for fact in present.facts(theirs)]
+    assert "! WAL         none of this database" in shown
+    assert f"! repository  another database's: 2 backups, of system-id {ANOTHER}" in shown
+    assert present.run_cells(theirs, DONE)[-1] == "the repository is another database's"
+    assert present.loading_or_empty(theirs, "repository", "none yet") == "none of this database"
+    assert present.timeline(replace(theirs, runs=()), judge(theirs), 80) == []
+
+
+def test_a_database_that_is_down_is_said_where_its_answers_would_stand() -> None:
+    assert [str(fact) for fact in present.facts(DOWN)[2:6]] == [
+        (
+            "! WAL         1,204 segments by number, up to 000000010000000500000017; a gap among them would not show "
+            "(as of 20 s ago)"
+        ),
+        "! archiver    fine, last segment 38 s ago (as of 5 s ago: the database is not running)",
+        "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted (as of 20 s ago: the database is not running)",
+        (
+            "! volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 10 h "
+            "(as of 20 s ago: the database is not running)"
+        ),
+    ]
+    fresh = replace(DOWN, repository=None, archiver=None, volume=None, heard={}, crons=(), runs=())
+    assert [str(fact) for fact in present.facts(fresh)[2:6]] == [
+        "? WAL         not known: the database is not running",
+        "? archiver    not known: the database is not running",
+        "? repository  not known: the database is not running",
+        "? volume      not known: the database is not running",
+    ]
+    assert present.loading_or_empty(fresh, "repository", "none yet") == "? not known: the database is not running"
+
+
+def test_what_a_store_refused_is_told_by_its_cause_and_once() -> None:
+    dump = "[ProtocolError] HTTP request failed with 403 (Forbidden): *** Path/Query ***: GET /backups/?delimiter=%2F"
+    fresh = replace(FINE, repository=None, unknown={"repository": dump}, runs=())
+    assert [str(fact) for fact in present.facts(fresh) if fact.mark == "?"] == [
+        "? WAL         not known: the repository cannot be read",
+        (
+            "? repository  not known: The S3 store refused the request and did not say why: access key, secret key, "
+            "clock or policy."
+        ),
+    ]
+    assert present.loading_or_empty(fresh, "repository", "none") == "? not known: the repository cannot be read"
+    knows = replace(fresh, runs=(DONE, replace(FAILED, fault=diagnose(UNKNOWN_KEY))))
+    assert f"? repository  not known: {CAUSE}" in [str(fact) for fact in present.facts(knows)]

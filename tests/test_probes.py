@@ -16,7 +16,7 @@ from pgwizard.demo import SimCluster
 from pgwizard.kubeapi import ExecResult, Ref
 from pgwizard.snapshot import Archiver, Backup, Repository, Volume, Wal
 from pgwizard.verdict import judge
-from snapshots import segment
+from snapshots import SYSTEM, segment
 
 # ---- reading -------------------------------------------------------------------------------------------------------
 
@@ -65,12 +65,14 @@ def test_info_becomes_backups_and_the_range_of_the_archive() -> None:
         ),
         "",
         Wal(segment(1), segment(5)),
+        system_id="7",
     )
 
 
 def test_backups_of_an_earlier_cluster_are_left_out() -> None:
     two = [{"id": 1, "system-id": 7}, {"id": 2, "system-id": 8}]
-    assert probes.repository_of(info(db=two)) == Repository((), "", None)
+    assert probes.repository_of(info(db=two)) == Repository((), "", None, system_id="8")
+    assert probes.repository_of(info(db=two[::-1])) == Repository((), "", None, system_id="8")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_of_a_long_list_of_backups_the_newest_are_kept() -> None:
 
 
 def test_the_archiver_is_read_with_and_without_what_waits() -> None:
-    line = f"1204|{segment(9)}|2026-11-23 11:59:22.5+00|2|{segment(8)}|2026-11-20 10:00:00+00\n"
+    line = f"1204|{segment(9)}|2026-11-23 11:59:22.5+00|2|{segment(8)}|2026-11-20 10:00:00+00|{SYSTEM}|60\n"
     found = Archiver(
         1204,
         segment(9),
@@ -125,11 +127,13 @@ def test_the_archiver_is_read_with_and_without_what_waits() -> None:
         2,
         segment(8),
         datetime(2026, 11, 20, 10, 0, tzinfo=UTC),
+        system_id=SYSTEM,
+        timeout_seconds=60,
     )
     assert probes.archiver_of(line) == found
     assert probes.archiver_of(f"{line}3\n") == replace(found, waiting=3)
-    assert probes.archiver_of("0|||0||") == Archiver(0, "", None, 0, "", None)
-    for wrong in ("", "psql: error: connection failed", "x|||0||"):
+    assert probes.archiver_of("0|||0|||7|0") == Archiver(0, "", None, 0, "", None, system_id="7")
+    for wrong in ("", "psql: error: connection failed", "x|||0|||7|60", "0|||0||", "0|||0||||60", "0|||0|||seven|60"):
         with pytest.raises(ValueError, match=r".+"):
             probes.archiver_of(wrong)
 
@@ -183,11 +187,14 @@ def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
         "P00  ERROR: [103]: unable to find a valid repository: HTTP request failed with 403: <Code>NoSuchBucket</Code>"
     )
 
+    own: list[int] = []
+
     def psql(command: list[str], _: bytes) -> ExecResult | None:
-        failing = f"1|{segment(1)}|2026-11-23 11:00:00+00|3|{segment(2)}|2026-11-23 11:05:00+00\n4\n"
+        failing = f"1|{segment(1)}|2026-11-23 11:00:00+00|3|{segment(2)}|2026-11-23 11:05:00+00|{own[0]}|60\n4\n"
         return ExecResult(failing.encode(), b"", 0) if command[0] == "psql" else None
 
     async def scenario(sim: SimCluster) -> None:
+        own.append(sim.runtime.programs.repository("default").system_id)
         sim.runtime.programs.answers.append(psql)
         pod = live(sim, POD, "postgresql-0")
         sim.runtime.logs[pod["metadata"]["uid"], "postgresql"].write(line)

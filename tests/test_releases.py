@@ -11,7 +11,7 @@ import pytest
 from faulting import SECRET, answers_of, deployed, live, secret
 from observing import on
 from pgwizard import record, releases, status, uninstall
-from pgwizard.demo import SimCluster
+from pgwizard.demo import Fault, SimCluster
 from pgwizard.errors import AnswersError, PreflightError, Problem
 
 ELSEWHERE = {"repository": {"enabled": False}, "tls": {"verify": False, "source": None}}
@@ -42,8 +42,18 @@ def test_the_answers_of_the_last_revision_are_those_that_were_applied() -> None:
 def test_the_only_release_of_a_namespace_needs_no_name() -> None:
     shop, other = record.Record("shop", "default"), record.Record("other", "default")
     assert releases.chosen([shop], "default") == "shop"
-    with pytest.raises(PreflightError, match="there is no release in namespace default"):
-        releases.chosen([], "default")
+    many = [record.Record(f"r{number}", "shop") for number in range(7)]
+    for there, hint in (
+        ([], "No other one is seen: -n names another namespace, and pgwizard installs one."),
+        (many[:2], "There is shop/r0, shop/r1: give the name, and its namespace with -n."),
+        (
+            many,
+            "There is shop/r0, shop/r1, shop/r2, shop/r3, shop/r4, 2 more: give the name, and its namespace with -n.",
+        ),
+    ):
+        with pytest.raises(PreflightError, match="there is no release in namespace default") as missing:
+            releases.chosen(there, "default")
+        assert missing.value.hint == hint
     with pytest.raises(AnswersError) as caught:
         releases.chosen([other, shop], "default")
     assert caught.value.problems == (Problem("NAME", "namespace default has 2 releases: name one of other, shop"),)
@@ -60,7 +70,19 @@ def test_a_record_comes_with_its_version_and_none_is_told_from_one_that_has_to_b
         with pytest.raises(PreflightError) as caught:
             await releases.required(sim, "other", "default")
         assert caught.value.message == "there is no release other in namespace default"
-        assert caught.value.hint == "pgwizard releases -A lists what there is."
+        assert caught.value.hint == "There is default/postgresql: give the name, and its namespace with -n."
+
+    on(scenario)
+
+
+def test_where_a_namespace_has_no_release_those_of_others_are_offered_if_they_may_be_listed() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        assert [item.namespace for item in await releases.choices(sim, "default")] == ["default"]
+        assert [item.namespace for item in await releases.choices(sim, "staging")] == ["default"]
+        sim.faults = [Fault("403", verb="list", resource="secrets", times=None)]
+        with pytest.raises(PreflightError) as caught:
+            await releases.required(sim, "other", "default")
+        assert caught.value.hint == "No other one is seen: -n names another namespace, and pgwizard installs one."
 
     on(scenario)
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from faulting import CRONJOB, JOB, STATEFULSET, answers_of, deployed, run
+from faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, deployed, live, run
 from observing import applying, clock, on, recorded, seen
-from pgwizard import jobs, record, status, uninstall
+from pgwizard import jobs, present, record, status, uninstall
 from pgwizard import snapshot as known
 from pgwizard.demo import Fault, Outcome, SimCluster
-from pgwizard.errors import Forbidden, PreflightError, Unreachable
+from pgwizard.errors import Forbidden, PgwizardError, PreflightError, Unreachable
 from pgwizard.kinds import NAMESPACE, POD
 from pgwizard.kubeapi import ExecResult, Ref, WatchEvent
 from pgwizard.snapshot import Missing, Observation, Release, Run, Snapshot, Volume
@@ -450,14 +450,75 @@ def test_a_release_without_backups_is_seen_as_such() -> None:
 
 
 def test_one_look_tells_wal_that_was_dropped_from_wal_that_is_new() -> None:
+    own: list[int] = []
+
     def psql(command: list[str], _: bytes) -> ExecResult | None:
-        dropping = f"900|{segment(900)}|2026-11-23 11:00:00+00|0||\n0\n"
+        dropping = f"900|{segment(900)}|2026-11-23 11:00:00+00|0|||{own[0]}|60\n0\n"
         return ExecResult(dropping.encode(), b"", 0) if command[0] == "psql" else None
 
     async def scenario(sim: SimCluster) -> None:
+        own.append(sim.runtime.programs.repository("default").system_id)
         sim.runtime.programs.answers.append(psql)
         found = await status.look(sim, "postgresql", "default", now=clock(sim))
         assert found.owed == segment(900)
         assert judge(found).reasons[0].key == "wal-dropped"
+
+    on(scenario)
+
+
+async def another(sim: SimCluster, namespace: str) -> None:
+    """A second release, on the repository of the first one: its first backup fails."""
+    sim.store.put(sim.store.birth({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
+    sim.store.put(
+        {
+            **live(sim, SECRET, "postgresql-pgbackrest-s3"),
+            "metadata": {"name": "postgresql-pgbackrest-s3", "namespace": namespace},
+        }
+    )
+    with pytest.raises(PgwizardError, match=r"first backup|Job"):
+        await deployed(sim, answers_of(release={"namespace": namespace}))
+
+
+def test_a_repository_with_another_release_s_backups_proves_nothing_with_and_without_the_job_that_failed() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await another(sim, "shop")
+        programs = sim.runtime.programs
+        theirs, ours = programs.repository("shop").system_id, programs._system_id("shop")
+        assert theirs == programs._system_id("default") != ours
+        reason = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
+        first = await status.look(sim, "postgresql", "shop", now=clock(sim))
+        assert [run.state for run in first.runs] == ["failed"]
+        assert said(first) == ("not recoverable", [reason])
+        sim.runtime.delete(Ref(JOB, "postgresql-pgbackrest-init", "shop"))
+        without = await status.look(sim, "postgresql", "shop", now=clock(sim))
+        assert (without.runs, without.backups, without.valid, without.stored) == ((), (), (), 0)
+        assert said(without) == ("not recoverable", [reason])
+        assert said(await status.look(sim, "postgresql", "default", now=clock(sim))) == ("recoverable", [])
+
+    on(scenario)
+
+
+def test_a_database_that_is_scaled_to_0_is_down_and_what_was_seen_of_it_before_stays() -> None:
+    ref = Ref(STATEFULSET, "postgresql", "default")
+
+    async def scenario(sim: SimCluster) -> None:
+        again = status.Again()
+        states: list[str] = []
+
+        def scaled(snapshot: Snapshot) -> bool:
+            if not snapshot.loading and not states:
+                states.append(judge(snapshot).state)
+                sim.runtime.change(ref, lambda obj: obj["spec"].update(replicas=0))
+            if states and not any(known.resource == POD for known in snapshot.objects):
+                again.ask("repository", "archiver", "volume")
+            return {"repository", "archiver", "volume"} <= set(snapshot.unknown)
+
+        found = await seen(sim, scaled, again)
+        assert states == ["recoverable"]
+        assert said(found) == ("at risk", ["the database is down: its StatefulSet is scaled to 0"])
+        assert present.run_cells(found, found.runs[0])[-1] == "29.3Mi → 3.66Mi"
+        sim.runtime.change(ref, lambda obj: obj["spec"].update(replicas=1))
+        back = await seen(sim, lambda snapshot: not snapshot.loading and not snapshot.unknown)
+        assert said(back) == ("recoverable", [])
 
     on(scenario)

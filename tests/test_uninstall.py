@@ -155,6 +155,6 @@ def test_what_is_no_release_cannot_be_removed() -> None:
         with pytest.raises(PreflightError) as caught:
             await removed(sim)
         assert caught.value.message == "there is no release postgresql in namespace default"
-        assert caught.value.hint == "pgwizard releases -A lists what there is."
+        assert caught.value.hint == "No other one is seen: -n names another namespace, and pgwizard installs one."
 
     on(scenario)

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from pgwizard.diagnose import ROWS
+from pgwizard.diagnose import ROWS, diagnose
 from pgwizard.health import Health
-from pgwizard.kinds import POD
-from pgwizard.kubeapi import Ref
 from pgwizard.snapshot import (
+    PACE_SECONDS,
     Certificate,
     Missing,
     Observation,
@@ -27,15 +26,21 @@ from pgwizard.snapshot import (
 )
 from pgwizard.verdict import Verdict, judge
 from snapshots import (
+    ANOTHER,
     ARCHIVER,
     DONE,
+    DOWN,
     FAILED,
     FINE,
     FULL,
     INCR,
+    KEPT,
     LEFT,
     NOW,
+    SERVER,
     STATEFUL,
+    SYSTEM,
+    UNKNOWN_KEY,
     at,
     backup,
     said,
@@ -150,7 +155,7 @@ def test_where_wal_waits_nothing_after_the_last_backup_is_proven() -> None:
 
 def test_a_backup_without_its_wal_proves_no_moment() -> None:
     repository = Repository((backup("full", 1.4), backup("incr", 0.4, wal=1304)), wal=Wal(segment(100), segment(1303)))
-    assert judge(replace(FINE, repository=repository, archiver=None)).until == at(1.4)
+    assert judge(replace(FINE, repository=repository, archiver=replace(ARCHIVER, last_at=None))).until == at(1.4)
 
 
 def test_wal_that_the_archiver_told_of_and_the_next_reading_of_the_repository_lacks_was_dropped() -> None:
@@ -195,12 +200,42 @@ def test_a_release_without_backups_is_not_recoverable_and_is_not_asked_about_any
     assert bare.sources == ("release", "statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs", "volume")
 
 
+def test_backups_of_another_database_count_for_nothing() -> None:
+    assert FINE.repository is not None
+    theirs = replace(FINE, repository=replace(FINE.repository, system_id=ANOTHER), owed=segment(1310))
+    verdict = judge(theirs)
+    assert (verdict.state, verdict.since, verdict.until) == ("not recoverable", None, None)
+    [reason] = verdict.reasons
+    assert reason.text == (
+        f"the repository holds another database's backups (system-id {ANOTHER}; this database's is {SYSTEM})"
+    )
+    assert reason.fix.startswith("Choose another repository.path, and apply")
+    assert reason.key == "status-foreign"
+    assert (theirs.backups, theirs.valid, theirs.wal_per_day, theirs.outage_days, theirs.ahead) == (
+        (),
+        (),
+        None,
+        None,
+        False,
+    )
+
+
+def test_whose_backups_they_are_is_not_taken_for_granted() -> None:
+    text = "whose backups the repository holds is not known: the database has not told its system-id"
+    assert said(replace(FINE, archiver=None)) == ("unknown", [text])
+    failing = replace(FINE, archiver=None, unknown={"archiver": "psql ended with 2"})
+    assert said(failing) == ("unknown", [f"{text}: psql ended with 2"])
+    assert said(replace(FINE, archiver=None, repository=Repository(()))) == (
+        "not recoverable",
+        ["there is no valid full backup with its WAL"],
+    )
+
+
 RISKS: list[tuple[dict[str, Any], str]] = [
     (
         {"archiver": replace(ARCHIVER, failed=3, failed_wal=segment(1304), failed_at=at(seconds=9))},
         "archiving fails: 000000010000000500000018 at 2026-11-23 11:59 UTC",
     ),
-    ({"archiver": None}, "the archiver has not answered yet"),
     (
         {"archiver": replace(ARCHIVER, waiting=7, last_at=at(seconds=600))},
         "7 segments of WAL wait to be archived since 2026-11-23 11:50 UTC",
@@ -245,8 +280,8 @@ RISKS: list[tuple[dict[str, Any], str]] = [
     ({"certificate": Certificate(NOW + timedelta(days=99), "gone")}, "the source of the certificate is gone"),
     ({"volume": Volume(100, 9)}, "only 9% of the volume are free"),
     (
-        {"objects": {Ref(POD, "postgresql-0", "shop"): Health("failed", "container postgresql: CrashLoopBackOff")}},
-        "Pod shop/postgresql-0: container postgresql: CrashLoopBackOff",
+        {"objects": {**FINE.objects, KEPT: Health("failed", "volume claim lost")}},
+        "PersistentVolumeClaim shop/postgresql-storage-postgresql-0: volume claim lost",
     ),
 ]
 
@@ -310,6 +345,91 @@ def test_a_release_whose_statefulset_is_there_or_was_not_looked_for_is_not_gone(
     unseen = replace(LEFT, heard={source: at_ for source, at_ in FINE.heard.items() if source != "statefulsets"})
     assert [judge(snapshot).state for snapshot in (there, unseen)] == ["at risk", "at risk"]
     assert judge(replace(LEFT, missing=None)).state == "at risk"
+
+
+def test_a_database_that_is_scaled_to_0_is_said_first_and_nothing_false_beside_it() -> None:
+    verdict = judge(DOWN)
+    assert (verdict.state, verdict.since) == ("at risk", at(1.4))
+    [reason] = verdict.reasons
+    assert (reason.text, reason.fix, reason.key) == (
+        "the database is down: its StatefulSet is scaled to 0",
+        "kubectl scale statefulset postgresql -n shop --replicas=1, or apply again.",
+        "status-down",
+    )
+    old = replace(DOWN, heard={**DOWN.heard, **dict.fromkeys(("repository", "archiver", "volume"), at(seconds=600))})
+    assert said(old) == ("unknown", [reason.text, "the repository was last read 600 s ago"])
+    never = replace(DOWN, repository=None, archiver=None, volume=None, heard={"statefulsets": NOW, "pods": NOW})
+    assert said(never) == ("unknown", [reason.text, "the repository has not been read yet"])
+    bare = replace(DOWN, release=Release(1, "deployed", NOW, backups=False, superuser=None))
+    assert said(bare) == ("not recoverable", [reason.text, "this release makes no backups"])
+
+
+CRASHES = "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error)"
+
+
+@pytest.mark.parametrize(
+    ("pod", "text", "fix", "key"),
+    [
+        (Health("failed", CRASHES), f"is down: {CRASHES}", "kubectl logs --previous has its last words.", "crash-loop"),
+        (
+            Health("progressing", "cannot be scheduled: 0/1 nodes are available: 1 Insufficient memory."),
+            "is not ready: cannot be scheduled: 0/1 nodes are available: 1 Insufficient memory.",
+            "Lower tuning.memory or resources.memoryRequest, or add a larger node.",
+            "node-memory",
+        ),
+        (
+            Health("progressing", "starting: 0 of 1 containers started"),
+            "is not ready: starting: 0 of 1 containers started",
+            "kubectl describe pod postgresql-0 -n shop says more.",
+            "status-down",
+        ),
+        (
+            None,
+            "is down: it has no pod; 0 of 1 pods ready",
+            "kubectl describe statefulset postgresql -n shop has the reason.",
+            "status-down",
+        ),
+    ],
+    ids=["crashes", "pending", "starts", "no pod"],
+)
+def test_a_database_that_does_not_run_is_said_with_its_pod_s_own_reason(
+    pod: Health | None, text: str, fix: str, key: str
+) -> None:
+    objects = {STATEFUL: Health("progressing", "0 of 1 pods ready"), **({SERVER: pod} if pod else {})}
+    verdict = judge(replace(FINE, objects=objects, unknown={"repository": 'container not found ("postgresql")'}))
+    assert [(reason.text, reason.fix, reason.key) for reason in verdict.reasons] == [(f"the database {text}", fix, key)]
+    assert verdict.state == "at risk"
+
+
+def test_a_statefulset_that_is_not_there_is_said_with_what_creates_it() -> None:
+    missing = replace(FINE, objects={}, unknown={"repository": 'pods "postgresql-0" not found'})
+    [reason] = judge(missing).reasons
+    assert (reason.text, reason.fix) == (
+        "the database is down: its StatefulSet is not there",
+        "Apply again: it creates what is missing.",
+    )
+    assert judge(replace(missing, idle_since=NOW)).reasons[0].fix == "", "an apply or an uninstall is on its way"
+    unseen = replace(FINE, objects={}, heard={s: t for s, t in FINE.heard.items() if s in PACE_SECONDS})
+    assert all("down" not in reason.text for reason in judge(unseen).reasons), "nobody has looked"
+
+
+def test_what_the_store_says_of_itself_is_said_though_the_pod_is_not_ready() -> None:
+    unready = {STATEFUL: Health("progressing", "0 of 1 pods ready"), SERVER: Health("progressing", "starting")}
+    verdict = judge(replace(FINE, objects=unready, unknown={"repository": UNKNOWN_KEY}))
+    assert verdict.reasons[1].key == "s3-unknown-key"
+
+
+def test_the_fault_of_a_job_or_of_the_archiver_is_preferred_where_it_knows_more() -> None:
+    refused = replace(FINE, unknown={"repository": "[ProtocolError] HTTP request failed with 403 (Forbidden)"})
+    assert judge(refused).reasons[0].key == "s3-forbidden"
+    failed = replace(FAILED, fault=diagnose(UNKNOWN_KEY))
+    assert judge(replace(refused, runs=(DONE, failed))).reasons[0].key == "s3-unknown-key"
+    assert judge(replace(refused, runs=(replace(failed, ended=at(2)),))).reasons[0].key == "s3-forbidden"
+    assert judge(replace(refused, runs=(failed, replace(DONE, ended=at(0.1))))).reasons[0].key == "s3-forbidden"
+    other = replace(FAILED, fault=diagnose("[111] unable to connect to 'minio:9000': [111] Connection refused"))
+    assert judge(replace(refused, runs=(DONE, other))).reasons[0].key == "s3-forbidden", "another matter"
+    archiver = replace(ARCHIVER, failed_wal=segment(1304), failed_at=NOW, fault=diagnose(UNKNOWN_KEY))
+    assert judge(replace(refused, archiver=archiver)).reasons[0].key == "s3-unknown-key"
 
 
 def test_every_cause_that_a_verdict_may_name_has_its_place_in_the_documentation() -> None:

@@ -234,17 +234,26 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("release", metavar="NAME", nargs="?", help="the release; the only one there is by default")
     for verb in (uninstall, releases, status):
         verb.add_argument("-n", "--namespace", help="the namespace; the kubeconfig's by default")
-    for verb in (diff, uninstall, releases, status):
-        _shared(verb, suppressed=True)
+    _shared(diff, suppressed=True)
+    _shared(uninstall, suppressed=True, only=(*_WHERE, "--yes"))
+    for verb in (releases, status):
+        _shared(verb, suppressed=True, only=_WHERE)
     return parser
 
 
-def _shared(parser: argparse.ArgumentParser, *, suppressed: bool) -> None:
-    """Options that stand before or after a verb; a verb's own must not overwrite what stood before it."""
+_WHERE = ("--json", "--context", "--kubeconfig", "--demo")
+
+
+def _shared(parser: argparse.ArgumentParser, *, suppressed: bool, only: Sequence[str] = ()) -> None:
+    """Options that stand before or after a verb; a verb's own must not overwrite what stood before it.
+
+    only: those that mean something to the verb; empty for all.
+    """
     from argparse import SUPPRESS
 
     def add(flag: str, default: object, **settings: Any) -> None:
-        parser.add_argument(flag, default=SUPPRESS if suppressed else default, **settings)
+        if not only or flag in only:
+            parser.add_argument(flag, default=SUPPRESS if suppressed else default, **settings)
 
     add("--set", [], metavar="PATH=VALUE", action="append", help="override one answer, such as storage.size=20Gi")
     add("--ca-file", None, metavar="FILE", help="the certificate to trust, where its Secret cannot be looked up")

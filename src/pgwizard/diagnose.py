@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -82,6 +83,12 @@ def diagnoses(text: str) -> tuple[Diagnosis, ...]:
     found = [(row, match) for row in ROWS if (match := _latest(row.pattern, text)) is not None]
     found.sort(key=lambda pair: (pair[0].rank, -_line_start(text, pair[1])))  # stable: the table's order decides a tie
     return tuple(_diagnosis(row, match, text) for row, match in found)
+
+
+def sharper(fault: Diagnosis, others: Iterable[Diagnosis]) -> Diagnosis:
+    """A fault; or of others the one that knows more of the same matter, such as why an S3 store refused a request."""
+    same = [fault, *(other for other in others if _PLACES[other.key][0] == _PLACES[fault.key][0])]
+    return min(same, key=lambda known: _PLACES[known.key][1])  # the first of equals: the fault itself
 
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
@@ -1081,15 +1088,9 @@ _RESOURCES = (
     ),
 )
 
-ROWS: tuple[Row, ...] = (
-    *_TLS,
-    *_NETWORK,
-    *_S3,
-    *_REPOSITORY,
-    *_PGBACKREST,
-    *_POSTGRESQL,
-    *_IMAGES,
-    *_PODS,
-    *_RESOURCES,
-)
+_MATTERS = (_TLS, _NETWORK, _S3, _REPOSITORY, _PGBACKREST, _POSTGRESQL, _IMAGES, _PODS, _RESOURCES)
+
+ROWS: tuple[Row, ...] = tuple(row for rows in _MATTERS for row in rows)
 """All that is known; on one line and in one rank the earlier row wins."""
+
+_PLACES = {row.key: (matter, row.rank) for matter, rows in enumerate(_MATTERS) for row in rows}

@@ -14,6 +14,9 @@ from pgwizard.kubeapi import Object, plain
 
 Status = Literal["ready", "progressing", "failed"]
 
+SCALED_TO_0 = "ScaledToZero"
+"""The reason of a StatefulSet that is to have no pod; a word of our own."""
+
 STUCK = frozenset(
     {
         "ImagePullBackOff",
@@ -36,7 +39,7 @@ SAID_CHARACTERS = 1000
 class Health:
     """reason is Kubernetes' own word, empty where it has none; message is one plain line for people.
 
-    ``failed`` is final for a Job and, for a pod, what does not mend itself as a rule.
+    ``failed`` is final for a Job and, for a pod and a StatefulSet, what does not mend itself as a rule.
     """
 
     status: Status
@@ -66,6 +69,8 @@ def condition(obj: Object, kind: str) -> dict[str, Any]:
 def _statefulset(obj: Object) -> Health:
     status, spec = obj.get("status", {}), obj.get("spec", {})
     wanted = spec.get("replicas", 1)
+    if wanted == 0:  # nothing is missing, says the controller; but there is no database
+        return Health("failed", "scaled to 0", SCALED_TO_0)
     if status.get("observedGeneration", 0) < obj["metadata"].get("generation", 0):
         return Health("progressing", "the controller has not seen the change yet")
     if status.get("updatedReplicas", 0) < wanted or status.get("currentRevision") != status.get("updateRevision"):
@@ -127,7 +132,7 @@ def _job(obj: Object) -> Health:
     if failed.get("status") == "True":
         return Health("failed", plain(failed.get("message") or "failed"), plain(failed.get("reason", "")))
     active, tries = obj.get("status", {}).get("active", 0), obj.get("status", {}).get("failed", 0)
-    tried = f", {tries} tries failed" if tries else ""
+    tried = f", {tries} {'try' if tries == 1 else 'tries'} failed" if tries else ""
     return Health("progressing", f"{'running' if active else 'waiting for its pod'}{tried}")
 
 

@@ -168,7 +168,7 @@ def status(name: str, namespace: str | None, place: Place, *, as_json: bool) -> 
     async def work() -> Snapshot:
         async with connected(place) as cluster:
             where = namespace or cluster.namespace
-            wanted = name or released.chosen(await released.releases(cluster, where), where)
+            wanted = name or released.chosen(await released.choices(cluster, where), where)
             return await observed.look(cluster, wanted, where)
 
     snapshot = _finished(work(), _Printer(as_json=as_json), "")
@@ -185,7 +185,7 @@ def status(name: str, namespace: str | None, place: Place, *, as_json: bool) -> 
 
 def _told(snapshot: Snapshot, verdict: Verdict) -> dict[str, Any]:
     """A snapshot and its verdict as JSON's own types: times in ISO 8601, sizes in bytes, names in camel case."""
-    repository = snapshot.repository
+    repository = snapshot.ours
     return {
         "name": snapshot.name,
         "namespace": snapshot.namespace,
@@ -194,6 +194,8 @@ def _told(snapshot: Snapshot, verdict: Verdict) -> dict[str, Any]:
         "release": _json(snapshot.release),
         "nextFull": _json(snapshot.next_full),
         "backups": [_json(backup) for backup in repository.backups] if repository else None,
+        "repositorySystemId": repository.system_id if repository else None,
+        "systemId": snapshot.system_id or None,
         "stanza": repository.stanza if repository else None,
         "wal": {**_json(repository.wal), "segments": repository.wal.segments}
         if repository and repository.wal

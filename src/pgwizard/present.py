@@ -112,7 +112,10 @@ LEGEND = "F full   ▪ incremental   ▫ failed   ░ recoverable   │ now"
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of what is known. mark: ``✓`` fine, ``!`` needs a look, ``·`` still loading, ``?`` cannot be known."""
+    """One line of what is known.
+
+    mark: ``✓`` fine, ``!`` needs a look, ``·`` still loading or nothing to go by, ``?`` cannot be known.
+    """
 
     mark: Literal["✓", "!", "·", "?"]
     label: str
@@ -181,26 +184,33 @@ def facts(snapshot: Snapshot) -> list[Fact]:
 
 
 def _not_known(snapshot: Snapshot, source: str, label: str) -> Fact:
+    from pgwizard.verdict import why  # here and below: the rules are there where somebody has a snapshot
+
     if source in snapshot.unknown:
-        return Fact("?", label, f"not known: {snapshot.unknown[source]}")
+        return Fact("?", label, f"not known: {why(snapshot, source)}")
     return Fact("·", label, "reading")
 
 
-def _aged(snapshot: Snapshot, source: str, fact: Fact) -> Fact:
-    """An old answer says its age, and why there is no newer one; what failed at its last try is old at once."""
-    from pgwizard.verdict import outdated  # here and below: the rules are there where somebody has a snapshot
+def _aged(snapshot: Snapshot, source: str, fact: Fact, *, told: bool = False) -> Fact:
+    """An old answer says its age; unless that is told elsewhere, also why there is no newer one.
+
+    What failed at its last try is old at once.
+    """
+    from pgwizard.verdict import outdated, why
 
     heard = snapshot.heard.get(source)
-    if heard is None:
-        return fact
-    if not _why(snapshot, source) and outdated(snapshot, source) is None:
+    if heard is None or (source not in snapshot.unknown and outdated(snapshot, source) is None):
         return fact
     age = (snapshot.at - heard).total_seconds()
-    return Fact("!", fact.label, f"{fact.text} (as of {span(age)} ago{_why(snapshot, source)})")
+    because = f": {why(snapshot, source)}" if source in snapshot.unknown and not told else ""
+    return Fact("!", fact.label, f"{fact.text} (as of {span(age)} ago{because})")
 
 
-def _why(snapshot: Snapshot, source: str) -> str:
-    return f": {snapshot.unknown[source]}" if source in snapshot.unknown else ""
+def _unread(snapshot: Snapshot) -> str:
+    """That the repository cannot be read; why stands once, in the line about it."""
+    from pgwizard.verdict import DOWN, silent
+
+    return DOWN if silent(snapshot, "repository") else "the repository cannot be read"
 
 
 def _release_fact(snapshot: Snapshot) -> Fact:
@@ -219,15 +229,19 @@ def _next_full(snapshot: Snapshot) -> Fact:
     if due is None:
         fact = Fact("!", "next full", "none: no schedule for it, or it is suspended")
     else:
-        ahead = span((due - snapshot.at).total_seconds())
+        ahead = about((due - snapshot.at).total_seconds())
         fact = Fact("✓", "next full", f"{when(due, snapshot.at)} UTC (in {ahead})")
     return _aged(snapshot, "cronjobs", fact)
 
 
 def _wal_facts(snapshot: Snapshot) -> list[Fact]:
     repository, archiver = snapshot.repository, snapshot.archiver
-    if repository is None:
+    if repository is None and "repository" in snapshot.unknown:
+        wal = Fact("?", "WAL", f"not known: {_unread(snapshot)}")
+    elif repository is None:
         wal = _not_known(snapshot, "repository", "WAL")
+    elif snapshot.foreign:
+        wal = Fact("!", "WAL", "none of this database")
     elif repository.wal is None:
         wal = Fact("!", "WAL", "none in the archive")
     else:
@@ -236,7 +250,7 @@ def _wal_facts(snapshot: Snapshot) -> list[Fact]:
         lacks = f"{snapshot.owed} is not there" if snapshot.owed else "a gap among them would not show"
         wal = Fact("!" if snapshot.owed else "✓", "WAL", f"{many}, up to {repository.wal.last}; {lacks}")
     if repository is not None:
-        wal = _aged(snapshot, "repository", wal)
+        wal = _aged(snapshot, "repository", wal, told=True)
     if archiver is None:
         return [wal, _not_known(snapshot, "archiver", "archiver")]
     read_at = snapshot.heard.get("archiver", snapshot.at)
@@ -244,7 +258,7 @@ def _wal_facts(snapshot: Snapshot) -> list[Fact]:
 
 
 def _archiver_fact(archiver: Archiver, read_at: datetime, now: datetime) -> Fact:
-    from pgwizard.verdict import held_up
+    from pgwizard.verdict import archives, held_up
 
     last = "nothing archived since its statistics began"  # a crash of the server resets them
     if archiver.last_at is not None:
@@ -252,8 +266,12 @@ def _archiver_fact(archiver: Archiver, read_at: datetime, now: datetime) -> Fact
     waits = f", {archiver.waiting:,} wait" if archiver.waiting else ""
     if archiver.failing:
         return Fact("!", "archiver", f"failing at {archiver.failed_wal}, {last}{waits}")
-    late = held_up(archiver, read_at)
-    return Fact("!" if late else "✓", "archiver", f"{'behind' if late else 'fine'}, {last}{waits}")
+    if held_up(archiver, read_at):
+        return Fact("!", "archiver", f"behind, {last}{waits}")
+    if archives(archiver, read_at):
+        return Fact("✓", "archiver", f"fine, {last}{waits}")
+    idle = "idle, " if archiver.waiting == 0 and archiver.last_at is not None else ""  # nobody writes
+    return Fact("·", "archiver", f"{idle}{last}{waits}")
 
 
 def _repository_fact(snapshot: Snapshot) -> Fact:
@@ -262,6 +280,10 @@ def _repository_fact(snapshot: Snapshot) -> Fact:
         return _not_known(snapshot, "repository", "repository")
     if snapshot.repository.stanza:
         return Fact("!", "repository", snapshot.repository.stanza)
+    if snapshot.foreign:
+        held = len(snapshot.repository.backups)
+        text = f"another database's: {held} backup{'' if held == 1 else 's'}, of system-id"
+        return _aged(snapshot, "repository", Fact("!", "repository", f"{text} {snapshot.repository.system_id}"))
     grows = f", +{human_size(int(snapshot.grows_per_day))} a day" if snapshot.grows_per_day is not None else ""
     count = f"{len(snapshot.backups)} backup{'' if len(snapshot.backups) == 1 else 's'}"
     mark: Literal["✓", "!"] = "✓" if snapshot.valid else "!"
@@ -327,23 +349,41 @@ def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
     elif run.state == "running":
         came = ""
     else:
-        lost = snapshot.repository is None or snapshot.repository.stanza or "repository" in snapshot.unknown
-        came = "the repository cannot be read" if lost else "no new backup"
+        came = _nothing_new(snapshot, run)
     return (f"{_RUNS[run.state]} {_KINDS[run.kind]}", started, took, came or run.message)
+
+
+def _nothing_new(snapshot: Snapshot, run: Run) -> str:
+    """What came of a Job that ended well and has no backup in what is known of the repository.
+
+    What was read after its end stays true where the repository cannot be read any more.
+    """
+    read_at, ended = snapshot.heard.get("repository"), run.ended
+    if snapshot.foreign:
+        return "the repository is another database's"
+    if snapshot.repository is not None and not snapshot.repository.stanza and ended and read_at and read_at >= ended:
+        return "no new backup"
+    failed = "repository" in snapshot.unknown or (snapshot.repository is not None and snapshot.repository.stanza)
+    return f"not known: {_unread(snapshot)}" if failed else "· reading the repository"
 
 
 _PRINTED = 10
 """Backups in a text that nobody can scroll as a list."""
-BACKUP_TITLES = ("backup", "type", "ended", "took", "database", "backup size", "WAL from")
+BACKUP_TITLES = ("backup", "type", "ended", "took", "database", "stored", "WAL from")
 
 
-def backup_cells(snapshot: Snapshot, backup: Backup) -> tuple[str, ...]:
-    """A backup as ``pgbackrest info`` knows it, under BACKUP_TITLES."""
+def backup_cells(backup: Backup, *, whole: bool = True) -> tuple[str, ...]:
+    """A backup as ``pgbackrest info`` knows it, under BACKUP_TITLES.
+
+    whole: the label that pgBackRest takes; else what is the backup's own of it, set in under its full one's.
+    """
+    full, _, own = backup.label.rpartition("_")
+    label = backup.label if whole or not full else f"  {own}"
     return (
-        f"▫ {backup.label}: a page is wrong" if backup.error else f"✓ {backup.label}",
+        f"▫ {label}: a page is wrong" if backup.error else f"✓ {label}",
         backup.type,
-        when(backup.stop, snapshot.at),
-        span((backup.stop - backup.start).total_seconds()),
+        when(backup.stop, backup.stop),  # its year stands in the label
+        about((backup.stop - backup.start).total_seconds()),
         human_size(backup.size),
         human_size(backup.stored),
         backup.wal_start,
@@ -378,7 +418,9 @@ def loading_or_empty(snapshot: Snapshot, source: str, empty: str) -> str:
     if snapshot.gone:
         return "none" if source in snapshot.sources else "· not asked any more: the release is gone"
     if source in snapshot.unknown:
-        return f"? not known: {snapshot.unknown[source]}"
+        return f"? not known: {_unread(snapshot) if source == 'repository' else snapshot.unknown[source]}"
+    if source == "repository" and snapshot.foreign:
+        return "none of this database"
     return empty if source in snapshot.heard else "· reading"
 
 
@@ -436,7 +478,7 @@ def status_lines(snapshot: Snapshot, verdict: Verdict) -> list[str]:
     if shown := timeline(snapshot, verdict, 78):
         lines += ["", f"Backups   {LEGEND}", *shown]
     newest = list(reversed(snapshot.backups))[:_PRINTED]
-    backups = [BACKUP_TITLES, *(backup_cells(snapshot, backup) for backup in newest)] if newest else []
+    backups = [BACKUP_TITLES, *(backup_cells(backup) for backup in newest)] if newest else []
     lines += _table("pgbackrest info", backups)
     if older := len(snapshot.backups) - len(newest):
         lines.append(f"  and {older} older")

@@ -43,7 +43,8 @@ _EXEC_SECONDS = {"repository": 90.0, "archiver": 20.0, "volume": 20.0}
 INFO_COMMAND = ("pgbackrest", f"--stanza={STANZA}", "--output=json", "--log-level-console=off", "info")
 VOLUME_COMMAND = ("df", "--block-size=1", "--output=size,avail", DATA)
 _STATISTICS = """SELECT archived_count, last_archived_wal, last_archived_time, failed_count, last_failed_wal,
-last_failed_time FROM pg_stat_archiver"""
+last_failed_time, system_identifier, setting
+FROM pg_stat_archiver, pg_control_system(), pg_settings WHERE name = 'archive_timeout'"""
 _WAITING = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
 
 
@@ -63,6 +64,9 @@ _OK, _NO_BACKUP, _UNREADABLE = 0, 2, 99
 def repository_of(info: Any) -> Repository:
     """The repository in ``pgbackrest info --output=json``; backups of an earlier system-id are left out.
 
+    The database with the highest id is the one that the stanza was made or upgraded for last: pgBackRest takes backups
+    and WAL of no other one.
+
     Raises ValueError with the repository's own words where it could not be read: info itself ends with 0 even then.
     """
     try:
@@ -73,14 +77,15 @@ def repository_of(info: Any) -> Repository:
         said = [repo["status"]["message"] for repo in stanza.get("repo") or () if repo["status"]["code"] == code]
         if code == _UNREADABLE:
             raise ValueError(plain(str(said[0])) if said else message)
-        database = max((item["id"] for item in stanza.get("db") or ()), default=1)
+        newest = max(stanza.get("db") or (), key=lambda item: int(item["id"]), default=None)
+        database, system_id = (newest["id"], plain(str(newest["system-id"]))) if newest else (1, "")
         backups = [_backup(item) for item in stanza.get("backup") or () if item["database"]["id"] == database]
         archives = [item for item in stanza.get("archive") or () if item["database"]["id"] == database]
         wal = [Wal(plain(item["min"]), plain(item["max"])) for item in archives if item.get("min")]
     except (KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
         raise ValueError(f"pgbackrest info answered with something else: {type(error).__name__}") from error
     kept = tuple(sorted(backups, key=lambda backup: backup.stop)[-BACKUPS_KEPT:])
-    return Repository(kept, "" if code in (_OK, _NO_BACKUP) else message, wal[-1] if wal else None)
+    return Repository(kept, "" if code in (_OK, _NO_BACKUP) else message, wal[-1] if wal else None, system_id)
 
 
 def _backup(item: Any) -> Backup:
@@ -98,14 +103,23 @@ def _backup(item: Any) -> Backup:
 
 
 def archiver_of(text: str) -> Archiver:
-    """The archiver in psql's lines: pg_stat_archiver's columns, and below it how many segments wait, if it says so.
+    """The archiver in psql's lines: the columns of the statistics, and below how many segments wait, if it says so.
 
     Raises ValueError for anything else.
     """
     head, *more = [line for line in text.splitlines() if line.strip()] or [""]
-    archived, wal, at, failed, failed_wal, failed_at = head.strip().split("|")
-    waiting = int(more[0]) if more else None
-    return Archiver(int(archived), plain(wal), moment(at), int(failed), plain(failed_wal), moment(failed_at), waiting)
+    archived, wal, at, failed, failed_wal, failed_at, system_id, timeout = head.strip().split("|")
+    return Archiver(
+        archived=int(archived),
+        last_wal=plain(wal),
+        last_at=moment(at),
+        failed=int(failed),
+        failed_wal=plain(failed_wal),
+        failed_at=moment(failed_at),
+        waiting=int(more[0]) if more else None,
+        system_id=str(int(system_id)),
+        timeout_seconds=int(timeout),
+    )
 
 
 def volume_of(text: str) -> Volume:

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from pgwizard import record
-from pgwizard.errors import AnswersError, NotFound, PreflightError, Problem
+from pgwizard.errors import AnswersError, ClusterError, NotFound, PreflightError, Problem
 from pgwizard.kinds import SECRET
-from pgwizard.kubeapi import Cluster
+from pgwizard.kubeapi import Cluster, fit
 
-_HINT = "pgwizard releases -A lists what there is."
+_NAMED = 5
+"""Releases that a message names."""
 _UNREADABLE = (
     "It was written by another version of pgwizard, or damaged: use that version, or bring the Secret back from a copy."
 )
@@ -39,7 +40,7 @@ async def required(cluster: Cluster, name: str, namespace: str) -> tuple[record.
     """The same of a release that has to be there. Raises PreflightError where it is not."""
     found, version = await recorded(cluster, name, namespace)
     if found is None:
-        raise PreflightError(record.absent(name, namespace), hint=_HINT)
+        raise PreflightError(record.absent(name, namespace), hint=listed(await _everywhere(cluster)))
     return found, version
 
 
@@ -62,11 +63,34 @@ async def releases(cluster: Cluster, namespace: str | None) -> list[record.Recor
     return sorted(found, key=lambda item: (item.namespace, item.name))
 
 
+async def choices(cluster: Cluster, namespace: str) -> list[record.Record]:
+    """The releases of a namespace; where it has none, those of all namespaces, if they may be listed."""
+    return await releases(cluster, namespace) or await _everywhere(cluster)
+
+
+async def _everywhere(cluster: Cluster) -> list[record.Record]:
+    with contextlib.suppress(ClusterError):  # they are a help; that there is none here is known without them
+        return await releases(cluster, None)
+    return []
+
+
+def listed(there: Sequence[record.Record]) -> str:
+    """What there is instead, as a sentence that says how to get there; the first few of many."""
+    if not there:
+        return "No other one is seen: -n names another namespace, and pgwizard installs one."
+    named = [f"{fit(release.namespace)}/{fit(release.name)}" for release in there[:_NAMED]]
+    more = [f"{len(there) - _NAMED} more"] if len(there) > _NAMED else []
+    return f"There is {', '.join([*named, *more])}: give the name, and its namespace with -n."
+
+
 def chosen(there: Sequence[record.Record], namespace: str) -> str:
-    """The name of the only release of a namespace. Raises PreflightError for none, AnswersError for several."""
-    names = [release.name for release in there]
+    """The name of the only release of a namespace, of those that there are.
+
+    Raises PreflightError for none, AnswersError for several.
+    """
+    names = [release.name for release in there if release.namespace == namespace]
     if not names:
-        raise PreflightError(f"there is no release in namespace {namespace}", hint=_HINT)
+        raise PreflightError(f"there is no release in namespace {namespace}", hint=listed(there))
     if len(names) > 1:
         message = f"namespace {namespace} has {len(names)} releases: name one of {', '.join(names)}"
         raise AnswersError("the command line", [Problem("NAME", message)])

@@ -94,11 +94,15 @@ class Wal:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """What pgBackRest says. backups: oldest first; stanza: what is wrong with it as a whole, empty for nothing."""
+    """What pgBackRest says. backups: oldest first; stanza: what is wrong with it as a whole, empty for nothing.
+
+    system_id: of the database whose backups these are, empty where there is none yet.
+    """
 
     backups: tuple[Backup, ...]
     stanza: str = ""
     wal: Wal | None = None
+    system_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Archiver:
-    """What pg_stat_archiver says; waiting: segments that are ready and not archived, None where that is not known."""
+    """What the server says of its archiving. waiting: segments that are ready and not archived, None where not known.
+
+    system_id: the server's own; timeout_seconds: its archive_timeout, 0 for none.
+    """
 
     archived: int
     last_wal: str
@@ -170,6 +177,8 @@ class Archiver:
     failed_at: datetime | None
     waiting: int | None = None
     fault: Diagnosis | None = None
+    system_id: str = ""
+    timeout_seconds: int = 0
 
     @property
     def failing(self) -> bool:
@@ -284,16 +293,32 @@ class Snapshot:
         return tuple(run for run in self.runs if run.state == "failed" and run.tail is None)
 
     @property
+    def system_id(self) -> str:
+        """That of the database which runs; empty until it has told."""
+        return self.archiver.system_id if self.archiver else ""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the repository is another database's; False until both have told whose they are."""
+        theirs = self.repository.system_id if self.repository else ""
+        return bool(self.system_id and theirs) and self.system_id != theirs
+
+    @property
+    def ours(self) -> Repository | None:
+        """The repository as far as it may be this database's: what it holds of another one counts for nothing."""
+        return replace(self.repository, backups=(), wal=None) if self.repository and self.foreign else self.repository
+
+    @property
     def ahead(self) -> bool:
         """Whether the archiver told of a segment that the repository did not hold when it was read: new, or dropped."""
         told = self.archiver.last_wal if self.archiver else ""
         wal = self.repository.wal if self.repository else None
-        return _is_segment(told) and told > (wal.last if wal else "")
+        return _is_segment(told) and told > (wal.last if wal else "") and not self.foreign
 
     @property
     def backups(self) -> tuple[Backup, ...]:
-        """All backups, oldest first; none where the repository has not been read."""
-        return self.repository.backups if self.repository else ()
+        """All backups of this database, oldest first; none where the repository has not been read."""
+        return self.ours.backups if self.ours else ()
 
     @property
     def valid(self) -> tuple[Backup, ...]:
@@ -324,7 +349,7 @@ class Snapshot:
     @property
     def wal_per_day(self) -> float | None:
         """Bytes of WAL a day since the oldest backup of this timeline, uncompressed; None within its first hour."""
-        at, wal = self.heard.get("repository"), self.repository.wal if self.repository else None
+        at, wal = self.heard.get("repository"), self.ours.wal if self.ours else None
         for backup in self.backups:
             count = segments_between(backup.wal_start, wal.last) if wal else None
             if at is not None and count is not None and at - backup.start >= _SHORTEST_SPAN:

@@ -7,13 +7,16 @@ Pure: it refuses to ask, and to call an old observation proof.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pgwizard.diagnose import diagnose
-from pgwizard.kubeapi import fit
-from pgwizard.snapshot import LONG_AGO, PACE_SECONDS, Archiver, Backup, Certificate, Missing, Snapshot, Volume, Wal
+from pgwizard.diagnose import Diagnosis, diagnose, sharper
+from pgwizard.health import SCALED_TO_0
+from pgwizard.kinds import POD, STATEFULSET
+from pgwizard.kubeapi import Ref, fit
+from pgwizard.plan import Names
+from pgwizard.snapshot import LONG_AGO, PACE_SECONDS, Archiver, Backup, Certificate, Missing, Run, Snapshot, Volume, Wal
 
 STALE_SECONDS = 180.0
 """An answer that proves something is old after this; any other one has its pace on top."""
@@ -21,6 +24,10 @@ STALE_SECONDS = 180.0
 State = Literal["recoverable", "at risk", "not recoverable", "unknown", "gone"]
 
 _PROOF = ("repository", "archiver")
+_IN_POD = (*_PROOF, "volume")
+"""What is asked of the database's own container."""
+_RECENT = timedelta(days=1)
+DOWN = "the database is not running"
 _OVERDUE = timedelta(hours=2)
 _CA_SOON = timedelta(days=14)
 _LEAST_FREE = 0.1
@@ -60,6 +67,21 @@ def outdated(snapshot: Snapshot, source: str) -> float | None:
     return age if age > STALE_SECONDS + (0 if source in _PROOF else PACE_SECONDS[source]) else None
 
 
+_ARCHIVES = timedelta(seconds=30)
+"""How long a segment may take on its way, and how often the archiver is asked."""
+
+
+def archives(archiver: Archiver, read_at: datetime) -> bool:
+    """Whether archiving is seen to work: it did after it last failed, and as lately as archive_timeout asks for.
+
+    A database that nobody writes to archives nothing, so False is no fault.
+    """
+    if archiver.last_at is None or archiver.failing or held_up(archiver, read_at):
+        return False
+    allowed = timedelta(seconds=archiver.timeout_seconds) + _ARCHIVES
+    return not archiver.timeout_seconds or read_at - archiver.last_at <= allowed
+
+
 def held_up(archiver: Archiver, read_at: datetime) -> bool:
     """Whether WAL waits: more than is usual, or for too long."""
     long = (archiver.last_at or LONG_AGO) < read_at - timedelta(seconds=STALE_SECONDS)
@@ -76,6 +98,76 @@ def nearly_full(volume: Volume) -> bool:
     return volume.free < volume.size * _LEAST_FREE
 
 
+# ---- why something is not known ------------------------------------------------------------------------------------
+
+
+def down(snapshot: Snapshot) -> Reason | None:
+    """Why the database does not run, and what to do; None where it does, and where nobody has looked."""
+    names, namespace = Names.of(fit(snapshot.name)), fit(snapshot.namespace)
+    if snapshot.gone:
+        return None
+    if snapshot.idle:
+        fix = "" if snapshot.unsettled else "Apply again: it creates what is missing."
+        return Reason("the database is down: its StatefulSet is not there", fix, "status-down")
+    workload, pod = (snapshot.objects.get(ref) for ref in _server(snapshot))
+    if workload is not None and workload.reason == SCALED_TO_0:
+        fix = f"kubectl scale statefulset {names.release} -n {namespace} --replicas=1, or apply again."
+        return Reason("the database is down: its StatefulSet is scaled to 0", fix, "status-down")
+    if pod is None:
+        if workload is None or "pods" not in snapshot.heard:
+            return None
+        fix = f"kubectl describe statefulset {names.release} -n {namespace} has the reason."
+        return Reason(f"the database is down: it has no pod; {workload.message}", fix, "status-down")
+    if pod.status == "ready":
+        return None
+    fault = diagnose(pod.message)
+    word = "down" if pod.status == "failed" else "not ready"
+    fix = fault.fix if fault else f"kubectl describe pod {names.pod} -n {namespace} says more."
+    return Reason(f"the database is {word}: {pod.message}", fix, fault.key if fault else "status-down")
+
+
+def _server(snapshot: Snapshot) -> tuple[Ref, Ref]:
+    """The StatefulSet and the pod of the database."""
+    names, namespace = Names.of(snapshot.name), snapshot.namespace
+    return Ref(STATEFULSET, names.release, namespace), Ref(POD, names.pod, namespace)
+
+
+def silent(snapshot: Snapshot, source: str) -> bool:
+    """Whether a source does not answer for no other reason than that the database is down."""
+    said = snapshot.unknown.get(source, "")
+    if not said or source not in _IN_POD or down(snapshot) is None:
+        return False
+    fault = diagnose(said)
+    return fault is None or fault.key == "container-missing"  # which speaks of a Job
+
+
+def why(snapshot: Snapshot, source: str) -> str:
+    """Why a source did not answer at its last try, for a person; empty where it did."""
+    if silent(snapshot, source):
+        return DOWN
+    fault = fault_of(snapshot, source)
+    return fault.cause if fault else snapshot.unknown.get(source, "")
+
+
+def fault_of(snapshot: Snapshot, source: str) -> Diagnosis | None:
+    """What kept a source from answering, where it is known."""
+    fault = diagnose(snapshot.unknown.get(source, ""))
+    return sharper(fault, _recent(snapshot)) if fault else None
+
+
+def _recent(snapshot: Snapshot) -> Iterable[Diagnosis]:
+    """What the archiver and the newest Job failed of: both are told more by the store than ``info`` is."""
+    if snapshot.archiver is not None and snapshot.archiver.failing and snapshot.archiver.fault is not None:
+        yield snapshot.archiver.fault
+    run = _last_ended(snapshot)
+    if run is not None and run.fault is not None and snapshot.at - (run.ended or LONG_AGO) < _RECENT:
+        yield run.fault
+
+
+def _last_ended(snapshot: Snapshot) -> Run | None:
+    return next((run for run in reversed(snapshot.runs) if run.state != "running"), None)
+
+
 # ---- judging -------------------------------------------------------------------------------------------------------
 
 
@@ -86,17 +178,30 @@ def judge(snapshot: Snapshot) -> Verdict:
     """
     if snapshot.missing is not None and snapshot.gone:
         return Verdict("gone", None, None, tuple(_gone(snapshot, snapshot.missing)))
+    verdict, worst = _proven(snapshot), down(snapshot)
+    if worst is None:
+        return verdict
+    state: State = "at risk" if verdict.state == "recoverable" else verdict.state
+    return replace(verdict, state=state, reasons=(worst, *verdict.reasons))
+
+
+def _proven(snapshot: Snapshot) -> Verdict:
+    """The verdict but for whether the database runs."""
     if not snapshot.wants_backups:
         return _lost("this release makes no backups", "Set repository.enabled to true and apply.")
-    read_at, why = snapshot.heard.get("repository"), snapshot.unknown.get("repository", "")
-    repository = snapshot.repository
+    read_at, repository = snapshot.heard.get("repository"), snapshot.repository
+    asked = "repository" in snapshot.unknown and not silent(snapshot, "repository")
     if repository is None or read_at is None:
-        text = f"the repository cannot be read: {why}" if why else "the repository has not been read yet"
-        return Verdict("unknown", None, None, (_explained(text, why),))
+        text = "the repository cannot be read" if asked else "the repository has not been read yet"
+        return Verdict("unknown", None, None, (_explained(snapshot, "repository", text),))
     age = outdated(snapshot, "repository")
     if age is not None:
-        text = f"the repository was last read {age:.0f} s ago{f': {why}' if why else ''}"
-        return Verdict("unknown", None, None, (_explained(text, why),))
+        text = f"the repository was last read {age:.0f} s ago"
+        return Verdict("unknown", None, None, (_explained(snapshot, "repository", text),))
+    if snapshot.foreign:
+        theirs, ours = repository.system_id, snapshot.system_id
+        text = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
+        return _lost(text, _ANOTHER_PATH, "status-foreign")
     taken = next((run.name for run in snapshot.runs if run.state == "running" and run.kind != "incr"), None)
     if repository.stanza:
         fix = f"Job {taken} is running: it may mend that." if taken else "Apply again: it creates what is missing."
@@ -106,7 +211,10 @@ def judge(snapshot: Snapshot) -> Verdict:
     if not fulls:
         fix = f"Job {taken} is taking one." if taken else "Take one now: pgwizard status, key b."
         return _lost("there is no valid full backup with its WAL", fix)
-    reasons = [_explained(f"the repository cannot be read: {why}", why)] if why else []
+    if not snapshot.system_id:
+        text = "whose backups the repository holds is not known: the database has not told its system-id"
+        return Verdict("unknown", None, None, (_explained(snapshot, "archiver", text),))
+    reasons = [_explained(snapshot, "repository", "the repository cannot be read")] if asked else []
     reasons += [*_archiving(snapshot), *_running(snapshot), *_surroundings(snapshot), *_unread(snapshot)]
     archiver, until = snapshot.archiver, proven[-1].stop
     if archiver is not None and archiver.last_at is not None and not archiver.behind and not snapshot.owed:
@@ -114,8 +222,14 @@ def judge(snapshot: Snapshot) -> Verdict:
     return Verdict("at risk" if reasons else "recoverable", fulls[0].stop, until, tuple(reasons))
 
 
-def _lost(text: str, fix: str) -> Verdict:
-    return Verdict("not recoverable", None, None, (Reason(text, fix),))
+_ANOTHER_PATH = (
+    "Choose another repository.path, and apply: this one's backups stay. Never run stanza-upgrade here: it would mix "
+    "two databases."
+)
+
+
+def _lost(text: str, fix: str, key: str = "") -> Verdict:
+    return Verdict("not recoverable", None, None, (Reason(text, fix, key),))
 
 
 _NAMESPACES = {"gone": "; its namespace is gone too", "ending": "; its namespace is being deleted"}
@@ -135,12 +249,12 @@ def _gone(snapshot: Snapshot, missing: Missing) -> Iterable[Reason]:
         yield Reason(f"still there: {', '.join(fit(str(ref)) for ref in snapshot.objects)}")
 
 
-def _explained(text: str, said: str) -> Reason:
-    """said: what the program said, which stands in text as well: its cause takes its place where it is known."""
-    fault = diagnose(said)
-    if fault is None:
+def _explained(snapshot: Snapshot, source: str, text: str) -> Reason:
+    """A reason, with why its source does not answer. That the database is down has been said by then."""
+    if silent(snapshot, source) or source not in snapshot.unknown:
         return Reason(text)
-    return Reason(f"{text.removesuffix(said)}{fault.cause}", fault.fix, fault.key)
+    fault = fault_of(snapshot, source)
+    return Reason(f"{text}: {why(snapshot, source)}", fault.fix if fault else "", fault.key if fault else "")
 
 
 def _has_wal(backup: Backup, wal: Wal | None) -> bool:
@@ -150,7 +264,6 @@ def _has_wal(backup: Backup, wal: Wal | None) -> bool:
 
 def _archiving(snapshot: Snapshot) -> Iterable[Reason]:
     archiver, at = snapshot.archiver, snapshot.heard.get("archiver")
-    why = snapshot.unknown.get("archiver", "")
     wal = snapshot.repository.wal if snapshot.repository else None
     if snapshot.owed and wal is not None:
         yield Reason(
@@ -158,14 +271,13 @@ def _archiving(snapshot: Snapshot) -> Iterable[Reason]:
             "Mend the archiving, and take a full backup at once.",
             "wal-dropped",
         )
-    if archiver is None or at is None:
-        yield Reason(f"the archiver has not answered{f': {why}' if why else ' yet'}")
+    if archiver is None or at is None:  # which has been judged by then: it tells the system-id
         return
     age = outdated(snapshot, "archiver")
     if age is not None:
-        yield Reason(f"the archiver last answered {age:.0f} s ago{f': {why}' if why else ''}")
+        yield _explained(snapshot, "archiver", f"the archiver last answered {age:.0f} s ago")
     if archiver.failing:
-        fault = archiver.fault
+        fault = sharper(archiver.fault, _recent(snapshot)) if archiver.fault else None
         text = f"archiving fails: {archiver.failed_wal} at {archiver.failed_at:%Y-%m-%d %H:%M} UTC"
         yield Reason(f"{text}: {fault.cause}", fault.fix, fault.key) if fault else Reason(text)
     elif held_up(archiver, at):
@@ -175,9 +287,8 @@ def _archiving(snapshot: Snapshot) -> Iterable[Reason]:
 
 def _running(snapshot: Snapshot) -> Iterable[Reason]:
     """What is wrong with the backups that are to come."""
-    ended = [run for run in snapshot.runs if run.state != "running"]
-    if ended and ended[-1].state == "failed":
-        run = ended[-1]
+    run = _last_ended(snapshot)
+    if run is not None and run.state == "failed":
         text = f"the last backup Job failed: {run.name}"
         fault = run.fault
         yield Reason(f"{text}: {fault.cause}", fault.fix, fault.key) if fault else Reason(f"{text}: {run.message}")
@@ -206,7 +317,7 @@ def _surroundings(snapshot: Snapshot) -> Iterable[Reason]:
         free = volume.free / volume.size
         yield Reason(f"only {free:.0%} of the volume are free", "Make storage.size larger, and apply.")
     for ref, health in snapshot.objects.items():
-        if health.status == "failed":
+        if health.status == "failed" and ref not in _server(snapshot):  # of which ``down`` tells
             yield Reason(f"{fit(str(ref))}: {health.message}")
 
 
@@ -215,9 +326,11 @@ def _unread(snapshot: Snapshot) -> Iterable[Reason]:
     for source in snapshot.sources:
         if source in _PROOF:
             continue
-        at, why = snapshot.heard.get(source), snapshot.unknown.get(source)
-        if why:
-            yield _explained(f"{source} cannot be read: {why}", why)
+        at = snapshot.heard.get(source)
+        if silent(snapshot, source):
+            continue
+        if source in snapshot.unknown:
+            yield _explained(snapshot, source, f"{source} cannot be read")
         elif at is None:
             yield Reason(f"{source} not read yet")
         elif (age := outdated(snapshot, source)) is not None:

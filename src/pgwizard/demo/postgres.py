@@ -301,20 +301,31 @@ class Programs:
                 "No such file or directory"
             )
             return 2
-        sql = " ".join([*arguments, stdin.decode(errors="replace")])
-        segment = self._segment(self.repository(pod["metadata"]["namespace"]), self._clock.now())
-        now = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S+00")
+        namespace = pod["metadata"]["namespace"]
         answers = (
-            (r"pg_stat_archiver", f"{int(segment[-8:], 16)}|{segment}|{now}|0||"),
+            (r"pg_stat_archiver", self._archiver(namespace)),
+            (r"pg_ls_archive_statusdir", "0"),
             (r"pg_is_in_recovery", "f"),
             (r"server_version_num", "150014"),
             (r"server_version|version\(\)", "15.14 (Debian 15.14-0+deb12u1)"),
-            (r"system_identifier", str(self._system_id(pod["metadata"]["namespace"]))),
+            (r"system_identifier", str(self._system_id(namespace))),
             (r"pg_database_size", "30723875"),
             (r"select\s+1", "1"),
         )
-        log.write(*(answer for pattern, answer in answers if re.search(pattern, sql, re.IGNORECASE)))
+        for sql in (*arguments, stdin.decode(errors="replace")):
+            said = [answer for pattern, answer in answers if re.search(pattern, sql, re.IGNORECASE)]
+            log.write(*said[:1])
         return 0
+
+    def _archiver(self, namespace: str) -> str:
+        """pg_stat_archiver, system_identifier and archive_timeout; nothing reaches another database's repository."""
+        repository, system = self.repository(namespace), self._system_id(namespace)
+        segment = self._segment(repository, self._clock.now())
+        now = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S+00")
+        told = f"{int(segment[-8:], 16)}|{segment}|{now}|0||"
+        if repository.system_id not in (0, system):
+            told = f"0|||1|{segment}|{now}"
+        return f"{told}|{system}|{_SEGMENT_SECONDS}"
 
     def _say(self, log: Log, text: str, *, level: str = "INFO") -> None:
         at = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]

@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from io import StringIO
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -40,8 +42,11 @@ from pgwizard.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     from pgwizard.kubeapi import Cluster
+    from pgwizard.record import Record
     from pgwizard.tui.app import WizardApp
 
+_LINES, _NARROWEST = 2, 10
+"""Lines of a row at most, and characters of what goes on in the second one at least."""
 NARROW = 100
 """Columns below which panes stand below each other."""
 _SETTLE_SECONDS = 0.15
@@ -143,35 +148,63 @@ class Ask(Window):
 
 
 class Rows(DataTable[Text]):
-    """A table that changes only where something changed, and keeps its cursor; on its first row it stays there."""
+    """A table that changes only where something changed, and keeps its cursor; on its first row it stays there.
 
-    def __init__(self, columns: Sequence[str], *, id: str) -> None:  # noqa: A002 - Textual's name
+    Nothing of it is beyond its edge. spare: columns that are left out, in this order, until the rest fits; then the
+    last column goes on in a second line.
+    """
+
+    def __init__(self, titles: Sequence[str], *, id: str, spare: Sequence[int] = ()) -> None:  # noqa: A002 - Textual's
         super().__init__(id=id, cursor_type="row", zebra_stripes=False, cell_padding=1)
         self._shown: dict[str, tuple[str, ...]] = {}
-        self._titles = columns
+        self._titles, self._spare = titles, spare
+        self._columns: tuple[int, ...] = ()
+        self._last_width = 0
 
-    def on_mount(self) -> None:
-        """The columns, keyed by their place."""
-        for number, title in enumerate(self._titles):
-            self.add_column(title, key=str(number))
-
-    def show(self, rows: Mapping[str, tuple[str, ...]]) -> None:
-        """Show these, by key, in this order."""
-        if rows == self._shown:
+    def show(self, rows: Mapping[str, tuple[str, ...]], empty: str = "") -> None:
+        """Show these, by key, in this order; or where there are none, what is said instead."""
+        rows = rows or {"": (empty,)}
+        fitting = self._fitting(list(rows.values()))
+        if rows == self._shown and fitting == (self._columns, self._last_width):
             return
-        if list(rows) == list(self._shown):
+        last = fitting[0][-1]
+        if (
+            fitting == (self._columns, self._last_width)
+            and list(rows) == list(self._shown)
+            and all(cells[last] == self._shown[key][last] for key, cells in rows.items())
+        ):
             for key, cells in rows.items():
-                for number, (old, new) in enumerate(zip(self._shown[key], cells, strict=True)):
-                    if old != new:
-                        self.update_cell(key, str(number), Text(new), update_width=True)
+                for number in self._columns:
+                    if cells[number] != self._shown[key][number]:
+                        self.update_cell(key, str(number), Text(cells[number]), update_width=True)
         else:
             here, first = self.here, self.cursor_row == 0
-            self.clear()
+            self._columns, self._last_width = fitting
+            self.clear(columns=True)
+            for number in self._columns:
+                self.add_column(self._titles[number], key=str(number))
             for key, cells in rows.items():
-                self.add_row(*map(Text, cells), key=key)
+                lines = wrap(cells[last], self._last_width, max_lines=_LINES, placeholder=" …") or [""]
+                shown = [*(cells[number] for number in self._columns[:-1]), "\n".join(lines)]
+                self.add_row(*map(Text, shown), key=key, height=len(lines))
             if not first and here in rows:
                 self.move_cursor(row=list(rows).index(here))
         self._shown = dict(rows)
+
+    def _fitting(self, rows: Sequence[tuple[str, ...]]) -> tuple[tuple[int, ...], int]:
+        """The columns that fit, and how wide the last one may be."""
+        edge = 2 * self.cell_padding
+        width = (self.size.width or 1_000) - 1  # which the scroll bar may take
+        columns = list(range(len(rows[0])))
+        needed = {
+            number: edge + max(cell_len(text) for text in (self._titles[number], *(cells[number] for cells in rows)))
+            for number in columns
+        }
+        for number in self._spare:
+            if sum(needed[kept] for kept in columns) > width and number in columns:
+                columns.remove(number)
+        rest = width - edge - sum(needed[kept] for kept in columns[:-1])
+        return tuple(columns), max(min(rest, needed[columns[-1]] - edge), _NARROWEST)
 
     @property
     def here(self) -> str:
@@ -220,13 +253,17 @@ class Dashboard(Screen[None]):
     HELP: ClassVar[str] = """\
 Whether the database could be recovered, and to which moments.
 
-● recoverable      a full backup and its WAL are there; archiving works
+● recoverable      a full backup and its WAL are there, of this database
 ! at risk          recoverable now; the reasons say what threatens it
-✗ not recoverable  there is nothing to recover from
-? unknown          what is older than three minutes proves nothing
+✗ not recoverable  nothing of this database is there to recover from
+? unknown          not read, or over three minutes ago: no proof
 ✗ gone             the release is no longer there; its backups may be
 
+Below it: ✓ fine, ! needs a look, · loading or nothing to go by yet,
+? cannot be known. e explains the worst reason, where it is known.
 Jobs: ● runs, ✓ done, ✗ failed; enter says why, and what to do.
+Backups: an incremental is set in; its full one is below it.
+Schedules: ✓ runs at its times, ‖ is suspended.
 The log is that of the highlighted Job. All times are UTC.
 ▸ marks the pane in focus; escape leaves it, and then the status.
 Nothing is written before you have answered."""
@@ -274,9 +311,9 @@ Nothing is written before you have answered."""
             with Horizontal(id="lower"):
                 yield self._titled(Jobs(("Job", "started", "took", "what came of it"), id="jobs"))
                 yield self._titled(Log(id="log", kept=2_000))
-            yield self._titled(Rows(present.BACKUP_TITLES, id="info"))
+            yield self._titled(Rows(present.BACKUP_TITLES, id="info", spare=(6, 3, 4)))
             with Horizontal(id="more"):
-                yield self._titled(Rows(("schedule", "next run", "last run", "cron"), id="schedules"))
+                yield self._titled(Rows(("schedule", "next run", "last run", "cron"), id="schedules", spare=(2,)))
                 yield self._titled(Static(id="objects", markup=False))
         yield KeyLine()
 
@@ -351,7 +388,9 @@ Nothing is written before you have answered."""
         try:
             self._where = self._where or cluster.namespace
             if not self._release:
-                self._release = releases.chosen(await releases.releases(cluster, self._where), self._where)
+                there = await releases.choices(cluster, self._where)
+                self._offer(there, self._where)
+                self._release = releases.chosen(there, self._where)
             observed = status.observe(cluster, self._release, self._where, now=self._app.start.now, again=self._again)
             async with aclosing(observed) as snapshots:
                 async for snapshot in snapshots:
@@ -362,6 +401,22 @@ Nothing is written before you have answered."""
                     self._show()
         except PgwizardError as error:
             self._end(error)
+
+    def _offer(self, there: Sequence[Record], namespace: str) -> None:
+        """Let one of several be chosen, or one of another namespace; not choosing leaves what the verdict says."""
+        if len(there) == 1 and there[0].namespace == namespace:
+            return
+        choices = {str(number): release for number, release in enumerate(there[:9], start=1)}
+        title = "Which release?" if there and there[0].namespace == namespace else f"None in {fit(namespace)}. Another?"
+
+        def take(key: str | None) -> None:
+            if key is not None:
+                self._release, self._where = choices[key].name, choices[key].namespace
+                self._begin()
+
+        if choices:
+            named = {key: f"{fit(release.namespace)}/{fit(release.name)}" for key, release in choices.items()}
+            self.app.push_screen(Ask(title, named), take)
 
     def _end(self, why: PgwizardError) -> None:
         """Nothing is observed any more, until somebody asks for it."""
@@ -405,15 +460,15 @@ Nothing is written before you have answered."""
         lines = present.timeline(snapshot, verdict, max(timeline.size.width - 2, 40))
         self._say("timeline", "\n".join(lines) or present.loading_or_empty(snapshot, "repository", "none yet"))
         runs = {run.uid: present.run_cells(last, run) for run in reversed(last.runs)}  # none runs on unseen
-        self.query_one(Jobs).show(runs or {"": ("", "", "", present.loading_or_empty(snapshot, "jobs", "none yet"))})
-        backups = {each.label: present.backup_cells(snapshot, each) for each in reversed(snapshot.backups)}
+        self.query_one(Jobs).show(runs, present.loading_or_empty(snapshot, "jobs", "none yet"))
+        backups = {each.label: present.backup_cells(each, whole=False) for each in reversed(snapshot.backups)}
         empty = present.loading_or_empty(snapshot, "repository", "none yet")
         info = self.query_one("#info", Rows)
         info.display = snapshot.wants_backups
-        info.show(backups or {"": (empty, *[""] * (len(present.BACKUP_TITLES) - 1))})
+        info.show(backups, empty)
         crons = {cron.real_name: present.cron_cells(snapshot, cron) for cron in snapshot.crons}
         empty = present.loading_or_empty(snapshot, "cronjobs", "none")
-        self.query_one("#schedules", Rows).show(crons or {"": (empty, "", "", "")})
+        self.query_one("#schedules", Rows).show(crons, empty)
         objects = present.object_cells(snapshot)
         empty = present.loading_or_empty(snapshot, "statefulsets", "none")
         self._update("objects", f"{objects}{empty}", _grid([tuple(map(Text, row)) for row in objects or [(empty,)]]))
@@ -704,7 +759,8 @@ def _details(snapshot: Snapshot, run: Run, link: str) -> Group:
         rows |= {"backup": backup.label, "size": came}
     if run.state == "failed":
         rows["Kubernetes"] = run.message
-        rows["cause"] = fault.cause if fault else "none that is known" if run.tail is not None else "reading its log"
+        reading = f"its log cannot be read: {run.unread}" if run.unread else "reading its log"
+        rows["cause"] = fault.cause if fault else "none that is known" if run.tail is not None else reading
     if fault is not None:
         rows |= {"fix": fault.fix, "said": fault.line}
     cells = [(Text(label, "bold"), Text(text)) for label, text in rows.items()]
