@@ -396,7 +396,10 @@ def test_a_database_that_is_down_is_said_where_its_answers_would_stand() -> None
             "(as of 20 s ago)"
         ),
         "! archiver    fine, last segment 38 s ago (as of 5 s ago: the database is not running)",
-        "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted (as of 20 s ago: the database is not running)",
+        (
+            "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted "
+            "(as of 20 s ago: the database is not running)"
+        ),
         (
             "! volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 10 h "
             "(as of 20 s ago: the database is not running)"

@@ -14,6 +14,7 @@ import pytest
 from cronsim import CronSim
 from rich.text import Text
 from textual.app import App, ComposeResult
+from textual.events import Resize
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
@@ -366,6 +367,18 @@ def test_a_defect_of_the_parameters_does_not_end_the_application(monkeypatch: py
         monkeypatch.setattr(panels, "parameters", broken)
         panel.follow(panel.draft)
         await until(pilot, lambda: said(panel) == "! a defect of pgwizard itself: OverflowError")
+
+    shown(lambda: TuningPanel(Draft({})), scenario)
+
+
+def test_a_panel_that_goes_is_not_asked_any_more() -> None:
+    """Another size of the terminal may come while its page is being left."""
+
+    async def scenario(pilot: Pilot[None], panel: Panel) -> None:
+        await panel.remove_children()
+        panel.refresh_from(panel.draft)
+        panel.post_message(Resize(panel.size, panel.size))
+        await settled(pilot)
 
     shown(lambda: TuningPanel(Draft({})), scenario)
 

@@ -54,8 +54,6 @@ class Panel(SaysDefects, Vertical):
         self.draft = draft
         self.shown = Text()
         self._timer: Timer | None = None
-        self._ready = False
-        """Textual calls a widget mounted only after its ``on_mount``, where there is something to show already."""
 
     def compose(self) -> ComposeResult:
         """One text."""
@@ -66,7 +64,6 @@ class Panel(SaysDefects, Vertical):
 
     def on_mount(self) -> None:
         """Shown at once."""
-        self._ready = True
         self.refresh_from(self.draft)
 
     def follow(self, draft: Draft) -> None:
@@ -82,12 +79,17 @@ class Panel(SaysDefects, Vertical):
     def refresh_from(self, draft: Draft) -> None:
         """Show what the draft comes to now. A panel decides nothing: its defect must not cost the answers."""
         self.draft = draft
-        if not self._ready:
+        if not self._there:
             return
         try:
             self.show()
         except Exception as error:  # noqa: BLE001 - whatever it is, in a timer it would end the application
             self._tell(Text(f"! a defect of pgwizard itself: {type(error).__name__}"))
+
+    @property
+    def _there(self) -> bool:
+        """Not before it is made, nor while it goes with its page, when a timer or another size may still ask."""
+        return bool(self.query(".text"))
 
     def show(self) -> None:
         """Show the text, and what else there is."""
@@ -400,7 +402,7 @@ class TlsPanel(Panel):
         super().refresh_from(draft)
         endpoint, bundle = draft.answers.repository.endpoint, draft.facts.ca
         asked = (endpoint, bundle.pem) if bundle and draft.answers.tls.verify else None
-        if asked != self._asked and self._ready:
+        if asked != self._asked and self._there:
             self._asked, self._answer = asked, "· asking the server" if asked else ""
             super().refresh_from(draft)
             if asked is not None:
