@@ -236,6 +236,14 @@ FACTS: list[tuple[dict[str, Any], str]] = [
         "· archiver    last segment 1 min 36 s ago, 1 wait",
     ),
     (
+        {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(seconds=36), waiting=1)},
+        "· archiver    last segment 36 s ago, 1 wait",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(seconds=35), waiting=1)},
+        "✓ archiver    fine, last segment 35 s ago, 1 wait",
+    ),
+    (
         {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(hours=1), timeout_seconds=0)},
         "✓ archiver    fine, last segment 1 h ago",
     ),
@@ -396,7 +404,10 @@ def test_a_database_that_is_down_is_said_where_its_answers_would_stand() -> None
             "(as of 20 s ago)"
         ),
         "! archiver    fine, last segment 38 s ago (as of 5 s ago: the database is not running)",
-        "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted (as of 20 s ago: the database is not running)",
+        (
+            "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted "
+            "(as of 20 s ago: the database is not running)"
+        ),
         (
             "! volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 10 h "
             "(as of 20 s ago: the database is not running)"
