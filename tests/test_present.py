@@ -236,6 +236,14 @@ FACTS: list[tuple[dict[str, Any], str]] = [
         "· archiver    last segment 1 min 36 s ago, 1 wait",
     ),
     (
+        {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(seconds=36), waiting=1)},
+        "· archiver    last segment 36 s ago, 1 wait",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(seconds=35), waiting=1)},
+        "✓ archiver    fine, last segment 35 s ago, 1 wait",
+    ),
+    (
         {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(hours=1), timeout_seconds=0)},
         "✓ archiver    fine, last segment 1 h ago",
     ),

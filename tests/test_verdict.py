@@ -61,6 +61,7 @@ def test_what_has_not_been_read_proves_nothing() -> None:
 def test_what_is_old_proves_nothing() -> None:
     old = replace(FINE, heard={**FINE.heard, "repository": at(seconds=181)})
     assert said(old) == ("unknown", ["the repository was last read 181 s ago"])
+    assert judge(old).reasons[0].key == "status-old"
     old = replace(FINE, heard={**FINE.heard, "archiver": at(seconds=181)}, unknown={"archiver": "no route"})
     assert said(old) == ("at risk", ["the archiver last answered 181 s ago: no route"])
 
@@ -223,6 +224,7 @@ def test_backups_of_another_database_count_for_nothing() -> None:
 def test_whose_backups_they_are_is_not_taken_for_granted() -> None:
     text = "whose backups the repository holds is not known: the database has not told its system-id"
     assert said(replace(FINE, archiver=None)) == ("unknown", [text])
+    assert judge(replace(FINE, archiver=None)).reasons[0].key == "status-whose"
     failing = replace(FINE, archiver=None, unknown={"archiver": "psql ended with 2"})
     assert said(failing) == ("unknown", [f"{text}: psql ended with 2"])
     assert said(replace(FINE, archiver=None, repository=Repository(()))) == (
@@ -432,6 +434,18 @@ def test_the_fault_of_a_job_or_of_the_archiver_is_preferred_where_it_knows_more(
     assert judge(replace(refused, archiver=archiver)).reasons[0].key == "s3-unknown-key"
 
 
+def test_that_archiving_fails_is_said_though_the_repository_has_not_been_read() -> None:
+    failing = replace(ARCHIVER, failed_wal=segment(1304), failed_at=NOW, fault=diagnose(UNKNOWN_KEY))
+    unread = replace(FINE, repository=None, archiver=failing)
+    assert [reason.key for reason in judge(unread).reasons] == ["", "s3-unknown-key"]
+    assert judge(unread).reasons[1].text.startswith(f"archiving fails: {segment(1304)} at 2026-11-23 12:00 UTC: The S3")
+    refused = replace(unread, unknown={"repository": UNKNOWN_KEY})
+    assert [reason.key for reason in judge(refused).reasons] == ["s3-unknown-key"], "one cause is said once"
+    down_ = replace(DOWN, repository=None, archiver=failing)
+    assert [reason.key for reason in judge(down_).reasons] == ["status-down", ""]
+
+
 def test_every_cause_that_a_verdict_may_name_has_its_place_in_the_documentation() -> None:
     text = (Path(__file__).parents[1] / "docs" / "errors.md").read_text(encoding="utf-8")
-    assert [row.key for row in ROWS if f'<a id="{row.key}"></a>' not in text] == []
+    keys = [*(row.key for row in ROWS), "status-foreign", "status-whose", "status-down", "status-old", "wal-dropped"]
+    assert [key for key in keys if f'<a id="{key}"></a>' not in text] == []

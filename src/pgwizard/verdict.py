@@ -74,12 +74,15 @@ _ARCHIVES = timedelta(seconds=30)
 def archives(archiver: Archiver, read_at: datetime) -> bool:
     """Whether archiving is seen to work: it did after it last failed, and as lately as archive_timeout asks for.
 
-    A database that nobody writes to archives nothing, so False is no fault.
+    What waits must be new: pgBackRest tries for a minute before it says that it failed. A database that nobody writes
+    to archives nothing, so False is no fault.
     """
     if archiver.last_at is None or archiver.failing or held_up(archiver, read_at):
         return False
-    allowed = timedelta(seconds=archiver.timeout_seconds) + _ARCHIVES
-    return not archiver.timeout_seconds or read_at - archiver.last_at <= allowed
+    age, allowed = read_at - archiver.last_at, timedelta(seconds=archiver.timeout_seconds) + _ARCHIVES
+    if archiver.waiting and age > _ARCHIVES:
+        return False
+    return not archiver.timeout_seconds or age <= allowed
 
 
 def held_up(archiver: Archiver, read_at: datetime) -> bool:
@@ -193,11 +196,10 @@ def _proven(snapshot: Snapshot) -> Verdict:
     asked = "repository" in snapshot.unknown and not silent(snapshot, "repository")
     if repository is None or read_at is None:
         text = "the repository cannot be read" if asked else "the repository has not been read yet"
-        return Verdict("unknown", None, None, (_explained(snapshot, "repository", text),))
+        return _unknown(snapshot, "repository", text)
     age = outdated(snapshot, "repository")
     if age is not None:
-        text = f"the repository was last read {age:.0f} s ago"
-        return Verdict("unknown", None, None, (_explained(snapshot, "repository", text),))
+        return _unknown(snapshot, "repository", f"the repository was last read {age:.0f} s ago", "status-old")
     if snapshot.foreign:
         theirs, ours = repository.system_id, snapshot.system_id
         text = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
@@ -213,7 +215,7 @@ def _proven(snapshot: Snapshot) -> Verdict:
         return _lost("there is no valid full backup with its WAL", fix)
     if not snapshot.system_id:
         text = "whose backups the repository holds is not known: the database has not told its system-id"
-        return Verdict("unknown", None, None, (_explained(snapshot, "archiver", text),))
+        return _unknown(snapshot, "archiver", text, "status-whose")
     reasons = [_explained(snapshot, "repository", "the repository cannot be read")] if asked else []
     reasons += [*_archiving(snapshot), *_running(snapshot), *_surroundings(snapshot), *_unread(snapshot)]
     archiver, until = snapshot.archiver, proven[-1].stop
@@ -223,13 +225,24 @@ def _proven(snapshot: Snapshot) -> Verdict:
 
 
 _ANOTHER_PATH = (
-    "Choose another repository.path, and apply: this one's backups stay. Never run stanza-upgrade here: it would mix "
-    "two databases."
+    "Choose another repository.path, and apply: this one's backups stay. stanza-upgrade would mix two databases: it is "
+    "for what pg_upgrade made alone."
 )
 
 
 def _lost(text: str, fix: str, key: str = "") -> Verdict:
     return Verdict("not recoverable", None, None, (Reason(text, fix, key),))
+
+
+def _unknown(snapshot: Snapshot, source: str, text: str, key: str = "") -> Verdict:
+    """What is not known for want of a source; that archiving fails is known without, and often of the same cause.
+
+    key: where no fault is known that has one.
+    """
+    worst = _explained(snapshot, source, text)
+    worst = replace(worst, key=worst.key or key)
+    others = () if silent(snapshot, "archiver") else _failing(snapshot)
+    return Verdict("unknown", None, None, (worst, *(other for other in others if other.key != worst.key)))
 
 
 _NAMESPACES = {"gone": "; its namespace is gone too", "ending": "; its namespace is being deleted"}
@@ -276,13 +289,20 @@ def _archiving(snapshot: Snapshot) -> Iterable[Reason]:
     age = outdated(snapshot, "archiver")
     if age is not None:
         yield _explained(snapshot, "archiver", f"the archiver last answered {age:.0f} s ago")
-    if archiver.failing:
-        fault = sharper(archiver.fault, _recent(snapshot)) if archiver.fault else None
-        text = f"archiving fails: {archiver.failed_wal} at {archiver.failed_at:%Y-%m-%d %H:%M} UTC"
-        yield Reason(f"{text}: {fault.cause}", fault.fix, fault.key) if fault else Reason(text)
-    elif held_up(archiver, at):
+    yield from _failing(snapshot)
+    if not archiver.failing and held_up(archiver, at):
         last = f"since {archiver.last_at:%Y-%m-%d %H:%M} UTC" if archiver.last_at else "and none has been archived"
         yield Reason(f"{archiver.waiting} segments of WAL wait to be archived {last}")
+
+
+def _failing(snapshot: Snapshot) -> Iterable[Reason]:
+    """That archiving fails, by the archiver's last answer."""
+    archiver = snapshot.archiver
+    if archiver is None or not archiver.failing:
+        return
+    fault = sharper(archiver.fault, _recent(snapshot)) if archiver.fault else None
+    text = f"archiving fails: {archiver.failed_wal} at {archiver.failed_at:%Y-%m-%d %H:%M} UTC"
+    yield Reason(f"{text}: {fault.cause}", fault.fix, fault.key) if fault else Reason(text)
 
 
 def _running(snapshot: Snapshot) -> Iterable[Reason]:

@@ -253,14 +253,14 @@ class Dashboard(Screen[None]):
     HELP: ClassVar[str] = """\
 Whether the database could be recovered, and to which moments.
 
-● recoverable      a full backup and its WAL are there, of this database
+● recoverable      its own full backup and the WAL of it are there
 ! at risk          recoverable now; the reasons say what threatens it
 ✗ not recoverable  nothing of this database is there to recover from
 ? unknown          not read, or over three minutes ago: no proof
 ✗ gone             the release is no longer there; its backups may be
 
 Below it: ✓ fine, ! needs a look, · loading or nothing to go by yet,
-? cannot be known. e explains the worst reason, where it is known.
+? cannot be known. e explains the worst reason that has a message.
 Jobs: ● runs, ✓ done, ✗ failed; enter says why, and what to do.
 Backups: an incremental is set in; its full one is below it.
 Schedules: ✓ runs at its times, ‖ is suspended.
