@@ -70,6 +70,8 @@ def test_a_verb_offers_what_it_takes_and_refuses_the_rest(verb: list[str], own: 
     offered = set(re.findall(r"--[a-z-]+", run(*verb, "--help").out))
     assert offered == {"--help", "--json", "--context", "--kubeconfig", "--demo", *own}
     assert run(*verb, "--dry-run").code == 2, "it would be taken for one that writes nothing"
+    before = run("--dry-run", *verb)
+    assert (before.code, before.err.splitlines()[-1]) == (2, f"pgwizard: error: {verb[0]} takes no --dry-run")
 
 
 @pytest.mark.parametrize("error", [errors.OutputError("x"), errors.Locked("x", hint="wait"), errors.PgwizardError("x")])

@@ -42,6 +42,10 @@ def _run(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     if options.verb is None and options.headless is None and not _at_a_terminal():
         parser.error("expected --headless FILE or a verb; begin with: pgwizard init -o answers.yaml")
+    for flag in _APPLYING if options.verb in _TAKEN else ():
+        name = flag.removeprefix("--").replace("-", "_")
+        if flag not in _TAKEN[options.verb] and getattr(options, name) != parser.get_default(name):
+            parser.error(f"{options.verb} takes no {flag}")
     try:
         _dispatch(options)
     except PgwizardError as error:
@@ -235,13 +239,16 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (uninstall, releases, status):
         verb.add_argument("-n", "--namespace", help="the namespace; the kubeconfig's by default")
     _shared(diff, suppressed=True)
-    _shared(uninstall, suppressed=True, only=(*_WHERE, "--yes"))
-    for verb in (releases, status):
-        _shared(verb, suppressed=True, only=_WHERE)
+    for name, verb in (("uninstall", uninstall), ("releases", releases), ("status", status)):
+        _shared(verb, suppressed=True, only=_TAKEN[name])
     return parser
 
 
 _WHERE = ("--json", "--context", "--kubeconfig", "--demo")
+_APPLYING = ("--set", "--ca-file", "--dry-run", "--diff", "--yes", "--no-wait", "--timeout", "--force-conflicts")
+"""What means something to an apply; to be ignored would be worse than to be refused: an uninstall has no dry run."""
+_TAKEN = {"uninstall": (*_WHERE, "--yes"), "releases": _WHERE, "status": _WHERE}
+"""By verb, the shared options that it takes; the others take all."""
 
 
 def _shared(parser: argparse.ArgumentParser, *, suppressed: bool, only: Sequence[str] = ()) -> None:
