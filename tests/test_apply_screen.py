@@ -216,7 +216,7 @@ def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -
         ]
         assert driven.stages()[-2:] == ["✗ first backup", "· record"]
         assert driven.screen._log[-1].startswith("P00 ERROR: [095]")
-        assert driven.text("#say") == "enter: question tls.source · e: explained · r: try again"
+        assert driven.text("#say") == "enter: question Certificate authority (tls.source) · e: explained · r: try again"
         await press(driven.pilot, "c")
         assert "[095]" in driven.pilot.app.clipboard
         await press(driven.pilot, "enter")

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from pgwizard import answersfile, pgbackrest
-from pgwizard.answers import Answers, Page, Section, sections_in
+from pgwizard.answers import Answers, Page, Section, ask_of, sections_in
 from pgwizard.checks import check
 from pgwizard.errors import Problem
 from pgwizard.plan import Facts
@@ -280,6 +280,19 @@ def field_at(path: Path, chosen: Any) -> FieldInfo | None:
         tag = chosen(path[:depth])
         owner = next((section for section in sections if tag in tags_of(section)), sections[0])
     return found
+
+
+def label_at(path: Path, chosen: Any = lambda _: "") -> tuple[str, Path]:
+    """What a question is called, and where it stands; of what chooses an alternative, those of the whole block.
+
+    chosen: as for ``field_at``.
+    """
+    for end in range(len(path), 0, -1):
+        found = field_at(path[:end], chosen)
+        ask = ask_of(found.metadata) if found else None
+        if ask:
+            return ask.label, path[:end]
+    return path[-1].capitalize(), path
 
 
 def alternatives(path: Path) -> list[type[Section]]:

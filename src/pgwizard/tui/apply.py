@@ -25,6 +25,7 @@ from pgwizard import inputs
 from pgwizard.answers import Answers
 from pgwizard.changes import Change, cost, counted
 from pgwizard.deploy import STAGES, Options, Outcome, run
+from pgwizard.draft import label_at
 from pgwizard.errors import Problem, visible
 from pgwizard.events import Event
 from pgwizard.present import Failure, failure
@@ -368,7 +369,8 @@ class Apply(Screen[Left]):
             for line in filter(is_log, found.detail):
                 self._hear(line.strip())
         self._show([*failure_rows(found), *([("written", self._there())] if self._started else [])])
-        enter = f"enter: question {found.question} · " if found.question else ""
+        label, _ = label_at(tuple(found.question.split(".")))
+        enter = f"enter: question {label} ({found.question}) · " if found.question else ""
         explained = "e: explained · " if found.link else ""
         self._turn("failed", f"{enter}{explained}r: try again")
 

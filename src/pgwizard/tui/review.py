@@ -24,10 +24,10 @@ from textual.widgets.option_list import Option
 from textual.worker import Worker, WorkerState
 
 from pgwizard import inputs, manifests
-from pgwizard.answers import Answers, ask_of
+from pgwizard.answers import Answers
 from pgwizard.changes import Change, counted
 from pgwizard.deploy import Options, Outcome, run
-from pgwizard.draft import Draft, field_at, page_of, pages
+from pgwizard.draft import Draft, field_at, label_at, page_of, pages
 from pgwizard.errors import visible
 from pgwizard.events import Event
 from pgwizard.kubeapi import plain
@@ -315,10 +315,11 @@ class Review(Vertical):
         listed.clear_options()
         marked = [*(("✗", item) for item in self.draft.problems), *(("!", item) for item in self.draft.warnings)]
         for mark, problem in marked:
-            label = self._question(tuple(problem.path.split(".")))[0] if problem.path else "the answers as a whole"
+            place = tuple(problem.path.split("."))
+            label = label_at(place, self.draft.chosen)[0] if problem.path else "the answers as a whole"
             text = Table.grid(padding=(0, 1))
             text.add_row(Text(mark, "bold"), Text.assemble((label, "bold"), f"   {problem.path}"))
-            asked = not problem.path or field_at(tuple(problem.path.split(".")), self.draft.chosen) is not None
+            asked = not problem.path or field_at(place, self.draft.chosen) is not None
             text.add_row("", Text(visible(problem.message) + ("" if asked else " · enter leaves it out")))
             listed.add_option(Found(text, problem.path))
         if not marked:
@@ -346,7 +347,8 @@ class Review(Vertical):
             differs = value != default
             if self._only_changed and not differs:
                 continue
-            label, question = self._question(path)
+            label, place = label_at(path, self.draft.chosen)
+            question = ".".join(place)
             if page != page_of(question):
                 page = page_of(question)
                 table.add_row("", Text(page, "bold underline"), "", "")
@@ -372,15 +374,6 @@ class Review(Vertical):
         self._only_changed = not self._only_changed
         self._list_answers()
         self._hint()
-
-    def _question(self, path: tuple[str, ...]) -> tuple[str, str]:
-        """The label and the dotted path of a question; of what chooses an alternative, those of the whole block."""
-        for end in range(len(path), 0, -1):
-            found = field_at(path[:end], self.draft.chosen)
-            ask = ask_of(found.metadata) if found else None
-            if ask:
-                return ask.label, ".".join(path[:end])
-        return path[-1].capitalize(), ".".join(path)
 
     # ---- manifests
 
