@@ -31,7 +31,6 @@ from pgwizard.answers import (
     S3Credentials,
 )
 from pgwizard.certificates import Bundle
-from pgwizard.kubeapi import plain
 from pgwizard.pgbackrest import indexed
 from pgwizard.tuning import Machine, Parameter, tune
 
@@ -279,10 +278,13 @@ _MIRRORED = {
 
 
 def mirrored_from(metadata: Mapping[str, Any]) -> str:
-    """The Secret, as namespace/name, that a Secret of ours says to be a mirror of; empty where it says none."""
+    """The Secret, as namespace/name, that a Secret of ours says to be a mirror of; empty where it says none.
+
+    As it stands there: whoever shows it makes it fit to be shown.
+    """
     annotations = metadata.get("annotations") or {}
     found = (pattern.fullmatch(str(annotations.get(key, ""))) for key, pattern in _MIRRORED.items())
-    return next((plain(match[1], 320) for match in found if match), "")
+    return next((match[1] for match in found if match), "")
 
 
 def _cipher_key(cipher: Cipher, names: Names) -> KeyRef | None:

@@ -436,7 +436,7 @@ def _no_source(answers: Answers, source: CaSource, secret: Object) -> Problem | 
     """Why a certificate is not to be taken from this Secret, or cannot be."""
     where = f"Secret {source.namespace}/{source.secret}"
     if (source.namespace, source.secret) == (answers.release.namespace, Names.of(answers.release.name).ca):
-        origin = mirrored_from(secret["metadata"]) or "the Secret that the certificate comes from"
+        origin = plain(mirrored_from(secret["metadata"]), 320) or "the Secret that the certificate comes from"
         own = "is the release's own mirror, compared with itself for ever"
         return Problem("tls.source", f"{where} {own}: name {origin}")
     data = secret.get("data") or {}

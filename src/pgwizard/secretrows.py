@@ -185,7 +185,7 @@ def outline(item: Object, search: Search) -> Row:
 
 
 def _last_if_mirror(row: Row, item: Object) -> Row:
-    mirrored = mirrored_from(item["metadata"])
+    mirrored = plain(mirrored_from(item["metadata"]), 320)
     return _last(replace(row, mirror_of=mirrored)) if mirrored else row
 
 
