@@ -523,6 +523,20 @@ def test_an_install_that_failed_after_its_first_start_has_made_them_too() -> Non
     on(scenario)
 
 
+def test_a_database_that_does_not_run_after_an_install_that_failed_is_not_taken_for_none() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(Outcome("job-failed", "default/postgresql-pgbackrest-init*"))
+        assert isinstance((await applied(sim)).error, FirstBackupFailed)
+        stopped = live(sim, STATEFULSET, "postgresql")
+        sim.store.put({**stopped, "spec": {**stopped["spec"], "replicas": 0}, "status": {}})
+        told = await applied(sim, SHOP)
+        assert isinstance(told.error, PreflightError)
+        assert [str(problem) for problem in told.error.problems] == MADE_ONCE
+        assert told.writes == []
+
+    on(scenario)
+
+
 def test_a_release_without_its_volume_starts_afresh() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgwizard.answers import Answers
-from pgwizard.draft import Draft, differing, field_at, without_secrets, worth_keeping
+from pgwizard.draft import NOTHING, Draft, differing, field_at, without_secrets, worth_keeping
 from pgwizard.drafts import Drafts
 from pgwizard.tui.panels import RepositoryPanel
 from pgwizard.tui.review import _shown
@@ -159,3 +159,19 @@ def test_taking_everything_back_gives_what_it_began_with(answers: list[tuple[str
     while draft.undo() is not None:
         pass
     assert draft.raw == begun
+
+
+def test_a_section_with_nothing_below_it_has_its_defaults() -> None:
+    draft = Draft({"release": None, "storage": {"size": "20Gi"}})
+    assert draft.raw == {"storage": {"size": "20Gi"}}
+    assert draft.chosen(("release",)) != NOTHING
+
+
+def test_what_was_taken_back_does_not_come_back_with_its_alternative() -> None:
+    draft = Draft()
+    draft.choose(("repository", "credentials"), "env")
+    draft.give(("repository", "credentials", "accessKey"), "KEY")
+    while draft.undo() is not None:
+        pass
+    draft.choose(("repository", "credentials"), "env")
+    assert draft.raw == {"repository": {"credentials": {"from": "env"}}}

@@ -213,7 +213,7 @@ def test_a_question_that_nobody_answers_can_be_stopped(stop: bytes | int, answer
             else:
                 process.send_signal(stop)
             assert process.wait(timeout=20) == 130
-            assert process.stderr.read().startswith(b"\npgwizard: stopped\n")
+            assert process.stderr.read().startswith(b"\npgwizard: stopped: nothing was written\n")
         finally:
             process.kill()
 

@@ -177,6 +177,20 @@ def test_the_rights_that_are_asked_for_are_enough(answers: Answers) -> None:
     on(scenario)
 
 
+def test_a_certificate_file_stands_in_for_the_right_to_read_its_secret() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        only(sim, preflight.accesses(INSTALLED, ca_file=True))
+        release = deploy.Release(INSTALLED, S3, headless.trusted())
+        outcome = await deploy.run(release, sim, lambda _: None, approved, deploy.Options(dry_run=True))
+        assert outcome.result == "dry-run"
+
+    on(scenario)
+
+
+async def approved(_: object) -> bool:
+    return True
+
+
 def test_a_repository_that_goes_needs_the_rights_that_it_came_with() -> None:
     """What is to be pruned is among the rights that are asked for before anything is written."""
     bare = answers_of(repository={"enabled": False})

@@ -944,6 +944,11 @@ def test_the_last_answer_is_taken_back_where_it_was_given() -> None:
         await press(pilot, "ctrl+z")
         await until(pilot, lambda: bool(pilot.app._notifications))
         assert [note.message for note in pilot.app._notifications] == ["no answer was given that could be taken back"]
+        wizard._give(("storage", "size"), "30Gi")
+        await wizard.go("Review")
+        await press(pilot, "ctrl+z")
+        await until(pilot, lambda: "storage" not in wizard.draft.raw)
+        assert [note.message for note in pilot.app._notifications] == ["taken back: Size"]
 
     driven(scenario)
 
@@ -1031,6 +1036,21 @@ def test_what_was_applied_above_takes_the_place_of_older_answers_below() -> None
         await until(pilot, lambda: over.page != "")
         await over._applied(Left(deployed=True))
         assert wizard.draft.answers.tuning.connections == 70
+        assert wizard.query_one("#page-Tuning").display, "the page is made anew, and shown"
         await until(pilot, lambda: cast("Input", row(wizard, "tuning.connections").control).value == "70")
+
+    driven(scenario)
+
+
+def test_a_size_is_compared_with_the_volume_of_the_release_that_was_opened() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        sim = cast("SimCluster", cast("WizardApp", pilot.app).cluster)
+        await deployed(sim, answers_of())
+        await pilot.app.push_screen(Wizard({"release": {"namespace": "default"}}))
+        over = cast("Wizard", pilot.app.screen)
+        await until(pilot, lambda: over.page == "Database" and over._looked_up.is_set())
+        over._give(("storage", "size"), "5Gi")
+        shrinks = "the volume has 10Gi and cannot shrink to 5Gi"
+        await until(pilot, lambda: shrinks in [problem.message for problem in over.draft.problems])
 
     driven(scenario)

@@ -175,7 +175,7 @@ async def prepare(release: Release, cluster: Cluster, report: Report, options: O
     answers = release.answers
     async with stages.told("survey", report) as stage:
         rights, surveyed = await asyncio.gather(
-            preflight.require_rights(cluster, answers),
+            preflight.require_rights(cluster, answers, ca_file=release.ca_file is not None),
             preflight.survey(cluster, answers, release.ca_file),
             return_exceptions=True,
         )

@@ -46,7 +46,8 @@ class Draft:
     """Which question was answered, and what raw was before; what is typed into one question is one step."""
 
     def __post_init__(self) -> None:
-        self.raw = deepcopy(self.raw)  # it may be a record's own, which says what was applied
+        # A copy: it may be a record's own, which says what was applied. A section with nothing below it has no answer.
+        self.raw = {section: deepcopy(given) for section, given in self.raw.items() if given is not None}
         self.answers = Answers()
         self.evaluate()
 
@@ -125,6 +126,7 @@ class Draft:
             path, raw = self._before.pop()
             if raw != self.raw:
                 self.raw = raw
+                self._shelved.clear()  # what was taken back is not to come back with another alternative
                 self.evaluate()
                 return path
         return None

@@ -238,10 +238,17 @@ def _is_asked(*, yes: bool) -> bool:
 
 
 async def _confirmed(question: str) -> bool:
-    """Ask the person at the terminal. Only y or yes is a yes; the end of input is a no."""
+    """Ask the person at the terminal, before anything is written. Only y or yes is a yes; the end of input is a no.
+
+    Raises Interrupted where it is stopped instead.
+    """
     sys.stderr.write(question)  # stdout may be a pipe
     sys.stderr.flush()
-    return (await _line(sys.stdin.fileno())).strip().lower() in (b"y", b"yes")
+    try:
+        typed = await _line(sys.stdin.fileno())
+    except asyncio.CancelledError:
+        raise Interrupted("stopped: nothing was written") from None
+    return typed.strip().lower() in (b"y", b"yes")
 
 
 async def _line(terminal: int) -> bytes:

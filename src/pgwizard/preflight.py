@@ -114,8 +114,11 @@ _BACKUP_KINDS = (  # who gives a right to the CronJobs must have it: hence get p
 )
 
 
-def accesses(answers: Answers) -> list[Access]:
-    """Every right that an apply of these answers may need, in the release's namespace and beyond."""
+def accesses(answers: Answers, *, ca_file: bool = False) -> list[Access]:
+    """Every right that an apply of these answers may need, in the release's namespace and beyond.
+
+    ca_file: whether a certificate is given as a file, which stands in where its Secret may not be read.
+    """
     namespace = answers.release.namespace
     kinds = list(_RELEASE_KINDS)
     if answers.repository.enabled:
@@ -125,7 +128,7 @@ def accesses(answers: Answers) -> list[Access]:
     needed = [Access(verb, resource, group, namespace) for resource, group, verbs in kinds for verb in verbs]
     if answers.release.create_namespace:
         needed += [Access(verb, "namespaces", name=namespace if verb != "create" else "") for verb in _WRITE]
-    if answers.tls_mirrored() and answers.tls.source is not None:
+    if answers.tls_mirrored() and answers.tls.source is not None and not ca_file:
         needed.append(Access("get", "secrets", "", answers.tls.source.namespace, answers.tls.source.secret))
     credentials = answers.repository.credentials
     if answers.repository.enabled and mirrored_s3(answers) and isinstance(credentials, ExistingS3Credentials):
@@ -133,9 +136,9 @@ def accesses(answers: Answers) -> list[Access]:
     return needed
 
 
-async def require_rights(cluster: Cluster, answers: Answers) -> None:
+async def require_rights(cluster: Cluster, answers: Answers, *, ca_file: bool = False) -> None:
     """Raises PreflightError with every missing right, its kubectl line, and a Role that grants them."""
-    await require(cluster, accesses(answers))
+    await require(cluster, accesses(answers, ca_file=ca_file))
 
 
 async def require_deletion(cluster: Cluster, refs: Sequence[Ref]) -> None:
@@ -214,7 +217,7 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
         *(found(cluster, Ref(SECRET, secret, namespace)) for secret in named),
     ]
     live_namespace, (known, version), ca, s3_source, statefulset, claim, *live = await side_by_side(questions)
-    before = _made_with(known, statefulset)
+    before = _made_with(known, statefulset, claim)
     superuser = await _superuser(cluster, answers, before)
     surveyed = Survey(
         namespace_exists=live_namespace is not None,
@@ -240,11 +243,16 @@ def _ours(statefulset: Object | None) -> Object | None:
     return None if statefulset is None or foreign_owner(statefulset) else statefulset
 
 
-def _made_with(past: record.Record | None, statefulset: Object | None) -> Answers | None:
-    """The answers that the database was made with, as far as the record tells; one that is ready was made."""
+def _made_with(past: record.Record | None, statefulset: Object | None, claim: Object | None) -> Answers | None:
+    """The answers that the database was made with, as far as the record tells.
+
+    One that is ready was made, and on a volume that was bound a start that failed later on may have made one too.
+    """
     made = past.deployed if past else None
-    if past and made is None and statefulset is not None and statefulset.get("status", {}).get("readyReplicas"):
-        made = past.last
+    if past and made is None:
+        ready = (statefulset or {}).get("status", {}).get("readyReplicas")
+        bound = (claim or {}).get("status", {}).get("phase") == "Bound"
+        made = past.last if ready or bound else None
     return _recorded(made)
 
 
@@ -331,7 +339,7 @@ async def references(cluster: Cluster, answers: Answers) -> tuple[Problem, ...]:
     past = None
     with contextlib.suppress(ValueError):  # what cannot be read is said where it is opened
         past = record.read(live_record) if live_record else None
-    before = _made_with(past, statefulset)
+    before = _made_with(past, statefulset, claim)
     stands = Standing(before, _ours(statefulset), claim, await _superuser(cluster, answers, before))
     return (*problems, *standing.problems(answers, stands, _named_superuser(answers, existing)))
 

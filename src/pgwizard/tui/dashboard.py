@@ -38,7 +38,7 @@ from pgwizard.tui.dialogs import Window
 from pgwizard.tui.keyline import KeyLine
 from pgwizard.tui.log import Log
 from pgwizard.tui.messages import opening
-from pgwizard.verdict import Verdict, judge
+from pgwizard.verdict import Verdict, down, judge
 
 if TYPE_CHECKING:
     from pgwizard.kubeapi import Cluster
@@ -669,7 +669,9 @@ Nothing is written before you have answered."""
         if self.snapshot is None or not self.snapshot.wants_backups:
             return
         choices = {"f": "full: everything", "i": "incremental: what changed since the last one"}
-        key = await self.app.push_screen_wait(Ask("Take a backup now?", choices))
+        stopped = down(self.snapshot)
+        title = "Take a backup now?" + (f" It would fail: {stopped.text}" if stopped else "")
+        key = await self.app.push_screen_wait(Ask(title, choices))
         cluster = self._writable
         if key is None or cluster is None:
             return

@@ -25,7 +25,17 @@ from textual.widgets import ContentSwitcher, Static
 
 from pgwizard import inputs
 from pgwizard.choices import LISTS, Choice, choices
-from pgwizard.draft import Draft, differing, field_at, page_of, pages, sections_of, without_secrets, worth_keeping
+from pgwizard.draft import (
+    Draft,
+    differing,
+    field_at,
+    label_at,
+    page_of,
+    pages,
+    sections_of,
+    without_secrets,
+    worth_keeping,
+)
 from pgwizard.draft import Path as Question
 from pgwizard.errors import ClusterError, OutputError, Problem, visible
 from pgwizard.lookup import look_up
@@ -59,8 +69,8 @@ LOOK_UP_SECONDS = 0.2
 _BESIDE = 60
 """Characters of a choice and its note that fit on a line of a window."""
 ASK_AGAIN_SECONDS = 5.0
-_NAMING = frozenset({"release", "credentials", "repository", "tls", "images"})
-"""Sections whose answers name something in the cluster, or decide how a certificate is compared with a server."""
+_NAMING = frozenset({"release", "credentials", "storage", "repository", "tls", "images"})
+"""Sections whose answers are compared with the cluster, or decide how a certificate is compared with a server."""
 _ABOUT = {
     CONNECT: "Which cluster and which namespace the release goes to, or which release to look at or to change.",
     REVIEW: "All that was answered, what it comes to, and what it would change. Nothing is written before you approve.",
@@ -288,7 +298,7 @@ class Wizard(SaysDefects, Screen[None]):
             await self._show_status(record.name, record.namespace)
             return
         last = record.last
-        await self.app.push_screen(Wizard(dict(last.answers) if last else None))
+        await self.app.push_screen(Wizard(dict(last.answers) if last else None), self._came_back)
 
     def _below(self) -> Screen[Any] | None:
         """The screen that this one was opened from."""
@@ -310,7 +320,12 @@ class Wizard(SaysDefects, Screen[None]):
     async def _show_status(self, name: str, namespace: str) -> None:
         from pgwizard.tui.dashboard import Dashboard
 
-        await self.app.push_screen(Dashboard(name, namespace))
+        await self.app.push_screen(Dashboard(name, namespace), self._came_back)
+
+    def _came_back(self, _: object) -> None:
+        """What was applied or removed meanwhile is seen."""
+        for page in self.query(Connect):
+            page.read_again()
 
     # ---- live choices ----------------------------------------------------------------------------------------------
 
@@ -396,11 +411,14 @@ class Wizard(SaysDefects, Screen[None]):
     async def action_undo(self) -> None:
         """What stood before comes back, wherever it was."""
         path = self.draft.undo()
+        self.app.clear_notifications()  # each press would add one
         if path is None:
             self.notify("no answer was given that could be taken back", markup=False)
             return
         self._shown_anew(path)
-        if self.page not in (CONNECT, REVIEW):
+        if self.page in (CONNECT, REVIEW):
+            self.notify(f"taken back: {label_at(path, self.draft.chosen)[0]}", markup=False)
+        else:
             await self.go(page_of(".".join(path)), path)
 
     # ---- what the cluster says -------------------------------------------------------------------------------------
@@ -608,7 +626,9 @@ class Wizard(SaysDefects, Screen[None]):
         """Other answers in place of these: every page is made anew."""
         self.draft = Draft(raw, self.draft.facts)
         self._adopts_namespace = False
-        await self.query_one("#pages", ContentSwitcher).remove_children()
+        pages = self.query_one("#pages", ContentSwitcher)
+        pages.current = None  # or the new page of the same name would not be shown
+        await pages.remove_children()
         await self.go(page)
         self._look_up()
 
