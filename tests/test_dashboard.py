@@ -23,9 +23,11 @@ from pgwizard.errors import Unreachable
 from pgwizard.kinds import CRONJOB, NAMESPACE
 from pgwizard.kubeapi import Cluster, ExecResult, Ref
 from pgwizard.tui.app import Place, Start, WizardApp
-from pgwizard.tui.dashboard import Ask, Dashboard, Details, Jobs, Rows, TextWindow, _details
+from pgwizard.tui.dashboard import Dashboard, _details
+from pgwizard.tui.dialogs import Ask, Details, TextWindow
 from pgwizard.tui.log import Log
 from pgwizard.tui.messages import Messages
+from pgwizard.tui.rows import Jobs, Rows
 from pgwizard.tui.wizard import Wizard
 from pilots import press, resize, settled, until
 from snapshots import FAILED, FINE

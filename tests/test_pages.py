@@ -31,8 +31,8 @@ from pgwizard.errors import Unreachable
 from pgwizard.kubeapi import Cluster, ExecResult
 from pgwizard.tui.app import Connect, Place, Start
 from pgwizard.tui.apply import Apply
-from pgwizard.tui.dashboard import Ask, Dashboard, TextWindow
-from pgwizard.tui.dialogs import Help, Line, Offer, Pick
+from pgwizard.tui.dashboard import Dashboard
+from pgwizard.tui.dialogs import Ask, Help, Line, Offer, Pick, TextWindow
 from pgwizard.tui.messages import Messages
 from pgwizard.tui.panels import PANELS as WITH_PANEL
 from pgwizard.tui.secrets import SecretBrowser

@@ -7,26 +7,22 @@ rules: what is proven is ``status``', how it is said is ``present``'s.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from io import StringIO
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
-from rich.cells import cell_len
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.events import Key, Resize
+from textual.containers import Horizontal, VerticalScroll
+from textual.events import Resize
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import DataTable, OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import DataTable, Static
 from textual.worker import Worker, WorkerState
 
 from pgwizard import jobs, messages, present, releases, status
@@ -34,10 +30,11 @@ from pgwizard.errors import ClusterError, PgwizardError, visible
 from pgwizard.kubeapi import fit, plain
 from pgwizard.snapshot import Run, Snapshot, ended
 from pgwizard.tui.app import DEMO
-from pgwizard.tui.dialogs import Window
+from pgwizard.tui.dialogs import Ask, Details
 from pgwizard.tui.keyline import KeyLine
 from pgwizard.tui.log import Log
 from pgwizard.tui.messages import opening
+from pgwizard.tui.rows import Jobs, Rows
 from pgwizard.verdict import Verdict, down, judge
 
 if TYPE_CHECKING:
@@ -45,8 +42,6 @@ if TYPE_CHECKING:
     from pgwizard.record import Record
     from pgwizard.tui.app import WizardApp
 
-_LINES, _NARROWEST = 2, 10
-"""Lines of a row at most, and characters of what goes on in the second one at least."""
 NARROW = 100
 """Columns below which panes stand below each other."""
 _SETTLE_SECONDS = 0.15
@@ -61,164 +56,6 @@ _TITLES = {
 _HOME = ("jobs", "dash")
 """Where the focus begins; from there escape leaves."""
 _STATES = {"recoverable": "fine", "at risk": "risk", "not recoverable": "lost", "unknown": "unsure", "gone": "lost"}
-
-
-class TextWindow(Window):
-    """Text over the screen that it belongs to."""
-
-    DEFAULT_CSS = """
-    TextWindow VerticalScroll {
-        width: 100; max-width: 96%; height: auto; max-height: 90%;
-        border: round $primary; background: $surface; padding: 0 1;
-    }
-    TextWindow Static { height: auto; }
-    """
-
-    def __init__(self, title: str, text: Text | Group) -> None:
-        super().__init__()
-        self._title, self._text = title, text
-
-    def compose(self) -> ComposeResult:
-        """One text, to scroll where it is long."""
-        with VerticalScroll() as pane:
-            pane.border_title = Text(self._title)
-            yield Static(self._text, markup=False)
-        yield KeyLine()
-
-
-class Details(TextWindow):
-    """Text that may be worth sending to somebody. link: the message that explains it; empty for none."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "explained", "explain", tooltip="the message with its cause and fix, and its like"),
-        Binding("c", "copy", "copy"),
-    ]
-
-    def __init__(self, title: str, text: Text | Group, link: str = "") -> None:
-        super().__init__(title, text)
-        self._link = link
-
-    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """Only what is known can be explained."""
-        return action != "explained" or bool(self._link)
-
-    def action_explained(self) -> None:
-        """The message that fits."""
-        cast("WizardApp", self.app).action_messages(self._link)
-
-    def action_copy(self) -> None:
-        """As plain lines."""
-        console = Console(file=StringIO(), width=500, color_system=None)
-        with console.capture() as plain:
-            console.print(self._text)
-        self.app.copy_to_clipboard("\n".join(line.rstrip() for line in plain.get().splitlines()) + "\n")
-        self.notify("copied", markup=False)
-
-
-class Ask(Window):
-    """A question that one key answers, or the choice that is highlighted; answers with the key, or None."""
-
-    HELP: ClassVar[str] = (
-        "The letter before a choice takes it, or enter the one that is highlighted; escape takes none."
-    )
-
-    def __init__(self, title: str, choices: Mapping[str, str]) -> None:
-        super().__init__()
-        self._title, self._choices = title, choices
-
-    def compose(self) -> ComposeResult:
-        """The question, and what can be answered."""
-        with Vertical():
-            yield Static(self._title, classes="title", markup=False)
-            yield OptionList(
-                *(Option(Text(f"{key}   {meaning}"), id=key) for key, meaning in self._choices.items()), markup=False
-            )
-        yield KeyLine()
-
-    def on_key(self, event: Key) -> None:
-        """Only what was offered."""
-        if event.key in self._choices:
-            event.stop()
-            self.dismiss(event.key)
-
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """By enter or by the mouse."""
-        event.stop()
-        self.dismiss(event.option.id)
-
-
-class Rows(DataTable[Text]):
-    """A table that changes only where something changed, and keeps its cursor; on its first row it stays there.
-
-    Nothing of it is beyond its edge. spare: columns that are left out, in this order, until the rest fits; then the
-    last column goes on in a second line.
-    """
-
-    def __init__(self, titles: Sequence[str], *, id: str, spare: Sequence[int] = ()) -> None:  # noqa: A002 - Textual's
-        super().__init__(id=id, cursor_type="row", zebra_stripes=False, cell_padding=1)
-        self._shown: dict[str, tuple[str, ...]] = {}
-        self._titles, self._spare = titles, spare
-        self._columns: tuple[int, ...] = ()
-        self._last_width = 0
-
-    def show(self, rows: Mapping[str, tuple[str, ...]], empty: str = "") -> None:
-        """Show these, by key, in this order; or where there are none, what is said instead."""
-        rows = rows or {"": (empty,)}
-        fitting = self._fitting(list(rows.values()))
-        if rows == self._shown and fitting == (self._columns, self._last_width):
-            return
-        last = fitting[0][-1]
-        if (
-            fitting == (self._columns, self._last_width)
-            and list(rows) == list(self._shown)
-            and all(cells[last] == self._shown[key][last] for key, cells in rows.items())
-        ):
-            for key, cells in rows.items():
-                for number in self._columns:
-                    if cells[number] != self._shown[key][number]:
-                        self.update_cell(key, str(number), Text(cells[number]), update_width=True)
-        else:
-            here, first = self.here, self.cursor_row == 0
-            self._columns, self._last_width = fitting
-            self.clear(columns=True)
-            for number in self._columns:
-                self.add_column(self._titles[number], key=str(number))
-            for key, cells in rows.items():
-                lines = wrap(cells[last], self._last_width, max_lines=_LINES, placeholder=" …") or [""]
-                shown = [*(cells[number] for number in self._columns[:-1]), "\n".join(lines)]
-                self.add_row(*map(Text, shown), key=key, height=len(lines))
-            if not first and here in rows:
-                self.move_cursor(row=list(rows).index(here))
-        self._shown = dict(rows)
-
-    def _fitting(self, rows: Sequence[tuple[str, ...]]) -> tuple[tuple[int, ...], int]:
-        """The columns that fit, and how wide the last one may be."""
-        edge = 2 * self.cell_padding
-        width = (self.size.width or 1_000) - 1  # which the scroll bar may take
-        columns = list(range(len(rows[0])))
-        needed = {
-            number: edge + max(cell_len(text) for text in (self._titles[number], *(cells[number] for cells in rows)))
-            for number in columns
-        }
-        for number in self._spare:
-            if sum(needed[kept] for kept in columns) > width and number in columns:
-                columns.remove(number)
-        rest = width - edge - sum(needed[kept] for kept in columns[:-1])
-        return tuple(columns), max(min(rest, needed[columns[-1]] - edge), _NARROWEST)
-
-    @property
-    def here(self) -> str:
-        """The key of the row under the cursor; empty for none."""
-        keys = list(self._shown)
-        return keys[self.cursor_row] if 0 <= self.cursor_row < len(keys) else ""
-
-
-class Jobs(Rows):
-    """Backup Jobs, the newest first."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select_cursor", "details", tooltip="why a Job failed, and what to do")
-    ]
 
 
 class Dashboard(Screen[None]):

@@ -1,25 +1,31 @@
-"""Small windows over a screen: help, a line of text to type, a list to choose from, a question of yes or no.
+"""Small windows over a screen: help, text to read, a line to type, a list to choose from, a question to answer.
 
 They answer with what was typed or chosen, or None. They refuse to know what it is for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from io import StringIO
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from rich.console import Console, Group
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.dom import DOMNode
+from textual.events import Key
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from pgwizard.tui.keyline import KeyLine
+
+if TYPE_CHECKING:
+    from pgwizard.tui.app import WizardApp
 
 MARKS = "✓ answered   ● here   ! needs a look   · to come   ✗ failed   - left out"
 DOCS = "ctrl+p, messages: every message with its cause and what to do. docs/answers.md explains every question."
@@ -339,3 +345,87 @@ class Offer(Window):
             return
         self._sure = True
         self.notify("f8 again deletes them for good", severity="warning", markup=False)
+
+
+class TextWindow(Window):
+    """Text over the screen that it belongs to."""
+
+    DEFAULT_CSS = """
+    TextWindow VerticalScroll {
+        width: 100; max-width: 96%; height: auto; max-height: 90%;
+        border: round $primary; background: $surface; padding: 0 1;
+    }
+    TextWindow Static { height: auto; }
+    """
+
+    def __init__(self, title: str, text: Text | Group) -> None:
+        super().__init__()
+        self._title, self._text = title, text
+
+    def compose(self) -> ComposeResult:
+        """One text, to scroll where it is long."""
+        with VerticalScroll() as pane:
+            pane.border_title = Text(self._title)
+            yield Static(self._text, markup=False)
+        yield KeyLine()
+
+
+class Details(TextWindow):
+    """Text that may be worth sending to somebody. link: the message that explains it; empty for none."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "explained", "explain", tooltip="the message with its cause and fix, and its like"),
+        Binding("c", "copy", "copy"),
+    ]
+
+    def __init__(self, title: str, text: Text | Group, link: str = "") -> None:
+        super().__init__(title, text)
+        self._link = link
+
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """Only what is known can be explained."""
+        return action != "explained" or bool(self._link)
+
+    def action_explained(self) -> None:
+        """The message that fits."""
+        cast("WizardApp", self.app).action_messages(self._link)
+
+    def action_copy(self) -> None:
+        """As plain lines."""
+        console = Console(file=StringIO(), width=500, color_system=None)
+        with console.capture() as plain:
+            console.print(self._text)
+        self.app.copy_to_clipboard("\n".join(line.rstrip() for line in plain.get().splitlines()) + "\n")
+        self.notify("copied", markup=False)
+
+
+class Ask(Window):
+    """A question that one key answers, or the choice that is highlighted; answers with the key, or None."""
+
+    HELP: ClassVar[str] = (
+        "The letter before a choice takes it, or enter the one that is highlighted; escape takes none."
+    )
+
+    def __init__(self, title: str, choices: Mapping[str, str]) -> None:
+        super().__init__()
+        self._title, self._choices = title, choices
+
+    def compose(self) -> ComposeResult:
+        """The question, and what can be answered."""
+        with Vertical():
+            yield Static(self._title, classes="title", markup=False)
+            yield OptionList(
+                *(Option(Text(f"{key}   {meaning}"), id=key) for key, meaning in self._choices.items()), markup=False
+            )
+        yield KeyLine()
+
+    def on_key(self, event: Key) -> None:
+        """Only what was offered."""
+        if event.key in self._choices:
+            event.stop()
+            self.dismiss(event.key)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """By enter or by the mouse."""
+        event.stop()
+        self.dismiss(event.option.id)
