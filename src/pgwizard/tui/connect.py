@@ -207,9 +207,7 @@ class Connect(SaysDefects, Vertical):
         if self._places or self._app.trouble is not None:
             self._say_trouble()
         if self._app.trouble is not None:
-            self._records = []
-            self._show_releases()
-            self.query_one("#namespaces", FilteredList).fill([], self.target)
+            self._empty()
             self._say("namespaces", "· not known without a cluster: type the name and press enter")
             self._say("releases", "· not known without a cluster")
         elif self._app.cluster is not None:
@@ -217,11 +215,15 @@ class Connect(SaysDefects, Vertical):
             self._read_releases()
         else:
             if self._read_of is not self._app.place:  # else it is the same cluster anew, and nobody loses his place
-                self._records = []
-                self._show_releases()
-                self.query_one("#namespaces", FilteredList).fill([], self.target)
+                self._empty()
             self._say("namespaces", "waiting for the cluster")
             self._say("releases", "waiting for the cluster")
+
+    def _empty(self) -> None:
+        """Nothing is known of this cluster."""
+        self._records = []
+        self._show_releases()
+        self.query_one("#namespaces", FilteredList).fill([], self.target)
 
     def _say_trouble(self) -> None:
         trouble = self._app.trouble

@@ -284,8 +284,7 @@ class Wizard(SaysDefects, Screen[None]):
         """What was chosen to be made in the cluster before may be there in this one."""
         if self._makes_namespace and self.draft.answers.release.namespace in event.names:
             self._makes_namespace = False
-            self.draft.adopt(("release", "createNamespace"), False)
-            self._shown_anew(("release", "createNamespace"))
+            self._adopt(("release", "createNamespace"), False)
 
     async def on_connect_begun(self) -> None:
         """A new release."""
@@ -298,7 +297,7 @@ class Wizard(SaysDefects, Screen[None]):
             await self._show_status(record.name, record.namespace)
             return
         last = record.last
-        await self.app.push_screen(Wizard(dict(last.answers) if last else None), self._came_back)
+        await self.app.push_screen(Wizard(dict(last.answers) if last else None), self._read_again)
 
     def _below(self) -> Screen[Any] | None:
         """The screen that this one was opened from."""
@@ -320,9 +319,9 @@ class Wizard(SaysDefects, Screen[None]):
     async def _show_status(self, name: str, namespace: str) -> None:
         from pgwizard.tui.dashboard import Dashboard
 
-        await self.app.push_screen(Dashboard(name, namespace), self._came_back)
+        await self.app.push_screen(Dashboard(name, namespace), self._read_again)
 
-    def _came_back(self, _: object) -> None:
+    def _read_again(self, _: object = None) -> None:
         """What was applied or removed meanwhile is seen."""
         for page in self.query(Connect):
             page.read_again()
@@ -402,6 +401,11 @@ class Wizard(SaysDefects, Screen[None]):
         self.draft.give(path, value)
         self._shown_anew(path)
 
+    def _adopt(self, path: Question, value: Any) -> None:
+        """An answer that follows from the cluster."""
+        self.draft.adopt(path, value)
+        self._shown_anew(path)
+
     def _shown_anew(self, path: Question) -> None:
         for form in self.query(Form):
             form.show_answer(path)
@@ -426,8 +430,7 @@ class Wizard(SaysDefects, Screen[None]):
     def _linked(self) -> None:
         cluster = self.wizard.cluster
         if cluster is not None and self._adopts_namespace:
-            self.draft.adopt(("release", "namespace"), cluster.namespace)
-            self._shown_anew(("release", "namespace"))
+            self._adopt(("release", "namespace"), cluster.namespace)
             self._adopts_namespace = True  # of another cluster as well, until somebody chooses
             for page in self.query(Connect):
                 page.target = cluster.namespace
@@ -536,8 +539,7 @@ class Wizard(SaysDefects, Screen[None]):
             self._forget_draft()
             release = self.draft.answers.release
             self._opened = release.namespace, release.name
-            for page in self.query(Connect):
-                page.read_again()
+            self._read_again()
             for screen in self.app.screen_stack:
                 if isinstance(screen, Wizard) and screen is not self:
                     await screen.take_over_applied(self._opened, self.draft.raw)
