@@ -28,8 +28,8 @@ from textual.widgets import Input
 
 from faulting import LeapingLoop
 from headless import ROOT
-from pgwizard import lock
-from pgwizard.demo import SimCluster
+from pgwizard.kube import lease
+from pgwizard.simulator.cluster import SimCluster
 from pgwizard.tui.app import Start, WizardApp
 
 SCREENSHOTS = ROOT / "screenshots"
@@ -114,7 +114,7 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)
     monkeypatch.setattr(secrets, "token_hex", lambda size: "5a" * size)
     monkeypatch.setattr(secrets, "token_urlsafe", lambda size: "x" * size)
-    monkeypatch.setattr(lock, "_me", lambda: "ada@laptop/42-00000000")
+    monkeypatch.setattr(lease, "_me", lambda: "ada@laptop/42-00000000")
 
 
 # ---- pictures ------------------------------------------------------------------------------------------------------
