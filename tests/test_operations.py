@@ -146,8 +146,8 @@ def test_a_person_is_asked_and_may_refuse(sim: SimCluster, answers: str, monkeyp
         asked.append(question)
         return False
 
-    monkeypatch.setattr(prompt, "_is_asked", lambda *, yes: not yes)
-    monkeypatch.setattr(prompt, "_confirmed", no)
+    monkeypatch.setattr(prompt, "is_asked", lambda *, yes: not yes)
+    monkeypatch.setattr(prompt, "confirmed", no)
     told = applied()
     assert told.code == 130
     assert asked == ["Apply this to default? [y/N] "]
@@ -180,7 +180,7 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 )
 def test_only_a_clear_yes_is_a_yes_and_the_end_of_input_is_none(typed: bytes, meant: bool, keyboard: int) -> None:
     os.write(keyboard, typed)
-    assert asyncio.run(prompt._confirmed("? ")) is meant
+    assert asyncio.run(prompt.confirmed("? ")) is meant
 
 
 @pytest.mark.parametrize("stop", [b"\x03", signal.SIGTERM, signal.SIGHUP])
@@ -221,19 +221,19 @@ def test_a_question_that_nobody_answers_can_be_stopped(stop: bytes | int, answer
 
 def test_a_script_is_not_asked() -> None:
     assert not sys.stdin.isatty()
-    assert prompt._is_asked(yes=False) is False
+    assert prompt.is_asked(yes=False) is False
 
 
 def test_a_script_without_standard_input_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
-    assert prompt._is_asked(yes=False) is False
+    assert prompt.is_asked(yes=False) is False
 
 
 def test_a_person_who_pipes_the_output_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    assert prompt._is_asked(yes=False) is True
-    assert prompt._is_asked(yes=True) is False
+    assert prompt.is_asked(yes=False) is True
+    assert prompt.is_asked(yes=True) is False
 
 
 # ---- exit codes ----------------------------------------------------------------------------------------------------

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     pass
 
 
-def _is_asked(*, yes: bool) -> bool:
+def is_asked(*, yes: bool) -> bool:
     """Only a person at a terminal can be asked; a script has said what it wants by calling."""
     return not yes and sys.stdin is not None and sys.stdin.isatty()
 
 
-async def _confirmed(question: str) -> bool:
+async def confirmed(question: str) -> bool:
     """Ask the person at the terminal, before anything is written. Only y or yes is a yes; the end of input is a no.
 
     Raises Interrupted where it is stopped instead.

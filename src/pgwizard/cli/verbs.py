@@ -14,9 +14,9 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pgwizard.cli.connect import Place, connected
+from pgwizard.cli import connect, prompt
+from pgwizard.cli.connect import Place
 from pgwizard.cli.printer import _Printer, put
-from pgwizard.cli.prompt import _confirmed, _is_asked
 from pgwizard.cli.source import Source, _release
 from pgwizard.errors import AnswersError, Interrupted, NotProven, Problem
 from pgwizard.release import apply as release_apply
@@ -44,12 +44,12 @@ def apply(
 
     async def approve(changes: Sequence[Change]) -> bool:
         printer.changes(changes, whole=whole)
-        if not _is_asked(yes=yes):
+        if not prompt.is_asked(yes=yes):
             return True
-        return await _confirmed(f"Apply this to {release.answers.release.namespace}? [y/N] ")
+        return await prompt.confirmed(f"Apply this to {release.answers.release.namespace}? [y/N] ")
 
     async def work() -> release_apply.Outcome:
-        async with connected(place) as cluster:
+        async with connect.connected(place) as cluster:
             return await release_apply.run(release, cluster, printer.report, approve, options)
 
     outcome = _finished(work(), printer, "The cluster goes on. Run it again at any time: it resumes.")
@@ -70,7 +70,7 @@ def uninstall(
     printer = _Printer(as_json=as_json)
 
     async def work() -> None:
-        async with connected(place) as cluster:
+        async with connect.connected(place) as cluster:
             found = await removal(cluster, name, namespace or cluster.namespace, purge_data=purge_data is not None)
             for ref in found.deleted:
                 printer.line(f"- delete    {ref}", {"change": {"action": "delete", "object": str(ref)}})
@@ -83,7 +83,7 @@ def uninstall(
                 {"change": {"action": "keep", "object": "repository"}},
             )
             question = f"Remove {name} from {found.record.namespace}? [y/N] "
-            if _is_asked(yes=yes) and not await _confirmed(question):
+            if prompt.is_asked(yes=yes) and not await prompt.confirmed(question):
                 raise Interrupted("not approved: nothing was written")
             await remove(found, cluster, printer.report)
 
@@ -94,7 +94,7 @@ def releases(namespace: str | None, place: Place, *, everywhere: bool, as_json: 
     """List the releases of a namespace, or of all."""
 
     async def work() -> list[dict[str, Any]]:
-        async with connected(place) as cluster:
+        async with connect.connected(place) as cluster:
             found = await records.releases(cluster, None if everywhere else namespace or cluster.namespace)
         return [
             {
@@ -128,7 +128,7 @@ def status(name: str, namespace: str | None, place: Place, *, as_json: bool) -> 
     from pgwizard.status.verdict import judge
 
     async def work() -> Snapshot:
-        async with connected(place) as cluster:
+        async with connect.connected(place) as cluster:
             where = namespace or cluster.namespace
             wanted = name or records.chosen(await records.choices(cluster, where), where)
             return await observe.look(cluster, wanted, where)
