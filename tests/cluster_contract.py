@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from pgwizard.errors import AlreadyExists, Conflict, Forbidden, Gone, Invalid, NotFound
-from pgwizard.kubeapi import Access, Cluster, Object, Page, Ref, Resource, WatchEvent, Written
+from pgwizard.kube.api import Access, Cluster, Object, Page, Ref, Resource, WatchEvent, Written
 
 CONFIG_MAP = Resource("v1", "ConfigMap")
 SECRET = Resource("v1", "Secret")

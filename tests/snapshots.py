@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from pgwizard.health import SCALED_TO_0, Health
-from pgwizard.kinds import CLAIM, POD, STATEFULSET
-from pgwizard.kubeapi import Ref
-from pgwizard.snapshot import (
+from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Ref
+from pgwizard.kube.health import SCALED_TO_0, Health
+from pgwizard.status.snapshot import (
     PACE_SECONDS,
     Archiver,
     Backup,
@@ -22,7 +21,7 @@ from pgwizard.snapshot import (
     Volume,
     Wal,
 )
-from pgwizard.verdict import judge
+from pgwizard.status.verdict import judge
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 GB = 10**9

@@ -14,19 +14,19 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from faulting import STATEFULSET, answers_of, deployed, live
-from pgwizard import rollout
-from pgwizard.answers import Answers
-from pgwizard.changes import Change
-from pgwizard.demo import Fault, Outcome, SimCluster
-from pgwizard.demo.world import HOSTILE
+from pgwizard.answers.questions import Answers
 from pgwizard.errors import AnswersError, FirstBackupFailed, Problem, ServerFailure, Unreachable
-from pgwizard.events import Event
-from pgwizard.kinds import LEASE
-from pgwizard.kubeapi import Cluster, Object, Ref, Resource
-from pgwizard.present import Failure, failure
+from pgwizard.kube import jobs
+from pgwizard.kube.api import LEASE, Cluster, Object, Ref, Resource
+from pgwizard.release.changes import Change
+from pgwizard.release.report import Failure, failure
+from pgwizard.release.stages import Event
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault, Outcome
+from pgwizard.simulator.world import HOSTILE
 from pgwizard.tui.app import Start, WizardApp
-from pgwizard.tui.apply import Apply, Left, Stages
-from pgwizard.tui.log import Log
+from pgwizard.tui.screens.apply import Apply, Left, Stages
+from pgwizard.tui.widgets.log import Log
 from pilots import press, settled, until
 from test_folds import lines
 
@@ -240,7 +240,7 @@ def test_after_the_cause_is_gone_it_is_tried_again_from_what_is_there() -> None:
 
 
 def test_a_pod_that_cannot_start_shows_its_last_lines_and_its_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rollout, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(jobs, "GRACE_SECONDS", 0.1)
     fate = Outcome(
         "crash-loop", "default/postgresql-0", lines=("FATAL:  could not write lock file: No space left on device",)
     )

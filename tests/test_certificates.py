@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headless import CA, NOW, certificate, der, pem, private_key, trusted
-from pgwizard.certificates import LIMIT_BYTES, Certificate, Verdict, read_bundle, would_verify
+from pgwizard.tls.certificates import LIMIT_BYTES, Certificate, read_bundle
+from pgwizard.tls.chain import Verdict, would_verify
 
 
 def _refusal(data: bytes, now: datetime | None = None) -> str:

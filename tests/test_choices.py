@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from pgwizard.answers import Answers, Section, ask_of, sections_in
-from pgwizard.choices import LISTS, Choice, choices
-from pgwizard.demo import SimCluster
-from pgwizard.demo.world import HOSTILE
+from pgwizard.answers.questions import Answers, Section, ask_of, sections_in
 from pgwizard.errors import Forbidden
-from pgwizard.kubeapi import Object
+from pgwizard.kube.api import Object
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.world import HOSTILE
+from pgwizard.wizard.choices import LISTS, Choice, choices
 
 
 def found(name: str, *more: Object) -> list[Choice]:

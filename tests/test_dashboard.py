@@ -15,20 +15,23 @@ from rich.console import Console
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
-from pgwizard import deploy, jobs, record, status
-from pgwizard.answers import Answers
-from pgwizard.changes import Change
-from pgwizard.demo import Fault, Outcome, ScaledClock, SimCluster
+from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
-from pgwizard.kinds import CRONJOB, NAMESPACE
-from pgwizard.kubeapi import Cluster, ExecResult, Ref
+from pgwizard.kube.api import CRONJOB, NAMESPACE, Cluster, ExecResult, Ref
+from pgwizard.release import apply, record
+from pgwizard.release import backups as release_backups
+from pgwizard.release.changes import Change
+from pgwizard.simulator.clock import ScaledClock
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault, Outcome
+from pgwizard.status import observe
 from pgwizard.tui.app import Place, Start, WizardApp
-from pgwizard.tui.dashboard import Dashboard, _details
-from pgwizard.tui.dialogs import Ask, Details, TextWindow
-from pgwizard.tui.log import Log
-from pgwizard.tui.messages import Messages
-from pgwizard.tui.rows import Jobs, Rows
-from pgwizard.tui.wizard import Wizard
+from pgwizard.tui.screens.messages import Messages
+from pgwizard.tui.screens.status import Dashboard, _details
+from pgwizard.tui.screens.wizard import Wizard
+from pgwizard.tui.widgets.dialogs import Ask, Details, TextWindow
+from pgwizard.tui.widgets.log import Log
+from pgwizard.tui.widgets.rows import Jobs, Rows
 from pilots import press, resize, settled, until
 from snapshots import FAILED, FINE
 from test_wizard_bad_input import CONTROLS, seen
@@ -47,7 +50,7 @@ async def deployed(sim: SimCluster, **sections: Any) -> None:
         return True
 
     answers = Answers.model_validate({"release": {"namespace": "default"}, **sections})
-    await deploy.run(deploy.Release(answers), sim, lambda _: None, approve, deploy.Options())
+    await apply.run(apply.Release(answers), sim, lambda _: None, approve, apply.Options())
 
 
 def driven(
@@ -74,7 +77,7 @@ def driven(
             start = Start(
                 connect or connected,
                 lambda _path, _text: None,
-                screen="pgwizard.tui.dashboard:Dashboard",
+                screen="pgwizard.tui.screens.status:Dashboard",
                 demo=True,
                 release=release,
                 now=lambda: datetime.fromtimestamp(sim.clock.now(), UTC),
@@ -486,7 +489,7 @@ def test_a_defect_that_ends_observing_is_said_and_r_begins_anew(monkeypatch: pyt
         app, screen = cast("WizardApp", pilot.app), dashboard(pilot)
         start = app.start
         with monkeypatch.context() as patched:
-            patched.setattr(status, "reduce", broken)
+            patched.setattr(observe, "reduce", broken)
             await press(pilot, "r")
             await until(
                 pilot,
@@ -524,7 +527,7 @@ def test_until_the_release_answers_again_nothing_looks_fresh(monkeypatch: pytest
 
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        screen, real = dashboard(pilot), status.observe
+        screen, real = dashboard(pilot), observe.observe
 
         async def slow(*arguments: Any, **more: Any) -> Any:
             await waits.wait()
@@ -535,7 +538,7 @@ def test_until_the_release_answers_again_nothing_looks_fresh(monkeypatch: pytest
         screen._end(Unreachable("cannot reach \x1b[2J\u202ehttps://10.0.0.1"))
         assert said(pilot, "verdict").startswith("✗ cannot reach \\x1b[2J\\u202ehttps://10.0.0.1\nr tries again.\n")
         with monkeypatch.context() as patched:
-            patched.setattr(status, "observe", slow)
+            patched.setattr(observe, "observe", slow)
             await press(pilot, "r")
             await until(
                 pilot, lambda: said(pilot, "verdict").startswith("· reading\nBelow stands what was seen last, ")
@@ -723,7 +726,9 @@ def test_a_log_keeps_its_mark_when_another_job_is_read() -> None:
         await until(pilot, lambda: title(pilot, "log") == "log of postgresql-pgbackrest-init")
         await press(pilot, "l")
         await until(pilot, lambda: title(pilot, "log") == "▸ log of postgresql-pgbackrest-init")
-        await jobs.backup_now(sim, "postgresql", "default", "incr", datetime.fromtimestamp(sim.clock.now(), UTC))
+        await release_backups.backup_now(
+            sim, "postgresql", "default", "incr", datetime.fromtimestamp(sim.clock.now(), UTC)
+        )
         await until(pilot, lambda: title(pilot, "log").startswith("▸ log of postgresql-pgbackrest-incr"))
 
     driven(scenario)
@@ -765,7 +770,9 @@ def test_what_did_not_change_is_not_drawn_again_and_the_cursor_stays() -> None:
         await press(pilot, "down")
         listed = dashboard(pilot).query_one(Jobs)
         here = listed.here
-        await jobs.backup_now(sim, "postgresql", "default", "full", datetime.fromtimestamp(sim.clock.now(), UTC))
+        await release_backups.backup_now(
+            sim, "postgresql", "default", "full", datetime.fromtimestamp(sim.clock.now(), UTC)
+        )
         await until(pilot, lambda: rows(pilot, "jobs")[0][0] == "✓ full")
         screen = dashboard(pilot)
         drawn: list[str] = []

@@ -26,11 +26,12 @@ from faulting import (
     secret,
     taken_over,
 )
-from pgwizard import deploy, record
-from pgwizard.changes import Change
-from pgwizard.demo import Fault, Killed, Outcome, Request, SimCluster
 from pgwizard.errors import FirstBackupFailed, Interrupted, OwnershipConflict, PreflightError
-from pgwizard.kubeapi import Ref
+from pgwizard.kube.api import Ref
+from pgwizard.release import apply, record
+from pgwizard.release.changes import Change
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault, Killed, Outcome, Request
 
 DATABASE = Ref(STATEFULSET, "postgresql", "default")
 VOLUME = Ref(CLAIM, "postgresql-storage-postgresql-0", "default")
@@ -85,7 +86,7 @@ def test_an_install_writes_in_order_after_everything_was_tried() -> None:
 
 
 def test_what_goes_while_the_changes_are_looked_at_stops_the_apply(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deploy, "AGES_SECONDS", -1.0)
+    monkeypatch.setattr(apply, "AGES_SECONDS", -1.0)
 
     async def scenario(sim: SimCluster) -> None:
         async def approve(_: Sequence[Change]) -> bool:
@@ -94,7 +95,7 @@ def test_what_goes_while_the_changes_are_looked_at_stops_the_apply(monkeypatch: 
 
         first = len(sim.requests)
         with pytest.raises(PreflightError, match="postgresql-pgbackrest-s3 does not exist"):
-            await deploy.run(deploy.Release(answers_of()), sim, lambda _: None, approve, deploy.Options())
+            await apply.run(apply.Release(answers_of()), sim, lambda _: None, approve, apply.Options())
         assert not [request for request in sim.requests[first:] if request.is_write]
 
     on(scenario)
@@ -132,7 +133,7 @@ def test_the_stages_are_told_in_order() -> None:
     async def scenario(sim: SimCluster) -> None:
         told = await deployed(sim)
         ended = [event.stage for event in told.events if event.kind == "done"]
-        assert ended == [stage for stage in deploy.STAGES if stage != "prune"]
+        assert ended == [stage for stage in apply.STAGES if stage != "prune"]
 
     on(scenario)
 

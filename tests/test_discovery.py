@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from pgwizard import discovery, objectstore
-from pgwizard.demo import Fault, SimCluster
-from pgwizard.discovery import Batch, Readable, browse, contents
 from pgwizard.errors import Unauthorized
-from pgwizard.kinds import SECRET
-from pgwizard.kubeapi import Ref
-from pgwizard.secretrows import Purpose, Row, Search
+from pgwizard.kube.api import SECRET, Ref
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
+from pgwizard.tls import handshake
+from pgwizard.wizard import browse as wizard_browse
+from pgwizard.wizard.browse import Batch, Readable, browse, contents
+from pgwizard.wizard.candidates import Purpose, Row, Search
 
 CA = Search("ca", "minio.minio.svc:9000", "default")
 NOW = datetime.now(UTC)
@@ -81,7 +82,7 @@ def test_credentials_that_are_refused_end_the_browse(all_at_once: bool) -> None:
 def test_only_what_would_surely_do_is_proposed(endpoint: str, place: str | None) -> None:
     async def scenario() -> Row | None:
         async with SimCluster() as sim:
-            return await discovery.best(sim, Search("ca", endpoint, "default"))
+            return await wizard_browse.best(sim, Search("ca", endpoint, "default"))
 
     row = asyncio.run(scenario())
     assert (row.place if row else None) == place
@@ -186,7 +187,7 @@ def test_a_browse_that_is_left_early_leaves_nothing_running(monkeypatch: pytest.
                     break
         return asyncio.all_tasks() - {asyncio.current_task()}
 
-    monkeypatch.setattr(objectstore, "handshake", silent)
+    monkeypatch.setattr(handshake, "handshake", silent)
     assert asyncio.run(scenario()) == set()
 
 
@@ -250,7 +251,7 @@ def read(place: str, search: Search = CA, prepare: Callable[[SimCluster], Any] =
         async with SimCluster() as sim:
             prepare(sim)
             namespace, _, name = place.partition("/")
-            server = await discovery.served(sim, search)
+            server = await wizard_browse.served(sim, search)
             return await contents(sim, Ref(SECRET, name, namespace), search, server, NOW)
 
     return asyncio.run(scenario())

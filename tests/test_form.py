@@ -11,10 +11,11 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from pgwizard.draft import Draft, alternatives
-from pgwizard.draft import Path as Question
-from pgwizard.tui.form import Choice, Form, Row
-from pgwizard.typed import write_text
+from pgwizard.answers.schema import Path as Question
+from pgwizard.answers.schema import alternatives
+from pgwizard.tui.pages.form import Choice, Form, Row
+from pgwizard.wizard.draft import Draft
+from pgwizard.wizard.text_input import write_text
 from pilots import press, settled
 
 

@@ -22,12 +22,14 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from headless import GOLDEN, ROOT, certificate, pem, planned, run
-from pgwizard import errors, manifests
-from pgwizard.answers import Answers, Section, ask_of, sections_in
-from pgwizard.choices import LISTS
-from pgwizard.plan import KeyRef, Names, Pair, Plan
-from pgwizard.secretrows import SECRET_QUESTIONS
-from pgwizard.tuning import Parameter
+from pgwizard import errors
+from pgwizard.answers.questions import Answers, Section, ask_of, sections_in
+from pgwizard.plan import manifests
+from pgwizard.plan.names import Names
+from pgwizard.plan.plan import KeyRef, Pair, Plan
+from pgwizard.plan.tuning import Parameter
+from pgwizard.wizard.choices import LISTS
+from pgwizard.wizard.secret_questions import SECRET_QUESTIONS
 
 TEMPLATES = manifests.templates_dir()
 NAMES = sorted(

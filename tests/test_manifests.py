@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from headless import CA, GOLDEN, answers_of, planned, rendered, run
-from pgwizard import manifests
-from pgwizard.answers import Answers
+from pgwizard.answers.questions import Answers
+from pgwizard.plan import manifests
 
 CASES = sorted(path.parent.name for path in GOLDEN.glob("*/answers.yaml"))
 

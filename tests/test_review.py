@@ -16,17 +16,18 @@ from textual.widgets import DataTable, Input, OptionList, Static
 
 from faulting import answers_of, deployed
 from headless import NOW, planned, trusted
-from pgwizard import manifests
-from pgwizard.changes import Change
-from pgwizard.demo import Fault, SimCluster
-from pgwizard.draft import Draft
 from pgwizard.errors import Problem
-from pgwizard.kubeapi import Cluster, Ref, Resource
-from pgwizard.plan import Facts
+from pgwizard.kube.api import Cluster, Ref, Resource
+from pgwizard.plan import manifests
+from pgwizard.plan.plan import Facts
+from pgwizard.release.changes import Change
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
 from pgwizard.tui.app import Place, Start, WizardApp
-from pgwizard.tui.apply import Apply
-from pgwizard.tui.folds import Fold, Folds
-from pgwizard.tui.review import Review, change_folds
+from pgwizard.tui.screens.apply import Apply
+from pgwizard.tui.screens.review import Review, change_folds
+from pgwizard.tui.widgets.folds import Fold, Folds
+from pgwizard.wizard.draft import Draft
 from pilots import click, press, settled, until
 from test_folds import lines
 

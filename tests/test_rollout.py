@@ -10,11 +10,13 @@ import pytest
 
 import headless
 from faulting import JOB, SECRET, STATEFULSET, Told, answers_of, applied, cluster, deployed, live, run
-from pgwizard import rollout
-from pgwizard.demo import Outcome, SimCluster
 from pgwizard.errors import DeadlineError, FirstBackupFailed, RolloutFailed
-from pgwizard.kubeapi import Ref, WatchEvent
-from pgwizard.plan import Facts, resolve
+from pgwizard.kube import jobs
+from pgwizard.kube.api import Ref, WatchEvent
+from pgwizard.plan.plan import Facts, resolve
+from pgwizard.release import rollout
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Outcome
 
 PROMISED_SECONDS = 20
 DATABASE = "default/postgresql-0"
@@ -64,7 +66,7 @@ def test_an_image_that_cannot_be_pulled() -> None:
     assert "Cause: " in told.error.hint
     assert "Fix: " in told.error.hint
     assert seconds_until(told, "ErrImagePull") < PROMISED_SECONDS
-    assert told.at[-1] < rollout.GRACE_SECONDS + PROMISED_SECONDS
+    assert told.at[-1] < jobs.GRACE_SECONDS + PROMISED_SECONDS
 
 
 def test_the_name_of_a_registry_is_told_whole() -> None:
@@ -85,7 +87,7 @@ def test_a_container_that_crashes_shows_its_last_lines() -> None:
     assert isinstance(told.error, RolloutFailed)
     assert "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error)" in told.error.message
     shown = told.error.message.splitlines()[1:]
-    assert len(shown) == rollout.TAIL_LINES
+    assert len(shown) == jobs.TAIL_LINES
     assert shown[-1] == "    FATAL: could not write lock file: No space left"
     assert seconds_until(told, "exit code 1") < PROMISED_SECONDS
 
@@ -338,7 +340,7 @@ def test_a_hook_job_that_takes_too_long_names_what_it_waits_for() -> None:
         await applied(sim, wait=False)
         job = Ref(JOB, "another", "default")
         with pytest.raises(DeadlineError) as caught:
-            await rollout.wait_job(sim, job, 10, lambda _: None, lambda _: None)
+            await jobs.wait_job(sim, job, 10, lambda _: None, lambda _: None, explain=rollout.explain)
         assert caught.value.message == "Job default/another had not ended after 10 s: its pod is awaited"
 
     on(scenario)

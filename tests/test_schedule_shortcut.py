@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pgwizard.schedules import Schedule, collision
+from pgwizard.plan.cron import Schedule, collision
 
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 

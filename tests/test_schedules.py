@@ -18,11 +18,12 @@ from textual.events import Resize
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
-from pgwizard import tuning
-from pgwizard.draft import Draft
-from pgwizard.schedules import Schedule, collision, kept, least, zone
-from pgwizard.tui import panels
-from pgwizard.tui.panels import Panel, SchedulePanel, StoragePanel, TuningPanel
+from pgwizard.plan import tuning
+from pgwizard.plan.cron import Schedule, collision, zone
+from pgwizard.plan.retention import kept, least
+from pgwizard.tui.pages import panels
+from pgwizard.tui.pages.panels import Panel, SchedulePanel, StoragePanel, TuningPanel
+from pgwizard.wizard.draft import Draft
 from pilots import settled, until
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)

@@ -13,16 +13,18 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 from textual.worker import WorkerCancelled
 
-from pgwizard import discovery, secretrows
-from pgwizard.demo import Fault, SimCluster
 from pgwizard.errors import Unreachable
-from pgwizard.kubeapi import Cluster
-from pgwizard.secretrows import Row
-from pgwizard.tui import candidates
+from pgwizard.kube.api import Cluster
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
 from pgwizard.tui.app import Start, WizardApp
-from pgwizard.tui.candidates import Findings, fitted
-from pgwizard.tui.keyline import KeyLine
-from pgwizard.tui.secrets import Chosen, Filter, SecretBrowser, Told
+from pgwizard.tui.screens.secret_browser import Chosen, Filter, SecretBrowser, Told
+from pgwizard.tui.widgets import candidates as tui_widgets_candidates
+from pgwizard.tui.widgets.candidates import Findings, fitted
+from pgwizard.tui.widgets.keyline import KeyLine
+from pgwizard.wizard import browse as wizard_browse
+from pgwizard.wizard import candidates
+from pgwizard.wizard.candidates import Row
 from pilots import press, settled, until
 
 Scenario = Callable[[Pilot[int], SecretBrowser], Awaitable[None]]
@@ -169,14 +171,14 @@ def test_what_the_cursor_stands_on_stays_under_it_while_others_come() -> None:
 
 
 def test_what_was_found_before_the_browser_is_shown_is_shown_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    searches: list[secretrows.Search] = []
-    browse = discovery.browse
+    searches: list[candidates.Search] = []
+    browse = wizard_browse.browse
 
-    def counted(cluster: Cluster, search: secretrows.Search, *more: Any) -> Any:
+    def counted(cluster: Cluster, search: candidates.Search, *more: Any) -> Any:
         searches.append(search)
         return browse(cluster, search, *more)
 
-    monkeypatch.setattr(discovery, "browse", counted)
+    monkeypatch.setattr(wizard_browse, "browse", counted)
 
     async def first(pilot: Pilot[int], browser: SecretBrowser) -> None:
         browser.begin()
@@ -299,8 +301,8 @@ class Gate:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         self.asked = 0
         self._open = asyncio.Event()
-        self._behind = getattr(discovery, name)
-        monkeypatch.setattr(discovery, name, self)
+        self._behind = getattr(wizard_browse, name)
+        monkeypatch.setattr(wizard_browse, name, self)
 
     async def __call__(self, *given: Any) -> Any:
         self.asked += 1
@@ -494,7 +496,12 @@ def test_help_is_the_application_s() -> None:
 
 
 def test_words() -> None:
-    assert [candidates.until(days) for days in (-1, 0, 824, 1095)] == ["expired", "in 0 d", "in 824 d", "in 3 y"]
+    assert [tui_widgets_candidates.until(days) for days in (-1, 0, 824, 1095)] == [
+        "expired",
+        "in 0 d",
+        "in 824 d",
+        "in 3 y",
+    ]
     assert [fitted("abcd", size) for size in (0, 4, 5, 6)] == ["", "ab… ", "abcd ", "abcd  "]
 
 

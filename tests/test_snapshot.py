@@ -9,23 +9,14 @@ from typing import Any
 
 import pytest
 
-from pgwizard import operations, present
-from pgwizard import snapshot as known
-from pgwizard.health import Health
-from pgwizard.kinds import CLAIM, CRONJOB, JOB, POD
-from pgwizard.kubeapi import Ref
-from pgwizard.snapshot import (
-    Missing,
-    Observation,
-    Release,
-    Repository,
-    Run,
-    Snapshot,
-    Volume,
-    Wal,
-    reduce,
-)
-from pgwizard.verdict import judge
+from pgwizard.cli import verbs
+from pgwizard.kube.api import CLAIM, CRONJOB, JOB, POD, Ref
+from pgwizard.kube.health import Health
+from pgwizard.status import report
+from pgwizard.status import snapshot as status_snapshot
+from pgwizard.status.reduce import Observation, reduce
+from pgwizard.status.snapshot import Missing, Release, Repository, Run, Snapshot, Volume, Wal
+from pgwizard.status.verdict import judge
 from snapshots import (
     DONE,
     FINE,
@@ -57,7 +48,7 @@ from snapshots import (
     ],
 )
 def test_segments_are_counted_by_their_names(first: str, last: str, between: int | None) -> None:
-    assert known.segments_between(first, last) == between
+    assert status_snapshot.segments_between(first, last) == between
 
 
 def test_figures_come_from_backups_and_segments() -> None:
@@ -116,9 +107,9 @@ def test_freshness_is_that_of_the_oldest_answer() -> None:
 def test_times_are_read_as_kubernetes_and_postgresql_write_them() -> None:
     noon = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
     for text in ("2026-11-23T12:00:00Z", "2026-11-23 12:00:00+00", "2026-11-23 13:00:00+01", "2026-11-23T12:00:00"):
-        assert known.moment(text) == noon
+        assert status_snapshot.moment(text) == noon
     for wrong in (None, "", "yesterday"):
-        assert known.moment(wrong) is None
+        assert status_snapshot.moment(wrong) is None
 
 
 # ---- observations --------------------------------------------------------------------------------------------------
@@ -278,8 +269,8 @@ def test_a_name_is_made_fit_to_be_shown_and_kept_for_requests() -> None:
         (f"{FIT_NAME}-full", f"{HOSTILE_NAME}-full"),
     ]
     assert [(run.name, run.real_name) for run in snapshot.runs] == [(FIT_NAME, HOSTILE_NAME)]
-    texts = [json.dumps(operations._told(snapshot, judge(snapshot)), ensure_ascii=False), *said(snapshot)[1]]
-    texts += [part for line in present.status_lines(snapshot, judge(snapshot)) for part in line.splitlines()]
+    texts = [json.dumps(verbs._told(snapshot, judge(snapshot)), ensure_ascii=False), *said(snapshot)[1]]
+    texts += [part for line in report.status_lines(snapshot, judge(snapshot)) for part in line.splitlines()]
     assert [text for text in texts if not text.isprintable()] == []
     assert any(f"Pod shop/{FIT_NAME}" in text for text in texts)
     log = Observation("log", NOW, Ref(JOB, HOSTILE_NAME, "shop"), ["its last line"])
@@ -339,10 +330,10 @@ def test_a_snapshot_stays_bounded_whatever_comes() -> None:
         cron = {"metadata": {"name": f"cron-{number}"}, "spec": {"schedule": "0 2 * * *"}}
         snapshot = reduce(snapshot, Observation("cronjobs", NOW, Ref(CRONJOB, f"cron-{number}", "shop"), cron))
         snapshot = reduce(snapshot, Observation("volume", NOW, failure=f"failure {number}"))
-    assert len(snapshot.runs) == known.RUNS_KEPT
-    assert {len(found.tail or ()) for found in snapshot.runs} == {known.TAIL_KEPT}
-    assert len(snapshot.objects) == known.OBJECTS_KEPT
-    assert len(snapshot.crons) == known.OBJECTS_KEPT
+    assert len(snapshot.runs) == status_snapshot.RUNS_KEPT
+    assert {len(found.tail or ()) for found in snapshot.runs} == {status_snapshot.TAIL_KEPT}
+    assert len(snapshot.objects) == status_snapshot.OBJECTS_KEPT
+    assert len(snapshot.crons) == status_snapshot.OBJECTS_KEPT
     assert snapshot.unknown == {"volume": "failure 2999"}
 
 

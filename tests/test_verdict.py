@@ -9,22 +9,21 @@ from typing import Any
 
 import pytest
 
-from pgwizard.diagnose import ROWS, diagnose
-from pgwizard.health import Health
-from pgwizard.snapshot import (
+from pgwizard.diagnose.diagnose import ROWS, diagnose
+from pgwizard.kube.health import Health
+from pgwizard.status.reduce import Observation, reduce
+from pgwizard.status.snapshot import (
     PACE_SECONDS,
     Certificate,
     Missing,
-    Observation,
     Release,
     Repository,
     Run,
     Snapshot,
     Volume,
     Wal,
-    reduce,
 )
-from pgwizard.verdict import Verdict, judge
+from pgwizard.status.verdict import Verdict, judge
 from snapshots import (
     ANOTHER,
     ARCHIVER,

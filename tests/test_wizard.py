@@ -15,26 +15,28 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
 from faulting import answers_of, deployed
-from pgwizard import answersfile, manifests
-from pgwizard.answers import Answers
-from pgwizard.demo import SimCluster
-from pgwizard.draft import Draft, pages
-from pgwizard.drafts import Drafts
+from pgwizard.answers import file as answers_file
+from pgwizard.answers.questions import Answers
+from pgwizard.answers.schema import pages
 from pgwizard.errors import Problem, Unreachable
-from pgwizard.kubeapi import Cluster, Resource
-from pgwizard.plan import Facts, resolve
-from pgwizard.record import Record
+from pgwizard.kube.api import Cluster, Resource
+from pgwizard.local.autosave import Drafts
+from pgwizard.plan import manifests
+from pgwizard.plan.plan import Facts, resolve
+from pgwizard.release.record import Record
+from pgwizard.simulator.cluster import SimCluster
 from pgwizard.tui.app import Place, Start, WizardApp
-from pgwizard.tui.apply import Apply, Left
-from pgwizard.tui.candidates import SecretList
-from pgwizard.tui.connect import Connect
-from pgwizard.tui.dashboard import Dashboard
-from pgwizard.tui.dialogs import FilteredList, FilterInput, Help, Line, Offer, Pick
-from pgwizard.tui.form import Choice, Row, in_words
-from pgwizard.tui.panels import Panel
-from pgwizard.tui.review import Review
-from pgwizard.tui.secrets import SecretBrowser
-from pgwizard.tui.wizard import MIDDLE, Rail, Wizard
+from pgwizard.tui.pages.form import Choice, Row, in_words
+from pgwizard.tui.pages.panels import Panel
+from pgwizard.tui.screens.apply import Apply, Left
+from pgwizard.tui.screens.connect import Connect
+from pgwizard.tui.screens.review import Review
+from pgwizard.tui.screens.secret_browser import SecretBrowser
+from pgwizard.tui.screens.status import Dashboard
+from pgwizard.tui.screens.wizard import MIDDLE, Rail, Wizard
+from pgwizard.tui.widgets.candidates import SecretList
+from pgwizard.tui.widgets.dialogs import FilteredList, FilterInput, Help, Line, Offer, Pick
+from pgwizard.wizard.draft import Draft
 from pilots import press, settled, until
 
 Scenario = Callable[[Pilot[int], Wizard, dict[str, str]], Awaitable[None]]
@@ -149,7 +151,7 @@ def test_saved_answers_give_the_same_bytes_as_the_wizard() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, Line))
         await press(pilot, "enter")
         await until(pilot, lambda: bool(saved))
-        loaded = answersfile.load(saved["answers.yaml"].encode())
+        loaded = answers_file.load(saved["answers.yaml"].encode())
         assert loaded.problems == ()
         assert loaded.answers == wizard.draft.answers
         shown = manifests.render(resolve(wizard.draft.answers, wizard.draft.facts))
@@ -197,7 +199,7 @@ def test_a_number_in_the_place_of_text_stays_text_in_the_file() -> None:
     draft = Draft()
     draft.give(("release", "database"), "no")
     draft.give(("repository", "credentials", "secret"), "123")
-    loaded = answersfile.load(draft.text().encode())
+    loaded = answers_file.load(draft.text().encode())
     assert loaded.answers == draft.answers
 
 
@@ -677,7 +679,7 @@ def test_a_defect_in_the_background_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     async def broken(*_: object) -> list[object]:
         raise KeyError("nobody thought of this")
 
-    monkeypatch.setattr("pgwizard.tui.connect.choices", broken)
+    monkeypatch.setattr("pgwizard.tui.screens.connect.choices", broken)
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         def told() -> list[str]:

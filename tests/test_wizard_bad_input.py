@@ -23,17 +23,19 @@ from textual.widgets import Input, OptionList, Static
 
 from faulting import NAMESPACE, SECRET
 from headless import _key, pem
-from pgwizard import machine
-from pgwizard.demo import Fault, FaultKind, SimCluster
-from pgwizard.demo.world import HOSTILE
+from pgwizard.cli import start
 from pgwizard.errors import Unreachable
-from pgwizard.kubeapi import Cluster, Object, Page, Ref, Resource, plain
-from pgwizard.record import Record, Revision
+from pgwizard.kube.api import Cluster, Object, Page, Ref, Resource
+from pgwizard.release.record import Record, Revision
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault, FaultKind
+from pgwizard.simulator.world import HOSTILE
+from pgwizard.text import plain
 from pgwizard.tui.app import Place, WizardApp
-from pgwizard.tui.apply import Apply
-from pgwizard.tui.panels import Panel
-from pgwizard.tui.secrets import SecretBrowser
-from pgwizard.tui.wizard import Wizard
+from pgwizard.tui.pages.panels import Panel
+from pgwizard.tui.screens.apply import Apply
+from pgwizard.tui.screens.secret_browser import SecretBrowser
+from pgwizard.tui.screens.wizard import Wizard
 from pilots import press, settled, until
 from test_wizard import driven, listed, row, said
 
@@ -106,7 +108,7 @@ def test_what_keeps_from_connecting_is_said_in_place(
         (folder / "kubeconfig").write_text(config)
 
     async def main() -> None:
-        app = WizardApp(machine.start(kubeconfig=str(folder / "kubeconfig")))
+        app = WizardApp(start.start(kubeconfig=str(folder / "kubeconfig")))
         async with app.run_test(size=(120, 40)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Wizard) and app.trouble is not None)
             wizard = cast("Wizard", app.screen)

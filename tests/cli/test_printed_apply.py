@@ -7,11 +7,11 @@ import io
 from rich.console import Console
 
 from headless import GOLDEN, ROOT
-from pgwizard.changes import Change
-from pgwizard.deploy import Outcome
-from pgwizard.events import Event
-from pgwizard.kubeapi import Ref, Resource
-from pgwizard.operations import _Printer
+from pgwizard.cli.printer import _Printer
+from pgwizard.kube.api import Ref, Resource
+from pgwizard.release.apply import Outcome
+from pgwizard.release.changes import Change
+from pgwizard.release.stages import Event
 from support import goldens, pictures
 
 _OBJECTS = (

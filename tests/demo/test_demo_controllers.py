@@ -23,9 +23,9 @@ from demo_support import (
     statefulset,
 )
 
-from pgwizard.demo import Outcome
 from pgwizard.errors import NotFound
-from pgwizard.kubeapi import Object, Resource
+from pgwizard.kube.api import Object, Resource
+from pgwizard.simulator.faults import Outcome
 
 DATABASE = ref(POD, "postgresql-0")
 

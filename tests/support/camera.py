@@ -23,8 +23,8 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from faulting import LeapingLoop
-from pgwizard import lock
-from pgwizard.demo import SimCluster
+from pgwizard.kube import lease
+from pgwizard.simulator.cluster import SimCluster
 from pgwizard.tui.app import Start, WizardApp
 from support import pictures
 
@@ -109,7 +109,7 @@ def use_simulated_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)
     monkeypatch.setattr(secrets, "token_hex", lambda size: "5a" * size)
     monkeypatch.setattr(secrets, "token_urlsafe", lambda size: "x" * size)
-    monkeypatch.setattr(lock, "_me", lambda: "ada@laptop/42-00000000")
+    monkeypatch.setattr(lease, "_me", lambda: "ada@laptop/42-00000000")
 
 
 # ---- the camera ---------------------------------------------------------------------------------------------------

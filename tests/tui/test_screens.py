@@ -21,28 +21,30 @@ from textual.widgets import Input
 
 from faulting import answers_of
 from headless import GOLDEN, ROOT
-from pgwizard import deploy, draft
-from pgwizard.answers import Answers
-from pgwizard.changes import Change
-from pgwizard.demo import Fault, Outcome, SimCluster
-from pgwizard.drafts import Drafts, Left
+from pgwizard.answers import schema
+from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
-from pgwizard.kubeapi import Cluster, ExecResult
+from pgwizard.kube.api import Cluster, ExecResult
+from pgwizard.local.autosave import Drafts, Left
+from pgwizard.release import apply
+from pgwizard.release.changes import Change
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault, Outcome
 from pgwizard.tui.app import Connect, Place, Start
-from pgwizard.tui.apply import Apply
-from pgwizard.tui.dashboard import Dashboard
-from pgwizard.tui.dialogs import Ask, Help, Line, Offer, Pick, TextWindow
-from pgwizard.tui.messages import Messages
-from pgwizard.tui.panels import PANELS as WITH_PANEL
-from pgwizard.tui.secrets import SecretBrowser
-from pgwizard.tui.wizard import MIDDLE, Wizard
+from pgwizard.tui.pages.panels import PANELS as WITH_PANEL
+from pgwizard.tui.screens.apply import Apply
+from pgwizard.tui.screens.messages import Messages
+from pgwizard.tui.screens.secret_browser import SecretBrowser
+from pgwizard.tui.screens.status import Dashboard
+from pgwizard.tui.screens.wizard import MIDDLE, Wizard
+from pgwizard.tui.widgets.dialogs import Ask, Help, Line, Offer, Pick, TextWindow
 from support import goldens
 from support.camera import NOW, SIZES, Camera, Moment, Remote, Scene, play, use_simulated_machine
 
 SCREENS = GOLDEN / "screens"
 SCREENSHOTS = ROOT / "screenshots"
 
-QUESTIONS = tuple(page.lower() for page in draft.pages())
+QUESTIONS = tuple(page.lower() for page in schema.pages())
 PAGES = ("connect", *QUESTIONS, "review")
 PANELS = tuple(f"{page.lower()}-panel" for page in WITH_PANEL)
 SHOP: dict[str, Any] = {
@@ -112,7 +114,7 @@ async def install(cluster: SimCluster, **sections: Any) -> None:
         return True
 
     answers = answers_of(**(SHOP | sections))
-    await deploy.run(deploy.Release(answers), cluster, lambda _: None, approve, deploy.Options())
+    await apply.run(apply.Release(answers), cluster, lambda _: None, approve, apply.Options())
 
 
 def df(command: list[str], _: bytes) -> ExecResult | None:
@@ -326,7 +328,7 @@ async def of_untrusted(camera: Camera) -> None:
 
 # ---- the dashboard -------------------------------------------------------------------------------------------------
 
-DASHBOARD = {"screen": "pgwizard.tui.dashboard:Dashboard", "release": ("", "shop")}
+DASHBOARD = {"screen": "pgwizard.tui.screens.status:Dashboard", "release": ("", "shop")}
 
 
 async def observed() -> Start:

@@ -31,16 +31,16 @@ from pgwizard.tui.defects import SaysDefects
 from pgwizard.tui.keys import Keys
 
 if TYPE_CHECKING:
-    from pgwizard.discovery import Readable
     from pgwizard.errors import PgwizardError
-    from pgwizard.kubeapi import Cluster
+    from pgwizard.kube.api import Cluster
+    from pgwizard.wizard.browse import Readable
 
 Connect = Callable[[AsyncExitStack], Awaitable["Cluster"]]
 Save = Callable[[str, str], None]
 Export = Callable[[str, dict[str, str]], None]
 DEMO = "DEMO: a simulated cluster in this process"
 LEAVE_SECONDS = 5.0
-WIZARD = "pgwizard.tui.wizard:Wizard"
+WIZARD = "pgwizard.tui.screens.wizard:Wizard"
 _IN_PALETTE = frozenset({"quit", "command_palette"})
 """Actions for which Textual has commands of its own."""
 _OF_TEXTUAL = frozenset({"Theme", "Quit"})
@@ -223,7 +223,8 @@ class WizardApp(SaysDefects, App[int]):
 
     @work(name="connect", group="connect", exclusive=True, exit_on_error=False)
     async def _connect(self) -> None:
-        from pgwizard.errors import PgwizardError, visible
+        from pgwizard.errors import PgwizardError
+        from pgwizard.text import visible
 
         self.link = "connecting"
         self._close(self._stack)
@@ -264,7 +265,7 @@ class WizardApp(SaysDefects, App[int]):
 
     def action_explain(self) -> None:
         """What this screen is for, its keys, its marks."""
-        from pgwizard.tui.dialogs import Help
+        from pgwizard.tui.widgets.dialogs import Help
 
         if not isinstance(self.screen, Help):
             self.push_screen(Help(self.screen))
@@ -302,7 +303,7 @@ class WizardApp(SaysDefects, App[int]):
 
     def action_messages(self, words: str = "") -> None:
         """Every message with its cause and what to do; words: which to begin with."""
-        from pgwizard.tui.messages import Messages
+        from pgwizard.tui.screens.messages import Messages
 
         self.push_screen(Messages(words))
 
