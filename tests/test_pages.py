@@ -26,19 +26,19 @@ from pgwizard.answers import schema
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import Cluster, ExecResult
-from pgwizard.local.autosave import Drafts, Left
+from pgwizard.local.autosave import AbandonedDraft, Drafts
 from pgwizard.release import apply
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.simulator.faults import Fault, Outcome
-from pgwizard.tui.app import Connect, Place, Start
+from pgwizard.simulator.faults import Fault, ScriptedOutcome
+from pgwizard.tui.app import ClusterChoice, Connect, Start
 from pgwizard.tui.pages.panels import PANELS as WITH_PANEL
 from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.messages import Messages
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import Dashboard
 from pgwizard.tui.screens.wizard import MIDDLE, Wizard
-from pgwizard.tui.widgets.dialogs import Ask, Help, Line, Offer, Pick, TextWindow
+from pgwizard.tui.widgets.dialogs import ChoiceDialog, Help, Line, Offer, Pick, TextWindow
 
 QUESTIONS = tuple(page.lower() for page in schema.pages())
 PAGES = ("connect", *QUESTIONS, "review")
@@ -112,7 +112,7 @@ async def released(cluster: SimCluster, **sections: Any) -> None:
         return True
 
     answers = answers_of(**(SHOP | sections))
-    await apply.run(apply.Release(answers), cluster, lambda _: None, approve, apply.Options())
+    await apply.run(apply.ReleaseRequest(answers), cluster, lambda _: None, approve, apply.Options())
 
 
 def df(command: list[str], _: bytes) -> ExecResult | None:
@@ -124,25 +124,25 @@ def started(connect: Connect, **more: Any) -> Start:
     return Start(connect, lambda *_: None, now=lambda: Moment.now(UTC), **more)
 
 
-def places(current: Connect) -> list[Place]:
+def places(current: Connect) -> list[ClusterChoice]:
     return [
-        Place("prod-eu", "https://10.0.0.1:6443", "shop", current, current=True),
-        Place("staging", "https://10.0.0.2:6443", "staging", joined(Remote(example=False))),
-        Place("old", "https://10.0.0.9:6443", "default", refused),
-        Place("cloud", "https://eks.example.com", "shop", never, runs="aws"),
+        ClusterChoice("prod-eu", "https://10.0.0.1:6443", "shop", current, current=True),
+        ClusterChoice("staging", "https://10.0.0.2:6443", "staging", joined(Remote(example=False))),
+        ClusterChoice("old", "https://10.0.0.9:6443", "default", refused),
+        ClusterChoice("cloud", "https://eks.example.com", "shop", never, runs="aws"),
     ]
 
 
 class Unsaved(Drafts):
     """What an ended wizard left; nothing is written."""
 
-    def left(self) -> list[Left]:
-        return [Left(Path("draft.yaml"), NOW - timedelta(hours=14), SHOP)]
+    def left(self) -> list[AbandonedDraft]:
+        return [AbandonedDraft(Path("draft.yaml"), NOW - timedelta(hours=14), SHOP)]
 
     def keep(self, _: dict[str, Any]) -> bool:
         return True
 
-    def drop(self, _: Left | None = None) -> None:
+    def drop(self, _: AbandonedDraft | None = None) -> None:
         return
 
 
@@ -151,7 +151,7 @@ class Unsaved(Drafts):
 
 async def empty() -> Start:
     connect = joined(Remote(example=False))
-    here = Place("dev", "https://10.0.0.1:6443", "default", connect, current=True)
+    here = ClusterChoice("dev", "https://10.0.0.1:6443", "default", connect, current=True)
     return started(connect, drafts=lambda: Unsaved(Path()), places=lambda: [here])
 
 
@@ -311,7 +311,7 @@ async def of_smaller(camera: Camera) -> None:
 
 
 async def untrusted() -> Start:
-    cluster = Remote(outcomes=[Outcome("job-failed", "shop/postgresql-pgbackrest-init*", lines=UNTRUSTED)])
+    cluster = Remote(outcomes=[ScriptedOutcome("job-failed", "shop/postgresql-pgbackrest-init*", lines=UNTRUSTED)])
     return started(joined(cluster), raw=deepcopy(SHOP))
 
 
@@ -348,7 +348,7 @@ async def of_observed(camera: Camera) -> None:
     await camera.shown(Help)
     await camera.take("dashboard-help")
     await camera.pilot.press("escape", "b")
-    await camera.shown(Ask)
+    await camera.shown(ChoiceDialog)
     await camera.take("dashboard-ask")
     await camera.pilot.press("i")
     await camera.until(lambda: bool(screen.snapshot and screen.snapshot.runs and screen.run))
@@ -366,7 +366,9 @@ async def failing() -> Start:
     cluster.runtime.programs.answers.append(df)
     await released(cluster)
     await asyncio.sleep(timedelta(days=9).total_seconds())
-    cluster.outcomes.append(Outcome("job-failed", "*/postgresql-pgbackrest-incr*", lines=(DENIED_KEY,), exit_code=39))
+    cluster.outcomes.append(
+        ScriptedOutcome("job-failed", "*/postgresql-pgbackrest-incr*", lines=(DENIED_KEY,), exit_code=39)
+    )
     await asyncio.sleep(timedelta(days=2).total_seconds())
     return started(joined(cluster), **DASHBOARD)
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from pages import SCREENSHOTS, tidy
 from pgwizard.cli.printer import _Printer
 from pgwizard.kube.api import Ref, Resource
-from pgwizard.release.apply import Outcome
+from pgwizard.release.apply import ApplyOutcome
 from pgwizard.release.changes import Change
 from pgwizard.release.stages import Event
 
@@ -68,7 +68,7 @@ def _picture(width: int) -> str:
     printer.changes(_CHANGES, whole=False)
     for event in _AFTER:
         printer.report(event)
-    printer.outcome(Outcome("deployed", _CHANGES, (), _REACHED))
+    printer.outcome(ApplyOutcome("deployed", _CHANGES, (), _REACHED))
     printer.close()
     return tidy(console.export_svg(title="pgwizard --headless answers.yaml --apply"))
 
