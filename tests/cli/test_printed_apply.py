@@ -9,7 +9,7 @@ from rich.console import Console
 from headless import GOLDEN, ROOT
 from pgwizard.cli.printer import _Printer
 from pgwizard.kube.api import Ref, Resource
-from pgwizard.release.apply import Outcome
+from pgwizard.release.apply import ApplyOutcome
 from pgwizard.release.changes import Change
 from pgwizard.release.stages import Event
 from support import goldens, pictures
@@ -73,7 +73,7 @@ def _printed() -> Console:
     printer.changes(_CHANGES, whole=False)
     for event in _AFTER:
         printer.report(event)
-    printer.outcome(Outcome("deployed", _CHANGES, (), _REACHED))
+    printer.outcome(ApplyOutcome("deployed", _CHANGES, (), _REACHED))
     printer.close()
     return console
 

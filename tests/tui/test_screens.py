@@ -25,19 +25,19 @@ from pgwizard.answers import schema
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import Cluster, ExecResult
-from pgwizard.local.autosave import Drafts, Left
+from pgwizard.local.autosave import AbandonedDraft, Drafts
 from pgwizard.release import apply
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.simulator.faults import Fault, Outcome
-from pgwizard.tui.app import Connect, Place, Start
+from pgwizard.simulator.faults import Fault, ScriptedOutcome
+from pgwizard.tui.app import ClusterChoice, Connect, Start
 from pgwizard.tui.pages.panels import PANELS as WITH_PANEL
 from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.messages import Messages
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import Dashboard
 from pgwizard.tui.screens.wizard import MIDDLE, Wizard
-from pgwizard.tui.widgets.dialogs import Ask, Help, Line, Offer, Pick, TextWindow
+from pgwizard.tui.widgets.dialogs import ChoiceDialog, Help, Line, Offer, Pick, TextWindow
 from support import goldens
 from support.camera import NOW, SIZES, Camera, Moment, Remote, Scene, play, use_simulated_machine
 
@@ -114,7 +114,7 @@ async def install(cluster: SimCluster, **sections: Any) -> None:
         return True
 
     answers = answers_of(**(SHOP | sections))
-    await apply.run(apply.Release(answers), cluster, lambda _: None, approve, apply.Options())
+    await apply.run(apply.ReleaseRequest(answers), cluster, lambda _: None, approve, apply.Options())
 
 
 def df(command: list[str], _: bytes) -> ExecResult | None:
@@ -126,25 +126,25 @@ def start_with(connect: Connect, **more: Any) -> Start:
     return Start(connect, lambda *_: None, now=lambda: Moment.now(UTC), **more)
 
 
-def places(current: Connect) -> list[Place]:
+def places(current: Connect) -> list[ClusterChoice]:
     return [
-        Place("prod-eu", "https://10.0.0.1:6443", "shop", current, current=True),
-        Place("staging", "https://10.0.0.2:6443", "staging", connection_to(Remote(example=False))),
-        Place("old", "https://10.0.0.9:6443", "default", refuse),
-        Place("cloud", "https://eks.example.com", "shop", hang, runs="aws"),
+        ClusterChoice("prod-eu", "https://10.0.0.1:6443", "shop", current, current=True),
+        ClusterChoice("staging", "https://10.0.0.2:6443", "staging", connection_to(Remote(example=False))),
+        ClusterChoice("old", "https://10.0.0.9:6443", "default", refuse),
+        ClusterChoice("cloud", "https://eks.example.com", "shop", hang, runs="aws"),
     ]
 
 
 class Unsaved(Drafts):
     """Unsaved answers of another wizard; nothing is written."""
 
-    def left(self) -> list[Left]:
-        return [Left(Path("draft.yaml"), NOW - timedelta(hours=14), SHOP)]
+    def left(self) -> list[AbandonedDraft]:
+        return [AbandonedDraft(Path("draft.yaml"), NOW - timedelta(hours=14), SHOP)]
 
     def keep(self, _: dict[str, Any]) -> bool:
         return True
 
-    def drop(self, _: Left | None = None) -> None:
+    def drop(self, _: AbandonedDraft | None = None) -> None:
         return
 
 
@@ -153,7 +153,7 @@ class Unsaved(Drafts):
 
 async def empty() -> Start:
     connect = connection_to(Remote(example=False))
-    here = Place("dev", "https://10.0.0.1:6443", "default", connect, current=True)
+    here = ClusterChoice("dev", "https://10.0.0.1:6443", "default", connect, current=True)
     return start_with(connect, drafts=lambda: Unsaved(Path()), places=lambda: [here])
 
 
@@ -310,7 +310,7 @@ async def of_smaller(camera: Camera) -> None:
 
 
 async def untrusted() -> Start:
-    cluster = Remote(outcomes=[Outcome("job-failed", "shop/postgresql-pgbackrest-init*", lines=UNTRUSTED)])
+    cluster = Remote(outcomes=[ScriptedOutcome("job-failed", "shop/postgresql-pgbackrest-init*", lines=UNTRUSTED)])
     return start_with(connection_to(cluster), raw=deepcopy(SHOP))
 
 
@@ -347,7 +347,7 @@ async def of_observed(camera: Camera) -> None:
     await camera.reach(Help)
     await camera.take("status-help")
     await camera.pilot.press("escape", "b")
-    await camera.reach(Ask)
+    await camera.reach(ChoiceDialog)
     await camera.take("status-ask")
 
 
@@ -357,7 +357,9 @@ async def failing() -> Start:
     cluster.runtime.programs.answers.append(df)
     await install(cluster)
     await asyncio.sleep(timedelta(days=9).total_seconds())
-    cluster.outcomes.append(Outcome("job-failed", "*/postgresql-pgbackrest-incr*", lines=(DENIED_KEY,), exit_code=39))
+    cluster.outcomes.append(
+        ScriptedOutcome("job-failed", "*/postgresql-pgbackrest-incr*", lines=(DENIED_KEY,), exit_code=39)
+    )
     await asyncio.sleep(timedelta(days=2).total_seconds())
     return start_with(connection_to(cluster), **DASHBOARD)
 
