@@ -37,6 +37,7 @@ from pgwizard.kinds import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET
 from pgwizard.kubeapi import Cluster, Object, Ref
 from pgwizard.plan import Facts, Plan, resolve
 from pgwizard.preflight import Trial
+from pgwizard.quantities import size_text
 from pgwizard.sensitive import Given, Sensitive
 from pgwizard.stages import Stage
 
@@ -256,7 +257,7 @@ def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]
         return compare(trial.live, {**trial.result, "data": {**known, **secretvalues.encoded(values)}})
     if trial.grows_from is not None:
         changed = compare(trial.live, trial.result)
-        why = f"the volume grows from {trial.grows_from}" + ("" if changed.restarts else "; the pod goes on")
+        why = f"the volume grows from {size_text(trial.grows_from)}" + ("" if changed.restarts else "; the pod goes on")
         return replace(changed, action="replace", why=why)
     if ref.resource == JOB and trial.live is not None:
         if (trial.live["metadata"].get("annotations") or {}).get(HASH) == spec and assess(

@@ -38,8 +38,8 @@ from pgwizard.errors import (
 from pgwizard.kinds import CLAIM, JOB, NAMESPACE, ROLE, SECRET, STATEFULSET
 from pgwizard.kubeapi import Access, Cluster, Object, Ref, Written, plain
 from pgwizard.plan import Names, Plan, mirrored_from, mirrored_s3
-from pgwizard.quantities import size_bytes
-from pgwizard.standing import Standing, claim_size
+from pgwizard.quantities import read_quantity, size_text
+from pgwizard.standing import Standing, claim_size, claimed_size
 
 T = TypeVar("T")
 SIDE_BY_SIDE = 8
@@ -666,20 +666,19 @@ def _claim(names: Names, namespace: str) -> Ref:
 
 
 async def _growth(cluster: Cluster, plan: Plan, live: Object) -> tuple[Problem | None, str | None]:
-    """What speaks against the wanted size, and the size it grows from; both None where it stays.
+    """What speaks against the wanted size, and the live size it grows from; both None where the size is the same.
 
     A claim that an interrupted run has grown already counts as grown.
     """
     before, wanted = claim_size(live), plan.storage_size
-    if before is None or size_bytes(before) == size_bytes(wanted):
-        return None, None if before == wanted else before
+    if before is None or read_quantity(before) in (None, read_quantity(wanted)):
+        return None, None
     claim = await found(cluster, claim_ref(plan))
-    if claim is None:
-        return None, before
-    if size_bytes(claim["spec"]["resources"]["requests"]["storage"]) >= size_bytes(wanted):
+    if claim is None or read_quantity(claimed_size(claim)) == read_quantity(wanted):
         return None, before
     try:
         await cluster.patch(claim_ref(plan), {"spec": {"resources": {"requests": {"storage": wanted}}}}, dry_run=True)
     except (Forbidden, Invalid) as error:
-        return Problem("storage.size", f"the volume of {before} cannot grow to {wanted}: {error.message}"), None
+        has = size_text(claimed_size(claim))
+        return Problem("storage.size", f"the volume of {has} cannot grow to {wanted}: {error.message}"), None
     return None, before

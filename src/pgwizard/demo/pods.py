@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgwizard.demo.admission import quantity
 from pgwizard.demo.birth import CLASS
 from pgwizard.demo.clock import seconds_of, stamp
 from pgwizard.demo.faults import Outcome
 from pgwizard.demo.runtime import Runtime, waiting
 from pgwizard.kubeapi import Object, Ref, Resource
+from pgwizard.quantities import read_quantity
 
 CLAIM = Resource("v1", "PersistentVolumeClaim")
 NODE = "demo-node"
@@ -336,7 +336,8 @@ async def claim(rt: Runtime, ref: Ref) -> float | None:
     if found["status"]["phase"] != "Bound":
         return await _bind(rt, ref, found, kind)
     size = found["spec"]["resources"]["requests"]["storage"]
-    if quantity(size) <= quantity(found["status"]["capacity"]["storage"]):
+    wanted, has = read_quantity(size), read_quantity(found["status"]["capacity"]["storage"])
+    if wanted is None or has is None or wanted <= has:
         return None
     await rt.clock.sleep(2)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pgwizard.demo.admission import templates
+from pgwizard.demo.admission import requested_storage, templates
 from pgwizard.demo.birth import CLASS
 from pgwizard.demo.store import Store
 from pgwizard.kubeapi import Access, Object, Ref, Resource
@@ -71,8 +71,8 @@ def _permits(rule: dict[str, Any], access: Access) -> bool:
 
 
 def growth_allowed(store: Store, new: Object, old: Object) -> bool:
-    """Whether the claim's class lets it change its size, where it does."""
-    if new["spec"].get("resources") == old["spec"].get("resources"):
+    """Whether the claim's class lets it grow, where it does."""
+    if requested_storage(new) <= requested_storage(old):
         return True
     kind = store.peek(Ref(CLASS, new["spec"].get("storageClassName", "")))
     return bool(kind and kind.get("allowVolumeExpansion"))
