@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from headless import answers_of, trusted
-from pgwizard import checks, pgbackrest
-from pgwizard.answers import Answers
-from pgwizard.plan import Facts
+from pgwizard.answers.questions import Answers
+from pgwizard.plan import checks, pgbackrest
+from pgwizard.plan.plan import Facts
 
 
 def _found(**sections: Any) -> tuple[dict[str, str], dict[str, str]]:

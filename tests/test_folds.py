@@ -6,8 +6,8 @@ import asyncio
 
 from textual.app import App, ComposeResult
 
-from pgwizard.demo.world import HOSTILE
-from pgwizard.tui.folds import Fold, Folds
+from pgwizard.simulator.world import HOSTILE
+from pgwizard.tui.widgets.folds import Fold, Folds
 from pilots import press
 
 

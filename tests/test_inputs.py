@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from headless import CA, answers_of
-from pgwizard import inputs
-from pgwizard.answers import Answers
+from pgwizard.answers.questions import Answers
+from pgwizard.answers.secrets import Sensitive
 from pgwizard.errors import Problem
-from pgwizard.sensitive import Sensitive
+from pgwizard.local import inputs
 
 
 def from_env() -> Answers:

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
 
-from pgwizard.tui.keyline import KeyLine
+from pgwizard.tui.widgets.keyline import KeyLine
 from pilots import click, press, settled
 
 

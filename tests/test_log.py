@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from pgwizard.tui.log import Log
+from pgwizard.tui.widgets.log import Log
 from pilots import resize, settled
 
 LINE = "INFO: WAL segment 000000010000000000000002 successfully archived to '/archive/main/15-1' on repo1"

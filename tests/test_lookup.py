@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from faulting import answers_of, deployed
-from pgwizard.answers import Answers
-from pgwizard.demo import Fault, SimCluster
-from pgwizard.lookup import Learnt, look_up
+from pgwizard.answers.questions import Answers
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
+from pgwizard.wizard.lookup import Learnt, look_up
 
 
 def learnt(

@@ -25,12 +25,13 @@ from faulting import (
     run,
     secret,
 )
-from pgwizard.changes import Change
-from pgwizard.demo import Fault, Killed, SimCluster
+from pgwizard.answers.secrets import Given, Sensitive
 from pgwizard.errors import PreflightError, Problem
-from pgwizard.kubeapi import Ref
-from pgwizard.secretvalues import Values
-from pgwizard.sensitive import Given, Sensitive
+from pgwizard.kube.api import Ref
+from pgwizard.release.changes import Change
+from pgwizard.release.secret_values import Values
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault, Killed
 
 ENV = answers_of(
     credentials={"from": "env", "username": "DB_USER", "password": "DB_PASSWORD"},

@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pgwizard.answers import Answers
-from pgwizard.certificates import read_bundle
-from pgwizard.checks import check
-from pgwizard.manifests import render
-from pgwizard.plan import Facts, resolve
+from pgwizard.answers.questions import Answers
+from pgwizard.plan.checks import check
+from pgwizard.plan.manifests import render
+from pgwizard.plan.plan import Facts, resolve
+from pgwizard.tls.certificates import read_bundle
 
 CERTIFICATE = Path(__file__).parents[1] / "examples" / "minio-ca.crt"
 NO_BACKUPS = {"repository": {"enabled": False}}

@@ -33,6 +33,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pgwizard.text import visible
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -54,11 +56,6 @@ class Problem:
 
 
 _LONGEST_PATH = 200
-
-
-def visible(text: str) -> str:
-    """Text from a file made fit for a terminal: escape sequences and marks of direction are spelt out."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 class PgwizardError(Exception):

@@ -9,10 +9,10 @@ from demo_support import run, statefulset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgwizard.demo.quantity import canonical
 from pgwizard.errors import Invalid
-from pgwizard.kubeapi import Cluster, Object
+from pgwizard.kube.api import Cluster, Object
 from pgwizard.quantities import read_quantity
+from pgwizard.simulator.quantity import canonical
 
 
 @pytest.mark.parametrize(
