@@ -509,7 +509,7 @@ def test_a_size_below_that_of_a_claim_that_was_grown_by_hand_is_refused_before_a
             f"storage.size: the volume has {shown} and cannot shrink to 20Gi: set storage.size to {shown}, or more"
         ]
         assert told.writes == []
-        assert [problem.path for problem in await survey.references(sim, grown("20Gi"))] == ["storage.size"]
+        assert [problem.question for problem in await survey.references(sim, grown("20Gi"))] == ["storage.size"]
         await deployed(sim, grown(shown))
 
     on(scenario)
@@ -644,7 +644,7 @@ def test_a_secret_of_your_own_may_name_the_same_superuser_and_no_other(username:
         await sim.create(secret("mine", username=username, password="secret"))
         told = await applied(sim, answers_of(credentials={"from": "existing", "secret": "mine"}), dry_run=True)
         assert (
-            isinstance(told.error, PreflightError) and told.error.problems[0].path == "credentials.secret"
+            isinstance(told.error, PreflightError) and told.error.problems[0].question == "credentials.secret"
         ) == refused
         back = await deployed(sim)
         assert back.error is None
