@@ -634,7 +634,8 @@ class Advanced(Section):
     network_policy: Annotated[
         bool,
         Ask(
-            "NetworkPolicy", 'Lets in only pods labelled <release>-client: "true", and out only to DNS and the S3 port.'
+            "NetworkPolicy",
+            'Lets in only pods labelled <release>-client: "true", and out only to DNS and the S3 server.',
         ),
     ] = False
     options: Annotated[
