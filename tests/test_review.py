@@ -23,7 +23,7 @@ from pgwizard.plan.plan import Facts
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
-from pgwizard.tui.app import Place, Start, WizardApp
+from pgwizard.tui.app import ClusterChoice, Start, WizardApp
 from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.review import Review, change_folds
 from pgwizard.tui.widgets.folds import Fold, Folds
@@ -344,7 +344,7 @@ def test_a_comparison_is_forgotten_with_the_connection_that_it_was_made_by() -> 
         await compared(pilot, host)
         host.shown()
         assert said(host).endswith(AT)  # shown again, it is still of this cluster
-        app.connect(Place("another", "https://another", "default", another))
+        app.connect(ClusterChoice("another", "https://another", "default", another))
         await until(pilot, lambda: app.connected.is_set() and said(host) == NOT_COMPARED)
         assert host.review.outcome is None
         assert host.query_one("#changes", Folds).folds == ()
@@ -361,7 +361,7 @@ def test_a_comparison_that_waits_for_the_connection_is_made_by_it() -> None:
             await gate.wait()
             return await connect(stack)
 
-        app.connect(Place("slow", "https://slow", "default", slow))
+        app.connect(ClusterChoice("slow", "https://slow", "default", slow))
         await press(pilot, "d")
         assert said(host) == "● waiting for the cluster: connecting"
         gate.set()

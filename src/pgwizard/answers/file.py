@@ -36,7 +36,7 @@ class Loaded:
     wrong: frozenset[str] = frozenset()
     overridden: frozenset[str] = frozenset()
     unsaid: frozenset[_Path] = frozenset()
-    _places: dict[str, strict_yaml.Place] = field(default_factory=dict)
+    _places: dict[str, strict_yaml.Position] = field(default_factory=dict)
 
     def located(self, problem: Problem) -> Problem:
         """The problem with the place of its path in the file, or of the nearest parent that stands there."""

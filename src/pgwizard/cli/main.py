@@ -11,7 +11,7 @@ from pgwizard import __version__
 if TYPE_CHECKING:
     import argparse
 
-    from pgwizard.cli.connect import Place
+    from pgwizard.cli.connect import ClusterSource
 
 DASHBOARD = "pgwizard.tui.screens.status:Dashboard"
 BROKEN_PIPE = 141
@@ -201,10 +201,10 @@ def _status(options: argparse.Namespace) -> None:
         _open(options, screen=DASHBOARD, release=(options.release or "", options.namespace))
 
 
-def _place(options: argparse.Namespace) -> Place:
-    from pgwizard.cli.connect import Place
+def _place(options: argparse.Namespace) -> ClusterSource:
+    from pgwizard.cli.connect import ClusterSource
 
-    return Place(options.context, options.kubeconfig, options.demo, released=options.verb == "status")
+    return ClusterSource(options.context, options.kubeconfig, options.demo, released=options.verb == "status")
 
 
 def _parser() -> argparse.ArgumentParser:

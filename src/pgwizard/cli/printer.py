@@ -109,7 +109,7 @@ class _Printer:
             for line in change_lines(changes, whole=whole):
                 self.line(line)
 
-    def outcome(self, outcome: apply.Outcome) -> None:
+    def outcome(self, outcome: apply.ApplyOutcome) -> None:
         self.line(outcome.message, {"outcome": outcome.result, "message": outcome.message})
 
     def close(self) -> None:

@@ -77,7 +77,7 @@ def read(source: Source) -> bytes:
 # ---- what answers refer to -----------------------------------------------------------------------------------------
 
 
-def _release(source: Source) -> apply.Release:
+def _release(source: Source) -> apply.ReleaseRequest:
     """The answers of a source and the secrets that they refer to. Raises AnswersError."""
     loaded = answers_file.load(read(source), source.overrides)
     if loaded.answers is None or loaded.problems:
@@ -85,4 +85,4 @@ def _release(source: Source) -> apply.Release:
     bundle, wrong = inputs.certificate(loaded.answers, source.folder, source.ca_file)
     if wrong:
         raise AnswersError(source.name, [loaded.located(problem) for problem in wrong])
-    return apply.Release(loaded.answers, inputs.given(loaded.answers, source.folder), bundle)
+    return apply.ReleaseRequest(loaded.answers, inputs.given(loaded.answers, source.folder), bundle)

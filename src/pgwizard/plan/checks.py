@@ -314,10 +314,10 @@ def _too_old(path: str, what: str, needed: pgbackrest.Version, answers: Answers)
 def _schedule(answers: Answers, _: Facts) -> _Found:
     if not answers.repository.enabled:
         return
-    read: dict[str, cron.Schedule] = {}
+    read: dict[str, cron.CronSchedule] = {}
     for name in ("full", "incremental"):
         try:
-            read[name] = cron.Schedule(getattr(answers.schedule, name))
+            read[name] = cron.CronSchedule(getattr(answers.schedule, name))
         except ValueError as error:
             yield Problem(f"schedule.{name}", str(error))
     try:
@@ -341,7 +341,7 @@ def _retention(answers: Answers, _: Facts) -> _Found:
         yield _warning("retention.full", "null: no backup ever expires, and the bucket grows until it is full")
         return
     try:
-        gap_days = cron.Schedule(answers.schedule.full).shortest_gap_seconds() / 86_400
+        gap_days = cron.CronSchedule(answers.schedule.full).shortest_gap_seconds() / 86_400
     except ValueError:
         return  # said where it arises
     kept_days = retention.full * (gap_days if retention.full_type == "count" else 1)
