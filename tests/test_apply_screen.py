@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 
 from faulting import STATEFULSET, answers_of, deployed, live
 from pgwizard.answers.questions import Answers
-from pgwizard.errors import AnswersError, FirstBackupFailed, Problem, ServerFailure, Unreachable
+from pgwizard.errors import AnswersError, Finding, FirstBackupFailed, ServerFailure, Unreachable
 from pgwizard.kube import jobs
 from pgwizard.kube.api import LEASE, Cluster, Object, Ref, Resource
 from pgwizard.release.changes import Change
@@ -94,7 +94,7 @@ def applying(
     answers: Answers | None = None,
     *,
     before: Answers | None = None,
-    doubts: Sequence[Problem] = (),
+    doubts: Sequence[Finding] = (),
     **options: Any,
 ) -> None:
     """Open the screen for these answers, on a cluster where others may have been applied before."""
@@ -471,8 +471,8 @@ def test_the_present_stage_counts_its_seconds_and_a_warning_stands_under_its_sta
 
 
 def test_a_doubt_that_a_stage_has_told_is_not_told_again() -> None:
-    warned = Problem("tls.verify", "false: backups go to whoever answers at the endpoint")
-    doubt = Problem("repository.path", "shop/elsewhere backs up to it as well")
+    warned = Finding("tls.verify", "false: backups go to whoever answers at the endpoint")
+    doubt = Finding("repository.path", "shop/elsewhere backs up to it as well")
 
     async def scenario(driven: Driven) -> None:
         await driven.asked()
@@ -487,7 +487,7 @@ def test_a_failure_is_explained_from_its_words_or_from_the_log_before_it() -> No
     hint = "Cause: The disk is full.\nFix: Grow it."
     told = FirstBackupFailed("Job shop/x failed: gave up", hint=hint)
     assert failure(told) == Failure("Job shop/x failed: gave up", cause="The disk is full.", fix="Grow it.")
-    problems = AnswersError("the answers", [Problem("", "odd"), Problem("storage.size", "too small")])
+    problems = AnswersError("the answers", [Finding("", "odd"), Finding("storage.size", "too small")])
     assert failure(problems).question == "storage.size"
     quota = ServerFailure("busy", status=503, hint="Wait.")
     assert failure(quota) == Failure("busy", fix="Wait.")

@@ -556,7 +556,7 @@ def test_a_secret_of_your_own_may_name_the_same_superuser_and_no_other(username:
         await sim.create(secret("mine", username=username, password="secret"))
         told = await applied(sim, answers_of(credentials={"from": "existing", "secret": "mine"}), dry_run=True)
         assert (
-            isinstance(told.error, PreflightError) and told.error.problems[0].path == "credentials.secret"
+            isinstance(told.error, PreflightError) and told.error.problems[0].question == "credentials.secret"
         ) == refused
         back = await deployed(sim)
         assert back.error is None

@@ -455,7 +455,7 @@ def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
             storage={"size": "5Gi", "storageClass": "fixed"},
         )
         found = await survey.references(sim, answers)
-        assert [problem.path for problem in found] == [
+        assert [problem.question for problem in found] == [
             "release.database",
             "credentials.username",
             "storage.storageClass",
@@ -463,7 +463,7 @@ def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
         ]
         sim.rules.deny("get", "secrets")  # without the record nobody knows what was made
         sim.rules.deny("get", "persistentvolumeclaims")
-        assert [problem.path for problem in await survey.references(sim, answers)] == [
+        assert [problem.question for problem in await survey.references(sim, answers)] == [
             "storage.storageClass",
             "storage.size",
         ]

@@ -16,7 +16,7 @@ from textual.widgets import DataTable, Input, OptionList, Static
 
 from faulting import answers_of, deployed
 from headless import NOW, planned, trusted
-from pgwizard.errors import Problem
+from pgwizard.errors import Finding
 from pgwizard.kube.api import Cluster, Ref, Resource
 from pgwizard.plan import manifests
 from pgwizard.plan.plan import Facts
@@ -446,7 +446,7 @@ def test_what_is_learnt_meanwhile_leaves_a_reader_where_he_is() -> None:
         review = host.review
         await press(pilot, "2")
         await until(pilot, lambda: review.section == "answers")
-        host.draft.learn(Facts(), (Problem("tls.source", "gone"), Problem("storage.storageClass", "is not there")))
+        host.draft.learn(Facts(), (Finding("tls.source", "gone"), Finding("storage.storageClass", "is not there")))
         review.follow()
         assert review.section == "answers"
         assert headings(host).startswith(" 1 problems 2✗")
@@ -456,7 +456,7 @@ def test_what_is_learnt_meanwhile_leaves_a_reader_where_he_is() -> None:
         await press(pilot, "down")
         await until(pilot, lambda: problems.highlighted == 1)
         wrong = ("release.namespace", "tls.source", "storage.storageClass")
-        host.draft.learn(Facts(), tuple(Problem(path, "wrong") for path in wrong))
+        host.draft.learn(Facts(), tuple(Finding(path, "wrong") for path in wrong))
         review.follow()
         assert problems.highlighted == 2
         await press(pilot, "2")

@@ -18,7 +18,7 @@ from faulting import answers_of, deployed
 from pgwizard.answers import file as answers_file
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.schema import pages
-from pgwizard.errors import Problem, Unreachable
+from pgwizard.errors import Finding, Unreachable
 from pgwizard.kube.api import Cluster, Resource
 from pgwizard.local.autosave import Drafts
 from pgwizard.plan import manifests
@@ -588,7 +588,7 @@ def test_what_the_answers_name_and_the_cluster_lacks_is_said_at_its_question() -
         await wizard.go("Database")
         cast("Input", row(wizard, "release.namespace").control).value = "nowhere"
         await until(pilot, lambda: bool(wizard.draft.problems))
-        assert {problem.path: problem.message for problem in wizard.draft.problems} == {
+        assert {problem.question: problem.text for problem in wizard.draft.problems} == {
             "release.namespace": "namespace nowhere does not exist: set release.createNamespace to true, or run "
             "kubectl create namespace nowhere",
             "repository.credentials.secret": "Secret nowhere/postgresql-pgbackrest-s3 does not exist",
@@ -751,7 +751,7 @@ def test_a_certificate_that_the_server_would_not_take_is_said_before_anything_is
         assert ("!", "TLS") in wizard.query_one(Rail).entries
         assert doubt in wizard.draft.warnings
         wizard._give(("repository", "endpoint"), "minio.minio.svc:9111")
-        await until(pilot, lambda: [found.path for found in wizard.draft.doubts] == ["repository.endpoint"])
+        await until(pilot, lambda: [found.question for found in wizard.draft.doubts] == ["repository.endpoint"])
 
     driven(scenario)
 
@@ -759,7 +759,7 @@ def test_a_certificate_that_the_server_would_not_take_is_said_before_anything_is
 def test_what_was_mended_a_moment_ago_does_not_stop_an_apply() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         wizard._give(("repository", "credentials", "secret"), "is-not-there")
-        await until(pilot, lambda: any("does not exist" in found.message for found in wizard.draft.problems))
+        await until(pilot, lambda: any("does not exist" in found.text for found in wizard.draft.problems))
         wizard._give(("repository", "credentials", "secret"), "postgresql-pgbackrest-s3")
         assert wizard.draft.problems
         await wizard.action_apply()
@@ -777,7 +777,7 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         await press(pilot, "ctrl+b", "ctrl+b", "ctrl+b", "ctrl+b")
         wizard._look_up()
         said_of = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
-        await until(pilot, lambda: any(said_of in doubt.message for doubt in wizard.draft.doubts))
+        await until(pilot, lambda: any(said_of in doubt.text for doubt in wizard.draft.doubts))
         assert ("!", "Repository") in wizard.query_one(Rail).entries
         there = "#releases OptionList"
         await until(pilot, lambda: any("staging/postgresql" in option for option in options(wizard, there)))
@@ -872,7 +872,7 @@ def test_manifests_that_cannot_be_made_any_more_are_not_exported() -> None:
     """The certificate goes with the connection, and the folder was asked for before."""
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, saved: dict[str, str]) -> None:
-        wizard.draft.learn(Facts(), (Problem("tls.source", "is gone"),))
+        wizard.draft.learn(Facts(), (Finding("tls.source", "is gone"),))
         wizard.post_message(Review.ExportAsked("manifests"))
         await until(pilot, lambda: bool(pilot.app._notifications))
         assert [note.message for note in pilot.app._notifications] == ["something is wrong by now: see the problems"]
@@ -1058,6 +1058,6 @@ def test_a_size_is_compared_with_the_volume_of_the_release_that_was_opened() -> 
         await until(pilot, lambda: over.page == "Database" and over._looked_up.is_set())
         over._give(("storage", "size"), "5Gi")
         shrinks = "the volume has 10Gi and cannot shrink to 5Gi"
-        await until(pilot, lambda: shrinks in [problem.message for problem in over.draft.problems])
+        await until(pilot, lambda: shrinks in [problem.text for problem in over.draft.problems])
 
     driven(scenario)

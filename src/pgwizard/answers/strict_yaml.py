@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from pgwizard.errors import Problem
+from pgwizard.errors import Finding
 
 if TYPE_CHECKING:
     from yaml.events import Event
@@ -45,7 +45,7 @@ class Document:
 
     value: Any = None
     places: dict[NodePath, Position] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Finding] = field(default_factory=list)
 
     def place(self, path: NodePath) -> Position | None:
         """The place of path, or of its nearest parent that stands in the file."""
@@ -64,18 +64,18 @@ def read(data: bytes) -> Document:
     """Read UTF-8 bytes. Never raises for bad input: ``problems`` say what is wrong, with line and column."""
     document = Document()
     if len(data) > LIMIT_BYTES:
-        document.problems.append(Problem("", f"larger than {LIMIT_BYTES // 1024} KiB: no file of answers"))
+        document.problems.append(Finding("", f"larger than {LIMIT_BYTES // 1024} KiB: no file of answers"))
         return document
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         byte = data[error.start]
-        document.problems.append(Problem("", f"byte 0x{byte:02x} is not UTF-8: save the file as UTF-8", line))
+        document.problems.append(Finding("", f"byte 0x{byte:02x} is not UTF-8: save the file as UTF-8", line))
         return document
     if found := _FORBIDDEN.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        document.problems.append(Problem("", f"character U+{ord(found[0]):04X} is not allowed in YAML", line))
+        document.problems.append(Finding("", f"character U+{ord(found[0]):04X} is not allowed in YAML", line))
         return document
     try:
         loader = Loader(text)
@@ -133,7 +133,7 @@ class _Composer:
 
     def _note(self, event: Event, path: NodePath, message: str) -> None:
         dotted = ".".join(map(str, path))
-        self.document.problems.append(Problem(dotted, message, *_place(event)))
+        self.document.problems.append(Finding(dotted, message, *_place(event)))
 
     def _node(self, event: Event, path: NodePath) -> Any:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
@@ -183,11 +183,11 @@ def _place(event: Any) -> Position:
     return event.start_mark.line + 1, event.start_mark.column + 1
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
+def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Finding:
     mark = error.problem_mark or error.context_mark
     line = mark.line if mark else 0
     lines = text.splitlines()
     message = f"not YAML: {error.problem or error.context}"
     if line < len(lines) and "\t" in lines[line][: len(lines[line]) - len(lines[line].lstrip()) + 1]:
         message = "a tab indents this line: YAML indents with spaces only"
-    return Problem("", message, line + 1, mark.column + 1 if mark else None)
+    return Finding("", message, line + 1, mark.column + 1 if mark else None)

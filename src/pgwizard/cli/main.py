@@ -114,11 +114,11 @@ def _answers(options: argparse.Namespace) -> dict[str, Any]:
     """The answers of a file, right or wrong: the wizard says what is wrong with them. Raises AnswersError."""
     from pgwizard.answers import strict_yaml
     from pgwizard.cli.source import Source, read
-    from pgwizard.errors import AnswersError, Problem
+    from pgwizard.errors import AnswersError, Finding
 
     document = strict_yaml.read(read(Source(options.answers)))
     if document.problems or not isinstance(document.value, dict):
-        found = document.problems or [Problem("", "expected a block of keys: begin with release:")]
+        found = document.problems or [Finding("", "expected a block of keys: begin with release:")]
         raise AnswersError(options.answers, found)
     return document.value
 

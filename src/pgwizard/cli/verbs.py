@@ -18,7 +18,7 @@ from pgwizard.cli import connect, prompt
 from pgwizard.cli.connect import ClusterSource
 from pgwizard.cli.printer import _Printer, put
 from pgwizard.cli.source import Source, _release
-from pgwizard.errors import AnswersError, Interrupted, NotProven, Problem
+from pgwizard.errors import AnswersError, Finding, Interrupted, NotProven
 from pgwizard.release import apply as release_apply
 from pgwizard.release import records
 from pgwizard.release.changes import Change
@@ -65,7 +65,7 @@ def uninstall(
     if purge_data is not None and purge_data != name:
         raise AnswersError(
             "the command line",
-            [Problem("--purge-data", f"expected the release's name, {name}: its data would be gone")],
+            [Finding("--purge-data", f"expected the release's name, {name}: its data would be gone")],
         )
     printer = _Printer(as_json=as_json)
 

@@ -20,7 +20,7 @@ from typing import Literal
 
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.secrets import Given, Sensitive
-from pgwizard.errors import AlreadyExists, AnswersError, Interrupted, Locked, PgwizardError, PreflightError, Problem
+from pgwizard.errors import AlreadyExists, AnswersError, Finding, Interrupted, Locked, PgwizardError, PreflightError
 from pgwizard.kube import api as kube_api
 from pgwizard.kube import jobs, lease
 from pgwizard.kube.api import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, Cluster, Object, Ref
@@ -82,7 +82,7 @@ class ApplyOutcome:
 
     result: Literal["deployed", "unchanged", "dry-run", "applied"]
     changes: tuple[Change, ...]
-    warnings: tuple[Problem, ...] = ()
+    warnings: tuple[Finding, ...] = ()
     message: str = ""
 
 
@@ -98,7 +98,7 @@ class _Prepared:
     data: Mapping[Ref, Mapping[str, Sensitive]]
     spec: str
     salt: str
-    warnings: tuple[Problem, ...]
+    warnings: tuple[Finding, ...]
 
     @property
     def objects(self) -> list[Object]:

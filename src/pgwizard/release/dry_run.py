@@ -9,12 +9,12 @@ from typing import Any, Literal
 from pgwizard.errors import (
     ApiError,
     Conflict,
+    Finding,
     Forbidden,
     Invalid,
     NotFound,
     OwnershipConflict,
     PreflightError,
-    Problem,
 )
 from pgwizard.kube.api import (
     JOB,
@@ -57,7 +57,7 @@ class _Refusal:
     """An object that would not be written, and why: another tool has it or a field of it, or the server refuses it."""
 
     why: Literal["owned", "conflict", "invalid"]
-    problem: Problem
+    problem: Finding
 
 
 async def try_out(
@@ -76,7 +76,7 @@ async def try_out(
             return Trial(obj, None, obj)
         live = await found(cluster, ref)
         if live is not None and (owner := foreign_owner(live)):
-            return _Refusal("owned", Problem("", f"{ref} belongs to {owner}"))
+            return _Refusal("owned", Finding("", f"{ref} belongs to {owner}"))
         if ref.resource == JOB:  # never changed, only made anew: under another name it can be tried beside the old one
             attempt = {**obj, "metadata": {**obj["metadata"], "name": f"{ref.name}-try"}}
             tried = await _attempt(ref, cluster.create(attempt, dry_run=True))
@@ -140,9 +140,9 @@ async def _attempt(ref: Ref, write: Coroutine[Any, Any, Written]) -> Written | _
     try:
         return await write
     except Conflict as error:
-        return _Refusal("conflict", Problem("", error.message))
+        return _Refusal("conflict", Finding("", error.message))
     except (Invalid, Forbidden) as error:
-        return _Refusal("invalid", Problem("", _refusal(ref, error)))
+        return _Refusal("invalid", Finding("", _refusal(ref, error)))
 
 
 def _refusal(ref: Ref, error: ApiError) -> str:
@@ -161,7 +161,7 @@ def with_claim_size(statefulset: Object, size: str) -> Object:
     return {**statefulset, "spec": {**statefulset["spec"], "volumeClaimTemplates": [claim]}}
 
 
-async def _growth(cluster: Cluster, plan: Plan, live: Object) -> tuple[Problem | None, str | None]:
+async def _growth(cluster: Cluster, plan: Plan, live: Object) -> tuple[Finding | None, str | None]:
     """What speaks against the wanted size, and the size it grows from; both None where it stays.
 
     A claim that an interrupted run has grown already counts as grown.
@@ -177,5 +177,5 @@ async def _growth(cluster: Cluster, plan: Plan, live: Object) -> tuple[Problem |
     try:
         await cluster.patch(claim_ref(plan), {"spec": {"resources": {"requests": {"storage": wanted}}}}, dry_run=True)
     except (Forbidden, Invalid) as error:
-        return Problem("storage.size", f"the volume of {before} cannot grow to {wanted}: {error.message}"), None
+        return Finding("storage.size", f"the volume of {before} cannot grow to {wanted}: {error.message}"), None
     return None, before

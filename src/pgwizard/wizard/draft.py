@@ -17,7 +17,7 @@ from pgwizard.answers import file as answers_file
 from pgwizard.answers.questions import Answers, Section
 from pgwizard.answers.reference import answers_text
 from pgwizard.answers.schema import NOTHING, SOME, QuestionPath, field_at, is_union, tag_key
-from pgwizard.errors import Problem
+from pgwizard.errors import Finding
 from pgwizard.plan import pgbackrest
 from pgwizard.plan.checks import check
 from pgwizard.plan.plan import Facts
@@ -36,10 +36,10 @@ class Draft:
     raw: dict[str, Any] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
     answers: Answers = field(init=False)
-    problems: tuple[Problem, ...] = field(init=False, default=())
-    warnings: tuple[Problem, ...] = field(init=False, default=())
-    doubts: tuple[Problem, ...] = field(init=False, default=())
-    _world: tuple[Problem, ...] = field(init=False, default=())
+    problems: tuple[Finding, ...] = field(init=False, default=())
+    warnings: tuple[Finding, ...] = field(init=False, default=())
+    doubts: tuple[Finding, ...] = field(init=False, default=())
+    _world: tuple[Finding, ...] = field(init=False, default=())
     _shelved: dict[tuple[QuestionPath, str], dict[str, Any]] = field(init=False, default_factory=dict)
     _before: list[tuple[QuestionPath, dict[str, Any]]] = field(init=False, default_factory=list)
     """Which question was answered, and what raw was before; what is typed into one question is one step."""
@@ -141,7 +141,7 @@ class Draft:
         fields = field_at(path, self.chosen)
         return fields.get_default(call_default_factory=True) if fields and not fields.is_required() else ""
 
-    def learn(self, facts: Facts, wrong: tuple[Problem, ...] = (), doubts: tuple[Problem, ...] = ()) -> None:
+    def learn(self, facts: Facts, wrong: tuple[Finding, ...] = (), doubts: tuple[Finding, ...] = ()) -> None:
         """Take in what was read from the world, what was wrong with it, and what only looks wrong from here."""
         self.facts, self._world, self.doubts = facts, wrong, doubts
         self.evaluate()
@@ -153,8 +153,8 @@ class Draft:
         if loaded.answers is not None:
             self.answers = loaded.answers
             findings = check(self.answers, self.facts)
-            said = {problem.path for problem in self._world}
-            found = (*self._world, *(problem for problem in findings.errors if problem.path not in said))
+            said = {problem.question for problem in self._world}
+            found = (*self._world, *(problem for problem in findings.errors if problem.question not in said))
             problems += [problem for problem in found if loaded.about_right_answers(problem)]
             self.warnings = (*self.doubts, *findings.warnings)
         self.problems = tuple(problems)
@@ -162,12 +162,12 @@ class Draft:
     def said_of(self, path: QuestionPath) -> str:
         """The first problem of a question; empty where there is none."""
         dotted = ".".join(path)
-        return next((problem.message for problem in self.problems if problem.path == dotted), "")
+        return next((problem.text for problem in self.problems if problem.question == dotted), "")
 
     def warned_of(self, path: QuestionPath) -> str:
         """The first warning about a question; empty where there is none."""
         dotted = ".".join(path)
-        return next((problem.message for problem in self.warnings if problem.path == dotted), "")
+        return next((problem.text for problem in self.warnings if problem.question == dotted), "")
 
     def text(self) -> str:
         """The answers as a file: what differs from the defaults, references only."""

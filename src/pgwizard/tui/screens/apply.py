@@ -23,7 +23,7 @@ from textual.worker import Worker, WorkerState
 
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.schema import label_at
-from pgwizard.errors import Problem
+from pgwizard.errors import Finding
 from pgwizard.local import inputs
 from pgwizard.release.apply import STAGES, ApplyOutcome, Options, ReleaseRequest, run
 from pgwizard.release.changes import Change, cost, counted
@@ -188,7 +188,7 @@ class Apply(Screen[ApplyResult]):
         "enter at the end: the status; after a failure: the question that it goes back to"
     )
 
-    def __init__(self, answers: Answers, doubts: Sequence[Problem] = ()) -> None:
+    def __init__(self, answers: Answers, doubts: Sequence[Finding] = ()) -> None:
         super().__init__()
         self.answers, self.doubts = answers, doubts
         self.outcome: ApplyOutcome | None = None

@@ -316,17 +316,17 @@ class Review(Vertical):
         listed.clear_options()
         marked = [*(("✗", item) for item in self.draft.problems), *(("!", item) for item in self.draft.warnings)]
         for mark, problem in marked:
-            place = tuple(problem.path.split("."))
-            label = label_at(place, self.draft.chosen)[0] if problem.path else "the answers as a whole"
+            place = tuple(problem.question.split("."))
+            label = label_at(place, self.draft.chosen)[0] if problem.question else "the answers as a whole"
             text = Table.grid(padding=(0, 1))
-            text.add_row(Text(mark, "bold"), Text.assemble((label, "bold"), f"   {problem.path}"))
-            asked = not problem.path or field_at(place, self.draft.chosen) is not None
-            text.add_row("", Text(visible(problem.message) + ("" if asked else " · enter leaves it out")))
-            listed.add_option(Found(text, problem.path))
+            text.add_row(Text(mark, "bold"), Text.assemble((label, "bold"), f"   {problem.question}"))
+            asked = not problem.question or field_at(place, self.draft.chosen) is not None
+            text.add_row("", Text(visible(problem.text) + ("" if asked else " · enter leaves it out")))
+            listed.add_option(Found(text, problem.question))
         if not marked:
             listed.add_option(Option("✓ nothing is wrong, and there is nothing to warn of", disabled=True))
         else:
-            questions = [problem.path for _, problem in marked]
+            questions = [problem.question for _, problem in marked]
             listed.highlighted = questions.index(question) if question in questions else 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

@@ -24,7 +24,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
 from pgwizard.answers.schema import QuestionPath, field_at, label_at, page_of, pages, sections_of
-from pgwizard.errors import ClusterError, OutputError, Problem
+from pgwizard.errors import ClusterError, Finding, OutputError
 from pgwizard.local import inputs
 from pgwizard.plan.pgbackrest import compares_addresses
 from pgwizard.plan.plan import Facts
@@ -457,7 +457,7 @@ class Wizard(SaysDefects, Screen[None]):
                 self._asking_again.stop()
             self._asking_again = self.set_timer(ASK_AGAIN_SECONDS, self._look_up)
 
-    def _learn(self, facts: Facts, wrong: tuple[Problem, ...], doubts: tuple[Problem, ...]) -> None:
+    def _learn(self, facts: Facts, wrong: tuple[Finding, ...], doubts: tuple[Finding, ...]) -> None:
         self.draft.learn(facts, wrong, doubts)
         for form in self.query(Form):
             form.tell()
@@ -716,7 +716,7 @@ class Wizard(SaysDefects, Screen[None]):
 
     def _wrong(self) -> set[str]:
         """The pages that need a look."""
-        return {page_of(problem.path) for problem in (*self.draft.problems, *self.draft.doubts)}
+        return {page_of(problem.question) for problem in (*self.draft.problems, *self.draft.doubts)}
 
     def commands(self) -> Iterator[tuple[str, str, str]]:
         """For the palette: a name, what it does, and its action."""
