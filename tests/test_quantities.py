@@ -66,12 +66,6 @@ def test_a_slip_in_a_cpu_share_is_refused(text: str) -> None:
 )
 def test_kilobytes_are_written_in_the_largest_whole_unit(kilobytes: int, text: str) -> None:
     assert quantities.postgres_size(kilobytes) == text
-    assert quantities.postgres_kilobytes(text) == kilobytes
-
-
-@pytest.mark.parametrize("text", ["256", "256 mb", "", "MB", "-1MB"])
-def test_a_postgresql_size_without_a_unit_of_its_own_is_none(text: str) -> None:
-    assert quantities.postgres_kilobytes(text) is None
 
 
 @pytest.mark.parametrize(

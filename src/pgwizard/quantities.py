@@ -20,7 +20,7 @@ _SLIP = re.compile(r"\s*([+-]?)\s*([0-9]+(?:[.,][0-9]+)?)\s*([kmgtp]?)i?b?(?:yte
 
 SIZE_PATTERN = r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$"
 CPU_PATTERN = r"^([0-9]+m|[0-9]+(\.[0-9]{1,3})?)$"
-POSTGRES_KB = {"kB": 1, "MB": 1024, "GB": 1024**2, "TB": 1024**3}
+_POSTGRES_KB = {"kB": 1, "MB": 1024, "GB": 1024**2, "TB": 1024**3}
 
 
 def size_bytes(text: str) -> int:
@@ -61,16 +61,10 @@ def cpu_millis(text: str) -> int:
 
 def postgres_size(kilobytes: int) -> str:
     """Kilobytes as PostgreSQL writes them, in the largest unit that keeps the number whole: ``256MB``."""
-    for unit, factor in sorted(POSTGRES_KB.items(), key=lambda item: -item[1]):
+    for unit, factor in sorted(_POSTGRES_KB.items(), key=lambda item: -item[1]):
         if kilobytes >= factor and kilobytes % factor == 0:
             return f"{kilobytes // factor}{unit}"
     return f"{kilobytes}kB"
-
-
-def postgres_kilobytes(text: str) -> int | None:
-    """The kilobytes of a PostgreSQL size; None for one without a unit (a bare number's unit is the parameter's)."""
-    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(kB|MB|GB|TB)\s*", text)
-    return int(Decimal(match[1]) * POSTGRES_KB[match[2]]) if match else None
 
 
 def human_size(size: int) -> str:
