@@ -30,7 +30,8 @@ from faulting import LeapingLoop
 from headless import ROOT
 from pgwizard.kube import lease
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.tui.app import Start, WizardApp
+from pgwizard.tui.app import WizardApp
+from pgwizard.tui.start import Start
 
 SCREENSHOTS = ROOT / "screenshots"
 NOW = datetime(2026, 11, 23, 10, 22, tzinfo=UTC)

@@ -31,13 +31,13 @@ from pgwizard.release import apply
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, Outcome
-from pgwizard.tui.app import Connect, Place, Start
 from pgwizard.tui.pages.panels import PANELS as WITH_PANEL
 from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.messages import Messages
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import Dashboard
 from pgwizard.tui.screens.wizard import MIDDLE, Wizard
+from pgwizard.tui.start import Connect, Place, Start
 from pgwizard.tui.widgets.dialogs import Ask, Help, Line, Offer, Pick, TextWindow
 
 QUESTIONS = tuple(page.lower() for page in schema.pages())
@@ -263,7 +263,7 @@ async def new_release() -> Start:
 
 async def begun(camera: Camera) -> Apply:
     wizard = await camera.shown(Wizard)
-    await camera.until(camera.app.connected.is_set)
+    await camera.until(camera.app.connection.connected.is_set)
     await camera.settled()
     assert not wizard.draft.problems
     await camera.pilot.press("f9")
@@ -395,7 +395,7 @@ async def no_answer() -> Start:
 async def of_dashboard(camera: Camera) -> None:
     await camera.shown(Dashboard)
     await camera.settled()
-    await camera.take("dashboard-unreachable" if camera.app.trouble else "dashboard")
+    await camera.take("dashboard-unreachable" if camera.app.connection.trouble else "dashboard")
 
 
 # ---- the pictures --------------------------------------------------------------------------------------------------

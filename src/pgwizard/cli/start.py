@@ -10,7 +10,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pgwizard.tui.app import WIZARD, Connect, Place, Start
+from pgwizard.tui.navigation import WIZARD
+from pgwizard.tui.start import Connect, Place, Start
 
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
