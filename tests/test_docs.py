@@ -280,7 +280,7 @@ def test_every_finding_across_answers_has_a_row() -> None:
     documented = _messages()
     tree = ast.parse(_text("src/pgwizard/plan/checks.py"))
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        if not (isinstance(call.func, ast.Name) and call.func.id in ("Problem", "_warning") and len(call.args) == 2):
+        if not (isinstance(call.func, ast.Name) and call.func.id in ("Finding", "_warning") and len(call.args) == 2):
             continue
         text = "".join(
             node.value

@@ -23,7 +23,7 @@ from faulting import CLAIM, SECRET, deployed
 from pgwizard.cli import connect, prompt
 from pgwizard.kube.api import ExecResult, Ref
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.simulator.faults import Fault, Outcome
+from pgwizard.simulator.faults import Fault, ScriptedOutcome
 
 ANSWERS = "release:\n  namespace: default\n"
 
@@ -34,7 +34,7 @@ def sim(monkeypatch: pytest.MonkeyPatch) -> SimCluster:
     shared = faulting.cluster()
 
     @contextlib.asynccontextmanager
-    async def connected(place: connect.Place) -> AsyncIterator[SimCluster]:
+    async def connected(place: connect.ClusterSource) -> AsyncIterator[SimCluster]:
         assert place.demo
         async with shared:
             yield shared
@@ -251,9 +251,9 @@ def test_each_kind_of_failure_has_its_exit_code(sim: SimCluster, answers: str) -
     assert code("--set", "storage.size=none") == 2
     assert code(faults=[Fault("503", "get", times=None)]) == 4
     assert code("--set", "release.namespace=nowhere") == 5
-    assert code("--timeout", "30", outcomes=[Outcome("unschedulable", "default/*")]) == 7
-    assert code(outcomes=[Outcome("image-pull", "default/postgresql-0")]) == 8
-    assert code(outcomes=[Outcome("job-failed", "default/*init*")]) == 9
+    assert code("--timeout", "30", outcomes=[ScriptedOutcome("unschedulable", "default/*")]) == 7
+    assert code(outcomes=[ScriptedOutcome("image-pull", "default/postgresql-0")]) == 8
+    assert code(outcomes=[ScriptedOutcome("job-failed", "default/*init*")]) == 9
 
 
 def test_an_error_goes_to_stderr_with_its_hint(sim: SimCluster, answers: str) -> None:

@@ -24,7 +24,7 @@ from textual.widgets import Input
 
 from faulting import EVENT, LEASE, SECRET, secret
 from headless import CA, GOLDEN, run
-from pgwizard.answers.schema import Path as Question
+from pgwizard.answers.schema import QuestionPath as Question
 from pgwizard.answers.schema import is_union, page_of, tag_key
 from pgwizard.cli import connect as cli_connect
 from pgwizard.cli import verbs
@@ -285,7 +285,7 @@ def by_file(sim: Recording, monkeypatch: pytest.MonkeyPatch) -> list[Did]:
     """The saved answers, applied twice as the command line does."""
 
     @contextlib.asynccontextmanager
-    async def connected(_: cli_connect.Place) -> AsyncIterator[Cluster]:
+    async def connected(_: cli_connect.ClusterSource) -> AsyncIterator[Cluster]:
         async with sim:
             yield sim
 
@@ -293,7 +293,9 @@ def by_file(sim: Recording, monkeypatch: pytest.MonkeyPatch) -> list[Did]:
     did = []
     for _ in range(2):
         first = so_far(sim)
-        verbs.apply(Source("answers.yaml"), cli_connect.Place(), Options(), yes=True, whole=False, as_json=False)
+        verbs.apply(
+            Source("answers.yaml"), cli_connect.ClusterSource(), Options(), yes=True, whole=False, as_json=False
+        )
         did.append(Did.since(first, sim))
     return did
 

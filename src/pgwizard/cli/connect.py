@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ClusterSource:
     """Which cluster. demo: the simulated one, in this process; released: with a release in it, to look at."""
 
     context: str | None = None
@@ -27,7 +27,7 @@ class Place:
 
 
 @contextlib.asynccontextmanager
-async def connected(place: Place) -> AsyncIterator[Cluster]:
+async def connected(place: ClusterSource) -> AsyncIterator[Cluster]:
     """The cluster, closed on every way out."""
     if place.demo:
         from pgwizard.simulator.clock import ScaledClock
@@ -36,7 +36,7 @@ async def connected(place: Place) -> AsyncIterator[Cluster]:
         clock = ScaledClock(_HURRY if place.released else 1)
         async with SimCluster(clock=clock) as simulated:
             if place.released:
-                await apply.run(apply.Release(Answers()), simulated, lambda _: None, _yes, apply.Options())
+                await apply.run(apply.ReleaseRequest(Answers()), simulated, lambda _: None, _yes, apply.Options())
                 clock.run_at(1)
             yield simulated
     else:

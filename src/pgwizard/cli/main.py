@@ -11,7 +11,7 @@ from pgwizard import __version__
 if TYPE_CHECKING:
     import argparse
 
-    from pgwizard.cli.connect import Place
+    from pgwizard.cli.connect import ClusterSource
 
 DASHBOARD = "pgwizard.tui.screens.status:Dashboard"
 BROKEN_PIPE = 141
@@ -114,11 +114,11 @@ def _answers(options: argparse.Namespace) -> dict[str, Any]:
     """The answers of a file, right or wrong: the wizard says what is wrong with them. Raises AnswersError."""
     from pgwizard.answers import strict_yaml
     from pgwizard.cli.source import Source, read
-    from pgwizard.errors import AnswersError, Problem
+    from pgwizard.errors import AnswersError, Finding
 
     document = strict_yaml.read(read(Source(options.answers)))
     if document.problems or not isinstance(document.value, dict):
-        found = document.problems or [Problem("", "expected a block of keys: begin with release:")]
+        found = document.problems or [Finding("", "expected a block of keys: begin with release:")]
         raise AnswersError(options.answers, found)
     return document.value
 
@@ -201,10 +201,10 @@ def _status(options: argparse.Namespace) -> None:
         _open(options, screen=DASHBOARD, release=(options.release or "", options.namespace))
 
 
-def _place(options: argparse.Namespace) -> Place:
-    from pgwizard.cli.connect import Place
+def _place(options: argparse.Namespace) -> ClusterSource:
+    from pgwizard.cli.connect import ClusterSource
 
-    return Place(options.context, options.kubeconfig, options.demo, released=options.verb == "status")
+    return ClusterSource(options.context, options.kubeconfig, options.demo, released=options.verb == "status")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pgwizard.errors import AnswersError, OutputError, PgwizardError, PreflightError
+from pgwizard.errors import AnswersError, Finding, OutputError, PgwizardError, PreflightError
 from pgwizard.release import apply
 from pgwizard.release.changes import Change
 from pgwizard.release.report import change_lines, event_line
@@ -24,11 +24,17 @@ def report(error: PgwizardError, *, as_json: bool) -> None:
     data = {
         "error": error.message.partition("\n")[0],
         "exitCode": error.exit_code,
-        "problems": [asdict(problem) for problem in problems],
+        "problems": [as_data(problem) for problem in problems],
     }
     if error.hint:
         data["hint"] = error.hint
     _say(f"pgwizard: {error.message}" + (f"\n{error.hint}" if error.hint else ""), data, as_json=as_json)
+
+
+def as_data(finding: Finding) -> dict[str, Any]:
+    """A finding as JSON's own types."""
+    place = {"line": finding.line, "column": finding.column}
+    return {"path": finding.question, "message": finding.text, **place}
 
 
 def put(text: str) -> None:
@@ -109,7 +115,7 @@ class _Printer:
             for line in change_lines(changes, whole=whole):
                 self.line(line)
 
-    def outcome(self, outcome: apply.Outcome) -> None:
+    def outcome(self, outcome: apply.ApplyOutcome) -> None:
         self.line(outcome.message, {"outcome": outcome.result, "message": outcome.message})
 
     def close(self) -> None:

@@ -7,9 +7,8 @@ modules below.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
-from pgwizard.cli.printer import _say, put
+from pgwizard.cli.printer import _say, as_data, put
 from pgwizard.cli.source import Source, planned
 from pgwizard.local.files import write_folder
 from pgwizard.plan import manifests
@@ -32,7 +31,7 @@ def render(source: Source, *, folder: str | None, as_json: bool) -> None:
         )
         put(listed + "\n")
     for problem in warnings:
-        _say(f"warning: {problem}", {"warning": asdict(problem)}, as_json=as_json)
+        _say(f"warning: {problem}", {"warning": as_data(problem)}, as_json=as_json)
     for note in _notes(plan):
         _say(f"note: {note}", {"note": note}, as_json=as_json)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pgwizard.answers import file as answers_file
 from pgwizard.answers.strict_yaml import LIMIT_BYTES as ANSWERS_LIMIT_BYTES
-from pgwizard.errors import AnswersError, Problem
+from pgwizard.errors import AnswersError, Finding
 from pgwizard.local import inputs
 from pgwizard.plan import checks
 from pgwizard.plan.plan import Facts, Plan, resolve
@@ -41,7 +41,7 @@ class Source:
         return Path() if self.path == STDIN else Path(self.path).parent
 
 
-def planned(source: Source) -> tuple[Plan, tuple[Problem, ...]]:
+def planned(source: Source) -> tuple[Plan, tuple[Finding, ...]]:
     """The plan of a source, and the warnings. Raises AnswersError with every problem of the source."""
     loaded = answers_file.load(read(source), source.overrides)
     problems = list(loaded.problems)
@@ -53,7 +53,7 @@ def planned(source: Source) -> tuple[Plan, tuple[Problem, ...]]:
     problems += [
         loaded.located(problem)
         for problem in findings.errors
-        if loaded.about_right_answers(problem) and not (wrong and problem.path.startswith("tls."))
+        if loaded.about_right_answers(problem) and not (wrong and problem.question.startswith("tls."))
     ]
     if problems:
         raise AnswersError(source.name, sorted(problems, key=lambda problem: problem.line or 0))
@@ -71,13 +71,13 @@ def read(source: Source) -> bytes:
             return file.read(ANSWERS_LIMIT_BYTES + 1)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise AnswersError(source.name, [Problem("", f"cannot be read: {reason}")]) from error
+        raise AnswersError(source.name, [Finding("", f"cannot be read: {reason}")]) from error
 
 
 # ---- what answers refer to -----------------------------------------------------------------------------------------
 
 
-def _release(source: Source) -> apply.Release:
+def _release(source: Source) -> apply.ReleaseRequest:
     """The answers of a source and the secrets that they refer to. Raises AnswersError."""
     loaded = answers_file.load(read(source), source.overrides)
     if loaded.answers is None or loaded.problems:
@@ -85,4 +85,4 @@ def _release(source: Source) -> apply.Release:
     bundle, wrong = inputs.certificate(loaded.answers, source.folder, source.ca_file)
     if wrong:
         raise AnswersError(source.name, [loaded.located(problem) for problem in wrong])
-    return apply.Release(loaded.answers, inputs.given(loaded.answers, source.folder), bundle)
+    return apply.ReleaseRequest(loaded.answers, inputs.given(loaded.answers, source.folder), bundle)

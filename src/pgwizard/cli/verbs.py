@@ -15,10 +15,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pgwizard.cli import connect, prompt
-from pgwizard.cli.connect import Place
+from pgwizard.cli.connect import ClusterSource
 from pgwizard.cli.printer import _Printer, put
 from pgwizard.cli.source import Source, _release
-from pgwizard.errors import AnswersError, Interrupted, NotProven, Problem
+from pgwizard.errors import AnswersError, Finding, Interrupted, NotProven
 from pgwizard.release import apply as release_apply
 from pgwizard.release import records
 from pgwizard.release.changes import Change
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 def apply(
-    source: Source, place: Place, options: release_apply.Options, *, yes: bool, whole: bool, as_json: bool
+    source: Source, place: ClusterSource, options: release_apply.Options, *, yes: bool, whole: bool, as_json: bool
 ) -> None:
     """Bring a release into the cluster, telling every stage. With ``options.dry_run`` it is ``diff``."""
     release = _release(source)
@@ -48,7 +48,7 @@ def apply(
             return True
         return await prompt.confirmed(f"Apply this to {release.answers.release.namespace}? [y/N] ")
 
-    async def work() -> release_apply.Outcome:
+    async def work() -> release_apply.ApplyOutcome:
         async with connect.connected(place) as cluster:
             return await release_apply.run(release, cluster, printer.report, approve, options)
 
@@ -59,13 +59,13 @@ def apply(
 
 
 def uninstall(
-    name: str, namespace: str | None, place: Place, *, purge_data: str | None, yes: bool, as_json: bool
+    name: str, namespace: str | None, place: ClusterSource, *, purge_data: str | None, yes: bool, as_json: bool
 ) -> None:
     """Remove a release. purge_data: the release's name, typed out, where its data is to go as well."""
     if purge_data is not None and purge_data != name:
         raise AnswersError(
             "the command line",
-            [Problem("--purge-data", f"expected the release's name, {name}: its data would be gone")],
+            [Finding("--purge-data", f"expected the release's name, {name}: its data would be gone")],
         )
     printer = _Printer(as_json=as_json)
 
@@ -90,7 +90,7 @@ def uninstall(
     _finished(work(), printer, "Run it again to remove what is left.")
 
 
-def releases(namespace: str | None, place: Place, *, everywhere: bool, as_json: bool) -> None:
+def releases(namespace: str | None, place: ClusterSource, *, everywhere: bool, as_json: bool) -> None:
     """List the releases of a namespace, or of all."""
 
     async def work() -> list[dict[str, Any]]:
@@ -118,7 +118,7 @@ def releases(namespace: str | None, place: Place, *, everywhere: bool, as_json: 
         print("   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
-def status(name: str, namespace: str | None, place: Place, *, as_json: bool) -> None:
+def status(name: str, namespace: str | None, place: ClusterSource, *, as_json: bool) -> None:
     """Print how a release is doing; an empty name stands for the only one there is.
 
     Raises NotProven, after it has printed, for any verdict but recoverable.

@@ -20,7 +20,7 @@ from typing import Literal
 
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.secrets import Given, Sensitive
-from pgwizard.errors import AlreadyExists, AnswersError, Interrupted, Locked, PgwizardError, PreflightError, Problem
+from pgwizard.errors import AlreadyExists, AnswersError, Finding, Interrupted, Locked, PgwizardError, PreflightError
 from pgwizard.kube import api as kube_api
 from pgwizard.kube import jobs, lease
 from pgwizard.kube.api import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, Cluster, Object, Ref
@@ -68,7 +68,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ReleaseRequest:
     """What is wanted: answers, the secrets that they refer to, and certificates from a file, if any."""
 
     answers: Answers
@@ -77,12 +77,12 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ApplyOutcome:
     """What a run came to. ``unchanged``: everything was as wanted, and nothing was written."""
 
     result: Literal["deployed", "unchanged", "dry-run", "applied"]
     changes: tuple[Change, ...]
-    warnings: tuple[Problem, ...] = ()
+    warnings: tuple[Finding, ...] = ()
     message: str = ""
 
 
@@ -98,7 +98,7 @@ class _Prepared:
     data: Mapping[Ref, Mapping[str, Sensitive]]
     spec: str
     salt: str
-    warnings: tuple[Problem, ...]
+    warnings: tuple[Finding, ...]
 
     @property
     def objects(self) -> list[Object]:
@@ -117,7 +117,9 @@ class _Prepared:
 # ---- the run -------------------------------------------------------------------------------------------------------
 
 
-async def run(release: Release, cluster: Cluster, report: Report, approve: Approve, options: Options) -> Outcome:
+async def run(
+    release: ReleaseRequest, cluster: Cluster, report: Report, approve: Approve, options: Options
+) -> ApplyOutcome:
     """Bring the release to what is wanted, stage by stage.
 
     Raises AnswersError, PreflightError, OwnershipConflict, Locked, RolloutFailed, DeadlineError, FirstBackupFailed,
@@ -125,9 +127,9 @@ async def run(release: Release, cluster: Cluster, report: Report, approve: Appro
     """
     prepared = await prepare(release, cluster, report, options)
     if options.dry_run:
-        return Outcome("dry-run", prepared.changes, prepared.warnings, "nothing was written")
+        return ApplyOutcome("dry-run", prepared.changes, prepared.warnings, "nothing was written")
     if _settled(prepared, release):
-        return Outcome("unchanged", prepared.changes, prepared.warnings, "nothing to do: everything is as wanted")
+        return ApplyOutcome("unchanged", prepared.changes, prepared.warnings, "nothing to do: everything is as wanted")
     shown = time.monotonic()
     if not await approve(prepared.changes):
         raise Interrupted("not approved: nothing was written")
@@ -143,7 +145,7 @@ async def run(release: Release, cluster: Cluster, report: Report, approve: Appro
             if not options.wait:
                 await _started(prepared, cluster)  # it waits by itself: WAL without a stanza would fill the volume
                 message = "applied; not waited for, and no backup is proven: run it again to see"
-                return Outcome("applied", prepared.changes, prepared.warnings, message)
+                return ApplyOutcome("applied", prepared.changes, prepared.warnings, message)
             await _start_early(prepared, cluster)
             async with stages.told("wait", report) as stage:
                 plan = prepared.plan
@@ -157,7 +159,7 @@ async def run(release: Release, cluster: Cluster, report: Report, approve: Appro
         async with stages.told("record", report) as stage:
             await cluster.apply(written.ended(prepared.inventory, "deployed").secret(), force=True)
             stage.done(f"revision {written.revisions[-1].number}")
-    return Outcome("deployed", prepared.changes, prepared.warnings, _reached(prepared.plan))
+    return ApplyOutcome("deployed", prepared.changes, prepared.warnings, _reached(prepared.plan))
 
 
 def _reached(plan: Plan) -> str:
@@ -169,14 +171,14 @@ def _reached(plan: Plan) -> str:
     )
 
 
-async def _still_there(release: Release, cluster: Cluster) -> None:
+async def _still_there(release: ReleaseRequest, cluster: Cluster) -> None:
     """What was shown has become old while a person looked at it: a pod is not stopped for one that cannot start."""
     gone = await survey.references(cluster, release.answers)
     if gone:
         raise PreflightError("what the answers name has gone meanwhile; nothing was written", list(gone))
 
 
-async def prepare(release: Release, cluster: Cluster, report: Report, options: Options) -> _Prepared:
+async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, options: Options) -> _Prepared:
     """Read, check and try everything; write nothing."""
     answers = release.answers
     async with stages.told("survey", report) as stage:
@@ -287,7 +289,7 @@ def _removal(ref: Ref) -> Change:
     return Change(ref, "delete", why="no longer part of the release")
 
 
-def _settled(prepared: _Prepared, release: Release) -> bool:
+def _settled(prepared: _Prepared, release: ReleaseRequest) -> bool:
     """Whether nothing is to be written, and nothing to be waited for."""
     if any(change.action not in ("unchanged", "keep") for change in prepared.changes):
         return False
@@ -337,7 +339,7 @@ async def _locked(prepared: _Prepared, cluster: Cluster, report: Report) -> Asyn
         yield
 
 
-async def _begun(prepared: _Prepared, release: Release, cluster: Cluster) -> record.Record:
+async def _begun(prepared: _Prepared, release: ReleaseRequest, cluster: Cluster) -> record.Record:
     """Write down what will exist before it does, so that whatever is left can be found."""
     plan = prepared.plan
     before = prepared.surveyed.record or record.Record(plan.names.release, plan.namespace)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pgwizard.errors import PgwizardError
     from pgwizard.kube.api import Cluster
-    from pgwizard.tui.start import Connect, Place
+    from pgwizard.tui.start import ClusterChoice, Connect
     from pgwizard.wizard.browse import Readable
 
 
@@ -22,7 +22,7 @@ class Connection:
         self.connected = asyncio.Event()
         self.trouble: PgwizardError | None = None
         """Why there is no connection, once that is known."""
-        self.place: Place | None = None
+        self.place: ClusterChoice | None = None
         """The cluster that was chosen; None for the one that it began with."""
         self.readable: Readable = set()
         """Where Secrets may be listed, so that it is asked once."""
@@ -32,7 +32,7 @@ class Connection:
         self._opening: asyncio.Task[None] | None = None
         self._closings: set[asyncio.Task[None]] = set()
 
-    def connect(self, place: Place | None = None) -> None:
+    def connect(self, place: ClusterChoice | None = None) -> None:
         """Connect to another place, or (None) to the same one again."""
         if place is not None:
             self.place, self._connect_by = place, place.connect

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pgwizard.answers.questions import Answers
-    from pgwizard.errors import Problem
+    from pgwizard.errors import Finding
 
 WIZARD = "pgwizard.tui.screens.wizard:Wizard"
 STATUS = "pgwizard.tui.screens.status:Dashboard"
@@ -63,7 +63,7 @@ class OpenApply(Open):
 
     screen = "pgwizard.tui.screens.apply:Apply"
     answers: Answers
-    doubts: Sequence[Problem] = ()
+    doubts: Sequence[Finding] = ()
 
 
 @dataclass

@@ -21,7 +21,7 @@ DEMO = "DEMO: a simulated cluster in this process"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ClusterChoice:
     """A cluster to choose: a context of the kubeconfig. runs: the program that logs it in; empty for none."""
 
     name: str
@@ -44,7 +44,7 @@ class LeftDraft(Protocol):
         """The answers, as nested keys of the file."""
 
 
-class Drafts(Protocol):
+class DraftStore(Protocol):
     """Unsaved answers on disk. Every call is short and blocking."""
 
     def left(self) -> list[Any]:
@@ -77,7 +77,7 @@ class Start:
     raw: dict[str, Any] | None = None
     release: tuple[str, str | None] = ("", None)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    places: Callable[[], Sequence[Place]] = tuple
+    places: Callable[[], Sequence[ClusterChoice]] = tuple
     export: Export = lambda _folder, _texts: None
-    drafts: Callable[[], Drafts] | None = None
+    drafts: Callable[[], DraftStore] | None = None
     folder: Path = Path()

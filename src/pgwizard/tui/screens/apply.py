@@ -22,9 +22,9 @@ from textual.worker import Worker, WorkerState
 
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.schema import label_at
-from pgwizard.errors import Problem
+from pgwizard.errors import Finding
 from pgwizard.local import inputs
-from pgwizard.release.apply import STAGES, Options, Outcome, Release, run
+from pgwizard.release.apply import STAGES, ApplyOutcome, Options, ReleaseRequest, run
 from pgwizard.release.changes import Change, cost, counted
 from pgwizard.release.report import Failure, failure
 from pgwizard.release.stages import Event
@@ -47,7 +47,7 @@ Mark = Literal["·", "●", "✓", "✗", "-"]
 
 
 @dataclass
-class Stage:
+class StageLine:
     """One stage as far as it is known. seconds: how long it took; None while it goes on."""
 
     name: str
@@ -81,12 +81,12 @@ class Stages(Static):
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(id="stages", markup=False)
         self._names = tuple(names)
-        self.stages: list[Stage] = []
+        self.stages: list[StageLine] = []
         self.restart()
 
     def restart(self) -> None:
         """Everything is still to come."""
-        self.stages = [Stage(name) for name in self._names]
+        self.stages = [StageLine(name) for name in self._names]
 
     @property
     def now(self) -> str:
@@ -97,7 +97,7 @@ class Stages(Static):
         """An event of a stage; one that nobody expected gets its line too."""
         stage = next((stage for stage in self.stages if stage.name == event.stage), None)
         if stage is None:
-            stage = Stage(event.stage)
+            stage = StageLine(event.stage)
             self.stages.insert(max(0, len(self.stages) - 1), stage)
         match event.kind:
             case "began":
@@ -142,7 +142,7 @@ class Stages(Static):
 
 # ---- the screen ----------------------------------------------------------------------------------------------------
 
-State = Literal["reading", "asking", "writing", "stopping", "stopped", "failed", "ended"]
+ApplyState = Literal["reading", "asking", "writing", "stopping", "stopped", "failed", "ended"]
 
 
 class Apply(BaseScreen[str]):
@@ -177,15 +177,15 @@ class Apply(BaseScreen[str]):
         "enter at the end: the status; after a failure: the question that it goes back to"
     )
 
-    def __init__(self, answers: Answers, doubts: Sequence[Problem] = ()) -> None:
+    def __init__(self, answers: Answers, doubts: Sequence[Finding] = ()) -> None:
         super().__init__()
         self.answers, self.doubts = answers, doubts
-        self.outcome: Outcome | None = None
+        self.outcome: ApplyOutcome | None = None
         self.failure: Failure | None = None
-        self.state: State = "reading"
+        self.state: ApplyState = "reading"
         self.changes: tuple[Change, ...] = ()
         self._approved: asyncio.Future[bool] | None = None
-        self._work: Worker[Outcome] | None = None
+        self._work: Worker[ApplyOutcome] | None = None
         self._written: list[str] = []
         self._log: list[str] = []
         self._said: list[str] = []
@@ -237,10 +237,10 @@ class Apply(BaseScreen[str]):
         self._turn("reading", "nothing is written before you have seen it")
         self._work = self.run_worker(self._run(), name="apply", group="apply", exclusive=True, exit_on_error=False)
 
-    async def _run(self) -> Outcome:
+    async def _run(self) -> ApplyOutcome:
         cluster = await self.connection.once_connected()
         given, bundle = await asyncio.to_thread(inputs.referred, self.answers, self.start.folder)
-        return await run(Release(self.answers, given, bundle), cluster, self._report, self._approve, Options())
+        return await run(ReleaseRequest(self.answers, given, bundle), cluster, self._report, self._approve, Options())
 
     # ---- what is told
 
@@ -269,7 +269,7 @@ class Apply(BaseScreen[str]):
         demo = f"{DEMO}   " if self.start.demo else ""
         self.query_one("#header", Static).update(f"apply   {demo}{release.namespace}/{release.name}   {self.host.link}")
 
-    def _turn(self, state: State, say: str) -> None:
+    def _turn(self, state: ApplyState, say: str) -> None:
         self.state = state
         self.query_one("#say", Static).update(say)
         self._tick()
@@ -330,7 +330,7 @@ class Apply(BaseScreen[str]):
         """Say how it ended."""
         if event.worker is not self._work or not self.is_attached:
             return
-        if event.state is WorkerState.SUCCESS and isinstance(event.worker.result, Outcome):
+        if event.state is WorkerState.SUCCESS and isinstance(event.worker.result, ApplyOutcome):
             self.outcome = event.worker.result
             self._stages.end("done")
             self._publish(complete=True)
@@ -397,7 +397,7 @@ class Apply(BaseScreen[str]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
         """Only the keys that do something now are shown."""
-        states: dict[str, tuple[State, ...]] = {
+        states: dict[str, tuple[ApplyState, ...]] = {
             "approve": ("asking",),
             "again": ("failed", "stopped"),
             "copy": ("failed", "stopped", "ended"),
