@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pgwizard.cli.connect import ClusterSource
 
-DASHBOARD = "pgwizard.tui.screens.status:Dashboard"
+DASHBOARD = "pgwizard.tui.screens.status:StatusScreen"
 BROKEN_PIPE = 141
 """128 + SIGPIPE, as a shell reports a program whose reader went away."""
 
