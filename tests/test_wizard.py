@@ -1057,7 +1057,7 @@ def test_a_size_is_compared_with_the_volume_of_the_release_that_was_opened() -> 
         over = cast("Wizard", pilot.app.screen)
         await until(pilot, lambda: over.page == "Database" and over._looked_up.is_set())
         over._give(("storage", "size"), "5Gi")
-        shrinks = "the volume has 10Gi and cannot shrink to 5Gi"
+        shrinks = "the volume has 10Gi and cannot shrink to 5Gi: set storage.size to 10Gi, or more"
         await until(pilot, lambda: shrinks in [problem.text for problem in over.draft.problems])
 
     driven(scenario)

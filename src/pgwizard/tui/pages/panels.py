@@ -233,7 +233,8 @@ class TuningPanel(Panel):
         answers = self.draft.answers
         found = parameters(answers)
         limit = quantities.size_bytes(answers.tuning.memory)
-        total = memory_sum({parameter.name: parameter.value for parameter in found})
+        values = {parameter.name: parameter.value for parameter in found}
+        total = memory_sum(values, answers.images.postgresql_version)
         text = Text()
         text.append("Memory if all connections sort at once\n", "bold")
         text.append(_bar(total.total_kb * 1024, limit, 24))
