@@ -54,10 +54,8 @@ def test_copying_names_what_was_sent_and_where_and_offers_a_file() -> None:
     async def scenario(pilot: Pilot[int]) -> None:
         await press(pilot, "c")
         assert pilot.app.clipboard == EXCERPT.text
-        assert notices(pilot) == [
-            "Sent the status (2 lines) to the terminal's clipboard (OSC 52). "
-            "If the terminal ignores it, press w to write a file."
-        ]
+        sent = "Sent the status (2 lines) to the terminal's clipboard (OSC 52)."
+        assert notices(pilot) == [f"{sent} If the terminal ignores it, press w to write a file."]
 
     played(scenario, lambda *_: None)
 

@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 
 from pgwizard.tui.widgets.log import Log, wrap
 from pilots import resize, settled
+from support.pictures import text
 
 LINE = "INFO: WAL segment 000000010000000000000002 successfully archived to '/archive/main/15-1' on repo1"
 
@@ -56,6 +57,20 @@ def test_a_line_is_as_wide_as_the_log_and_wraps_again_when_that_changes() -> Non
         ]
         await resize(pilot, 120, 11)
         assert painted(log)[:2] == [LINE, ""]
+
+    played(scenario)
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_no_line_goes_beyond_the_edge_of_what_is_seen(count: int) -> None:
+    """Neither padding nor the scroll bar hides the end of a row."""
+
+    async def scenario(pilot: Pilot[None], log: Log) -> None:
+        words = [f"word{number}" for number in range(60)]
+        for _ in range(count):
+            log.write(" ".join(words))
+        await settled(pilot)
+        assert text(pilot.app).split()[-len(words) :] == words
 
     played(scenario)
 

@@ -12,7 +12,6 @@ from itertools import islice
 from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
 from rich.style import Style
-from textual.events import Resize
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -21,7 +20,7 @@ from textual.strip import Strip
 class Log(ScrollView, can_focus=True):
     """kept: how many lines are kept, the newest ones."""
 
-    DEFAULT_CSS = "Log { padding: 0 1; background: $background; overflow-x: hidden; }"
+    DEFAULT_CSS = "Log { padding: 0 1; background: $background; overflow-x: hidden; scrollbar-gutter: stable; }"
 
     def __init__(self, *, id: str, kept: int) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -97,11 +96,12 @@ class Log(ScrollView, can_focus=True):
         self.scroll_to(y=y, animate=False, force=True)  # Textual shows its scroll bar only later
         self._follows = follows
 
-    def on_resize(self, event: Resize) -> None:
+    def on_resize(self) -> None:
         """The line at the top stays there while the log is read; one that is followed stays at its end."""
-        if event.size.width != self._width and event.size.width:
+        width = self.scrollable_content_region.width
+        if width not in (0, self._width):
             top = self._line_at(self.scroll_offset.y)
-            self._width = event.size.width
+            self._width = width
             self._rows.clear()
             self._heights.clear()
             for line, style in self._lines:
@@ -129,7 +129,7 @@ class Log(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """See ScrollView."""
-        row, width, ground = self.scroll_offset.y + y, self.size.width, self.rich_style
+        row, width, ground = self.scroll_offset.y + y, self.scrollable_content_region.width, self.rich_style
         if row >= len(self._rows):
             return Strip.blank(width, ground)
         text, style = self._rows[row]
