@@ -23,15 +23,16 @@ from textual.worker import Worker, WorkerState
 
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.schema import label_at
-from pgwizard.errors import Finding
+from pgwizard.diagnose import messages
+from pgwizard.errors import Finding, PgwizardError
 from pgwizard.local import inputs
 from pgwizard.release.apply import STAGES, ApplyOutcome, Options, ReleaseRequest, run
 from pgwizard.release.changes import Change, cost, counted
-from pgwizard.release.report import Failure, failure
+from pgwizard.release.report import explained
 from pgwizard.release.stages import Event
 from pgwizard.text import visible
 from pgwizard.tui.app import DEMO
-from pgwizard.tui.screens.review import Review, change_folds, failure_rows, is_log, said_table
+from pgwizard.tui.screens.review import Review, change_folds, failure_rows, said_table
 from pgwizard.tui.widgets.folds import Folds
 from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.tui.widgets.log import Log
@@ -192,7 +193,7 @@ class Apply(Screen[ApplyResult]):
         super().__init__()
         self.answers, self.doubts = answers, doubts
         self.outcome: ApplyOutcome | None = None
-        self.failure: Failure | None = None
+        self.failure: Finding | None = None
         self.state: ApplyState = "reading"
         self.changes: tuple[Change, ...] = ()
         self._approved: asyncio.Future[bool] | None = None
@@ -265,8 +266,8 @@ class Apply(Screen[ApplyResult]):
             self._hear(event.text)
         elif event.kind == "progress" and event.stage in ("wait", "first backup"):
             self._hear(f"· {event.text}", quiet=True)
-        if event.stage == "apply" and event.kind == "progress":
-            self._written.append(event.text.partition(" ")[2])
+        if event.stage == "apply" and event.change is not None:
+            self._written.append(str(event.change.ref))
         self._stages.take(event, self.wizard.start.now())
         self._tick()
 
@@ -364,16 +365,17 @@ class Apply(Screen[ApplyResult]):
             self._turn("stopped", "r: try again, from where it is · escape: back to the answers · c: copy")
 
     def _failed(self, error: BaseException) -> None:
-        self.failure = found = failure(error, self._log)
+        self.failure = found = explained(error, self._log)
         self._stages.end("failed")
+        findings, log = (error.findings, error.log) if isinstance(error, PgwizardError) else ((), ())
         if not self._log:
-            for line in filter(is_log, found.detail):
-                self._hear(line.strip())
-        self._show([*failure_rows(found), *([("written", self._there())] if self._started else [])])
+            for line in log:
+                self._hear(line)
+        self._show([*failure_rows(found, findings), *([("written", self._there())] if self._started else [])])
         label, _ = label_at(tuple(found.question.split(".")))
         enter = f"enter: question {label} ({found.question}) · " if found.question else ""
-        explained = "e: explained · " if found.link else ""
-        self._turn("failed", f"{enter}{explained}r: try again")
+        more = "e: explained · " if found.key else ""
+        self._turn("failed", f"{enter}{more}r: try again")
 
     @property
     def _started(self) -> bool:
@@ -420,7 +422,7 @@ class Apply(Screen[ApplyResult]):
         if action == "again" and self.state == "reading":
             return not self.wizard.connected.is_set()
         if action == "explained":
-            return bool(self.failure and self.failure.link)
+            return bool(self.failure and self.failure.key)
         if action == "follow" and self.state == "failed":
             return bool(self.failure and self.failure.question)
         return self.state in states.get(action, (self.state,))
@@ -434,7 +436,7 @@ class Apply(Screen[ApplyResult]):
     def action_explained(self) -> None:
         """The message that fits the failure."""
         if self.failure is not None:
-            self.wizard.action_messages(self.failure.link)
+            self.wizard.action_messages(messages.link(self.failure.key))
 
     def action_again(self) -> None:
         """Run again: what is there already is found."""
