@@ -12,6 +12,7 @@ import pytest
 from faulting import POD, SECRET, live
 from observing import clock, on, recorded
 from pgwizard.kube.api import ExecResult, Ref
+from pgwizard.plan.names import Names
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.status import observe, probes
 from pgwizard.status.snapshot import Archiver, Backup, RepositoryInfo, Volume, Wal
@@ -206,5 +207,24 @@ def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
         worst = judge(found).reasons[0]
         assert worst.text.startswith(f"archiving fails: {segment(2)} at 2026-11-23 11:05 UTC: ")
         assert worst.key == "s3-no-bucket"
+
+    on(scenario)
+
+
+def test_archiving_that_fails_names_its_cause_from_the_collected_log_where_the_container_has_none() -> None:
+    line = (
+        "P00  ERROR: [103]: unable to find a valid repository: HTTP request failed with 403: <Code>NoSuchBucket</Code>"
+    )
+
+    def in_pod(command: list[str], _: bytes) -> ExecResult | None:
+        if command[0] == "psql":
+            return ExecResult(f"0|||3|{segment(2)}|2026-11-23 11:05:00+00|7|60\n4\n".encode(), b"", 0)
+        return ExecResult(line.encode(), b"", 0) if tuple(command) == probes.COLLECTED_LOG_COMMAND else None
+
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.programs.answers.append(in_pod)
+        found = await probes.archiver(sim, Names.of("postgresql"), "default", "postgres")
+        assert found.fault is not None
+        assert found.fault.key == "s3-no-bucket"
 
     on(scenario)

@@ -39,6 +39,12 @@ from pgwizard.tls.certificates import read_bundle
 _EXEC_SECONDS = {"repository": 120.0, "archiver": 20.0, "volume": 20.0}
 
 VOLUME_COMMAND = ("df", "--block-size=1", "--output=size,avail", DATA)
+COLLECTED_LOG_COMMAND = (
+    "bash",
+    "-c",
+    f'cd "$PGDATA" && tail --lines={TAIL_LINES} -- "$(sed -n "1s/^[a-z]* //p" current_logfiles)"',
+)
+"""current_logfiles names the files that are written now, relative to the data directory or absolute."""
 _STATISTICS = """SELECT archived_count, last_archived_wal, last_archived_time, failed_count, last_failed_wal,
 last_failed_time, system_identifier, setting
 FROM pg_stat_archiver, pg_control_system(), pg_settings WHERE name = 'archive_timeout'"""
@@ -204,11 +210,24 @@ async def archiver(cluster: Cluster, names: Names, namespace: str, superuser: st
         raise ValueError(f"psql answered with something else: {plain(text, 120)}") from None
     if not said.failing:
         return said
-    lines: list[str] = []
-    with contextlib.suppress(ClusterError):  # the cause is a help; that archiving fails is known without it
+    fault = diagnose(await _server_log(cluster, names, namespace))
+    return replace(said, fault=fault or diagnose(await _collected_log(cluster, names, namespace)))
+
+
+async def _server_log(cluster: Cluster, names: Names, namespace: str) -> str:
+    """The end of the container's log; empty where it cannot be read: a cause is a help, not the finding."""
+    with contextlib.suppress(ClusterError):
         async with aclosing(cluster.logs(namespace, names.pod, "postgresql", tail=TAIL_LINES)) as tail:
-            lines = [fit_line(line) async for line in tail]
-    return replace(said, fault=diagnose("\n".join(lines)))
+            return "\n".join([fit_line(line) async for line in tail])
+    return ""
+
+
+async def _collected_log(cluster: Cluster, names: Names, namespace: str) -> str:
+    """The end of the file that PostgreSQL's logging collector writes; empty where it does not run."""
+    with contextlib.suppress(ClusterError, ValueError):
+        text = await _run_in_pod(cluster, names, namespace, COLLECTED_LOG_COMMAND, _EXEC_SECONDS["archiver"])
+        return "\n".join(map(fit_line, text.splitlines()))
+    return ""
 
 
 async def volume(cluster: Cluster, names: Names, namespace: str) -> Volume:
