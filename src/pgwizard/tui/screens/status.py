@@ -602,7 +602,7 @@ def _details(snapshot: Snapshot, run: Run, link: str) -> Group:
         reading = f"its log cannot be read: {run.unread}" if run.unread else "reading its log"
         rows["cause"] = fault.cause if fault else "none that is known" if run.tail is not None else reading
     if fault is not None:
-        rows |= {"fix": fault.fix, "said": fault.line}
+        rows |= {"fix": fault.fix, "said": fault.text}
     cells = [(Text(label, "bold"), Text(text)) for label, text in rows.items()]
     grid = _grid([*cells, (Text("more", "bold"), message_link(link))] if link else cells)
     tail = (Text("\nthe end of its log", "bold"), Text("\n".join(run.tail))) if run.tail else ()
