@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,11 +16,11 @@ from textual.widgets import Input, Static
 
 from faulting import STATEFULSET, answers_of, deployed, live
 from pgwizard.answers.questions import Answers
-from pgwizard.errors import AnswersError, Finding, FirstBackupFailed, ServerFailure, Unreachable
+from pgwizard.errors import AnswersError, DeadlineError, Finding, FirstBackupFailed, ServerFailure, Unreachable
 from pgwizard.kube import jobs
 from pgwizard.kube.api import LEASE, Cluster, Object, Ref, Resource
 from pgwizard.release.changes import Change
-from pgwizard.release.report import Failure, failure
+from pgwizard.release.report import explained
 from pgwizard.release.stages import Event
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
@@ -491,19 +492,20 @@ def test_a_doubt_that_a_stage_has_told_is_not_told_again() -> None:
     applying(scenario, answers_of(tls={"verify": False, "source": None}), doubts=[warned, doubt])
 
 
-def test_a_failure_is_explained_from_its_words_or_from_the_log_before_it() -> None:
-    hint = "Cause: The disk is full.\nFix: Grow it."
-    told = FirstBackupFailed("Job shop/x failed: gave up", hint=hint)
-    assert failure(told) == Failure("Job shop/x failed: gave up", cause="The disk is full.", fix="Grow it.")
+def test_an_error_is_explained_by_its_fault_or_by_the_log_before_it() -> None:
+    fault = Finding(key="volume-full", cause="The disk is full.", fix="Grow it.")
+    told = FirstBackupFailed("Job shop/x failed: gave up", fault=fault, hint="See its log.")
+    assert explained(told) == replace(fault, text="Job shop/x failed: gave up")
     problems = AnswersError("the answers", [Finding("", "odd"), Finding("storage.size", "too small")])
-    assert failure(problems).question == "storage.size"
+    assert explained(problems).question == "storage.size"
+    assert explained(DeadlineError("too late"), ["No space left on device"]).key == "volume-full"
     quota = ServerFailure("busy", status=503, hint="Wait.")
-    assert failure(quota) == Failure("busy", fix="Wait.")
+    assert explained(quota) == Finding(text="busy", fix="Wait.")
 
 
 def test_of_a_defect_only_its_type_is_told() -> None:
-    assert failure(KeyError("s3cret")) == Failure(
-        "a defect of pgwizard itself: KeyError", fix="Try again, and report it."
+    assert explained(KeyError("s3cret")) == Finding(
+        text="a defect of pgwizard itself: KeyError", fix="Try again, and report it."
     )
 
 

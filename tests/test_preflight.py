@@ -52,7 +52,7 @@ def refused(told: Any) -> list[str]:
     """The problems of a run that wrote nothing."""
     assert isinstance(told.error, PreflightError), told.error
     assert [request for request in told.requests if request.is_write] == []
-    return [str(problem) for problem in told.error.problems]
+    return [problem.whole for problem in told.error.findings]
 
 
 def role(name: str, namespace: str, rules: list[Any]) -> Object:
@@ -243,7 +243,7 @@ def test_a_removal_names_its_missing_rights_before_it_deletes() -> None:
         sim.rules.deny("delete", "leases", "default")
         with pytest.raises(PreflightError) as caught:
             await uninstall.removal(sim, "postgresql", "default", purge_data=False)
-        assert [str(problem) for problem in caught.value.problems] == [
+        assert [problem.whole for problem in caught.value.findings] == [
             "delete services in namespace default   check: kubectl auth can-i delete services -n default",
             (
                 "delete leases.coordination.k8s.io in namespace default   check: kubectl auth can-i delete "

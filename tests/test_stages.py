@@ -41,7 +41,7 @@ def test_a_stage_ends_with_what_it_came_to() -> None:
     ("error", "text"),
     [
         (PreflightError("refused", []), "refused"),
-        (DeadlineError("in vain\nand more"), "in vain"),
+        (DeadlineError("in vain", log=["and more"]), "in vain"),
         (ValueError("internal"), "stopped"),
     ],
 )

@@ -21,7 +21,7 @@ def job_details(snapshot: Snapshot, run: Run, link: str) -> Group:
     if run.state == "failed":
         rows |= {"Kubernetes": run.message, "cause": _cause(run)}
     if fault is not None:
-        rows |= {"fix": fault.fix, "log line": fault.line}
+        rows |= {"fix": fault.fix, "log line": fault.text}
     cells = [(Text(label, "bold"), Text(text)) for label, text in rows.items()]
     if link:
         cells.append((Text("more", "bold"), message_link(link)))

@@ -94,6 +94,7 @@ class Log(ScrollView, can_focus=True):
     def _scroll(self, y: int) -> None:
         follows = self._follows
         self.scroll_to(y=y, animate=False, force=True)  # Textual shows its scroll bar only later
+        self.vertical_scrollbar.position = self.scroll_y
         self._follows = follows
 
     def on_resize(self) -> None:
