@@ -368,7 +368,7 @@ def test_several_releases_are_listed_and_a_name_chooses_one() -> None:
         await deployed(sim, release={"namespace": "default", "name": "another"}, repository={"path": "/another"})
 
     async def unnamed(pilot: Pilot[int], sim: SimCluster) -> None:
-        await until(pilot, lambda: "2 releases: name one of another, postgresql" in said(pilot, "verdict"))
+        await until(pilot, lambda: "has 2 releases: name one of another, postgresql" in said(pilot, "verdict"))
 
     async def named(pilot: Pilot[int], sim: SimCluster) -> None:
         await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pgwizard.errors import PgwizardError
 from pgwizard.release import backups, records
+from pgwizard.release.report import error_lines
 from pgwizard.status.snapshot import Cron, Snapshot
 from pgwizard.status.verdict import down
 from pgwizard.text import fit, plain
@@ -100,7 +101,7 @@ class ReleaseActions:
         return None
 
     def _refuse(self, error: PgwizardError) -> None:
-        text = plain(f"{error.message} {error.hint}", 1_000)
+        text = plain(" ".join(error_lines(error)), 1_000)
         self._screen.host.notify(text, severity="error", markup=False, timeout=15)
 
 

@@ -21,6 +21,7 @@ from textual.worker import Worker, WorkerState
 
 from pgwizard.diagnose import messages
 from pgwizard.errors import ClusterError, PgwizardError
+from pgwizard.release.report import error_lines
 from pgwizard.status import report
 from pgwizard.status.snapshot import Snapshot
 from pgwizard.status.verdict import Verdict, judge
@@ -269,7 +270,7 @@ Every change to the cluster asks for confirmation first."""
         if trouble is None:
             lines = ["· reading" if self.connection.cluster else f"· {self.host.link}"]
         else:
-            lines = [f"✗ {trouble.message}", trouble.hint, "Press r to try again."]
+            lines = [f"✗ {error_lines(trouble)[0]}", *error_lines(trouble)[1:], "Press r to try again."]
         if self.observed.age_seconds is not None:
             cluster = self.connection.cluster
             server = self.observed.server
