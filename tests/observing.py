@@ -9,11 +9,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from faulting import SECRET, answers_of, cluster, deployed, live, run
+from faulting import SECRET, answers_of, cluster, deployed, live
 from pgwizard import record, status
 from pgwizard.demo import SimCluster
 from pgwizard.kubeapi import ExecResult
 from pgwizard.snapshot import Snapshot
+from support.simtime import run
 
 Scenario = Callable[[SimCluster], Awaitable[None]]
 

@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from faulting import STATEFULSET, answers_of, deployed, live
+from faulting import cluster as simulated
 from pgwizard import rollout
 from pgwizard.answers import Answers
 from pgwizard.changes import Change
@@ -27,7 +28,8 @@ from pgwizard.present import Failure, failure
 from pgwizard.tui.app import Start, WizardApp
 from pgwizard.tui.apply import Apply, Left, Stages
 from pgwizard.tui.log import Log
-from pilots import press, settled, until
+from support import simtime
+from support.screens import opened, press, settled, until
 from test_folds import lines
 
 HOOK = "default/postgresql-pgbackrest-init*"
@@ -98,7 +100,7 @@ def applying(
     **options: Any,
 ) -> None:
     """Open the screen for these answers, on a cluster where others may have been applied before."""
-    sim = SimCluster(speed=50, **options)
+    sim = simulated(**options)
 
     async def connect(stack: AsyncExitStack) -> Cluster:
         return await stack.enter_async_context(sim)
@@ -107,13 +109,13 @@ def applying(
         if before is not None:
             await deployed(sim, before)
         app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank"))
-        async with app.run_test(size=(100, 30)) as pilot:
+        async with opened(app, size=(100, 30)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Blank))
             driven = Driven(pilot, Apply(answers or Answers(), doubts), sim)
             await app.push_screen(driven.screen, driven.left.append)
             await scenario(driven)
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 # ---- a good end ----------------------------------------------------------------------------------------------------
@@ -317,7 +319,7 @@ def test_a_namespace_that_is_deleted_midway_is_said() -> None:
 
 def test_without_a_connection_it_says_so_and_connects_again() -> None:
     tries: list[int] = []
-    sim = SimCluster(speed=50)
+    sim = simulated()
 
     async def connect(stack: AsyncExitStack) -> Cluster:
         tries.append(1)
@@ -327,7 +329,7 @@ def test_without_a_connection_it_says_so_and_connects_again() -> None:
 
     async def main() -> None:
         app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank"))
-        async with app.run_test() as pilot:
+        async with opened(app) as pilot:
             await until(pilot, lambda: "cannot reach" in app.link)
             driven = Driven(pilot, Apply(Answers()), sim)
             await app.push_screen(driven.screen, driven.left.append)
@@ -337,7 +339,7 @@ def test_without_a_connection_it_says_so_and_connects_again() -> None:
             await press(pilot, "r")
             await driven.asked()
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 # ---- stopping ------------------------------------------------------------------------------------------------------

@@ -15,10 +15,11 @@ from rich.console import Console
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
+from faulting import cluster as simulated
 from pgwizard import deploy, jobs, record, status
 from pgwizard.answers import Answers
 from pgwizard.changes import Change
-from pgwizard.demo import Fault, Outcome, ScaledClock, SimCluster
+from pgwizard.demo import Fault, Outcome, SimCluster
 from pgwizard.errors import Unreachable
 from pgwizard.kinds import CRONJOB, NAMESPACE
 from pgwizard.kubeapi import Cluster, ExecResult, Ref
@@ -29,8 +30,9 @@ from pgwizard.tui.log import Log
 from pgwizard.tui.messages import Messages
 from pgwizard.tui.rows import Jobs, Rows
 from pgwizard.tui.wizard import Wizard
-from pilots import press, resize, settled, until
 from snapshots import FAILED, FINE
+from support import simtime
+from support.screens import opened, press, resize, settled, until
 from test_wizard_bad_input import CONTROLS, seen
 
 Scenario = Callable[[Pilot[int], SimCluster], Awaitable[None]]
@@ -62,11 +64,9 @@ def driven(
     """Open the dashboard on a simulated cluster with a release, in its time, and play the scenario."""
 
     async def main() -> None:
-        clock = ScaledClock(50)
-        async with SimCluster(clock=clock, outcomes=outcomes) as sim:
+        async with simulated(outcomes=outcomes) as sim:
             sim.runtime.programs.answers.append(df)
             await prepare(sim)
-            clock.run_at(5)  # what was seen a moment ago must not be old on a busy machine
 
             async def connected(_: AsyncExitStack) -> Cluster:
                 return sim
@@ -79,12 +79,12 @@ def driven(
                 release=release,
                 now=lambda: datetime.fromtimestamp(sim.clock.now(), UTC),
             )
-            async with WizardApp(start).run_test(size=size) as pilot:
-                await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+            async with opened(WizardApp(start), size=size) as pilot:
+                await until(pilot, lambda: any(isinstance(screen, Dashboard) for screen in pilot.app.screen_stack))
                 await settled(pilot)
                 await scenario(pilot, sim)
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 def dashboard(pilot: Pilot[int]) -> Dashboard:
@@ -568,7 +568,7 @@ def test_another_cluster_is_neither_taken_for_the_one_that_is_shown_nor_written_
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         app, shown = cast("WizardApp", pilot.app), dashboard(pilot)
-        async with SimCluster() as other:
+        async with simulated() as other:
             await deployed(other)
             first, server = len(other.requests), "https://prod.example.com:6443"
             app.connect(Place("prod", server, "default", Connection(other, server).made))

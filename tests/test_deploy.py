@@ -22,7 +22,6 @@ from faulting import (
     cluster,
     deployed,
     live,
-    run,
     secret,
     taken_over,
 )
@@ -31,6 +30,7 @@ from pgwizard.changes import Change
 from pgwizard.demo import Fault, Killed, Outcome, Request, SimCluster
 from pgwizard.errors import FirstBackupFailed, Interrupted, OwnershipConflict, PreflightError
 from pgwizard.kubeapi import Ref
+from support.simtime import run
 
 DATABASE = Ref(STATEFULSET, "postgresql", "default")
 VOLUME = Ref(CLAIM, "postgresql-storage-postgresql-0", "default")

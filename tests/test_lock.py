@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from faulting import LEASE, applied, cluster, deployed, live, run
+from faulting import LEASE, applied, cluster, deployed, live
 from pgwizard import lock
 from pgwizard.demo import Fault, SimCluster
 from pgwizard.errors import Locked, NotFound
 from pgwizard.kinds import NAMESPACE
 from pgwizard.kubeapi import Object, Ref
+from support.simtime import run
 
 REF = lock.lease_ref("postgresql", "default")
 

@@ -24,7 +24,6 @@ from faulting import (
     deployed,
     given,
     live,
-    run,
 )
 from pgwizard import deploy, preflight, record, uninstall
 from pgwizard.answers import Answers
@@ -32,6 +31,7 @@ from pgwizard.demo import Fault, SimCluster
 from pgwizard.errors import NotFound, PreflightError
 from pgwizard.kubeapi import Access, Object, Ref
 from pgwizard.plan import Facts, resolve
+from support.simtime import run
 
 WRITING = ["get", "create", "patch", "update", "delete"]
 S3 = given(s3_accessKey="access", s3_secretKey="secret")

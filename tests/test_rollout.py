@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 import headless
-from faulting import JOB, SECRET, STATEFULSET, Told, answers_of, applied, cluster, deployed, live, run
+from faulting import JOB, SECRET, STATEFULSET, Told, answers_of, applied, cluster, deployed, live
 from pgwizard import rollout
 from pgwizard.demo import Outcome, SimCluster
 from pgwizard.errors import DeadlineError, FirstBackupFailed, RolloutFailed
 from pgwizard.kubeapi import Ref, WatchEvent
 from pgwizard.plan import Facts, resolve
+from support.simtime import run
 
 PROMISED_SECONDS = 20
 DATABASE = "default/postgresql-0"

@@ -23,7 +23,8 @@ from pgwizard.draft import Draft
 from pgwizard.schedules import Schedule, collision, kept, least, zone
 from pgwizard.tui import panels
 from pgwizard.tui.panels import Panel, SchedulePanel, StoragePanel, TuningPanel
-from pilots import settled, until
+from support import simtime
+from support.screens import opened, settled, until
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -269,13 +270,13 @@ def shown(made: Callable[[], Panel], scenario: Callable[[Pilot[None], Panel], Aw
 
     async def main() -> None:
         app = Alone()
-        async with app.run_test(size=(100, 60)) as pilot:
+        async with opened(app, size=(100, 60)) as pilot:
             panel = app.query_one(Panel)
             panel.refresh_from(panel.draft)  # the wizard asks for that as well
             await scenario(pilot, panel)
             assert app.is_running
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 def said(panel: Panel) -> str:

@@ -22,7 +22,6 @@ from faulting import (
     deployed,
     given,
     live,
-    run,
     secret,
 )
 from pgwizard.changes import Change
@@ -31,6 +30,7 @@ from pgwizard.errors import PreflightError, Problem
 from pgwizard.kubeapi import Ref
 from pgwizard.secretvalues import Values
 from pgwizard.sensitive import Given, Sensitive
+from support.simtime import run
 
 ENV = answers_of(
     credentials={"from": "env", "username": "DB_USER", "password": "DB_PASSWORD"},

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from faulting import ROLE, SERVICE, deployed, live, run, taken_over
+from faulting import ROLE, SERVICE, deployed, live, taken_over
 from pgwizard import stages
 from pgwizard.demo import SimCluster
 from pgwizard.errors import DeadlineError, PreflightError
 from pgwizard.events import Event
 from pgwizard.kubeapi import Ref
+from support.simtime import run
 from test_deploy import on
 
 SERVED = Ref(SERVICE, "postgresql", "default")

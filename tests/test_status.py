@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, deployed, live, run
+from faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, deployed, live
 from observing import applying, clock, on, recorded, seen
 from pgwizard import jobs, present, record, status, uninstall
 from pgwizard import snapshot as known
@@ -21,6 +21,7 @@ from pgwizard.kubeapi import ExecResult, Ref, WatchEvent
 from pgwizard.snapshot import Missing, Observation, Release, Run, Snapshot, Volume
 from pgwizard.verdict import judge
 from snapshots import NOW, UNKNOWN_KEY, said, segment
+from support.simtime import run
 
 
 def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
