@@ -281,8 +281,8 @@ class Bench:
 
     def _chart(self, namespace: str) -> Path:
         """The same objects as they are, with the values of the Secrets."""
-        from pgwizard import manifests
-        from pgwizard.console import Source, planned
+        from pgwizard.cli.source import Source, planned
+        from pgwizard.plan import manifests
 
         plan, _ = planned(Source(str(self._answers(namespace)), ca_file=os.environ["RIG_S3_CA"]))
         values = {
@@ -307,19 +307,22 @@ class Bench:
 
     def requests(self) -> dict[str, int]:
         """The requests of an apply that changes nothing, by what they are."""
-        from pgwizard import answersfile, deploy, inputs, kubehttp
-        from pgwizard.cluster import connect
+        from pgwizard.answers import file as answers_file
+        from pgwizard.kube import http as kube_http
+        from pgwizard.kube.client import connect
+        from pgwizard.local import inputs
+        from pgwizard.release import apply
 
         namespace = self._namespace()
         _call(self._pgwizard(namespace))
         file = self._answers(namespace)
-        answers = answersfile.load(file.read_bytes(), ()).answers
+        answers = answers_file.load(file.read_bytes(), ()).answers
         assert answers is not None
-        release = deploy.Release(answers, inputs.given(answers, file.parent))
+        release = apply.ReleaseRequest(answers, inputs.given(answers, file.parent))
         counted: collections.Counter[str] = collections.Counter()
-        send = kubehttp.Http._exchange
+        send = kube_http.Http._exchange
 
-        async def counting(http: kubehttp.Http, call: kubehttp.Call, credentials: Any) -> kubehttp.Answer:
+        async def counting(http: kube_http.Http, call: kube_http.Call, credentials: Any) -> kube_http.Answer:
             dry = " (dry run)" if ("dryRun", "All") in call.params else ""
             what = call.purpose.split("/")[0].rsplit(" ", 1)[0] if call.access else call.purpose
             counted[f"{call.method} {what}{dry}"] += 1
@@ -328,15 +331,15 @@ class Bench:
         async def approve(_: object) -> bool:
             return True
 
-        async def work() -> deploy.Outcome:
+        async def work() -> apply.ApplyOutcome:
             async with await connect(kubeconfig_file=KUBECONFIG) as cluster:
-                return await deploy.run(release, cluster, lambda _: None, approve, deploy.Options())
+                return await apply.run(release, cluster, lambda _: None, approve, apply.Options())
 
-        kubehttp.Http._exchange = counting  # type: ignore[method-assign,assignment]
+        kube_http.Http._exchange = counting  # type: ignore[method-assign,assignment]
         try:
             outcome = asyncio.run(work())
         finally:
-            kubehttp.Http._exchange = send  # type: ignore[method-assign]
+            kube_http.Http._exchange = send  # type: ignore[method-assign]
         assert outcome.result == "unchanged", outcome
         return dict(sorted(counted.items()))
 

@@ -109,7 +109,7 @@ def _options() -> argparse.Namespace:
 
 
 async def _furnish(prefix: str, count: int, tls: int) -> None:
-    from pgwizard.cluster import connect
+    from pgwizard.kube.client import connect
 
     begin = time.perf_counter()
     async with await connect() as cluster:
@@ -244,18 +244,18 @@ def _child(what: str, tls: int) -> dict[str, Any]:
 
 
 async def _inside(what: str, tls: int) -> dict[str, Any]:
-    from pgwizard.tui import app as app_module
+    from pgwizard.tui import app as tui_app
     from pgwizard.tui.app import Start, WizardApp
 
     async def connect(stack: AsyncExitStack) -> Any:
-        from pgwizard.cluster import connect as real
+        from pgwizard.kube.client import connect as real
 
         return await stack.enter_async_context(await real())
 
     seen = Seen(tls)
 
     class App(WizardApp):
-        CSS_PATH = str(Path(app_module.__file__ or "").with_name("pgwizard.tcss"))
+        CSS_PATH = str(Path(tui_app.__file__ or "").with_name("pgwizard.tcss"))
 
         def _display(self, screen: Any, renderable: Any) -> None:
             super()._display(screen, renderable)
@@ -263,7 +263,7 @@ async def _inside(what: str, tls: int) -> dict[str, Any]:
                 seen.painted(getattr(screen, "listing", None), getattr(screen, "certificates_read", False))
 
     start = Start(connect, lambda _path, _text: None)
-    app = App(replace(start, screen="pgwizard.tui.secrets:SecretBrowser") if what == "direct" else start)
+    app = App(replace(start, screen="pgwizard.tui.screens.secret_browser:SecretBrowser") if what == "direct" else start)
     task = asyncio.create_task(app.run_async())
     async with asyncio.timeout(DEADLINE_SECONDS):
         if what == "direct":
@@ -343,8 +343,8 @@ async def _opened(app: Any, seen: Seen) -> None:
     app.call_later(app.screen.go, "TLS", ("tls", "source", "secret"))
     await asyncio.sleep(4)  # the page's own look through the Secrets has ended
 
-    from pgwizard.tui.candidates import SecretList
-    from pgwizard.tui.secrets import SecretBrowser
+    from pgwizard.tui.screens.secret_browser import SecretBrowser
+    from pgwizard.tui.widgets.candidates import SecretList
 
     seen.watch(SecretBrowser, SecretList)
     over, loop = threading.Event(), asyncio.get_running_loop()

@@ -174,8 +174,8 @@ def _process(command: Sequence[str], peaks: list[float] | None = None) -> float:
 
 def _against_helm(answers: Path, helm: str, folder: Path, rounds: int) -> Result:
     """Rendering and re-parsing a resolved plan, warm, against ``helm template`` of the same objects as they are."""
-    from pgwizard import manifests
-    from pgwizard.console import Source, planned
+    from pgwizard.cli.source import Source, planned
+    from pgwizard.plan import manifests
 
     plan, _ = planned(Source(str(answers), ca_file=str(CERTIFICATE)))
     chart = folder / "chart"

@@ -13,9 +13,10 @@ from typing import Any
 
 from aiohttp import web
 
-from pgwizard.cluster import KubeCluster
-from pgwizard.kubeconfig import Login, Part, Target
-from pgwizard.kubehttp import Http, Patience
+from pgwizard.kube.client import KubeCluster
+from pgwizard.kube.credentials import Login
+from pgwizard.kube.http import Http, Patience
+from pgwizard.kube.kubeconfig import Part, Target
 
 TOKEN = "canary-token-5f2c"  # stands in for a credential: it must never be seen again
 Step = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

@@ -17,14 +17,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pgwizard import deploy
-from pgwizard.answers import Answers
-from pgwizard.changes import Change
-from pgwizard.demo import FaultKind, Killed, Request, SimCluster
+from pgwizard.answers.questions import Answers
+from pgwizard.answers.secrets import Given, Sensitive
 from pgwizard.errors import PgwizardError
-from pgwizard.events import Event
-from pgwizard.kubeapi import Object, Ref, Resource
-from pgwizard.sensitive import Given, Sensitive
+from pgwizard.kube.api import Object, Ref, Resource
+from pgwizard.release import apply
+from pgwizard.release.changes import Change
+from pgwizard.release.stages import Event
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import FaultKind, Killed, Request
 from support.simtime import LoopClock, run
 
 NAMESPACE = Resource("v1", "Namespace")
@@ -64,7 +65,7 @@ def cluster(*, behind_seconds: float = 0, **options: Any) -> SimCluster:
 class Told:
     """What one apply said and did."""
 
-    outcome: deploy.Outcome | None = None
+    outcome: apply.ApplyOutcome | None = None
     error: PgwizardError | None = None
     events: list[Event] = field(default_factory=list)
     at: list[float] = field(default_factory=list)
@@ -107,9 +108,9 @@ async def applied(
         told.shown = tuple(changes)
         return bool(approval)
 
-    release = deploy.Release(answers or answers_of(), secrets or Given())
+    release = apply.ReleaseRequest(answers or answers_of(), secrets or Given())
     try:
-        told.outcome = await deploy.run(release, sim, report, approve, deploy.Options(**options))
+        told.outcome = await apply.run(release, sim, report, approve, apply.Options(**options))
     except PgwizardError as error:
         told.error = error
     finally:
@@ -240,7 +241,7 @@ class _Witness:
             self.violations.append(f"{name} was deleted")
         if obj["kind"] == "Job" and name.endswith("-init"):
             over = {item["type"] for item in obj.get("status", {}).get("conditions", ()) if item["status"] == "True"}
-            uid, spec = obj["metadata"]["uid"], obj["metadata"]["annotations"][deploy.HASH]
+            uid, spec = obj["metadata"]["uid"], obj["metadata"]["annotations"][apply.HASH]
             if "Complete" in over and uid not in self._ended:
                 self._ended.add(uid)
                 self._complete[spec] += 1

@@ -17,10 +17,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from pgwizard import cli, manifests
-from pgwizard.answers import Answers
-from pgwizard.certificates import Bundle, read_bundle
-from pgwizard.plan import Facts, Plan, resolve
+from pgwizard.answers.questions import Answers
+from pgwizard.cli import main
+from pgwizard.plan import manifests
+from pgwizard.plan.plan import Facts, Plan, resolve
+from pgwizard.tls.certificates import Bundle, read_bundle
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -64,7 +65,7 @@ def run(*arguments: str | Path, stdin: bytes = b"") -> Run:
     code = 0
     with _standard_input(stdin), redirect_stdout(out), redirect_stderr(err):
         try:
-            cli.main([str(argument) for argument in arguments])
+            main.main([str(argument) for argument in arguments])
         except SystemExit as exit_:
             code = exit_.code if isinstance(exit_.code, int) else 1
     return Run(code, _text(out), _text(err))

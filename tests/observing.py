@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from faulting import SECRET, answers_of, cluster, deployed, live
-from pgwizard import record, status
-from pgwizard.demo import SimCluster
-from pgwizard.kubeapi import ExecResult
-from pgwizard.snapshot import Snapshot
+from pgwizard.kube.api import ExecResult
+from pgwizard.release import record
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.status import observe
+from pgwizard.status.snapshot import Snapshot
 from support.simtime import run
 
 Scenario = Callable[[SimCluster], Awaitable[None]]
@@ -35,15 +36,15 @@ def on(scenario: Scenario, *, answers: dict[str, Any] | None = None, **options: 
     run(main())
 
 
-def clock(sim: SimCluster) -> status.Clock:
+def clock(sim: SimCluster) -> observe.Clock:
     return lambda: datetime.fromtimestamp(sim.clock.now(), UTC)
 
 
-async def seen(sim: SimCluster, reached: Callable[[Snapshot], bool], again: status.Again | None = None) -> Snapshot:
+async def seen(sim: SimCluster, reached: Callable[[Snapshot], bool], again: observe.Again | None = None) -> Snapshot:
     """Observe until a snapshot is as it should be; two simulated hours at most."""
     async with (
         asyncio.timeout(7_200),
-        aclosing(status.observe(sim, "postgresql", "default", now=clock(sim), again=again)) as snapshots,
+        aclosing(observe.observe(sim, "postgresql", "default", now=clock(sim), again=again)) as snapshots,
     ):
         async for snapshot in snapshots:
             if reached(snapshot):

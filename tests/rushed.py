@@ -10,7 +10,7 @@ import asyncio
 import random
 from typing import Any
 
-from pgwizard.demo import SimCluster
+from pgwizard.simulator.cluster import SimCluster
 from support import simtime
 
 TURN_SECONDS = 0.001

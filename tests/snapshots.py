@@ -5,24 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from pgwizard.health import SCALED_TO_0, Health
-from pgwizard.kinds import CLAIM, POD, STATEFULSET
-from pgwizard.kubeapi import Ref
-from pgwizard.snapshot import (
+from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Ref
+from pgwizard.kube.health import SCALED_TO_0, Health
+from pgwizard.status.snapshot import (
     PACE_SECONDS,
     Archiver,
     Backup,
-    Certificate,
     Cron,
+    MirroredCertificate,
     Missing,
-    Release,
-    Repository,
+    ReleaseSummary,
+    RepositoryInfo,
     Run,
     Snapshot,
     Volume,
     Wal,
 )
-from pgwizard.verdict import judge
+from pgwizard.status.verdict import judge
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 GB = 10**9
@@ -55,16 +54,16 @@ FINE = Snapshot(
     "postgresql",
     "shop",
     NOW,
-    release=Release(3, "deployed", at(20), backups=True, superuser="postgres"),
+    release=ReleaseSummary(3, "deployed", at(20), backups=True, superuser="postgres"),
     objects={SERVER: Health("ready", "ready"), STATEFUL: Health("ready", "1 of 1 pods ready")},
     crons=(FULL, INCR),
     runs=(DONE,),
-    repository=Repository(
+    repository=RepositoryInfo(
         (backup("full", 1.4), backup("incr", 0.4)), wal=Wal(segment(100), segment(1303)), system_id=SYSTEM
     ),
     archiver=ARCHIVER,
     volume=Volume(10 * GB, 6 * GB),
-    certificate=Certificate(NOW + timedelta(days=824), "same"),
+    certificate=MirroredCertificate(NOW + timedelta(days=824), "same"),
     heard={
         **{source: at(seconds=20) for source in PACE_SECONDS},
         **{source: at(1) for source in ("statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs")},

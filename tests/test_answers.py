@@ -9,8 +9,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from headless import answers_of
-from pgwizard import answers
-from pgwizard.answers import Answers
+from pgwizard.answers import questions
+from pgwizard.answers.questions import Answers
 
 DEFAULTS = {
     "release": {"name": "postgresql", "namespace": "default", "createNamespace": False, "database": "myapp"},
@@ -90,32 +90,36 @@ def test_numbers_and_booleans_are_text_where_a_configuration_file_has_text() -> 
 
 
 KINDS: dict[str, tuple[Any, list[str], list[str]]] = {
-    "namespace": (answers.Namespace, ["a", "shop-1"], ["", "-a", "a-", "A", "a.b", "a" * 64, "a\n", "a_b", "ä"]),
-    "object name": (answers.ObjectName, ["a", "a.b-c", "a" * 253], ["", ".a", "a..b", "a" * 254, "A", "a/b"]),
-    "key": (answers.SecretKey, ["tls.crt", "_A-b", "...", "a" * 253], ["", ".", "..", "a/b", "a b", "a" * 254]),
-    "identifier": (answers.Identifier, ["myapp", "My_App-2", "_x"], ["", "1a", "pg_x", "a b", "a;b", 'a"b', "a" * 64]),
-    "variable": (answers.Variable, ["DB_PASSWORD", "_X"], ["", "hunter2", "1A", "A-B", "A B", "$A", "A=1"]),
-    "parameter": (answers.ParameterName, ["work_mem", "a.b_c"], ["", "Work_mem", "a.b.c", "1a", "a b", "a=1", "a-b"]),
-    "option": (answers.OptionName, ["delta", "repo1-path"], ["", "Delta", "a_b", "a--b", "-a", "a=b", "[main]"]),
+    "namespace": (questions.Namespace, ["a", "shop-1"], ["", "-a", "a-", "A", "a.b", "a" * 64, "a\n", "a_b", "ä"]),
+    "object name": (questions.ObjectName, ["a", "a.b-c", "a" * 253], ["", ".a", "a..b", "a" * 254, "A", "a/b"]),
+    "key": (questions.SecretKey, ["tls.crt", "_A-b", "...", "a" * 253], ["", ".", "..", "a/b", "a b", "a" * 254]),
+    "identifier": (
+        questions.Identifier,
+        ["myapp", "My_App-2", "_x"],
+        ["", "1a", "pg_x", "a b", "a;b", 'a"b', "a" * 64],
+    ),
+    "variable": (questions.Variable, ["DB_PASSWORD", "_X"], ["", "hunter2", "1A", "A-B", "A B", "$A", "A=1"]),
+    "parameter": (questions.ParameterName, ["work_mem", "a.b_c"], ["", "Work_mem", "a.b.c", "1a", "a b", "a=1", "a-b"]),
+    "option": (questions.OptionName, ["delta", "repo1-path"], ["", "Delta", "a_b", "a--b", "-a", "a=b", "[main]"]),
     "endpoint": (
-        answers.Endpoint,
+        questions.Endpoint,
         ["minio.minio.svc:9000", "https://s3.example.com/", "http://a", "[::1]:9000", "10.0.0.1:1", "S3.Example.com."],
         ["", "a b", "ftp://a", "a:b", "https://a/b", "user:pass@a", "a:123456", "a..b", "-a", "a?b"],
     ),
-    "bucket": (answers.Bucket, ["abc", "a.b-c"], ["ab", "-abc", "abc-", "ABC", "a_b", "a" * 64]),
+    "bucket": (questions.Bucket, ["abc", "a.b-c"], ["ab", "-abc", "abc-", "ABC", "a_b", "a" * 64]),
     "path": (
-        answers.RepositoryPath,
+        questions.RepositoryPath,
         ["/", "/a/b c", "/..a", "/ü"],
         ["", "a", "//", "/a/", "/a//b", "/../a", "/a/..", "/."],
     ),
     "image": (
-        answers.Image,
+        questions.Image,
         ["postgres", "postgres:15", "r.io:5000/a/b-c__d:V1", "a@sha256:" + "0" * 64, "R.io/a"],
         ["", "a b", "Postgres", "a:", "a//b", "a::b", "/a", "a/", "a@sha256:0", "a:" + "x" * 129, "-a", "a..b"],
     ),
-    "version": (answers.PgBackRestVersion, ["2.45", "2.52.1"], ["2", "2.", "v2.45", "2.45.1.1", "9" * 5000 + ".1"]),
+    "version": (questions.PgBackRestVersion, ["2.45", "2.52.1"], ["2", "2.", "v2.45", "2.45.1.1", "9" * 5000 + ".1"]),
     "text": (
-        answers.Text,
+        questions.Text,
         ["a", "ü 🎉 'x'"],
         ["", " a", "a ", "a\nb", "a\u2028b", "a\u202eb", "a\x00", "\ud800", "a\u200bb"],
     ),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from pgwizard import answersfile
-from pgwizard.answers import Answers
-from pgwizard.errors import Problem
+from pgwizard.answers import file as answers_file
+from pgwizard.answers.questions import Answers
+from pgwizard.errors import Finding
 
 
 def _problems(text: str, *overrides: str) -> list[str]:
-    return [str(problem) for problem in answersfile.load(text.encode(), overrides).problems]
+    return [str(problem) for problem in answers_file.load(text.encode(), overrides).problems]
 
 
 def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
@@ -72,16 +72,16 @@ def test_what_is_out_of_bounds_says_the_bound() -> None:
 
 
 def test_what_is_wrong_leaves_the_rest_to_be_checked() -> None:
-    loaded = answersfile.load(b"storage: {size: 10GB}\nrelease: {name: shop}\n")
+    loaded = answers_file.load(b"storage: {size: 10GB}\nrelease: {name: shop}\n")
     assert loaded.answers is not None
     assert (loaded.answers.release.name, loaded.answers.storage.size) == ("shop", "10Gi")
     assert loaded.wrong == {"storage.size"}
-    assert not loaded.about_right_answers(Problem("storage.size", "too small"))
-    assert loaded.about_right_answers(Problem("release.name", "x"))
+    assert not loaded.about_right_answers(Finding("storage.size", "too small"))
+    assert loaded.about_right_answers(Finding("release.name", "x"))
 
 
 def test_a_block_that_lacks_several_keys_costs_the_block_alone() -> None:
-    loaded = answersfile.load(b"repository: {path: /shop, credentials: {from: env}}\n")
+    loaded = answers_file.load(b"repository: {path: /shop, credentials: {from: env}}\n")
     assert loaded.answers is not None
     assert (loaded.answers.repository.path, loaded.answers.repository.credentials.source) == ("/shop", "existing")
 
@@ -105,7 +105,7 @@ def test_an_override_wins_and_makes_the_blocks_that_it_needs() -> None:
         "images.pullSecrets=[a, b]",
         "tls.source=null",
     )
-    loaded = answersfile.load(b"storage: {size: 1Gi}\n", overrides)
+    loaded = answers_file.load(b"storage: {size: 1Gi}\n", overrides)
     assert loaded.problems == ()
     assert loaded.answers is not None
     assert loaded.answers.storage.size == "20Gi"
@@ -144,7 +144,7 @@ def test_a_wrong_override_is_named(override: str, problem: str) -> None:
 def test_what_a_file_says_in_its_own_spelling_stays_so() -> None:
     text = "tuning:\n  cpu: 0.50\n"
     text += "  parameters: {a: 08, b: 1e3, c: 12345678.25, d: 12345678901234567890, e: no, f: 1.10, g: true}\n"
-    loaded = answersfile.load(text.encode())
+    loaded = answers_file.load(text.encode())
     assert loaded.answers is not None
     assert loaded.answers.tuning.cpu == "0.50"
     expected = {
@@ -169,4 +169,4 @@ def test_a_very_long_key_is_shortened() -> None:
 
 
 def test_no_answers_are_no_problem() -> None:
-    assert answersfile.load(b"{}\n").answers == Answers()
+    assert answers_file.load(b"{}\n").answers == Answers()

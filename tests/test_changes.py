@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from pgwizard.changes import Change, compare, cost, counted, normalised, text
-from pgwizard.kubeapi import Object, Ref, Resource
-from pgwizard.present import change_lines
+from pgwizard.kube.api import Object, Ref, Resource
+from pgwizard.release.changes import Change, compare, cost, counted, normalised, text
+from pgwizard.release.report import change_lines
 
 REF = Ref(Resource("v1", "ConfigMap"), "a", "shop")
 

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from headless import GOLDEN, run
-from pgwizard import __version__, cli, console, errors
+from pgwizard import __version__, errors
+from pgwizard.cli import main, render
 
 DEFAULTS = str(GOLDEN / "defaults" / "answers.yaml")
 
@@ -79,7 +80,7 @@ def test_an_error_leaves_with_its_exit_code(error: errors.PgwizardError, monkeyp
     def fails(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(console, "render", fails)
+    monkeypatch.setattr(render, "render", fails)
     done = run("--headless", DEFAULTS)
     assert done.code == error.exit_code
     assert done.err == "pgwizard: x\n" + (f"{error.hint}\n" if error.hint else "")
@@ -90,7 +91,7 @@ def test_who_ends_it_sees_no_words(error: BaseException, code: int, monkeypatch:
     def fails(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(console, "render", fails)
+    monkeypatch.setattr(render, "render", fails)
     done = run("--headless", DEFAULTS)
     assert (done.code, done.err) == (code, "")
 
@@ -99,7 +100,7 @@ def test_a_defect_is_one_sentence_and_a_traceback_on_request(monkeypatch: pytest
     def fails(*_: object, **__: object) -> None:
         raise ZeroDivisionError("password=hunter2")
 
-    monkeypatch.setattr(console, "render", fails)
+    monkeypatch.setattr(render, "render", fails)
     done = run("--headless", DEFAULTS)
     assert (done.code, done.err) == (
         1,
@@ -126,7 +127,7 @@ def test_a_reader_that_went_away_ends_it_quietly() -> None:
         done = _process("--headless", DEFAULTS, stdout=write)
     finally:
         os.close(write)
-    assert (done.returncode, done.stderr) == (cli.BROKEN_PIPE, b"")
+    assert (done.returncode, done.stderr) == (main.BROKEN_PIPE, b"")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")

@@ -14,11 +14,11 @@ from aiohttp import web
 
 from apiscript import TOKEN, Api, Clock, Step, hangs, refuses, resets, run, says, scripted, streams, target, text, told
 from pgwizard import errors
-from pgwizard.cluster import KubeCluster
 from pgwizard.errors import ApiError, ClusterError, DeadlineError, Gone, PgwizardError, ServerFailure, Unreachable
-from pgwizard.kubeapi import Access, Object, Page, Ref, Resource, WatchEvent
-from pgwizard.kubeconfig import Login
-from pgwizard.kubehttp import Http
+from pgwizard.kube.api import Access, ListPage, Object, Ref, Resource, WatchEvent
+from pgwizard.kube.client import KubeCluster
+from pgwizard.kube.credentials import Login
+from pgwizard.kube.http import Http
 
 SECRET_VALUE = "canary-password-91ab"
 CONFIG_MAP = Resource("v1", "ConfigMap")
@@ -537,7 +537,7 @@ def test_no_error_holds_a_secret(fault: str) -> None:
 # -- lists ------------------------------------------------------------------------------------------------------------
 
 
-async def listed(cluster: KubeCluster, **options: Any) -> list[Page]:
+async def listed(cluster: KubeCluster, **options: Any) -> list[ListPage]:
     async with contextlib.aclosing(cluster.pages(CONFIG_MAP, "ns", **options)) as pages:
         return [page async for page in pages]
 
@@ -756,7 +756,7 @@ def test_exec_without_a_status() -> None:
 
 
 def test_exec_does_not_wait_for_a_server_that_does_not_hang_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgwizard.kubestreams.GRACE_SECONDS", 0.05)
+    monkeypatch.setattr("pgwizard.kube.streams.GRACE_SECONDS", 0.05)
 
     async def check(cluster: KubeCluster, _: Api) -> None:
         assert (await cluster.exec("ns", "p", "c", ["x"])).exit_code == 3

@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cluster_contract import ClusterContract, Lab, Laboratory
-from pgwizard import kubeconfig
-from pgwizard.cluster import KubeCluster
-from pgwizard.kubeapi import Cluster, Object, Ref, Resource
-from pgwizard.kubehttp import Http, Patience
+from pgwizard.kube import credentials, kubeconfig
+from pgwizard.kube.api import Cluster, Object, Ref, Resource
+from pgwizard.kube.client import KubeCluster
+from pgwizard.kube.http import Http, Patience
 
 KUBECONFIG = os.environ.get("PGWIZARD_TEST_KUBECONFIG")
 
@@ -27,7 +27,7 @@ async def opened(manager: str = "pgwizard", user: str | None = None) -> AsyncIte
     if user is not None:
         person = dataclasses.replace(target.user, values={**target.user.values, "as": user})
         target = dataclasses.replace(target, user=person)
-    async with KubeCluster(Http(target, kubeconfig.Login(target), Patience()), manager) as cluster:
+    async with KubeCluster(Http(target, credentials.Login(target), Patience()), manager) as cluster:
         yield cluster
 
 

@@ -16,20 +16,22 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
 from faulting import cluster as simulated
-from pgwizard import deploy, jobs, record, status
-from pgwizard.answers import Answers
-from pgwizard.changes import Change
-from pgwizard.demo import Fault, Outcome, SimCluster
+from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
-from pgwizard.kinds import CRONJOB, NAMESPACE
-from pgwizard.kubeapi import Cluster, ExecResult, Ref
-from pgwizard.tui.app import Place, Start, WizardApp
-from pgwizard.tui.dashboard import Dashboard, _details
-from pgwizard.tui.dialogs import Ask, Details, TextWindow
-from pgwizard.tui.log import Log
-from pgwizard.tui.messages import Messages
-from pgwizard.tui.rows import Jobs, Rows
-from pgwizard.tui.wizard import Wizard
+from pgwizard.kube.api import CRONJOB, NAMESPACE, Cluster, ExecResult, Ref
+from pgwizard.release import apply, record
+from pgwizard.release import backups as release_backups
+from pgwizard.release.changes import Change
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault, ScriptedOutcome
+from pgwizard.status import observe
+from pgwizard.tui.app import ClusterChoice, Start, WizardApp
+from pgwizard.tui.screens.messages import Messages
+from pgwizard.tui.screens.status import Dashboard, _details
+from pgwizard.tui.screens.wizard import Wizard
+from pgwizard.tui.widgets.dialogs import ChoiceDialog, Details, TextWindow
+from pgwizard.tui.widgets.log import Log
+from pgwizard.tui.widgets.rows import Jobs, Rows
 from snapshots import FAILED, FINE
 from support import simtime
 from support.screens import opened, press, resize, settled, until
@@ -37,7 +39,7 @@ from test_wizard_bad_input import CONTROLS, seen
 
 Scenario = Callable[[Pilot[int], SimCluster], Awaitable[None]]
 LINE = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
-FAILS = Outcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(LINE,), exit_code=39)
+FAILS = ScriptedOutcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(LINE,), exit_code=39)
 
 
 def df(command: list[str], _: bytes) -> ExecResult | None:
@@ -49,7 +51,7 @@ async def deployed(sim: SimCluster, **sections: Any) -> None:
         return True
 
     answers = Answers.model_validate({"release": {"namespace": "default"}, **sections})
-    await deploy.run(deploy.Release(answers), sim, lambda _: None, approve, deploy.Options())
+    await apply.run(apply.ReleaseRequest(answers), sim, lambda _: None, approve, apply.Options())
 
 
 def driven(
@@ -57,7 +59,7 @@ def driven(
     *,
     size: tuple[int, int] = (120, 40),
     release: tuple[str, str | None] = ("", None),
-    outcomes: Sequence[Outcome] = (),
+    outcomes: Sequence[ScriptedOutcome] = (),
     prepare: Callable[[SimCluster], Awaitable[None]] = deployed,
     connect: Callable[[AsyncExitStack], Awaitable[Cluster]] | None = None,
 ) -> None:
@@ -74,7 +76,7 @@ def driven(
             start = Start(
                 connect or connected,
                 lambda _path, _text: None,
-                screen="pgwizard.tui.dashboard:Dashboard",
+                screen="pgwizard.tui.screens.status:Dashboard",
                 demo=True,
                 release=release,
                 now=lambda: datetime.fromtimestamp(sim.clock.now(), UTC),
@@ -125,7 +127,7 @@ def logged(pilot: Pilot[int]) -> str:
 def asked(pilot: Pilot[int]) -> str:
     """The question that stands over the dashboard."""
     screen = pilot.app.screen
-    return screen._title if isinstance(screen, Ask) else ""
+    return screen._title if isinstance(screen, ChoiceDialog) else ""
 
 
 def explained(pilot: Pilot[int]) -> str:
@@ -181,9 +183,9 @@ def test_a_backup_now_asks_which_and_is_seen_from_its_start_to_its_end() -> None
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await press(pilot, "b")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog))
         await press(pilot, "x")
-        assert isinstance(pilot.app.screen, Ask)
+        assert isinstance(pilot.app.screen, ChoiceDialog)
         await press(pilot, "i")
         await until(pilot, lambda: [row[0] for row in rows(pilot, "jobs")] == ["✓ incr", "✓ first"])
         assert dashboard(pilot).query_one(Jobs).cursor_row == 0
@@ -199,7 +201,7 @@ def test_a_question_that_is_left_writes_nothing() -> None:
         first = len(sim.requests)
         for key in ("b", "s"):
             await press(pilot, key)
-            await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
+            await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog))
             await press(pilot, "escape")
             await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
             await until(pilot, lambda: all(worker.group != "ask" or worker.is_finished for worker in pilot.app.workers))
@@ -272,7 +274,7 @@ def test_a_log_that_breaks_off_is_read_anew_while_its_job_runs(monkeypatch: pyte
         await until(pilot, lambda: logged(pilot) == "read 3")
         assert len(set(read)) == 1
 
-    driven(scenario, outcomes=[Outcome("slow", "*/postgresql-pgbackrest-full*", seconds=3_600)])
+    driven(scenario, outcomes=[ScriptedOutcome("slow", "*/postgresql-pgbackrest-full*", seconds=3_600)])
 
 
 def test_a_question_is_answered_by_going_through_its_choices_too() -> None:
@@ -486,7 +488,7 @@ def test_a_defect_that_ends_observing_is_said_and_r_begins_anew(monkeypatch: pyt
         app, screen = cast("WizardApp", pilot.app), dashboard(pilot)
         start = app.start
         with monkeypatch.context() as patched:
-            patched.setattr(status, "reduce", broken)
+            patched.setattr(observe, "reduce", broken)
             await press(pilot, "r")
             await until(
                 pilot,
@@ -524,7 +526,7 @@ def test_until_the_release_answers_again_nothing_looks_fresh(monkeypatch: pytest
 
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        screen, real = dashboard(pilot), status.observe
+        screen, real = dashboard(pilot), observe.observe
 
         async def slow(*arguments: Any, **more: Any) -> Any:
             await waits.wait()
@@ -535,7 +537,7 @@ def test_until_the_release_answers_again_nothing_looks_fresh(monkeypatch: pytest
         screen._end(Unreachable("cannot reach \x1b[2J\u202ehttps://10.0.0.1"))
         assert said(pilot, "verdict").startswith("✗ cannot reach \\x1b[2J\\u202ehttps://10.0.0.1\nr tries again.\n")
         with monkeypatch.context() as patched:
-            patched.setattr(status, "observe", slow)
+            patched.setattr(observe, "observe", slow)
             await press(pilot, "r")
             await until(
                 pilot, lambda: said(pilot, "verdict").startswith("· reading\nBelow stands what was seen last, ")
@@ -571,7 +573,7 @@ def test_another_cluster_is_neither_taken_for_the_one_that_is_shown_nor_written_
         async with simulated() as other:
             await deployed(other)
             first, server = len(other.requests), "https://prod.example.com:6443"
-            app.connect(Place("prod", server, "default", Connection(other, server).made))
+            app.connect(ClusterChoice("prod", server, "default", Connection(other, server).made))
             told = f"✗ another cluster was chosen: {server}\nr tries again.\nBelow stands what was seen last on "
             await until(pilot, lambda: said(pilot, "verdict").startswith(f"{told}{sim.server}, "))
             await press(pilot, "b")
@@ -596,7 +598,7 @@ def test_a_connection_that_is_made_anew_goes_on_with_what_is_shown() -> None:
         await loaded(pilot)
         app, shown = cast("WizardApp", pilot.app), dashboard(pilot)
         again = Connection(sim, sim.server)
-        app.connect(Place("the same", sim.server, "default", again.made))
+        app.connect(ClusterChoice("the same", sim.server, "default", again.made))
         await until(pilot, lambda: cast("Any", shown._cluster) is again)
         await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
 
@@ -723,7 +725,9 @@ def test_a_log_keeps_its_mark_when_another_job_is_read() -> None:
         await until(pilot, lambda: title(pilot, "log") == "log of postgresql-pgbackrest-init")
         await press(pilot, "l")
         await until(pilot, lambda: title(pilot, "log") == "▸ log of postgresql-pgbackrest-init")
-        await jobs.backup_now(sim, "postgresql", "default", "incr", datetime.fromtimestamp(sim.clock.now(), UTC))
+        await release_backups.backup_now(
+            sim, "postgresql", "default", "incr", datetime.fromtimestamp(sim.clock.now(), UTC)
+        )
         await until(pilot, lambda: title(pilot, "log").startswith("▸ log of postgresql-pgbackrest-incr"))
 
     driven(scenario)
@@ -765,7 +769,9 @@ def test_what_did_not_change_is_not_drawn_again_and_the_cursor_stays() -> None:
         await press(pilot, "down")
         listed = dashboard(pilot).query_one(Jobs)
         here = listed.here
-        await jobs.backup_now(sim, "postgresql", "default", "full", datetime.fromtimestamp(sim.clock.now(), UTC))
+        await release_backups.backup_now(
+            sim, "postgresql", "default", "full", datetime.fromtimestamp(sim.clock.now(), UTC)
+        )
         await until(pilot, lambda: rows(pilot, "jobs")[0][0] == "✓ full")
         screen = dashboard(pilot)
         drawn: list[str] = []

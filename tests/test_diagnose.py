@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from pgwizard.answers import Answers as AnswersModel
-from pgwizard.answers import Section, sections_in
-from pgwizard.diagnose import MAX_CHARACTERS, ROWS, Rank, diagnose, diagnoses
-from pgwizard.kubeapi import plain
+from pgwizard.answers.questions import Answers as AnswersModel
+from pgwizard.answers.questions import Section, sections_in
+from pgwizard.diagnose.diagnose import MAX_CHARACTERS, ROWS, diagnose, diagnoses
+from pgwizard.diagnose.row import Rank
+from pgwizard.text import plain
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures" / "diagnose").glob("*.txt"))
 

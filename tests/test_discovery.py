@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from pgwizard import discovery, objectstore
-from pgwizard.demo import Fault, SimCluster
-from pgwizard.discovery import Batch, Readable, browse, contents
 from pgwizard.errors import Unauthorized
-from pgwizard.kinds import SECRET
-from pgwizard.kubeapi import Ref
-from pgwizard.secretrows import Purpose, Row, Search
+from pgwizard.kube.api import SECRET, Ref
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
+from pgwizard.tls import handshake
+from pgwizard.wizard import browse as wizard_browse
+from pgwizard.wizard.browse import Batch, Readable, browse, contents
+from pgwizard.wizard.candidates import Candidate, Purpose, Search
 
 CA = Search("ca", "minio.minio.svc:9000", "default")
 NOW = datetime.now(UTC)
@@ -26,13 +27,13 @@ def browsed(
     search: Search = CA,
     prepare: Callable[[SimCluster], None] = lambda _: None,
     readable: Readable | None = None,
-) -> tuple[list[Row], list[Batch], SimCluster]:
+) -> tuple[list[Candidate], list[Batch], SimCluster]:
     """The rows in order, all batches, and the cluster with what it was asked."""
 
-    async def scenario() -> tuple[list[Row], list[Batch], SimCluster]:
+    async def scenario() -> tuple[list[Candidate], list[Batch], SimCluster]:
         async with SimCluster() as sim:
             prepare(sim)
-            found: dict[str, list[Row]] = {}
+            found: dict[str, list[Candidate]] = {}
             batches = []
             async with contextlib.aclosing(browse(sim, search, readable=readable)) as stream:
                 async for batch in stream:
@@ -44,7 +45,7 @@ def browsed(
     return asyncio.run(scenario())
 
 
-def told(rows: Sequence[Row]) -> dict[str, tuple[str, bool | None, str]]:
+def told(rows: Sequence[Candidate]) -> dict[str, tuple[str, bool | None, str]]:
     return {row.place: (row.kind, row.ok, row.why) for row in rows}
 
 
@@ -79,9 +80,9 @@ def test_credentials_that_are_refused_end_the_browse(all_at_once: bool) -> None:
 
 @pytest.mark.parametrize(("endpoint", "place"), [("minio.minio.svc:9000", "minio/minio-tls"), ("nowhere:9000", None)])
 def test_only_what_would_surely_do_is_proposed(endpoint: str, place: str | None) -> None:
-    async def scenario() -> Row | None:
+    async def scenario() -> Candidate | None:
         async with SimCluster() as sim:
-            return await discovery.best(sim, Search("ca", endpoint, "default"))
+            return await wizard_browse.best(sim, Search("ca", endpoint, "default"))
 
     row = asyncio.run(scenario())
     assert (row.place if row else None) == place
@@ -186,7 +187,7 @@ def test_a_browse_that_is_left_early_leaves_nothing_running(monkeypatch: pytest.
                     break
         return asyncio.all_tasks() - {asyncio.current_task()}
 
-    monkeypatch.setattr(objectstore, "handshake", silent)
+    monkeypatch.setattr(handshake, "handshake", silent)
     assert asyncio.run(scenario()) == set()
 
 
@@ -245,12 +246,14 @@ def test_what_a_review_has_denied_is_asked_again() -> None:
     assert [reviews(browsed(readable=granted)[2]), granted] == [1, {None}]
 
 
-def read(place: str, search: Search = CA, prepare: Callable[[SimCluster], Any] = lambda _: None) -> tuple[Row, ...]:
-    async def scenario() -> tuple[Row, ...]:
+def read(
+    place: str, search: Search = CA, prepare: Callable[[SimCluster], Any] = lambda _: None
+) -> tuple[Candidate, ...]:
+    async def scenario() -> tuple[Candidate, ...]:
         async with SimCluster() as sim:
             prepare(sim)
             namespace, _, name = place.partition("/")
-            server = await discovery.served(sim, search)
+            server = await wizard_browse.served(sim, search)
             return await contents(sim, Ref(SECRET, name, namespace), search, server, NOW)
 
     return asyncio.run(scenario())

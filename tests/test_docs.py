@@ -14,21 +14,21 @@ from typing import Any
 
 import pytest
 
-from pgwizard import cli
-from pgwizard.answers import Answers
-from pgwizard.answersfile import load
-from pgwizard.certificates import read_bundle
-from pgwizard.manifests import ORDER, render
-from pgwizard.plan import Facts, resolve
-from pgwizard.reference import pages
-from test_layers import LAYERS
+from pgwizard.answers.file import load
+from pgwizard.answers.questions import Answers
+from pgwizard.answers.reference import pages
+from pgwizard.cli import main
+from pgwizard.plan.manifests import ORDER, render
+from pgwizard.plan.plan import Facts, resolve
+from pgwizard.tls.certificates import read_bundle
+from test_packages import EDGES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *DOCS.glob("*.md"), ROOT / "templates/WHY.md")
 )
-SOURCES = sorted((ROOT / "src/pgwizard").glob("*.py"))
+SOURCES = sorted((ROOT / "src/pgwizard").rglob("*.py"))
 MAPPING = "## The architecture document, line by line"
 
 
@@ -109,7 +109,7 @@ def test_every_pgwizard_command_that_is_shown_is_understood(name: str) -> None:
         *re.findall(r"^\$ pgwizard (.*?)(?:  #.*)?$", "\n".join(_fenced(text)), re.MULTILINE),
         *re.findall(r"`pgwizard ((?:-|init|schema)[^`|]*)`", text),
     ]
-    known = set(_options(cli._parser()))
+    known = set(_options(main._parser()))
     for command in shown:
         words = [word for word in command.split() if word.startswith("-") and word != "-"]
         assert set(words) <= known, command
@@ -147,7 +147,7 @@ def test_the_wrong_answer_in_the_readme_is_answered_as_shown(folder: Path, capsy
     shown = next(fence for fence in _fenced(_text("README.md")) if "1 problem" in fence)
     command, _, said = shown.partition("\n")
     with pytest.raises(SystemExit) as ended:
-        cli.main(command.removeprefix("$ pgwizard ").split())
+        main.main(command.removeprefix("$ pgwizard ").split())
     assert (ended.value.code, capsys.readouterr().err) == (2, said)
 
 
@@ -205,28 +205,37 @@ def test_every_test_that_the_architecture_page_names_exists_and_none_is_left_out
     assert set(named) == _test_functions()["test_seed.py"]
 
 
-def _layers() -> list[dict[str, bool]]:
-    """The rows of the table of layers: each module, and whether it is said to be there already."""
-    section = _text("docs/architecture.md").partition("## Layers")[2].partition("## Decisions")[0]
-    cells = [line.split("|")[1] for line in section.splitlines() if re.match(r"\| _?`", line)]
-    return [{name: not coming for coming, name in re.findall(r"(_?)`(\w+)(?:\.py|/)`", cell)} for cell in cells]
+def _package_rows() -> dict[str, tuple[set[str], set[str]]]:
+    """The table of packages: by package, its modules and what it imports."""
+    section = _text("docs/architecture.md").partition("## Packages")[2].partition("## Decisions")[0]
+    rows = {}
+    for line in section.splitlines():
+        if match := re.match(r"\| `(\w+)/` \|", line):
+            cells = line.strip("|").split("|")
+            rows[match[1]] = (set(re.findall(r"`(\w+)`", cells[1])), set(re.findall(r"`(\w+)/`", cells[3])))
+    return rows
 
 
-def test_the_table_of_layers_is_that_which_the_imports_are_held_to() -> None:
-    number = {module: place for place, layer in enumerate(LAYERS) for module in layer}
-    rows = [{number[module] for module in row} for row in _layers()]
-    assert [len(row) for row in rows] == [1] * len(rows), "a row of the table mixes layers"
-    places = [place for (place,) in rows]
-    assert places == sorted(places)
-
-
-def test_the_table_of_layers_names_every_placed_module_and_none_that_is_not_there() -> None:
+def test_the_table_of_packages_lists_the_folders_and_their_modules() -> None:
     folder = ROOT / "src/pgwizard"
-    there = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
-    named = {module: is_there for row in _layers() for module, is_there in row.items()}
-    placed = {module for layer in LAYERS for module in layer}
-    assert there & placed <= set(named)
-    assert {module for module, is_there in named.items() if is_there} <= there
+    packages = {path.parent for path in folder.glob("*/__init__.py")}
+    there = {
+        package.name: {
+            path.stem if path.name != "__init__.py" else path.parent.name
+            for path in package.glob("*.py")
+            if path.parent != package or path.name != "__init__.py"
+        }
+        | {path.parent.name for path in package.glob("*/__init__.py")}
+        for package in packages
+    }
+    assert {package: modules for package, (modules, _) in _package_rows().items()} == there
+
+
+def test_the_table_of_packages_shows_the_edges_that_imports_are_limited_to() -> None:
+    rows = _package_rows()
+    assert {package: edges for package, (_, edges) in rows.items() if package != "cli"} == {
+        package: set(EDGES[package].split()) & set(rows) for package in rows if package != "cli"
+    }
 
 
 # ---- messages ------------------------------------------------------------------------------------------------------
@@ -269,9 +278,9 @@ def test_every_row_of_messages_has_an_anchor_of_its_own() -> None:
 def test_every_finding_across_answers_has_a_row() -> None:
     """A check that is added without a word of help is found here."""
     documented = _messages()
-    tree = ast.parse(_text("src/pgwizard/checks.py"))
+    tree = ast.parse(_text("src/pgwizard/plan/checks.py"))
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        if not (isinstance(call.func, ast.Name) and call.func.id in ("Problem", "_warning") and len(call.args) == 2):
+        if not (isinstance(call.func, ast.Name) and call.func.id in ("Finding", "_warning") and len(call.args) == 2):
             continue
         text = "".join(
             node.value

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgwizard.answers import Answers
-from pgwizard.draft import NOTHING, Draft, differing, field_at, without_secrets, worth_keeping
-from pgwizard.drafts import Drafts
-from pgwizard.tui.panels import RepositoryPanel
-from pgwizard.tui.review import _shown
-from pgwizard.typed import read_text
+from pgwizard.answers.questions import Answers
+from pgwizard.answers.schema import NOTHING, field_at
+from pgwizard.local.autosave import Drafts
+from pgwizard.tui.pages.panels import RepositoryPanel
+from pgwizard.tui.screens.review import _shown
+from pgwizard.wizard.draft import Draft, differing, without_secrets, worth_keeping
+from pgwizard.wizard.text_input import read_text
 
 OPTIONS = ("advanced", "options")
 SECRET = "hunTer2"
@@ -28,7 +29,7 @@ def everything_told(draft: Draft) -> str:
         kept = "".join(path.read_text() for path in Path(folder).glob("draft-*.yaml"))
     panel = RepositoryPanel(draft).text().plain
     table = [_shown(value) for _, value, _ in draft.rows()]
-    problems = [f"{problem.path} {problem.message}" for problem in (*draft.problems, *draft.warnings)]
+    problems = [f"{problem.question} {problem.text}" for problem in (*draft.problems, *draft.warnings)]
     return "\n".join([draft.text(), kept, panel, *table, *problems])
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pgwizard.drafts import Drafts, state_folder
+from pgwizard.local.autosave import Drafts, state_folder
 
 RAW = {"release": {"name": "shop"}, "storage": {"size": "20Gi"}}
 

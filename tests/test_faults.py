@@ -9,9 +9,9 @@ import pytest
 
 import faulting
 from faulting import Bench, Case
-from pgwizard import deploy, secretvalues
-from pgwizard.deploy import Outcome
-from pgwizard.sensitive import Sensitive
+from pgwizard.answers.secrets import Sensitive
+from pgwizard.release import apply, secret_values
+from pgwizard.release.apply import ApplyOutcome
 from support import simtime
 
 SAMPLE = 41
@@ -60,14 +60,16 @@ def test_a_hang_is_a_violation() -> None:
 
 
 def test_a_password_that_an_apply_changes_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secretvalues, "_missing", lambda _, given, __: given)
+    monkeypatch.setattr(secret_values, "_missing", lambda _, given, __: given)
     verdict = bench().judge(Case("upgrade", "500", 1))
     assert "the password was lost or changed" in verdict.violations
 
 
 def test_a_password_that_is_told_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Sensitive, "__repr__", lambda self: self.reveal().decode())
-    monkeypatch.setattr(Outcome, "__repr__", lambda _: f"{Sensitive(faulting.CANARIES['s3_secretKey'].encode())!r}")
+    monkeypatch.setattr(
+        ApplyOutcome, "__repr__", lambda _: f"{Sensitive(faulting.CANARIES['s3_secretKey'].encode())!r}"
+    )
     verdict = bench().judge(Case("install", "429", bench().lengths["install"]))
     assert "a secret was told" in verdict.violations
 
@@ -76,6 +78,6 @@ def test_an_error_that_is_none_of_ours_is_a_violation(monkeypatch: pytest.Monkey
     def broken(*_: object) -> str:
         raise KeyError("defect")
 
-    monkeypatch.setattr(deploy, "_settled", broken)
+    monkeypatch.setattr(apply, "_settled", broken)
     verdict = bench().judge(Case("install", "429", 1))
     assert "not a classified error: KeyError: 'defect'" in verdict.violations

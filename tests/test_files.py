@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from pgwizard import files
+from pgwizard.local import files as local_files
 
 
 def test_a_file_is_read_whole_and_one_that_is_too_large_just_so_far_that_it_shows(folder: Path) -> None:
     (folder / "a").write_bytes(b"12345")
-    assert files.read(folder / "a", 5) == b"12345"
-    assert files.read(folder / "a", 3) == b"1234"
+    assert local_files.read(folder / "a", 5) == b"12345"
+    assert local_files.read(folder / "a", 3) == b"1234"
 
 
 def test_a_link_to_a_file_is_that_file(folder: Path) -> None:
     (folder / "a").write_bytes(b"1")
     (folder / "b").symlink_to("a")
-    assert files.read(folder / "b", 5) == b"1"
+    assert local_files.read(folder / "b", 5) == b"1"
 
 
 def test_what_is_no_regular_file_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,4 +37,4 @@ def test_what_is_no_regular_file_is_named(folder: Path, monkeypatch: pytest.Monk
             "missing": "No such file or directory",
         }.items():
             with pytest.raises(ValueError, match=re.escape(f"{name}: cannot be read: {why}")):
-                files.read(Path(name), 5)
+                local_files.read(Path(name), 5)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.app import App, ComposeResult
 
-from pgwizard.demo.world import HOSTILE
-from pgwizard.tui.folds import Fold, Folds
+from pgwizard.simulator.world import HOSTILE
+from pgwizard.tui.widgets.folds import Fold, Folds
 from support import simtime
 from support.screens import opened, press
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pgwizard.health import STUCK, Health, assess, condition
-from pgwizard.kubeapi import Object
+from pgwizard.kube.api import Object
+from pgwizard.kube.health import STUCK, Health, assess, condition
 
 
 def thing(

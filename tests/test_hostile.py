@@ -18,9 +18,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from headless import planned, trusted
-from pgwizard import answersfile, checks, manifests
-from pgwizard.answers import Answers
-from pgwizard.plan import Facts
+from pgwizard.answers import file as answers_file
+from pgwizard.answers.questions import Answers
+from pgwizard.plan import checks, manifests
+from pgwizard.plan.plan import Facts
 from test_guards import texts_that_kubernetes_expands
 
 CASES = 270
@@ -479,7 +480,7 @@ def _quoted(answers: object) -> bytes:
 
 
 def _refused_or_unchanged(place: Place, text: str) -> None:
-    loaded = answersfile.load(_quoted(_put(place.around, place.path, text)))
+    loaded = answers_file.load(_quoted(_put(place.around, place.path, text)))
     facts = Facts(ca=trusted())
     problems = [*loaded.problems, *(checks.check(loaded.answers, facts).errors if loaded.answers else ())]
     for problem in problems:
@@ -487,10 +488,8 @@ def _refused_or_unchanged(place: Place, text: str) -> None:
         assert printed.isprintable(), printed
         assert len(printed) < 1500
     if problems:
-        paths = {problem.path for problem in problems}
-        yaml_refuses = any(
-            "not YAML" in problem.message or "not allowed in YAML" in problem.message for problem in problems
-        )
+        paths = {problem.question for problem in problems}
+        yaml_refuses = any("not YAML" in problem.text or "not allowed in YAML" in problem.text for problem in problems)
         assert (
             yaml_refuses
             or any(path and (place.path.startswith(path) or path.startswith(place.path)) for path in paths)
@@ -545,7 +544,7 @@ def test_there_are_ten_thousand_cases() -> None:
 def test_a_hostile_name_is_refused_at_its_place(key: str) -> None:
     section, block = key.split(".")
     for name in HOSTILE:
-        loaded = answersfile.load(_quoted({section: {block: {name: "x"}}}))
+        loaded = answers_file.load(_quoted({section: {block: {name: "x"}}}))
         found = checks.check(loaded.answers, Facts(ca=trusted())) if loaded.answers else None
         problems = [*loaded.problems, *(found.errors if found else ())]
         assert problems or (loaded.answers is not None and name in loaded.answers.tuning.parameters), name
@@ -563,7 +562,7 @@ def test_a_hostile_name_is_refused_at_its_place(key: str) -> None:
     | st.lists(_fragment, max_size=12).map(lambda parts: "\n".join(parts).encode("utf-8", "replace"))
 )
 def test_bytes_of_any_kind_are_answers_or_problems_and_never_an_exception(data: bytes) -> None:
-    loaded = answersfile.load(data)
+    loaded = answers_file.load(data)
     assert loaded.problems or loaded.answers == Answers()
     assert all(str(problem).isprintable() for problem in loaded.problems)
 
@@ -571,7 +570,7 @@ def test_bytes_of_any_kind_are_answers_or_problems_and_never_an_exception(data: 
 @settings(max_examples=1000, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(texts, texts)
 def test_overrides_of_any_kind_are_answers_or_problems_and_never_an_exception(path: str, value: str) -> None:
-    loaded = answersfile.load(
+    loaded = answers_file.load(
         b"release: {}\n", [f"{path}={value}", f"release.{path}={value}", f"tuning.parameters.{path}={value}"]
     )
     assert all(str(problem).isprintable() for problem in loaded.problems)

@@ -8,18 +8,20 @@ import pytest
 
 from faulting import CRONJOB, JOB, live
 from observing import clock, on, seen
-from pgwizard import jobs, status
-from pgwizard.demo import Fault, Outcome, SimCluster
 from pgwizard.errors import Forbidden, NotFound, PreflightError
-from pgwizard.kubeapi import Ref
-from pgwizard.snapshot import Repository, Snapshot
-from pgwizard.verdict import judge
+from pgwizard.kube.api import Ref
+from pgwizard.release import backups
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault, ScriptedOutcome
+from pgwizard.status import observe
+from pgwizard.status.snapshot import RepositoryInfo, Snapshot
+from pgwizard.status.verdict import judge
 from snapshots import FIT_NAME, HOSTILE_NAME, UNKNOWN_KEY
 
 
 def test_a_backup_now_is_seen_running_and_done() -> None:
     async def scenario(sim: SimCluster) -> None:
-        name = await jobs.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+        name = await backups.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
         made = live(sim, JOB, name)
         assert made["metadata"]["ownerReferences"][0]["name"] == "postgresql-pgbackrest-incr"
         assert made["metadata"]["annotations"] == {"cronjob.kubernetes.io/instantiate": "manual"}
@@ -32,7 +34,7 @@ def test_a_backup_now_is_seen_running_and_done() -> None:
         found = await seen(sim, done)
         assert list(dict.fromkeys(states)) == ["running", "succeeded"]
         assert [item.type for item in found.backups] == ["full", "incr"]
-        assert [line async for line in jobs.log(sim, "postgresql", "default", name)][-1].endswith(
+        assert [line async for line in backups.log(sim, "postgresql", "default", name)][-1].endswith(
             "expire command end: completed successfully (49ms)"
         )
 
@@ -44,20 +46,20 @@ def test_a_full_backup_of_a_release_with_a_long_name_is_said_to_be_one() -> None
     name = "a-release-whose-name-fills-its-limit"
 
     async def scenario(sim: SimCluster) -> None:
-        job = await jobs.backup_now(sim, name, "default", "full", clock(sim)())
-        found = await status.look(sim, name, "default", now=clock(sim))
+        job = await backups.backup_now(sim, name, "default", "full", clock(sim)())
+        found = await observe.look(sim, name, "default", now=clock(sim))
         assert [(run.kind, run.state) for run in found.runs if run.name == job] == [("full", "running")]
-        empty = judge(replace(found, repository=Repository(())))
+        empty = judge(replace(found, repository=RepositoryInfo(())))
         assert empty.reasons[0].fix == f"Job {job} is taking one."
 
     on(scenario, answers={"release": {"namespace": "default", "name": name}})
 
 
 def test_a_backup_that_fails_names_cause_and_fix() -> None:
-    fate = Outcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(UNKNOWN_KEY,), exit_code=39)
+    fate = ScriptedOutcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(UNKNOWN_KEY,), exit_code=39)
 
     async def scenario(sim: SimCluster) -> None:
-        name = await jobs.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+        name = await backups.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
         found = await seen(sim, lambda snapshot: any(item.fault for item in snapshot.runs))
         broken = next(item for item in found.runs if item.name == name)
         assert (broken.state, broken.tail) == ("failed", (UNKNOWN_KEY,))
@@ -73,11 +75,11 @@ def test_a_backup_that_is_refused_says_the_server_s_reason() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults = [Fault("403", verb="create", resource="jobs")]
         with pytest.raises(Forbidden, match="denied by a fault"):
-            await jobs.backup_now(sim, "postgresql", "default", "full", clock(sim)())
+            await backups.backup_now(sim, "postgresql", "default", "full", clock(sim)())
         sim.faults = []
         await sim.delete(Ref(CRONJOB, "postgresql-pgbackrest-full", "default"))
         with pytest.raises(NotFound, match="postgresql-pgbackrest-full"):
-            await jobs.backup_now(sim, "postgresql", "default", "full", clock(sim)())
+            await backups.backup_now(sim, "postgresql", "default", "full", clock(sim)())
 
     on(scenario)
 
@@ -85,15 +87,15 @@ def test_a_backup_that_is_refused_says_the_server_s_reason() -> None:
 def test_a_schedule_rests_and_goes_on() -> None:
     async def scenario(sim: SimCluster) -> None:
         name = "postgresql-pgbackrest-incr"
-        await jobs.suspend(sim, name, "default", rest=True)
+        await backups.suspend(sim, name, "default", rest=True)
         resting = await seen(sim, lambda snapshot: any(item.suspended for item in snapshot.crons))
         assert [item.name for item in resting.crons if resting.next_run(item) is None] == [name]
-        await jobs.suspend(sim, name, "default", rest=False)
-        found = await status.look(sim, "postgresql", "default", now=clock(sim))
+        await backups.suspend(sim, name, "default", rest=False)
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
         assert [item.suspended for item in found.crons] == [False, False]
         sim.faults = [Fault("403", verb="patch", resource="cronjobs")]
         with pytest.raises(Forbidden, match="denied by a fault"):
-            await jobs.suspend(sim, name, "default", rest=True)
+            await backups.suspend(sim, name, "default", rest=True)
 
     on(scenario)
 
@@ -102,7 +104,7 @@ def test_a_job_without_a_pod_has_no_log() -> None:
     async def scenario(sim: SimCluster) -> None:
         for name, fit in (("none", "none"), (HOSTILE_NAME, FIT_NAME)):
             with pytest.raises(PreflightError) as caught:
-                _ = [line async for line in jobs.log(sim, "postgresql", "default", name)]
+                _ = [line async for line in backups.log(sim, "postgresql", "default", name)]
             assert str(caught.value) == f"Job default/{fit} has no pod, so there is no log of it"
 
     on(scenario)

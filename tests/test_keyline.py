@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
 
-from pgwizard.tui.keyline import KeyLine
+from pgwizard.tui.widgets.keyline import KeyLine
 from support import simtime
 from support.screens import click, opened, press, settled
 

@@ -21,12 +21,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from apiscript import TOKEN, Api, Clock, Step, refuses, run, says, served, told
-from pgwizard import kubeconfig
-from pgwizard.cluster import KubeCluster, connect
 from pgwizard.errors import KubeconfigError, Unauthorized, Unreachable
-from pgwizard.kubeapi import Object, Ref, Resource
-from pgwizard.kubeconfig import Credentials, Login, load
-from pgwizard.kubehttp import Http
+from pgwizard.kube import credentials, kubeconfig
+from pgwizard.kube.api import Object, Ref, Resource
+from pgwizard.kube.client import KubeCluster, connect
+from pgwizard.kube.credentials import Credentials, Login
+from pgwizard.kube.http import Http
+from pgwizard.kube.kubeconfig import load
 
 T = TypeVar("T")
 REF = Ref(Resource("v1", "ConfigMap"), "a", "ns")
@@ -342,7 +343,7 @@ def test_a_plugin_that_insists_on_a_terminal(tmp_path: Path) -> None:
 
 def test_a_plugin_that_hangs_is_killed_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(kubeconfig, "PLUGIN_SECONDS", 0.3)
+    monkeypatch.setattr(credentials, "PLUGIN_SECONDS", 0.3)
     with pytest.raises(KubeconfigError, match=r"no answer within 0\.3 s"):
         read(login(tmp_path, plugin(tmp_path, "sleep 60 & echo $! > child; wait")))
     child = int((tmp_path / "child").read_text())

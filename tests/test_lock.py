@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from faulting import LEASE, applied, cluster, deployed, live
-from pgwizard import lock
-from pgwizard.demo import Fault, SimCluster
 from pgwizard.errors import Locked, NotFound
-from pgwizard.kinds import NAMESPACE
-from pgwizard.kubeapi import Object, Ref
+from pgwizard.kube import lease as kube_lease
+from pgwizard.kube.api import NAMESPACE, Object, Ref
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
 from support.simtime import run
 
-REF = lock.lease_ref("postgresql", "default")
+REF = kube_lease.lease_ref("postgresql", "default")
 
 
 def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
@@ -36,14 +36,14 @@ def holder(sim: SimCluster) -> str:
 
 def lease(owner: str, seconds_ago: float = 0) -> Object:
     """A Lease that another run renewed so long ago."""
-    made = lock._lease(REF, owner)
+    made = kube_lease._lease(REF, owner)
     at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
     made["spec"]["renewTime"] = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return made
 
 
 async def held_for(sim: SimCluster, seconds: float, said: list[str] | None = None, **options: Any) -> None:
-    async with lock.held(sim, REF, said=(said if said is not None else []).append, **options):
+    async with kube_lease.held(sim, REF, said=(said if said is not None else []).append, **options):
         await asyncio.sleep(seconds)
 
 
@@ -54,16 +54,16 @@ async def living(sim: SimCluster, owner: str) -> None:
         fresh = lease(owner)
         fresh["metadata"]["resourceVersion"] = current["metadata"]["resourceVersion"]
         await sim.replace(fresh)
-        await asyncio.sleep(lock.RENEW_SECONDS)
+        await asyncio.sleep(kube_lease.RENEW_SECONDS)
 
 
 def test_a_free_lock_is_taken_renewed_and_given_back() -> None:
     async def scenario(sim: SimCluster) -> None:
         seen: list[tuple[str, str]] = []
-        async with lock.held(sim, REF, said=pytest.fail, holder="me"):
+        async with kube_lease.held(sim, REF, said=pytest.fail, holder="me"):
             for _ in range(3):
                 seen.append((holder(sim), live(sim, LEASE, REF.name)["spec"]["renewTime"]))
-                await asyncio.sleep(lock.RENEW_SECONDS + 1)
+                await asyncio.sleep(kube_lease.RENEW_SECONDS + 1)
         assert [owner for owner, _ in seen] == ["me"] * 3
         assert len({renewed for _, renewed in seen}) == 3
         assert holder(sim) == ""
@@ -73,8 +73,8 @@ def test_a_free_lock_is_taken_renewed_and_given_back() -> None:
 
 
 def test_a_holder_names_the_person_and_the_machine() -> None:
-    assert lock._me().count("@") == 1
-    assert lock._me() != lock._me()
+    assert kube_lease._me().count("@") == 1
+    assert kube_lease._me() != kube_lease._me()
 
 
 def test_a_lock_that_is_held_by_a_living_run_is_left_alone() -> None:
@@ -104,7 +104,7 @@ def test_a_lock_whose_holder_does_not_renew_it_is_taken_over_after_watching() ->
         loop, said = asyncio.get_running_loop(), list[str]()
         start = loop.time()
         await held_for(sim, 0, said)
-        assert loop.time() - start == lock.DURATION_SECONDS + 1
+        assert loop.time() - start == kube_lease.DURATION_SECONDS + 1
         assert len(said) == 1
 
     on(scenario)
@@ -119,7 +119,7 @@ def test_a_clock_that_differs_steals_nothing(seconds_ago: float) -> None:
         loop, said = asyncio.get_running_loop(), list[str]()
         start = loop.time()
         await held_for(sim, 0, said)
-        assert loop.time() - start == lock.DURATION_SECONDS + 1
+        assert loop.time() - start == kube_lease.DURATION_SECONDS + 1
         assert len(said) == 1
 
     on(scenario)
@@ -141,7 +141,7 @@ def test_a_lock_that_is_lost_stops_the_writer() -> None:
         after = list[str]()
 
         async def writer() -> None:
-            async with lock.held(sim, REF, said=pytest.fail, holder="me"):
+            async with kube_lease.held(sim, REF, said=pytest.fail, holder="me"):
                 stolen = lease("thief")
                 stolen["metadata"]["resourceVersion"] = live(sim, LEASE, REF.name)["metadata"]["resourceVersion"]
                 await sim.replace(stolen)
@@ -163,10 +163,10 @@ def test_a_lock_that_is_lost_stops_the_writer() -> None:
 def test_a_namespace_that_is_deleted_is_named_as_the_cause() -> None:
     async def scenario(sim: SimCluster) -> None:
         namespace = Ref(NAMESPACE, "shop")
-        ref = lock.lease_ref("postgresql", "shop")
+        ref = kube_lease.lease_ref("postgresql", "shop")
 
         async def writer() -> None:
-            async with lock.held(sim, ref, said=pytest.fail, holder="me"):
+            async with kube_lease.held(sim, ref, said=pytest.fail, holder="me"):
                 await sim.delete(namespace)
                 await asyncio.sleep(60)
 
@@ -180,7 +180,7 @@ def test_a_namespace_that_is_deleted_is_named_as_the_cause() -> None:
 def test_a_lease_that_somebody_deleted_is_a_lost_lock() -> None:
     async def scenario(sim: SimCluster) -> None:
         async def writer() -> None:
-            async with lock.held(sim, REF, said=pytest.fail, holder="me"):
+            async with kube_lease.held(sim, REF, said=pytest.fail, holder="me"):
                 await sim.delete(REF)
                 await asyncio.sleep(60)
 
@@ -212,7 +212,7 @@ def test_a_lock_that_cannot_be_renewed_until_it_ends_stops_the_writer() -> None:
 def test_a_lock_is_given_back_after_a_failure(error: BaseException) -> None:
     async def scenario(sim: SimCluster) -> None:
         with pytest.raises(type(error)):
-            async with lock.held(sim, REF, said=pytest.fail):
+            async with kube_lease.held(sim, REF, said=pytest.fail):
                 raise error
         assert holder(sim) == ""
 
@@ -238,7 +238,7 @@ def test_of_two_that_race_one_wins() -> None:
 
         async def one(name: str) -> None:
             nonlocal inside, most
-            async with lock.held(sim, REF, said=lambda _: None, holder=name):
+            async with kube_lease.held(sim, REF, said=lambda _: None, holder=name):
                 inside += 1
                 most = max(most, inside)
                 await asyncio.sleep(60)

@@ -8,7 +8,7 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from pgwizard.tui.log import Log
+from pgwizard.tui.widgets.log import Log
 from support import simtime
 from support.screens import opened, resize, settled
 

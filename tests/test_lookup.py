@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from faulting import answers_of, deployed
-from pgwizard.answers import Answers
-from pgwizard.demo import Fault, SimCluster
-from pgwizard.lookup import Learnt, look_up
+from pgwizard.answers.questions import Answers
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
+from pgwizard.wizard.lookup import Learnt, look_up
 
 
 def learnt(
@@ -28,7 +29,7 @@ def learnt(
 
 
 def said(problems: Sequence[Any] | None) -> list[tuple[str, str]]:
-    return [(problem.path, problem.message) for problem in problems or ()]
+    return [(problem.question, problem.text) for problem in problems or ()]
 
 
 def test_what_is_wrong_comes_before_what_is_only_doubtful() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from headless import ROOT
-from pgwizard import messages
-from pgwizard.diagnose import ROWS
+from pgwizard.diagnose import messages
+from pgwizard.diagnose.diagnose import ROWS
 
 PAGE = """\
 # Messages

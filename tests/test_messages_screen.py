@@ -10,8 +10,8 @@ from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from pgwizard import messages
-from pgwizard.tui.messages import SHOWN, Messages, opening
+from pgwizard.diagnose import messages
+from pgwizard.tui.screens.messages import SHOWN, Messages, opening
 from support import simtime
 from support.screens import click, opened, press, settled
 

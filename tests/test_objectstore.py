@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from pgwizard.demo import Fault, SimCluster
 from pgwizard.errors import DeadlineError, PgwizardError, Unreachable
-from pgwizard.kubeapi import Ref, Resource
-from pgwizard.objectstore import Served, handshake, split, verify
+from pgwizard.kube.api import Ref, Resource
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
+from pgwizard.tls.handshake import Served, handshake, split, verify
 from test_certificates import issue
 
 ENDPOINT = "minio.minio.svc:9000"

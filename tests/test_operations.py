@@ -20,9 +20,10 @@ import pytest
 import faulting
 import headless
 from faulting import CLAIM, SECRET, deployed
-from pgwizard import operations
-from pgwizard.demo import Fault, Outcome, SimCluster
-from pgwizard.kubeapi import ExecResult, Ref
+from pgwizard.cli import connect, prompt
+from pgwizard.kube.api import ExecResult, Ref
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from support import simtime
 
 ANSWERS = "release:\n  namespace: default\n"
@@ -34,12 +35,12 @@ def sim(monkeypatch: pytest.MonkeyPatch) -> SimCluster:
     shared = faulting.cluster()
 
     @contextlib.asynccontextmanager
-    async def connected(place: operations.Place) -> AsyncIterator[SimCluster]:
+    async def connected(place: connect.ClusterSource) -> AsyncIterator[SimCluster]:
         assert place.demo
         async with shared:
             yield shared
 
-    monkeypatch.setattr(operations, "connected", connected)
+    monkeypatch.setattr(connect, "connected", connected)
     monkeypatch.setattr(asyncio, "run", simtime.run)
     return shared
 
@@ -142,8 +143,8 @@ def test_a_person_is_asked_and_may_refuse(sim: SimCluster, answers: str, monkeyp
         asked.append(question)
         return False
 
-    monkeypatch.setattr(operations, "_is_asked", lambda *, yes: not yes)
-    monkeypatch.setattr(operations, "_confirmed", no)
+    monkeypatch.setattr(prompt, "is_asked", lambda *, yes: not yes)
+    monkeypatch.setattr(prompt, "confirmed", no)
     told = applied()
     assert told.code == 130
     assert asked == ["Apply this to default? [y/N] "]
@@ -176,7 +177,7 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 )
 def test_only_a_clear_yes_is_a_yes_and_the_end_of_input_is_none(typed: bytes, meant: bool, keyboard: int) -> None:
     os.write(keyboard, typed)
-    assert asyncio.run(operations._confirmed("? ")) is meant
+    assert asyncio.run(prompt.confirmed("? ")) is meant
 
 
 @pytest.mark.parametrize("stop", [b"\x03", signal.SIGTERM, signal.SIGHUP])
@@ -184,7 +185,7 @@ def test_a_question_that_nobody_answers_can_be_stopped(stop: bytes | int, answer
     script = (
         "import fcntl, termios\n"
         "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"  # so that ^C comes from the terminal
-        "from pgwizard.cli import main\n"
+        "from pgwizard.cli.main import main\n"
         "main(['--headless', 'answers.yaml', '--apply', '--demo'])\n"
     )
     master, slave = os.openpty()
@@ -217,19 +218,19 @@ def test_a_question_that_nobody_answers_can_be_stopped(stop: bytes | int, answer
 
 def test_a_script_is_not_asked() -> None:
     assert not sys.stdin.isatty()
-    assert operations._is_asked(yes=False) is False
+    assert prompt.is_asked(yes=False) is False
 
 
 def test_a_script_without_standard_input_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
-    assert operations._is_asked(yes=False) is False
+    assert prompt.is_asked(yes=False) is False
 
 
 def test_a_person_who_pipes_the_output_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    assert operations._is_asked(yes=False) is True
-    assert operations._is_asked(yes=True) is False
+    assert prompt.is_asked(yes=False) is True
+    assert prompt.is_asked(yes=True) is False
 
 
 # ---- exit codes ----------------------------------------------------------------------------------------------------
@@ -247,9 +248,9 @@ def test_each_kind_of_failure_has_its_exit_code(sim: SimCluster, answers: str) -
     assert code("--set", "storage.size=none") == 2
     assert code(faults=[Fault("503", "get", times=None)]) == 4
     assert code("--set", "release.namespace=nowhere") == 5
-    assert code("--timeout", "30", outcomes=[Outcome("unschedulable", "default/*")]) == 7
-    assert code(outcomes=[Outcome("image-pull", "default/postgresql-0")]) == 8
-    assert code(outcomes=[Outcome("job-failed", "default/*init*")]) == 9
+    assert code("--timeout", "30", outcomes=[ScriptedOutcome("unschedulable", "default/*")]) == 7
+    assert code(outcomes=[ScriptedOutcome("image-pull", "default/postgresql-0")]) == 8
+    assert code(outcomes=[ScriptedOutcome("job-failed", "default/*init*")]) == 9
 
 
 def test_an_error_goes_to_stderr_with_its_hint(sim: SimCluster, answers: str) -> None:
@@ -430,7 +431,7 @@ def test_a_status_without_a_name_needs_exactly_one_release(sim: SimCluster, answ
 def test_a_demonstrated_status_has_a_release_to_look_at_and_loads_no_face() -> None:
     script = (
         "import contextlib, sys\n"
-        "from pgwizard.cli import main\n"
+        "from pgwizard.cli.main import main\n"
         "with contextlib.suppress(SystemExit): main(['status', '--demo'])\n"
         "print('textual' in sys.modules)\n"
     )

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from headless import GOLDEN, ROOT
-from pgwizard import manifests, messages
+from pgwizard.diagnose import messages
+from pgwizard.plan import manifests
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def test_the_wheel_holds_every_template_and_the_types_marker(wheel: Path) -> Non
 
 def test_the_wheel_holds_the_page_of_messages(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
-    script = "from pgwizard import messages; print(len(messages.entries()))"
+    script = "from pgwizard.diagnose import messages; print(len(messages.entries()))"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert done.stdout == f"{len(messages.entries())}\n", done.stderr
@@ -48,9 +49,9 @@ def test_the_wheel_holds_the_page_of_messages(wheel: Path, tmp_path: Path) -> No
 def test_the_wheel_renders_from_the_templates_that_it_holds(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
     script = (
-        "from pgwizard import manifests, cli\n"
+        "from pgwizard.cli.main import main\nfrom pgwizard.plan import manifests\n"
         f"assert str(manifests.templates_dir()) == {str(tmp_path / 'pgwizard' / 'templates')!r}\n"
-        f"cli.main(['--headless', {str(GOLDEN / 'defaults' / 'answers.yaml')!r}])\n"
+        f"main(['--headless', {str(GOLDEN / 'defaults' / 'answers.yaml')!r}])\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)

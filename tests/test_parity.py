@@ -24,18 +24,23 @@ from textual.widgets import Input
 
 from faulting import EVENT, LEASE, SECRET, secret
 from headless import CA, GOLDEN, run
-from pgwizard import operations, record
-from pgwizard.console import Source, write_folder, write_text
-from pgwizard.demo import Request, SimCluster
-from pgwizard.deploy import Options
-from pgwizard.draft import Path as Question
-from pgwizard.draft import is_union, page_of, tag_key
-from pgwizard.kubeapi import Cluster, Object, Ref, Written
+from pgwizard.answers.schema import QuestionPath as Question
+from pgwizard.answers.schema import is_union, page_of, tag_key
+from pgwizard.cli import connect as cli_connect
+from pgwizard.cli import verbs
+from pgwizard.cli.source import Source
+from pgwizard.kube.api import Cluster, Object, Ref, Written
+from pgwizard.local.files import write_folder, write_text
+from pgwizard.plan import manifests
+from pgwizard.release import record
+from pgwizard.release.apply import Options
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Request
 from pgwizard.tui.app import Start, WizardApp
-from pgwizard.tui.apply import Apply
-from pgwizard.tui.dialogs import Line
-from pgwizard.tui.form import Choice
-from pgwizard.tui.wizard import Wizard
+from pgwizard.tui.pages.form import Choice
+from pgwizard.tui.screens.apply import Apply
+from pgwizard.tui.screens.wizard import Wizard
+from pgwizard.tui.widgets.dialogs import Line
 from support import simtime
 from support.screens import opened, press, settled, until
 from test_wizard import driven, row
@@ -258,7 +263,9 @@ async def by_wizard(sim: Recording, answers: Mapping[str, Any]) -> list[Did]:
     async def connect(stack: AsyncExitStack) -> Cluster:
         return await stack.enter_async_context(sim)
 
-    app = WizardApp(Start(connect, write_text, export=write_folder))
+    app = WizardApp(
+        Start(connect, write_text, export=lambda folder, texts: write_folder(folder, texts, manifests.FILE_NAMES))
+    )
     async with opened(app, size=(120, 40)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, Wizard) and app.cluster is not None)
         wizard = cast("Wizard", app.screen)
@@ -282,16 +289,18 @@ def by_file(sim: Recording, monkeypatch: pytest.MonkeyPatch) -> list[Did]:
     """The saved answers, applied twice as the command line does."""
 
     @contextlib.asynccontextmanager
-    async def connected(_: operations.Place) -> AsyncIterator[Cluster]:
+    async def connected(_: cli_connect.ClusterSource) -> AsyncIterator[Cluster]:
         async with sim:
             yield sim
 
-    monkeypatch.setattr(operations, "connected", connected)
+    monkeypatch.setattr(cli_connect, "connected", connected)
     monkeypatch.setattr(asyncio, "run", simtime.run)
     did = []
     for _ in range(2):
         first = so_far(sim)
-        operations.apply(Source("answers.yaml"), operations.Place(), Options(), yes=True, whole=False, as_json=False)
+        verbs.apply(
+            Source("answers.yaml"), cli_connect.ClusterSource(), Options(), yes=True, whole=False, as_json=False
+        )
         did.append(Did.since(first, sim))
     return did
 

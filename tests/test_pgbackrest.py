@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pgwizard import pgbackrest
+from pgwizard.plan import pgbackrest
 
 
 def test_versions_compare_as_numbers() -> None:

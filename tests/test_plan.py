@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from headless import answers_of, planned, trusted
-from pgwizard.answers import Answers
-from pgwizard.plan import KeyRef, Names, options, parameters, s3_port
+from pgwizard.answers.questions import Answers
+from pgwizard.plan.names import Names
+from pgwizard.plan.plan import KeyRef, options, parameters, s3_port
 
 
 def _options(**sections: Any) -> dict[str, str]:

@@ -25,12 +25,13 @@ from faulting import (
     given,
     live,
 )
-from pgwizard import deploy, preflight, record, uninstall
-from pgwizard.answers import Answers
-from pgwizard.demo import Fault, SimCluster
+from pgwizard.answers.questions import Answers
 from pgwizard.errors import NotFound, PreflightError
-from pgwizard.kubeapi import Access, Object, Ref
-from pgwizard.plan import Facts, resolve
+from pgwizard.kube.api import Access, Object, Ref
+from pgwizard.plan.plan import Facts, resolve
+from pgwizard.release import apply, dry_run, record, rights, survey, uninstall
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
 from support.simtime import run
 
 WRITING = ["get", "create", "patch", "update", "delete"]
@@ -78,7 +79,7 @@ EVERYTHING = answers_of(
     repository={"credentials": {"from": "existing", "secret": "postgresql-pgbackrest-s3", "namespace": "default"}},
     advanced={"networkPolicy": True},
 )
-NEEDED = preflight.accesses(EVERYTHING)
+NEEDED = rights.accesses(EVERYTHING)
 
 
 def only(sim: SimCluster, accesses: Iterable[Access]) -> list[Access]:
@@ -166,7 +167,7 @@ def test_the_words_of_a_missing_right() -> None:
 @pytest.mark.parametrize("answers", [INSTALLED, EVERYTHING, answers_of(repository={"enabled": False})])
 def test_the_rights_that_are_asked_for_are_enough(answers: Answers) -> None:
     async def scenario(sim: SimCluster) -> None:
-        only(sim, preflight.accesses(answers))
+        only(sim, rights.accesses(answers))
         await deployed(sim, answers, S3)
         larger = answers.model_copy(
             update={"storage": UPGRADED.storage, "tuning": UPGRADED.tuning, "schedule": UPGRADED.schedule}
@@ -179,9 +180,9 @@ def test_the_rights_that_are_asked_for_are_enough(answers: Answers) -> None:
 
 def test_a_certificate_file_stands_in_for_the_right_to_read_its_secret() -> None:
     async def scenario(sim: SimCluster) -> None:
-        only(sim, preflight.accesses(INSTALLED, ca_file=True))
-        release = deploy.Release(INSTALLED, S3, headless.trusted())
-        outcome = await deploy.run(release, sim, lambda _: None, approved, deploy.Options(dry_run=True))
+        only(sim, rights.accesses(INSTALLED, ca_file=True))
+        release = apply.ReleaseRequest(INSTALLED, S3, headless.trusted())
+        outcome = await apply.run(release, sim, lambda _: None, approved, apply.Options(dry_run=True))
         assert outcome.result == "dry-run"
 
     on(scenario)
@@ -197,7 +198,7 @@ def test_a_repository_that_goes_needs_the_rights_that_it_came_with() -> None:
 
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, INSTALLED, S3)
-        only(sim, preflight.accesses(bare))
+        only(sim, rights.accesses(bare))
         told = await applied(sim, bare)
         assert "delete cronjobs.batch in namespace default" in "\n".join(refused(told))
 
@@ -339,8 +340,8 @@ def test_a_certificate_that_has_not_begun() -> None:
 def test_a_certificate_from_a_file_stands_in_where_the_secret_cannot_be_looked_up() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults.append(Fault("403", "get", "secrets", "minio-tls", times=None))
-        release = deploy.Release(answers_of(), ca_file=headless.trusted())
-        surveyed = await preflight.survey(sim, release.answers, release.ca_file)
+        release = apply.ReleaseRequest(answers_of(), ca_file=headless.trusted())
+        surveyed = await survey.survey(sim, release.answers, release.ca_file)
         assert surveyed.ca == headless.trusted()
 
     on(scenario)
@@ -430,19 +431,19 @@ def test_what_other_releases_say_to_the_answers() -> None:
     ]
     answers = Answers.model_validate({"release": {"name": "new", "namespace": "shop"}, "repository": {"path": "/shop"}})
     shared = "shop/same backs up to backups/shop at minio.minio.svc:9000 as well"
-    assert [str(found) for found in preflight.neighbours(answers, others, ("shop", "elsewhere"))] == [
+    assert [str(found) for found in survey.neighbours(answers, others, ("shop", "elsewhere"))] == [
         f"repository.path: {shared}: one path a database, never shared",
         "release.name: this makes a second release: shop/elsewhere stays as it is",
     ]
-    assert preflight.neighbours(Answers.model_validate({"repository": {"enabled": False}}), others) == ()
+    assert survey.neighbours(Answers.model_validate({"repository": {"enabled": False}}), others) == ()
 
 
 def test_another_name_of_the_same_store_is_no_move() -> None:
     live = _kept("new", repository={"path": "/shop"})
     same = Answers.model_validate({"repository": {"path": "/shop", "endpoint": "https://s3.example.com"}})
-    assert preflight.moved(same, live) == ()
-    assert len(preflight.moved(Answers(), live)) == 1
-    assert preflight.moved(Answers(), None) == ()
+    assert survey.moved(same, live) == ()
+    assert len(survey.moved(Answers(), live)) == 1
+    assert survey.moved(Answers(), None) == ()
 
 
 def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
@@ -453,8 +454,8 @@ def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
             credentials={"from": "generate", "username": "owner"},
             storage={"size": "5Gi", "storageClass": "fixed"},
         )
-        found = await preflight.references(sim, answers)
-        assert [problem.path for problem in found] == [
+        found = await survey.references(sim, answers)
+        assert [problem.question for problem in found] == [
             "release.database",
             "credentials.username",
             "storage.storageClass",
@@ -462,7 +463,7 @@ def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
         ]
         sim.rules.deny("get", "secrets")  # without the record nobody knows what was made
         sim.rules.deny("get", "persistentvolumeclaims")
-        assert [problem.path for problem in await preflight.references(sim, answers)] == [
+        assert [problem.question for problem in await survey.references(sim, answers)] == [
             "storage.storageClass",
             "storage.size",
         ]
@@ -515,6 +516,6 @@ def test_a_binding_to_a_role_that_nobody_makes_is_an_error() -> None:
         stray["roleRef"] = {**stray["roleRef"], "name": "nobody-s"}
         plan = resolve(answers_of(), Facts(ca=headless.trusted()))
         with pytest.raises(NotFound, match='"nobody-s" not found'):
-            await preflight.try_out(sim.guest(user="kim"), plan, [stray], force=False, namespace_exists=True)
+            await dry_run.try_out(sim.guest(user="kim"), plan, [stray], force=False, namespace_exists=True)
 
     on(scenario)

@@ -8,14 +8,17 @@ from typing import Any, get_args
 
 import pytest
 
-from pgwizard import present
-from pgwizard.changes import Action, Change
-from pgwizard.diagnose import diagnose
-from pgwizard.events import Event, Kind
-from pgwizard.kubeapi import Ref, Resource
-from pgwizard.present import change_line, event_line, status_lines
-from pgwizard.snapshot import Certificate, Release, Repository, Run, Snapshot, Volume, Wal, ended
-from pgwizard.verdict import judge
+from pgwizard import text as text_module
+from pgwizard.diagnose.diagnose import diagnose
+from pgwizard.kube.api import Ref, Resource
+from pgwizard.release.changes import Action, Change
+from pgwizard.release.report import change_line, event_line
+from pgwizard.release.stages import Event, EventKind
+from pgwizard.status import report
+from pgwizard.status.reduce import ended
+from pgwizard.status.report import status_lines
+from pgwizard.status.snapshot import MirroredCertificate, ReleaseSummary, RepositoryInfo, Run, Snapshot, Volume, Wal
+from pgwizard.status.verdict import judge
 from snapshots import (
     ANOTHER,
     ARCHIVER,
@@ -56,7 +59,7 @@ def test_an_event_is_a_line(event: Event, line: str) -> None:
 
 
 def test_every_kind_of_event_and_change_has_a_sign() -> None:
-    for kind in get_args(Kind):
+    for kind in get_args(EventKind):
         assert event_line(Event("x", kind, "text"))
     assert [change_line(Change(REF, action)) for action in get_args(Action)] == [
         "+ create    StatefulSet shop/postgresql",
@@ -94,12 +97,12 @@ def test_text_of_others_in_a_change_is_spelt_out() -> None:
     ],
 )
 def test_a_length_of_time_has_two_units_at_most(seconds: float, text: str, rough: str) -> None:
-    assert (present.span(seconds), present.about(seconds)) == (text, rough)
+    assert (text_module.span(seconds), text_module.about(seconds)) == (text, rough)
 
 
 def test_a_moment_says_its_year_only_where_it_is_another() -> None:
-    assert present.when(datetime(2026, 11, 8, 2, 0, tzinfo=UTC), NOW) == "Sun 8 Nov 02:00"
-    assert present.when(datetime(2025, 11, 9, 2, 0, tzinfo=UTC), NOW) == "Sun 9 Nov 2025 02:00"
+    assert report.when(datetime(2026, 11, 8, 2, 0, tzinfo=UTC), NOW) == "Sun 8 Nov 02:00"
+    assert report.when(datetime(2025, 11, 9, 2, 0, tzinfo=UTC), NOW) == "Sun 9 Nov 2025 02:00"
 
 
 def test_a_status_is_text_with_the_verdict_first() -> None:
@@ -108,7 +111,7 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
     many = replace(
         FINE,
         runs=(DONE, replace(FAILED, fault=diagnose(UNKNOWN_KEY))),
-        repository=Repository(
+        repository=RepositoryInfo(
             tuple(sorted([*weeks, *days], key=lambda item: item.stop)), wal=Wal(segment(100), segment(1303))
         ),
     )
@@ -162,18 +165,18 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
 
 def test_what_is_loading_is_told_from_what_is_denied_old_and_empty() -> None:
     empty = Snapshot("postgresql", "shop", NOW)
-    assert {fact.text for fact in present.facts(empty)} == {"reading"}
+    assert {fact.text for fact in report.facts(empty)} == {"reading"}
     denied = replace(empty, unknown={"cronjobs": "cronjobs is forbidden", "volume": "pods/exec is forbidden"})
-    assert [str(fact) for fact in present.facts(denied) if fact.mark == "?"] == [
+    assert [str(fact) for fact in report.facts(denied) if fact.mark == "?"] == [
         "? next full   not known: cronjobs is forbidden",
         "? volume      not known: pods/exec is forbidden",
     ]
-    assert present.loading_or_empty(empty, "cronjobs", "none") == "· reading"
-    assert present.loading_or_empty(denied, "cronjobs", "none") == "? not known: cronjobs is forbidden"
-    assert present.loading_or_empty(replace(empty, heard={"cronjobs": NOW}), "cronjobs", "none") == "none"
+    assert report.loading_or_empty(empty, "cronjobs", "none") == "· reading"
+    assert report.loading_or_empty(denied, "cronjobs", "none") == "? not known: cronjobs is forbidden"
+    assert report.loading_or_empty(replace(empty, heard={"cronjobs": NOW}), "cronjobs", "none") == "none"
     old = replace(FINE, heard={**FINE.heard, "volume": NOW - timedelta(minutes=4)}, unknown={"volume": "no route"})
     assert "! volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 10 h (as of 4 min ago: no route)" in [
-        str(fact) for fact in present.facts(old)
+        str(fact) for fact in report.facts(old)
     ]
 
 
@@ -181,7 +184,7 @@ def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
     """Its marks are no longer those of what is fine, and nothing counts on as if it were seen."""
     later = NOW + timedelta(minutes=4)
     left = ended(FINE, later)
-    assert [str(fact) for fact in present.facts(left)] == [
+    assert [str(fact) for fact in report.facts(left)] == [
         "! release     revision 3 deployed, applied Tue 3 Nov 12:00 UTC (as of 4 min 20 s ago: no longer watched)",
         "! next full   Sun 29 Nov 02:00 UTC (in 5 d) (as of 4 min ago: no longer watched)",
         (
@@ -199,8 +202,8 @@ def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
     assert judge(left).state == "unknown"
     assert judge(ended(FINE, NOW)).state == "at risk"
     broken = ended(replace(FINE, crons=(), heard={}, unknown={"cronjobs": "no route"}), later)
-    assert present.loading_or_empty(broken, "cronjobs", "none") == "? not known: no route"
-    assert present.loading_or_empty(broken, "jobs", "none") == "? not known: no longer watched"
+    assert report.loading_or_empty(broken, "cronjobs", "none") == "? not known: no route"
+    assert report.loading_or_empty(broken, "jobs", "none") == "? not known: no longer watched"
 
 
 def test_a_release_that_is_gone_is_told_by_what_was_seen_last_and_nothing_else() -> None:
@@ -213,9 +216,9 @@ def test_a_release_that_is_gone_is_told_by_what_was_seen_last_and_nothing_else()
         "! release     revision 3 deployed, applied Tue 3 Nov 12:00 UTC (as of 20 s ago: the release is gone)",
         "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted (as of 20 s ago: the release is gone)",
     ]
-    assert len(present.facts(replace(LEFT, repository=None))) == 1
-    assert present.loading_or_empty(LEFT, "repository", "none yet") == "· not asked any more: the release is gone"
-    assert present.loading_or_empty(LEFT, "jobs", "none yet") == "none"
+    assert len(report.facts(replace(LEFT, repository=None))) == 1
+    assert report.loading_or_empty(LEFT, "repository", "none yet") == "· not asked any more: the release is gone"
+    assert report.loading_or_empty(LEFT, "jobs", "none yet") == "none"
 
 
 FACTS: list[tuple[dict[str, Any], str]] = [
@@ -263,19 +266,19 @@ FACTS: list[tuple[dict[str, Any], str]] = [
         {"owed": segment(1310)},
         "! WAL         1,204 segments by number, up to 000000010000000500000017; 00000001000000050000001E is not there",
     ),
-    ({"repository": Repository((), "missing stanza path")}, "! repository  missing stanza path"),
-    ({"repository": Repository(())}, "! WAL         none in the archive"),
+    ({"repository": RepositoryInfo((), "missing stanza path")}, "! repository  missing stanza path"),
+    ({"repository": RepositoryInfo(())}, "! WAL         none in the archive"),
     (
-        {"repository": Repository((), wal=Wal("0" * 24, "00000002" + "0" * 16))},
+        {"repository": RepositoryInfo((), wal=Wal("0" * 24, "00000002" + "0" * 16))},
         "✓ WAL         on several timelines, up to 000000020000000000000000; a gap among them would not show",
     ),
     ({"crons": (), "heard": {"cronjobs": NOW}}, "! next full   none: no schedule for it, or it is suspended"),
     (
-        {"certificate": Certificate(NOW - timedelta(days=1), "gone")},
+        {"certificate": MirroredCertificate(NOW - timedelta(days=1), "gone")},
         "! CA          ended 2026-11-22, its source is gone",
     ),
     (
-        {"certificate": Certificate(NOW + timedelta(days=99), "unread")},
+        {"certificate": MirroredCertificate(NOW + timedelta(days=99), "unread")},
         "✓ CA          ends 2027-03-02 (in 99 d), its source may not be read",
     ),
     (
@@ -291,14 +294,14 @@ FACTS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("change", "line"), FACTS, ids=[line for _, line in FACTS])
 def test_a_fact_is_a_line(change: dict[str, Any], line: str) -> None:
-    assert line in [str(fact) for fact in present.facts(replace(FINE, **change))]
+    assert line in [str(fact) for fact in report.facts(replace(FINE, **change))]
 
 
 LIMITS: list[tuple[str, str, dict[str, Any]]] = [
     ("volume", "volume", {"volume": Volume(10 * GB, GB)}),
     ("volume", "volume", {"volume": Volume(10 * GB, GB - 1)}),
-    ("certificate", "CA", {"certificate": Certificate(NOW + timedelta(days=14), "same")}),
-    ("certificate", "CA", {"certificate": Certificate(NOW + timedelta(days=14, seconds=-1), "same")}),
+    ("certificate", "CA", {"certificate": MirroredCertificate(NOW + timedelta(days=14), "same")}),
+    ("certificate", "CA", {"certificate": MirroredCertificate(NOW + timedelta(days=14, seconds=-1), "same")}),
     ("archiver", "archiver", {"archiver": replace(ARCHIVER, waiting=1, last_at=NOW - timedelta(seconds=185))}),
     ("archiver", "archiver", {"archiver": replace(ARCHIVER, waiting=1, last_at=NOW - timedelta(seconds=186))}),
     *(
@@ -319,16 +322,16 @@ def test_a_fact_needs_a_look_exactly_where_the_verdict_has_a_reason(
     source: str, label: str, change: dict[str, Any]
 ) -> None:
     """What is shown and what is judged go by one limit."""
-    quiet = {"repository": replace(FINE.repository or Repository(()), wal=Wal(segment(100), segment(101)))}
+    quiet = {"repository": replace(FINE.repository or RepositoryInfo(()), wal=Wal(segment(100), segment(101)))}
     found = replace(FINE, **{**quiet, **change})
-    marks = {fact.label: fact.mark for fact in present.facts(found)}
+    marks = {fact.label: fact.mark for fact in report.facts(found)}
     assert (marks[label] == "!") is bool(judge(found).reasons), (source, judge(found).reasons)
 
 
 def test_a_release_without_backups_has_no_facts_about_any() -> None:
-    release = Release(1, "failed", None, backups=False, superuser=None)
+    release = ReleaseSummary(1, "failed", None, backups=False, superuser=None)
     bare = replace(FINE, release=release, repository=None)
-    assert [str(fact) for fact in present.facts(bare)] == [
+    assert [str(fact) for fact in report.facts(bare)] == [
         "! release     revision 1 failed",
         "✓ volume      60% free (5.59Gi of 9.31Gi)",
     ]
@@ -336,69 +339,67 @@ def test_a_release_without_backups_has_no_facts_about_any() -> None:
 
 def test_a_job_and_a_schedule_are_cells() -> None:
     running = Run("postgresql-pgbackrest-init", "u", "init", "running", NOW - timedelta(seconds=9), None, "running")
-    assert present.run_cells(FINE, running) == ("● first", "Mon 23 Nov 11:59", "9 s", "running")
+    assert report.run_cells(FINE, running) == ("● first", "Mon 23 Nov 11:59", "9 s", "running")
     again = replace(DONE, kind="init", started=NOW - timedelta(seconds=29), ended=NOW - timedelta(seconds=20))
-    assert present.run_cells(FINE, again) == ("✓ first", "Mon 23 Nov 11:59", "9 s", "no new backup")
+    assert report.run_cells(FINE, again) == ("✓ first", "Mon 23 Nov 11:59", "9 s", "no new backup")
     unread = replace(FAILED, tail=None, unread="pods/log is forbidden")
-    assert present.run_cells(FINE, unread)[-1] == (
-        "failed backoff limit; its log cannot be read: pods/log is forbidden"
-    )
+    assert report.run_cells(FINE, unread)[-1] == ("failed backoff limit; its log cannot be read: pods/log is forbidden")
     resting = replace(FULL, suspended=True, zone="Europe/Berlin", last=NOW)
-    assert present.cron_cells(FINE, resting) == (
+    assert report.cron_cells(FINE, resting) == (
         "‖ full",
         "suspended",
         "Mon 23 Nov 12:00",
         "0 2 * * 0 Europe/Berlin",
     )
-    assert present.cron_cells(FINE, replace(FULL, schedule="never"))[1] == "cannot be told"
+    assert report.cron_cells(FINE, replace(FULL, schedule="never"))[1] == "cannot be told"
 
 
 def test_a_repository_without_backups_has_no_timeline() -> None:
-    nothing = replace(FINE, repository=Repository(()), runs=())
-    assert present.timeline(nothing, judge(nothing), 80) == []
+    nothing = replace(FINE, repository=RepositoryInfo(()), runs=())
+    assert report.timeline(nothing, judge(nothing), 80) == []
 
 
 def test_every_backup_is_a_line_the_newest_first() -> None:
     older, newer = backup("full", 8.4), replace(backup("incr", 1.4), error=True)
-    found = replace(FINE, repository=Repository((older, newer)))
-    lines = present.status_lines(found, judge(found))
+    found = replace(FINE, repository=RepositoryInfo((older, newer)))
+    lines = report.status_lines(found, judge(found))
     begin = lines.index("pgbackrest info")
     assert [line.split()[:2] for line in lines[begin + 1 : begin + 4]] == [
         ["backup", "type"],
         ["▫", f"{newer.label}:"],
         ["✓", older.label],
     ]
-    nothing = replace(FINE, repository=Repository(()))
-    assert "pgbackrest info" not in present.status_lines(nothing, judge(nothing))
+    nothing = replace(FINE, repository=RepositoryInfo(()))
+    assert "pgbackrest info" not in report.status_lines(nothing, judge(nothing))
 
 
 def test_a_job_of_a_repository_that_cannot_be_read_is_not_said_to_have_made_nothing() -> None:
     """What was read of it after the Job's end stays true when it cannot be read any more."""
-    unread = replace(FINE, repository=Repository((), stanza="cannot be read"))
-    assert present.run_cells(unread, DONE)[-1] == "not known: the repository cannot be read"
+    unread = replace(FINE, repository=RepositoryInfo((), stanza="cannot be read"))
+    assert report.run_cells(unread, DONE)[-1] == "not known: the repository cannot be read"
     again = replace(DONE, started=NOW - timedelta(seconds=60), ended=NOW - timedelta(seconds=30))
-    assert present.run_cells(FINE, again)[-1] == "no new backup"
-    assert present.run_cells(replace(FINE, unknown={"repository": "no route"}), again)[-1] == "no new backup"
+    assert report.run_cells(FINE, again)[-1] == "no new backup"
+    assert report.run_cells(replace(FINE, unknown={"repository": "no route"}), again)[-1] == "no new backup"
     later = replace(again, ended=NOW - timedelta(seconds=10))
-    assert present.run_cells(FINE, later)[-1] == "· reading the repository"
+    assert report.run_cells(FINE, later)[-1] == "· reading the repository"
     refused = replace(FINE, unknown={"repository": "no route"})
-    assert present.run_cells(refused, later)[-1] == "not known: the repository cannot be read"
-    assert present.run_cells(DOWN, later)[-1] == "not known: the database is not running"
+    assert report.run_cells(refused, later)[-1] == "not known: the repository cannot be read"
+    assert report.run_cells(DOWN, later)[-1] == "not known: the database is not running"
 
 
 def test_another_database_s_backups_are_shown_as_nothing_of_this_one() -> None:
     assert FINE.repository is not None
     theirs = replace(FINE, repository=replace(FINE.repository, system_id=ANOTHER))
-    shown = [str(fact) for fact in present.facts(theirs)]
+    shown = [str(fact) for fact in report.facts(theirs)]
     assert "! WAL         none of this database" in shown
     assert f"! repository  another database's: 2 backups, of system-id {ANOTHER}" in shown
-    assert present.run_cells(theirs, DONE)[-1] == "the repository is another database's"
-    assert present.loading_or_empty(theirs, "repository", "none yet") == "none of this database"
-    assert present.timeline(replace(theirs, runs=()), judge(theirs), 80) == []
+    assert report.run_cells(theirs, DONE)[-1] == "the repository is another database's"
+    assert report.loading_or_empty(theirs, "repository", "none yet") == "none of this database"
+    assert report.timeline(replace(theirs, runs=()), judge(theirs), 80) == []
 
 
 def test_a_database_that_is_down_is_said_where_its_answers_would_stand() -> None:
-    assert [str(fact) for fact in present.facts(DOWN)[2:6]] == [
+    assert [str(fact) for fact in report.facts(DOWN)[2:6]] == [
         (
             "! WAL         1,204 segments by number, up to 000000010000000500000017; a gap among them would not show "
             "(as of 20 s ago)"
@@ -414,25 +415,25 @@ def test_a_database_that_is_down_is_said_where_its_answers_would_stand() -> None
         ),
     ]
     fresh = replace(DOWN, repository=None, archiver=None, volume=None, heard={}, crons=(), runs=())
-    assert [str(fact) for fact in present.facts(fresh)[2:6]] == [
+    assert [str(fact) for fact in report.facts(fresh)[2:6]] == [
         "? WAL         not known: the database is not running",
         "? archiver    not known: the database is not running",
         "? repository  not known: the database is not running",
         "? volume      not known: the database is not running",
     ]
-    assert present.loading_or_empty(fresh, "repository", "none yet") == "? not known: the database is not running"
+    assert report.loading_or_empty(fresh, "repository", "none yet") == "? not known: the database is not running"
 
 
 def test_what_a_store_refused_is_told_by_its_cause_and_once() -> None:
     dump = "[ProtocolError] HTTP request failed with 403 (Forbidden): *** Path/Query ***: GET /backups/?delimiter=%2F"
     fresh = replace(FINE, repository=None, unknown={"repository": dump}, runs=())
-    assert [str(fact) for fact in present.facts(fresh) if fact.mark == "?"] == [
+    assert [str(fact) for fact in report.facts(fresh) if fact.mark == "?"] == [
         "? WAL         not known: the repository cannot be read",
         (
             "? repository  not known: The S3 store refused the request and did not say why: access key, secret key, "
             "clock or policy."
         ),
     ]
-    assert present.loading_or_empty(fresh, "repository", "none") == "? not known: the repository cannot be read"
+    assert report.loading_or_empty(fresh, "repository", "none") == "? not known: the repository cannot be read"
     knows = replace(fresh, runs=(DONE, replace(FAILED, fault=diagnose(UNKNOWN_KEY))))
-    assert f"? repository  not known: {CAUSE}" in [str(fact) for fact in present.facts(knows)]
+    assert f"? repository  not known: {CAUSE}" in [str(fact) for fact in report.facts(knows)]

@@ -11,11 +11,11 @@ import pytest
 
 from faulting import POD, SECRET, live
 from observing import clock, on, recorded
-from pgwizard import probes, snapshot, status
-from pgwizard.demo import SimCluster
-from pgwizard.kubeapi import ExecResult, Ref
-from pgwizard.snapshot import Archiver, Backup, Repository, Volume, Wal
-from pgwizard.verdict import judge
+from pgwizard.kube.api import ExecResult, Ref
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.status import observe, probes, snapshot
+from pgwizard.status.snapshot import Archiver, Backup, RepositoryInfo, Volume, Wal
+from pgwizard.status.verdict import judge
 from snapshots import SYSTEM, segment
 
 # ---- reading -------------------------------------------------------------------------------------------------------
@@ -50,7 +50,7 @@ def info(**changes: Any) -> Any:
 
 
 def test_info_becomes_backups_and_the_range_of_the_archive() -> None:
-    assert probes.repository_of(info()) == Repository(
+    assert probes.repository_of(info()) == RepositoryInfo(
         (
             Backup(
                 "20261116-020000F",
@@ -71,8 +71,8 @@ def test_info_becomes_backups_and_the_range_of_the_archive() -> None:
 
 def test_backups_of_an_earlier_cluster_are_left_out() -> None:
     two = [{"id": 1, "system-id": 7}, {"id": 2, "system-id": 8}]
-    assert probes.repository_of(info(db=two)) == Repository((), "", None, system_id="8")
-    assert probes.repository_of(info(db=two[::-1])) == Repository((), "", None, system_id="8")
+    assert probes.repository_of(info(db=two)) == RepositoryInfo((), "", None, system_id="8")
+    assert probes.repository_of(info(db=two[::-1])) == RepositoryInfo((), "", None, system_id="8")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_psql_is_told_the_superuser_or_asks_the_container_for_it() -> None:
 def test_answers_of_another_shape_are_taken_for_none(odd: Any) -> None:
     async def scenario(sim: SimCluster) -> None:
         recorded(sim, credentials=odd, repository=odd)
-        found = (await status.look(sim, "postgresql", "default", now=clock(sim))).release
+        found = (await observe.look(sim, "postgresql", "default", now=clock(sim))).release
         assert found is not None
         assert (found.backups, found.superuser) == (True, None)
 
@@ -171,11 +171,11 @@ def test_a_certificate_whose_source_changed_or_went_is_seen() -> None:
 
     async def scenario(sim: SimCluster) -> None:
         await sim.patch(source, {"data": {"tls.crt": base64.b64encode(b"no certificate").decode()}})
-        found = await status.look(sim, "postgresql", "default", now=clock(sim))
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
         assert found.certificate is not None
         assert found.certificate.source == "differs"
         await sim.delete(source)
-        found = await status.look(sim, "postgresql", "default", now=clock(sim))
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
         assert found.certificate is not None
         assert found.certificate.source == "gone"
 
@@ -198,7 +198,7 @@ def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
         sim.runtime.programs.answers.append(psql)
         pod = live(sim, POD, "postgresql-0")
         sim.runtime.logs[pod["metadata"]["uid"], "postgresql"].write(line)
-        found = await status.look(sim, "postgresql", "default", now=clock(sim))
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
         assert found.archiver is not None
         assert (found.archiver.failing, found.archiver.waiting) == (True, 4)
         worst = judge(found).reasons[0]

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pgwizard import record
-from pgwizard.kubeapi import Ref, Resource
-from pgwizard.record import Record, Revision
+from pgwizard.kube.api import Ref, Resource
+from pgwizard.release import record
+from pgwizard.release.record import Record, Revision
 
 SERVICE = Ref(Resource("v1", "Service"), "db", "shop")
 STATEFULSET = Ref(Resource("apps/v1", "StatefulSet"), "db", "shop")

@@ -10,14 +10,15 @@ import pytest
 import yaml
 
 from headless import GOLDEN
-from pgwizard import answersfile, reference, yamlfile
-from pgwizard.answers import Answers
+from pgwizard.answers import file as answers_file
+from pgwizard.answers import reference, strict_yaml
+from pgwizard.answers.questions import Answers
 
 CASES = sorted(GOLDEN.glob("*/answers.yaml"))
 
 
 def test_the_commented_file_is_the_defaults() -> None:
-    loaded = answersfile.load(reference.commented_answers().encode())
+    loaded = answers_file.load(reference.commented_answers().encode())
     assert loaded.problems == ()
     assert loaded.answers == Answers()
 
@@ -35,8 +36,8 @@ def test_every_alternative_of_the_commented_file_reads_once_uncommented() -> Non
         uncommented = yaml.safe_load("".join(line.removeprefix(f"{indent}# ") + "\n" for line in block.splitlines()))
         (key,) = uncommented
         answers = {"repository": uncommented} if indent else uncommented
-        loaded = answersfile.load(yaml.safe_dump(answers).encode())
-        wrong = {problem.path.rpartition(".")[2] for problem in loaded.problems}
+        loaded = answers_file.load(yaml.safe_dump(answers).encode())
+        wrong = {problem.question.rpartition(".")[2] for problem in loaded.problems}
         assert not wrong - {"secret"}, (key, loaded.problems)  # SECRET is a stand-in, and no object's name
 
 
@@ -49,7 +50,7 @@ def test_the_schema_is_a_schema_and_the_defaults_are_valid() -> None:
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.parent.name)
 def test_the_schema_takes_every_golden_case(path: object) -> None:
-    value = yamlfile.read((GOLDEN / str(path)).read_bytes()).value
+    value = strict_yaml.read((GOLDEN / str(path)).read_bytes()).value
     jsonschema.validate(value, reference.schema())
 
 
@@ -81,5 +82,5 @@ def test_every_question_is_in_the_documentation_once() -> None:
 )
 def test_a_written_value_reads_back_the_same(value: object) -> None:
     text = reference.yaml_value(value)
-    found = yamlfile.read(f"a: {text}\n".encode()).value["a"]
+    found = strict_yaml.read(f"a: {text}\n".encode()).value["a"]
     assert found == (int(str(value)) if text == "2" else value)

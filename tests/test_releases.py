@@ -10,9 +10,11 @@ import pytest
 
 from faulting import SECRET, answers_of, deployed, live, secret
 from observing import on
-from pgwizard import record, releases, status, uninstall
-from pgwizard.demo import Fault, SimCluster
-from pgwizard.errors import AnswersError, PreflightError, Problem
+from pgwizard.errors import AnswersError, Finding, PreflightError
+from pgwizard.release import record, records, uninstall
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
+from pgwizard.status import observe
 
 ELSEWHERE = {"repository": {"enabled": False}, "tls": {"verify": False, "source": None}}
 """Answers that need nothing of another namespace."""
@@ -23,16 +25,16 @@ def test_releases_are_found_wherever_they_are() -> None:
         await deployed(sim)
         await deployed(sim, answers_of(release={"namespace": "staging"}, **ELSEWHERE))
         await sim.create({**secret("broken-pgwizard", "monitoring"), "type": record.TYPE})
-        found = await releases.releases(sim, None)
+        found = await records.releases(sim, None)
         assert [(item.namespace, item.name) for item in found] == [("default", "postgresql"), ("staging", "postgresql")]
-        assert [item.namespace for item in await releases.releases(sim, "staging")] == ["staging"]
+        assert [item.namespace for item in await records.releases(sim, "staging")] == ["staging"]
 
     on(scenario)
 
 
 def test_the_answers_of_the_last_revision_are_those_that_were_applied() -> None:
     async def scenario(sim: SimCluster) -> None:
-        found = await releases.answers_of(sim, "postgresql", "default")
+        found = await records.answers_of(sim, "postgresql", "default")
         assert found["schedule"] == {"full": "0 3 * * 0", "incremental": "0 2 * * 1-6", "timeZone": "Etc/UTC"}
         assert json.dumps(found)
 
@@ -41,7 +43,7 @@ def test_the_answers_of_the_last_revision_are_those_that_were_applied() -> None:
 
 def test_the_only_release_of_a_namespace_needs_no_name() -> None:
     shop, other = record.Record("shop", "default"), record.Record("other", "default")
-    assert releases.chosen([shop], "default") == "shop"
+    assert records.chosen([shop], "default") == "shop"
     many = [record.Record(f"r{number}", "shop") for number in range(7)]
     for there, hint in (
         ([], "No other one is seen: -n names another namespace, and pgwizard installs one."),
@@ -52,23 +54,23 @@ def test_the_only_release_of_a_namespace_needs_no_name() -> None:
         ),
     ):
         with pytest.raises(PreflightError, match="there is no release in namespace default") as missing:
-            releases.chosen(there, "default")
+            records.chosen(there, "default")
         assert missing.value.hint == hint
     with pytest.raises(AnswersError) as caught:
-        releases.chosen([other, shop], "default")
-    assert caught.value.problems == (Problem("NAME", "namespace default has 2 releases: name one of other, shop"),)
+        records.chosen([other, shop], "default")
+    assert caught.value.problems == (Finding("NAME", "namespace default has 2 releases: name one of other, shop"),)
 
 
 def test_a_record_comes_with_its_version_and_none_is_told_from_one_that_has_to_be_there() -> None:
     async def scenario(sim: SimCluster) -> None:
-        found, version = await releases.recorded(sim, "postgresql", "default")
+        found, version = await records.recorded(sim, "postgresql", "default")
         assert found is not None
         assert (found.name, found.last and found.last.outcome) == ("postgresql", "deployed")
         assert version == live(sim, SECRET, "postgresql-pgwizard")["metadata"]["resourceVersion"]
-        assert await releases.required(sim, "postgresql", "default") == (found, version)
-        assert await releases.recorded(sim, "other", "default") == (None, "")
+        assert await records.required(sim, "postgresql", "default") == (found, version)
+        assert await records.recorded(sim, "other", "default") == (None, "")
         with pytest.raises(PreflightError) as caught:
-            await releases.required(sim, "other", "default")
+            await records.required(sim, "other", "default")
         assert caught.value.message == "there is no release other in namespace default"
         assert caught.value.hint == "There is default/postgresql: give the name, and its namespace with -n."
 
@@ -77,11 +79,11 @@ def test_a_record_comes_with_its_version_and_none_is_told_from_one_that_has_to_b
 
 def test_where_a_namespace_has_no_release_those_of_others_are_offered_if_they_may_be_listed() -> None:
     async def scenario(sim: SimCluster) -> None:
-        assert [item.namespace for item in await releases.choices(sim, "default")] == ["default"]
-        assert [item.namespace for item in await releases.choices(sim, "staging")] == ["default"]
+        assert [item.namespace for item in await records.choices(sim, "default")] == ["default"]
+        assert [item.namespace for item in await records.choices(sim, "staging")] == ["default"]
         sim.faults = [Fault("403", verb="list", resource="secrets", times=None)]
         with pytest.raises(PreflightError) as caught:
-            await releases.required(sim, "other", "default")
+            await records.required(sim, "other", "default")
         assert caught.value.hint == "No other one is seen: -n names another namespace, and pgwizard installs one."
 
     on(scenario)
@@ -96,8 +98,8 @@ def test_a_record_that_is_damaged_or_of_another_version_is_said_to_be_so(questio
         asked: dict[str, Callable[[], Awaitable[Any]]] = {
             "an apply": lambda: deployed(sim),
             "an uninstall": lambda: uninstall.removal(sim, "postgresql", "default", purge_data=False),
-            "a status": lambda: status.look(sim, "postgresql", "default"),
-            "its answers": lambda: releases.answers_of(sim, "postgresql", "default"),
+            "a status": lambda: observe.look(sim, "postgresql", "default"),
+            "its answers": lambda: records.answers_of(sim, "postgresql", "default"),
         }
         with pytest.raises(PreflightError) as caught:
             await asked[question]()

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from headless import certificate, der, pem, private_key
-from pgwizard import secretrows
-from pgwizard.demo.world import HOSTILE
-from pgwizard.secretrows import Purpose, Search, asked_by, judged, outline, rows_of
+from pgwizard.simulator.world import HOSTILE
+from pgwizard.wizard import candidates
+from pgwizard.wizard.candidates import Purpose, Search, judged, outline, rows_of
+from pgwizard.wizard.secret_questions import asked_by
 
 CA = Search("ca", "minio.minio.svc:9000", "default")
 NOW = datetime.now(UTC)
@@ -122,11 +123,11 @@ def test_an_empty_value_is_no_credential() -> None:
 def test_the_keys_of_a_secret_that_is_not_read_are_known_from_who_manages_them() -> None:
     fields: dict[str, Any] = {"f:data": {".": {}, "f:accessKey": {}, "f:secretKey": {}}, "f:type": {}}
     item = {"metadata": {"name": "a", "namespace": "b", "managedFields": [{"fieldsV1": fields}]}}
-    row = secretrows.outline(item, Search("s3"))
+    row = candidates.outline(item, Search("s3"))
     assert (row.kind, row.keys) == ("credentials", ("accessKey", "secretKey"))
     fields = {"f:data": {"f:ca.crt": {}}}
     item = {"metadata": {"name": "a", "namespace": "b", "managedFields": [{"fieldsV1": fields}]}}
-    assert secretrows.outline(item, CA).hopeful
+    assert candidates.outline(item, CA).hopeful
 
 
 # ---- names that are typed ------------------------------------------------------------------------------------------
@@ -144,19 +145,19 @@ def test_the_keys_of_a_secret_that_is_not_read_are_known_from_who_manages_them()
     ],
 )
 def test_a_name_that_is_typed(search: Search, text: str, expected: object) -> None:
-    assert secretrows.named(text, search) == expected
+    assert candidates.named(text, search) == expected
 
 
 @pytest.mark.parametrize("text", ["", "a/b/c/d", "A/B", "../x", "a b", HOSTILE, "a/b/c,d"])
 def test_what_is_not_a_name_is_said(text: str) -> None:
-    wrong = secretrows.named(text, CA)
+    wrong = candidates.named(text, CA)
     assert isinstance(wrong, str)
     assert wrong.isprintable()
 
 
 def test_another_namespace_will_not_do_for_the_database() -> None:
     search = Search("database", namespace="shop")
-    assert secretrows.named("other/db/a,b", search) == "it must be in the release's own namespace, shop"
+    assert candidates.named("other/db/a,b", search) == "it must be in the release's own namespace, shop"
 
 
 def test_a_choice_answers_the_questions_about_its_secret() -> None:

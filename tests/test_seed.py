@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pgwizard.answers import Answers
-from pgwizard.certificates import read_bundle
-from pgwizard.checks import check
-from pgwizard.manifests import render
-from pgwizard.plan import Facts, resolve
+from pgwizard.answers.questions import Answers
+from pgwizard.plan.checks import check
+from pgwizard.plan.manifests import render
+from pgwizard.plan.plan import Facts, resolve
+from pgwizard.tls.certificates import read_bundle
 
 CERTIFICATE = Path(__file__).parents[1] / "examples" / "minio-ca.crt"
 NO_BACKUPS = {"repository": {"enabled": False}}
@@ -460,7 +460,7 @@ def test_the_certificate_comes_from_the_secret_minio_tls_of_namespace_minio() ->
 
 def test_a_certificate_that_cannot_be_read_stops_everything() -> None:
     found = check(Answers(), Facts(ca=None))
-    assert [problem.path for problem in found.errors] == ["tls.source"]
+    assert [problem.question for problem in found.errors] == ["tls.source"]
 
 
 def test_the_mirrored_secret_holds_the_certificate_and_outlives_an_uninstall() -> None:

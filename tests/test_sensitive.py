@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from pgwizard.sensitive import Sensitive
+from pgwizard.answers.secrets import Sensitive
 
 
 def test_a_secret_shows_itself_nowhere() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from faulting import ROLE, SERVICE, deployed, live, taken_over
-from pgwizard import stages
-from pgwizard.demo import SimCluster
 from pgwizard.errors import DeadlineError, PreflightError
-from pgwizard.events import Event
-from pgwizard.kubeapi import Ref
+from pgwizard.kube.api import Ref
+from pgwizard.release import deletion, stages
+from pgwizard.release.stages import Event
+from pgwizard.simulator.cluster import SimCluster
 from support.simtime import run
 from test_deploy import on
 
@@ -56,7 +56,7 @@ def test_of_all_that_is_to_be_deleted_only_ours_is() -> None:
         role, absent = Ref(ROLE, "postgresql-pgbackrest", "default"), Ref(SERVICE, "absent", "default")
         taken_over(sim, role)
         uid = live(sim, SERVICE, "postgresql")["metadata"]["uid"]
-        found = await stages.delete_ours(sim, [absent, role, SERVED], stages.Stage("prune", lambda _: None))
+        found = await deletion.delete_ours(sim, [absent, role, SERVED], stages.Stage("prune", lambda _: None))
         assert found == ({SERVED: uid}, [role])
         assert sim.store.peek(role) is not None
 
@@ -67,8 +67,8 @@ def test_the_wait_for_what_was_deleted_has_an_end_and_does_not_mistake_another_o
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         uid = live(sim, SERVICE, "postgresql")["metadata"]["uid"]
-        await stages.gone(sim, SERVED, "another", 5)
+        await deletion.gone(sim, SERVED, "another", 5)
         with pytest.raises(DeadlineError, match="Service default/postgresql was still there 5 s after it was deleted"):
-            await stages.gone(sim, SERVED, uid, 5)
+            await deletion.gone(sim, SERVED, uid, 5)
 
     on(scenario)

@@ -12,25 +12,29 @@ import pytest
 
 from faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, deployed, live
 from observing import applying, clock, on, recorded, seen
-from pgwizard import jobs, present, record, status, uninstall
-from pgwizard import snapshot as known
-from pgwizard.demo import Fault, Outcome, SimCluster
 from pgwizard.errors import Forbidden, PgwizardError, PreflightError, Unreachable
-from pgwizard.kinds import NAMESPACE, POD
-from pgwizard.kubeapi import ExecResult, Ref, WatchEvent
-from pgwizard.snapshot import Missing, Observation, Release, Run, Snapshot, Volume
-from pgwizard.verdict import judge
+from pgwizard.kube.api import NAMESPACE, POD, ExecResult, Ref, WatchEvent
+from pgwizard.release import backups, record, uninstall
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault, ScriptedOutcome
+from pgwizard.status import observe, report
+from pgwizard.status import snapshot as status_snapshot
+from pgwizard.status.reduce import Observation
+from pgwizard.status.snapshot import Missing, ReleaseSummary, Run, Snapshot, Volume
+from pgwizard.status.verdict import judge
 from snapshots import NOW, UNKNOWN_KEY, said, segment
 from support.simtime import run
 
 
 def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
     async def scenario(sim: SimCluster) -> None:
-        found = await status.look(sim, "postgresql", "default", now=clock(sim))
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
         assert (found.loading, found.unknown) == ((), {})
         assert said(found) == ("recoverable", [])
         assert found.release is not None
-        assert replace(found.release, applied=None) == Release(1, "deployed", None, backups=True, superuser="postgres")
+        assert replace(found.release, applied=None) == ReleaseSummary(
+            1, "deployed", None, backups=True, superuser="postgres"
+        )
         assert {str(ref): health.message for ref, health in found.objects.items()} == {
             "PersistentVolumeClaim default/postgresql-storage-postgresql-0": "bound, 10Gi",
             "Pod default/postgresql-0": "ready",
@@ -56,7 +60,7 @@ def test_what_is_denied_is_said_and_the_rest_is_seen() -> None:
             Fault("403", resource="pods/exec", times=None),
             Fault("403", verb="list", resource="cronjobs", times=None),
         ]
-        found = await status.look(sim, "postgresql", "default", now=clock(sim))
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
         assert sorted(found.unknown) == ["archiver", "cronjobs", "repository", "volume"]
         assert all("denied by a fault" in why for why in found.unknown.values())
         assert judge(found).state == "unknown"
@@ -134,7 +138,7 @@ def test_a_defect_is_said_in_the_place_of_its_answer_and_the_question_is_asked_a
     on(scenario)
 
 
-FAILS = Outcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(UNKNOWN_KEY,), exit_code=39)
+FAILS = ScriptedOutcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(UNKNOWN_KEY,), exit_code=39)
 
 
 def broken(snapshot: Snapshot) -> Run | None:
@@ -145,15 +149,15 @@ def broken(snapshot: Snapshot) -> Run | None:
 def test_a_log_that_could_not_be_read_is_read_the_next_time(asked: bool) -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults = [Fault("503", resource="pods/log", times=1)]
-        again, unread = status.Again(), list[tuple[str, float]]()
-        await jobs.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+        again, unread = observe.Again(), list[tuple[str, float]]()
+        await backups.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
 
         def read(snapshot: Snapshot) -> bool:
             found = broken(snapshot)
             if found is not None and found.unread and not unread:
                 unread.append((found.unread, sim.clock.now()))
                 if asked:
-                    again.ask(*status.ASKED)
+                    again.ask(*observe.ASKED)
             return found is not None and found.fault is not None
 
         found = await seen(sim, read, again)
@@ -167,11 +171,11 @@ def test_a_log_that_could_not_be_read_is_read_the_next_time(asked: bool) -> None
 
 def test_a_log_that_may_not_be_read_holds_nothing_up() -> None:
     async def scenario(sim: SimCluster) -> None:
-        await jobs.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+        await backups.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
         await seen(sim, lambda snapshot: broken(snapshot) is not None)
         sim.faults = [Fault("403", resource="pods/log", times=None)]
         began = sim.clock.now()
-        found = broken(await status.look(sim, "postgresql", "default", now=clock(sim)))
+        found = broken(await observe.look(sim, "postgresql", "default", now=clock(sim)))
         assert sim.clock.now() - began < 10
         assert found is not None
         assert (found.tail, "denied by a fault" in found.unread) == (None, True)
@@ -181,12 +185,12 @@ def test_a_log_that_may_not_be_read_holds_nothing_up() -> None:
 
 def test_a_log_whose_pod_is_gone_is_not_asked_for_again() -> None:
     async def scenario(sim: SimCluster) -> None:
-        name = await jobs.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+        name = await backups.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
         await seen(sim, lambda snapshot: broken(snapshot) is not None)
         for pod in sim.store.find(POD, "default"):
             if pod["metadata"]["name"].startswith(name):
                 sim.store.remove(Ref.of(pod))
-        found = broken(await status.look(sim, "postgresql", "default", now=clock(sim)))
+        found = broken(await observe.look(sim, "postgresql", "default", now=clock(sim)))
         assert found is not None
         assert found.tail == (f"the log cannot be read: Job default/{name} has no pod, so there is no log of it",)
 
@@ -202,7 +206,9 @@ def test_a_log_that_breaks_pgwizard_is_said_and_the_next_one_is_read() -> None:
     async def scenario() -> None:
         queue: asyncio.Queue[Observation] = asyncio.Queue()
         reading = asyncio.create_task(
-            status._logs(read, lambda: [Ref(JOB, name, "shop") for name in ("first", "second")], queue, status.Again())
+            observe._logs(
+                read, lambda: [Ref(JOB, name, "shop") for name in ("first", "second")], queue, observe.Again()
+            )
         )
         assert (await queue.get()).failure == "a defect of pgwizard itself: KeyError"
         assert (await queue.get()).value == ["line"]
@@ -248,23 +254,23 @@ def test_backups_that_an_apply_elsewhere_turns_on_and_off_are_asked_for_from_the
 def test_a_release_that_is_not_there_or_cannot_be_read_is_an_error() -> None:
     async def scenario(sim: SimCluster) -> None:
         with pytest.raises(PreflightError, match="there is no release other in namespace default"):
-            await status.look(sim, "other", "default")
+            await observe.look(sim, "other", "default")
         sim.faults = [Fault("403", resource="secrets", times=None)]
         with pytest.raises(Forbidden, match="denied by a fault"):
-            await status.look(sim, "postgresql", "default")
+            await observe.look(sim, "postgresql", "default")
 
     on(scenario)
 
 
 def test_a_release_that_is_removed_while_it_is_watched_says_so() -> None:
     async def scenario(sim: SimCluster) -> None:
-        again = status.Again()
+        again = observe.Again()
 
         def gone(snapshot: Snapshot) -> bool:
             if not snapshot.loading and sim.store.peek(record.ref("postgresql", "default")) is not None:
                 sim.store.remove(record.ref("postgresql", "default"))
                 sim.runtime.delete(Ref(STATEFULSET, "postgresql", "default"))
-                again.ask(*status.ASKED)
+                again.ask(*observe.ASKED)
             return "release" in snapshot.unknown
 
         found = await seen(sim, gone, again)
@@ -377,7 +383,7 @@ def test_a_revision_that_is_applied_elsewhere_is_seen_within_two_seconds() -> No
 
 def test_an_apply_that_touches_nothing_that_is_watched_is_seen_soon_and_at_once_when_asked() -> None:
     async def scenario(sim: SimCluster) -> None:
-        again, changed = status.Again(), list[float]()
+        again, changed = observe.Again(), list[float]()
 
         def renewed(snapshot: Snapshot) -> bool:
             if not snapshot.loading and not changed:
@@ -406,7 +412,7 @@ def test_half_an_hour_of_watching_asks_at_its_pace_and_leaves_nothing_behind() -
         def over(snapshot: Snapshot) -> bool:
             nonlocal count
             count += 1
-            assert len(snapshot.runs) <= known.RUNS_KEPT
+            assert len(snapshot.runs) <= status_snapshot.RUNS_KEPT
             return sim.clock.now() - began >= 1_800
 
         found = await seen(sim, over)
@@ -443,7 +449,7 @@ def test_an_apply_whose_end_nobody_recorded_is_not_asked_for_without_end(stopped
 
 def test_a_release_without_backups_is_seen_as_such() -> None:
     async def scenario(sim: SimCluster) -> None:
-        found = await status.look(sim, "postgresql", "default", now=clock(sim))
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
         assert said(found) == ("not recoverable", ["this release makes no backups"])
         assert (found.crons, found.loading, found.unknown) == ((), (), {})
 
@@ -460,7 +466,7 @@ def test_one_look_tells_wal_that_was_dropped_from_wal_that_is_new() -> None:
     async def scenario(sim: SimCluster) -> None:
         own.append(sim.runtime.programs.repository("default").system_id)
         sim.runtime.programs.answers.append(psql)
-        found = await status.look(sim, "postgresql", "default", now=clock(sim))
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
         assert found.owed == segment(900)
         assert judge(found).reasons[0].key == "wal-dropped"
 
@@ -487,14 +493,14 @@ def test_a_repository_with_another_release_s_backups_proves_nothing_with_and_wit
         theirs, ours = programs.repository("shop").system_id, programs._system_id("shop")
         assert theirs == programs._system_id("default") != ours
         reason = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
-        first = await status.look(sim, "postgresql", "shop", now=clock(sim))
+        first = await observe.look(sim, "postgresql", "shop", now=clock(sim))
         assert [run.state for run in first.runs] == ["failed"]
         assert said(first) == ("not recoverable", [reason])
         sim.runtime.delete(Ref(JOB, "postgresql-pgbackrest-init", "shop"))
-        without = await status.look(sim, "postgresql", "shop", now=clock(sim))
+        without = await observe.look(sim, "postgresql", "shop", now=clock(sim))
         assert (without.runs, without.backups, without.valid, without.stored) == ((), (), (), 0)
         assert said(without) == ("not recoverable", [reason])
-        assert said(await status.look(sim, "postgresql", "default", now=clock(sim))) == ("recoverable", [])
+        assert said(await observe.look(sim, "postgresql", "default", now=clock(sim))) == ("recoverable", [])
 
     on(scenario)
 
@@ -503,7 +509,7 @@ def test_a_database_that_is_scaled_to_0_is_down_and_what_was_seen_of_it_before_s
     ref = Ref(STATEFULSET, "postgresql", "default")
 
     async def scenario(sim: SimCluster) -> None:
-        again = status.Again()
+        again = observe.Again()
         states: list[str] = []
 
         def scaled(snapshot: Snapshot) -> bool:
@@ -517,7 +523,7 @@ def test_a_database_that_is_scaled_to_0_is_down_and_what_was_seen_of_it_before_s
         found = await seen(sim, scaled, again)
         assert states == ["recoverable"]
         assert said(found) == ("at risk", ["the database is down: its StatefulSet is scaled to 0"])
-        assert present.run_cells(found, found.runs[0])[-1] == "29.3Mi → 3.66Mi"
+        assert report.run_cells(found, found.runs[0])[-1] == "29.3Mi → 3.66Mi"
         sim.runtime.change(ref, lambda obj: obj["spec"].update(replicas=1))
         back = await seen(sim, lambda snapshot: not snapshot.loading and not snapshot.unknown)
         assert said(back) == ("recoverable", [])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pgwizard import tuning
-from pgwizard.tuning import GB, MB, Machine, MemorySum, memory_sum, tune
+from pgwizard.plan import tuning
+from pgwizard.plan.tuning import GB, MB, Machine, MemorySum, memory_sum, tune
 
 COMMON = {"huge_pages": "off", "checkpoint_completion_target": "0.9"}
 FOUR_CORES = {

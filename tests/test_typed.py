@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgwizard import yamlfile
-from pgwizard.draft import field_at
-from pgwizard.pgbackrest import is_secret
-from pgwizard.typed import read_text, write_text
+from pgwizard.answers import strict_yaml
+from pgwizard.answers.schema import field_at
+from pgwizard.plan.pgbackrest import is_secret
+from pgwizard.wizard.text_input import read_text, write_text
 
 NAME = st.from_regex(r"[a-z_]{1,12}", fullmatch=True).filter(lambda name: not is_secret(name))
 VALUE = st.text(st.sampled_from("ab;=:\\,'\" %"), min_size=1).map(str.strip)
@@ -33,5 +33,5 @@ def test_a_dictionary_is_typed_with_colons_too() -> None:
 def test_a_value_that_is_typed_is_what_the_file_would_make_of_it(text: str) -> None:
     found = field_at(("tuning", "parameters"), lambda _: "")
     assert found is not None
-    in_file = yamlfile.read(f"x: {text}".encode()).value["x"]
+    in_file = strict_yaml.read(f"x: {text}".encode()).value["x"]
     assert read_text(found, f"x={text}")["x"] == (text if in_file is None else in_file)

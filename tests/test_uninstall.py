@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from faulting import CLAIM, SECRET, SERVICE, answers_of, deployed, live, taken_over
-from pgwizard import record, uninstall
-from pgwizard.demo import Killed, Request, SimCluster
 from pgwizard.errors import PreflightError
-from pgwizard.events import Event, Report
-from pgwizard.kubeapi import Ref
+from pgwizard.kube.api import Ref
+from pgwizard.release import record, uninstall
+from pgwizard.release.stages import Event, Report
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Killed, Request
 from test_deploy import DATABASE, VOLUME, on
 
 

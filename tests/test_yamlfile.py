@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from pgwizard import yamlfile
-from pgwizard.errors import Problem
+from pgwizard.answers import strict_yaml
+from pgwizard.errors import Finding
 
 
 @pytest.fixture(params=[yaml.SafeLoader, yaml.CSafeLoader], ids=["pure", "c"], autouse=True)
 def _both_loaders(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yamlfile, "Loader", request.param)
+    monkeypatch.setattr(strict_yaml, "Loader", request.param)
 
 
 @pytest.mark.parametrize(
@@ -46,13 +46,13 @@ def _both_loaders(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_a_scalar_is_what_the_core_schema_says_or_the_text_that_was_written(text: str, value: object) -> None:
-    document = yamlfile.read(f"a: {text}\n".encode())
+    document = strict_yaml.read(f"a: {text}\n".encode())
     assert (document.value, document.problems) == ({"a": value}, [])
     assert type(document.value["a"]) is type(value)
 
 
 def test_every_key_and_item_has_its_place() -> None:
-    document = yamlfile.read(b"a:\n  b: 1\n  c:\n    - x\n    - y\n")
+    document = strict_yaml.read(b"a:\n  b: 1\n  c:\n    - x\n    - y\n")
     assert document.places == {
         ("a",): (1, 1),
         ("a", "b"): (2, 3),
@@ -65,29 +65,29 @@ def test_every_key_and_item_has_its_place() -> None:
 
 
 def test_a_byte_order_mark_is_no_content() -> None:
-    assert yamlfile.read(b"\xef\xbb\xbfa: 1\n").value == {"a": 1}
+    assert strict_yaml.read(b"\xef\xbb\xbfa: 1\n").value == {"a": 1}
 
 
-REFUSED: dict[str, tuple[bytes, Problem]] = {
-    "anchor": (b"a: &x 1\n", Problem("a", "anchors (&) and aliases (*) are not taken: write the value out", 1, 4)),
-    "alias": (b"a: *x\n", Problem("a", "anchors (&) and aliases (*) are not taken: write the value out", 1, 4)),
-    "tag": (b"a: !!python/name:os.system\n", Problem("a", "tags (!) are not taken: write a plain value", 1, 4)),
-    "merge": (b"<<: {a: 1}\n<<: {b: 1}\n", Problem("<<", "given twice; the first is on line 1: keep one", 2, 1)),
-    "duplicate": (b"a: 1\nb: 1\na: 2\n", Problem("a", "given twice; the first is on line 1: keep one", 3, 1)),
-    "documents": (b"a: 1\n---\nb: 1\n", Problem("", "the file holds more than one YAML document: keep one", 2, 1)),
-    "tab": (b"a:\n\tb: 1\n", Problem("", "a tab indents this line: YAML indents with spaces only", 2, 1)),
-    "list as key": (b"? [a]\n: 1\n", Problem("", "a key must be a word", 1, 3)),
-    "nul": (b"a: 1\nb: \0\n", Problem("", "character U+0000 is not allowed in YAML", 2)),
-    "escape": (b"a: \x1b[31m\n", Problem("", "character U+001B is not allowed in YAML", 1)),
-    "latin-1": (b"a: 1\nb: \xe4\n", Problem("", "byte 0xe4 is not UTF-8: save the file as UTF-8", 2)),
-    "large": (b"#" * (yamlfile.LIMIT_BYTES + 1), Problem("", "larger than 256 KiB: no file of answers")),
+REFUSED: dict[str, tuple[bytes, Finding]] = {
+    "anchor": (b"a: &x 1\n", Finding("a", "anchors (&) and aliases (*) are not taken: write the value out", 1, 4)),
+    "alias": (b"a: *x\n", Finding("a", "anchors (&) and aliases (*) are not taken: write the value out", 1, 4)),
+    "tag": (b"a: !!python/name:os.system\n", Finding("a", "tags (!) are not taken: write a plain value", 1, 4)),
+    "merge": (b"<<: {a: 1}\n<<: {b: 1}\n", Finding("<<", "given twice; the first is on line 1: keep one", 2, 1)),
+    "duplicate": (b"a: 1\nb: 1\na: 2\n", Finding("a", "given twice; the first is on line 1: keep one", 3, 1)),
+    "documents": (b"a: 1\n---\nb: 1\n", Finding("", "the file holds more than one YAML document: keep one", 2, 1)),
+    "tab": (b"a:\n\tb: 1\n", Finding("", "a tab indents this line: YAML indents with spaces only", 2, 1)),
+    "list as key": (b"? [a]\n: 1\n", Finding("", "a key must be a word", 1, 3)),
+    "nul": (b"a: 1\nb: \0\n", Finding("", "character U+0000 is not allowed in YAML", 2)),
+    "escape": (b"a: \x1b[31m\n", Finding("", "character U+001B is not allowed in YAML", 1)),
+    "latin-1": (b"a: 1\nb: \xe4\n", Finding("", "byte 0xe4 is not UTF-8: save the file as UTF-8", 2)),
+    "large": (b"#" * (strict_yaml.LIMIT_BYTES + 1), Finding("", "larger than 256 KiB: no file of answers")),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_no_file_of_answers_needs_is_refused(name: str) -> None:
     data, problem = REFUSED[name]
-    assert yamlfile.read(data).problems == [problem]
+    assert strict_yaml.read(data).problems == [problem]
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_what_no_file_of_answers_needs_is_refused(name: str) -> None:
 )
 def test_deep_nesting_is_refused_at_once(data: bytes) -> None:
     begin = time.monotonic()
-    (problem,) = yamlfile.read(data).problems
-    assert problem.message in (
+    (problem,) = strict_yaml.read(data).problems
+    assert problem.text in (
         "nested more than 16 levels deep",
         "not YAML: block sequence entries are not allowed in this context",
     )
@@ -105,26 +105,26 @@ def test_deep_nesting_is_refused_at_once(data: bytes) -> None:
 
 @pytest.mark.parametrize("data", [b"a: 'open\n", b"a: [1\n", b"a: b: c\n", b"%YAML 3.0\n---\na: 1\n", b"@\n"])
 def test_broken_yaml_is_one_problem_with_a_line(data: bytes) -> None:
-    (problem,) = yamlfile.read(data).problems
-    assert problem.message.startswith("not YAML: ")
+    (problem,) = strict_yaml.read(data).problems
+    assert problem.text.startswith("not YAML: ")
     assert problem.line is not None
 
 
 def test_an_empty_file_is_nothing_and_no_problem() -> None:
     for data in (b"", b"\n\n", b"# only a comment\n", b"---\n"):
-        document = yamlfile.read(data)
+        document = strict_yaml.read(data)
         assert (document.value, document.problems) == (None, [])
 
 
 @pytest.mark.parametrize("text", ["abc", "10Gi", "no", "1:30", "a/b"])
 def test_plain_text_is_text_to_every_reader(text: str) -> None:
-    assert yamlfile.is_plain_text(text)
+    assert strict_yaml.is_plain_text(text)
 
 
 @pytest.mark.parametrize(
     "text", ["", "~", "true", "Null", "08", "1e3", "1.", ".5", "0x1F", "0o14", ".inf", "-.INF", ".nan", "+1"]
 )
 def test_what_a_reader_may_take_for_something_else_is_not_plain_text(text: str) -> None:
-    assert not yamlfile.is_plain_text(text)
-    value: Any = yamlfile.scalar(text)
+    assert not strict_yaml.is_plain_text(text)
+    value: Any = strict_yaml.scalar(text)
     assert value is None or isinstance(value, (str, int, float, bool))

@@ -1,5 +1,5 @@
 """python -m pgwizard."""
 
-from pgwizard.cli import main
+from pgwizard.cli.main import main
 
 main()

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from pgwizard.demo import ManualClock, SimCluster
-from pgwizard.kubeapi import Object, Ref, Resource
+from pgwizard.kube.api import Object, Ref, Resource
+from pgwizard.simulator.clock import ManualClock
+from pgwizard.simulator.cluster import SimCluster
 
 T = TypeVar("T")
 CONFIGMAP = Resource("v1", "ConfigMap")

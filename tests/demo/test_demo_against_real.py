@@ -16,9 +16,9 @@ import pytest
 import yaml
 from demo_support import configmap, job, statefulset
 
-from pgwizard.demo import SimCluster
 from pgwizard.errors import ApiError
-from pgwizard.kubeapi import Cluster, Object, Ref, Resource
+from pgwizard.kube.api import Cluster, Object, Ref, Resource
+from pgwizard.simulator.cluster import SimCluster
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # where the real cluster is opened
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pgwizard.demo import SimCluster
+from pgwizard.simulator.cluster import SimCluster
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # the suite lies beside the test of the real cluster
 

@@ -9,7 +9,7 @@ import pytest
 from demo_support import SECRET, Cluster, ref, run
 
 from pgwizard.errors import Unreachable
-from pgwizard.kubeapi import ByteStream
+from pgwizard.kube.api import ByteStream
 
 
 class Client:

@@ -8,7 +8,7 @@ import pytest
 from demo_support import CLAIM, CONFIGMAP, Cluster, configmap, job, ref, run, secret, statefulset
 
 from pgwizard.errors import Conflict, Invalid
-from pgwizard.kubeapi import Object
+from pgwizard.kube.api import Object
 
 
 def test_conflicts_are_grouped_by_manager() -> None:

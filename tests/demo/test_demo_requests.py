@@ -10,9 +10,8 @@ import pytest
 from demo_support import CONFIGMAP, Cluster, configmap, listed, ref, run
 
 from pgwizard import errors
-from pgwizard.demo import Fault, FaultKind, Killed
-from pgwizard.demo.faults import AFTER_COMMIT
-from pgwizard.kubeapi import Access
+from pgwizard.kube.api import Access
+from pgwizard.simulator.faults import AFTER_COMMIT, Fault, FaultKind, Killed
 
 EXPECTED: dict[FaultKind, type[BaseException]] = {
     "401": errors.Unauthorized,

@@ -8,7 +8,7 @@ import time
 from cryptography import x509
 from demo_support import POD, SECRET, Cluster, listed, ref, run
 
-from pgwizard.demo import SimCluster
+from pgwizard.simulator.cluster import SimCluster
 
 
 def test_it_is_built_at_once() -> None:

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 import yaml
 
-from pgwizard import manifests
-from pgwizard.console import Source, planned
-from pgwizard.plan import Plan
+from pgwizard.cli.source import Source, planned
+from pgwizard.plan import manifests
+from pgwizard.plan.plan import Plan
 
 KUBECONFIG = os.environ.get("PGWIZARD_TEST_KUBECONFIG")
 LIVE = [

@@ -12,9 +12,9 @@ from typing import TypeVar
 
 import pytest
 
-from pgwizard.cluster import KubeCluster, connect
 from pgwizard.errors import ApiError, DeadlineError, Invalid, NotFound, Unreachable
-from pgwizard.kubeapi import ExecResult, Object, Ref, Resource
+from pgwizard.kube.api import ExecResult, Object, Ref, Resource
+from pgwizard.kube.client import KubeCluster, connect
 
 T = TypeVar("T")
 KUBECONFIG = os.environ.get("PGWIZARD_TEST_KUBECONFIG")

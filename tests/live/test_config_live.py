@@ -16,9 +16,9 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from rigtools import LIVE, Shell, configuration, golden_cases, golden_plan, plan_of
 
-from pgwizard import manifests, pgbackrest
-from pgwizard.answers import OptionValue, ParameterValue, RepositoryPath
-from pgwizard.plan import Plan
+from pgwizard.answers.questions import OptionValue, ParameterValue, RepositoryPath
+from pgwizard.plan import manifests, pgbackrest
+from pgwizard.plan.plan import Plan
 
 T = TypeVar("T")
 pytest_plugins = ["rigfixtures"]

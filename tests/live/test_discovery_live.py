@@ -13,12 +13,11 @@ from typing import TypeVar
 from rigtools import KUBECONFIG, LIVE, own_namespace
 
 from headless import certificate, pem
-from pgwizard import objectstore
-from pgwizard.cluster import KubeCluster, connect
-from pgwizard.discovery import browse, contents, served
-from pgwizard.kinds import SECRET
-from pgwizard.kubeapi import Ref
-from pgwizard.secretrows import Row, Search
+from pgwizard.kube.api import SECRET, Ref
+from pgwizard.kube.client import KubeCluster, connect
+from pgwizard.tls import handshake
+from pgwizard.wizard.browse import browse, contents, served
+from pgwizard.wizard.candidates import Candidate, Search
 
 T = TypeVar("T")
 pytest_plugins = ["rigfixtures"]
@@ -36,13 +35,13 @@ def on(scenario: Callable[[KubeCluster], Awaitable[T]]) -> T:
 
 def test_the_real_server_is_seen_through_a_forwarded_port() -> None:
     async def scenario(cluster: KubeCluster) -> None:
-        sent = await objectstore.handshake(cluster, ENDPOINT)
+        sent = await handshake.handshake(cluster, ENDPOINT)
         assert sent.tls == "TLS 1.3"
         assert sent.chain.certificates[0].names("minio.minio.svc")
-        assert (await objectstore.verify(cluster, ENDPOINT, sent.chain.pem)).ok
-        other = await objectstore.verify(cluster, ENDPOINT, pem(certificate("other")).decode())
+        assert (await handshake.verify(cluster, ENDPOINT, sent.chain.pem)).ok
+        other = await handshake.verify(cluster, ENDPOINT, pem(certificate("other")).decode())
         assert (other.ok, other.message) == (False, "[18] self-signed certificate")
-        wrong = await objectstore.verify(cluster, "minio.minio.svc.wrong.name:9000", sent.chain.pem)
+        wrong = await handshake.verify(cluster, "minio.minio.svc.wrong.name:9000", sent.chain.pem)
         assert not wrong.ok
         assert "not for minio.minio.svc.wrong.name" in wrong.message
 
@@ -61,8 +60,8 @@ def test_the_authority_of_the_real_server_comes_first_and_wrong_ones_say_why(kub
             obj = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data}
             kubectl.run("create", "-f", "-", data=json.dumps({**obj, "type": "kubernetes.io/tls"}).encode())
 
-        async def scenario(cluster: KubeCluster) -> list[Row]:
-            found: dict[tuple[str, str], list[Row]] = {}
+        async def scenario(cluster: KubeCluster) -> list[Candidate]:
+            found: dict[tuple[str, str], list[Candidate]] = {}
             async with contextlib.aclosing(browse(cluster, Search("ca", ENDPOINT))) as batches:
                 async for batch in batches:
                     for row in batch.rows:

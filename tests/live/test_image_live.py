@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from rigtools import CHECKOUT, IMAGE, LIVE, RESTRICTED, Kubectl, documents, own_namespace, plan_of, until
 
-from pgwizard import manifests
+from pgwizard.plan import manifests
 
 pytest_plugins = ["rigfixtures"]
 pytestmark = LIVE

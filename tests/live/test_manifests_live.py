@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rigtools import LIVE, RESTRICTED, Kubectl, documents, golden_cases, golden_plan, own_namespace, pod_object
 
-from pgwizard import manifests
+from pgwizard.plan import manifests
 
 pytest_plugins = ["rigfixtures"]
 pytestmark = LIVE

@@ -13,11 +13,12 @@ import pytest
 from releases import INCREMENTAL, Site, site
 from rigtools import KUBECONFIG, LIVE
 
-from pgwizard import jobs, status
-from pgwizard.cluster import connect
-from pgwizard.kubeapi import Cluster
-from pgwizard.snapshot import Snapshot
-from pgwizard.verdict import judge
+from pgwizard.kube.api import Cluster
+from pgwizard.kube.client import connect
+from pgwizard.release import backups
+from pgwizard.status import observe
+from pgwizard.status.snapshot import Snapshot
+from pgwizard.status.verdict import judge
 
 pytest_plugins = ["rigfixtures"]
 pytestmark = LIVE
@@ -32,7 +33,7 @@ def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
 
 async def seen(cluster: Cluster, namespace: str, reached: Callable[[Snapshot], bool]) -> Snapshot:
     """Observe until a snapshot is as it should be; three minutes at most."""
-    async with asyncio.timeout(180), aclosing(status.observe(cluster, "postgresql", namespace)) as snapshots:
+    async with asyncio.timeout(180), aclosing(observe.observe(cluster, "postgresql", namespace)) as snapshots:
         async for snapshot in snapshots:
             if reached(snapshot):
                 return snapshot
@@ -46,18 +47,18 @@ async def _backed_up(namespace: str) -> tuple[Snapshot, list[str]]:
         first = await seen(cluster, namespace, lambda snapshot: not snapshot.loading and not snapshot.unknown)
         assert judge(first).state == "recoverable", judge(first).reasons
         assert [backup.type for backup in first.backups] == ["full"]
-        job = await jobs.backup_now(cluster, "postgresql", namespace, "incr", datetime.now(UTC))
+        job = await backups.backup_now(cluster, "postgresql", namespace, "incr", datetime.now(UTC))
 
         def done(snapshot: Snapshot) -> bool:
             states.extend(run.state for run in snapshot.runs if run.name == job)
             return len(snapshot.backups) == 2 and states[-1] == "succeeded"
 
         last = await seen(cluster, namespace, done)
-        lines = [line async for line in jobs.log(cluster, "postgresql", namespace, job)]
+        lines = [line async for line in backups.log(cluster, "postgresql", namespace, job)]
         assert any("new backup label" in line for line in lines), lines
-        await jobs.suspend(cluster, INCREMENTAL, namespace, rest=True)
+        await backups.suspend(cluster, INCREMENTAL, namespace, rest=True)
         await seen(cluster, namespace, lambda snapshot: any(cron.suspended for cron in snapshot.crons))
-        await jobs.suspend(cluster, INCREMENTAL, namespace, rest=False)
+        await backups.suspend(cluster, INCREMENTAL, namespace, rest=False)
     return last, list(dict.fromkeys(states))
 
 

@@ -1,1 +1,1 @@
-"""The Textual face: what is seen and pressed. No I/O of its own, and no rules: those are the modules below."""
+"""The terminal face: what is seen and pressed. No input or output of its own, and no rules."""

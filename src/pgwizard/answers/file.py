@@ -1,0 +1,283 @@
+"""A file of answers: bytes and overrides in, ``Answers`` and every problem with its place out.
+
+It turns pydantic's findings into the words of the questions. It refuses to open files: bytes come in as an argument.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from pgwizard.answers import strict_yaml
+from pgwizard.answers.questions import Answers, Section, sections_in
+from pgwizard.errors import Finding
+
+_Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a file and its overrides say.
+
+    answers: valid where there is no problem. With problems it holds defaults in place of what is wrong, so that rules
+    across fields can speak about the rest; None where the file is no file of answers at all.
+    wrong: the paths of what was replaced. overridden: those whose value is not the file's. unsaid: those of wrong
+    values that no problem repeats, because they may be secrets.
+    """
+
+    answers: Answers | None
+    problems: tuple[Finding, ...]
+    wrong: frozenset[str] = frozenset()
+    overridden: frozenset[str] = frozenset()
+    unsaid: frozenset[_Path] = frozenset()
+    _places: dict[str, strict_yaml.Position] = field(default_factory=dict)
+
+    def located(self, problem: Finding) -> Finding:
+        """The problem with the place of its path in the file, or of the nearest parent that stands there."""
+        path = problem.question
+        if any(_within(path, overridden) for overridden in self.overridden):
+            return replace(problem, text=f"{problem.text} (from --set)")
+        while path:
+            if path in self._places:
+                line, column = self._places[path]
+                return replace(problem, line=line, column=column)
+            path = path.rpartition(".")[0]
+        return problem
+
+    def about_right_answers(self, problem: Finding) -> bool:
+        """Whether a problem across fields speaks of answers that are right themselves."""
+        return not any(_within(problem.question, path) or _within(path, problem.question) for path in self.wrong)
+
+
+def load(data: bytes, overrides: Sequence[str] = ()) -> Loaded:
+    """Read a file of answers, then apply ``path=value`` overrides. Never raises for bad input."""
+    document = strict_yaml.read(data)
+    problems = list(document.problems)
+    value = document.value
+    if value is None and not problems:
+        problems.append(Finding("", "the file is empty: pgwizard init prints one with every default"))
+    elif not problems and not isinstance(value, dict):
+        problems.append(Finding("", f"expected a block of keys, found {_described(value)}: begin with release:", 1))
+    if not isinstance(value, dict):
+        return Loaded(None, tuple(problems))
+    overridden, wrong = _override(value, overrides)
+    problems += wrong
+    answers, found, unsaid = _validated(value)
+    places = {".".join(map(str, path)): place for path, place in document.places.items()}
+    loaded = Loaded(
+        answers, (), frozenset(problem.question for problem in found), frozenset(overridden), unsaid, places
+    )
+    problems += [loaded.located(problem) for problem in found]
+    return replace(loaded, problems=tuple(sorted(problems, key=lambda problem: problem.line or 0)))
+
+
+def taken(value: dict[str, Any]) -> Loaded:
+    """Answers that were given one by one, as the nested keys of a file. Never raises for bad input."""
+    answers, found, unsaid = _validated(value)
+    return Loaded(answers, tuple(found), frozenset(problem.question for problem in found), unsaid=unsaid)
+
+
+def _within(path: str, parent: str) -> bool:
+    return path == parent or path.startswith(f"{parent}.")
+
+
+# ---- overrides -----------------------------------------------------------------------------------------------------
+
+
+_DEEPEST = 8
+"""Parts of an override's path; a parameter's name may have a dot."""
+
+
+def _override(value: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str], list[Finding]]:
+    """The paths that were overridden, and what is wrong with the overrides."""
+    paths, problems = [], []
+    for override in overrides:
+        dotted, equals, text = override.partition("=")
+        document = strict_yaml.read(text.encode("utf-8", "surrogatepass"))  # a byte of argv that is no UTF-8 stays none
+        path = [part.replace("\\.", ".") for part in re.split(r"(?<!\\)\.", dotted)]
+        if not equals or "" in path or len(path) > _DEEPEST:
+            problems.append(Finding("", f"--set {dotted[:60]}: expected path=value, such as storage.size=20Gi"))
+        elif document.problems:
+            problems.append(Finding(dotted, f"--set: {document.problems[0].text}"))
+        else:
+            _assign(value, path, document.value)
+            paths.append(".".join(path))
+    return paths, problems
+
+
+def _assign(value: dict[str, Any], path: list[str], leaf: object) -> None:
+    """Parents that are no block are replaced by one: the override is what is wanted."""
+    if path[:2] in (["tuning", "parameters"], ["advanced", "options"]) and len(path) > 3:
+        path = [*path[:2], ".".join(path[2:])]
+    for part in path[:-1]:
+        if not isinstance(value.get(part), dict):
+            value[part] = {}
+        value = value[part]
+    value[path[-1]] = leaf
+
+
+# ---- validation ----------------------------------------------------------------------------------------------------
+
+
+def _validated(value: dict[str, Any]) -> tuple[Answers | None, list[Finding], frozenset[_Path]]:
+    """The answers, what is wrong with them, and where that is not repeated; it is left out until the rest is valid."""
+    problems: list[Finding] = []
+    unsaid: set[_Path] = set()
+    for _ in range(4):  # leaving out one part of a union can uncover what another part lacks
+        try:
+            return Answers.model_validate(value), problems, frozenset(unsaid)
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+        located = [(_located(detail), detail) for detail in details]
+        known = {problem.question for problem in problems}
+        found = [_problem(path, section, detail) for (path, section), detail in located]
+        unsaid |= {
+            path
+            for ((path, _), detail), problem in zip(located, found, strict=True)
+            if _is_unsaid(detail, problem.text)
+        }
+        problems += [problem for problem in found if problem.question not in known]
+        value = _without(value, [path for (path, _), _ in located])
+    return None, problems, frozenset(unsaid)
+
+
+def _is_unsaid(detail: ErrorDetails, message: str) -> bool:
+    """Whether a message keeps to itself what it speaks of; what stands under a wrong key is never told."""
+    given = detail["input"]
+    if detail["type"] == "missing":
+        return False
+    return (
+        detail["loc"][-1:] in ((), ("[key]",))
+        or isinstance(given, dict)
+        or (isinstance(given, str) and given not in message)
+    )
+
+
+def _without(value: dict[str, Any], paths: list[_Path]) -> dict[str, Any]:
+    """A copy without these paths; where a required key is missing, without its block."""
+    copy = _copied(value)
+    for path in paths:
+        node: Any = copy
+        *parents, last = path or ("",)
+        for part in parents:
+            node = node.get(part) if isinstance(node, dict) else None
+        if isinstance(node, dict) and last in node:
+            del node[last]
+        elif parents and node is not None:  # else the block went with another of its keys
+            copy = _without(copy, [tuple(parents)])
+    return copy
+
+
+def _copied(node: dict[str, Any]) -> dict[str, Any]:
+    return {key: _copied(item) if isinstance(item, dict) else item for key, item in node.items()}
+
+
+def _located(detail: ErrorDetails) -> tuple[_Path, type[Section] | None]:
+    """The path as the file spells it, and the section that the last key belongs to.
+
+    pydantic puts the name of the chosen alternative into its path; it is none of the file's keys.
+    """
+    path: list[str | int] = []
+    sections: list[type[Section]] = [Answers]
+    owner: type[Section] | None = Answers
+    for part in detail["loc"]:
+        if part == "[key]":
+            break
+        if len(sections) > 1:
+            sections = [section for section in sections if part in _tags(section)]
+            continue
+        owner = sections[0] if sections else None
+        path.append(part)
+        sections = _sections_at(owner, part)
+    return tuple(path), owner
+
+
+def _sections_at(owner: type[Section] | None, key: str | int) -> list[type[Section]]:
+    if owner is None:
+        return []
+    for found in owner.model_fields.values():
+        if found.alias == key:
+            return sections_in(found.annotation)
+    return []
+
+
+def _tags(section: type[Section]) -> tuple[Any, ...]:
+    tag = section.model_fields.get("source") or section.model_fields.get("type")
+    return get_args(tag.annotation) if tag else ()
+
+
+# ---- words ---------------------------------------------------------------------------------------------------------
+
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "dict_type": "a block of name: value",
+    "list_type": "a list",
+    "model_type": "a block of keys",
+    "model_attributes_type": "a block of keys",
+}
+
+
+_BOUND = {
+    "greater_than_equal": "expected {ge:,} or more, found {found}",
+    "less_than_equal": "expected {le:,} or less, found {found}",
+    "string_too_short": "expected {min_length} characters or more",
+    "string_too_long": "expected {max_length} characters or fewer",
+}
+
+
+def _problem(path: _Path, section: type[Section] | None, detail: ErrorDetails) -> Finding:
+    return Finding(".".join(map(str, path)), _message(path, section, detail))
+
+
+def _message(path: _Path, section: type[Section] | None, detail: ErrorDetails) -> str:
+    kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        keys = [str(found.alias) for found in section.model_fields.values()] if section else []
+        return f"is not known{_suggestion(str(path[-1]), keys)}"
+    if kind == "missing":
+        return "is required"
+    if kind in _EXPECTED:
+        quotes = ": put it in quotes" if kind == "string_type" and isinstance(given, (bool, int, float)) else ""
+        found = "text" if isinstance(given, str) else _described(given)  # it may be a secret: not echoed
+        return f"expected {_EXPECTED[kind]}, found {found}{quotes}"
+    if kind in ("literal_error", "union_tag_invalid"):
+        choices = re.findall(r"'([^']*)'", str(context.get("expected") or context["expected_tags"]))
+        found = context.get("tag", given)
+        return f"expected one of {', '.join(choices)}, found {_described(found)}{_guess(found, choices)}"
+    if kind == "union_tag_not_found":
+        key = re.findall(r"\w+", str(context["discriminator"]))[-1].replace("source", "from")
+        return f"{key}: is required, and says which of the alternatives this is"
+    if kind in _BOUND:
+        return _BOUND[kind].format(**context, found=_described(given))
+    if kind == "value_error":
+        return str(context["error"])
+    return detail["msg"][0].lower() + detail["msg"][1:]
+
+
+def _suggestion(word: str, choices: list[str]) -> str:
+    return _guess(word, choices) or (f"; expected one of {', '.join(choices)}" if choices else "")
+
+
+def _guess(word: object, choices: list[str]) -> str:
+    close = difflib.get_close_matches(str(word).lower(), [choice.lower() for choice in choices], 1, 0.6)
+    named = [choice for choice in choices if close and choice.lower() == close[0]]
+    return f": did you mean {named[0]}?" if named else ""
+
+
+def _described(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return f"the number {value}"
+    if isinstance(value, str):
+        return f"text {value!r}" if len(value) <= 60 else "a long text"
+    return {type(None): "nothing", list: "a list"}.get(type(value), "a block of keys")

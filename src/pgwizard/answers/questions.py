@@ -1,0 +1,694 @@
+"""The questions: what a person decides about a release. One ``Section`` is one page and one block of answers.yaml.
+
+Source order is page order. Everything that shows a question (file, schema, documentation, widgets) is derived from
+these models. It refuses secrets: answers hold references to them. Rules across fields belong to ``plan``, because a
+section is validated while others are still being filled in.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from pgwizard import quantities
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """How a question is put. help says in one line what it decides and what a good answer is.
+
+    choices: the name of a list of live choices from the cluster, such as ``storageClasses``; empty for none.
+    """
+
+    label: str
+    help: str
+    choices: str = ""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        """An editor shows the question where its answer is typed."""
+        found: dict[str, Any] = handler(schema)
+        if "$ref" in found:
+            found = {"allOf": [found]}
+        return {**found, "title": self.label, "description": self.help}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The wizard's page that a section stands on; sections that name the same one stand together."""
+
+    title: str
+
+
+class Section(BaseModel):
+    """A page of questions. Keys are camelCase in the file; unknown keys are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, alias_generator=to_camel, validate_assignment=True, validate_default=False
+    )
+
+
+# ---- kinds of text -------------------------------------------------------------------------------------------------
+
+
+def _printable(text: str) -> str:
+    """Printable characters alone: no control characters, no line breaks of any kind, no invisible marks.
+
+    pgBackRest's configuration has no quoting, Go's and Python's YAML disagree about the rest, and nobody can review
+    what cannot be seen.
+    """
+    for index, character in enumerate(text):
+        if not character.isprintable():
+            raise ValueError(f"holds a character that cannot be seen, U+{ord(character):04X} at position {index + 1}")
+    if text != text.strip():
+        raise ValueError("begins or ends with a blank")
+    return text
+
+
+def _matching(pattern: str, expected: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):  # compiled at the first answer: most runs keep most defaults
+            raise ValueError(f"{_echo(text) if text else 'nothing'} is not {expected}")
+        return text
+
+    return AfterValidator(check)
+
+
+def _echo(text: str) -> str:
+    """The text for a message: short, escaped, and without what looks like credentials in a URL."""
+    text = re.sub(r"^([a-z0-9]*://)?.*@(?!sha256:)", r"\1***@", text, flags=re.DOTALL | re.IGNORECASE)
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def _variable(text: str) -> str:
+    if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", text):  # it may be the secret itself: not echoed, and not lower case
+        raise ValueError(
+            "is not the name of an environment variable; expected capitals such as DB_PASSWORD, never the value itself"
+        )
+    return text
+
+
+def _size(text: str) -> str:
+    quantities.size_bytes(text)
+    return text
+
+
+def _cpu(text: str) -> str:
+    quantities.cpu_millis(text)
+    return text
+
+
+def _number_text(value: object) -> object:
+    """YAML reads ``2`` and ``0.5`` as numbers; the answer is their text."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)  # the file's own spelling: yamlfile reads no other as a number
+    return value
+
+
+def _parameter_text(value: object) -> object:
+    """PostgreSQL's settings are text: ``true`` is on, ``1.1`` is 1.1."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return _number_text(value)
+
+
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_DOMAIN = r"[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*"
+_HOST = rf"({_DOMAIN}\.?|\[[0-9A-Fa-f:.]+\])"
+_IMAGE_PART = r"[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*"
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_printable)]
+Namespace = Annotated[
+    str,
+    StringConstraints(max_length=63),
+    _matching(_LABEL, "a namespace; expected lower-case letters, digits and hyphens, such as shop"),
+]
+ObjectName = Annotated[
+    str,
+    StringConstraints(max_length=253),
+    _matching(_SUBDOMAIN, "an object's name; expected lower-case letters, digits, hyphens and dots, such as minio-tls"),
+]
+SecretKey = Annotated[
+    str,
+    StringConstraints(max_length=253),
+    _matching(r"(?!\.{1,2}$)[-._a-zA-Z0-9]+", "a key of a Secret; expected letters, digits, - _ . such as tls.crt"),
+]
+Identifier = Annotated[
+    str,
+    StringConstraints(max_length=63),
+    _matching(
+        r"(?!pg_)[A-Za-z_][A-Za-z0-9_-]*",
+        "a plain PostgreSQL name; expected letters, digits, _ and -, not beginning with pg_, such as myapp",
+    ),
+]
+Variable = Annotated[str, StringConstraints(max_length=255), AfterValidator(_variable)]
+Size = Annotated[
+    str,
+    StringConstraints(max_length=32),
+    BeforeValidator(_number_text),
+    AfterValidator(_size),
+    WithJsonSchema({"type": "string", "pattern": quantities.SIZE_PATTERN}),
+]
+Cpu = Annotated[
+    str,
+    StringConstraints(max_length=32),
+    BeforeValidator(_number_text),
+    AfterValidator(_cpu),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": quantities.CPU_PATTERN}]}
+    ),
+]
+ParameterName = Annotated[
+    str,
+    StringConstraints(max_length=63),
+    _matching(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?", "a parameter's name; expected lower case, such as work_mem"),
+]
+ParameterValue = Annotated[
+    str,
+    StringConstraints(max_length=1024),
+    BeforeValidator(_parameter_text),
+    AfterValidator(_printable),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+]
+OptionName = Annotated[
+    str,
+    StringConstraints(max_length=63),
+    _matching(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "a pgBackRest option; expected lower case, such as archive-timeout"),
+]
+OptionValue = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=1024),
+    BeforeValidator(_number_text),
+    BeforeValidator(lambda value: {True: "y", False: "n"}[value] if isinstance(value, bool) else value),
+    AfterValidator(_printable),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+]
+Endpoint = Annotated[
+    str,
+    StringConstraints(max_length=255),
+    _matching(
+        rf"(https?://)?{_HOST}(:[0-9]{{1,5}})?/?",
+        "an S3 endpoint; expected host or host:port, such as minio.minio.svc:9000",
+    ),
+]
+Bucket = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=63),
+    _matching(r"[a-z0-9][-.a-z0-9]*[a-z0-9]", "a bucket's name; expected lower-case letters, digits and hyphens"),
+]
+RepositoryPath = Annotated[
+    str,
+    StringConstraints(max_length=512),
+    AfterValidator(_printable),
+    _matching(r"/|(/(?!\.{1,2}(/|$))[^/]+)+", "a path in the bucket; expected an absolute one, such as /postgresql"),
+]
+Image = Annotated[
+    str,
+    StringConstraints(max_length=512),
+    _matching(
+        rf"({_DOMAIN}(:[0-9]{{1,5}})?/)?{_IMAGE_PART}(/{_IMAGE_PART})*"
+        r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?",
+        "an image; expected name:tag, such as postgres:15-bookworm",
+    ),
+]
+PgBackRestVersion = Annotated[
+    str, _matching(r"[0-9]{1,3}\.[0-9]{1,3}(\.[0-9]{1,3})?", 'a version of pgBackRest in quotes, such as "2.45"')
+]
+
+
+# ---- the sections --------------------------------------------------------------------------------------------------
+
+
+class Release(Section):
+    """Which PostgreSQL this is, and where it lives."""
+
+    name: Annotated[
+        str,
+        StringConstraints(max_length=36),
+        _matching(
+            r"[a-z]([-a-z0-9]*[a-z0-9])?",
+            "a release's name; expected lower-case letters, digits and hyphens, beginning with a letter",
+        ),
+        Question("Name", "Names every object; 36 characters at most, so that a CronJob's name still fits into its 52."),
+    ] = "postgresql"
+    namespace: Annotated[
+        Namespace,
+        Question("Namespace", "Where the objects go. A namespace of its own keeps access apart.", "namespaces"),
+    ] = "default"
+    create_namespace: Annotated[
+        bool,
+        Question(
+            "Create the namespace", "Makes the namespace, with Pod Security at its strictest, which this release meets."
+        ),
+    ] = False
+    database: Annotated[
+        Identifier,
+        Question("Database", "The database that the first start creates. The application's name is a good one."),
+    ] = "myapp"
+
+
+class GeneratedCredentials(Section):
+    """A new password, made once at the first apply and kept for ever."""
+
+    source: Annotated[Literal["generate"], Field(alias="from")] = "generate"
+    username: Annotated[Identifier, Question("Superuser", "The superuser that the first start creates.")] = "postgres"
+
+
+class ExistingCredentials(Section):
+    """A Secret of the release's namespace that you keep."""
+
+    source: Annotated[Literal["existing"], Field(alias="from")]
+    secret: Annotated[ObjectName, Question("Secret", "The Secret with the superuser's name and password.", "secrets")]
+    username_key: Annotated[SecretKey, Question("Key of the name", "The key that holds the superuser's name.")] = (
+        "username"
+    )
+    password_key: Annotated[SecretKey, Question("Key of the password", "The key that holds the password.")] = "password"
+
+
+class EnvCredentials(Section):
+    """Two variables of the shell that runs the apply."""
+
+    source: Annotated[Literal["env"], Field(alias="from")]
+    username: Annotated[Variable, Question("Variable of the name", "The variable that holds the superuser's name.")]
+    password: Annotated[Variable, Question("Variable of the password", "The variable that holds the password.")]
+
+
+class FileCredentials(Section):
+    """Two files, read at the apply, relative to the file of answers."""
+
+    source: Annotated[Literal["file"], Field(alias="from")]
+    username: Annotated[Text, Question("File of the name", "The file that holds the superuser's name.")]
+    password: Annotated[Text, Question("File of the password", "The file that holds the password.")]
+
+
+Credentials = Annotated[
+    GeneratedCredentials | ExistingCredentials | EnvCredentials | FileCredentials,
+    Field(discriminator="source"),
+    Question(
+        "Superuser's credentials", "Where the superuser's name and password come from; never the values themselves."
+    ),
+]
+
+
+class Storage(Section):
+    """The volume that holds the database and, while S3 is away, its WAL."""
+
+    size: Annotated[
+        Size, Question("Size", "Data, plus the WAL that piles up during an S3 outage. It can grow later, never shrink.")
+    ] = "10Gi"
+    storage_class: Annotated[
+        ObjectName | None,
+        Question(
+            "StorageClass",
+            "What the volume is made by. One that can expand lets you grow later; null: the cluster's default.",
+            "storageClasses",
+        ),
+    ] = None
+
+
+class Tuning(Section):
+    """What the pod may use, and what PostgreSQL makes of it."""
+
+    profile: Annotated[
+        Literal["web", "oltp", "dw", "desktop", "mixed"],
+        Question("Workload", "What most of the queries look like; mixed when you do not know."),
+    ] = "mixed"
+    memory: Annotated[Size, Question("Memory limit", "The pod's memory limit; every other number follows from it.")] = (
+        "1Gi"
+    )
+    cpu: Annotated[Cpu, Question("CPU", "The cores that PostgreSQL may count on; parallel query begins at 4.")] = "2"
+    connections: Annotated[
+        int,
+        Field(ge=4, le=10_000),  # three are the superuser's
+        Question("Connections", "max_connections. Beyond some hundreds put a pooler in front."),
+    ] = 100
+    disk: Annotated[
+        Literal["ssd", "nvme", "hdd", "san"],
+        Question("Disk", "What the volume is made of; decides the cost of random reads."),
+    ] = "ssd"
+    data_size: Annotated[
+        Literal["unknown", "fits-in-memory", "exceeds-memory"],
+        Question(
+            "Data against memory", "Whether the data that is read often fits into memory; unknown is a fair answer."
+        ),
+    ] = "unknown"
+    archive_timeout_seconds: Annotated[
+        int,
+        Field(ge=0, le=86_400),
+        Question(
+            "Archive at least every, seconds",
+            "The most that a quiet database can lose (RPO); 0 waits for a full segment.",
+        ),
+    ] = 60
+    parameters: Annotated[
+        dict[ParameterName, ParameterValue],
+        Question("Overrides", "Any parameter of postgresql.conf, as name: value; it wins over the computed one."),
+    ] = Field(default_factory=dict)
+
+
+class Resources(Section):
+    """What the scheduler sets aside; the memory limit itself is the tuning's."""
+
+    memory_request: Annotated[
+        Size | None,
+        Question("Memory request", "What is set aside. null: the whole limit, so that the node never takes it back."),
+    ] = None
+    cpu_request: Annotated[Cpu, Question("CPU request", "What is set aside even when the node is busy.")] = "250m"
+    cpu_limit: Annotated[
+        Cpu | None, Question("CPU limit", "The most that the pod may take. null: the tuning's CPU.")
+    ] = None
+
+
+class ExistingS3Credentials(Section):
+    """A Secret that you keep; one of another namespace is mirrored at the apply."""
+
+    source: Annotated[Literal["existing"], Field(alias="from")] = "existing"
+    secret: Annotated[ObjectName, Question("Secret", "The Secret with the S3 key pair.", "secrets")] = (
+        "postgresql-pgbackrest-s3"
+    )
+    namespace: Annotated[
+        Namespace | None,
+        Question(
+            "Its namespace",
+            "Where that Secret is; another namespace's is mirrored. null: the release's own.",
+            "namespaces",
+        ),
+    ] = None
+    access_key_key: Annotated[SecretKey, Question("Key of the access key", "The key that holds the access key.")] = (
+        "accessKey"
+    )
+    secret_key_key: Annotated[SecretKey, Question("Key of the secret key", "The key that holds the secret key.")] = (
+        "secretKey"
+    )
+
+
+class EnvS3Credentials(Section):
+    """Two variables of the shell that runs the apply."""
+
+    source: Annotated[Literal["env"], Field(alias="from")]
+    access_key: Annotated[Variable, Question("Variable of the access key", "The variable that holds the access key.")]
+    secret_key: Annotated[Variable, Question("Variable of the secret key", "The variable that holds the secret key.")]
+
+
+class FileS3Credentials(Section):
+    """Two files, read at the apply, relative to the file of answers."""
+
+    source: Annotated[Literal["file"], Field(alias="from")]
+    access_key: Annotated[Text, Question("File of the access key", "The file that holds the access key.")]
+    secret_key: Annotated[Text, Question("File of the secret key", "The file that holds the secret key.")]
+
+
+S3Credentials = Annotated[
+    ExistingS3Credentials | EnvS3Credentials | FileS3Credentials,
+    Field(discriminator="source"),
+    Question("S3 credentials", "Where the S3 key pair comes from; never the values themselves."),
+]
+
+
+class ExistingCipher(Section):
+    """A Secret of the release's namespace with the passphrase."""
+
+    source: Annotated[Literal["existing"], Field(alias="from")]
+    secret: Annotated[ObjectName, Question("Secret", "The Secret with the passphrase.", "secrets")]
+    passphrase_key: Annotated[SecretKey, Question("Key of the passphrase", "The key that holds the passphrase.")] = (
+        "passphrase"
+    )
+
+
+class EnvCipher(Section):
+    """A variable of the shell that runs the apply."""
+
+    source: Annotated[Literal["env"], Field(alias="from")]
+    passphrase: Annotated[Variable, Question("Variable of the passphrase", "The variable that holds the passphrase.")]
+
+
+class FileCipher(Section):
+    """A file, read at the apply, relative to the file of answers."""
+
+    source: Annotated[Literal["file"], Field(alias="from")]
+    passphrase: Annotated[Text, Question("File of the passphrase", "The file that holds the passphrase.")]
+
+
+Cipher = Annotated[
+    Annotated[ExistingCipher | EnvCipher | FileCipher, Field(discriminator="source")] | None,
+    Question(
+        "Encryption",
+        "A passphrase encrypts backups (AES-256), fixed for good by the first one; who loses it loses every backup. "
+        "null: stored as they are.",
+    ),
+]
+
+
+class Repository(Section):
+    """Where the backups go: a bucket of S3 or of anything that speaks it."""
+
+    enabled: Annotated[
+        bool, Question("Backups", "Whether backups are taken and WAL is archived. false: what is lost is lost.")
+    ] = True
+    endpoint: Annotated[
+        Endpoint,
+        Question("Endpoint", "Host and port of the S3 API (not of its console) as the pod reaches it.", "services"),
+    ] = "minio.minio.svc:9000"
+    bucket: Annotated[Bucket, Question("Bucket", "It must exist: pgBackRest never makes one.")] = "backups"
+    region: Annotated[
+        Annotated[
+            str, StringConstraints(max_length=63), _matching(r"[a-z0-9][-a-z0-9]*", "a region, such as us-east-1")
+        ],
+        Question("Region", "Part of every signature. MinIO takes any unless it was given one."),
+    ] = "us-east-1"
+    path: Annotated[
+        RepositoryPath, Question("Path", "The folder in the bucket; one a database, never shared by two.")
+    ] = "/postgresql"
+    uri_style: Annotated[
+        Literal["path", "host"],
+        Question(
+            "URI style", "Where the bucket stands in a URL: path for MinIO and most others, host in the host's name."
+        ),
+    ] = "path"
+    credentials: S3Credentials = Field(default_factory=ExistingS3Credentials)
+    cipher: Cipher = None
+
+    @property
+    def s3_endpoint(self) -> str:
+        """The endpoint as pgBackRest takes it: host and port alone."""
+        return self.endpoint.removeprefix("https://").rstrip("/")
+
+
+class CaSource(Section):
+    """The Secret that holds the certificate to trust, wherever it is; it is mirrored into the release's namespace."""
+
+    namespace: Annotated[Namespace, Question("Namespace", "The namespace of that Secret.", "tlsSecrets")] = "minio"
+    secret: Annotated[ObjectName, Question("Secret", "The Secret that holds the certificate.", "tlsSecrets")] = (
+        "minio-tls"
+    )
+    key: Annotated[
+        SecretKey,
+        Question(
+            "Key",
+            "The key that holds it: tls.crt for a self-signed server, ca.crt where an authority signed it.",
+            "tlsSecrets",
+        ),
+    ] = "tls.crt"
+
+
+class Tls(Section):
+    """How pgBackRest knows that it speaks to the right server."""
+
+    verify: Annotated[
+        bool,
+        Question(
+            "Verify",
+            "Whether the server's certificate is checked. false: backups go to whoever answers. For a test only.",
+        ),
+    ] = True
+    source: Annotated[
+        CaSource | None,
+        Question(
+            "Certificate authority",
+            "The Secret with the certificate to trust. null: the public authorities alone.",
+        ),
+    ] = Field(default_factory=CaSource)
+    ca_file: Annotated[
+        Text | None,
+        Question(
+            "Certificate file", "A PEM file used where the Secret cannot be looked up; relative to the file of answers."
+        ),
+    ] = None
+
+
+class Schedule(Section):
+    """When backups are taken."""
+
+    full: Annotated[
+        Text, Question("Full backup", "Cron: minute, hour, day, month, weekday. A quiet hour once a week is good.")
+    ] = "0 2 * * 0"
+    incremental: Annotated[
+        Text,
+        Question("Incremental backup", "Cron. Days on which no full backup starts; shorter gaps make restores faster."),
+    ] = "0 2 * * 1-6"
+    time_zone: Annotated[Text, Question("Time zone", "IANA name for both. Etc/UTC has no hour that comes twice.")] = (
+        "Etc/UTC"
+    )
+
+
+class Retention(Section):
+    """How far back you can go."""
+
+    full: Annotated[
+        Annotated[int, Field(ge=1, le=9_999_999)] | None,
+        Question(
+            "Full backups kept",
+            "With the incrementals and the WAL that hang on them. null: nothing is deleted, the bucket grows for ever.",
+        ),
+    ] = 2
+    full_type: Annotated[
+        Literal["count", "time"],
+        Question("Counted in", "count: that many full backups are kept. time: those of that many days."),
+    ] = "count"
+
+
+class GzCompression(Section):
+    """Everywhere at home; the slowest."""
+
+    type: Literal["gz"] = "gz"
+    level: Annotated[
+        int, Field(ge=0, le=9), Question("Level", "gz's own default is 6; beyond it is slow for little.")
+    ] = 6
+
+
+class ZstCompression(Section):
+    """What pgBackRest recommends for a new repository: smaller and several times faster than gz."""
+
+    type: Literal["zst"]
+    level: Annotated[int, Field(ge=-7, le=22), Question("Level", "3 is its own default.")] = 3
+
+
+class Lz4Compression(Section):
+    """The fastest; the largest."""
+
+    type: Literal["lz4"]
+    level: Annotated[int, Field(ge=-5, le=12), Question("Level", "1 is its own default.")] = 1
+
+
+class Bz2Compression(Section):
+    """Small and very slow."""
+
+    type: Literal["bz2"]
+    level: Annotated[int, Field(ge=1, le=9), Question("Level", "9 is its own default.")] = 9
+
+
+class NoCompression(Section):
+    """Backups and WAL as they are."""
+
+    type: Literal["none"]
+
+
+Compression = Annotated[
+    GzCompression | ZstCompression | Lz4Compression | Bz2Compression | NoCompression,
+    Field(discriminator="type"),
+    Question("Compression", "How backups and WAL are compressed; gz is at home everywhere, zst is faster and smaller."),
+]
+
+
+class Images(Section):
+    """What runs, and which versions it holds."""
+
+    postgresql: Annotated[
+        Image,
+        Question("PostgreSQL image", "Holds PostgreSQL, pgBackRest and the public CAs; image/Containerfile builds it."),
+    ] = "aryan-laptophp/postgres-pgbackrest:15.0"
+    postgresql_version: Annotated[
+        int,
+        Field(ge=13, le=18),
+        Question("PostgreSQL version", "The major version in the image; decides which parameters it knows."),
+    ] = 15
+    pgbackrest_version: Annotated[
+        PgBackRestVersion, Question("pgBackRest version", "The version in the image; decides which options it knows.")
+    ] = "2.45"
+    kubectl: Annotated[
+        Image, Question("kubectl image", "Starts the backups inside the database's pod; holds only kubectl.")
+    ] = "registry.k8s.io/kubectl:v1.34.4"
+    pull_policy: Annotated[
+        Literal["IfNotPresent", "Always", "Never"],
+        Question("Pull policy", "IfNotPresent is enough for a tag that stays; Always follows one that moves."),
+    ] = "IfNotPresent"
+    pull_secrets: Annotated[
+        list[ObjectName], Question("Pull Secrets", "Secrets of the release's namespace for a private registry.")
+    ] = Field(default_factory=list)
+
+
+class Advanced(Section):
+    """For who knows why. Every default is right for a first release."""
+
+    process_max: Annotated[
+        Annotated[int, Field(ge=1, le=999)] | None, Question("Processes", "process-max of a backup. null: one a core.")
+    ] = None
+    bundle: Annotated[bool, Question("Bundle small files", "repo1-bundle: hundreds of objects become a handful.")] = (
+        True
+    )
+    block: Annotated[
+        bool,
+        Question(
+            "Block incremental",
+            "repo1-block: incrementals keep changed blocks only. Needs 2.52.1 or newer, and bundles.",
+        ),
+    ] = False
+    archive_async: Annotated[
+        bool,
+        Question("Archive in the background", "archive-async: pushes WAL in batches; for databases that write a lot."),
+    ] = False
+    archive_push_queue_max: Annotated[
+        Size | None,
+        Question(
+            "Drop WAL beyond",
+            "archive-push-queue-max: past it WAL is dropped and the recoverable window ends. null: never.",
+        ),
+    ] = None
+    log_level: Annotated[
+        Literal["off", "error", "warn", "info", "detail", "debug", "trace"],
+        Question("Log level", "log-level-console: how much the logs of backups tell; info is enough."),
+    ] = "info"
+    network_policy: Annotated[
+        bool,
+        Question(
+            "NetworkPolicy", 'Lets in only pods labelled <release>-client: "true", and out only to DNS and the S3 port.'
+        ),
+    ] = False
+    options: Annotated[
+        dict[OptionName, OptionValue], Question("Options", "Any further option of pgbackrest.conf, as name: value.")
+    ] = Field(default_factory=dict)
+
+
+class Answers(Section):
+    """All that a person decides about a release."""
+
+    release: Annotated[Release, Page("Database")] = Field(default_factory=Release)
+    credentials: Annotated[Credentials, Page("Database")] = Field(default_factory=GeneratedCredentials)
+    storage: Annotated[Storage, Page("Storage")] = Field(default_factory=Storage)
+    tuning: Annotated[Tuning, Page("Tuning")] = Field(default_factory=Tuning)
+    resources: Annotated[Resources, Page("Tuning")] = Field(default_factory=Resources)
+    repository: Annotated[Repository, Page("Repository")] = Field(default_factory=Repository)
+    tls: Annotated[Tls, Page("TLS")] = Field(default_factory=Tls)
+    schedule: Annotated[Schedule, Page("Schedule")] = Field(default_factory=Schedule)
+    retention: Annotated[Retention, Page("Schedule")] = Field(default_factory=Retention)
+    compression: Annotated[Compression, Page("Repository")] = Field(default_factory=GzCompression)
+    images: Annotated[Images, Page("Advanced")] = Field(default_factory=Images)
+    advanced: Annotated[Advanced, Page("Advanced")] = Field(default_factory=Advanced)
+
+    def tls_mirrored(self) -> bool:
+        """Whether a certificate is mirrored and trusted, rather than the public authorities."""
+        return self.repository.enabled and self.tls.verify and bool(self.tls.source or self.tls.ca_file)
+
+
+def question_of(metadata: list[Any]) -> Question | None:
+    """The question among a field's metadata."""
+    return next((item for item in metadata if isinstance(item, Question)), None)
+
+
+def sections_in(annotation: Any) -> list[type[Section]]:
+    """The sections among an annotation's alternatives, in their order."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    return [section for part in get_args(annotation) for section in sections_in(part)]

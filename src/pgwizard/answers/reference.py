@@ -1,0 +1,236 @@
+"""What the questions look like on paper: the commented file, the JSON schema, the table of the documentation.
+
+All of it is derived from the models; a question is never listed here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from pgwizard.answers.questions import Answers, Section, question_of, sections_in
+from pgwizard.answers.strict_yaml import is_plain_text
+
+_HEAD = """\
+# Answers of pgwizard. Every value below is its default: keep what you change, delete the rest.
+# Secrets never stand here, only where they come from. Check and render: pgwizard --headless THIS-FILE
+# An editor's YAML plug-in completes and checks it with: pgwizard schema > answers.schema.json
+# yaml-language-server: $schema=./answers.schema.json
+"""
+_WIDTH = 116
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of a file of answers."""
+    found = Answers.model_json_schema(by_alias=True)
+    found["title"] = "Answers of pgwizard"
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+
+
+def commented_answers() -> str:
+    """A file of answers with every default, each question above its answer, alternatives as comments."""
+    blocks = [_HEAD]
+    for name, found in Answers.model_fields.items():
+        default = getattr(Answers(), name)
+        ask = question_of(found.metadata)
+        title = ask.help if ask else _first_line(type(default))
+        lines = [*_comment(title, ""), f"{found.alias}:", *_answers(default, "  ")]
+        blocks.append("\n".join([*lines, *_alternatives(found, type(default), "")]) + "\n")
+    return "\n".join(blocks)
+
+
+def _answers(section: BaseModel, indent: str) -> Iterator[str]:
+    for name, found in type(section).model_fields.items():
+        value = getattr(section, name)
+        ask = question_of(found.metadata)
+        if ask:
+            yield from _comment(f"{ask.label}: {ask.help}{_choices(found)}", indent)
+        if isinstance(value, Section):
+            yield f"{indent}{found.alias}:"
+            yield from _answers(value, indent + "  ")
+        else:
+            yield f"{indent}{found.alias}: {_default_value(value)}"
+        yield from _alternatives(found, type(value), indent)
+
+
+def _alternatives(found: FieldInfo, default: type, indent: str) -> Iterator[str]:
+    """The other shapes of a union, as comments that become answers once uncommented."""
+    for section in sections_in(found.annotation):
+        if section is default:
+            continue
+        yield f"{indent}# or: {_first_line(section)}"
+        yield f"{indent}# {found.alias}:"
+        for inner in section.model_fields.values():
+            value = _shown(inner)
+            yield f"{indent}#   {inner.alias}: {value}"
+
+
+def _shown(found: FieldInfo) -> str:
+    """An answer to show: the default, the one choice there is, or an upper-case stand-in."""
+    literal = _literal(found)
+    if literal:
+        return str(literal[0])
+    if found.default is PydanticUndefined:
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(found.alias)).upper()
+    return yaml_value(found.default)
+
+
+def yaml_value(value: object) -> str:
+    """A value as a person writes it in YAML: bare where it reads back the same, else in quotes."""
+    if isinstance(value, str):
+        bare = re.fullmatch(r"[A-Za-z0-9/][-A-Za-z0-9_./]*(:[A-Za-z0-9][-A-Za-z0-9_./]*)*", value)
+        return value if bare and is_plain_text(value) else json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)
+
+
+def _default_value(value: object) -> str:
+    """A CPU share is written as the number that people think of; it is taken as its text."""
+    return value if isinstance(value, str) and value.isdigit() else yaml_value(value)
+
+
+def answers_text(value: dict[str, Any]) -> str:
+    """Given answers as a file, without comments; an empty one stands for every default."""
+    if not value:
+        return "{}\n"
+    return "\n".join(_block(value, "")) + "\n"
+
+
+def _block(value: dict[str, Any], indent: str) -> Iterator[str]:
+    for key, item in value.items():
+        if isinstance(item, dict) and item:
+            yield f"{indent}{yaml_value(key)}:"
+            yield from _block(item, indent + "  ")
+        elif isinstance(item, list):
+            yield f"{indent}{yaml_value(key)}: [{', '.join(map(yaml_value, item))}]"
+        else:
+            yield f"{indent}{yaml_value(key)}: {yaml_value(item)}"
+
+
+def _comment(text: str, indent: str) -> Iterator[str]:
+    line = f"{indent}#"
+    for word in text.split():
+        if len(line) + len(word) + 1 > _WIDTH:
+            yield line
+            line = f"{indent}#"
+        line += f" {word}"
+    yield line
+
+
+def _first_line(section: type) -> str:
+    return (section.__doc__ or "").strip().splitlines()[0]
+
+
+def _literal(found: FieldInfo) -> tuple[Any, ...]:
+    """The choices of a closed question; empty for an open one."""
+    choices = get_args(found.annotation)
+    return choices if choices and all(isinstance(choice, str) for choice in choices) else ()
+
+
+def _choices(found: FieldInfo) -> str:
+    literal = _literal(found)
+    return f" One of {', '.join(literal)}." if len(literal) > 1 else ""
+
+
+# ---- documentation -------------------------------------------------------------------------------------------------
+
+
+def documentation() -> str:
+    """docs/answers.md: one table a section, one row a question."""
+    lines = [
+        "# Answers",
+        "",
+        "Generated from the models by `make docs`. `pgwizard init` prints the same as a commented file,",
+        "`pgwizard schema` as a JSON schema. Defaults give the chart of the architecture document. Text that YAML",
+        "would read as a number goes into quotes; `no`, `off` and `yes` are text (YAML 1.2). Anchors, aliases and tags",
+        "are refused.",
+        "",
+    ]
+    for name, found in Answers.model_fields.items():
+        ask = question_of(found.metadata)
+        default = getattr(Answers(), name)
+        lines += [f"## {found.alias}", "", ask.help if ask else _first_line(type(default)), ""]
+        sections = sections_in(found.annotation)
+        for section in sections:
+            if len(sections) > 1:
+                chosen = " (default)" if section is type(default) else ""
+                lines += [f"**`{_tag(section)}`**{chosen}: {_first_line(section)}", ""]
+            lines += [*_table(section, ""), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _tag(section: type[Section]) -> str:
+    name = "source" if "source" in section.model_fields else "type"
+    found = section.model_fields[name]
+    return f"{found.alias}: {_literal(found)[0]}"
+
+
+def _table(section: type[Section], prefix: str) -> Iterator[str]:
+    rows = list(_rows(section, prefix))
+    if rows:
+        yield "| key | default | question |"
+        yield "|---|---|---|"
+        yield from rows
+    else:
+        yield "Nothing further to decide."
+
+
+def _rows(section: type[Section], prefix: str) -> Iterator[str]:
+    for found in section.model_fields.values():
+        ask = question_of(found.metadata)
+        sections = sections_in(found.annotation)
+        if ask and not (found.default_factory and sections):
+            shown = (
+                "required" if found.is_required() else f"`{yaml_value(found.get_default(call_default_factory=True))}`"
+            )
+            text = f"{ask.help}{_choices(found)}".replace("|", "\\|")
+            yield f"| `{prefix}{found.alias}` | {shown} | {text} |"
+        for inner in sections:
+            if len(sections) > 1:
+                yield f"| `{prefix}{found.alias}` | | with `{_tag(inner)}`: {_first_line(inner)} |"
+            yield from _rows(inner, f"{prefix}{found.alias}.")
+
+
+def exit_codes() -> str:
+    """docs/exit-codes.md: one row a code, from the tree of errors."""
+    from pgwizard import errors
+
+    rows: dict[int, tuple[str, list[str]]] = {}
+    for error in vars(errors).values():
+        if isinstance(error, type) and issubclass(error, errors.PgwizardError):
+            rows.setdefault(error.exit_code, (error.meaning, []))[1].append(f"`{error.__name__}`")
+    lines = [
+        "# Exit codes",
+        "",
+        "Generated from the tree of errors by `make docs`.",
+        "",
+        "| code | meaning | errors |",
+        "|---|---|---|",
+        "| 0 | right | |",
+        *(f"| {code} | {meaning} | {', '.join(names)} |" for code, (meaning, names) in sorted(rows.items())),
+        "| 141 | the reader of standard output went away, as in `pgwizard ... \\| head` | |",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def pages() -> dict[str, str]:
+    """The generated pages of the documentation, by file name."""
+    return {"answers.md": documentation(), "exit-codes.md": exit_codes()}
+
+
+def main() -> None:
+    """Write the generated pages into the folder that the command line names."""
+    folder = Path(sys.argv[1])
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""The question models by path: pages, fields, labels, and the alternatives of a union. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from pgwizard.answers.questions import Answers, Page, Section, question_of, sections_in
+
+QuestionPath = tuple[str, ...]
+NOTHING = "null"
+SOME = "given"
+
+
+# ---- the models by path --------------------------------------------------------------------------------------------
+
+
+def pages() -> list[str]:
+    """The pages that have questions, in order."""
+    return list(dict.fromkeys(page for page, _ in _sections()))
+
+
+def sections_of(page: str) -> list[str]:
+    """The sections that stand on a page, in order."""
+    return [section for title, section in _sections() if title == page]
+
+
+def page_of(path: str) -> str:
+    """The page that a dotted path belongs to; the first one where it belongs to none."""
+    section = path.partition(".")[0]
+    return next((page for page, name in _sections() if name == section), pages()[0])
+
+
+def _sections() -> Iterator[tuple[str, str]]:
+    for found in Answers.model_fields.values():
+        page = next(item.title for item in found.metadata if isinstance(item, Page))
+        yield page, str(found.alias)
+
+
+def field_at(path: QuestionPath, chosen: Any) -> FieldInfo | None:
+    """The field of a path. chosen: path -> tag of the alternative that stands there."""
+    owner: type[BaseModel] = Answers
+    found: FieldInfo | None = None
+    for depth, key in enumerate(path, start=1):
+        found = next((item for item in owner.model_fields.values() if item.alias == key), None)
+        if found is None:
+            return None
+        sections = sections_in(found.annotation)
+        if depth == len(path) or not sections:
+            break
+        tag = chosen(path[:depth])
+        owner = next((section for section in sections if tag in tags_of(section)), sections[0])
+    return found
+
+
+def label_at(path: QuestionPath, chosen: Any = lambda _: "") -> tuple[str, QuestionPath]:
+    """What a question is called, and where it stands; of what chooses an alternative, those of the whole block.
+
+    chosen: as for ``field_at``.
+    """
+    for end in range(len(path), 0, -1):
+        found = field_at(path[:end], chosen)
+        ask = question_of(found.metadata) if found else None
+        if ask:
+            return ask.label, path[:end]
+    return path[-1].capitalize(), path
+
+
+def alternatives(path: QuestionPath) -> list[type[Section]]:
+    """The sections that a path can be answered with; empty where it is a plain question."""
+    found = field_at(path, lambda _: "")
+    return sections_in(found.annotation) if found else []
+
+
+def is_union(path: QuestionPath) -> bool:
+    """Whether one of several shapes, or none, is to be chosen at a path."""
+    found = field_at(path, lambda _: "")
+    return found is not None and (len(sections_in(found.annotation)) > 1 or is_optional(found))
+
+
+def is_optional(found: FieldInfo) -> bool:
+    """Whether null is an answer."""
+    annotation = found.annotation
+    return any(part is type(None) or type(None) in get_args(part) for part in get_args(annotation))
+
+
+def tag_key(path: QuestionPath) -> str | None:
+    """``from`` or ``type``: the key that names the alternative; None where there is nothing to name."""
+    sections = alternatives(path)
+    if len(sections) < 2:
+        return None
+    name = "source" if "source" in sections[0].model_fields else "type"
+    return str(sections[0].model_fields[name].alias)
+
+
+def tags_of(section: type[BaseModel]) -> tuple[str, ...]:
+    """How a section is named among alternatives."""
+    found = section.model_fields.get("source") or section.model_fields.get("type")
+    return tuple(map(str, get_args(found.annotation))) if found else (SOME,)

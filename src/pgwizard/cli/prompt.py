@@ -1,0 +1,58 @@
+"""Questions to a person at the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from pgwizard.errors import Interrupted
+
+if TYPE_CHECKING:
+    pass
+
+
+def is_asked(*, yes: bool) -> bool:
+    """Only a person at a terminal can be asked; a script has said what it wants by calling."""
+    return not yes and sys.stdin is not None and sys.stdin.isatty()
+
+
+async def confirmed(question: str) -> bool:
+    """Ask the person at the terminal, before anything is written. Only y or yes is a yes; the end of input is a no.
+
+    Raises Interrupted where it is stopped instead.
+    """
+    sys.stderr.write(question)  # stdout may be a pipe
+    sys.stderr.flush()
+    try:
+        typed = await _line(sys.stdin.fileno())
+    except asyncio.CancelledError:
+        raise Interrupted("stopped: nothing was written") from None
+    return typed.strip().lower() in (b"y", b"yes")
+
+
+async def _line(terminal: int) -> bytes:
+    """What is typed up to Enter or the end of input.
+
+    The event loop watches the terminal: a thread that reads it could not be stopped, and would keep the process.
+    """
+    loop, ended, typed = asyncio.get_running_loop(), asyncio.Event(), bytearray()
+
+    def take() -> None:
+        part = b""
+        with contextlib.suppress(OSError):  # the terminal is gone
+            part = os.read(terminal, 1024)
+        typed.extend(part)
+        if not part or part.endswith(b"\n"):
+            ended.set()
+
+    loop.add_reader(terminal, take)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(terminal)
+        if not typed.endswith(b"\n"):  # what is said next begins a line of its own
+            sys.stderr.write("\n")
+    return bytes(typed)

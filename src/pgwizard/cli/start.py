@@ -1,0 +1,87 @@
+"""What the wizard may touch of the machine it runs on: the kubeconfig's contexts, files to save to, and its draft.
+
+It refuses rules and widgets: it makes the ``Start`` that the terminal face is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pgwizard.tui.app import WIZARD, ClusterChoice, Connect, Start
+
+if TYPE_CHECKING:
+    from pgwizard.kube.api import Cluster
+
+
+def start(
+    *,
+    context: str | None = None,
+    kubeconfig: str | None = None,
+    demo: bool = False,
+    screen: str = WIZARD,
+    release: tuple[str, str | None] = ("", None),
+    raw: dict[str, Any] | None = None,
+    folder: Path | None = None,
+) -> Start:
+    """How the terminal face begins here. Imports nothing that the first paint does not need."""
+    state = "pgwizard-demo" if demo else "pgwizard"
+
+    def connector(name: str | None) -> Connect:
+        async def connect(stack: AsyncExitStack) -> Cluster:
+            from pgwizard.cli import connect as cli_connect
+
+            place = cli_connect.ClusterSource(name, kubeconfig, demo, released=screen != WIZARD)
+            return await stack.enter_async_context(cli_connect.connected(place))
+
+        return connect
+
+    def places() -> Sequence[ClusterChoice]:
+        if demo:
+            return (ClusterChoice("demo", "inside this process", "default", connector(None), current=True),)
+        from pgwizard.kube.kubeconfig import contexts
+
+        return [
+            ClusterChoice(
+                found.name,
+                found.server,
+                found.namespace,
+                connector(found.name or None),
+                runs=found.runs,
+                current=found.name == context if context else found.current,
+            )
+            for found in contexts(kubeconfig)
+        ]
+
+    def drafts() -> Any:
+        from pgwizard.local.autosave import Drafts, state_folder
+
+        return Drafts(state_folder().with_name(state))
+
+    return Start(
+        connector(context),
+        _save,
+        screen=screen,
+        demo=demo,
+        raw=raw,
+        release=release,
+        places=places,
+        export=_export,
+        drafts=drafts,
+        folder=folder or Path(),
+    )
+
+
+def _save(path: str, text: str) -> None:
+    from pgwizard.local.files import write_text
+
+    write_text(path, text)
+
+
+def _export(folder: str, texts: dict[str, str]) -> None:
+    from pgwizard.local.files import write_folder
+    from pgwizard.plan import manifests
+
+    write_folder(folder, texts, manifests.FILE_NAMES)

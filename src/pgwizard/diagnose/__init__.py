@@ -1,0 +1,1 @@
+"""Error text of pgBackRest, S3, PostgreSQL and Kubernetes becomes a cause and a fix. Pure."""

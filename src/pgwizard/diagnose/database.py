@@ -1,0 +1,127 @@
+"""What PostgreSQL reports when it fails. Pure."""
+
+from __future__ import annotations
+
+from pgwizard.diagnose.row import Rank, row
+
+POSTGRESQL = (
+    row(
+        "shared-memory",
+        r"could not map anonymous shared memory|could not resize shared memory segment",
+        "PostgreSQL did not get the shared memory that it asked for: shared_buffers or max_connections exceed what "
+        "the pod may use, or huge pages are wanted that the node does not have.",
+        "Raise tuning.memory, or lower shared_buffers; leave huge_pages off unless the node has them.",
+        "tuning.memory",
+    ),
+    row(
+        "bus-error",
+        r"Bus error|[Ee]xit ?[Cc]ode\"?:? ?135\b|terminated by signal 7\b",
+        "Memory that was promised was not there: as a rule the node's huge pages, or a full /dev/shm.",
+        "Leave huge_pages off unless the pod has a limit for them, and raise tuning.memory.",
+        "tuning.memory",
+    ),
+    row(
+        "parameter-invalid",
+        r"(?<!ERROR: )invalid value for parameter \"(?P<parameter>[^\"\n]{1,100})\""
+        r"|unrecognized configuration parameter \"(?P<unknown>[^\"\n]{1,100})\" in file"
+        r"|is outside the valid range for parameter \"(?P<ranged>[^\"\n]{1,100})\"",
+        "PostgreSQL refuses {parameter}{unknown}{ranged} in postgresql.conf: it does not know it, or not this value.",
+        "Correct it in tuning.parameters; images.postgresqlVersion must be the version in the image.",
+        "tuning.parameters",
+    ),
+    row(
+        "data-directory-permissions",
+        r"data directory \"(?P<path>[^\"\n]{1,300})\" has (?:wrong ownership|invalid permissions)"
+        r"|could not (?:open|access the server) configuration file \"[^\"\n]{1,300}\": Permission denied"
+        r"|could not (?:change permissions of|access) directory \"[^\"\n]{1,300}\": (?:Permission|Operation) "
+        r"(?:denied|not permitted)",
+        "The data directory belongs to another user, or others may read it; PostgreSQL refuses to start on it.",
+        "It must belong to uid 999 with mode 0700: mend it once by a pod as root, or use a StorageClass that honours "
+        "fsGroup.",
+        "storage.storageClass",
+    ),
+    row(
+        "configuration-errors",
+        r"configuration file \"[^\"\n]{1,300}\" contains errors|syntax error in file \"[^\"\n]{1,300}\" line",
+        "postgresql.conf, or postgresql.auto.conf, has an error; the lines before name it.",
+        "Correct tuning.parameters and apply again.",
+        "tuning.parameters",
+        rank=Rank.BROAD,
+    ),
+    row(
+        "data-of-another-version",
+        r"database files are incompatible with server|initialized by PostgreSQL version (?P<data>[\d.]{1,10}), which",
+        "The volume holds a database of another PostgreSQL version than the image's.",
+        "Go back to an image of the old version. A new major version takes pg_upgrade, or a dump and a new volume.",
+        "images.postgresql",
+    ),
+    row(
+        "data-directory-not-empty",
+        r"directory \"(?P<path>[^\"\n]{1,300})\" exists but is not empty",
+        "The volume already has files at {path}, but no database.",
+        "Look what they are and move them away; then PostgreSQL creates its database.",
+    ),
+    row(
+        "wal-volume-full",
+        r"pg_wal[^\n]{0,300}No space left on device",
+        "The volume is full of WAL: archiving has failed for long, so PostgreSQL keeps it.",
+        "Delete nothing by hand. Raise storage.size, then mend the archiving; the WAL goes away by itself.",
+        "storage.size",
+    ),
+    row(
+        "volume-full",
+        r"No space left on device",
+        "The volume is full.",
+        "Raise storage.size; where WAL fills it, mend the archiving and delete nothing by hand.",
+        "storage.size",
+    ),
+    row(
+        "checkpoint-missing",
+        r"could not locate (?:a valid|required|a required) checkpoint record",
+        "The WAL that the database needs for its start is missing: a gap in the archive, or files deleted from pg_wal.",
+        "Restore another backup set, or an earlier one; never run pg_resetwal on data that you need.",
+    ),
+    row(
+        "target-not-reached",
+        r"recovery ended before configured recovery target was reached",
+        "The target of the restore lies after the last archived WAL.",
+        "Choose an earlier target, or restore to the end of the archive.",
+    ),
+    row(
+        "server-as-root",
+        r"\"root\" execution of the PostgreSQL server is not permitted",
+        "The container runs as root, which PostgreSQL refuses.",
+        "Leave runAsUser at 999, and look for a webhook that changes pods.",
+        "images.postgresql",
+    ),
+    row(
+        "password-missing",
+        r"superuser password is not specified",
+        "The first start got no password for the superuser.",
+        "Check the Secret and the key that credentials names.",
+        "credentials",
+    ),
+    row(
+        "out-of-memory",
+        r"OOMKilled|was terminated by signal 9\b|FATAL: out of memory",
+        "The container needed more memory than its limit and was killed.",
+        "Raise tuning.memory, or lower shared_buffers, work_mem or the connections.",
+        "tuning.memory",
+    ),
+    row(
+        "killed",
+        r"[Ee]xit ?[Cc]ode\"?:? ?137\b",
+        "The container was killed: it went beyond its memory limit, or did not stop in time.",
+        "Raise tuning.memory where it happens at work; kubectl describe pod has the reason.",
+        "tuning.memory",
+        rank=Rank.BROAD,
+    ),
+    row(
+        "password-refused",
+        r"password authentication failed for user \"(?P<user>[^\"\n]{1,100})\"",
+        "The password of {user} is not the one in the database; a changed Secret does not change it.",
+        "ALTER ROLE sets the database's to the Secret's.",
+        "credentials",
+        rank=Rank.BROAD,
+    ),
+)

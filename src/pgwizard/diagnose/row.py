@@ -1,0 +1,102 @@
+"""One row of the tables: a pattern of error text, its cause and its fix. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass
+from enum import IntEnum
+
+from pgwizard.text import plain
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One fault. cause and fix: one or two sentences each, plain.
+
+    key: stable; the anchor in docs/errors.md.
+    line: what gave it away, plain.
+    exit_code: what the failed program ended with, as the text says; None where it does not.
+    question: the question of the answers that is most likely at fault, such as ``tls.source``; empty for none.
+    """
+
+    key: str
+    cause: str
+    fix: str
+    line: str
+    exit_code: int | None = None
+    question: str = ""
+
+
+class Rank(IntEnum):
+    """How much a row knows."""
+
+    CAUSE = 0
+    BROAD = 1
+    """What is wrong is known; why has several answers."""
+    SYMPTOM = 2
+    """Something else failed before."""
+    REMARK = 3
+    """A warning of something that did not fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFault:
+    """One kind of fault. cause and fix may name groups of the pattern in braces.
+
+    A pattern stays within a line, begins with fixed text wherever it can, and repeats only with a bound: the text is
+    hostile. Runs of blanks are one blank by then.
+    """
+
+    key: str
+    rank: Rank
+    pattern: re.Pattern[str]
+    cause: str
+    fix: str
+    question: str = ""
+
+
+_CODE = re.compile(r"(?:ERROR: |with exception )\[(\d{3})\]|[Ee]xit ?[Cc]ode\"?:? ?(\d{1,3})\b")
+
+
+def latest(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    last = deque(pattern.finditer(text), maxlen=1)
+    return last[0] if last else None
+
+
+def line_start(text: str, match: re.Match[str]) -> int:
+    return text.rfind("\n", 0, match.start()) + 1
+
+
+def _line(text: str, match: re.Match[str]) -> str:
+    start = line_start(text, match)
+    if match.start() - start > 150:  # what gave it away must be seen
+        start = match.start()
+    end = text.find("\n", match.end())
+    return plain(text[start : min(end if end >= 0 else len(text), start + 1000)])
+
+
+def _exit_code(text: str, match: re.Match[str]) -> int | None:
+    """The first code from the line on: the program's last words; else the last one before it."""
+    after = _CODE.search(text, line_start(text, match))
+    said = after or latest(_CODE, text[: match.start()])
+    return int(said[1] or said[2]) if said else None
+
+
+def diagnosis(row: KnownFault, match: re.Match[str], text: str) -> Diagnosis:
+    named = {name: plain(value or "", 120) for name, value in match.groupdict().items()}
+    return Diagnosis(
+        key=row.key,
+        cause=row.cause.format_map(named),
+        fix=row.fix.format_map(named),
+        line=_line(text, match),
+        exit_code=_exit_code(text, match),
+        question=row.question,
+    )
+
+
+# ---- the table -----------------------------------------------------------------------------------------------------
+
+
+def row(key: str, pattern: str, cause: str, fix: str, question: str = "", *, rank: Rank = Rank.CAUSE) -> KnownFault:
+    return KnownFault(key, rank, re.compile(pattern), cause, fix, question)

@@ -1,0 +1,293 @@
+"""What a request is authenticated with: tokens, client certificates, credentials plug-ins, and the TLS context.
+
+It refuses to be interactive, and to put a credential into a text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import signal
+import ssl
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote
+
+from pgwizard.errors import KubeconfigError
+from pgwizard.kube.kubeconfig import Target, _read, _reason, _text
+from pgwizard.text import plain
+
+PLUGIN_SECONDS = 60.0
+TOKEN_FILE_SECONDS = 60.0
+"""Kubelets rotate token files in place; client-go rereads them every minute."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a request carries. ``fresh_until`` is wall-clock time; ``renewable``: reading it again may give another."""
+
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    tls: ssl.SSLContext | None
+    fresh_until: float
+    renewable: bool
+
+
+class Login:
+    """The credentials of a target, read when first asked for, kept while fresh, and read again when refused."""
+
+    def __init__(self, target: Target, *, now: Callable[[], float] = time.time) -> None:
+        self._target = target
+        self._now = now
+        self._lock = asyncio.Lock()
+        self._held: Credentials | None = None
+
+    async def current(self) -> Credentials:
+        """Credentials that are fresh. Raises KubeconfigError; never returns none where the kubeconfig names some."""
+        async with self._lock:
+            if self._held is None or self._now() >= self._held.fresh_until:
+                self._held = await self._fetch()
+            return self._held
+
+    def refused(self, credentials: Credentials) -> bool:
+        """The server answered 401 to these. True if asking again may give others."""
+        if self._held is credentials and credentials.renewable:
+            self._held = None
+        return credentials.renewable
+
+    async def _fetch(self) -> Credentials:
+        user = self._target.user
+        values = user.values
+        authorization, fresh_until, renewable = "", float("inf"), bool(values.get("client-certificate"))
+        certificate: tuple[bytes, bytes] | None = None
+        if token_file := values.get("tokenFile"):
+            content = await asyncio.to_thread(_read, user.folder / str(token_file), f"the token file of {user.name!r}")
+            authorization = f"Bearer {_text(content, f'the token file of {user.name!r}')}"
+            fresh_until, renewable = self._now() + TOKEN_FILE_SECONDS, True
+        elif token := values.get("token"):
+            authorization = f"Bearer {token}"
+        elif values.get("username"):
+            pair = f"{values['username']}:{values.get('password', '')}"
+            authorization = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        elif values.get("auth-provider"):
+            authorization = await asyncio.to_thread(_auth_provider, self._target)
+            # The refresh token lives in the kubeconfig; the package decides by the token's own expiry.
+            fresh_until, renewable = self._now() + TOKEN_FILE_SECONDS, True
+        elif plugin := values.get("exec"):
+            status = await _run_plugin(self._target, plugin)
+            authorization, certificate = _from_plugin(_command(self._target, plugin), status)
+            fresh_until, renewable = self._plugin_expiry(status), True
+        return Credentials(
+            headers=(*_authorization(authorization, user.name), *_impersonation(values)),
+            tls=await asyncio.to_thread(_tls, self._target, certificate),
+            fresh_until=fresh_until,
+            renewable=renewable,
+        )
+
+    def _plugin_expiry(self, status: Mapping[str, Any]) -> float:
+        stamp = status.get("expirationTimestamp")
+        if not stamp:
+            return float("inf")
+        try:
+            expiry = datetime.fromisoformat(str(stamp)).timestamp()
+        except ValueError:
+            raise KubeconfigError("the credentials plug-in gave an expirationTimestamp that is not a time") from None
+        # The five seconds keep a plug-in with a slow clock from being run for every single request.
+        return max(expiry - 10, self._now() + 5)
+
+
+# -- what a request carries -------------------------------------------------------------------------------------------
+
+
+def _authorization(value: str, user: str) -> list[tuple[str, str]]:
+    if not value:
+        return []
+    if not value.isascii() or not value.isprintable():
+        raise KubeconfigError(f"the credentials of {user!r} hold characters that cannot be sent")
+    return [("Authorization", value)]
+
+
+def _impersonation(user: Mapping[str, Any]) -> list[tuple[str, str]]:
+    headers = [("Impersonate-User", str(user["as"]))] if user.get("as") else []
+    if user.get("as-uid"):
+        headers.append(("Impersonate-Uid", str(user["as-uid"])))
+    headers += [("Impersonate-Group", str(group)) for group in user.get("as-groups") or []]
+    for key, values in (user.get("as-user-extra") or {}).items():
+        headers += [(f"Impersonate-Extra-{quote(str(key), safe='')}", str(value)) for value in values]
+    return headers
+
+
+def _tls(target: Target, from_plugin: tuple[bytes, bytes] | None) -> ssl.SSLContext | None:
+    if not target.url.startswith("https"):
+        return None
+    authority = target.cluster.bytes_of("certificate-authority")
+    try:
+        context = ssl.create_default_context(cadata=authority.decode("ascii", "ignore") if authority else None)
+    except ssl.SSLError:
+        name = target.cluster.name
+        raise KubeconfigError(f"certificate-authority of {name!r} in the kubeconfig holds no certificate") from None
+    # Clusters have certificate authorities that lack what strict mode (Python 3.13's default) asks for; Go takes them.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if target.cluster.values.get("insecure-skip-tls-verify"):
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    certificate, key = from_plugin or (
+        target.user.bytes_of("client-certificate"),
+        target.user.bytes_of("client-key"),
+    )
+    if certificate and key:
+        with _private_file(certificate + b"\n" + key) as path:
+            try:
+                # Without the callback an encrypted key would ask for its password on the terminal.
+                context.load_cert_chain(path, password=lambda: "")
+            except ssl.SSLError:
+                name = target.user.name
+                raise KubeconfigError(f"the client certificate and key of {name!r} cannot be used together") from None
+    return context
+
+
+@contextlib.contextmanager
+def _private_file(content: bytes) -> Iterator[str]:
+    """A path to read ``content`` from, in memory where the system can: OpenSSL takes keys by path only."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("client-certificate")
+        path = f"/proc/self/fd/{descriptor}"
+    else:
+        descriptor, path = tempfile.mkstemp()
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(content)
+        yield path
+    finally:
+        os.close(descriptor)
+        if not path.startswith("/proc/"):
+            Path(path).unlink()
+
+
+def _auth_provider(target: Target) -> str:
+    """A token by ``kubernetes``' own OIDC code, which also saves a renewed refresh token in the kubeconfig."""
+    from kubernetes.config import load_kube_config
+
+    holder = SimpleNamespace(api_key={})
+    name = target.user.values["auth-provider"].get("name", "")
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            load_kube_config(  # type: ignore[no-untyped-call]
+                target.files, target.context, client_configuration=holder, temp_file_path=folder
+            )
+    except Exception:  # noqa: BLE001 - whatever a third party's code raises may hold the token in its text
+        raise KubeconfigError(f"the auth-provider {plain(str(name))!r} of the kubeconfig failed") from None
+    token = str(holder.api_key.get("BearerToken", ""))
+    if not token:
+        raise KubeconfigError(
+            f"the auth-provider {plain(str(name))!r} of the kubeconfig gave no token",
+            hint="log in again, or use a credentials plug-in (exec)",
+        )
+    return token
+
+
+# -- the credentials plug-in ------------------------------------------------------------------------------------------
+
+
+def _command(target: Target, plugin: Mapping[str, Any]) -> str:
+    command = str(plugin.get("command") or "")
+    if not command:
+        raise KubeconfigError(f"user {target.user.name!r} in the kubeconfig has an exec plug-in without a command")
+    return str(target.user.folder / command) if os.sep in command else command
+
+
+async def _run_plugin(target: Target, plugin: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Run it as client-go does, but never with a terminal; the ``status`` of its ExecCredential."""
+    command = _command(target, plugin)
+    if plugin.get("interactiveMode") == "Always":
+        raise KubeconfigError(
+            f"the credentials plug-in {plain(command)} wants a terminal of its own (interactiveMode: Always)",
+            hint="log in with it first, and use a kubeconfig whose plug-in can run without a terminal",
+        )
+    spec: dict[str, Any] = {"interactive": False}
+    if plugin.get("provideClusterInfo"):
+        spec["cluster"] = _cluster_info(target)
+    version = str(plugin.get("apiVersion") or "client.authentication.k8s.io/v1")
+    info = {"apiVersion": version, "kind": "ExecCredential", "spec": spec}
+    extra = {str(item["name"]): str(item["value"]) for item in plugin.get("env") or []}
+    environment = {**os.environ, **extra, "KUBERNETES_EXEC_INFO": json.dumps(info)}
+    try:
+        process = await asyncio.create_subprocess_exec(
+            command,
+            *(str(argument) for argument in plugin.get("args") or []),
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # neither can it open /dev/tty
+        )
+    except (OSError, ValueError) as error:
+        hint = plain(str(plugin.get("installHint") or ""), 600)
+        raise KubeconfigError(
+            f"the credentials plug-in {plain(command)} cannot be started: {_reason(error)}",
+            hint=hint or "install it, or make it findable by PATH",
+        ) from None
+    stdout, stderr = await _outcome(process, command)
+    if process.returncode:
+        raise KubeconfigError(
+            f"the credentials plug-in {plain(command)} failed with exit code {process.returncode}: "
+            f"{plain(stderr.decode(errors='replace')) or 'it wrote nothing to stderr'}",
+            hint="log in again, then try the plug-in with: kubectl get namespaces",
+        )
+    try:
+        answer = json.loads(stdout)
+        status, answered = answer["status"], answer["apiVersion"]
+    except (ValueError, KeyError, TypeError):
+        raise KubeconfigError(f"the credentials plug-in {plain(command)} did not print an ExecCredential") from None
+    if answered != version or not isinstance(status, dict):
+        raise KubeconfigError(
+            f"the credentials plug-in {plain(command)} answers in another version than {plain(version)}"
+        )
+    return status
+
+
+async def _outcome(process: asyncio.subprocess.Process, command: str) -> tuple[bytes, bytes]:
+    try:
+        async with asyncio.timeout(PLUGIN_SECONDS):
+            return await process.communicate()
+    except TimeoutError:
+        raise KubeconfigError(
+            f"the credentials plug-in {plain(command)} gave no answer within {PLUGIN_SECONDS:g} s",
+            hint="it may wait for a login in the browser: log in first",
+        ) from None
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.communicate()
+
+
+def _cluster_info(target: Target) -> dict[str, Any]:
+    values = target.cluster.values
+    info: dict[str, Any] = {"server": target.url}
+    if authority := target.cluster.bytes_of("certificate-authority"):
+        info["certificate-authority-data"] = base64.b64encode(authority).decode()
+    for key in ("tls-server-name", "insecure-skip-tls-verify", "proxy-url"):
+        if values.get(key):
+            info[key] = values[key]
+    for extension in values.get("extensions") or []:
+        if extension.get("name") == "client.authentication.k8s.io/exec":
+            info["config"] = extension.get("extension")
+    return info
+
+
+def _from_plugin(command: str, status: Mapping[str, Any]) -> tuple[str, tuple[bytes, bytes] | None]:
+    token = str(status.get("token") or "").strip()
+    certificate, key = status.get("clientCertificateData"), status.get("clientKeyData")
+    if not token and not (certificate and key):
+        raise KubeconfigError(f"the credentials plug-in {plain(command)} gave neither a token nor a certificate")
+    pair = (str(certificate).encode(), str(key).encode()) if certificate and key else None
+    return (f"Bearer {token}" if token else ""), pair

@@ -1,0 +1,149 @@
+"""How one object is doing, from what it says of itself: ``assess(object) -> Health``.
+
+Pure, kind by kind, after kstatus; but a pod that cannot start is told apart from one that is starting, with the
+kubelet's own words. It refuses to wait and to look at other objects: whoever waits puts several together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pgwizard.kube.api import Object
+from pgwizard.text import plain
+
+Status = Literal["ready", "progressing", "failed"]
+
+SCALED_TO_0 = "ScaledToZero"
+"""The reason of a StatefulSet that is to have no pod; a word of our own."""
+
+STUCK = frozenset(
+    {
+        "ImagePullBackOff",
+        "ErrImagePull",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "ImageInspectError",
+        "CrashLoopBackOff",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+    }
+)
+"""Reasons out of which a container rarely comes by itself."""
+SAID_CHARACTERS = 1000
+"""The kubelet names an image three times before it says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """reason is Kubernetes' own word, empty where it has none; message is one plain line for people.
+
+    ``failed`` is final for a Job and, for a pod and a StatefulSet, what does not mend itself as a rule.
+    """
+
+    status: Status
+    message: str
+    reason: str = ""
+
+
+def assess(obj: Object) -> Health:
+    """The health of a StatefulSet, Pod, Job or PersistentVolumeClaim; any other kind is ready once it exists."""
+    rule = {
+        "StatefulSet": _statefulset,
+        "Pod": _pod,
+        "Job": _job,
+        "PersistentVolumeClaim": _claim,
+    }.get(obj.get("kind", ""))
+    if rule is None:
+        return Health("ready", "exists")
+    return rule(obj)
+
+
+def condition(obj: Object, kind: str) -> dict[str, Any]:
+    """The condition of that type; empty where there is none."""
+    conditions = obj.get("status", {}).get("conditions") or []
+    return next((found for found in conditions if found.get("type") == kind), {})
+
+
+def _statefulset(obj: Object) -> Health:
+    status, spec = obj.get("status", {}), obj.get("spec", {})
+    wanted = spec.get("replicas", 1)
+    if wanted == 0:  # nothing is missing, says the controller; but there is no database
+        return Health("failed", "scaled to 0", SCALED_TO_0)
+    if status.get("observedGeneration", 0) < obj["metadata"].get("generation", 0):
+        return Health("progressing", "the controller has not seen the change yet")
+    if status.get("updatedReplicas", 0) < wanted or status.get("currentRevision") != status.get("updateRevision"):
+        return Health("progressing", "the pod is being replaced")
+    ready = status.get("readyReplicas", 0)
+    if ready < wanted:
+        return Health("progressing", f"{ready} of {wanted} pods ready")
+    return Health("ready", f"{ready} of {wanted} pods ready")
+
+
+def _pod(obj: Object) -> Health:
+    status = obj.get("status", {})
+    if obj["metadata"].get("deletionTimestamp"):
+        return Health("progressing", "the old pod is stopping")
+    if condition(obj, "Ready").get("status") == "True":
+        return Health("ready", "ready")
+    if status.get("phase") == "Failed":
+        return Health("failed", plain(status.get("message") or "the pod failed"), plain(status.get("reason", "")))
+    scheduled = condition(obj, "PodScheduled")
+    if scheduled.get("status") == "False":
+        why, reason = plain(scheduled.get("message", "")), plain(scheduled.get("reason", ""))
+        return Health("progressing", f"cannot be scheduled: {why}", reason)
+    for container in _containers(obj):
+        if (found := _container(container)) is not None:
+            return found
+    started = sum(1 for container in status.get("containerStatuses") or [] if container.get("started"))
+    total = len(obj.get("spec", {}).get("containers") or [])
+    return Health("progressing", f"starting: {started} of {total} containers started")
+
+
+def _containers(obj: Object) -> Iterator[dict[str, Any]]:
+    for field in ("initContainerStatuses", "containerStatuses"):
+        yield from obj.get("status", {}).get(field) or []
+
+
+def _container(status: dict[str, Any]) -> Health | None:
+    """What one container has to say; None where it just runs or has ended well."""
+    name, state = plain(status.get("name", "")), status.get("state", {})
+    ended = state.get("terminated") or status.get("lastState", {}).get("terminated") or {}
+    end = plain(ended.get("reason", ""))
+    last = f": ended with exit code {ended['exitCode']} ({end or 'Error'})" if ended.get("exitCode") else ""
+    waiting = state.get("waiting", {})
+    reason = plain(waiting.get("reason", ""))
+    if reason in STUCK:
+        said = plain(waiting.get("message") or "", SAID_CHARACTERS)
+        why = f": {said}" if said and reason != "CrashLoopBackOff" else last
+        return Health("failed", f"container {name}: {reason}{why}", reason)
+    if state.get("terminated", {}).get("exitCode"):
+        return Health("progressing", f"container {name}{last}", end)
+    if reason and reason not in ("PodInitializing", "ContainerCreating"):
+        return Health("progressing", f"container {name}: {reason}", reason)
+    return None
+
+
+def _job(obj: Object) -> Health:
+    failed, complete = condition(obj, "Failed"), condition(obj, "Complete")
+    if complete.get("status") == "True":
+        return Health("ready", "complete")
+    if failed.get("status") == "True":
+        return Health("failed", plain(failed.get("message") or "failed"), plain(failed.get("reason", "")))
+    active, tries = obj.get("status", {}).get("active", 0), obj.get("status", {}).get("failed", 0)
+    tried = f", {tries} {'try' if tries == 1 else 'tries'} failed" if tries else ""
+    return Health("progressing", f"{'running' if active else 'waiting for its pod'}{tried}")
+
+
+def _claim(obj: Object) -> Health:
+    status = obj.get("status", {})
+    if status.get("phase") != "Bound":
+        phase = plain(status.get("phase", "new"))
+        return Health("progressing", f"volume claim {plain(obj['metadata']['name'])} is {phase}")
+    wanted = obj.get("spec", {}).get("resources", {}).get("requests", {}).get("storage")
+    for kind in ("FileSystemResizePending", "Resizing"):
+        if condition(obj, kind).get("status") == "True":
+            return Health("progressing", f"growing to {wanted}: {kind}", kind)
+    return Health("ready", f"bound, {status.get('capacity', {}).get('storage', wanted)}")

@@ -1,0 +1,282 @@
+"""Following Jobs: several watches as one stream, recent events, and a Job to its end with its log."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from pgwizard.errors import ClusterError, DeadlineError, FirstBackupFailed, NotFound
+from pgwizard.kube.api import EVENT, JOB, POD, Cluster, Object, Ref, WatchEvent
+from pgwizard.kube.health import SAID_CHARACTERS, STUCK, Health, assess, condition
+from pgwizard.text import plain
+
+GRACE_SECONDS = 20.0
+"""How long a container may be stuck before it is called failed: a registry or a Secret may be a moment late."""
+TAIL_LINES = 20
+
+Said = Callable[[str], None]
+Explain = Callable[[str], tuple[str, str]]
+"""Error text to its cause and its fix; both empty where it is not known."""
+_TELLING = frozenset(
+    {
+        "FailedCreate",
+        "FailedScheduling",
+        "FailedMount",
+        "FailedAttachVolume",
+        "ProvisioningFailed",
+        "Failed",
+        "BackOff",
+        "FailedCreatePodSandBox",
+        "InspectFailed",
+        "ErrImageNeverPull",
+    }
+)
+
+
+def _told(event: Object) -> str:
+    """What an event says."""
+    return f"{plain(event['reason'])}: {plain(event.get('message') or '', SAID_CHARACTERS)}"
+
+
+def _concerns(event: WatchEvent, names: set[str]) -> bool:
+    """Whether it is about the release's own objects."""
+    if event.type == "SYNCED":
+        return False
+    if event.object.get("kind") != "Event":
+        return True
+    about = event.object.get("involvedObject") or event.object.get("regarding") or {}
+    return about.get("name") in names
+
+
+async def _events(cluster: Cluster, namespace: str) -> AsyncGenerator[WatchEvent, None]:
+    """Events from now on, since an old one explains an old failure. Only what is there already is judged by its time:
+    the clocks of the cluster and of this machine may differ.
+    """
+    since, synced = datetime.now(UTC), False
+    async with aclosing(cluster.watch(EVENT, namespace)) as events:
+        async for event in events:
+            synced = synced or event.type == "SYNCED"
+            if synced or _is_recent(event.object, since):
+                yield event
+
+
+def _is_recent(event: Object, since: datetime) -> bool:
+    try:
+        at = datetime.fromisoformat(event.get("lastTimestamp") or event.get("eventTime") or "")
+    except ValueError:
+        return True
+    return (since - at).total_seconds() < 10
+
+
+async def tail(cluster: Cluster, namespace: str, pod: str, container: str, lines: int = TAIL_LINES) -> list[str]:
+    """The last lines of a container, made plain; empty where there are none."""
+    try:
+        async with aclosing(cluster.logs(namespace, pod, container, tail=lines)) as log:
+            return [plain(line) async for line in log]
+    except ClusterError:
+        return []
+
+
+# ---- the hook Job --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _JobWatch:
+    """What the watches have shown of one Job so far, and its log."""
+
+    cluster: Cluster
+    job: Ref
+    said: Said
+    logged: Said
+    explain: Explain
+    last: str = "its pod is awaited"
+    lines: list[str] = field(default_factory=list)
+    heard: set[str] = field(default_factory=set)
+    followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    stuck_since: float | None = None
+    failed: set[str] = field(default_factory=set)
+
+    def take(self, event: WatchEvent) -> Health | None:
+        """The Job's health, where the event is about the Job itself. Raises FirstBackupFailed once it is gone."""
+        obj, kind = event.object, event.object.get("kind")
+        if kind == "Job":
+            if event.type == "DELETED":
+                namespace = self.job.namespace
+                raise FirstBackupFailed(
+                    f"{self.job} was deleted while it ran",
+                    hint=f"See whether its namespace goes: kubectl get namespace {namespace}. If not, run it again.",
+                )
+            return assess(obj)
+        if kind == "Pod" and event.type != "DELETED":
+            self._follow(obj)
+            health = assess(obj)
+            if health.status == "failed" and health.reason not in STUCK:
+                self.failed.add(obj["metadata"]["name"])
+                self._tell(self._tried() or health.message)
+            elif health.status == "failed" or (health.status == "progressing" and not self.lines):
+                self._tell(health.message)  # once it speaks, its log says more
+            if health.reason not in STUCK:
+                self.stuck_since = None
+            elif self.stuck_since is None:
+                self.stuck_since = asyncio.get_running_loop().time()
+        elif _concerns(event, {self.job.name, *self.followers}) and obj.get("reason") in _TELLING:
+            self._tell(_told(obj))
+        return None
+
+    def advice(self) -> str:
+        """Cause and fix, from the log and from what was seen last."""
+        cause, fix = self.explain("\n".join([self.last, *self.lines]))
+        return f"Cause: {cause}\nFix: {fix}" if cause else ""
+
+    def failure(self, obj: Object) -> FirstBackupFailed:
+        why = plain(condition(obj, "Failed").get("message") or "")
+        text = "".join(f"\n    {line}" for line in self.lines[-TAIL_LINES:])
+        job = self.job
+        return FirstBackupFailed(
+            f"{job} failed: {why}{text}",
+            hint=self.advice() or f"See kubectl -n {job.namespace} logs job/{job.name}. Run it again after the fix.",
+        )
+
+    def check_stuck(self, now: float) -> None:
+        """Raises FirstBackupFailed where the Job's pod has not been able to start for the grace."""
+        if self.stuck_since is not None and now - self.stuck_since >= GRACE_SECONDS:
+            raise FirstBackupFailed(
+                f"{self.job} cannot start: {self.last}",
+                hint=self.advice() or f"See kubectl -n {self.job.namespace} describe pod -l job-name={self.job.name}",
+            )
+
+    async def drained(self) -> None:
+        """The last lines of a container arrive a moment after its end."""
+        if self.followers:
+            await asyncio.wait(self.followers.values(), timeout=5)
+
+    async def closed(self) -> None:
+        """End every follower."""
+        for task in self.followers.values():
+            task.cancel()
+        await asyncio.gather(*self.followers.values(), return_exceptions=True)
+
+    def _tell(self, text: str) -> None:
+        self.last = text
+        if text not in self.heard:
+            self.heard.add(text)
+            self.said(text)
+
+    def _hear(self, line: str) -> None:
+        if " DETAIL: " in line:  # a line a file: they keep the stream busy, people need their sum
+            if share := re.search(r"([0-9]+)\.[0-9]+%\)", line):
+                self._tell(f"{int(share[1]) // 10 * 10} % of the files are stored")
+            return
+        self.lines.append(line)
+        del self.lines[:-400]
+        self.logged(line)
+        if begun := re.search(r"INFO: ([a-z-]+) command begin", line):
+            self._tell(f"pgBackRest runs {begun[1]}")
+        if " ERROR: " in line and (
+            cause := self.explain(line)[0]
+        ):  # the Job tries again, for long; people need not wait for it
+            self._tell(f"a try failed: {cause}")
+
+    def _tried(self) -> str:
+        """Why a try failed, from its whole log: the line of the error need not say it."""
+        cause, _ = self.explain("\n".join(self.lines))
+        return f"a try failed: {cause}" if cause else ""
+
+    def _follow(self, pod: Object) -> None:
+        """Read along with the Job's main container, each pod of it once, as soon as it runs."""
+        name, statuses = pod["metadata"]["name"], pod.get("status", {}).get("containerStatuses") or []
+        if name in self.followers or not any({"running", "terminated"} & set(s.get("state", {})) for s in statuses):
+            return
+        container = pod["spec"]["containers"][0]["name"]
+
+        async def read() -> None:
+            with contextlib.suppress(ClusterError):
+                log = self.cluster.logs(pod["metadata"]["namespace"], name, container, follow=True)
+                async with aclosing(log) as lines:
+                    async for line in lines:
+                        self._hear(plain(line))
+            if name in self.failed and (tried := self._tried()):  # a log's last lines may come after its pod's end
+                self._tell(tried)
+
+        self.followers[name] = asyncio.create_task(read(), name=f"log of {name}")
+
+
+async def wait_job(
+    cluster: Cluster, job: Ref, timeout_seconds: float, said: Said, logged: Said, *, explain: Explain
+) -> str:
+    """Wait for a Job, its log as it goes. Raises FirstBackupFailed with cause and fix, and DeadlineError."""
+    namespace = job.namespace or ""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_seconds
+    seen = _JobWatch(cluster, job, said, logged, explain)
+    watches = [
+        cluster.watch(JOB, namespace, fields=f"metadata.name={job.name}"),
+        cluster.watch(POD, namespace, labels=f"job-name={job.name}"),
+        _events(cluster, namespace),
+    ]
+    async with _merged(watches) as events:
+        try:
+            while loop.time() < deadline:
+                event = await _next(events, min(deadline - loop.time(), 5))
+                seen.check_stuck(loop.time())
+                if event is None or event.type == "SYNCED":
+                    continue
+                health = seen.take(event)
+                if health is not None and health.status != "progressing":
+                    await seen.drained()
+                    if health.status == "failed":
+                        raise seen.failure(event.object)
+                    return "a valid full backup is in the repository"
+            raise DeadlineError(
+                f"{job} had not ended after {timeout_seconds:.0f} s: {seen.last}",
+                hint=seen.advice() or "It goes on in the cluster. Run it again to go on watching.",
+            )
+        finally:
+            await seen.closed()
+
+
+# ---- several watches as one stream ---------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def _merged(watches: list[Any]) -> AsyncIterator[asyncio.Queue[WatchEvent | BaseException]]:
+    """All events in one queue; an error of one watch ends up there too. Every watch is closed on the way out."""
+    queue: asyncio.Queue[WatchEvent | BaseException] = asyncio.Queue()
+
+    async def pump(watch: Any) -> None:
+        try:
+            async with aclosing(watch) as events:
+                async for event in events:
+                    queue.put_nowait(event)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - handed to the reader of the queue
+            queue.put_nowait(error)
+
+    tasks = [asyncio.create_task(pump(watch)) for watch in watches]
+    try:
+        yield queue
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _next(events: asyncio.Queue[WatchEvent | BaseException], seconds: float) -> WatchEvent | None:
+    """The next event, or None when none comes in time."""
+    try:
+        async with asyncio.timeout(max(0.01, seconds)):  # wait_for loses a Ctrl-C that meets an event, before 3.12
+            event = await events.get()
+    except TimeoutError:
+        return None
+    if isinstance(event, NotFound):
+        return None
+    if isinstance(event, BaseException):
+        raise event
+    return event

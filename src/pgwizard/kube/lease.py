@@ -1,0 +1,187 @@
+"""One writer a release: a Lease that is renewed while it is held, and taken over once its holder has died.
+
+It refuses to steal from a living holder: a Lease that is renewed while it is being watched ends in ``Locked``. Clocks
+differ, so how old a Lease says that it is counts for nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from pgwizard.errors import AlreadyExists, ClusterError, Conflict, Locked, NotFound, Unreachable
+from pgwizard.kube.api import LEASE, NAMESPACE, Cluster, Object, Ref
+from pgwizard.text import plain
+
+DURATION_SECONDS = 15
+RENEW_SECONDS = 5
+
+
+def lease_ref(name: str, namespace: str) -> Ref:
+    """The Lease of a release."""
+    return Ref(LEASE, f"{name}-pgwizard", namespace)
+
+
+def _me() -> str:
+    with contextlib.suppress(OSError, KeyError):
+        return f"{getpass.getuser()}@{socket.gethostname()}/{os.getpid()}-{os.urandom(4).hex()}"
+    return f"{socket.gethostname()}/{os.getpid()}-{os.urandom(4).hex()}"
+
+
+@contextlib.asynccontextmanager
+async def held(
+    cluster: Cluster,
+    ref: Ref,
+    *,
+    said: Callable[[str], None],
+    sleep: Callable[[float], Any] = asyncio.sleep,
+    holder: str | None = None,
+) -> AsyncIterator[None]:
+    """Hold the Lease for the block. said: told why it takes a while.
+
+    Raises Locked where another run holds it; where the Lease is lost meanwhile, the block is cancelled and Locked
+    raised, or NotFound where that is since its namespace goes. The Lease is given back on every way out that leaves
+    time for it.
+    """
+    me = holder or _me()
+    await _acquire(cluster, ref, me, said, sleep)
+    task = asyncio.current_task()
+    lost: list[ClusterError] = []
+
+    async def renew() -> None:
+        try:
+            await _renewed(cluster, ref, me, sleep)
+        except ClusterError as error:
+            lost.append(error)
+            if task is not None:
+                task.cancel()
+
+    renewal = asyncio.create_task(renew(), name="renew the lease")
+    try:
+        yield
+    except asyncio.CancelledError:
+        if lost:
+            if task is not None:
+                task.uncancel()
+            if isinstance(lost[0], NotFound) and await _namespace_goes(cluster, ref.namespace or ""):
+                raise NotFound(
+                    f"namespace {ref.namespace} was deleted, and all that is in it with it",
+                    status=404,
+                    reason="NotFound",
+                    hint="Find out who deletes it. Once it is gone, make it again and run this again.",
+                ) from lost[0]
+            raise Locked(
+                f"the lock {ref} was lost while writing: {lost[0]}", hint="Run it again: it goes on."
+            ) from lost[0]
+        raise
+    finally:
+        renewal.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await renewal
+        if not lost:
+            with contextlib.suppress(ClusterError):
+                await _write(cluster, await cluster.get(ref), "", required=me)
+
+
+async def _namespace_goes(cluster: Cluster, name: str) -> bool:
+    """Whether the namespace is being deleted, or is gone; False where that may not be read."""
+    try:
+        live = await cluster.get(Ref(NAMESPACE, name))
+    except ClusterError as error:
+        return isinstance(error, NotFound)
+    return bool(live["metadata"].get("deletionTimestamp"))
+
+
+async def _renewed(cluster: Cluster, ref: Ref, me: str, sleep: Callable[[float], Any]) -> None:
+    """Renew the Lease for ever. Raises once it is somebody else's, or may be since it could not be renewed in time."""
+    loop = asyncio.get_running_loop()
+    renewed = loop.time()
+    while True:
+        await sleep(RENEW_SECONDS)
+        try:
+            async with asyncio.timeout_at(renewed + DURATION_SECONDS):
+                live = await cluster.get(ref)
+                if _held_by(live)[0] == me:
+                    await _write(cluster, live, me, required=me)
+                    renewed = loop.time()
+                    continue
+        except TimeoutError:
+            raise Unreachable(f"it could not be renewed for {DURATION_SECONDS} s") from None
+        except ClusterError:  # the server may be back for the next try; nobody takes the Lease before its end
+            if loop.time() + RENEW_SECONDS >= renewed + DURATION_SECONDS:
+                raise
+            continue
+        raise Conflict(f"it is held by {plain(_held_by(live)[0]) or 'nobody'}", status=409, reason="Conflict")
+
+
+async def _acquire(
+    cluster: Cluster, ref: Ref, me: str, said: Callable[[str], None], sleep: Callable[[float], Any]
+) -> None:
+    seen: tuple[str, str] | None = None
+    for _ in range(4):  # free or stale at the second look at the latest, unless others race for it
+        try:
+            live = await cluster.get(ref)
+        except NotFound:
+            try:
+                await cluster.create(_lease(ref, me))
+                return
+            except AlreadyExists:
+                continue
+        owner, renewed = _held_by(live)
+        if not owner or owner == me or seen == (owner, renewed):
+            try:
+                await _write(cluster, live, me, required=owner)
+                return
+            except Conflict:
+                continue
+        if seen is not None:
+            break
+        seen = owner, renewed
+        since = f"{plain(owner)} holds the lock since {plain(renewed)}"
+        said(f"{since}: waiting {DURATION_SECONDS} s to see whether it lives")
+        await sleep(DURATION_SECONDS + 1)
+    raise Locked(
+        f"{ref}: {plain(owner)} is writing to this release, last seen {plain(renewed)}",
+        hint="Wait until it ends, or end it; a dead one is taken over by itself.",
+    )
+
+
+def _held_by(live: Object) -> tuple[str, str]:
+    spec = live.get("spec", {})
+    return str(spec.get("holderIdentity") or ""), str(spec.get("renewTime") or "")
+
+
+def _lease(ref: Ref, holder: str) -> Object:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {
+        "apiVersion": LEASE.api_version,
+        "kind": LEASE.kind,
+        "metadata": {
+            "name": ref.name,
+            "namespace": ref.namespace,
+            "labels": {"app.kubernetes.io/managed-by": "pgwizard"},
+        },
+        "spec": {
+            **({"holderIdentity": holder} if holder else {}),  # an empty one is not valid
+            "leaseDurationSeconds": DURATION_SECONDS,
+            "acquireTime": now,
+            "renewTime": now,
+        },
+    }
+
+
+async def _write(cluster: Cluster, live: Object, holder: str, *, required: str) -> None:
+    """Compare and swap. Raises Conflict where somebody else was faster."""
+    if _held_by(live)[0] != required:
+        raise Conflict(f"the lock is held by {plain(_held_by(live)[0]) or 'nobody'}", status=409, reason="Conflict")
+    fresh = _lease(Ref.of(live), holder)
+    if holder == required:
+        fresh["spec"]["acquireTime"] = live["spec"].get("acquireTime", fresh["spec"]["acquireTime"])
+    fresh["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+    await cluster.replace(fresh)

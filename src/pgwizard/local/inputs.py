@@ -1,0 +1,131 @@
+"""What answers refer to outside of the cluster: variables of the shell, and files. File names are relative to a folder.
+
+It reads them once, into values that cannot be printed. It refuses to judge what is missing: that may not be needed.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pgwizard.answers.questions import (
+    Answers,
+    EnvCipher,
+    EnvCredentials,
+    EnvS3Credentials,
+    FileCipher,
+    FileCredentials,
+    FileS3Credentials,
+)
+from pgwizard.answers.secrets import Given, Sensitive
+from pgwizard.errors import AnswersError, Finding
+from pgwizard.local import files as local_files
+from pgwizard.tls.certificates import Bundle
+
+if TYPE_CHECKING:
+    pass
+
+
+from typing import TYPE_CHECKING
+
+from pgwizard.tls import certificates
+from pgwizard.tls.certificates import read_bundle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+LIMIT_BYTES = 1024 * 1024
+"""No Secret holds more."""
+
+_ROLES: dict[type, tuple[str, str]] = {
+    EnvCredentials: ("credentials", "credentials"),
+    FileCredentials: ("credentials", "credentials"),
+    EnvS3Credentials: ("s3", "repository.credentials"),
+    FileS3Credentials: ("s3", "repository.credentials"),
+    EnvCipher: ("cipher", "repository.cipher"),
+    FileCipher: ("cipher", "repository.cipher"),
+}
+
+
+def referred(answers: Answers, folder: Path) -> tuple[Given, Bundle | None]:
+    """The secrets and the certificates that the answers refer to. Raises AnswersError."""
+    bundle, wrong = certificate(answers, folder)
+    if wrong:
+        raise AnswersError("the answers", wrong)
+    return given(answers, folder), bundle
+
+
+def certificate(answers: Answers, folder: Path, ca_file: str | None = None) -> tuple[Bundle | None, list[Finding]]:
+    """The certificate file, where one is given and wanted: ``ca_file``, the command line's, else the answers'."""
+    if not answers.repository.enabled or not answers.tls.verify:
+        return None, []
+    if ca_file is not None and not answers.tls_mirrored():
+        return None, [
+            Finding("tls.source", "null trusts the public authorities only, but --ca-file gives a certificate")
+        ]
+    if ca_file is not None:
+        path, question = Path(ca_file), "--ca-file"
+    elif answers.tls.ca_file is not None:
+        path, question = folder / answers.tls.ca_file, "tls.caFile"
+    else:
+        return None, []
+    try:
+        return read_file(path, datetime.now(UTC)), []
+    except ValueError as error:
+        return None, [Finding(question, str(error))]
+
+
+def given(answers: Answers, folder: Path) -> Given:
+    """Read the variables and files that answers name. What is missing is a Finding, since it may not be needed."""
+    found: dict[tuple[str, str], Sensitive | Finding] = {}
+    sections: list[Any] = [answers.credentials]
+    if answers.repository.enabled:
+        sections += [answers.repository.credentials, answers.repository.cipher]
+    for section in sections:
+        if type(section) not in _ROLES:
+            continue
+        role, question = _ROLES[type(section)]
+        take = _from_variable if section.source == "env" else _from_file
+        for name, field in type(section).model_fields.items():
+            if name != "source":
+                key = str(field.alias)
+                found[role, key] = take(getattr(section, name), folder, f"{question}.{key}")
+    return Given(found)
+
+
+def _from_variable(name: str, _: Path, question: str) -> Sensitive | Finding:
+    value = os.environb.get(name.encode())
+    if not value:
+        return Finding(question, f"variable {name} is not set")
+    return _clean(value, f"variable {name}", question)
+
+
+def _from_file(name: str, folder: Path, question: str) -> Sensitive | Finding:
+    try:
+        value = local_files.read(folder / name, LIMIT_BYTES)
+    except ValueError as error:
+        return Finding(question, str(error))
+    if len(value) > LIMIT_BYTES:
+        return Finding(question, f"{folder / name}: larger than {LIMIT_BYTES // 1024} KiB: no secret")
+    return _clean(value.removesuffix(b"\n").removesuffix(b"\r"), f"{folder / name}", question)
+
+
+def _clean(value: bytes, where: str, question: str) -> Sensitive | Finding:
+    """A blank or line break around a secret is never meant, and signs nothing that a server accepts."""
+    if not value:
+        return Finding(question, f"{where} is empty")
+    if value != value.strip():
+        return Finding(question, f"{where} begins or ends with a blank or a line break")
+    return Sensitive(value)
+
+
+def read_file(path: Path, now: datetime) -> Bundle:
+    """The certificates of a file. Raises ValueError, which names the file."""
+    data = local_files.read(path, certificates.LIMIT_BYTES)
+    try:
+        return read_bundle(data, now)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

@@ -1,0 +1,413 @@
+"""What is wrong, or worth a second look, when the answers are taken together.
+
+Each rule is a generator of findings over the whole of the answers; a rule about one answer alone belongs to that
+answer's type. It refuses I/O and never changes an answer.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from pgwizard import quantities
+from pgwizard.answers.questions import (
+    Answers,
+    EnvS3Credentials,
+    ExistingCipher,
+    ExistingCredentials,
+    ExistingS3Credentials,
+)
+from pgwizard.errors import Finding
+from pgwizard.plan import cron, pgbackrest
+from pgwizard.plan.names import Names
+from pgwizard.plan.plan import Facts, mirrored_s3, parameters, s3_port
+from pgwizard.plan.tuning import memory_sum
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Errors stop; warnings are shown and left to the reader."""
+
+    errors: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+
+
+_Found = Iterator[Finding]
+
+
+def _warning(question: str, text: str) -> Finding:
+    return Finding(question, text, severity="warning")
+
+
+def check(answers: Answers, facts: Facts) -> Findings:
+    """Every finding, in the order of the questions."""
+    found = [finding for rule in _RULES for finding in rule(answers, facts)]
+    return Findings(
+        tuple(finding for finding in found if finding.severity == "error"),
+        tuple(finding for finding in found if finding.severity == "warning"),
+    )
+
+
+# ---- volume and memory ---------------------------------------------------------------------------------------------
+
+_SMALLEST_VOLUME = 256 * 1024**2
+_SMALLEST_MEMORY = 128 * 1024**2
+_LARGEST_MEMORY = 16 * 1024**4
+"""From there on effective_cache_size leaves its range."""
+
+
+def _volume(answers: Answers, _: Facts) -> _Found:
+    size = quantities.size_bytes(answers.storage.size)
+    if size < _SMALLEST_VOLUME:
+        yield Finding(
+            "storage.size", f"{answers.storage.size} holds no PostgreSQL; expected 256Mi or more, such as 10Gi"
+        )
+        return
+    value = next(parameter.value for parameter in parameters(answers) if parameter.name == "max_wal_size")
+    kilobytes = quantities.postgres_kilobytes(value)
+    if kilobytes is None:
+        return
+    wal = kilobytes * 1024
+    fix = "raise storage.size or set tuning.parameters.max_wal_size"
+    if wal >= size:
+        yield Finding(
+            "storage.size", f"max_wal_size is {value}, and WAL alone would fill {answers.storage.size}: {fix}"
+        )
+    elif wal * 2 > size:
+        yield _warning("storage.size", f"max_wal_size is {value}, more than half of {answers.storage.size}: {fix}")
+
+
+def _memory(answers: Answers, _: Facts) -> _Found:
+    limit = quantities.size_bytes(answers.tuning.memory)
+    if limit < _SMALLEST_MEMORY:
+        yield Finding("tuning.memory", f"{answers.tuning.memory} is too little for PostgreSQL; expected 128Mi or more")
+        return
+    if limit > _LARGEST_MEMORY:
+        yield Finding(
+            "tuning.memory", f"{answers.tuning.memory} is more than PostgreSQL can count; expected 16Ti at most"
+        )
+        return
+    if limit < 2 * _SMALLEST_MEMORY:
+        yield _warning("tuning.memory", f"{answers.tuning.memory}: the formulas are made for 256Mi and more")
+    values = {parameter.name: parameter.value for parameter in parameters(answers)}
+    total = memory_sum(values).total_kb * 1024
+    if total > limit:
+        yield _warning(
+            "tuning.memory",
+            f"{quantities.human_size(total)} when all {answers.tuning.connections} connections sort at once, above the "
+            f"limit of {answers.tuning.memory}: fewer connections, a smaller work_mem, or more memory",
+        )
+    shared = quantities.postgres_kilobytes(values.get("shared_buffers", ""))
+    if shared is not None and shared * 1024 >= limit:
+        yield Finding(
+            "tuning.parameters.shared_buffers", "as large as the memory limit: the pod would be killed at once"
+        )
+
+
+def _requests(answers: Answers, _: Facts) -> _Found:
+    resources, tuning = answers.resources, answers.tuning
+    limit = resources.cpu_limit or tuning.cpu
+    if quantities.cpu_millis(tuning.cpu) > pgbackrest.PROCESS_MAX * 1000:
+        yield Finding(
+            "tuning.cpu", f"{tuning.cpu} is more than pgBackRest can use; expected {pgbackrest.PROCESS_MAX} at most"
+        )
+    if resources.memory_request and quantities.size_bytes(resources.memory_request) > quantities.size_bytes(
+        tuning.memory
+    ):
+        yield Finding(
+            "resources.memoryRequest", f"{resources.memory_request} is above the limit, tuning.memory: {tuning.memory}"
+        )
+    if quantities.cpu_millis(resources.cpu_request) > quantities.cpu_millis(limit):
+        which = "resources.cpuLimit" if resources.cpu_limit else "tuning.cpu"
+        yield Finding("resources.cpuRequest", f"{resources.cpu_request} is above the limit, {which}: {limit}")
+
+
+# ---- postgresql.conf -----------------------------------------------------------------------------------------------
+
+_NOT_OVERRIDDEN = {
+    "archive_mode": "archiving follows repository.enabled",
+    "archive_command": "pgBackRest takes the WAL",
+    "archive_library": "pgBackRest takes the WAL",
+    "archive_timeout": "use tuning.archiveTimeoutSeconds",
+    "max_connections": "use tuning.connections",
+    "listen_addresses": "the Service reaches the pod by its address",
+    "port": "the Service and the probes speak to 5432",
+    "unix_socket_directories": "pgBackRest and the probes use the image's socket",
+    "data_directory": "the volume is mounted there",
+    "config_file": "it is the file that is written here",
+    "hba_file": "the image keeps it in the data directory",
+    "ident_file": "the image keeps it in the data directory",
+    "external_pid_file": "the root file system is read-only",
+    "include": "the file stands alone",
+    "include_dir": "the file stands alone",
+    "include_if_exists": "the file stands alone",
+}
+
+
+def _overrides(answers: Answers, _: Facts) -> _Found:
+    for name, value in answers.tuning.parameters.items():
+        path = f"tuning.parameters.{name}"
+        if name in _NOT_OVERRIDDEN:
+            yield Finding(path, f"cannot be overridden: {_NOT_OVERRIDDEN[name]}")
+        elif name == "wal_level" and value.lower() not in ("replica", "logical"):
+            yield Finding(path, f"{value!r} ends archiving; expected replica or logical")
+        elif name == "huge_pages" and value.lower() != "off":
+            yield _warning(path, f"{value!r} ends in a bus error on a node with huge pages: the pod asks for none")
+        elif name in ("fsync", "full_page_writes") and value.lower() in ("off", "false", "no", "0"):
+            yield _warning(path, "off loses the database at the first power cut")
+
+
+# ---- secrets -------------------------------------------------------------------------------------------------------
+
+
+def _own_secrets(answers: Answers, _: Facts) -> _Found:
+    """A Secret that is said to exist, and whose name is that of one that the release makes for something else."""
+    repository, names = answers.repository, Names.of(answers.release.name)
+    uses: dict[str, BaseModel | None] = {"credentials": answers.credentials}
+    if repository.enabled:
+        uses |= {"repository.credentials": repository.credentials, "repository.cipher": repository.cipher}
+    own = {"credentials": names.credentials, "repository.credentials": names.s3, "repository.cipher": names.cipher}
+    existing = {
+        path: use.secret
+        for path, use in uses.items()
+        if isinstance(use, (ExistingCredentials, ExistingCipher))
+        or (isinstance(use, ExistingS3Credentials) and not mirrored_s3(answers))
+    }
+    made = {own[path] for path, use in uses.items() if use is not None and path not in existing}
+    if answers.tls_mirrored():
+        made.add(names.ca)
+    for path, secret in existing.items():
+        if secret in made:
+            yield Finding(f"{path}.secret", f"{secret} is a Secret that the release makes for something else")
+
+
+STORE_ADMINISTRATORS = frozenset({"rootUser", "root-user", "MINIO_ROOT_USER"})
+"""Keys and variables by whose names an S3 store's own administrator is known."""
+
+
+def _administrator(answers: Answers, _: Facts) -> _Found:
+    """Whoever gets into the database's pod gets these keys too."""
+    credentials = answers.repository.credentials
+    if not answers.repository.enabled:
+        return
+    name, key = "", "accessKey"
+    if isinstance(credentials, ExistingS3Credentials):
+        name, key = credentials.access_key_key, "accessKeyKey"
+    elif isinstance(credentials, EnvS3Credentials):
+        name = credentials.access_key
+    if name in STORE_ADMINISTRATORS:
+        yield _warning(
+            f"repository.credentials.{key}",
+            f"{name} is the store's own administrator, and the pod would hold its keys: make a user that may only use "
+            f"this bucket",
+        )
+
+
+# ---- repository and TLS --------------------------------------------------------------------------------------------
+
+
+def _endpoint(answers: Answers, _: Facts) -> _Found:
+    repository = answers.repository
+    if not repository.enabled:
+        return
+    if not 0 < s3_port(repository.endpoint) < 65536:
+        yield Finding("repository.endpoint", f"{s3_port(repository.endpoint)} is not a port; expected 1 to 65535")
+    version = pgbackrest.version(answers.images.pgbackrest_version)
+    if repository.endpoint.startswith("http://"):
+        if version < pgbackrest.HTTP_SINCE:
+            yield _too_old("repository.endpoint", "http://", pgbackrest.HTTP_SINCE, answers)
+        elif answers.tls.verify:
+            yield Finding("tls.verify", "http:// has no certificate to verify: set it to false, or use https")
+    if "." in repository.bucket and version < pgbackrest.DOTTED_BUCKET_SINCE:
+        yield _too_old("repository.bucket", "a dot in a bucket's name", pgbackrest.DOTTED_BUCKET_SINCE, answers)
+    if _is_address(repository.endpoint) and answers.tls.verify and version < pgbackrest.IP_SAN_SINCE:
+        yield _warning(
+            "repository.endpoint",
+            f"pgBackRest {answers.images.pgbackrest_version} finds no IP address among a certificate's alternative "
+            f"names: give a host name, or use {pgbackrest.written(pgbackrest.IP_SAN_SINCE)} or newer",
+        )
+    if s3_port(repository.endpoint) == 9001:
+        yield _warning("repository.endpoint", "9001 is where MinIO has its console; its S3 API is on 9000")
+
+
+def _is_address(endpoint: str) -> bool:
+    host = endpoint.rpartition("://")[2].rstrip("/")
+    return host.startswith("[") or re.fullmatch(r"[0-9.]+(:[0-9]+)?", host) is not None
+
+
+def _certificate(answers: Answers, facts: Facts) -> _Found:
+    if not answers.repository.enabled:
+        return
+    if not answers.tls.verify:
+        yield _warning("tls.verify", "false: backups go to whoever answers at the endpoint")
+        return
+    source = answers.tls.source
+    if facts.ca is None and source is None and answers.tls.ca_file is not None:
+        yield Finding("tls.caFile", f"{answers.tls.ca_file} was not read")
+    if facts.ca is None and source is not None:
+        yield Finding(
+            "tls.source",
+            f"Secret {source.namespace}/{source.secret} cannot be looked up without a cluster: give its "
+            f"{source.key} as a file with --ca-file or tls.caFile (kubectl -n {source.namespace} get secret "
+            f"{source.secret} -o jsonpath='{{.data.{source.key.replace('.', chr(92) + '.')}}}' | base64 -d)",
+        )
+
+
+def _too_old(path: str, what: str, needed: pgbackrest.Version, answers: Answers) -> Finding:
+    return Finding(
+        path,
+        f"{what} needs pgBackRest {pgbackrest.written(needed)} or newer; images.pgbackrestVersion is "
+        f"{answers.images.pgbackrest_version}",
+    )
+
+
+# ---- schedule and retention ----------------------------------------------------------------------------------------
+
+
+def _schedule(answers: Answers, _: Facts) -> _Found:
+    if not answers.repository.enabled:
+        return
+    read: dict[str, cron.CronSchedule] = {}
+    for name in ("full", "incremental"):
+        try:
+            read[name] = cron.CronSchedule(getattr(answers.schedule, name))
+        except ValueError as error:
+            yield Finding(f"schedule.{name}", str(error))
+    try:
+        zone = cron.zone(answers.schedule.time_zone)
+    except ValueError as error:
+        yield Finding("schedule.timeZone", str(error))
+        return
+    if len(read) == 2 and (moment := cron.collision(read["full"], read["incremental"], zone)):
+        yield _warning(
+            "schedule.incremental",
+            f"starts together with the full backup, first at {moment:%A %H:%M}: one waits for the other; "
+            "keep the days apart, as in 0 2 * * 0 and 0 2 * * 1-6",
+        )
+
+
+def _retention(answers: Answers, _: Facts) -> _Found:
+    if not answers.repository.enabled:
+        return
+    retention = answers.retention
+    if retention.full is None:
+        yield _warning("retention.full", "null: no backup ever expires, and the bucket grows until it is full")
+        return
+    try:
+        gap_days = cron.CronSchedule(answers.schedule.full).shortest_gap_seconds() / 86_400
+    except ValueError:
+        return  # said where it arises
+    kept_days = retention.full * (gap_days if retention.full_type == "count" else 1)
+    if kept_days > 3650:
+        yield _warning(
+            "retention.full",
+            f"{retention.full:,} {'full backups' if retention.full_type == 'count' else 'days'} are "
+            f"{kept_days / 365:,.0f} years: as good as never",
+        )
+
+
+# ---- pgBackRest ----------------------------------------------------------------------------------------------------
+
+_ASKED = {
+    "repo-type": "it is S3",
+    "repo-path": "use repository.path",
+    "repo-s3-bucket": "use repository.bucket",
+    "repo-s3-endpoint": "use repository.endpoint",
+    "repo-s3-region": "use repository.region",
+    "repo-s3-uri-style": "use repository.uriStyle",
+    "repo-storage-verify-tls": "use tls.verify",
+    "repo-storage-ca-file": "use tls.source",
+    "repo-storage-ca-path": "use tls.source",
+    "repo-cipher-type": "use repository.cipher",
+    "repo-bundle": "use advanced.bundle",
+    "repo-block": "use advanced.block",
+    "repo-retention-full": "use retention.full",
+    "repo-retention-full-type": "use retention.fullType",
+    "compress-type": "use compression.type",
+    "compress-level": "use compression.level",
+    "process-max": "use advanced.processMax",
+    "start-fast": "it is always on",
+    "archive-async": "use advanced.archiveAsync",
+    "archive-push-queue-max": "use advanced.archivePushQueueMax",
+    "spool-path": "it is on the volume, outside pg_wal",
+    "log-level-console": "use advanced.logLevel",
+    "log-level-file": "it is warn, in /var/log/pgbackrest: nothing rotates it",
+    "log-path": "it is /var/log/pgbackrest",
+    "lock-path": "the scripts and info read it where it is",
+    "pg-path": "it is the data directory",
+    "pg-socket-path": "it is the image's socket",
+    "pg-port": "it is 5432",
+    "pg-user": "it is the superuser of credentials",
+    "pg-database": "it is postgres",
+}
+
+
+def _options(answers: Answers, _: Facts) -> _Found:
+    version = pgbackrest.version(answers.images.pgbackrest_version)
+    seen: set[str] = set()
+    for name in answers.advanced.options:
+        path, plain = f"advanced.options.{name}", pgbackrest.plain(name)
+        since = pgbackrest.since(name)
+        if plain in seen:
+            yield Finding(path, "given twice, with and without its index")
+        seen.add(plain)
+        if plain in pgbackrest.SECRET:
+            yield Finding(path, "is a secret: it comes from a Secret, never from a configuration file")
+        elif plain in _ASKED or (plain == "archive-timeout" and answers.advanced.archive_async):
+            yield Finding(path, f"is already answered: {_ASKED.get(plain, 'advanced.archiveAsync sets it to 120 s')}")
+        elif since is None:
+            close = difflib.get_close_matches(pgbackrest.indexed(name), pgbackrest.known(), 1)
+            yield Finding(path, "is no option that pgBackRest reads" + (f": did you mean {close[0]}?" if close else ""))
+        elif version < since:
+            yield _too_old(path, name, since, answers)
+
+
+def _versions(answers: Answers, _: Facts) -> _Found:
+    if not answers.repository.enabled:
+        return
+    version = pgbackrest.version(answers.images.pgbackrest_version)
+    if (needed := pgbackrest.POSTGRESQL_SINCE.get(answers.images.postgresql_version)) and version < needed:
+        yield _too_old("images.postgresqlVersion", f"PostgreSQL {answers.images.postgresql_version}", needed, answers)
+    if answers.advanced.bundle and version < pgbackrest.BUNDLE_SINCE:
+        yield _too_old("advanced.bundle", "bundling", pgbackrest.BUNDLE_SINCE, answers)
+    if answers.advanced.block:
+        if version < pgbackrest.BLOCK_SINCE:
+            yield _too_old("advanced.block", "block incremental", pgbackrest.BLOCK_SINCE, answers)
+        if not answers.advanced.bundle:
+            yield Finding("advanced.block", "block incremental needs advanced.bundle: true")
+    if (needed := pgbackrest.COMPRESSION_SINCE.get(answers.compression.type)) and version < needed:
+        yield _too_old("compression.type", answers.compression.type, needed, answers)
+
+
+def _queue(answers: Answers, _: Facts) -> _Found:
+    queue = answers.advanced.archive_push_queue_max
+    if not answers.repository.enabled or queue is None:
+        return
+    if quantities.size_bytes(queue) > pgbackrest.QUEUE_MAX_BYTES:
+        yield Finding("advanced.archivePushQueueMax", f"{queue} is more than pgBackRest takes; expected 4Pi at most")
+    else:
+        yield _warning(
+            "advanced.archivePushQueueMax",
+            f"past {queue} WAL is dropped: what was recoverable ends there",
+        )
+
+
+_RULES: tuple[Callable[[Answers, Facts], _Found], ...] = (
+    _volume,
+    _memory,
+    _overrides,
+    _requests,
+    _own_secrets,
+    _administrator,
+    _endpoint,
+    _certificate,
+    _schedule,
+    _retention,
+    _versions,
+    _options,
+    _queue,
+)

@@ -1,0 +1,305 @@
+"""Renders a plan into the release's objects, in apply order.
+
+Injection is impossible by construction: every expression in a template is written as one JSON-quoted YAML scalar (or as
+what its configuration file calls a value), undefined names are errors, and what was rendered is parsed again and must
+hold every value that was placed. It refuses decisions: those are the plan's.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import pickle
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from importlib.util import cache_from_source
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
+
+from pgwizard.plan.plan import Plan
+
+ORDER = (
+    "namespace",
+    "network-policy",
+    "service-account",
+    "credentials-secret",
+    "s3-secret",
+    "cipher-secret",
+    "ca-secret",
+    "postgresql-configmap",
+    "pgbackrest-configmap",
+    "role",
+    "role-binding",
+    "service",
+    "statefulset",
+    "full-cronjob",
+    "incremental-cronjob",
+    "init-job",
+)
+"""The roles of the objects, each a template, in the order in which they are applied; the hook Job is last."""
+FILE_NAMES = tuple(f"{number:02d}-{role}.yaml" for number, role in enumerate(ORDER))
+"""What the files of the objects are called: names that sort in apply order."""
+
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One object: its role, its YAML text as a person reads it, and the same parsed."""
+
+    role: str
+    text: str
+    object: dict[str, Any]
+
+    @property
+    def file_name(self) -> str:
+        return FILE_NAMES[ORDER.index(self.role)]
+
+
+class _Block(str):
+    """Text that is already YAML: a block scalar."""
+
+    __slots__ = ()
+
+
+class _Raw(str):
+    """Text that is already quoted for its configuration file."""
+
+    __slots__ = ()
+
+
+class PlacementError(Exception):
+    """A value did not come back from the rendered text: a defect of a template."""
+
+
+def templates_dir() -> Path:
+    """The templates shipped with the package; in a checkout, the folder beside src."""
+    packaged = Path(__file__).parents[1] / "templates"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "templates"
+
+
+def render(plan: Plan) -> list[Manifest]:
+    """The manifests of a plan, in apply order. The same plan gives the same bytes.
+
+    Raises PlacementError where a template is defective.
+    """
+    return list(_Rendering(plan).manifests())
+
+
+def render_file(plan: Plan, name: str) -> str:
+    """One configuration file or script, such as ``postgresql.conf``, as the pod reads it."""
+    return _Rendering(plan).file(name)
+
+
+# ---- rendering -----------------------------------------------------------------------------------------------------
+
+
+class _Rendering:
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._values: dict[str, Any] = {
+            field.name: getattr(plan, field.name) for field in fields(plan) if field.name != "ca_certificate"
+        }
+        self._values.update(file=self.file, checksum=self.checksum, ca_certificate=self._ca_certificate)
+        self._files: dict[str, str] = {}
+
+    def manifests(self) -> Iterator[Manifest]:
+        for role in ORDER:
+            _placed.clear()
+            text = _yaml_environment().get_template(f"{role}.yaml").render(self._values)
+            if not text.strip():
+                continue
+            parsed = yaml.load(text, Loader)  # noqa: S506 - the safe loader, in C where it is there
+            _require_placed(role, parsed)
+            yield Manifest(role, text, parsed)
+
+    def file(self, name: str) -> str:
+        if name not in self._files:
+            self._files[name] = _file_environment(name).get_template(f"files/{name}").render(self._values)
+        return self._files[name]
+
+    def checksum(self, name: str) -> str:
+        return hashlib.sha256(self.file(name).encode()).hexdigest()
+
+    def _ca_certificate(self) -> str:
+        if self._plan.ca_certificate is None:
+            raise PlacementError("the plan mirrors a certificate and has none")
+        return self._plan.ca_certificate
+
+
+_placed: Counter[Any] = Counter()
+"""What the finalizer wrote into the manifest at hand; rendering is neither concurrent nor nested."""
+
+
+def _require_placed(role: str, parsed: object) -> None:
+    missing = _placed - Counter(_scalars(parsed))
+    if missing:
+        raise PlacementError(f"{role}: {next(iter(missing))[1]!r} did not come back from the rendered manifest")
+
+
+def _scalars(node: object) -> Iterator[tuple[type, object]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield str, key
+            yield from _scalars(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _scalars(item)
+    else:
+        yield type(node), node
+
+
+def _place(value: object) -> str:
+    """Every expression of a manifest passes here."""
+    if isinstance(value, _Block):
+        return value
+    if not isinstance(value, (str, bool, int)):
+        raise PlacementError(f"a template places {value!r}, which is no scalar")
+    _placed[type(value), value] += 1
+    return quoted(value) if isinstance(value, str) else json.dumps(value)
+
+
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+
+
+def quoted(text: str) -> str:
+    """A double-quoted scalar that JSON, YAML 1.1 and YAML 1.2 readers take for the same text."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False))
+
+
+_NOT_IN_A_BLOCK = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+
+
+def _block(text: str, indent: int) -> _Block:
+    """A file as a literal block, so that people can read it; each line is indented by ``indent`` blanks."""
+    if not text.endswith("\n") or text[0].isspace() or _NOT_IN_A_BLOCK.search(text):
+        raise PlacementError("a file holds what a YAML block cannot")
+    _placed[str, text] += 1
+    pad = " " * indent
+    return _Block("|\n" + "\n".join(f"{pad}{line}" if line else "" for line in text.rstrip("\n").split("\n")))
+
+
+# ---- configuration files -------------------------------------------------------------------------------------------
+
+_BARE = re.compile(
+    r"-?[0-9]+(B|kB|MB|GB|TB|us|ms|s|min|h|d)?|-?[0-9]+\.[0-9]+|[A-Za-z][A-Za-z0-9_]*"
+)  # no unit after a fraction
+_ESCAPES = {"\\": "\\\\", "'": "''", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
+
+
+def postgresql_value(value: str) -> str:
+    r"""A value as postgresql.conf takes it: bare where it is a number or a word, else quoted.
+
+    Quotes and backslashes are doubled, control characters escaped (``DeescapeQuotedString`` of PostgreSQL).
+    """
+    if _BARE.fullmatch(value):
+        return value
+    return "'" + "".join(_ESCAPES.get(character, character) for character in value) + "'"
+
+
+def pgbackrest_value(value: str) -> str:
+    """A value as pgbackrest.conf takes it, which is as it is: it has no quoting, so what would need some is refused."""
+    if not value or value != value.strip() or any(ord(character) < 32 or ord(character) == 127 for character in value):
+        raise PlacementError("pgbackrest.conf cannot hold this value")
+    return value
+
+
+def _comment(text: str) -> _Raw:
+    if not text.isprintable():
+        raise PlacementError("a comment holds more than one line of text")
+    return _Raw(text)
+
+
+def _finalizer(quote: Callable[[str], str]) -> Callable[[object], str]:
+    def finalize(value: object) -> str:
+        if isinstance(value, _Raw):
+            return value
+        if not isinstance(value, str):
+            raise PlacementError(f"a configuration file places {value!r}, which is no text")
+        return quote(value)
+
+    return finalize
+
+
+class _Compiled(BytecodeCache):
+    """Keeps compiled templates where Python keeps compiled modules, and by its rules.
+
+    Whoever may write there may write this module as well. Where it cannot be written, nothing is kept.
+    """
+
+    def get_source_checksum(self, source: str) -> str:
+        """Also of this module: its finalizers are compiled into the templates."""
+        changed = Path(__file__).stat().st_mtime_ns
+        return hashlib.sha256(f"{changed} {source}".encode()).hexdigest()
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Jinja's own hook."""
+        try:
+            bucket.bytecode_from_string(self._file(bucket).read_bytes())
+        except (OSError, EOFError, ValueError, pickle.UnpicklingError):
+            bucket.reset()
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Jinja's own hook."""
+        if sys.dont_write_bytecode:
+            return
+        target = self._file(bucket)
+        fresh = target.with_suffix(f".{os.getpid()}")
+        try:
+            fresh.write_bytes(bucket.bytecode_to_string())
+            fresh.replace(target)
+        except OSError:
+            with contextlib.suppress(OSError):
+                fresh.unlink()
+
+    @staticmethod
+    def _file(bucket: Bucket) -> Path:
+        return Path(cache_from_source(__file__)).with_name(f"template-{bucket.key}.{sys.implementation.cache_tag}")
+
+
+def _environment(finalize: Callable[[Any], str]) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(templates_dir()),
+        undefined=StrictUndefined,
+        finalize=finalize,
+        autoescape=False,  # noqa: S701 - finalize quotes every expression
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+        bytecode_cache=_Compiled(),
+    )
+    environment.filters = {
+        "block": _block,
+        "sha256": lambda text: hashlib.sha256(base64.b64decode(text)).hexdigest(),
+        "bare": _Raw,
+        "comment": _comment,
+    }
+    environment.tests = {}
+    environment.globals = {}
+    return environment
+
+
+@functools.cache
+def _yaml_environment() -> Environment:
+    return _environment(_place)
+
+
+def _file_environment(name: str) -> Environment:
+    return _conf_environment(postgresql_value if name == "postgresql.conf" else pgbackrest_value)
+
+
+@functools.cache
+def _conf_environment(quote: Callable[[str], str]) -> Environment:
+    return _environment(_finalizer(quote))

@@ -1,0 +1,68 @@
+"""Names of the objects of a release, and the fixed names and paths inside its pod. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+STANZA = "main"
+DATA = "/var/lib/postgresql/data"
+CA_FILE = "/etc/ssl/certs/minio-ca.crt"
+CA_KEY = "tls.crt"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Every object's name."""
+
+    release: str
+    pod: str
+    config: str
+    pgbackrest_config: str
+    credentials: str
+    s3: str
+    cipher: str
+    ca: str
+    backup: str
+    full: str
+    incremental: str
+    init: str
+    client: str
+
+    @classmethod
+    def of(cls, release: str) -> Names:
+        """The names of a release; the seed's where it is called postgresql."""
+        return cls(
+            release=release,
+            pod=f"{release}-0",
+            config=f"{release}-config",
+            pgbackrest_config=f"{release}-pgbackrest-config",
+            credentials=release,
+            s3=f"{release}-pgbackrest-s3",
+            cipher=f"{release}-pgbackrest-cipher",
+            ca=f"{release}-minio-ca",
+            backup=f"{release}-pgbackrest",
+            full=f"{release}-pgbackrest-full",
+            incremental=f"{release}-pgbackrest-incr",
+            init=f"{release}-pgbackrest-init",
+            client=f"{release}-client",
+        )
+
+
+_MIRRORED = {
+    "pgwizard/source": re.compile(r"([^/ ]+/[^/ ]+)/[^/ ]+"),
+    "pgwizard/values-from": re.compile(r"Secret ([^/ ]+/[^/, ]+), keys .*"),
+}
+"""By the annotation of a template, how ``ca_source`` and ``s3_source`` name the Secret that is mirrored."""
+
+
+def mirrored_from(metadata: Mapping[str, Any]) -> str:
+    """The Secret, as namespace/name, that a Secret of ours says to be a mirror of; empty where it says none.
+
+    As it stands there: whoever shows it makes it fit to be shown.
+    """
+    annotations = metadata.get("annotations") or {}
+    found = (pattern.fullmatch(str(annotations.get(key, ""))) for key, pattern in _MIRRORED.items())
+    return next((match[1] for match in found if match), "")

@@ -1,0 +1,371 @@
+"""Every value that a template places, decided: ``resolve(answers, facts) -> Plan``.
+
+Names, labels and numbers are made here and nowhere else. It refuses I/O: what the world knows comes in as ``Facts``.
+Answers are taken as they are; ``checks`` says beforehand whether they make sense together.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+from pgwizard import quantities
+from pgwizard.answers.questions import (
+    Answers,
+    Cipher,
+    Credentials,
+    EnvCipher,
+    EnvCredentials,
+    EnvS3Credentials,
+    ExistingCipher,
+    ExistingCredentials,
+    ExistingS3Credentials,
+    FileCipher,
+    FileCredentials,
+    FileS3Credentials,
+    GeneratedCredentials,
+    NoCompression,
+    S3Credentials,
+)
+from pgwizard.plan import cron as plan_cron
+from pgwizard.plan.names import CA_FILE, DATA, STANZA, Names
+from pgwizard.plan.pgbackrest import indexed
+from pgwizard.plan.tuning import Machine, Parameter, tune
+from pgwizard.tls.certificates import Bundle
+
+DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was read from the world before anything is decided.
+
+    ca: the certificates to trust, from the source Secret or from a file; None where none was read.
+    """
+
+    ca: Bundle | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A name and a value: a label, an option."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRef:
+    """One key of a Secret of the release's namespace."""
+
+    secret: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the templates place. Text that ends in a configuration file is text here; numbers are YAML's own.
+
+    credentials_source, s3_source, cipher_source, ca_source: where the values of a Secret of the release come from, for
+    people; None where the release makes no such Secret.
+    probe_user: the superuser, where the plan knows the name. ca_certificate: base64 of PEM text; None without one.
+    """
+
+    names: Names
+    namespace: str
+    create_namespace: bool
+    labels: tuple[Pair, ...]
+    selector: tuple[Pair, ...]
+    backup_labels: tuple[Pair, ...]
+    database: str
+    probe_user: str | None
+    username: KeyRef
+    password: KeyRef
+    s3_key: KeyRef
+    s3_key_secret: KeyRef
+    cipher_pass: KeyRef | None
+    credentials_source: str | None
+    s3_source: str | None
+    cipher_source: str | None
+    ca_source: str | None
+    ca_certificate: str | None
+    tls: bool
+    fs_group: int
+    storage_size: str
+    storage_class: str | None
+    memory_limit: str
+    memory_request: str
+    cpu_limit: str
+    cpu_request: str
+    shm_size: str
+    parameters: tuple[Parameter, ...]
+    backups: bool
+    options: tuple[Pair, ...]
+    full_schedule: str
+    incremental_schedule: str
+    time_zone: str
+    full_deadline_seconds: int
+    incremental_deadline_seconds: int
+    image: str
+    kubectl_image: str
+    pull_policy: str
+    pull_secrets: tuple[str, ...]
+    network_policy: bool
+    s3_port: int
+
+
+def resolve(answers: Answers, facts: Facts) -> Plan:
+    """The plan of answers in which ``checks.check`` finds no error."""
+    names = Names.of(answers.release.name)
+    backups, tls = answers.repository.enabled, answers.tls_mirrored()
+    instance = (Pair("app.kubernetes.io/name", "postgresql"), Pair("app.kubernetes.io/instance", names.release))
+    common = (
+        Pair("app.kubernetes.io/managed-by", "pgwizard"),
+        Pair("app.kubernetes.io/version", str(answers.images.postgresql_version)),
+    )
+    username, password = _credential_keys(answers.credentials, names)
+    s3_key, s3_key_secret = _s3_keys(answers, names)
+    memory, cpu = answers.tuning.memory, answers.tuning.cpu
+    return Plan(
+        names=names,
+        namespace=answers.release.namespace,
+        create_namespace=answers.release.create_namespace,
+        labels=(*instance, Pair("app.kubernetes.io/component", "database"), *common),
+        selector=(*instance, Pair("app.kubernetes.io/component", "database")),
+        backup_labels=(*instance, Pair("app.kubernetes.io/component", "backup"), *common),
+        database=answers.release.database,
+        probe_user=answers.credentials.username if isinstance(answers.credentials, GeneratedCredentials) else None,
+        username=username,
+        password=password,
+        s3_key=s3_key,
+        s3_key_secret=s3_key_secret,
+        cipher_pass=_cipher_key(answers.repository.cipher, names) if backups else None,
+        credentials_source=_credentials_source(answers.credentials),
+        s3_source=_s3_source(answers.repository.credentials, answers.release.namespace) if backups else None,
+        cipher_source=_cipher_source(answers.repository.cipher) if backups else None,
+        ca_source=ca_source(answers) if tls else None,
+        ca_certificate=base64.b64encode(facts.ca.pem.encode()).decode() if tls and facts.ca else None,
+        tls=tls,
+        fs_group=1001 if tls else 999,
+        storage_size=answers.storage.size,
+        storage_class=answers.storage.storage_class,
+        memory_limit=memory,
+        memory_request=answers.resources.memory_request or memory,
+        cpu_limit=answers.resources.cpu_limit or cpu,
+        cpu_request=answers.resources.cpu_request,
+        shm_size=str(max(quantities.size_bytes(memory) // 4, 64 * 1024**2)),
+        parameters=tuple(parameters(answers)),
+        backups=backups,
+        options=tuple(options(answers)),
+        full_schedule=answers.schedule.full,
+        incremental_schedule=answers.schedule.incremental,
+        time_zone=answers.schedule.time_zone,
+        full_deadline_seconds=_deadline_seconds(answers.schedule.full),
+        incremental_deadline_seconds=_deadline_seconds(answers.schedule.incremental),
+        image=answers.images.postgresql,
+        kubectl_image=answers.images.kubectl,
+        pull_policy=answers.images.pull_policy,
+        pull_secrets=tuple(answers.images.pull_secrets),
+        network_policy=answers.advanced.network_policy,
+        s3_port=s3_port(answers.repository.endpoint),
+    )
+
+
+# ---- secrets -------------------------------------------------------------------------------------------------------
+
+
+def _credential_keys(credentials: Credentials, names: Names) -> tuple[KeyRef, KeyRef]:
+    if isinstance(credentials, ExistingCredentials):
+        return (
+            KeyRef(credentials.secret, credentials.username_key),
+            KeyRef(credentials.secret, credentials.password_key),
+        )
+    return KeyRef(names.credentials, "username"), KeyRef(names.credentials, "password")
+
+
+def _credentials_source(credentials: Credentials) -> str | None:
+    match credentials:
+        case GeneratedCredentials():
+            return f"generated once, for {credentials.username}"
+        case EnvCredentials():
+            return f"variables {credentials.username} and {credentials.password}"
+        case FileCredentials():
+            return f"files {credentials.username} and {credentials.password}"
+    return None
+
+
+def _s3_keys(answers: Answers, names: Names) -> tuple[KeyRef, KeyRef]:
+    credentials = answers.repository.credentials
+    if isinstance(credentials, ExistingS3Credentials) and not mirrored_s3(answers):
+        return (
+            KeyRef(credentials.secret, credentials.access_key_key),
+            KeyRef(credentials.secret, credentials.secret_key_key),
+        )
+    return KeyRef(names.s3, "accessKey"), KeyRef(names.s3, "secretKey")
+
+
+def mirrored_s3(answers: Answers) -> bool:
+    """Whether the S3 key pair is copied from a Secret of another namespace."""
+    credentials = answers.repository.credentials
+    return isinstance(credentials, ExistingS3Credentials) and credentials.namespace not in (
+        None,
+        answers.release.namespace,
+    )
+
+
+def _s3_source(credentials: S3Credentials, namespace: str) -> str | None:
+    match credentials:
+        case EnvS3Credentials():
+            return f"variables {credentials.access_key} and {credentials.secret_key}"
+        case FileS3Credentials():
+            return f"files {credentials.access_key} and {credentials.secret_key}"
+        case ExistingS3Credentials() if credentials.namespace not in (None, namespace):
+            return (
+                f"Secret {credentials.namespace}/{credentials.secret}, "
+                f"keys {credentials.access_key_key} and {credentials.secret_key_key}"
+            )
+    return None
+
+
+def _cipher_key(cipher: Cipher, names: Names) -> KeyRef | None:
+    if cipher is None:
+        return None
+    if isinstance(cipher, ExistingCipher):
+        return KeyRef(cipher.secret, cipher.passphrase_key)
+    return KeyRef(names.cipher, "passphrase")
+
+
+def _cipher_source(cipher: Cipher) -> str | None:
+    match cipher:
+        case EnvCipher():
+            return f"variable {cipher.passphrase}"
+        case FileCipher():
+            return f"file {cipher.passphrase}"
+    return None
+
+
+def ca_source(answers: Answers) -> str:
+    """Where the mirrored certificate comes from, as namespace/secret/key; with only a file, its path."""
+    source = answers.tls.source
+    return f"{source.namespace}/{source.secret}/{source.key}" if source else f"file {answers.tls.ca_file}"
+
+
+# ---- PostgreSQL ----------------------------------------------------------------------------------------------------
+
+
+def parameters(answers: Answers) -> list[Parameter]:
+    """Every line of postgresql.conf; what the answers override stands in its place, with that as its reason."""
+    tuning = answers.tuning
+    tuned = tune(
+        Machine(
+            profile=tuning.profile,
+            memory_kb=quantities.size_bytes(tuning.memory) // 1024,
+            cores=max(1, quantities.cpu_millis(tuning.cpu) // 1000),
+            connections=tuning.connections,
+            disk=tuning.disk,
+            data_size=tuning.data_size,
+            version=answers.images.postgresql_version,
+        )
+    )
+    found = {parameter.name: parameter for parameter in (*_fixed(answers), *tuned)}
+    for name, value in tuning.parameters.items():
+        found[name] = Parameter(name, value, "as asked")
+    return list(found.values())
+
+
+def _fixed(answers: Answers) -> list[Parameter]:
+    listen = Parameter("listen_addresses", "*", "the Service reaches the pod by its address")
+    level = Parameter("wal_level", "replica", "enough for backups and replicas")
+    if not answers.repository.enabled:
+        return [listen, Parameter("archive_mode", "off", "there is no repository"), level]
+    return [
+        listen,
+        Parameter("archive_mode", "on", "WAL goes to the repository"),
+        Parameter("archive_command", f"pgbackrest --stanza={STANZA} archive-push %p", "pgBackRest takes each segment"),
+        Parameter(
+            "archive_timeout",
+            f"{answers.tuning.archive_timeout_seconds}s",
+            "the most that a quiet database can lose",
+        ),
+        level,
+    ]
+
+
+# ---- pgBackRest ----------------------------------------------------------------------------------------------------
+
+
+def options(answers: Answers) -> list[Pair]:
+    """The [global] section of pgbackrest.conf; empty without a repository."""
+    if not answers.repository.enabled:
+        return []
+    return [
+        *_repository_options(answers),
+        *_backup_options(answers),
+        *(Pair(indexed(name), value) for name, value in answers.advanced.options.items()),
+    ]
+
+
+def _repository_options(answers: Answers) -> list[Pair]:
+    repository, retention = answers.repository, answers.retention
+    found = [
+        Pair("repo1-type", "s3"),
+        Pair("repo1-path", repository.path),
+        Pair("repo1-s3-bucket", repository.bucket),
+        Pair("repo1-s3-endpoint", repository.s3_endpoint),
+        Pair("repo1-s3-region", repository.region),
+        Pair("repo1-s3-uri-style", repository.uri_style),
+        Pair("repo1-storage-verify-tls", "y" if answers.tls.verify else "n"),
+    ]
+    if answers.tls_mirrored():
+        found.append(Pair("repo1-storage-ca-file", CA_FILE))
+    if repository.cipher is not None:
+        found.append(Pair("repo1-cipher-type", "aes-256-cbc"))
+    if answers.advanced.bundle:
+        found.append(Pair("repo1-bundle", "y"))
+    if answers.advanced.block:
+        found.append(Pair("repo1-block", "y"))
+    if retention.full is not None:
+        found.append(Pair("repo1-retention-full-type", retention.full_type))
+        found.append(Pair("repo1-retention-full", str(retention.full)))
+    return found
+
+
+def _backup_options(answers: Answers) -> list[Pair]:
+    advanced, compression = answers.advanced, answers.compression
+    found = [Pair("compress-type", compression.type)]
+    if not isinstance(compression, NoCompression):
+        found.append(Pair("compress-level", str(compression.level)))
+    cores = max(1, quantities.cpu_millis(answers.tuning.cpu) // 1000)
+    found += [
+        Pair("process-max", str(advanced.process_max or cores)),
+        Pair("start-fast", "y"),
+        Pair("log-level-console", advanced.log_level),
+        Pair("log-level-file", "warn"),
+        Pair("log-path", "/var/log/pgbackrest"),
+    ]
+    if advanced.archive_async:
+        found += [
+            Pair("archive-async", "y"),
+            Pair("spool-path", f"{DATA}/pgbackrest-spool"),
+            Pair("archive-timeout", "120"),
+        ]
+    if advanced.archive_push_queue_max is not None:
+        found.append(Pair("archive-push-queue-max", str(quantities.size_bytes(advanced.archive_push_queue_max))))
+    return found
+
+
+def s3_port(endpoint: str) -> int:
+    """The port of an endpoint; 443 where it names none, 80 with http."""
+    scheme, _, rest = endpoint.rpartition("://")
+    port = rest.rstrip("/").rpartition(":")[2]
+    if port.isdigit():
+        return int(port)
+    return 80 if scheme == "http" else 443
+
+
+def _deadline_seconds(cron: str) -> int:
+    """How long one backup Job may take: a tenth less than to its next start, a day at most, ten minutes at least.
+
+    A Job that never ends blocks every later one of its CronJob.
+    """
+    return max(600, min(DAY_SECONDS, plan_cron.CronSchedule(cron).shortest_gap_seconds() * 9 // 10))

@@ -1,0 +1,441 @@
+"""Brings a release into a cluster: the stages in plain sight, each safe to repeat.
+
+Nothing is written before every object was tried and shown; whatever interrupts a run, the next one goes on from what it
+finds. Passwords are made once and never changed. It refuses to print, to ask, and to read files: a face reports the
+events and gives the approval, and secrets come in as ``Given``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+from pgwizard.answers.questions import Answers
+from pgwizard.answers.secrets import Given, Sensitive
+from pgwizard.errors import AlreadyExists, AnswersError, Finding, Interrupted, Locked, PgwizardError, PreflightError
+from pgwizard.kube import api as kube_api
+from pgwizard.kube import jobs, lease
+from pgwizard.kube.api import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, Cluster, Object, Ref
+from pgwizard.kube.health import assess, condition
+from pgwizard.plan import checks, manifests
+from pgwizard.plan.plan import Facts, Plan, resolve
+from pgwizard.release import (
+    deletion,
+    record,
+    rollout,
+    secret_values,
+    stages,
+    survey,
+)
+from pgwizard.release import (
+    dry_run as release_dry_run,
+)
+from pgwizard.release import (
+    rights as release_rights,
+)
+from pgwizard.release.changes import Change, compare, counted
+from pgwizard.release.dry_run import Trial
+from pgwizard.release.stages import Report, Stage
+from pgwizard.tls.certificates import Bundle
+
+STAGES = ("survey", "checks", "dry run", "lock", "apply", "wait", "first backup", "prune", "record")
+AGES_SECONDS = 2.0
+"""How long what was approved may have been looked at before the cluster is asked again."""
+HASH = "pgwizard/spec"
+"""Annotation of the hook Job: the checksum of everything that was rendered, so that each spec runs it once."""
+S3_MARK = "pgwizard/s3-credentials"
+"""Annotation of the pod: changes with the S3 credentials, which it reads only when it starts; tells nothing of them."""
+
+Approve = Callable[[Sequence[Change]], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run. timeout_seconds bounds the wait for the pod; the first backup has the Job's own deadline."""
+
+    dry_run: bool = False
+    wait: bool = True
+    timeout_seconds: float = 600
+    force_conflicts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRequest:
+    """What is wanted: answers, the secrets that they refer to, and certificates from a file, if any."""
+
+    answers: Answers
+    given: Given = field(default_factory=Given)
+    ca_file: Bundle | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOutcome:
+    """What a run came to. ``unchanged``: everything was as wanted, and nothing was written."""
+
+    result: Literal["deployed", "unchanged", "dry-run", "applied"]
+    changes: tuple[Change, ...]
+    warnings: tuple[Finding, ...] = ()
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """Everything decided, nothing written."""
+
+    plan: Plan
+    surveyed: survey.Survey
+    trials: tuple[Trial, ...]
+    changes: tuple[Change, ...]
+    pruned: tuple[Ref, ...]
+    data: Mapping[Ref, Mapping[str, Sensitive]]
+    spec: str
+    salt: str
+    warnings: tuple[Finding, ...]
+
+    @property
+    def objects(self) -> list[Object]:
+        return [trial.wanted for trial in self.trials]
+
+    @property
+    def inventory(self) -> tuple[Ref, ...]:
+        claim = survey.claim_ref(self.plan)
+        return (*map(Ref.of, self.objects), claim)
+
+    @property
+    def job(self) -> Trial | None:
+        return next((trial for trial in self.trials if Ref.of(trial.wanted).resource == JOB), None)
+
+
+# ---- the run -------------------------------------------------------------------------------------------------------
+
+
+async def run(
+    release: ReleaseRequest, cluster: Cluster, report: Report, approve: Approve, options: Options
+) -> ApplyOutcome:
+    """Bring the release to what is wanted, stage by stage.
+
+    Raises AnswersError, PreflightError, OwnershipConflict, Locked, RolloutFailed, DeadlineError, FirstBackupFailed,
+    Interrupted, and the errors of the cluster. A run that failed or was killed is simply run again.
+    """
+    prepared = await prepare(release, cluster, report, options)
+    if options.dry_run:
+        return ApplyOutcome("dry-run", prepared.changes, prepared.warnings, "nothing was written")
+    if _settled(prepared, release):
+        return ApplyOutcome("unchanged", prepared.changes, prepared.warnings, "nothing to do: everything is as wanted")
+    shown = time.monotonic()
+    if not await approve(prepared.changes):
+        raise Interrupted("not approved: nothing was written")
+    if time.monotonic() - shown > AGES_SECONDS:
+        await _still_there(release, cluster)
+    await _namespace_first(prepared, cluster, report)
+    async with _locked(prepared, cluster, report):
+        written = await _begun(prepared, release, cluster)
+        try:
+            async with stages.told("apply", report) as stage:
+                await _retire_unfinished(prepared, cluster)
+                stage.done(await _apply(prepared, cluster, stage, force=options.force_conflicts))
+            if not options.wait:
+                await _started(prepared, cluster)  # it waits by itself: WAL without a stanza would fill the volume
+                message = "applied; not waited for, and no backup is proven: run it again to see"
+                return ApplyOutcome("applied", prepared.changes, prepared.warnings, message)
+            await _start_early(prepared, cluster)
+            async with stages.told("wait", report) as stage:
+                plan = prepared.plan
+                stage.done(await rollout.wait_ready(cluster, plan, options.timeout_seconds, stage.progress))
+            await _first_backup(prepared, cluster, report)
+            await _prune(prepared, cluster, report)
+        except PgwizardError:
+            with contextlib.suppress(PgwizardError):  # the failure that is being told is the one that matters
+                await cluster.apply(written.ended(written.inventory, "failed").secret(), force=True)
+            raise
+        async with stages.told("record", report) as stage:
+            await cluster.apply(written.ended(prepared.inventory, "deployed").secret(), force=True)
+            stage.done(f"revision {written.revisions[-1].number}")
+    return ApplyOutcome("deployed", prepared.changes, prepared.warnings, _reached(prepared.plan))
+
+
+def _reached(plan: Plan) -> str:
+    """What a person wants to know next."""
+    works = "the release works, and its backups are proven" if plan.backups else "the release works; it has no backups"
+    return (
+        f"{works}\n{plan.names.release}.{plan.namespace}.svc:5432, database {plan.database}; "
+        f"superuser and password are in Secret {plan.namespace}/{plan.username.secret}"
+    )
+
+
+async def _still_there(release: ReleaseRequest, cluster: Cluster) -> None:
+    """What was shown has become old while a person looked at it: a pod is not stopped for one that cannot start."""
+    gone = await survey.references(cluster, release.answers)
+    if gone:
+        raise PreflightError("what the answers name has gone meanwhile; nothing was written", list(gone))
+
+
+async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, options: Options) -> _Prepared:
+    """Read, check and try everything; write nothing."""
+    answers = release.answers
+    async with stages.told("survey", report) as stage:
+        rights, surveyed = await asyncio.gather(
+            release_rights.require_rights(cluster, answers, ca_file=release.ca_file is not None),
+            survey.survey(cluster, answers, release.ca_file),
+            return_exceptions=True,
+        )
+        for found in (rights, surveyed):  # a missing right explains the rest
+            if isinstance(found, BaseException):
+                raise found
+        if isinstance(surveyed, BaseException):
+            raise surveyed
+        stage.done(f"{cluster.server}, namespace {answers.release.namespace}")
+    async with stages.told("checks", report) as stage:
+        facts = Facts(ca=surveyed.ca)
+        findings = checks.check(answers, facts)
+        if findings.errors:
+            raise AnswersError("the answers", findings.errors)
+        plan = resolve(answers, facts)
+        rendered = manifests.render(plan)
+        warnings = (*findings.warnings, *survey.moved(answers, surveyed.record))
+        for problem in warnings:
+            stage.warning(str(problem))
+        warned = f", {_counted(len(warnings), 'warning')}" if warnings else ""  # a face may know of more
+        stage.done(f"{len(rendered)} objects{warned}")
+    async with stages.told("dry run", report) as stage:
+        values = await secret_values.decide(answers, release.given, plan, surveyed, cluster)
+        for text in values.warnings:
+            stage.warning(text)
+        salt = (surveyed.record and surveyed.record.salt) or secrets.token_hex(16)
+        mark = hmac.digest(salt.encode(), values.s3, "sha256").hex()[:16] if values.s3 else ""
+        spec = hashlib.sha256("---\n".join([*(item.text for item in rendered), mark]).encode()).hexdigest()
+        objects = [_stamped(item.object, spec, mark) for item in rendered]
+        trials = await release_dry_run.try_out(
+            cluster, plan, objects, force=options.force_conflicts, namespace_exists=surveyed.namespace_exists
+        )
+        for trial in trials:
+            for warning in trial.warnings:
+                stage.warning(f"{Ref.of(trial.wanted)}: {warning}")
+        pruned = _pruned(surveyed.record, objects)
+        if pruned:
+            await release_rights.require_deletion(cluster, pruned)
+        changes = (*(_change(trial, spec, values.to_write) for trial in trials), *(_removal(ref) for ref in pruned))
+        untried = "" if surveyed.namespace_exists else "; the namespace is made first, then the rest is tried in it"
+        for trial in trials:
+            if trial.after is not None:
+                untried += f"; {Ref.of(trial.wanted)} can be tried only after its {trial.after.resource.kind} is made"
+        stage.done(counted(changes) + untried)
+    return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), values.to_write, spec, salt, warnings)
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+# ---- what is wanted ------------------------------------------------------------------------------------------------
+
+
+def _stamped(obj: Object, spec: str, mark: str) -> Object:
+    """The hook Job with the checksum of what it belongs to; the pod with the mark of its S3 credentials."""
+    resource = Ref.of(obj).resource
+    if resource == JOB:
+        return _annotated(obj, HASH, spec)
+    if resource == STATEFULSET and mark:
+        template = _annotated(obj["spec"]["template"], S3_MARK, mark)
+        return {**obj, "spec": {**obj["spec"], "template": template}}
+    return obj
+
+
+def _annotated(obj: Object, key: str, value: str) -> Object:
+    metadata = obj["metadata"]
+    return {**obj, "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), key: value}}}
+
+
+# ---- what changes --------------------------------------------------------------------------------------------------
+
+
+def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]) -> Change:
+    ref = Ref.of(trial.wanted)
+    if values := data.get(ref):
+        known = trial.result.get("data") or {}
+        return compare(trial.live, {**trial.result, "data": {**known, **secret_values.encoded(values)}})
+    if trial.grows_from is not None:
+        changed = compare(trial.live, trial.result)
+        why = f"the volume grows from {trial.grows_from}" + ("" if changed.restarts else "; the pod goes on")
+        return replace(changed, action="replace", why=why)
+    if ref.resource == JOB and trial.live is not None:
+        if (trial.live["metadata"].get("annotations") or {}).get(HASH) == spec and assess(
+            trial.live
+        ).status != "failed":
+            return Change(ref, "unchanged")
+        return Change(ref, "replace", why="a Job runs once: it is made anew")
+    return compare(trial.live, trial.result)
+
+
+_KEPT = frozenset({SECRET, CLAIM, NAMESPACE})
+
+
+def _pruned(before: record.Record | None, objects: Sequence[Object]) -> list[Ref]:
+    """What the release had and no longer wants, last applied first. Volumes, Secrets and the namespace always stay."""
+    wanted = set(map(Ref.of, objects))
+    inventory = before.inventory if before else ()
+    return [ref for ref in reversed(inventory) if ref not in wanted and ref.resource not in _KEPT]
+
+
+def _removal(ref: Ref) -> Change:
+    return Change(ref, "delete", why="no longer part of the release")
+
+
+def _settled(prepared: _Prepared, release: ReleaseRequest) -> bool:
+    """Whether nothing is to be written, and nothing to be waited for."""
+    if any(change.action not in ("unchanged", "keep") for change in prepared.changes):
+        return False
+    last = prepared.surveyed.record.last if prepared.surveyed.record else None
+    if last is None or last.outcome != "deployed" or last.answers != _references(release.answers):
+        return False
+    for trial in prepared.trials:
+        if Ref.of(trial.wanted).resource in (STATEFULSET, JOB) and assess(trial.live or {}).status != "ready":
+            return False
+    return True
+
+
+def _references(answers: Answers) -> dict[str, object]:
+    dumped: dict[str, object] = answers.model_dump(by_alias=True, mode="json")
+    return dumped
+
+
+# ---- writing -------------------------------------------------------------------------------------------------------
+
+
+async def _namespace_first(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
+    """The namespace is made before the lock, which lives in it; then all the rest is tried before it is written."""
+    if prepared.surveyed.namespace_exists:
+        return
+    namespace, *others = prepared.objects
+    Stage("apply", report).progress(f"create {Ref.of(namespace)}")  # it counts among what is applied
+    await cluster.apply(namespace)
+    try:
+        await release_dry_run.try_out(cluster, prepared.plan, others, force=False, namespace_exists=True)
+    except PreflightError as error:
+        message = "the cluster refuses what would be written; only the namespace was made"
+        raise PreflightError(message, error.problems, hint=error.hint) from error
+
+
+@contextlib.asynccontextmanager
+async def _locked(prepared: _Prepared, cluster: Cluster, report: Report) -> AsyncIterator[None]:
+    """Hold the release, and make sure that it is still the one that was surveyed."""
+    plan = prepared.plan
+    async with contextlib.AsyncExitStack() as stack:
+        async with stages.told("lock", report) as stage:
+            ref = lease.lease_ref(plan.names.release, plan.namespace)
+            await stack.enter_async_context(lease.held(cluster, ref, said=stage.progress))
+            live = await kube_api.found(cluster, record.ref(plan.names.release, plan.namespace))
+            if (live["metadata"]["resourceVersion"] if live else "") != prepared.surveyed.record_version:
+                raise Locked("another run changed this release meanwhile; nothing was written", hint="Run it again.")
+            stage.done(str(ref))
+        yield
+
+
+async def _begun(prepared: _Prepared, release: ReleaseRequest, cluster: Cluster) -> record.Record:
+    """Write down what will exist before it does, so that whatever is left can be found."""
+    plan = prepared.plan
+    before = prepared.surveyed.record or record.Record(plan.names.release, plan.namespace)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    before = replace(before, salt=prepared.salt)
+    begun = before.begun(prepared.inventory, now, prepared.spec, _references(release.answers))
+    await cluster.apply(begun.secret(), force=True)
+    return begun
+
+
+async def _apply(prepared: _Prepared, cluster: Cluster, stage: Stage, *, force: bool) -> str:
+    """Write what changes, in order, and stop at the first error. The Job belongs to the first backup."""
+    for trial, change in zip(prepared.trials, prepared.changes, strict=False):
+        ref = Ref.of(trial.wanted)
+        if change.action == "unchanged" or ref.resource == JOB:
+            continue
+        if ref.resource == NAMESPACE and not prepared.surveyed.namespace_exists:
+            continue  # made already, before the lock
+        stage.progress(f"{change.action} {ref}")
+        if trial.grows_from is not None and trial.live is not None:
+            await _grow(prepared.plan, cluster, trial.wanted, trial.live)
+            continue
+        if values := prepared.data.get(ref):
+            await secret_values.store(cluster, trial, values)
+        await cluster.apply(trial.wanted, force=force)
+    applied = [change for change in prepared.changes if change.action != "delete" and change.ref.resource != JOB]
+    return counted(applied, done=True)
+
+
+async def _grow(plan: Plan, cluster: Cluster, wanted: Object, live: Object) -> None:
+    """Grow the claim, then replace the StatefulSet around its running pod, since a claim template cannot change."""
+    ref = survey.claim_ref(plan)
+    if await kube_api.found(cluster, ref) is not None:
+        await cluster.patch(ref, {"spec": {"resources": {"requests": {"storage": plan.storage_size}}}})
+    uid = live["metadata"]["uid"]
+    await cluster.delete(Ref.of(wanted), uid=uid, propagation="Orphan")
+    await deletion.gone(cluster, Ref.of(wanted), uid, 60)
+    await cluster.apply(wanted)
+
+
+async def _start_early(prepared: _Prepared, cluster: Cluster) -> None:
+    """Start the hook Job beside the very first pod: it waits for the rollout by itself, and its own pod is up by then.
+
+    Of an upgrade it starts after the wait, so that a pod that cannot start leaves the last Job as it is.
+    """
+    installed = any(trial.live for trial in prepared.trials if Ref.of(trial.wanted).resource == STATEFULSET)
+    if prepared.job is not None and prepared.job.live is None and not installed:
+        with contextlib.suppress(AlreadyExists):
+            await cluster.create(prepared.job.wanted)
+
+
+async def _first_backup(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
+    """Wait for the hook Job of this spec."""
+    if prepared.job is None:
+        return
+    async with stages.told("first backup", report) as stage:
+        await _started(prepared, cluster)
+        job = prepared.job.wanted
+        deadline = job["spec"]["activeDeadlineSeconds"] + 60
+        stage.done(
+            await jobs.wait_job(cluster, Ref.of(job), deadline, stage.progress, stage.log, explain=rollout.explain)
+        )
+
+
+async def _retire_unfinished(prepared: _Prepared, cluster: Cluster) -> None:
+    """End a hook Job of an earlier spec that still waits for a pod: two at once would get in each other's way."""
+    live = prepared.job.live if prepared.job is not None else None
+    if live is None or assess(live).status != "progressing":
+        return
+    if (live["metadata"].get("annotations") or {}).get(HASH) != prepared.spec:
+        await cluster.delete(
+            Ref.of({**live, "apiVersion": JOB.api_version, "kind": JOB.kind}), uid=live["metadata"]["uid"]
+        )
+
+
+async def _started(prepared: _Prepared, cluster: Cluster) -> None:
+    """Run the hook Job once for each spec; one that is running or has succeeded for this spec is not run again."""
+    if prepared.job is None:
+        return
+    ref = Ref.of(prepared.job.wanted)
+    live = await kube_api.found(cluster, ref)
+    if live is not None:
+        metadata = live["metadata"]
+        same = (metadata.get("annotations") or {}).get(HASH) == prepared.spec
+        if not same or condition(live, "Failed").get("status") == "True" or metadata.get("deletionTimestamp"):
+            await cluster.delete(ref, uid=metadata["uid"])
+            await deletion.gone(cluster, ref, metadata["uid"], 120)
+            live = None
+    if live is None:
+        with contextlib.suppress(AlreadyExists):
+            await cluster.create(prepared.job.wanted)
+
+
+async def _prune(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
+    if not prepared.pruned:
+        return
+    async with stages.told("prune", report) as stage:
+        deleted, foreign = await deletion.delete_ours(cluster, prepared.pruned, stage)
+        stage.done(f"{len(deleted)} deleted" + (f", {len(foreign)} kept" if foreign else ""))

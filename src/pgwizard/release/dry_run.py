@@ -1,0 +1,181 @@
+"""Every object tried on the server before the first write: what would change, and what would be refused."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pgwizard.errors import (
+    ApiError,
+    Conflict,
+    Finding,
+    Forbidden,
+    Invalid,
+    NotFound,
+    OwnershipConflict,
+    PreflightError,
+)
+from pgwizard.kube.api import (
+    JOB,
+    NAMESPACE,
+    ROLE,
+    STATEFULSET,
+    Cluster,
+    Object,
+    Ref,
+    Written,
+    found,
+    side_by_side,
+)
+from pgwizard.plan.plan import Plan
+from pgwizard.quantities import size_bytes
+from pgwizard.release.immutable import claim_size
+from pgwizard.release.survey import claim_ref, foreign_owner
+
+# ---- live objects and dry runs -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One object as it is, and as the server says it would be. warnings: what the server said about it.
+
+    after: what must be made before it can be tried; until then the wanted object stands for the server's answer.
+    Objects are not shown by repr: a Secret's data is among them.
+    """
+
+    wanted: Object = field(repr=False)
+    live: Object | None = field(repr=False)
+    result: Object = field(repr=False)
+    warnings: tuple[str, ...] = ()
+    grows_from: str | None = None
+    after: Ref | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """An object that would not be written, and why: another tool has it or a field of it, or the server refuses it."""
+
+    why: Literal["owned", "conflict", "invalid"]
+    problem: Finding
+
+
+async def try_out(
+    cluster: Cluster, plan: Plan, objects: Sequence[Object], *, force: bool, namespace_exists: bool
+) -> list[Trial]:
+    """Dry-run every object. Raises OwnershipConflict or PreflightError with all that the server would refuse.
+
+    In a namespace that is still to be made nothing can be tried: the wanted objects stand for the server's answer. Nor
+    can a RoleBinding whose Role is still to be made, by who must hold what it grants.
+    """
+    wanted = set(map(Ref.of, objects))
+
+    async def one(obj: Object) -> Trial | _Refusal:
+        ref = Ref.of(obj)
+        if not namespace_exists and ref.namespace is not None:
+            return Trial(obj, None, obj)
+        live = await found(cluster, ref)
+        if live is not None and (owner := foreign_owner(live)):
+            return _Refusal("owned", Finding("", f"{ref} belongs to {owner}"))
+        if ref.resource == JOB:  # never changed, only made anew: under another name it can be tried beside the old one
+            attempt = {**obj, "metadata": {**obj["metadata"], "name": f"{ref.name}-try"}}
+            tried = await _attempt(ref, cluster.create(attempt, dry_run=True))
+            return tried if isinstance(tried, _Refusal) else Trial(obj, live, obj, tried.warnings)
+        if ref.resource == NAMESPACE and live is not None:
+            return Trial(live, live, live)
+        try:
+            return await _dry_run(cluster, plan, obj, live, force=force)
+        except NotFound:  # the server looks into the Role for what it would grant, and a dry run has made none
+            role = _role_of(obj)
+            if role is None or role not in wanted or await found(cluster, role) is not None:
+                raise
+            return Trial(obj, live, obj, after=role)
+
+    tried = await side_by_side([one(obj) for obj in objects])
+    refused = [item for item in tried if isinstance(item, _Refusal)]
+    owned, conflicts, invalid = (
+        [item.problem for item in refused if item.why == why] for why in ("owned", "conflict", "invalid")
+    )
+    if owned or conflicts:
+        raise OwnershipConflict(
+            "\n".join(
+                [
+                    "another tool owns what would be written; nothing was written",
+                    *(f"  {problem}" for problem in (*owned, *conflicts)),
+                ]
+            ),
+            hint="Choose another release.name, or remove them with the tool they belong to."
+            if owned
+            else "Take the fields over with --force-conflicts where that is meant.",
+        )
+    if invalid:
+        raise PreflightError("the cluster refuses what would be written; nothing was written", invalid)
+    return [item for item in tried if isinstance(item, Trial)]
+
+
+def _role_of(obj: Object) -> Ref | None:
+    """The Role of a RoleBinding; None of anything else."""
+    to = obj.get("roleRef") or {}
+    return Ref(ROLE, to["name"], obj["metadata"]["namespace"]) if to.get("kind") == ROLE.kind else None
+
+
+async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | None, *, force: bool) -> Trial | _Refusal:
+    attempt, grows_from = obj, None
+    ref = Ref.of(obj)
+    if ref.resource == STATEFULSET and live is not None:
+        problem, grows_from = await _growth(cluster, plan, live)
+        if problem is not None:
+            return _Refusal("invalid", problem)
+        if grows_from is not None:  # the claim template cannot change in place: the rest is tried with the old size
+            attempt = with_claim_size(obj, grows_from)
+    tried = await _attempt(ref, cluster.apply(attempt, dry_run=True, force=force))
+    if isinstance(tried, _Refusal):
+        return tried
+    result = with_claim_size(tried.object, plan.storage_size) if grows_from is not None else tried.object
+    return Trial(obj, live, result, tried.warnings, grows_from)
+
+
+async def _attempt(ref: Ref, write: Coroutine[Any, Any, Written]) -> Written | _Refusal:
+    """The server's answer; its refusal is one, so that the others go on."""
+    try:
+        return await write
+    except Conflict as error:
+        return _Refusal("conflict", Finding("", error.message))
+    except (Invalid, Forbidden) as error:
+        return _Refusal("invalid", Finding("", _refusal(ref, error)))
+
+
+def _refusal(ref: Ref, error: ApiError) -> str:
+    if ref.resource == STATEFULSET and "updates to statefulset spec" in error.message:
+        return f"{error.message}: a StatefulSet cannot change this in place. Make a new release and restore into it"
+    return error.message
+
+
+def with_claim_size(statefulset: Object, size: str) -> Object:
+    """A copy of the StatefulSet that claims this size."""
+    template = statefulset["spec"]["volumeClaimTemplates"][0]
+    claim = {
+        **template,
+        "spec": {**template["spec"], "resources": {**template["spec"]["resources"], "requests": {"storage": size}}},
+    }
+    return {**statefulset, "spec": {**statefulset["spec"], "volumeClaimTemplates": [claim]}}
+
+
+async def _growth(cluster: Cluster, plan: Plan, live: Object) -> tuple[Finding | None, str | None]:
+    """What speaks against the wanted size, and the size it grows from; both None where it stays.
+
+    A claim that an interrupted run has grown already counts as grown.
+    """
+    before, wanted = claim_size(live), plan.storage_size
+    if before is None or size_bytes(before) == size_bytes(wanted):
+        return None, None if before == wanted else before
+    claim = await found(cluster, claim_ref(plan))
+    if claim is None:
+        return None, before
+    if size_bytes(claim["spec"]["resources"]["requests"]["storage"]) >= size_bytes(wanted):
+        return None, before
+    try:
+        await cluster.patch(claim_ref(plan), {"spec": {"resources": {"requests": {"storage": wanted}}}}, dry_run=True)
+    except (Forbidden, Invalid) as error:
+        return Finding("storage.size", f"the volume of {before} cannot grow to {wanted}: {error.message}"), None
+    return None, before

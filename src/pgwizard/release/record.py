@@ -1,0 +1,155 @@
+"""What a release remembers of itself in the cluster: answers, inventory, and the last revisions, in one Secret.
+
+Any machine can open, compare, upgrade and remove a release from it. Answers hold references only, so no secret is in
+it; it is a Secret because answers and names are nobody's business either. It refuses to talk to a cluster.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from pgwizard.kube.api import SECRET, Object, Ref, Resource
+from pgwizard.text import plain
+
+TYPE = "pgwizard/release.v1"
+_REVISIONS = 10
+_KEY = "record"
+_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
+_KIND = re.compile(r"[A-Z][A-Za-z]*")
+_VERSION = re.compile(r"([-.a-z0-9]+/)?v[a-z0-9]+")
+
+RevisionOutcome = Literal["applying", "deployed", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One apply. spec is the checksum of everything that it rendered; at is UTC, ISO 8601."""
+
+    number: int
+    at: str
+    outcome: RevisionOutcome
+    spec: str
+    answers: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """inventory: every object that may exist because of this release, so that pruning survives an interruption.
+
+    salt: random; what is derived from a secret with it tells nothing to who cannot read Secrets.
+    """
+
+    name: str
+    namespace: str
+    inventory: tuple[Ref, ...] = ()
+    revisions: tuple[Revision, ...] = ()
+    salt: str = ""
+
+    @property
+    def last(self) -> Revision | None:
+        """The newest revision."""
+        return self.revisions[-1] if self.revisions else None
+
+    @property
+    def deployed(self) -> Revision | None:
+        """The newest revision that was brought to its end: what stands, whatever was tried since."""
+        return next((found for found in reversed(self.revisions) if found.outcome == "deployed"), None)
+
+    def begun(self, inventory: Iterable[Ref], at: str, spec: str, answers: Mapping[str, Any]) -> Record:
+        """With a new revision, and an inventory that covers both what is there and what will be.
+
+        An interrupted revision of the same spec goes on under its number.
+        """
+        union = tuple(dict.fromkeys((*self.inventory, *inventory)))
+        last, kept = self.last, self.revisions
+        number = last.number + 1 if last else 1
+        if last is not None and last.outcome != "deployed" and last.spec == spec:
+            number, kept = last.number, kept[:-1]
+        revision = Revision(number, at, "applying", spec, answers)
+        return replace(self, inventory=union, revisions=(*kept, revision)[-_REVISIONS:])
+
+    def ended(self, inventory: Iterable[Ref], outcome: Literal["deployed", "failed"]) -> Record:
+        """With the last revision's outcome, and the inventory that is left."""
+        *earlier, last = self.revisions
+        return replace(self, inventory=tuple(inventory), revisions=(*earlier, replace(last, outcome=outcome)))
+
+    def secret(self) -> Object:
+        """The Secret that holds it."""
+        data = {
+            "inventory": [
+                [ref.resource.api_version, ref.resource.kind, ref.namespace, ref.name] for ref in self.inventory
+            ],
+            "revisions": [asdict(revision) for revision in self.revisions],
+            "salt": self.salt,
+        }
+        return {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": f"{self.name}-pgwizard",
+                "namespace": self.namespace,
+                "labels": {
+                    "app.kubernetes.io/name": "postgresql",
+                    "app.kubernetes.io/instance": self.name,
+                    "app.kubernetes.io/managed-by": "pgwizard",
+                },
+            },
+            "type": TYPE,
+            "data": {_KEY: base64.b64encode(json.dumps(data, sort_keys=True).encode()).decode()},
+        }
+
+
+def ref(name: str, namespace: str) -> Ref:
+    """Where the record of a release is."""
+    return Ref(SECRET, f"{name}-pgwizard", namespace)
+
+
+def absent(name: str, namespace: str) -> str:
+    """What is said where a release has no record."""
+    return f"there is no release {name} in namespace {namespace}"
+
+
+def read(secret: Object) -> Record:
+    """The record in a Secret. Raises ValueError where it is none that this version can read."""
+    metadata = secret["metadata"]
+    name = metadata["name"].removesuffix("-pgwizard")
+    try:
+        _ref("v1", "Secret", metadata["namespace"], name)
+        data = json.loads(base64.b64decode(secret["data"][_KEY]))
+        inventory = tuple(_ref(*parts) for parts in data["inventory"])
+        revisions = tuple(_revision(**revision) for revision in data["revisions"])
+        salt = str(data.get("salt", ""))
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        where = plain(f"{metadata['namespace']}/{metadata['name']}")
+        raise ValueError(f"Secret {where} holds no record of a release") from error
+    return Record(name, metadata["namespace"], inventory, revisions, salt)
+
+
+# Whoever may write Secrets in some namespace can write records: what is shown of one is not taken on trust.
+
+
+def _ref(api_version: str, kind: str, namespace: str | None, name: str) -> Ref:
+    """Matching raises TypeError for what is no text."""
+    names = (name,) if namespace is None else (name, namespace)
+    if not (_VERSION.fullmatch(api_version) and _KIND.fullmatch(kind) and all(map(_NAME.fullmatch, names))):
+        raise ValueError
+    return Ref(Resource(api_version, kind), name, namespace)
+
+
+def _revision(number: Any, at: Any, outcome: Any, spec: Any, answers: Any) -> Revision:
+    fits = (
+        type(number) is int
+        and isinstance(spec, str)
+        and isinstance(answers, dict)
+        and outcome in get_args(RevisionOutcome)
+    )
+    # Python takes any character between date and time
+    if not fits or not re.fullmatch(r"[-+:.TZ0-9]+", at) or datetime.fromisoformat(at).tzinfo is None:
+        raise ValueError
+    return Revision(number, at, outcome, spec, answers)

@@ -1,0 +1,97 @@
+"""Which releases there are, and the record of one: found, read, and told in a person's words where there is none.
+
+It refuses to write: a record changes by an apply and goes with an uninstall, and both are ``deploy``'s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+from pgwizard.errors import AnswersError, ClusterError, Finding, NotFound, PreflightError
+from pgwizard.kube.api import SECRET, Cluster
+from pgwizard.release import record
+from pgwizard.text import fit
+
+_NAMED = 5
+"""Releases that a message names."""
+_UNREADABLE = (
+    "It was written by another version of pgwizard, or damaged: use that version, or bring the Secret back from a copy."
+)
+
+
+async def recorded(cluster: Cluster, name: str, namespace: str) -> tuple[record.Record | None, str]:
+    """The record of a release and its resourceVersion; None and an empty text where there is none.
+
+    Raises PreflightError where what is there is no record that this version can read, and ClusterError.
+    """
+    try:
+        live = await cluster.get(record.ref(name, namespace))
+    except NotFound:
+        return None, ""
+    try:
+        return record.read(live), str(live["metadata"]["resourceVersion"])
+    except ValueError as error:
+        raise PreflightError(str(error), hint=_UNREADABLE) from error
+
+
+async def required(cluster: Cluster, name: str, namespace: str) -> tuple[record.Record, str]:
+    """The same of a release that has to be there. Raises PreflightError where it is not."""
+    found, version = await recorded(cluster, name, namespace)
+    if found is None:
+        raise PreflightError(record.absent(name, namespace), hint=listed(await _everywhere(cluster)))
+    return found, version
+
+
+async def answers_of(cluster: Cluster, name: str, namespace: str) -> dict[str, Any]:
+    """The answers of the last revision, as nested keys of the file. Raises PreflightError where there are none."""
+    found, _ = await required(cluster, name, namespace)
+    if found.last is None:
+        raise PreflightError(f"the record of release {namespace}/{name} holds no revision")
+    return dict(found.last.answers)
+
+
+async def releases(cluster: Cluster, namespace: str | None) -> list[record.Record]:
+    """The releases of a namespace, or of all (None), in order of namespace and name. Unreadable ones are left out."""
+    found: list[record.Record] = []
+    async with contextlib.aclosing(cluster.pages(SECRET, namespace, fields=f"type={record.TYPE}", limit=None)) as pages:
+        async for page in pages:
+            for secret in page.items:
+                with contextlib.suppress(ValueError):
+                    found.append(record.read(secret))
+    return sorted(found, key=lambda item: (item.namespace, item.name))
+
+
+async def choices(cluster: Cluster, namespace: str) -> list[record.Record]:
+    """The releases of a namespace; where it has none, those of all namespaces, if they may be listed."""
+    return await releases(cluster, namespace) or await _everywhere(cluster)
+
+
+async def _everywhere(cluster: Cluster) -> list[record.Record]:
+    with contextlib.suppress(ClusterError):  # they are a help; that there is none here is known without them
+        return await releases(cluster, None)
+    return []
+
+
+def listed(there: Sequence[record.Record]) -> str:
+    """What there is instead, as a sentence that says how to get there; the first few of many."""
+    if not there:
+        return "No other one is seen: -n names another namespace, and pgwizard installs one."
+    named = [f"{fit(release.namespace)}/{fit(release.name)}" for release in there[:_NAMED]]
+    more = [f"{len(there) - _NAMED} more"] if len(there) > _NAMED else []
+    return f"There is {', '.join([*named, *more])}: give the name, and its namespace with -n."
+
+
+def chosen(there: Sequence[record.Record], namespace: str) -> str:
+    """The name of the only release of a namespace, of those that there are.
+
+    Raises PreflightError for none, AnswersError for several.
+    """
+    names = [release.name for release in there if release.namespace == namespace]
+    if not names:
+        raise PreflightError(f"there is no release in namespace {namespace}", hint=listed(there))
+    if len(names) > 1:
+        message = f"namespace {namespace} has {len(names)} releases: name one of {', '.join(names)}"
+        raise AnswersError("the command line", [Finding("NAME", message)])
+    return names[0]

@@ -1,0 +1,95 @@
+"""Events, changes and failures of a run as text, a line each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pgwizard.diagnose import messages
+from pgwizard.errors import AnswersError, PgwizardError, PreflightError
+from pgwizard.release.changes import Change
+from pgwizard.release.stages import Event
+from pgwizard.text import visible
+
+if TYPE_CHECKING:
+    pass
+
+_MARKS = {"done": "✓", "failed": "✗", "began": "●", "progress": "·", "warning": "!", "log": " ", "skipped": "-"}
+_SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "unchanged": "=", "keep": "="}
+
+
+def event_line(event: Event) -> str:
+    """``✓ apply         14 to create   0.9 s``; a log line is indented under its stage."""
+    if event.kind == "log":
+        return f"    {event.text}"
+    took = f"   {event.seconds:.1f} s" if event.seconds is not None else ""
+    return f"{_MARKS[event.kind]} {event.stage:13} {event.text}{took}".rstrip()
+
+
+def change_line(change: Change) -> str:
+    """``+ create  StatefulSet shop/postgresql``, with the reason where there is one."""
+    why = f"   ({change.why})" if change.why else ""
+    return visible(f"{_SIGNS[change.action]} {change.action:9} {change.ref}{why}")
+
+
+def change_lines(changes: Sequence[Change], *, whole: bool) -> list[str]:
+    """What changes, a line an object; with ``whole`` its diff below, or all of an object that is new."""
+    lines: list[str] = []
+    for change in changes:
+        if change.action == "unchanged":
+            continue
+        lines.append(change_line(change))
+        if whole:
+            shown = change.after.splitlines() if change.action == "create" else change.lines()
+            lines += [f"    {line}" for line in shown]
+    return lines
+
+
+# ---- failures ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a person needs of an error. All of it is text; what is not known is empty.
+
+    detail: further lines of the message, such as the last ones of a log; link: where it is explained; question: the
+    dotted path of the answer that is most likely at fault.
+    """
+
+    message: str
+    detail: tuple[str, ...] = ()
+    cause: str = ""
+    fix: str = ""
+    link: str = ""
+    question: str = ""
+
+
+def failure(error: BaseException, log: Sequence[str] = ()) -> Failure:
+    """An error explained. log: the lines that were read before it, which may hold the cause.
+
+    Of a defect only the type is told: its text may hold anything.
+    """
+    from pgwizard.diagnose.diagnose import diagnoses  # its table of patterns is compiled only where something failed
+
+    if not isinstance(error, PgwizardError):
+        return Failure(f"a defect of pgwizard itself: {type(error).__name__}", fix="Try again, and report it.")
+    message, *detail = error.message.splitlines()
+    problems = error.problems if isinstance(error, (AnswersError, PreflightError)) else ()
+    asked = next((problem.question for problem in problems if problem.question), "")
+    found = diagnoses("\n".join([error.message, *log]))
+    if error.hint.startswith("Cause: "):  # it was diagnosed where it arose: this is only where to read on
+        cause, _, fix = error.hint.removeprefix("Cause: ").partition("\nFix: ")
+        known = next((item for item in found if item.cause == cause), None)
+    else:
+        known = found[0] if found else None
+        cause, fix = (known.cause, known.fix) if known else ("", "")
+        fix = "\n".join(filter(None, (fix, error.hint)))
+    return Failure(
+        message,
+        tuple(detail),
+        cause,
+        fix,
+        messages.link(known.key) if known else "",
+        asked or (known.question if known else ""),
+    )

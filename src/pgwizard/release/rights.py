@@ -1,0 +1,117 @@
+"""The rights that an apply needs, and a Role to hand to an administrator for those that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pgwizard.answers.questions import (
+    Answers,
+    ExistingS3Credentials,
+)
+from pgwizard.errors import (
+    Finding,
+    PreflightError,
+)
+from pgwizard.kube.api import Access, Cluster, Ref
+from pgwizard.plan.plan import mirrored_s3
+
+# ---- rights --------------------------------------------------------------------------------------------------------
+
+_WRITE = ("get", "create", "patch")
+_RELEASE_KINDS = (
+    ("secrets", "", _WRITE),
+    ("configmaps", "", (*_WRITE, "delete")),
+    ("services", "", (*_WRITE, "delete")),
+    ("statefulsets", "apps", (*_WRITE, "delete", "list", "watch")),
+    ("persistentvolumeclaims", "", ("get", "list", "watch", "patch")),
+    ("pods", "", ("get", "list", "watch", "delete")),
+    ("pods/log", "", ("get",)),
+    ("events", "", ("list", "watch")),
+    ("leases", "coordination.k8s.io", ("get", "create", "update")),
+)
+_BACKUP_KINDS = (  # who gives a right to the CronJobs must have it: hence get pods, above, and pods/exec
+    ("serviceaccounts", "", (*_WRITE, "delete")),
+    ("roles", "rbac.authorization.k8s.io", (*_WRITE, "delete")),
+    ("rolebindings", "rbac.authorization.k8s.io", (*_WRITE, "delete")),
+    ("cronjobs", "batch", (*_WRITE, "delete")),
+    ("jobs", "batch", ("get", "list", "watch", "create", "delete")),
+    ("pods/exec", "", ("get", "create")),
+)
+
+
+def accesses(answers: Answers, *, ca_file: bool = False) -> list[Access]:
+    """Every right that an apply of these answers may need, in the release's namespace and beyond.
+
+    ca_file: whether a certificate is given as a file, which stands in where its Secret may not be read.
+    """
+    namespace = answers.release.namespace
+    kinds = list(_RELEASE_KINDS)
+    if answers.repository.enabled:
+        kinds += _BACKUP_KINDS
+    if answers.advanced.network_policy:
+        kinds.append(("networkpolicies", "networking.k8s.io", (*_WRITE, "delete")))
+    needed = [Access(verb, resource, group, namespace) for resource, group, verbs in kinds for verb in verbs]
+    if answers.release.create_namespace:
+        needed += [Access(verb, "namespaces", name=namespace if verb != "create" else "") for verb in _WRITE]
+    if answers.tls_mirrored() and answers.tls.source is not None and not ca_file:
+        needed.append(Access("get", "secrets", "", answers.tls.source.namespace, answers.tls.source.secret))
+    credentials = answers.repository.credentials
+    if answers.repository.enabled and mirrored_s3(answers) and isinstance(credentials, ExistingS3Credentials):
+        needed.append(Access("get", "secrets", "", credentials.namespace, credentials.secret))
+    return needed
+
+
+async def require_rights(cluster: Cluster, answers: Answers, *, ca_file: bool = False) -> None:
+    """Raises PreflightError with every missing right, its kubectl line, and a Role that grants them."""
+    await require(cluster, accesses(answers, ca_file=ca_file))
+
+
+async def require_deletion(cluster: Cluster, refs: Sequence[Ref]) -> None:
+    """The same for objects that are to go: earlier answers may have needed rights that these do not."""
+    kinds = dict.fromkeys((ref.resource.plural, ref.resource.group, ref.namespace) for ref in refs)
+    await require(cluster, [Access("delete", *kind) for kind in kinds])
+
+
+async def require(cluster: Cluster, needed: Sequence[Access]) -> None:
+    """Raises PreflightError with all of them that are missing."""
+    allowed = await cluster.allowed(needed)
+    missing = [access for access, granted in allowed.items() if not granted]
+    if missing:
+        raise PreflightError(
+            f"{cluster.server} does not let you do all that this needs; nothing was written",
+            [Finding("", f"{_named(access)}   check: {access.command()}") for access in missing],
+            hint="An administrator grants it with:\n" + role(missing),
+        )
+
+
+def _named(access: Access) -> str:
+    group = f".{access.group}" if access.group else ""
+    name = f" {access.name}" if access.name else ""
+    where = f" in namespace {access.namespace}" if access.namespace else ""
+    return f"{access.verb} {access.resource}{group}{name}{where}"
+
+
+def role(missing: Sequence[Access]) -> str:
+    """Roles, and a ClusterRole where it takes one, that grant the accesses; as YAML to hand to an administrator."""
+    documents = []
+    for namespace in sorted({access.namespace or "" for access in missing}):
+        rules: dict[tuple[str, str, str], list[str]] = {}
+        for access in missing:
+            if (access.namespace or "") == namespace:
+                rules.setdefault((access.group, access.resource, access.name), []).append(access.verb)
+        kind, place = ("Role", f"\n  namespace: {namespace}") if namespace else ("ClusterRole", "")
+        lines = [
+            "apiVersion: rbac.authorization.k8s.io/v1",
+            f"kind: {kind}",
+            f"metadata:\n  name: pgwizard-operator{place}",
+            "rules:",
+        ]
+        for (group, resource, name), verbs in rules.items():
+            names = f', resourceNames: ["{name}"]' if name else ""
+            lines.append(f'  - {{apiGroups: ["{group}"], resources: ["{resource}"]{names}, verbs: {_flow(verbs)}}}')
+        documents.append("\n".join(lines))
+    return "\n---\n".join(documents)
+
+
+def _flow(words: Sequence[str]) -> str:
+    return "[" + ", ".join(f'"{word}"' for word in words) + "]"

@@ -1,0 +1,200 @@
+"""Waits until what was applied works, and says why it does not as soon as the cluster knows.
+
+The StatefulSet, its pod, its volume claim and their events are watched together; what a pod that cannot start says
+goes out at once, not at the deadline. It refuses to change anything but one: a pod of an old revision that blocks its
+own replacement is deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from pgwizard.errors import ClusterError, DeadlineError, RolloutFailed
+from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Cluster, Object, Ref, Resource, WatchEvent
+from pgwizard.kube.health import Health, assess
+from pgwizard.kube.jobs import _TELLING, GRACE_SECONDS, Said, _concerns, _events, _merged, _next, _told, tail
+from pgwizard.plan.plan import Plan
+
+
+@dataclass
+class _Seen:
+    """What the watches have shown of one release so far. listed: the kinds of which all that exist were told."""
+
+    pod_name: str
+    backups: bool
+    listed: set[str] = field(default_factory=set)
+    statefulset: Object | None = None
+    pod: Object | None = None
+    claim: Object | None = None
+    said_by_event: str = ""
+    stuck_since: float | None = None
+    stuck_revision_since: float | None = None
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether what is not known here is not there either."""
+        return {"StatefulSet", "Pod"} <= self.listed
+
+    def take(self, event: WatchEvent) -> None:
+        if event.type == "SYNCED":
+            self.listed.add(str(event.object.get("kind")))
+            return
+        obj = None if event.type == "DELETED" else event.object
+        match event.object.get("kind"):
+            case "StatefulSet":
+                self.statefulset = obj
+            case "Pod":
+                self.pod = obj
+            case "PersistentVolumeClaim":
+                self.claim = obj
+            case "Event" if obj is not None and obj.get("reason") in _TELLING:
+                self.said_by_event = _told(obj)
+
+    def health(self) -> Health:
+        """One verdict: the pod's own words before the StatefulSet's, and an event where neither says why."""
+        if self.statefulset is None:
+            return Health("progressing", "the StatefulSet is not there yet")
+        whole = assess(self.statefulset)
+        if whole.status == "ready" and self.pod is not None and assess(self.pod).status == "ready":
+            return whole
+        if self.pod is None:
+            said = f": {self.said_by_event}" if self.said_by_event else ""
+            return Health("progressing", f"there is no pod yet{said}", self.said_by_event.partition(":")[0])
+        if self.pod["metadata"].get("deletionTimestamp"):
+            return Health("progressing", self._stopping(self.pod))
+        pod = assess(self.pod)
+        if pod.status == "ready":
+            return Health("progressing", whole.message) if whole.status != "ready" else whole
+        if pod.status == "progressing" and self.claim is not None and not pod.reason:
+            claim = assess(self.claim)
+            if claim.status != "ready":
+                said = f": {self.said_by_event}" if self.said_by_event else ""
+                return Health("progressing", f"{claim.message}{said}", claim.reason)
+        if not pod.reason and self.said_by_event and "started" in pod.message:
+            return Health(pod.status, f"{pod.message} ({self.said_by_event})", pod.reason)
+        return pod
+
+    def _stopping(self, pod: Object) -> str:
+        """How long it may take: PostgreSQL does not end before its WAL is archived, or the kubelet ends it."""
+        limit = pod["metadata"].get("deletionGracePeriodSeconds")  # 0 once its containers have ended
+        limit = limit or pod.get("spec", {}).get("terminationGracePeriodSeconds")
+        why = ", while its last WAL is archived" if self.backups else ""
+        return "the old pod is stopping" + (f": up to {limit} s{why}" if limit else "")
+
+
+async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said: Said) -> str:
+    """Wait until the pod of the newest revision is Ready. Returns what to say of it.
+
+    Raises RolloutFailed once a container is stuck, with its last log lines, and DeadlineError.
+    """
+    namespace, names = plan.namespace, plan.names
+    seen = _Seen(names.pod, plan.backups)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_seconds
+    watches = [
+        _marked(cluster.watch(STATEFULSET, namespace, fields=f"metadata.name={names.release}"), STATEFULSET),
+        _marked(cluster.watch(POD, namespace, fields=f"metadata.name={names.pod}"), POD),
+        cluster.watch(CLAIM, namespace, fields=f"metadata.name=postgresql-storage-{names.pod}"),
+        _events(cluster, namespace),
+    ]
+    claim = f"postgresql-storage-{names.pod}"
+    async with _merged(watches) as events:
+        while True:
+            event = await _next(events, min(deadline, loop.time() + 1) - loop.time())
+            if event is not None and (event.type == "SYNCED" or _concerns(event, {names.release, names.pod, claim})):
+                seen.take(event)
+            health = seen.health()
+            if health.status == "ready":
+                return f"{names.pod} is ready"
+            if seen.complete and health.message not in seen.said:
+                seen.said.append(health.message)
+                said(health.message)
+            await _unblock(cluster, seen, loop.time(), said)
+            if _is_stuck(seen, health, loop.time()):
+                raise await _failure(cluster, plan, health)
+            if loop.time() >= deadline:
+                raise DeadlineError(
+                    f"{names.pod} in {namespace} was not ready after {timeout_seconds:.0f} s: {health.message}",
+                    hint=_advice(health.message)
+                    or "The cluster goes on. Run it again to go on watching; --timeout makes it longer.",
+                )
+
+
+async def _marked(watch: AsyncGenerator[WatchEvent, None], resource: Resource) -> AsyncGenerator[WatchEvent, None]:
+    """The watch, whose ``SYNCED`` says of which kind."""
+    async with aclosing(watch) as events:
+        async for event in events:
+            yield WatchEvent("SYNCED", {"kind": resource.kind}) if event.type == "SYNCED" else event
+
+
+def _is_stuck(seen: _Seen, health: Health, now: float) -> bool:
+    """Stuck for longer than the grace; of a pod that is being replaced its old self does not count."""
+    if health.status != "failed":
+        if not _crashed_before(seen.pod):  # one that did is only between two crashes
+            seen.stuck_since = None
+        return False
+    if seen.stuck_since is None:
+        seen.stuck_since = now
+    return now - seen.stuck_since >= GRACE_SECONDS
+
+
+def _crashed_before(pod: Object | None) -> bool:
+    status = (pod or {}).get("status", {})
+    every = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return any(container.get("restartCount") for container in every)
+
+
+async def _unblock(cluster: Cluster, seen: _Seen, now: float, said: Said) -> None:
+    """Delete the pod of an old revision: a StatefulSet waits for it to get ready before it replaces it."""
+    pod, statefulset = seen.pod, seen.statefulset
+    if pod is None or statefulset is None or pod["metadata"].get("deletionTimestamp"):
+        seen.stuck_revision_since = None
+        return
+    status = statefulset.get("status", {})
+    current = statefulset["metadata"].get("generation", 0) == status.get("observedGeneration")
+    revision = (pod["metadata"].get("labels") or {}).get("controller-revision-hash")
+    old = current and revision is not None and revision != status.get("updateRevision")
+    if not old or assess(pod).status == "ready":
+        seen.stuck_revision_since = None
+        return
+    if seen.stuck_revision_since is None:
+        seen.stuck_revision_since = now
+    elif now - seen.stuck_revision_since >= 5:
+        seen.stuck_revision_since = None
+        said(f"{seen.pod_name} is stuck in an old revision: it is replaced")
+        with contextlib.suppress(ClusterError):  # gone already, or new already: the watches will tell
+            await cluster.delete(Ref.of({**pod, **_POD_KIND}), uid=pod["metadata"]["uid"])
+
+
+_POD_KIND = {"apiVersion": POD.api_version, "kind": POD.kind}
+
+
+async def _failure(cluster: Cluster, plan: Plan, health: Health) -> RolloutFailed:
+    log: list[str] = []
+    if health.reason in ("CrashLoopBackOff", "Error", "RunContainerError"):
+        container = "minio-ca-init" if "minio-ca-init" in health.message else "postgresql"
+        log = await tail(cluster, plan.namespace, plan.names.pod, container)
+    said = "".join(f"\n    {line}" for line in log)
+    return RolloutFailed(
+        f"{plan.names.pod} in namespace {plan.namespace} cannot start: {health.message}{said}",
+        hint=_advice("\n".join([health.message, *log]))
+        or f"See kubectl -n {plan.namespace} describe pod {plan.names.pod}",
+    )
+
+
+def explain(text: str) -> tuple[str, str]:
+    """Cause and fix of error text; both empty where no row of the tables knows it."""
+    from pgwizard.diagnose import diagnose  # its table of patterns is compiled only where something failed
+
+    found = diagnose.diagnose(text)
+    return (found.cause, found.fix) if found else ("", "")
+
+
+def _advice(text: str) -> str:
+    cause, fix = explain(text)
+    return f"Cause: {cause}\nFix: {fix}" if cause else ""

@@ -1,0 +1,173 @@
+"""The values of the release's own Secrets: which of them a run must write, and how they are written.
+
+What is stored stays: a password and a passphrase are never changed, S3 credentials only to those that are given.
+Values are written apart from the objects, and never applied. It refuses to read variables and files.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from pgwizard.answers.questions import Answers, ExistingS3Credentials, GeneratedCredentials
+from pgwizard.answers.secrets import Given, Sensitive
+from pgwizard.errors import AlreadyExists, Finding, PreflightError
+from pgwizard.kube import api as kube_api
+from pgwizard.kube.api import SECRET, Cluster, Ref
+from pgwizard.plan.plan import Plan
+from pgwizard.release import immutable
+from pgwizard.release.dry_run import Trial
+from pgwizard.release.survey import Survey
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a run must write into Secrets, and what to know of it.
+
+    to_write: by Secret; what is stored already and may not change is left out. s3: the S3 credentials as they will be,
+    as one text; empty without a repository.
+    """
+
+    to_write: Mapping[Ref, Mapping[str, Sensitive]]
+    s3: bytes = field(repr=False)
+    warnings: tuple[str, ...] = ()
+
+
+async def decide(answers: Answers, given: Given, plan: Plan, surveyed: Survey, cluster: Cluster) -> Values:
+    """Compare what is given with what is stored. Raises PreflightError with every value that is neither, or wrong."""
+    problems: list[Finding] = []
+    warnings: list[str] = []
+    data: dict[Ref, dict[str, Sensitive]] = {}
+    s3 = _kept_s3(answers, surveyed)
+    if plan.credentials_source is not None:
+        ref = Ref(SECRET, plan.names.credentials, plan.namespace)
+        stored = await _stored(cluster, ref, surveyed)
+        wanted = _database_credentials(answers, given)
+        data[ref] = _missing(stored, wanted, problems)
+        changed = _changed(stored, wanted)
+        problems += _other_superuser(answers, stored, wanted, surveyed)
+        if "username" in changed and surveyed.standing.claim is None:  # a first start will make it
+            data[ref]["username"] = changed["username"]
+        if not isinstance(answers.credentials, GeneratedCredentials) and "password" in changed:
+            warnings.append(
+                f"{ref}: the password given differs from the stored one, which stays: an apply never changes it"
+            )
+    if plan.cipher_source is not None:
+        ref = Ref(SECRET, plan.names.cipher, plan.namespace)
+        stored = await _stored(cluster, ref, surveyed)
+        wanted = given.of("cipher")
+        data[ref] = _missing(stored, wanted, problems)
+        if _changed(stored, wanted):
+            problems.append(
+                Finding(
+                    "repository.cipher", f"{ref}: the passphrase differs from the stored one; the first backup fixed it"
+                )
+            )
+    if plan.s3_source is not None:
+        ref = Ref(SECRET, plan.names.s3, plan.namespace)
+        stored = await _stored(cluster, ref, surveyed)
+        wanted = _mirrored(answers, surveyed) or given.of("s3")
+        data[ref] = {**_missing(stored, wanted, problems), **_changed(stored, wanted)}
+        s3 = {**stored, **{key: value.reveal() for key, value in data[ref].items()}}
+    if problems:
+        raise PreflightError("secrets are missing or wrong; nothing was written", problems)
+    text = b"\0".join(part for key in sorted(s3) for part in (key.encode(), s3[key]))
+    return Values(data, text, tuple(warnings))
+
+
+def _other_superuser(
+    answers: Answers, stored: Mapping[str, bytes], wanted: Mapping[str, Sensitive | Finding], surveyed: Survey
+) -> list[Finding]:
+    """That a variable or a file holds another superuser than the one that the first start made."""
+    name, stands = wanted.get("username"), surveyed.standing
+    if not isinstance(name, Sensitive):
+        return []
+    if stands.superuser is None and "username" in stored:
+        stands = replace(stands, superuser=stored["username"].decode(errors="replace"))
+    problem = immutable.other_superuser(answers, stands, name.reveal().decode(errors="replace"))
+    return [problem] if problem else []
+
+
+def _kept_s3(answers: Answers, surveyed: Survey) -> dict[str, bytes]:
+    """The S3 credentials of a Secret that somebody else keeps in the release's namespace."""
+    credentials = answers.repository.credentials
+    if not answers.repository.enabled or not isinstance(credentials, ExistingS3Credentials):
+        return {}
+    live = surveyed.existing.get(credentials.secret) or {}
+    keys = (credentials.access_key_key, credentials.secret_key_key)
+    return {key: base64.b64decode(value) for key, value in (live.get("data") or {}).items() if key in keys}
+
+
+async def _stored(cluster: Cluster, ref: Ref, surveyed: Survey) -> dict[str, bytes]:
+    live = await kube_api.found(cluster, ref) if surveyed.namespace_exists else None
+    return {key: base64.b64decode(value) for key, value in ((live or {}).get("data") or {}).items()}
+
+
+def _database_credentials(answers: Answers, given: Given) -> dict[str, Sensitive | Finding]:
+    credentials = answers.credentials
+    if isinstance(credentials, GeneratedCredentials):
+        return {
+            "username": Sensitive(credentials.username.encode()),
+            "password": Sensitive(secrets.token_urlsafe(24).encode()),
+        }
+    return given.of("credentials")
+
+
+def _missing(
+    stored: Mapping[str, bytes], given: Mapping[str, Sensitive | Finding], problems: list[Finding]
+) -> dict[str, Sensitive]:
+    """What is given and not yet stored; a value that is neither is a problem."""
+    wanted: dict[str, Sensitive] = {}
+    for key, value in given.items():
+        if key in stored:
+            continue
+        if isinstance(value, Finding):
+            problems.append(value)
+        else:
+            wanted[key] = value
+    return wanted
+
+
+def _changed(stored: Mapping[str, bytes], given: Mapping[str, Sensitive | Finding]) -> dict[str, Sensitive]:
+    """What is given and differs from what is stored."""
+    return {
+        key: value
+        for key, value in given.items()
+        if isinstance(value, Sensitive) and key in stored and not secrets.compare_digest(stored[key], value.reveal())
+    }
+
+
+def _mirrored(answers: Answers, surveyed: Survey) -> dict[str, Sensitive | Finding]:
+    credentials, source = answers.repository.credentials, surveyed.s3_source
+    if source is None or not isinstance(credentials, ExistingS3Credentials):
+        return {}
+    return {
+        "accessKey": Sensitive(base64.b64decode(source["data"][credentials.access_key_key])),
+        "secretKey": Sensitive(base64.b64decode(source["data"][credentials.secret_key_key])),
+    }
+
+
+def encoded(values: Mapping[str, Sensitive]) -> dict[str, str]:
+    """Values as a Secret holds them."""
+    return {key: base64.b64encode(value.reveal()).decode() for key, value in values.items()}
+
+
+async def store(cluster: Cluster, trial: Trial, values: Mapping[str, Sensitive]) -> None:
+    """Write the values of a Secret apart from the rest of it.
+
+    Server-side apply deletes what its manager applied before and leaves out now; a password must survive a run that
+    does not know it, so it is never part of what is applied.
+    """
+    secret, ref = trial.wanted, Ref.of(trial.wanted)
+    if trial.live is None:
+        bare = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": ref.name, "namespace": ref.namespace}}
+        try:
+            await cluster.create({**bare, "type": secret["type"], "data": encoded(values)})
+            return
+        except AlreadyExists:
+            stored = (await cluster.get(ref)).get("data") or {}
+            values = {key: value for key, value in values.items() if key not in stored}
+    if values:
+        await cluster.patch(ref, {"data": encoded(values)})

@@ -1,0 +1,68 @@
+"""What a run tells while it goes on, as data; a face decides how it looks."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from pgwizard.errors import PgwizardError
+
+EventKind = Literal["began", "progress", "warning", "log", "done", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. stage: which of the run's stages; text: for people, plain, one line.
+
+    seconds: how long the stage took; with ``done`` and ``failed`` only.
+    """
+
+    stage: str
+    kind: EventKind
+    text: str = ""
+    seconds: float | None = None
+
+
+Report = Callable[[Event], None]
+
+
+@dataclass
+class Stage:
+    """One stage, as it is told."""
+
+    name: str
+    report: Report
+    summary: str = ""
+
+    def progress(self, text: str) -> None:
+        """What it does at the moment."""
+        self.report(Event(self.name, "progress", text))
+
+    def warning(self, text: str) -> None:
+        """What a person should know, and what stops nothing."""
+        self.report(Event(self.name, "warning", text))
+
+    def log(self, text: str) -> None:
+        """A line that the cluster said."""
+        self.report(Event(self.name, "log", text))
+
+    def done(self, text: str) -> None:
+        """What it came to, told once it ends."""
+        self.summary = text
+
+
+@contextlib.asynccontextmanager
+async def told(name: str, report: Report) -> AsyncIterator[Stage]:
+    """A stage from its beginning to its end, or to what ended it."""
+    stage, start = Stage(name, report), time.monotonic()
+    report(Event(name, "began"))
+    try:
+        yield stage
+    except BaseException as error:
+        message = error.message.partition("\n")[0] if isinstance(error, PgwizardError) else "stopped"
+        report(Event(name, "failed", message, time.monotonic() - start))
+        raise
+    report(Event(name, "done", stage.summary, time.monotonic() - start))

@@ -1,0 +1,84 @@
+"""Takes a release out of a cluster: what would go and what stays, and the deletion of what was shown.
+
+The volume and what it is read with stay unless they are to be purged; the repository in S3 is never touched. It
+refuses to ask: a face does, between ``removal`` and ``remove``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pgwizard.errors import PreflightError
+from pgwizard.kube import api as kube_api
+from pgwizard.kube import lease
+from pgwizard.kube.api import CLAIM, NAMESPACE, SECRET, Cluster, Ref
+from pgwizard.plan.names import Names
+from pgwizard.release import deletion, record, records, rights, stages
+from pgwizard.release.stages import Event, Report
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What an uninstall would delete, in order, and what it keeps and why. version: of the record it was read from."""
+
+    record: record.Record
+    version: str
+    deleted: tuple[Ref, ...]
+    kept: tuple[tuple[Ref, str], ...]
+
+
+async def removal(cluster: Cluster, name: str, namespace: str, *, purge_data: bool) -> Removal:
+    """Read the release's record and say what an uninstall would do. Raises PreflightError where it cannot be read."""
+    found, version = await records.required(cluster, name, namespace)
+    deleted: list[Ref] = []
+    kept: list[tuple[Ref, str]] = []
+    for ref in reversed(found.inventory):
+        why = _why_kept(ref, name, purge_data=purge_data)
+        if why is None:
+            deleted.append(ref)
+        else:
+            kept.append((ref, why))
+    await rights.require_deletion(cluster, [*deleted, record.ref(name, namespace), lease.lease_ref(name, namespace)])
+    return Removal(found, version, tuple(deleted), tuple(kept))
+
+
+def _why_kept(ref: Ref, name: str, *, purge_data: bool) -> str | None:
+    if ref.resource == NAMESPACE:
+        return "a namespace may hold more than this release"
+    names = Names.of(name)
+    if ref.resource == SECRET and ref.name == names.ca:
+        return "the mirrored certificate is retained"
+    if purge_data:
+        return None
+    if ref.resource == CLAIM:
+        return "it holds the database"
+    if ref.resource == SECRET:
+        return (
+            "the database that is kept was made with it"
+            if ref.name == names.credentials
+            else "the repository is read with it"
+        )
+    return None
+
+
+async def remove(found: Removal, cluster: Cluster, report: Report) -> None:
+    """Delete what ``removal`` named. Safe to repeat. Raises PreflightError where the release has changed since."""
+    release = found.record
+    ref = lease.lease_ref(release.name, release.namespace)
+    async with (
+        lease.held(cluster, ref, said=lambda text: report(Event("lock", "progress", text))),
+        stages.told("remove", report) as stage,
+    ):
+        live = await kube_api.found(cluster, record.ref(release.name, release.namespace))
+        if live is not None and live["metadata"]["resourceVersion"] != found.version:
+            raise PreflightError(
+                f"release {release.name} in namespace {release.namespace} has changed since it was looked at; nothing "
+                "was deleted",
+                hint="Run it again: it looks anew.",
+            )
+        deleted, foreign = await deletion.delete_ours(cluster, found.deleted, stage)
+        for target, uid in deleted.items():
+            await deletion.gone(cluster, target, uid, 180)
+        await cluster.delete(record.ref(release.name, release.namespace))
+        await cluster.delete(ref)  # while it is held: given back, it could be somebody else's by then
+        stage.done(f"{len(deleted)} deleted, {len(found.kept) + len(foreign)} kept")

@@ -1,0 +1,384 @@
+"""Owns the life of pods and claims: scheduling, binding, mounting, container states, readiness, growth.
+
+Times are those of a small cluster with warm images. It refuses probes that really run, eviction and accounting.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pgwizard.kube.api import Object, Ref, Resource
+from pgwizard.simulator.admission import quantity
+from pgwizard.simulator.birth import CLASS
+from pgwizard.simulator.clock import seconds_of, stamp
+from pgwizard.simulator.faults import ScriptedOutcome
+from pgwizard.simulator.runtime import Runtime, waiting
+
+CLAIM = Resource("v1", "PersistentVolumeClaim")
+NODE = "demo-node"
+_NODE_KEY = "volume.kubernetes.io/selected-node"
+_LONGEST_BACKOFF_SECONDS = 300
+
+
+def ready(pod: Object) -> bool:
+    """Whether the pod counts as ready."""
+    found = (pod.get("status") or {}).get("conditions") or ()
+    return any(item["type"] == "Ready" and item["status"] == "True" for item in found)
+
+
+async def pod(rt: Runtime, ref: Ref) -> float | None:
+    """The next step in the life of a pod."""
+    found = rt.store.peek(ref)
+    if found is None:
+        return None
+    if "deletionTimestamp" in found["metadata"]:
+        await _terminate(rt, ref, found)
+        return None
+    status = found["status"]
+    if status["phase"] in {"Succeeded", "Failed"} or ready(found):
+        return None
+    if not found["spec"].get("nodeName"):
+        return await _schedule(rt, ref, found)
+    if missing := _missing_volume(rt, found):
+        await rt.clock.sleep(1)
+        rt.event(found, "FailedMount", missing, warning=True)
+        return 5
+    for group, key in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
+        for container in found["spec"].get(group) or ():
+            state = _status(status, key, container["name"])
+            if "terminated" in state["state"] and state["state"]["terminated"]["exitCode"] == 0:
+                continue
+            if "running" in state["state"] and key == "containerStatuses":
+                continue
+            if (delay := await _start(rt, ref, container, key)) is not None:
+                return delay
+    return await _become_ready(rt, ref)
+
+
+async def _terminate(rt: Runtime, ref: Ref, found: Object) -> None:
+    await rt.clock.sleep(1)
+    for (uid, _), log in rt.logs.items():
+        if uid == found["metadata"]["uid"]:
+            log.end()
+    if rt.store.peek(ref) is not None:
+        rt.store.remove(ref)
+
+
+def _status(status: dict[str, Any], key: str, name: str) -> dict[str, Any]:
+    found = next((item for item in status.get(key) or () if item["name"] == name), None)
+    if found is None:
+        found = {"name": name, "ready": False, "started": False, "restartCount": 0, "state": {}}
+        status.setdefault(key, []).append(found)
+    return found
+
+
+def _condition(
+    rt: Runtime, status: dict[str, Any], kind: str, *, yes: bool, reason: str = "", message: str = ""
+) -> None:
+    conditions = status.setdefault("conditions", [])
+    new = {"type": kind, "status": "True" if yes else "False"}
+    new |= {"reason": reason, "message": message} if reason else {}
+    for index, old in enumerate(conditions):
+        if old["type"] == kind:
+            changed = old["status"] != new["status"]
+            conditions[index] = new | {
+                "lastTransitionTime": stamp(rt.clock.now()) if changed else old["lastTransitionTime"]
+            }
+            return
+    conditions.append(new | {"lastTransitionTime": stamp(rt.clock.now())})
+
+
+async def _schedule(rt: Runtime, ref: Ref, found: Object) -> float | None:
+    await rt.clock.sleep(0.2)
+    namespace = ref.namespace
+    problem = ""
+    if outcome := rt.outcome("unschedulable", found):
+        problem = outcome.message or (
+            "0/1 nodes are available: 1 Insufficient memory. preemption: 0/1 nodes are available: "
+            "1 No preemption victims found for incoming pod."
+        )
+    for volume in found["spec"].get("volumes") or ():
+        name = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+        if not name or problem:
+            continue
+        target = Ref(CLAIM, name, namespace)
+        held = rt.store.peek(target)
+        if held is None:
+            problem = f'persistentvolumeclaim "{name}" not found'
+        elif held["status"]["phase"] != "Bound":
+            rt.change(target, lambda obj: obj["metadata"].setdefault("annotations", {}).update({_NODE_KEY: NODE}))
+            return 1
+    if problem:
+
+        def refuse(obj: Any) -> None:
+            _condition(rt, obj["status"], "PodScheduled", yes=False, reason="Unschedulable", message=problem)
+
+        rt.change(ref, refuse)
+        rt.event(found, "FailedScheduling", problem, warning=True, source="default-scheduler")
+        return 10
+
+    def place(obj: Any) -> None:
+        obj["spec"]["nodeName"] = NODE
+        obj["status"] |= {"hostIP": "192.0.2.1", "startTime": stamp(rt.clock.now())}
+        _condition(rt, obj["status"], "PodScheduled", yes=True)
+        _condition(rt, obj["status"], "Initialized", yes=not obj["spec"].get("initContainers"))
+        _condition(rt, obj["status"], "Ready", yes=False, reason="ContainersNotReady", message="containers not ready")
+        for group, key in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
+            for container in obj["spec"].get(group) or ():
+                reason = "PodInitializing" if obj["spec"].get("initContainers") else "ContainerCreating"
+                item = _status(obj["status"], key, container["name"])
+                item |= {"image": container["image"], "imageID": "", "state": {"waiting": {"reason": reason}}}
+
+    rt.change(ref, place)
+    text = f"Successfully assigned {namespace}/{ref.name} to {NODE}"
+    rt.event(found, "Scheduled", text, source="default-scheduler")
+    return 0
+
+
+def _missing_volume(rt: Runtime, found: Object) -> str:
+    for volume in found["spec"].get("volumes") or ():
+        for key, kind, field in (("secret", "Secret", "secretName"), ("configMap", "ConfigMap", "name")):
+            source = volume.get(key)
+            if not source or source.get("optional"):
+                continue
+            held = rt.store.peek(Ref(Resource("v1", kind), source[field], found["metadata"]["namespace"]))
+            start = f'MountVolume.SetUp failed for volume "{volume["name"]}" : '
+            if held is None:
+                return f'{start}{kind.lower()} "{source[field]}" not found'
+            for item in source.get("items") or ():
+                if item["key"] not in {**(held.get("data") or {}), **(held.get("binaryData") or {})}:
+                    return f"{start}references non-existent {kind.lower()} key: {item['key']}"
+    return ""
+
+
+def _missing_variable(rt: Runtime, found: Object, container: dict[str, Any]) -> str:
+    namespace = found["metadata"]["namespace"]
+    for variable in container.get("env") or ():
+        source = variable.get("valueFrom") or {}
+        for key, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
+            wanted = source.get(key)
+            if not wanted or wanted.get("optional"):
+                continue
+            held = rt.store.peek(Ref(Resource("v1", kind), wanted["name"], namespace))
+            if held is None:
+                return f'{kind.lower()} "{wanted["name"]}" not found'
+            if wanted["key"] not in (held.get("data") or {}):
+                return f"couldn't find key {wanted['key']} in {kind} {namespace}/{wanted['name']}"
+    return ""
+
+
+def _set(rt: Runtime, ref: Ref, key: str, name: str, **fields: Any) -> Object | None:
+    def edit(obj: Any) -> None:
+        item = _status(obj["status"], key, name)
+        if "state" in fields and "terminated" in item["state"] and "terminated" not in fields["state"]:
+            item["lastState"] = item["state"]
+        item.update(fields)
+
+    return rt.change(ref, edit)
+
+
+async def _start(rt: Runtime, ref: Ref, container: dict[str, Any], key: str) -> float | None:
+    """Start one container. None where it runs, or where it is an init container that is done."""
+    name, image = container["name"], container["image"]
+    found = rt.store.peek(ref)
+    if found is None:
+        return 0
+    if (left := _backing_off(rt, _status(found["status"], key, name))) > 0:
+        return left
+    await rt.clock.sleep(0.5)
+    if outcome := rt.outcome("image-pull", found, name):
+        return await _pull_failed(rt, ref, key, container, outcome)
+    rt.event(found, "Pulled", f'Container image "{image}" already present on machine')
+    if problem := _missing_variable(rt, found, container):
+        _set(rt, ref, key, name, state={"waiting": {"reason": "CreateContainerConfigError", "message": problem}})
+        rt.event(found, "Failed", f"Error: {problem}", warning=True)
+        return 5
+    rt.event(found, "Created", f"Created container: {name}")
+    rt.event(found, "Started", f"Started container {name}")
+    began = stamp(rt.clock.now())
+    log = rt.open_log(found, name)
+    runs = {"running": {"startedAt": began}}
+    _set(rt, ref, key, name, state=runs, imageID=f"{image}@sha256:{'0' * 64}", started=True)
+    if crash := rt.outcome("crash-loop", found, name):
+        log.write(*(crash.lines or ("FATAL:  could not start",)))
+        return await _crashed(rt, ref, key, name, began=began, code=crash.exit_code)
+    if key == "initContainerStatuses":
+        await rt.clock.sleep(1)
+        log.end()
+        _set(rt, ref, key, name, state=_over(rt, began, 0), ready=True)
+        return None
+    if _of_job(found):
+        rt.change(ref, lambda obj: obj["status"].update(phase="Running", podIP="10.244.0.20"))
+        return await _run_job(rt, ref, name, began)
+    log.write(*rt.programs.boot(found, name))
+    return None
+
+
+def _of_job(found: Object) -> bool:
+    return found["spec"].get("restartPolicy") in {"Never", "OnFailure"}
+
+
+def _over(rt: Runtime, began: str, code: int) -> dict[str, Any]:
+    reason = "Completed" if code == 0 else "Error"
+    ended = stamp(rt.clock.now())
+    return {"terminated": {"exitCode": code, "reason": reason, "startedAt": began, "finishedAt": ended}}
+
+
+async def _pull_failed(rt: Runtime, ref: Ref, key: str, container: dict[str, Any], outcome: ScriptedOutcome) -> float:
+    name, image = container["name"], container["image"]
+    found = rt.store.peek(ref)
+    if found is None:
+        return 0
+    text = outcome.message or (
+        f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": pull access denied, '
+        "repository does not exist or may require authorization"
+    )
+    if waiting(found, name) != "ImagePullBackOff":
+        rt.event(found, "Pulling", f'Pulling image "{image}"')
+        rt.event(found, "Failed", f'Failed to pull image "{image}": {text}', warning=True)
+        _set(rt, ref, key, name, state={"waiting": {"reason": "ErrImagePull", "message": text}})
+        await rt.clock.sleep(2)
+    back = f'Back-off pulling image "{image}": ErrImagePull: {text}'
+    rt.event(found, "BackOff", f'Back-off pulling image "{image}"', warning=True)
+    _set(rt, ref, key, name, state={"waiting": {"reason": "ImagePullBackOff", "message": back}})
+    return 10
+
+
+def _backoff_seconds(restarts: int) -> int:
+    return int(min(10 * 2**restarts, _LONGEST_BACKOFF_SECONDS))
+
+
+def _backing_off(rt: Runtime, status: dict[str, Any]) -> float:
+    """How long a container that crashed still has to wait."""
+    if (status["state"].get("waiting") or {}).get("reason") != "CrashLoopBackOff":
+        return 0
+    ended = seconds_of(status["lastState"]["terminated"]["finishedAt"])
+    return ended + _backoff_seconds(status["restartCount"] - 1) - rt.clock.now()
+
+
+async def _crashed(rt: Runtime, ref: Ref, key: str, name: str, *, began: str, code: int) -> float:
+    await rt.clock.sleep(1)
+    rt.logs[_uid(rt, ref), name].end()
+    found = _set(rt, ref, key, name, state=_over(rt, began, code), ready=False, started=False)
+    if found is None:
+        return 0
+    count = int(_status(found["status"], key, name)["restartCount"])
+    delay = _backoff_seconds(count)
+    where = f"pod={ref.name}_{ref.namespace}({found['metadata']['uid']})"
+    text = f"back-off {delay}s restarting failed container={name} {where}"
+    waits = {"waiting": {"reason": "CrashLoopBackOff", "message": text}}
+    rt.event(found, "BackOff", f"Back-off restarting failed container {name} in pod {ref.name}", warning=True)
+    _set(rt, ref, key, name, state=waits, restartCount=count + 1)
+    return delay
+
+
+def _uid(rt: Runtime, ref: Ref) -> str:
+    found = rt.store.peek(ref)
+    return found["metadata"]["uid"] if found else ""
+
+
+async def _run_job(rt: Runtime, ref: Ref, name: str, began: str) -> float | None:
+    found = rt.store.peek(ref)
+    if found is None:
+        return 0
+    log = rt.logs[found["metadata"]["uid"], name]
+    if slow := rt.outcome("slow", found, name):
+        await rt.clock.sleep(slow.seconds)
+    if failed := rt.outcome("job-failed", found, name):
+        await rt.clock.sleep(1)
+        log.write(*failed.lines)
+        code = failed.exit_code
+    else:
+        code = await rt.programs.job(found, log)
+    log.end()
+    _set(rt, ref, "containerStatuses", name, state=_over(rt, began, code), started=False)
+
+    def finish(obj: Any) -> None:
+        obj["status"]["phase"] = "Failed" if code else "Succeeded"
+        reason = "PodFailed" if code else "PodCompleted"
+        _condition(rt, obj["status"], "Ready", yes=False, reason=reason)
+
+    rt.change(ref, finish)
+    return 0
+
+
+async def _become_ready(rt: Runtime, ref: Ref) -> float | None:
+    found = rt.change(ref, lambda obj: obj["status"].update(phase="Running", podIP="10.244.0.10"))
+    if found is None or _of_job(found):
+        return None
+    slow = rt.outcome("slow", found)
+    await rt.clock.sleep(slow.seconds if slow else 3)
+    found = rt.store.peek(ref)
+    if found is None or "deletionTimestamp" in found["metadata"]:
+        return 0
+    if outcome := rt.outcome("never-ready", found):
+        text = outcome.message or "Readiness probe failed: /var/run/postgresql:5432 - no response"
+        rt.event(found, "Unhealthy", text, warning=True)
+        return 10
+
+    def finish(obj: Any) -> None:
+        for item in obj["status"]["containerStatuses"]:
+            item["ready"] = True
+        for kind in ("Initialized", "ContainersReady", "Ready"):
+            _condition(rt, obj["status"], kind, yes=True)
+
+    rt.change(ref, finish)
+    return None
+
+
+async def claim(rt: Runtime, ref: Ref) -> float | None:
+    """Bind a claim, or grow it."""
+    found = rt.store.peek(ref)
+    if found is None:
+        return None
+    name = found["spec"].get("storageClassName", "")
+    kind = rt.store.peek(Ref(CLASS, name))
+    if found["status"]["phase"] != "Bound":
+        return await _bind(rt, ref, found, kind)
+    size = found["spec"]["resources"]["requests"]["storage"]
+    if quantity(size) <= quantity(found["status"]["capacity"]["storage"]):
+        return None
+    await rt.clock.sleep(2)
+
+    def grow(obj: Any) -> None:
+        obj["status"]["capacity"]["storage"] = size
+        obj["status"].pop("conditions", None)
+
+    rt.change(ref, grow)
+    rt.event(found, "FileSystemResizeSuccessful", "MountVolume.NodeExpandVolume succeeded for volume")
+    return None
+
+
+async def _bind(rt: Runtime, ref: Ref, found: Object, kind: Object | None) -> float | None:
+    source = "persistentvolume-controller"
+    name = found["spec"].get("storageClassName", "")
+    if kind is None:
+        if name:
+            text = f'storageclass.storage.k8s.io "{name}" not found'
+            rt.event(found, "ProvisioningFailed", text, warning=True, source=source)
+        return 15
+    late = kind.get("volumeBindingMode") == "WaitForFirstConsumer"
+    if late and _NODE_KEY not in (found["metadata"].get("annotations") or {}):
+        rt.event(
+            found, "WaitForFirstConsumer", "waiting for first consumer to be created before binding", source=source
+        )
+        return None
+    if outcome := rt.outcome("pvc-pending", found):
+        text = outcome.message or (
+            f'failed to provision volume with StorageClass "{name}": rpc error: code = ResourceExhausted desc = '
+            "not enough free capacity"
+        )
+        rt.event(found, "ProvisioningFailed", text, warning=True, source=kind["provisioner"])
+        return 15
+    await rt.clock.sleep(1)
+    volume = f"pvc-{found['metadata']['uid']}"
+
+    def bind(obj: Any) -> None:
+        obj["spec"]["volumeName"] = volume
+        capacity = {"storage": obj["spec"]["resources"]["requests"]["storage"]}
+        obj["status"] = {"phase": "Bound", "accessModes": obj["spec"]["accessModes"], "capacity": capacity}
+
+    rt.change(ref, bind)
+    text = f"Successfully provisioned volume {volume}"
+    rt.event(found, "ProvisioningSucceeded", text, source=kind["provisioner"])
+    return None

@@ -1,0 +1,111 @@
+"""Owns who may do what: RBAC as roles and as a test's denials, Pod Security's warnings,
+and which claims may grow.
+
+The demo user is a cluster administrator; everybody else has what RoleBindings in the store give them. It refuses
+ClusterRoles, groups, and profiles other than "restricted"; that a Role grants more than its writer holds goes unseen.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pgwizard.kube.api import Access, Object, Ref, Resource
+from pgwizard.simulator.admission import templates
+from pgwizard.simulator.birth import CLASS
+from pgwizard.simulator.store import Store
+
+ADMINISTRATOR = "demo"
+_RBAC = "rbac.authorization.k8s.io/v1"
+
+
+class Rules:
+    """The authorizer. The administrator may do everything except what was denied."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._denied: list[tuple[str, str, str]] = []
+
+    def deny(self, verb: str, resource: str, namespace: str = "*") -> None:
+        """``resource`` may be ``pods/exec``; each may be a glob. Namespace "" means the cluster scope."""
+        self._denied.append((verb, resource, namespace))
+
+    def clear(self) -> None:
+        """Allow everything again."""
+        self._denied.clear()
+
+    def allows(self, access: Access, user: str = ADMINISTRATOR) -> bool:
+        """The authorizer's answer."""
+        asked = (access.verb, access.resource, access.namespace or "")
+        if any(all(map(fnmatchcase, asked, rule)) for rule in self._denied):
+            return False
+        return user == ADMINISTRATOR or any(_permits(rule, access) for rule in self._granted(access, user))
+
+    def resolves(self, binding: Object, user: str) -> bool:
+        """Whether the server finds what a RoleBinding would grant: who may not bind any Role must hold all of it."""
+        to, namespace = binding["roleRef"], binding["metadata"]["namespace"]
+        bind = Access("bind", "roles", _RBAC.partition("/")[0], namespace, to["name"])
+        role = Ref(Resource(_RBAC, "Role"), to["name"], namespace)
+        return to["kind"] != "Role" or self._store.peek(role) is not None or self.allows(bind, user)
+
+    def _granted(self, access: Access, user: str) -> list[dict[str, Any]]:
+        rules: list[dict[str, Any]] = []
+        for binding in self._store.find(Resource(_RBAC, "RoleBinding"), access.namespace or ""):
+            if any(user in _names(subject, access.namespace) for subject in binding.get("subjects") or ()):
+                role = self._store.peek(Ref(Resource(_RBAC, "Role"), binding["roleRef"]["name"], access.namespace))
+                rules += (role or {}).get("rules") or ()
+        return rules
+
+
+def _names(subject: dict[str, Any], namespace: str | None) -> set[str]:
+    if subject["kind"] == "ServiceAccount":
+        return {f"system:serviceaccount:{subject.get('namespace', namespace)}:{subject['name']}"}
+    return {subject["name"]}
+
+
+def _permits(rule: dict[str, Any], access: Access) -> bool:
+    pairs = (("verbs", access.verb), ("apiGroups", access.group), ("resources", access.resource))
+    if not all({value, "*"} & set(rule.get(key) or ()) for key, value in pairs):
+        return False
+    return not rule.get("resourceNames") or access.name in rule["resourceNames"]
+
+
+def growth_allowed(store: Store, new: Object, old: Object) -> bool:
+    """Whether the claim's class lets it change its size, where it does."""
+    if new["spec"].get("resources") == old["spec"].get("resources"):
+        return True
+    kind = store.peek(Ref(CLASS, new["spec"].get("storageClassName", "")))
+    return bool(kind and kind.get("allowVolumeExpansion"))
+
+
+def pod_security(obj: Object, level: str) -> str:
+    """What the profile "restricted" has against the pods of this object, in the server's words; empty for nothing."""
+    if level != "restricted":
+        return ""
+    found: dict[str, list[str]] = {}
+    for _, pod in templates(obj):
+        context = pod.get("securityContext") or {}
+        for container in [*(pod.get("initContainers") or ()), *(pod.get("containers") or ())]:
+            own = container.get("securityContext") or {}
+            name = container.get("name", "")
+            if own.get("allowPrivilegeEscalation") is not False:
+                found.setdefault("escalation", []).append(name)
+            if "ALL" not in ((own.get("capabilities") or {}).get("drop") or ()):
+                found.setdefault("capabilities", []).append(name)
+            if not own.get("runAsNonRoot", context.get("runAsNonRoot")):
+                found.setdefault("root", []).append(name)
+            if not (own.get("seccompProfile") or context.get("seccompProfile")):
+                found.setdefault("seccomp", []).append(name)
+    texts = {
+        "escalation": "allowPrivilegeEscalation != false ({} must set securityContext.allowPrivilegeEscalation=false)",
+        "capabilities": 'unrestricted capabilities ({} must set securityContext.capabilities.drop=["ALL"])',
+        "root": "runAsNonRoot != true (pod or {} must set securityContext.runAsNonRoot=true)",
+        "seccomp": 'seccompProfile (pod or {} must set securityContext.seccompProfile.type to "RuntimeDefault" or '
+        '"Localhost")',
+    }
+    return ", ".join(text.format(_containers(found[key])) for key, text in texts.items() if key in found)
+
+
+def _containers(names: list[str]) -> str:
+    listed = ", ".join(f'"{name}"' for name in names)
+    return f"container{'s' if len(names) > 1 else ''} {listed}"

@@ -1,0 +1,45 @@
+"""Owns container logs that can be followed. It refuses rotation and the logs of a container's former life."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+
+
+class ContainerLog:
+    """What one container printed. It outlives the loop in which it is read."""
+
+    def __init__(self, lines: Iterable[str] = (), *, ended: bool = False) -> None:
+        self.lines = list(lines)
+        self.ended = ended
+        self._readers: list[asyncio.Event] = []
+
+    def write(self, *lines: str) -> None:
+        """Add lines."""
+        self.lines += lines
+        self._wake()
+
+    def end(self) -> None:
+        """The container is over: followers stop."""
+        self.ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        for reader in self._readers:
+            reader.set()
+
+    async def read(self, start: int = 0, *, follow: bool = False) -> AsyncGenerator[str, None]:
+        """The lines from ``start`` on; with follow those to come as well."""
+        wake = asyncio.Event()
+        self._readers.append(wake)
+        try:
+            while True:
+                wake.clear()
+                while start < len(self.lines):
+                    start += 1
+                    yield self.lines[start - 1]
+                if not follow or self.ended:
+                    return
+                await wake.wait()
+        finally:
+            self._readers.remove(wake)

@@ -1,0 +1,43 @@
+"""Owns what one watch has shown its reader. It refuses waiting: the caller brings lists and changes."""
+
+from __future__ import annotations
+
+import copy
+
+from pgwizard.kube.api import Object, Ref, WatchEvent
+from pgwizard.simulator.store import Selector, StoreChange
+
+
+class View:
+    """The objects that the reader knows of, and the events that bring it up to date."""
+
+    def __init__(self, selector: Selector) -> None:
+        self._selector = selector
+        self._known: dict[Ref, Object] = {}
+
+    def listed(self, found: list[Object]) -> list[WatchEvent]:
+        """After a list: what vanished, what is new, what changed, and SYNCED."""
+        now = {Ref.of(obj): obj for obj in found}
+        events = [WatchEvent("DELETED", self._known.pop(ref)) for ref in [ref for ref in self._known if ref not in now]]
+        for ref, obj in now.items():
+            events += self._shown(ref, obj)
+        return [*events, WatchEvent("SYNCED", {})]
+
+    def changed(self, change: StoreChange) -> list[WatchEvent]:
+        """After a change: nothing where it is none of the reader's."""
+        _, kind, obj, _ = change
+        ref = Ref.of(obj)
+        if kind != "DELETED" and self._selector.matches(obj):
+            return self._shown(ref, obj)
+        return [WatchEvent("DELETED", copy.deepcopy(obj))] if self._known.pop(ref, None) is not None else []
+
+    def _shown(self, ref: Ref, obj: Object) -> list[WatchEvent]:
+        before = self._known.get(ref)
+        self._known[ref] = obj
+        new = copy.deepcopy(obj)
+        if before is None:
+            return [WatchEvent("ADDED", new)]
+        if before["metadata"]["uid"] != obj["metadata"]["uid"]:
+            return [WatchEvent("DELETED", before), WatchEvent("ADDED", new)]
+        same = before["metadata"]["resourceVersion"] == obj["metadata"]["resourceVersion"]
+        return [] if same else [WatchEvent("MODIFIED", new)]

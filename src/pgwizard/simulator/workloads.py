@@ -1,0 +1,330 @@
+"""Owns the controllers of StatefulSets, Jobs and CronJobs.
+
+It refuses partitions, parallel Jobs, pod failure policies and indexed completion. As in Kubernetes itself, a
+StatefulSet with ``podManagementPolicy: OrderedReady`` does not replace a pod that never became ready.
+"""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+
+from pgwizard.kube.api import Object, Ref, Resource
+from pgwizard.simulator.birth import born
+from pgwizard.simulator.clock import seconds_of, stamp
+from pgwizard.simulator.pods import CLAIM, ready
+from pgwizard.simulator.runtime import POD, Runtime
+
+JOB = Resource("batch/v1", "Job")
+_HASH = "controller-revision-hash"
+_RETRY_SECONDS = 10
+
+
+def _owner(obj: Object) -> dict[str, Any]:
+    metadata = obj["metadata"]
+    return {
+        "apiVersion": obj["apiVersion"],
+        "kind": obj["kind"],
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def _owned(rt: Runtime, kind: Resource, owner: Object) -> list[Object]:
+    uid, namespace = owner["metadata"]["uid"], owner["metadata"]["namespace"]
+    return [
+        obj
+        for obj in rt.store.find(kind, namespace)
+        if any(item["uid"] == uid for item in obj["metadata"].get("ownerReferences") or ())
+    ]
+
+
+def _make_pod(owner: Object, template: dict[str, Any], name: str, labels: dict[str, str]) -> Object:
+    metadata = copy.deepcopy(template.get("metadata") or {})
+    metadata |= {"name": name, "namespace": owner["metadata"]["namespace"], "ownerReferences": [_owner(owner)]}
+    metadata["labels"] = (metadata.get("labels") or {}) | labels
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": copy.deepcopy(template["spec"])}
+
+
+def _refused(rt: Runtime, owner: Object, name: str) -> str:
+    """Why no pod can be created; empty where it can."""
+    if outcome := rt.outcome("quota", owner):
+        text = outcome.message or (
+            "exceeded quota: compute, requested: limits.memory=1Gi, used: limits.memory=4Gi, limited: limits.memory=4Gi"
+        )
+        return f'pods "{name}" is forbidden: {text}'
+    if outcome := rt.outcome("pod-security", owner):
+        text = outcome.message or (
+            'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "postgresql" must '
+            "set securityContext.allowPrivilegeEscalation=false)"
+        )
+        return f'pods "{name}" is forbidden: {text}'
+    return ""
+
+
+async def statefulset(rt: Runtime, ref: Ref) -> float | None:
+    """Bring claims, pods and status of a StatefulSet to its spec."""
+    await rt.clock.sleep(0.05)
+    found = rt.store.peek(ref)
+    if found is None:
+        return None
+    revision = rt.revision(found)
+    wanted = int(found["spec"]["replicas"])
+    delay: float | None = None
+    for ordinal in range(wanted):
+        name = f"{ref.name}-{ordinal}"
+        pod = rt.store.peek(Ref(POD, name, ref.namespace))
+        if pod is None:
+            delay = _create_replica(rt, found, ordinal, revision)
+            break
+        metadata = pod["metadata"]
+        if not metadata.get("ownerReferences"):
+            rt.change(Ref.of(pod), lambda obj: obj["metadata"].update(ownerReferences=[_owner(found)]))
+        outdated = (metadata.get("labels") or {}).get(_HASH) != revision
+        ordered = found["spec"]["podManagementPolicy"] == "OrderedReady"
+        if "deletionTimestamp" in metadata or (ordered and not ready(pod)):
+            break
+        if outdated and found["spec"]["updateStrategy"]["type"] != "OnDelete":
+            text = f"delete Pod {name} in StatefulSet {ref.name} successful"
+            rt.event(found, "SuccessfulDelete", text, source="statefulset-controller")
+            rt.delete(Ref.of(pod))
+            break
+    for pod in _owned(rt, POD, found):
+        if int(pod["metadata"]["name"].rpartition("-")[2]) >= wanted:
+            rt.delete(Ref.of(pod))
+    _count(rt, ref, revision)
+    return delay
+
+
+def _create_replica(rt: Runtime, found: Object, ordinal: int, revision: str) -> float | None:
+    owner, namespace = found["metadata"]["name"], found["metadata"]["namespace"]
+    name = f"{owner}-{ordinal}"
+    template = copy.deepcopy(found["spec"]["template"])
+    volumes = template["spec"].setdefault("volumes", [])
+    source = "statefulset-controller"
+    for claim in found["spec"].get("volumeClaimTemplates") or ():
+        short = claim["metadata"]["name"]
+        held = f"{short}-{name}"
+        volumes.append({"name": short, "persistentVolumeClaim": {"claimName": held}})
+        if rt.store.peek(Ref(CLAIM, held, namespace)) is None:
+            new = copy.deepcopy(claim) | {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+            new["metadata"] |= {"name": held, "namespace": namespace}
+            labels = (found["spec"].get("selector") or {}).get("matchLabels") or {}
+            new["metadata"]["labels"] = (new["metadata"].get("labels") or {}) | labels
+            rt.store.put(born(rt.store, rt.store.birth(new)))
+            text = f"create Claim {held} Pod {name} in StatefulSet {owner} success"
+            rt.event(found, "SuccessfulCreate", text, source=source)
+    if problem := _refused(rt, found, name):
+        text = f"create Pod {name} in StatefulSet {owner} failed error: {problem}"
+        rt.event(found, "FailedCreate", text, warning=True, source=source)
+        return _RETRY_SECONDS
+    labels = {_HASH: revision, "statefulset.kubernetes.io/pod-name": name, "apps.kubernetes.io/pod-index": str(ordinal)}
+    pod = _make_pod(found, template, name, labels)
+    pod["spec"] |= {"hostname": name, "subdomain": found["spec"].get("serviceName", "")}
+    rt.store.put(born(rt.store, rt.store.birth(pod)))
+    rt.event(found, "SuccessfulCreate", f"create Pod {name} in StatefulSet {owner} successful", source=source)
+    return None
+
+
+def _count(rt: Runtime, ref: Ref, revision: str) -> None:
+    found = rt.store.peek(ref)
+    if found is None:
+        return
+    pods = _owned(rt, POD, found)
+    fresh = [pod for pod in pods if (pod["metadata"].get("labels") or {}).get(_HASH) == revision]
+    well = len([pod for pod in pods if ready(pod)])
+    before = found["status"].get("currentRevision", revision)
+    done = len(fresh) == len(pods) and well == len(pods) == found["spec"]["replicas"]
+    status = {
+        "observedGeneration": found["metadata"]["generation"],
+        "replicas": len(pods),
+        "readyReplicas": well,
+        "availableReplicas": well,
+        "currentReplicas": len(pods) - len(fresh) if before != revision and not done else len(fresh),
+        "updatedReplicas": len(fresh),
+        "currentRevision": revision if done else before,
+        "updateRevision": revision,
+        "collisionCount": 0,
+    }
+    rt.change(
+        ref,
+        lambda obj: obj.update(
+            status={
+                key: value
+                for key, value in status.items()
+                if value != 0 or "Count" in key or key in {"replicas", "availableReplicas"}
+            }
+        ),
+    )
+
+
+def _job_condition(rt: Runtime, kind: str, reason: str = "", message: str = "") -> dict[str, Any]:
+    now = stamp(rt.clock.now())
+    new = {"type": kind, "status": "True", "lastProbeTime": now, "lastTransitionTime": now}
+    return new | ({"reason": reason, "message": message} if reason else {})
+
+
+def job_over(found: Object) -> str:
+    """``Complete``, ``Failed``, or empty while the Job runs."""
+    for item in (found.get("status") or {}).get("conditions") or ():
+        if item["type"] in {"Complete", "Failed"} and item["status"] == "True":
+            return str(item["type"])
+    return ""
+
+
+async def job(rt: Runtime, ref: Ref) -> float | None:
+    """Run a Job's pod, again after failures, to its end."""
+    found = rt.store.peek(ref)
+    if found is None:
+        return None
+    if job_over(found):
+        return _expire(rt, ref, found)
+    if found["spec"].get("suspend"):
+        return None
+    await rt.clock.sleep(0.05)
+    now = rt.clock.now()
+    status = copy.deepcopy(found["status"])
+    status.setdefault("startTime", stamp(now))
+    pods = _owned(rt, POD, found)
+    phases = [pod["status"]["phase"] for pod in pods]
+    failed = phases.count("Failed")
+    active = [pod for pod in pods if pod["status"]["phase"] not in {"Failed", "Succeeded"}]
+    status |= {"ready": 0, "active": len(active)}
+    status |= {"failed": failed} if failed else {}
+    left = found["spec"].get("activeDeadlineSeconds")
+    remaining = None if left is None else seconds_of(status["startTime"]) + left - now
+    if "Succeeded" in phases:
+        _complete(rt, found, status)
+    elif remaining is not None and remaining <= 0:
+        text = "Job was active longer than specified deadline"
+        _fail(rt, found, status, active, reason="DeadlineExceeded", text=text)
+    elif failed > found["spec"]["backoffLimit"]:
+        text = "Job has reached the specified backoff limit"
+        _fail(rt, found, status, active, reason="BackoffLimitExceeded", text=text)
+    rt.change(
+        ref,
+        lambda obj: obj.update(status={key: value for key, value in status.items() if value != 0 or key == "ready"}),
+    )
+    if job_over({"status": status}) or active:
+        return remaining
+    return await _next_attempt(rt, ref, failed)
+
+
+async def _next_attempt(rt: Runtime, ref: Ref, failed: int) -> float | None:
+    if failed:
+        await rt.clock.sleep(10 * 2 ** (failed - 1))
+    found = rt.store.peek(ref)
+    if found is None:
+        return 0
+    name = f"{ref.name}-{rt.store.suffix()}"
+    if problem := _refused(rt, found, name):
+        rt.event(found, "FailedCreate", f"Error creating: {problem}", warning=True, source="job-controller")
+        return _RETRY_SECONDS
+    pod = _make_pod(found, found["spec"]["template"], name, {})
+    rt.store.put(born(rt.store, rt.store.birth(pod)))
+    rt.event(found, "SuccessfulCreate", f"Created pod: {name}", source="job-controller")
+    return 0
+
+
+def _complete(rt: Runtime, found: Object, status: dict[str, Any]) -> None:
+    reason, text = "CompletionsReached", "Reached expected number of succeeded pods"
+    status["conditions"] = [_job_condition(rt, kind, reason, text) for kind in ("SuccessCriteriaMet", "Complete")]
+    status |= {"succeeded": 1, "active": 0, "completionTime": stamp(rt.clock.now())}
+    rt.event(found, "Completed", "Job completed", source="job-controller")
+
+
+def _fail(rt: Runtime, found: Object, status: dict[str, Any], active: list[Object], *, reason: str, text: str) -> None:
+    status["conditions"] = [_job_condition(rt, kind, reason, text) for kind in ("FailureTarget", "Failed")]
+    status["active"] = 0
+    for pod in active:
+        rt.delete(Ref.of(pod))
+    rt.event(found, reason, text, warning=True, source="job-controller")
+
+
+def _expire(rt: Runtime, ref: Ref, found: Object) -> float | None:
+    seconds = found["spec"].get("ttlSecondsAfterFinished")
+    if seconds is None:
+        return None
+    ended = next(
+        item["lastTransitionTime"] for item in found["status"]["conditions"] if item["type"] in {"Complete", "Failed"}
+    )
+    left = seconds_of(ended) + float(seconds) - rt.clock.now()
+    if left > 0:
+        return left
+    rt.delete(ref)
+    return None
+
+
+async def cronjob(rt: Runtime, ref: Ref) -> float | None:
+    """Start the Job that is due, tidy up old ones, and sleep until the next time."""
+    found = rt.store.peek(ref)
+    if found is None:
+        return None
+    await rt.clock.sleep(0.05)
+    _tidy(rt, ref, found)
+    if found["spec"].get("suspend"):
+        return None
+    zone = ZoneInfo(found["spec"].get("timeZone", "Etc/UTC"))
+    last = seconds_of(found["status"].get("lastScheduleTime", found["metadata"]["creationTimestamp"]))
+    due = next(CronSim(found["spec"]["schedule"], datetime.fromtimestamp(last, UTC).astimezone(zone))).timestamp()
+    now = rt.clock.now()
+    if due > now:
+        return due - now
+    running = [job for job in _owned(rt, JOB, found) if not job_over(job)]
+    if found["spec"]["concurrencyPolicy"] == "Forbid" and running:
+        rt.event(
+            found,
+            "JobAlreadyActive",
+            "Not starting job because prior execution is running and concurrency policy is Forbid",
+            source="cronjob-controller",
+        )
+        return 10
+    name = f"{ref.name}-{int(due // 60)}"
+    new = copy.deepcopy(found["spec"]["jobTemplate"]) | {"apiVersion": "batch/v1", "kind": "Job"}
+    new.setdefault("metadata", {}).update(name=name, namespace=ref.namespace, ownerReferences=[_owner(found)])
+    rt.change(ref, lambda obj: obj["status"].update(lastScheduleTime=stamp(due)))
+    if rt.store.peek(Ref(JOB, name, ref.namespace)) is None:
+        rt.store.put(born(rt.store, rt.store.birth(new)))
+        rt.event(found, "SuccessfulCreate", f"Created job {name}", source="cronjob-controller")
+    return 0
+
+
+def _note(fields: dict[str, Any], obj: Any) -> None:
+    obj["status"].update(fields)
+
+
+def _tidy(rt: Runtime, ref: Ref, found: Object) -> None:
+    jobs = sorted(_owned(rt, JOB, found), key=lambda job: str(job["metadata"]["creationTimestamp"]))
+    for outcome, limit in (("Complete", "successfulJobsHistoryLimit"), ("Failed", "failedJobsHistoryLimit")):
+        over = [job for job in jobs if job_over(job) == outcome]
+        for job in over[: max(len(over) - int(found["spec"].get(limit, 3)), 0)]:
+            rt.delete(Ref.of(job))
+        if outcome == "Complete" and over:
+            latest = {"lastSuccessfulTime": over[-1]["status"]["completionTime"]}
+            rt.change(ref, partial(_note, latest))
+    active = [
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "name": job["metadata"]["name"],
+            "namespace": ref.namespace,
+            "uid": job["metadata"]["uid"],
+        }
+        for job in jobs
+        if not job_over(job)
+    ]
+
+    def note(obj: Any) -> None:
+        if active:
+            obj["status"]["active"] = active
+        else:
+            obj["status"].pop("active", None)
+
+    rt.change(ref, note)

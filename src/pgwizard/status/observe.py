@@ -1,0 +1,239 @@
+"""How a release is doing, live: it watches and asks, and hands out a ``Snapshot`` for each burst of what is seen.
+
+``observe`` goes on for ever, ``look`` ends once every source has been heard. It refuses to print, and to know what an
+answer means: ``probes`` read it, ``snapshot`` puts it in its place, ``verdict`` says what it proves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pgwizard.errors import DeadlineError, PgwizardError, PreflightError
+from pgwizard.kube.api import JOB, POD, Cluster, Ref, Resource, WatchEvent
+from pgwizard.plan.names import Names
+from pgwizard.release import backups, records
+from pgwizard.status import probes
+from pgwizard.status.reduce import Observation, reduce
+from pgwizard.status.snapshot import LONG_AGO, PACE_SECONDS, WATCHED, Snapshot
+from pgwizard.text import plain
+
+Clock = Callable[[], datetime]
+
+ASKED = (*PACE_SECONDS, "log")
+"""What is asked from time to time, and the logs that could not be read; all else is watched."""
+_SOON_SECONDS = 1.5
+"""After how long an unsettled record is read again."""
+_AGAIN_SECONDS = 10.0
+"""After how long a watch or a log that was refused is tried again."""
+
+
+class Again:
+    """What wakes ``observe`` before its time: each question has an event of its own, so that none is missed."""
+
+    def __init__(self) -> None:
+        self._events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self.soon: Collection[str] = ()
+        """What is asked again soon, rather than at its pace."""
+
+    def ask(self, *sources: str) -> None:
+        """Ask these at once."""
+        for source in sources:
+            self._events[source].set()
+
+    async def due(self, source: str, seconds: float) -> None:
+        """Return when it is time to ask again."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SOON_SECONDS if source in self.soon else seconds):
+                await self._events[source].wait()
+        self._events[source].clear()
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
+
+
+async def observe(
+    cluster: Cluster, name: str, namespace: str, *, now: Clock = _utc, again: Again | None = None
+) -> AsyncGenerator[Snapshot, None]:
+    """Snapshots, one for each burst of what is seen; for ever. Use ``contextlib.aclosing``: nothing is left then.
+
+    Raises PreflightError where there is no such release, and ClusterError where its record cannot be read. What cannot
+    be asked later on is said in ``unknown``, and asked again.
+    """
+    there, _ = await records.required(cluster, name, namespace)
+    release = probes.release_of(there)
+    snapshot = reduce(Snapshot(name, namespace, now()), Observation("release", now(), value=release))
+    again = again or Again()
+    queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # a flood waits at the server, not here
+    names = Names.of(name)
+    asks: dict[str, Callable[[], Awaitable[Any]]] = {
+        "release": lambda: probes.release(cluster, name, namespace),
+        "repository": lambda: probes.repository(cluster, names, namespace),
+        "archiver": lambda: probes.archiver(cluster, names, namespace, (snapshot.release or release).superuser),
+        "volume": lambda: probes.volume(cluster, names, namespace),
+        "certificate": lambda: probes.certificate(cluster, names, namespace),
+    }
+    tasks = [
+        *(asyncio.create_task(_watched(cluster, resource, snapshot, queue, now)) for resource in WATCHED),
+        asyncio.create_task(
+            _logs(
+                lambda job: backups.log(cluster, name, namespace, job),
+                lambda: [Ref(JOB, run.real_name, namespace) for run in snapshot.logless],
+                queue,
+                again,
+            )
+        ),
+    ]
+    asking: dict[str, asyncio.Task[None]] = {}
+    asked: set[str] = set()
+    try:
+        yield snapshot
+        while True:
+            for source in asks.keys() & set(snapshot.sources) - asking.keys():  # an apply may have turned backups on
+                asking[source] = asyncio.create_task(_every(source, asks[source], queue, now, again))
+            for source in asking.keys() - set(snapshot.sources):
+                asking[source].cancel()
+                tasks.append(asking.pop(source))
+            before = snapshot
+            snapshot = reduce(snapshot, await queue.get())
+            while not queue.empty():  # a burst is one change on a screen
+                snapshot = reduce(snapshot, queue.get_nowait())
+            again.soon = ("release",) if snapshot.unsettled else ()
+            again.ask(*_worth_asking(before, snapshot))
+            unread = {run.uid for run in snapshot.logless}
+            if unread - asked:
+                again.ask("log")
+            asked = unread
+            yield snapshot
+    finally:
+        tasks += asking.values()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
+    """What a change makes worth asking: the record for any, since an apply may have made it.
+
+    The rest where a backup has ended, or where the pod answers from now on.
+    """
+    ready = {ref for ref, health in after.objects.items() if ref.resource == POD and health.status == "ready"}
+    if any(ref in before.objects and before.objects[ref].status != "ready" for ref in ready):
+        return ASKED
+    running = {run.uid for run in before.runs if run.state == "running"}
+    ended = any(run.uid in running and run.state != "running" for run in after.runs)
+    if ended:
+        return ("release", "repository", "archiver", "volume")
+    touched = _objects(before) != _objects(after) or before.unsettled < after.unsettled
+    return ("release",) if touched else ()
+
+
+def _objects(snapshot: Snapshot) -> tuple[Any, ...]:
+    """What an apply changes, of what is watched."""
+    runs = [(run.uid, run.state) for run in snapshot.runs]
+    return (snapshot.objects, [replace(cron, last=None, succeeded=None) for cron in snapshot.crons], runs)
+
+
+async def look(
+    cluster: Cluster, name: str, namespace: str, *, now: Clock = _utc, timeout_seconds: float = 30
+) -> Snapshot:
+    """One snapshot, once every source has been heard; or what is known at the deadline. Raises as ``observe``.
+
+    Where the archiver is ahead, the repository is read again, until that is known to be new WAL or dropped WAL.
+    """
+    snapshot, again = None, Again()
+    with contextlib.suppress(TimeoutError):
+        observed = observe(cluster, name, namespace, now=now, again=again)
+        async with asyncio.timeout(timeout_seconds), aclosing(observed) as snapshots:
+            async for snapshot in snapshots:
+                if snapshot.loading:
+                    continue
+                if snapshot.owed or not snapshot.ahead or "repository" in snapshot.unknown:
+                    break
+                again.ask("repository")
+    if snapshot is None:
+        raise DeadlineError(f"the record of release {namespace}/{name} was not read within {timeout_seconds:.0f} s")
+    return snapshot
+
+
+async def _watched(
+    cluster: Cluster, resource: Resource, snapshot: Snapshot, queue: asyncio.Queue[Observation], now: Clock
+) -> None:
+    labels = f"app.kubernetes.io/instance={snapshot.name},app.kubernetes.io/name=postgresql"
+    shown: set[Ref] = set()
+    while True:
+        there: set[Ref] = set()
+        try:
+            async with aclosing(cluster.watch(resource, snapshot.namespace, labels=labels)) as events:
+                async for event in events:
+                    seen = _seen(resource, event, snapshot.namespace, now())
+                    if seen.ref is None:  # a new watch does not know what went while nobody watched
+                        for ref in shown - there:
+                            await queue.put(Observation(resource.plural, now(), ref))
+                        shown = there
+                    elif seen.value is None:
+                        there.discard(seen.ref)
+                    else:
+                        there.add(seen.ref)
+                    await queue.put(seen)
+        except Exception as error:  # noqa: BLE001 - what is not asked any more would look as if nothing changed
+            await queue.put(Observation(resource.plural, now(), failure=_why(error)))
+        shown |= there
+        await asyncio.sleep(_AGAIN_SECONDS)
+
+
+def _why(error: Exception) -> str:
+    """Why there is no answer; of a defect only the type, since its text may hold anything."""
+    if isinstance(error, PgwizardError):
+        return plain(error.message)
+    return f"a defect of pgwizard itself: {type(error).__name__}"
+
+
+def _seen(resource: Resource, event: WatchEvent, namespace: str, at: datetime) -> Observation:
+    if event.type == "SYNCED":
+        return Observation(resource.plural, at)
+    ref = Ref(resource, event.object["metadata"]["name"], namespace)
+    return Observation(
+        resource.plural, at, ref, None if event.type == "DELETED" else {**event.object, "kind": resource.kind}
+    )
+
+
+async def _every(
+    source: str, ask: Callable[[], Awaitable[Any]], queue: asyncio.Queue[Observation], now: Clock, again: Again
+) -> None:
+    while True:
+        at = now()  # an answer is as old as its question
+        try:
+            seen = Observation(source, at, value=await ask())
+        except ValueError as error:  # the program's own words
+            seen = Observation(source, now(), failure=plain(str(error)))
+        except Exception as error:  # noqa: BLE001 - an answer that grows old in silence would be no answer
+            seen = Observation(source, now(), failure=_why(error))
+        await queue.put(seen)
+        await again.due(source, PACE_SECONDS[source])
+
+
+async def _logs(
+    read: Callable[[str], AsyncGenerator[str, None]],
+    unread: Callable[[], Sequence[Ref]],
+    queue: asyncio.Queue[Observation],
+    again: Again,
+) -> None:
+    """Read the ends of the logs of failed Jobs, one after another; only what has no pod is not tried again."""
+    while True:
+        for job in unread():
+            try:
+                async with aclosing(read(job.name)) as lines:
+                    seen = Observation("log", LONG_AGO, job, [line async for line in lines])
+            except Exception as error:  # noqa: BLE001 - the logs of other Jobs are still to be read
+                final = isinstance(error, PreflightError)
+                seen = Observation("log", LONG_AGO, job, failure=_why(error), final=final)
+            await queue.put(seen)
+        await again.due("log", _AGAIN_SECONDS)

@@ -1,0 +1,229 @@
+"""The questions that no watch answers: the record, the repository, the archiver, the volume, the certificate.
+
+Each asks once and returns what a ``Snapshot`` keeps; what a command prints becomes a value by a pure function. It
+refuses to ask again, and to take an answer that it does not understand for an empty one.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pgwizard.diagnose.diagnose import diagnose
+from pgwizard.errors import ClusterError, Forbidden
+from pgwizard.kube.api import NAMESPACE, SECRET, Cluster, Ref, found
+from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names
+from pgwizard.release import record, records
+from pgwizard.release.backups import TAIL_LINES
+from pgwizard.status.snapshot import (
+    BACKUPS_KEPT,
+    LONG_AGO,
+    Archiver,
+    Backup,
+    MirroredCertificate,
+    Missing,
+    ReleaseSummary,
+    RepositoryInfo,
+    Volume,
+    Wal,
+    moment,
+)
+from pgwizard.text import fit_line, plain
+from pgwizard.tls.certificates import read_bundle
+
+_EXEC_SECONDS = {"repository": 90.0, "archiver": 20.0, "volume": 20.0}
+
+INFO_COMMAND = ("pgbackrest", f"--stanza={STANZA}", "--output=json", "--log-level-console=off", "info")
+VOLUME_COMMAND = ("df", "--block-size=1", "--output=size,avail", DATA)
+_STATISTICS = """SELECT archived_count, last_archived_wal, last_archived_time, failed_count, last_failed_wal,
+last_failed_time, system_identifier, setting
+FROM pg_stat_archiver, pg_control_system(), pg_settings WHERE name = 'archive_timeout'"""
+_WAITING = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
+
+
+def archiver_command(superuser: str | None) -> tuple[str, ...]:
+    """The command of psql. superuser: where it is not known, the container's own variable is asked."""
+    queries = ("-c", _STATISTICS, "-c", _WAITING)
+    if superuser is not None:
+        return ("psql", "-XAtq", "-d", "postgres", "-U", superuser, *queries)
+    return ("bash", "-c", 'exec psql -XAtq -d postgres -U "$POSTGRES_USER" "$@"', "psql", *queries)
+
+
+# ---- what is read of an answer -------------------------------------------------------------------------------------
+
+_OK, _NO_BACKUP, _UNREADABLE = 0, 2, 99
+
+
+def repository_of(info: Any) -> RepositoryInfo:
+    """The repository in ``pgbackrest info --output=json``; backups of an earlier system-id are left out.
+
+    The database with the highest id is the one that the stanza was made or upgraded for last: pgBackRest takes backups
+    and WAL of no other one.
+
+    Raises ValueError with the repository's own words where it could not be read: info itself ends with 0 even then.
+    """
+    try:
+        stanza = next((item for item in info if item["name"] == STANZA), None)
+        if stanza is None:
+            return RepositoryInfo((), "the stanza has not been created")
+        code, message = stanza["status"]["code"], plain(str(stanza["status"]["message"]))
+        said = [repo["status"]["message"] for repo in stanza.get("repo") or () if repo["status"]["code"] == code]
+        if code == _UNREADABLE:
+            raise ValueError(plain(str(said[0])) if said else message)
+        newest = max(stanza.get("db") or (), key=lambda item: int(item["id"]), default=None)
+        database, system_id = (newest["id"], plain(str(newest["system-id"]))) if newest else (1, "")
+        backups = [_backup(item) for item in stanza.get("backup") or () if item["database"]["id"] == database]
+        archives = [item for item in stanza.get("archive") or () if item["database"]["id"] == database]
+        wal = [Wal(plain(item["min"]), plain(item["max"])) for item in archives if item.get("min")]
+    except (KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
+        raise ValueError(f"pgbackrest info answered with something else: {type(error).__name__}") from error
+    kept = tuple(sorted(backups, key=lambda backup: backup.stop)[-BACKUPS_KEPT:])
+    return RepositoryInfo(kept, "" if code in (_OK, _NO_BACKUP) else message, wal[-1] if wal else None, system_id)
+
+
+def _backup(item: Any) -> Backup:
+    return Backup(
+        label=plain(item["label"]),
+        type=plain(item["type"]),
+        start=datetime.fromtimestamp(item["timestamp"]["start"], UTC),
+        stop=datetime.fromtimestamp(item["timestamp"]["stop"], UTC),
+        size=int(item["info"]["size"]),
+        stored=int(item["info"].get("repository", {}).get("delta", 0)),
+        wal_start=plain(item["archive"]["start"] or ""),
+        wal_stop=plain(item["archive"]["stop"] or ""),
+        error=bool(item.get("error")),
+    )
+
+
+def archiver_of(text: str) -> Archiver:
+    """The archiver in psql's lines: the columns of the statistics, and below how many segments wait, if it says so.
+
+    Raises ValueError for anything else.
+    """
+    head, *more = [line for line in text.splitlines() if line.strip()] or [""]
+    archived, wal, at, failed, failed_wal, failed_at, system_id, timeout = head.strip().split("|")
+    return Archiver(
+        archived=int(archived),
+        last_wal=plain(wal),
+        last_at=moment(at),
+        failed=int(failed),
+        failed_wal=plain(failed_wal),
+        failed_at=moment(failed_at),
+        waiting=int(more[0]) if more else None,
+        system_id=str(int(system_id)),
+        timeout_seconds=int(timeout),
+    )
+
+
+def volume_of(text: str) -> Volume:
+    """The volume in ``df --output=size,avail`` in bytes. Raises ValueError for anything else."""
+    size, free = text.splitlines()[-1].split() if text.strip() else ("", "")
+    if int(size) <= 0:
+        raise ValueError(f"df says that the volume has {size} bytes")
+    return Volume(int(size), int(free))
+
+
+def release_of(read: record.Record) -> ReleaseSummary:
+    """A record at a glance."""
+    last = read.last
+    if last is None:
+        return ReleaseSummary(0, "", None, backups=True, superuser=None)
+    sections = (last.answers.get(section) for section in ("credentials", "repository"))
+    credentials, repository = (section if isinstance(section, Mapping) else {} for section in sections)
+    return ReleaseSummary(
+        revision=last.number,
+        outcome=last.outcome,
+        applied=moment(last.at),
+        backups=repository.get("enabled") is not False,
+        superuser=credentials.get("username") if credentials.get("from") == "generate" else None,
+    )
+
+
+# ---- asking --------------------------------------------------------------------------------------------------------
+
+
+async def release(cluster: Cluster, name: str, namespace: str) -> ReleaseSummary | Missing:
+    """The record at a glance; where there is none, what became of the namespace, if that may be read."""
+    there, _ = await records.recorded(cluster, name, namespace)
+    if there is not None:
+        return release_of(there)
+    try:
+        home = await found(cluster, Ref(NAMESPACE, namespace))
+    except Forbidden:
+        return Missing("unread")
+    if home is None:
+        return Missing("gone")
+    return Missing("ending" if home["metadata"].get("deletionTimestamp") else "there")
+
+
+async def repository(cluster: Cluster, names: Names, namespace: str) -> RepositoryInfo:
+    """What ``pgbackrest info`` says. Raises ValueError where it cannot say it."""
+    text = await _run_in_pod(cluster, names, namespace, INFO_COMMAND, _EXEC_SECONDS["repository"])
+    try:
+        info = json.loads(text)
+    except ValueError:
+        raise ValueError(f"pgbackrest info answered with no JSON: {plain(text, 120)}") from None
+    return repository_of(info)
+
+
+async def archiver(cluster: Cluster, names: Names, namespace: str, superuser: str | None) -> Archiver:
+    """What pg_stat_archiver says, with the cause where archiving fails. Raises ValueError where psql fails."""
+    text = await _run_in_pod(cluster, names, namespace, archiver_command(superuser), _EXEC_SECONDS["archiver"])
+    try:
+        said = archiver_of(text)
+    except ValueError:
+        raise ValueError(f"psql answered with something else: {plain(text, 120)}") from None
+    if not said.failing:
+        return said
+    lines: list[str] = []
+    with contextlib.suppress(ClusterError):  # the cause is a help; that archiving fails is known without it
+        async with aclosing(cluster.logs(namespace, names.pod, "postgresql", tail=TAIL_LINES)) as tail:
+            lines = [fit_line(line) async for line in tail]
+    return replace(said, fault=diagnose("\n".join(lines)))
+
+
+async def volume(cluster: Cluster, names: Names, namespace: str) -> Volume:
+    """What ``df`` says of the data. Raises ValueError where it cannot say it."""
+    text = await _run_in_pod(cluster, names, namespace, VOLUME_COMMAND, _EXEC_SECONDS["volume"])
+    try:
+        return volume_of(text)
+    except ValueError:
+        raise ValueError(f"df answered with something else: {plain(text, 120)}") from None
+
+
+async def certificate(cluster: Cluster, names: Names, namespace: str) -> MirroredCertificate | None:
+    """The mirrored certificate beside its source; None where the release mirrors none."""
+    mirror = await found(cluster, Ref(SECRET, names.ca, namespace))
+    if mirror is None:
+        return None
+    mine = read_bundle(base64.b64decode((mirror.get("data") or {}).get(CA_KEY, "")), LONG_AGO, valid=False)
+    source = str((mirror["metadata"].get("annotations") or {}).get("pgwizard/source", "")).split("/")
+    if len(source) != 3:
+        return MirroredCertificate(mine.ends, "unread")
+    try:
+        original = await found(cluster, Ref(SECRET, source[1], source[0]))
+    except Forbidden:
+        return MirroredCertificate(mine.ends, "unread")
+    there = base64.b64decode(((original or {}).get("data") or {}).get(source[2], ""))
+    if not there:
+        return MirroredCertificate(mine.ends, "gone")
+    try:
+        same = read_bundle(there, LONG_AGO, valid=False).pem == mine.pem
+    except ValueError:
+        same = False
+    return MirroredCertificate(mine.ends, "same" if same else "differs")
+
+
+async def _run_in_pod(cluster: Cluster, names: Names, namespace: str, command: Sequence[str], seconds: float) -> str:
+    """What a command prints. Raises ValueError with its own words where it fails."""
+    result = await cluster.exec(namespace, names.pod, "postgresql", command, timeout_seconds=seconds)
+    if result.exit_code != 0:
+        said = plain((result.stderr or result.stdout).decode(errors="replace"))
+        raise ValueError(f"{command[0]} ended with {result.exit_code}{f': {said}' if said else ''}")
+    return result.stdout.decode(errors="replace")

@@ -1,0 +1,404 @@
+"""Events, changes and snapshots as text for people: a line each, no colour that means anything alone.
+
+Pure: the same event gives the same line. It refuses to print and to know terminals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from pgwizard.quantities import human_size
+from pgwizard.text import about, fit, plain, span
+
+if TYPE_CHECKING:
+    from pgwizard.status.snapshot import Archiver, Backup, Cron, Run, Snapshot
+    from pgwizard.status.verdict import RecoveryState, Verdict
+
+
+# ---- a release's status --------------------------------------------------------------------------------------------
+
+_STATES: dict[RecoveryState, str] = {
+    "recoverable": "●",
+    "at risk": "!",
+    "not recoverable": "✗",
+    "unknown": "?",
+    "gone": "✗",
+}
+_RUNS = {"running": "●", "succeeded": "✓", "failed": "✗"}
+_KINDS = {"full": "full", "incr": "incr", "init": "first"}
+_HEALTH = {"ready": "✓", "progressing": "·", "failed": "✗"}
+LEGEND = "F full   ▪ incremental   ▫ failed   ░ recoverable   │ now"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of what is known.
+
+    mark: ``✓`` fine, ``!`` needs a look, ``·`` still loading or nothing to go by, ``?`` cannot be known.
+    """
+
+    mark: Literal["✓", "!", "·", "?"]
+    label: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.mark} {self.label:11} {self.text}"
+
+
+def when(moment: datetime, now: datetime) -> str:
+    """A moment in UTC: ``Sun 16 Nov 02:00``; with its year where that is not this one."""
+    moment = moment.astimezone(UTC)
+    year = "" if moment.year == now.year else f" {moment.year}"
+    return f"{moment:%a} {moment.day} {moment:%b}{year} {moment:%H:%M}"
+
+
+def headline(verdict: Verdict) -> str:
+    """``● RECOVERABLE``."""
+    return f"{_STATES[verdict.state]} {verdict.state.upper()}"
+
+
+def window(verdict: Verdict, now: datetime) -> str:
+    """``from Sun 16 Nov 02:00 to now − 38 s``; empty where nothing is recoverable."""
+    if verdict.since is None or verdict.until is None:
+        return ""
+    return f"from {when(verdict.since, now)} UTC to now − {span((now - verdict.until).total_seconds())}"
+
+
+def reason_lines(verdict: Verdict) -> list[str]:
+    """Why it is not better, each with what to do below it."""
+    lines = []
+    for reason in verdict.reasons:
+        lines.append(f"! {reason.text}")
+        if reason.fix:
+            lines.append(f"  {reason.fix}")
+    return lines
+
+
+def facts(snapshot: Snapshot) -> list[Fact]:
+    """What stands behind the verdict, a line each."""
+    if snapshot.gone:
+        last = replace(snapshot, unknown=dict.fromkeys(("release", "repository"), "the release is gone"))
+        return [_release_fact(last), *([_repository_fact(last)] if last.repository else [])]
+    found = [_release_fact(snapshot)]
+    if snapshot.wants_backups:
+        found += [_next_full(snapshot), *_wal_facts(snapshot), _repository_fact(snapshot)]
+    found.append(_volume_fact(snapshot))
+    if snapshot.wants_backups:
+        found.append(_certificate_fact(snapshot))
+    return found
+
+
+def _not_known(snapshot: Snapshot, source: str, label: str) -> Fact:
+    from pgwizard.status.verdict import why  # here and below: the rules are there where somebody has a snapshot
+
+    if source in snapshot.unknown:
+        return Fact("?", label, f"not known: {why(snapshot, source)}")
+    return Fact("·", label, "reading")
+
+
+def _aged(snapshot: Snapshot, source: str, fact: Fact, *, told: bool = False) -> Fact:
+    """An old answer says its age; unless that is told elsewhere, also why there is no newer one.
+
+    What failed at its last try is old at once.
+    """
+    from pgwizard.status.verdict import outdated, why
+
+    heard = snapshot.heard.get(source)
+    if heard is None or (source not in snapshot.unknown and outdated(snapshot, source) is None):
+        return fact
+    age = (snapshot.at - heard).total_seconds()
+    because = f": {why(snapshot, source)}" if source in snapshot.unknown and not told else ""
+    return Fact("!", fact.label, f"{fact.text} (as of {span(age)} ago{because})")
+
+
+def _unread(snapshot: Snapshot) -> str:
+    """That the repository cannot be read; why stands once, in the line about it."""
+    from pgwizard.status.verdict import DOWN, silent
+
+    return DOWN if silent(snapshot, "repository") else "the repository cannot be read"
+
+
+def _release_fact(snapshot: Snapshot) -> Fact:
+    release = snapshot.release
+    if release is None:
+        return _not_known(snapshot, "release", "release")
+    applied = f", applied {when(release.applied, snapshot.at)} UTC" if release.applied else ""
+    mark: Literal["✓", "!"] = "✓" if release.outcome == "deployed" else "!"
+    return _aged(snapshot, "release", Fact(mark, "release", f"revision {release.revision} {release.outcome}{applied}"))
+
+
+def _next_full(snapshot: Snapshot) -> Fact:
+    if not snapshot.crons and "cronjobs" not in snapshot.heard:
+        return _not_known(snapshot, "cronjobs", "next full")
+    due = snapshot.next_full
+    if due is None:
+        fact = Fact("!", "next full", "none: no schedule for it, or it is suspended")
+    else:
+        ahead = about((due - snapshot.at).total_seconds())
+        fact = Fact("✓", "next full", f"{when(due, snapshot.at)} UTC (in {ahead})")
+    return _aged(snapshot, "cronjobs", fact)
+
+
+def _wal_facts(snapshot: Snapshot) -> list[Fact]:
+    repository, archiver = snapshot.repository, snapshot.archiver
+    if repository is None and "repository" in snapshot.unknown:
+        wal = Fact("?", "WAL", f"not known: {_unread(snapshot)}")
+    elif repository is None:
+        wal = _not_known(snapshot, "repository", "WAL")
+    elif snapshot.foreign:
+        wal = Fact("!", "WAL", "none of this database")
+    elif repository.wal is None:
+        wal = Fact("!", "WAL", "none in the archive")
+    else:
+        count = repository.wal.segments
+        many = "on several timelines" if count is None else f"{count:,} segments by number"
+        lacks = f"{snapshot.owed} is not there" if snapshot.owed else "a gap among them would not show"
+        wal = Fact("!" if snapshot.owed else "✓", "WAL", f"{many}, up to {repository.wal.last}; {lacks}")
+    if repository is not None:
+        wal = _aged(snapshot, "repository", wal, told=True)
+    if archiver is None:
+        return [wal, _not_known(snapshot, "archiver", "archiver")]
+    read_at = snapshot.heard.get("archiver", snapshot.at)
+    return [wal, _aged(snapshot, "archiver", _archiver_fact(archiver, read_at, snapshot.at))]
+
+
+def _archiver_fact(archiver: Archiver, read_at: datetime, now: datetime) -> Fact:
+    from pgwizard.status.verdict import archives, held_up
+
+    last = "nothing archived since its statistics began"  # a crash of the server resets them
+    if archiver.last_at is not None:
+        last = f"last segment {span((now - archiver.last_at).total_seconds())} ago"
+    waits = f", {archiver.waiting:,} wait" if archiver.waiting else ""
+    if archiver.failing:
+        return Fact("!", "archiver", f"failing at {archiver.failed_wal}, {last}{waits}")
+    if held_up(archiver, read_at):
+        return Fact("!", "archiver", f"behind, {last}{waits}")
+    if archives(archiver, read_at):
+        return Fact("✓", "archiver", f"fine, {last}{waits}")
+    idle = "idle, " if archiver.waiting == 0 and archiver.last_at is not None else ""  # nobody writes
+    return Fact("·", "archiver", f"{idle}{last}{waits}")
+
+
+def _repository_fact(snapshot: Snapshot) -> Fact:
+    stored = snapshot.stored
+    if snapshot.repository is None or stored is None:
+        return _not_known(snapshot, "repository", "repository")
+    if snapshot.repository.stanza:
+        return Fact("!", "repository", snapshot.repository.stanza)
+    if snapshot.foreign:
+        held = len(snapshot.repository.backups)
+        text = f"another database's: {held} backup{'' if held == 1 else 's'}, of system-id"
+        return _aged(snapshot, "repository", Fact("!", "repository", f"{text} {snapshot.repository.system_id}"))
+    grows = f", +{human_size(int(snapshot.grows_per_day))} a day" if snapshot.grows_per_day is not None else ""
+    count = f"{len(snapshot.backups)} backup{'' if len(snapshot.backups) == 1 else 's'}"
+    mark: Literal["✓", "!"] = "✓" if snapshot.valid else "!"
+    text = f"{count}, {human_size(stored)}{grows}, WAL not counted"
+    return _aged(snapshot, "repository", Fact(mark, "repository", text))
+
+
+def _volume_fact(snapshot: Snapshot) -> Fact:
+    from pgwizard.status.verdict import nearly_full
+
+    volume = snapshot.volume
+    if volume is None:
+        return _not_known(snapshot, "volume", "volume")
+    text = f"{volume.free / volume.size:.0%} free ({human_size(volume.free)} of {human_size(volume.size)})"
+    days = snapshot.outage_days
+    if days is not None:
+        text += f": an S3 outage fills it in {span(days * 86_400)}" if days < 1_000 else ": outlasts any S3 outage"
+    elif snapshot.wants_backups:
+        text += "; how fast WAL would fill it is not known yet"
+    mark: Literal["✓", "!"] = "!" if nearly_full(volume) or (days is not None and days < 1) else "✓"
+    return _aged(snapshot, "volume", Fact(mark, "volume", text))
+
+
+_SOURCES = {
+    "same": "same as its source",
+    "differs": "its source holds another one: apply again",
+    "gone": "its source is gone",
+    "unread": "its source may not be read",
+}
+
+
+def _certificate_fact(snapshot: Snapshot) -> Fact:
+    from pgwizard.status.verdict import ends_soon
+
+    certificate = snapshot.certificate
+    if certificate is None:
+        if "certificate" in snapshot.heard and "certificate" not in snapshot.unknown:
+            return Fact("✓", "CA", "none mirrored: the public authorities are trusted, or TLS is not verified")
+        return _not_known(snapshot, "certificate", "CA")
+    ends = certificate.ends
+    left = (ends - snapshot.at).total_seconds() if ends else 0
+    shown = "ends at a time unknown" if ends is None else f"ends {ends:%Y-%m-%d} (in {int(left // 86_400)} d)"
+    if ends is not None and left <= 0:
+        shown = f"ended {ends:%Y-%m-%d}"
+    fine = certificate.source in ("same", "unread") and ends is not None and not ends_soon(certificate, snapshot.at)
+    mark: Literal["✓", "!"] = "✓" if fine else "!"
+    return _aged(snapshot, "certificate", Fact(mark, "CA", f"{shown}, {_SOURCES[certificate.source]}"))
+
+
+def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
+    """A backup Job as cells: mark and kind, when it started, how long it took, and what came of it."""
+    started = when(run.started, snapshot.at) if run.started else ""
+    end = run.ended or (snapshot.at if run.state == "running" else None)
+    took = span((end - run.started).total_seconds()) if end and run.started else ""
+    backup = snapshot.backup_of(run)
+    if run.state == "failed":
+        unread = f"; its log cannot be read: {run.unread}" if run.unread else ""
+        came = plain(run.fault.cause if run.fault else f"{run.message}{unread}", 120)
+        code = f"[{run.fault.exit_code:03}] " if run.fault and run.fault.exit_code is not None else ""
+        came = f"failed {code}{came}"
+    elif backup is not None:
+        came = f"{human_size(backup.size)} → {human_size(backup.stored)}"
+    elif run.state == "running":
+        came = ""
+    else:
+        came = _nothing_new(snapshot, run)
+    return (f"{_RUNS[run.state]} {_KINDS[run.kind]}", started, took, came or run.message)
+
+
+def _nothing_new(snapshot: Snapshot, run: Run) -> str:
+    """What came of a Job that ended well and has no backup in what is known of the repository.
+
+    What was read after its end stays true where the repository cannot be read any more.
+    """
+    read_at, ended = snapshot.heard.get("repository"), run.ended
+    if snapshot.foreign:
+        return "the repository is another database's"
+    if snapshot.repository is not None and not snapshot.repository.stanza and ended and read_at and read_at >= ended:
+        return "no new backup"
+    failed = "repository" in snapshot.unknown or (snapshot.repository is not None and snapshot.repository.stanza)
+    return f"not known: {_unread(snapshot)}" if failed else "· reading the repository"
+
+
+_PRINTED = 10
+"""Backups in a text that nobody can scroll as a list."""
+BACKUP_TITLES = ("backup", "type", "ended", "took", "database", "stored", "WAL from")
+
+
+def backup_cells(backup: Backup, *, whole: bool = True) -> tuple[str, ...]:
+    """A backup as ``pgbackrest info`` knows it, under BACKUP_TITLES.
+
+    whole: the label that pgBackRest takes; else what is the backup's own of it, set in under its full one's.
+    """
+    full, _, own = backup.label.rpartition("_")
+    label = backup.label if whole or not full else f"  {own}"
+    return (
+        f"▫ {label}: a page is wrong" if backup.error else f"✓ {label}",
+        backup.type,
+        when(backup.stop, backup.stop),  # its year stands in the label
+        about((backup.stop - backup.start).total_seconds()),
+        human_size(backup.size),
+        human_size(backup.stored),
+        backup.wal_start,
+    )
+
+
+def cron_cells(snapshot: Snapshot, cron: Cron) -> tuple[str, str, str, str]:
+    """A CronJob as cells: what it takes, when it runs next, when it last ran, and its schedule."""
+    zone = "" if cron.zone in ("Etc/UTC", "UTC") else f" {cron.zone}"
+    last = when(cron.last, snapshot.at) if cron.last else "never"
+    due = snapshot.next_run(cron)
+    coming = f"{when(due, snapshot.at)} (in {about((due - snapshot.at).total_seconds())})" if due else "cannot be told"
+    kind = _KINDS[cron.kind]
+    if cron.suspended:
+        return (f"‖ {kind}", "suspended", last, f"{cron.schedule}{zone}")
+    return (f"✓ {kind}", coming, last, f"{cron.schedule}{zone}")
+
+
+def object_cells(snapshot: Snapshot) -> list[tuple[str, ...]]:
+    """The release's objects that do well or not: mark and kind, how each is doing, and its name.
+
+    Jobs and schedules have lists of their own; a ConfigMap, a Service and their like are there, and that is all.
+    """
+    return [
+        (f"{_HEALTH[health.status]} {ref.resource.kind}", health.message, fit(ref.name))
+        for ref, health in snapshot.objects.items()
+    ]
+
+
+def loading_or_empty(snapshot: Snapshot, source: str, empty: str) -> str:
+    """What to say in the place of an empty list: that it still loads, that it may not be read, or that it is empty."""
+    if snapshot.gone:
+        return "none" if source in snapshot.sources else "· not asked any more: the release is gone"
+    if source in snapshot.unknown:
+        return f"? not known: {_unread(snapshot) if source == 'repository' else snapshot.unknown[source]}"
+    if source == "repository" and snapshot.foreign:
+        return "none of this database"
+    return empty if source in snapshot.heard else "· reading"
+
+
+_WEEKS = 5
+
+
+def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
+    """Backups week by week in UTC, Monday first, ``width`` characters wide; empty where there are none.
+
+    ``F`` full, ``▪`` incremental, ``▫`` failed, ``░`` recoverable; ``│`` is now.
+    """
+    marks = [
+        (backup.start, "▫" if backup.error else "F" if backup.type == "full" else "▪") for backup in snapshot.backups
+    ]
+    marks += [(run.started, "▫") for run in snapshot.runs if run.state == "failed" and run.started]
+    if not marks:
+        return []
+    now = snapshot.at.astimezone(UTC)
+    this_week = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=now.weekday())
+    oldest = min(moment for moment, _ in marks)
+    weeks = min(max(int((this_week - oldest) / timedelta(days=7)) + (2 if oldest < this_week else 1), 1), _WEEKS)
+    cells = max((width - 8) // 7, 3)
+    lines = [
+        "UTC     " + "".join(day.ljust(cells) for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")).rstrip()
+    ]
+    for back in range(weeks - 1, -1, -1):
+        monday = this_week - timedelta(days=7 * back)
+        row = [
+            _window_mark(verdict, monday + number * timedelta(days=1) / cells, now, cells)
+            for number in range(7 * cells)
+        ]
+        for rank in "▪F▫":
+            for moment, mark in marks:
+                place = int((moment - monday) / timedelta(days=1) * cells)
+                if mark == rank and 0 <= place < len(row):
+                    row[place] = mark
+        if back == 0:
+            here = min(int((now - monday) / timedelta(days=1) * cells), len(row) - 1)
+            row[here] = row[here] if row[here] in "F▪▫" else "│"
+        lines.append(f"{monday.day:>2} {monday:%b}  {''.join(row)}".rstrip())
+    return lines
+
+
+def _window_mark(verdict: Verdict, begin: datetime, now: datetime, cells: int) -> str:
+    end = begin + timedelta(days=1) / cells
+    inside = verdict.since is not None and verdict.until is not None and end > verdict.since and begin <= verdict.until
+    return "░" if inside and begin <= now else " "
+
+
+def status_lines(snapshot: Snapshot, verdict: Verdict) -> list[str]:
+    """A snapshot as text, what matters most first."""
+    now = snapshot.at
+    lines = [f"{headline(verdict)}   {window(verdict, now)}".rstrip(), *reason_lines(verdict), ""]
+    lines += [str(fact) for fact in facts(snapshot)]
+    if shown := timeline(snapshot, verdict, 78):
+        lines += ["", f"Backups   {LEGEND}", *shown]
+    newest = list(reversed(snapshot.backups))[:_PRINTED]
+    backups = [BACKUP_TITLES, *(backup_cells(backup) for backup in newest)] if newest else []
+    lines += _table("pgbackrest info", backups)
+    if older := len(snapshot.backups) - len(newest):
+        lines.append(f"  and {older} older")
+    lines += _table("Jobs", [run_cells(snapshot, run) for run in reversed(snapshot.runs)])
+    lines += _table("Schedules", [cron_cells(snapshot, cron) for cron in snapshot.crons])
+    lines += _table("Objects with a state", object_cells(snapshot))
+    return lines
+
+
+def _table(title: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return []
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    cells = ["   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return ["", title, *(f"  {line}" for line in cells)]

@@ -1,0 +1,399 @@
+"""All that is known of a release at a moment, as one frozen ``Snapshot`` that is made anew with each thing seen.
+
+``reduce`` puts one observation into a snapshot; ``ended`` is what is left of one that nobody watches any more. Pure: it
+refuses to ask, to judge, and to take more than its limits, whatever a cluster sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from pgwizard.diagnose.row import Diagnosis
+from pgwizard.kube.api import CLAIM, CRONJOB, JOB, POD, STATEFULSET, Ref
+from pgwizard.kube.health import Health
+from pgwizard.plan import cron as plan_cron
+from pgwizard.plan.tuning import SEGMENT_BYTES
+
+RUNS_KEPT, OBJECTS_KEPT, BACKUPS_KEPT = 20, 50, 400
+"""What a snapshot holds at most, whatever the cluster sends: the newest ones."""
+TAIL_KEPT = 20
+"""Lines of a log that a snapshot keeps."""
+WATCHED = (STATEFULSET, POD, CLAIM, CRONJOB, JOB)
+"""What tells of its changes by itself."""
+PACE_SECONDS = {"release": 10.0, "repository": 60.0, "archiver": 10.0, "volume": 60.0, "certificate": 60.0}
+"""What is asked from time to time, and how often."""
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+BackupKind = Literal["full", "incr", "init"]
+
+_WAITING_USUAL = 2
+"""A segment, and the history file of a backup that ended with it."""
+_SHORTEST_SPAN = timedelta(hours=1)
+"""A rate from less than this would be a guess."""
+_SETTLING = timedelta(minutes=30)
+"""After this an apply or an uninstall that was begun is taken for one that nobody ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSummary:
+    """The record at a glance. applied: UTC; backups: whether the answers want any."""
+
+    revision: int
+    outcome: str
+    applied: datetime | None
+    backups: bool
+    superuser: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no record any more. namespace: what became of it, where that may be read; since: when it was missed."""
+
+    namespace: Literal["there", "ending", "gone", "unread"]
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One backup of the repository; sizes in bytes, times in UTC.
+
+    size: of the database; stored: what this backup added to the repository. wal_start, wal_stop: the first and the last
+    segment that it needs. error: a page's checksum was wrong.
+    """
+
+    label: str
+    type: str
+    start: datetime
+    stop: datetime
+    size: int
+    stored: int
+    wal_start: str
+    wal_stop: str
+    error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wal:
+    """The oldest and the newest segment of the archive, by name. What is missing between them cannot be seen."""
+
+    first: str
+    last: str
+
+    @property
+    def segments(self) -> int | None:
+        """How many there must be; None where a timeline changed between them."""
+        between = segments_between(self.first, self.last)
+        return None if between is None else between + 1
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryInfo:
+    """What pgBackRest says. backups: oldest first; stanza: what is wrong with it as a whole, empty for nothing.
+
+    system_id: of the database whose backups these are, empty where there is none yet.
+    """
+
+    backups: tuple[Backup, ...]
+    stanza: str = ""
+    wal: Wal | None = None
+    system_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """One CronJob. last: when it last started a Job; succeeded: when one last ended well.
+
+    name: fit to be shown; raw: what the cluster calls it, where that is not the same.
+    """
+
+    name: str
+    kind: BackupKind
+    schedule: str
+    zone: str
+    suspended: bool
+    last: datetime | None
+    succeeded: datetime | None
+    raw: str = ""
+
+    @property
+    def real_name(self) -> str:
+        """For requests, never to be shown."""
+        return self.raw or self.name
+
+    def due(self, after: datetime) -> datetime | None:
+        """The first run after a moment, in UTC, suspended or not; None where the schedule cannot be read."""
+        try:
+            zone = plan_cron.zone(self.zone)
+            return plan_cron.CronSchedule(self.schedule).upcoming(after.astimezone(zone), 1)[0].astimezone(UTC)
+        except (ValueError, IndexError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One backup Job. message is Kubernetes' own; ended is None while it runs.
+
+    tail: the last lines of a failed one's log, None until they are read; unread: why they were not at the last try,
+    which is not the last one; fault: what they mean. name: fit to be shown; raw: what the cluster calls it, where that
+    is not the same.
+    """
+
+    name: str
+    uid: str
+    kind: BackupKind
+    state: Literal["running", "succeeded", "failed"]
+    started: datetime | None
+    ended: datetime | None
+    message: str = ""
+    tail: tuple[str, ...] | None = None
+    unread: str = ""
+    fault: Diagnosis | None = None
+    raw: str = ""
+
+    @property
+    def real_name(self) -> str:
+        """For requests, never to be shown."""
+        return self.raw or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Archiver:
+    """What the server says of its archiving. waiting: segments that are ready and not archived, None where not known.
+
+    system_id: the server's own; timeout_seconds: its archive_timeout, 0 for none.
+    """
+
+    archived: int
+    last_wal: str
+    last_at: datetime | None
+    failed: int
+    failed_wal: str
+    failed_at: datetime | None
+    waiting: int | None = None
+    fault: Diagnosis | None = None
+    system_id: str = ""
+    timeout_seconds: int = 0
+
+    @property
+    def failing(self) -> bool:
+        """Whether the newest try failed."""
+        if self.failed_at is None:
+            return False
+        return self.last_at is None or self.failed_at > self.last_at
+
+    @property
+    def behind(self) -> bool:
+        """Whether more waits than what is being archived: the last archived segment may then be hours old."""
+        return (self.waiting or 0) > _WAITING_USUAL
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """The file system of the data, in bytes."""
+
+    size: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class MirroredCertificate:
+    """The mirrored certificate. source: what stands at its source now; ``unread`` where that may not be read."""
+
+    ends: datetime | None
+    source: Literal["same", "differs", "gone", "unread"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that is known at ``at``; None stands for not known.
+
+    objects: StatefulSet, pod and claim. heard: when each source last answered; unknown: why a source did not at its
+    last try, which leaves its older answer in place. A source in neither is still loading. promised: the newest segment
+    that was archived, said the archiver before the repository answered last; owed: what was promised before that
+    answer and is not in it, empty for nothing. So a segment that was archived since is not missed. missing: that the
+    record, which had been read, is no longer there. idle_since: since when the StatefulSet is not there; None while it
+    is, or has not been looked for.
+    """
+
+    name: str
+    namespace: str
+    at: datetime
+    release: ReleaseSummary | None = None
+    objects: Mapping[Ref, Health] = field(default_factory=dict)
+    crons: tuple[Cron, ...] = ()
+    runs: tuple[Run, ...] = ()
+    repository: RepositoryInfo | None = None
+    archiver: Archiver | None = None
+    volume: Volume | None = None
+    certificate: MirroredCertificate | None = None
+    heard: Mapping[str, datetime] = field(default_factory=dict)
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    promised: str = ""
+    owed: str = ""
+    missing: Missing | None = None
+    idle_since: datetime | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What is asked: the record and the lists of Kubernetes, and with backups the repository and its like."""
+        lists = ("release", *(resource.plural for resource in WATCHED))
+        if self.gone:  # there is no pod to ask
+            return lists
+        asked = (*lists, "volume")
+        return (*asked, "repository", "archiver", "certificate") if self.wants_backups else asked
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing is left that runs the database or knows how: neither the record nor the StatefulSet."""
+        return self.missing is not None and self.idle
+
+    @property
+    def idle(self) -> bool:
+        """Whether the StatefulSet was looked for and is not there."""
+        return "statefulsets" in self.heard and all(ref.resource != STATEFULSET for ref in self.objects)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether the record is another one soon: an apply ends, or a release is being removed, begun not long ago."""
+        if self.missing is not None:
+            return self.missing.namespace == "ending" and self._lately(self.missing.since)
+        applied = self.release.applied if self.release is not None and self.release.outcome == "applying" else None
+        return self._lately(self.idle_since) or self._lately(applied)
+
+    def _lately(self, begun: datetime | None) -> bool:
+        return begun is not None and self.at - begun < _SETTLING
+
+    @property
+    def read_at(self) -> datetime | None:
+        """Since when nothing that is asked has been asked anew, at the oldest; what is watched is always of now."""
+        return min(
+            (at for source, at in self.heard.items() if source in PACE_SECONDS and source in self.sources), default=None
+        )
+
+    @property
+    def wants_backups(self) -> bool:
+        """Whether the release is to have backups; until the record is read, that is taken for granted."""
+        return self.release is None or self.release.backups
+
+    @property
+    def loading(self) -> tuple[str, ...]:
+        """Sources that have not said anything yet, ``log`` for that of a failed Job."""
+        missing = [source for source in self.sources if source not in self.heard and source not in self.unknown]
+        return (*missing, *(["log"] if any(not run.unread for run in self.logless) else []))
+
+    @property
+    def logless(self) -> tuple[Run, ...]:
+        """Failed Jobs whose log is still to be read."""
+        return tuple(run for run in self.runs if run.state == "failed" and run.tail is None)
+
+    @property
+    def system_id(self) -> str:
+        """That of the database which runs; empty until it has told."""
+        return self.archiver.system_id if self.archiver else ""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the repository is another database's; False until both have told whose they are."""
+        theirs = self.repository.system_id if self.repository else ""
+        return bool(self.system_id and theirs) and self.system_id != theirs
+
+    @property
+    def ours(self) -> RepositoryInfo | None:
+        """The repository as far as it may be this database's: what it holds of another one counts for nothing."""
+        return replace(self.repository, backups=(), wal=None) if self.repository and self.foreign else self.repository
+
+    @property
+    def ahead(self) -> bool:
+        """Whether the archiver told of a segment that the repository did not hold when it was read: new, or dropped."""
+        told = self.archiver.last_wal if self.archiver else ""
+        wal = self.repository.wal if self.repository else None
+        return _is_segment(told) and told > (wal.last if wal else "") and not self.foreign
+
+    @property
+    def backups(self) -> tuple[Backup, ...]:
+        """All backups of this database, oldest first; none where the repository has not been read."""
+        return self.ours.backups if self.ours else ()
+
+    @property
+    def valid(self) -> tuple[Backup, ...]:
+        """Backups without a wrong page, oldest first."""
+        return tuple(backup for backup in self.backups if not backup.error)
+
+    @property
+    def next_full(self) -> datetime | None:
+        """When the next full backup starts, counted from ``at``; None where none will."""
+        return min((due for cron in self.crons if cron.kind == "full" and (due := self.next_run(cron))), default=None)
+
+    def next_run(self, cron: Cron) -> datetime | None:
+        """When a CronJob runs next, counted from ``at``; None while it rests."""
+        return None if cron.suspended else cron.due(self.at)
+
+    @property
+    def stored(self) -> int | None:
+        """Bytes of all backups in the repository, WAL left out; None where it has not been read."""
+        return sum(backup.stored for backup in self.backups) if self.repository else None
+
+    @property
+    def grows_per_day(self) -> float | None:
+        """Bytes that backups add to the repository a day, WAL left out; None before there are two, a day apart."""
+        if not self.backups or (span := self.backups[-1].stop - self.backups[0].stop) < timedelta(days=1):
+            return None
+        return sum(backup.stored for backup in self.backups[1:]) / (span / timedelta(days=1))
+
+    @property
+    def wal_per_day(self) -> float | None:
+        """Bytes of WAL a day since the oldest backup of this timeline, uncompressed; None within its first hour."""
+        at, wal = self.heard.get("repository"), self.ours.wal if self.ours else None
+        for backup in self.backups:
+            count = segments_between(backup.wal_start, wal.last) if wal else None
+            if at is not None and count is not None and at - backup.start >= _SHORTEST_SPAN:
+                return count * SEGMENT_BYTES / ((at - backup.start) / timedelta(days=1))
+        return None
+
+    @property
+    def outage_days(self) -> float | None:
+        """After how many days without S3 the volume is full of WAL; None where unknown, or where none is written."""
+        rate = self.wal_per_day
+        return self.volume.free / rate if self.volume and rate else None
+
+    def backup_of(self, run: Run) -> Backup | None:
+        """The backup that a Job took, by the times of both."""
+        if run.started is None or run.ended is None:
+            return None
+        slack = timedelta(seconds=5)  # Kubernetes and pgBackRest count whole seconds, by clocks of their own
+        return next(
+            (
+                backup
+                for backup in reversed(self.backups)
+                if run.started - slack <= backup.start and backup.stop <= run.ended + slack
+            ),
+            None,
+        )
+
+
+def segments_between(first: str, last: str) -> int | None:
+    """How many segments later ``last`` is; None on another timeline, and for what is no name of a segment."""
+    if len(first) != 24 or len(last) != 24 or first[:8] != last[:8]:
+        return None
+    try:
+        low, high = (int(name[8:16], 16) * 256 + int(name[16:], 16) for name in (first, last))
+    except ValueError:
+        return None
+    return high - low if high >= low else None
+
+
+def _is_segment(name: str) -> bool:
+    """Told from the files of histories, which are archived as well."""
+    return segments_between(name, name) is not None
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time as Kubernetes or PostgreSQL writes it, in UTC; None for none, and for what is no time."""
+    try:
+        read = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)

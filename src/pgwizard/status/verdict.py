@@ -1,0 +1,369 @@
+"""What the observations prove: whether the database could be recovered, to which moments, and why not better.
+
+``judge`` turns a ``Snapshot`` into a ``Verdict``; every threshold stands here, for whoever shows a figure beside it.
+Pure: it refuses to ask, and to call an old observation proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pgwizard.diagnose.diagnose import diagnose, sharper
+from pgwizard.diagnose.row import Diagnosis
+from pgwizard.kube.api import POD, STATEFULSET, Ref
+from pgwizard.kube.health import SCALED_TO_0
+from pgwizard.plan.names import Names
+from pgwizard.status.snapshot import (
+    LONG_AGO,
+    PACE_SECONDS,
+    Archiver,
+    Backup,
+    MirroredCertificate,
+    Missing,
+    Run,
+    Snapshot,
+    Volume,
+    Wal,
+)
+from pgwizard.text import fit
+
+STALE_SECONDS = 180.0
+"""An answer that proves something is old after this; any other one has its pace on top."""
+
+RecoveryState = Literal["recoverable", "at risk", "not recoverable", "unknown", "gone"]
+
+_PROOF = ("repository", "archiver")
+_IN_POD = (*_PROOF, "volume")
+"""What is asked of the database's own container."""
+_RECENT = timedelta(days=1)
+DOWN = "the database is not running"
+_OVERDUE = timedelta(hours=2)
+_CA_SOON = timedelta(days=14)
+_LEAST_FREE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why the verdict is not better. key: the anchor in docs/errors.md, empty for none."""
+
+    text: str
+    fix: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """since, until: the oldest and the newest moment to which the database can be recovered; reasons: worst first."""
+
+    state: RecoveryState
+    since: datetime | None
+    until: datetime | None
+    reasons: tuple[Reason, ...]
+
+
+# ---- limits, for whoever shows a figure ----------------------------------------------------------------------------
+
+
+def outdated(snapshot: Snapshot, source: str) -> float | None:
+    """The age of a source's answer in seconds where it is too old to go by; None where it is not, or there is none.
+
+    A watch is silent where nothing changes, and says in ``unknown`` that it broke: what is watched is never too old.
+    """
+    at = snapshot.heard.get(source)
+    if at is None or source not in PACE_SECONDS:
+        return None
+    age = (snapshot.at - at).total_seconds()
+    return age if age > STALE_SECONDS + (0 if source in _PROOF else PACE_SECONDS[source]) else None
+
+
+_ARCHIVES = timedelta(seconds=30)
+"""How long a segment may take on its way, and how often the archiver is asked."""
+
+
+def archives(archiver: Archiver, read_at: datetime) -> bool:
+    """Whether archiving is seen to work: it did after it last failed, and as lately as archive_timeout asks for.
+
+    What waits must be new: pgBackRest tries for a minute before it says that it failed. A database that nobody writes
+    to archives nothing, so False is no fault.
+    """
+    if archiver.last_at is None or archiver.failing or held_up(archiver, read_at):
+        return False
+    age, allowed = read_at - archiver.last_at, timedelta(seconds=archiver.timeout_seconds) + _ARCHIVES
+    if archiver.waiting and age > _ARCHIVES:
+        return False
+    return not archiver.timeout_seconds or age <= allowed
+
+
+def held_up(archiver: Archiver, read_at: datetime) -> bool:
+    """Whether WAL waits: more than is usual, or for too long."""
+    long = (archiver.last_at or LONG_AGO) < read_at - timedelta(seconds=STALE_SECONDS)
+    return archiver.behind or (bool(archiver.waiting) and long)
+
+
+def ends_soon(certificate: MirroredCertificate, now: datetime) -> bool:
+    """Whether it is time to renew a certificate, or too late; False where its end is not known."""
+    return certificate.ends is not None and certificate.ends - now < _CA_SOON
+
+
+def nearly_full(volume: Volume) -> bool:
+    """Whether too little of a volume is free."""
+    return volume.free < volume.size * _LEAST_FREE
+
+
+# ---- why something is not known ------------------------------------------------------------------------------------
+
+
+def down(snapshot: Snapshot) -> Reason | None:
+    """Why the database does not run, and what to do; None where it does, and where nobody has looked."""
+    names, namespace = Names.of(fit(snapshot.name)), fit(snapshot.namespace)
+    if snapshot.gone:
+        return None
+    if snapshot.idle:
+        fix = "" if snapshot.unsettled else "Apply again: it creates what is missing."
+        return Reason("the database is down: its StatefulSet is not there", fix, "status-down")
+    workload, pod = (snapshot.objects.get(ref) for ref in _server(snapshot))
+    if workload is not None and workload.reason == SCALED_TO_0:
+        fix = f"kubectl scale statefulset {names.release} -n {namespace} --replicas=1, or apply again."
+        return Reason("the database is down: its StatefulSet is scaled to 0", fix, "status-down")
+    if pod is None:
+        if workload is None or "pods" not in snapshot.heard:
+            return None
+        fix = f"kubectl describe statefulset {names.release} -n {namespace} has the reason."
+        return Reason(f"the database is down: it has no pod; {workload.message}", fix, "status-down")
+    if pod.status == "ready":
+        return None
+    fault = diagnose(pod.message)
+    word = "down" if pod.status == "failed" else "not ready"
+    fix = fault.fix if fault else f"kubectl describe pod {names.pod} -n {namespace} says more."
+    return Reason(f"the database is {word}: {pod.message}", fix, fault.key if fault else "status-down")
+
+
+def _server(snapshot: Snapshot) -> tuple[Ref, Ref]:
+    """The StatefulSet and the pod of the database."""
+    names, namespace = Names.of(snapshot.name), snapshot.namespace
+    return Ref(STATEFULSET, names.release, namespace), Ref(POD, names.pod, namespace)
+
+
+def silent(snapshot: Snapshot, source: str) -> bool:
+    """Whether a source does not answer for no other reason than that the database is down."""
+    said = snapshot.unknown.get(source, "")
+    if not said or source not in _IN_POD or down(snapshot) is None:
+        return False
+    fault = diagnose(said)
+    return fault is None or fault.key == "container-missing"  # which speaks of a Job
+
+
+def why(snapshot: Snapshot, source: str) -> str:
+    """Why a source did not answer at its last try, for a person; empty where it did."""
+    if silent(snapshot, source):
+        return DOWN
+    fault = fault_of(snapshot, source)
+    return fault.cause if fault else snapshot.unknown.get(source, "")
+
+
+def fault_of(snapshot: Snapshot, source: str) -> Diagnosis | None:
+    """What kept a source from answering, where it is known."""
+    fault = diagnose(snapshot.unknown.get(source, ""))
+    return sharper(fault, _recent(snapshot)) if fault else None
+
+
+def _recent(snapshot: Snapshot) -> Iterable[Diagnosis]:
+    """What the archiver and the newest Job failed of: both are told more by the store than ``info`` is."""
+    if snapshot.archiver is not None and snapshot.archiver.failing and snapshot.archiver.fault is not None:
+        yield snapshot.archiver.fault
+    run = _last_ended(snapshot)
+    if run is not None and run.fault is not None and snapshot.at - (run.ended or LONG_AGO) < _RECENT:
+        yield run.fault
+
+
+def _last_ended(snapshot: Snapshot) -> Run | None:
+    return next((run for run in reversed(snapshot.runs) if run.state != "running"), None)
+
+
+# ---- judging -------------------------------------------------------------------------------------------------------
+
+
+def judge(snapshot: Snapshot) -> Verdict:
+    """What the observations prove at ``snapshot.at``. Old ones prove nothing.
+
+    A segment that is missing in the middle of the archive is seen by no command of pgBackRest, so not by this verdict.
+    """
+    if snapshot.missing is not None and snapshot.gone:
+        return Verdict("gone", None, None, tuple(_gone(snapshot, snapshot.missing)))
+    verdict, worst = _proven(snapshot), down(snapshot)
+    if worst is None:
+        return verdict
+    state: RecoveryState = "at risk" if verdict.state == "recoverable" else verdict.state
+    return replace(verdict, state=state, reasons=(worst, *verdict.reasons))
+
+
+def _proven(snapshot: Snapshot) -> Verdict:
+    """The verdict but for whether the database runs."""
+    if not snapshot.wants_backups:
+        return _lost("this release makes no backups", "Set repository.enabled to true and apply.")
+    read_at, repository = snapshot.heard.get("repository"), snapshot.repository
+    asked = "repository" in snapshot.unknown and not silent(snapshot, "repository")
+    if repository is None or read_at is None:
+        text = "the repository cannot be read" if asked else "the repository has not been read yet"
+        return _unknown(snapshot, "repository", text)
+    age = outdated(snapshot, "repository")
+    if age is not None:
+        return _unknown(snapshot, "repository", f"the repository was last read {age:.0f} s ago", "status-old")
+    if snapshot.foreign:
+        theirs, ours = repository.system_id, snapshot.system_id
+        text = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
+        return _lost(text, _ANOTHER_PATH, "status-foreign")
+    taken = next((run.name for run in snapshot.runs if run.state == "running" and run.kind != "incr"), None)
+    if repository.stanza:
+        fix = f"Job {taken} is running: it may mend that." if taken else "Apply again: it creates what is missing."
+        return _lost(f"pgBackRest says: {repository.stanza}", fix)
+    proven = [backup for backup in snapshot.valid if _has_wal(backup, repository.wal)]
+    fulls = [backup for backup in proven if backup.type == "full"]
+    if not fulls:
+        fix = f"Job {taken} is taking one." if taken else "Take one now: pgwizard status, key b."
+        return _lost("there is no valid full backup with its WAL", fix)
+    if not snapshot.system_id:
+        text = "whose backups the repository holds is not known: the database has not told its system-id"
+        return _unknown(snapshot, "archiver", text, "status-whose")
+    reasons = [_explained(snapshot, "repository", "the repository cannot be read")] if asked else []
+    reasons += [*_archiving(snapshot), *_running(snapshot), *_surroundings(snapshot), *_unread(snapshot)]
+    archiver, until = snapshot.archiver, proven[-1].stop
+    if archiver is not None and archiver.last_at is not None and not archiver.behind and not snapshot.owed:
+        until = max(until, archiver.last_at)
+    return Verdict("at risk" if reasons else "recoverable", fulls[0].stop, until, tuple(reasons))
+
+
+_ANOTHER_PATH = (
+    "Choose another repository.path, and apply: this one's backups stay. stanza-upgrade would mix two databases: it is "
+    "for what pg_upgrade made alone."
+)
+
+
+def _lost(text: str, fix: str, key: str = "") -> Verdict:
+    return Verdict("not recoverable", None, None, (Reason(text, fix, key),))
+
+
+def _unknown(snapshot: Snapshot, source: str, text: str, key: str = "") -> Verdict:
+    """What is not known for want of a source; that archiving fails is known without, and often of the same cause.
+
+    key: where no fault is known that has one.
+    """
+    worst = _explained(snapshot, source, text)
+    worst = replace(worst, key=worst.key or key)
+    others = () if silent(snapshot, "archiver") else _failing(snapshot)
+    return Verdict("unknown", None, None, (worst, *(other for other in others if other.key != worst.key)))
+
+
+_NAMESPACES = {"gone": "; its namespace is gone too", "ending": "; its namespace is being deleted"}
+
+
+def _gone(snapshot: Snapshot, missing: Missing) -> Iterable[Reason]:
+    """That nothing is there any more, and what may be left of it."""
+    since = f"{missing.since or snapshot.at:%Y-%m-%d %H:%M} UTC"
+    text = f"release {snapshot.namespace}/{snapshot.name} is gone since {since}: its record and its StatefulSet are not"
+    fix, backups = "", snapshot.backups
+    if snapshot.wants_backups:
+        fix = "Its repository may still hold backups"
+        if backups:
+            fix += f": {len(backups)} when it was read last, the newest of {backups[-1].stop:%Y-%m-%d %H:%M} UTC"
+    yield Reason(f"{text} there{_NAMESPACES.get(missing.namespace, '')}", fix and f"{fix}.")
+    if snapshot.objects:
+        yield Reason(f"still there: {', '.join(fit(str(ref)) for ref in snapshot.objects)}")
+
+
+def _explained(snapshot: Snapshot, source: str, text: str) -> Reason:
+    """A reason, with why its source does not answer. That the database is down has been said by then."""
+    if silent(snapshot, source) or source not in snapshot.unknown:
+        return Reason(text)
+    fault = fault_of(snapshot, source)
+    return Reason(f"{text}: {why(snapshot, source)}", fault.fix if fault else "", fault.key if fault else "")
+
+
+def _has_wal(backup: Backup, wal: Wal | None) -> bool:
+    """Whether the archive reaches from the first to the last segment that a backup needs; later timelines sort last."""
+    return wal is not None and bool(backup.wal_start) and wal.first <= backup.wal_start <= backup.wal_stop <= wal.last
+
+
+def _archiving(snapshot: Snapshot) -> Iterable[Reason]:
+    archiver, at = snapshot.archiver, snapshot.heard.get("archiver")
+    wal = snapshot.repository.wal if snapshot.repository else None
+    if snapshot.owed and wal is not None:
+        yield Reason(
+            f"WAL was dropped: {snapshot.owed} is archived, says PostgreSQL, and the archive ends with {wal.last}",
+            "Mend the archiving, and take a full backup at once.",
+            "wal-dropped",
+        )
+    if archiver is None or at is None:  # which has been judged by then: it tells the system-id
+        return
+    age = outdated(snapshot, "archiver")
+    if age is not None:
+        yield _explained(snapshot, "archiver", f"the archiver last answered {age:.0f} s ago")
+    yield from _failing(snapshot)
+    if not archiver.failing and held_up(archiver, at):
+        last = f"since {archiver.last_at:%Y-%m-%d %H:%M} UTC" if archiver.last_at else "and none has been archived"
+        yield Reason(f"{archiver.waiting} segments of WAL wait to be archived {last}")
+
+
+def _failing(snapshot: Snapshot) -> Iterable[Reason]:
+    """That archiving fails, by the archiver's last answer."""
+    archiver = snapshot.archiver
+    if archiver is None or not archiver.failing:
+        return
+    fault = sharper(archiver.fault, _recent(snapshot)) if archiver.fault else None
+    text = f"archiving fails: {archiver.failed_wal} at {archiver.failed_at:%Y-%m-%d %H:%M} UTC"
+    yield Reason(f"{text}: {fault.cause}", fault.fix, fault.key) if fault else Reason(text)
+
+
+def _running(snapshot: Snapshot) -> Iterable[Reason]:
+    """What is wrong with the backups that are to come."""
+    run = _last_ended(snapshot)
+    if run is not None and run.state == "failed":
+        text = f"the last backup Job failed: {run.name}"
+        fault = run.fault
+        yield Reason(f"{text}: {fault.cause}", fault.fix, fault.key) if fault else Reason(f"{text}: {run.message}")
+    if "cronjobs" in snapshot.heard and not any(cron.kind == "full" for cron in snapshot.crons):
+        yield Reason("there is no schedule of full backups", "Apply again: it creates what is missing.")
+    for cron in snapshot.crons:
+        if cron.suspended:
+            yield Reason(f"the schedule {cron.name} is suspended", "Let it go on: pgwizard status, key s.")
+            continue
+        counted = [backup for backup in snapshot.valid if cron.kind != "full" or backup.type == "full"]
+        due = cron.due(counted[-1].stop) if counted else None
+        if due is not None and snapshot.at - due > _OVERDUE:
+            yield Reason(f"a backup of {cron.name} was due on {due:%Y-%m-%d %H:%M} UTC, and there is none since")
+
+
+def _surroundings(snapshot: Snapshot) -> Iterable[Reason]:
+    certificate, volume = snapshot.certificate, snapshot.volume
+    if certificate is not None and certificate.ends is not None and ends_soon(certificate, snapshot.at):
+        ended = "ended" if certificate.ends <= snapshot.at else "ends"
+        yield Reason(f"the certificate {ended} on {certificate.ends:%Y-%m-%d}", "Renew it at its source, and apply.")
+    if certificate is not None and certificate.source == "differs":
+        yield Reason("the certificate is no longer that of its source", "Apply again: it is mirrored anew.")
+    if certificate is not None and certificate.source == "gone":
+        yield Reason("the source of the certificate is gone", "Bring it back, or answer with another one, and apply.")
+    if volume is not None and nearly_full(volume):
+        free = volume.free / volume.size
+        yield Reason(f"only {free:.0%} of the volume are free", "Make storage.size larger, and apply.")
+    for ref, health in snapshot.objects.items():
+        if health.status == "failed" and ref not in _server(snapshot):  # of which ``down`` tells
+            yield Reason(f"{fit(str(ref))}: {health.message}")
+
+
+def _unread(snapshot: Snapshot) -> Iterable[Reason]:
+    """What may hide a risk, since nobody could look; repository and archiver have been judged by then."""
+    for source in snapshot.sources:
+        if source in _PROOF:
+            continue
+        at = snapshot.heard.get(source)
+        if silent(snapshot, source):
+            continue
+        if source in snapshot.unknown:
+            yield _explained(snapshot, source, f"{source} cannot be read")
+        elif at is None:
+            yield Reason(f"{source} not read yet")
+        elif (age := outdated(snapshot, source)) is not None:
+            yield Reason(f"{source} last read {age:.0f} s ago")

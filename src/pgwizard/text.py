@@ -1,0 +1,45 @@
+"""Text fit to be shown: what comes from outside made printable, and lengths of time in words. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+
+def visible(text: str) -> str:
+    """Text from a file made fit for a terminal: escape sequences and marks of direction are spelt out."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def plain(text: str, limit: int = 300) -> str:
+    """Text from outside made fit for a message: one line, no control characters, at most ``limit`` characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def fit(name: str) -> str:
+    """A name fit to be shown: no API server takes another one, but somebody may answer in its place."""
+    return plain(visible(name))
+
+
+def fit_line(line: str) -> str:
+    """A line of a log, fit for a terminal; what stands in columns keeps them."""
+    return "".join(c if c.isprintable() else " " for c in line[:1_000]).rstrip()
+
+
+if TYPE_CHECKING:
+    pass
+
+
+def span(seconds: float) -> str:
+    """A length of time in its two largest units: ``38 s``, ``4 min 12 s``, ``5 d 22 h``."""
+    whole = max(int(seconds), 0)
+    for unit, size, smaller, part in (("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            rest = whole % size // part
+            return f"{whole // size} {unit}{f' {rest} {smaller}' if rest else ''}"
+    return f"{whole} s"
+
+
+def about(seconds: float) -> str:
+    """A length of time in its largest unit alone: ``5 d``."""
+    return " ".join(span(seconds).split(" ")[:2])

@@ -1,0 +1,1 @@
+"""Whether pgBackRest would trust a server: certificates, chains, and the handshake."""

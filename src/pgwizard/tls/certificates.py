@@ -1,0 +1,209 @@
+"""Reads PEM certificates and says what is wrong with them before anything trusts them.
+
+Owns the judgement whether pgBackRest would take a server's certificate, too: OpenSSL's way of building a chain, and
+pgBackRest's way of comparing names. It refuses private keys: a file or a Secret's key that holds one is never passed
+on. ``cryptography`` does the parsing, and is loaded when the first certificate is read.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate as X509Certificate
+
+LIMIT_BYTES = 512 * 1024
+DAY_SECONDS = 24 * 3600
+_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One certificate, as far as people and checks need it. Times are UTC.
+
+    key_type: such as ``RSA 2048`` or ``EC P-256``. dns_names, ip_addresses: its subject alternative names of these
+    kinds, other_names: how many there are of other kinds. common_name: the first of the subject; empty where it has
+    none. serial: in hexadecimal.
+    """
+
+    subject: str
+    issuer: str
+    not_before: datetime
+    not_after: datetime
+    is_ca: bool
+    sha256: str
+    key_type: str = ""
+    common_name: str = ""
+    dns_names: tuple[str, ...] = field(default=(), repr=False)
+    ip_addresses: tuple[str, ...] = ()
+    other_names: int = 0
+    serial: str = ""
+
+    @property
+    def self_signed(self) -> bool:
+        """Whether subject and issuer are the same name."""
+        return self.subject == self.issuer
+
+    def days_left(self, now: datetime) -> int:
+        """Whole days until it ends; below zero once it has ended."""
+        return int((self.not_after - now).total_seconds() // DAY_SECONDS)
+
+    def names(self, host: str, *, by_address: bool = False) -> bool:
+        """Whether it is for this host, by pgBackRest's rules.
+
+        The common name counts only where no DNS name is there; a wildcard stands for exactly one label. An address is
+        compared with addresses from pgBackRest 2.53 on: ``by_address``.
+        """
+        wanted = host.lower()
+        if by_address and _address(wanted) is not None:
+            return _address(wanted) in map(_address, self.ip_addresses)
+        return any(_matches(name.lower(), wanted) for name in self.dns_names or (self.common_name,))
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One or more certificates, and their PEM text with nothing else in it."""
+
+    pem: str
+    certificates: tuple[Certificate, ...]
+
+    @property
+    def ends(self) -> datetime:
+        """When the first of them ends."""
+        return min(certificate.not_after for certificate in self.certificates)
+
+
+def read_bundle(data: bytes, now: datetime, *, valid: bool = True) -> Bundle:
+    """The certificates of PEM bytes.
+
+    Raises ValueError that says what the bytes are instead (a private key, DER, no certificate, a broken one); with
+    ``valid`` also that a certificate has ended or not yet begun at ``now``. A key is refused even where
+    certificates stand beside it.
+    """
+    if len(data) > LIMIT_BYTES:
+        raise ValueError(f"larger than {LIMIT_BYTES // 1024} KiB: not a certificate")
+    labels = [label.decode() for label in _BEGIN.findall(data)]
+    if any("PRIVATE KEY" in label for label in labels):
+        raise ValueError("holds a private key: give the certificate alone (the key must not leave the server)")
+    blocks = _blocks(data)
+    if not blocks:
+        raise ValueError(_instead(data, labels))
+    parsed = [_parse(block, number, len(blocks)) for number, block in enumerate(blocks, start=1)]
+    for certificate, _ in parsed if valid else ():
+        _check_validity(certificate, now)
+    return Bundle("".join(pem for _, pem in parsed), tuple(certificate for certificate, _ in parsed))
+
+
+def _blocks(data: bytes) -> list[bytes]:
+    """Each certificate from its BEGIN to its END line. Raises ValueError where an END line is missing."""
+    blocks = []
+    begins = [match for match in _BEGIN.finditer(data) if match[1] in (b"CERTIFICATE", b"X509 CERTIFICATE")]
+    for match, following in zip_longest(begins, begins[1:]):
+        end_line = b"-----END " + match[1] + b"-----"
+        end = data.find(end_line, match.end(), following.start() if following else len(data))
+        if end < 0:
+            raise ValueError("holds a certificate that is cut off: the END line is missing")
+        blocks.append(data[match.start() : end + len(end_line)])
+    return blocks
+
+
+def _instead(data: bytes, labels: list[str]) -> str:
+    if labels:
+        return f"holds a {labels[0].lower()}, not a certificate"
+    if data[:1] == b"\x30":
+        return "is a certificate in DER form: convert it with openssl x509 -inform der -outform pem"
+    if not data.strip():
+        return "is empty"
+    return "is not a certificate: expected PEM text that begins with -----BEGIN CERTIFICATE-----"
+
+
+def _parse(block: bytes, number: int, total: int) -> tuple[Certificate, str]:
+    """The certificate, and its PEM text written anew: without headers, carriage returns and odd line lengths."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    which = f"certificate {number} of {total}" if total > 1 else "the certificate"
+    try:
+        certificate = x509.load_pem_x509_certificate(block)
+        return _summary(certificate), certificate.public_bytes(Encoding.PEM).decode("ascii")
+    except (ValueError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType) as error:
+        raise ValueError(f"{which} is broken: its PEM text does not hold a certificate") from error
+
+
+def _summary(certificate: X509Certificate) -> Certificate:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.x509.oid import NameOID
+
+    found = {type(extension.value): extension.value for extension in certificate.extensions}
+    constraints: Any = found.get(x509.BasicConstraints)
+    sans: Any = found.get(x509.SubjectAlternativeName) or ()
+    subject, names = certificate.subject, list(sans)
+    common = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    dns = tuple(name.value for name in names if isinstance(name, x509.DNSName))
+    addresses = tuple(str(name.value) for name in names if isinstance(name, x509.IPAddress))
+    return Certificate(
+        subject=subject.rfc4514_string(),
+        issuer=certificate.issuer.rfc4514_string(),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        is_ca=constraints is not None and constraints.ca,
+        sha256=certificate.fingerprint(hashes.SHA256()).hex(":"),
+        key_type=_key_type(certificate),
+        common_name=str(common[0].value) if common else "",
+        dns_names=dns,
+        ip_addresses=addresses,
+        other_names=len(names) - len(dns) - len(addresses),
+        serial=f"{certificate.serial_number:x}",
+    )
+
+
+def _key_type(certificate: X509Certificate) -> str:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return "unknown"
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA {key.key_size}"
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        known = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+        return f"EC {known.get(key.curve.name, key.curve.name)}"
+    return type(key).__name__.strip("_").removesuffix("PublicKey")
+
+
+def _check_validity(certificate: Certificate, now: datetime) -> None:
+    name = certificate.subject or "the certificate"
+    if certificate.not_after <= now:
+        raise ValueError(f"{name} ended on {_day(certificate.not_after)}: renew it at its source")
+    if certificate.not_before > now:
+        raise ValueError(f"{name} is valid only from {_day(certificate.not_before)} on: check the clock, or wait")
+
+
+def _day(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+# ---- names ---------------------------------------------------------------------------------------------------------
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _matches(pattern: str, host: str) -> bool:
+    """Both in lower case."""
+    if pattern == host:
+        return bool(host)
+    first, _, rest = host.partition(".")
+    return pattern.startswith("*.") and bool(first) and bool(rest) and pattern[2:] == rest

@@ -1,0 +1,271 @@
+"""TLS with the S3 endpoint: what it sends, and whether a chosen certificate verifies it.
+
+An endpoint inside the cluster is reached through a ready pod behind its Service, by the API server's port-forward, with
+the true name in SNI; any other one over TCP. It refuses requests: no byte of S3 and no credential is ever sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import re
+import ssl
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pgwizard.errors import DeadlineError, NotFound, Unreachable
+from pgwizard.kube.api import POD, SERVICE, ByteStream, Cluster, Object, Ref
+from pgwizard.text import plain
+from pgwizard.tls.certificates import Bundle, read_bundle
+
+DEADLINE_SECONDS = 8.0
+_ENDPOINT = re.compile(r"(?:https?://)?(\[[0-9A-Fa-f:.]+\]|[^/:\s]+)(?::([0-9]{1,5}))?/?")
+_IN_CLUSTER = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.svc(\.[a-z0-9.-]+)?", re.IGNORECASE)
+_CHUNK = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a server sends in its handshake: its own certificate first. tls: such as ``TLS 1.3``; seconds: it took."""
+
+    chain: Bundle
+    tls: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The end of a handshake that trusted one certificate alone. message: for people."""
+
+    ok: bool
+    message: str
+    seconds: float
+
+
+def split(endpoint: str) -> tuple[str, int]:
+    """Host and port of an endpoint such as ``minio.minio.svc:9000``; 443 where it names none. Raises ValueError."""
+    match = _ENDPOINT.fullmatch(endpoint.strip())
+    if match is None or not 0 < int(match[2] or 443) < 65536:
+        raise ValueError(f"{plain(endpoint, 80)} is not an endpoint: expected host:port")
+    return match[1].strip("[]"), int(match[2] or 443)
+
+
+async def handshake(cluster: Cluster, endpoint: str, *, deadline_seconds: float = DEADLINE_SECONDS) -> Served:
+    """What the endpoint sends, trusted or not.
+
+    Raises Unreachable where it cannot be reached or does not speak TLS, DeadlineError where it does not answer in time,
+    and what the cluster raises; each says what to do.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # to see what is sent; nothing else is ever exchanged over this connection
+    begin = time.perf_counter()
+    tls = await _shaken(cluster, endpoint, context, deadline_seconds)
+    pem = b"".join(ssl.DER_cert_to_PEM_cert(der).encode() for der in _sent(tls))
+    try:
+        chain = read_bundle(pem, datetime.now(UTC), valid=False)
+    except ValueError as error:
+        raise Unreachable(f"{plain(endpoint)}: what the server sends in its handshake {error}") from None
+    return Served(chain, (tls.version() or "TLS").replace("TLSv", "TLS "), time.perf_counter() - begin)
+
+
+async def verify(
+    cluster: Cluster, endpoint: str, pem: str, *, by_address: bool = False, deadline_seconds: float = DEADLINE_SECONDS
+) -> Verified:
+    """A real handshake that trusts these certificates alone, as pgBackRest does, and compares the name as it does.
+
+    Raises as ``handshake`` does.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # by pgBackRest's rules below, which are not Python's
+    # From Python 3.13 on an intermediate would do and other rules be stricter; pgBackRest has OpenSSL's own defaults.
+    context.verify_flags &= ~(ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT)
+    try:
+        host, _ = split(endpoint)
+        context.load_verify_locations(cadata=pem)
+    except ssl.SSLError as error:
+        raise Unreachable(f"OpenSSL does not take the certificate: {plain(error.reason or 'it is broken')}") from None
+    except ValueError as error:
+        raise Unreachable(str(error)) from None
+    begin = time.perf_counter()
+    try:
+        tls = await _shaken(cluster, endpoint, context, deadline_seconds)
+    except ssl.SSLCertVerificationError as error:
+        message = f"[{error.verify_code}] {plain(error.verify_message)}"
+        return Verified(False, message, time.perf_counter() - begin)
+    seconds = time.perf_counter() - begin
+    own = read_bundle(ssl.DER_cert_to_PEM_cert(_sent(tls)[0]).encode(), datetime.now(UTC), valid=False).certificates[0]
+    if not own.names(host, by_address=by_address):
+        names = plain(", ".join(own.dns_names or (own.common_name,)), 80)
+        return Verified(False, f"the server's certificate is for {names}, not for {host}", seconds)
+    return Verified(True, f"verified in {seconds * 1000:.0f} ms", seconds)
+
+
+async def _shaken(cluster: Cluster, endpoint: str, context: ssl.SSLContext, deadline_seconds: float) -> ssl.SSLObject:
+    """The client's end after the handshake; the connection is closed already."""
+    try:
+        host, port = split(endpoint)
+    except ValueError as error:
+        raise Unreachable(str(error)) from None
+    try:
+        async with asyncio.timeout(deadline_seconds), _connected(cluster, host, port) as stream:
+            return await _shake(stream, context, host, port)
+    except TimeoutError:
+        raise DeadlineError(
+            f"{host}:{port} did not answer a TLS handshake within {deadline_seconds:g} s",
+            hint="is it the port of the S3 API, and does a firewall or network policy drop the connection?",
+        ) from None
+
+
+async def _shake(stream: ByteStream, context: ssl.SSLContext, host: str, port: int) -> ssl.SSLObject:
+    received, sending = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(received, sending, server_hostname=host)
+    first = b""
+    while True:
+        try:
+            tls.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLCertVerificationError:
+            raise
+        except ssl.SSLError as error:
+            raise _no_tls(host, port, first, plain(error.reason or "the handshake failed")) from None
+        else:
+            return tls
+        if sending.pending:
+            await stream.write(sending.read())
+        data = await stream.read()
+        if not data:
+            raise _no_tls(host, port, first, "the server hung up during the handshake")
+        first = (first + data)[:16]
+        received.write(data)
+
+
+def _no_tls(host: str, port: int, first: bytes, reason: str) -> Unreachable:
+    if first.startswith(b"HTTP/"):
+        return Unreachable(
+            f"{host}:{port} speaks plain HTTP, not TLS",
+            hint="turn TLS on at the server; before 2.58 pgBackRest cannot do without, whatever tls.verify says",
+        )
+    return Unreachable(f"{host}:{port} does not speak TLS: {reason}", hint="is it the port of the S3 API?")
+
+
+def _sent(tls: ssl.SSLObject) -> list[bytes]:
+    """The chain as DER, the server's own certificate first."""
+    if hasattr(tls, "get_unverified_chain"):  # from Python 3.13 on
+        return list(tls.get_unverified_chain())
+    chain = tls._sslobj.get_unverified_chain()  # type: ignore[attr-defined]  # noqa: SLF001  # the same, unpublished
+    return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in chain or ()]
+
+
+# ---- the way there -------------------------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def _connected(cluster: Cluster, host: str, port: int) -> AsyncIterator[ByteStream]:
+    inside = _IN_CLUSTER.fullmatch(host)
+    if inside is None:
+        async with _tcp(host, port) as stream:
+            yield stream
+        return
+    name, namespace = inside[1].lower(), inside[2].lower()
+    pod, number = await _behind(cluster, namespace, name, port)
+    async with cluster.port_forward(namespace, pod, number) as stream:
+        yield stream
+
+
+class _Tcp:
+    """A ``ByteStream`` over TCP."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def read(self) -> bytes:
+        """The next bytes; empty at the end."""
+        return await self._reader.read(_CHUNK)
+
+    async def write(self, data: bytes) -> None:
+        """Send all of data."""
+        self._writer.write(data)
+        await self._writer.drain()
+
+
+@contextlib.asynccontextmanager
+async def _tcp(host: str, port: int) -> AsyncIterator[ByteStream]:
+    try:
+        reader, writer = await asyncio.open_connection(host, port)
+    except OSError as error:
+        inside = "" if "." in host or _is_address(host) else f"; inside the cluster write {host}.NAMESPACE.svc"
+        raise Unreachable(
+            f"{host}:{port} cannot be reached from this machine: {plain(error.strerror or str(error))}",
+            hint=f"pods may reach it all the same{inside}",
+        ) from None
+    try:
+        yield _Tcp(reader, writer)
+    except OSError as error:
+        raise Unreachable(f"{host}:{port}: the connection was lost: {plain(error.strerror or str(error))}") from None
+    finally:
+        writer.transport.abort()  # nothing is owed to the server, and a farewell could last
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+async def _behind(cluster: Cluster, namespace: str, name: str, port: int) -> tuple[str, int]:
+    """A ready pod behind the Service, and the port of it that the Service's port leads to."""
+    where = f"Service {namespace}/{name}"
+    try:
+        spec: Object = (await cluster.get(Ref(SERVICE, name, namespace))).get("spec") or {}
+    except NotFound:
+        raise Unreachable(f"{where} does not exist", hint="check the endpoint's name and namespace") from None
+    selector = spec.get("selector") or {}
+    if not selector:
+        raise Unreachable(f"{where} selects no pods, so it cannot be tried from here", hint="pods may reach it")
+    ports = spec.get("ports") or []
+    leading = next((entry for entry in ports if entry.get("port") == port), None)
+    if leading is None and spec.get("clusterIP") != "None":
+        known = ", ".join(str(entry.get("port")) for entry in ports) or "none"
+        raise Unreachable(f"{where} has no port {port}; its ports: {known}", hint="correct the endpoint's port")
+    pods = await _ready(cluster, namespace, selector)
+    if not pods:
+        raise Unreachable(f"no pod of {where} is ready", hint=f"kubectl get pods -n {namespace} shows why")
+    # A headless Service is a name alone: clients come to the pod's own port.
+    target = port if leading is None or spec.get("clusterIP") == "None" else leading.get("targetPort", port)
+    for pod in pods:
+        number = _number(pod, target)
+        if number is not None:
+            return str(pod["metadata"]["name"]), number
+    raise Unreachable(f"{where} leads to port {plain(str(target), 40)}, which its pods do not have")
+
+
+async def _ready(cluster: Cluster, namespace: str, selector: dict[str, str]) -> list[Object]:
+    labels = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
+    found: list[Object] = []
+    async with contextlib.aclosing(cluster.pages(POD, namespace, labels=labels)) as pages:
+        async for page in pages:
+            found += [pod for pod in page.items if _is_ready(pod)]
+    return found
+
+
+def _is_ready(pod: Object) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    ready = any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
+    return ready and not pod["metadata"].get("deletionTimestamp")
+
+
+def _number(pod: Object, target: int | str) -> int | None:
+    if isinstance(target, int) or target.isdecimal():
+        return int(target)
+    for container in (pod.get("spec") or {}).get("containers") or []:
+        for port in container.get("ports") or []:
+            if port.get("name") == target:
+                return int(port["containerPort"])
+    return None

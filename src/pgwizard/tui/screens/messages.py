@@ -1,0 +1,100 @@
+"""Every message with its cause and what to do, found as one types; it opens at the one that a screen speaks of.
+
+It shows the entries of ``pgwizard.messages``; it refuses to explain anything itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import Input, Static
+
+from pgwizard.diagnose import messages
+from pgwizard.tui.widgets.dialogs import Window
+from pgwizard.tui.widgets.keyline import KeyLine
+
+SHOWN = 20
+"""Entries on the screen at once: who sees more types another word."""
+
+
+def opening(link: str) -> Text:
+    """A link that opens the message by a click; keys are the project's own, not the cluster's."""
+    return Text(link, Style(underline=True, meta={"@click": f"app.messages({link!r})"}))
+
+
+class Messages(Window):
+    """words: what to look for first; a link finds its own message alone."""
+
+    DEFAULT_CSS = """
+    Messages > Vertical { width: 100; height: 90%; }
+    Messages VerticalScroll { height: 1fr; max-height: 100%; }
+    """
+    HELP: ClassVar[str] = (
+        "Every message of pgwizard, and what a log means: why it is said, and what to do.\n"
+        "What you type are words of it, in any order. It is the page docs/errors.md."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "scroll(-1)", "up", show=False),
+        Binding("down", "scroll(1)", "down", show=False),
+        Binding("pageup", "scroll(-10)", "page up", show=False),
+        Binding("pagedown", "scroll(10)", "page down", show=False),
+        Binding("enter", "leave", "back", show=False),
+    ]
+
+    def __init__(self, words: str = "") -> None:
+        super().__init__()
+        self._words = words
+
+    def compose(self) -> ComposeResult:
+        """What is looked for, how many were found, and they."""
+        with Vertical():
+            yield Static("Messages", classes="title", markup=False)
+            yield Input(self._words, placeholder="type words of a message", compact=True)
+            yield Static(id="count", classes="hint", markup=False)
+            with VerticalScroll(can_focus=False):
+                yield Static(id="found", markup=False)
+        yield KeyLine()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Those that hold what is typed."""
+        event.stop()
+        every = messages.entries()
+        found = [entry for entry in every if entry.holds(event.value)]
+        more = f", the first {SHOWN} shown" if len(found) > SHOWN else ""
+        self.query_one("#count", Static).update(f"{len(found)} of {len(every)}{more}")
+        self.query_one("#found", Static).update(_told(found[:SHOWN]))
+        self.query_one(VerticalScroll).scroll_home(animate=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """It has been read."""
+        event.stop()
+        self.dismiss(None)
+
+    def action_scroll(self, lines: int) -> None:
+        """Through what was found, without leaving what is typed."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+
+def _told(found: Sequence[messages.Entry]) -> Group:
+    return Group(*(part for entry in found for part in _entry(entry)))
+
+
+def _entry(entry: messages.Entry) -> Iterator[RenderableType]:
+    yield Text(entry.text, "bold")
+    for word, text in (("why", entry.cause), ("answer", entry.answer), ("do", entry.fix)):
+        if text:
+            row = Table.grid(padding=(0, 1))
+            row.add_column(width=6)
+            row.add_column()
+            row.add_row(Text(word, "dim"), Text(text))
+            yield Padding(row, (0, 0, 0, 2))
+    yield Text(f"  {entry.link}\n", "dim")

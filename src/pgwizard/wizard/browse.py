@@ -1,0 +1,372 @@
+"""Looks through the cluster's Secrets for what could be chosen: certificates to trust, and credentials.
+
+``browse`` finds them and tells as it goes: what may be read, the TLS Secrets with their certificates, all others by
+their metadata alone; ``contents`` reads one of those when somebody looks at it. What a Secret is worth, ``secretrows``
+says. It refuses to write, and to keep a value.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from pgwizard.errors import ClusterError, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
+from pgwizard.kube.api import NAMESPACE, SECRET, Access, Cluster, ListPage, Object, Ref
+from pgwizard.text import plain
+from pgwizard.tls import handshake
+from pgwizard.tls.chain import ChainVerdict
+from pgwizard.tls.handshake import Served
+from pgwizard.wizard.candidates import Candidate, Search, by_secret, judged, outline, place_of, rows_of
+
+SLICE_SECONDS = 0.004
+"""How long a list keeps the event loop; a key press waits no longer."""
+BREATH_SECONDS = 0.005
+"""Between two slices. A key passes through several tasks until it is painted: sleep(0) lets each only make one step."""
+HASTE = 0.008, 0.001
+"""Slice and breath while certificates are read: a screen waits for them."""
+SIDE_BY_SIDE = 8
+REVIEWS = 64
+"""Namespaces that are asked about at once."""
+RELISTS = 3
+_OPAQUE_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A namespace whose Secrets may not be listed, and why. An empty name: all of them at once."""
+
+    namespace: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What was found since the last one. A row replaces all rows of its Secret that came before.
+
+    seen, expected: Secrets so far and in all, the latter 0 where nobody says; namespaces, and those still to come.
+    said: what went wrong on the way, for people. served: what the endpoint sends, or why that is not known; None until
+    it is. done: the last one.
+    """
+
+    rows: tuple[Candidate, ...] = ()
+    denied: tuple[Denied, ...] = ()
+    said: tuple[str, ...] = ()
+    seen: int = 0
+    expected: int = 0
+    namespaces_to_come: int = 0
+    served: Served | str | None = None
+    certificates_read: bool = False
+    done: bool = False
+
+
+# ---- browsing ------------------------------------------------------------------------------------------------------
+
+Readable = set[str | None]
+"""Namespaces whose Secrets may be listed; None: all at once."""
+
+
+async def browse(
+    cluster: Cluster,
+    search: Search,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    readable: Readable | None = None,
+) -> AsyncGenerator[Batch, None]:
+    """Everything that could be chosen, as it is found. Use ``contextlib.aclosing``.
+
+    readable: what access reviews have granted before in this cluster is not asked again; what they grant is added.
+
+    What goes wrong with one namespace or one list is told in ``Batch.said`` and ends nothing; only what ends
+    everything (no connection, credentials refused) is raised.
+    """
+    queue: asyncio.Queue[Batch | None] = asyncio.Queue()
+    task = asyncio.create_task(_Walk(cluster, search, now, queue, set() if readable is None else readable).run())
+    task.add_done_callback(lambda _: queue.put_nowait(None))
+    try:
+        while (batch := await queue.get()) is not None:
+            yield batch
+            await asyncio.sleep(0)  # a full queue would let nobody else have a turn
+        task.result()
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def best(
+    cluster: Cluster,
+    search: Search,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    readable: Readable | None = None,
+) -> Candidate | None:
+    """The one to propose, once all was looked through: the first that would surely do. None where there is none."""
+    latest: dict[tuple[str, str], list[Candidate]] = {}
+    async with contextlib.aclosing(browse(cluster, search, now, readable)) as batches:
+        async for batch in batches:
+            latest.update(by_secret(batch.rows))
+    return min((row for rows in latest.values() for row in rows if row.ok), key=lambda row: row.order, default=None)
+
+
+@dataclass
+class _Walk:
+    """One browse: it knows which Secrets it has told about, and what the endpoint sends."""
+
+    cluster: Cluster
+    search: Search
+    now: Callable[[], datetime]
+    queue: asyncio.Queue[Batch | None]
+    readable: Readable
+    served: Served | str | None = None
+    told: set[tuple[str, str]] = field(default_factory=set)
+    unjudged: list[tuple[Candidate, ...]] = field(default_factory=list)
+    expected: int = 0
+    shaking: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Fill the queue."""
+        try:
+            await self._walk()
+            if self.search.purpose == "ca":
+                await self._shaken()
+            self._tell(done=True)
+        finally:
+            if self.shaking is not None:
+                self.shaking.cancel()
+                await asyncio.wait([self.shaking])
+
+    async def _walk(self) -> None:
+        if self.search.purpose in {"database", "passphrase"}:
+            await self._own()
+        elif await self._may(None):
+            await self._everywhere()
+        else:
+            await self._one_by_one()
+
+    async def _may(self, namespace: str | None) -> bool:
+        if namespace in self.readable:
+            return True
+        access = _listing(namespace)
+        granted = (await self.cluster.allowed([access]))[access]
+        if granted:
+            self.readable.add(namespace)
+        return granted
+
+    def _tell(self, rows: Iterable[Candidate] = (), **more: Any) -> None:
+        batch = Batch(tuple(rows), seen=len(self.told), expected=self.expected, served=self.served, **more)
+        self.queue.put_nowait(batch)
+
+    def _shaken(self) -> asyncio.Task[None]:
+        """Once the first certificates are there: what is seen comes before what it is worth."""
+        if self.shaking is None:
+            self.shaking = asyncio.create_task(self._shake())
+        return self.shaking
+
+    async def _shake(self) -> None:
+        """See what the endpoint sends, then judge anew what was found before."""
+        self.served = await served(self.cluster, self.search)
+        earlier, self.unjudged = self.unjudged, []
+        self._tell()
+        async for slice_ in _sliced(earlier):  # by Secrets, as a row replaces all that came of its Secret before
+            self._tell([judged(row, self.search, self.served, self.now()) for rows in slice_ for row in rows])
+
+    # -- all Secrets at once
+
+    async def _everywhere(self) -> None:
+        if self.search.purpose == "s3":
+            await self._own()
+        try:
+            if self.search.purpose == "ca":
+                await self._typed(None)
+            await self._others(None)
+        except Forbidden as error:  # a right that was taken away
+            self.readable.clear()
+            self._tell(denied=(Denied("", error.message),))
+
+    async def _typed(self, namespace: str | None) -> None:
+        """TLS Secrets, in one answer: the server has it from its cache, where pages may come from etcd."""
+        async for page in self._pages(namespace, fields="type=kubernetes.io/tls", limit=None):
+            await self._read(page.items)
+        self._tell(certificates_read=namespace is None)
+        self._shaken()
+
+    async def _others(self, namespace: str | None) -> None:
+        """All other Secrets: names and keys, no value leaves the server."""
+        async for page in self._pages(namespace, metadata_only=True, limit=500):
+            fresh = [item for item in page.items if self._fresh(item)]
+            if namespace is None:
+                self.expected = max(self.expected, len(self.told) + (page.remaining or 0))
+            async for slice_ in _sliced(fresh):
+                self._tell([outline(item, self.search) for item in slice_])
+
+    async def _own(self) -> None:
+        """The release's own namespace with contents, whose values are dropped at once."""
+        if not await self._may(self.search.namespace):
+            self._tell(denied=(_denied(self.search.namespace),))
+            return
+        await self._guarded(self.search.namespace, self._read_all(self.search.namespace))
+
+    async def _read_all(self, namespace: str) -> None:
+        async for page in self._pages(namespace, limit=_OPAQUE_PAGE):
+            await self._read([item for item in page.items if self._fresh(item)])
+
+    def _fresh(self, item: Object) -> bool:
+        key = place_of(item)
+        if key in self.told:
+            return False
+        self.told.add(key)
+        return True
+
+    async def _read(self, items: Iterable[Object]) -> None:
+        async for slice_ in _sliced(items, *HASTE):
+            rows: list[Candidate] = []
+            for item in slice_:
+                self.told.add(place_of(item))
+                found = rows_of(item, self.search, self.served, self.now())
+                if self.served is None and found[0].bundle:
+                    self.unjudged.append(found)
+                rows += found
+            self._tell(rows)
+
+    async def _pages(self, namespace: str | None, **how: Any) -> AsyncGenerator[ListPage, None]:
+        """A list; from its beginning again where the server has forgotten its place (410)."""
+        for attempt in range(1, RELISTS + 1):
+            try:
+                async with contextlib.aclosing(self.cluster.pages(SECRET, namespace, **how)) as pages:
+                    async for page in pages:
+                        yield page
+                return
+            except Gone:
+                where = f" of namespace {namespace}" if namespace else ""
+                if attempt == RELISTS:
+                    text = f"the list of Secrets{where} changes faster than it can be read: it is not complete"
+                    self._tell(said=(text,))
+
+    # -- namespace by namespace
+
+    async def _one_by_one(self) -> None:
+        try:
+            names = await self._namespaces()
+        except ClusterError as error:
+            likely = {self.search.namespace, self.cluster.namespace, *self.search.homes}
+            names = sorted(likely)
+            why = f"namespaces may not be listed, so only {', '.join(names)} are looked at; type a name for another"
+            self._tell(denied=(Denied("", why if isinstance(error, Forbidden) else error.message),))
+        left = len(names)
+        gate = asyncio.Semaphore(SIDE_BY_SIDE)
+        for start in range(0, len(names), REVIEWS):
+            part = names[start : start + REVIEWS]
+            allowed = await self.cluster.allowed([_listing(name) for name in part])
+            readable = [name for name in part if allowed[_listing(name)]]
+            denied = tuple(_denied(name) for name in part if name not in readable)
+            left -= len(denied)
+            self._tell(denied=denied, namespaces_to_come=left)
+
+            async def one(name: str) -> None:
+                async with gate:
+                    await self._guarded(name, self._namespace(name))
+
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for name in readable:
+                        group.create_task(one(name))
+            except BaseExceptionGroup as errors:
+                raise errors.exceptions[0] from None
+            left -= len(readable)
+            self._tell(namespaces_to_come=left)
+
+    async def _namespaces(self) -> list[str]:
+        """The release's own and the endpoint's first: they are the likely ones."""
+        names: list[str] = []
+        async with contextlib.aclosing(self.cluster.pages(NAMESPACE, metadata_only=True)) as pages:
+            async for page in pages:
+                names += [str(item["metadata"]["name"]) for item in page.items]
+        likely = {self.search.namespace, *self.search.homes}
+        return sorted(names, key=lambda name: (name not in likely, name))
+
+    async def _namespace(self, name: str) -> None:
+        if name == self.search.namespace and self.search.purpose != "ca":
+            await self._read_all(name)
+            return
+        if self.search.purpose == "ca":
+            await self._typed(name)
+        await self._others(name)
+
+    async def _guarded(self, namespace: str, work: Coroutine[Any, Any, None]) -> None:
+        """One namespace's failure is told, and ends nothing else."""
+        try:
+            await work
+        except Forbidden as error:
+            self._tell(denied=(Denied(namespace, error.message),))
+        except Unauthorized:
+            raise  # nothing else would be answered either
+        except ClusterError as error:
+            self._tell(said=(f"namespace {namespace}: {error.message}",))
+
+
+async def served(cluster: Cluster, search: Search) -> Served | str:
+    """What the endpoint sends, or why that cannot be seen, and what to do."""
+    try:
+        return await handshake.handshake(cluster, search.endpoint)
+    except PgwizardError as error:
+        return ". ".join(part for part in (error.message, error.hint) if part)
+
+
+async def contents(
+    cluster: Cluster, ref: Ref, search: Search, server: Served | str | None, now: datetime
+) -> tuple[Candidate, ...]:
+    """One Secret, read now. What is wrong with it (gone, denied) is its row's ``why``."""
+    namespace, secret = ref.namespace or "", ref.name
+    try:
+        item = await cluster.get(ref)
+    except NotFound:
+        return (Candidate(namespace, secret, "cannot be read", why="does not exist (any more)", rank=95),)
+    except Forbidden:
+        why = "may not be read: " + Access("get", "secrets", "", namespace, secret).command()
+        return (Candidate(namespace, secret, "cannot be read", why=why, rank=95, hopeful=True),)
+    except ClusterError as error:
+        return (Candidate(namespace, secret, "cannot be read", why=plain(error.message), rank=95),)
+    return rows_of(item, search, server, now)
+
+
+async def confirmed(cluster: Cluster, row: Candidate, search: Search) -> ChainVerdict:
+    """A real handshake that trusts this row's certificates alone; ``ok`` is None where there was none."""
+    if row.bundle is None:
+        return ChainVerdict(None, "holds no certificate")
+    try:
+        found = await handshake.verify(cluster, search.endpoint, row.bundle.pem, by_address=search.by_address)
+    except PgwizardError as error:
+        return ChainVerdict(None, error.message)
+    return ChainVerdict(found.ok, found.message)
+
+
+def _listing(namespace: str | None) -> Access:
+    return Access("list", "secrets", "", namespace)
+
+
+def _denied(namespace: str) -> Denied:
+    return Denied(namespace, f"Secrets may not be listed there: {_listing(namespace).command()}")
+
+
+async def _sliced(
+    items: Iterable[Any],
+    slice_seconds: float = SLICE_SECONDS,
+    breath_seconds: float = BREATH_SECONDS,
+) -> AsyncGenerator[list[Any], None]:
+    """The items in lists that grow until the time of a slice is used up: others have their turn in between."""
+    chunk: list[Any] = []
+    size = 8
+    begin = time.perf_counter()
+    for item in items:
+        chunk.append(item)
+        if len(chunk) >= size:
+            yield chunk
+            spent = time.perf_counter() - begin
+            size = max(4, min(500, int(size * slice_seconds / max(spent, 1e-5))))
+            chunk = []
+            await asyncio.sleep(breath_seconds)
+            begin = time.perf_counter()
+    if chunk:
+        yield chunk

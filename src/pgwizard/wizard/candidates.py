@@ -1,0 +1,389 @@
+"""What a Secret could be chosen for, as rows: what it is, whether it would do, and how good it is. Pure.
+
+A certificate is judged against what the endpoint really sends, credentials by the names of their keys; each row says
+why it stands where it does. It refuses to read, and to keep a value: of a Secret's data the names of its keys and its
+certificates remain, and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Literal
+
+from pgwizard.kube.api import Object
+from pgwizard.plan.checks import STORE_ADMINISTRATORS
+from pgwizard.plan.names import mirrored_from
+from pgwizard.text import plain
+from pgwizard.tls import handshake
+from pgwizard.tls.certificates import LIMIT_BYTES, Bundle, Certificate, read_bundle
+from pgwizard.tls.chain import ChainVerdict, would_verify
+from pgwizard.tls.handshake import Served
+
+Purpose = Literal["ca", "s3", "database", "passphrase"]
+CandidateKind = Literal[
+    "CA",
+    "self-signed",
+    "chain",
+    "leaf",
+    "key only",
+    "not a certificate",
+    "credentials",
+    "other keys",
+    "not read",
+    "cannot be read",
+]
+_HOPEFUL = re.compile(
+    r"(^|[^a-z])(ca|cas|cert|certs|tls|ssl|trust|root|bundle|pki)([^a-z]|$)|cert|trust|bundle|-ca|ca-"
+)
+_CERTIFICATE_KEY = re.compile(r"(\.(crt|cer|pem|cert)$)|(^|[^a-z])(ca|cacert|root)([^a-z]|$)", re.IGNORECASE)
+_LIKELY = re.compile(r"s3|minio|backup|credential|aws|access|object|storage|root|admin")
+_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
+_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_KEY_LABEL = b"PRIVATE KEY-----"
+
+KEY_PAIRS: Mapping[Purpose, tuple[tuple[str, ...], ...]] = {
+    "s3": (
+        ("accessKey", "secretKey"),
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+        ("access-key", "secret-key"),
+        ("access_key", "secret_key"),
+        ("access-key-id", "secret-access-key"),
+        ("access_key_id", "secret_access_key"),
+        ("accesskey", "secretkey"),
+        ("ACCESS_KEY", "SECRET_KEY"),
+        ("ACCESS_KEY_ID", "ACCESS_SECRET_KEY"),
+        ("s3-access-key", "s3-secret-key"),
+        ("CONSOLE_ACCESS_KEY", "CONSOLE_SECRET_KEY"),
+        ("rootUser", "rootPassword"),
+        ("root-user", "root-password"),
+        ("MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"),
+        ("username", "password"),
+    ),
+    "database": (
+        ("username", "password"),
+        ("user", "password"),
+        ("POSTGRES_USER", "POSTGRES_PASSWORD"),
+        ("PGUSER", "PGPASSWORD"),
+        ("superuser-username", "superuser-password"),
+    ),
+    "passphrase": (
+        ("passphrase",),
+        ("cipher-pass",),
+        ("repo1-cipher-pass",),
+        ("cipherPass",),
+        ("encryption-key",),
+        ("password",),
+    ),
+}
+"""By purpose, from the surest on: the keys of the name and the secret, or of the passphrase."""
+
+
+@lru_cache(maxsize=8)
+def _host(endpoint: str) -> str:
+    try:
+        return handshake.split(endpoint)[0]
+    except ValueError:
+        return endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for. namespace: the release's own; database and passphrase are looked for there alone.
+
+    endpoint: the S3 endpoint that a certificate is to verify. by_address: whether pgBackRest compares addresses with
+    certificates, which it does from 2.53 on.
+    """
+
+    purpose: Purpose
+    endpoint: str = ""
+    namespace: str = "default"
+    by_address: bool = False
+
+    @property
+    def host(self) -> str:
+        """The endpoint's host; as it was given where it is none."""
+        return _host(self.endpoint)
+
+    @property
+    def homes(self) -> tuple[str, ...]:
+        """The namespace of the endpoint, where its host is the name of a Service."""
+        parts = self.host.split(".")
+        return (parts[1],) if len(parts) > 2 and parts[2] == "svc" else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One thing that can be chosen, or a reason why it cannot: a Secret, or one key of it that holds certificates.
+
+    keys: what a choice would name, in order; empty where nothing can be chosen. others: the Secret's other keys, as
+    far as they are known. bundle: the certificates. why: the verdict in words, or what is wrong. rank: smaller is
+    better. hopeful: it is not read yet, and its name or keys say that it should be. mirror_of: the Secret that it is a
+    release's own copy of: it follows that one only when the release is applied, and so is no source.
+    """
+
+    namespace: str
+    secret: str
+    kind: CandidateKind
+    keys: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    bundle: Bundle | None = None
+    ok: bool | None = None
+    why: str = ""
+    rank: int = 90
+    hopeful: bool = False
+    mirror_of: str = ""
+
+    @property
+    def place(self) -> str:
+        """``namespace/secret``."""
+        return f"{self.namespace}/{self.secret}"
+
+    @property
+    def first(self) -> Certificate | None:
+        """The certificate that stands first."""
+        return self.bundle.certificates[0] if self.bundle else None
+
+    @property
+    def order(self) -> tuple[int, str, str, tuple[str, ...]]:
+        """Best first."""
+        return self.rank, self.namespace, self.secret, self.keys
+
+    @property
+    def identity(self) -> tuple[str, str, tuple[str, ...]]:
+        """What tells two rows of one list apart."""
+        return self.namespace, self.secret, self.keys
+
+
+def by_secret(rows: Iterable[Candidate]) -> dict[tuple[str, str], list[Candidate]]:
+    """The rows of each Secret, which replace all that came of it before."""
+    found: dict[tuple[str, str], list[Candidate]] = {}
+    for row in rows:
+        found.setdefault((row.namespace, row.secret), []).append(row)
+    return found
+
+
+def settled(before: Candidate, rows: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Rows of a Secret that was read because it was in view: what is of no use stays where it was seen."""
+    return tuple(row if row.keys else replace(row, rank=min(row.rank, before.rank)) for row in rows)
+
+
+def place_of(item: Object) -> tuple[str, str]:
+    """Namespace and name of an object."""
+    return str(item["metadata"].get("namespace", "")), str(item["metadata"]["name"])
+
+
+# ---- what a Secret is ----------------------------------------------------------------------------------------------
+
+
+def outline(item: Object, search: Search) -> Candidate:
+    """A Secret by its metadata alone. The names of its keys are in managedFields, as far as anybody wrote them."""
+    return _last_if_mirror(_outline(item, search), item)
+
+
+def _last_if_mirror(row: Candidate, item: Object) -> Candidate:
+    mirrored = plain(mirrored_from(item["metadata"]), 320)
+    return _last(replace(row, mirror_of=mirrored)) if mirrored else row
+
+
+def _last(row: Candidate) -> Candidate:
+    """A mirror among what is of no use."""
+    return replace(row, ok=False, why=f"a mirror of {row.mirror_of}: choose that", rank=86, hopeful=False)
+
+
+def _outline(item: Object, search: Search) -> Candidate:
+    namespace, name = place_of(item)
+    keys = tuple(sorted(set(_managed_keys(item))))
+    if search.purpose == "ca":
+        named = bool(_HOPEFUL.search(name)) and not name.startswith("sh.helm.release.")
+        hopeful = any(_CERTIFICATE_KEY.search(key) for key in keys) or named
+        return Candidate(namespace, name, "not read", others=keys, rank=50 if hopeful else 80, hopeful=hopeful)
+    if keys:
+        return _credentials(namespace, name, dict.fromkeys(keys, True), search)
+    if name.startswith("sh.helm.release."):
+        return Candidate(namespace, name, "not read", rank=80)
+    return Candidate(namespace, name, "not read", rank=50 if _LIKELY.search(name) else 55, hopeful=True)
+
+
+def _managed_keys(item: Object) -> Iterator[str]:
+    for entry in item["metadata"].get("managedFields") or ():
+        fields = entry.get("fieldsV1") or {}
+        for part in ("f:data", "f:stringData"):
+            for key in fields.get(part) or ():
+                if key.startswith("f:"):
+                    yield key[2:]
+
+
+def rows_of(item: Object, search: Search, server: Served | str | None, now: datetime) -> tuple[Candidate, ...]:
+    """A whole Secret: each of its keys that holds certificates, or one row that says why there is none. Pure."""
+    return tuple(_last_if_mirror(row, item) for row in _rows_of(item, search, server, now))
+
+
+def _rows_of(item: Object, search: Search, server: Served | str | None, now: datetime) -> tuple[Candidate, ...]:
+    namespace, name = place_of(item)
+    data: Mapping[str, str] = item.get("data") or {}
+    if search.purpose != "ca":
+        return (_credentials(namespace, name, {key: bool(value) for key, value in data.items()}, search),)
+    rows: list[Candidate] = []
+    wrong: list[tuple[str, str]] = []
+    keys = tuple(sorted(data))
+    for key in keys:
+        others = tuple(other for other in keys if other != key)
+        text, broken = _certificates_of(key, data[key], now)
+        if text is not None:
+            row = Candidate(namespace, name, kind_of(text), (key,), others, text)
+            rows.append(judged(row, search, server, now))
+        elif broken:
+            wrong.append((key, broken))
+    if rows:
+        return tuple(rows)
+    if wrong:
+        # the key that is meant to be the certificate says most about it
+        key, why = min(wrong, key=lambda pair: (pair[0] not in {"tls.crt", "ca.crt"}, pair[0]))
+        bare = key in {"tls.crt", "ca.crt"} and why == "is empty" and bool(data.get("tls.key"))
+        if not bare:
+            return (Candidate(namespace, name, "not a certificate", others=keys, why=f"{key} {why}", rank=70),)
+    if any(_holds_key(value) for value in data.values()):
+        return (
+            Candidate(namespace, name, "key only", others=keys, why="a private key without its certificate", rank=71),
+        )
+    nothing = "holds no certificate" if keys else "has no data"
+    return (Candidate(namespace, name, "other keys", others=keys, why=nothing, rank=85),)
+
+
+def _certificates_of(key: str, coded: str, now: datetime) -> tuple[Bundle | None, str]:
+    """The certificates of a key's value, or what is wrong with them; neither where it is meant for something else."""
+    if key == "tls.key":
+        return None, ""  # not even decoded
+    meant = key in {"tls.crt", "ca.crt"} or bool(_CERTIFICATE_KEY.search(key))
+    if len(coded) > LIMIT_BYTES * 4 // 3 + 4:
+        return None, f"is larger than {LIMIT_BYTES // 1024} KiB" if meant else ""
+    try:
+        value = base64.b64decode(coded)
+    except (binascii.Error, ValueError):
+        return None, "is not base64" if meant else ""
+    if b"CERTIFICATE-----" not in value and not meant:
+        return None, ""
+    try:
+        return read_bundle(value, now, valid=False), ""
+    except ValueError as error:
+        return None, str(error)
+
+
+def _holds_key(coded: str) -> bool:
+    try:
+        return _KEY_LABEL in base64.b64decode(coded[:400])[:100]
+    except (binascii.Error, ValueError):
+        return False
+
+
+def kind_of(bundle: Bundle) -> CandidateKind:
+    """What the certificates are: authorities alone, one for a server alone, or such a one with what signed it."""
+    first, *others = bundle.certificates
+    if others:
+        return "CA" if all(item.is_ca for item in bundle.certificates) else "chain"
+    return kind_of_one(first)
+
+
+def kind_of_one(certificate: Certificate) -> CandidateKind:
+    """A certificate by itself: one that signs others, one that signed itself for a server, one that was signed."""
+    if certificate.is_ca and not (certificate.self_signed and certificate.dns_names):
+        return "CA"
+    return "self-signed" if certificate.self_signed else "leaf"
+
+
+# ---- judging and ranking -------------------------------------------------------------------------------------------
+
+
+def judged(row: Candidate, search: Search, server: Served | str | None, now: datetime) -> Candidate:
+    """The row with its verdict, its reason in words and its rank. Pure."""
+    if row.bundle is None or row.mirror_of:
+        return row
+    if isinstance(server, Served):
+        verdict = would_verify(row.bundle, server.chain, search.host, now, by_address=search.by_address)
+    else:
+        verdict = ChainVerdict(None, "" if server is None else "cannot be tried from here")
+    first = row.bundle.certificates[0]
+    named = verdict.ok is None and first.names(search.host, by_address=search.by_address)
+    rank = _rank(row, verdict, search, now, named=named)
+    return replace(row, ok=verdict.ok, why=_reason(verdict, search, named=named), rank=rank)
+
+
+def _reason(verdict: ChainVerdict, search: Search, *, named: bool) -> str:
+    if verdict.ok and verdict.why == "signed the server's certificate":
+        return f"signed the certificate that {search.endpoint} sends"
+    if named:
+        return f"names {search.host}" + (f"; {verdict.why}" if verdict.why else "")
+    return verdict.why
+
+
+def _rank(row: Candidate, verdict: ChainVerdict, search: Search, now: datetime, *, named: bool) -> int:
+    kinds = {"CA": 0, "self-signed": 1, "chain": 2, "leaf": 3}
+    kind = kinds.get(row.kind, 4)
+    near = row.namespace in search.homes
+    if verdict.ok:
+        return kind * 2 + (not near)
+    ended = bool(row.bundle and row.bundle.ends <= now)
+    if verdict.ok is None:
+        return 30 if ended else 10 + kind + (0 if named else 8)
+    return 35 if ended else 30 + kind
+
+
+def _credentials(namespace: str, name: str, keys: Mapping[str, bool], search: Search) -> Candidate:
+    """A Secret by the names of its keys; each with whether it holds anything."""
+    known = tuple(sorted(keys))
+    for place, pair in enumerate(KEY_PAIRS[search.purpose]):
+        if not all(key in keys for key in pair):
+            continue
+        others = tuple(key for key in known if key not in pair)
+        empty = [key for key in pair if not keys[key]]
+        if empty:
+            return Candidate(namespace, name, "credentials", (), known, ok=False, why=f"{empty[0]} is empty", rank=60)
+        own = namespace == search.namespace
+        why = f"has {' and '.join(pair)}"
+        if pair[0] in STORE_ADMINISTRATORS:
+            why = f"has {' and '.join(pair)}: the server's own administrator, more than backups need"
+        ok = None if search.purpose == "s3" and pair == ("username", "password") else True  # of what, nobody says
+        return Candidate(
+            namespace, name, "credentials", pair, others, ok=ok, why=why, rank=min(49, place * 2 + (not own))
+        )
+    nothing = "no usual keys" if keys else "has no data"
+    return Candidate(namespace, name, "other keys", others=known, why=nothing, rank=85)
+
+
+# ---- names that are typed ------------------------------------------------------------------------------------------
+
+
+def named(text: str, search: Search) -> tuple[str, str, tuple[str, ...]] | str:
+    """Namespace, Secret and keys of a typed ``namespace/secret/key,key``, or what is wrong with it.
+
+    Without a namespace it is the release's own, which is the only one for database and passphrase.
+    """
+    own = search.purpose in {"database", "passphrase"}
+    parts = [part.strip() for part in text.split("/")]
+    if (own and len(parts) < 3 and parts[0] != search.namespace) or len(parts) == 1:
+        parts.insert(0, search.namespace)
+    if not 2 <= len(parts) <= 3 or not all(_NAME.fullmatch(part) for part in parts[:2]):
+        return f"{plain(text, 80)!r} is not a name: expected namespace/secret, or namespace/secret/key"
+    if own and parts[0] != search.namespace:
+        return f"it must be in the release's own namespace, {search.namespace}"
+    keys = tuple(key.strip() for key in parts[2].split(",")) if len(parts) == 3 else ()
+    expected = len(usual_keys(search))
+    if keys and (len(keys) != expected or not all(_KEY.fullmatch(key) for key in keys)):
+        return f"{plain(text, 80)!r}: expected {expected} key{'s' if expected > 1 else ''} after the Secret's name"
+    return parts[0], parts[1], keys
+
+
+def usual_keys(search: Search) -> tuple[str, ...]:
+    """The keys that are taken where nobody can look."""
+    return ("tls.crt",) if search.purpose == "ca" else KEY_PAIRS[search.purpose][0]
+
+
+def has_keys(rows: tuple[Candidate, ...], keys: tuple[str, ...]) -> bool:
+    """Whether a Secret that was read has all of these keys."""
+    return set(keys) <= {key for row in rows for key in (*row.keys, *row.others)}

@@ -1,0 +1,268 @@
+"""Answers while they are being given: what was said, what it comes to, and what is wrong with it so far.
+
+The same validation and the same checks as for a file, after every answer. It refuses secrets, widgets and files: it is
+given values and gives text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from pgwizard.answers import file as answers_file
+from pgwizard.answers.questions import Answers, Section
+from pgwizard.answers.reference import answers_text
+from pgwizard.answers.schema import NOTHING, SOME, QuestionPath, field_at, is_union, tag_key
+from pgwizard.errors import Finding
+from pgwizard.plan import pgbackrest
+from pgwizard.plan.checks import check
+from pgwizard.plan.plan import Facts
+
+STEPS = 100
+"""Answers that can be taken back."""
+
+
+@dataclass
+class Draft:
+    """raw: the answers that were given, as nested dicts in the file's spelling; what is not in it is a default.
+
+    answers: what raw comes to, with defaults in place of what is wrong. problems and warnings carry dotted paths.
+    """
+
+    raw: dict[str, Any] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
+    answers: Answers = field(init=False)
+    problems: tuple[Finding, ...] = field(init=False, default=())
+    warnings: tuple[Finding, ...] = field(init=False, default=())
+    doubts: tuple[Finding, ...] = field(init=False, default=())
+    _world: tuple[Finding, ...] = field(init=False, default=())
+    _shelved: dict[tuple[QuestionPath, str], dict[str, Any]] = field(init=False, default_factory=dict)
+    _before: list[tuple[QuestionPath, dict[str, Any]]] = field(init=False, default_factory=list)
+    """Which question was answered, and what raw was before; what is typed into one question is one step."""
+
+    def __post_init__(self) -> None:
+        # A copy: it may be a record's own, which says what was applied. A section with nothing below it has no answer.
+        self.raw = {section: deepcopy(given) for section, given in self.raw.items() if given is not None}
+        self.answers = Answers()
+        self.evaluate()
+
+    def give(self, path: QuestionPath, value: object) -> None:
+        """Answer one question; a default that is given again is forgotten."""
+        self._remember(path)
+        self._give(path, value)
+
+    def adopt(self, path: QuestionPath, value: object) -> None:
+        """Answer one question for a person, who has not been asked: no step to take back, nor any before it."""
+        self._before.clear()
+        self._give(path, value)
+
+    def _give(self, path: QuestionPath, value: object) -> None:
+        node, within = self.raw, False
+        for depth, key in enumerate(path[:-1], start=1):
+            inner = node.get(key)
+            within = within or is_union(path[:depth])
+            if not isinstance(inner, dict):
+                inner = self._opened(path[:depth])
+            node[key] = inner
+            node = inner
+        node[path[-1]] = value
+        if not within and value == _at(_dumped(Answers()), path):
+            self._forget(path)
+        self.evaluate()
+
+    def choose(self, path: QuestionPath, tag: str) -> None:
+        """Take another alternative of a union, or ``NOTHING``; what was said in it before comes back."""
+        self._remember(path)
+        before = self.chosen(path)
+        stands = _at(self.raw, path, None)
+        if isinstance(stands, dict):
+            self._shelved[path, before] = stands
+        key = tag_key(path)
+        fresh = self._shelved.get((path, tag)) or ({key: tag} if key else {})
+        self._give(path, None if tag == NOTHING else fresh)
+
+    def chosen(self, path: QuestionPath) -> str:
+        """The tag of the alternative that stands: ``from`` or ``type``; ``SOME`` or ``NOTHING`` of an optional one."""
+        stands = _at(self.raw, path, _ABSENT)
+        if stands is _ABSENT:
+            stands = _at(_dumped(Answers()), path, None)
+        if stands is None:
+            return NOTHING
+        return str(stands.get(tag_key(path) or "", SOME)) if isinstance(stands, dict) else NOTHING
+
+    def forget(self, path: QuestionPath) -> None:
+        """Back to the default; a block that is empty then goes as well."""
+        self._remember(path)
+        self._forget(path)
+        self.evaluate()
+
+    def _forget(self, path: QuestionPath) -> None:
+        *parents, last = path
+        nodes = [self.raw]
+        for key in parents:
+            inner = nodes[-1].get(key)
+            if not isinstance(inner, dict):
+                break
+            nodes.append(inner)
+        else:
+            nodes[-1].pop(last, None)
+            for node, key in zip(reversed(nodes[:-1]), reversed(parents), strict=True):
+                if node[key] == {}:
+                    del node[key]
+
+    def _remember(self, path: QuestionPath) -> None:
+        if not self._before or self._before[-1][0] != path:
+            self._before.append((path, deepcopy(self.raw)))
+            del self._before[:-STEPS]
+
+    def undo(self) -> QuestionPath | None:
+        """Take back the last question that was answered. Returns which one; None where nothing was."""
+        while self._before:
+            path, raw = self._before.pop()
+            if raw != self.raw:
+                self.raw = raw
+                self._shelved.clear()  # what was taken back is not to come back with another alternative
+                self.evaluate()
+                return path
+        return None
+
+    def value(self, path: QuestionPath) -> Any:
+        """What stands for a question now: what was given, right or wrong, else its default."""
+        given = _at(self.raw, path)
+        if given is not _ABSENT:
+            return given
+        found = _at(_dumped(self.answers), path)
+        if found is not _ABSENT:
+            return found
+        fields = field_at(path, self.chosen)
+        return fields.get_default(call_default_factory=True) if fields and not fields.is_required() else ""
+
+    def learn(self, facts: Facts, wrong: tuple[Finding, ...] = (), doubts: tuple[Finding, ...] = ()) -> None:
+        """Take in what was read from the world, what was wrong with it, and what only looks wrong from here."""
+        self.facts, self._world, self.doubts = facts, wrong, doubts
+        self.evaluate()
+
+    def evaluate(self) -> None:
+        """Validate and check anew."""
+        loaded = answers_file.taken(self.raw)
+        problems = list(loaded.problems)
+        if loaded.answers is not None:
+            self.answers = loaded.answers
+            findings = check(self.answers, self.facts)
+            said = {problem.question for problem in self._world}
+            found = (*self._world, *(problem for problem in findings.errors if problem.question not in said))
+            problems += [problem for problem in found if loaded.about_right_answers(problem)]
+            self.warnings = (*self.doubts, *findings.warnings)
+        self.problems = tuple(problems)
+
+    def said_of(self, path: QuestionPath) -> str:
+        """The first problem of a question; empty where there is none."""
+        dotted = ".".join(path)
+        return next((problem.text for problem in self.problems if problem.question == dotted), "")
+
+    def warned_of(self, path: QuestionPath) -> str:
+        """The first warning about a question; empty where there is none."""
+        dotted = ".".join(path)
+        return next((problem.text for problem in self.warnings if problem.question == dotted), "")
+
+    def text(self) -> str:
+        """The answers as a file: what differs from the defaults, references only."""
+        kept = without_secrets(self.raw)
+        return ("" if kept == self.raw else _LEFT_OUT) + answers_text(kept)
+
+    def rows(self) -> Iterator[tuple[QuestionPath, Any, Any]]:
+        """Every question that stands, as (path, answer, default), in the order of the pages; fit to be shown."""
+        defaults = _dumped(Answers())
+        for path, value in _leaves(self.answers, ()):
+            shown = value
+            if path == _OPTIONS:
+                shown = {name: "***" if pgbackrest.is_secret(name) else text for name, text in value.items()}
+            yield path, shown, _at(defaults, path, None)
+
+    def given(self) -> Iterator[QuestionPath]:
+        """The questions that were answered with anything but their default."""
+        for path, value, default in self.rows():
+            if value != default:
+                yield path
+
+    def _opened(self, path: QuestionPath) -> dict[str, Any]:
+        """An empty block; of a union, with the tag that says which alternative it is."""
+        key = tag_key(path)
+        return {key: self.chosen(path)} if key else {}
+
+
+def differing(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Answers that were written out whole, as a release's record has them, without what is as by default."""
+    return _differing(raw, Answers().model_dump(by_alias=True, mode="json"), ())
+
+
+def _differing(node: Mapping[str, Any], default: Mapping[str, Any], path: QuestionPath) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, item in node.items():
+        here, usual = (*path, str(key)), default.get(key, _ABSENT)
+        if item == usual:
+            continue
+        inside = isinstance(item, dict) and isinstance(usual, dict) and not is_union(here)
+        found[key] = _differing(item, usual, here) if inside else item
+    return found
+
+
+def worth_keeping(raw: Mapping[str, Any]) -> bool:
+    """Whether there is something to come back to: to have looked into a namespace is not."""
+    release = raw.get("release")
+    told = set(release) - {"namespace"} if isinstance(release, Mapping) else release is not None
+    return bool(set(raw) - {"release"} or told)
+
+
+# ---- no secrets ----------------------------------------------------------------------------------------------------
+
+_OPTIONS: QuestionPath = ("advanced", "options")
+_LEFT_OUT = "# What may be a secret was left out: secrets come from Secrets, variables or files, never from here.\n"
+
+
+def without_secrets(raw: dict[str, Any]) -> dict[str, Any]:
+    """A copy to keep or to show: without secret options, and without wrong values that no problem dares to repeat."""
+    loaded = answers_file.taken(raw)
+    return _fit(raw, (), loaded.unsaid) if loaded.answers is not None else {}
+
+
+def _fit(node: dict[str, Any], path: tuple[Any, ...], unsaid: frozenset[tuple[Any, ...]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, item in node.items():
+        here = (*path, key)
+        if here in unsaid or (path == _OPTIONS and pgbackrest.is_secret(str(key))):
+            continue
+        fit = _fit(item, here, unsaid) if isinstance(item, dict) else item
+        if fit != {} or item == {}:  # a block of secrets alone goes with them
+            found[key] = fit
+    return found
+
+
+# ---- nested values -------------------------------------------------------------------------------------------------
+
+_ABSENT: Any = object()
+
+
+def _at(node: Any, path: QuestionPath, absent: Any = _ABSENT) -> Any:
+    for key in path:
+        if not isinstance(node, dict) or key not in node:
+            return absent
+        node = node[key]
+    return node
+
+
+def _dumped(answers: Answers) -> dict[str, Any]:
+    return answers.model_dump(by_alias=True)
+
+
+def _leaves(section: BaseModel, path: QuestionPath) -> Iterator[tuple[QuestionPath, Any]]:
+    for name, found in type(section).model_fields.items():
+        value, here = getattr(section, name), (*path, str(found.alias))
+        if isinstance(value, Section):
+            yield from _leaves(value, here)
+        else:
+            yield here, value

@@ -1,0 +1,60 @@
+"""Which questions are answered with a Secret, and what each expects of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pgwizard.wizard.candidates import Purpose
+
+# ---- the questions that a Secret answers ---------------------------------------------------------------------------
+
+QuestionPath = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretQuestion:
+    """What the choice of a Secret answers. keys: the questions that its keys answer, in the order of a choice.
+
+    namespace: the question of where it is; None where it must be in the release's own.
+    """
+
+    purpose: Purpose
+    secret: QuestionPath
+    keys: tuple[QuestionPath, ...]
+    namespace: QuestionPath | None = None
+
+    def answers(
+        self, namespace: str, secret: str, keys: Sequence[str], own: str
+    ) -> Iterator[tuple[QuestionPath, str | None]]:
+        """A choice as answers, each with its question. own: the release's namespace, which goes without saying."""
+        if self.namespace is not None:
+            unsaid = self.purpose != "ca" and namespace == own
+            yield self.namespace, None if unsaid else namespace
+        yield self.secret, secret
+        yield from zip(self.keys, keys, strict=False)
+
+
+SECRET_QUESTIONS: Mapping[QuestionPath, SecretQuestion] = {
+    ("tls",): SecretQuestion(
+        "ca", ("tls", "source", "secret"), (("tls", "source", "key"),), ("tls", "source", "namespace")
+    ),
+    ("credentials",): SecretQuestion(
+        "database", ("credentials", "secret"), (("credentials", "usernameKey"), ("credentials", "passwordKey"))
+    ),
+    ("repository", "credentials"): SecretQuestion(
+        "s3",
+        ("repository", "credentials", "secret"),
+        (("repository", "credentials", "accessKeyKey"), ("repository", "credentials", "secretKeyKey")),
+        ("repository", "credentials", "namespace"),
+    ),
+    ("repository", "cipher"): SecretQuestion(
+        "passphrase", ("repository", "cipher", "secret"), (("repository", "cipher", "passphraseKey"),)
+    ),
+}
+"""By the block that a question stands in."""
+
+
+def asked_by(path: QuestionPath) -> SecretQuestion:
+    """The Secret that a question is about. Raises StopIteration where it is about none."""
+    return next(found for block, found in SECRET_QUESTIONS.items() if path[: len(block)] == block)

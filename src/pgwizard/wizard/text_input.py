@@ -1,0 +1,73 @@
+"""An answer as a line of text: how it stands in an input, and what is meant by what is typed there.
+
+Pure. It refuses to judge: what fits no type stays text, to be called wrong by the models.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from pydantic.fields import FieldInfo
+
+from pgwizard.answers import strict_yaml
+from pgwizard.answers.schema import is_optional
+from pgwizard.plan.pgbackrest import is_secret
+
+ESCAPED = r"\;"
+"""A semicolon within a value; an unescaped one ends it."""
+
+
+def write_text(value: Any) -> str:
+    """A value as it stands in an input."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        parts = [f"{name}={_scalar_text(item).replace(';', ESCAPED)}" for name, item in value.items()]
+        # a backslash must not stand before the semicolon that ends its value
+        return "; ".join(f"{part} " if part.endswith("\\") else part for part in parts)
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def read_text(found: FieldInfo, text: str) -> Any:
+    """What is typed, as the question's type takes it; text that fits no type stays text, to be called wrong."""
+    annotation = found.annotation
+    if text == "" and is_optional(found):
+        return None
+    origin = getattr(annotation, "__origin__", None)
+    if origin is dict:
+        return {name: _scalar(value) for name, value in _pairs(text)}
+    if origin is list:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if _takes_int(annotation) and re.fullmatch(r"-?[0-9]{1,18}", text.strip()):
+        return int(text)
+    return text
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    """``name=value; name=value``, or with colons as in the file; a secret, which is refused, goes on to the end."""
+    while text := text.strip():
+        part, *rest = re.split(r"(?<!\\);", text, maxsplit=1)
+        name, *value = re.split("[=:]", part, maxsplit=1)
+        if is_secret(name):
+            value, rest = re.split("[=:]", text, maxsplit=1)[1:], []
+        if part.strip():
+            yield name.strip(), "".join(value).strip().replace(ESCAPED, ";")
+        text = "".join(rest)
+
+
+def _scalar_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _scalar(text: str) -> Any:
+    """As the file would be read, so that both give the same: ``true`` is no text, nor is a number; null is no value."""
+    value = strict_yaml.scalar(text)
+    return text if value is None else value
+
+
+def _takes_int(annotation: Any) -> bool:
+    return annotation is int or any(_takes_int(part) for part in get_args(annotation) if not isinstance(part, str))
