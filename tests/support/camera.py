@@ -20,7 +20,8 @@ from textual.widgets import Input
 
 from pgwizard.kube import lease
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.tui.app import Start, WizardApp
+from pgwizard.tui.app import WizardApp
+from pgwizard.tui.start import Start
 from support import pictures
 from support.simtime import BEGIN_SECONDS, Loop, monotonic
 
