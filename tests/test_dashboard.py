@@ -24,7 +24,8 @@ from pgwizard.release import backups as release_backups
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
-from pgwizard.status import observe
+from pgwizard.status import observe, report
+from pgwizard.status.probes import repository_of
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.screens.messages import Messages
 from pgwizard.tui.screens.status import Dashboard, _details
@@ -35,6 +36,7 @@ from pgwizard.tui.widgets.log import Log
 from pgwizard.tui.widgets.rows import Jobs, Rows
 from snapshots import FAILED, FINE
 from support import simtime
+from support.repository_info import schedule, stanza
 from support.screens import opened, press, resize, settled, until
 from test_wizard_bad_input import CONTROLS, seen
 
@@ -871,3 +873,23 @@ def test_no_name_that_comes_from_outside_takes_over_the_terminal() -> None:
         assert next(request for request in reversed(sim.requests) if request.is_write).name == nasty
 
     driven(scenario, prepare=hostile, size=(160, 60))
+
+
+def test_of_many_backups_the_newest_are_listed_and_the_others_counted() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        screen = dashboard(pilot)
+        last = screen.snapshot
+        assert last is not None
+        assert last.repository is not None
+        many = schedule(last.at, days=28, every=timedelta(hours=1), full_every=timedelta(days=28))
+        backups = repository_of(stanza(many)).backups
+        screen.workers.cancel_group(screen, "observe")
+        screen.snapshot = replace(last, repository=replace(last.repository, backups=backups))
+        screen._show()
+        listed = rows(pilot, "info")
+        assert len(listed) == report.BACKUPS_LISTED + 1
+        assert listed[0][0].endswith(backups[-1].label.rpartition("_")[2])
+        assert listed[-1][0] == f"and {672 - report.BACKUPS_LISTED} older"
+
+    driven(scenario)

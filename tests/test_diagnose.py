@@ -533,3 +533,26 @@ def test_of_a_longer_text_the_end_is_read() -> None:
 
 def test_ranks_are_told_apart() -> None:
     assert {row.rank for row in ROWS} == set(Rank)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "the database system is starting up",
+        "the database system is shutting down",
+        "terminating connection due to administrator command",
+        "terminating walreceiver process due to administrator command",
+        'role "shop" does not exist',
+        'database "shop" does not exist',
+        'no pg_hba.conf entry for host "10.0.0.1", user "u", database "d", no encryption',
+        "sorry, too many clients already",
+        "remaining connection slots are reserved for non-replication superuser connections",
+        "canceling authentication due to timeout",
+        "connection to client lost",
+        'permission denied for database "shop"',
+        "cannot connect to invalid database",
+    ],
+)
+def test_the_end_of_one_session_is_not_taken_for_the_end_of_the_server(said: str) -> None:
+    text = f"2026-11-28 00:15:27.259 UTC [78] FATAL:  {said}"
+    assert "start-refused" not in {fault.key for fault in diagnoses(text)}

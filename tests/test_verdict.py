@@ -88,7 +88,7 @@ def test_a_repository_that_stopped_answering_is_a_risk_at_once_with_its_cause() 
         ),
         (
             RepositoryInfo((backup("full", 1, error=True),), wal=Wal(segment(1), segment(2))),
-            "there is no valid full backup with its WAL",
+            "no backup is intact: the only one has page checksum errors",
         ),
         (
             RepositoryInfo((backup("full", 1, wal=99),), wal=Wal(segment(100), segment(101))),
@@ -450,5 +450,6 @@ def test_that_archiving_fails_is_said_though_the_repository_has_not_been_read() 
 
 def test_every_cause_that_a_verdict_may_name_has_its_place_in_the_documentation() -> None:
     text = (Path(__file__).parents[1] / "docs" / "errors.md").read_text(encoding="utf-8")
-    keys = [*(row.key for row in ROWS), "status-foreign", "status-whose", "status-down", "status-old", "wal-dropped"]
+    keys = [row.key for row in ROWS]
+    keys += ["status-foreign", "status-whose", "status-down", "status-old", "status-damaged", "wal-dropped"]
     assert [key for key in keys if f'<a id="{key}"></a>' not in text] == []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Literal
 
 from pgwizard.diagnose.diagnose import diagnose, sharper
@@ -221,25 +222,57 @@ def _proven(snapshot: Snapshot) -> Verdict:
         fix = f"Job {taken} is running: it may mend that." if taken else "Apply again: it creates what is missing."
         return _lost(f"pgBackRest says: {repository.stanza}", fix)
     proven = [backup for backup in snapshot.valid if _has_wal(backup, repository.wal)]
-    fulls = [backup for backup in proven if backup.type == "full"]
-    if not fulls:
-        fix = f"Job {taken} is taking one." if taken else "Take one now: pgwizard status, key b."
-        return _lost("there is no valid full backup with its WAL", fix)
+    fulls = {backup.label for backup in snapshot.backups if backup.type == "full"}
+    begin = next((backup.stop for backup in proven if backup.full_label in fulls), None)
+    if begin is None:
+        return _without_base(snapshot, f"Job {taken} is taking one." if taken else "")
     if not snapshot.system_id:
         text = "whose backups the repository holds is not known: the database has not told its system-id"
         return _unknown(snapshot, "archiver", text, "status-whose")
     reasons = [_explained(snapshot, "repository", "the repository cannot be read")] if asked else []
-    reasons += [*_archiving(snapshot), *_running(snapshot), *_surroundings(snapshot), *_unread(snapshot)]
+    reasons += [*_damaged(snapshot), *_archiving(snapshot), *_running(snapshot)]
+    reasons += [*_surroundings(snapshot), *_unread(snapshot)]
     archiver, until = snapshot.archiver, proven[-1].stop
     if archiver is not None and archiver.last_at is not None and not archiver.behind and not snapshot.owed:
         until = max(until, archiver.last_at)
-    return Verdict("at risk" if reasons else "recoverable", fulls[0].stop, until, tuple(reasons))
+    return Verdict("at risk" if reasons else "recoverable", begin, until, tuple(reasons))
 
 
 _ANOTHER_PATH = (
     "Choose another repository.path, and apply: this one's backups stay. stanza-upgrade would mix two databases: it is "
     "for what pg_upgrade made alone."
 )
+
+
+_FIND_DAMAGE = "pg_amcheck names the damaged tables and indexes."
+
+
+def _without_base(snapshot: Snapshot, remedy: str) -> Verdict:
+    """That no backup is there to begin a recovery with. remedy: what mends that already, empty for nothing."""
+    count = len(snapshot.backups)
+    if count and not snapshot.valid:
+        which = "the only one has" if count == 1 else f"all {count} have"
+        fix = f"{_FIND_DAMAGE} Then take a full backup: {remedy or 'pgwizard status, key b.'}"
+        return _lost(f"no backup is intact: {which} page checksum errors", fix, "status-damaged")
+    lost = _lost("there is no valid full backup with its WAL", remedy or "Take one now: pgwizard status, key b.")
+    return replace(lost, reasons=(*lost.reasons, *_damaged(snapshot)))
+
+
+def _damaged(snapshot: Snapshot) -> Iterable[Reason]:
+    """That the newest backups have page checksum errors, or the newest full one: recovery begins with an older one."""
+    newest = list(takewhile(lambda backup: backup.error, reversed(snapshot.backups)))
+    full = next((backup for backup in reversed(snapshot.backups) if backup.type == "full"), None)
+    when = "files of the database were damaged when it was taken"
+    if newest and snapshot.valid:
+        base, text = snapshot.valid[-1].label, f"backup {newest[0].label} has page checksum errors: {when}"
+        if len(newest) > 1:
+            first, many = newest[-1].label, when.replace("it was", "they were")
+            text = f"the {len(newest)} newest backups have page checksum errors, since {first}: {many}"
+        fix = f"{base} is the newest intact backup: pgbackrest restore --set={base} replays the WAL since."
+        yield Reason(text, f"{fix} {_FIND_DAMAGE}", "status-damaged")
+    elif full is not None and full.error:
+        fix = f"Take a full backup now: pgwizard status, key b. {_FIND_DAMAGE}"
+        yield Reason(f"full backup {full.label} has page checksum errors: {when}", fix, "status-damaged")
 
 
 def _lost(text: str, fix: str, key: str = "") -> Verdict:
@@ -330,8 +363,8 @@ def _running(snapshot: Snapshot) -> Iterable[Reason]:
         if cron.suspended:
             yield Reason(f"the schedule {cron.name} is suspended", "Let it go on: pgwizard status, key s.")
             continue
-        counted = [backup for backup in snapshot.valid if cron.kind != "full" or backup.type == "full"]
-        due = cron.due(counted[-1].stop) if counted else None
+        last = next((each for each in reversed(snapshot.backups) if cron.kind != "full" or each.type == "full"), None)
+        due = cron.due(last.stop) if last else None
         if due is not None and snapshot.at - due > _OVERDUE:
             yield Reason(f"a backup of {cron.name} was due on {due:%Y-%m-%d %H:%M} UTC, and there is none since")
 
