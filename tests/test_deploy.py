@@ -22,7 +22,6 @@ from faulting import (
     cluster,
     deployed,
     live,
-    run,
     secret,
     taken_over,
 )
@@ -32,6 +31,7 @@ from pgwizard.release import apply, record, survey
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, Killed, Request, ScriptedOutcome
+from support.simtime import run
 
 DATABASE = Ref(STATEFULSET, "postgresql", "default")
 VOLUME = Ref(CLAIM, "postgresql-storage-postgresql-0", "default")
