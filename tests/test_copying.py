@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import ClassVar
@@ -16,7 +15,8 @@ from pgwizard.tui.base import BaseApp, BaseScreen
 from pgwizard.tui.copying import COPY, WRITE, Copies, Excerpt
 from pgwizard.tui.start import Save, Start
 from pgwizard.tui.widgets.dialogs import Line
-from pilots import press, settled, until
+from support import simtime
+from support.screens import opened, press, until
 
 EXCERPT = Excerpt("the status", "first\nsecond\n", "status.txt")
 
@@ -39,11 +39,10 @@ def played(scenario: Callable[[Pilot[int]], Awaitable[None]], save: Save) -> Non
         raise NotImplementedError
 
     async def main() -> None:
-        async with Alone(Start(connect, save)).run_test() as pilot:
-            await settled(pilot)
+        async with opened(Alone(Start(connect, save))) as pilot:
             await scenario(pilot)
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 def notices(pilot: Pilot[int]) -> list[str]:

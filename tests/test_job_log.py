@@ -21,8 +21,9 @@ from pgwizard.tui.base import BaseApp
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets import job_log
 from pgwizard.tui.widgets.job_log import JobLog
-from pilots import settled, until
 from snapshots import FAILED
+from support import simtime
+from support.screens import opened, settled, until
 
 FAULT = diagnose("P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>")
 RUNNING = replace(FAILED, state="running", ended=None, tail=None)
@@ -84,11 +85,10 @@ def played(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(backups, "log", pod.log)
         monkeypatch.setattr(job_log, "SETTLE_SECONDS", 0)
         monkeypatch.setattr(job_log, "RETRY_SECONDS", 0.01)
-        async with app.run_test(size=(100, 20)) as pilot:
-            await settled(pilot)
+        async with opened(app, (100, 20)) as pilot:
             await scenario(pilot, app.query_one(JobLog), pod)
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 def follow(log: JobLog, run: Run) -> None:

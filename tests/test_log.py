@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -10,8 +9,8 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from pgwizard.tui.widgets.log import Log, wrap
-from pilots import resize, settled
-from support.pictures import text
+from support import screens, simtime
+from support.screens import opened, resize, settled
 
 LINE = "INFO: WAL segment 000000010000000000000002 successfully archived to '/archive/main/15-1' on repo1"
 
@@ -26,11 +25,10 @@ class Alone(App[None]):
 def played(scenario: Callable[[Pilot[None], Log], Awaitable[None]], size: tuple[int, int] = (120, 11)) -> None:
     async def main() -> None:
         app = Alone()
-        async with app.run_test(size=size) as pilot:
-            await settled(pilot)
+        async with opened(app, size) as pilot:
             await scenario(pilot, app.query_one(Log))
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 def painted(log: Log) -> list[str]:
@@ -70,7 +68,7 @@ def test_no_line_goes_beyond_the_edge_of_what_is_seen(count: int) -> None:
         for _ in range(count):
             log.write(" ".join(words))
         await settled(pilot)
-        assert text(pilot.app).split()[-len(words) :] == words
+        assert screens.painted(pilot).split()[-len(words) :] == words
 
     played(scenario)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from pgwizard.tui.widgets.rows import Rows
-from pilots import resize, settled
+from support import simtime
+from support.screens import opened, resize, settled
 
 TITLES = ("Job", "started", "took", "result")
 DONE = ("✓ full", "Fri 27 Nov 10:00", "18 s", "29.3Mi → 3.66Mi")
@@ -23,11 +23,10 @@ class Alone(App[None]):
 def played(scenario: Callable[[Pilot[None], Rows], Awaitable[None]], size: tuple[int, int] = (80, 10)) -> None:
     async def main() -> None:
         app = Alone()
-        async with app.run_test(size=size) as pilot:
-            await settled(pilot)
+        async with opened(app, size) as pilot:
             await scenario(pilot, app.query_one(Rows))
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 def painted(table: Rows) -> list[list[str]]:
