@@ -42,6 +42,6 @@ class Details(Copies, TextWindow):
         """The text as plain lines."""
         console = Console(file=StringIO(), width=_WIDTH, color_system=None)
         with console.capture() as plain:
-            console.print(self._text)
+            console.print(self.text)
         text = "\n".join(line.rstrip() for line in plain.get().splitlines()) + "\n"
         return Excerpt("the details", text, "details.txt")

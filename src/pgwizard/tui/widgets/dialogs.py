@@ -361,13 +361,13 @@ class TextWindow(Window):
 
     def __init__(self, title: str, text: Text | Group) -> None:
         super().__init__()
-        self._title, self._text = title, text
+        self._title, self.text = title, text
 
     def compose(self) -> ComposeResult:
         """One text, to scroll where it is long."""
         with VerticalScroll() as pane:
             pane.border_title = Text(self._title)
-            yield Static(self._text, markup=False)
+            yield Static(self.text, markup=False)
         yield KeyLine()
 
 
