@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from faulting import STATEFULSET, answers_of, deployed, live
+from faulting import cluster as simulated
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import AnswersError, DeadlineError, Finding, FirstBackupFailed, ServerFailure, Unreachable
 from pgwizard.kube import jobs
@@ -30,7 +31,8 @@ from pgwizard.tui.screens.apply import Apply, Stages
 from pgwizard.tui.screens.status import Dashboard
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets.log import Log
-from pilots import press, settled, until
+from support import simtime
+from support.screens import opened, press, settled, until
 from test_folds import lines
 
 HOOK = "default/postgresql-pgbackrest-init*"
@@ -103,7 +105,7 @@ def applying(
     **options: Any,
 ) -> None:
     """Open the screen for these answers, on a cluster where others may have been applied before."""
-    sim = SimCluster(speed=50, **options)
+    sim = simulated(**options)
 
     async def connect(stack: AsyncExitStack) -> Cluster:
         return await stack.enter_async_context(sim)
@@ -112,14 +114,14 @@ def applying(
         if before is not None:
             await deployed(sim, before)
         app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank"))
-        async with app.run_test(size=(100, 30)) as pilot:
+        async with opened(app, size=(100, 30)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Blank))
             driven = Driven(pilot, Apply(answers or Answers(), doubts), sim)
             await app.push_screen(driven.screen, driven.left.append)
             app.applied.subscribe(driven.screen, lambda each: driven.published.append(each.complete), immediate=True)
             await scenario(driven)
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 # ---- a good end ----------------------------------------------------------------------------------------------------
@@ -325,7 +327,7 @@ def test_a_namespace_that_is_deleted_midway_is_said() -> None:
 
 def test_without_a_connection_it_says_so_and_connects_again() -> None:
     tries: list[int] = []
-    sim = SimCluster(speed=50)
+    sim = simulated()
 
     async def connect(stack: AsyncExitStack) -> Cluster:
         tries.append(1)
@@ -335,7 +337,7 @@ def test_without_a_connection_it_says_so_and_connects_again() -> None:
 
     async def main() -> None:
         app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank"))
-        async with app.run_test() as pilot:
+        async with opened(app) as pilot:
             await until(pilot, lambda: "cannot reach" in app.link)
             driven = Driven(pilot, Apply(Answers()), sim)
             await app.push_screen(driven.screen, driven.left.append)
@@ -345,7 +347,7 @@ def test_without_a_connection_it_says_so_and_connects_again() -> None:
             await press(pilot, "r")
             await driven.asked()
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 # ---- stopping ------------------------------------------------------------------------------------------------------

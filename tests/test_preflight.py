@@ -24,7 +24,6 @@ from faulting import (
     deployed,
     given,
     live,
-    run,
 )
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import NotFound, PreflightError
@@ -33,6 +32,7 @@ from pgwizard.plan.plan import Facts, resolve
 from pgwizard.release import apply, dry_run, record, rights, survey, uninstall
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
+from support.simtime import run
 
 WRITING = ["get", "create", "patch", "update", "delete"]
 S3 = given(s3_accessKey="access", s3_secretKey="secret")

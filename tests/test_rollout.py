@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import headless
-from faulting import JOB, SECRET, STATEFULSET, Told, answers_of, applied, cluster, deployed, live, run
+from faulting import JOB, SECRET, STATEFULSET, Told, answers_of, applied, cluster, deployed, live
 from pgwizard.errors import DeadlineError, FirstBackupFailed, RolloutFailed
 from pgwizard.kube import jobs
 from pgwizard.kube.api import Ref, WatchEvent
@@ -17,6 +17,7 @@ from pgwizard.plan.plan import Facts, resolve
 from pgwizard.release import rollout
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
+from support.simtime import run
 
 PROMISED_SECONDS = 20
 DATABASE = "default/postgresql-0"

@@ -22,7 +22,6 @@ from faulting import (
     deployed,
     given,
     live,
-    run,
     secret,
 )
 from pgwizard.answers.secrets import Given, Sensitive
@@ -32,6 +31,7 @@ from pgwizard.release.changes import Change
 from pgwizard.release.secret_values import Values
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, Killed
+from support.simtime import run
 
 ENV = answers_of(
     credentials={"from": "env", "username": "DB_USER", "password": "DB_PASSWORD"},

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from faulting import ROLE, SERVICE, deployed, live, run, taken_over
+from faulting import ROLE, SERVICE, deployed, live, taken_over
 from pgwizard.errors import DeadlineError, PreflightError
 from pgwizard.kube.api import Ref
 from pgwizard.release import deletion, stages
 from pgwizard.release.stages import Event
 from pgwizard.simulator.cluster import SimCluster
+from support.simtime import run
 from test_deploy import on
 
 SERVED = Ref(SERVICE, "postgresql", "default")

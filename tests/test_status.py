@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, deployed, live, run
+from faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, deployed, live
 from observing import applying, clock, on, recorded, seen
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.diagnose.row import Diagnosis
@@ -26,6 +26,7 @@ from pgwizard.status.reduce import Observation
 from pgwizard.status.snapshot import Missing, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import judge
 from snapshots import NOW, UNKNOWN_KEY, said, segment
+from support.simtime import run
 
 
 def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
