@@ -1,0 +1,105 @@
+"""``apply`` and ``diff``: a file of answers against the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pgwizard.cli import connect, prompt
+from pgwizard.cli.json_lines import Line
+from pgwizard.cli.options import Call
+from pgwizard.cli.source import release_of, source_of
+from pgwizard.cli.table import (
+    CONTEXT,
+    DIFF,
+    DRY_RUN,
+    EXIT_CODE,
+    FORCE_CONFLICTS,
+    KUBECONFIG,
+    NO_WAIT,
+    TIMEOUT,
+    YES,
+)
+from pgwizard.cli.writer import Writer
+from pgwizard.kube.api import Cluster
+from pgwizard.release import apply as release_apply
+from pgwizard.release.changes import Action, Change
+from pgwizard.release.report import change_lines, connect_commands
+
+DIFFERENCES = 1
+"""Exit code of ``diff --exit-code`` where there are some, as of diff(1) and ``kubectl diff``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine(Line):
+    """One object of a release and what becomes of it. diff: unified, values masked; null unless it was asked for."""
+
+    type_name = "change"
+    action: Action
+    object: str
+    why: str
+    restarts: bool
+    diff: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeLine(Line):
+    """What an apply or a diff came to, its last line. connect: shell commands that open psql on the database."""
+
+    type_name = "outcome"
+    outcome: release_apply.Result
+    message: str
+    connect: tuple[str, ...]
+
+
+def apply(call: Call, writer: Writer) -> None:
+    """Install or upgrade, telling every stage."""
+    options = release_apply.Options(
+        dry_run=call[DRY_RUN],
+        wait=not call[NO_WAIT],
+        timeout_seconds=call[TIMEOUT],
+        force_conflicts=call[FORCE_CONFLICTS],
+    )
+    outcome = _run(call, writer, options, whole=call[DIFF], yes=call[YES])
+    commands: tuple[str, ...] = ()
+    if outcome.plan is not None and outcome.result in ("deployed", "unchanged"):
+        commands = connect_commands(outcome.plan, call[CONTEXT], call[KUBECONFIG])
+    shown = [outcome.message, *(["Connect with:", *(f"  {command}" for command in commands)] if commands else [])]
+    writer.line("\n".join(shown), OutcomeLine(outcome.result, outcome.message, commands))
+
+
+def diff(call: Call, writer: Writer) -> int:
+    """Show what an apply would change; with ``--exit-code`` it returns DIFFERENCES where there are some."""
+    options = release_apply.Options(dry_run=True, force_conflicts=call[FORCE_CONFLICTS])
+    outcome = _run(call, writer, options, whole=True, yes=True)
+    writer.line(outcome.message, OutcomeLine(outcome.result, outcome.message, ()))
+    differs = any(change.action not in ("unchanged", "keep") for change in outcome.changes)
+    return DIFFERENCES if call[EXIT_CODE] and differs else 0
+
+
+def _run(
+    call: Call, writer: Writer, options: release_apply.Options, *, whole: bool, yes: bool
+) -> release_apply.Outcome:
+    release = release_of(source_of(call))
+
+    async def approve(changes: Sequence[Change]) -> bool:
+        _show(writer, changes, whole=whole)
+        if not prompt.is_asked(yes=yes):
+            return True
+        return await prompt.confirmed(f"Apply this to {release.answers.release.namespace}? [y/N] ")
+
+    async def work(cluster: Cluster) -> release_apply.Outcome:
+        return await release_apply.run(release, cluster, writer.report, approve, options)
+
+    outcome = connect.run(call, work, resume="The cluster goes on. Run it again at any time: it resumes.")
+    if outcome.result == "dry-run":
+        _show(writer, outcome.changes, whole=whole)
+    return outcome
+
+
+def _show(writer: Writer, changes: Sequence[Change], *, whole: bool) -> None:
+    """Every object; people are not shown those that stay as they are."""
+    for change in changes:
+        shown = "\n".join(change_lines([change], whole=whole)) or None
+        diff = tuple(change.lines()) if whole else None
+        writer.line(shown, ChangeLine(change.action, str(change.ref), change.why, change.restarts, diff))
