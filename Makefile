@@ -30,8 +30,8 @@ unit: check ## what needs no cluster
 live: $(READY) ## what needs a cluster: PGWIZARD_TEST_KUBECONFIG names its kubeconfig
 	$(VENV)/bin/pytest -n 2 -m live
 
-golden: $(READY) ## write the golden files anew; read the difference before you commit it
-	$(VENV)/bin/pytest -q -n 2 -m 'not live' --update-golden tests/test_manifests.py tests/test_console.py tests/test_screens.py tests/test_pages.py tests/test_pages.py
+golden: $(READY) ## rewrite all golden files and screenshots; read the difference before you commit it
+	$(VENV)/bin/pytest -q -n 2 -m 'not live' --update-golden
 
 docs: $(READY) ## write what is generated from the models
 	$(VENV)/bin/python -m pgwizard.cli.reference docs

@@ -318,7 +318,7 @@ class Bench:
         file = self._answers(namespace)
         answers = answers_file.load(file.read_bytes(), ()).answers
         assert answers is not None
-        release = apply.Release(answers, inputs.given(answers, file.parent))
+        release = apply.ReleaseRequest(answers, inputs.given(answers, file.parent))
         counted: collections.Counter[str] = collections.Counter()
         send = kube_http.Http._exchange
 
@@ -331,7 +331,7 @@ class Bench:
         async def approve(_: object) -> bool:
             return True
 
-        async def work() -> apply.Outcome:
+        async def work() -> apply.ApplyOutcome:
             async with await connect(kubeconfig_file=KUBECONFIG) as cluster:
                 return await apply.run(release, cluster, lambda _: None, approve, apply.Options())
 

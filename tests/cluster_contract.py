@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from pgwizard.errors import AlreadyExists, Conflict, Forbidden, Gone, Invalid, NotFound
-from pgwizard.kube.api import Access, Cluster, Object, Page, Ref, Resource, WatchEvent, Written
+from pgwizard.kube.api import Access, Cluster, ListPage, Object, Ref, Resource, WatchEvent, Written
 
 CONFIG_MAP = Resource("v1", "ConfigMap")
 SECRET = Resource("v1", "Secret")
@@ -95,7 +95,7 @@ def version(obj: Object) -> str:
     return str(obj["metadata"]["resourceVersion"])
 
 
-async def pages(cluster: Cluster, resource: Resource, namespace: str | None, **options: Any) -> list[Page]:
+async def pages(cluster: Cluster, resource: Resource, namespace: str | None, **options: Any) -> list[ListPage]:
     async with contextlib.aclosing(cluster.pages(resource, namespace, **options)) as listing:
         return [page async for page in listing]
 

@@ -11,7 +11,14 @@ _OF_THE_MACHINE = ("PGWIZARD_TRACEBACK", "KUBECONFIG", "COLUMNS", "LINES", "NO_C
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``pytest --update-golden`` writes what the tests see as what they expect; read the diff before committing it."""
-    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden from what is rendered now")
+    parser.addoption("--update-golden", action="store_true", help="rewrite golden files; other tests are left out")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--update-golden"):
+        others = [item for item in items if "update_golden" not in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in set(others)]
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ def cluster(*, behind_seconds: float = 0, **options: Any) -> SimCluster:
 class Told:
     """What one apply said and did."""
 
-    outcome: apply.Outcome | None = None
+    outcome: apply.ApplyOutcome | None = None
     error: PgwizardError | None = None
     events: list[Event] = field(default_factory=list)
     at: list[float] = field(default_factory=list)
@@ -177,7 +177,7 @@ async def applied(
         told.shown = tuple(changes)
         return bool(approval)
 
-    release = apply.Release(answers or answers_of(), secrets or Given())
+    release = apply.ReleaseRequest(answers or answers_of(), secrets or Given())
     try:
         told.outcome = await apply.run(release, sim, report, approve, apply.Options(**options))
     except PgwizardError as error:

@@ -6,7 +6,7 @@ import pytest
 
 from pgwizard.answers import file as answers_file
 from pgwizard.answers.questions import Answers
-from pgwizard.errors import Problem
+from pgwizard.errors import Finding
 
 
 def _problems(text: str, *overrides: str) -> list[str]:
@@ -76,8 +76,8 @@ def test_what_is_wrong_leaves_the_rest_to_be_checked() -> None:
     assert loaded.answers is not None
     assert (loaded.answers.release.name, loaded.answers.storage.size) == ("shop", "10Gi")
     assert loaded.wrong == {"storage.size"}
-    assert not loaded.about_right_answers(Problem("storage.size", "too small"))
-    assert loaded.about_right_answers(Problem("release.name", "x"))
+    assert not loaded.about_right_answers(Finding("storage.size", "too small"))
+    assert loaded.about_right_answers(Finding("release.name", "x"))
 
 
 def test_a_block_that_lacks_several_keys_costs_the_block_alone() -> None:

@@ -15,17 +15,17 @@ from textual.widgets import Input, Static
 
 from faulting import STATEFULSET, answers_of, deployed, live
 from pgwizard.answers.questions import Answers
-from pgwizard.errors import AnswersError, FirstBackupFailed, Problem, ServerFailure, Unreachable
+from pgwizard.errors import AnswersError, Finding, FirstBackupFailed, ServerFailure, Unreachable
 from pgwizard.kube import jobs
 from pgwizard.kube.api import LEASE, Cluster, Object, Ref, Resource
 from pgwizard.release.changes import Change
 from pgwizard.release.report import Failure, failure
 from pgwizard.release.stages import Event
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.simulator.faults import Fault, Outcome
+from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.simulator.world import HOSTILE
 from pgwizard.tui.app import Start, WizardApp
-from pgwizard.tui.screens.apply import Apply, Left, Stages
+from pgwizard.tui.screens.apply import Apply, ApplyResult, Stages
 from pgwizard.tui.widgets.log import Log
 from pilots import press, settled, until
 from test_folds import lines
@@ -51,7 +51,7 @@ class Driven:
         self.pilot = pilot
         self.screen = screen
         self.sim = sim
-        self.left: list[Left | None] = []
+        self.left: list[ApplyResult | None] = []
 
     async def asked(self) -> None:
         await until(self.pilot, lambda: self.screen.asked or self.screen.state == "failed")
@@ -65,7 +65,7 @@ class Driven:
         await until(self.pilot, lambda: self.screen.state == state)
         await settled(self.pilot)
 
-    async def gone(self) -> Left:
+    async def gone(self) -> ApplyResult:
         await until(self.pilot, lambda: bool(self.left))
         assert self.left[0] is not None
         return self.left[0]
@@ -94,7 +94,7 @@ def applying(
     answers: Answers | None = None,
     *,
     before: Answers | None = None,
-    doubts: Sequence[Problem] = (),
+    doubts: Sequence[Finding] = (),
     **options: Any,
 ) -> None:
     """Open the screen for these answers, on a cluster where others may have been applied before."""
@@ -143,7 +143,7 @@ def test_an_apply_tells_its_stages_and_leads_on_to_the_status() -> None:
         assert driven.screen._said[0] == "✓     the release works, and its backups are proven"
         assert driven.keys() == {"enter", "c", "escape"}
         await press(driven.pilot, "enter")
-        assert await driven.gone() == Left(deployed=True, onward=True)
+        assert await driven.gone() == ApplyResult(deployed=True, onward=True)
 
     applying(scenario)
 
@@ -220,9 +220,9 @@ def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -
         await press(driven.pilot, "c")
         assert "[095]" in driven.pilot.app.clipboard
         await press(driven.pilot, "enter")
-        assert await driven.gone() == Left(question="tls.source")
+        assert await driven.gone() == ApplyResult(question="tls.source")
 
-    applying(scenario, outcomes=[Outcome("job-failed", HOOK, lines=UNTRUSTED)])
+    applying(scenario, outcomes=[ScriptedOutcome("job-failed", HOOK, lines=UNTRUSTED)])
 
 
 def test_after_the_cause_is_gone_it_is_tried_again_from_what_is_there() -> None:
@@ -236,12 +236,12 @@ def test_after_the_cause_is_gone_it_is_tried_again_from_what_is_there() -> None:
         assert driven.screen.outcome is not None
         assert [change.action for change in driven.screen.outcome.changes].count("replace") == 1
 
-    applying(scenario, outcomes=[Outcome("job-failed", HOOK, lines=UNTRUSTED)])
+    applying(scenario, outcomes=[ScriptedOutcome("job-failed", HOOK, lines=UNTRUSTED)])
 
 
 def test_a_pod_that_cannot_start_shows_its_last_lines_and_its_question(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "GRACE_SECONDS", 0.1)
-    fate = Outcome(
+    fate = ScriptedOutcome(
         "crash-loop", "default/postgresql-0", lines=("FATAL:  could not write lock file: No space left on device",)
     )
 
@@ -268,7 +268,7 @@ def test_answers_that_lead_nowhere_lead_to_their_question_before_anything_is_wri
             "      repository.credentials.secret: Secret nowhere/postgresql-pgbackrest-s3 does not exist",
         ]
         await press(driven.pilot, "enter")
-        assert await driven.gone() == Left(question="release.namespace")
+        assert await driven.gone() == ApplyResult(question="release.namespace")
 
     applying(scenario, answers_of(release={"namespace": "nowhere"}))
 
@@ -348,7 +348,7 @@ def test_before_the_approval_going_back_writes_nothing(key: str) -> None:
     async def scenario(driven: Driven) -> None:
         await driven.asked()
         await press(driven.pilot, key)
-        assert await driven.gone() == Left()
+        assert await driven.gone() == ApplyResult()
         assert [request for request in driven.sim.requests if request.is_write] == []
 
     applying(scenario)
@@ -374,9 +374,9 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
         await driven.applied()
         await driven.reached("ended")
         await press(driven.pilot, "escape")
-        assert await driven.gone() == Left(deployed=True)
+        assert await driven.gone() == ApplyResult(deployed=True)
 
-    applying(scenario, outcomes=[Outcome("slow", "default/postgresql-0", seconds=150)])
+    applying(scenario, outcomes=[ScriptedOutcome("slow", "default/postgresql-0", seconds=150)])
 
 
 def test_a_namespace_that_is_made_counts_among_what_is_written() -> None:
@@ -390,7 +390,7 @@ def test_a_namespace_that_is_made_counts_among_what_is_written() -> None:
 
     made = {"namespace": "new", "createNamespace": True}
     answers = answers_of(release=made, repository={"enabled": False}, tls={"verify": False, "source": None})
-    applying(scenario, answers, outcomes=[Outcome("slow", "new/postgresql-0", seconds=150)])
+    applying(scenario, answers, outcomes=[ScriptedOutcome("slow", "new/postgresql-0", seconds=150)])
 
 
 def test_a_second_escape_while_it_stops_is_no_second_stop() -> None:
@@ -419,7 +419,7 @@ def test_a_second_escape_while_it_stops_is_no_second_stop() -> None:
         assert lease is not None
         assert not lease["spec"].get("holderIdentity")
 
-    applying(scenario, outcomes=[Outcome("slow", "default/postgresql-0", seconds=150)])
+    applying(scenario, outcomes=[ScriptedOutcome("slow", "default/postgresql-0", seconds=150)])
 
 
 def test_reasons_and_costs_from_the_cluster_are_spelt_out() -> None:
@@ -471,8 +471,8 @@ def test_the_present_stage_counts_its_seconds_and_a_warning_stands_under_its_sta
 
 
 def test_a_doubt_that_a_stage_has_told_is_not_told_again() -> None:
-    warned = Problem("tls.verify", "false: backups go to whoever answers at the endpoint")
-    doubt = Problem("repository.path", "shop/elsewhere backs up to it as well")
+    warned = Finding("tls.verify", "false: backups go to whoever answers at the endpoint")
+    doubt = Finding("repository.path", "shop/elsewhere backs up to it as well")
 
     async def scenario(driven: Driven) -> None:
         await driven.asked()
@@ -487,7 +487,7 @@ def test_a_failure_is_explained_from_its_words_or_from_the_log_before_it() -> No
     hint = "Cause: The disk is full.\nFix: Grow it."
     told = FirstBackupFailed("Job shop/x failed: gave up", hint=hint)
     assert failure(told) == Failure("Job shop/x failed: gave up", cause="The disk is full.", fix="Grow it.")
-    problems = AnswersError("the answers", [Problem("", "odd"), Problem("storage.size", "too small")])
+    problems = AnswersError("the answers", [Finding("", "odd"), Finding("storage.size", "too small")])
     assert failure(problems).question == "storage.size"
     quota = ServerFailure("busy", status=503, hint="Wait.")
     assert failure(quota) == Failure("busy", fix="Wait.")

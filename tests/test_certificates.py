@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from headless import CA, NOW, certificate, der, pem, private_key, trusted
 from pgwizard.tls.certificates import LIMIT_BYTES, Certificate, read_bundle
-from pgwizard.tls.chain import Verdict, would_verify
+from pgwizard.tls.chain import ChainVerdict, would_verify
 
 
 def _refusal(data: bytes, now: datetime | None = None) -> str:
@@ -259,7 +259,7 @@ def openssl_takes(given: bytes, sent: bytes, key: bytes) -> tuple[bool, str]:
     raise AssertionError("no end of the handshake")
 
 
-def judged(given: list[Issued], sent: list[Issued]) -> tuple[Verdict, tuple[bool, str]]:
+def judged(given: list[Issued], sent: list[Issued]) -> tuple[ChainVerdict, tuple[bool, str]]:
     now = datetime.now(UTC)
     ours, theirs = (b"".join(item.pem for item in items) for items in (given, sent))
     bundle, chain = read_bundle(ours, now, valid=False), read_bundle(theirs, now, valid=False)
@@ -363,4 +363,4 @@ def test_the_reasons_in_words() -> None:
     ]
     for trusted_, sent, ok, why in cases:
         verdict, (openssl, message) = judged(trusted_, sent)
-        assert (verdict, openssl) == (Verdict(ok, why), ok), message
+        assert (verdict, openssl) == (ChainVerdict(ok, why), ok), message

@@ -15,7 +15,7 @@ from pgwizard.plan.plan import Facts
 def _found(**sections: Any) -> tuple[dict[str, str], dict[str, str]]:
     """Errors and warnings: message by path."""
     found = checks.check(answers_of(**sections), Facts(ca=trusted()))
-    return {item.path: item.message for item in found.errors}, {item.path: item.message for item in found.warnings}
+    return {item.question: item.text for item in found.errors}, {item.question: item.text for item in found.warnings}
 
 
 def test_the_defaults_are_right_and_quiet() -> None:
@@ -24,8 +24,8 @@ def test_the_defaults_are_right_and_quiet() -> None:
 
 def test_the_source_secret_cannot_be_looked_up_offline() -> None:
     (problem,) = checks.check(Answers(), Facts()).errors
-    assert problem.path == "tls.source"
-    assert r"kubectl -n minio get secret minio-tls -o jsonpath='{.data.tls\.crt}' | base64 -d" in problem.message
+    assert problem.question == "tls.source"
+    assert r"kubectl -n minio get secret minio-tls -o jsonpath='{.data.tls\.crt}' | base64 -d" in problem.text
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_no_certificate_is_missed_where_none_is_mirrored(sections: dict[str, Any
 
 def test_a_certificate_file_that_nobody_read_is_an_error() -> None:
     (problem,) = checks.check(answers_of(tls={"source": None, "caFile": "ca.crt"}), Facts()).errors
-    assert (problem.path, problem.message) == ("tls.caFile", "ca.crt was not read")
+    assert (problem.question, problem.text) == ("tls.caFile", "ca.crt was not read")
 
 
 ERRORS: list[tuple[dict[str, Any], str, str]] = [

@@ -6,16 +6,16 @@ import asyncio
 
 import pytest
 
-from pgwizard.answers.questions import Answers, Section, ask_of, sections_in
+from pgwizard.answers.questions import Answers, Section, question_of, sections_in
 from pgwizard.errors import Forbidden
 from pgwizard.kube.api import Object
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.world import HOSTILE
-from pgwizard.wizard.choices import LISTS, Choice, choices
+from pgwizard.wizard.choices import LISTS, Suggestion, choices
 
 
-def found(name: str, *more: Object) -> list[Choice]:
-    async def ask() -> list[Choice]:
+def found(name: str, *more: Object) -> list[Suggestion]:
+    async def ask() -> list[Suggestion]:
         async with SimCluster() as cluster:
             for obj in more:
                 await cluster.create(obj)
@@ -26,10 +26,10 @@ def found(name: str, *more: Object) -> list[Choice]:
 
 def test_storage_classes_say_what_becomes_of_a_volume() -> None:
     assert found("storageClasses") == [
-        Choice(
+        Suggestion(
             "standard", "default · can expand · Delete: the volume goes with its claim · demo.local/path", best=True
         ),
-        Choice("fixed", "cannot expand · Retain: the volume outlives it · demo.local/path"),
+        Suggestion("fixed", "cannot expand · Retain: the volume outlives it · demo.local/path"),
     ]
 
 
@@ -37,8 +37,8 @@ def test_namespaces_say_their_pod_security() -> None:
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     strict = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "aaa-strict", "labels": labels}}
     assert found("namespaces", strict)[:2] == [
-        Choice("aaa-strict", "Pod Security restricted"),
-        Choice("cert-manager"),
+        Suggestion("aaa-strict", "Pod Security restricted"),
+        Suggestion("cert-manager"),
     ]
 
 
@@ -70,7 +70,7 @@ def test_a_list_that_may_not_be_read_is_the_servers_refusal() -> None:
 def _named(section: type[Section]) -> set[str]:
     names = set()
     for field in section.model_fields.values():
-        ask = ask_of(field.metadata)
+        ask = question_of(field.metadata)
         names |= {ask.choices} if ask and ask.choices else set()
         for inner in sections_in(field.annotation):
             names |= _named(inner)

@@ -15,7 +15,7 @@ from aiohttp import web
 from apiscript import TOKEN, Api, Clock, Step, hangs, refuses, resets, run, says, scripted, streams, target, text, told
 from pgwizard import errors
 from pgwizard.errors import ApiError, ClusterError, DeadlineError, Gone, PgwizardError, ServerFailure, Unreachable
-from pgwizard.kube.api import Access, Object, Page, Ref, Resource, WatchEvent
+from pgwizard.kube.api import Access, ListPage, Object, Ref, Resource, WatchEvent
 from pgwizard.kube.client import KubeCluster
 from pgwizard.kube.credentials import Login
 from pgwizard.kube.http import Http
@@ -537,7 +537,7 @@ def test_no_error_holds_a_secret(fault: str) -> None:
 # -- lists ------------------------------------------------------------------------------------------------------------
 
 
-async def listed(cluster: KubeCluster, **options: Any) -> list[Page]:
+async def listed(cluster: KubeCluster, **options: Any) -> list[ListPage]:
     async with contextlib.aclosing(cluster.pages(CONFIG_MAP, "ns", **options)) as pages:
         return [page async for page in pages]
 

@@ -23,13 +23,13 @@ from pgwizard.release import backups as release_backups
 from pgwizard.release.changes import Change
 from pgwizard.simulator.clock import ScaledClock
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.simulator.faults import Fault, Outcome
+from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.status import observe
-from pgwizard.tui.app import Place, Start, WizardApp
+from pgwizard.tui.app import ClusterChoice, Start, WizardApp
 from pgwizard.tui.screens.messages import Messages
 from pgwizard.tui.screens.status import Dashboard, _details
 from pgwizard.tui.screens.wizard import Wizard
-from pgwizard.tui.widgets.dialogs import Ask, Details, TextWindow
+from pgwizard.tui.widgets.dialogs import ChoiceDialog, Details, TextWindow
 from pgwizard.tui.widgets.log import Log
 from pgwizard.tui.widgets.rows import Jobs, Rows
 from pilots import press, resize, settled, until
@@ -38,7 +38,7 @@ from test_wizard_bad_input import CONTROLS, seen
 
 Scenario = Callable[[Pilot[int], SimCluster], Awaitable[None]]
 LINE = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
-FAILS = Outcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(LINE,), exit_code=39)
+FAILS = ScriptedOutcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(LINE,), exit_code=39)
 
 
 def df(command: list[str], _: bytes) -> ExecResult | None:
@@ -50,7 +50,7 @@ async def deployed(sim: SimCluster, **sections: Any) -> None:
         return True
 
     answers = Answers.model_validate({"release": {"namespace": "default"}, **sections})
-    await apply.run(apply.Release(answers), sim, lambda _: None, approve, apply.Options())
+    await apply.run(apply.ReleaseRequest(answers), sim, lambda _: None, approve, apply.Options())
 
 
 def driven(
@@ -58,7 +58,7 @@ def driven(
     *,
     size: tuple[int, int] = (120, 40),
     release: tuple[str, str | None] = ("", None),
-    outcomes: Sequence[Outcome] = (),
+    outcomes: Sequence[ScriptedOutcome] = (),
     prepare: Callable[[SimCluster], Awaitable[None]] = deployed,
     connect: Callable[[AsyncExitStack], Awaitable[Cluster]] | None = None,
 ) -> None:
@@ -128,7 +128,7 @@ def logged(pilot: Pilot[int]) -> str:
 def asked(pilot: Pilot[int]) -> str:
     """The question that stands over the dashboard."""
     screen = pilot.app.screen
-    return screen._title if isinstance(screen, Ask) else ""
+    return screen._title if isinstance(screen, ChoiceDialog) else ""
 
 
 def explained(pilot: Pilot[int]) -> str:
@@ -184,9 +184,9 @@ def test_a_backup_now_asks_which_and_is_seen_from_its_start_to_its_end() -> None
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await press(pilot, "b")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog))
         await press(pilot, "x")
-        assert isinstance(pilot.app.screen, Ask)
+        assert isinstance(pilot.app.screen, ChoiceDialog)
         await press(pilot, "i")
         await until(pilot, lambda: [row[0] for row in rows(pilot, "jobs")] == ["✓ incr", "✓ first"])
         assert dashboard(pilot).query_one(Jobs).cursor_row == 0
@@ -202,7 +202,7 @@ def test_a_question_that_is_left_writes_nothing() -> None:
         first = len(sim.requests)
         for key in ("b", "s"):
             await press(pilot, key)
-            await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
+            await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog))
             await press(pilot, "escape")
             await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
             await until(pilot, lambda: all(worker.group != "ask" or worker.is_finished for worker in pilot.app.workers))
@@ -275,7 +275,7 @@ def test_a_log_that_breaks_off_is_read_anew_while_its_job_runs(monkeypatch: pyte
         await until(pilot, lambda: logged(pilot) == "read 3")
         assert len(set(read)) == 1
 
-    driven(scenario, outcomes=[Outcome("slow", "*/postgresql-pgbackrest-full*", seconds=3_600)])
+    driven(scenario, outcomes=[ScriptedOutcome("slow", "*/postgresql-pgbackrest-full*", seconds=3_600)])
 
 
 def test_a_question_is_answered_by_going_through_its_choices_too() -> None:
@@ -574,7 +574,7 @@ def test_another_cluster_is_neither_taken_for_the_one_that_is_shown_nor_written_
         async with SimCluster() as other:
             await deployed(other)
             first, server = len(other.requests), "https://prod.example.com:6443"
-            app.connect(Place("prod", server, "default", Connection(other, server).made))
+            app.connect(ClusterChoice("prod", server, "default", Connection(other, server).made))
             told = f"✗ another cluster was chosen: {server}\nr tries again.\nBelow stands what was seen last on "
             await until(pilot, lambda: said(pilot, "verdict").startswith(f"{told}{sim.server}, "))
             await press(pilot, "b")
@@ -599,7 +599,7 @@ def test_a_connection_that_is_made_anew_goes_on_with_what_is_shown() -> None:
         await loaded(pilot)
         app, shown = cast("WizardApp", pilot.app), dashboard(pilot)
         again = Connection(sim, sim.server)
-        app.connect(Place("the same", sim.server, "default", again.made))
+        app.connect(ClusterChoice("the same", sim.server, "default", again.made))
         await until(pilot, lambda: cast("Any", shown._cluster) is again)
         await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
 

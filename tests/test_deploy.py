@@ -31,7 +31,7 @@ from pgwizard.kube.api import Ref
 from pgwizard.release import apply, record
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.simulator.faults import Fault, Killed, Outcome, Request
+from pgwizard.simulator.faults import Fault, Killed, Request, ScriptedOutcome
 
 DATABASE = Ref(STATEFULSET, "postgresql", "default")
 VOLUME = Ref(CLAIM, "postgresql-storage-postgresql-0", "default")
@@ -95,7 +95,7 @@ def test_what_goes_while_the_changes_are_looked_at_stops_the_apply(monkeypatch: 
 
         first = len(sim.requests)
         with pytest.raises(PreflightError, match="postgresql-pgbackrest-s3 does not exist"):
-            await apply.run(apply.Release(answers_of()), sim, lambda _: None, approve, apply.Options())
+            await apply.run(apply.ReleaseRequest(answers_of()), sim, lambda _: None, approve, apply.Options())
         assert not [request for request in sim.requests[first:] if request.is_write]
 
     on(scenario)
@@ -514,7 +514,7 @@ def test_another_superuser_or_database_is_refused_once_the_first_start_has_made_
 
 def test_an_install_that_failed_after_its_first_start_has_made_them_too() -> None:
     async def scenario(sim: SimCluster) -> None:
-        sim.outcomes.append(Outcome("job-failed", "default/postgresql-pgbackrest-init*"))
+        sim.outcomes.append(ScriptedOutcome("job-failed", "default/postgresql-pgbackrest-init*"))
         assert isinstance((await applied(sim)).error, FirstBackupFailed)
         sim.outcomes.clear()
         told = await applied(sim, SHOP)
@@ -526,7 +526,7 @@ def test_an_install_that_failed_after_its_first_start_has_made_them_too() -> Non
 
 def test_a_database_that_does_not_run_after_an_install_that_failed_is_not_taken_for_none() -> None:
     async def scenario(sim: SimCluster) -> None:
-        sim.outcomes.append(Outcome("job-failed", "default/postgresql-pgbackrest-init*"))
+        sim.outcomes.append(ScriptedOutcome("job-failed", "default/postgresql-pgbackrest-init*"))
         assert isinstance((await applied(sim)).error, FirstBackupFailed)
         stopped = live(sim, STATEFULSET, "postgresql")
         sim.store.put({**stopped, "spec": {**stopped["spec"], "replicas": 0}, "status": {}})
@@ -556,7 +556,7 @@ def test_a_secret_of_your_own_may_name_the_same_superuser_and_no_other(username:
         await sim.create(secret("mine", username=username, password="secret"))
         told = await applied(sim, answers_of(credentials={"from": "existing", "secret": "mine"}), dry_run=True)
         assert (
-            isinstance(told.error, PreflightError) and told.error.problems[0].path == "credentials.secret"
+            isinstance(told.error, PreflightError) and told.error.problems[0].question == "credentials.secret"
         ) == refused
         back = await deployed(sim)
         assert back.error is None
@@ -619,7 +619,7 @@ def test_a_growth_that_was_killed_goes_on(step: str, kind: str) -> None:
 def test_a_hook_job_that_failed_is_made_anew() -> None:
     async def scenario(sim: SimCluster) -> None:
         lines = ("ERROR: [055]: unable to load info file",)
-        sim.outcomes.append(Outcome("job-failed", "default/postgresql-pgbackrest-init*", lines=lines))
+        sim.outcomes.append(ScriptedOutcome("job-failed", "default/postgresql-pgbackrest-init*", lines=lines))
         told = await applied(sim)
         assert isinstance(told.error, FirstBackupFailed)
         failed = live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"]

@@ -17,7 +17,7 @@ from pgwizard.simulator.faults import Fault
 from pgwizard.tls import handshake
 from pgwizard.wizard import browse as wizard_browse
 from pgwizard.wizard.browse import Batch, Readable, browse, contents
-from pgwizard.wizard.candidates import Purpose, Row, Search
+from pgwizard.wizard.candidates import Candidate, Purpose, Search
 
 CA = Search("ca", "minio.minio.svc:9000", "default")
 NOW = datetime.now(UTC)
@@ -27,13 +27,13 @@ def browsed(
     search: Search = CA,
     prepare: Callable[[SimCluster], None] = lambda _: None,
     readable: Readable | None = None,
-) -> tuple[list[Row], list[Batch], SimCluster]:
+) -> tuple[list[Candidate], list[Batch], SimCluster]:
     """The rows in order, all batches, and the cluster with what it was asked."""
 
-    async def scenario() -> tuple[list[Row], list[Batch], SimCluster]:
+    async def scenario() -> tuple[list[Candidate], list[Batch], SimCluster]:
         async with SimCluster() as sim:
             prepare(sim)
-            found: dict[str, list[Row]] = {}
+            found: dict[str, list[Candidate]] = {}
             batches = []
             async with contextlib.aclosing(browse(sim, search, readable=readable)) as stream:
                 async for batch in stream:
@@ -45,7 +45,7 @@ def browsed(
     return asyncio.run(scenario())
 
 
-def told(rows: Sequence[Row]) -> dict[str, tuple[str, bool | None, str]]:
+def told(rows: Sequence[Candidate]) -> dict[str, tuple[str, bool | None, str]]:
     return {row.place: (row.kind, row.ok, row.why) for row in rows}
 
 
@@ -80,7 +80,7 @@ def test_credentials_that_are_refused_end_the_browse(all_at_once: bool) -> None:
 
 @pytest.mark.parametrize(("endpoint", "place"), [("minio.minio.svc:9000", "minio/minio-tls"), ("nowhere:9000", None)])
 def test_only_what_would_surely_do_is_proposed(endpoint: str, place: str | None) -> None:
-    async def scenario() -> Row | None:
+    async def scenario() -> Candidate | None:
         async with SimCluster() as sim:
             return await wizard_browse.best(sim, Search("ca", endpoint, "default"))
 
@@ -246,8 +246,10 @@ def test_what_a_review_has_denied_is_asked_again() -> None:
     assert [reviews(browsed(readable=granted)[2]), granted] == [1, {None}]
 
 
-def read(place: str, search: Search = CA, prepare: Callable[[SimCluster], Any] = lambda _: None) -> tuple[Row, ...]:
-    async def scenario() -> tuple[Row, ...]:
+def read(
+    place: str, search: Search = CA, prepare: Callable[[SimCluster], Any] = lambda _: None
+) -> tuple[Candidate, ...]:
+    async def scenario() -> tuple[Candidate, ...]:
         async with SimCluster() as sim:
             prepare(sim)
             namespace, _, name = place.partition("/")

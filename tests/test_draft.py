@@ -29,7 +29,7 @@ def everything_told(draft: Draft) -> str:
         kept = "".join(path.read_text() for path in Path(folder).glob("draft-*.yaml"))
     panel = RepositoryPanel(draft).text().plain
     table = [_shown(value) for _, value, _ in draft.rows()]
-    problems = [f"{problem.path} {problem.message}" for problem in (*draft.problems, *draft.warnings)]
+    problems = [f"{problem.question} {problem.text}" for problem in (*draft.problems, *draft.warnings)]
     return "\n".join([draft.text(), kept, panel, *table, *problems])
 
 

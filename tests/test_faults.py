@@ -11,7 +11,7 @@ import faulting
 from faulting import Bench, Case
 from pgwizard.answers.secrets import Sensitive
 from pgwizard.release import apply, secret_values
-from pgwizard.release.apply import Outcome
+from pgwizard.release.apply import ApplyOutcome
 
 SAMPLE = 41
 
@@ -66,7 +66,9 @@ def test_a_password_that_an_apply_changes_is_a_violation(monkeypatch: pytest.Mon
 
 def test_a_password_that_is_told_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Sensitive, "__repr__", lambda self: self.reveal().decode())
-    monkeypatch.setattr(Outcome, "__repr__", lambda _: f"{Sensitive(faulting.CANARIES['s3_secretKey'].encode())!r}")
+    monkeypatch.setattr(
+        ApplyOutcome, "__repr__", lambda _: f"{Sensitive(faulting.CANARIES['s3_secretKey'].encode())!r}"
+    )
     verdict = bench().judge(Case("install", "429", bench().lengths["install"]))
     assert "a secret was told" in verdict.violations
 

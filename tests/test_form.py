@@ -11,9 +11,9 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from pgwizard.answers.schema import Path as Question
+from pgwizard.answers.schema import QuestionPath as Question
 from pgwizard.answers.schema import alternatives
-from pgwizard.tui.pages.form import Choice, Form, Row
+from pgwizard.tui.pages.form import Choice, Form, QuestionRow
 from pgwizard.wizard.draft import Draft
 from pgwizard.wizard.text_input import write_text
 from pilots import press, settled
@@ -48,10 +48,10 @@ class Host(App[None]):
 
     def shown(self) -> dict[str, str]:
         """What each control says."""
-        return {".".join(row.path): value_of(row.control) for row in self.query(Row)}
+        return {".".join(row.path): value_of(row.control) for row in self.query(QuestionRow)}
 
     def control(self, path: str) -> Any:
-        return next(row.control for row in self.query(Row) if ".".join(row.path) == path)
+        return next(row.control for row in self.query(QuestionRow) if ".".join(row.path) == path)
 
 
 def value_of(control: Any) -> str:

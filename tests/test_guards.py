@@ -23,7 +23,7 @@ from pydantic.fields import FieldInfo
 
 from headless import GOLDEN, ROOT, certificate, pem, planned, run
 from pgwizard import errors
-from pgwizard.answers.questions import Answers, Section, ask_of, sections_in
+from pgwizard.answers.questions import Answers, Section, question_of, sections_in
 from pgwizard.plan import manifests
 from pgwizard.plan.names import Names
 from pgwizard.plan.plan import KeyRef, Pair, Plan
@@ -76,7 +76,7 @@ def _alternatives(
     for found in section.model_fields.values():
         key = str(found.alias)
         inner = sections_in(found.annotation)
-        if ask_of(found.metadata):
+        if question_of(found.metadata):
             yield f"{path}{key}", found, given
         for alternative in inner:
             yield from _alternatives(f"{path}{key}.", alternative, _filled(alternative))
@@ -437,7 +437,7 @@ def test_only_two_answers_reach_what_kubernetes_expands_and_neither_can_hold_a_v
 
 
 def test_every_question_about_a_secret_has_its_browser_which_answers_questions_that_are_there() -> None:
-    questions = {path: ask_of(found.metadata) for path, found, _ in _alternatives("", Answers, {})}
+    questions = {path: question_of(found.metadata) for path, found, _ in _alternatives("", Answers, {})}
     asked = {path for path, ask in questions.items() if ask and ask.choices and ask.choices not in LISTS}
     assert asked == {path for path in asked if any(path.startswith(".".join(block)) for block in SECRET_QUESTIONS)}
     answered = [

@@ -488,10 +488,8 @@ def _refused_or_unchanged(place: Place, text: str) -> None:
         assert printed.isprintable(), printed
         assert len(printed) < 1500
     if problems:
-        paths = {problem.path for problem in problems}
-        yaml_refuses = any(
-            "not YAML" in problem.message or "not allowed in YAML" in problem.message for problem in problems
-        )
+        paths = {problem.question for problem in problems}
+        yaml_refuses = any("not YAML" in problem.text or "not allowed in YAML" in problem.text for problem in problems)
         assert (
             yaml_refuses
             or any(path and (place.path.startswith(path) or path.startswith(place.path)) for path in paths)

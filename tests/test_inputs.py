@@ -10,7 +10,7 @@ import pytest
 from headless import CA, answers_of
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.secrets import Sensitive
-from pgwizard.errors import Problem
+from pgwizard.errors import Finding
 from pgwizard.local import inputs
 
 
@@ -42,11 +42,11 @@ def test_what_is_missing_or_blank_is_a_problem_without_its_value(folder: Path, m
     monkeypatch.delenv("A_KEY", raising=False)
     monkeypatch.setenv("S_KEY", "canary \n")
     found = inputs.given(from_env(), folder).values
-    assert {value for value in found.values() if isinstance(value, Problem)} == {
-        Problem("credentials.username", f"{folder / 'user'} is empty"),
-        Problem("credentials.password", f"{folder / 'sub/password'}: cannot be read: No such file or directory"),
-        Problem("repository.credentials.accessKey", "variable A_KEY is not set"),
-        Problem("repository.credentials.secretKey", "variable S_KEY begins or ends with a blank or a line break"),
+    assert {value for value in found.values() if isinstance(value, Finding)} == {
+        Finding("credentials.username", f"{folder / 'user'} is empty"),
+        Finding("credentials.password", f"{folder / 'sub/password'}: cannot be read: No such file or directory"),
+        Finding("repository.credentials.accessKey", "variable A_KEY is not set"),
+        Finding("repository.credentials.secretKey", "variable S_KEY begins or ends with a blank or a line break"),
     }
 
 
@@ -66,8 +66,8 @@ def test_a_secret_is_taken_from_a_regular_file_alone(folder: Path, monkeypatch: 
     found = inputs.given(from_env(), folder).of("credentials")
     kind = "cannot be read: it is a pipe, and only a regular file is taken"
     assert found == {
-        "username": Problem("credentials.username", f"{folder / 'user'}: {kind}"),
-        "password": Problem("credentials.password", f"{folder / 'sub/password'}: larger than 1024 KiB: no secret"),
+        "username": Finding("credentials.username", f"{folder / 'user'}: {kind}"),
+        "password": Finding("credentials.password", f"{folder / 'sub/password'}: larger than 1024 KiB: no secret"),
     }
 
 
@@ -77,7 +77,7 @@ def test_the_certificate_comes_from_the_command_line_or_else_from_the_answers(fo
     bundle, problems = inputs.certificate(answers, folder)
     assert bundle is None
     assert problems == [
-        Problem("tls.caFile", f"{folder / 'ca.crt'}: cannot be read: it is a pipe, and only a regular file is taken")
+        Finding("tls.caFile", f"{folder / 'ca.crt'}: cannot be read: it is a pipe, and only a regular file is taken")
     ]
     bundle, problems = inputs.certificate(answers, folder, str(CA))
     assert bundle is not None

@@ -12,9 +12,9 @@ from pgwizard.errors import Forbidden, NotFound, PreflightError
 from pgwizard.kube.api import Ref
 from pgwizard.release import backups
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.simulator.faults import Fault, Outcome
+from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.status import observe
-from pgwizard.status.snapshot import Repository, Snapshot
+from pgwizard.status.snapshot import RepositoryInfo, Snapshot
 from pgwizard.status.verdict import judge
 from snapshots import FIT_NAME, HOSTILE_NAME, UNKNOWN_KEY
 
@@ -49,14 +49,14 @@ def test_a_full_backup_of_a_release_with_a_long_name_is_said_to_be_one() -> None
         job = await backups.backup_now(sim, name, "default", "full", clock(sim)())
         found = await observe.look(sim, name, "default", now=clock(sim))
         assert [(run.kind, run.state) for run in found.runs if run.name == job] == [("full", "running")]
-        empty = judge(replace(found, repository=Repository(())))
+        empty = judge(replace(found, repository=RepositoryInfo(())))
         assert empty.reasons[0].fix == f"Job {job} is taking one."
 
     on(scenario, answers={"release": {"namespace": "default", "name": name}})
 
 
 def test_a_backup_that_fails_names_cause_and_fix() -> None:
-    fate = Outcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(UNKNOWN_KEY,), exit_code=39)
+    fate = ScriptedOutcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(UNKNOWN_KEY,), exit_code=39)
 
     async def scenario(sim: SimCluster) -> None:
         name = await backups.backup_now(sim, "postgresql", "default", "incr", clock(sim)())

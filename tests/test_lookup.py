@@ -29,7 +29,7 @@ def learnt(
 
 
 def said(problems: Sequence[Any] | None) -> list[tuple[str, str]]:
-    return [(problem.path, problem.message) for problem in problems or ()]
+    return [(problem.question, problem.text) for problem in problems or ()]
 
 
 def test_what_is_wrong_comes_before_what_is_only_doubtful() -> None:

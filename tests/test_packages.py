@@ -138,6 +138,16 @@ def test_a_package_holds_a_docstring_and_no_code() -> None:
         assert len(tree.body) == 1, f"{path}: code in a package"
 
 
+def test_no_two_classes_have_the_same_name() -> None:
+    """A message within a widget is named with it: two widgets may both have a ``Changed``."""
+    homes: dict[str, list[str]] = {}
+    for dotted, tree in _modules().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(dotted)
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
 @pytest.mark.parametrize("package", ALONE)
 def test_a_heavy_package_is_imported_in_one_place(package: str) -> None:
     users = {dotted for dotted in _modules() for name in _imports(dotted) if name.partition(".")[0] == package}

@@ -181,7 +181,7 @@ def test_the_rights_that_are_asked_for_are_enough(answers: Answers) -> None:
 def test_a_certificate_file_stands_in_for_the_right_to_read_its_secret() -> None:
     async def scenario(sim: SimCluster) -> None:
         only(sim, rights.accesses(INSTALLED, ca_file=True))
-        release = apply.Release(INSTALLED, S3, headless.trusted())
+        release = apply.ReleaseRequest(INSTALLED, S3, headless.trusted())
         outcome = await apply.run(release, sim, lambda _: None, approved, apply.Options(dry_run=True))
         assert outcome.result == "dry-run"
 
@@ -340,7 +340,7 @@ def test_a_certificate_that_has_not_begun() -> None:
 def test_a_certificate_from_a_file_stands_in_where_the_secret_cannot_be_looked_up() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults.append(Fault("403", "get", "secrets", "minio-tls", times=None))
-        release = apply.Release(answers_of(), ca_file=headless.trusted())
+        release = apply.ReleaseRequest(answers_of(), ca_file=headless.trusted())
         surveyed = await survey.survey(sim, release.answers, release.ca_file)
         assert surveyed.ca == headless.trusted()
 
@@ -455,7 +455,7 @@ def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
             storage={"size": "5Gi", "storageClass": "fixed"},
         )
         found = await survey.references(sim, answers)
-        assert [problem.path for problem in found] == [
+        assert [problem.question for problem in found] == [
             "release.database",
             "credentials.username",
             "storage.storageClass",
@@ -463,7 +463,7 @@ def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
         ]
         sim.rules.deny("get", "secrets")  # without the record nobody knows what was made
         sim.rules.deny("get", "persistentvolumeclaims")
-        assert [problem.path for problem in await survey.references(sim, answers)] == [
+        assert [problem.question for problem in await survey.references(sim, answers)] == [
             "storage.storageClass",
             "storage.size",
         ]

@@ -13,11 +13,11 @@ from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.release.changes import Action, Change
 from pgwizard.release.report import change_line, event_line
-from pgwizard.release.stages import Event, Kind
+from pgwizard.release.stages import Event, EventKind
 from pgwizard.status import report
 from pgwizard.status.reduce import ended
 from pgwizard.status.report import status_lines
-from pgwizard.status.snapshot import Certificate, Release, Repository, Run, Snapshot, Volume, Wal
+from pgwizard.status.snapshot import MirroredCertificate, ReleaseSummary, RepositoryInfo, Run, Snapshot, Volume, Wal
 from pgwizard.status.verdict import judge
 from snapshots import (
     ANOTHER,
@@ -59,7 +59,7 @@ def test_an_event_is_a_line(event: Event, line: str) -> None:
 
 
 def test_every_kind_of_event_and_change_has_a_sign() -> None:
-    for kind in get_args(Kind):
+    for kind in get_args(EventKind):
         assert event_line(Event("x", kind, "text"))
     assert [change_line(Change(REF, action)) for action in get_args(Action)] == [
         "+ create    StatefulSet shop/postgresql",
@@ -111,7 +111,7 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
     many = replace(
         FINE,
         runs=(DONE, replace(FAILED, fault=diagnose(UNKNOWN_KEY))),
-        repository=Repository(
+        repository=RepositoryInfo(
             tuple(sorted([*weeks, *days], key=lambda item: item.stop)), wal=Wal(segment(100), segment(1303))
         ),
     )
@@ -266,19 +266,19 @@ FACTS: list[tuple[dict[str, Any], str]] = [
         {"owed": segment(1310)},
         "! WAL         1,204 segments by number, up to 000000010000000500000017; 00000001000000050000001E is not there",
     ),
-    ({"repository": Repository((), "missing stanza path")}, "! repository  missing stanza path"),
-    ({"repository": Repository(())}, "! WAL         none in the archive"),
+    ({"repository": RepositoryInfo((), "missing stanza path")}, "! repository  missing stanza path"),
+    ({"repository": RepositoryInfo(())}, "! WAL         none in the archive"),
     (
-        {"repository": Repository((), wal=Wal("0" * 24, "00000002" + "0" * 16))},
+        {"repository": RepositoryInfo((), wal=Wal("0" * 24, "00000002" + "0" * 16))},
         "✓ WAL         on several timelines, up to 000000020000000000000000; a gap among them would not show",
     ),
     ({"crons": (), "heard": {"cronjobs": NOW}}, "! next full   none: no schedule for it, or it is suspended"),
     (
-        {"certificate": Certificate(NOW - timedelta(days=1), "gone")},
+        {"certificate": MirroredCertificate(NOW - timedelta(days=1), "gone")},
         "! CA          ended 2026-11-22, its source is gone",
     ),
     (
-        {"certificate": Certificate(NOW + timedelta(days=99), "unread")},
+        {"certificate": MirroredCertificate(NOW + timedelta(days=99), "unread")},
         "✓ CA          ends 2027-03-02 (in 99 d), its source may not be read",
     ),
     (
@@ -300,8 +300,8 @@ def test_a_fact_is_a_line(change: dict[str, Any], line: str) -> None:
 LIMITS: list[tuple[str, str, dict[str, Any]]] = [
     ("volume", "volume", {"volume": Volume(10 * GB, GB)}),
     ("volume", "volume", {"volume": Volume(10 * GB, GB - 1)}),
-    ("certificate", "CA", {"certificate": Certificate(NOW + timedelta(days=14), "same")}),
-    ("certificate", "CA", {"certificate": Certificate(NOW + timedelta(days=14, seconds=-1), "same")}),
+    ("certificate", "CA", {"certificate": MirroredCertificate(NOW + timedelta(days=14), "same")}),
+    ("certificate", "CA", {"certificate": MirroredCertificate(NOW + timedelta(days=14, seconds=-1), "same")}),
     ("archiver", "archiver", {"archiver": replace(ARCHIVER, waiting=1, last_at=NOW - timedelta(seconds=185))}),
     ("archiver", "archiver", {"archiver": replace(ARCHIVER, waiting=1, last_at=NOW - timedelta(seconds=186))}),
     *(
@@ -322,14 +322,14 @@ def test_a_fact_needs_a_look_exactly_where_the_verdict_has_a_reason(
     source: str, label: str, change: dict[str, Any]
 ) -> None:
     """What is shown and what is judged go by one limit."""
-    quiet = {"repository": replace(FINE.repository or Repository(()), wal=Wal(segment(100), segment(101)))}
+    quiet = {"repository": replace(FINE.repository or RepositoryInfo(()), wal=Wal(segment(100), segment(101)))}
     found = replace(FINE, **{**quiet, **change})
     marks = {fact.label: fact.mark for fact in report.facts(found)}
     assert (marks[label] == "!") is bool(judge(found).reasons), (source, judge(found).reasons)
 
 
 def test_a_release_without_backups_has_no_facts_about_any() -> None:
-    release = Release(1, "failed", None, backups=False, superuser=None)
+    release = ReleaseSummary(1, "failed", None, backups=False, superuser=None)
     bare = replace(FINE, release=release, repository=None)
     assert [str(fact) for fact in report.facts(bare)] == [
         "! release     revision 1 failed",
@@ -355,13 +355,13 @@ def test_a_job_and_a_schedule_are_cells() -> None:
 
 
 def test_a_repository_without_backups_has_no_timeline() -> None:
-    nothing = replace(FINE, repository=Repository(()), runs=())
+    nothing = replace(FINE, repository=RepositoryInfo(()), runs=())
     assert report.timeline(nothing, judge(nothing), 80) == []
 
 
 def test_every_backup_is_a_line_the_newest_first() -> None:
     older, newer = backup("full", 8.4), replace(backup("incr", 1.4), error=True)
-    found = replace(FINE, repository=Repository((older, newer)))
+    found = replace(FINE, repository=RepositoryInfo((older, newer)))
     lines = report.status_lines(found, judge(found))
     begin = lines.index("pgbackrest info")
     assert [line.split()[:2] for line in lines[begin + 1 : begin + 4]] == [
@@ -369,13 +369,13 @@ def test_every_backup_is_a_line_the_newest_first() -> None:
         ["▫", f"{newer.label}:"],
         ["✓", older.label],
     ]
-    nothing = replace(FINE, repository=Repository(()))
+    nothing = replace(FINE, repository=RepositoryInfo(()))
     assert "pgbackrest info" not in report.status_lines(nothing, judge(nothing))
 
 
 def test_a_job_of_a_repository_that_cannot_be_read_is_not_said_to_have_made_nothing() -> None:
     """What was read of it after the Job's end stays true when it cannot be read any more."""
-    unread = replace(FINE, repository=Repository((), stanza="cannot be read"))
+    unread = replace(FINE, repository=RepositoryInfo((), stanza="cannot be read"))
     assert report.run_cells(unread, DONE)[-1] == "not known: the repository cannot be read"
     again = replace(DONE, started=NOW - timedelta(seconds=60), ended=NOW - timedelta(seconds=30))
     assert report.run_cells(FINE, again)[-1] == "no new backup"

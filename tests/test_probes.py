@@ -14,7 +14,7 @@ from observing import clock, on, recorded
 from pgwizard.kube.api import ExecResult, Ref
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.status import observe, probes, snapshot
-from pgwizard.status.snapshot import Archiver, Backup, Repository, Volume, Wal
+from pgwizard.status.snapshot import Archiver, Backup, RepositoryInfo, Volume, Wal
 from pgwizard.status.verdict import judge
 from snapshots import SYSTEM, segment
 
@@ -50,7 +50,7 @@ def info(**changes: Any) -> Any:
 
 
 def test_info_becomes_backups_and_the_range_of_the_archive() -> None:
-    assert probes.repository_of(info()) == Repository(
+    assert probes.repository_of(info()) == RepositoryInfo(
         (
             Backup(
                 "20261116-020000F",
@@ -71,8 +71,8 @@ def test_info_becomes_backups_and_the_range_of_the_archive() -> None:
 
 def test_backups_of_an_earlier_cluster_are_left_out() -> None:
     two = [{"id": 1, "system-id": 7}, {"id": 2, "system-id": 8}]
-    assert probes.repository_of(info(db=two)) == Repository((), "", None, system_id="8")
-    assert probes.repository_of(info(db=two[::-1])) == Repository((), "", None, system_id="8")
+    assert probes.repository_of(info(db=two)) == RepositoryInfo((), "", None, system_id="8")
+    assert probes.repository_of(info(db=two[::-1])) == RepositoryInfo((), "", None, system_id="8")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_every_alternative_of_the_commented_file_reads_once_uncommented() -> Non
         (key,) = uncommented
         answers = {"repository": uncommented} if indent else uncommented
         loaded = answers_file.load(yaml.safe_dump(answers).encode())
-        wrong = {problem.path.rpartition(".")[2] for problem in loaded.problems}
+        wrong = {problem.question.rpartition(".")[2] for problem in loaded.problems}
         assert not wrong - {"secret"}, (key, loaded.problems)  # SECRET is a stand-in, and no object's name
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from faulting import SECRET, answers_of, deployed, live, secret
 from observing import on
-from pgwizard.errors import AnswersError, PreflightError, Problem
+from pgwizard.errors import AnswersError, Finding, PreflightError
 from pgwizard.release import record, records, uninstall
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
@@ -58,7 +58,7 @@ def test_the_only_release_of_a_namespace_needs_no_name() -> None:
         assert missing.value.hint == hint
     with pytest.raises(AnswersError) as caught:
         records.chosen([other, shop], "default")
-    assert caught.value.problems == (Problem("NAME", "namespace default has 2 releases: name one of other, shop"),)
+    assert caught.value.problems == (Finding("NAME", "namespace default has 2 releases: name one of other, shop"),)
 
 
 def test_a_record_comes_with_its_version_and_none_is_told_from_one_that_has_to_be_there() -> None:

@@ -16,14 +16,14 @@ from textual.widgets import DataTable, Input, OptionList, Static
 
 from faulting import answers_of, deployed
 from headless import NOW, planned, trusted
-from pgwizard.errors import Problem
+from pgwizard.errors import Finding
 from pgwizard.kube.api import Cluster, Ref, Resource
 from pgwizard.plan import manifests
 from pgwizard.plan.plan import Facts
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
-from pgwizard.tui.app import Place, Start, WizardApp
+from pgwizard.tui.app import ClusterChoice, Start, WizardApp
 from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.review import Review, change_folds
 from pgwizard.tui.widgets.folds import Fold, Folds
@@ -344,7 +344,7 @@ def test_a_comparison_is_forgotten_with_the_connection_that_it_was_made_by() -> 
         await compared(pilot, host)
         host.shown()
         assert said(host).endswith(AT)  # shown again, it is still of this cluster
-        app.connect(Place("another", "https://another", "default", another))
+        app.connect(ClusterChoice("another", "https://another", "default", another))
         await until(pilot, lambda: app.connected.is_set() and said(host) == NOT_COMPARED)
         assert host.review.outcome is None
         assert host.query_one("#changes", Folds).folds == ()
@@ -361,7 +361,7 @@ def test_a_comparison_that_waits_for_the_connection_is_made_by_it() -> None:
             await gate.wait()
             return await connect(stack)
 
-        app.connect(Place("slow", "https://slow", "default", slow))
+        app.connect(ClusterChoice("slow", "https://slow", "default", slow))
         await press(pilot, "d")
         assert said(host) == "● waiting for the cluster: connecting"
         gate.set()
@@ -446,7 +446,7 @@ def test_what_is_learnt_meanwhile_leaves_a_reader_where_he_is() -> None:
         review = host.review
         await press(pilot, "2")
         await until(pilot, lambda: review.section == "answers")
-        host.draft.learn(Facts(), (Problem("tls.source", "gone"), Problem("storage.storageClass", "is not there")))
+        host.draft.learn(Facts(), (Finding("tls.source", "gone"), Finding("storage.storageClass", "is not there")))
         review.follow()
         assert review.section == "answers"
         assert headings(host).startswith(" 1 problems 2✗")
@@ -456,7 +456,7 @@ def test_what_is_learnt_meanwhile_leaves_a_reader_where_he_is() -> None:
         await press(pilot, "down")
         await until(pilot, lambda: problems.highlighted == 1)
         wrong = ("release.namespace", "tls.source", "storage.storageClass")
-        host.draft.learn(Facts(), tuple(Problem(path, "wrong") for path in wrong))
+        host.draft.learn(Facts(), tuple(Finding(path, "wrong") for path in wrong))
         review.follow()
         assert problems.highlighted == 2
         await press(pilot, "2")

@@ -16,7 +16,7 @@ from pgwizard.kube.api import Ref, WatchEvent
 from pgwizard.plan.plan import Facts, resolve
 from pgwizard.release import rollout
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.simulator.faults import Outcome
+from pgwizard.simulator.faults import ScriptedOutcome
 
 PROMISED_SECONDS = 20
 DATABASE = "default/postgresql-0"
@@ -33,7 +33,7 @@ def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> Non
     run(main())
 
 
-def stuck(*outcomes: Outcome, timeout: float = 120) -> Told:
+def stuck(*outcomes: ScriptedOutcome, timeout: float = 120) -> Told:
     """A first install on a cluster where this happens."""
     found: list[Told] = []
 
@@ -57,7 +57,7 @@ def progress(told: Told) -> list[str]:
 
 
 def test_an_image_that_cannot_be_pulled() -> None:
-    told = stuck(Outcome("image-pull", DATABASE))
+    told = stuck(ScriptedOutcome("image-pull", DATABASE))
     assert isinstance(told.error, RolloutFailed)
     assert told.error.message.startswith(
         "postgresql-0 in namespace default cannot start: container minio-ca-init: ImagePullBackOff: Back-off"
@@ -76,14 +76,16 @@ def test_the_name_of_a_registry_is_told_whole() -> None:
         f'"https://{host}/v2/a-team/of-some-department/postgres-pgbackrest/manifests/15.0": dial tcp: lookup {host} on '
         "10.96.0.10:53: no such host"
     )
-    told = stuck(Outcome("image-pull", DATABASE, message=f'Back-off pulling image "{image}": ErrImagePull: {refused}'))
+    told = stuck(
+        ScriptedOutcome("image-pull", DATABASE, message=f'Back-off pulling image "{image}": ErrImagePull: {refused}')
+    )
     assert told.error is not None
     assert f"The node cannot resolve the registry's name {host}." in told.error.hint
 
 
 def test_a_container_that_crashes_shows_its_last_lines() -> None:
     lines = (*tuple(f"line {number}" for number in range(40)), "FATAL:  could not write lock file: No space left")
-    told = stuck(Outcome("crash-loop", DATABASE, lines=lines, container="postgresql"))
+    told = stuck(ScriptedOutcome("crash-loop", DATABASE, lines=lines, container="postgresql"))
     assert isinstance(told.error, RolloutFailed)
     assert "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error)" in told.error.message
     shown = told.error.message.splitlines()[1:]
@@ -93,14 +95,14 @@ def test_a_container_that_crashes_shows_its_last_lines() -> None:
 
 
 def test_an_init_container_that_crashes_shows_its_own_lines() -> None:
-    told = stuck(Outcome("crash-loop", DATABASE, lines=("rehash: no such file",), container="minio-ca-init"))
+    told = stuck(ScriptedOutcome("crash-loop", DATABASE, lines=("rehash: no such file",), container="minio-ca-init"))
     assert isinstance(told.error, RolloutFailed)
     assert told.error.message.splitlines()[1:] == ["    rehash: no such file"]
 
 
 def test_a_crash_that_heals_within_the_grace_is_no_failure() -> None:
     async def scenario(sim: SimCluster) -> None:
-        sim.outcomes.append(Outcome("crash-loop", DATABASE))
+        sim.outcomes.append(ScriptedOutcome("crash-loop", DATABASE))
         task = asyncio.create_task(applied(sim))
         await asyncio.sleep(8)
         sim.outcomes.clear()
@@ -125,7 +127,7 @@ def test_a_crash_that_heals_within_the_grace_is_no_failure() -> None:
     ],
 )
 def test_what_may_still_come_is_waited_for_and_told_at_once(kind: Any, first: str, last: str) -> None:
-    told = stuck(Outcome(kind, "default/*"))
+    told = stuck(ScriptedOutcome(kind, "default/*"))
     assert isinstance(told.error, DeadlineError)
     assert told.error.message.startswith("postgresql-0 in default was not ready after 120 s: ")
     assert last in told.error.message
@@ -137,7 +139,7 @@ def test_what_may_still_come_is_waited_for_and_told_at_once(kind: Any, first: st
 @pytest.mark.parametrize("behind", [-3600, 3600])
 def test_a_clock_that_differs_hides_no_reason(behind: float) -> None:
     async def scenario(sim: SimCluster) -> None:
-        sim.outcomes.append(Outcome("quota", "default/*"))
+        sim.outcomes.append(ScriptedOutcome("quota", "default/*"))
         told = await applied(sim, timeout_seconds=60)
         assert isinstance(told.error, DeadlineError)
         assert "exceeded quota: compute" in told.error.message
@@ -147,10 +149,10 @@ def test_a_clock_that_differs_hides_no_reason(behind: float) -> None:
 
 def test_an_old_event_explains_nothing() -> None:
     async def scenario(sim: SimCluster) -> None:
-        sim.outcomes.append(Outcome("quota", "default/*"))
+        sim.outcomes.append(ScriptedOutcome("quota", "default/*"))
         assert (await applied(sim, timeout_seconds=60)).error is not None
         sim.outcomes.clear()
-        sim.outcomes.append(Outcome("unschedulable", "default/*"))
+        sim.outcomes.append(ScriptedOutcome("unschedulable", "default/*"))
         await asyncio.sleep(600)
         told = await applied(sim, timeout_seconds=60)
         assert "quota" not in "\n".join(told.texts())
@@ -181,7 +183,7 @@ def test_a_secret_that_loses_a_key_meanwhile() -> None:
 
 def test_a_failed_install_goes_on_once_the_cause_is_gone() -> None:
     async def scenario(sim: SimCluster) -> None:
-        sim.outcomes.append(Outcome("image-pull", DATABASE))
+        sim.outcomes.append(ScriptedOutcome("image-pull", DATABASE))
         assert isinstance((await applied(sim)).error, RolloutFailed)
         sim.outcomes.clear()
         told = await deployed(sim)
@@ -200,7 +202,7 @@ def test_a_rollout_that_is_stuck_on_a_broken_pod_is_recovered(policy: str) -> No
         found = live(sim, STATEFULSET, "postgresql")
         sim.store.put({**found, "spec": {**found["spec"], "podManagementPolicy": policy}})
         plan = resolve(answers_of(), Facts(ca=headless.trusted()))
-        sim.outcomes.append(Outcome("image-pull", DATABASE))
+        sim.outcomes.append(ScriptedOutcome("image-pull", DATABASE))
         await _another_template(sim, "broken")
         with pytest.raises(RolloutFailed):
             await rollout.wait_ready(sim, plan, 120, lambda _: None)
@@ -221,7 +223,7 @@ async def _another_template(sim: SimCluster, mark: str) -> None:
 def test_what_is_there_already_is_not_said_to_be_missing() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
-        sim.outcomes.append(Outcome("never-ready", DATABASE))
+        sim.outcomes.append(ScriptedOutcome("never-ready", DATABASE))
         told = await applied(sim, answers_of(tuning={"connections": 200}), timeout_seconds=30)
         waited = [event.text for event in told.events if (event.stage, event.kind) == ("wait", "progress")]
         assert waited
@@ -255,7 +257,7 @@ def test_a_hook_job_that_fails_gives_its_lines_cause_and_fix() -> None:
         "2026-11-23 09:00:00.000 P00   INFO: stanza-create command begin 2.45: --stanza=main",
         "2026-11-23 09:00:00.000 P00  ERROR: [028]: backup and archive info files exist but do not match the database",
     )
-    told = stuck(Outcome("job-failed", HOOK, lines=lines, exit_code=28))
+    told = stuck(ScriptedOutcome("job-failed", HOOK, lines=lines, exit_code=28))
     assert isinstance(told.error, FirstBackupFailed)
     head, *shown = told.error.message.splitlines()
     assert head == "Job default/postgresql-pgbackrest-init failed: Job has reached the specified backoff limit"
@@ -271,7 +273,7 @@ def test_a_try_that_fails_is_told_with_its_cause_and_not_that_its_pod_failed() -
     line = (
         "2026-11-23 09:00:00.000 P00  ERROR: [028]: backup and archive info files exist but do not match the database"
     )
-    told = stuck(Outcome("job-failed", HOOK, lines=(line,), exit_code=28))
+    told = stuck(ScriptedOutcome("job-failed", HOOK, lines=(line,), exit_code=28))
     assert progress(told)[-1].startswith("a try failed: The repository's path holds the backups of another database")
 
 
@@ -282,12 +284,12 @@ def test_the_cause_of_a_try_that_failed_may_stand_below_the_line_of_its_error() 
         "       <Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>",
         "command terminated with exit code 39",
     )
-    told = stuck(Outcome("job-failed", HOOK, lines=lines, exit_code=39))
+    told = stuck(ScriptedOutcome("job-failed", HOOK, lines=lines, exit_code=39))
     assert progress(told)[-1].startswith("a try failed: The bucket does not exist")
 
 
 def test_a_hook_job_that_fails_without_a_known_cause_says_where_to_look() -> None:
-    told = stuck(Outcome("job-failed", HOOK, lines=("hm",)))
+    told = stuck(ScriptedOutcome("job-failed", HOOK, lines=("hm",)))
     assert isinstance(told.error, FirstBackupFailed)
     assert told.error.hint == (
         "See kubectl -n default logs job/postgresql-pgbackrest-init. Run it again after the fix."
@@ -311,7 +313,7 @@ def test_a_hook_job_that_is_deleted_meanwhile() -> None:
 
 def test_a_hook_job_whose_pod_cannot_start_says_why_and_is_not_waited_for() -> None:
     async def scenario(sim: SimCluster) -> None:
-        sim.outcomes.append(Outcome("image-pull", HOOK))
+        sim.outcomes.append(ScriptedOutcome("image-pull", HOOK))
         told = await applied(sim)
         assert isinstance(told.error, FirstBackupFailed)
         assert told.error.message.startswith("Job default/postgresql-pgbackrest-init cannot start: container ")

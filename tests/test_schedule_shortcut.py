@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pgwizard.plan.cron import Schedule, collision
+from pgwizard.plan.cron import CronSchedule, collision
 
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -26,7 +26,7 @@ EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
     ],
 )
 def test_only_weekdays_decide(full: str, incremental: str, never: bool) -> None:
-    assert Schedule(full).never_on_a_day_of(Schedule(incremental)) is never
+    assert CronSchedule(full).never_on_a_day_of(CronSchedule(incremental)) is never
 
 
 @pytest.mark.parametrize("zone", ["Etc/UTC", "Europe/Berlin", "America/New_York"])
@@ -34,7 +34,7 @@ def test_what_is_said_never_to_collide_does_not(zone: str) -> None:
     dice = random.Random(zone)
     said = 0
     for _ in range(300):
-        full, incremental = (Schedule(_cron(dice)) for _ in range(2))
+        full, incremental = (CronSchedule(_cron(dice)) for _ in range(2))
         if not full.never_on_a_day_of(incremental):
             continue
         said += 1

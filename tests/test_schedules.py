@@ -19,7 +19,7 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
 from pgwizard.plan import tuning
-from pgwizard.plan.cron import Schedule, collision, zone
+from pgwizard.plan.cron import CronSchedule, collision, zone
 from pgwizard.plan.retention import kept, least
 from pgwizard.tui.pages import panels
 from pgwizard.tui.pages.panels import Panel, SchedulePanel, StoragePanel, TuningPanel
@@ -30,7 +30,7 @@ MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def _next(cron: str, count: int = 1) -> list[str]:
-    return [f"{moment:%a %m-%d %H:%M}" for moment in Schedule(cron).upcoming(MONDAY, count)]
+    return [f"{moment:%a %m-%d %H:%M}" for moment in CronSchedule(cron).upcoming(MONDAY, count)]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_schedule_fires_when_kubernetes_fires_it(cron: str, runs: list[str]) -
 )
 def test_cron_nonsense_is_named(cron: str, message: str) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
-        Schedule(cron)
+        CronSchedule(cron)
     assert str(caught.value) == message
 
 
@@ -85,11 +85,11 @@ def test_cron_nonsense_is_named(cron: str, message: str) -> None:
     [("0 2 * * 0", 604800), ("*/15 * * * *", 900), ("0 2 * * 1-6", 86400), ("0 0 29 2 *", 126230400)],
 )
 def test_the_shortest_gap_is_found(cron: str, seconds: int) -> None:
-    assert Schedule(cron).shortest_gap_seconds() == seconds
+    assert CronSchedule(cron).shortest_gap_seconds() == seconds
 
 
 def test_full_and_incremental_backups_that_start_together_collide() -> None:
-    full, daily, others = Schedule("0 2 * * 0"), Schedule("0 2 * * *"), Schedule("0 2 * * 1-6")
+    full, daily, others = CronSchedule("0 2 * * 0"), CronSchedule("0 2 * * *"), CronSchedule("0 2 * * 1-6")
     moment = collision(full, daily, ZoneInfo("Europe/Berlin"))
     assert moment is not None
     assert f"{moment:%A %H:%M}" == "Sunday 02:00"
@@ -109,10 +109,10 @@ def test_a_time_zone_is_found_by_its_iana_name() -> None:
 
 
 def test_a_schedule_is_said_in_words() -> None:
-    assert Schedule("0 2 * * 1-6").in_words() == "At 02:00 on Monday through Saturday"
+    assert CronSchedule("0 2 * * 1-6").in_words() == "At 02:00 on Monday through Saturday"
 
 
-FULL, INCREMENTAL = Schedule("0 2 * * 0"), Schedule("0 2 * * 1-6")
+FULL, INCREMENTAL = CronSchedule("0 2 * * 0"), CronSchedule("0 2 * * 1-6")
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_what_is_kept_follows_from_schedule_and_retention(
     assert list(found.incrementals) == sorted(found.incrementals)
 
 
-LEAP = Schedule("0 0 29 2 *")
+LEAP = CronSchedule("0 0 29 2 *")
 
 
 @pytest.mark.parametrize(
@@ -146,12 +146,12 @@ LEAP = Schedule("0 0 29 2 *")
         (LEAP, INCREMENTAL, 9_999_999, True, 2, False),
         (LEAP, FULL, None, True, 2, True),
         (FULL, INCREMENTAL, 9_999_999, False, 522, False),
-        (Schedule("0 * * * *"), INCREMENTAL, 9_999_999, False, 1_000, False),
-        (Schedule("@yearly"), Schedule("* * * * *"), 1, False, 1, False),
+        (CronSchedule("0 * * * *"), INCREMENTAL, 9_999_999, False, 1_000, False),
+        (CronSchedule("@yearly"), CronSchedule("* * * * *"), 1, False, 1, False),
     ],
 )
 def test_what_lies_further_back_than_anybody_looks_is_not_counted_and_that_is_told(
-    full: Schedule, incremental: Schedule, keep: int | None, by_days: bool, fulls: int, whole: bool
+    full: CronSchedule, incremental: CronSchedule, keep: int | None, by_days: bool, fulls: int, whole: bool
 ) -> None:
     """A full backup every fourth year, or very many kept, would lead back before the calendar begins."""
     found = kept(full, incremental, MONDAY, keep=keep, by_days=by_days)
@@ -189,13 +189,13 @@ def test_no_more_runs_are_looked_for_than_are_needed_and_those_once_a_minute(dra
     first = kept(FULL, INCREMENTAL, moment, keep=14, by_days=True)
     assert len(drawn) == len(first.fulls) + len(first.incrementals) + 1
     drawn.clear()
-    again = kept(Schedule(FULL.cron), Schedule(INCREMENTAL.cron), moment, keep=14, by_days=True)
+    again = kept(CronSchedule(FULL.cron), CronSchedule(INCREMENTAL.cron), moment, keep=14, by_days=True)
     assert (again, len(drawn)) == (first, 2), "only what a Schedule itself looks at"
     elsewhere = kept(FULL, INCREMENTAL, moment.astimezone(UTC), keep=14, by_days=True)
     assert elsewhere.fulls[0].tzinfo is UTC, "the same moment in another time zone is another question"
 
 
-MONTHLY, EVERY_THIRD = Schedule("0 2 1 * *"), Schedule("0 2 1-31/3 * *")
+MONTHLY, EVERY_THIRD = CronSchedule("0 2 1 * *"), CronSchedule("0 2 1-31/3 * *")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ MONTHLY, EVERY_THIRD = Schedule("0 2 1 * *"), Schedule("0 2 1-31/3 * *")
     ],
 )
 def test_the_least_that_is_recoverable_is_what_is_left_right_after_a_full_backup(
-    full: Schedule, keep: int | None, by_days: bool, days: int
+    full: CronSchedule, keep: int | None, by_days: bool, days: int
 ) -> None:
     """By days it is those days: an older full backup goes at the moment at which a younger one is as old.
 
@@ -225,7 +225,7 @@ def test_the_least_that_is_recoverable_is_what_is_left_right_after_a_full_backup
 
 def test_the_least_is_no_more_than_what_there_is_now() -> None:
     """Where not all that is kept can be looked at, and where the newest full backup is younger than the others."""
-    for full, keep in ((LEAP, 600), (FULL, 77), (Schedule("0 2 1 1 *"), 2)):
+    for full, keep in ((LEAP, 600), (FULL, 77), (CronSchedule("0 2 1 1 *"), 2)):
         held = kept(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
         found = least(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
         assert held.since is not None
@@ -238,7 +238,7 @@ def test_the_least_is_no_more_than_what_there_is_now() -> None:
 
 
 def test_without_a_full_backup_there_is_no_least(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Schedule, "before", lambda *_: iter(()))
+    monkeypatch.setattr(CronSchedule, "before", lambda *_: iter(()))
     assert least(FULL, INCREMENTAL, datetime(2033, 5, 5, tzinfo=UTC), keep=2, by_days=False) is None
 
 
@@ -331,8 +331,8 @@ def test_what_is_kept_is_told_or_that_it_cannot_be_told(draft: Draft, lines: lis
 
 
 def test_at_the_end_of_the_calendar_it_is_told_that_nothing_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Schedule, "upcoming", lambda *_: [])
-    monkeypatch.setattr(Schedule, "before", lambda *_: iter(()))
+    monkeypatch.setattr(CronSchedule, "upcoming", lambda *_: [])
+    monkeypatch.setattr(CronSchedule, "before", lambda *_: iter(()))
 
     async def scenario(_: Pilot[None], panel: Panel) -> None:
         assert said(panel).count("  cannot be told\n") == 1

@@ -20,11 +20,11 @@ from pgwizard.simulator.faults import Fault
 from pgwizard.tui.app import Start, WizardApp
 from pgwizard.tui.screens.secret_browser import Chosen, Filter, SecretBrowser, Told
 from pgwizard.tui.widgets import candidates as tui_widgets_candidates
-from pgwizard.tui.widgets.candidates import Findings, fitted
+from pgwizard.tui.widgets.candidates import CandidateIndex, fitted
 from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.wizard import browse as wizard_browse
 from pgwizard.wizard import candidates
-from pgwizard.wizard.candidates import Row
+from pgwizard.wizard.candidates import Candidate
 from pilots import press, settled, until
 
 Scenario = Callable[[Pilot[int], SecretBrowser], Awaitable[None]]
@@ -75,7 +75,7 @@ def places(browser: SecretBrowser) -> list[str]:
     return [row.place for row in browser.findings.shown]
 
 
-async def stand_on(pilot: Pilot[int], browser: SecretBrowser, place: str) -> Row:
+async def stand_on(pilot: Pilot[int], browser: SecretBrowser, place: str) -> Candidate:
     while browser.listing.row is None or browser.listing.row.place != place:
         before = browser.listing.cursor
         await press(pilot, "down")
@@ -157,15 +157,17 @@ def test_what_is_promising_is_read_when_it_comes_into_view() -> None:
 
 
 def test_what_the_cursor_stands_on_stays_under_it_while_others_come() -> None:
-    findings = Findings()
-    findings.learn([Row("b", "b", "CA", rank=30)])
+    findings = CandidateIndex()
+    findings.learn([Candidate("b", "b", "CA", rank=30)])
     findings.arrange()
     here = findings.shown[0]
-    findings.learn([Row("a", "a", "CA", rank=0), Row("c", "c", "CA", rank=40)])
+    findings.learn([Candidate("a", "a", "CA", rank=0), Candidate("c", "c", "CA", rank=40)])
     findings.arrange()
     assert [row.place for row in findings.shown] == ["a/a", "b/b", "c/c"]
     assert findings.place_of(here) == 1
-    findings.learn([Row("b", "b", "CA", ("ca.crt",), rank=50), Row("b", "b", "leaf", ("tls.crt",), rank=60)])
+    findings.learn(
+        [Candidate("b", "b", "CA", ("ca.crt",), rank=50), Candidate("b", "b", "leaf", ("tls.crt",), rank=60)]
+    )
     findings.arrange("b/ CA")
     assert [row.keys for row in findings.shown] == [("ca.crt",)]
 
@@ -380,7 +382,7 @@ def test_what_was_read_before_the_server_had_answered_is_judged_then(monkeypatch
     gate = Gate(monkeypatch, "served")
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        def bundle() -> Row:
+        def bundle() -> Candidate:
             return browser.findings.by_place["cert-manager", "trust-bundle"][0]
 
         await until(pilot, lambda: ("cert-manager", "trust-bundle") in browser.findings.by_place)
@@ -507,7 +509,7 @@ def test_words() -> None:
 
 def test_among_ten_thousand_rows_the_last_is_a_key_away_and_each_is_found_by_its_name() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        browser.findings.learn(Row(f"ns-{n % 20}", f"secret-{n}", "not read", rank=80) for n in range(10_000))
+        browser.findings.learn(Candidate(f"ns-{n % 20}", f"secret-{n}", "not read", rank=80) for n in range(10_000))
         browser._show()
         await press(pilot, "end")
         assert browser.listing.cursor == len(browser.findings.shown) - 1

@@ -26,7 +26,7 @@ from faulting import (
     secret,
 )
 from pgwizard.answers.secrets import Given, Sensitive
-from pgwizard.errors import PreflightError, Problem
+from pgwizard.errors import Finding, PreflightError
 from pgwizard.kube.api import Ref
 from pgwizard.release.changes import Change
 from pgwizard.release.secret_values import Values
@@ -62,7 +62,7 @@ def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> Non
 def unset(*names: str) -> Given:
     """Variables that are not set in this run's shell."""
     parts = [tuple(name.split("_", 1)) for name in names]
-    return Given({(role, key): Problem(f"{role}.{key}", f"variable {key} is not set") for role, key in parts})
+    return Given({(role, key): Finding(f"{role}.{key}", f"variable {key} is not set") for role, key in parts})
 
 
 def both(*sources: Given) -> Given:
@@ -129,7 +129,7 @@ def test_another_superuser_in_a_variable_is_refused() -> None:
         await deployed(sim, ENV, given(**CANARIES))
         told = await applied(sim, ENV, given(**{**CANARIES, "credentials_username": "another"}))
         assert isinstance(told.error, PreflightError)
-        assert [(problem.path, problem.message) for problem in told.error.problems] == [
+        assert [(problem.question, problem.text) for problem in told.error.problems] == [
             (
                 "credentials.username",
                 (

@@ -460,7 +460,7 @@ def test_the_certificate_comes_from_the_secret_minio_tls_of_namespace_minio() ->
 
 def test_a_certificate_that_cannot_be_read_stops_everything() -> None:
     found = check(Answers(), Facts(ca=None))
-    assert [problem.path for problem in found.errors] == ["tls.source"]
+    assert [problem.question for problem in found.errors] == ["tls.source"]
 
 
 def test_the_mirrored_secret_holds_the_certificate_and_outlives_an_uninstall() -> None:

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from pgwizard.cli import verbs
+from pgwizard.cli.json_lines import as_json
+from pgwizard.cli.verbs.status_line import status_line
 from pgwizard.kube.api import CLAIM, CRONJOB, JOB, POD, Ref
 from pgwizard.kube.health import Health
 from pgwizard.status import report
 from pgwizard.status import snapshot as status_snapshot
 from pgwizard.status.reduce import Observation, reduce
-from pgwizard.status.snapshot import Missing, Release, Repository, Run, Snapshot, Volume, Wal
+from pgwizard.status.snapshot import Missing, ReleaseSummary, RepositoryInfo, Run, Snapshot, Volume, Wal
 from pgwizard.status.verdict import judge
 from snapshots import (
     DONE,
@@ -55,7 +56,7 @@ def test_figures_come_from_backups_and_segments() -> None:
     backups = (backup("full", 10, wal=100), backup("incr", 6, stored=2 * GB), backup("incr", 0, stored=3 * GB))
     found = replace(
         FINE,
-        repository=Repository(backups, wal=Wal(segment(100), segment(1100))),
+        repository=RepositoryInfo(backups, wal=Wal(segment(100), segment(1100))),
         heard={"repository": backups[0].start + timedelta(days=10)},
     )
     assert found.stored == 6 * GB
@@ -70,13 +71,13 @@ def test_figures_come_from_backups_and_segments() -> None:
 def test_figures_that_nothing_stands_behind_are_unknown() -> None:
     young = replace(
         FINE,
-        repository=Repository((backup("full", 0, wal=1),), wal=Wal(segment(1), segment(9))),
+        repository=RepositoryInfo((backup("full", 0, wal=1),), wal=Wal(segment(1), segment(9))),
         heard={"repository": NOW},
     )
     assert (young.grows_per_day, young.wal_per_day, young.outage_days) == (None, None, None)
     unread = Snapshot("postgresql", "shop", NOW)
     assert (unread.stored, unread.grows_per_day, unread.wal_per_day, unread.outage_days) == (None, None, None, None)
-    idle = replace(FINE, repository=Repository((backup("full", 9),), wal=Wal(segment(100), segment(100))))
+    idle = replace(FINE, repository=RepositoryInfo((backup("full", 9),), wal=Wal(segment(100), segment(100))))
     assert (idle.wal_per_day, idle.outage_days) == (0, None)
 
 
@@ -100,7 +101,7 @@ def test_freshness_is_that_of_the_oldest_answer() -> None:
     assert FINE.read_at == at(seconds=20)
     assert replace(FINE, heard={**FINE.heard, "volume": at(seconds=90)}).read_at == at(seconds=90)
     assert Snapshot("postgresql", "shop", NOW, heard={"jobs": NOW}).read_at is None
-    bare = Release(1, "deployed", NOW, backups=False, superuser=None)
+    bare = ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None)
     assert replace(FINE, release=bare, heard={**FINE.heard, "archiver": at(9)}).read_at == at(seconds=20)
 
 
@@ -170,7 +171,7 @@ def test_a_record_is_missed_from_the_first_time_on_until_it_is_there_again() -> 
 )
 def test_an_apply_that_is_long_ago_is_not_waited_for(applied: datetime | None, unsettled: bool) -> None:
     """With --no-wait, or stopped, it stays one that is applied for ever."""
-    applying = Release(2, "applying", applied, backups=True, superuser=None)
+    applying = ReleaseSummary(2, "applying", applied, backups=True, superuser=None)
     there = replace(FINE, objects={STATEFUL: Health("ready", "1 of 1 pods ready")})
     assert replace(there, release=applying).unsettled is unsettled
     assert not there.unsettled
@@ -269,7 +270,7 @@ def test_a_name_is_made_fit_to_be_shown_and_kept_for_requests() -> None:
         (f"{FIT_NAME}-full", f"{HOSTILE_NAME}-full"),
     ]
     assert [(run.name, run.real_name) for run in snapshot.runs] == [(FIT_NAME, HOSTILE_NAME)]
-    texts = [json.dumps(verbs._told(snapshot, judge(snapshot)), ensure_ascii=False), *said(snapshot)[1]]
+    texts = [json.dumps(as_json(status_line(snapshot, judge(snapshot))), ensure_ascii=False), *said(snapshot)[1]]
     texts += [part for line in report.status_lines(snapshot, judge(snapshot)) for part in line.splitlines()]
     assert [text for text in texts if not text.isprintable()] == []
     assert any(f"Pod shop/{FIT_NAME}" in text for text in texts)

@@ -16,11 +16,11 @@ from pgwizard.errors import Forbidden, PgwizardError, PreflightError, Unreachabl
 from pgwizard.kube.api import NAMESPACE, POD, ExecResult, Ref, WatchEvent
 from pgwizard.release import backups, record, uninstall
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.simulator.faults import Fault, Outcome
+from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.status import observe, report
 from pgwizard.status import snapshot as status_snapshot
 from pgwizard.status.reduce import Observation
-from pgwizard.status.snapshot import Missing, Release, Run, Snapshot, Volume
+from pgwizard.status.snapshot import Missing, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import judge
 from snapshots import NOW, UNKNOWN_KEY, said, segment
 
@@ -31,7 +31,9 @@ def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
         assert (found.loading, found.unknown) == ((), {})
         assert said(found) == ("recoverable", [])
         assert found.release is not None
-        assert replace(found.release, applied=None) == Release(1, "deployed", None, backups=True, superuser="postgres")
+        assert replace(found.release, applied=None) == ReleaseSummary(
+            1, "deployed", None, backups=True, superuser="postgres"
+        )
         assert {str(ref): health.message for ref, health in found.objects.items()} == {
             "PersistentVolumeClaim default/postgresql-storage-postgresql-0": "bound, 10Gi",
             "Pod default/postgresql-0": "ready",
@@ -135,7 +137,7 @@ def test_a_defect_is_said_in_the_place_of_its_answer_and_the_question_is_asked_a
     on(scenario)
 
 
-FAILS = Outcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(UNKNOWN_KEY,), exit_code=39)
+FAILS = ScriptedOutcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(UNKNOWN_KEY,), exit_code=39)
 
 
 def broken(snapshot: Snapshot) -> Run | None:

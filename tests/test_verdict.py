@@ -14,10 +14,10 @@ from pgwizard.kube.health import Health
 from pgwizard.status.reduce import Observation, reduce
 from pgwizard.status.snapshot import (
     PACE_SECONDS,
-    Certificate,
+    MirroredCertificate,
     Missing,
-    Release,
-    Repository,
+    ReleaseSummary,
+    RepositoryInfo,
     Run,
     Snapshot,
     Volume,
@@ -80,35 +80,35 @@ def test_a_repository_that_stopped_answering_is_a_risk_at_once_with_its_cause() 
 @pytest.mark.parametrize(
     ("repository", "reason"),
     [
-        (Repository((), "missing stanza path"), "pgBackRest says: missing stanza path"),
-        (Repository(()), "there is no valid full backup with its WAL"),
+        (RepositoryInfo((), "missing stanza path"), "pgBackRest says: missing stanza path"),
+        (RepositoryInfo(()), "there is no valid full backup with its WAL"),
         (
-            Repository((backup("incr", 1),), wal=Wal(segment(1), segment(2))),
+            RepositoryInfo((backup("incr", 1),), wal=Wal(segment(1), segment(2))),
             "there is no valid full backup with its WAL",
         ),
         (
-            Repository((backup("full", 1, error=True),), wal=Wal(segment(1), segment(2))),
+            RepositoryInfo((backup("full", 1, error=True),), wal=Wal(segment(1), segment(2))),
             "there is no valid full backup with its WAL",
         ),
         (
-            Repository((backup("full", 1, wal=99),), wal=Wal(segment(100), segment(101))),
+            RepositoryInfo((backup("full", 1, wal=99),), wal=Wal(segment(100), segment(101))),
             "there is no valid full backup with its WAL",
         ),
-        (Repository((backup("full", 1),)), "there is no valid full backup with its WAL"),
+        (RepositoryInfo((backup("full", 1),)), "there is no valid full backup with its WAL"),
         (
-            Repository((backup("full", 1),), wal=Wal(segment(1, timeline=3), segment(9, timeline=3))),
-            "there is no valid full backup with its WAL",
-        ),
-        (
-            Repository((replace(backup("full", 1), wal_start=""),), wal=Wal(segment(1), segment(200))),
+            RepositoryInfo((backup("full", 1),), wal=Wal(segment(1, timeline=3), segment(9, timeline=3))),
             "there is no valid full backup with its WAL",
         ),
         (
-            Repository((backup("full", 1),), wal=Wal(segment(1), segment(99))),
+            RepositoryInfo((replace(backup("full", 1), wal_start=""),), wal=Wal(segment(1), segment(200))),
             "there is no valid full backup with its WAL",
         ),
         (
-            Repository((replace(backup("full", 1), wal_stop=segment(102)),), wal=Wal(segment(1), segment(101))),
+            RepositoryInfo((backup("full", 1),), wal=Wal(segment(1), segment(99))),
+            "there is no valid full backup with its WAL",
+        ),
+        (
+            RepositoryInfo((replace(backup("full", 1), wal_stop=segment(102)),), wal=Wal(segment(1), segment(101))),
             "there is no valid full backup with its WAL",
         ),
     ],
@@ -125,24 +125,26 @@ def test_a_repository_that_stopped_answering_is_a_risk_at_once_with_its_cause() 
         "an archive that ends within it",
     ],
 )
-def test_without_a_valid_full_backup_and_its_wal_nothing_is_recoverable(repository: Repository, reason: str) -> None:
+def test_without_a_valid_full_backup_and_its_wal_nothing_is_recoverable(
+    repository: RepositoryInfo, reason: str
+) -> None:
     assert said(replace(FINE, repository=repository)) == ("not recoverable", [reason])
 
 
 def test_the_first_backup_that_still_runs_is_named() -> None:
     first = Run("postgresql-pgbackrest-init", "u", "init", "running", at(seconds=9), None)
-    verdict = judge(replace(FINE, repository=Repository(()), runs=(first,)))
+    verdict = judge(replace(FINE, repository=RepositoryInfo(()), runs=(first,)))
     assert verdict.reasons[0].fix == "Job postgresql-pgbackrest-init is taking one."
 
 
 def test_the_window_begins_with_the_oldest_full_backup_whose_wal_is_there() -> None:
     fulls = (backup("full", 14, wal=50), backup("full", 7, wal=200))
-    found = judge(replace(FINE, repository=Repository(fulls, wal=Wal(segment(200), segment(1303)))))
+    found = judge(replace(FINE, repository=RepositoryInfo(fulls, wal=Wal(segment(200), segment(1303)))))
     assert found.since == at(7)
 
 
 def test_a_backup_of_an_earlier_timeline_counts_where_the_archive_reaches_from_it_to_the_present_one() -> None:
-    grown = Repository(FINE.backups, wal=Wal(segment(100), segment(9, timeline=2)))
+    grown = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(9, timeline=2)))
     assert judge(replace(FINE, repository=grown)) == Verdict("recoverable", at(1.4), at(seconds=38), ())
 
 
@@ -154,7 +156,9 @@ def test_where_wal_waits_nothing_after_the_last_backup_is_proven() -> None:
 
 
 def test_a_backup_without_its_wal_proves_no_moment() -> None:
-    repository = Repository((backup("full", 1.4), backup("incr", 0.4, wal=1304)), wal=Wal(segment(100), segment(1303)))
+    repository = RepositoryInfo(
+        (backup("full", 1.4), backup("incr", 0.4, wal=1304)), wal=Wal(segment(100), segment(1303))
+    )
     assert judge(replace(FINE, repository=repository, archiver=replace(ARCHIVER, last_at=None))).until == at(1.4)
 
 
@@ -169,7 +173,7 @@ def test_wal_that_the_archiver_told_of_and_the_next_reading_of_the_repository_la
         [f"WAL was dropped: {segment(1310)} is archived, says PostgreSQL, and the archive ends with {segment(1303)}"],
     )
     assert (judge(dropped).until, judge(dropped).reasons[0].key) == (at(0.4), "wal-dropped")
-    there = Repository(FINE.backups, wal=Wal(segment(100), segment(1310)))
+    there = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(1310)))
     assert said(reduce(dropped, Observation("repository", NOW, value=there))) == ("recoverable", [])
 
 
@@ -195,7 +199,7 @@ def test_what_may_not_be_read_or_was_not_leaves_a_release_at_risk() -> None:
 
 
 def test_a_release_without_backups_is_not_recoverable_and_is_not_asked_about_any() -> None:
-    bare = replace(FINE, release=Release(1, "deployed", NOW, backups=False, superuser=None), repository=None)
+    bare = replace(FINE, release=ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None), repository=None)
     assert said(bare) == ("not recoverable", ["this release makes no backups"])
     assert bare.sources == ("release", "statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs", "volume")
 
@@ -226,7 +230,7 @@ def test_whose_backups_they_are_is_not_taken_for_granted() -> None:
     assert judge(replace(FINE, archiver=None)).reasons[0].key == "status-whose"
     failing = replace(FINE, archiver=None, unknown={"archiver": "psql ended with 2"})
     assert said(failing) == ("unknown", [f"{text}: psql ended with 2"])
-    assert said(replace(FINE, archiver=None, repository=Repository(()))) == (
+    assert said(replace(FINE, archiver=None, repository=RepositoryInfo(()))) == (
         "not recoverable",
         ["there is no valid full backup with its WAL"],
     )
@@ -269,16 +273,16 @@ RISKS: list[tuple[dict[str, Any], str]] = [
     ({"runs": (DONE, FAILED)}, "the last backup Job failed: postgresql-pgbackrest-incr-2: backoff limit"),
     ({"crons": (FULL, replace(INCR, suspended=True))}, "the schedule postgresql-pgbackrest-incr is suspended"),
     (
-        {"repository": Repository((backup("full", 8.4),), wal=Wal(segment(100), segment(1303)))},
+        {"repository": RepositoryInfo((backup("full", 8.4),), wal=Wal(segment(100), segment(1303)))},
         "a backup of postgresql-pgbackrest-full was due on 2026-11-22 02:00 UTC, and there is none since",
     ),
-    ({"certificate": Certificate(NOW + timedelta(days=13), "same")}, "the certificate ends on 2026-12-06"),
-    ({"certificate": Certificate(at(1), "same")}, "the certificate ended on 2026-11-22"),
+    ({"certificate": MirroredCertificate(NOW + timedelta(days=13), "same")}, "the certificate ends on 2026-12-06"),
+    ({"certificate": MirroredCertificate(at(1), "same")}, "the certificate ended on 2026-11-22"),
     (
-        {"certificate": Certificate(NOW + timedelta(days=99), "differs")},
+        {"certificate": MirroredCertificate(NOW + timedelta(days=99), "differs")},
         "the certificate is no longer that of its source",
     ),
-    ({"certificate": Certificate(NOW + timedelta(days=99), "gone")}, "the source of the certificate is gone"),
+    ({"certificate": MirroredCertificate(NOW + timedelta(days=99), "gone")}, "the source of the certificate is gone"),
     ({"volume": Volume(100, 9)}, "only 9% of the volume are free"),
     (
         {"objects": {**FINE.objects, KEPT: Health("failed", "volume claim lost")}},
@@ -298,7 +302,7 @@ QUIET: list[dict[str, Any]] = [
     {"archiver": replace(ARCHIVER, failed=3, failed_wal=segment(9), failed_at=at(2))},
     {"archiver": replace(ARCHIVER, last_at=at(0.5))},
     {"runs": (FAILED, replace(DONE, started=at(0.1), ended=at(0.1)))},
-    {"certificate": Certificate(NOW + timedelta(days=99), "unread")},
+    {"certificate": MirroredCertificate(NOW + timedelta(days=99), "unread")},
     {"certificate": None},
     {"heard": {**FINE.heard, "certificate": at(seconds=240), "pods": at(99)}},
 ]
@@ -337,7 +341,7 @@ def test_what_became_of_the_namespace_is_said_where_it_can_be_read(namespace: An
     [reason] = judge(gone).reasons
     assert reason.text.partition("are not there")[2] == said_of_it
     assert reason.fix == "Its repository may still hold backups."
-    bare = Release(1, "deployed", NOW, backups=False, superuser=None)
+    bare = ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None)
     assert judge(replace(gone, release=bare)).reasons[0].fix == ""
 
 
@@ -361,7 +365,7 @@ def test_a_database_that_is_scaled_to_0_is_said_first_and_nothing_false_beside_i
     assert said(old) == ("unknown", [reason.text, "the repository was last read 600 s ago"])
     never = replace(DOWN, repository=None, archiver=None, volume=None, heard={"statefulsets": NOW, "pods": NOW})
     assert said(never) == ("unknown", [reason.text, "the repository has not been read yet"])
-    bare = replace(DOWN, release=Release(1, "deployed", NOW, backups=False, superuser=None))
+    bare = replace(DOWN, release=ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None))
     assert said(bare) == ("not recoverable", [reason.text, "this release makes no backups"])
 
 

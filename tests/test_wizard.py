@@ -18,17 +18,17 @@ from faulting import answers_of, deployed
 from pgwizard.answers import file as answers_file
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.schema import pages
-from pgwizard.errors import Problem, Unreachable
+from pgwizard.errors import Finding, Unreachable
 from pgwizard.kube.api import Cluster, Resource
 from pgwizard.local.autosave import Drafts
 from pgwizard.plan import manifests
 from pgwizard.plan.plan import Facts, resolve
 from pgwizard.release.record import Record
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.tui.app import Place, Start, WizardApp
-from pgwizard.tui.pages.form import Choice, Row, in_words
+from pgwizard.tui.app import ClusterChoice, Start, WizardApp
+from pgwizard.tui.pages.form import Choice, QuestionRow, in_words
 from pgwizard.tui.pages.panels import Panel
-from pgwizard.tui.screens.apply import Apply, Left
+from pgwizard.tui.screens.apply import Apply, ApplyResult
 from pgwizard.tui.screens.connect import Connect
 from pgwizard.tui.screens.review import Review
 from pgwizard.tui.screens.secret_browser import SecretBrowser
@@ -48,7 +48,7 @@ def driven(
     *,
     cluster: Callable[[], SimCluster] = lambda: SimCluster(speed=50),
     ready: Callable[[Wizard], bool] = lambda wizard: not wizard.draft.problems,
-    places: Callable[[], Sequence[Place]] = tuple,
+    places: Callable[[], Sequence[ClusterChoice]] = tuple,
     drafts: Callable[[], Drafts] | None = None,
     raw: dict[str, Any] | None = None,
 ) -> None:
@@ -78,9 +78,9 @@ def driven(
     asyncio.run(main())
 
 
-def row(wizard: Wizard, path: str) -> Row:
+def row(wizard: Wizard, path: str) -> QuestionRow:
     """The row of a question on the page that is shown."""
-    return next(found for found in wizard.query(Row) if ".".join(found.path) == path)
+    return next(found for found in wizard.query(QuestionRow) if ".".join(found.path) == path)
 
 
 async def listed(pilot: Pilot[int]) -> Pick:
@@ -98,7 +98,7 @@ def test_every_question_page_comes_from_the_models() -> None:
         assert wizard.order == ["Connect", *pages(), "Review"]
         for page in wizard.order[1:-1]:
             await wizard.go(page)
-            assert wizard.query(f"#page-{page} Row")
+            assert wizard.query(f"#page-{page} QuestionRow")
 
     driven(scenario)
 
@@ -225,12 +225,12 @@ def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_re
     async def another(stack: AsyncExitStack) -> Cluster:
         return await stack.enter_async_context(SimCluster())
 
-    def places() -> list[Place]:
+    def places() -> list[ClusterChoice]:
         return [
-            Place("demo", "here", "default", another, current=True),
-            Place("prod", "https://10.0.0.1:6443", "shop", another),
-            Place("gone", "https://10.0.0.9:6443", "shop", unreachable),
-            Place("cloud", "https://eks.test", "shop", unreachable, runs="aws"),
+            ClusterChoice("demo", "here", "default", another, current=True),
+            ClusterChoice("prod", "https://10.0.0.1:6443", "shop", another),
+            ClusterChoice("gone", "https://10.0.0.9:6443", "shop", unreachable),
+            ClusterChoice("cloud", "https://eks.test", "shop", unreachable, runs="aws"),
         ]
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
@@ -388,9 +388,11 @@ def test_hundreds_of_clusters_are_filtered_as_one_types() -> None:
     async def another(stack: AsyncExitStack) -> Cluster:
         return await stack.enter_async_context(SimCluster(example=False))
 
-    def places() -> list[Place]:
-        found = [Place(f"team-{n}", f"https://10.0.0.{n}:6443", "shop", another, runs="aws") for n in range(300)]
-        return [Place("demo", "here", "default", another, current=True), *found]
+    def places() -> list[ClusterChoice]:
+        found = [
+            ClusterChoice(f"team-{n}", f"https://10.0.0.{n}:6443", "shop", another, runs="aws") for n in range(300)
+        ]
+        return [ClusterChoice("demo", "here", "default", another, current=True), *found]
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         listed = "#clusters OptionList"
@@ -408,10 +410,10 @@ def test_f5_stays_with_the_cluster_that_was_chosen() -> None:
     async def another(stack: AsyncExitStack) -> Cluster:
         return await stack.enter_async_context(SimCluster(example=False))
 
-    def places() -> list[Place]:
+    def places() -> list[ClusterChoice]:
         return [
-            Place("prod-eu", "here", "default", another, current=True),
-            Place("prod", "there", "default", another, runs="aws"),
+            ClusterChoice("prod-eu", "here", "default", another, current=True),
+            ClusterChoice("prod", "there", "default", another, runs="aws"),
         ]
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
@@ -462,11 +464,11 @@ def test_what_was_to_be_made_in_one_cluster_is_not_made_where_it_is() -> None:
     async def example(stack: AsyncExitStack) -> Cluster:
         return await stack.enter_async_context(SimCluster())
 
-    def places() -> list[Place]:
+    def places() -> list[ClusterChoice]:
         return [
-            Place("bare", "here", "default", bare),
-            Place("other", "there", "default", example),
-            Place("gone", "https://10.0.0.9:6443", "default", unreachable),
+            ClusterChoice("bare", "here", "default", bare),
+            ClusterChoice("other", "there", "default", example),
+            ClusterChoice("gone", "https://10.0.0.9:6443", "default", unreachable),
         ]
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
@@ -586,7 +588,7 @@ def test_what_the_answers_name_and_the_cluster_lacks_is_said_at_its_question() -
         await wizard.go("Database")
         cast("Input", row(wizard, "release.namespace").control).value = "nowhere"
         await until(pilot, lambda: bool(wizard.draft.problems))
-        assert {problem.path: problem.message for problem in wizard.draft.problems} == {
+        assert {problem.question: problem.text for problem in wizard.draft.problems} == {
             "release.namespace": "namespace nowhere does not exist: set release.createNamespace to true, or run "
             "kubectl create namespace nowhere",
             "repository.credentials.secret": "Secret nowhere/postgresql-pgbackrest-s3 does not exist",
@@ -608,8 +610,11 @@ def test_another_cluster_leaves_nothing_of_the_one_before() -> None:
     async def example(stack: AsyncExitStack) -> Cluster:
         return await stack.enter_async_context(SimCluster())
 
-    def places() -> list[Place]:
-        return [Place("demo", "here", "default", example, current=True), Place("other", "there", "default", empty)]
+    def places() -> list[ClusterChoice]:
+        return [
+            ClusterChoice("demo", "here", "default", example, current=True),
+            ClusterChoice("other", "there", "default", empty),
+        ]
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: "no releases" in said(wizard, "releases"))
@@ -746,7 +751,7 @@ def test_a_certificate_that_the_server_would_not_take_is_said_before_anything_is
         assert ("!", "TLS") in wizard.query_one(Rail).entries
         assert doubt in wizard.draft.warnings
         wizard._give(("repository", "endpoint"), "minio.minio.svc:9111")
-        await until(pilot, lambda: [found.path for found in wizard.draft.doubts] == ["repository.endpoint"])
+        await until(pilot, lambda: [found.question for found in wizard.draft.doubts] == ["repository.endpoint"])
 
     driven(scenario)
 
@@ -754,7 +759,7 @@ def test_a_certificate_that_the_server_would_not_take_is_said_before_anything_is
 def test_what_was_mended_a_moment_ago_does_not_stop_an_apply() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         wizard._give(("repository", "credentials", "secret"), "is-not-there")
-        await until(pilot, lambda: any("does not exist" in found.message for found in wizard.draft.problems))
+        await until(pilot, lambda: any("does not exist" in found.text for found in wizard.draft.problems))
         wizard._give(("repository", "credentials", "secret"), "postgresql-pgbackrest-s3")
         assert wizard.draft.problems
         await wizard.action_apply()
@@ -772,7 +777,7 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         await press(pilot, "ctrl+b", "ctrl+b", "ctrl+b", "ctrl+b")
         wizard._look_up()
         said_of = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
-        await until(pilot, lambda: any(said_of in doubt.message for doubt in wizard.draft.doubts))
+        await until(pilot, lambda: any(said_of in doubt.text for doubt in wizard.draft.doubts))
         assert ("!", "Repository") in wizard.query_one(Rail).entries
         there = "#releases OptionList"
         await until(pilot, lambda: any("staging/postgresql" in option for option in options(wizard, there)))
@@ -867,7 +872,7 @@ def test_manifests_that_cannot_be_made_any_more_are_not_exported() -> None:
     """The certificate goes with the connection, and the folder was asked for before."""
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, saved: dict[str, str]) -> None:
-        wizard.draft.learn(Facts(), (Problem("tls.source", "is gone"),))
+        wizard.draft.learn(Facts(), (Finding("tls.source", "is gone"),))
         wizard.post_message(Review.ExportAsked("manifests"))
         await until(pilot, lambda: bool(pilot.app._notifications))
         assert [note.message for note in pilot.app._notifications] == ["something is wrong by now: see the problems"]
@@ -956,7 +961,7 @@ def test_the_last_answer_is_taken_back_where_it_was_given() -> None:
 
 
 def row_is_there(wizard: Wizard, path: str) -> bool:
-    return any(".".join(row.path) == path for row in wizard.query(Row))
+    return any(".".join(row.path) == path for row in wizard.query(QuestionRow))
 
 
 def test_what_was_changed_of_a_release_is_offered_when_it_is_opened_again(tmp_path: Path) -> None:
@@ -1036,7 +1041,7 @@ def test_what_was_applied_above_takes_the_place_of_older_answers_below() -> None
         over = Wizard({"tuning": {"connections": 70}, "release": {"namespace": "default"}})
         await pilot.app.push_screen(over)
         await until(pilot, lambda: over.page != "")
-        await over._applied(Left(deployed=True))
+        await over._applied(ApplyResult(deployed=True))
         assert wizard.draft.answers.tuning.connections == 70
         assert wizard.query_one("#page-Tuning").display, "the page is made anew, and shown"
         await until(pilot, lambda: cast("Input", row(wizard, "tuning.connections").control).value == "70")
@@ -1053,6 +1058,6 @@ def test_a_size_is_compared_with_the_volume_of_the_release_that_was_opened() -> 
         await until(pilot, lambda: over.page == "Database" and over._looked_up.is_set())
         over._give(("storage", "size"), "5Gi")
         shrinks = "the volume has 10Gi and cannot shrink to 5Gi"
-        await until(pilot, lambda: shrinks in [problem.message for problem in over.draft.problems])
+        await until(pilot, lambda: shrinks in [problem.text for problem in over.draft.problems])
 
     driven(scenario)

@@ -25,13 +25,13 @@ from faulting import NAMESPACE, SECRET
 from headless import _key, pem
 from pgwizard.cli import start
 from pgwizard.errors import Unreachable
-from pgwizard.kube.api import Cluster, Object, Page, Ref, Resource
+from pgwizard.kube.api import Cluster, ListPage, Object, Ref, Resource
 from pgwizard.release.record import Record, Revision
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, FaultKind
 from pgwizard.simulator.world import HOSTILE
 from pgwizard.text import plain
-from pgwizard.tui.app import Place, WizardApp
+from pgwizard.tui.app import ClusterChoice, WizardApp
 from pgwizard.tui.pages.panels import Panel
 from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.secret_browser import SecretBrowser
@@ -43,7 +43,7 @@ from test_wizard import driven, listed, row, said
 async def goes_on(pilot: Pilot[int], wizard: Wizard) -> None:
     """Another page can be answered."""
     await wizard.go("Storage")
-    await until(pilot, lambda: bool(wizard.query("#page-Storage Row")))
+    await until(pilot, lambda: bool(wizard.query("#page-Storage QuestionRow")))
     cast("Input", row(wizard, "storage.size").control).value = "33Gi"
     await until(pilot, lambda: wizard.draft.answers.storage.size == "33Gi")
 
@@ -335,7 +335,9 @@ class Held(SimCluster):
         super().__init__(speed=50)
         self.go = asyncio.Event()
 
-    async def pages(self, resource: Resource, namespace: str | None = None, **more: Any) -> AsyncGenerator[Page, None]:
+    async def pages(
+        self, resource: Resource, namespace: str | None = None, **more: Any
+    ) -> AsyncGenerator[ListPage, None]:
         async with aclosing(super().pages(resource, namespace, **more)) as pages:
             async for page in pages:
                 yield page
@@ -401,11 +403,14 @@ def nasty() -> SimCluster:
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 def test_nothing_that_a_cluster_says_reaches_the_terminal_as_it_is(size: tuple[int, int]) -> None:
-    def places() -> list[Place]:
+    def places() -> list[ClusterChoice]:
         async def unreachable(_: AsyncExitStack) -> Cluster:
             raise Unreachable(f"no connection to {plain(NASTY)}")
 
-        return [Place(NASTY, NASTY, NASTY, unreachable), Place(f"2 {NASTY}", NASTY, NASTY, unreachable, runs=NASTY)]
+        return [
+            ClusterChoice(NASTY, NASTY, NASTY, unreachable),
+            ClusterChoice(f"2 {NASTY}", NASTY, NASTY, unreachable, runs=NASTY),
+        ]
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         async def clean() -> str:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from pgwizard.answers import strict_yaml
-from pgwizard.errors import Problem
+from pgwizard.errors import Finding
 
 
 @pytest.fixture(params=[yaml.SafeLoader, yaml.CSafeLoader], ids=["pure", "c"], autouse=True)
@@ -68,19 +68,19 @@ def test_a_byte_order_mark_is_no_content() -> None:
     assert strict_yaml.read(b"\xef\xbb\xbfa: 1\n").value == {"a": 1}
 
 
-REFUSED: dict[str, tuple[bytes, Problem]] = {
-    "anchor": (b"a: &x 1\n", Problem("a", "anchors (&) and aliases (*) are not taken: write the value out", 1, 4)),
-    "alias": (b"a: *x\n", Problem("a", "anchors (&) and aliases (*) are not taken: write the value out", 1, 4)),
-    "tag": (b"a: !!python/name:os.system\n", Problem("a", "tags (!) are not taken: write a plain value", 1, 4)),
-    "merge": (b"<<: {a: 1}\n<<: {b: 1}\n", Problem("<<", "given twice; the first is on line 1: keep one", 2, 1)),
-    "duplicate": (b"a: 1\nb: 1\na: 2\n", Problem("a", "given twice; the first is on line 1: keep one", 3, 1)),
-    "documents": (b"a: 1\n---\nb: 1\n", Problem("", "the file holds more than one YAML document: keep one", 2, 1)),
-    "tab": (b"a:\n\tb: 1\n", Problem("", "a tab indents this line: YAML indents with spaces only", 2, 1)),
-    "list as key": (b"? [a]\n: 1\n", Problem("", "a key must be a word", 1, 3)),
-    "nul": (b"a: 1\nb: \0\n", Problem("", "character U+0000 is not allowed in YAML", 2)),
-    "escape": (b"a: \x1b[31m\n", Problem("", "character U+001B is not allowed in YAML", 1)),
-    "latin-1": (b"a: 1\nb: \xe4\n", Problem("", "byte 0xe4 is not UTF-8: save the file as UTF-8", 2)),
-    "large": (b"#" * (strict_yaml.LIMIT_BYTES + 1), Problem("", "larger than 256 KiB: no file of answers")),
+REFUSED: dict[str, tuple[bytes, Finding]] = {
+    "anchor": (b"a: &x 1\n", Finding("a", "anchors (&) and aliases (*) are not taken: write the value out", 1, 4)),
+    "alias": (b"a: *x\n", Finding("a", "anchors (&) and aliases (*) are not taken: write the value out", 1, 4)),
+    "tag": (b"a: !!python/name:os.system\n", Finding("a", "tags (!) are not taken: write a plain value", 1, 4)),
+    "merge": (b"<<: {a: 1}\n<<: {b: 1}\n", Finding("<<", "given twice; the first is on line 1: keep one", 2, 1)),
+    "duplicate": (b"a: 1\nb: 1\na: 2\n", Finding("a", "given twice; the first is on line 1: keep one", 3, 1)),
+    "documents": (b"a: 1\n---\nb: 1\n", Finding("", "the file holds more than one YAML document: keep one", 2, 1)),
+    "tab": (b"a:\n\tb: 1\n", Finding("", "a tab indents this line: YAML indents with spaces only", 2, 1)),
+    "list as key": (b"? [a]\n: 1\n", Finding("", "a key must be a word", 1, 3)),
+    "nul": (b"a: 1\nb: \0\n", Finding("", "character U+0000 is not allowed in YAML", 2)),
+    "escape": (b"a: \x1b[31m\n", Finding("", "character U+001B is not allowed in YAML", 1)),
+    "latin-1": (b"a: 1\nb: \xe4\n", Finding("", "byte 0xe4 is not UTF-8: save the file as UTF-8", 2)),
+    "large": (b"#" * (strict_yaml.LIMIT_BYTES + 1), Finding("", "larger than 256 KiB: no file of answers")),
 }
 
 
@@ -96,7 +96,7 @@ def test_what_no_file_of_answers_needs_is_refused(name: str) -> None:
 def test_deep_nesting_is_refused_at_once(data: bytes) -> None:
     begin = time.monotonic()
     (problem,) = strict_yaml.read(data).problems
-    assert problem.message in (
+    assert problem.text in (
         "nested more than 16 levels deep",
         "not YAML: block sequence entries are not allowed in this context",
     )
@@ -106,7 +106,7 @@ def test_deep_nesting_is_refused_at_once(data: bytes) -> None:
 @pytest.mark.parametrize("data", [b"a: 'open\n", b"a: [1\n", b"a: b: c\n", b"%YAML 3.0\n---\na: 1\n", b"@\n"])
 def test_broken_yaml_is_one_problem_with_a_line(data: bytes) -> None:
     (problem,) = strict_yaml.read(data).problems
-    assert problem.message.startswith("not YAML: ")
+    assert problem.text.startswith("not YAML: ")
     assert problem.line is not None
 
 

@@ -31,32 +31,57 @@ It refuses to know where an error comes from: messages arrive complete, in plain
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar, Literal
 
 from pgwizard.text import visible
 
+Severity = Literal["error", "warning"]
+"""An error stops a run; a warning is shown and left to the reader."""
+
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong, where it is, and what was expected.
+class Finding:
+    """One thing that is wrong or needs a look: what, why, and what to do. All of it is text; unknown parts are empty.
 
-    path: the question's place in the answers, such as ``storage.size``; empty for the file as a whole.
-    line, column: 1-based place in the file; None where the value does not come from a file.
+    question: dotted path of the answer to change, such as ``storage.size``; empty where it is about no single answer.
+    text: what is wrong, on which object. cause: why. fix: what to do. key: its anchor in docs/errors.md.
+    line, column: 1-based place in the file of answers; None where the value does not come from a file.
     """
 
-    path: str
-    message: str
+    question: str = ""
+    text: str = ""
     line: int | None = None
     column: int | None = None
+    _: KW_ONLY
+    severity: Severity = "error"
+    key: str = ""
+    cause: str = ""
+    fix: str = ""
 
     def __str__(self) -> str:
-        where = f"line {self.line}: " if self.line is not None else ""
-        path = self.path if len(self.path) <= _LONGEST_PATH else f"{self.path[:_LONGEST_PATH]}..."
-        return visible(f"{where}{path}: {self.message}" if path else f"{where}{self.message}")
+        """On one line, without the fix: ``line 3: storage.size: 10Mi is too small``."""
+        line = f"line {self.line}" if self.line is not None else ""
+        question = self.question
+        if len(question) > _LONGEST_QUESTION:
+            question = f"{question[:_LONGEST_QUESTION]}..."
+        return visible(": ".join(filter(None, (line, question, self.text, self.cause))))
+
+    @property
+    def path(self) -> str:
+        """The name of before."""
+        return self.question
+
+    @property
+    def message(self) -> str:
+        """The name of before."""
+        return self.text
 
 
-_LONGEST_PATH = 200
+_LONGEST_QUESTION = 200
+
+Problem = Finding
+"""The name of before."""
 
 
 class PgwizardError(Exception):
@@ -80,7 +105,7 @@ class AnswersError(PgwizardError):
     exit_code = 2
     meaning = "the answers or the command line are wrong"
 
-    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+    def __init__(self, source: str, problems: Sequence[Finding]) -> None:
         self.source = source
         self.problems = tuple(problems)
         count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
@@ -170,7 +195,7 @@ class PreflightError(PgwizardError):
     exit_code = 5
     meaning = "a check failed before anything was written"
 
-    def __init__(self, message: str, problems: Sequence[Problem] = (), *, hint: str = "") -> None:
+    def __init__(self, message: str, problems: Sequence[Finding] = (), *, hint: str = "") -> None:
         super().__init__("\n".join([message, *(f"  {problem}" for problem in problems)]), hint=hint)
         self.problems = tuple(problems)
 

@@ -25,7 +25,7 @@ from demo_support import (
 
 from pgwizard.errors import NotFound
 from pgwizard.kube.api import Object, Resource
-from pgwizard.simulator.faults import Outcome
+from pgwizard.simulator.faults import ScriptedOutcome
 
 DATABASE = ref(POD, "postgresql-0")
 
@@ -123,7 +123,7 @@ def test_deletion_takes_the_pod_and_leaves_the_claim() -> None:
 @pytest.mark.parametrize(("kind", "reason"), [("image-pull", "ImagePullBackOff"), ("crash-loop", "CrashLoopBackOff")])
 def test_containers_that_do_not_start(kind: Any, reason: str) -> None:
     async def scenario(sim: Cluster) -> None:
-        sim.outcomes.append(Outcome(kind, "default/postgresql-0", lines=("FATAL:  out of luck",)))
+        sim.outcomes.append(ScriptedOutcome(kind, "default/postgresql-0", lines=("FATAL:  out of luck",)))
         pod = await installed(sim)
         assert conditions(pod)["Ready"] == "False"
         assert (await waiting(sim))["reason"] == reason
@@ -143,7 +143,7 @@ def test_containers_that_do_not_start(kind: Any, reason: str) -> None:
 
 def test_unschedulable_and_unbound() -> None:
     async def scenario(sim: Cluster, kind: Any, expected: str) -> None:
-        sim.outcomes.append(Outcome(kind))
+        sim.outcomes.append(ScriptedOutcome(kind))
         pod = await installed(sim)
         assert pod["status"]["phase"] == "Pending"
         assert expected in await reasons(sim)
@@ -158,7 +158,7 @@ def test_unschedulable_and_unbound() -> None:
 @pytest.mark.parametrize(("kind", "text"), [("quota", "exceeded quota"), ("pod-security", "violates PodSecurity")])
 def test_pods_that_may_not_be_created(kind: Any, text: str) -> None:
     async def scenario(sim: Cluster) -> None:
-        sim.outcomes.append(Outcome(kind))
+        sim.outcomes.append(ScriptedOutcome(kind))
         await sim.apply(statefulset())
         await sim.until(15)
         with pytest.raises(NotFound):
@@ -197,12 +197,12 @@ def test_what_the_pod_needs_is_missing_and_then_comes() -> None:
 
 def test_a_stuck_rollout_is_stuck_only_when_ordered() -> None:
     async def scenario(sim: Cluster, policy: str) -> bool:
-        sim.outcomes.append(Outcome("never-ready"))
+        sim.outcomes.append(ScriptedOutcome("never-ready"))
         await sim.apply(statefulset(podManagementPolicy=policy))
         await sim.until(30)
         before = (await sim.get(DATABASE))["metadata"]["uid"]
         sim.outcomes.clear()
-        sim.outcomes.append(Outcome("slow", seconds=10_000))
+        sim.outcomes.append(ScriptedOutcome("slow", seconds=10_000))
         changed = statefulset(podManagementPolicy=policy)
         changed["spec"]["template"]["metadata"]["annotations"] = {"fixed": "yes"}
         await sim.apply(changed)
@@ -248,7 +248,7 @@ def test_another_clusters_repository_fails_the_hook() -> None:
 
 def test_a_job_fails_after_its_retries_and_keeps_its_log() -> None:
     async def scenario(sim: Cluster) -> None:
-        sim.outcomes.append(Outcome("job-failed", "default/try*", lines=("ERROR: [039]: no",), exit_code=39))
+        sim.outcomes.append(ScriptedOutcome("job-failed", "default/try*", lines=("ERROR: [039]: no",), exit_code=39))
         await sim.apply(job("try", backoff=1))
         await sim.until(120)
         failed = await sim.get(ref(JOB, "try"))
@@ -262,7 +262,7 @@ def test_a_job_fails_after_its_retries_and_keeps_its_log() -> None:
 
 def test_a_job_has_a_deadline() -> None:
     async def scenario(sim: Cluster) -> None:
-        sim.outcomes.append(Outcome("slow", seconds=10_000))
+        sim.outcomes.append(ScriptedOutcome("slow", seconds=10_000))
         await sim.apply(job("slow", activeDeadlineSeconds=30))
         await sim.until(60)
         failed = await sim.get(ref(JOB, "slow"))

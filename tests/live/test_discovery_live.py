@@ -17,7 +17,7 @@ from pgwizard.kube.api import SECRET, Ref
 from pgwizard.kube.client import KubeCluster, connect
 from pgwizard.tls import handshake
 from pgwizard.wizard.browse import browse, contents, served
-from pgwizard.wizard.candidates import Row, Search
+from pgwizard.wizard.candidates import Candidate, Search
 
 T = TypeVar("T")
 pytest_plugins = ["rigfixtures"]
@@ -60,8 +60,8 @@ def test_the_authority_of_the_real_server_comes_first_and_wrong_ones_say_why(kub
             obj = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data}
             kubectl.run("create", "-f", "-", data=json.dumps({**obj, "type": "kubernetes.io/tls"}).encode())
 
-        async def scenario(cluster: KubeCluster) -> list[Row]:
-            found: dict[tuple[str, str], list[Row]] = {}
+        async def scenario(cluster: KubeCluster) -> list[Candidate]:
+            found: dict[tuple[str, str], list[Candidate]] = {}
             async with contextlib.aclosing(browse(cluster, Search("ca", ENDPOINT))) as batches:
                 async for batch in batches:
                     for row in batch.rows:

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from pgwizard.answers import strict_yaml
 from pgwizard.answers.questions import Answers, Section, sections_in
-from pgwizard.errors import Problem
+from pgwizard.errors import Finding
 
 _Path = tuple[str | int, ...]
 
@@ -32,17 +32,17 @@ class Loaded:
     """
 
     answers: Answers | None
-    problems: tuple[Problem, ...]
+    problems: tuple[Finding, ...]
     wrong: frozenset[str] = frozenset()
     overridden: frozenset[str] = frozenset()
     unsaid: frozenset[_Path] = frozenset()
-    _places: dict[str, strict_yaml.Place] = field(default_factory=dict)
+    _places: dict[str, strict_yaml.Position] = field(default_factory=dict)
 
-    def located(self, problem: Problem) -> Problem:
+    def located(self, problem: Finding) -> Finding:
         """The problem with the place of its path in the file, or of the nearest parent that stands there."""
-        path = problem.path
+        path = problem.question
         if any(_within(path, overridden) for overridden in self.overridden):
-            return replace(problem, message=f"{problem.message} (from --set)")
+            return replace(problem, text=f"{problem.text} (from --set)")
         while path:
             if path in self._places:
                 line, column = self._places[path]
@@ -50,9 +50,9 @@ class Loaded:
             path = path.rpartition(".")[0]
         return problem
 
-    def about_right_answers(self, problem: Problem) -> bool:
+    def about_right_answers(self, problem: Finding) -> bool:
         """Whether a problem across fields speaks of answers that are right themselves."""
-        return not any(_within(problem.path, path) or _within(path, problem.path) for path in self.wrong)
+        return not any(_within(problem.question, path) or _within(path, problem.question) for path in self.wrong)
 
 
 def load(data: bytes, overrides: Sequence[str] = ()) -> Loaded:
@@ -61,16 +61,18 @@ def load(data: bytes, overrides: Sequence[str] = ()) -> Loaded:
     problems = list(document.problems)
     value = document.value
     if value is None and not problems:
-        problems.append(Problem("", "the file is empty: pgwizard init prints one with every default"))
+        problems.append(Finding("", "the file is empty: pgwizard init prints one with every default"))
     elif not problems and not isinstance(value, dict):
-        problems.append(Problem("", f"expected a block of keys, found {_described(value)}: begin with release:", 1))
+        problems.append(Finding("", f"expected a block of keys, found {_described(value)}: begin with release:", 1))
     if not isinstance(value, dict):
         return Loaded(None, tuple(problems))
     overridden, wrong = _override(value, overrides)
     problems += wrong
     answers, found, unsaid = _validated(value)
     places = {".".join(map(str, path)): place for path, place in document.places.items()}
-    loaded = Loaded(answers, (), frozenset(problem.path for problem in found), frozenset(overridden), unsaid, places)
+    loaded = Loaded(
+        answers, (), frozenset(problem.question for problem in found), frozenset(overridden), unsaid, places
+    )
     problems += [loaded.located(problem) for problem in found]
     return replace(loaded, problems=tuple(sorted(problems, key=lambda problem: problem.line or 0)))
 
@@ -78,7 +80,7 @@ def load(data: bytes, overrides: Sequence[str] = ()) -> Loaded:
 def taken(value: dict[str, Any]) -> Loaded:
     """Answers that were given one by one, as the nested keys of a file. Never raises for bad input."""
     answers, found, unsaid = _validated(value)
-    return Loaded(answers, tuple(found), frozenset(problem.path for problem in found), unsaid=unsaid)
+    return Loaded(answers, tuple(found), frozenset(problem.question for problem in found), unsaid=unsaid)
 
 
 def _within(path: str, parent: str) -> bool:
@@ -92,7 +94,7 @@ _DEEPEST = 8
 """Parts of an override's path; a parameter's name may have a dot."""
 
 
-def _override(value: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str], list[Problem]]:
+def _override(value: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str], list[Finding]]:
     """The paths that were overridden, and what is wrong with the overrides."""
     paths, problems = [], []
     for override in overrides:
@@ -100,9 +102,9 @@ def _override(value: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str
         document = strict_yaml.read(text.encode("utf-8", "surrogatepass"))  # a byte of argv that is no UTF-8 stays none
         path = [part.replace("\\.", ".") for part in re.split(r"(?<!\\)\.", dotted)]
         if not equals or "" in path or len(path) > _DEEPEST:
-            problems.append(Problem("", f"--set {dotted[:60]}: expected path=value, such as storage.size=20Gi"))
+            problems.append(Finding("", f"--set {dotted[:60]}: expected path=value, such as storage.size=20Gi"))
         elif document.problems:
-            problems.append(Problem(dotted, f"--set: {document.problems[0].message}"))
+            problems.append(Finding(dotted, f"--set: {document.problems[0].text}"))
         else:
             _assign(value, path, document.value)
             paths.append(".".join(path))
@@ -123,9 +125,9 @@ def _assign(value: dict[str, Any], path: list[str], leaf: object) -> None:
 # ---- validation ----------------------------------------------------------------------------------------------------
 
 
-def _validated(value: dict[str, Any]) -> tuple[Answers | None, list[Problem], frozenset[_Path]]:
+def _validated(value: dict[str, Any]) -> tuple[Answers | None, list[Finding], frozenset[_Path]]:
     """The answers, what is wrong with them, and where that is not repeated; it is left out until the rest is valid."""
-    problems: list[Problem] = []
+    problems: list[Finding] = []
     unsaid: set[_Path] = set()
     for _ in range(4):  # leaving out one part of a union can uncover what another part lacks
         try:
@@ -133,14 +135,14 @@ def _validated(value: dict[str, Any]) -> tuple[Answers | None, list[Problem], fr
         except ValidationError as error:
             details = error.errors(include_url=False)
         located = [(_located(detail), detail) for detail in details]
-        known = {problem.path for problem in problems}
+        known = {problem.question for problem in problems}
         found = [_problem(path, section, detail) for (path, section), detail in located]
         unsaid |= {
             path
             for ((path, _), detail), problem in zip(located, found, strict=True)
-            if _is_unsaid(detail, problem.message)
+            if _is_unsaid(detail, problem.text)
         }
-        problems += [problem for problem in found if problem.path not in known]
+        problems += [problem for problem in found if problem.question not in known]
         value = _without(value, [path for (path, _), _ in located])
     return None, problems, frozenset(unsaid)
 
@@ -232,8 +234,8 @@ _BOUND = {
 }
 
 
-def _problem(path: _Path, section: type[Section] | None, detail: ErrorDetails) -> Problem:
-    return Problem(".".join(map(str, path)), _message(path, section, detail))
+def _problem(path: _Path, section: type[Section] | None, detail: ErrorDetails) -> Finding:
+    return Finding(".".join(map(str, path)), _message(path, section, detail))
 
 
 def _message(path: _Path, section: type[Section] | None, detail: ErrorDetails) -> str:

@@ -16,7 +16,7 @@ from pgwizard import quantities
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Question:
     """How a question is put. help says in one line what it decides and what a good answer is.
 
     choices: the name of a list of live choices from the cluster, such as ``storageClasses``; empty for none.
@@ -231,19 +231,21 @@ class Release(Section):
             r"[a-z]([-a-z0-9]*[a-z0-9])?",
             "a release's name; expected lower-case letters, digits and hyphens, beginning with a letter",
         ),
-        Ask("Name", "Names every object; 36 characters at most, so that a CronJob's name still fits into its 52."),
+        Question("Name", "Names every object; 36 characters at most, so that a CronJob's name still fits into its 52."),
     ] = "postgresql"
     namespace: Annotated[
-        Namespace, Ask("Namespace", "Where the objects go. A namespace of its own keeps access apart.", "namespaces")
+        Namespace,
+        Question("Namespace", "Where the objects go. A namespace of its own keeps access apart.", "namespaces"),
     ] = "default"
     create_namespace: Annotated[
         bool,
-        Ask(
+        Question(
             "Create the namespace", "Makes the namespace, with Pod Security at its strictest, which this release meets."
         ),
     ] = False
     database: Annotated[
-        Identifier, Ask("Database", "The database that the first start creates. The application's name is a good one.")
+        Identifier,
+        Question("Database", "The database that the first start creates. The application's name is a good one."),
     ] = "myapp"
 
 
@@ -251,38 +253,42 @@ class GeneratedCredentials(Section):
     """A new password, made once at the first apply and kept for ever."""
 
     source: Annotated[Literal["generate"], Field(alias="from")] = "generate"
-    username: Annotated[Identifier, Ask("Superuser", "The superuser that the first start creates.")] = "postgres"
+    username: Annotated[Identifier, Question("Superuser", "The superuser that the first start creates.")] = "postgres"
 
 
 class ExistingCredentials(Section):
     """A Secret of the release's namespace that you keep."""
 
     source: Annotated[Literal["existing"], Field(alias="from")]
-    secret: Annotated[ObjectName, Ask("Secret", "The Secret with the superuser's name and password.", "secrets")]
-    username_key: Annotated[SecretKey, Ask("Key of the name", "The key that holds the superuser's name.")] = "username"
-    password_key: Annotated[SecretKey, Ask("Key of the password", "The key that holds the password.")] = "password"
+    secret: Annotated[ObjectName, Question("Secret", "The Secret with the superuser's name and password.", "secrets")]
+    username_key: Annotated[SecretKey, Question("Key of the name", "The key that holds the superuser's name.")] = (
+        "username"
+    )
+    password_key: Annotated[SecretKey, Question("Key of the password", "The key that holds the password.")] = "password"
 
 
 class EnvCredentials(Section):
     """Two variables of the shell that runs the apply."""
 
     source: Annotated[Literal["env"], Field(alias="from")]
-    username: Annotated[Variable, Ask("Variable of the name", "The variable that holds the superuser's name.")]
-    password: Annotated[Variable, Ask("Variable of the password", "The variable that holds the password.")]
+    username: Annotated[Variable, Question("Variable of the name", "The variable that holds the superuser's name.")]
+    password: Annotated[Variable, Question("Variable of the password", "The variable that holds the password.")]
 
 
 class FileCredentials(Section):
     """Two files, read at the apply, relative to the file of answers."""
 
     source: Annotated[Literal["file"], Field(alias="from")]
-    username: Annotated[Text, Ask("File of the name", "The file that holds the superuser's name.")]
-    password: Annotated[Text, Ask("File of the password", "The file that holds the password.")]
+    username: Annotated[Text, Question("File of the name", "The file that holds the superuser's name.")]
+    password: Annotated[Text, Question("File of the password", "The file that holds the password.")]
 
 
 Credentials = Annotated[
     GeneratedCredentials | ExistingCredentials | EnvCredentials | FileCredentials,
     Field(discriminator="source"),
-    Ask("Superuser's credentials", "Where the superuser's name and password come from; never the values themselves."),
+    Question(
+        "Superuser's credentials", "Where the superuser's name and password come from; never the values themselves."
+    ),
 ]
 
 
@@ -290,11 +296,11 @@ class Storage(Section):
     """The volume that holds the database and, while S3 is away, its WAL."""
 
     size: Annotated[
-        Size, Ask("Size", "Data, plus the WAL that piles up during an S3 outage. It can grow later, never shrink.")
+        Size, Question("Size", "Data, plus the WAL that piles up during an S3 outage. It can grow later, never shrink.")
     ] = "10Gi"
     storage_class: Annotated[
         ObjectName | None,
-        Ask(
+        Question(
             "StorageClass",
             "What the volume is made by. One that can expand lets you grow later; null: the cluster's default.",
             "storageClasses",
@@ -307,34 +313,38 @@ class Tuning(Section):
 
     profile: Annotated[
         Literal["web", "oltp", "dw", "desktop", "mixed"],
-        Ask("Workload", "What most of the queries look like; mixed when you do not know."),
+        Question("Workload", "What most of the queries look like; mixed when you do not know."),
     ] = "mixed"
-    memory: Annotated[Size, Ask("Memory limit", "The pod's memory limit; every other number follows from it.")] = "1Gi"
-    cpu: Annotated[Cpu, Ask("CPU", "The cores that PostgreSQL may count on; parallel query begins at 4.")] = "2"
+    memory: Annotated[Size, Question("Memory limit", "The pod's memory limit; every other number follows from it.")] = (
+        "1Gi"
+    )
+    cpu: Annotated[Cpu, Question("CPU", "The cores that PostgreSQL may count on; parallel query begins at 4.")] = "2"
     connections: Annotated[
         int,
         Field(ge=4, le=10_000),  # three are the superuser's
-        Ask("Connections", "max_connections. Beyond some hundreds put a pooler in front."),
+        Question("Connections", "max_connections. Beyond some hundreds put a pooler in front."),
     ] = 100
     disk: Annotated[
         Literal["ssd", "nvme", "hdd", "san"],
-        Ask("Disk", "What the volume is made of; decides the cost of random reads."),
+        Question("Disk", "What the volume is made of; decides the cost of random reads."),
     ] = "ssd"
     data_size: Annotated[
         Literal["unknown", "fits-in-memory", "exceeds-memory"],
-        Ask("Data against memory", "Whether the data that is read often fits into memory; unknown is a fair answer."),
+        Question(
+            "Data against memory", "Whether the data that is read often fits into memory; unknown is a fair answer."
+        ),
     ] = "unknown"
     archive_timeout_seconds: Annotated[
         int,
         Field(ge=0, le=86_400),
-        Ask(
+        Question(
             "Archive at least every, seconds",
             "The most that a quiet database can lose (RPO); 0 waits for a full segment.",
         ),
     ] = 60
     parameters: Annotated[
         dict[ParameterName, ParameterValue],
-        Ask("Overrides", "Any parameter of postgresql.conf, as name: value; it wins over the computed one."),
+        Question("Overrides", "Any parameter of postgresql.conf, as name: value; it wins over the computed one."),
     ] = Field(default_factory=dict)
 
 
@@ -343,31 +353,33 @@ class Resources(Section):
 
     memory_request: Annotated[
         Size | None,
-        Ask("Memory request", "What is set aside. null: the whole limit, so that the node never takes it back."),
+        Question("Memory request", "What is set aside. null: the whole limit, so that the node never takes it back."),
     ] = None
-    cpu_request: Annotated[Cpu, Ask("CPU request", "What is set aside even when the node is busy.")] = "250m"
-    cpu_limit: Annotated[Cpu | None, Ask("CPU limit", "The most that the pod may take. null: the tuning's CPU.")] = None
+    cpu_request: Annotated[Cpu, Question("CPU request", "What is set aside even when the node is busy.")] = "250m"
+    cpu_limit: Annotated[
+        Cpu | None, Question("CPU limit", "The most that the pod may take. null: the tuning's CPU.")
+    ] = None
 
 
 class ExistingS3Credentials(Section):
     """A Secret that you keep; one of another namespace is mirrored at the apply."""
 
     source: Annotated[Literal["existing"], Field(alias="from")] = "existing"
-    secret: Annotated[ObjectName, Ask("Secret", "The Secret with the S3 key pair.", "secrets")] = (
+    secret: Annotated[ObjectName, Question("Secret", "The Secret with the S3 key pair.", "secrets")] = (
         "postgresql-pgbackrest-s3"
     )
     namespace: Annotated[
         Namespace | None,
-        Ask(
+        Question(
             "Its namespace",
             "Where that Secret is; another namespace's is mirrored. null: the release's own.",
             "namespaces",
         ),
     ] = None
-    access_key_key: Annotated[SecretKey, Ask("Key of the access key", "The key that holds the access key.")] = (
+    access_key_key: Annotated[SecretKey, Question("Key of the access key", "The key that holds the access key.")] = (
         "accessKey"
     )
-    secret_key_key: Annotated[SecretKey, Ask("Key of the secret key", "The key that holds the secret key.")] = (
+    secret_key_key: Annotated[SecretKey, Question("Key of the secret key", "The key that holds the secret key.")] = (
         "secretKey"
     )
 
@@ -376,22 +388,22 @@ class EnvS3Credentials(Section):
     """Two variables of the shell that runs the apply."""
 
     source: Annotated[Literal["env"], Field(alias="from")]
-    access_key: Annotated[Variable, Ask("Variable of the access key", "The variable that holds the access key.")]
-    secret_key: Annotated[Variable, Ask("Variable of the secret key", "The variable that holds the secret key.")]
+    access_key: Annotated[Variable, Question("Variable of the access key", "The variable that holds the access key.")]
+    secret_key: Annotated[Variable, Question("Variable of the secret key", "The variable that holds the secret key.")]
 
 
 class FileS3Credentials(Section):
     """Two files, read at the apply, relative to the file of answers."""
 
     source: Annotated[Literal["file"], Field(alias="from")]
-    access_key: Annotated[Text, Ask("File of the access key", "The file that holds the access key.")]
-    secret_key: Annotated[Text, Ask("File of the secret key", "The file that holds the secret key.")]
+    access_key: Annotated[Text, Question("File of the access key", "The file that holds the access key.")]
+    secret_key: Annotated[Text, Question("File of the secret key", "The file that holds the secret key.")]
 
 
 S3Credentials = Annotated[
     ExistingS3Credentials | EnvS3Credentials | FileS3Credentials,
     Field(discriminator="source"),
-    Ask("S3 credentials", "Where the S3 key pair comes from; never the values themselves."),
+    Question("S3 credentials", "Where the S3 key pair comes from; never the values themselves."),
 ]
 
 
@@ -399,8 +411,8 @@ class ExistingCipher(Section):
     """A Secret of the release's namespace with the passphrase."""
 
     source: Annotated[Literal["existing"], Field(alias="from")]
-    secret: Annotated[ObjectName, Ask("Secret", "The Secret with the passphrase.", "secrets")]
-    passphrase_key: Annotated[SecretKey, Ask("Key of the passphrase", "The key that holds the passphrase.")] = (
+    secret: Annotated[ObjectName, Question("Secret", "The Secret with the passphrase.", "secrets")]
+    passphrase_key: Annotated[SecretKey, Question("Key of the passphrase", "The key that holds the passphrase.")] = (
         "passphrase"
     )
 
@@ -409,19 +421,19 @@ class EnvCipher(Section):
     """A variable of the shell that runs the apply."""
 
     source: Annotated[Literal["env"], Field(alias="from")]
-    passphrase: Annotated[Variable, Ask("Variable of the passphrase", "The variable that holds the passphrase.")]
+    passphrase: Annotated[Variable, Question("Variable of the passphrase", "The variable that holds the passphrase.")]
 
 
 class FileCipher(Section):
     """A file, read at the apply, relative to the file of answers."""
 
     source: Annotated[Literal["file"], Field(alias="from")]
-    passphrase: Annotated[Text, Ask("File of the passphrase", "The file that holds the passphrase.")]
+    passphrase: Annotated[Text, Question("File of the passphrase", "The file that holds the passphrase.")]
 
 
 Cipher = Annotated[
     Annotated[ExistingCipher | EnvCipher | FileCipher, Field(discriminator="source")] | None,
-    Ask(
+    Question(
         "Encryption",
         "A passphrase encrypts backups (AES-256), fixed for good by the first one; who loses it loses every backup. "
         "null: stored as they are.",
@@ -433,24 +445,27 @@ class Repository(Section):
     """Where the backups go: a bucket of S3 or of anything that speaks it."""
 
     enabled: Annotated[
-        bool, Ask("Backups", "Whether backups are taken and WAL is archived. false: what is lost is lost.")
+        bool, Question("Backups", "Whether backups are taken and WAL is archived. false: what is lost is lost.")
     ] = True
     endpoint: Annotated[
-        Endpoint, Ask("Endpoint", "Host and port of the S3 API (not of its console) as the pod reaches it.", "services")
+        Endpoint,
+        Question("Endpoint", "Host and port of the S3 API (not of its console) as the pod reaches it.", "services"),
     ] = "minio.minio.svc:9000"
-    bucket: Annotated[Bucket, Ask("Bucket", "It must exist: pgBackRest never makes one.")] = "backups"
+    bucket: Annotated[Bucket, Question("Bucket", "It must exist: pgBackRest never makes one.")] = "backups"
     region: Annotated[
         Annotated[
             str, StringConstraints(max_length=63), _matching(r"[a-z0-9][-a-z0-9]*", "a region, such as us-east-1")
         ],
-        Ask("Region", "Part of every signature. MinIO takes any unless it was given one."),
+        Question("Region", "Part of every signature. MinIO takes any unless it was given one."),
     ] = "us-east-1"
-    path: Annotated[RepositoryPath, Ask("Path", "The folder in the bucket; one a database, never shared by two.")] = (
-        "/postgresql"
-    )
+    path: Annotated[
+        RepositoryPath, Question("Path", "The folder in the bucket; one a database, never shared by two.")
+    ] = "/postgresql"
     uri_style: Annotated[
         Literal["path", "host"],
-        Ask("URI style", "Where the bucket stands in a URL: path for MinIO and most others, host in the host's name."),
+        Question(
+            "URI style", "Where the bucket stands in a URL: path for MinIO and most others, host in the host's name."
+        ),
     ] = "path"
     credentials: S3Credentials = Field(default_factory=ExistingS3Credentials)
     cipher: Cipher = None
@@ -464,11 +479,13 @@ class Repository(Section):
 class CaSource(Section):
     """The Secret that holds the certificate to trust, wherever it is; it is mirrored into the release's namespace."""
 
-    namespace: Annotated[Namespace, Ask("Namespace", "The namespace of that Secret.", "tlsSecrets")] = "minio"
-    secret: Annotated[ObjectName, Ask("Secret", "The Secret that holds the certificate.", "tlsSecrets")] = "minio-tls"
+    namespace: Annotated[Namespace, Question("Namespace", "The namespace of that Secret.", "tlsSecrets")] = "minio"
+    secret: Annotated[ObjectName, Question("Secret", "The Secret that holds the certificate.", "tlsSecrets")] = (
+        "minio-tls"
+    )
     key: Annotated[
         SecretKey,
-        Ask(
+        Question(
             "Key",
             "The key that holds it: tls.crt for a self-signed server, ca.crt where an authority signed it.",
             "tlsSecrets",
@@ -481,21 +498,21 @@ class Tls(Section):
 
     verify: Annotated[
         bool,
-        Ask(
+        Question(
             "Verify",
             "Whether the server's certificate is checked. false: backups go to whoever answers. For a test only.",
         ),
     ] = True
     source: Annotated[
         CaSource | None,
-        Ask(
+        Question(
             "Certificate authority",
             "The Secret with the certificate to trust. null: the public authorities alone.",
         ),
     ] = Field(default_factory=CaSource)
     ca_file: Annotated[
         Text | None,
-        Ask(
+        Question(
             "Certificate file", "A PEM file used where the Secret cannot be looked up; relative to the file of answers."
         ),
     ] = None
@@ -505,12 +522,13 @@ class Schedule(Section):
     """When backups are taken."""
 
     full: Annotated[
-        Text, Ask("Full backup", "Cron: minute, hour, day, month, weekday. A quiet hour once a week is good.")
+        Text, Question("Full backup", "Cron: minute, hour, day, month, weekday. A quiet hour once a week is good.")
     ] = "0 2 * * 0"
     incremental: Annotated[
-        Text, Ask("Incremental backup", "Cron. Days on which no full backup starts; shorter gaps make restores faster.")
+        Text,
+        Question("Incremental backup", "Cron. Days on which no full backup starts; shorter gaps make restores faster."),
     ] = "0 2 * * 1-6"
-    time_zone: Annotated[Text, Ask("Time zone", "IANA name for both. Etc/UTC has no hour that comes twice.")] = (
+    time_zone: Annotated[Text, Question("Time zone", "IANA name for both. Etc/UTC has no hour that comes twice.")] = (
         "Etc/UTC"
     )
 
@@ -520,14 +538,14 @@ class Retention(Section):
 
     full: Annotated[
         Annotated[int, Field(ge=1, le=9_999_999)] | None,
-        Ask(
+        Question(
             "Full backups kept",
             "With the incrementals and the WAL that hang on them. null: nothing is deleted, the bucket grows for ever.",
         ),
     ] = 2
     full_type: Annotated[
         Literal["count", "time"],
-        Ask("Counted in", "count: that many full backups are kept. time: those of that many days."),
+        Question("Counted in", "count: that many full backups are kept. time: those of that many days."),
     ] = "count"
 
 
@@ -535,28 +553,30 @@ class GzCompression(Section):
     """Everywhere at home; the slowest."""
 
     type: Literal["gz"] = "gz"
-    level: Annotated[int, Field(ge=0, le=9), Ask("Level", "gz's own default is 6; beyond it is slow for little.")] = 6
+    level: Annotated[
+        int, Field(ge=0, le=9), Question("Level", "gz's own default is 6; beyond it is slow for little.")
+    ] = 6
 
 
 class ZstCompression(Section):
     """What pgBackRest recommends for a new repository: smaller and several times faster than gz."""
 
     type: Literal["zst"]
-    level: Annotated[int, Field(ge=-7, le=22), Ask("Level", "3 is its own default.")] = 3
+    level: Annotated[int, Field(ge=-7, le=22), Question("Level", "3 is its own default.")] = 3
 
 
 class Lz4Compression(Section):
     """The fastest; the largest."""
 
     type: Literal["lz4"]
-    level: Annotated[int, Field(ge=-5, le=12), Ask("Level", "1 is its own default.")] = 1
+    level: Annotated[int, Field(ge=-5, le=12), Question("Level", "1 is its own default.")] = 1
 
 
 class Bz2Compression(Section):
     """Small and very slow."""
 
     type: Literal["bz2"]
-    level: Annotated[int, Field(ge=1, le=9), Ask("Level", "9 is its own default.")] = 9
+    level: Annotated[int, Field(ge=1, le=9), Question("Level", "9 is its own default.")] = 9
 
 
 class NoCompression(Section):
@@ -568,7 +588,7 @@ class NoCompression(Section):
 Compression = Annotated[
     GzCompression | ZstCompression | Lz4Compression | Bz2Compression | NoCompression,
     Field(discriminator="type"),
-    Ask("Compression", "How backups and WAL are compressed; gz is at home everywhere, zst is faster and smaller."),
+    Question("Compression", "How backups and WAL are compressed; gz is at home everywhere, zst is faster and smaller."),
 ]
 
 
@@ -577,25 +597,25 @@ class Images(Section):
 
     postgresql: Annotated[
         Image,
-        Ask("PostgreSQL image", "Holds PostgreSQL, pgBackRest and the public CAs; image/Containerfile builds it."),
+        Question("PostgreSQL image", "Holds PostgreSQL, pgBackRest and the public CAs; image/Containerfile builds it."),
     ] = "aryan-laptophp/postgres-pgbackrest:15.0"
     postgresql_version: Annotated[
         int,
         Field(ge=13, le=18),
-        Ask("PostgreSQL version", "The major version in the image; decides which parameters it knows."),
+        Question("PostgreSQL version", "The major version in the image; decides which parameters it knows."),
     ] = 15
     pgbackrest_version: Annotated[
-        PgBackRestVersion, Ask("pgBackRest version", "The version in the image; decides which options it knows.")
+        PgBackRestVersion, Question("pgBackRest version", "The version in the image; decides which options it knows.")
     ] = "2.45"
     kubectl: Annotated[
-        Image, Ask("kubectl image", "Starts the backups inside the database's pod; holds only kubectl.")
+        Image, Question("kubectl image", "Starts the backups inside the database's pod; holds only kubectl.")
     ] = "registry.k8s.io/kubectl:v1.34.4"
     pull_policy: Annotated[
         Literal["IfNotPresent", "Always", "Never"],
-        Ask("Pull policy", "IfNotPresent is enough for a tag that stays; Always follows one that moves."),
+        Question("Pull policy", "IfNotPresent is enough for a tag that stays; Always follows one that moves."),
     ] = "IfNotPresent"
     pull_secrets: Annotated[
-        list[ObjectName], Ask("Pull Secrets", "Secrets of the release's namespace for a private registry.")
+        list[ObjectName], Question("Pull Secrets", "Secrets of the release's namespace for a private registry.")
     ] = Field(default_factory=list)
 
 
@@ -603,38 +623,41 @@ class Advanced(Section):
     """For who knows why. Every default is right for a first release."""
 
     process_max: Annotated[
-        Annotated[int, Field(ge=1, le=999)] | None, Ask("Processes", "process-max of a backup. null: one a core.")
+        Annotated[int, Field(ge=1, le=999)] | None, Question("Processes", "process-max of a backup. null: one a core.")
     ] = None
-    bundle: Annotated[bool, Ask("Bundle small files", "repo1-bundle: hundreds of objects become a handful.")] = True
+    bundle: Annotated[bool, Question("Bundle small files", "repo1-bundle: hundreds of objects become a handful.")] = (
+        True
+    )
     block: Annotated[
         bool,
-        Ask(
+        Question(
             "Block incremental",
             "repo1-block: incrementals keep changed blocks only. Needs 2.52.1 or newer, and bundles.",
         ),
     ] = False
     archive_async: Annotated[
-        bool, Ask("Archive in the background", "archive-async: pushes WAL in batches; for databases that write a lot.")
+        bool,
+        Question("Archive in the background", "archive-async: pushes WAL in batches; for databases that write a lot."),
     ] = False
     archive_push_queue_max: Annotated[
         Size | None,
-        Ask(
+        Question(
             "Drop WAL beyond",
             "archive-push-queue-max: past it WAL is dropped and the recoverable window ends. null: never.",
         ),
     ] = None
     log_level: Annotated[
         Literal["off", "error", "warn", "info", "detail", "debug", "trace"],
-        Ask("Log level", "log-level-console: how much the logs of backups tell; info is enough."),
+        Question("Log level", "log-level-console: how much the logs of backups tell; info is enough."),
     ] = "info"
     network_policy: Annotated[
         bool,
-        Ask(
+        Question(
             "NetworkPolicy", 'Lets in only pods labelled <release>-client: "true", and out only to DNS and the S3 port.'
         ),
     ] = False
     options: Annotated[
-        dict[OptionName, OptionValue], Ask("Options", "Any further option of pgbackrest.conf, as name: value.")
+        dict[OptionName, OptionValue], Question("Options", "Any further option of pgbackrest.conf, as name: value.")
     ] = Field(default_factory=dict)
 
 
@@ -659,9 +682,9 @@ class Answers(Section):
         return self.repository.enabled and self.tls.verify and bool(self.tls.source or self.tls.ca_file)
 
 
-def ask_of(metadata: list[Any]) -> Ask | None:
+def question_of(metadata: list[Any]) -> Question | None:
     """The question among a field's metadata."""
-    return next((item for item in metadata if isinstance(item, Ask)), None)
+    return next((item for item in metadata if isinstance(item, Question)), None)
 
 
 def sections_in(annotation: Any) -> list[type[Section]]:

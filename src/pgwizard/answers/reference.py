@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pgwizard.answers.questions import Answers, Section, ask_of, sections_in
+from pgwizard.answers.questions import Answers, Section, question_of, sections_in
 from pgwizard.answers.strict_yaml import is_plain_text
 
 _HEAD = """\
@@ -38,7 +38,7 @@ def commented_answers() -> str:
     blocks = [_HEAD]
     for name, found in Answers.model_fields.items():
         default = getattr(Answers(), name)
-        ask = ask_of(found.metadata)
+        ask = question_of(found.metadata)
         title = ask.help if ask else _first_line(type(default))
         lines = [*_comment(title, ""), f"{found.alias}:", *_answers(default, "  ")]
         blocks.append("\n".join([*lines, *_alternatives(found, type(default), "")]) + "\n")
@@ -48,7 +48,7 @@ def commented_answers() -> str:
 def _answers(section: BaseModel, indent: str) -> Iterator[str]:
     for name, found in type(section).model_fields.items():
         value = getattr(section, name)
-        ask = ask_of(found.metadata)
+        ask = question_of(found.metadata)
         if ask:
             yield from _comment(f"{ask.label}: {ask.help}{_choices(found)}", indent)
         if isinstance(value, Section):
@@ -152,7 +152,7 @@ def documentation() -> str:
         "",
     ]
     for name, found in Answers.model_fields.items():
-        ask = ask_of(found.metadata)
+        ask = question_of(found.metadata)
         default = getattr(Answers(), name)
         lines += [f"## {found.alias}", "", ask.help if ask else _first_line(type(default)), ""]
         sections = sections_in(found.annotation)
@@ -182,7 +182,7 @@ def _table(section: type[Section], prefix: str) -> Iterator[str]:
 
 def _rows(section: type[Section], prefix: str) -> Iterator[str]:
     for found in section.model_fields.values():
-        ask = ask_of(found.metadata)
+        ask = question_of(found.metadata)
         sections = sections_in(found.annotation)
         if ask and not (found.default_factory and sections):
             shown = (

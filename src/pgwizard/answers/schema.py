@@ -8,9 +8,9 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from pgwizard.answers.questions import Answers, Page, Section, ask_of, sections_in
+from pgwizard.answers.questions import Answers, Page, Section, question_of, sections_in
 
-Path = tuple[str, ...]
+QuestionPath = tuple[str, ...]
 NOTHING = "null"
 SOME = "given"
 
@@ -40,7 +40,7 @@ def _sections() -> Iterator[tuple[str, str]]:
         yield page, str(found.alias)
 
 
-def field_at(path: Path, chosen: Any) -> FieldInfo | None:
+def field_at(path: QuestionPath, chosen: Any) -> FieldInfo | None:
     """The field of a path. chosen: path -> tag of the alternative that stands there."""
     owner: type[BaseModel] = Answers
     found: FieldInfo | None = None
@@ -56,26 +56,26 @@ def field_at(path: Path, chosen: Any) -> FieldInfo | None:
     return found
 
 
-def label_at(path: Path, chosen: Any = lambda _: "") -> tuple[str, Path]:
+def label_at(path: QuestionPath, chosen: Any = lambda _: "") -> tuple[str, QuestionPath]:
     """What a question is called, and where it stands; of what chooses an alternative, those of the whole block.
 
     chosen: as for ``field_at``.
     """
     for end in range(len(path), 0, -1):
         found = field_at(path[:end], chosen)
-        ask = ask_of(found.metadata) if found else None
+        ask = question_of(found.metadata) if found else None
         if ask:
             return ask.label, path[:end]
     return path[-1].capitalize(), path
 
 
-def alternatives(path: Path) -> list[type[Section]]:
+def alternatives(path: QuestionPath) -> list[type[Section]]:
     """The sections that a path can be answered with; empty where it is a plain question."""
     found = field_at(path, lambda _: "")
     return sections_in(found.annotation) if found else []
 
 
-def is_union(path: Path) -> bool:
+def is_union(path: QuestionPath) -> bool:
     """Whether one of several shapes, or none, is to be chosen at a path."""
     found = field_at(path, lambda _: "")
     return found is not None and (len(sections_in(found.annotation)) > 1 or is_optional(found))
@@ -87,7 +87,7 @@ def is_optional(found: FieldInfo) -> bool:
     return any(part is type(None) or type(None) in get_args(part) for part in get_args(annotation))
 
 
-def tag_key(path: Path) -> str | None:
+def tag_key(path: QuestionPath) -> str | None:
     """``from`` or ``type``: the key that names the alternative; None where there is nothing to name."""
     sections = alternatives(path)
     if len(sections) < 2:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from pgwizard.errors import Problem
+from pgwizard.errors import Finding
 
 
 class Sensitive:
@@ -38,14 +38,14 @@ class Sensitive:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The secrets that answers refer to by variable or file, read by the face; a Problem where one is missing.
+    """The secrets that answers refer to by variable or file, read by the face; a Finding where one is missing.
 
     Keys are role and key of the Secret: ``("credentials", "password")``, ``("s3", "accessKey")``, ``("cipher",
     "passphrase")``.
     """
 
-    values: Mapping[tuple[str, str], Sensitive | Problem] = field(default_factory=dict)
+    values: Mapping[tuple[str, str], Sensitive | Finding] = field(default_factory=dict)
 
-    def of(self, role: str) -> dict[str, Sensitive | Problem]:
+    def of(self, role: str) -> dict[str, Sensitive | Finding]:
         """The values of one Secret by key."""
         return {key: value for (owner, key), value in self.values.items() if owner == role}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from pgwizard.errors import Problem
+from pgwizard.errors import Finding
 
 if TYPE_CHECKING:
     from yaml.events import Event
@@ -31,8 +31,8 @@ _CORE_NUMBER = re.compile(
 )
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-Path = tuple[str | int, ...]
-Place = tuple[int, int]
+NodePath = tuple[str | int, ...]
+Position = tuple[int, int]
 """1-based line and column."""
 
 
@@ -44,10 +44,10 @@ class Document:
     """What was read. ``places`` has the place of each key and list item by its path; problems in the order found."""
 
     value: Any = None
-    places: dict[Path, Place] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    places: dict[NodePath, Position] = field(default_factory=dict)
+    problems: list[Finding] = field(default_factory=list)
 
-    def place(self, path: Path) -> Place | None:
+    def place(self, path: NodePath) -> Position | None:
         """The place of path, or of its nearest parent that stands in the file."""
         while path:
             if path in self.places:
@@ -56,7 +56,7 @@ class Document:
         return None
 
 
-class _Refused(Exception):
+class _Unreadable(Exception):
     """Reading cannot go on; the problem is already noted."""
 
 
@@ -64,18 +64,18 @@ def read(data: bytes) -> Document:
     """Read UTF-8 bytes. Never raises for bad input: ``problems`` say what is wrong, with line and column."""
     document = Document()
     if len(data) > LIMIT_BYTES:
-        document.problems.append(Problem("", f"larger than {LIMIT_BYTES // 1024} KiB: no file of answers"))
+        document.problems.append(Finding("", f"larger than {LIMIT_BYTES // 1024} KiB: no file of answers"))
         return document
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         byte = data[error.start]
-        document.problems.append(Problem("", f"byte 0x{byte:02x} is not UTF-8: save the file as UTF-8", line))
+        document.problems.append(Finding("", f"byte 0x{byte:02x} is not UTF-8: save the file as UTF-8", line))
         return document
     if found := _FORBIDDEN.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        document.problems.append(Problem("", f"character U+{ord(found[0]):04X} is not allowed in YAML", line))
+        document.problems.append(Finding("", f"character U+{ord(found[0]):04X} is not allowed in YAML", line))
         return document
     try:
         loader = Loader(text)
@@ -83,7 +83,7 @@ def read(data: bytes) -> Document:
             _Composer(document, loader).compose()
         finally:
             loader.dispose()
-    except _Refused:
+    except _Unreadable:
         document.value = None
     except yaml.MarkedYAMLError as error:
         document.value = None
@@ -127,15 +127,15 @@ class _Composer:
     def _next(self) -> Event:
         return next(self.events)
 
-    def _refuse(self, event: Event, path: Path, message: str) -> None:
+    def _refuse(self, event: Event, path: NodePath, message: str) -> None:
         self._note(event, path, message)
-        raise _Refused
+        raise _Unreadable
 
-    def _note(self, event: Event, path: Path, message: str) -> None:
+    def _note(self, event: Event, path: NodePath, message: str) -> None:
         dotted = ".".join(map(str, path))
-        self.document.problems.append(Problem(dotted, message, *_place(event)))
+        self.document.problems.append(Finding(dotted, message, *_place(event)))
 
-    def _node(self, event: Event, path: Path) -> Any:
+    def _node(self, event: Event, path: NodePath) -> Any:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             self._refuse(event, path, "anchors (&) and aliases (*) are not taken: write the value out")
         if getattr(event, "tag", None) not in (None, "!"):
@@ -154,7 +154,7 @@ class _Composer:
     def _text(self, event: Any) -> str:
         return str(event.value)
 
-    def _mapping(self, path: Path) -> dict[str, Any]:
+    def _mapping(self, path: NodePath) -> dict[str, Any]:
         result: dict[str, Any] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
@@ -170,7 +170,7 @@ class _Composer:
             result.setdefault(key, value)
         return result
 
-    def _sequence(self, path: Path) -> list[Any]:
+    def _sequence(self, path: NodePath) -> list[Any]:
         result: list[Any] = []
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             here = (*path, len(result))
@@ -179,15 +179,15 @@ class _Composer:
         return result
 
 
-def _place(event: Any) -> Place:
+def _place(event: Any) -> Position:
     return event.start_mark.line + 1, event.start_mark.column + 1
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
+def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Finding:
     mark = error.problem_mark or error.context_mark
     line = mark.line if mark else 0
     lines = text.splitlines()
     message = f"not YAML: {error.problem or error.context}"
     if line < len(lines) and "\t" in lines[line][: len(lines[line]) - len(lines[line].lstrip()) + 1]:
         message = "a tab indents this line: YAML indents with spaces only"
-    return Problem("", message, line + 1, mark.column + 1 if mark else None)
+    return Finding("", message, line + 1, mark.column + 1 if mark else None)

@@ -10,18 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pgwizard.cli.options import Argument, Option, Verb
-from pgwizard.cli.table import APPLY, HEADLESS, HELP, VERBS, VERSION
-
-_OVERALL = (HEADLESS, APPLY, VERSION, HELP)
-"""Options without a verb; the wizard's come on top."""
+from pgwizard.cli.table import HELP, OPTIONS, VERBS
 
 
 def _options(verb: Verb | None) -> tuple[Option[Any], ...]:
-    """What may be typed: of the verb, else of ``--headless`` and of the wizard and of any verb still to come."""
-    if verb is not None:
-        return (*verb.options, HELP)
-    every = {option.flags: option for found in VERBS.values() for option in found.options}
-    return (*_OVERALL, *every.values())
+    """What may be typed; before the verb is, that is everything."""
+    return (*verb.options, HELP) if verb is not None else tuple(OPTIONS.values())
 
 
 def _flags(options: Iterable[Option[Any]]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pgwizard.answers.questions import Answers
-from pgwizard.cli.options import Call
+from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import CONTEXT, DEMO, KUBECONFIG, NAMESPACE
 from pgwizard.errors import Interrupted
 from pgwizard.kube.api import Cluster
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ClusterSource:
     """Which cluster. demo: the simulated one, in this process; released: with a release in it, to look at."""
 
     context: str | None = None
@@ -31,7 +31,7 @@ class Place:
 
 
 @contextlib.asynccontextmanager
-async def connected(place: Place) -> AsyncIterator[Cluster]:
+async def connected(place: ClusterSource) -> AsyncIterator[Cluster]:
     """The cluster, closed on every way out."""
     if place.demo:
         from pgwizard.simulator.clock import ScaledClock
@@ -40,7 +40,7 @@ async def connected(place: Place) -> AsyncIterator[Cluster]:
         clock = ScaledClock(_HURRY if place.released else 1)
         async with SimCluster(clock=clock) as simulated:
             if place.released:
-                await apply.run(apply.Release(Answers()), simulated, lambda _: None, _yes, apply.Options())
+                await apply.run(apply.ReleaseRequest(Answers()), simulated, lambda _: None, _yes, apply.Options())
                 clock.run_at(1)
             yield simulated
     else:
@@ -58,12 +58,12 @@ async def _yes(_: Sequence[Change]) -> bool:
     return True
 
 
-def run(call: Call, work: Callable[[Cluster], Awaitable[T]], *, released: bool = False, resume: str = "") -> T:
+def run(call: Invocation, work: Callable[[Cluster], Awaitable[T]], *, released: bool = False, resume: str = "") -> T:
     """Work on the cluster that the options name. Ctrl+C, SIGTERM and a closed terminal end it in order.
 
     released: the simulated cluster has a release to look at; resume: how to continue, for whoever stopped it.
     """
-    place = Place(call[CONTEXT], call[KUBECONFIG], call[DEMO], released)
+    place = ClusterSource(call[CONTEXT], call[KUBECONFIG], call[DEMO], released)
 
     async def guarded() -> T:
         task = asyncio.current_task()
@@ -80,7 +80,7 @@ def run(call: Call, work: Callable[[Cluster], Awaitable[T]], *, released: bool =
         raise Interrupted("stopped", hint=resume) from None
 
 
-async def chosen(call: Call, cluster: Cluster) -> tuple[str, str]:
+async def chosen(call: Invocation, cluster: Cluster) -> tuple[str, str]:
     """Name and namespace of the release that the command line names; without a name the only one there is.
 
     Raises PreflightError for none, AnswersError for several.

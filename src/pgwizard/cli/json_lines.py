@@ -14,25 +14,25 @@ from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 from pgwizard.errors import AnswersError, PgwizardError, PreflightError
-from pgwizard.release.stages import Kind
+from pgwizard.release.stages import EventKind
 
 API_VERSION = "pgwizard/v1"
 """Grows when a key changes its meaning or goes; new keys and types may come without it."""
 
 
-class Line:
+class JsonLine:
     """One line. type_name: what ``type`` says."""
 
     type_name: ClassVar[str]
 
 
 @dataclass(frozen=True, slots=True)
-class StageLine(Line):
+class EventLine(JsonLine):
     """A stage of an apply or an uninstall: it began, made progress, ended. seconds: how long it took, at its end."""
 
     type_name = "event"
     stage: str
-    kind: Kind
+    kind: EventKind
     text: str
     seconds: float | None
 
@@ -48,7 +48,7 @@ class ProblemPart:
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorLine(Line):
+class ErrorLine(JsonLine):
     """Why a run failed, its last line on standard error. detail: further lines, such as the end of a log."""
 
     type_name = "error"
@@ -60,7 +60,7 @@ class ErrorLine(Line):
 
 
 @dataclass(frozen=True, slots=True)
-class WarningLine(Line):
+class WarningLine(JsonLine):
     """What should be known of the answers and stops nothing, on standard error. path, line, column: as in problems."""
 
     type_name = "warning"
@@ -71,7 +71,7 @@ class WarningLine(Line):
 
 
 @dataclass(frozen=True, slots=True)
-class NoteLine(Line):
+class NoteLine(JsonLine):
     """A remark on standard error."""
 
     type_name = "note"
@@ -81,7 +81,7 @@ class NoteLine(Line):
 # ---- JSON ----------------------------------------------------------------------------------------------------------
 
 
-def line_of(record: Line) -> str:
+def line_of(record: JsonLine) -> str:
     """One line of JSON in ASCII, with its end."""
     return json.dumps({"apiVersion": API_VERSION, "type": record.type_name, **as_json(record)}) + "\n"
 
@@ -95,7 +95,7 @@ def error_line(error: PgwizardError) -> ErrorLine:
         error.exit_code,
         () if problems else tuple(detail),
         error.hint,
-        tuple(ProblemPart(problem.path, problem.message, problem.line, problem.column) for problem in problems),
+        tuple(ProblemPart(problem.question, problem.text, problem.line, problem.column) for problem in problems),
     )
 
 
@@ -120,7 +120,7 @@ def _camel(name: str) -> str:
 # ---- schema --------------------------------------------------------------------------------------------------------
 
 
-def schema_of(lines: Sequence[type[Line]]) -> dict[str, Any]:
+def schema_of(lines: Sequence[type[JsonLine]]) -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of one line, whichever type it is."""
     parts: dict[str, Any] = {}
     for line in lines:

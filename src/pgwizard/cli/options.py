@@ -110,8 +110,9 @@ class Verb:
     """One thing that the program does. It takes its options and refuses all others.
 
     summary: one line, without a full stop; example: commands, a line each. function: ``module:name`` in
-    ``pgwizard.cli.verbs``, loaded when it runs; it takes the ``Call`` and the ``Writer``, and may return an exit code.
-    synonyms: what other tools call it. instead: by the long form of an option that it refuses, what to do instead.
+    ``pgwizard.cli.verbs``, loaded when it runs; it takes the ``Invocation`` and the ``Writer``, and may return
+    an exit code. synonyms: what other tools call it. instead: by the long form of an option that it
+    refuses, what to do instead.
     """
 
     name: str
@@ -126,7 +127,7 @@ class Verb:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Invocation:
     """A verb with what was typed: ``call[TIMEOUT]`` is the value of an option, its default where it was not typed."""
 
     verb: Verb

@@ -1,4 +1,4 @@
-"""argv to a ``Call``: one verb, its words, and only options that mean something to it. Raises UsageError."""
+"""argv to a ``Invocation``: one verb, its words, and only options that mean something to it. Raises UsageError."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from pgwizard.cli.options import Call, Option, Verb
-from pgwizard.cli.table import APPLY, DIFF, DRY_RUN, EXCLUSIVE, HEADLESS, HELP, VERBS, VERSION
+from pgwizard.cli.options import Invocation, Verb
+from pgwizard.cli.table import APPLY, DIFF, DRY_RUN, EXCLUSIVE, HEADLESS, HELP, OPTIONS, VERBS, VERSION
 from pgwizard.errors import UsageError
 from pgwizard.text import fit
 
 
-def parse(argv: Sequence[str]) -> Call:
+def parse(argv: Sequence[str]) -> Invocation:
     """What was typed. Options are taken before and after the verb; what means nothing to it is refused, never ignored.
 
     Without a verb it is ``--headless``, else the wizard.
@@ -22,7 +22,7 @@ def parse(argv: Sequence[str]) -> Call:
     if verb is not VERBS["help"]:
         _refuse_others(verb, shown, typed)
     _check_words(verb, shown, words)
-    return Call(verb, tuple(words), _values(verb, typed))
+    return Invocation(verb, tuple(words), _values(verb, typed))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,10 +36,7 @@ def _split(argv: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
     One parser knows every option, whatever the verb: so it does not matter on which side of the verb one is.
     """
     parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
-    known: list[Option[Any]] = [HELP, VERSION, HEADLESS, APPLY]
-    known += [option for verb in VERBS.values() for option in verb.options]
-    every = {option.flags: option for option in known}
-    for option in every.values():
+    for option in OPTIONS.values():
         if option.value:
             parser.add_argument(*option.flags, dest=option.flag, action="append", metavar=option.value)
         else:
@@ -49,8 +46,7 @@ def _split(argv: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
     for word in rest:
         if word.startswith("-") and word != "-":
             flag = word.partition("=")[0]
-            flags = [flag for option in every.values() for flag in option.flags if flag.startswith("--")]
-            raise UsageError(f"unknown option {fit(flag)}", hint=_meant(flag, flags) or "See pgwizard --help.")
+            raise UsageError(f"unknown option {fit(flag)}", hint=_meant(flag, OPTIONS) or "See pgwizard --help.")
     return vars(found), [*rest, *argv[end + 1 :]]
 
 
@@ -94,9 +90,8 @@ def _refuse_others(verb: Verb, shown: str, typed: Mapping[str, Any]) -> None:
     taken = {option.flag for option in verb.options}
     for flag in typed:
         if flag not in taken:
-            raise UsageError(
-                f"{shown} takes no {flag}", hint=verb.instead.get(flag, f"See pgwizard {verb.name} --help.")
-            )
+            hint = verb.instead.get(flag, f"See pgwizard {verb.name} --help.")
+            raise UsageError(f"{shown} takes no {'/'.join(OPTIONS[flag].flags)}", hint=hint)
     for meaningless, other in EXCLUSIVE:
         if meaningless.flag in typed and other.flag in typed:
             raise UsageError(f"{meaningless.flag} means nothing with {other.flag}", hint="Leave out one of the two.")
@@ -131,6 +126,6 @@ def _meant(typed: str, known: Iterable[str]) -> str:
     import difflib
 
     synonyms = {word: verb.name for verb in VERBS.values() for word in verb.synonyms}
-    near = difflib.get_close_matches(typed, known, n=1, cutoff=0.6)
+    near = [word for word in known if word.startswith(typed)] + difflib.get_close_matches(typed, known, n=1)
     found = synonyms.get(typed) or (near[0] if near else "")
     return f"Did you mean {found}?" if found else ""

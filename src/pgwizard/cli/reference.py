@@ -12,10 +12,10 @@ from typing import Any
 from pgwizard import errors
 from pgwizard.answers import reference as answers_reference
 from pgwizard.cli import json_lines, usage
-from pgwizard.cli.json_lines import ErrorLine, Line, NoteLine, StageLine, WarningLine
+from pgwizard.cli.json_lines import ErrorLine, EventLine, JsonLine, NoteLine, WarningLine
 from pgwizard.cli.main import BROKEN_PIPE
 from pgwizard.cli.options import Option, Verb
-from pgwizard.cli.table import APPLY, EXCLUSIVE, EXIT_CODE, HEADLESS, HELP, VERBS, VERSION
+from pgwizard.cli.table import EXCLUSIVE, EXIT_CODE, VERBS, WITHOUT_VERB
 from pgwizard.cli.verbs.apply import DIFFERENCES, ChangeLine, OutcomeLine
 from pgwizard.cli.verbs.backup import FaultLine, JobLine, LogLine
 from pgwizard.cli.verbs.offline import MessageLine, VersionLine
@@ -23,8 +23,8 @@ from pgwizard.cli.verbs.releases import ReleaseLine
 from pgwizard.cli.verbs.render import FilesLine
 from pgwizard.cli.verbs.status_line import StatusLine
 
-LINES: tuple[type[Line], ...] = (
-    StageLine,
+LINES: tuple[type[JsonLine], ...] = (
+    EventLine,
     ChangeLine,
     OutcomeLine,
     StatusLine,
@@ -41,15 +41,15 @@ LINES: tuple[type[Line], ...] = (
 )
 """Every type of line, those on standard error last."""
 
-WRITTEN_BY: dict[str, tuple[type[Line], ...]] = {
+WRITTEN_BY: dict[str, tuple[type[JsonLine], ...]] = {
     "render": (FilesLine, WarningLine, NoteLine),
-    "apply": (StageLine, ChangeLine, OutcomeLine),
-    "diff": (StageLine, ChangeLine, OutcomeLine),
+    "apply": (EventLine, ChangeLine, OutcomeLine),
+    "diff": (EventLine, ChangeLine, OutcomeLine),
     "status": (StatusLine,),
     "backup": (JobLine, LogLine, NoteLine),
     "logs": (LogLine, NoteLine, FaultLine),
     "releases": (ReleaseLine,),
-    "uninstall": (ChangeLine, StageLine),
+    "uninstall": (ChangeLine, EventLine),
     "explain": (MessageLine,),
     "version": (VersionLine,),
 }
@@ -75,7 +75,7 @@ def _command_line() -> str:
     lines += ["| verb | what it does |", "|---|---|"]
     lines += [f"| [`{verb.name}`](#{verb.name}) | {verb.summary} |" for verb in VERBS.values()]
     lines += ["", *_text(_TAKEN), "## Without a verb", "", *_text(_WITHOUT)]
-    lines += [*_options((HEADLESS, APPLY, VERSION, HELP)), ""]
+    lines += [*_options(WITHOUT_VERB), ""]
     lines += [line for verb in VERBS.values() for line in _verb(verb)]
     lines += ["## Options that exclude each other", ""]
     lines += [f"- `{first.flag}` and `{second.flag}`" for first, second in EXCLUSIVE]
@@ -83,7 +83,7 @@ def _command_line() -> str:
     lines += [f"| `{line.type_name}` | {' '.join((line.__doc__ or '').split())} |" for line in LINES]
     lines += ["", "| verb | types of its lines |", "|---|---|"]
     for verb, written in WRITTEN_BY.items():
-        types: tuple[type[Line], ...] = (*written, ErrorLine)
+        types: tuple[type[JsonLine], ...] = (*written, ErrorLine)
         lines.append(f"| `{verb}` | {', '.join(f'`{line.type_name}`' for line in types)} |")
     return "\n".join(lines) + "\n"
 

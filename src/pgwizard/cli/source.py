@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from pgwizard.answers import file as answers_file
 from pgwizard.answers.strict_yaml import LIMIT_BYTES as ANSWERS_LIMIT_BYTES
-from pgwizard.cli.options import Call
+from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import CA_FILE, SET
-from pgwizard.errors import AnswersError, Problem
+from pgwizard.errors import AnswersError, Finding
 from pgwizard.local import inputs
 from pgwizard.plan import checks
 from pgwizard.plan.plan import Facts, Plan, resolve
 
 if TYPE_CHECKING:
-    from pgwizard.release.apply import Release
+    from pgwizard.release.apply import ReleaseRequest
 
 STDIN = "-"
 
@@ -41,12 +41,12 @@ class Source:
         return Path() if self.path == STDIN else Path(self.path).parent
 
 
-def source_of(call: Call) -> Source:
+def source_of(call: Invocation) -> Source:
     """The FILE of a verb, with its overrides."""
     return Source(call.word, call[SET], call[CA_FILE])
 
 
-def planned(source: Source) -> tuple[Plan, tuple[Problem, ...]]:
+def planned(source: Source) -> tuple[Plan, tuple[Finding, ...]]:
     """The plan of a source, and the warnings. Raises AnswersError with every problem of the source."""
     loaded = answers_file.load(read(source), source.overrides)
     problems = list(loaded.problems)
@@ -58,7 +58,7 @@ def planned(source: Source) -> tuple[Plan, tuple[Problem, ...]]:
     problems += [
         loaded.located(problem)
         for problem in findings.errors
-        if loaded.about_right_answers(problem) and not (wrong and problem.path.startswith("tls."))
+        if loaded.about_right_answers(problem) and not (wrong and problem.question.startswith("tls."))
     ]
     if problems:
         raise AnswersError(source.name, sorted(problems, key=lambda problem: problem.line or 0))
@@ -70,18 +70,18 @@ def read(source: Source) -> bytes:
     try:
         if source.path == STDIN:
             if sys.stdin is None:
-                raise AnswersError(source.name, [Problem("", "cannot be read: it is closed")])
+                raise AnswersError(source.name, [Finding("", "cannot be read: it is closed")])
             return sys.stdin.buffer.read(ANSWERS_LIMIT_BYTES + 1)
         with Path(source.path).open("rb") as file:
             return file.read(ANSWERS_LIMIT_BYTES + 1)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise AnswersError(source.name, [Problem("", f"cannot be read: {reason}")]) from error
+        raise AnswersError(source.name, [Finding("", f"cannot be read: {reason}")]) from error
 
 
-def release_of(source: Source) -> Release:
+def release_of(source: Source) -> ReleaseRequest:
     """The answers of a source and the secrets that they refer to. Raises AnswersError."""
-    from pgwizard.release.apply import Release  # not needed for a render
+    from pgwizard.release.apply import ReleaseRequest  # not needed for a render
 
     loaded = answers_file.load(read(source), source.overrides)
     if loaded.answers is None or loaded.problems:
@@ -89,4 +89,4 @@ def release_of(source: Source) -> Release:
     bundle, wrong = inputs.certificate(loaded.answers, source.folder, source.ca_file)
     if wrong:
         raise AnswersError(source.name, [loaded.located(problem) for problem in wrong])
-    return Release(loaded.answers, inputs.given(loaded.answers, source.folder), bundle)
+    return ReleaseRequest(loaded.answers, inputs.given(loaded.answers, source.folder), bundle)

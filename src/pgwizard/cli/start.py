@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pgwizard.tui.app import WIZARD, Connect, Place, Start
+from pgwizard.tui.app import WIZARD, ClusterChoice, Connect, Start
 
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
@@ -33,18 +33,18 @@ def start(
         async def connect(stack: AsyncExitStack) -> Cluster:
             from pgwizard.cli import connect as cli_connect
 
-            place = cli_connect.Place(name, kubeconfig, demo, released=screen != WIZARD)
+            place = cli_connect.ClusterSource(name, kubeconfig, demo, released=screen != WIZARD)
             return await stack.enter_async_context(cli_connect.connected(place))
 
         return connect
 
-    def places() -> Sequence[Place]:
+    def places() -> Sequence[ClusterChoice]:
         if demo:
-            return (Place("demo", "inside this process", "default", connector(None), current=True),)
+            return (ClusterChoice("demo", "inside this process", "default", connector(None), current=True),)
         from pgwizard.kube.kubeconfig import contexts
 
         return [
-            Place(
+            ClusterChoice(
                 found.name,
                 found.server,
                 found.namespace,

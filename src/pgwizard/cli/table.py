@@ -253,3 +253,12 @@ VERBS: dict[str, Verb] = {
         ),
     )
 }
+
+WITHOUT_VERB: tuple[Option[Any], ...] = (HEADLESS, APPLY, VERSION, HELP)
+"""What belongs to no verb."""
+
+OPTIONS: dict[str, Option[Any]] = {
+    **{option.flag: option for option in WITHOUT_VERB},
+    **{option.flag: option for verb in VERBS.values() for option in verb.options},
+}
+"""Every option by its long form. Two verbs may each have one that is spelled the same, as ``-o`` is."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pgwizard.cli.options import Option, Verb
-from pgwizard.cli.table import APPLY, HEADLESS, HELP, VERBS, VERSION
+from pgwizard.cli.table import HELP, VERBS, WITHOUT_VERB
 
 WIDTH = 80
 _LEFT = 26
@@ -32,7 +32,7 @@ def overview() -> str:
             *_rows(verbs, 14),
             "",
             "Options:",
-            *_rows([(_left(option), option.help) for option in (HEADLESS, APPLY, VERSION, HELP)], _LEFT),
+            *_rows([(_left(option), option.help) for option in WITHOUT_VERB], _LEFT),
             "",
             *textwrap.wrap(
                 "Options may come before or after the verb. See pgwizard VERB --help for those of a verb.", WIDTH

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pgwizard.cli.json_lines import Line, StageLine, error_line, line_of
+from pgwizard.cli.json_lines import EventLine, JsonLine, error_line, line_of
 from pgwizard.errors import OutputError, PgwizardError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Writer:
             sys.stdout.write(text)
             sys.stdout.flush()
 
-    def line(self, text: str | None, record: Line) -> None:
+    def line(self, text: str | None, record: JsonLine) -> None:
         """Data for people, or its line of JSON. None: nothing for people."""
         if self._json:
             self.put(line_of(record))
@@ -62,7 +62,7 @@ class Writer:
         from pgwizard.release.report import event_line
 
         if self._json:
-            self.put(line_of(StageLine(event.stage, event.kind, event.text, event.seconds)))
+            self.put(line_of(EventLine(event.stage, event.kind, event.text, event.seconds)))
         elif not self._is_animated:
             if event.kind != "began":
                 self.put(f"{event_line(event)}\n")
@@ -72,7 +72,7 @@ class Writer:
 
     # ---- standard error --------------------------------------------------------------------------------------------
 
-    def note(self, text: str, record: Line) -> None:
+    def note(self, text: str, record: JsonLine) -> None:
         """One line beside the data, or its JSON."""
         if sys.stderr is None:
             return

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 from pgwizard.diagnose.cluster import IMAGES, PODS, RESOURCES
 from pgwizard.diagnose.database import POSTGRESQL
-from pgwizard.diagnose.row import Diagnosis, Row, diagnosis, latest, line_start
+from pgwizard.diagnose.row import Diagnosis, KnownFault, diagnosis, latest, line_start
 from pgwizard.diagnose.store import NETWORK, PGBACKREST, REPOSITORY, S3, TLS
 
 MAX_CHARACTERS = 1_000_000
@@ -56,7 +56,7 @@ def _readable(text: str) -> str:
 
 _MATTERS = (TLS, NETWORK, S3, REPOSITORY, PGBACKREST, POSTGRESQL, IMAGES, PODS, RESOURCES)
 
-ROWS: tuple[Row, ...] = tuple(row for rows in _MATTERS for row in rows)
+ROWS: tuple[KnownFault, ...] = tuple(row for rows in _MATTERS for row in rows)
 """All that is known; on one line and in one rank the earlier row wins."""
 
 _PLACES = {row.key: (matter, row.rank) for matter, rows in enumerate(_MATTERS) for row in rows}

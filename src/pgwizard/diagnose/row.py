@@ -41,7 +41,7 @@ class Rank(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class KnownFault:
     """One kind of fault. cause and fix may name groups of the pattern in braces.
 
     A pattern stays within a line, begins with fixed text wherever it can, and repeats only with a bound: the text is
@@ -83,7 +83,7 @@ def _exit_code(text: str, match: re.Match[str]) -> int | None:
     return int(said[1] or said[2]) if said else None
 
 
-def diagnosis(row: Row, match: re.Match[str], text: str) -> Diagnosis:
+def diagnosis(row: KnownFault, match: re.Match[str], text: str) -> Diagnosis:
     named = {name: plain(value or "", 120) for name, value in match.groupdict().items()}
     return Diagnosis(
         key=row.key,
@@ -98,5 +98,5 @@ def diagnosis(row: Row, match: re.Match[str], text: str) -> Diagnosis:
 # ---- the table -----------------------------------------------------------------------------------------------------
 
 
-def row(key: str, pattern: str, cause: str, fix: str, question: str = "", *, rank: Rank = Rank.CAUSE) -> Row:
-    return Row(key, rank, re.compile(pattern), cause, fix, question)
+def row(key: str, pattern: str, cause: str, fix: str, question: str = "", *, rank: Rank = Rank.CAUSE) -> KnownFault:
+    return KnownFault(key, rank, re.compile(pattern), cause, fix, question)

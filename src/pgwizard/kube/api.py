@@ -94,7 +94,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """One chunk of a list. ``remaining`` is the server's estimate of what is still to come; None if it does not say.
 
     resource_version: where a watch may begin once the last page is read.
@@ -173,7 +173,7 @@ class Cluster(Protocol):
         fields: str = "",
         metadata_only: bool = False,
         limit: int | None = 500,
-    ) -> AsyncGenerator[Page, None]:
+    ) -> AsyncGenerator[ListPage, None]:
         """A list in chunks of ``limit`` (None: unpaged). Namespace None: all namespaces. Use ``contextlib.aclosing``.
 
         With metadata_only the server sends PartialObjectMetadata: no data leaves it. An expired continuation (410)

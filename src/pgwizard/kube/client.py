@@ -17,7 +17,7 @@ import aiohttp
 
 from pgwizard.errors import ApiError, ClusterError, Gone, NotFound, ServerFailure, Unreachable
 from pgwizard.kube import credentials, kubeconfig, streams
-from pgwizard.kube.api import POD, Access, ByteStream, ExecResult, Object, Page, Ref, Resource, WatchEvent, Written
+from pgwizard.kube.api import POD, Access, ByteStream, ExecResult, ListPage, Object, Ref, Resource, WatchEvent, Written
 from pgwizard.kube.http import Answer, Call, Http, Patience, api_error
 from pgwizard.text import plain
 
@@ -166,7 +166,7 @@ class KubeCluster:
         fields: str = "",
         metadata_only: bool = False,
         limit: int | None = 500,
-    ) -> AsyncGenerator[Page, None]:
+    ) -> AsyncGenerator[ListPage, None]:
         """A list in chunks."""
         token = ""
         while True:
@@ -185,7 +185,7 @@ class KubeCluster:
             metadata = answer.get("metadata") or {}
             # Items of a list come without apiVersion and kind, or as PartialObjectMetadata.
             about = {"apiVersion": resource.api_version, "kind": resource.kind}
-            yield Page(
+            yield ListPage(
                 tuple({**item, **about} for item in answer.get("items") or ()),
                 str(metadata.get("resourceVersion", "")),
                 metadata.get("remainingItemCount"),

@@ -31,7 +31,7 @@ def state_folder() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class AbandonedDraft:
     """Answers that an ended wizard left. at: when they were last changed, UTC."""
 
     path: Path
@@ -48,9 +48,9 @@ class Drafts:
         self._lock: int | None = None
         self._turn = threading.RLock()
 
-    def left(self) -> list[Left]:
+    def left(self) -> list[AbandonedDraft]:
         """The drafts whose wizards have ended, the newest first; older ones than a handful are forgotten. Blocking."""
-        found: list[Left] = []
+        found: list[AbandonedDraft] = []
         with contextlib.suppress(OSError):
             for path in sorted(self._folder.iterdir()):
                 if not _NAME.fullmatch(path.name) or path == self._own or _is_held(_lock_of(path)):
@@ -82,7 +82,7 @@ class Drafts:
             return False
         return True
 
-    def drop(self, left: Left | None = None) -> None:
+    def drop(self, left: AbandonedDraft | None = None) -> None:
         """Forget what another wizard left, or (None) this one's draft."""
         path = left.path if left else self._own
         with self._turn:
@@ -104,13 +104,13 @@ def _lock_of(path: Path) -> Path:
     return path.with_suffix(".lock")
 
 
-def _read(path: Path) -> Left | None:
+def _read(path: Path) -> AbandonedDraft | None:
     try:
         data, at = path.read_bytes(), datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except OSError:
         return None
     value = strict_yaml.read(data).value
-    return Left(path, at, value) if isinstance(value, dict) and value else None
+    return AbandonedDraft(path, at, value) if isinstance(value, dict) and value else None
 
 
 def _is_held(lock: Path) -> bool:

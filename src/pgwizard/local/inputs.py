@@ -20,7 +20,7 @@ from pgwizard.answers.questions import (
     FileS3Credentials,
 )
 from pgwizard.answers.secrets import Given, Sensitive
-from pgwizard.errors import AnswersError, Problem
+from pgwizard.errors import AnswersError, Finding
 from pgwizard.local import files as local_files
 from pgwizard.tls.certificates import Bundle
 
@@ -58,13 +58,13 @@ def referred(answers: Answers, folder: Path) -> tuple[Given, Bundle | None]:
     return given(answers, folder), bundle
 
 
-def certificate(answers: Answers, folder: Path, ca_file: str | None = None) -> tuple[Bundle | None, list[Problem]]:
+def certificate(answers: Answers, folder: Path, ca_file: str | None = None) -> tuple[Bundle | None, list[Finding]]:
     """The certificate file, where one is given and wanted: ``ca_file``, the command line's, else the answers'."""
     if not answers.repository.enabled or not answers.tls.verify:
         return None, []
     if ca_file is not None and not answers.tls_mirrored():
         return None, [
-            Problem("tls.source", "null trusts the public authorities only, but --ca-file gives a certificate")
+            Finding("tls.source", "null trusts the public authorities only, but --ca-file gives a certificate")
         ]
     if ca_file is not None:
         path, question = Path(ca_file), "--ca-file"
@@ -75,12 +75,12 @@ def certificate(answers: Answers, folder: Path, ca_file: str | None = None) -> t
     try:
         return read_file(path, datetime.now(UTC)), []
     except ValueError as error:
-        return None, [Problem(question, str(error))]
+        return None, [Finding(question, str(error))]
 
 
 def given(answers: Answers, folder: Path) -> Given:
-    """Read the variables and files that answers name. What is missing is a Problem, since it may not be needed."""
-    found: dict[tuple[str, str], Sensitive | Problem] = {}
+    """Read the variables and files that answers name. What is missing is a Finding, since it may not be needed."""
+    found: dict[tuple[str, str], Sensitive | Finding] = {}
     sections: list[Any] = [answers.credentials]
     if answers.repository.enabled:
         sections += [answers.repository.credentials, answers.repository.cipher]
@@ -96,29 +96,29 @@ def given(answers: Answers, folder: Path) -> Given:
     return Given(found)
 
 
-def _from_variable(name: str, _: Path, question: str) -> Sensitive | Problem:
+def _from_variable(name: str, _: Path, question: str) -> Sensitive | Finding:
     value = os.environb.get(name.encode())
     if not value:
-        return Problem(question, f"variable {name} is not set")
+        return Finding(question, f"variable {name} is not set")
     return _clean(value, f"variable {name}", question)
 
 
-def _from_file(name: str, folder: Path, question: str) -> Sensitive | Problem:
+def _from_file(name: str, folder: Path, question: str) -> Sensitive | Finding:
     try:
         value = local_files.read(folder / name, LIMIT_BYTES)
     except ValueError as error:
-        return Problem(question, str(error))
+        return Finding(question, str(error))
     if len(value) > LIMIT_BYTES:
-        return Problem(question, f"{folder / name}: larger than {LIMIT_BYTES // 1024} KiB: no secret")
+        return Finding(question, f"{folder / name}: larger than {LIMIT_BYTES // 1024} KiB: no secret")
     return _clean(value.removesuffix(b"\n").removesuffix(b"\r"), f"{folder / name}", question)
 
 
-def _clean(value: bytes, where: str, question: str) -> Sensitive | Problem:
+def _clean(value: bytes, where: str, question: str) -> Sensitive | Finding:
     """A blank or line break around a secret is never meant, and signs nothing that a server accepts."""
     if not value:
-        return Problem(question, f"{where} is empty")
+        return Finding(question, f"{where} is empty")
     if value != value.strip():
-        return Problem(question, f"{where} begins or ends with a blank or a line break")
+        return Finding(question, f"{where} begins or ends with a blank or a line break")
     return Sensitive(value)
 
 

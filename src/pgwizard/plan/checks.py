@@ -21,7 +21,7 @@ from pgwizard.answers.questions import (
     ExistingCredentials,
     ExistingS3Credentials,
 )
-from pgwizard.errors import Problem
+from pgwizard.errors import Finding
 from pgwizard.plan import cron, pgbackrest
 from pgwizard.plan.names import Names
 from pgwizard.plan.plan import Facts, mirrored_s3, parameters, s3_port
@@ -32,28 +32,23 @@ from pgwizard.plan.tuning import memory_sum
 class Findings:
     """Errors stop; warnings are shown and left to the reader."""
 
-    errors: tuple[Problem, ...]
-    warnings: tuple[Problem, ...]
+    errors: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Warning:
-    problem: Problem
+_Found = Iterator[Finding]
 
 
-_Found = Iterator[Problem | _Warning]
-
-
-def _warning(path: str, message: str) -> _Warning:
-    return _Warning(Problem(path, message))
+def _warning(question: str, text: str) -> Finding:
+    return Finding(question, text, severity="warning")
 
 
 def check(answers: Answers, facts: Facts) -> Findings:
-    """Every finding, in the order of the questions. Paths are those of the answers file."""
+    """Every finding, in the order of the questions."""
     found = [finding for rule in _RULES for finding in rule(answers, facts)]
     return Findings(
-        tuple(finding for finding in found if isinstance(finding, Problem)),
-        tuple(finding.problem for finding in found if isinstance(finding, _Warning)),
+        tuple(finding for finding in found if finding.severity == "error"),
+        tuple(finding for finding in found if finding.severity == "warning"),
     )
 
 
@@ -68,7 +63,7 @@ _LARGEST_MEMORY = 16 * 1024**4
 def _volume(answers: Answers, _: Facts) -> _Found:
     size = quantities.size_bytes(answers.storage.size)
     if size < _SMALLEST_VOLUME:
-        yield Problem(
+        yield Finding(
             "storage.size", f"{answers.storage.size} holds no PostgreSQL; expected 256Mi or more, such as 10Gi"
         )
         return
@@ -79,7 +74,7 @@ def _volume(answers: Answers, _: Facts) -> _Found:
     wal = kilobytes * 1024
     fix = "raise storage.size or set tuning.parameters.max_wal_size"
     if wal >= size:
-        yield Problem(
+        yield Finding(
             "storage.size", f"max_wal_size is {value}, and WAL alone would fill {answers.storage.size}: {fix}"
         )
     elif wal * 2 > size:
@@ -89,10 +84,10 @@ def _volume(answers: Answers, _: Facts) -> _Found:
 def _memory(answers: Answers, _: Facts) -> _Found:
     limit = quantities.size_bytes(answers.tuning.memory)
     if limit < _SMALLEST_MEMORY:
-        yield Problem("tuning.memory", f"{answers.tuning.memory} is too little for PostgreSQL; expected 128Mi or more")
+        yield Finding("tuning.memory", f"{answers.tuning.memory} is too little for PostgreSQL; expected 128Mi or more")
         return
     if limit > _LARGEST_MEMORY:
-        yield Problem(
+        yield Finding(
             "tuning.memory", f"{answers.tuning.memory} is more than PostgreSQL can count; expected 16Ti at most"
         )
         return
@@ -108,7 +103,7 @@ def _memory(answers: Answers, _: Facts) -> _Found:
         )
     shared = quantities.postgres_kilobytes(values.get("shared_buffers", ""))
     if shared is not None and shared * 1024 >= limit:
-        yield Problem(
+        yield Finding(
             "tuning.parameters.shared_buffers", "as large as the memory limit: the pod would be killed at once"
         )
 
@@ -117,18 +112,18 @@ def _requests(answers: Answers, _: Facts) -> _Found:
     resources, tuning = answers.resources, answers.tuning
     limit = resources.cpu_limit or tuning.cpu
     if quantities.cpu_millis(tuning.cpu) > pgbackrest.PROCESS_MAX * 1000:
-        yield Problem(
+        yield Finding(
             "tuning.cpu", f"{tuning.cpu} is more than pgBackRest can use; expected {pgbackrest.PROCESS_MAX} at most"
         )
     if resources.memory_request and quantities.size_bytes(resources.memory_request) > quantities.size_bytes(
         tuning.memory
     ):
-        yield Problem(
+        yield Finding(
             "resources.memoryRequest", f"{resources.memory_request} is above the limit, tuning.memory: {tuning.memory}"
         )
     if quantities.cpu_millis(resources.cpu_request) > quantities.cpu_millis(limit):
         which = "resources.cpuLimit" if resources.cpu_limit else "tuning.cpu"
-        yield Problem("resources.cpuRequest", f"{resources.cpu_request} is above the limit, {which}: {limit}")
+        yield Finding("resources.cpuRequest", f"{resources.cpu_request} is above the limit, {which}: {limit}")
 
 
 # ---- postgresql.conf -----------------------------------------------------------------------------------------------
@@ -157,9 +152,9 @@ def _overrides(answers: Answers, _: Facts) -> _Found:
     for name, value in answers.tuning.parameters.items():
         path = f"tuning.parameters.{name}"
         if name in _NOT_OVERRIDDEN:
-            yield Problem(path, f"cannot be overridden: {_NOT_OVERRIDDEN[name]}")
+            yield Finding(path, f"cannot be overridden: {_NOT_OVERRIDDEN[name]}")
         elif name == "wal_level" and value.lower() not in ("replica", "logical"):
-            yield Problem(path, f"{value!r} ends archiving; expected replica or logical")
+            yield Finding(path, f"{value!r} ends archiving; expected replica or logical")
         elif name == "huge_pages" and value.lower() != "off":
             yield _warning(path, f"{value!r} ends in a bus error on a node with huge pages: the pod asks for none")
         elif name in ("fsync", "full_page_writes") and value.lower() in ("off", "false", "no", "0"):
@@ -187,7 +182,7 @@ def _own_secrets(answers: Answers, _: Facts) -> _Found:
         made.add(names.ca)
     for path, secret in existing.items():
         if secret in made:
-            yield Problem(f"{path}.secret", f"{secret} is a Secret that the release makes for something else")
+            yield Finding(f"{path}.secret", f"{secret} is a Secret that the release makes for something else")
 
 
 STORE_ADMINISTRATORS = frozenset({"rootUser", "root-user", "MINIO_ROOT_USER"})
@@ -220,13 +215,13 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
     if not repository.enabled:
         return
     if not 0 < s3_port(repository.endpoint) < 65536:
-        yield Problem("repository.endpoint", f"{s3_port(repository.endpoint)} is not a port; expected 1 to 65535")
+        yield Finding("repository.endpoint", f"{s3_port(repository.endpoint)} is not a port; expected 1 to 65535")
     version = pgbackrest.version(answers.images.pgbackrest_version)
     if repository.endpoint.startswith("http://"):
         if version < pgbackrest.HTTP_SINCE:
             yield _too_old("repository.endpoint", "http://", pgbackrest.HTTP_SINCE, answers)
         elif answers.tls.verify:
-            yield Problem("tls.verify", "http:// has no certificate to verify: set it to false, or use https")
+            yield Finding("tls.verify", "http:// has no certificate to verify: set it to false, or use https")
     if "." in repository.bucket and version < pgbackrest.DOTTED_BUCKET_SINCE:
         yield _too_old("repository.bucket", "a dot in a bucket's name", pgbackrest.DOTTED_BUCKET_SINCE, answers)
     if _is_address(repository.endpoint) and answers.tls.verify and version < pgbackrest.IP_SAN_SINCE:
@@ -252,9 +247,9 @@ def _certificate(answers: Answers, facts: Facts) -> _Found:
         return
     source = answers.tls.source
     if facts.ca is None and source is None and answers.tls.ca_file is not None:
-        yield Problem("tls.caFile", f"{answers.tls.ca_file} was not read")
+        yield Finding("tls.caFile", f"{answers.tls.ca_file} was not read")
     if facts.ca is None and source is not None:
-        yield Problem(
+        yield Finding(
             "tls.source",
             f"Secret {source.namespace}/{source.secret} cannot be looked up without a cluster: give its "
             f"{source.key} as a file with --ca-file or tls.caFile (kubectl -n {source.namespace} get secret "
@@ -262,8 +257,8 @@ def _certificate(answers: Answers, facts: Facts) -> _Found:
         )
 
 
-def _too_old(path: str, what: str, needed: pgbackrest.Version, answers: Answers) -> Problem:
-    return Problem(
+def _too_old(path: str, what: str, needed: pgbackrest.Version, answers: Answers) -> Finding:
+    return Finding(
         path,
         f"{what} needs pgBackRest {pgbackrest.written(needed)} or newer; images.pgbackrestVersion is "
         f"{answers.images.pgbackrest_version}",
@@ -276,16 +271,16 @@ def _too_old(path: str, what: str, needed: pgbackrest.Version, answers: Answers)
 def _schedule(answers: Answers, _: Facts) -> _Found:
     if not answers.repository.enabled:
         return
-    read: dict[str, cron.Schedule] = {}
+    read: dict[str, cron.CronSchedule] = {}
     for name in ("full", "incremental"):
         try:
-            read[name] = cron.Schedule(getattr(answers.schedule, name))
+            read[name] = cron.CronSchedule(getattr(answers.schedule, name))
         except ValueError as error:
-            yield Problem(f"schedule.{name}", str(error))
+            yield Finding(f"schedule.{name}", str(error))
     try:
         zone = cron.zone(answers.schedule.time_zone)
     except ValueError as error:
-        yield Problem("schedule.timeZone", str(error))
+        yield Finding("schedule.timeZone", str(error))
         return
     if len(read) == 2 and (moment := cron.collision(read["full"], read["incremental"], zone)):
         yield _warning(
@@ -303,7 +298,7 @@ def _retention(answers: Answers, _: Facts) -> _Found:
         yield _warning("retention.full", "null: no backup ever expires, and the bucket grows until it is full")
         return
     try:
-        gap_days = cron.Schedule(answers.schedule.full).shortest_gap_seconds() / 86_400
+        gap_days = cron.CronSchedule(answers.schedule.full).shortest_gap_seconds() / 86_400
     except ValueError:
         return  # said where it arises
     kept_days = retention.full * (gap_days if retention.full_type == "count" else 1)
@@ -358,15 +353,15 @@ def _options(answers: Answers, _: Facts) -> _Found:
         path, plain = f"advanced.options.{name}", pgbackrest.plain(name)
         since = pgbackrest.since(name)
         if plain in seen:
-            yield Problem(path, "given twice, with and without its index")
+            yield Finding(path, "given twice, with and without its index")
         seen.add(plain)
         if plain in pgbackrest.SECRET:
-            yield Problem(path, "is a secret: it comes from a Secret, never from a configuration file")
+            yield Finding(path, "is a secret: it comes from a Secret, never from a configuration file")
         elif plain in _ASKED or (plain == "archive-timeout" and answers.advanced.archive_async):
-            yield Problem(path, f"is already answered: {_ASKED.get(plain, 'advanced.archiveAsync sets it to 120 s')}")
+            yield Finding(path, f"is already answered: {_ASKED.get(plain, 'advanced.archiveAsync sets it to 120 s')}")
         elif since is None:
             close = difflib.get_close_matches(pgbackrest.indexed(name), pgbackrest.known(), 1)
-            yield Problem(path, "is no option that pgBackRest reads" + (f": did you mean {close[0]}?" if close else ""))
+            yield Finding(path, "is no option that pgBackRest reads" + (f": did you mean {close[0]}?" if close else ""))
         elif version < since:
             yield _too_old(path, name, since, answers)
 
@@ -383,7 +378,7 @@ def _versions(answers: Answers, _: Facts) -> _Found:
         if version < pgbackrest.BLOCK_SINCE:
             yield _too_old("advanced.block", "block incremental", pgbackrest.BLOCK_SINCE, answers)
         if not answers.advanced.bundle:
-            yield Problem("advanced.block", "block incremental needs advanced.bundle: true")
+            yield Finding("advanced.block", "block incremental needs advanced.bundle: true")
     if (needed := pgbackrest.COMPRESSION_SINCE.get(answers.compression.type)) and version < needed:
         yield _too_old("compression.type", answers.compression.type, needed, answers)
 
@@ -393,7 +388,7 @@ def _queue(answers: Answers, _: Facts) -> _Found:
     if not answers.repository.enabled or queue is None:
         return
     if quantities.size_bytes(queue) > pgbackrest.QUEUE_MAX_BYTES:
-        yield Problem("advanced.archivePushQueueMax", f"{queue} is more than pgBackRest takes; expected 4Pi at most")
+        yield Finding("advanced.archivePushQueueMax", f"{queue} is more than pgBackRest takes; expected 4Pi at most")
     else:
         yield _warning(
             "advanced.archivePushQueueMax",

@@ -28,7 +28,7 @@ _NAME = re.compile(r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue
 _EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-class Schedule:
+class CronSchedule:
     """A schedule that both Kubernetes and this module understand, and that fires at least once.
 
     Raises ValueError that names the field and what was expected.
@@ -52,7 +52,7 @@ class Schedule:
 
     def __eq__(self, other: object) -> bool:
         """Whether both are written alike, nicknames written out."""
-        return isinstance(other, Schedule) and self._expression == other._expression
+        return isinstance(other, CronSchedule) and self._expression == other._expression
 
     def __hash__(self) -> int:
         return hash(self._expression)
@@ -79,7 +79,7 @@ class Schedule:
         """The shortest time between two runs, looked at over 64 runs from a fixed day on, in UTC."""
         return _shortest_gap_seconds(self._expression)
 
-    def never_on_a_day_of(self, other: Schedule) -> bool:
+    def never_on_a_day_of(self, other: CronSchedule) -> bool:
         """Whether both go by the weekday and share none."""
         mine, theirs = self._weekdays(), other._weekdays()
         return mine is not None and theirs is not None and mine.isdisjoint(theirs)
@@ -147,7 +147,7 @@ def zone(name: str) -> tzinfo:
         ) from None
 
 
-def collision(full: Schedule, incremental: Schedule, time_zone: tzinfo) -> datetime | None:
+def collision(full: CronSchedule, incremental: CronSchedule, time_zone: tzinfo) -> datetime | None:
     """The first moment at which both start, looked for among the next 64 full backups; None if there is none."""
     if full.never_on_a_day_of(incremental):
         return None  # the usual case, without looking

@@ -368,4 +368,4 @@ def _deadline_seconds(cron: str) -> int:
 
     A Job that never ends blocks every later one of its CronJob.
     """
-    return max(600, min(DAY_SECONDS, plan_cron.Schedule(cron).shortest_gap_seconds() * 9 // 10))
+    return max(600, min(DAY_SECONDS, plan_cron.CronSchedule(cron).shortest_gap_seconds() * 9 // 10))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from itertools import islice
 
-from pgwizard.plan.cron import Schedule
+from pgwizard.plan.cron import CronSchedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ YEARS = 10
 """How far back backups are looked for: a full one every fourth year would else lead to before the calendar."""
 
 
-def kept(full: Schedule, incremental: Schedule, now: datetime, *, keep: int | None, by_days: bool) -> Kept:
+def kept(full: CronSchedule, incremental: CronSchedule, now: datetime, *, keep: int | None, by_days: bool) -> Kept:
     """What is kept at ``now``, in its time zone. keep: that many full backups, or days; None keeps everything.
 
     pgBackRest's rule: by count the last ``keep`` full backups stay; by time the newest that is older than ``keep`` days
@@ -44,7 +44,9 @@ _COMING = 32
 """Full backups that are looked at for the shortest time between them: a month of daily ones."""
 
 
-def least(full: Schedule, incremental: Schedule, now: datetime, *, keep: int | None, by_days: bool) -> timedelta | None:
+def least(
+    full: CronSchedule, incremental: CronSchedule, now: datetime, *, keep: int | None, by_days: bool
+) -> timedelta | None:
     """How far back one can go at the worst moment from ``now`` on; None where nothing would have been taken yet.
 
     By count that is right after a full backup, which takes the place of the oldest one. By time it is when a full
@@ -55,7 +57,7 @@ def least(full: Schedule, incremental: Schedule, now: datetime, *, keep: int | N
 
 @functools.lru_cache(maxsize=32)
 def _least(
-    full: Schedule, incremental: Schedule, now: datetime, _zone: tzinfo | None, keep: int | None, by_days: bool
+    full: CronSchedule, incremental: CronSchedule, now: datetime, _zone: tzinfo | None, keep: int | None, by_days: bool
 ) -> timedelta | None:
     held = kept(full, incremental, now, keep=keep, by_days=by_days)
     if held.since is None:
@@ -76,7 +78,7 @@ _SHOWN = 8
 
 @functools.lru_cache(maxsize=32)
 def _kept(
-    full: Schedule, incremental: Schedule, now: datetime, _zone: tzinfo | None, keep: int | None, by_days: bool
+    full: CronSchedule, incremental: CronSchedule, now: datetime, _zone: tzinfo | None, keep: int | None, by_days: bool
 ) -> Kept:
     floor = now - timedelta(days=365 * YEARS)
     fulls: list[datetime] = []

@@ -20,7 +20,7 @@ from typing import Literal
 
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.secrets import Given, Sensitive
-from pgwizard.errors import AlreadyExists, AnswersError, Interrupted, Locked, PgwizardError, PreflightError, Problem
+from pgwizard.errors import AlreadyExists, AnswersError, Finding, Interrupted, Locked, PgwizardError, PreflightError
 from pgwizard.kube import api as kube_api
 from pgwizard.kube import jobs, lease
 from pgwizard.kube.api import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, Cluster, Object, Ref
@@ -69,7 +69,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ReleaseRequest:
     """What is wanted: answers, the secrets that they refer to, and certificates from a file, if any."""
 
     answers: Answers
@@ -78,7 +78,7 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ApplyOutcome:
     """What a run came to. ``unchanged``: everything was as wanted, and nothing was written.
 
     plan: what was rendered; ``report.connect_commands`` takes it.
@@ -86,7 +86,7 @@ class Outcome:
 
     result: Result
     changes: tuple[Change, ...]
-    warnings: tuple[Problem, ...] = ()
+    warnings: tuple[Finding, ...] = ()
     message: str = ""
     plan: Plan | None = None
 
@@ -103,7 +103,7 @@ class _Prepared:
     data: Mapping[Ref, Mapping[str, Sensitive]]
     spec: str
     salt: str
-    warnings: tuple[Problem, ...]
+    warnings: tuple[Finding, ...]
 
     @property
     def objects(self) -> list[Object]:
@@ -114,8 +114,8 @@ class _Prepared:
         claim = survey.claim_ref(self.plan)
         return (*map(Ref.of, self.objects), claim)
 
-    def outcome(self, result: Result, message: str) -> Outcome:
-        return Outcome(result, self.changes, self.warnings, message, self.plan)
+    def outcome(self, result: Result, message: str) -> ApplyOutcome:
+        return ApplyOutcome(result, self.changes, self.warnings, message, self.plan)
 
     @property
     def job(self) -> Trial | None:
@@ -125,7 +125,9 @@ class _Prepared:
 # ---- the run -------------------------------------------------------------------------------------------------------
 
 
-async def run(release: Release, cluster: Cluster, report: Report, approve: Approve, options: Options) -> Outcome:
+async def run(
+    release: ReleaseRequest, cluster: Cluster, report: Report, approve: Approve, options: Options
+) -> ApplyOutcome:
     """Bring the release to what is wanted, stage by stage.
 
     Raises AnswersError, PreflightError, OwnershipConflict, Locked, RolloutFailed, DeadlineError, FirstBackupFailed,
@@ -176,14 +178,14 @@ def _summary(plan: Plan) -> str:
     )
 
 
-async def _still_there(release: Release, cluster: Cluster) -> None:
+async def _still_there(release: ReleaseRequest, cluster: Cluster) -> None:
     """What was shown has become old while a person looked at it: a pod is not stopped for one that cannot start."""
     gone = await survey.references(cluster, release.answers)
     if gone:
         raise PreflightError("what the answers name has gone meanwhile; nothing was written", list(gone))
 
 
-async def prepare(release: Release, cluster: Cluster, report: Report, options: Options) -> _Prepared:
+async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, options: Options) -> _Prepared:
     """Read, check and try everything; write nothing."""
     answers = release.answers
     async with stages.told("survey", report) as stage:
@@ -294,7 +296,7 @@ def _removal(ref: Ref) -> Change:
     return Change(ref, "delete", why="no longer part of the release")
 
 
-def _settled(prepared: _Prepared, release: Release) -> bool:
+def _settled(prepared: _Prepared, release: ReleaseRequest) -> bool:
     """Whether nothing is to be written, and nothing to be waited for."""
     if any(change.action not in ("unchanged", "keep") for change in prepared.changes):
         return False
@@ -344,7 +346,7 @@ async def _locked(prepared: _Prepared, cluster: Cluster, report: Report) -> Asyn
         yield
 
 
-async def _begun(prepared: _Prepared, release: Release, cluster: Cluster) -> record.Record:
+async def _begun(prepared: _Prepared, release: ReleaseRequest, cluster: Cluster) -> record.Record:
     """Write down what will exist before it does, so that whatever is left can be found."""
     plan = prepared.plan
     before = prepared.surveyed.record or record.Record(plan.names.release, plan.namespace)

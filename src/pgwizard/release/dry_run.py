@@ -9,12 +9,12 @@ from typing import Any, Literal
 from pgwizard.errors import (
     ApiError,
     Conflict,
+    Finding,
     Forbidden,
     Invalid,
     NotFound,
     OwnershipConflict,
     PreflightError,
-    Problem,
 )
 from pgwizard.kube.api import (
     JOB,
@@ -53,11 +53,11 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class _Refused:
+class _Refusal:
     """An object that would not be written, and why: another tool has it or a field of it, or the server refuses it."""
 
     why: Literal["owned", "conflict", "invalid"]
-    problem: Problem
+    problem: Finding
 
 
 async def try_out(
@@ -70,17 +70,17 @@ async def try_out(
     """
     wanted = set(map(Ref.of, objects))
 
-    async def one(obj: Object) -> Trial | _Refused:
+    async def one(obj: Object) -> Trial | _Refusal:
         ref = Ref.of(obj)
         if not namespace_exists and ref.namespace is not None:
             return Trial(obj, None, obj)
         live = await found(cluster, ref)
         if live is not None and (owner := foreign_owner(live)):
-            return _Refused("owned", Problem("", f"{ref} belongs to {owner}"))
+            return _Refusal("owned", Finding("", f"{ref} belongs to {owner}"))
         if ref.resource == JOB:  # never changed, only made anew: under another name it can be tried beside the old one
             attempt = {**obj, "metadata": {**obj["metadata"], "name": f"{ref.name}-try"}}
             tried = await _attempt(ref, cluster.create(attempt, dry_run=True))
-            return tried if isinstance(tried, _Refused) else Trial(obj, live, obj, tried.warnings)
+            return tried if isinstance(tried, _Refusal) else Trial(obj, live, obj, tried.warnings)
         if ref.resource == NAMESPACE and live is not None:
             return Trial(live, live, live)
         try:
@@ -92,7 +92,7 @@ async def try_out(
             return Trial(obj, live, obj, after=role)
 
     tried = await side_by_side([one(obj) for obj in objects])
-    refused = [item for item in tried if isinstance(item, _Refused)]
+    refused = [item for item in tried if isinstance(item, _Refusal)]
     owned, conflicts, invalid = (
         [item.problem for item in refused if item.why == why] for why in ("owned", "conflict", "invalid")
     )
@@ -119,30 +119,30 @@ def _role_of(obj: Object) -> Ref | None:
     return Ref(ROLE, to["name"], obj["metadata"]["namespace"]) if to.get("kind") == ROLE.kind else None
 
 
-async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | None, *, force: bool) -> Trial | _Refused:
+async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | None, *, force: bool) -> Trial | _Refusal:
     attempt, grows_from = obj, None
     ref = Ref.of(obj)
     if ref.resource == STATEFULSET and live is not None:
         problem, grows_from = await _growth(cluster, plan, live)
         if problem is not None:
-            return _Refused("invalid", problem)
+            return _Refusal("invalid", problem)
         if grows_from is not None:  # the claim template cannot change in place: the rest is tried with the old size
             attempt = with_claim_size(obj, grows_from)
     tried = await _attempt(ref, cluster.apply(attempt, dry_run=True, force=force))
-    if isinstance(tried, _Refused):
+    if isinstance(tried, _Refusal):
         return tried
     result = with_claim_size(tried.object, plan.storage_size) if grows_from is not None else tried.object
     return Trial(obj, live, result, tried.warnings, grows_from)
 
 
-async def _attempt(ref: Ref, write: Coroutine[Any, Any, Written]) -> Written | _Refused:
+async def _attempt(ref: Ref, write: Coroutine[Any, Any, Written]) -> Written | _Refusal:
     """The server's answer; its refusal is one, so that the others go on."""
     try:
         return await write
     except Conflict as error:
-        return _Refused("conflict", Problem("", error.message))
+        return _Refusal("conflict", Finding("", error.message))
     except (Invalid, Forbidden) as error:
-        return _Refused("invalid", Problem("", _refusal(ref, error)))
+        return _Refusal("invalid", Finding("", _refusal(ref, error)))
 
 
 def _refusal(ref: Ref, error: ApiError) -> str:
@@ -161,7 +161,7 @@ def with_claim_size(statefulset: Object, size: str) -> Object:
     return {**statefulset, "spec": {**statefulset["spec"], "volumeClaimTemplates": [claim]}}
 
 
-async def _growth(cluster: Cluster, plan: Plan, live: Object) -> tuple[Problem | None, str | None]:
+async def _growth(cluster: Cluster, plan: Plan, live: Object) -> tuple[Finding | None, str | None]:
     """What speaks against the wanted size, and the size it grows from; both None where it stays.
 
     A claim that an interrupted run has grown already counts as grown.
@@ -177,5 +177,5 @@ async def _growth(cluster: Cluster, plan: Plan, live: Object) -> tuple[Problem |
     try:
         await cluster.patch(claim_ref(plan), {"spec": {"resources": {"requests": {"storage": wanted}}}}, dry_run=True)
     except (Forbidden, Invalid) as error:
-        return Problem("storage.size", f"the volume of {before} cannot grow to {wanted}: {error.message}"), None
+        return Finding("storage.size", f"the volume of {before} cannot grow to {wanted}: {error.message}"), None
     return None, before

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pgwizard.answers.questions import Answers, ExistingCredentials, GeneratedCredentials
-from pgwizard.errors import Problem
+from pgwizard.errors import Finding
 from pgwizard.kube.api import Object
 from pgwizard.quantities import size_bytes
 from pgwizard.text import plain
@@ -31,7 +31,7 @@ class Standing:
     superuser: str | None = field(default=None, repr=False)
 
 
-def problems(answers: Answers, standing: Standing, superuser: str | None) -> list[Problem]:
+def problems(answers: Answers, standing: Standing, superuser: str | None) -> list[Finding]:
     """Every answer that would change what cannot change. superuser: the one that the answers name, where it is known.
 
     Without its volume claim a release starts afresh, and makes what is asked for.
@@ -41,12 +41,12 @@ def problems(answers: Answers, standing: Standing, superuser: str | None) -> lis
     return [*_first_start(answers, standing, superuser), *_volume(answers, standing)]
 
 
-def _first_start(answers: Answers, standing: Standing, superuser: str | None) -> Iterator[Problem]:
+def _first_start(answers: Answers, standing: Standing, superuser: str | None) -> Iterator[Finding]:
     if standing.claim is None or standing.before is None:
         return
     made, wanted = standing.before.release.database, answers.release.database
     if made != wanted:
-        yield Problem(
+        yield Finding(
             "release.database",
             f"the first start made the database {made}, and no later one makes another: keep it, and make {wanted} by "
             f"SQL: CREATE DATABASE {wanted}",
@@ -55,7 +55,7 @@ def _first_start(answers: Answers, standing: Standing, superuser: str | None) ->
         yield problem
 
 
-def other_superuser(answers: Answers, standing: Standing, superuser: str) -> Problem | None:
+def other_superuser(answers: Answers, standing: Standing, superuser: str) -> Finding | None:
     """That the answers name another superuser than the one that the first start made; one of a Secret is not shown."""
     if standing.claim is None or standing.before is None or standing.superuser in (None, superuser):
         return None
@@ -65,10 +65,10 @@ def other_superuser(answers: Answers, standing: Standing, superuser: str) -> Pro
         f"the first start made {made}, and no later one makes this one: keep it; SQL makes further roles: CREATE ROLE"
     )
     where = "secret" if isinstance(answers.credentials, ExistingCredentials) else "username"
-    return Problem(f"credentials.{where}", message)
+    return Finding(f"credentials.{where}", message)
 
 
-def _volume(answers: Answers, standing: Standing) -> Iterator[Problem]:
+def _volume(answers: Answers, standing: Standing) -> Iterator[Finding]:
     if standing.statefulset is None:
         return
     template = _template(standing.statefulset)
@@ -77,14 +77,14 @@ def _volume(answers: Answers, standing: Standing) -> Iterator[Problem]:
     made, wanted = template.get("storageClassName"), answers.storage.storage_class
     if made != wanted:
         stays = plain(made, 253) if made else f"null, the cluster's default{_default_of(standing.claim)}"
-        yield Problem(
+        yield Finding(
             "storage.storageClass",
             f"the volume keeps the StorageClass that it was made with: keep {stays}; for another one, make a new "
             "release and restore into it",
         )
     before, size = claim_size(standing.statefulset), answers.storage.size
     if before is not None and size_bytes(size) < size_bytes(before):
-        yield Problem("storage.size", f"the volume has {before} and cannot shrink to {size}")
+        yield Finding("storage.size", f"the volume has {before} and cannot shrink to {size}")
 
 
 def _default_of(claim: Object | None) -> str:

@@ -24,7 +24,7 @@ _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _KIND = re.compile(r"[A-Z][A-Za-z]*")
 _VERSION = re.compile(r"([-.a-z0-9]+/)?v[a-z0-9]+")
 
-Outcome = Literal["applying", "deployed", "failed"]
+RevisionOutcome = Literal["applying", "deployed", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Revision:
 
     number: int
     at: str
-    outcome: Outcome
+    outcome: RevisionOutcome
     spec: str
     answers: Mapping[str, Any]
 
@@ -143,7 +143,12 @@ def _ref(api_version: str, kind: str, namespace: str | None, name: str) -> Ref:
 
 
 def _revision(number: Any, at: Any, outcome: Any, spec: Any, answers: Any) -> Revision:
-    fits = type(number) is int and isinstance(spec, str) and isinstance(answers, dict) and outcome in get_args(Outcome)
+    fits = (
+        type(number) is int
+        and isinstance(spec, str)
+        and isinstance(answers, dict)
+        and outcome in get_args(RevisionOutcome)
+    )
     # Python takes any character between date and time
     if not fits or not re.fullmatch(r"[-+:.TZ0-9]+", at) or datetime.fromisoformat(at).tzinfo is None:
         raise ValueError

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from pgwizard.errors import AnswersError, ClusterError, NotFound, PreflightError, Problem
+from pgwizard.errors import AnswersError, ClusterError, Finding, NotFound, PreflightError
 from pgwizard.kube.api import SECRET, Cluster
 from pgwizard.release import record
 from pgwizard.text import fit
@@ -93,5 +93,5 @@ def chosen(there: Sequence[record.Record], namespace: str) -> str:
         raise PreflightError(f"there is no release in namespace {namespace}", hint=listed(there))
     if len(names) > 1:
         message = f"namespace {namespace} has {len(names)} releases: name one of {', '.join(names)}"
-        raise AnswersError("the command line", [Problem("NAME", message)])
+        raise AnswersError("the command line", [Finding("NAME", message)])
     return names[0]

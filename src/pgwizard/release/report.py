@@ -104,7 +104,7 @@ def failure(error: BaseException, log: Sequence[str] = ()) -> Failure:
         return Failure(f"a defect of pgwizard itself: {type(error).__name__}", fix="Try again, and report it.")
     message, *detail = error.message.splitlines()
     problems = error.problems if isinstance(error, (AnswersError, PreflightError)) else ()
-    asked = next((problem.path for problem in problems if problem.path), "")
+    asked = next((problem.question for problem in problems if problem.question), "")
     found = diagnoses("\n".join([error.message, *log]))
     if error.hint.startswith("Cause: "):  # it was diagnosed where it arose: this is only where to read on
         cause, _, fix = error.hint.removeprefix("Cause: ").partition("\nFix: ")

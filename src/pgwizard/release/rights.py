@@ -9,8 +9,8 @@ from pgwizard.answers.questions import (
     ExistingS3Credentials,
 )
 from pgwizard.errors import (
+    Finding,
     PreflightError,
-    Problem,
 )
 from pgwizard.kube.api import Access, Cluster, Ref
 from pgwizard.plan.plan import mirrored_s3
@@ -79,7 +79,7 @@ async def require(cluster: Cluster, needed: Sequence[Access]) -> None:
     if missing:
         raise PreflightError(
             f"{cluster.server} does not let you do all that this needs; nothing was written",
-            [Problem("", f"{_named(access)}   check: {access.command()}") for access in missing],
+            [Finding("", f"{_named(access)}   check: {access.command()}") for access in missing],
             hint="An administrator grants it with:\n" + role(missing),
         )
 

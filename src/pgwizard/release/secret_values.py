@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from pgwizard.answers.questions import Answers, ExistingS3Credentials, GeneratedCredentials
 from pgwizard.answers.secrets import Given, Sensitive
-from pgwizard.errors import AlreadyExists, PreflightError, Problem
+from pgwizard.errors import AlreadyExists, Finding, PreflightError
 from pgwizard.kube import api as kube_api
 from pgwizard.kube.api import SECRET, Cluster, Ref
 from pgwizard.plan.plan import Plan
@@ -37,7 +37,7 @@ class Values:
 
 async def decide(answers: Answers, given: Given, plan: Plan, surveyed: Survey, cluster: Cluster) -> Values:
     """Compare what is given with what is stored. Raises PreflightError with every value that is neither, or wrong."""
-    problems: list[Problem] = []
+    problems: list[Finding] = []
     warnings: list[str] = []
     data: dict[Ref, dict[str, Sensitive]] = {}
     s3 = _kept_s3(answers, surveyed)
@@ -61,7 +61,7 @@ async def decide(answers: Answers, given: Given, plan: Plan, surveyed: Survey, c
         data[ref] = _missing(stored, wanted, problems)
         if _changed(stored, wanted):
             problems.append(
-                Problem(
+                Finding(
                     "repository.cipher", f"{ref}: the passphrase differs from the stored one; the first backup fixed it"
                 )
             )
@@ -78,8 +78,8 @@ async def decide(answers: Answers, given: Given, plan: Plan, surveyed: Survey, c
 
 
 def _other_superuser(
-    answers: Answers, stored: Mapping[str, bytes], wanted: Mapping[str, Sensitive | Problem], surveyed: Survey
-) -> list[Problem]:
+    answers: Answers, stored: Mapping[str, bytes], wanted: Mapping[str, Sensitive | Finding], surveyed: Survey
+) -> list[Finding]:
     """That a variable or a file holds another superuser than the one that the first start made."""
     name, stands = wanted.get("username"), surveyed.standing
     if not isinstance(name, Sensitive):
@@ -105,7 +105,7 @@ async def _stored(cluster: Cluster, ref: Ref, surveyed: Survey) -> dict[str, byt
     return {key: base64.b64decode(value) for key, value in ((live or {}).get("data") or {}).items()}
 
 
-def _database_credentials(answers: Answers, given: Given) -> dict[str, Sensitive | Problem]:
+def _database_credentials(answers: Answers, given: Given) -> dict[str, Sensitive | Finding]:
     credentials = answers.credentials
     if isinstance(credentials, GeneratedCredentials):
         return {
@@ -116,21 +116,21 @@ def _database_credentials(answers: Answers, given: Given) -> dict[str, Sensitive
 
 
 def _missing(
-    stored: Mapping[str, bytes], given: Mapping[str, Sensitive | Problem], problems: list[Problem]
+    stored: Mapping[str, bytes], given: Mapping[str, Sensitive | Finding], problems: list[Finding]
 ) -> dict[str, Sensitive]:
     """What is given and not yet stored; a value that is neither is a problem."""
     wanted: dict[str, Sensitive] = {}
     for key, value in given.items():
         if key in stored:
             continue
-        if isinstance(value, Problem):
+        if isinstance(value, Finding):
             problems.append(value)
         else:
             wanted[key] = value
     return wanted
 
 
-def _changed(stored: Mapping[str, bytes], given: Mapping[str, Sensitive | Problem]) -> dict[str, Sensitive]:
+def _changed(stored: Mapping[str, bytes], given: Mapping[str, Sensitive | Finding]) -> dict[str, Sensitive]:
     """What is given and differs from what is stored."""
     return {
         key: value
@@ -139,7 +139,7 @@ def _changed(stored: Mapping[str, bytes], given: Mapping[str, Sensitive | Proble
     }
 
 
-def _mirrored(answers: Answers, surveyed: Survey) -> dict[str, Sensitive | Problem]:
+def _mirrored(answers: Answers, surveyed: Survey) -> dict[str, Sensitive | Finding]:
     credentials, source = answers.repository.credentials, surveyed.s3_source
     if source is None or not isinstance(credentials, ExistingS3Credentials):
         return {}

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pgwizard.errors import PgwizardError
 
-Kind = Literal["began", "progress", "warning", "log", "done", "failed", "skipped"]
+EventKind = Literal["began", "progress", "warning", "log", "done", "failed", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Event:
     """
 
     stage: str
-    kind: Kind
+    kind: EventKind
     text: str = ""
     seconds: float | None = None
 

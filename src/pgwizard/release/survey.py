@@ -23,10 +23,10 @@ from pgwizard.answers.questions import (
     GeneratedCredentials,
 )
 from pgwizard.errors import (
+    Finding,
     Forbidden,
     NotFound,
     PreflightError,
-    Problem,
 )
 from pgwizard.kube.api import (
     CLAIM,
@@ -74,7 +74,7 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
     the source Secret cannot be looked up.
     """
     names, namespace = Names.of(answers.release.name), answers.release.namespace
-    problems: list[Problem] = []
+    problems: list[Finding] = []
     s3 = answers.repository.credentials
     mirrored = answers.repository.enabled and mirrored_s3(answers) and isinstance(s3, ExistingS3Credentials)
     s3_ref = Ref(SECRET, s3.secret, s3.namespace) if mirrored and isinstance(s3, ExistingS3Credentials) else None
@@ -166,17 +166,17 @@ async def _namespace(cluster: Cluster, name: str) -> Object | None:
         return {"metadata": {"name": name}}
 
 
-async def _optional(cluster: Cluster, ref: Ref | None, problems: list[Problem], question: str) -> Object | None:
+async def _optional(cluster: Cluster, ref: Ref | None, problems: list[Finding], question: str) -> Object | None:
     if ref is None:
         return None
     try:
         return await cluster.get(ref)
     except (NotFound, Forbidden) as error:
-        problems.append(Problem(question, error.message))
+        problems.append(Finding(question, error.message))
         return None
 
 
-async def references(cluster: Cluster, answers: Answers) -> tuple[Problem, ...]:
+async def references(cluster: Cluster, answers: Answers) -> tuple[Finding, ...]:
     """What the answers name and the cluster does not hold, but for the certificate, and what the release keeps as it
     was made; for a person who is answering.
 
@@ -207,7 +207,7 @@ async def references(cluster: Cluster, answers: Answers) -> tuple[Problem, ...]:
     problems = _reference_problems(answers, surveyed, frozenset(denied))
     if mirrored and source is None and isinstance(s3, ExistingS3Credentials) and s3.secret not in denied:
         where = f"Secret {s3.namespace}/{s3.secret}"
-        problems.append(Problem("repository.credentials.secret", f"{where} does not exist"))
+        problems.append(Finding("repository.credentials.secret", f"{where} does not exist"))
     past = None
     with contextlib.suppress(ValueError):  # what cannot be read is said where it is opened
         past = record.read(live_record) if live_record else None
@@ -216,7 +216,7 @@ async def references(cluster: Cluster, answers: Answers) -> tuple[Problem, ...]:
     return (*problems, *immutable.problems(answers, stands, _named_superuser(answers, existing)))
 
 
-def moved(answers: Answers, live: record.Record | None) -> tuple[Problem, ...]:
+def moved(answers: Answers, live: record.Record | None) -> tuple[Finding, ...]:
     """That an existing release gets another bucket or path: what it has stays where it is. Pure.
 
     What was tried since and failed has no backups. Another endpoint alone may well be another name of the same store.
@@ -226,30 +226,30 @@ def moved(answers: Answers, live: record.Record | None) -> tuple[Problem, ...]:
     if before is None or now is None or before[1:] == now[1:]:
         return ()
     message = f"the backups so far stay in {_s3(before)}: the new place begins with a full backup, and without a past"
-    return (Problem("repository.bucket" if before[1] != now[1] else "repository.path", message),)
+    return (Finding("repository.bucket" if before[1] != now[1] else "repository.path", message),)
 
 
 def neighbours(
     answers: Answers, releases: Iterable[record.Record], opened: tuple[str, str] | None = None
-) -> tuple[Problem, ...]:
+) -> tuple[Finding, ...]:
     """What other releases of the cluster say to these answers, and the release's own past. Pure.
 
     opened: namespace and name of the release that was to be changed, if any.
     """
     own, place = answers.release, _repository(answers)
-    problems: list[Problem] = []
+    problems: list[Finding] = []
     for release in releases:
         if (release.namespace, release.name) == (own.namespace, own.name):
             problems += moved(answers, release)
             continue
         if (release.namespace, release.name) == opened:
             where = f"{release.namespace}/{release.name}"
-            problems.append(Problem("release.name", f"this makes a second release: {where} stays as it is"))
+            problems.append(Finding("release.name", f"this makes a second release: {where} stays as it is"))
         other = _recorded(release.last)
         if other is not None and place is not None and _repository(other) == place:
             where, to = f"{release.namespace}/{release.name}", _s3(place)
             shared = f"{where} backs up to {to} as well: one path a database, never shared"
-            problems.append(Problem("repository.path", shared))
+            problems.append(Finding("repository.path", shared))
     return tuple(problems)
 
 
@@ -274,14 +274,14 @@ def _s3(place: tuple[str, str, str]) -> str:
 
 async def certificate(
     cluster: Cluster, answers: Answers, ca_file: Bundle | None = None
-) -> tuple[Bundle | None, tuple[Problem, ...]]:
+) -> tuple[Bundle | None, tuple[Finding, ...]]:
     """The certificates that the answers name, and what is wrong with them; all at ``tls.source``, for a person."""
-    problems: list[Problem] = []
+    problems: list[Finding] = []
     bundle = await _ca(cluster, answers, ca_file, problems)
-    return bundle, tuple(replace(problem, path="tls.source") for problem in problems)
+    return bundle, tuple(replace(problem, question="tls.source") for problem in problems)
 
 
-async def _ca(cluster: Cluster, answers: Answers, ca_file: Bundle | None, problems: list[Problem]) -> Bundle | None:
+async def _ca(cluster: Cluster, answers: Answers, ca_file: Bundle | None, problems: list[Finding]) -> Bundle | None:
     """The certificates of the source Secret, each way of its being wrong with its own words."""
     source = answers.tls.source
     if not answers.tls_mirrored() or source is None:
@@ -292,12 +292,12 @@ async def _ca(cluster: Cluster, answers: Answers, ca_file: Bundle | None, proble
     except NotFound:
         if ca_file is not None:
             return ca_file
-        problems.append(Problem("tls.source", f"{where} does not exist: it holds the certificate to trust"))
+        problems.append(Finding("tls.source", f"{where} does not exist: it holds the certificate to trust"))
         return None
     except Forbidden as error:
         if ca_file is not None:
             return ca_file
-        problems.append(Problem("tls.source", f"{where} may not be read: {error.message}"))
+        problems.append(Finding("tls.source", f"{where} may not be read: {error.message}"))
         return None
     if wrong := _no_source(answers, source, secret):
         problems.append(wrong)
@@ -306,24 +306,24 @@ async def _ca(cluster: Cluster, answers: Answers, ca_file: Bundle | None, proble
     try:
         return read_bundle(base64.b64decode(data[source.key], validate=True), datetime.now(UTC))
     except binascii.Error:
-        problems.append(Problem("tls.source.key", f"{where}, key {source.key}: the server sent no base64"))
+        problems.append(Finding("tls.source.key", f"{where}, key {source.key}: the server sent no base64"))
     except ValueError as error:
-        problems.append(Problem("tls.source.key", f"{where}, key {source.key} {error}"))
+        problems.append(Finding("tls.source.key", f"{where}, key {source.key} {error}"))
     return None
 
 
-def _no_source(answers: Answers, source: CaSource, secret: Object) -> Problem | None:
+def _no_source(answers: Answers, source: CaSource, secret: Object) -> Finding | None:
     """Why a certificate is not to be taken from this Secret, or cannot be."""
     where = f"Secret {source.namespace}/{source.secret}"
     if (source.namespace, source.secret) == (answers.release.namespace, Names.of(answers.release.name).ca):
         origin = plain(mirrored_from(secret["metadata"]), 320) or "the Secret that the certificate comes from"
         own = "is the release's own mirror, compared with itself for ever"
-        return Problem("tls.source", f"{where} {own}: name {origin}")
+        return Finding("tls.source", f"{where} {own}: name {origin}")
     data = secret.get("data") or {}
     if source.key in data:
         return None
     keys = ", ".join(sorted(map(plain, data))) or "none"
-    return Problem("tls.source.key", f"{where} has no key {source.key}; its keys: {keys}")
+    return Finding("tls.source.key", f"{where} has no key {source.key}; its keys: {keys}")
 
 
 def _named_secrets(answers: Answers) -> list[tuple[str, tuple[str, ...], str]]:
@@ -341,12 +341,12 @@ def _named_secrets(answers: Answers) -> list[tuple[str, tuple[str, ...], str]]:
     return named
 
 
-def _reference_problems(answers: Answers, surveyed: Survey, denied: frozenset[str] = frozenset()) -> list[Problem]:
+def _reference_problems(answers: Answers, surveyed: Survey, denied: frozenset[str] = frozenset()) -> list[Finding]:
     namespace = answers.release.namespace
     problems = []
     if not surveyed.namespace_exists and not answers.release.create_namespace:
         problems.append(
-            Problem(
+            Finding(
                 "release.namespace",
                 f"namespace {namespace} does not exist: set release.createNamespace to true, or run kubectl create "
                 f"namespace {namespace}",
@@ -357,7 +357,7 @@ def _reference_problems(answers: Answers, surveyed: Survey, denied: frozenset[st
             continue
         live = surveyed.existing.get(secret)
         if live is None:
-            problems.append(Problem(question, f"Secret {namespace}/{secret} does not exist"))
+            problems.append(Finding(question, f"Secret {namespace}/{secret} does not exist"))
             continue
         problems += _key_problems(live, keys, f"Secret {namespace}/{secret}", question)
     s3 = answers.repository.credentials
@@ -369,20 +369,20 @@ def _reference_problems(answers: Answers, surveyed: Survey, denied: frozenset[st
     return problems
 
 
-def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str) -> list[Problem]:
+def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str) -> list[Finding]:
     """A value with a line break at its end is S3's commonest wrong secret: it signs nothing that the server accepts."""
     data = secret.get("data") or {}
     problems = []
     for key in keys:
         if key not in data:
             has = ", ".join(sorted(map(plain, data))) or "none"
-            problems.append(Problem(question, f"{where} has no key {key}; its keys: {has}"))
+            problems.append(Finding(question, f"{where} has no key {key}; its keys: {has}"))
             continue
         value = base64.b64decode(data[key])
         if not value:
-            problems.append(Problem(question, f"{where}, key {key} is empty"))
+            problems.append(Finding(question, f"{where}, key {key} is empty"))
         elif value != value.strip():
-            problems.append(Problem(question, f"{where}, key {key} begins or ends with a blank or a line break"))
+            problems.append(Finding(question, f"{where}, key {key} begins or ends with a blank or a line break"))
     return problems
 
 

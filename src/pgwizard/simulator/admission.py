@@ -19,7 +19,7 @@ from cronsim import CronSim, CronSimError
 
 from pgwizard.kube.api import Object, Ref
 from pgwizard.simulator import schema
-from pgwizard.simulator.schema import Field
+from pgwizard.simulator.schema import SchemaField
 from pgwizard.simulator.statuses import Cause, bad_request, invalid, untypable
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
@@ -170,7 +170,7 @@ def _cluster_ip(metadata: dict[str, Any]) -> str:
     return f"10.96.{number // 251 % 255}.{number % 251 + 2}"
 
 
-def _fill(value: Any, field: Field) -> None:
+def _fill(value: Any, field: SchemaField) -> None:
     if isinstance(value, list):
         for item in value:
             _fill(item, field.item)

@@ -18,16 +18,16 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from pgwizard import errors
-from pgwizard.kube.api import Access, ByteStream, ExecResult, Object, Page, Ref, Resource, WatchEvent, Written
+from pgwizard.kube.api import Access, ByteStream, ExecResult, ListPage, Object, Ref, Resource, WatchEvent, Written
 from pgwizard.simulator import admission, doors, ssa, statuses, world
 from pgwizard.simulator.birth import born
 from pgwizard.simulator.clock import Clock, ScaledClock, stamp
 from pgwizard.simulator.controllers import RECONCILERS
-from pgwizard.simulator.faults import FaultRule, Outcome, Request
+from pgwizard.simulator.faults import FaultRule, Request, ScriptedOutcome
 from pgwizard.simulator.gate import Asked, Gate
 from pgwizard.simulator.policy import ADMINISTRATOR, Rules, growth_allowed, pod_security
 from pgwizard.simulator.runtime import Runtime
-from pgwizard.simulator.store import CLUSTER_SCOPED, Change, Selector, Store
+from pgwizard.simulator.store import CLUSTER_SCOPED, Selector, Store, StoreChange
 from pgwizard.simulator.watches import View
 
 T = TypeVar("T")
@@ -47,14 +47,14 @@ class SimCluster:
         speed: float = 1,
         clock: Clock | None = None,
         faults: Sequence[FaultRule] = (),
-        outcomes: Sequence[Outcome] = (),
+        outcomes: Sequence[ScriptedOutcome] = (),
         example: bool = True,
         window: int = 10_000,
     ) -> None:
         self.clock: Clock = clock or ScaledClock(speed)
         self.store = Store(self.clock.now, window)
         self.rules = Rules(self.store)
-        self.outcomes: list[Outcome] = list(outcomes)
+        self.outcomes: list[ScriptedOutcome] = list(outcomes)
         self.runtime = Runtime(self.store, self.clock, self.outcomes, RECONCILERS)
         self._gate = Gate(self.rules, self.server, self.runtime.ensure_running)
         self._gate.faults += faults
@@ -121,7 +121,7 @@ class SimCluster:
         fields: str = "",
         metadata_only: bool = False,
         limit: int | None = 500,
-    ) -> AsyncGenerator[Page, None]:
+    ) -> AsyncGenerator[ListPage, None]:
         """The list as it was at the first page, in chunks."""
         selector = Selector.parse(resource, namespace, labels, fields)
         version, rest = 0, list[Object]()
@@ -143,7 +143,7 @@ class SimCluster:
             items = tuple(_metadata(obj) if metadata_only else obj for obj in chunk)
             # the server does not count what a selector would have to look at
             counted = None if labels or fields or not rest else len(rest)
-            yield Page(items, str(version), counted)
+            yield ListPage(items, str(version), counted)
 
     async def watch(
         self, resource: Resource, namespace: str | None = None, *, labels: str = "", fields: str = ""
@@ -152,7 +152,7 @@ class SimCluster:
         selector = Selector.parse(resource, namespace, labels, fields)
         wake = asyncio.Event()
 
-        def listen(_: Change) -> None:
+        def listen(_: StoreChange) -> None:
             wake.set()
 
         def everything() -> list[Object]:

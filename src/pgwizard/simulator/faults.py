@@ -148,7 +148,7 @@ OutcomeKind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ScriptedOutcome:
     """A scripted fate for pods, claims or Jobs whose ``namespace/name`` matches the glob ``who``.
 
     message: replaces the usual text. lines: what the container logs. seconds: how much longer "slow" takes.

@@ -11,7 +11,7 @@ from pgwizard.kube.api import Object, Ref, Resource
 from pgwizard.simulator.admission import quantity
 from pgwizard.simulator.birth import CLASS
 from pgwizard.simulator.clock import seconds_of, stamp
-from pgwizard.simulator.faults import Outcome
+from pgwizard.simulator.faults import ScriptedOutcome
 from pgwizard.simulator.runtime import Runtime, waiting
 
 CLAIM = Resource("v1", "PersistentVolumeClaim")
@@ -224,7 +224,7 @@ def _over(rt: Runtime, began: str, code: int) -> dict[str, Any]:
     return {"terminated": {"exitCode": code, "reason": reason, "startedAt": began, "finishedAt": ended}}
 
 
-async def _pull_failed(rt: Runtime, ref: Ref, key: str, container: dict[str, Any], outcome: Outcome) -> float:
+async def _pull_failed(rt: Runtime, ref: Ref, key: str, container: dict[str, Any], outcome: ScriptedOutcome) -> float:
     name, image = container["name"], container["image"]
     found = rt.store.peek(ref)
     if found is None:

@@ -17,7 +17,7 @@ from typing import Any
 from pgwizard.kube.api import ExecResult, Object, Ref, Resource
 from pgwizard.simulator.clock import Clock
 from pgwizard.simulator.store import Store
-from pgwizard.simulator.streams import Log
+from pgwizard.simulator.streams import ContainerLog
 
 Answer = Callable[[list[str], bytes], ExecResult | None]
 """A test's own program: its result, or None for a command that it does not know."""
@@ -29,7 +29,7 @@ _SERVER_WAIT_SECONDS = 3600
 
 
 @dataclass(slots=True)
-class Repository:
+class SimulatedRepository:
     """One stanza in one bucket path."""
 
     stanza: str = "main"
@@ -51,15 +51,15 @@ class Programs:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.answers: list[Answer] = []
-        self.repositories: dict[tuple[str, str, str], Repository] = {}
+        self.repositories: dict[tuple[str, str, str], SimulatedRepository] = {}
         self._store = store
         self._clock = clock
 
-    def repository(self, namespace: str) -> Repository:
+    def repository(self, namespace: str) -> SimulatedRepository:
         """The repository that the pgbackrest.conf of this namespace names."""
         settings = self._settings(namespace)
         key = (settings.bucket or namespace, settings.path, settings.stanza)
-        return self.repositories.setdefault(key, Repository(settings.stanza))
+        return self.repositories.setdefault(key, SimulatedRepository(settings.stanza))
 
     def boot(self, pod: Object, container: str) -> list[str]:
         """What a container prints when it starts."""
@@ -78,7 +78,7 @@ class Programs:
         for answer in self.answers:
             if (result := answer(command, stdin)) is not None:
                 return result
-        log = Log()
+        log = ContainerLog()
         code = await self._program(pod, command, stdin, log)
         if code == 127:
             missing = command[0] if command else ""
@@ -86,7 +86,7 @@ class Programs:
             return ExecResult(b"", text.encode(), code)
         return ExecResult(_text(log), b"", code)
 
-    async def _program(self, pod: Object, command: list[str], stdin: bytes, log: Log) -> int:
+    async def _program(self, pod: Object, command: list[str], stdin: bytes, log: ContainerLog) -> int:
         program = command[0].rpartition("/")[2] if command else ""
         namespace = pod["metadata"]["namespace"]
         if program in {"bash", "sh"} and len(command) > 1 and command[1].startswith("/etc/pgbackrest/"):
@@ -104,7 +104,7 @@ class Programs:
             return 0
         return 127
 
-    async def _pgbackrest(self, namespace: str, arguments: list[str], log: Log) -> int:
+    async def _pgbackrest(self, namespace: str, arguments: list[str], log: ContainerLog) -> int:
         verb = next((argument for argument in arguments if not argument.startswith("-")), "")
         if verb == "info":
             as_json = "--output=json" in arguments
@@ -124,7 +124,7 @@ class Programs:
         self._say(log, f"[031]: invalid command '{verb}'", level="ERROR")
         return 31
 
-    async def job(self, pod: Object, log: Log) -> int:
+    async def job(self, pod: Object, log: ContainerLog) -> int:
         """The container of a Job, by its arguments and the names of the Job and of its CronJob."""
         await self._clock.sleep(0.5)
         namespace = pod["metadata"]["namespace"]
@@ -149,7 +149,7 @@ class Programs:
                 names += self._owners(held)
         return names
 
-    async def _first_backup(self, namespace: str, release: str, log: Log) -> int:
+    async def _first_backup(self, namespace: str, release: str, log: ContainerLog) -> int:
         waited = 0
         while not self._server_up(namespace, release):
             if waited >= _SERVER_WAIT_SECONDS:
@@ -166,7 +166,7 @@ class Programs:
             return 0
         return await self._backup(namespace, "full", log)
 
-    def _check(self, namespace: str, log: Log) -> None:
+    def _check(self, namespace: str, log: ContainerLog) -> None:
         repository = self.repository(namespace)
         segment = self._segment(repository, self._clock.now())
         path = f"/archive/{repository.stanza}/15-1/{segment[:16]}/{segment}-{'0' * 40}.gz"
@@ -180,7 +180,7 @@ class Programs:
         pod = self._store.peek(Ref(_POD, f"{release}-0", namespace))
         return pod is not None and _serves(pod)
 
-    async def _backup_as_named(self, namespace: str, text: str, log: Log) -> int:
+    async def _backup_as_named(self, namespace: str, text: str, log: ContainerLog) -> int:
         if "init" in text or "stanza" in text:
             return await self._first_backup(namespace, self._release(namespace), log)
         return await self._backup(namespace, _type(text), log)
@@ -195,7 +195,7 @@ class Programs:
         uid = named[0]["metadata"]["uid"] if named else namespace
         return 7_400_000_000_000_000_000 + int.from_bytes(uid.encode()[:6], "big")
 
-    async def _stanza_create(self, namespace: str, log: Log) -> int:
+    async def _stanza_create(self, namespace: str, log: ContainerLog) -> int:
         repository, system = self.repository(namespace), self._system_id(namespace)
         stanza = repository.stanza
         self._say(log, f"stanza-create command begin {_VERSION}: --stanza={stanza}")
@@ -215,7 +215,7 @@ class Programs:
         self._say(log, "stanza-create command end: completed successfully (612ms)")
         return 0
 
-    async def _backup(self, namespace: str, kind: str, log: Log) -> int:
+    async def _backup(self, namespace: str, kind: str, log: ContainerLog) -> int:
         repository = self.repository(namespace)
         stanza = repository.stanza
         self._say(log, f"backup command begin {_VERSION}: --stanza={stanza} --type={kind}")
@@ -240,7 +240,7 @@ class Programs:
         finally:
             repository.held = False
 
-    async def _copy(self, repository: Repository, kind: str, log: Log) -> int:
+    async def _copy(self, repository: SimulatedRepository, kind: str, log: ContainerLog) -> int:
         began = self._clock.now()
         segment = self._segment(repository, began)
         self._say(
@@ -260,7 +260,7 @@ class Programs:
         self._say(log, "expire command end: completed successfully (49ms)")
         return 0
 
-    def _segment(self, repository: Repository, now: float) -> str:
+    def _segment(self, repository: SimulatedRepository, now: float) -> str:
         number = 2 + int(max(now - repository.began, 0) // _SEGMENT_SECONDS)
         return f"00000001{number // 256:08X}{number % 256:08X}"
 
@@ -294,7 +294,7 @@ class Programs:
         lines += [f"        {backup['type']} backup: {backup['label']}" for backup in answer["backup"]]
         return "\n".join(lines)
 
-    def _psql(self, pod: Object, arguments: list[str], stdin: bytes, log: Log) -> int:
+    def _psql(self, pod: Object, arguments: list[str], stdin: bytes, log: ContainerLog) -> int:
         if not _serves(pod):
             log.write(
                 'psql: error: connection to server on socket "/var/run/postgresql/.s.PGSQL.5432" failed: '
@@ -327,7 +327,7 @@ class Programs:
             told = f"0|||1|{segment}|{now}"
         return f"{told}|{system}|{_SEGMENT_SECONDS}"
 
-    def _say(self, log: Log, text: str, *, level: str = "INFO") -> None:
+    def _say(self, log: ContainerLog, text: str, *, level: str = "INFO") -> None:
         at = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         log.write(f"{at} P00 {level:>6}: {text}")
 
@@ -347,7 +347,7 @@ class Programs:
         return _Settings("main", "", "")
 
 
-def add_backup(repository: Repository, kind: str, began: float, ended: float, segment: str) -> dict[str, Any]:
+def add_backup(repository: SimulatedRepository, kind: str, began: float, ended: float, segment: str) -> dict[str, Any]:
     """Record a backup in the form of the info JSON; returns it."""
     at = datetime.fromtimestamp(began, UTC).strftime("%Y%m%d-%H%M%S")
     fulls = [backup for backup in repository.backups if backup["type"] == "full"]
@@ -381,7 +381,7 @@ def _type(text: str) -> str:
     return next((word for word in ("full", "diff", "incr") if word in text), "incr")
 
 
-def _text(log: Log) -> bytes:
+def _text(log: ContainerLog) -> bytes:
     return "".join(f"{line}\n" for line in log.lines).encode()
 
 

@@ -16,11 +16,11 @@ from typing import Any
 from pgwizard import errors
 from pgwizard.kube.api import Object, Ref, Resource
 from pgwizard.simulator.clock import Clock, stamp
-from pgwizard.simulator.faults import Outcome, OutcomeKind
+from pgwizard.simulator.faults import OutcomeKind, ScriptedOutcome
 from pgwizard.simulator.postgres import Programs
 from pgwizard.simulator.s3 import ObjectStore
-from pgwizard.simulator.store import Change, Store
-from pgwizard.simulator.streams import Log
+from pgwizard.simulator.store import Store, StoreChange
+from pgwizard.simulator.streams import ContainerLog
 
 POD = Resource("v1", "Pod")
 _EVENT = Resource("v1", "Event")
@@ -44,13 +44,13 @@ class Runtime:
     """The workers of one cluster. They start with the first request of a run and end with ``stop``."""
 
     def __init__(
-        self, store: Store, clock: Clock, outcomes: Sequence[Outcome], reconcilers: Mapping[str, Reconciler]
+        self, store: Store, clock: Clock, outcomes: Sequence[ScriptedOutcome], reconcilers: Mapping[str, Reconciler]
     ) -> None:
         self.store = store
         self.clock = clock
         self.outcomes = outcomes
         self.programs = Programs(store, clock)
-        self.logs: dict[tuple[str, str], Log] = {}
+        self.logs: dict[tuple[str, str], ContainerLog] = {}
         self.objects = ObjectStore()
         self._reconcilers = reconcilers
         self._tasks: dict[Ref, asyncio.Task[None]] = {}
@@ -81,7 +81,7 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _changed(self, change: Change) -> None:
+    def _changed(self, change: StoreChange) -> None:
         _, _, obj, _ = change
         if self._loop is None or self._loop.is_closed():
             return
@@ -129,7 +129,7 @@ class Runtime:
             for wait in waits:
                 wait.cancel()
 
-    def outcome(self, kind: OutcomeKind, obj: Object, container: str = "") -> Outcome | None:
+    def outcome(self, kind: OutcomeKind, obj: Object, container: str = "") -> ScriptedOutcome | None:
         """The scripted fate of this kind, if any."""
         metadata = obj["metadata"]
         places = [metadata["name"], *(owner["name"] for owner in metadata.get("ownerReferences") or ())]
@@ -186,7 +186,7 @@ class Runtime:
         }
         self.store.put(self.store.birth(event))
 
-    def log(self, pod: Object, container: str) -> Log:
+    def log(self, pod: Object, container: str) -> ContainerLog:
         """The log of a container. Raises Invalid as the server does where there is none yet."""
         found = self.logs.get((pod["metadata"]["uid"], container))
         if found is not None:
@@ -207,9 +207,9 @@ class Runtime:
         suffix = "".join("bcdfghjklmnpqrstvwxz2456789"[byte % 27] for byte in digest[:10])
         return f"{workload['metadata']['name']}-{suffix}"
 
-    def open_log(self, pod: Object, container: str) -> Log:
+    def open_log(self, pod: Object, container: str) -> ContainerLog:
         """The log to write to; a restarted container begins a new one."""
-        log = Log()
+        log = ContainerLog()
         self.logs[pod["metadata"]["uid"], container] = log
         return log
 

@@ -222,7 +222,7 @@ KEY_DEFAULTS = {"protocol": "TCP"}
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class SchemaField:
     """One field. ``content`` is a scalar letter or a type name; ``keys`` is set for lists merged by keys."""
 
     content: str
@@ -234,18 +234,18 @@ class Field:
     atomic_items: bool = False
 
     @property
-    def item(self) -> Field:
+    def item(self) -> SchemaField:
         """What one entry of the list or map holds."""
-        return Field(self.content, atomic=self.atomic_items)
+        return SchemaField(self.content, atomic=self.atomic_items)
 
 
-def _field(text: str) -> Field:
+def _field(text: str) -> SchemaField:
     found = re.fullmatch(r"(\w+)(!?)(?:(\{\})|\[([^\]]*)\])?(!?)", text)
     if found is None:
         raise ValueError(f"the schema table has a field that cannot be read: {text}")
     content, inner, is_map, keys, outer = found.groups()
     is_set = keys == "*"
-    return Field(
+    return SchemaField(
         content,
         is_map=bool(is_map),
         is_list=keys is not None,
@@ -257,7 +257,7 @@ def _field(text: str) -> Field:
 
 
 @cache
-def types() -> dict[str, dict[str, Field]]:
+def types() -> dict[str, dict[str, SchemaField]]:
     """Every type of the table, parsed on first use."""
     result = {}
     for line in _TABLE.strip().replace("\n  ", " ").splitlines():
@@ -267,18 +267,18 @@ def types() -> dict[str, dict[str, Field]]:
     return result
 
 
-def field_of(parent: Field, key: str) -> Field | None:
+def field_of(parent: SchemaField, key: str) -> SchemaField | None:
     """The field ``key`` of a structure or map; None where the parent does not have it."""
     if parent.is_map:
         return parent.item
     if parent.content == "a":
-        return Field("a", atomic=True)
+        return SchemaField("a", atomic=True)
     return types().get(parent.content, {}).get(key)
 
 
-def root(kind: str) -> Field:
+def root(kind: str) -> SchemaField:
     """The field that a whole object of this kind is; anything at all for a kind the table lacks."""
-    return Field(kind) if kind in types() else Field("a", atomic=True)
+    return SchemaField(kind) if kind in types() else SchemaField("a", atomic=True)
 
 
 def keyed(item: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
@@ -286,7 +286,7 @@ def keyed(item: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     return {key: item.get(key, KEY_DEFAULTS.get(key)) for key in sorted(keys) if key in item or key in KEY_DEFAULTS}
 
 
-def _step(item: Any, parent: Field, index: int, *, by_key: bool) -> str:
+def _step(item: Any, parent: SchemaField, index: int, *, by_key: bool) -> str:
     if by_key and parent.keys and isinstance(item, dict):
         named = ",".join(
             f'{k}="{v}"' if isinstance(v, str) else f"{k}={v}" for k, v in keyed(item, parent.keys).items()
@@ -295,7 +295,7 @@ def _step(item: Any, parent: Field, index: int, *, by_key: bool) -> str:
     return f"[{index}]"
 
 
-def unknown_fields(value: Any, field: Field, path: str = "", *, by_key: bool = False) -> Iterator[str]:
+def unknown_fields(value: Any, field: SchemaField, path: str = "", *, by_key: bool = False) -> Iterator[str]:
     """The paths, deepest first, that the type lacks. by_key: ``containers[name="c"]``, not ``containers[0]``."""
     if field.content == "a" or value is None:
         return
@@ -315,7 +315,7 @@ def unknown_fields(value: Any, field: Field, path: str = "", *, by_key: bool = F
     yield from here
 
 
-def wrong_types(value: Any, field: Field, path: str = "") -> Iterator[tuple[str, str, Any]]:
+def wrong_types(value: Any, field: SchemaField, path: str = "") -> Iterator[tuple[str, str, Any]]:
     """(path, expected, value) for each value of the wrong JSON type."""
     if field.content == "a" or value is None:
         return
@@ -343,7 +343,7 @@ def _fits(value: Any, content: str) -> bool:
     return isinstance(value, _SCALARS[content]) and (content == "b" or not isinstance(value, bool))
 
 
-def normal(value: Any, field: Field) -> Any:
+def normal(value: Any, field: SchemaField) -> Any:
     """The value as the server stores it: without nulls and without empty lists and maps."""
     if isinstance(value, list):
         return [normal(item, field.item) for item in value]
@@ -351,7 +351,7 @@ def normal(value: Any, field: Field) -> Any:
         return value
     result = {}
     for key, item in value.items():
-        below = field_of(field, key) or Field("a")
+        below = field_of(field, key) or SchemaField("a")
         kept = normal(item, below)
         if kept is None or (kept in ({}, []) and (below.is_map or below.is_list)):
             continue

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 from pgwizard.kube.api import Object
 from pgwizard.simulator import schema
-from pgwizard.simulator.schema import Field
+from pgwizard.simulator.schema import SchemaField
 from pgwizard.simulator.statuses import conflicts
 
-Path = tuple[str, ...]
+FieldPath = tuple[str, ...]
 """A field in the notation of FieldsV1, such as ``("f:data", "f:tls.crt")``."""
 
 _IDENTITY = frozenset(
@@ -42,7 +42,7 @@ class Owner:
         return f'"{self.manager}"{part}{using}'
 
 
-Owned = dict[Owner, tuple[frozenset[Path], str]]
+Owned = dict[Owner, tuple[frozenset[FieldPath], str]]
 """What each manager owns, and since when."""
 
 
@@ -55,7 +55,7 @@ def owned_by(obj: Object) -> Owned:
     return result
 
 
-def _decode(node: dict[str, Any], path: Path = ()) -> Iterator[Path]:
+def _decode(node: dict[str, Any], path: FieldPath = ()) -> Iterator[FieldPath]:
     if path and (not node or "." in node):
         yield path
     for segment, below in node.items():
@@ -63,7 +63,7 @@ def _decode(node: dict[str, Any], path: Path = ()) -> Iterator[Path]:
             yield from _decode(below, (*path, segment))
 
 
-def _encode(paths: Iterable[Path]) -> dict[str, Any]:
+def _encode(paths: Iterable[FieldPath]) -> dict[str, Any]:
     root: dict[str, Any] = {}
     members = set(paths)
     inner = {path[:end] for path in members for end in range(1, len(path))}
@@ -91,30 +91,31 @@ def _write_owners(obj: Object, owned: Owned) -> None:
         obj["metadata"].pop("managedFields", None)
 
 
-def _leaf(field: Field) -> bool:
+def _leaf(field: SchemaField) -> bool:
     return field.atomic or (field.is_list and not field.keys and not field.is_set)
 
 
-def _children(value: Any, field: Field) -> dict[str, tuple[Any, Field]] | None:
+def _children(value: Any, field: SchemaField) -> dict[str, tuple[Any, SchemaField]] | None:
     """What is below a value, by segment; None for a leaf."""
     if _leaf(field):
         return None
     if isinstance(value, dict) and not field.is_list:
         return {
-            f"f:{key}": (item, schema.field_of(field, key) or Field("a", atomic=True)) for key, item in value.items()
+            f"f:{key}": (item, schema.field_of(field, key) or SchemaField("a", atomic=True))
+            for key, item in value.items()
         }
     if isinstance(value, list):
         return {_segment(item, field): (item, field.item) for item in value}
     return None
 
 
-def _segment(item: Any, field: Field) -> str:
+def _segment(item: Any, field: SchemaField) -> str:
     if field.is_set:
         return "v:" + json.dumps(item)
     return "k:" + json.dumps(schema.keyed(item, field.keys), separators=(",", ":"))
 
 
-def _fields(value: Any, field: Field, path: Path = ()) -> Iterator[Path]:
+def _fields(value: Any, field: SchemaField, path: FieldPath = ()) -> Iterator[FieldPath]:
     below = _children(value, field)
     if below is None or (not below and isinstance(value, dict)):
         yield path
@@ -125,18 +126,20 @@ def _fields(value: Any, field: Field, path: Path = ()) -> Iterator[Path]:
         yield from _fields(item, item_field, (*path, segment))
 
 
-def _ownable(path: Path) -> bool:
+def _ownable(path: FieldPath) -> bool:
     if path[0] == "f:metadata":
         return len(path) > 1 and path[1][2:] not in _IDENTITY
     return path[0] not in {"f:apiVersion", "f:kind", "f:status"}
 
 
-def field_set(obj: Object) -> frozenset[Path]:
+def field_set(obj: Object) -> frozenset[FieldPath]:
     """Every field that a manager of this object can own."""
     return frozenset(path for path in _fields(obj, schema.root(obj["kind"])) if path and _ownable(path))
 
 
-def _compare(old: Any, new: Any, field: Field, path: Path = (), *, inside: bool = False) -> Iterator[tuple[Path, bool]]:
+def _compare(
+    old: Any, new: Any, field: SchemaField, path: FieldPath = (), *, inside: bool = False
+) -> Iterator[tuple[FieldPath, bool]]:
     """(path, still there) for each field that differs. inside: what surrounds it is itself new, or gone.
 
     An empty map or list alone is no difference to the server, but it is a part of a larger one.
@@ -158,19 +161,19 @@ def _compare(old: Any, new: Any, field: Field, path: Path = (), *, inside: bool 
         yield from _compare(*pair, below, (*path, segment), inside=bool(path) and one_sided)
 
 
-def _differences(old: Object, new: Object) -> tuple[frozenset[Path], frozenset[Path]]:
+def _differences(old: Object, new: Object) -> tuple[frozenset[FieldPath], frozenset[FieldPath]]:
     """(set or changed, removed)."""
     pairs = [(path, there) for path, there in _compare(old, new, schema.root(new["kind"])) if path and _ownable(path)]
     return frozenset(path for path, there in pairs if there), frozenset(path for path, there in pairs if not there)
 
 
-def _merge(live: Any, applied: Any, field: Field) -> Any:
+def _merge(live: Any, applied: Any, field: SchemaField) -> Any:
     if _leaf(field) or type(live) is not type(applied):
         return copy.deepcopy(applied)
     if isinstance(applied, dict):
         result = dict(live)
         for key, item in applied.items():
-            below = schema.field_of(field, key) or Field("a", atomic=True)
+            below = schema.field_of(field, key) or SchemaField("a", atomic=True)
             result[key] = _merge(live[key], item, below) if key in live else copy.deepcopy(item)
         return result
     if isinstance(applied, list):
@@ -178,7 +181,7 @@ def _merge(live: Any, applied: Any, field: Field) -> Any:
     return applied
 
 
-def _merge_list(live: list[Any], applied: list[Any], field: Field) -> list[Any]:
+def _merge_list(live: list[Any], applied: list[Any], field: SchemaField) -> list[Any]:
     """Applied items in their order; the others stay behind the neighbour that they had."""
     old = {_segment(item, field): item for item in live}
     result = {
@@ -195,13 +198,13 @@ def _merge_list(live: list[Any], applied: list[Any], field: Field) -> list[Any]:
     return [result[segment] for segment in order]
 
 
-def _remove(value: Any, field: Field, path: Path) -> None:
+def _remove(value: Any, field: SchemaField, path: FieldPath) -> None:
     """Take a field out."""
     segment, rest = path[0], path[1:]
     if isinstance(value, dict):
         key = segment[2:]
         if rest and key in value:
-            _remove(value[key], schema.field_of(field, key) or Field("a"), rest)
+            _remove(value[key], schema.field_of(field, key) or SchemaField("a"), rest)
         elif not rest:
             value.pop(key, None)
     elif isinstance(value, list):
@@ -214,7 +217,7 @@ def _remove(value: Any, field: Field, path: Path) -> None:
                 return
 
 
-def _prune(merged: Object, before: frozenset[Path], kept: frozenset[Path]) -> None:
+def _prune(merged: Object, before: frozenset[FieldPath], kept: frozenset[FieldPath]) -> None:
     """Take out what its last owner no longer applies, with the structures around it that nobody else needs.
 
     An owner of a field needs the structures around it, but not the list item: that it owns by itself or not at all.
@@ -225,12 +228,12 @@ def _prune(merged: Object, before: frozenset[Path], kept: frozenset[Path]) -> No
             _remove(merged, root, path)
 
 
-def _with_structures(paths: frozenset[Path]) -> set[Path]:
+def _with_structures(paths: frozenset[FieldPath]) -> set[FieldPath]:
     around = {path[:end] for path in paths for end in range(1, len(path))}
     return {*paths, *(path for path in around if path[-1][0] == "f")}
 
 
-def _is_key(path: Path) -> bool:
+def _is_key(path: FieldPath) -> bool:
     """Whether the field identifies its list item: it goes with the item, never alone."""
     return len(path) > 1 and path[-2][0] == "k" and path[-1][2:] in json.loads(path[-2][2:])
 
@@ -282,7 +285,7 @@ def update(live: Object | None, new: Object, manager: str, now: str) -> Object:
     return result
 
 
-def printed(paths: Iterable[Path]) -> list[str]:
+def printed(paths: Iterable[FieldPath]) -> list[str]:
     """Paths as in conflict messages, in the server's order: of one parent the plain fields before what lies deeper."""
     members = sorted(paths, key=lambda path: [(end < len(path), segment) for end, segment in enumerate(path, 1)])
     return ["".join(map(_print_segment, path)) for path in members]

@@ -36,7 +36,7 @@ _FIELDS = {
     "Namespace": ("status.phase",),
 }
 
-Change = tuple[int, Literal["ADDED", "MODIFIED", "DELETED"], Object, Object | None]
+StoreChange = tuple[int, Literal["ADDED", "MODIFIED", "DELETED"], Object, Object | None]
 """Resource version, what happened, the object after it (or its last state), and the object before it."""
 
 
@@ -114,10 +114,10 @@ class Store:
     def __init__(self, now: Callable[[], float], window: int = 10_000) -> None:
         self.now = now
         self.version = 100
-        self.listeners: list[Callable[[Change], None]] = []
+        self.listeners: list[Callable[[StoreChange], None]] = []
         self.oldest = 0
         self._objects: dict[Ref, Object] = {}
-        self._changes: deque[Change] = deque()
+        self._changes: deque[StoreChange] = deque()
         self._window = window
         self._random = random.Random(20)  # noqa: S311 (uids need to repeat, not to be secret)
 
@@ -183,7 +183,7 @@ class Store:
         last["metadata"]["resourceVersion"] = str(self.version)
         self._log((self.version, "DELETED", last, last))
 
-    def since(self, version: int) -> list[Change] | None:
+    def since(self, version: int) -> list[StoreChange] | None:
         """What happened after ``version``; None where that is no longer known (the server says 410)."""
         if version < self.oldest:
             return None
@@ -194,7 +194,7 @@ class Store:
         self._changes.clear()
         self.oldest = self.version
 
-    def _log(self, change: Change) -> None:
+    def _log(self, change: StoreChange) -> None:
         self._changes.append(change)
         while len(self._changes) > self._window:
             self.oldest = self._changes.popleft()[0]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable
 
 
-class Log:
+class ContainerLog:
     """What one container printed. It outlives the loop in which it is read."""
 
     def __init__(self, lines: Iterable[str] = (), *, ended: bool = False) -> None:

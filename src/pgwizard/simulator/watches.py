@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 from pgwizard.kube.api import Object, Ref, WatchEvent
-from pgwizard.simulator.store import Change, Selector
+from pgwizard.simulator.store import Selector, StoreChange
 
 
 class View:
@@ -23,7 +23,7 @@ class View:
             events += self._shown(ref, obj)
         return [*events, WatchEvent("SYNCED", {})]
 
-    def changed(self, change: Change) -> list[WatchEvent]:
+    def changed(self, change: StoreChange) -> list[WatchEvent]:
         """After a change: nothing where it is none of the reader's."""
         _, kind, obj, _ = change
         ref = Ref.of(obj)

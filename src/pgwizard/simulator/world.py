@@ -18,7 +18,7 @@ from pgwizard.simulator.pki import Authority, Issued
 from pgwizard.simulator.pods import NODE
 from pgwizard.simulator.runtime import Runtime
 from pgwizard.simulator.store import Store
-from pgwizard.simulator.streams import Log
+from pgwizard.simulator.streams import ContainerLog
 
 _BASE_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _MORE_NAMESPACES = ("cert-manager", "ingress-nginx", "minio", "monitoring", "shop", "staging")
@@ -125,7 +125,7 @@ def _running(builder: _Builder, runtime: Runtime, owner: Object) -> None:
         "conditions": [{"type": kind, "status": "True", "lastTransitionTime": at} for kind in kinds],
     }
     runtime.store.put(pod)
-    log = Log(["MinIO Object Storage Server", "API: https://10.244.0.5:9000  https://127.0.0.1:9000"])
+    log = ContainerLog(["MinIO Object Storage Server", "API: https://10.244.0.5:9000  https://127.0.0.1:9000"])
     runtime.logs[pod["metadata"]["uid"], container["name"]] = log
 
 

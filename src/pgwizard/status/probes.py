@@ -26,10 +26,10 @@ from pgwizard.status.snapshot import (
     LONG_AGO,
     Archiver,
     Backup,
-    Certificate,
+    MirroredCertificate,
     Missing,
-    Release,
-    Repository,
+    ReleaseSummary,
+    RepositoryInfo,
     Volume,
     Wal,
     moment,
@@ -60,7 +60,7 @@ def archiver_command(superuser: str | None) -> tuple[str, ...]:
 _OK, _NO_BACKUP, _UNREADABLE = 0, 2, 99
 
 
-def repository_of(info: Any) -> Repository:
+def repository_of(info: Any) -> RepositoryInfo:
     """The repository in ``pgbackrest info --output=json``; backups of an earlier system-id are left out.
 
     The database with the highest id is the one that the stanza was made or upgraded for last: pgBackRest takes backups
@@ -71,7 +71,7 @@ def repository_of(info: Any) -> Repository:
     try:
         stanza = next((item for item in info if item["name"] == STANZA), None)
         if stanza is None:
-            return Repository((), "the stanza has not been created")
+            return RepositoryInfo((), "the stanza has not been created")
         code, message = stanza["status"]["code"], plain(str(stanza["status"]["message"]))
         said = [repo["status"]["message"] for repo in stanza.get("repo") or () if repo["status"]["code"] == code]
         if code == _UNREADABLE:
@@ -84,7 +84,7 @@ def repository_of(info: Any) -> Repository:
     except (KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
         raise ValueError(f"pgbackrest info answered with something else: {type(error).__name__}") from error
     kept = tuple(sorted(backups, key=lambda backup: backup.stop)[-BACKUPS_KEPT:])
-    return Repository(kept, "" if code in (_OK, _NO_BACKUP) else message, wal[-1] if wal else None, system_id)
+    return RepositoryInfo(kept, "" if code in (_OK, _NO_BACKUP) else message, wal[-1] if wal else None, system_id)
 
 
 def _backup(item: Any) -> Backup:
@@ -129,14 +129,14 @@ def volume_of(text: str) -> Volume:
     return Volume(int(size), int(free))
 
 
-def release_of(read: record.Record) -> Release:
+def release_of(read: record.Record) -> ReleaseSummary:
     """A record at a glance."""
     last = read.last
     if last is None:
-        return Release(0, "", None, backups=True, superuser=None)
+        return ReleaseSummary(0, "", None, backups=True, superuser=None)
     sections = (last.answers.get(section) for section in ("credentials", "repository"))
     credentials, repository = (section if isinstance(section, Mapping) else {} for section in sections)
-    return Release(
+    return ReleaseSummary(
         revision=last.number,
         outcome=last.outcome,
         applied=moment(last.at),
@@ -148,7 +148,7 @@ def release_of(read: record.Record) -> Release:
 # ---- asking --------------------------------------------------------------------------------------------------------
 
 
-async def release(cluster: Cluster, name: str, namespace: str) -> Release | Missing:
+async def release(cluster: Cluster, name: str, namespace: str) -> ReleaseSummary | Missing:
     """The record at a glance; where there is none, what became of the namespace, if that may be read."""
     there, _ = await records.recorded(cluster, name, namespace)
     if there is not None:
@@ -162,7 +162,7 @@ async def release(cluster: Cluster, name: str, namespace: str) -> Release | Miss
     return Missing("ending" if home["metadata"].get("deletionTimestamp") else "there")
 
 
-async def repository(cluster: Cluster, names: Names, namespace: str) -> Repository:
+async def repository(cluster: Cluster, names: Names, namespace: str) -> RepositoryInfo:
     """What ``pgbackrest info`` says. Raises ValueError where it cannot say it."""
     text = await _run_in_pod(cluster, names, namespace, INFO_COMMAND, _EXEC_SECONDS["repository"])
     try:
@@ -197,7 +197,7 @@ async def volume(cluster: Cluster, names: Names, namespace: str) -> Volume:
         raise ValueError(f"df answered with something else: {plain(text, 120)}") from None
 
 
-async def certificate(cluster: Cluster, names: Names, namespace: str) -> Certificate | None:
+async def certificate(cluster: Cluster, names: Names, namespace: str) -> MirroredCertificate | None:
     """The mirrored certificate beside its source; None where the release mirrors none."""
     mirror = await found(cluster, Ref(SECRET, names.ca, namespace))
     if mirror is None:
@@ -205,19 +205,19 @@ async def certificate(cluster: Cluster, names: Names, namespace: str) -> Certifi
     mine = read_bundle(base64.b64decode((mirror.get("data") or {}).get(CA_KEY, "")), LONG_AGO, valid=False)
     source = str((mirror["metadata"].get("annotations") or {}).get("pgwizard/source", "")).split("/")
     if len(source) != 3:
-        return Certificate(mine.ends, "unread")
+        return MirroredCertificate(mine.ends, "unread")
     try:
         original = await found(cluster, Ref(SECRET, source[1], source[0]))
     except Forbidden:
-        return Certificate(mine.ends, "unread")
+        return MirroredCertificate(mine.ends, "unread")
     there = base64.b64decode(((original or {}).get("data") or {}).get(source[2], ""))
     if not there:
-        return Certificate(mine.ends, "gone")
+        return MirroredCertificate(mine.ends, "gone")
     try:
         same = read_bundle(there, LONG_AGO, valid=False).pem == mine.pem
     except ValueError:
         same = False
-    return Certificate(mine.ends, "same" if same else "differs")
+    return MirroredCertificate(mine.ends, "same" if same else "differs")
 
 
 async def _run_in_pod(cluster: Cluster, names: Names, namespace: str, command: Sequence[str], seconds: float) -> str:

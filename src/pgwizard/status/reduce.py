@@ -19,8 +19,8 @@ from pgwizard.status.snapshot import (
     RUNS_KEPT,
     TAIL_KEPT,
     WATCHED,
+    BackupKind,
     Cron,
-    Kind,
     Missing,
     Run,
     Snapshot,
@@ -140,7 +140,7 @@ def _cron(obj: Object, names: Names) -> Cron:
     )
 
 
-def _kind(job: Object, names: Names) -> Kind:
+def _kind(job: Object, names: Names) -> BackupKind:
     """That of the CronJob which a Job comes from: its own name may be cut, and holds whatever the release is called."""
     if job["metadata"]["name"] == names.init:
         return "init"

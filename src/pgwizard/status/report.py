@@ -15,12 +15,18 @@ from pgwizard.text import about, fit, plain, span
 
 if TYPE_CHECKING:
     from pgwizard.status.snapshot import Archiver, Backup, Cron, Run, Snapshot
-    from pgwizard.status.verdict import State, Verdict
+    from pgwizard.status.verdict import RecoveryState, Verdict
 
 
 # ---- a release's status --------------------------------------------------------------------------------------------
 
-_STATES: dict[State, str] = {"recoverable": "●", "at risk": "!", "not recoverable": "✗", "unknown": "?", "gone": "✗"}
+_STATES: dict[RecoveryState, str] = {
+    "recoverable": "●",
+    "at risk": "!",
+    "not recoverable": "✗",
+    "unknown": "?",
+    "gone": "✗",
+}
 _RUNS = {"running": "●", "succeeded": "✓", "failed": "✗"}
 _KINDS = {"full": "full", "incr": "incr", "init": "first"}
 _HEALTH = {"ready": "✓", "progressing": "·", "failed": "✗"}

@@ -27,7 +27,7 @@ PACE_SECONDS = {"release": 10.0, "repository": 60.0, "archiver": 10.0, "volume":
 """What is asked from time to time, and how often."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
-Kind = Literal["full", "incr", "init"]
+BackupKind = Literal["full", "incr", "init"]
 
 _WAITING_USUAL = 2
 """A segment, and the history file of a backup that ended with it."""
@@ -38,7 +38,7 @@ _SETTLING = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ReleaseSummary:
     """The record at a glance. applied: UTC; backups: whether the answers want any."""
 
     revision: int
@@ -90,7 +90,7 @@ class Wal:
 
 
 @dataclass(frozen=True, slots=True)
-class Repository:
+class RepositoryInfo:
     """What pgBackRest says. backups: oldest first; stanza: what is wrong with it as a whole, empty for nothing.
 
     system_id: of the database whose backups these are, empty where there is none yet.
@@ -110,7 +110,7 @@ class Cron:
     """
 
     name: str
-    kind: Kind
+    kind: BackupKind
     schedule: str
     zone: str
     suspended: bool
@@ -127,7 +127,7 @@ class Cron:
         """The first run after a moment, in UTC, suspended or not; None where the schedule cannot be read."""
         try:
             zone = plan_cron.zone(self.zone)
-            return plan_cron.Schedule(self.schedule).upcoming(after.astimezone(zone), 1)[0].astimezone(UTC)
+            return plan_cron.CronSchedule(self.schedule).upcoming(after.astimezone(zone), 1)[0].astimezone(UTC)
         except (ValueError, IndexError):
             return None
 
@@ -143,7 +143,7 @@ class Run:
 
     name: str
     uid: str
-    kind: Kind
+    kind: BackupKind
     state: Literal["running", "succeeded", "failed"]
     started: datetime | None
     ended: datetime | None
@@ -199,7 +199,7 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class MirroredCertificate:
     """The mirrored certificate. source: what stands at its source now; ``unread`` where that may not be read."""
 
     ends: datetime | None
@@ -221,14 +221,14 @@ class Snapshot:
     name: str
     namespace: str
     at: datetime
-    release: Release | None = None
+    release: ReleaseSummary | None = None
     objects: Mapping[Ref, Health] = field(default_factory=dict)
     crons: tuple[Cron, ...] = ()
     runs: tuple[Run, ...] = ()
-    repository: Repository | None = None
+    repository: RepositoryInfo | None = None
     archiver: Archiver | None = None
     volume: Volume | None = None
-    certificate: Certificate | None = None
+    certificate: MirroredCertificate | None = None
     heard: Mapping[str, datetime] = field(default_factory=dict)
     unknown: Mapping[str, str] = field(default_factory=dict)
     promised: str = ""
@@ -301,7 +301,7 @@ class Snapshot:
         return bool(self.system_id and theirs) and self.system_id != theirs
 
     @property
-    def ours(self) -> Repository | None:
+    def ours(self) -> RepositoryInfo | None:
         """The repository as far as it may be this database's: what it holds of another one counts for nothing."""
         return replace(self.repository, backups=(), wal=None) if self.repository and self.foreign else self.repository
 

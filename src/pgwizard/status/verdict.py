@@ -21,7 +21,7 @@ from pgwizard.status.snapshot import (
     PACE_SECONDS,
     Archiver,
     Backup,
-    Certificate,
+    MirroredCertificate,
     Missing,
     Run,
     Snapshot,
@@ -33,7 +33,7 @@ from pgwizard.text import fit
 STALE_SECONDS = 180.0
 """An answer that proves something is old after this; any other one has its pace on top."""
 
-State = Literal["recoverable", "at risk", "not recoverable", "unknown", "gone"]
+RecoveryState = Literal["recoverable", "at risk", "not recoverable", "unknown", "gone"]
 
 _PROOF = ("repository", "archiver")
 _IN_POD = (*_PROOF, "volume")
@@ -58,7 +58,7 @@ class Reason:
 class Verdict:
     """since, until: the oldest and the newest moment to which the database can be recovered; reasons: worst first."""
 
-    state: State
+    state: RecoveryState
     since: datetime | None
     until: datetime | None
     reasons: tuple[Reason, ...]
@@ -103,7 +103,7 @@ def held_up(archiver: Archiver, read_at: datetime) -> bool:
     return archiver.behind or (bool(archiver.waiting) and long)
 
 
-def ends_soon(certificate: Certificate, now: datetime) -> bool:
+def ends_soon(certificate: MirroredCertificate, now: datetime) -> bool:
     """Whether it is time to renew a certificate, or too late; False where its end is not known."""
     return certificate.ends is not None and certificate.ends - now < _CA_SOON
 
@@ -196,7 +196,7 @@ def judge(snapshot: Snapshot) -> Verdict:
     verdict, worst = _proven(snapshot), down(snapshot)
     if worst is None:
         return verdict
-    state: State = "at risk" if verdict.state == "recoverable" else verdict.state
+    state: RecoveryState = "at risk" if verdict.state == "recoverable" else verdict.state
     return replace(verdict, state=state, reasons=(worst, *verdict.reasons))
 
 

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ChainVerdict:
     """Whether pgBackRest would take the server's certificate; ``ok`` is None where that cannot be told. why: always."""
 
     ok: bool | None
     why: str
 
 
-class _Refused(Exception):
+class _Untrusted(Exception):
     """The chain is not trusted; its text says why, in words for people."""
 
 
@@ -83,7 +83,7 @@ class _Link:
 
 def would_verify(
     bundle: Bundle, server_chain: Bundle, host: str, now: datetime, *, by_address: bool = False
-) -> Verdict:
+) -> ChainVerdict:
     """Whether pgBackRest, given these certificates as its only authorities, would trust what the server sends.
 
     It follows OpenSSL: from the server's own certificate over what else the server sent, an authority given here
@@ -101,19 +101,19 @@ def would_verify(
         _check_purposes(chain)
         _check_strength(chain)
         _check_signatures(chain, now)
-    except _Refused as refused:
-        return Verdict(False, _plainer(bundle, server_chain, now) or str(refused))
+    except _Untrusted as refused:
+        return ChainVerdict(False, _plainer(bundle, server_chain, now) or str(refused))
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        return Verdict(None, "uses cryptography that is not known here: only a real handshake can tell")
+        return ChainVerdict(None, "uses cryptography that is not known here: only a real handshake can tell")
     if not sent[0].about.names(host, by_address=by_address):
-        return Verdict(False, f"the server's certificate is for {_named(sent[0].about)}, not for {host}")
+        return ChainVerdict(False, f"the server's certificate is for {_named(sent[0].about)}, not for {host}")
     if any(x509.NameConstraints in link.extensions for link in chain[1:]):
-        return Verdict(None, "an authority may sign certain names only: only a real handshake can tell")
+        return ChainVerdict(None, "an authority may sign certain names only: only a real handshake can tell")
     if len(chain) == 1:
-        return Verdict(True, "this very certificate is what the server sends")
+        return ChainVerdict(True, "this very certificate is what the server sends")
     if untrusted == 1:
-        return Verdict(True, "signed the server's certificate")
-    return Verdict(True, f"signed {chain[untrusted - 1].called}, which the server sends along")
+        return ChainVerdict(True, "signed the server's certificate")
+    return ChainVerdict(True, f"signed {chain[untrusted - 1].called}, which the server sends along")
 
 
 def _links(bundle: Bundle) -> Iterator[_Link]:
@@ -151,13 +151,13 @@ def _built(given: Sequence[_Link], sent: Sequence[_Link], now: datetime) -> tupl
             if any(link.about.sha256 == top.about.sha256 for link in given):
                 return chain, len(chain) - 1
             alone = "the server's certificate is self-signed" if len(chain) == 1 else f"{top.called} did, not here"
-            raise _Refused(f"did not sign this one: {alone}")
+            raise _Untrusted(f"did not sign this one: {alone}")
         issuer = _issuer(top, given, chain, now)
         if issuer is not None:
             return _up_to_root([*chain, issuer], given, now), len(chain)
         issuer = _issuer(top, rest, chain, now)
         if issuer is None:
-            raise _Refused(_missing(chain, rest))
+            raise _Untrusted(_missing(chain, rest))
         rest.remove(issuer)
         chain.append(issuer)
 
@@ -167,7 +167,7 @@ def _up_to_root(chain: list[_Link], given: Sequence[_Link], now: datetime) -> li
     while not chain[-1].self_signed:
         issuer = _issuer(chain[-1], given, chain, now)
         if issuer is None:
-            raise _Refused(
+            raise _Untrusted(
                 f"{chain[-1].called} is an intermediate: its root, {chain[-1].about.issuer}, must be here as well"
             )
         chain.append(issuer)
@@ -188,24 +188,24 @@ def _check_purposes(chain: Sequence[_Link]) -> None:
     self_issued = 0
     for depth, link in enumerate(chain):
         if any(e.critical and isinstance(e.value, x509.UnrecognizedExtension) for e in link.x509.extensions):
-            raise _Refused(f"{link.called} has a critical extension that OpenSSL does not know")
+            raise _Untrusted(f"{link.called} has a critical extension that OpenSSL does not know")
         extended = link.extensions.get(x509.ExtendedKeyUsage)
         fit = {ExtendedKeyUsageOID.SERVER_AUTH, x509.ObjectIdentifier("2.16.840.1.113730.4.1")}
         if depth == 0:
             fit.add(x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.3"))
         if extended is not None and fit.isdisjoint(extended):
-            raise _Refused(f"{link.called} is not for servers: its extended key usage says what it is for")
+            raise _Untrusted(f"{link.called} is not for servers: its extended key usage says what it is for")
         usage = link.extensions.get(x509.KeyUsage)
         if depth == 0:
             if usage is not None and not (usage.digital_signature or usage.key_encipherment or usage.key_agreement):
-                raise _Refused(f"{link.called} is not for servers: its key usage forbids TLS")
+                raise _Untrusted(f"{link.called} is not for servers: its key usage forbids TLS")
             continue
         if not _may_sign(link, anchor=depth == len(chain) - 1):
-            raise _Refused(f"{link.called} signed, but is not a CA")
+            raise _Untrusted(f"{link.called} signed, but is not a CA")
         constraints = link.extensions.get(x509.BasicConstraints)
         longest = constraints.path_length if constraints is not None else None
         if longest is not None and depth - 1 - self_issued > longest:
-            raise _Refused(f"{link.called} allows a shorter chain only (its path length is {longest})")
+            raise _Untrusted(f"{link.called} allows a shorter chain only (its path length is {longest})")
         self_issued += _same_name(link.about.subject, link.about.issuer)
 
 
@@ -230,10 +230,10 @@ def _check_strength(chain: Sequence[_Link]) -> None:
         key = link.x509.public_key()
         short = isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey) and key.key_size < 2048
         if short or (isinstance(key, ec.EllipticCurvePublicKey) and key.key_size < 224):
-            raise _Refused(f"the key of {link.called} is too short for OpenSSL: {link.about.key_type}")
+            raise _Untrusted(f"the key of {link.called} is too short for OpenSSL: {link.about.key_type}")
     for link in chain[:-1]:
         if isinstance(link.x509.signature_hash_algorithm, hashes.SHA1 | hashes.MD5):
-            raise _Refused(f"{link.called} is signed by way of a hash that OpenSSL takes no more")
+            raise _Untrusted(f"{link.called} is signed by way of a hash that OpenSSL takes no more")
 
 
 def _check_signatures(chain: Sequence[_Link], now: datetime) -> None:
@@ -247,9 +247,9 @@ def _check_signatures(chain: Sequence[_Link], now: datetime) -> None:
             try:
                 link.x509.verify_directly_issued_by(issuer.x509)
             except InvalidSignature:
-                raise _Refused(f"has the name of the authority that signed {link.called}, but another key") from None
+                raise _Untrusted(f"has the name of the authority that signed {link.called}, but another key") from None
         if not link.is_valid(now):
-            raise _Refused(f"{link.called} {_out_of_time(link.about, now)}")
+            raise _Untrusted(f"{link.called} {_out_of_time(link.about, now)}")
 
 
 def _plainer(bundle: Bundle, server_chain: Bundle, now: datetime) -> str:

@@ -48,7 +48,7 @@ _OF_TEXTUAL = frozenset({"Theme", "Quit"})
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ClusterChoice:
     """A cluster to choose: a context of the kubeconfig. runs: the program that logs it in; empty for none."""
 
     name: str
@@ -71,11 +71,11 @@ class LeftDraft(Protocol):
         """The answers, as nested keys of the file."""
 
 
-class Drafts(Protocol):
+class DraftStore(Protocol):
     """Unsaved answers on disk. Every call is short and blocking."""
 
     def left(self) -> list[Any]:
-        """Each a ``drafts.Left``, the newest first."""
+        """Each a ``AbandonedDraft``, the newest first."""
 
     def keep(self, raw: dict[str, Any]) -> bool:
         """Keep this wizard's answers; False where they cannot be kept."""
@@ -104,9 +104,9 @@ class Start:
     raw: dict[str, Any] | None = None
     release: tuple[str, str | None] = ("", None)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    places: Callable[[], Sequence[Place]] = tuple
+    places: Callable[[], Sequence[ClusterChoice]] = tuple
     export: Export = lambda _folder, _texts: None
-    drafts: Callable[[], Drafts] | None = None
+    drafts: Callable[[], DraftStore] | None = None
     folder: Path = Path()
 
 
@@ -142,7 +142,7 @@ class WizardApp(SaysDefects, App[int]):
         self.connected = asyncio.Event()
         self.trouble: PgwizardError | None = None
         """Why there is no connection, where that is known."""
-        self.place: Place | None = None
+        self.place: ClusterChoice | None = None
         """The cluster that was chosen; None for the one that it began with."""
         self.readable: Readable = set()
         """Where Secrets may be listed: not asked again at each look through them."""
@@ -213,7 +213,7 @@ class WizardApp(SaysDefects, App[int]):
 
     # ---- the connection --------------------------------------------------------------------------------------------
 
-    def connect(self, place: Place | None = None) -> None:
+    def connect(self, place: ClusterChoice | None = None) -> None:
         """Connect in the background: to another place, or (None) to the same one again."""
         if place is not None:
             self.place, self._connect_by = place, place.connect

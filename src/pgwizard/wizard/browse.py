@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.errors import ClusterError, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
-from pgwizard.kube.api import NAMESPACE, SECRET, Access, Cluster, Object, Page, Ref
+from pgwizard.kube.api import NAMESPACE, SECRET, Access, Cluster, ListPage, Object, Ref
 from pgwizard.text import plain
 from pgwizard.tls import handshake
-from pgwizard.tls.chain import Verdict
+from pgwizard.tls.chain import ChainVerdict
 from pgwizard.tls.handshake import Served
-from pgwizard.wizard.candidates import Row, Search, by_secret, judged, outline, place_of, rows_of
+from pgwizard.wizard.candidates import Candidate, Search, by_secret, judged, outline, place_of, rows_of
 
 SLICE_SECONDS = 0.004
 """How long a list keeps the event loop; a key press waits no longer."""
@@ -53,7 +53,7 @@ class Batch:
     it is. done: the last one.
     """
 
-    rows: tuple[Row, ...] = ()
+    rows: tuple[Candidate, ...] = ()
     denied: tuple[Denied, ...] = ()
     said: tuple[str, ...] = ()
     seen: int = 0
@@ -101,9 +101,9 @@ async def best(
     search: Search,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     readable: Readable | None = None,
-) -> Row | None:
+) -> Candidate | None:
     """The one to propose, once all was looked through: the first that would surely do. None where there is none."""
-    latest: dict[tuple[str, str], list[Row]] = {}
+    latest: dict[tuple[str, str], list[Candidate]] = {}
     async with contextlib.aclosing(browse(cluster, search, now, readable)) as batches:
         async for batch in batches:
             latest.update(by_secret(batch.rows))
@@ -121,7 +121,7 @@ class _Walk:
     readable: Readable
     served: Served | str | None = None
     told: set[tuple[str, str]] = field(default_factory=set)
-    unjudged: list[tuple[Row, ...]] = field(default_factory=list)
+    unjudged: list[tuple[Candidate, ...]] = field(default_factory=list)
     expected: int = 0
     shaking: asyncio.Task[None] | None = None
 
@@ -154,7 +154,7 @@ class _Walk:
             self.readable.add(namespace)
         return granted
 
-    def _tell(self, rows: Iterable[Row] = (), **more: Any) -> None:
+    def _tell(self, rows: Iterable[Candidate] = (), **more: Any) -> None:
         batch = Batch(tuple(rows), seen=len(self.told), expected=self.expected, served=self.served, **more)
         self.queue.put_nowait(batch)
 
@@ -221,7 +221,7 @@ class _Walk:
 
     async def _read(self, items: Iterable[Object]) -> None:
         async for slice_ in _sliced(items, *HASTE):
-            rows: list[Row] = []
+            rows: list[Candidate] = []
             for item in slice_:
                 self.told.add(place_of(item))
                 found = rows_of(item, self.search, self.served, self.now())
@@ -230,7 +230,7 @@ class _Walk:
                 rows += found
             self._tell(rows)
 
-    async def _pages(self, namespace: str | None, **how: Any) -> AsyncGenerator[Page, None]:
+    async def _pages(self, namespace: str | None, **how: Any) -> AsyncGenerator[ListPage, None]:
         """A list; from its beginning again where the server has forgotten its place (410)."""
         for attempt in range(1, RELISTS + 1):
             try:
@@ -316,30 +316,30 @@ async def served(cluster: Cluster, search: Search) -> Served | str:
 
 async def contents(
     cluster: Cluster, ref: Ref, search: Search, server: Served | str | None, now: datetime
-) -> tuple[Row, ...]:
+) -> tuple[Candidate, ...]:
     """One Secret, read now. What is wrong with it (gone, denied) is its row's ``why``."""
     namespace, secret = ref.namespace or "", ref.name
     try:
         item = await cluster.get(ref)
     except NotFound:
-        return (Row(namespace, secret, "cannot be read", why="does not exist (any more)", rank=95),)
+        return (Candidate(namespace, secret, "cannot be read", why="does not exist (any more)", rank=95),)
     except Forbidden:
         why = "may not be read: " + Access("get", "secrets", "", namespace, secret).command()
-        return (Row(namespace, secret, "cannot be read", why=why, rank=95, hopeful=True),)
+        return (Candidate(namespace, secret, "cannot be read", why=why, rank=95, hopeful=True),)
     except ClusterError as error:
-        return (Row(namespace, secret, "cannot be read", why=plain(error.message), rank=95),)
+        return (Candidate(namespace, secret, "cannot be read", why=plain(error.message), rank=95),)
     return rows_of(item, search, server, now)
 
 
-async def confirmed(cluster: Cluster, row: Row, search: Search) -> Verdict:
+async def confirmed(cluster: Cluster, row: Candidate, search: Search) -> ChainVerdict:
     """A real handshake that trusts this row's certificates alone; ``ok`` is None where there was none."""
     if row.bundle is None:
-        return Verdict(None, "holds no certificate")
+        return ChainVerdict(None, "holds no certificate")
     try:
         found = await handshake.verify(cluster, search.endpoint, row.bundle.pem, by_address=search.by_address)
     except PgwizardError as error:
-        return Verdict(None, error.message)
-    return Verdict(found.ok, found.message)
+        return ChainVerdict(None, error.message)
+    return ChainVerdict(found.ok, found.message)
 
 
 def _listing(namespace: str | None) -> Access:

@@ -22,11 +22,11 @@ from pgwizard.plan.names import mirrored_from
 from pgwizard.text import plain
 from pgwizard.tls import handshake
 from pgwizard.tls.certificates import LIMIT_BYTES, Bundle, Certificate, read_bundle
-from pgwizard.tls.chain import Verdict, would_verify
+from pgwizard.tls.chain import ChainVerdict, would_verify
 from pgwizard.tls.handshake import Served
 
 Purpose = Literal["ca", "s3", "database", "passphrase"]
-Kind = Literal[
+CandidateKind = Literal[
     "CA",
     "self-signed",
     "chain",
@@ -118,7 +118,7 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Candidate:
     """One thing that can be chosen, or a reason why it cannot: a Secret, or one key of it that holds certificates.
 
     keys: what a choice would name, in order; empty where nothing can be chosen. others: the Secret's other keys, as
@@ -129,7 +129,7 @@ class Row:
 
     namespace: str
     secret: str
-    kind: Kind
+    kind: CandidateKind
     keys: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     bundle: Bundle | None = None
@@ -160,15 +160,15 @@ class Row:
         return self.namespace, self.secret, self.keys
 
 
-def by_secret(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+def by_secret(rows: Iterable[Candidate]) -> dict[tuple[str, str], list[Candidate]]:
     """The rows of each Secret, which replace all that came of it before."""
-    found: dict[tuple[str, str], list[Row]] = {}
+    found: dict[tuple[str, str], list[Candidate]] = {}
     for row in rows:
         found.setdefault((row.namespace, row.secret), []).append(row)
     return found
 
 
-def settled(before: Row, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+def settled(before: Candidate, rows: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
     """Rows of a Secret that was read because it was in view: what is of no use stays where it was seen."""
     return tuple(row if row.keys else replace(row, rank=min(row.rank, before.rank)) for row in rows)
 
@@ -181,33 +181,33 @@ def place_of(item: Object) -> tuple[str, str]:
 # ---- what a Secret is ----------------------------------------------------------------------------------------------
 
 
-def outline(item: Object, search: Search) -> Row:
+def outline(item: Object, search: Search) -> Candidate:
     """A Secret by its metadata alone. The names of its keys are in managedFields, as far as anybody wrote them."""
     return _last_if_mirror(_outline(item, search), item)
 
 
-def _last_if_mirror(row: Row, item: Object) -> Row:
+def _last_if_mirror(row: Candidate, item: Object) -> Candidate:
     mirrored = plain(mirrored_from(item["metadata"]), 320)
     return _last(replace(row, mirror_of=mirrored)) if mirrored else row
 
 
-def _last(row: Row) -> Row:
+def _last(row: Candidate) -> Candidate:
     """A mirror among what is of no use."""
     return replace(row, ok=False, why=f"a mirror of {row.mirror_of}: choose that", rank=86, hopeful=False)
 
 
-def _outline(item: Object, search: Search) -> Row:
+def _outline(item: Object, search: Search) -> Candidate:
     namespace, name = place_of(item)
     keys = tuple(sorted(set(_managed_keys(item))))
     if search.purpose == "ca":
         named = bool(_HOPEFUL.search(name)) and not name.startswith("sh.helm.release.")
         hopeful = any(_CERTIFICATE_KEY.search(key) for key in keys) or named
-        return Row(namespace, name, "not read", others=keys, rank=50 if hopeful else 80, hopeful=hopeful)
+        return Candidate(namespace, name, "not read", others=keys, rank=50 if hopeful else 80, hopeful=hopeful)
     if keys:
         return _credentials(namespace, name, dict.fromkeys(keys, True), search)
     if name.startswith("sh.helm.release."):
-        return Row(namespace, name, "not read", rank=80)
-    return Row(namespace, name, "not read", rank=50 if _LIKELY.search(name) else 55, hopeful=True)
+        return Candidate(namespace, name, "not read", rank=80)
+    return Candidate(namespace, name, "not read", rank=50 if _LIKELY.search(name) else 55, hopeful=True)
 
 
 def _managed_keys(item: Object) -> Iterator[str]:
@@ -219,24 +219,24 @@ def _managed_keys(item: Object) -> Iterator[str]:
                     yield key[2:]
 
 
-def rows_of(item: Object, search: Search, server: Served | str | None, now: datetime) -> tuple[Row, ...]:
+def rows_of(item: Object, search: Search, server: Served | str | None, now: datetime) -> tuple[Candidate, ...]:
     """A whole Secret: each of its keys that holds certificates, or one row that says why there is none. Pure."""
     return tuple(_last_if_mirror(row, item) for row in _rows_of(item, search, server, now))
 
 
-def _rows_of(item: Object, search: Search, server: Served | str | None, now: datetime) -> tuple[Row, ...]:
+def _rows_of(item: Object, search: Search, server: Served | str | None, now: datetime) -> tuple[Candidate, ...]:
     namespace, name = place_of(item)
     data: Mapping[str, str] = item.get("data") or {}
     if search.purpose != "ca":
         return (_credentials(namespace, name, {key: bool(value) for key, value in data.items()}, search),)
-    rows: list[Row] = []
+    rows: list[Candidate] = []
     wrong: list[tuple[str, str]] = []
     keys = tuple(sorted(data))
     for key in keys:
         others = tuple(other for other in keys if other != key)
         text, broken = _certificates_of(key, data[key], now)
         if text is not None:
-            row = Row(namespace, name, kind_of(text), (key,), others, text)
+            row = Candidate(namespace, name, kind_of(text), (key,), others, text)
             rows.append(judged(row, search, server, now))
         elif broken:
             wrong.append((key, broken))
@@ -247,11 +247,13 @@ def _rows_of(item: Object, search: Search, server: Served | str | None, now: dat
         key, why = min(wrong, key=lambda pair: (pair[0] not in {"tls.crt", "ca.crt"}, pair[0]))
         bare = key in {"tls.crt", "ca.crt"} and why == "is empty" and bool(data.get("tls.key"))
         if not bare:
-            return (Row(namespace, name, "not a certificate", others=keys, why=f"{key} {why}", rank=70),)
+            return (Candidate(namespace, name, "not a certificate", others=keys, why=f"{key} {why}", rank=70),)
     if any(_holds_key(value) for value in data.values()):
-        return (Row(namespace, name, "key only", others=keys, why="a private key without its certificate", rank=71),)
+        return (
+            Candidate(namespace, name, "key only", others=keys, why="a private key without its certificate", rank=71),
+        )
     nothing = "holds no certificate" if keys else "has no data"
-    return (Row(namespace, name, "other keys", others=keys, why=nothing, rank=85),)
+    return (Candidate(namespace, name, "other keys", others=keys, why=nothing, rank=85),)
 
 
 def _certificates_of(key: str, coded: str, now: datetime) -> tuple[Bundle | None, str]:
@@ -280,7 +282,7 @@ def _holds_key(coded: str) -> bool:
         return False
 
 
-def kind_of(bundle: Bundle) -> Kind:
+def kind_of(bundle: Bundle) -> CandidateKind:
     """What the certificates are: authorities alone, one for a server alone, or such a one with what signed it."""
     first, *others = bundle.certificates
     if others:
@@ -288,7 +290,7 @@ def kind_of(bundle: Bundle) -> Kind:
     return kind_of_one(first)
 
 
-def kind_of_one(certificate: Certificate) -> Kind:
+def kind_of_one(certificate: Certificate) -> CandidateKind:
     """A certificate by itself: one that signs others, one that signed itself for a server, one that was signed."""
     if certificate.is_ca and not (certificate.self_signed and certificate.dns_names):
         return "CA"
@@ -298,21 +300,21 @@ def kind_of_one(certificate: Certificate) -> Kind:
 # ---- judging and ranking -------------------------------------------------------------------------------------------
 
 
-def judged(row: Row, search: Search, server: Served | str | None, now: datetime) -> Row:
+def judged(row: Candidate, search: Search, server: Served | str | None, now: datetime) -> Candidate:
     """The row with its verdict, its reason in words and its rank. Pure."""
     if row.bundle is None or row.mirror_of:
         return row
     if isinstance(server, Served):
         verdict = would_verify(row.bundle, server.chain, search.host, now, by_address=search.by_address)
     else:
-        verdict = Verdict(None, "" if server is None else "cannot be tried from here")
+        verdict = ChainVerdict(None, "" if server is None else "cannot be tried from here")
     first = row.bundle.certificates[0]
     named = verdict.ok is None and first.names(search.host, by_address=search.by_address)
     rank = _rank(row, verdict, search, now, named=named)
     return replace(row, ok=verdict.ok, why=_reason(verdict, search, named=named), rank=rank)
 
 
-def _reason(verdict: Verdict, search: Search, *, named: bool) -> str:
+def _reason(verdict: ChainVerdict, search: Search, *, named: bool) -> str:
     if verdict.ok and verdict.why == "signed the server's certificate":
         return f"signed the certificate that {search.endpoint} sends"
     if named:
@@ -320,7 +322,7 @@ def _reason(verdict: Verdict, search: Search, *, named: bool) -> str:
     return verdict.why
 
 
-def _rank(row: Row, verdict: Verdict, search: Search, now: datetime, *, named: bool) -> int:
+def _rank(row: Candidate, verdict: ChainVerdict, search: Search, now: datetime, *, named: bool) -> int:
     kinds = {"CA": 0, "self-signed": 1, "chain": 2, "leaf": 3}
     kind = kinds.get(row.kind, 4)
     near = row.namespace in search.homes
@@ -332,7 +334,7 @@ def _rank(row: Row, verdict: Verdict, search: Search, now: datetime, *, named: b
     return 35 if ended else 30 + kind
 
 
-def _credentials(namespace: str, name: str, keys: Mapping[str, bool], search: Search) -> Row:
+def _credentials(namespace: str, name: str, keys: Mapping[str, bool], search: Search) -> Candidate:
     """A Secret by the names of its keys; each with whether it holds anything."""
     known = tuple(sorted(keys))
     for place, pair in enumerate(KEY_PAIRS[search.purpose]):
@@ -341,15 +343,17 @@ def _credentials(namespace: str, name: str, keys: Mapping[str, bool], search: Se
         others = tuple(key for key in known if key not in pair)
         empty = [key for key in pair if not keys[key]]
         if empty:
-            return Row(namespace, name, "credentials", (), known, ok=False, why=f"{empty[0]} is empty", rank=60)
+            return Candidate(namespace, name, "credentials", (), known, ok=False, why=f"{empty[0]} is empty", rank=60)
         own = namespace == search.namespace
         why = f"has {' and '.join(pair)}"
         if pair[0] in STORE_ADMINISTRATORS:
             why = f"has {' and '.join(pair)}: the server's own administrator, more than backups need"
         ok = None if search.purpose == "s3" and pair == ("username", "password") else True  # of what, nobody says
-        return Row(namespace, name, "credentials", pair, others, ok=ok, why=why, rank=min(49, place * 2 + (not own)))
+        return Candidate(
+            namespace, name, "credentials", pair, others, ok=ok, why=why, rank=min(49, place * 2 + (not own))
+        )
     nothing = "no usual keys" if keys else "has no data"
-    return Row(namespace, name, "other keys", others=known, why=nothing, rank=85)
+    return Candidate(namespace, name, "other keys", others=known, why=nothing, rank=85)
 
 
 # ---- names that are typed ------------------------------------------------------------------------------------------
@@ -380,6 +384,6 @@ def usual_keys(search: Search) -> tuple[str, ...]:
     return ("tls.crt",) if search.purpose == "ca" else KEY_PAIRS[search.purpose][0]
 
 
-def has_keys(rows: tuple[Row, ...], keys: tuple[str, ...]) -> bool:
+def has_keys(rows: tuple[Candidate, ...], keys: tuple[str, ...]) -> bool:
     """Whether a Secret that was read has all of these keys."""
     return set(keys) <= {key for row in rows for key in (*row.keys, *row.others)}

@@ -1,7 +1,7 @@
 """What a question can be answered with in this cluster: names to choose from, each with what helps to choose.
 
-``Ask.choices`` names the list. Secrets are not here: ``discovery`` browses them. It refuses to judge: a name that is
-not listed may still be typed.
+``Question.choices`` names the list. Secrets are not here: ``browse`` has them. A name that is not listed may still be
+typed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LIMIT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Suggestion:
     """One answer. note: what helps to choose it; best: the one that an experienced operator would look at first."""
 
     value: str
@@ -27,13 +27,13 @@ class Choice:
     best: bool = False
 
 
-async def choices(cluster: Cluster, name: str) -> list[Choice]:
+async def choices(cluster: Cluster, name: str) -> list[Suggestion]:
     """The choices of a list (``namespaces``, ``storageClasses``, ``services``), the best first, then by name.
 
     Raises the errors of the cluster, Forbidden among them.
     """
     resource, read = _LISTS[name]
-    found: list[Choice] = []
+    found: list[Suggestion] = []
     light = resource == NAMESPACE
     async with aclosing(cluster.pages(resource, metadata_only=light)) as pages:
         async for page in pages:
@@ -43,24 +43,24 @@ async def choices(cluster: Cluster, name: str) -> list[Choice]:
     return sorted(found, key=lambda choice: (not choice.best, choice.value))
 
 
-def _namespace(obj: Object) -> list[Choice]:
+def _namespace(obj: Object) -> list[Suggestion]:
     metadata = obj["metadata"]
     level = (metadata.get("labels") or {}).get("pod-security.kubernetes.io/enforce", "")
     going = "being deleted" if metadata.get("deletionTimestamp") else ""
     security = f"Pod Security {plain(level, 20)}" if level else ""
-    return [Choice(plain(metadata["name"], 63), " · ".join(filter(None, (going, security))))]
+    return [Suggestion(plain(metadata["name"], 63), " · ".join(filter(None, (going, security))))]
 
 
-def _storage_class(obj: Object) -> list[Choice]:
+def _storage_class(obj: Object) -> list[Suggestion]:
     default = ((obj["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS)) == "true"
     grows = "can expand" if obj.get("allowVolumeExpansion") else "cannot expand"
     reclaim = plain(str(obj.get("reclaimPolicy", "Delete")), 20)
     kept = f"{reclaim}: the volume goes with its claim" if reclaim == "Delete" else f"{reclaim}: the volume outlives it"
     notes = ("default", grows, kept, plain(str(obj.get("provisioner", "")), 60))
-    return [Choice(plain(obj["metadata"]["name"], 253), " · ".join(notes if default else notes[1:]), default)]
+    return [Suggestion(plain(obj["metadata"]["name"], 253), " · ".join(notes if default else notes[1:]), default)]
 
 
-def _services(obj: Object) -> list[Choice]:
+def _services(obj: Object) -> list[Suggestion]:
     metadata = obj["metadata"]
     host = f"{plain(metadata['name'], 63)}.{plain(metadata['namespace'], 63)}.svc"
     found = []
@@ -68,11 +68,11 @@ def _services(obj: Object) -> list[Choice]:
         if port.get("protocol", "TCP") == "TCP" and isinstance(port.get("port"), int):
             likely = port["port"] in _S3_PORTS or "s3" in str(port.get("name", ""))
             likely = likely and any(word in host for word in ("minio", "s3", "ceph", "rgw", "garage", "seaweed"))
-            found.append(Choice(f"{host}:{port['port']}", plain(str(port.get("name") or ""), 40), likely))
+            found.append(Suggestion(f"{host}:{port['port']}", plain(str(port.get("name") or ""), 40), likely))
     return found
 
 
-_LISTS: dict[str, tuple[Resource, Callable[[Object], list[Choice]]]] = {
+_LISTS: dict[str, tuple[Resource, Callable[[Object], list[Suggestion]]]] = {
     "namespaces": (NAMESPACE, _namespace),
     "storageClasses": (STORAGE_CLASS, _storage_class),
     "services": (SERVICE, _services),

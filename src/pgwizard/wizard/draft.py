@@ -16,8 +16,8 @@ from pydantic import BaseModel
 from pgwizard.answers import file as answers_file
 from pgwizard.answers.questions import Answers, Section
 from pgwizard.answers.reference import answers_text
-from pgwizard.answers.schema import NOTHING, SOME, Path, field_at, is_union, tag_key
-from pgwizard.errors import Problem
+from pgwizard.answers.schema import NOTHING, SOME, QuestionPath, field_at, is_union, tag_key
+from pgwizard.errors import Finding
 from pgwizard.plan import pgbackrest
 from pgwizard.plan.checks import check
 from pgwizard.plan.plan import Facts
@@ -36,12 +36,12 @@ class Draft:
     raw: dict[str, Any] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
     answers: Answers = field(init=False)
-    problems: tuple[Problem, ...] = field(init=False, default=())
-    warnings: tuple[Problem, ...] = field(init=False, default=())
-    doubts: tuple[Problem, ...] = field(init=False, default=())
-    _world: tuple[Problem, ...] = field(init=False, default=())
-    _shelved: dict[tuple[Path, str], dict[str, Any]] = field(init=False, default_factory=dict)
-    _before: list[tuple[Path, dict[str, Any]]] = field(init=False, default_factory=list)
+    problems: tuple[Finding, ...] = field(init=False, default=())
+    warnings: tuple[Finding, ...] = field(init=False, default=())
+    doubts: tuple[Finding, ...] = field(init=False, default=())
+    _world: tuple[Finding, ...] = field(init=False, default=())
+    _shelved: dict[tuple[QuestionPath, str], dict[str, Any]] = field(init=False, default_factory=dict)
+    _before: list[tuple[QuestionPath, dict[str, Any]]] = field(init=False, default_factory=list)
     """Which question was answered, and what raw was before; what is typed into one question is one step."""
 
     def __post_init__(self) -> None:
@@ -50,17 +50,17 @@ class Draft:
         self.answers = Answers()
         self.evaluate()
 
-    def give(self, path: Path, value: object) -> None:
+    def give(self, path: QuestionPath, value: object) -> None:
         """Answer one question; a default that is given again is forgotten."""
         self._remember(path)
         self._give(path, value)
 
-    def adopt(self, path: Path, value: object) -> None:
+    def adopt(self, path: QuestionPath, value: object) -> None:
         """Answer one question for a person, who has not been asked: no step to take back, nor any before it."""
         self._before.clear()
         self._give(path, value)
 
-    def _give(self, path: Path, value: object) -> None:
+    def _give(self, path: QuestionPath, value: object) -> None:
         node, within = self.raw, False
         for depth, key in enumerate(path[:-1], start=1):
             inner = node.get(key)
@@ -74,7 +74,7 @@ class Draft:
             self._forget(path)
         self.evaluate()
 
-    def choose(self, path: Path, tag: str) -> None:
+    def choose(self, path: QuestionPath, tag: str) -> None:
         """Take another alternative of a union, or ``NOTHING``; what was said in it before comes back."""
         self._remember(path)
         before = self.chosen(path)
@@ -85,7 +85,7 @@ class Draft:
         fresh = self._shelved.get((path, tag)) or ({key: tag} if key else {})
         self._give(path, None if tag == NOTHING else fresh)
 
-    def chosen(self, path: Path) -> str:
+    def chosen(self, path: QuestionPath) -> str:
         """The tag of the alternative that stands: ``from`` or ``type``; ``SOME`` or ``NOTHING`` of an optional one."""
         stands = _at(self.raw, path, _ABSENT)
         if stands is _ABSENT:
@@ -94,13 +94,13 @@ class Draft:
             return NOTHING
         return str(stands.get(tag_key(path) or "", SOME)) if isinstance(stands, dict) else NOTHING
 
-    def forget(self, path: Path) -> None:
+    def forget(self, path: QuestionPath) -> None:
         """Back to the default; a block that is empty then goes as well."""
         self._remember(path)
         self._forget(path)
         self.evaluate()
 
-    def _forget(self, path: Path) -> None:
+    def _forget(self, path: QuestionPath) -> None:
         *parents, last = path
         nodes = [self.raw]
         for key in parents:
@@ -114,12 +114,12 @@ class Draft:
                 if node[key] == {}:
                     del node[key]
 
-    def _remember(self, path: Path) -> None:
+    def _remember(self, path: QuestionPath) -> None:
         if not self._before or self._before[-1][0] != path:
             self._before.append((path, deepcopy(self.raw)))
             del self._before[:-STEPS]
 
-    def undo(self) -> Path | None:
+    def undo(self) -> QuestionPath | None:
         """Take back the last question that was answered. Returns which one; None where nothing was."""
         while self._before:
             path, raw = self._before.pop()
@@ -130,7 +130,7 @@ class Draft:
                 return path
         return None
 
-    def value(self, path: Path) -> Any:
+    def value(self, path: QuestionPath) -> Any:
         """What stands for a question now: what was given, right or wrong, else its default."""
         given = _at(self.raw, path)
         if given is not _ABSENT:
@@ -141,7 +141,7 @@ class Draft:
         fields = field_at(path, self.chosen)
         return fields.get_default(call_default_factory=True) if fields and not fields.is_required() else ""
 
-    def learn(self, facts: Facts, wrong: tuple[Problem, ...] = (), doubts: tuple[Problem, ...] = ()) -> None:
+    def learn(self, facts: Facts, wrong: tuple[Finding, ...] = (), doubts: tuple[Finding, ...] = ()) -> None:
         """Take in what was read from the world, what was wrong with it, and what only looks wrong from here."""
         self.facts, self._world, self.doubts = facts, wrong, doubts
         self.evaluate()
@@ -153,28 +153,28 @@ class Draft:
         if loaded.answers is not None:
             self.answers = loaded.answers
             findings = check(self.answers, self.facts)
-            said = {problem.path for problem in self._world}
-            found = (*self._world, *(problem for problem in findings.errors if problem.path not in said))
+            said = {problem.question for problem in self._world}
+            found = (*self._world, *(problem for problem in findings.errors if problem.question not in said))
             problems += [problem for problem in found if loaded.about_right_answers(problem)]
             self.warnings = (*self.doubts, *findings.warnings)
         self.problems = tuple(problems)
 
-    def said_of(self, path: Path) -> str:
+    def said_of(self, path: QuestionPath) -> str:
         """The first problem of a question; empty where there is none."""
         dotted = ".".join(path)
-        return next((problem.message for problem in self.problems if problem.path == dotted), "")
+        return next((problem.text for problem in self.problems if problem.question == dotted), "")
 
-    def warned_of(self, path: Path) -> str:
+    def warned_of(self, path: QuestionPath) -> str:
         """The first warning about a question; empty where there is none."""
         dotted = ".".join(path)
-        return next((problem.message for problem in self.warnings if problem.path == dotted), "")
+        return next((problem.text for problem in self.warnings if problem.question == dotted), "")
 
     def text(self) -> str:
         """The answers as a file: what differs from the defaults, references only."""
         kept = without_secrets(self.raw)
         return ("" if kept == self.raw else _LEFT_OUT) + answers_text(kept)
 
-    def rows(self) -> Iterator[tuple[Path, Any, Any]]:
+    def rows(self) -> Iterator[tuple[QuestionPath, Any, Any]]:
         """Every question that stands, as (path, answer, default), in the order of the pages; fit to be shown."""
         defaults = _dumped(Answers())
         for path, value in _leaves(self.answers, ()):
@@ -183,13 +183,13 @@ class Draft:
                 shown = {name: "***" if pgbackrest.is_secret(name) else text for name, text in value.items()}
             yield path, shown, _at(defaults, path, None)
 
-    def given(self) -> Iterator[Path]:
+    def given(self) -> Iterator[QuestionPath]:
         """The questions that were answered with anything but their default."""
         for path, value, default in self.rows():
             if value != default:
                 yield path
 
-    def _opened(self, path: Path) -> dict[str, Any]:
+    def _opened(self, path: QuestionPath) -> dict[str, Any]:
         """An empty block; of a union, with the tag that says which alternative it is."""
         key = tag_key(path)
         return {key: self.chosen(path)} if key else {}
@@ -200,7 +200,7 @@ def differing(raw: Mapping[str, Any]) -> dict[str, Any]:
     return _differing(raw, Answers().model_dump(by_alias=True, mode="json"), ())
 
 
-def _differing(node: Mapping[str, Any], default: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def _differing(node: Mapping[str, Any], default: Mapping[str, Any], path: QuestionPath) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, item in node.items():
         here, usual = (*path, str(key)), default.get(key, _ABSENT)
@@ -220,7 +220,7 @@ def worth_keeping(raw: Mapping[str, Any]) -> bool:
 
 # ---- no secrets ----------------------------------------------------------------------------------------------------
 
-_OPTIONS: Path = ("advanced", "options")
+_OPTIONS: QuestionPath = ("advanced", "options")
 _LEFT_OUT = "# What may be a secret was left out: secrets come from Secrets, variables or files, never from here.\n"
 
 
@@ -247,7 +247,7 @@ def _fit(node: dict[str, Any], path: tuple[Any, ...], unsaid: frozenset[tuple[An
 _ABSENT: Any = object()
 
 
-def _at(node: Any, path: Path, absent: Any = _ABSENT) -> Any:
+def _at(node: Any, path: QuestionPath, absent: Any = _ABSENT) -> Any:
     for key in path:
         if not isinstance(node, dict) or key not in node:
             return absent
@@ -259,7 +259,7 @@ def _dumped(answers: Answers) -> dict[str, Any]:
     return answers.model_dump(by_alias=True)
 
 
-def _leaves(section: BaseModel, path: Path) -> Iterator[tuple[Path, Any]]:
+def _leaves(section: BaseModel, path: QuestionPath) -> Iterator[tuple[QuestionPath, Any]]:
     for name, found in type(section).model_fields.items():
         value, here = getattr(section, name), (*path, str(found.alias))
         if isinstance(value, Section):

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 
 from pgwizard.answers.questions import Answers
-from pgwizard.errors import ClusterError, Forbidden, PgwizardError, Problem
+from pgwizard.errors import ClusterError, Finding, Forbidden, PgwizardError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.pgbackrest import compares_addresses
 from pgwizard.release import records, survey
@@ -30,8 +30,8 @@ class Learnt:
     """
 
     bundle: Bundle | None
-    wrong: tuple[Problem, ...]
-    doubts: tuple[Problem, ...] | None = None
+    wrong: tuple[Finding, ...]
+    doubts: tuple[Finding, ...] | None = None
     again: bool = False
 
 
@@ -47,7 +47,7 @@ async def look_up(
         bundle, wrong = await survey.certificate(cluster, answers, ca_file)
         learnt = Learnt(bundle, (*wrong, *await survey.references(cluster, answers)))
     except PgwizardError as error:
-        learnt = Learnt(ca_file, (Problem("tls.source", error.message),), again=True)
+        learnt = Learnt(ca_file, (Finding("tls.source", error.message),), again=True)
     yield learnt
     refused, others = await asyncio.gather(_tried(cluster, answers, learnt.bundle), _others(cluster))
     yield replace(learnt, doubts=(*refused, *survey.neighbours(answers, others, opened)))
@@ -61,7 +61,7 @@ async def _others(cluster: Cluster) -> Sequence[Record]:
         return ()
 
 
-async def _tried(cluster: Cluster, answers: Answers, bundle: Bundle | None) -> tuple[Problem, ...]:
+async def _tried(cluster: Cluster, answers: Answers, bundle: Bundle | None) -> tuple[Finding, ...]:
     """What the server says to the certificate, as far as it can be asked from here."""
     if bundle is None or not answers.repository.enabled or not answers.tls.verify:
         return ()
@@ -71,8 +71,8 @@ async def _tried(cluster: Cluster, answers: Answers, bundle: Bundle | None) -> t
     except Forbidden:
         return ()
     except PgwizardError as error:
-        return (Problem("repository.endpoint", error.message),)
+        return (Finding("repository.endpoint", error.message),)
     if found.ok:
         return ()
     refused = f"{endpoint} would be refused: {plain(found.message)}: the first backup would fail"
-    return (Problem("tls.source", refused),)
+    return (Finding("tls.source", refused),)

@@ -9,7 +9,7 @@ from pgwizard.wizard.candidates import Purpose
 
 # ---- the questions that a Secret answers ---------------------------------------------------------------------------
 
-Path = tuple[str, ...]
+QuestionPath = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,13 @@ class SecretQuestion:
     """
 
     purpose: Purpose
-    secret: Path
-    keys: tuple[Path, ...]
-    namespace: Path | None = None
+    secret: QuestionPath
+    keys: tuple[QuestionPath, ...]
+    namespace: QuestionPath | None = None
 
-    def answers(self, namespace: str, secret: str, keys: Sequence[str], own: str) -> Iterator[tuple[Path, str | None]]:
+    def answers(
+        self, namespace: str, secret: str, keys: Sequence[str], own: str
+    ) -> Iterator[tuple[QuestionPath, str | None]]:
         """A choice as answers, each with its question. own: the release's namespace, which goes without saying."""
         if self.namespace is not None:
             unsaid = self.purpose != "ca" and namespace == own
@@ -33,7 +35,7 @@ class SecretQuestion:
         yield from zip(self.keys, keys, strict=False)
 
 
-SECRET_QUESTIONS: Mapping[Path, SecretQuestion] = {
+SECRET_QUESTIONS: Mapping[QuestionPath, SecretQuestion] = {
     ("tls",): SecretQuestion(
         "ca", ("tls", "source", "secret"), (("tls", "source", "key"),), ("tls", "source", "namespace")
     ),
@@ -53,6 +55,6 @@ SECRET_QUESTIONS: Mapping[Path, SecretQuestion] = {
 """By the block that a question stands in."""
 
 
-def asked_by(path: Path) -> SecretQuestion:
+def asked_by(path: QuestionPath) -> SecretQuestion:
     """The Secret that a question is about. Raises StopIteration where it is about none."""
     return next(found for block, found in SECRET_QUESTIONS.items() if path[: len(block)] == block)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pgwizard.cli import connect, prompt
-from pgwizard.cli.json_lines import Line
-from pgwizard.cli.options import Call
+from pgwizard.cli.json_lines import JsonLine
+from pgwizard.cli.options import Invocation
 from pgwizard.cli.source import release_of, source_of
 from pgwizard.cli.table import (
     CONTEXT,
@@ -31,7 +31,7 @@ DIFFERENCES = 1
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeLine(Line):
+class ChangeLine(JsonLine):
     """One object of a release and what becomes of it. diff: unified, values masked; null unless it was asked for."""
 
     type_name = "change"
@@ -43,7 +43,7 @@ class ChangeLine(Line):
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomeLine(Line):
+class OutcomeLine(JsonLine):
     """What an apply or a diff came to, its last line. connect: shell commands that open psql on the database."""
 
     type_name = "outcome"
@@ -52,7 +52,7 @@ class OutcomeLine(Line):
     connect: tuple[str, ...]
 
 
-def apply(call: Call, writer: Writer) -> None:
+def apply(call: Invocation, writer: Writer) -> None:
     """Install or upgrade, telling every stage."""
     options = release_apply.Options(
         dry_run=call[DRY_RUN],
@@ -64,42 +64,47 @@ def apply(call: Call, writer: Writer) -> None:
     commands: tuple[str, ...] = ()
     if outcome.plan is not None and outcome.result in ("deployed", "unchanged"):
         commands = connect_commands(outcome.plan, call[CONTEXT], call[KUBECONFIG])
-    shown = [outcome.message, *(["Connect with:", *(f"  {command}" for command in commands)] if commands else [])]
-    writer.line("\n".join(shown), OutcomeLine(outcome.result, outcome.message, commands))
+    show_outcome(writer, outcome, commands)
 
 
-def diff(call: Call, writer: Writer) -> int:
+def diff(call: Invocation, writer: Writer) -> int:
     """Show what an apply would change; with ``--exit-code`` it returns DIFFERENCES where there are some."""
     options = release_apply.Options(dry_run=True, force_conflicts=call[FORCE_CONFLICTS])
     outcome = _run(call, writer, options, whole=True, yes=True)
-    writer.line(outcome.message, OutcomeLine(outcome.result, outcome.message, ()))
+    show_outcome(writer, outcome)
     differs = any(change.action not in ("unchanged", "keep") for change in outcome.changes)
     return DIFFERENCES if call[EXIT_CODE] and differs else 0
 
 
 def _run(
-    call: Call, writer: Writer, options: release_apply.Options, *, whole: bool, yes: bool
-) -> release_apply.Outcome:
+    call: Invocation, writer: Writer, options: release_apply.Options, *, whole: bool, yes: bool
+) -> release_apply.ApplyOutcome:
     release = release_of(source_of(call))
 
     async def approve(changes: Sequence[Change]) -> bool:
-        _show(writer, changes, whole=whole)
+        show_changes(writer, changes, whole=whole)
         if not prompt.is_asked(yes=yes):
             return True
         return await prompt.confirmed(f"Apply this to {release.answers.release.namespace}? [y/N] ")
 
-    async def work(cluster: Cluster) -> release_apply.Outcome:
+    async def work(cluster: Cluster) -> release_apply.ApplyOutcome:
         return await release_apply.run(release, cluster, writer.report, approve, options)
 
     outcome = connect.run(call, work, resume="The cluster goes on. Run it again at any time: it resumes.")
     if outcome.result == "dry-run":
-        _show(writer, outcome.changes, whole=whole)
+        show_changes(writer, outcome.changes, whole=whole)
     return outcome
 
 
-def _show(writer: Writer, changes: Sequence[Change], *, whole: bool) -> None:
+def show_changes(writer: Writer, changes: Sequence[Change], *, whole: bool) -> None:
     """Every object; people are not shown those that stay as they are."""
     for change in changes:
         shown = "\n".join(change_lines([change], whole=whole)) or None
         diff = tuple(change.lines()) if whole else None
         writer.line(shown, ChangeLine(change.action, str(change.ref), change.why, change.restarts, diff))
+
+
+def show_outcome(writer: Writer, outcome: release_apply.ApplyOutcome, commands: Sequence[str] = ()) -> None:
+    """What it came to, and how to connect."""
+    shown = [outcome.message, *(["Connect with:", *(f"  {command}" for command in commands)] if commands else [])]
+    writer.line("\n".join(shown), OutcomeLine(outcome.result, outcome.message, tuple(commands)))

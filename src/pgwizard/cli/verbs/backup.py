@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Literal, cast
 
 from pgwizard.cli import connect
-from pgwizard.cli.json_lines import Line, NoteLine
-from pgwizard.cli.options import Call
+from pgwizard.cli.json_lines import JsonLine, NoteLine
+from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
 from pgwizard.cli.writer import Writer
 from pgwizard.diagnose import messages
@@ -31,7 +31,7 @@ BackupType = Literal["full", "incr"]
 
 
 @dataclass(frozen=True, slots=True)
-class JobLine(Line):
+class JobLine(JsonLine):
     """The Job of a backup that was started."""
 
     type_name = "job"
@@ -41,7 +41,7 @@ class JobLine(Line):
 
 
 @dataclass(frozen=True, slots=True)
-class LogLine(Line):
+class LogLine(JsonLine):
     """One line of a Job's log."""
 
     type_name = "log"
@@ -50,7 +50,7 @@ class LogLine(Line):
 
 
 @dataclass(frozen=True, slots=True)
-class FaultLine(Line):
+class FaultLine(JsonLine):
     """What the log of a failed Job means, on standard error. key: explained by ``pgwizard explain``."""
 
     type_name = "fault"
@@ -59,7 +59,7 @@ class FaultLine(Line):
     fix: str
 
 
-def backup(call: Call, writer: Writer) -> None:
+def backup(call: Invocation, writer: Writer) -> None:
     """Start a Job. With ``--follow`` raises FirstBackupFailed where it fails."""
     kind = cast("BackupType", call[BACKUP_TYPE])
 
@@ -79,7 +79,7 @@ def backup(call: Call, writer: Writer) -> None:
     connect.run(call, work, released=True, resume="A started backup goes on in the cluster: pgwizard logs -f.")
 
 
-def logs(call: Call, writer: Writer) -> None:
+def logs(call: Invocation, writer: Writer) -> None:
     """Print the log of a Job. With ``--follow`` raises FirstBackupFailed where it fails."""
 
     async def work(cluster: Cluster) -> None:

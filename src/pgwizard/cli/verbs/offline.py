@@ -6,15 +6,15 @@ import json
 from dataclasses import dataclass
 
 from pgwizard import __version__
-from pgwizard.cli.json_lines import Line
-from pgwizard.cli.options import Call
+from pgwizard.cli.json_lines import JsonLine
+from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import OUTPUT_FILE
 from pgwizard.cli.writer import Writer
 from pgwizard.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class VersionLine(Line):
+class VersionLine(JsonLine):
     """The version of the program."""
 
     type_name = "version"
@@ -22,7 +22,7 @@ class VersionLine(Line):
 
 
 @dataclass(frozen=True, slots=True)
-class MessageLine(Line):
+class MessageLine(JsonLine):
     """One message of docs/errors.md. answer: the question that is most likely at fault; empty where there is none."""
 
     type_name = "message"
@@ -33,7 +33,7 @@ class MessageLine(Line):
     fix: str
 
 
-def init(call: Call, writer: Writer) -> None:
+def init(call: Invocation, writer: Writer) -> None:
     """Raises OutputError where the file exists."""
     from pgwizard.answers.reference import commented_answers
     from pgwizard.local.files import write_text
@@ -44,14 +44,14 @@ def init(call: Call, writer: Writer) -> None:
         writer.put(commented_answers())
 
 
-def schema(_: Call, writer: Writer) -> None:
+def schema(_: Invocation, writer: Writer) -> None:
     """The schema of the answers."""
     from pgwizard.answers.reference import schema as answers_schema
 
     writer.put(json.dumps(answers_schema(), indent=2) + "\n")
 
 
-def explain(call: Call, writer: Writer) -> None:
+def explain(call: Invocation, writer: Writer) -> None:
     """Every message that holds all of the words; without words, a line for each message."""
     from pgwizard.diagnose import messages
 
@@ -66,19 +66,19 @@ def explain(call: Call, writer: Writer) -> None:
         writer.line(shown, MessageLine(entry.key, entry.text, entry.cause, entry.answer, entry.fix))
 
 
-def completion(call: Call, writer: Writer) -> None:
+def completion(call: Invocation, writer: Writer) -> None:
     """The script of a shell."""
     from pgwizard.cli.completion import SCRIPTS
 
     writer.put(SCRIPTS[call.word]())
 
 
-def version(_: Call, writer: Writer) -> None:
+def version(_: Invocation, writer: Writer) -> None:
     """The same as ``--version``."""
     writer.line(f"pgwizard {__version__}", VersionLine(__version__))
 
 
-def help_of(call: Call, writer: Writer) -> None:
+def help_of(call: Invocation, writer: Writer) -> None:
     """The help of a verb, or the overview."""
     from pgwizard.cli.parse import verb_of
     from pgwizard.cli.usage import overview, usage

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pgwizard.cli import connect, prompt
-from pgwizard.cli.json_lines import Line
-from pgwizard.cli.options import Call
+from pgwizard.cli.json_lines import JsonLine
+from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import ALL_NAMESPACES, JSON, NAMESPACE, PURGE_DATA, YES
 from pgwizard.cli.verbs.apply import ChangeLine
 from pgwizard.cli.writer import Writer
@@ -17,7 +17,7 @@ from pgwizard.release.uninstall import removal, remove
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseLine(Line):
+class ReleaseLine(JsonLine):
     """One release. revision, outcome, at: of the last apply; 0 and empty where the record holds none."""
 
     type_name = "release"
@@ -28,7 +28,7 @@ class ReleaseLine(Line):
     at: str
 
 
-def releases(call: Call, writer: Writer) -> None:
+def releases(call: Invocation, writer: Writer) -> None:
     """List the releases of a namespace, or of all."""
 
     async def work(cluster: Cluster) -> list[ReleaseLine]:
@@ -51,7 +51,7 @@ def releases(call: Call, writer: Writer) -> None:
         writer.line(line, item)
 
 
-def uninstall(call: Call, writer: Writer) -> None:
+def uninstall(call: Invocation, writer: Writer) -> None:
     """Remove a release. Its data goes only where its name is typed out once more."""
     name, purge = call.word, call[PURGE_DATA]
     if purge is not None and purge != name:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from pgwizard.cli.json_lines import Line, NoteLine, WarningLine, line_of
-from pgwizard.cli.options import Call
+from pgwizard.cli.json_lines import JsonLine, NoteLine, WarningLine, line_of
+from pgwizard.cli.options import Invocation
 from pgwizard.cli.source import planned, source_of
 from pgwizard.cli.table import JSON, OUTPUT_FOLDER
 from pgwizard.cli.writer import Writer
@@ -16,7 +16,7 @@ from pgwizard.plan.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
-class FilesLine(Line):
+class FilesLine(JsonLine):
     """The files that ``render -o`` wrote, in apply order."""
 
     type_name = "files"
@@ -24,7 +24,7 @@ class FilesLine(Line):
     files: tuple[str, ...]
 
 
-def render(call: Call, writer: Writer) -> None:
+def render(call: Invocation, writer: Writer) -> None:
     """Print the manifests, or write them into a folder. Raises AnswersError and OutputError."""
     plan, warnings = planned(source_of(call))
     rendered = manifests.render(plan)
@@ -40,7 +40,7 @@ def render(call: Call, writer: Writer) -> None:
     else:
         writer.put("---\n".join(manifest.text for manifest in rendered))
     for problem in warnings:
-        writer.note(f"warning: {problem}", WarningLine(problem.path, problem.message, problem.line, problem.column))
+        writer.note(f"warning: {problem}", WarningLine(problem.question, problem.text, problem.line, problem.column))
     for note in _notes(plan):
         writer.note(f"note: {note}", NoteLine(note))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pgwizard.cli.options import Call
+from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import JSON, NAMESPACE
 from pgwizard.cli.verbs.wizard import at_a_terminal, face
 from pgwizard.cli.writer import Writer
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SCREEN = "pgwizard.tui.screens.status:Dashboard"
 
 
-def status(call: Call, writer: Writer) -> int:
+def status(call: Invocation, writer: Writer) -> int:
     """Once it has printed, raises NotProven for any verdict but recoverable."""
     if at_a_terminal() and not call[JSON]:
         return face(call, screen=SCREEN, release=(call.word, call[NAMESPACE]))
@@ -25,7 +25,7 @@ def status(call: Call, writer: Writer) -> int:
     return 0
 
 
-def _once(call: Call, writer: Writer) -> None:
+def _once(call: Invocation, writer: Writer) -> None:
     """Loads no Textual; the screen loads none of this before its first paint."""
     from pgwizard.cli import connect
     from pgwizard.cli.verbs.status_line import status_line

@@ -7,9 +7,19 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
-from pgwizard.cli.json_lines import Line
+from pgwizard.cli.json_lines import JsonLine
 from pgwizard.kube.health import Health
-from pgwizard.status.snapshot import Archiver, Backup, Certificate, Cron, Release, Run, Snapshot, Volume, Wal
+from pgwizard.status.snapshot import (
+    Archiver,
+    Backup,
+    Cron,
+    MirroredCertificate,
+    ReleaseSummary,
+    Run,
+    Snapshot,
+    Volume,
+    Wal,
+)
 from pgwizard.status.verdict import Verdict
 from pgwizard.text import fit
 
@@ -38,7 +48,7 @@ class CronPart(Cron):
 
 
 @dataclass(frozen=True, slots=True)
-class StatusLine(Line):
+class StatusLine(JsonLine):
     """A release at a moment. Rates are bytes per day; outage_days: after how long without S3 the volume is full.
 
     heard: when each source last answered; unknown: why a source did not; loading: sources that have not answered yet.
@@ -49,7 +59,7 @@ class StatusLine(Line):
     namespace: str
     at: datetime
     verdict: Verdict
-    release: Release | None
+    release: ReleaseSummary | None
     next_full: datetime | None
     backups: tuple[Backup, ...] | None
     repository_system_id: str | None
@@ -62,7 +72,7 @@ class StatusLine(Line):
     outage_days: float | None
     archiver: ArchiverPart | None
     volume: Volume | None
-    certificate: Certificate | None
+    certificate: MirroredCertificate | None
     crons: tuple[CronPart, ...]
     runs: tuple[Run, ...]
     objects: Mapping[str, Health]

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pgwizard.cli.options import Call
+from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import ANSWERS, CONTEXT, DEMO, KUBECONFIG
 from pgwizard.cli.writer import Writer
 from pgwizard.errors import UsageError
 
 
-def wizard(call: Call, _: Writer) -> int:
+def wizard(call: Invocation, _: Writer) -> int:
     """Raises UsageError without a terminal."""
     if not at_a_terminal():
         raise UsageError(
@@ -30,7 +30,7 @@ def at_a_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
-def face(call: Call, **start: Any) -> int:
+def face(call: Invocation, **start: Any) -> int:
     """Open the terminal face and return its exit code. Imports nothing that the first paint does not need."""
     from pgwizard.cli import start as cli_start
     from pgwizard.tui.app import WizardApp
@@ -43,10 +43,10 @@ def _answers(path: str) -> dict[str, Any]:
     """The answers of a file, right or wrong: the wizard shows their problems. Raises AnswersError."""
     from pgwizard.answers import strict_yaml
     from pgwizard.cli.source import Source, read
-    from pgwizard.errors import AnswersError, Problem
+    from pgwizard.errors import AnswersError, Finding
 
     document = strict_yaml.read(read(Source(path)))
     if document.problems or not isinstance(document.value, dict):
-        problems = document.problems or [Problem("", "expected a block of keys: begin with release:")]
+        problems = document.problems or [Finding("", "expected a block of keys: begin with release:")]
         raise AnswersError(path, problems)
     return document.value

@@ -21,13 +21,13 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
-from pgwizard.answers.questions import Ask, Section, ask_of, sections_in
-from pgwizard.answers.schema import NOTHING, SOME, Path, alternatives, field_at, is_optional, tags_of
+from pgwizard.answers.questions import Question, Section, question_of, sections_in
+from pgwizard.answers.schema import NOTHING, SOME, QuestionPath, alternatives, field_at, is_optional, tags_of
 from pgwizard.wizard.draft import Draft
 from pgwizard.wizard.text_input import read_text, write_text
 
 
-def widget_id(path: Path) -> str:
+def widget_id(path: QuestionPath) -> str:
     """The id of a question's control; the path in the file is the same with dots."""
     return "q-" + "-".join(path)
 
@@ -135,17 +135,17 @@ def in_words(text: str, *, nothing: str) -> str:
     return re.sub(r"\b(null|true|false)\b", lambda match: said[match[0]], text)
 
 
-class Row(Vertical):
+class QuestionRow(Vertical):
     """One question: label and control on a line, help or problem below."""
 
     class Entered(Message):
         """This question is being answered."""
 
-        def __init__(self, row: Row) -> None:
+        def __init__(self, row: QuestionRow) -> None:
             super().__init__()
             self.row = row
 
-    def __init__(self, path: Path, ask: Ask, control: Widget, default: str = "") -> None:
+    def __init__(self, path: QuestionPath, ask: Question, control: Widget, default: str = "") -> None:
         super().__init__(classes="row")
         self.path = path
         self.ask = ask
@@ -199,7 +199,7 @@ class Form(VerticalScroll, can_focus=False):
     class Answered(Message):
         """A question was answered, rightly or wrongly."""
 
-        def __init__(self, path: Path) -> None:
+        def __init__(self, path: QuestionPath) -> None:
             super().__init__()
             self.path = path
 
@@ -209,7 +209,7 @@ class Form(VerticalScroll, can_focus=False):
     class ChoicesAsked(Message):
         """What there is to choose from for a question. choices: the name of the list."""
 
-        def __init__(self, path: Path, ask: Ask) -> None:
+        def __init__(self, path: QuestionPath, ask: Question) -> None:
             super().__init__()
             self.path = path
             self.ask = ask
@@ -223,7 +223,7 @@ class Form(VerticalScroll, can_focus=False):
         super().__init__(classes="form")
         self.draft = draft
         self.sections = tuple(sections)
-        self._mounted: dict[Path, str] = {}
+        self._mounted: dict[QuestionPath, str] = {}
 
     def compose(self) -> ComposeResult:
         """Every question of the sections."""
@@ -236,34 +236,34 @@ class Form(VerticalScroll, can_focus=False):
 
     def tell(self) -> None:
         """Show what is wrong, each problem at its question."""
-        for row in self.query(Row):
+        for row in self.query(QuestionRow):
             row.say(self.draft.said_of(row.path), self.draft.warned_of(row.path))
 
-    def _section(self, path: Path) -> Iterator[Widget]:
+    def _section(self, path: QuestionPath) -> Iterator[Widget]:
         found = field_at(path, self.draft.chosen)
-        ask = ask_of(found.metadata) if found else None
+        ask = question_of(found.metadata) if found else None
         shapes = alternatives(path)
         if found is not None and (len(shapes) > 1 or is_optional(found)):
-            title = Ask(ask.label if ask else path[-1].capitalize(), ask.help if ask else "")
+            title = Question(ask.label if ask else path[-1].capitalize(), ask.help if ask else "")
             self._mounted[path] = self.draft.chosen(path)
-            yield Row(path, title, Choice(_shapes(shapes, found), self._mounted[path], id=widget_id(path)))
+            yield QuestionRow(path, title, Choice(_shapes(shapes, found), self._mounted[path], id=widget_id(path)))
             yield Vertical(*self._questions(path), id=f"in-{widget_id(path)}", classes="nested")
         else:
             yield from self._questions(path)
 
-    def _questions(self, path: Path) -> Iterator[Widget]:
+    def _questions(self, path: QuestionPath) -> Iterator[Widget]:
         tag = self.draft.chosen(path)
         shapes = alternatives(path)
         shape = next((section for section in shapes if tag in tags_of(section)), None if tag == NOTHING else shapes[0])
         if shape is None:
             return
         for found in shape.model_fields.values():
-            here, ask = (*path, str(found.alias)), ask_of(found.metadata)
+            here, ask = (*path, str(found.alias)), question_of(found.metadata)
             if sections_in(found.annotation):
                 yield from self._section(here)
             elif ask is not None:
                 default = "" if found.is_required() else write_text(found.get_default(call_default_factory=True))
-                yield Row(here, ask, _control(here, found, self.draft.value(here)), default)
+                yield QuestionRow(here, ask, _control(here, found, self.draft.value(here)), default)
 
     async def on_choice_changed(self, event: Choice.Changed) -> None:
         """A closed question, or another shape of a block."""
@@ -282,7 +282,7 @@ class Form(VerticalScroll, can_focus=False):
         """Whether a message is of no use any more: its control shows something else by now, or went with its block."""
         return control.value != value or self not in control.ancestors
 
-    async def _reshape(self, path: Path) -> None:
+    async def _reshape(self, path: QuestionPath) -> None:
         """The questions of the alternative that stands, where others are shown."""
         if self._mounted[path] == self.draft.chosen(path):
             return
@@ -323,7 +323,7 @@ class Form(VerticalScroll, can_focus=False):
         self._follow(event.choice)
 
     def _follow(self, control: Widget) -> None:
-        controls = [row.control for row in self.query(Row)]
+        controls = [row.control for row in self.query(QuestionRow)]
         here = controls.index(control)
         if here + 1 < len(controls):
             controls[here + 1].focus()
@@ -337,9 +337,9 @@ class Form(VerticalScroll, can_focus=False):
             return row is not None and bool(row.ask.choices)
         return True
 
-    def _row_in_focus(self) -> Row | None:
+    def _row_in_focus(self) -> QuestionRow | None:
         focused = self.screen.focused
-        found = (parent for parent in focused.ancestors if isinstance(parent, Row)) if focused else iter(())
+        found = (parent for parent in focused.ancestors if isinstance(parent, QuestionRow)) if focused else iter(())
         return next(found, None)
 
     def action_choices(self) -> None:
@@ -355,12 +355,12 @@ class Form(VerticalScroll, can_focus=False):
             self.show_answer(row.path)
             self._answered(row.path)
 
-    def show_answer(self, path: Path) -> None:
+    def show_answer(self, path: QuestionPath) -> None:
         """Put what the draft says of a question into its control; of a block, into all of it.
 
         An answer within a block may have chosen its alternative: other questions stand there then.
         """
-        for row in self.query(Row):
+        for row in self.query(QuestionRow):
             within = row.path[: len(path)] == path
             if alternatives(row.path):
                 if within or path[: len(row.path)] == row.path:
@@ -373,22 +373,22 @@ class Form(VerticalScroll, can_focus=False):
                 elif isinstance(row.control, Choice):
                     row.control.value = {True: "yes", False: "no"}.get(value, str(value))
 
-    def focus_question(self, path: Path) -> bool:
+    def focus_question(self, path: QuestionPath) -> bool:
         """Give the focus to a question, or to the first one of its block. False where it is not here."""
         for length in range(len(path), 0, -1):
-            for row in self.query(Row):
+            for row in self.query(QuestionRow):
                 if row.path[:length] == path[:length]:
                     row.control.focus()
                     return True
         return False
 
-    def _answered(self, path: Path) -> None:
+    def _answered(self, path: QuestionPath) -> None:
         self.tell()
         self.post_message(self.Answered(path))
 
 
-def _path_of(control: Widget) -> Path:
-    row = next(parent for parent in control.ancestors if isinstance(parent, Row))
+def _path_of(control: Widget) -> QuestionPath:
+    row = next(parent for parent in control.ancestors if isinstance(parent, QuestionRow))
     return row.path
 
 
@@ -397,7 +397,7 @@ def _shapes(shapes: Sequence[type[Section]], found: FieldInfo) -> list[str]:
     return [*tags, NOTHING] if is_optional(found) else tags
 
 
-def _control(path: Path, found: FieldInfo, value: Any) -> Widget:
+def _control(path: QuestionPath, found: FieldInfo, value: Any) -> Widget:
     """The control that a question's type asks for."""
     choices = get_args(found.annotation)
     if found.annotation is bool:
@@ -408,4 +408,4 @@ def _control(path: Path, found: FieldInfo, value: Any) -> Widget:
     return Input(write_text(value), placeholder=placeholder, compact=True, id=widget_id(path))
 
 
-__all__ = ["Choice", "Form", "Row", "widget_id"]
+__all__ = ["Choice", "Form", "QuestionRow", "widget_id"]

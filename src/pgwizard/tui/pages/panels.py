@@ -33,8 +33,8 @@ from pgwizard.tls import handshake
 from pgwizard.tls.certificates import Certificate
 from pgwizard.tui.defects import SaysDefects
 from pgwizard.wizard import browse, candidates
-from pgwizard.wizard.candidates import Row
-from pgwizard.wizard.choices import Choice, choices
+from pgwizard.wizard.candidates import Candidate
+from pgwizard.wizard.choices import Suggestion, choices
 from pgwizard.wizard.draft import Draft
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _hung(line: Text) -> RenderableType:
 class StoragePanel(Panel):
     """What the size buys while S3 is away, and the cluster's StorageClasses."""
 
-    _found: list[Choice] | str = "waiting for the cluster"
+    _found: list[Suggestion] | str = "waiting for the cluster"
 
     def on_mount(self) -> None:
         """The classes come when they come."""
@@ -308,8 +308,8 @@ class SchedulePanel(Panel):
         text, answers = Text(), self.draft.answers
         try:
             full, incremental = (
-                cron.Schedule(answers.schedule.full),
-                cron.Schedule(answers.schedule.incremental),
+                cron.CronSchedule(answers.schedule.full),
+                cron.CronSchedule(answers.schedule.incremental),
             )
             zone = cron.zone(answers.schedule.time_zone)
         except ValueError as error:
@@ -392,13 +392,13 @@ class TlsPanel(Panel):
     class Proposed(Message):
         """Another candidate is the best one now; None where there is none."""
 
-        def __init__(self, row: Row | None) -> None:
+        def __init__(self, row: Candidate | None) -> None:
             super().__init__()
             self.row = row
 
     _asked: tuple[str, str] | None = None
     _answer = ""
-    _best: Row | None = None
+    _best: Candidate | None = None
     _looked = "looking through the cluster's Secrets"
 
     def on_mount(self) -> None:

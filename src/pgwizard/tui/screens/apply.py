@@ -23,9 +23,9 @@ from textual.worker import Worker, WorkerState
 
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.schema import label_at
-from pgwizard.errors import Problem
+from pgwizard.errors import Finding
 from pgwizard.local import inputs
-from pgwizard.release.apply import STAGES, Options, Outcome, Release, run
+from pgwizard.release.apply import STAGES, ApplyOutcome, Options, ReleaseRequest, run
 from pgwizard.release.changes import Change, cost, counted
 from pgwizard.release.report import Failure, failure
 from pgwizard.release.stages import Event
@@ -44,7 +44,7 @@ RESUMES = "The cluster goes on. Run again at any time: it resumes."
 
 
 @dataclass(frozen=True)
-class Left:
+class ApplyResult:
     """How the screen was left. deployed: whether the release stands, as wanted.
 
     question: the dotted path to go to; onward: whether to go to the release's status.
@@ -61,7 +61,7 @@ Mark = Literal["·", "●", "✓", "✗", "-"]
 
 
 @dataclass
-class Stage:
+class StageLine:
     """One stage as far as it is known. seconds: how long it took; None while it goes on."""
 
     name: str
@@ -95,12 +95,12 @@ class Stages(Static):
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(id="stages", markup=False)
         self._names = tuple(names)
-        self.stages: list[Stage] = []
+        self.stages: list[StageLine] = []
         self.restart()
 
     def restart(self) -> None:
         """Everything is still to come."""
-        self.stages = [Stage(name) for name in self._names]
+        self.stages = [StageLine(name) for name in self._names]
 
     @property
     def now(self) -> str:
@@ -111,7 +111,7 @@ class Stages(Static):
         """An event of a stage; one that nobody expected gets its line too."""
         stage = next((stage for stage in self.stages if stage.name == event.stage), None)
         if stage is None:
-            stage = Stage(event.stage)
+            stage = StageLine(event.stage)
             self.stages.insert(max(0, len(self.stages) - 1), stage)
         match event.kind:
             case "began":
@@ -156,10 +156,10 @@ class Stages(Static):
 
 # ---- the screen ----------------------------------------------------------------------------------------------------
 
-State = Literal["reading", "asking", "writing", "stopping", "stopped", "failed", "ended"]
+ApplyState = Literal["reading", "asking", "writing", "stopping", "stopped", "failed", "ended"]
 
 
-class Apply(Screen[Left]):
+class Apply(Screen[ApplyResult]):
     """Shows the differences, waits for the key that approves them, then tells every stage."""
 
     DEFAULT_CSS = """
@@ -188,15 +188,15 @@ class Apply(Screen[Left]):
         "enter at the end: the status; after a failure: the question that it goes back to"
     )
 
-    def __init__(self, answers: Answers, doubts: Sequence[Problem] = ()) -> None:
+    def __init__(self, answers: Answers, doubts: Sequence[Finding] = ()) -> None:
         super().__init__()
         self.answers, self.doubts = answers, doubts
-        self.outcome: Outcome | None = None
+        self.outcome: ApplyOutcome | None = None
         self.failure: Failure | None = None
-        self.state: State = "reading"
+        self.state: ApplyState = "reading"
         self.changes: tuple[Change, ...] = ()
         self._approved: asyncio.Future[bool] | None = None
-        self._work: Worker[Outcome] | None = None
+        self._work: Worker[ApplyOutcome] | None = None
         self._written: list[str] = []
         self._log: list[str] = []
         self._said: list[str] = []
@@ -253,10 +253,10 @@ class Apply(Screen[Left]):
         self._turn("reading", "nothing is written before you have seen it")
         self._work = self.run_worker(self._run(), name="apply", group="apply", exclusive=True, exit_on_error=False)
 
-    async def _run(self) -> Outcome:
+    async def _run(self) -> ApplyOutcome:
         cluster = await self.wizard.cluster_once_connected()
         given, bundle = await asyncio.to_thread(inputs.referred, self.answers, self.wizard.start.folder)
-        return await run(Release(self.answers, given, bundle), cluster, self._report, self._approve, Options())
+        return await run(ReleaseRequest(self.answers, given, bundle), cluster, self._report, self._approve, Options())
 
     # ---- what is told
 
@@ -287,7 +287,7 @@ class Apply(Screen[Left]):
             f"apply   {demo}{release.namespace}/{release.name}   {self.wizard.link}"
         )
 
-    def _turn(self, state: State, say: str) -> None:
+    def _turn(self, state: ApplyState, say: str) -> None:
         self.state = state
         self.query_one("#say", Static).update(say)
         self._tick()
@@ -350,7 +350,7 @@ class Apply(Screen[Left]):
         """Say how it ended."""
         if event.worker is not self._work or not self.is_attached:
             return
-        if event.state is WorkerState.SUCCESS and isinstance(event.worker.result, Outcome):
+        if event.state is WorkerState.SUCCESS and isinstance(event.worker.result, ApplyOutcome):
             self.outcome = event.worker.result
             self._stages.end("done")
             first, _, rest = self.outcome.message.partition("\n")
@@ -409,7 +409,7 @@ class Apply(Screen[Left]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
         """Only the keys that do something now are shown."""
-        states: dict[str, tuple[State, ...]] = {
+        states: dict[str, tuple[ApplyState, ...]] = {
             "approve": ("asking",),
             "again": ("failed", "stopped"),
             "copy": ("failed", "stopped", "ended"),
@@ -427,7 +427,9 @@ class Apply(Screen[Left]):
 
     def action_follow(self) -> None:
         """To the status of what stands now, or to the question that the failure goes back to."""
-        self.dismiss(Left(question=self.failure.question) if self.failure else Left(deployed=True, onward=True))
+        self.dismiss(
+            ApplyResult(question=self.failure.question) if self.failure else ApplyResult(deployed=True, onward=True)
+        )
 
     def action_explained(self) -> None:
         """The message that fits the failure."""
@@ -459,7 +461,7 @@ class Apply(Screen[Left]):
             if self.state == "writing":
                 self._turn("stopping", "stopping: the lock is being given back; the cluster goes on")
                 return
-        self.dismiss(Left(deployed=self.state == "ended"))
+        self.dismiss(ApplyResult(deployed=self.state == "ended"))
 
     def action_stop(self) -> None:
         """Ctrl-C, which the application hands on."""

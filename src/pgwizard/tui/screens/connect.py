@@ -31,7 +31,7 @@ from pgwizard.wizard.choices import choices
 from pgwizard.wizard.draft import Draft
 
 if TYPE_CHECKING:
-    from pgwizard.tui.app import Place, WizardApp
+    from pgwizard.tui.app import ClusterChoice, WizardApp
 
 PROBE_SECONDS = 8.0
 SHOW_SECONDS = 0.1
@@ -91,7 +91,7 @@ class Connect(SaysDefects, Vertical):
     def __init__(self, namespace: str) -> None:
         super().__init__()
         self.target = namespace
-        self._places: Sequence[Place] = ()
+        self._places: Sequence[ClusterChoice] = ()
         self._states: dict[str, str] = {}
         self._records: list[Record] = []
         self._namespaces: frozenset[str] | None = None
@@ -153,7 +153,7 @@ class Connect(SaysDefects, Vertical):
                 if not place.runs and not place.current:
                     group.create_task(self._probe(place, gate))
 
-    async def _probe(self, place: Place, gate: asyncio.Semaphore) -> None:
+    async def _probe(self, place: ClusterChoice, gate: asyncio.Semaphore) -> None:
         """Whether it answers; a context whose log-in runs a program is tried only when it is chosen."""
         async with gate:
             started = time.monotonic()
@@ -177,7 +177,7 @@ class Connect(SaysDefects, Vertical):
         current = next((visible(place.name) for place in self._places if place.current), "")
         self.query_one("#clusters", FilteredList).fill(items, current)
 
-    def _state(self, place: Place) -> str:
+    def _state(self, place: ClusterChoice) -> str:
         if place.current:
             if self._app.cluster is not None:
                 return "✓ connected"

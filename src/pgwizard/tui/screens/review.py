@@ -28,7 +28,7 @@ from pgwizard.answers.schema import field_at, label_at, page_of, pages
 from pgwizard.local import inputs
 from pgwizard.plan import manifests
 from pgwizard.plan.plan import Facts, resolve
-from pgwizard.release.apply import Options, Outcome, Release, run
+from pgwizard.release.apply import ApplyOutcome, Options, ReleaseRequest, run
 from pgwizard.release.changes import Change, counted
 from pgwizard.release.report import Failure, change_line, event_line, failure
 from pgwizard.release.stages import Event
@@ -94,8 +94,8 @@ def found(draft: Draft) -> str:
 
 # ---- the page ------------------------------------------------------------------------------------------------------
 
-Section = Literal["problems", "answers", "manifests", "live"]
-SECTIONS: tuple[Section, ...] = ("problems", "answers", "manifests", "live")
+ReviewSection = Literal["problems", "answers", "manifests", "live"]
+SECTIONS: tuple[ReviewSection, ...] = ("problems", "answers", "manifests", "live")
 
 
 class Headings(Static):
@@ -198,14 +198,14 @@ class Review(Vertical):
     def __init__(self, draft: Draft) -> None:
         super().__init__()
         self.draft = draft
-        self.section: Section = "answers"
-        self.outcome: Outcome | None = None
+        self.section: ReviewSection = "answers"
+        self.outcome: ApplyOutcome | None = None
         self._shown = self._only_changed = False
         self._asks: Literal["search", "export"] = "search"
         self._compared: Answers | None = None
         self._compared_with: Cluster | None = None
         self._rendered: tuple[Answers, Facts] | None = None
-        self._work: Worker[Outcome] | None = None
+        self._work: Worker[ApplyOutcome] | None = None
 
     def compose(self) -> ComposeResult:
         """Headings, the section, the prompt, a line of what is said."""
@@ -253,7 +253,7 @@ class Review(Vertical):
 
     # ---- sections
 
-    def action_section(self, section: Section) -> None:
+    def action_section(self, section: ReviewSection) -> None:
         """Show a section."""
         self.section = section
         self._show_section()
@@ -316,17 +316,17 @@ class Review(Vertical):
         listed.clear_options()
         marked = [*(("✗", item) for item in self.draft.problems), *(("!", item) for item in self.draft.warnings)]
         for mark, problem in marked:
-            place = tuple(problem.path.split("."))
-            label = label_at(place, self.draft.chosen)[0] if problem.path else "the answers as a whole"
+            place = tuple(problem.question.split("."))
+            label = label_at(place, self.draft.chosen)[0] if problem.question else "the answers as a whole"
             text = Table.grid(padding=(0, 1))
-            text.add_row(Text(mark, "bold"), Text.assemble((label, "bold"), f"   {problem.path}"))
-            asked = not problem.path or field_at(place, self.draft.chosen) is not None
-            text.add_row("", Text(visible(problem.message) + ("" if asked else " · enter leaves it out")))
-            listed.add_option(Found(text, problem.path))
+            text.add_row(Text(mark, "bold"), Text.assemble((label, "bold"), f"   {problem.question}"))
+            asked = not problem.question or field_at(place, self.draft.chosen) is not None
+            text.add_row("", Text(visible(problem.text) + ("" if asked else " · enter leaves it out")))
+            listed.add_option(Found(text, problem.question))
         if not marked:
             listed.add_option(Option("✓ nothing is wrong, and there is nothing to warn of", disabled=True))
         else:
-            questions = [problem.path for _, problem in marked]
+            questions = [problem.question for _, problem in marked]
             listed.highlighted = questions.index(question) if question in questions else 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -412,10 +412,10 @@ class Review(Vertical):
             exit_on_error=False,
         )
 
-    async def _compare(self, answers: Answers) -> Outcome:
+    async def _compare(self, answers: Answers) -> ApplyOutcome:
         cluster = self._compared_with = await self._wizard.cluster_once_connected()
         given, bundle = await asyncio.to_thread(inputs.referred, answers, self._wizard.start.folder)
-        return await run(Release(answers, given, bundle), cluster, self._report, _refused, Options(dry_run=True))
+        return await run(ReleaseRequest(answers, given, bundle), cluster, self._report, _refused, Options(dry_run=True))
 
     def _report(self, event: Event) -> None:
         if event.kind in ("began", "progress"):
@@ -425,7 +425,7 @@ class Review(Vertical):
         """Show what the comparison came to."""
         if event.worker is not self._work:
             return
-        if event.state is WorkerState.SUCCESS and isinstance(event.worker.result, Outcome):
+        if event.state is WorkerState.SUCCESS and isinstance(event.worker.result, ApplyOutcome):
             self.outcome = event.worker.result
             self.query_one("#changes", Folds).show(change_folds(self.outcome.changes))
             self._tell(_verdict(self.outcome.changes, self._wizard.start.now()))

@@ -24,14 +24,14 @@ from textual.widgets import Input, Static
 from pgwizard.errors import PgwizardError
 from pgwizard.kube.api import SECRET, Ref
 from pgwizard.text import plain
-from pgwizard.tls.chain import Verdict
+from pgwizard.tls.chain import ChainVerdict
 from pgwizard.tui.defects import SaysDefects
-from pgwizard.tui.widgets.candidates import WIDE, Findings, SecretList, certified, outlined, whole
+from pgwizard.tui.widgets.candidates import WIDE, CandidateIndex, SecretList, certified, outlined, whole
 from pgwizard.tui.widgets.dialogs import Window
 from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.wizard import browse, candidates
 from pgwizard.wizard.browse import Batch, Denied
-from pgwizard.wizard.candidates import Row, Search
+from pgwizard.wizard.candidates import Candidate, Search
 
 if TYPE_CHECKING:
     from pgwizard.tls.handshake import Served
@@ -72,7 +72,7 @@ class Chosen:
     keys: tuple[str, ...]
 
 
-class Field(Input):
+class LineInput(Input):
     """An input of one line, as wide as it is told; the application's own rule for inputs gives way."""
 
     def __init__(self, placeholder: str, name: str, width: int | str) -> None:
@@ -82,7 +82,7 @@ class Field(Input):
         self.styles.padding = (0, 1)
 
 
-class Filter(Field):
+class Filter(LineInput):
     """Words that a row must hold. It has all keys: those for the list move in the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -160,7 +160,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
     ) -> None:
         super().__init__()
         self.search = Search(purpose, endpoint, namespace, by_address)
-        self.findings = Findings()
+        self.findings = CandidateIndex()
         self.denied: list[Denied] = []
         self.said: list[str] = []
         self.served: Served | str | None = None
@@ -172,8 +172,8 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         self._repaint: Timer | None = None
         self._settle: Timer | None = None
         self._asked: set[tuple[str, str]] = set()
-        self._doubted: Row | None = None
-        self._trying: Row | None = None
+        self._doubted: Candidate | None = None
+        self._trying: Candidate | None = None
         self._gate = asyncio.Semaphore(AT_ONCE)
 
     @property
@@ -232,7 +232,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
             self.wizard.connect()
         self.wizard.readable.clear()
         self.listing.moved, self._doubted = False, None
-        self.findings, self.denied, self.said = Findings(), [], []
+        self.findings, self.denied, self.said = CandidateIndex(), [], []
         self._asked.clear()
         self.state, self.seen, self.expected, self.served = "connecting", 0, 0, None
         self.certificates_read = False
@@ -328,7 +328,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
                 self._asked.add(place)
                 self.run_worker(self._read(row), group="contents", exit_on_error=False)
 
-    async def _read(self, row: Row) -> None:
+    async def _read(self, row: Candidate) -> None:
         cluster = await self.wizard.cluster_once_connected()
         async with self._gate:
             rows = await browse.contents(
@@ -440,7 +440,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         """Name a Secret that is not in the list."""
         if self.query("#typed"):
             return
-        field = Field(PLACEHOLDERS[self.search.purpose], "typed", "1fr")
+        field = LineInput(PLACEHOLDERS[self.search.purpose], "typed", "1fr")
         self.mount(field, after=self.query_one("#ask"))
         field.focus()
 
@@ -489,7 +489,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         """By the mouse."""
         self.action_choose()
 
-    async def _choose(self, row: Row) -> None:
+    async def _choose(self, row: Candidate) -> None:
         if row.kind == "not read":
             await self._read(row)
             self._show()
@@ -500,7 +500,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
             return
         sure = self._doubted is not None and self._doubted.identity == row.identity
         if self.search.purpose == "ca" and not sure:
-            found = Verdict(row.ok, row.why) if row.ok is False else await self._tried(row)
+            found = ChainVerdict(row.ok, row.why) if row.ok is False else await self._tried(row)
             if found is None:
                 return
             if found.ok is False:
@@ -510,7 +510,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
                 return
         self.dismiss(Chosen(row.namespace, row.secret, row.keys))
 
-    async def _tried(self, row: Row) -> Verdict | None:
+    async def _tried(self, row: Candidate) -> ChainVerdict | None:
         """What the server says to it; None where somebody looks at another row by then."""
         here, self._trying = self.listing.row, row
         self.listing.moved = True  # it stays under the cursor, whatever else is found meanwhile

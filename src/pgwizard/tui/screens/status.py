@@ -37,7 +37,7 @@ from pgwizard.status.verdict import Verdict, down, judge
 from pgwizard.text import fit, plain, visible
 from pgwizard.tui.app import DEMO
 from pgwizard.tui.screens.messages import opening
-from pgwizard.tui.widgets.dialogs import Ask, Details
+from pgwizard.tui.widgets.dialogs import ChoiceDialog, Details
 from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.tui.widgets.log import Log
 from pgwizard.tui.widgets.rows import Jobs, Rows
@@ -258,7 +258,7 @@ Nothing is written before you have answered."""
 
         if choices:
             named = {key: f"{fit(release.namespace)}/{fit(release.name)}" for key, release in choices.items()}
-            self.app.push_screen(Ask(title, named), take)
+            self.app.push_screen(ChoiceDialog(title, named), take)
 
     def _end(self, why: PgwizardError) -> None:
         """Nothing is observed any more, until somebody asks for it."""
@@ -515,7 +515,7 @@ Nothing is written before you have answered."""
         choices = {"f": "full: everything", "i": "incremental: what changed since the last one"}
         stopped = down(self.snapshot)
         title = "Take a backup now?" + (f" It would fail: {stopped.text}" if stopped else "")
-        key = await self.app.push_screen_wait(Ask(title, choices))
+        key = await self.app.push_screen_wait(ChoiceDialog(title, choices))
         cluster = self._writable
         if key is None or cluster is None:
             return
@@ -542,14 +542,14 @@ Nothing is written before you have answered."""
         )
         if chosen is None:
             choices = {key: f"{'resume' if cron.suspended else 'suspend'} {cron.name}" for key, cron in crons.items()}
-            chosen = await self.app.push_screen_wait(Ask("Which schedule?", choices))
+            chosen = await self.app.push_screen_wait(ChoiceDialog("Which schedule?", choices))
         if chosen is None:
             return
         cron = crons[chosen]
         kind = "full" if cron.kind == "full" else "incremental"
         means = "it runs again at its times" if cron.suspended else f"no {kind} backup is taken by schedule until then"
         verb = "Resume" if cron.suspended else "Suspend"
-        yes = await self.app.push_screen_wait(Ask(f"{verb} {cron.name}?", {"y": f"yes: {means}"}))
+        yes = await self.app.push_screen_wait(ChoiceDialog(f"{verb} {cron.name}?", {"y": f"yes: {means}"}))
         cluster = self._writable
         if yes is None or cluster is None:
             return

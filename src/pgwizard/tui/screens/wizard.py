@@ -23,29 +23,28 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
-from pgwizard.answers.schema import Path as Question
-from pgwizard.answers.schema import field_at, label_at, page_of, pages, sections_of
-from pgwizard.errors import ClusterError, OutputError, Problem
+from pgwizard.answers.schema import QuestionPath, field_at, label_at, page_of, pages, sections_of
+from pgwizard.errors import ClusterError, Finding, OutputError
 from pgwizard.local import inputs
 from pgwizard.plan.pgbackrest import compares_addresses
 from pgwizard.plan.plan import Facts
 from pgwizard.text import visible
 from pgwizard.tui.app import DEMO
 from pgwizard.tui.defects import SaysDefects
-from pgwizard.tui.pages.form import Form, Row
+from pgwizard.tui.pages.form import Form, QuestionRow
 from pgwizard.tui.pages.panels import FOCUSABLE, PANELS, Panel, TlsPanel
 from pgwizard.tui.screens.connect import Connect
 from pgwizard.tui.screens.review import Review, found
 from pgwizard.tui.widgets.dialogs import Item, Line, Offer, Pick
 from pgwizard.tui.widgets.keyline import KeyLine
-from pgwizard.wizard.candidates import Row as Candidate
-from pgwizard.wizard.choices import LISTS, Choice, choices
+from pgwizard.wizard.candidates import Candidate
+from pgwizard.wizard.choices import LISTS, Suggestion, choices
 from pgwizard.wizard.draft import Draft, differing, without_secrets, worth_keeping
 from pgwizard.wizard.lookup import look_up
 from pgwizard.wizard.secret_questions import SecretQuestion, asked_by
 
 if TYPE_CHECKING:
-    from pgwizard.tui.app import Drafts, LeftDraft, WizardApp
+    from pgwizard.tui.app import DraftStore, LeftDraft, WizardApp
     from pgwizard.tui.screens.secret_browser import Chosen
 
 SAVED = "answers.yaml"
@@ -93,7 +92,7 @@ class Rail(Static):
             await cast("Wizard", self.screen).go(self.entries[line][1])
 
 
-def _item(choice: Choice) -> Item:
+def _item(choice: Suggestion) -> Item:
     """A choice for a window: what does not fit beside its name stands below it."""
     fits = len(choice.value) + len(choice.note) <= _BESIDE
     return Item(choice.value, choice.note) if fits else Item(choice.value, "", (choice.note,))
@@ -123,7 +122,7 @@ class Wizard(SaysDefects, Screen[None]):
         self._opened = (release.namespace, release.name) if raw else None
         self.order = [CONNECT, *pages(), REVIEW]
         self.visited: set[str] = set()
-        self._drafts: Drafts | None = None
+        self._drafts: DraftStore | None = None
         self._writing = asyncio.Lock()
         self._cannot_keep = False
         self._keeping: Timer | None = None
@@ -132,7 +131,7 @@ class Wizard(SaysDefects, Screen[None]):
         self._looked_up.set()
         self._adopts_namespace = not raw
         self._makes_namespace = False
-        self._row: Row | None = None
+        self._row: QuestionRow | None = None
         self._told = ""
         self._going = asyncio.Lock()
         self._width = MIDDLE
@@ -173,12 +172,12 @@ class Wizard(SaysDefects, Screen[None]):
 
     # ---- pages -----------------------------------------------------------------------------------------------------
 
-    async def go(self, page: str, question: Question | None = None) -> None:
+    async def go(self, page: str, question: QuestionPath | None = None) -> None:
         """Show a page, at a question of it; it is made when it is seen first."""
         async with self._going:  # a key and a click may come while the page before is being made
             await self._go(page, question)
 
-    async def _go(self, page: str, question: Question | None) -> None:
+    async def _go(self, page: str, question: QuestionPath | None) -> None:
         self.visited.add(page)
         self._best = self._row = None
         switcher = self.query_one("#pages", ContentSwitcher)
@@ -226,7 +225,7 @@ class Wizard(SaysDefects, Screen[None]):
         if 0 <= here < len(self.order):
             await self.go(self.order[here])
 
-    def on_row_entered(self, event: Row.Entered) -> None:
+    def on_question_row_entered(self, event: QuestionRow.Entered) -> None:
         """The question in focus is said whole, in one place."""
         event.stop()
         self._row = event.row
@@ -250,7 +249,7 @@ class Wizard(SaysDefects, Screen[None]):
         """An answer changes marks and panel; another source of the certificate is looked up."""
         self._changed(event.path)
 
-    def _changed(self, path: Question) -> None:
+    def _changed(self, path: QuestionPath) -> None:
         if path[:2] == ("release", "namespace"):
             self._adopts_namespace = False
         if path[0] in ("repository", "images"):
@@ -344,11 +343,11 @@ class Wizard(SaysDefects, Screen[None]):
         if window.is_attached:
             window.fill(items, said)
 
-    def _chosen(self, path: Question, value: str | None) -> None:
+    def _chosen(self, path: QuestionPath, value: str | None) -> None:
         if value is not None:
             self._give(path, value)
 
-    async def _browse(self, path: Question) -> None:
+    async def _browse(self, path: QuestionPath) -> None:
         from pgwizard.tui.screens.secret_browser import SecretBrowser
 
         asked = asked_by(path)
@@ -388,17 +387,17 @@ class Wizard(SaysDefects, Screen[None]):
             self._give(("tls", "source", key), value)
         self.refresh_bindings()
 
-    def _give(self, path: Question, value: Any) -> None:
+    def _give(self, path: QuestionPath, value: Any) -> None:
         """An answer that was not typed into its own control."""
         self.draft.give(path, value)
         self._shown_anew(path)
 
-    def _adopt(self, path: Question, value: Any) -> None:
+    def _adopt(self, path: QuestionPath, value: Any) -> None:
         """An answer that follows from the cluster."""
         self.draft.adopt(path, value)
         self._shown_anew(path)
 
-    def _shown_anew(self, path: Question) -> None:
+    def _shown_anew(self, path: QuestionPath) -> None:
         for form in self.query(Form):
             form.show_answer(path)
             form.tell()
@@ -458,7 +457,7 @@ class Wizard(SaysDefects, Screen[None]):
                 self._asking_again.stop()
             self._asking_again = self.set_timer(ASK_AGAIN_SECONDS, self._look_up)
 
-    def _learn(self, facts: Facts, wrong: tuple[Problem, ...], doubts: tuple[Problem, ...]) -> None:
+    def _learn(self, facts: Facts, wrong: tuple[Finding, ...], doubts: tuple[Finding, ...]) -> None:
         self.draft.learn(facts, wrong, doubts)
         for form in self.query(Form):
             form.tell()
@@ -717,7 +716,7 @@ class Wizard(SaysDefects, Screen[None]):
 
     def _wrong(self) -> set[str]:
         """The pages that need a look."""
-        return {page_of(problem.path) for problem in (*self.draft.problems, *self.draft.doubts)}
+        return {page_of(problem.question) for problem in (*self.draft.problems, *self.draft.doubts)}
 
     def commands(self) -> Iterator[tuple[str, str, str]]:
         """For the palette: a name, what it does, and its action."""

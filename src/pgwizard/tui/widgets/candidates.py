@@ -20,7 +20,7 @@ from textual.strip import Strip
 
 from pgwizard.text import plain
 from pgwizard.wizard import candidates
-from pgwizard.wizard.candidates import Row, Search
+from pgwizard.wizard.candidates import Candidate, Search
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,17 +32,17 @@ WIDE = 100
 FAINT = Style(dim=True)
 
 
-class Findings:
+class CandidateIndex:
     """The rows in order, filtered; a row of a Secret replaces what was known of it."""
 
     def __init__(self) -> None:
-        self.by_place: dict[tuple[str, str], tuple[Row, ...]] = {}
-        self.shown: list[Row] = []
+        self.by_place: dict[tuple[str, str], tuple[Candidate, ...]] = {}
+        self.shown: list[Candidate] = []
         self.namespaces: set[str] = set()
-        self._sorted: list[tuple[tuple[int, str, str, tuple[str, ...]], Row, str]] = []
+        self._sorted: list[tuple[tuple[int, str, str, tuple[str, ...]], Candidate, str]] = []
         self._filter = ""
 
-    def learn(self, rows: Iterable[Row]) -> None:
+    def learn(self, rows: Iterable[Candidate]) -> None:
         """Take rows in; they are shown after ``arrange``."""
         fresh = candidates.by_secret(rows)
         self.namespaces |= {namespace for namespace, _ in fresh}
@@ -63,7 +63,7 @@ class Findings:
         else:
             self.shown = [row for _, row, _ in self._sorted]
 
-    def place_of(self, row: Row) -> int | None:
+    def place_of(self, row: Candidate) -> int | None:
         """Where a Secret's row is shown now: the same key, else the Secret's first."""
         same = [number for number, shown in enumerate(self.shown) if shown.identity == row.identity]
         if same:
@@ -72,7 +72,7 @@ class Findings:
         return next((n for n, shown in enumerate(self.shown) if (shown.namespace, shown.secret) == place), None)
 
 
-def _haystack(row: Row) -> str:
+def _haystack(row: Candidate) -> str:
     first = row.first
     words = [row.place, row.kind, *row.keys]
     if first is not None:
@@ -102,24 +102,24 @@ class SecretList(ScrollView, can_focus=False):
         super().__init__(id="secrets")
         self.search = search
         self.current = current
-        self.rows: Sequence[Row] = ()
+        self.rows: Sequence[Candidate] = ()
         self.cursor = 0
         self.moved = False
         self.today: datetime | None = None
         self._ground, self._columns, self._width = Style.null(), (0, 0, 0, 0, 0), 0
 
     @property
-    def row(self) -> Row | None:
+    def row(self) -> Candidate | None:
         """The row under the cursor."""
         return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
 
     @property
-    def in_view(self) -> Sequence[Row]:
+    def in_view(self) -> Sequence[Candidate]:
         """The rows that are seen."""
         top = round(self.scroll_offset.y)
         return self.rows[top : top + max(1, self.size.height)]
 
-    def show(self, rows: Sequence[Row], cursor: int) -> None:
+    def show(self, rows: Sequence[Candidate], cursor: int) -> None:
         """Other rows."""
         self.rows = rows
         self.cursor = max(0, min(cursor, len(rows) - 1))
@@ -229,7 +229,7 @@ class SecretList(ScrollView, can_focus=False):
         segments = [Segment("".join(cells[:4]), body), Segment(cells[4], plain_style + toned)]
         return Strip(segments).adjust_cell_length(width, plain_style)
 
-    def _cells(self, row: Row, *, here: bool) -> tuple[str, str, str, str, str]:
+    def _cells(self, row: Candidate, *, here: bool) -> tuple[str, str, str, str, str]:
         mark = "▸" if here else "•" if (row.namespace, row.secret) == self.current else " "
         first = row.first
         if self.search.purpose != "ca":
@@ -253,7 +253,7 @@ def fitted(text: str, size: int) -> str:
     return f"{set_cell_size(text, size - 2)}… " if cell_len(text) >= size else set_cell_size(text, size)
 
 
-def verdict(row: Row) -> str:
+def verdict(row: Candidate) -> str:
     """A mark and the reason, in few words."""
     if row.ok is not None:
         return f"✓ yes: {plain(row.why)}" if row.ok else f"✗ {plain(row.why)}"
@@ -276,7 +276,7 @@ def until(days: int) -> str:
 # ---- one row, in words ---------------------------------------------------------------------------------------------
 
 
-def outlined(row: Row, search: Search) -> Text:
+def outlined(row: Candidate, search: Search) -> Text:
     """A Secret by what is known of its keys."""
     chosen = f" · {', '.join(map(plain, row.keys))}" if row.keys else ""
     keys = ", ".join(plain(key, 60) for key in (*row.keys, *row.others)[:12])
@@ -299,7 +299,7 @@ def _lines(head: str, lines: Iterable[str]) -> Text:
     return text
 
 
-def certified(row: Row, search: Search, served: Served | str | None, today: datetime | None) -> Text:
+def certified(row: Candidate, search: Search, served: Served | str | None, today: datetime | None) -> Text:
     """A certificate, with what the server says to it."""
     first, bundle = row.first, row.bundle
     if first is None or bundle is None:
@@ -324,7 +324,7 @@ def certified(row: Row, search: Search, served: Served | str | None, today: date
     return _lines(f"{plain(row.place)} · {plain(row.keys[0])}", lines)
 
 
-def whole(row: Row) -> Iterator[str]:
+def whole(row: Candidate) -> Iterator[str]:
     """Everything that is known of a row."""
     yield plain("/".join([row.place, *row.keys]), 1_000)
     yield f"{row.kind}: {plain(row.why, 1_000)}" if row.why else str(row.kind)
@@ -340,7 +340,7 @@ def whole(row: Row) -> Iterator[str]:
         yield f"sha256       {one.sha256}"
 
 
-def _sent(row: Row, search: Search, served: Served | str | None) -> str:
+def _sent(row: Candidate, search: Search, served: Served | str | None) -> str:
     if served is None:
         return f"Asking {plain(search.endpoint)} what it sends …"
     if isinstance(served, str):

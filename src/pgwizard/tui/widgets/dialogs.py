@@ -399,7 +399,7 @@ class Details(TextWindow):
         self.notify("copied", markup=False)
 
 
-class Ask(Window):
+class ChoiceDialog(Window):
     """A question that one key answers, or the choice that is highlighted; answers with the key, or None."""
 
     HELP: ClassVar[str] = (
