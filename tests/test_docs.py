@@ -17,6 +17,7 @@ from pgwizard.answers.questions import Answers
 from pgwizard.cli import main
 from pgwizard.cli.parse import parse
 from pgwizard.cli.reference import pages
+from pgwizard.cli.table import VERBS
 from pgwizard.plan.manifests import ORDER, render
 from pgwizard.plan.plan import Facts, resolve
 from pgwizard.tls.certificates import read_bundle
@@ -94,16 +95,16 @@ def test_every_make_command_that_is_named_exists(name: str) -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_pgwizard_command_that_is_shown_is_understood(name: str) -> None:
-    """Placeholders in capitals stand for any value; ``VERB`` and what is optional are not looked at."""
+    """A verb alone is a name; placeholders in capitals stand for any value, and what is optional is not looked at."""
     text = _text(name)
     shown = [
         *re.findall(r"^\$ (?:source <\()?pgwizard\b(.*?)(?:  #.*)?$", "\n".join(_fenced(text)), re.MULTILINE),
-        *re.findall(r"`pgwizard\b([^`]*)`", text),
+        *re.findall(r"`pgwizard((?: [^`]*)?)`", text),
     ]
     for command in shown:
         words = re.split(r" [|>&] |\)", command)[0].split()
-        if not {"VERB", "...", "[OPTION]..."} & set(words):
-            parse([word for word in words if not word.startswith("[")])
+        if "VERB" not in words and "..." not in words and words not in [[verb] for verb in VERBS]:
+            parse(["bash" if word == "SHELL" else word for word in words if not word.startswith("[")])
 
 
 def _facts() -> Facts:

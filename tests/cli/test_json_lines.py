@@ -99,7 +99,7 @@ def _lines(*arguments: str, code: int = 0) -> Iterator[tuple[str, str]]:
 
 def test_every_line_of_every_verb_is_as_the_schema_says(sim: SimCluster, answers: str, volume: None) -> None:
     warned = str(GOLDEN / "backups-without-tls" / "answers.yaml")
-    failing = ScriptedOutcome("job-failed", "default/*incr*", lines=(FAULT,))
+    failing = ScriptedOutcome("job-failed", "default/*full*", lines=(FAULT,))
     seen = {
         *_lines("version"),
         *_lines("explain", "s3"),
@@ -113,7 +113,7 @@ def test_every_line_of_every_verb_is_as_the_schema_says(sim: SimCluster, answers
     }
     sim.outcomes.append(failing)
     seen |= {
-        *_lines("backup", "--demo", "-f", code=9),
+        *_lines("backup", "--type", "full", "--demo", "-f", code=9),
         *_lines("logs", "--demo"),
         *_lines("status", "--demo", code=11),
         *_lines("uninstall", "postgresql", "--demo"),

@@ -67,10 +67,10 @@ def test_an_install_tells_its_stages(sim: SimCluster, answers: str) -> None:
     password = f"$({kubectl} get secret postgresql -o jsonpath='{{.data.password}}' | base64 -d)"
     forward = f"{kubectl} port-forward service/postgresql 15432:5432 >/dev/null & sleep 2"
     assert connect == [
-        "postgresql.default.svc:5432, database postgres; superuser and password are in Secret default/postgresql",
+        "postgresql.default.svc:5432, database myapp; superuser and password are in Secret default/postgresql",
         "Connect with:",
         f'  export PGPASSWORD="{password}"',
-        f"  {forward}; psql -h 127.0.0.1 -p 15432 -U postgres -d postgres; kill $!",
+        f"  {forward}; psql -h 127.0.0.1 -p 15432 -U postgres -d myapp; kill $!",
     ]
 
 
