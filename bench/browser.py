@@ -245,7 +245,8 @@ def _child(what: str, tls: int) -> dict[str, Any]:
 
 async def _inside(what: str, tls: int) -> dict[str, Any]:
     from pgwizard.tui import app as tui_app
-    from pgwizard.tui.app import Start, WizardApp
+    from pgwizard.tui.app import WizardApp
+    from pgwizard.tui.start import Start
 
     async def connect(stack: AsyncExitStack) -> Any:
         from pgwizard.kube.client import connect as real

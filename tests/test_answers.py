@@ -107,6 +107,11 @@ KINDS: dict[str, tuple[Any, list[str], list[str]]] = {
         ["", "a b", "ftp://a", "a:b", "https://a/b", "user:pass@a", "a:123456", "a..b", "-a", "a?b"],
     ),
     "bucket": (questions.Bucket, ["abc", "a.b-c"], ["ab", "-abc", "abc-", "ABC", "a_b", "a" * 64]),
+    "region": (
+        questions.Region,
+        ["us-east-1", "RegionOne", "GRA", "eu_1", ":placement", "default:ssd", "a" * 128],
+        ["", "us east", "a/b", "a,b", "é", "a\n", "a" * 129],
+    ),
     "path": (
         questions.RepositoryPath,
         ["/", "/a/b c", "/..a", "/ü"],

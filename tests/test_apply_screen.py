@@ -24,8 +24,10 @@ from pgwizard.release.stages import Event
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.simulator.world import HOSTILE
-from pgwizard.tui.app import Start, WizardApp
-from pgwizard.tui.screens.apply import Apply, ApplyResult, Stages
+from pgwizard.tui.app import WizardApp
+from pgwizard.tui.screens.apply import Apply, Stages
+from pgwizard.tui.screens.status import Dashboard
+from pgwizard.tui.start import Start
 from pgwizard.tui.widgets.log import Log
 from pilots import press, settled, until
 from test_folds import lines
@@ -51,7 +53,8 @@ class Driven:
         self.pilot = pilot
         self.screen = screen
         self.sim = sim
-        self.left: list[ApplyResult | None] = []
+        self.left: list[str | None] = []
+        self.published: list[bool] = []
 
     async def asked(self) -> None:
         await until(self.pilot, lambda: self.screen.asked or self.screen.state == "failed")
@@ -65,7 +68,8 @@ class Driven:
         await until(self.pilot, lambda: self.screen.state == state)
         await settled(self.pilot)
 
-    async def gone(self) -> ApplyResult:
+    async def gone(self) -> str:
+        """The question that it ended with."""
         await until(self.pilot, lambda: bool(self.left))
         assert self.left[0] is not None
         return self.left[0]
@@ -111,6 +115,7 @@ def applying(
             await until(pilot, lambda: isinstance(app.screen, Blank))
             driven = Driven(pilot, Apply(answers or Answers(), doubts), sim)
             await app.push_screen(driven.screen, driven.left.append)
+            app.applied.subscribe(driven.screen, lambda each: driven.published.append(each.complete), immediate=True)
             await scenario(driven)
 
     asyncio.run(main())
@@ -142,8 +147,10 @@ def test_an_apply_tells_its_stages_and_leads_on_to_the_status() -> None:
         assert any("new backup label" in line for line in driven.log())
         assert driven.screen._said[0] == "✓     the release works, and its backups are proven"
         assert driven.keys() == {"enter", "c", "escape"}
+        assert driven.published == [False, True], "it has begun to write; all of it is in the cluster"
         await press(driven.pilot, "enter")
-        assert await driven.gone() == ApplyResult(deployed=True, onward=True)
+        assert await driven.gone() == ""
+        await until(driven.pilot, lambda: isinstance(driven.pilot.app.screen, Dashboard))
 
     applying(scenario)
 
@@ -220,7 +227,7 @@ def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -
         await press(driven.pilot, "c")
         assert "[095]" in driven.pilot.app.clipboard
         await press(driven.pilot, "enter")
-        assert await driven.gone() == ApplyResult(question="tls.source")
+        assert await driven.gone() == "tls.source"
 
     applying(scenario, outcomes=[ScriptedOutcome("job-failed", HOOK, lines=UNTRUSTED)])
 
@@ -268,7 +275,7 @@ def test_answers_that_lead_nowhere_lead_to_their_question_before_anything_is_wri
             "      repository.credentials.secret: Secret nowhere/postgresql-pgbackrest-s3 does not exist",
         ]
         await press(driven.pilot, "enter")
-        assert await driven.gone() == ApplyResult(question="release.namespace")
+        assert await driven.gone() == "release.namespace"
 
     applying(scenario, answers_of(release={"namespace": "nowhere"}))
 
@@ -348,7 +355,7 @@ def test_before_the_approval_going_back_writes_nothing(key: str) -> None:
     async def scenario(driven: Driven) -> None:
         await driven.asked()
         await press(driven.pilot, key)
-        assert await driven.gone() == ApplyResult()
+        assert await driven.gone() == ""
         assert [request for request in driven.sim.requests if request.is_write] == []
 
     applying(scenario)
@@ -373,8 +380,9 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
         await press(driven.pilot, "r")
         await driven.applied()
         await driven.reached("ended")
+        assert driven.published == [False, False, False, True]
         await press(driven.pilot, "escape")
-        assert await driven.gone() == ApplyResult(deployed=True)
+        assert await driven.gone() == ""
 
     applying(scenario, outcomes=[ScriptedOutcome("slow", "default/postgresql-0", seconds=150)])
 
@@ -405,16 +413,16 @@ def test_a_second_escape_while_it_stops_is_no_second_stop() -> None:
         driven.sim.get = slow  # type: ignore[method-assign]
         await driven.applied()
         await until(driven.pilot, lambda: driven.screen._stages.now == "wait")
-        seen = [driven.screen.writing]
+        seen = [driven.screen.is_writing]
         await press(driven.pilot, "escape")
         await driven.reached("stopping")
-        seen.append(driven.screen.writing)
+        seen.append(driven.screen.is_writing)
         assert driven.keys() == set()
         await press(driven.pilot, "escape", "ctrl+c")
         assert driven.left == []
         gate.set()
         await driven.reached("stopped")
-        assert [*seen, driven.screen.writing] == [True, True, False]
+        assert [*seen, driven.screen.is_writing] == [True, True, False]
         lease = live(driven.sim, LEASE, "postgresql-pgwizard")
         assert lease is not None
         assert not lease["spec"].get("holderIdentity")

@@ -82,6 +82,62 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
         "'minimal' ends archiving; expected replica or logical",
     ),
     (
+        {"tuning": {"parameters": {"shared_buffers": "131072"}}},
+        "tuning.parameters.shared_buffers",
+        "as large as the memory limit: the pod would be killed at once",
+    ),
+    (
+        {"tuning": {"parameters": {"shared_buffers": "1073741824B"}}},
+        "tuning.parameters.shared_buffers",
+        "as large as the memory limit: the pod would be killed at once",
+    ),
+    (
+        {"tuning": {"parameters": {"shared_buffers": "128M"}}},
+        "tuning.parameters.shared_buffers",
+        "'128M': 'M' is not a unit of it; expected B, kB, MB, GB, TB: did you mean 128MB?",
+    ),
+    (
+        {"tuning": {"parameters": {"shared_buffers": "512mb"}}},
+        "tuning.parameters.shared_buffers",
+        "'512mb': 'mb' is not a unit of it; expected B, kB, MB, GB, TB: did you mean 512MB?",
+    ),
+    (
+        {"tuning": {"parameters": {"max_wal_size": "20480"}}},
+        "storage.size",
+        (
+            "max_wal_size is 20480, and WAL alone would fill 10Gi: raise storage.size or set "
+            "tuning.parameters.max_wal_size"
+        ),
+    ),
+    (
+        {"tuning": {"parameters": {"wal_keep_size": "20GB"}}},
+        "storage.size",
+        (
+            "wal_keep_size is 20GB, and WAL alone would fill 10Gi: raise storage.size or set "
+            "tuning.parameters.wal_keep_size"
+        ),
+    ),
+    (
+        {"tuning": {"parameters": {"max_wal_size": "16MB"}}},
+        "tuning.parameters.max_wal_size",
+        "16MB is less than two WAL segments; expected 32MB or more",
+    ),
+    (
+        {"tuning": {"parameters": {"superuser_reserved_connections": "100"}}},
+        "tuning.parameters.superuser_reserved_connections",
+        "100 leaves no connection to anybody else; expected less than tuning.connections",
+    ),
+    (
+        {"tuning": {"parameters": {"shared_preload_libraries": "'pg_stat_statements'"}}},
+        "tuning.parameters.shared_preload_libraries",
+        ("'pg_stat_statements' has quotes of its own; they are written anyway: did you mean pg_stat_statements?"),
+    ),
+    (
+        {"tuning": {"parameters": {"shared_bufers": "1GB"}}},
+        "tuning.parameters.shared_bufers",
+        "is no parameter of PostgreSQL 15: did you mean shared_buffers?",
+    ),
+    (
         {"repository": {"credentials": {"from": "existing", "secret": "postgresql"}}},
         "repository.credentials.secret",
         "postgresql is a Secret that the release makes for something else",
@@ -206,6 +262,16 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
         {"tuning": {"parameters": {"huge_pages": "try"}}},
         "tuning.parameters.huge_pages",
         "'try' ends in a bus error on a node with huge pages: the pod asks for none",
+    ),
+    (
+        {"tuning": {"parameters": {"full_page_writes": "F"}}},
+        "tuning.parameters.full_page_writes",
+        "off loses the database at the first power cut",
+    ),
+    (
+        {"tuning": {"parameters": {"wal_keep_size": "6000"}}},
+        "storage.size",
+        "wal_keep_size is 6000, more than half of 10Gi: raise storage.size or set tuning.parameters.wal_keep_size",
     ),
     (
         {"tuning": {"parameters": {"fsync": "off"}}},

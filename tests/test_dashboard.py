@@ -25,10 +25,11 @@ from pgwizard.simulator.clock import ScaledClock
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.status import observe
-from pgwizard.tui.app import ClusterChoice, Start, WizardApp
+from pgwizard.tui.app import WizardApp
 from pgwizard.tui.screens.messages import Messages
 from pgwizard.tui.screens.status import Dashboard, _details
 from pgwizard.tui.screens.wizard import Wizard
+from pgwizard.tui.start import ClusterChoice, Start
 from pgwizard.tui.widgets.dialogs import ChoiceDialog, Details, TextWindow
 from pgwizard.tui.widgets.log import Log
 from pgwizard.tui.widgets.rows import Jobs, Rows
@@ -574,7 +575,7 @@ def test_another_cluster_is_neither_taken_for_the_one_that_is_shown_nor_written_
         async with SimCluster() as other:
             await deployed(other)
             first, server = len(other.requests), "https://prod.example.com:6443"
-            app.connect(ClusterChoice("prod", server, "default", Connection(other, server).made))
+            app.connection.connect(ClusterChoice("prod", server, "default", Connection(other, server).made))
             told = f"✗ another cluster was chosen: {server}\nr tries again.\nBelow stands what was seen last on "
             await until(pilot, lambda: said(pilot, "verdict").startswith(f"{told}{sim.server}, "))
             await press(pilot, "b")
@@ -599,7 +600,7 @@ def test_a_connection_that_is_made_anew_goes_on_with_what_is_shown() -> None:
         await loaded(pilot)
         app, shown = cast("WizardApp", pilot.app), dashboard(pilot)
         again = Connection(sim, sim.server)
-        app.connect(ClusterChoice("the same", sim.server, "default", again.made))
+        app.connection.connect(ClusterChoice("the same", sim.server, "default", again.made))
         await until(pilot, lambda: cast("Any", shown._cluster) is again)
         await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
 

@@ -28,7 +28,7 @@ from faulting import (
 )
 from pgwizard.errors import FirstBackupFailed, Interrupted, OwnershipConflict, PreflightError
 from pgwizard.kube.api import Ref
-from pgwizard.release import apply, record
+from pgwizard.release import apply, record, survey
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, Killed, Request, ScriptedOutcome
@@ -443,6 +443,94 @@ def test_the_same_size_in_other_words_is_the_same_size() -> None:
         await deployed(sim, grown("10240Mi"))
         assert uid(sim) == before
         assert (await deployed(sim, grown("10240Mi"))).writes == []
+
+    on(scenario)
+
+
+@pytest.mark.parametrize(
+    ("size", "stored"), [("10.3Gi", "11059540787200m"), ("10.5Gi", "10752Mi"), ("20480Mi", "20Gi"), ("20.5G", "20500M")]
+)
+def test_a_size_that_the_server_writes_in_another_way_is_the_same_size_at_the_next_apply(
+    size: str, stored: str
+) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, grown(size))
+        claim, workload = live(sim, CLAIM, VOLUME.name), live(sim, STATEFULSET, "postgresql")
+        assert claim["spec"]["resources"]["requests"]["storage"] == stored
+        assert workload["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"] == stored
+        again = await deployed(sim, grown(size))
+        assert again.outcome is not None
+        assert (again.outcome.result, again.writes) == ("unchanged", [])
+
+    on(scenario)
+
+
+def test_a_size_that_the_server_wrote_in_milli_units_can_grow_and_is_shown_as_it_was_answered() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, grown("10.3Gi"))
+        shrunk = await applied(sim, grown("10.2Gi"))
+        assert isinstance(shrunk.error, PreflightError)
+        assert "storage.size: the volume has 10.3Gi and cannot shrink to 10.2Gi" in shrunk.error.message
+        told = await deployed(sim, grown("20Gi"))
+        assert "the volume grows from 10.3Gi" in next(change.why for change in told.shown if change.ref == DATABASE)
+        assert live(sim, CLAIM, VOLUME.name)["status"]["capacity"] == {"storage": "20Gi"}
+
+    on(scenario)
+
+
+async def enlarged(sim: SimCluster, size: str) -> None:
+    """The volume claim as somebody has grown it by hand."""
+    await sim.patch(VOLUME, {"spec": {"resources": {"requests": {"storage": size}}}})
+    await sim.clock.sleep(60)
+
+
+def test_a_claim_that_was_grown_by_hand_is_no_change_until_the_size_is() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        await enlarged(sim, "30Gi")
+        assert (await deployed(sim)).writes == []
+        told = await deployed(sim, grown("30Gi"))
+        assert "delete statefulsets/postgresql" in told.writes
+        assert (await deployed(sim, grown("30Gi"))).writes == []
+
+    on(scenario)
+
+
+@pytest.mark.parametrize(("by_hand", "shown"), [("30Gi", "30Gi"), ("32e9", "32G"), ("30.3Gi", "30.3Gi")])
+def test_a_size_below_that_of_a_claim_that_was_grown_by_hand_is_refused_before_anything_is_written(
+    by_hand: str, shown: str
+) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        await enlarged(sim, by_hand)
+        told = await applied(sim, grown("20Gi"))
+        assert isinstance(told.error, PreflightError)
+        assert [str(problem) for problem in told.error.problems] == [
+            f"storage.size: the volume has {shown} and cannot shrink to 20Gi: set storage.size to {shown}, or more"
+        ]
+        assert told.writes == []
+        assert [problem.question for problem in await survey.references(sim, grown("20Gi"))] == ["storage.size"]
+        await deployed(sim, grown(shown))
+
+    on(scenario)
+
+
+def test_a_growth_that_never_took_place_may_be_taken_back() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        await sim.patch(VOLUME, {"spec": {"resources": {"requests": {"storage": "30Gi"}}}})
+        await deployed(sim, grown("20Gi"))
+        assert live(sim, CLAIM, VOLUME.name)["spec"]["resources"]["requests"] == {"storage": "20Gi"}
+
+    on(scenario)
+
+
+def test_a_live_size_that_nobody_can_read_is_left_to_the_server() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        claim = live(sim, CLAIM, VOLUME.name)
+        sim.store.put({**claim, "spec": {**claim["spec"], "resources": {"requests": {"storage": "\x1b[2J"}}}})
+        await applied(sim, grown("20Gi"))
 
     on(scenario)
 

@@ -150,6 +150,7 @@ def test_a_job(status: dict[str, Any], expected: Health) -> None:
         ({}, Health("progressing", "volume claim db is new")),
         ({"phase": "Pending"}, Health("progressing", "volume claim db is Pending")),
         ({"phase": "Bound", "capacity": {"storage": "10Gi"}}, Health("ready", "bound, 10Gi")),
+        ({"phase": "Bound", "capacity": {"storage": "1395864371200m"}}, Health("ready", "bound, 1.3Gi")),
         (
             {"phase": "Bound", "conditions": said("Resizing")},
             Health("progressing", "growing to 20Gi: Resizing", "Resizing"),

@@ -73,6 +73,43 @@ def test_the_hook_job_is_last_and_what_others_need_comes_first() -> None:
     assert (roles[0], roles[-1]) == ("namespace", "init-job")
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "namespaces"),
+    [
+        ("minio.minio.svc", ["minio"]),
+        ("https://s3.Storage.svc.cluster.local:443/", ["storage"]),
+        ("minio", ["shop"]),
+        ("s3.example.com", []),
+        ("10.0.0.1:9000", []),
+        ("[fd00::1]:9000", []),
+    ],
+)
+def test_a_network_policy_lets_out_to_the_pods_behind_a_service_whatever_their_port(
+    endpoint: str, namespaces: list[str]
+) -> None:
+    """Most implementations compare the port of the pod, not the one of the Service."""
+    policy = rendered(
+        answers_of(
+            release={"namespace": "shop"},
+            repository={"endpoint": endpoint, "credentials": {"from": "existing", "secret": "s3"}},
+            advanced={"networkPolicy": True},
+        )
+    )["network-policy"]
+    to_pods = [rule for rule in policy["spec"]["egress"] if "to" in rule]
+    assert [rule["ports"] for rule in to_pods] == [[{"protocol": "TCP"}] for _ in namespaces]
+    assert [
+        peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+        for rule in to_pods
+        for peer in rule["to"]
+    ] == namespaces
+
+
+def test_a_network_policy_lets_out_to_dns_pods_that_listen_on_5353() -> None:
+    policy = rendered(answers_of(advanced={"networkPolicy": True}))["network-policy"]
+    dns = {(port["port"], port["protocol"]) for port in policy["spec"]["egress"][0]["ports"]}
+    assert dns == {(53, "UDP"), (53, "TCP"), (5353, "UDP"), (5353, "TCP")}
+
+
 @pytest.mark.parametrize("loader", [yaml.SafeLoader, yaml.CSafeLoader], ids=["pure", "c"])
 @pytest.mark.parametrize("case", CASES)
 def test_both_readers_of_yaml_read_the_same_objects(case: str, loader: Any) -> None:

@@ -12,7 +12,8 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from pgwizard.diagnose import messages
-from pgwizard.tui.screens.messages import SHOWN, Messages, opening
+from pgwizard.tui.navigation import message_link
+from pgwizard.tui.screens.messages import SHOWN, Messages
 from pilots import click, press, settled
 
 KEY = "docs/errors.md#s3-unknown-key"
@@ -22,7 +23,7 @@ class Alone(App[None]):
     """Something failed, and a link says where it is explained."""
 
     def compose(self) -> ComposeResult:
-        yield Static(opening(KEY), id="link", markup=False)
+        yield Static(message_link(KEY), id="link", markup=False)
 
     def action_messages(self, words: str = "") -> None:
         self.push_screen(Messages(words))

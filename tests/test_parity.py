@@ -33,10 +33,11 @@ from pgwizard.plan import manifests
 from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Request
-from pgwizard.tui.app import Start, WizardApp
+from pgwizard.tui.app import WizardApp
 from pgwizard.tui.pages.form import Choice
 from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.wizard import Wizard
+from pgwizard.tui.start import Start
 from pgwizard.tui.widgets.dialogs import Line
 from pilots import press, settled, until
 from test_wizard import driven, row
@@ -259,7 +260,7 @@ async def by_wizard(sim: Recording, answers: Mapping[str, Any]) -> list[Did]:
         Start(connect, write_text, export=lambda folder, texts: write_folder(folder, texts, manifests.FILE_NAMES))
     )
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: isinstance(app.screen, Wizard) and app.cluster is not None)
+        await until(pilot, lambda: isinstance(app.screen, Wizard) and app.connection.cluster is not None)
         wizard = cast("Wizard", app.screen)
         await fill(pilot, wizard, answers)
         await until(pilot, lambda: all(worker.is_finished for worker in app.workers))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pgwizard import quantities
 
@@ -62,12 +66,6 @@ def test_a_slip_in_a_cpu_share_is_refused(text: str) -> None:
 )
 def test_kilobytes_are_written_in_the_largest_whole_unit(kilobytes: int, text: str) -> None:
     assert quantities.postgres_size(kilobytes) == text
-    assert quantities.postgres_kilobytes(text) == kilobytes
-
-
-@pytest.mark.parametrize("text", ["256", "256 mb", "", "MB", "-1MB"])
-def test_a_postgresql_size_without_a_unit_of_its_own_is_none(text: str) -> None:
-    assert quantities.postgres_kilobytes(text) is None
 
 
 @pytest.mark.parametrize(
@@ -75,3 +73,99 @@ def test_a_postgresql_size_without_a_unit_of_its_own_is_none(text: str) -> None:
 )
 def test_bytes_for_people_have_two_decimals_at_most(size: int, text: str) -> None:
     assert quantities.human_size(size) == text
+
+
+# ---- quantities of live objects ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("10Gi", "10737418240"),
+        ("1395864371200m", "1395864371.2"),
+        ("1.3Gi", "1395864371.2"),
+        ("6e9", "6000000000"),
+        ("1E3", "1000"),
+        ("1e-3", "0.001"),
+        ("1E+3", "1000"),
+        ("12E", "12000000000000000000"),
+        ("2Ei", "2305843009213693952"),
+        ("5u", "0.000005"),
+        ("5n", "0.000000005"),
+        ("-1.5k", "-1500"),
+        ("+7", "7"),
+        ("007", "7"),
+        (".5Gi", "536870912"),
+        ("1.Gi", "1073741824"),
+        ("0", "0"),
+        ("10Ei", "9223372036854775807"),
+        ("-10Ei", "-9223372036854775807"),
+        ("0.1n", "0.000000001"),
+        ("-0.1n", "-0.000000001"),
+        ("0.00000000000001Ki", "0.000000001"),
+        ("123456789012345678901234567890", "123456789012345678901234567890"),
+        ("1e30", "1000000000000000000000000000000"),
+    ],
+)
+def test_a_live_quantity_is_read_by_the_api_server_s_grammar(text: str, number: str) -> None:
+    assert quantities.read_quantity(text) == Decimal(number)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", " ", "1 Gi", "1Gi ", "10GB", "1K", "1ki", "1e", "1e1.5", "1e0x", "1_0", "--1", "1.2.3", "Gi0", "٣Gi"),
+        *("1e999999999999", "9" * 2_000, "nan", "Infinity", "1\n", None, 7, 1.5, True, ["1Gi"], {}),
+    ],
+)
+def test_what_is_no_quantity_is_none_and_no_exception(value: object) -> None:
+    assert quantities.read_quantity(value) is None
+
+
+_SUFFIXES = ["", *"numkMGTPE", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "e3", "E3", "e-3", "E+12"]
+
+
+@given(st.from_regex(r"[+-]?[0-9]{1,15}(\.[0-9]{0,6})?", fullmatch=True), st.sampled_from(_SUFFIXES))
+def test_every_spelling_of_the_grammar_is_read(number: str, suffix: str) -> None:
+    assert quantities.read_quantity(number + suffix) is not None
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_a_quantity_or_none(text: str) -> None:
+    quantities.read_quantity(text)
+
+
+@given(
+    st.decimals(min_value=1, max_value=8_000, places=2), st.sampled_from(["", "Ki", "Mi", "Gi", "Ti", "k", "M", "G"])
+)
+def test_a_size_of_the_answers_is_the_same_quantity_once_it_lives(number: Decimal, unit: str) -> None:
+    text = f"{number}{unit}"
+    quantity = quantities.read_quantity(text)
+    assert quantity is not None
+    assert quantities.size_bytes(text) == int(quantity)
+    shown = quantities.size_text(text)
+    assert quantities.read_quantity(shown) == quantity
+    assert quantities.size_text(f"{quantity * 1000:f}m") == shown
+    assert quantities.size_bytes(shown) == quantities.size_bytes(text)
+
+
+@pytest.mark.parametrize(
+    ("live", "shown"),
+    [
+        ("10Gi", "10Gi"),
+        ("1395864371200m", "1.3Gi"),
+        ("6e9", "6G"),
+        ("7838315315200m", "7.3Gi"),
+        ("1073741824", "1Gi"),
+        ("2048Mi", "2Gi"),
+        ("1Ei", "1024Pi"),
+        ("1001", "1001"),
+        ("1500m", "1.5"),
+        ("0", "0"),
+        ("-1Gi", "-1Gi"),
+        ("\x1b[2J", "\\x1b[2J"),
+        (None, "None"),
+    ],
+)
+def test_a_live_size_is_shown_as_an_answer_could_have_it(live: object, shown: str) -> None:
+    assert quantities.size_text(live) == shown

@@ -23,9 +23,10 @@ from pgwizard.plan.plan import Facts
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
-from pgwizard.tui.app import ClusterChoice, Start, WizardApp
+from pgwizard.tui.app import WizardApp
 from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.review import Review, change_folds
+from pgwizard.tui.start import ClusterChoice, Start
 from pgwizard.tui.widgets.folds import Fold, Folds
 from pgwizard.wizard.draft import Draft
 from pilots import click, press, settled, until
@@ -80,7 +81,7 @@ def reviewed(scenario: Scenario, raw: dict[str, Any] | None = None, size: tuple[
         Host.draft = Draft(raw or {}, Facts(ca=trusted()))
         app = WizardApp(Start(connect, lambda *_: None, screen="test_review:Host", now=lambda: NOW))
         async with app.run_test(size=size) as pilot:
-            await until(pilot, lambda: isinstance(app.screen, Host) and app.connected.is_set())
+            await until(pilot, lambda: isinstance(app.screen, Host) and app.connection.connected.is_set())
             host = cast("Host", app.screen)
             host.shown()
             await settled(pilot)
@@ -344,8 +345,8 @@ def test_a_comparison_is_forgotten_with_the_connection_that_it_was_made_by() -> 
         await compared(pilot, host)
         host.shown()
         assert said(host).endswith(AT)  # shown again, it is still of this cluster
-        app.connect(ClusterChoice("another", "https://another", "default", another))
-        await until(pilot, lambda: app.connected.is_set() and said(host) == NOT_COMPARED)
+        app.connection.connect(ClusterChoice("another", "https://another", "default", another))
+        await until(pilot, lambda: app.connection.connected.is_set() and said(host) == NOT_COMPARED)
         assert host.review.outcome is None
         assert host.query_one("#changes", Folds).folds == ()
 
@@ -361,7 +362,7 @@ def test_a_comparison_that_waits_for_the_connection_is_made_by_it() -> None:
             await gate.wait()
             return await connect(stack)
 
-        app.connect(ClusterChoice("slow", "https://slow", "default", slow))
+        app.connection.connect(ClusterChoice("slow", "https://slow", "default", slow))
         await press(pilot, "d")
         assert said(host) == "● waiting for the cluster: connecting"
         gate.set()

@@ -17,8 +17,9 @@ from pgwizard.errors import Unreachable
 from pgwizard.kube.api import Cluster
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
-from pgwizard.tui.app import Start, WizardApp
+from pgwizard.tui.app import WizardApp
 from pgwizard.tui.screens.secret_browser import Chosen, Filter, SecretBrowser, Told
+from pgwizard.tui.start import Start
 from pgwizard.tui.widgets import candidates as tui_widgets_candidates
 from pgwizard.tui.widgets.candidates import CandidateIndex, fitted
 from pgwizard.tui.widgets.keyline import KeyLine
@@ -53,7 +54,7 @@ def driven(
     async def main() -> None:
         app = WizardApp(Start(connect, lambda _path, _text: None, screen="textual.screen:Screen", demo=True))
         async with app.run_test(size=size) as pilot:
-            await until(pilot, lambda: app.cluster is not None)
+            await until(pilot, lambda: app.connection.cluster is not None)
             browser = SecretBrowser(*asked)
             if first is not None:
                 await first(pilot, browser)
@@ -434,11 +435,11 @@ def test_without_a_connection_a_name_is_taken_at_its_word_and_f5_connects() -> N
     async def main() -> None:
         app = WizardApp(Start(refused, lambda _path, _text: None, screen="textual.screen:Screen"))
         async with app.run_test(size=(120, 40)) as pilot:
-            await until(pilot, lambda: app.trouble is not None)
+            await until(pilot, lambda: app.connection.trouble is not None)
             browser = SecretBrowser()
             await app.push_screen(browser, ended.append)
             await press(pilot, "f5")
-            await until(pilot, lambda: len(tries) == 2 and app.trouble is not None)
+            await until(pilot, lambda: len(tries) == 2 and app.connection.trouble is not None)
             await typed(pilot, browser, "shop/our-ca/ca.crt")
             await until(pilot, lambda: bool(ended))
 

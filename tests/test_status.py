@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
@@ -12,6 +13,8 @@ import pytest
 
 from faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, deployed, live, run
 from observing import applying, clock, on, recorded, seen
+from pgwizard.diagnose.diagnose import diagnose
+from pgwizard.diagnose.row import Diagnosis
 from pgwizard.errors import Forbidden, PgwizardError, PreflightError, Unreachable
 from pgwizard.kube.api import NAMESPACE, POD, ExecResult, Ref, WatchEvent
 from pgwizard.release import backups, record, uninstall
@@ -442,6 +445,62 @@ def test_an_apply_whose_end_nobody_recorded_is_not_asked_for_without_end(stopped
         await seen(sim, over)
         assert counts[600] - counts[0] > 200, "an apply that ends is told within two seconds"
         assert counts[3_600] - counts[3_000] <= 70
+
+    on(scenario)
+
+
+RETRIES = 9
+"""How many times its --io-timeout ``pgbackrest info`` takes where the store does not answer: 4 in 2.45, 9 in 2.55."""
+REFUSED = "[HostConnectError] unable to connect to 'minio.minio.svc:9000': [111] Connection refused"
+
+
+def diagnosed(text: str) -> Diagnosis:
+    known = diagnose(text)
+    assert known is not None
+    return known
+
+
+def store_down(sim: SimCluster, asked: list[int]) -> None:
+    """Make ``pgbackrest info`` try for as long as it does where the store refuses connections."""
+    execute = sim.exec
+
+    async def slow(*call: Any, **limits: Any) -> ExecResult:
+        command = call[3]
+        if command[-1] != "info":
+            return await execute(*call, **limits)
+        given = [part.partition("=")[2] for part in command if part.startswith("--io-timeout=")]
+        asked.append(int(given[0]) if given else 60)
+        await asyncio.sleep(RETRIES * asked[-1])
+        status = {"code": 99, "message": REFUSED}
+        answer = [{"name": "main", "status": {"code": 99, "message": "other"}, "repo": [{"status": status}]}]
+        return ExecResult(json.dumps(answer).encode(), b"", 0)
+
+    sim.exec = slow  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(("timeout_seconds", "io_timeout"), [(30, 2), (120, 8), (5, 1)])
+def test_one_look_says_why_a_store_that_is_down_does_not_answer(timeout_seconds: float, io_timeout: int) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        asked: list[int] = []
+        store_down(sim, asked)
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim), timeout_seconds=timeout_seconds)
+        assert asked == [io_timeout]
+        assert found.loading == ()
+        ended = timeout_seconds > RETRIES * io_timeout
+        assert found.unknown["repository"] == (REFUSED if ended else f"no answer within {timeout_seconds} s")
+        cause = diagnosed(REFUSED).cause if ended else f"no answer within {timeout_seconds} s"
+        assert said(found) == ("unknown", [f"the repository cannot be read: {cause}"])
+
+    on(scenario)
+
+
+def test_a_store_that_is_down_is_asked_more_patiently_while_somebody_watches() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        asked: list[int] = []
+        store_down(sim, asked)
+        found = await seen(sim, lambda snapshot: "repository" in snapshot.unknown)
+        assert asked == [5]
+        assert found.unknown["repository"] == REFUSED
 
     on(scenario)
 

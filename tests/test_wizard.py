@@ -25,15 +25,17 @@ from pgwizard.plan import manifests
 from pgwizard.plan.plan import Facts, resolve
 from pgwizard.release.record import Record
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.tui.app import ClusterChoice, Start, WizardApp
+from pgwizard.tui.app import WizardApp
+from pgwizard.tui.navigation import Applied
 from pgwizard.tui.pages.form import Choice, QuestionRow, in_words
 from pgwizard.tui.pages.panels import Panel
-from pgwizard.tui.screens.apply import Apply, ApplyResult
+from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.connect import Connect
 from pgwizard.tui.screens.review import Review
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import Dashboard
 from pgwizard.tui.screens.wizard import MIDDLE, Rail, Wizard
+from pgwizard.tui.start import ClusterChoice, Start
 from pgwizard.tui.widgets.candidates import SecretList
 from pgwizard.tui.widgets.dialogs import FilteredList, FilterInput, Help, Line, Offer, Pick
 from pgwizard.wizard.draft import Draft
@@ -265,7 +267,7 @@ def test_a_cluster_that_cannot_be_reached_is_said_and_the_wizard_goes_on() -> No
     async def main() -> None:
         app = WizardApp(Start(unreachable, saved.__setitem__))
         async with app.run_test(size=(120, 40)) as pilot:
-            await until(pilot, lambda: isinstance(app.screen, Wizard) and app.trouble is not None)
+            await until(pilot, lambda: isinstance(app.screen, Wizard) and app.connection.trouble is not None)
             wizard = cast("Wizard", app.screen)
             await until(pilot, lambda: "connection refused" in said(wizard, "clusters"))
             assert "is the VPN up?" in said(wizard, "clusters")
@@ -401,7 +403,7 @@ def test_hundreds_of_clusters_are_filtered_as_one_types() -> None:
         await press(pilot, *"team-271")
         await until(pilot, lambda: len(options(wizard, listed)) == 1)
         await press(pilot, "enter")
-        await until(pilot, lambda: wizard.wizard.link.startswith("demo") and "● team-271" in options(wizard, listed)[0])
+        await until(pilot, lambda: wizard.host.link.startswith("demo") and "● team-271" in options(wizard, listed)[0])
 
     driven(scenario, places=places)
 
@@ -487,7 +489,7 @@ def test_what_was_to_be_made_in_one_cluster_is_not_made_where_it_is() -> None:
         await chosen("clusters", "other")
         await until(pilot, lambda: not wizard.draft.answers.release.create_namespace)
         await chosen("clusters", "gone")
-        await until(pilot, lambda: pilot.app.trouble is not None)  # type: ignore[attr-defined]
+        await until(pilot, lambda: pilot.app.connection.trouble is not None)  # type: ignore[attr-defined]
         await chosen("namespaces", "brandnew")
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "brandnew")
         assert not wizard.draft.answers.release.create_namespace
@@ -708,8 +710,8 @@ def test_the_namespace_is_the_contexts_until_somebody_chooses_one() -> None:
         cast("Input", row(wizard, "release.namespace").control).value = "default"
         await until(pilot, lambda: not wizard._adopts_namespace)
         app = cast("WizardApp", pilot.app)
-        app.connect()
-        await until(pilot, app.connected.is_set)
+        app.connection.connect()
+        await until(pilot, app.connection.connected.is_set)
         await settled(pilot)
         assert wizard.draft.answers.release.namespace == "default"
 
@@ -730,7 +732,7 @@ def test_what_was_found_for_one_server_is_not_proposed_for_another() -> None:
         wizard._give(("repository", "endpoint"), "minio.minio.svc:9000")
         await wizard.go("TLS")
         await until(pilot, lambda: wizard._proposed is not None)
-        cast("WizardApp", pilot.app).cluster = None
+        cast("WizardApp", pilot.app).connection.cluster = None
         wizard._linked()
         assert wizard._proposed is None
 
@@ -763,14 +765,14 @@ def test_what_was_mended_a_moment_ago_does_not_stop_an_apply() -> None:
         wizard._give(("repository", "credentials", "secret"), "postgresql-pgbackrest-s3")
         assert wizard.draft.problems
         await wizard.action_apply()
-        assert isinstance(pilot.app.screen, Apply)
+        await until(pilot, lambda: isinstance(pilot.app.screen, Apply))
 
     driven(scenario)
 
 
 def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        sim = cast("SimCluster", cast("WizardApp", pilot.app).cluster)
+        sim = cast("SimCluster", cast("WizardApp", pilot.app).connection.cluster)
         s3 = {"from": "existing", "namespace": "default", "secret": "postgresql-pgbackrest-s3"}
         await deployed(sim, answers_of(release={"namespace": "staging"}, repository={"credentials": s3}))
         await wizard.go("Repository")
@@ -1041,8 +1043,9 @@ def test_what_was_applied_above_takes_the_place_of_older_answers_below() -> None
         over = Wizard({"tuning": {"connections": 70}, "release": {"namespace": "default"}})
         await pilot.app.push_screen(over)
         await until(pilot, lambda: over.page != "")
-        await over._applied(ApplyResult(deployed=True))
-        assert wizard.draft.answers.tuning.connections == 70
+        pilot.app.post_message(Applied(over.draft.answers, complete=True))
+        await until(pilot, lambda: wizard.draft.answers.tuning.connections == 70)
+        await settled(pilot)
         assert wizard.query_one("#page-Tuning").display, "the page is made anew, and shown"
         await until(pilot, lambda: cast("Input", row(wizard, "tuning.connections").control).value == "70")
 
@@ -1051,13 +1054,13 @@ def test_what_was_applied_above_takes_the_place_of_older_answers_below() -> None
 
 def test_a_size_is_compared_with_the_volume_of_the_release_that_was_opened() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        sim = cast("SimCluster", cast("WizardApp", pilot.app).cluster)
+        sim = cast("SimCluster", cast("WizardApp", pilot.app).connection.cluster)
         await deployed(sim, answers_of())
         await pilot.app.push_screen(Wizard({"release": {"namespace": "default"}}))
         over = cast("Wizard", pilot.app.screen)
         await until(pilot, lambda: over.page == "Database" and over._looked_up.is_set())
         over._give(("storage", "size"), "5Gi")
-        shrinks = "the volume has 10Gi and cannot shrink to 5Gi"
+        shrinks = "the volume has 10Gi and cannot shrink to 5Gi: set storage.size to 10Gi, or more"
         await until(pilot, lambda: shrinks in [problem.text for problem in over.draft.problems])
 
     driven(scenario)

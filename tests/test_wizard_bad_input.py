@@ -31,11 +31,12 @@ from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, FaultKind
 from pgwizard.simulator.world import HOSTILE
 from pgwizard.text import plain
-from pgwizard.tui.app import ClusterChoice, WizardApp
+from pgwizard.tui.app import WizardApp
 from pgwizard.tui.pages.panels import Panel
 from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.wizard import Wizard
+from pgwizard.tui.start import ClusterChoice
 from pilots import press, settled, until
 from test_wizard import driven, listed, row, said
 
@@ -110,7 +111,7 @@ def test_what_keeps_from_connecting_is_said_in_place(
     async def main() -> None:
         app = WizardApp(start.start(kubeconfig=str(folder / "kubeconfig")))
         async with app.run_test(size=(120, 40)) as pilot:
-            await until(pilot, lambda: isinstance(app.screen, Wizard) and app.trouble is not None)
+            await until(pilot, lambda: isinstance(app.screen, Wizard) and app.connection.trouble is not None)
             wizard = cast("Wizard", app.screen)
             await until(pilot, lambda: said(wizard, "clusters").startswith("✗"))
             for word in words:
@@ -157,7 +158,7 @@ async def browsing(pilot: Pilot[int], wizard: Wizard, path: str) -> SecretBrowse
 
 
 def sim_of(pilot: Pilot[int]) -> SimCluster:
-    return cast("SimCluster", cast("WizardApp", pilot.app).cluster)
+    return cast("SimCluster", cast("WizardApp", pilot.app).connection.cluster)
 
 
 def test_a_token_that_expires_midway() -> None:

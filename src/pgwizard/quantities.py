@@ -1,12 +1,15 @@
 """Sizes and CPU shares as Kubernetes and PostgreSQL write them, both ways.
 
-It refuses what either would misread: a unit that looks right and is not, a sign, a blank, a zero.
+What a person answers is read strictly: a unit that looks right and is not, a sign, a blank, a zero are refused. What a
+live object has is read by the API server's own grammar: whatever it stores, it may also send.
 """
 
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import ROUND_UP, Context, Decimal
+
+from pgwizard.text import visible
 
 _BINARY = {unit: 1024**power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi"), start=1)}
 _DECIMAL = {unit: 1000**power for power, unit in enumerate(("k", "M", "G", "T", "P"), start=1)}
@@ -17,7 +20,7 @@ _SLIP = re.compile(r"\s*([+-]?)\s*([0-9]+(?:[.,][0-9]+)?)\s*([kmgtp]?)i?b?(?:yte
 
 SIZE_PATTERN = r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$"
 CPU_PATTERN = r"^([0-9]+m|[0-9]+(\.[0-9]{1,3})?)$"
-POSTGRES_KB = {"kB": 1, "MB": 1024, "GB": 1024**2, "TB": 1024**3}
+_POSTGRES_KB = {"kB": 1, "MB": 1024, "GB": 1024**2, "TB": 1024**3}
 
 
 def size_bytes(text: str) -> int:
@@ -58,16 +61,10 @@ def cpu_millis(text: str) -> int:
 
 def postgres_size(kilobytes: int) -> str:
     """Kilobytes as PostgreSQL writes them, in the largest unit that keeps the number whole: ``256MB``."""
-    for unit, factor in sorted(POSTGRES_KB.items(), key=lambda item: -item[1]):
+    for unit, factor in sorted(_POSTGRES_KB.items(), key=lambda item: -item[1]):
         if kilobytes >= factor and kilobytes % factor == 0:
             return f"{kilobytes // factor}{unit}"
     return f"{kilobytes}kB"
-
-
-def postgres_kilobytes(text: str) -> int | None:
-    """The kilobytes of a PostgreSQL size; None for one without a unit (a bare number's unit is the parameter's)."""
-    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(kB|MB|GB|TB)\s*", text)
-    return int(Decimal(match[1]) * POSTGRES_KB[match[2]]) if match else None
 
 
 def human_size(size: int) -> str:
@@ -76,3 +73,52 @@ def human_size(size: int) -> str:
         if size >= factor:
             return f"{Decimal(size) / factor:.2f}".rstrip("0").rstrip(".") + unit
     return f"{size} bytes"
+
+
+# ---- quantities of live objects ------------------------------------------------------------------------------------
+
+_LIVE = re.compile(
+    r"([+-]?)(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?(?:([KMGTPE]i)|([numkMGTPE]?)|[eE]([+-]?[0-9]{1,3}))", re.ASCII
+)
+_LIVE_BINARY = {**_BINARY, "Ei": 1024**6}
+_LIVE_POWERS = {"": 0, "n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_LONGEST = 100
+"""Characters of a quantity. What is longer, or has an exponent of four digits, is an attack and not a size."""
+_EXACT = Context(prec=2_000)
+_NANO, _LARGEST_BINARY = Decimal("1e-9"), Decimal(2**63 - 1)
+
+
+def read_quantity(value: object) -> Decimal | None:
+    """The number that a quantity of a live object stands for, such as ``10Gi``, ``1395864371200m`` or ``6e9``.
+
+    Exact, but as in the server rounded away from zero to 1e-9, and binary ones end at 2^63 - 1. None for what is no
+    quantity. Source: apimachinery ``resource.ParseQuantity``, v0.34.
+    """
+    match = _LIVE.fullmatch(value) if isinstance(value, str) and 0 < len(value) <= _LONGEST else None
+    if match is None:
+        return None
+    sign, whole, fraction, binary, power, exponent = match.groups(default="")
+    number = Decimal(f"{whole or '0'}.{fraction or '0'}")
+    if binary:
+        number = min(_EXACT.multiply(number, Decimal(_LIVE_BINARY[binary])), _LARGEST_BINARY)
+    else:
+        number = _EXACT.scaleb(number, int(exponent) if exponent else _LIVE_POWERS[power])
+    if int(number.as_tuple().exponent) < -9:
+        number = number.quantize(_NANO, ROUND_UP, _EXACT)
+    return number.copy_negate() if sign == "-" else number
+
+
+def size_text(value: object) -> str:
+    """A live size as an answer could have it, of the same value: ``1.3Gi`` where the server has ``1395864371200m``.
+
+    What is no size above zero comes back as it is, as plain text.
+    """
+    size = read_quantity(value)
+    if size is None or size <= 0:
+        return visible(str(value)[:_LONGEST])
+    spellings = [f"{_EXACT.normalize(size):f}"]
+    for unit, factor in (*_BINARY.items(), *_DECIMAL.items()):
+        count = _EXACT.normalize(_EXACT.divide(size, Decimal(factor)))
+        if count >= 1 and int(count.as_tuple().exponent) >= -2:
+            spellings.append(f"{count:f}{unit}")
+    return min(spellings, key=len)

@@ -26,6 +26,7 @@ KUBECONFIG = os.environ.get("PGWIZARD_TEST_KUBECONFIG")
 MANAGERS = ("pgwizard", "kubectl", "helm")
 ROUNDS = 40
 SEEDS = int(os.environ.get("PGWIZARD_TEST_SEEDS", "3"))
+_SIZES = ("1Gi", "2Gi", "1024Mi", "1.3Gi", "1.5Gi", "2e9", "1500M", "1073741824", "0.5Gi")
 _OURS = {"uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"}
 
 pytestmark = [
@@ -46,7 +47,7 @@ def variants(kind: int, dice: random.Random) -> Object:
         if dice.random() < 0.5:
             main["ports"] = [{"containerPort": port} for port in (5432, 8432) if dice.random() < 0.6]
         if dice.random() < 0.5:
-            main["resources"] = {"limits": {"memory": dice.choice(["1Gi", "2Gi"])}}
+            main["resources"] = {"limits": {"memory": dice.choice(_SIZES), "cpu": dice.choice(["0.5", "1"])}}
         if dice.random() < 0.5:
             main["securityContext"] = {"runAsNonRoot": True} | ({"runAsUser": 999} if dice.random() < 0.5 else {})
         if dice.random() < 0.4:

@@ -33,7 +33,8 @@ def prepared(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
 
 
 def test_an_empty_cluster_gets_a_proven_backup_and_a_second_apply_writes_nothing(place: Site) -> None:
-    first = place.apply()
+    odd = {"storage": {"size": "1.3Gi"}}  # which the server keeps as 1395864371200m
+    first = place.apply(odd)
     assert "the release works, and its backups are proven" in first.out
     assert place.backups() == ["full"]
     labels = place.get("namespace", place.kubectl.namespace)["metadata"]["labels"]
@@ -44,10 +45,10 @@ def test_an_empty_cluster_gets_a_proven_backup_and_a_second_apply_writes_nothing
 
     before = place.versions()
     assert {f"Secret/{RECORD}", f"Lease/{LEASE}", f"Job/{HOOK}", f"PersistentVolumeClaim/{CLAIM}"} <= set(before)
-    second = place.apply()
+    second = place.apply(odd)
     assert "nothing to do: everything is as wanted" in second.out
     assert place.versions() == before
-    assert place.settled()
+    assert place.settled(odd)
     assert place.versions() == before
 
 
@@ -85,6 +86,13 @@ def test_an_upgrade_changes_what_it_must_and_no_more(place: Site) -> None:
 
     refused = place.apply({**tuned, "storage": {"size": "1Gi"}}, expect=5)
     assert "cannot shrink" in refused.err
+    assert place.settled(tuned)
+
+    by_hand = {"spec": {"resources": {"requests": {"storage": "6e9"}}}}
+    place.kubectl.run("patch", "pvc", CLAIM, "--patch", json.dumps(by_hand))
+    until("the volume has grown", 60, lambda: place.get("pvc", CLAIM)["status"]["capacity"]["storage"] == "6e9")
+    refused = place.apply({**tuned, "storage": {"size": "4Gi"}}, expect=5)
+    assert "the volume has 6G and cannot shrink to 4Gi: set storage.size to 6G, or more" in refused.err
     assert place.settled(tuned)
 
 

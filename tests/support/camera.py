@@ -25,7 +25,8 @@ from textual.widgets import Input
 from faulting import LeapingLoop
 from pgwizard.kube import lease
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.tui.app import Start, WizardApp
+from pgwizard.tui.app import WizardApp
+from pgwizard.tui.start import Start
 from support import pictures
 
 NOW = datetime(2026, 11, 23, 10, 22, tzinfo=UTC)

@@ -198,6 +198,12 @@ Bucket = Annotated[
     StringConstraints(min_length=3, max_length=63),
     _matching(r"[a-z0-9][-.a-z0-9]*[a-z0-9]", "a bucket's name; expected lower-case letters, digits and hyphens"),
 ]
+Region = Annotated[
+    str,
+    StringConstraints(max_length=128),
+    # Ceph, OpenStack and others have spellings of their own; only what would break a signature's scope is refused.
+    _matching(r"[!-+\-.0-~]+", "a region; expected the server's own spelling without blanks, commas and slashes"),
+]
 RepositoryPath = Annotated[
     str,
     StringConstraints(max_length=512),
@@ -453,10 +459,10 @@ class Repository(Section):
     ] = "minio.minio.svc:9000"
     bucket: Annotated[Bucket, Question("Bucket", "It must exist: pgBackRest never makes one.")] = "backups"
     region: Annotated[
-        Annotated[
-            str, StringConstraints(max_length=63), _matching(r"[a-z0-9][-a-z0-9]*", "a region, such as us-east-1")
-        ],
-        Question("Region", "Part of every signature. MinIO takes any unless it was given one."),
+        Region,
+        Question(
+            "Region", "Part of every signature, spelled as the server spells it. MinIO takes any unless it has one."
+        ),
     ] = "us-east-1"
     path: Annotated[
         RepositoryPath, Question("Path", "The folder in the bucket; one a database, never shared by two.")
@@ -653,7 +659,8 @@ class Advanced(Section):
     network_policy: Annotated[
         bool,
         Question(
-            "NetworkPolicy", 'Lets in only pods labelled <release>-client: "true", and out only to DNS and the S3 port.'
+            "NetworkPolicy",
+            'Lets in only pods labelled <release>-client: "true", and out only to DNS and the S3 server.',
         ),
     ] = False
     options: Annotated[

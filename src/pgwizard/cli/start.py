@@ -10,7 +10,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pgwizard.tui.app import WIZARD, ClusterChoice, Connect, Start
+from pgwizard.tui.navigation import WIZARD
+from pgwizard.tui.start import ClusterChoice, Connect, Start
 
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster

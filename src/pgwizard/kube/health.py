@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pgwizard.kube.api import Object
+from pgwizard.quantities import size_text
 from pgwizard.text import plain
 
 Status = Literal["ready", "progressing", "failed"]
@@ -142,8 +143,9 @@ def _claim(obj: Object) -> Health:
     if status.get("phase") != "Bound":
         phase = plain(status.get("phase", "new"))
         return Health("progressing", f"volume claim {plain(obj['metadata']['name'])} is {phase}")
-    wanted = obj.get("spec", {}).get("resources", {}).get("requests", {}).get("storage")
+    wanted = size_text(obj.get("spec", {}).get("resources", {}).get("requests", {}).get("storage"))
     for kind in ("FileSystemResizePending", "Resizing"):
         if condition(obj, kind).get("status") == "True":
             return Health("progressing", f"growing to {wanted}: {kind}", kind)
-    return Health("ready", f"bound, {status.get('capacity', {}).get('storage', wanted)}")
+    capacity = status.get("capacity", {}).get("storage")
+    return Health("ready", f"bound, {size_text(capacity) if capacity else wanted}")

@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from pydantic import BaseModel
 
@@ -22,10 +23,10 @@ from pgwizard.answers.questions import (
     ExistingS3Credentials,
 )
 from pgwizard.errors import Finding
-from pgwizard.plan import cron, pgbackrest
+from pgwizard.plan import cron, pgbackrest, settings
 from pgwizard.plan.names import Names
 from pgwizard.plan.plan import Facts, mirrored_s3, parameters, s3_port
-from pgwizard.plan.tuning import memory_sum
+from pgwizard.plan.tuning import SEGMENT_BYTES, memory_sum
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +68,19 @@ def _volume(answers: Answers, _: Facts) -> _Found:
             "storage.size", f"{answers.storage.size} holds no PostgreSQL; expected 256Mi or more, such as 10Gi"
         )
         return
-    value = next(parameter.value for parameter in parameters(answers) if parameter.name == "max_wal_size")
-    kilobytes = quantities.postgres_kilobytes(value)
-    if kilobytes is None:
-        return
-    wal = kilobytes * 1024
-    fix = "raise storage.size or set tuning.parameters.max_wal_size"
-    if wal >= size:
-        yield Finding(
-            "storage.size", f"max_wal_size is {value}, and WAL alone would fill {answers.storage.size}: {fix}"
-        )
-    elif wal * 2 > size:
-        yield _warning("storage.size", f"max_wal_size is {value}, more than half of {answers.storage.size}: {fix}")
+    values = {parameter.name: parameter.value for parameter in parameters(answers)}
+    for name in ("max_wal_size", "wal_keep_size"):
+        wal = settings.size_bytes(name, values, answers.images.postgresql_version)
+        if wal is None:
+            continue
+        fix = f"raise storage.size or set tuning.parameters.{name}"
+        if wal >= size:
+            yield Finding(
+                "storage.size", f"{name} is {values[name]}, and WAL alone would fill {answers.storage.size}: {fix}"
+            )
+            return
+        if wal * 2 > size:
+            yield _warning("storage.size", f"{name} is {values[name]}, more than half of {answers.storage.size}: {fix}")
 
 
 def _memory(answers: Answers, _: Facts) -> _Found:
@@ -94,15 +96,16 @@ def _memory(answers: Answers, _: Facts) -> _Found:
     if limit < 2 * _SMALLEST_MEMORY:
         yield _warning("tuning.memory", f"{answers.tuning.memory}: the formulas are made for 256Mi and more")
     values = {parameter.name: parameter.value for parameter in parameters(answers)}
-    total = memory_sum(values).total_kb * 1024
+    version = answers.images.postgresql_version
+    total = memory_sum(values, version).total_kb * 1024
     if total > limit:
         yield _warning(
             "tuning.memory",
             f"{quantities.human_size(total)} when all {answers.tuning.connections} connections sort at once, above the "
             f"limit of {answers.tuning.memory}: fewer connections, a smaller work_mem, or more memory",
         )
-    shared = quantities.postgres_kilobytes(values.get("shared_buffers", ""))
-    if shared is not None and shared * 1024 >= limit:
+    shared = settings.size_bytes("shared_buffers", values, version)
+    if shared is not None and shared >= limit:
         yield Finding(
             "tuning.parameters.shared_buffers", "as large as the memory limit: the pod would be killed at once"
         )
@@ -153,12 +156,47 @@ def _overrides(answers: Answers, _: Facts) -> _Found:
         path = f"tuning.parameters.{name}"
         if name in _NOT_OVERRIDDEN:
             yield Finding(path, f"cannot be overridden: {_NOT_OVERRIDDEN[name]}")
-        elif name == "wal_level" and value.lower() not in ("replica", "logical"):
-            yield Finding(path, f"{value!r} ends archiving; expected replica or logical")
-        elif name == "huge_pages" and value.lower() != "off":
-            yield _warning(path, f"{value!r} ends in a bus error on a node with huge pages: the pod asks for none")
-        elif name in ("fsync", "full_page_writes") and value.lower() in ("off", "false", "no", "0"):
-            yield _warning(path, "off loses the database at the first power cut")
+        elif (refused := _refused(name, value, answers)) is not None:
+            yield Finding(path, refused)
+        else:
+            yield from _unwise(path, name, settings.of(name, answers.images.postgresql_version), value)
+
+
+_SEGMENTS_KEPT = 2
+"""Of WAL, at least, whatever pg_settings says: a server with less does not start."""
+
+
+def _refused(name: str, value: str, answers: Answers) -> str | None:
+    """Why PostgreSQL would not start with this value; None where it would, as far as that can be known."""
+    version = answers.images.postgresql_version
+    if message := settings.unknown(name, version):
+        return message
+    if len(value) >= 2 and value[0] == value[-1] == "'":
+        return f"{value} has quotes of its own; they are written anyway: did you mean {value[1:-1]}?"
+    setting = settings.of(name, version)
+    if setting is None:
+        return None
+    try:
+        read = setting.read(value)
+    except ValueError as error:
+        return str(error)
+    if name == "wal_level" and read == "minimal":
+        return f"{value!r} ends archiving; expected replica or logical"
+    if name in ("min_wal_size", "max_wal_size"):
+        wal = settings.size_bytes(name, {name: value}, version)
+        if wal is not None and wal < _SEGMENTS_KEPT * SEGMENT_BYTES:
+            return f"{value} is less than two WAL segments; expected 32MB or more"
+    if name == "superuser_reserved_connections" and isinstance(read, Decimal) and read >= answers.tuning.connections:
+        return f"{value} leaves no connection to anybody else; expected less than tuning.connections"
+    return None
+
+
+def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) -> _Found:
+    read = setting.read(value) if setting is not None else value
+    if name == "huge_pages" and read != "off":
+        yield _warning(path, f"{value!r} ends in a bus error on a node with huge pages: the pod asks for none")
+    elif name in ("fsync", "full_page_writes") and read is False:
+        yield _warning(path, "off loses the database at the first power cut")
 
 
 # ---- secrets -------------------------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ class Plan:
 
     credentials_source, s3_source, cipher_source, ca_source: where the values of a Secret of the release come from, for
     people; None where the release makes no such Secret.
+    s3_namespace: where the pods of the S3 server are; None where it is outside the cluster.
     probe_user: the superuser, where the plan knows the name. ca_certificate: base64 of PEM text; None without one.
     """
 
@@ -112,6 +113,7 @@ class Plan:
     pull_secrets: tuple[str, ...]
     network_policy: bool
     s3_port: int
+    s3_namespace: str | None
 
 
 def resolve(answers: Answers, facts: Facts) -> Plan:
@@ -168,6 +170,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         pull_secrets=tuple(answers.images.pull_secrets),
         network_policy=answers.advanced.network_policy,
         s3_port=s3_port(answers.repository.endpoint),
+        s3_namespace=_s3_namespace(answers),
     )
 
 
@@ -361,6 +364,14 @@ def s3_port(endpoint: str) -> int:
     if port.isdigit():
         return int(port)
     return 80 if scheme == "http" else 443
+
+
+def _s3_namespace(answers: Answers) -> str | None:
+    """A Service of the cluster is named ``name`` or ``name.namespace.svc``; two labels alone may be a public domain."""
+    host = answers.repository.s3_endpoint.rpartition("://")[2].partition(":")[0].lower().split(".")
+    if len(host) >= 3 and host[2] == "svc":
+        return host[1]
+    return answers.release.namespace if len(host) == 1 and host[0] and not host[0].startswith("[") else None
 
 
 def _deadline_seconds(cron: str) -> int:

@@ -8,13 +8,13 @@ for some), ``wal_level = minimal`` (no archive) and ``io_method = io_uring`` (se
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from math import ceil
 from typing import Literal
 
-from pgwizard.quantities import postgres_kilobytes, postgres_size
+from pgwizard.plan import settings
+from pgwizard.quantities import postgres_size
 
 Profile = Literal["web", "oltp", "dw", "desktop", "mixed"]
 Disk = Literal["ssd", "nvme", "hdd", "san"]
@@ -173,35 +173,26 @@ class MemorySum:
         return self.buffers_kb + self.work_kb + self.maintenance_kb + self.base_kb
 
 
-def memory_sum(values: dict[str, str]) -> MemorySum:
+def memory_sum(values: Mapping[str, str], version: int = 15) -> MemorySum:
     """The worst case of these parameters (name -> value): buffers, connections x work_mem, maintenance, base.
 
     One sort a connection: PostgreSQL allows several in one query, so a query plan with many sorts can pass this sum.
     maintenance counts each autovacuum worker and one manual command. Missing parameters count with their defaults.
     """
 
-    def kilobytes(name: str, default: int, bare_unit: int) -> int:
-        text = values.get(name)
-        if text is None:
-            return default
-        size = postgres_kilobytes(text)
-        if size is None:
-            size = int(Decimal(text) * bare_unit) if _NUMBER.fullmatch(text) else default
-        return size if size >= 0 else default
+    def kilobytes(name: str, default: int) -> int:
+        size = settings.size_bytes(name, values, version)
+        return default if size is None else size // 1024
 
     def count(name: str, default: int) -> int:
-        text = values.get(name, "")
-        return int(text) if _NUMBER.fullmatch(text) and text.isdecimal() else default
+        number = settings.count(name, values, version)
+        return default if number is None else number
 
-    shared_buffers = kilobytes("shared_buffers", 128 * MB, 8)
-    maintenance = kilobytes("maintenance_work_mem", 64 * MB, 1)
+    shared_buffers = kilobytes("shared_buffers", 128 * MB)
+    maintenance = kilobytes("maintenance_work_mem", 64 * MB)
     return MemorySum(
-        buffers_kb=shared_buffers + kilobytes("wal_buffers", wal_buffers_kb(shared_buffers), 8),
-        work_kb=count("max_connections", 100) * kilobytes("work_mem", 4 * MB, 1),
-        maintenance_kb=maintenance
-        + count("autovacuum_max_workers", 3) * kilobytes("autovacuum_work_mem", maintenance, 1),
+        buffers_kb=shared_buffers + kilobytes("wal_buffers", wal_buffers_kb(shared_buffers)),
+        work_kb=count("max_connections", 100) * kilobytes("work_mem", 4 * MB),
+        maintenance_kb=maintenance + count("autovacuum_max_workers", 3) * kilobytes("autovacuum_work_mem", maintenance),
         base_kb=BASE_KB,
     )
-
-
-_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")

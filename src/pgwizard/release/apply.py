@@ -27,6 +27,7 @@ from pgwizard.kube.api import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, Cluste
 from pgwizard.kube.health import assess, condition
 from pgwizard.plan import checks, manifests
 from pgwizard.plan.plan import Facts, Plan, resolve
+from pgwizard.quantities import size_text
 from pgwizard.release import (
     deletion,
     record,
@@ -271,7 +272,7 @@ def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]
         return compare(trial.live, {**trial.result, "data": {**known, **secret_values.encoded(values)}})
     if trial.grows_from is not None:
         changed = compare(trial.live, trial.result)
-        why = f"the volume grows from {trial.grows_from}" + ("" if changed.restarts else "; the pod goes on")
+        why = f"the volume grows from {size_text(trial.grows_from)}" + ("" if changed.restarts else "; the pod goes on")
         return replace(changed, action="replace", why=why)
     if ref.resource == JOB and trial.live is not None:
         if (trial.live["metadata"].get("annotations") or {}).get(HASH) == spec and assess(

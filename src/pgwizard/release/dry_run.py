@@ -29,8 +29,8 @@ from pgwizard.kube.api import (
     side_by_side,
 )
 from pgwizard.plan.plan import Plan
-from pgwizard.quantities import size_bytes
-from pgwizard.release.immutable import claim_size
+from pgwizard.quantities import read_quantity, size_text
+from pgwizard.release.immutable import claim_size, claimed_size
 from pgwizard.release.survey import claim_ref, foreign_owner
 
 # ---- live objects and dry runs -------------------------------------------------------------------------------------
@@ -162,20 +162,19 @@ def with_claim_size(statefulset: Object, size: str) -> Object:
 
 
 async def _growth(cluster: Cluster, plan: Plan, live: Object) -> tuple[Finding | None, str | None]:
-    """What speaks against the wanted size, and the size it grows from; both None where it stays.
+    """What speaks against the wanted size, and the live size it grows from; both None where the size is the same.
 
     A claim that an interrupted run has grown already counts as grown.
     """
     before, wanted = claim_size(live), plan.storage_size
-    if before is None or size_bytes(before) == size_bytes(wanted):
-        return None, None if before == wanted else before
+    if before is None or read_quantity(before) in (None, read_quantity(wanted)):
+        return None, None
     claim = await found(cluster, claim_ref(plan))
-    if claim is None:
-        return None, before
-    if size_bytes(claim["spec"]["resources"]["requests"]["storage"]) >= size_bytes(wanted):
+    if claim is None or read_quantity(claimed_size(claim)) == read_quantity(wanted):
         return None, before
     try:
         await cluster.patch(claim_ref(plan), {"spec": {"resources": {"requests": {"storage": wanted}}}}, dry_run=True)
     except (Forbidden, Invalid) as error:
-        return Finding("storage.size", f"the volume of {before} cannot grow to {wanted}: {error.message}"), None
+        has = size_text(claimed_size(claim))
+        return Finding("storage.size", f"the volume of {has} cannot grow to {wanted}: {error.message}"), None
     return None, before

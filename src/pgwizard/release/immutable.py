@@ -13,7 +13,7 @@ from typing import Any
 from pgwizard.answers.questions import Answers, ExistingCredentials, GeneratedCredentials
 from pgwizard.errors import Finding
 from pgwizard.kube.api import Object
-from pgwizard.quantities import size_bytes
+from pgwizard.quantities import read_quantity, size_text
 from pgwizard.text import plain
 
 
@@ -82,9 +82,31 @@ def _volume(answers: Answers, standing: Standing) -> Iterator[Finding]:
             f"the volume keeps the StorageClass that it was made with: keep {stays}; for another one, make a new "
             "release and restore into it",
         )
-    before, size = claim_size(standing.statefulset), answers.storage.size
-    if before is not None and size_bytes(size) < size_bytes(before):
-        yield Finding("storage.size", f"the volume has {before} and cannot shrink to {size}")
+    kept, size = _unshrinkable(standing, answers.storage.size), answers.storage.size
+    if kept is not None:
+        message = f"the volume has {kept} and cannot shrink to {size}: set storage.size to {kept}, or more"
+        yield Finding("storage.size", message)
+
+
+def _unshrinkable(standing: Standing, size: str) -> str | None:
+    """What the volume has, where it would have to shrink to this size; None where it need not.
+
+    The claim decides, which somebody may have grown by hand; the template where the claim is not there or may not be
+    read. A claim whose volume has not grown yet may ask for less again.
+    """
+    template = claim_size(standing.statefulset) if standing.statefulset else None
+    kept = claimed_size(standing.claim) or template
+    capacity = (((standing.claim or {}).get("status") or {}).get("capacity") or {}).get("storage")
+    wanted, made, asked, has = map(read_quantity, (size, template, kept, capacity))
+    if wanted is None or asked is None or wanted == made or wanted >= asked or (has is not None and wanted > has):
+        return None
+    return size_text(kept)
+
+
+def claimed_size(claim: Object | None) -> str | None:
+    """The size that a claim asks for; None without one."""
+    requests = (((claim or {}).get("spec") or {}).get("resources") or {}).get("requests") or {}
+    return requests.get("storage")
 
 
 def _default_of(claim: Object | None) -> str:

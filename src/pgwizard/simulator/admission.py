@@ -13,11 +13,13 @@ import copy
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from cronsim import CronSim, CronSimError
 
 from pgwizard.kube.api import Object, Ref
+from pgwizard.quantities import read_quantity
 from pgwizard.simulator import schema
 from pgwizard.simulator.schema import SchemaField
 from pgwizard.simulator.statuses import Cause, bad_request, invalid, untypable
@@ -105,14 +107,6 @@ _NAME_TEXT = (
     "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
     r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
-_UNITS = {"": 1, "m": 0.001, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
-_UNITS |= {f"{letter}i": 1024**power for power, letter in enumerate("KMGTP", 1)}
-
-
-def quantity(text: object) -> float:
-    """A Kubernetes quantity as a number."""
-    found = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(text))
-    return float(found[1]) * _UNITS[found[2]] if found and found[2] in _UNITS else 0.0
 
 
 def decode(obj: Object, ref: Ref, *, applied: bool) -> Object:
@@ -282,7 +276,8 @@ def _immutable(new: Object, old: Object) -> Iterator[Cause]:
     kind = new["kind"]
     spec, before = new.get("spec") or {}, old.get("spec") or {}
     if kind == "StatefulSet":
-        if {k: v for k, v in spec.items() if k not in _FREE} != {k: v for k, v in before.items() if k not in _FREE}:
+        one, other = (schema.comparable(of, SchemaField("StatefulSetSpec")) for of in (spec, before))
+        if any(one.get(key) != other.get(key) for key in (one | other).keys() - _FREE):
             yield "spec", _STATEFULSET_TEXT
     elif kind == "Job":
         for key in ("template", "selector", "completionMode"):
@@ -310,12 +305,18 @@ def _data(new: Object, old: Object) -> Iterator[Cause]:
 
 
 def _claim(spec: dict[str, Any], before: dict[str, Any], old: Object) -> Iterator[Cause]:
-    def size(of: dict[str, Any]) -> object:
-        return ((of.get("resources") or {}).get("requests") or {}).get("storage", "0")
-
     rest = [{k: v for k, v in of.items() if k not in {"resources", "volumeName"}} for of in (spec, before)]
-    bound = (old.get("status") or {}).get("phase") == "Bound"
-    if rest[0] != rest[1] or (size(spec) != size(before) and not bound):
+    size, last, status = requested_storage({"spec": spec}), requested_storage(old), old.get("status") or {}
+    if rest[0] != rest[1] or (size != last and status.get("phase") != "Bound"):
         yield "spec", _CLAIM_TEXT
-    elif quantity(size(spec)) < quantity((old.get("status") or {}).get("capacity", {}).get("storage", size(before))):
+    elif size < last and size <= _storage(status.get("capacity")):
         yield "spec.resources.requests.storage", "Forbidden: field can not be less than status.capacity"
+
+
+def requested_storage(claim: Object) -> Decimal:
+    """The bytes that a claim asks for."""
+    return _storage(((claim.get("spec") or {}).get("resources") or {}).get("requests"))
+
+
+def _storage(resources: dict[str, Any] | None) -> Decimal:
+    return read_quantity((resources or {}).get("storage")) or Decimal(0)

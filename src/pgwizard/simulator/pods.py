@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pgwizard.kube.api import Object, Ref, Resource
-from pgwizard.simulator.admission import quantity
+from pgwizard.quantities import read_quantity
 from pgwizard.simulator.birth import CLASS
 from pgwizard.simulator.clock import seconds_of, stamp
 from pgwizard.simulator.faults import ScriptedOutcome
@@ -336,7 +336,8 @@ async def claim(rt: Runtime, ref: Ref) -> float | None:
     if found["status"]["phase"] != "Bound":
         return await _bind(rt, ref, found, kind)
     size = found["spec"]["resources"]["requests"]["storage"]
-    if quantity(size) <= quantity(found["status"]["capacity"]["storage"]):
+    wanted, has = read_quantity(size), read_quantity(found["status"]["capacity"]["storage"])
+    if wanted is None or has is None or wanted <= has:
         return None
     await rt.clock.sleep(2)
 

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from pgwizard.kube.api import Access, Object, Ref, Resource
-from pgwizard.simulator.admission import templates
+from pgwizard.simulator.admission import requested_storage, templates
 from pgwizard.simulator.birth import CLASS
 from pgwizard.simulator.store import Store
 
@@ -71,8 +71,8 @@ def _permits(rule: dict[str, Any], access: Access) -> bool:
 
 
 def growth_allowed(store: Store, new: Object, old: Object) -> bool:
-    """Whether the claim's class lets it change its size, where it does."""
-    if new["spec"].get("resources") == old["spec"].get("resources"):
+    """Whether the claim's class lets it grow, where it does."""
+    if requested_storage(new) <= requested_storage(old):
         return True
     kind = store.peek(Ref(CLASS, new["spec"].get("storageClassName", "")))
     return bool(kind and kind.get("allowVolumeExpansion"))

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-# Type= field:content ...; content is s(tring), i(nteger), b(oolean), n(umber), q(uantity, time, or text that may be a
-# number), a(nything) or another type, then
-# {} for a map, [] for an atomic list, [*] for a set, [key+key] for a list merged by keys; ! means atomic.
+from pgwizard.simulator.quantity import canonical, measured
+
+# Type= field:content ...; content is s(tring), i(nteger), b(oolean), n(umber), u (a quantity), q (a time, or text that
+# may be a number), a(nything) or another type, then {} for a map, [] for an atomic list, [*] for a set, [key+key] for a
+# list merged by keys; ! means atomic.
 # Storage drivers, affinity by node and other corners that no manifest of ours reaches are "anything".
 _TABLE = """
 Namespace= apiVersion:s kind:s metadata:ObjectMeta spec:NamespaceSpec status:NamespaceStatus
@@ -72,7 +74,7 @@ PodTemplateSpec= metadata:ObjectMeta spec:PodSpec
 PodSpec= activeDeadlineSeconds:i affinity:Affinity automountServiceAccountToken:b containers:Container[name]
   dnsConfig:PodDNSConfig dnsPolicy:s enableServiceLinks:b ephemeralContainers:a hostAliases:HostAlias[ip] hostIPC:b
   hostNetwork:b hostPID:b hostUsers:b hostname:s hostnameOverride:s imagePullSecrets:LocalObjectReference![name]
-  initContainers:Container[name] nodeName:s nodeSelector:s{}! os:PodOS overhead:q{} preemptionPolicy:s priority:i
+  initContainers:Container[name] nodeName:s nodeSelector:s{}! os:PodOS overhead:u{} preemptionPolicy:s priority:i
   priorityClassName:s readinessGates:PodReadinessGate[] resourceClaims:a resources:ResourceRequirements
   restartPolicy:s runtimeClassName:s schedulerName:s schedulingGates:PodSchedulingGate[name]
   securityContext:PodSecurityContext serviceAccount:s serviceAccountName:s setHostnameAsFQDN:b shareProcessNamespace:b
@@ -97,7 +99,7 @@ EnvVarSource= configMapKeyRef:ConfigMapKeySelector! fieldRef:ObjectFieldSelector
   resourceFieldRef:ResourceFieldSelector! secretKeyRef:SecretKeySelector!
 ConfigMapKeySelector= key:s name:s optional:b
 ObjectFieldSelector= apiVersion:s fieldPath:s
-ResourceFieldSelector= containerName:s divisor:q resource:s
+ResourceFieldSelector= containerName:s divisor:u resource:s
 SecretKeySelector= key:s name:s optional:b
 EnvFromSource= configMapRef:ConfigMapEnvSource prefix:s secretRef:SecretEnvSource
 ConfigMapEnvSource= name:s optional:b
@@ -114,7 +116,7 @@ Probe= exec:ExecAction failureThreshold:i grpc:GRPCAction httpGet:HTTPGetAction 
 GRPCAction= port:i service:s
 ContainerPort= containerPort:i hostIP:s hostPort:i name:s protocol:s
 ContainerResizePolicy= resourceName:s restartPolicy:s
-ResourceRequirements= claims:a limits:q{} requests:q{}
+ResourceRequirements= claims:a limits:u{} requests:u{}
 SecurityContext= allowPrivilegeEscalation:b appArmorProfile:AppArmorProfile capabilities:Capabilities privileged:b
   procMount:s readOnlyRootFilesystem:b runAsGroup:i runAsNonRoot:b runAsUser:i seLinuxOptions:a
   seccompProfile:SeccompProfile windowsOptions:a
@@ -144,10 +146,10 @@ ConfigMapVolumeSource= defaultMode:i items:KeyToPath[] name:s optional:b
 KeyToPath= key:s mode:i path:s
 DownwardAPIVolumeSource= defaultMode:i items:DownwardAPIVolumeFile[]
 DownwardAPIVolumeFile= fieldRef:ObjectFieldSelector! mode:i path:s resourceFieldRef:ResourceFieldSelector!
-EmptyDirVolumeSource= medium:s sizeLimit:q
+EmptyDirVolumeSource= medium:s sizeLimit:u
 PersistentVolumeClaimSpec= accessModes:s[] dataSource:a dataSourceRef:a resources:VolumeResourceRequirements
   selector:LabelSelector! storageClassName:s volumeAttributesClassName:s volumeMode:s volumeName:s
-VolumeResourceRequirements= limits:q{} requests:q{}
+VolumeResourceRequirements= limits:u{} requests:u{}
 PersistentVolumeClaimVolumeSource= claimName:s readOnly:b
 ProjectedVolumeSource= defaultMode:i sources:VolumeProjection[]
 VolumeProjection= clusterTrustBundle:a configMap:ConfigMapProjection downwardAPI:DownwardAPIProjection
@@ -161,7 +163,7 @@ StatefulSetUpdateStrategy= rollingUpdate:RollingUpdateStatefulSetStrategy type:s
 RollingUpdateStatefulSetStrategy= maxUnavailable:q partition:i
 PersistentVolumeClaim= apiVersion:s kind:s metadata:ObjectMeta spec:PersistentVolumeClaimSpec
   status:PersistentVolumeClaimStatus
-PersistentVolumeClaimStatus= accessModes:s[] allocatedResourceStatuses:s{} allocatedResources:q{} capacity:q{}
+PersistentVolumeClaimStatus= accessModes:s[] allocatedResourceStatuses:s{} allocatedResources:u{} capacity:u{}
   conditions:PersistentVolumeClaimCondition[type] currentVolumeAttributesClassName:s modifyVolumeStatus:a phase:s
 PersistentVolumeClaimCondition= lastProbeTime:q lastTransitionTime:q message:s reason:s status:s type:s
 StatefulSetStatus= availableReplicas:i collisionCount:i conditions:StatefulSetCondition[type] currentReplicas:i
@@ -200,7 +202,7 @@ PodStatus= conditions:PodCondition[type] containerStatuses:ContainerStatus[]
   initContainerStatuses:ContainerStatus[] message:s nominatedNodeName:s observedGeneration:i phase:s podIP:s
   podIPs:PodIP[ip] qosClass:s reason:s resize:s resourceClaimStatuses:a startTime:q
 PodCondition= lastProbeTime:q lastTransitionTime:q message:s observedGeneration:i reason:s status:s type:s
-ContainerStatus= allocatedResources:q{} allocatedResourcesStatus:a containerID:s image:s imageID:s
+ContainerStatus= allocatedResources:u{} allocatedResourcesStatus:a containerID:s image:s imageID:s
   lastState:ContainerState name:s ready:b resources:ResourceRequirements restartCount:i started:b state:ContainerState
   stopSignal:s user:a volumeMounts:a
 ContainerState= running:ContainerStateRunning terminated:ContainerStateTerminated waiting:ContainerStateWaiting
@@ -216,7 +218,7 @@ EventSource= component:s host:s
 """
 
 _SCALARS: dict[str, tuple[type, ...]] = {"i": (int,), "b": (bool,), "n": (int, float)}
-_KINDS_OF_VALUE = {"s": "string", "q": "string", "i": "numeric", "b": "boolean", "n": "numeric"}
+_KINDS_OF_VALUE = {"s": "string", "q": "string", "u": "string", "i": "numeric", "b": "boolean", "n": "numeric"}
 KEY_DEFAULTS = {"protocol": "TCP"}
 """What a list key counts as where it is left out."""
 
@@ -338,15 +340,17 @@ def wrong_types(value: Any, field: SchemaField, path: str = "") -> Iterator[tupl
 
 
 def _fits(value: Any, content: str) -> bool:
-    if content in {"s", "q"}:
+    if content in {"s", "q", "u"}:
         return isinstance(value, str if content == "s" else str | int | float) and not isinstance(value, bool)
     return isinstance(value, _SCALARS[content]) and (content == "b" or not isinstance(value, bool))
 
 
 def normal(value: Any, field: SchemaField) -> Any:
-    """The value as the server stores it: without nulls and without empty lists and maps."""
+    """The value as the server stores it: without nulls, empty lists and empty maps, quantities in their one form."""
     if isinstance(value, list):
         return [normal(item, field.item) for item in value]
+    if field.content == "u" and not isinstance(value, dict):
+        return canonical(value)
     if not isinstance(value, dict) or field.content == "a":
         return value
     result = {}
@@ -357,3 +361,12 @@ def normal(value: Any, field: SchemaField) -> Any:
             continue
         result[key] = kept
     return result
+
+
+def comparable(value: Any, field: SchemaField) -> Any:
+    """The value with numbers in place of quantities, to be compared as the server compares."""
+    if isinstance(value, list):
+        return [comparable(item, field.item) for item in value]
+    if isinstance(value, dict) and field.content != "a":
+        return {key: comparable(item, field_of(field, key) or SchemaField("a")) for key, item in value.items()}
+    return measured(value) if field.content == "u" else value

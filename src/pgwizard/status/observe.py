@@ -30,6 +30,10 @@ ASKED = (*PACE_SECONDS, "log")
 """What is asked from time to time, and the logs that could not be read; all else is watched."""
 _SOON_SECONDS = 1.5
 """After how long an unsettled record is read again."""
+_IO_TIMEOUT_SECONDS = 5
+"""How long pgBackRest tries one request to the store; see ``probes.info_command``."""
+_INFO_TRIES = 15
+"""``pgbackrest info`` has ended after this many times its --io-timeout, on a busy machine too."""
 _AGAIN_SECONDS = 10.0
 """After how long a watch or a log that was refused is tried again."""
 
@@ -60,7 +64,13 @@ def _utc() -> datetime:
 
 
 async def observe(
-    cluster: Cluster, name: str, namespace: str, *, now: Clock = _utc, again: Again | None = None
+    cluster: Cluster,
+    name: str,
+    namespace: str,
+    *,
+    now: Clock = _utc,
+    again: Again | None = None,
+    io_timeout_seconds: int = _IO_TIMEOUT_SECONDS,
 ) -> AsyncGenerator[Snapshot, None]:
     """Snapshots, one for each burst of what is seen; for ever. Use ``contextlib.aclosing``: nothing is left then.
 
@@ -75,7 +85,7 @@ async def observe(
     names = Names.of(name)
     asks: dict[str, Callable[[], Awaitable[Any]]] = {
         "release": lambda: probes.release(cluster, name, namespace),
-        "repository": lambda: probes.repository(cluster, names, namespace),
+        "repository": lambda: probes.repository(cluster, names, namespace, io_timeout_seconds),
         "archiver": lambda: probes.archiver(cluster, names, namespace, (snapshot.release or release).superuser),
         "volume": lambda: probes.volume(cluster, names, namespace),
         "certificate": lambda: probes.certificate(cluster, names, namespace),
@@ -144,13 +154,14 @@ def _objects(snapshot: Snapshot) -> tuple[Any, ...]:
 async def look(
     cluster: Cluster, name: str, namespace: str, *, now: Clock = _utc, timeout_seconds: float = 30
 ) -> Snapshot:
-    """One snapshot, once every source has been heard; or what is known at the deadline. Raises as ``observe``.
+    """One snapshot, once every source has answered; what has not at the deadline says so. Raises as ``observe``.
 
     Where the archiver is ahead, the repository is read again, until that is known to be new WAL or dropped WAL.
     """
     snapshot, again = None, Again()
+    io_timeout = min(max(int(timeout_seconds / _INFO_TRIES), 1), 2 * _IO_TIMEOUT_SECONDS)
     with contextlib.suppress(TimeoutError):
-        observed = observe(cluster, name, namespace, now=now, again=again)
+        observed = observe(cluster, name, namespace, now=now, again=again, io_timeout_seconds=io_timeout)
         async with asyncio.timeout(timeout_seconds), aclosing(observed) as snapshots:
             async for snapshot in snapshots:
                 if snapshot.loading:
@@ -160,6 +171,10 @@ async def look(
                 again.ask("repository")
     if snapshot is None:
         raise DeadlineError(f"the record of release {namespace}/{name} was not read within {timeout_seconds:.0f} s")
+    for source in snapshot.loading:
+        if source in snapshot.sources:  # the log of a failed Job is none
+            late = Observation(source, now(), failure=f"no answer within {timeout_seconds:.0f} s")
+            snapshot = reduce(snapshot, late)
     return snapshot
 
 

@@ -197,7 +197,12 @@ class Draft:
 
 def differing(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Answers that were written out whole, as a release's record has them, without what is as by default."""
-    return _differing(raw, Answers().model_dump(by_alias=True, mode="json"), ())
+    return _differing(raw, dumped(Answers()), ())
+
+
+def dumped(answers: Answers) -> dict[str, Any]:
+    """Answers written out whole, as nested keys of the file."""
+    return answers.model_dump(by_alias=True, mode="json")
 
 
 def _differing(node: Mapping[str, Any], default: Mapping[str, Any], path: QuestionPath) -> dict[str, Any]:

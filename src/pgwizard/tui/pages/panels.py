@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -31,17 +31,15 @@ from pgwizard.plan.tuning import EDITION, SEGMENT_BYTES, Parameter, memory_sum
 from pgwizard.text import about, plain, span
 from pgwizard.tls import handshake
 from pgwizard.tls.certificates import Certificate
+from pgwizard.tui.base import Hosted
 from pgwizard.tui.defects import SaysDefects
 from pgwizard.wizard import browse, candidates
 from pgwizard.wizard.candidates import Candidate
 from pgwizard.wizard.choices import Suggestion, choices
 from pgwizard.wizard.draft import Draft
 
-if TYPE_CHECKING:
-    from pgwizard.tui.app import WizardApp
 
-
-class Panel(SaysDefects, Vertical):
+class Panel(Hosted, SaysDefects, Vertical):
     """Something that follows from the draft."""
 
     DEFAULT_CSS = """
@@ -106,11 +104,6 @@ class Panel(SaysDefects, Vertical):
         """What is shown."""
         raise NotImplementedError
 
-    @property
-    def wizard(self) -> WizardApp:
-        """The application, typed."""
-        return cast("WizardApp", self.app)
-
 
 def hanging(text: Text) -> Group:
     """The text with lines that go on below where they began: after their indent, or a label set off by blanks."""
@@ -141,7 +134,7 @@ class StoragePanel(Panel):
 
     @work(group="storage-classes", exclusive=True, exit_on_error=False)
     async def _read(self) -> None:
-        cluster = await self.wizard.cluster_once_connected()
+        cluster = await self.connection.once_connected()
         try:
             self._found = await choices(cluster, "storageClasses")
         except ClusterError as error:
@@ -233,7 +226,8 @@ class TuningPanel(Panel):
         answers = self.draft.answers
         found = parameters(answers)
         limit = quantities.size_bytes(answers.tuning.memory)
-        total = memory_sum({parameter.name: parameter.value for parameter in found})
+        values = {parameter.name: parameter.value for parameter in found}
+        total = memory_sum(values, answers.images.postgresql_version)
         text = Text()
         text.append("Memory if all connections sort at once\n", "bold")
         text.append(_bar(total.total_kb * 1024, limit, 24))
@@ -314,7 +308,7 @@ class SchedulePanel(Panel):
             zone = cron.zone(answers.schedule.time_zone)
         except ValueError as error:
             return text.append(f"! {error}")
-        now = self.wizard.start.now().astimezone(zone)
+        now = self.start.now().astimezone(zone)
         text.append("In words\n", "bold")
         text.append(f"  F full          {full.in_words()}\n  ▪ incremental   {incremental.in_words()}\n\n")
         text.append(f"The next five, {answers.schedule.time_zone}\n", "bold")
@@ -419,7 +413,7 @@ class TlsPanel(Panel):
 
     @work(group="handshake", exclusive=True, exit_on_error=False)
     async def _try(self, endpoint: str, pem: str) -> None:
-        cluster = await self.wizard.cluster_once_connected()
+        cluster = await self.connection.once_connected()
         try:
             by_address = compares_addresses(self.draft.answers.images.pgbackrest_version)
             found = await handshake.verify(cluster, endpoint, pem, by_address=by_address)
@@ -430,12 +424,12 @@ class TlsPanel(Panel):
 
     @work(group="candidates", exclusive=True, exit_on_error=False)
     async def _look(self) -> None:
-        cluster = await self.wizard.cluster_once_connected()
+        cluster = await self.connection.once_connected()
         answers = self.draft.answers
         by_address = compares_addresses(answers.images.pgbackrest_version)
         search = candidates.Search("ca", answers.repository.endpoint, answers.release.namespace, by_address)
         try:
-            self._best = await browse.best(cluster, search, self.wizard.start.now, self.wizard.readable)
+            self._best = await browse.best(cluster, search, self.start.now, self.connection.readable)
             self._looked = "" if self._best else "none of those that could be read would verify this endpoint"
         except PgwizardError as error:
             self._looked = f"! {error.message}"
@@ -454,11 +448,11 @@ class TlsPanel(Panel):
         if answers.tls.source is None and answers.tls.ca_file is None:
             text.append("  the public authorities of its image\n")
         elif bundle is None:
-            waiting = self.wizard.cluster is None
+            waiting = self.connection.cluster is None
             text.append("  not read yet: it is looked up in the cluster\n" if waiting else "  ✗ see the question\n")
         else:
             for certificate in bundle.certificates[:4]:
-                _certificate(text, certificate, self.wizard.start.now())
+                _certificate(text, certificate, self.start.now())
             if len(bundle.certificates) > 4:
                 text.append(f"  and {len(bundle.certificates) - 4} more\n")
             text.append(f"\n{self._answer}\n")

@@ -10,14 +10,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from typing import ClassVar, Literal
 
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
@@ -30,29 +29,16 @@ from pgwizard.release.changes import Change, cost, counted
 from pgwizard.release.report import Failure, failure
 from pgwizard.release.stages import Event
 from pgwizard.text import visible
-from pgwizard.tui.app import DEMO
-from pgwizard.tui.screens.review import Review, change_folds, failure_rows, is_log, said_table
+from pgwizard.tui.base import BaseScreen
+from pgwizard.tui.navigation import Applied, OpenMessages, OpenStatus
+from pgwizard.tui.screens.review import change_folds, failure_rows, is_log, said_table
+from pgwizard.tui.start import DEMO
 from pgwizard.tui.widgets.folds import Folds
 from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.tui.widgets.log import Log
 
-if TYPE_CHECKING:
-    from pgwizard.tui.app import WizardApp
-
 ASKS = "y applies this · enter shows a change · escape goes back: nothing was written"
 RESUMES = "The cluster goes on. Run again at any time: it resumes."
-
-
-@dataclass(frozen=True)
-class ApplyResult:
-    """How the screen was left. deployed: whether the release stands, as wanted.
-
-    question: the dotted path to go to; onward: whether to go to the release's status.
-    """
-
-    question: str = ""
-    deployed: bool = False
-    onward: bool = False
 
 
 # ---- stages --------------------------------------------------------------------------------------------------------
@@ -159,8 +145,11 @@ class Stages(Static):
 ApplyState = Literal["reading", "asking", "writing", "stopping", "stopped", "failed", "ended"]
 
 
-class Apply(Screen[ApplyResult]):
-    """Shows the differences, waits for the key that approves them, then tells every stage."""
+class Apply(BaseScreen[str]):
+    """Shows the changes, waits for the key that approves them, then shows each stage.
+
+    Ends with the dotted path of the question that a failure goes back to; empty for none.
+    """
 
     DEFAULT_CSS = """
     Apply #what { height: auto; max-height: 45%; display: none; padding: 0 1; border-top: solid $panel-lighten-3; }
@@ -208,14 +197,9 @@ class Apply(Screen[ApplyResult]):
         return self._approved is not None and not self._approved.done()
 
     @property
-    def writing(self) -> bool:
+    def is_writing(self) -> bool:
         """Whether an apply has begun to write, and has not ended."""
         return self.state in ("writing", "stopping")
-
-    @property
-    def wizard(self) -> WizardApp:
-        """The application, typed."""
-        return cast("WizardApp", self.app)
 
     def compose(self) -> ComposeResult:
         """Stages, what came of them, the changes or the log, a line that says what can be done."""
@@ -254,8 +238,8 @@ class Apply(Screen[ApplyResult]):
         self._work = self.run_worker(self._run(), name="apply", group="apply", exclusive=True, exit_on_error=False)
 
     async def _run(self) -> ApplyOutcome:
-        cluster = await self.wizard.cluster_once_connected()
-        given, bundle = await asyncio.to_thread(inputs.referred, self.answers, self.wizard.start.folder)
+        cluster = await self.connection.once_connected()
+        given, bundle = await asyncio.to_thread(inputs.referred, self.answers, self.start.folder)
         return await run(ReleaseRequest(self.answers, given, bundle), cluster, self._report, self._approve, Options())
 
     # ---- what is told
@@ -267,7 +251,7 @@ class Apply(Screen[ApplyResult]):
             self._hear(f"· {event.text}", quiet=True)
         if event.stage == "apply" and event.kind == "progress":
             self._written.append(event.text.partition(" ")[2])
-        self._stages.take(event, self.wizard.start.now())
+        self._stages.take(event, self.start.now())
         self._tick()
 
     def _hear(self, line: str, *, quiet: bool = False) -> None:
@@ -278,14 +262,12 @@ class Apply(Screen[ApplyResult]):
         self.query_one(Log).hear(Text(visible(line), "dim" if quiet else ""))
 
     def _tick(self) -> None:
-        self._stages.show(self.wizard.start.now())
+        self._stages.show(self.start.now())
 
     def _linked(self) -> None:
         release = self.answers.release
-        demo = f"{DEMO}   " if self.wizard.start.demo else ""
-        self.query_one("#header", Static).update(
-            f"apply   {demo}{release.namespace}/{release.name}   {self.wizard.link}"
-        )
+        demo = f"{DEMO}   " if self.start.demo else ""
+        self.query_one("#header", Static).update(f"apply   {demo}{release.namespace}/{release.name}   {self.host.link}")
 
     def _turn(self, state: ApplyState, say: str) -> None:
         self.state = state
@@ -313,9 +295,7 @@ class Apply(Screen[ApplyResult]):
         log = self.query_one(Log)
         log.display = True
         log.focus()
-        for screen in self.app.screen_stack:
-            for review in screen.query(Review):
-                review.forget_comparison()  # from here on it is no longer how the cluster is
+        self._publish(complete=False)  # what other screens know of the cluster is old from here on
         self._turn("writing", f"ctrl+c stops watching. {RESUMES}")
         return approved
 
@@ -353,6 +333,7 @@ class Apply(Screen[ApplyResult]):
         if event.state is WorkerState.SUCCESS and isinstance(event.worker.result, ApplyOutcome):
             self.outcome = event.worker.result
             self._stages.end("done")
+            self._publish(complete=True)
             first, _, rest = self.outcome.message.partition("\n")
             self._show([("✓", first), *([("", rest)] if rest else [])])
             self._turn("ended", "enter: its status · escape: back to the answers · c: copy")
@@ -360,12 +341,19 @@ class Apply(Screen[ApplyResult]):
             self._failed(event.worker.error)
         elif event.state is WorkerState.CANCELLED:
             self._stages.end("stopped")
+            if self._started:
+                self._publish(complete=False)
             self._show([("-", f"stopped watching. {RESUMES}"), ("written", self._there())])
             self._turn("stopped", "r: try again, from where it is · escape: back to the answers · c: copy")
+
+    def _publish(self, *, complete: bool) -> None:
+        self.host.post_message(Applied(self.answers, complete))
 
     def _failed(self, error: BaseException) -> None:
         self.failure = found = failure(error, self._log)
         self._stages.end("failed")
+        if self._started:
+            self._publish(complete=False)
         if not self._log:
             for line in filter(is_log, found.detail):
                 self._hear(line.strip())
@@ -418,7 +406,7 @@ class Apply(Screen[ApplyResult]):
         if action == "leave":
             return self.state != "stopping"
         if action == "again" and self.state == "reading":
-            return not self.wizard.connected.is_set()
+            return not self.connection.connected.is_set()
         if action == "explained":
             return bool(self.failure and self.failure.link)
         if action == "follow" and self.state == "failed":
@@ -427,19 +415,22 @@ class Apply(Screen[ApplyResult]):
 
     def action_follow(self) -> None:
         """To the status of what stands now, or to the question that the failure goes back to."""
-        self.dismiss(
-            ApplyResult(question=self.failure.question) if self.failure else ApplyResult(deployed=True, onward=True)
-        )
+        if self.failure is not None:
+            self.dismiss(self.failure.question)
+            return
+        release = self.answers.release
+        self.dismiss("")
+        self.open_screen(OpenStatus(release.name, release.namespace))
 
     def action_explained(self) -> None:
         """The message that fits the failure."""
         if self.failure is not None:
-            self.wizard.action_messages(self.failure.link)
+            self.open_screen(OpenMessages(self.failure.link))
 
     def action_again(self) -> None:
         """Run again: what is there already is found."""
-        if not self.wizard.connected.is_set():
-            self.wizard.connect()
+        if not self.connection.connected.is_set():
+            self.connection.connect()
         self._begin()
 
     def action_copy(self) -> None:
@@ -461,11 +452,12 @@ class Apply(Screen[ApplyResult]):
             if self.state == "writing":
                 self._turn("stopping", "stopping: the lock is being given back; the cluster goes on")
                 return
-        self.dismiss(ApplyResult(deployed=self.state == "ended"))
+        self.dismiss("")
 
-    def action_stop(self) -> None:
-        """Ctrl-C, which the application hands on."""
+    def stop(self) -> bool:
+        """See ScreenPart."""
         self.action_leave()
+        return True
 
 
 def _expected(answers: Answers) -> list[str]:

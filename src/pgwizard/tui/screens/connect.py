@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -25,13 +25,14 @@ from pgwizard.errors import ClusterError, Forbidden, PgwizardError
 from pgwizard.release import records
 from pgwizard.release.record import Record
 from pgwizard.text import visible
+from pgwizard.tui.base import Hosted
 from pgwizard.tui.defects import SaysDefects
 from pgwizard.tui.widgets.dialogs import FilteredList, Item
 from pgwizard.wizard.choices import choices
 from pgwizard.wizard.draft import Draft
 
 if TYPE_CHECKING:
-    from pgwizard.tui.app import ClusterChoice, WizardApp
+    from pgwizard.tui.start import ClusterChoice
 
 PROBE_SECONDS = 8.0
 SHOW_SECONDS = 0.1
@@ -42,7 +43,7 @@ _NEW = "+"
 _WITHOUT = "f5 tries again; the questions can be answered without a cluster"
 
 
-class Connect(SaysDefects, Vertical):
+class Connect(Hosted, SaysDefects, Vertical):
     """Three lists, from the left: clusters, namespaces, releases."""
 
     DEFAULT_CSS = """
@@ -98,10 +99,6 @@ class Connect(SaysDefects, Vertical):
         self._showing: Timer | None = None
         self._read_of: object = self  # whose releases stand in the list; nobody's so far
 
-    @property
-    def _app(self) -> WizardApp:
-        return cast("WizardApp", self.app)
-
     def compose(self) -> ComposeResult:
         """The lists, each with a line that says what is up with it; what is up with the cluster takes the width."""
         yield Static("reading the kubeconfig", id="clusters-said", classes="said", markup=False)
@@ -126,7 +123,7 @@ class Connect(SaysDefects, Vertical):
 
     def read_again(self) -> None:
         """What was applied or removed meanwhile is seen."""
-        if self._app.cluster is not None:
+        if self.connection.cluster is not None:
             self._read_namespaces()
             self._read_releases()
 
@@ -140,7 +137,7 @@ class Connect(SaysDefects, Vertical):
     @work(group="places", exclusive=True, exit_on_error=False)
     async def _read_places(self) -> None:
         try:
-            self._places = await asyncio.to_thread(self._app.start.places)
+            self._places = await asyncio.to_thread(self.start.places)
         except PgwizardError as error:
             self._say("clusters", f"✗ {error.message}\n{error.hint}")
             return
@@ -179,9 +176,9 @@ class Connect(SaysDefects, Vertical):
 
     def _state(self, place: ClusterChoice) -> str:
         if place.current:
-            if self._app.cluster is not None:
+            if self.connection.cluster is not None:
                 return "✓ connected"
-            return "✗ not connected" if self._app.trouble else "connecting"
+            return "✗ not connected" if self.connection.trouble else "connecting"
         waits = f"· logs in by {visible(place.runs)}: tried when it is chosen" if place.runs else "· asking"
         return self._states.get(place.name, waits)
 
@@ -189,12 +186,12 @@ class Connect(SaysDefects, Vertical):
         chosen = next((place for place in self._places if visible(place.name) == name), None)
         if chosen is None:
             return
-        self._app.connect(chosen)
+        self.connection.connect(chosen)
         self._mark_chosen()
         self._show_places()
 
     def _mark_chosen(self) -> None:
-        chosen = self._app.place
+        chosen = self.connection.place
         if chosen is not None:
             self._places = [replace(place, current=place.name == chosen.name) for place in self._places]
 
@@ -205,17 +202,19 @@ class Connect(SaysDefects, Vertical):
         self._namespaces = None
         for group in ("namespaces", "releases"):  # what the cluster before still says is not this one's
             self.workers.cancel_group(self, group)
-        if self._places or self._app.trouble is not None:
+        if self._places or self.connection.trouble is not None:
             self._say_trouble()
-        if self._app.trouble is not None:
+        if self.connection.trouble is not None:
             self._empty()
             self._say("namespaces", "· not known without a cluster: type the name and press enter")
             self._say("releases", "· not known without a cluster")
-        elif self._app.cluster is not None:
+        elif self.connection.cluster is not None:
             self._read_namespaces()
             self._read_releases()
         else:
-            if self._read_of is not self._app.place:  # else it is the same cluster anew, and nobody loses his place
+            if (
+                self._read_of is not self.connection.place
+            ):  # else it is the same cluster anew, and nobody loses his place
                 self._empty()
             self._say("namespaces", "waiting for the cluster")
             self._say("releases", "waiting for the cluster")
@@ -227,13 +226,13 @@ class Connect(SaysDefects, Vertical):
         self.query_one("#namespaces", FilteredList).fill([], self.target)
 
     def _say_trouble(self) -> None:
-        trouble = self._app.trouble
+        trouble = self.connection.trouble
         lines = [f"✗ {trouble.message}", trouble.hint, _WITHOUT] if trouble else []
         self._say("clusters", "\n".join(filter(None, lines)))
 
     @work(group="namespaces", exclusive=True, exit_on_error=False)
     async def _read_namespaces(self) -> None:
-        cluster = await self._app.cluster_once_connected()
+        cluster = await self.connection.once_connected()
         self._say("namespaces", "reading the namespaces")
         self._namespaces = None
         listed = self.query_one("#namespaces", FilteredList)
@@ -253,7 +252,7 @@ class Connect(SaysDefects, Vertical):
 
     @work(group="releases", exclusive=True, exit_on_error=False)
     async def _read_releases(self) -> None:
-        cluster = await self._app.cluster_once_connected()
+        cluster = await self.connection.once_connected()
         self._say("releases", "looking for releases")
         where = "in this cluster"
         try:
@@ -267,7 +266,7 @@ class Connect(SaysDefects, Vertical):
             self._show_releases()
             self._say("releases", f"! not known: {error.message}")
             return
-        self._read_of = self._app.place
+        self._read_of = self.connection.place
         self._show_releases()
         count = len(self._records)
         open_it = "\nenter shows its status, f6 changes its answers" if count else ""
@@ -310,7 +309,7 @@ class Connect(SaysDefects, Vertical):
         self._say("namespaces", f"the release goes to {event.value}{made}")
         self.post_message(self.NamespaceChosen(event.value, exists=exists))
         self.query_one("#releases FilterInput").focus()
-        if self._app.cluster is not None:
+        if self.connection.cluster is not None:
             self._read_releases()
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
@@ -328,7 +327,7 @@ class Connect(SaysDefects, Vertical):
         """Everything anew."""
         self._states.clear()
         self._read_places()
-        self._app.connect()
+        self.connection.connect()
 
     def action_change(self) -> None:
         """The answers of the release that is highlighted."""

@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
@@ -24,11 +23,6 @@ from pgwizard.tui.widgets.keyline import KeyLine
 
 SHOWN = 20
 """Entries on the screen at once: who sees more types another word."""
-
-
-def opening(link: str) -> Text:
-    """A link that opens the message by a click; keys are the project's own, not the cluster's."""
-    return Text(link, Style(underline=True, meta={"@click": f"app.messages({link!r})"}))
 
 
 class Messages(Window):

@@ -33,14 +33,14 @@ from pgwizard.release.changes import Change, counted
 from pgwizard.release.report import Failure, change_line, event_line, failure
 from pgwizard.release.stages import Event
 from pgwizard.text import plain, visible
-from pgwizard.tui.screens.messages import opening
+from pgwizard.tui.base import Hosted
+from pgwizard.tui.navigation import Applied, message_link
 from pgwizard.tui.widgets.folds import Fold, Folds
 from pgwizard.wizard.draft import Draft
 from pgwizard.wizard.text_input import write_text
 
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
-    from pgwizard.tui.app import WizardApp
 
 EXPORT_FOLDER = "manifests"
 
@@ -82,7 +82,7 @@ def said_table(rows: Iterable[tuple[str, str]]) -> Table:
     table.add_column()
     for number, (word, text) in enumerate(rows):
         shown = Text("\n".join(map(visible, text.splitlines())), "bold" if number == 0 else "")
-        table.add_row(Text(word, "bold" if number == 0 else "dim"), opening(text) if word == MORE else shown)
+        table.add_row(Text(word, "bold" if number == 0 else "dim"), message_link(text) if word == MORE else shown)
     return table
 
 
@@ -142,7 +142,7 @@ class Prompt(Input):
         cast("Review", self.parent).leave_prompt()
 
 
-class Review(Vertical):
+class Review(Hosted, Vertical):
     """Made once, shown anew each time by ``enter`` and ``follow``."""
 
     DEFAULT_CSS = """
@@ -221,8 +221,9 @@ class Review(Vertical):
         yield Static(id="said", markup=False)
 
     def on_mount(self) -> None:
-        """What was compared is of one cluster."""
+        """What was compared is of one cluster, as it was before an apply."""
         self.watch(self.app, "link", self._linked, init=False)
+        self.host.applied.subscribe(self, self._after_apply)
 
     def on_resize(self) -> None:
         """The columns share the width."""
@@ -271,10 +272,6 @@ class Review(Vertical):
         self._head()
         self._hint()
         self.refresh_bindings()
-
-    @property
-    def _wizard(self) -> WizardApp:
-        return cast("WizardApp", self.app)
 
     @property
     def _table(self) -> DataTable[Text | str]:
@@ -413,8 +410,8 @@ class Review(Vertical):
         )
 
     async def _compare(self, answers: Answers) -> ApplyOutcome:
-        cluster = self._compared_with = await self._wizard.cluster_once_connected()
-        given, bundle = await asyncio.to_thread(inputs.referred, answers, self._wizard.start.folder)
+        cluster = self._compared_with = await self.connection.once_connected()
+        given, bundle = await asyncio.to_thread(inputs.referred, answers, self.start.folder)
         return await run(ReleaseRequest(answers, given, bundle), cluster, self._report, _refused, Options(dry_run=True))
 
     def _report(self, event: Event) -> None:
@@ -428,7 +425,7 @@ class Review(Vertical):
         if event.state is WorkerState.SUCCESS and isinstance(event.worker.result, ApplyOutcome):
             self.outcome = event.worker.result
             self.query_one("#changes", Folds).show(change_folds(self.outcome.changes))
-            self._tell(_verdict(self.outcome.changes, self._wizard.start.now()))
+            self._tell(_verdict(self.outcome.changes, self.start.now()))
         elif event.state is WorkerState.ERROR and event.worker.error is not None:
             found = failure(event.worker.error)
             self._tell(said_table([*failure_rows(found), ("d", "tries again")]))
@@ -440,14 +437,17 @@ class Review(Vertical):
         self.query_one("#changes", Folds).show([])
         self._tell("not compared yet: d asks the cluster what an apply would change; nothing is written")
 
+    def _after_apply(self, _: Applied) -> None:
+        self.forget_comparison()
+
     def _linked(self) -> None:
-        if self._compared_with is not None and self._compared_with is not self._wizard.cluster:
+        if self._compared_with is not None and self._compared_with is not self.connection.cluster:
             self.forget_comparison()
         elif self._compared is not None and self._compared_with is None:
             self._tell_waiting()
 
     def _tell_waiting(self) -> None:
-        self._tell(f"● waiting for the cluster: {self._wizard.link}")
+        self._tell(f"● waiting for the cluster: {self.host.link}")
 
     def _tell(self, what: str | Table) -> None:
         self.query_one("#compared", Static).update(what)

@@ -9,14 +9,13 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.events import Resize, ScreenResume
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -25,6 +24,7 @@ from pgwizard.errors import PgwizardError
 from pgwizard.kube.api import SECRET, Ref
 from pgwizard.text import plain
 from pgwizard.tls.chain import ChainVerdict
+from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.defects import SaysDefects
 from pgwizard.tui.widgets.candidates import WIDE, CandidateIndex, SecretList, certified, outlined, whole
 from pgwizard.tui.widgets.dialogs import Window
@@ -35,7 +35,6 @@ from pgwizard.wizard.candidates import Candidate, Search
 
 if TYPE_CHECKING:
     from pgwizard.tls.handshake import Served
-    from pgwizard.tui.app import WizardApp
 
 ENDPOINT = "minio.minio.svc:9000"
 REPAINT_SECONDS = 0.1
@@ -120,7 +119,7 @@ class Told(Window):
             yield Static(self.told, markup=False)
 
 
-class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
+class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
     """See the module. It ends with what was chosen, or None."""
 
     HELP: ClassVar[str] = (
@@ -155,7 +154,6 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         endpoint: str = ENDPOINT,
         namespace: str = "default",
         current: tuple[str, str] = ("", ""),
-        *,
         by_address: bool = False,
     ) -> None:
         super().__init__()
@@ -176,11 +174,6 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         self._trying: Candidate | None = None
         self._gate = asyncio.Semaphore(AT_ONCE)
 
-    @property
-    def wizard(self) -> WizardApp:
-        """The application, typed."""
-        return cast("WizardApp", self.app)
-
     def compose(self) -> ComposeResult:
         """Question and filter, the list, what is known of all, what is known of one."""
         with Horizontal(id="ask"):
@@ -196,7 +189,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
 
     def on_mount(self) -> None:
         """What needs the widgets."""
-        self.listing.today = self.wizard.start.now()
+        self.listing.today = self.start.now()
         self.query_one(Filter).focus()
         self.watch(self.app, "link", self._tell, init=False)
         self._ready = True
@@ -228,9 +221,9 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
 
     def action_again(self) -> None:
         """Read everything anew; where there is no connection, make it first."""
-        if self.wizard.cluster is None:
-            self.wizard.connect()
-        self.wizard.readable.clear()
+        if self.connection.cluster is None:
+            self.connection.connect()
+        self.connection.readable.clear()
         self.listing.moved, self._doubted = False, None
         self.findings, self.denied, self.said = CandidateIndex(), [], []
         self._asked.clear()
@@ -246,10 +239,10 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         self.run_worker(self._browse(), name="browse secrets", group="browse", exclusive=True, exit_on_error=False)
 
     async def _browse(self) -> None:
-        cluster = await self.wizard.cluster_once_connected()
+        cluster = await self.connection.once_connected()
         self.state = "loading"
         try:
-            found = browse.browse(cluster, self.search, self.wizard.start.now, self.wizard.readable)
+            found = browse.browse(cluster, self.search, self.start.now, self.connection.readable)
             async with contextlib.aclosing(found) as batches:
                 async for batch in batches:
                     self._take(batch)
@@ -285,7 +278,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
 
     def _judge_anew(self, served: Served | str) -> None:
         """What was read because it was in view, before it was known what the server sends."""
-        now, read = self.wizard.start.now(), [self.findings.by_place.get(place, ()) for place in self._asked]
+        now, read = self.start.now(), [self.findings.by_place.get(place, ()) for place in self._asked]
         self.findings.learn(candidates.judged(row, self.search, served, now) for rows in read for row in rows)
 
     def _soon(self) -> None:
@@ -329,10 +322,10 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
                 self.run_worker(self._read(row), group="contents", exit_on_error=False)
 
     async def _read(self, row: Candidate) -> None:
-        cluster = await self.wizard.cluster_once_connected()
+        cluster = await self.connection.once_connected()
         async with self._gate:
             rows = await browse.contents(
-                cluster, Ref(SECRET, row.secret, row.namespace), self.search, self.served, self.wizard.start.now()
+                cluster, Ref(SECRET, row.secret, row.namespace), self.search, self.served, self.start.now()
             )
         self.findings.learn(candidates.settled(row, rows))
         self._soon()
@@ -364,7 +357,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         if self._trying is not None:
             return f"trying {plain(self._trying.place)} on {plain(self.search.endpoint, 80)} …"
         if self.state == "connecting":
-            link = plain(self.wizard.link)
+            link = plain(self.host.link)
             return link if link.startswith("not connected") else "connecting to the cluster …"
         if self.query_one(Filter).value:
             parts.append(f"{shown:,} of {known:,} pass the filter")
@@ -384,7 +377,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
             parts.append("stopped (why: f7; read again: f5)")
         if self.said and self.state != "failed":
             parts.append(f"! {plain(self.said[-1], 120)}")
-        if self.wizard.start.demo:
+        if self.start.demo:
             parts.append("DEMO: simulated")
         return " · ".join(parts)
 
@@ -516,7 +509,7 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
         self.listing.moved = True  # it stays under the cursor, whatever else is found meanwhile
         self._tell()
         try:
-            found = await browse.confirmed(await self.wizard.cluster_once_connected(), row, self.search)
+            found = await browse.confirmed(await self.connection.once_connected(), row, self.search)
         finally:
             if self._trying is row:  # another one may have begun
                 self._trying = None
@@ -532,15 +525,15 @@ class SecretBrowser(SaysDefects, Screen["Chosen | None"]):
             self._say(named)
             return
         namespace, secret, keys = named
-        cluster = self.wizard.cluster
-        if cluster is None and self.wizard.trouble is None:
+        cluster = self.connection.cluster
+        if cluster is None and self.connection.trouble is None:
             self._say("still connecting to the cluster: enter again in a moment")
             return
         if cluster is None:
             self.dismiss(Chosen(namespace, secret, keys or candidates.usual_keys(self.search)))
             return
         rows = await browse.contents(
-            cluster, Ref(SECRET, secret, namespace), self.search, self.served, self.wizard.start.now()
+            cluster, Ref(SECRET, secret, namespace), self.search, self.served, self.start.now()
         )
         if not field.is_attached:
             return  # somebody went back meanwhile

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -20,7 +20,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.events import Resize
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
 from textual.worker import Worker, WorkerState
@@ -35,8 +34,9 @@ from pgwizard.status.reduce import ended
 from pgwizard.status.snapshot import Run, Snapshot
 from pgwizard.status.verdict import Verdict, down, judge
 from pgwizard.text import fit, plain, visible
-from pgwizard.tui.app import DEMO
-from pgwizard.tui.screens.messages import opening
+from pgwizard.tui.base import BaseScreen
+from pgwizard.tui.navigation import Applied, OpenMessages, OpenWizard, message_link
+from pgwizard.tui.start import DEMO
 from pgwizard.tui.widgets.dialogs import ChoiceDialog, Details
 from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.tui.widgets.log import Log
@@ -45,7 +45,6 @@ from pgwizard.tui.widgets.rows import Jobs, Rows
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
     from pgwizard.release.record import Record
-    from pgwizard.tui.app import WizardApp
 
 NARROW = 100
 """Columns below which panes stand below each other."""
@@ -63,7 +62,7 @@ _HOME = ("jobs", "dash")
 _STATES = {"recoverable": "fine", "at risk": "risk", "not recoverable": "lost", "unknown": "unsure", "gone": "lost"}
 
 
-class Dashboard(Screen[None]):
+class Dashboard(BaseScreen[None]):
     """See the module. name: empty for the one of ``Start``, or the only one there is."""
 
     DEFAULT_CSS = """
@@ -140,8 +139,9 @@ Nothing is written before you have answered."""
         self.snapshot: Snapshot | None = None
 
     @property
-    def _app(self) -> WizardApp:
-        return cast("WizardApp", self.app)
+    def release(self) -> tuple[str, str] | None:
+        """See ScreenPart."""
+        return (self.snapshot.name, self.snapshot.namespace) if self.snapshot is not None else None
 
     def compose(self) -> ComposeResult:
         """From the top: verdict, facts, backups in time, Jobs and log, backups as a list, schedules, objects."""
@@ -186,17 +186,14 @@ Nothing is written before you have answered."""
         """No pane may have it."""
         self._mark()
 
-    def on_screen_resume(self) -> None:
-        """Answers may have been changed and applied on the screen that was above."""
-        self._again.ask("release")
-
     def on_mount(self) -> None:
         """Watch at once; what is not there yet says so."""
         if not self._release:
-            self._release, start_where = self._app.start.release
+            self._release, start_where = self.start.release
             self._where = self._where or start_where
         self.query_one("#timeline").border_subtitle = report.LEGEND
         self.watch(self.app, "link", self._linked)
+        self.host.applied.subscribe(self, self._after_apply)
         self.set_focus(self._home, scroll_visible=False)
         self.set_interval(1.0, self._show)
         self._begin()
@@ -208,9 +205,12 @@ Nothing is written before you have answered."""
 
     # ---- observing -------------------------------------------------------------------------------------------------
 
+    def _after_apply(self, _: Applied) -> None:
+        self._again.ask("release")
+
     def _linked(self) -> None:
         """A connection that was made anew goes on; what was seen of one cluster says nothing of another."""
-        before, now = self._cluster, self._app.cluster
+        before, now = self._cluster, self.connection.cluster
         if before is None or now is None or before is now:
             self._show()
         elif before.server == now.server:
@@ -225,7 +225,7 @@ Nothing is written before you have answered."""
         self.run_worker(self._observe(), name="observe", group="observe", exclusive=True, exit_on_error=False)
 
     async def _observe(self) -> None:
-        cluster = await self._app.cluster_once_connected()
+        cluster = await self.connection.once_connected()
         self._cluster = cluster
         try:
             self._where = self._where or cluster.namespace
@@ -233,7 +233,7 @@ Nothing is written before you have answered."""
                 there = await records.choices(cluster, self._where)
                 self._offer(there, self._where)
                 self._release = records.chosen(there, self._where)
-            observed = observe.observe(cluster, self._release, self._where, now=self._app.start.now, again=self._again)
+            observed = observe.observe(cluster, self._release, self._where, now=self.start.now, again=self._again)
             async with aclosing(observed) as snapshots:
                 async for snapshot in snapshots:
                     first = self.snapshot is None
@@ -321,7 +321,7 @@ Nothing is written before you have answered."""
         """What is known as of now."""
         if self.snapshot is None:
             return None
-        now = self._app.start.now()
+        now = self.start.now()
         return ended(self.snapshot, now) if self._left else replace(self.snapshot, at=now)
 
     def _date(self, snapshot: Snapshot) -> None:
@@ -334,29 +334,27 @@ Nothing is written before you have answered."""
             self._entitle(part, title + old)
 
     def _header(self) -> None:
-        demo = "" if not self._app.start.demo else "   DEMO" if self.has_class("narrow") else f"   {DEMO}"
+        demo = "" if not self.start.demo else "   DEMO" if self.has_class("narrow") else f"   {DEMO}"
         heard = self.snapshot.read_at if self.snapshot and not self.snapshot.gone else None
-        updated = (
-            f"   updated {text_module.about((self._app.start.now() - heard).total_seconds())} ago" if heard else ""
-        )
+        updated = f"   updated {text_module.about((self.start.now() - heard).total_seconds())} ago" if heard else ""
         name = f"{self._where or '…'}/{self._release or '…'}"
-        self._say("header", visible(f"pgwizard   {name}{updated}{demo}   {self._app.link}"))
+        self._say("header", visible(f"pgwizard   {name}{updated}{demo}   {self.host.link}"))
 
     def _show_trouble(self) -> None:
-        trouble = self._trouble or self._app.trouble
+        trouble = self._trouble or self.connection.trouble
         self.query_one("#verdict").set_classes("lost" if trouble else "")
         self._say("verdict", "\n".join(self._trouble_lines()))
 
     def _trouble_lines(self) -> list[str]:
         """Why nothing is observed, and that what else is shown is old."""
-        trouble = self._trouble or self._app.trouble
+        trouble = self._trouble or self.connection.trouble
         if trouble is None:
-            lines = ["· reading" if self._app.cluster else f"· {self._app.link}"]
+            lines = ["· reading" if self.connection.cluster else f"· {self.host.link}"]
         else:
             lines = [f"✗ {trouble.message}", trouble.hint, "r tries again."]
         if self.snapshot is not None:
-            age = (self._app.start.now() - self.snapshot.at).total_seconds()
-            cluster = self._app.cluster
+            age = (self.start.now() - self.snapshot.at).total_seconds()
+            cluster = self.connection.cluster
             elsewhere = f" on {self._seen_on}" if cluster is not None and cluster.server != self._seen_on else ""
             lines.append(f"Below stands what was seen last{elsewhere}, {text_module.about(age)} ago.")
         return [visible(line) for part in lines for line in part.splitlines()]
@@ -411,7 +409,7 @@ Nothing is written before you have answered."""
         await asyncio.sleep(_SETTLE_SECONDS)  # while somebody moves through the list, only where he stays is read
         pane = self.query_one("#log", Log)
         self._entitle("log", f"log of {run.name}")
-        cluster = await self._app.cluster_once_connected()
+        cluster = await self.connection.once_connected()
         while True:
             pane.forget()
             if run.fault is not None:
@@ -445,11 +443,11 @@ Nothing is written before you have answered."""
             return bool(self._explained)
         if action in ("backup", "suspend", "info", "answers", "copy"):
             return self.snapshot is not None
-        return not (action == "leave" and self._at_the_bottom and not self._away)
+        return action != "leave" or self.has_way_back or self._away
 
     def action_explained(self) -> None:
         """The message of the worst reason that has one."""
-        self._app.action_messages(messages.link(self._explained))
+        self.open_screen(OpenMessages(messages.link(self._explained)))
 
     @property
     def _home(self) -> Widget:
@@ -460,17 +458,12 @@ Nothing is written before you have answered."""
         """Whether somebody went to another pane than where he began."""
         return self.focused is not None and self.focused.id not in _HOME
 
-    @property
-    def _at_the_bottom(self) -> bool:
-        """Behind the first screen there is only the opening."""
-        return self in self.app.screen_stack[:2]
-
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Cause, fix and the end of the log of a Job."""
         run = self.run
         known = self.snapshot if self._left else self._known
         if isinstance(event.data_table, Jobs) and run is not None and known is not None:
-            old = f", as of {report.when(known.at, self._app.start.now())} UTC" if self._left else ""
+            old = f", as of {report.when(known.at, self.start.now())} UTC" if self._left else ""
             link = messages.link(run.fault.key) if run.fault else ""
             self.app.push_screen(Details(run.name + old, _details(known, run, link), link))
 
@@ -490,8 +483,8 @@ Nothing is written before you have answered."""
 
     def action_refresh(self) -> None:
         """Ask everything again at once; where there was trouble, begin anew."""
-        if self._app.cluster is None:
-            self._app.connect()
+        if self.connection.cluster is None:
+            self.connection.connect()
         if self._trouble is not None:
             self._begin()
         self._again.ask(*observe.ASKED)
@@ -522,7 +515,7 @@ Nothing is written before you have answered."""
         kind: Literal["full", "incr"] = "full" if key == "f" else "incr"
         try:
             job = await release_backups.backup_now(
-                cluster, self.snapshot.name, self.snapshot.namespace, kind, self._app.start.now()
+                cluster, self.snapshot.name, self.snapshot.namespace, kind, self.start.now()
             )
         except PgwizardError as error:
             self._refused(error)
@@ -569,14 +562,12 @@ Nothing is written before you have answered."""
         except PgwizardError as error:
             self._refused(error)
             return
-        from pgwizard.tui.screens.wizard import Wizard
-
-        await self.app.push_screen(Wizard(raw=raw))
+        self.open_screen(OpenWizard(raw))
 
     @property
     def _writable(self) -> Cluster | None:
         """The cluster that the snapshot is of; None, and said, where that is not the one that is connected."""
-        cluster = self._app.cluster
+        cluster = self.connection.cluster
         if cluster is not None and cluster.server == self._seen_on:
             return cluster
         self.notify("what is shown is not of the cluster that is connected", severity="error", markup=False)
@@ -610,6 +601,6 @@ def _details(snapshot: Snapshot, run: Run, link: str) -> Group:
     if fault is not None:
         rows |= {"fix": fault.fix, "said": fault.line}
     cells = [(Text(label, "bold"), Text(text)) for label, text in rows.items()]
-    grid = _grid([*cells, (Text("more", "bold"), opening(link))] if link else cells)
+    grid = _grid([*cells, (Text("more", "bold"), message_link(link))] if link else cells)
     tail = (Text("\nthe end of its log", "bold"), Text("\n".join(run.tail))) if run.tail else ()
     return Group(grid, *tail)

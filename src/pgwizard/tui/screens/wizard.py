@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -18,7 +17,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Click, Resize
 from textual.reactive import reactive
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
@@ -29,23 +27,25 @@ from pgwizard.local import inputs
 from pgwizard.plan.pgbackrest import compares_addresses
 from pgwizard.plan.plan import Facts
 from pgwizard.text import visible
-from pgwizard.tui.app import DEMO
+from pgwizard.tui.base import BaseScreen, Command
 from pgwizard.tui.defects import SaysDefects
+from pgwizard.tui.navigation import Applied, OpenApply, OpenSecretBrowser, OpenStatus, OpenWizard
 from pgwizard.tui.pages.form import Form, QuestionRow
 from pgwizard.tui.pages.panels import FOCUSABLE, PANELS, Panel, TlsPanel
 from pgwizard.tui.screens.connect import Connect
 from pgwizard.tui.screens.review import Review, found
+from pgwizard.tui.start import DEMO
 from pgwizard.tui.widgets.dialogs import Item, Line, Offer, Pick
 from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.wizard.candidates import Candidate
 from pgwizard.wizard.choices import LISTS, Suggestion, choices
-from pgwizard.wizard.draft import Draft, differing, without_secrets, worth_keeping
+from pgwizard.wizard.draft import Draft, differing, dumped, without_secrets, worth_keeping
 from pgwizard.wizard.lookup import look_up
 from pgwizard.wizard.secret_questions import SecretQuestion, asked_by
 
 if TYPE_CHECKING:
-    from pgwizard.tui.app import DraftStore, LeftDraft, WizardApp
     from pgwizard.tui.screens.secret_browser import Chosen
+    from pgwizard.tui.start import DraftStore, LeftDraft
 
 SAVED = "answers.yaml"
 CONNECT, REVIEW = "Connect", "Review"
@@ -98,7 +98,7 @@ def _item(choice: Suggestion) -> Item:
     return Item(choice.value, choice.note) if fits else Item(choice.value, "", (choice.note,))
 
 
-class Wizard(SaysDefects, Screen[None]):
+class Wizard(SaysDefects, BaseScreen[None]):
     """See the module."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -138,15 +138,10 @@ class Wizard(SaysDefects, Screen[None]):
         self._unfolded = False
         self._best: Candidate | None = None
 
-    @property
-    def wizard(self) -> WizardApp:
-        """The application, typed."""
-        return cast("WizardApp", self.app)
-
     def compose(self) -> ComposeResult:
         """Header, rail, page, panel, footer."""
-        if self.wizard.start.raw and self._opened is None and not self.draft.raw:
-            self.draft = Draft(self.wizard.start.raw)
+        if self.start.raw and self._opened is None and not self.draft.raw:
+            self.draft = Draft(self.start.raw)
             self._adopts_namespace = False
         yield Static(id="header", markup=False)
         with Horizontal(id="body"):
@@ -163,12 +158,7 @@ class Wizard(SaysDefects, Screen[None]):
         given = bool(self._opened or self.draft.raw)
         await self.go(self.order[1] if given else self.order[0])
         self._look_for_drafts(offer=not given or self._opened is not None)
-        self._load_browser()
-
-    @work(group="load", exit_on_error=False)
-    async def _load_browser(self) -> None:
-        """Before somebody waits for it."""
-        await asyncio.to_thread(importlib.import_module, "pgwizard.tui.screens.secret_browser")
+        self.host.applied.subscribe(self, self._after_apply)
 
     # ---- pages -----------------------------------------------------------------------------------------------------
 
@@ -214,8 +204,8 @@ class Wizard(SaysDefects, Screen[None]):
             return Review(self.draft)
         return Form(self.draft, sections_of(page))
 
-    def explained(self) -> str:
-        """For the help."""
+    def help_text(self) -> str:
+        """See ScreenPart."""
         about = _ABOUT.get(self.page, "Enter takes what stands and goes on; every default is a good first answer.")
         return f"{self.page}\n{about}"
 
@@ -281,41 +271,26 @@ class Wizard(SaysDefects, Screen[None]):
         """A new release."""
         await self.action_page(1)
 
-    async def on_connect_release_chosen(self, event: Connect.ReleaseChosen) -> None:
+    def on_connect_release_chosen(self, event: Connect.ReleaseChosen) -> None:
         """An existing one: its status, or its answers as they were applied last."""
         record = event.record
         if not event.change:
-            await self._show_status(record.name, record.namespace)
+            self.open_screen(OpenStatus(record.name, record.namespace), self._read_again)
             return
         last = record.last
-        await self.app.push_screen(Wizard(dict(last.answers) if last else None), self._read_again)
-
-    def _below(self) -> Screen[Any] | None:
-        """The screen that this one was opened from."""
-        stack = self.app.screen_stack
-        here = stack.index(self) if self in stack else 0
-        return stack[here - 1] if here > 1 else None
-
-    def _from_status_of(self, name: str, namespace: str) -> bool:
-        seen = getattr(self._below(), "snapshot", None)
-        return seen is not None and (seen.name, seen.namespace) == (name, namespace)
+        self.open_screen(OpenWizard(dict(last.answers) if last else None), self._read_again)
 
     def action_leave(self) -> None:
         """The panel first; then back, where there is something to go back to. The answers are kept as a draft."""
         if self._unfolded:
             self.action_panel()
-        elif self._below() is not None:
+        elif self.has_way_back:
             self.dismiss()
 
-    async def _show_status(self, name: str, namespace: str) -> None:
-        from pgwizard.tui.screens.status import Dashboard
-
-        await self.app.push_screen(Dashboard(name, namespace), self._read_again)
-
     def _read_again(self, _: object = None) -> None:
-        """What was applied or removed meanwhile is seen."""
-        for page in self.query(Connect):
-            page.read_again()
+        """What was applied or removed meanwhile is shown; ``go`` does so for the page when it is not seen now."""
+        if self.page == CONNECT:
+            self.query_one(Connect).read_again()
 
     # ---- live choices ----------------------------------------------------------------------------------------------
 
@@ -327,14 +302,14 @@ class Wizard(SaysDefects, Screen[None]):
             await self.app.push_screen(window, lambda value: self._chosen(event.path, value))
             self._fill(window, event.ask.choices)
         else:
-            await self._browse(event.path)
+            self._browse(event.path)
 
     @work(group="choose", exclusive=True, exit_on_error=False)
     async def _fill(self, window: Pick, name: str) -> None:
-        cluster = self.wizard.cluster
+        cluster = self.connection.cluster
         items, said = [], ""
         if cluster is None:
-            said = f"! {self.wizard.link}: type the name"
+            said = f"! {self.host.link}: type the name"
         else:
             try:
                 items = [_item(choice) for choice in await choices(cluster, name)]
@@ -347,18 +322,17 @@ class Wizard(SaysDefects, Screen[None]):
         if value is not None:
             self._give(path, value)
 
-    async def _browse(self, path: QuestionPath) -> None:
-        from pgwizard.tui.screens.secret_browser import SecretBrowser
-
+    def _browse(self, path: QuestionPath) -> None:
         asked = asked_by(path)
         release = self.draft.answers.release
         place = str(self.draft.value(asked.namespace) or "") if asked.namespace else ""
         current = (place or release.namespace, str(self.draft.value(asked.secret) or ""))
         endpoint = self.draft.answers.repository.endpoint
         by_address = compares_addresses(self.draft.answers.images.pgbackrest_version)
-        browser = SecretBrowser(asked.purpose, endpoint, release.namespace, current, by_address=by_address)
-        browser.begin()
-        await self.app.push_screen(browser, lambda chosen: self._took(asked, chosen))
+        self.open_screen(
+            OpenSecretBrowser(asked.purpose, endpoint, release.namespace, current, by_address),
+            lambda chosen: self._took(asked, chosen),
+        )
 
     def _took(self, asked: SecretQuestion, chosen: Chosen | None) -> None:
         if chosen is not None:
@@ -419,7 +393,7 @@ class Wizard(SaysDefects, Screen[None]):
     # ---- what the cluster says -------------------------------------------------------------------------------------
 
     def _linked(self) -> None:
-        cluster = self.wizard.cluster
+        cluster = self.connection.cluster
         if cluster is not None and self._adopts_namespace:
             self._adopt(("release", "namespace"), cluster.namespace)
             self._adopts_namespace = True  # of another cluster as well, until somebody chooses
@@ -434,19 +408,19 @@ class Wizard(SaysDefects, Screen[None]):
         self._look_up()
 
     def _look_up(self) -> None:
-        if self.wizard.cluster is not None:
+        if self.connection.cluster is not None:
             self._looked_up.clear()
             self._read_world()
 
     @work(group="look up", exclusive=True, exit_on_error=False)
     async def _read_world(self) -> None:
         """What the answers name: the certificate, and whether namespace and Secrets are there."""
-        cluster = self.wizard.cluster
+        cluster = self.connection.cluster
         if cluster is None:
             return
         await asyncio.sleep(LOOK_UP_SECONDS)  # while somebody types, only what stands is looked up
         answers = self.draft.answers
-        bundle, unread = await asyncio.to_thread(inputs.certificate, answers, self.wizard.start.folder)
+        bundle, unread = await asyncio.to_thread(inputs.certificate, answers, self.start.folder)
         async with contextlib.aclosing(look_up(cluster, answers, bundle, self._opened)) as learnt:
             async for told in learnt:
                 doubts = self.draft.doubts if told.doubts is None else told.doubts
@@ -500,7 +474,7 @@ class Wizard(SaysDefects, Screen[None]):
         plan = resolve(self.draft.answers, self.draft.facts)
         texts = {manifest.file_name: manifest.text for manifest in manifests.render(plan)}
         try:
-            await asyncio.to_thread(self.wizard.start.export, folder, texts)
+            await asyncio.to_thread(self.start.export, folder, texts)
         except OutputError as error:
             self.notify(f"{error.message}. {error.hint}", severity="error", markup=False)
         else:
@@ -508,7 +482,7 @@ class Wizard(SaysDefects, Screen[None]):
 
     async def action_apply(self) -> None:
         """Only answers in which nothing is wrong are applied; otherwise the review says what is."""
-        if self.wizard.cluster is None and self.wizard.trouble is None:
+        if self.connection.cluster is None and self.connection.trouble is None:
             self.notify("still connecting: a moment", severity="warning", markup=False)
             return
         if self.draft.problems:  # what was mended a moment ago may not have been looked up yet
@@ -519,40 +493,30 @@ class Wizard(SaysDefects, Screen[None]):
             await self.go(REVIEW)
             self.notify("something is still wrong: see the marks and the list", severity="warning", markup=False)
             return
-        from pgwizard.tui.screens.apply import Apply
+        self.open_screen(OpenApply(self.draft.answers, self.draft.doubts), self._apply_closed)
 
-        await self.app.push_screen(Apply(self.draft.answers, self.draft.doubts), self._applied)
+    async def _apply_closed(self, question: str | None) -> None:
+        """question: what a failure goes back to."""
+        if question:
+            await self.jump(question)
 
-    async def _applied(self, left: Any) -> None:
-        if left is None:
+    async def _after_apply(self, applied: Applied) -> None:
+        """What is in the cluster now is no draft, here or in a wizard that changes the same release."""
+        if not applied.complete:
             return
-        if left.deployed:
+        release = applied.answers.release.namespace, applied.answers.release.name
+        if self.draft.answers == applied.answers:
+            self._opened = release
             self._forget_draft()
-            release = self.draft.answers.release
-            self._opened = release.namespace, release.name
-            self._read_again()
-            for screen in self.app.screen_stack:
-                if isinstance(screen, Wizard) and screen is not self:
-                    await screen.take_over_applied(self._opened, self.draft.raw)
-        if left.onward:
-            release = self.draft.answers.release
-            if self._from_status_of(release.name, release.namespace):
-                self.dismiss()
-            else:
-                await self._show_status(release.name, release.namespace)
-        elif left.question:
-            await self.jump(left.question)
-
-    async def take_over_applied(self, release: tuple[str, str], raw: dict[str, Any]) -> None:
-        """What a wizard above this one has applied: older answers to that release must not come back from here."""
-        if self._opened == release:
+        elif self._opened == release:
             self._forget_draft()
-            await self._take_over(raw, self.page)
+            await self._take_over(differing(dumped(applied.answers)), self.page)
+        self._read_again()
 
     @work(group="save", exclusive=True, exit_on_error=False)
     async def action_save(self) -> None:
         """Write the answers where pgwizard was started; an existing file is kept, and another name asked for."""
-        folder = self.wizard.start.folder
+        folder = self.start.folder
         while True:
             name = await self.app.push_screen_wait(
                 Line("Save the answers as", str(folder / SAVED), "references only: no secret is in it")
@@ -560,7 +524,7 @@ class Wizard(SaysDefects, Screen[None]):
             if name is None:
                 return
             try:
-                await asyncio.to_thread(self.wizard.start.save, name, self.draft.text())
+                await asyncio.to_thread(self.start.save, name, self.draft.text())
             except OutputError as error:
                 self.notify(f"{error.message}. {error.hint}", severity="error", markup=False)
                 continue
@@ -575,7 +539,7 @@ class Wizard(SaysDefects, Screen[None]):
 
     @work(group="drafts", exit_on_error=False)
     async def _look_for_drafts(self, *, offer: bool) -> None:
-        make = self.wizard.start.drafts
+        make = self.start.drafts
         if make is None:
             return
         self._drafts = await asyncio.to_thread(make)
@@ -687,7 +651,7 @@ class Wizard(SaysDefects, Screen[None]):
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """The panel's key is shown only where there is a panel."""
         if action == "leave":
-            return self._unfolded or self._below() is not None
+            return self._unfolded or self.has_way_back
         if action == "take":
             return self.page == "TLS" and self._proposed is not None
         return action != "panel" or (self.page in PANELS and (self._folded or self.page in FOCUSABLE))
@@ -718,10 +682,10 @@ class Wizard(SaysDefects, Screen[None]):
         """The pages that need a look."""
         return {page_of(problem.question) for problem in (*self.draft.problems, *self.draft.doubts)}
 
-    def commands(self) -> Iterator[tuple[str, str, str]]:
-        """For the palette: a name, what it does, and its action."""
+    def commands(self) -> Iterator[Command]:
+        """See ScreenPart."""
         for page in self.order:
-            yield f"page {page}", "go there; nothing is lost", f"go({page!r})"
+            yield Command(f"page {page}", "go to this page; every answer is kept", f"go({page!r})")
 
     async def action_go(self, page: str) -> None:
         """Show a page."""
@@ -736,6 +700,6 @@ class Wizard(SaysDefects, Screen[None]):
         if narrow:  # there is no rail: its marks are counted
             marks = found(self.draft)
             place = f"{self.order.index(self.page) + 1}/{len(self.order)} {self.page}{marks}   "
-        demo = ("DEMO: simulated   " if narrow else f"{DEMO}   ") if self.wizard.start.demo else ""
-        text = f"pgwizard   {demo}{place}{release.namespace}/{release.name}   {self.wizard.link}"
+        demo = ("DEMO: simulated   " if narrow else f"{DEMO}   ") if self.start.demo else ""
+        text = f"pgwizard   {demo}{place}{release.namespace}/{release.name}   {self.host.link}"
         self.query_one("#header", Static).update(text, layout=False)

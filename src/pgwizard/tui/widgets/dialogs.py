@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from rich.console import Console, Group
 from rich.text import Text
@@ -22,16 +22,15 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from pgwizard.tui.base import ScreenPart
+from pgwizard.tui.navigation import OpenMessages
 from pgwizard.tui.widgets.keyline import KeyLine
-
-if TYPE_CHECKING:
-    from pgwizard.tui.app import WizardApp
 
 MARKS = "✓ answered   ● here   ! needs a look   · to come   ✗ failed   - left out"
 DOCS = "ctrl+p, messages: every message with its cause and what to do. docs/answers.md explains every question."
 
 
-class Window(ModalScreen[Any]):
+class Window(ScreenPart, ModalScreen[Any]):
     """Centred over what it belongs to, which stays in sight."""
 
     DEFAULT_CSS = """
@@ -63,18 +62,12 @@ class Help(Window):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f1,question_mark,enter", "leave", "back", show=False)]
 
-    def __init__(self, screen: Screen[Any]) -> None:
+    def __init__(self, text: str, keys: Sequence[tuple[str, str]]) -> None:
+        """keys: each with what it does."""
         super().__init__()
-        self._text = Text()
-        about = getattr(screen, "explained", None)
-        told = about() if about is not None else getattr(screen, "HELP", "")
-        self._text.append(f"{told.strip()}\n\n")
-        seen = set()
-        for node, binding, _, _ in screen.active_bindings.values():
-            if binding.description and binding.action not in seen and binding.action in _own_actions(type(node)):
-                seen.add(binding.action)
-                self._text.append(f"{screen.app.get_key_display(binding):>12}  ", "bold")
-                self._text.append(f"{binding.tooltip or binding.description}\n")
+        self._text = Text(f"{text.strip()}\n\n")
+        for key, does in keys:
+            self._text.append(f"{key:>12}  ", "bold").append(f"{does}\n")
         self._text.append(f"{'tab':>12}  ", "bold")
         self._text.append("next question or list; shift+tab goes back\n")
         self._text.append(f"{'ctrl+p':>12}  ", "bold")
@@ -88,6 +81,16 @@ class Help(Window):
             with VerticalScroll():
                 yield Static(self._text, markup=False)
         yield KeyLine()
+
+
+def keys_of(screen: Screen[Any]) -> list[tuple[str, str]]:
+    """The keys that pgwizard binds on a screen, each with what it does; keys of editing and scrolling are left out."""
+    found, seen = [], set()
+    for node, binding, _, _ in screen.active_bindings.values():
+        if binding.description and binding.action not in seen and binding.action in _own_actions(type(node)):
+            seen.add(binding.action)
+            found.append((screen.app.get_key_display(binding), binding.tooltip or binding.description))
+    return found
 
 
 def _own_actions(kind: type[DOMNode]) -> set[str]:
@@ -388,7 +391,7 @@ class Details(TextWindow):
 
     def action_explained(self) -> None:
         """The message that fits."""
-        cast("WizardApp", self.app).action_messages(self._link)
+        self.open_screen(OpenMessages(self._link))
 
     def action_copy(self) -> None:
         """As plain lines."""

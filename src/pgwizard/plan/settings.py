@@ -1,0 +1,207 @@
+"""PostgreSQL's parameters and how it reads their values: ``of(name, version).read(text)``.
+
+One reader for every rule, so that ``131072``, ``1GB`` and ``1073741824B`` are the same shared_buffers, and ``128M`` is
+refused as the server refuses it. settings.tsv is pg_settings of PostgreSQL 15, 17 and 18, written by the live test that
+compares it with the servers. The rules are those of guc.c: parse_bool, parse_int, parse_real and the enum look-up.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["bool", "integer", "real", "string", "enum", "internal"]
+Value = bool | Decimal | str
+
+TABLE = Path(__file__).with_name("settings.tsv")
+VERSIONS = (15, 17, 18)
+"""Those that the table was read from; of the others only what a neighbour has is known."""
+
+_BYTES: dict[str, int] = {"B": 1, "kB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
+_MICROSECONDS: dict[str, int] = {
+    "us": 1,
+    "ms": 1000,
+    "s": 10**6,
+    "min": 60 * 10**6,
+    "h": 3600 * 10**6,
+    "d": 86_400 * 10**6,
+}
+_NUMBER = re.compile(
+    r"[ \t\n\v\f\r]*([+-]?(?:0[xX][0-9a-fA-F]+|(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?))"
+    r"[ \t\n\v\f\r]*([^ \t\n\v\f\r]*)[ \t\n\v\f\r]*"
+)
+_SPELLINGS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
+_HIDDEN = {"wal_level": ("archive", "hot_standby")}
+"""Old spellings that pg_settings does not list; both mean replica."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One parameter of one version. unit: what a bare number counts, such as ``8kB`` or ``ms``; empty for none.
+
+    minimum, maximum: in that unit; None where there is none. choices: of an enum.
+    """
+
+    name: str
+    kind: Kind
+    unit: str = ""
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    choices: tuple[str, ...] = ()
+
+    def read(self, text: str) -> Value:
+        """The value as the server takes it: a bool, a number in the setting's unit, or text.
+
+        Raises ValueError that says what the server expects.
+        """
+        match self.kind:
+            case "bool":
+                return self._bool(text)
+            case "enum":
+                return self._choice(text)
+            case "integer" | "real":
+                return self._number(text)
+            case "internal":
+                raise ValueError("cannot be set: the server decides it")
+        return text
+
+    def _bool(self, text: str) -> bool:
+        value = boolean(text)
+        if value is None:
+            raise ValueError(f"{_short(text)} is neither on nor off")
+        return value
+
+    def _choice(self, text: str) -> str:
+        wanted = text.lower()
+        known: dict[str, str] = {choice.lower(): choice for choice in (*self.choices, *_HIDDEN.get(self.name, ()))}
+        if {"on", "off"} <= known.keys():
+            known |= dict.fromkeys(("true", "yes", "1"), "on") | dict.fromkeys(("false", "no", "0"), "off")
+        if "debug1" in known:
+            known |= {"debug": "debug2", "info": "info"}
+        if wanted not in known:
+            raise ValueError(f"{_short(text)} is not one of {', '.join(filter(None, self.choices))}")
+        return known[wanted]
+
+    def _number(self, text: str) -> Decimal:
+        expected = self._expected()
+        match = _NUMBER.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{_short(text)} is not a number; expected {expected}")
+        number, unit = _decimal(match[1], whole=self.kind == "integer"), match[2]
+        if unit:
+            number = self._converted(number, unit, text)
+        if self.kind == "integer":
+            number = number.to_integral_value()  # to the nearest, half to even, as rint does
+        low, high = self.minimum, self.maximum
+        if (low is not None and number < low) or (high is not None and number > high):
+            raise ValueError(f"{_short(text)} is outside {low} to {high}{f' (in {self.unit})' if self.unit else ''}")
+        return number
+
+    def _converted(self, number: Decimal, unit: str, text: str) -> Decimal:
+        if not self.unit:
+            raise ValueError(f"{_short(text)} has a unit; expected a number alone")
+        units = _BYTES if self._is_size else _MICROSECONDS
+        if unit not in units:
+            close = next((known for known in units if known.lower() == unit.lower() or known[:1] == unit), "")
+            meant = f": did you mean {text[: text.rfind(unit)].strip()}{close}?" if close else ""
+            raise ValueError(f"{_short(text)}: {_short(unit)} is not a unit of it; expected {', '.join(units)}{meant}")
+        return number * units[unit] / self.unit_size
+
+    @property
+    def _is_size(self) -> bool:
+        return self.unit.lstrip("0123456789") in _BYTES
+
+    @property
+    def unit_size(self) -> int:
+        """What a bare number counts, in bytes or in microseconds; 1 without a unit."""
+        count, name = re.fullmatch(r"([0-9]*)(.*)", self.unit).groups()  # type: ignore[union-attr]
+        return int(count or 1) * {**_BYTES, **_MICROSECONDS, "": 1}[name]
+
+    def _expected(self) -> str:
+        if not self.unit:
+            return "a whole number" if self.kind == "integer" else "a number"
+        return f"a number with one of the units {', '.join(_BYTES if self._is_size else _MICROSECONDS)}"
+
+
+def boolean(text: str) -> bool | None:
+    """on, true, yes and 1 or a beginning of them, in any case, and their opposites; None for anything else."""
+    wanted = text.lower()
+    if wanted in ("0", "1"):
+        return wanted == "1"
+    found = {value for word, value in _SPELLINGS.items() if wanted and word.startswith(wanted)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _decimal(text: str, *, whole: bool) -> Decimal:
+    """The number as strtol with base 0 and strtod read it: hexadecimal, and octal where it is a whole one."""
+    sign, digits = (-1, text[1:]) if text.startswith("-") else (1, text.lstrip("+"))
+    if digits[:2].lower() == "0x":
+        return Decimal(sign * int(digits, 16))
+    if whole and re.fullmatch(r"0[0-7]+", digits):
+        return Decimal(sign * int(digits, 8))
+    if whole and re.fullmatch(r"0[0-9]+", digits):  # strtol ends before the 8 or the 9
+        raise ValueError(f"{_short(text)} is not a number; expected one without a leading zero")
+    return sign * Decimal(digits)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")
+
+
+def of(name: str, version: int) -> Setting | None:
+    """The parameter of that version of PostgreSQL; None where it has none, or where that is not known."""
+    return _table(_nearest(version)).get(name) or (_table(17).get(name) if version == 16 else None)
+
+
+def unknown(name: str, version: int) -> str | None:
+    """Why the server would not start: it has no parameter of that name. None where it has one, or may have one."""
+    if "." in name or version < VERSIONS[0] or of(name, version) is not None:
+        return None  # an extension's, or of a version that the table does not have
+    close = difflib.get_close_matches(name, _table(_nearest(version)), 1)
+    return f"is no parameter of PostgreSQL {version}" + (f": did you mean {close[0]}?" if close else "")
+
+
+def size_bytes(name: str, values: Mapping[str, str], version: int) -> int | None:
+    """The bytes of a size among values; None where it is not there, is not readable, or is negative: a default."""
+    number = _number(name, values, version)
+    setting = of(name, version)
+    return int(number * setting.unit_size) if setting and number is not None and number >= 0 else None
+
+
+def count(name: str, values: Mapping[str, str], version: int) -> int | None:
+    """The same of a number that counts."""
+    number = _number(name, values, version)
+    return int(number) if number is not None and number >= 0 else None
+
+
+def _number(name: str, values: Mapping[str, str], version: int) -> Decimal | None:
+    setting = of(name, version)
+    if setting is None or name not in values:
+        return None
+    try:
+        value = setting.read(values[name])
+    except ValueError:
+        return None
+    return value if isinstance(value, Decimal) else None
+
+
+def _nearest(version: int) -> int:
+    return max((known for known in VERSIONS if known <= version), default=VERSIONS[0])
+
+
+@functools.cache
+def _table(version: int) -> dict[str, Setting]:
+    found = {}
+    for line in TABLE.read_text(encoding="ascii").splitlines():
+        name, first, last, kind, unit, low, high, choices = line.split("\t")
+        if int(first) <= version <= int(last):
+            limits = (Decimal(low) if low else None, Decimal(high) if high else None)
+            among = tuple(choices.split(",")) if kind == "enum" else ()  # one of them may be the empty text
+            found[name] = Setting(name, kind, unit, *limits, among)  # type: ignore[arg-type]
+    return found

@@ -1,0 +1,108 @@
+"""What a screen may know of the application, and the application of a screen: the base of each.
+
+It imports no screen; a screen knows no other one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from textual.app import App
+from textual.dom import DOMNode
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.signal import Signal
+
+from pgwizard.tui.connection import Connection
+from pgwizard.tui.navigation import Applied, Open
+from pgwizard.tui.start import Start
+
+T = TypeVar("T")
+
+
+class BaseApp(App[int]):
+    """The application as its screens see it."""
+
+    link: reactive[str] = reactive("connecting")
+    """The state of the connection, for people."""
+
+    def __init__(self, start: Start, *, ansi_color: bool | None = None) -> None:
+        super().__init__(ansi_color=ansi_color)
+        self.start = start
+        self.connection = Connection(start.connect, partial(setattr, self, "link"))
+        self.applied: Signal[Applied] = Signal(self, "applied")
+
+
+class Hosted:
+    """For widgets and screens of the application, beside their own base."""
+
+    @property
+    def host(self) -> BaseApp:
+        """The application."""
+        return cast("BaseApp", cast("DOMNode", self).app)
+
+    @property
+    def start(self) -> Start:
+        """How the application began."""
+        return self.host.start
+
+    @property
+    def connection(self) -> Connection:
+        """The connection to the cluster."""
+        return self.host.connection
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command of the palette. action: of the screen."""
+
+    name: str
+    help: str
+    action: str
+
+
+class ScreenPart(Hosted):
+    """What the application asks of its screens; beside a ``Screen`` or a ``ModalScreen``."""
+
+    def begin(self) -> None:
+        """Called before the screen is shown: what takes time may start."""
+
+    def help_text(self) -> str:
+        """What the screen is for, for the help."""
+        return cast("DOMNode", self).HELP or ""
+
+    def commands(self) -> Iterator[Command]:
+        """For the palette, beside the keys."""
+        yield from ()
+
+    def stop(self) -> bool:
+        """Ctrl+C: stop what runs. False where nothing can be stopped."""
+        return False
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether it writes to the cluster now."""
+        return False
+
+    @property
+    def release(self) -> tuple[str, str] | None:
+        """Name and namespace of the release whose status it shows."""
+        return None
+
+    @property
+    def has_way_back(self) -> bool:
+        """Whether there is another screen behind it: below the first one is only the opening."""
+        return cast("Screen[Any]", self) not in self.host.screen_stack[:2]
+
+    def open_screen(self, asked: Open, closed: Callable[[Any], object] | None = None) -> None:
+        """Ask for another screen. closed: called with what it ends with, in this screen's own turn."""
+        if closed is not None:
+            asked.closed = lambda result: cast("DOMNode", self).call_next(closed, result)
+        self.host.post_message(asked)
+
+
+class BaseScreen(ScreenPart, Screen[T]):
+    """A screen of the application."""

@@ -1,0 +1,84 @@
+"""The one connection to a cluster that all screens share. It knows no screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pgwizard.errors import PgwizardError
+    from pgwizard.kube.api import Cluster
+    from pgwizard.tui.start import ClusterChoice, Connect
+    from pgwizard.wizard.browse import Readable
+
+
+class Connection:
+    """Connects in the background. tell: called with the state of the connection, for people, at each change."""
+
+    def __init__(self, connect_by: Connect, tell: Callable[[str], None]) -> None:
+        self.cluster: Cluster | None = None
+        self.connected = asyncio.Event()
+        self.trouble: PgwizardError | None = None
+        """Why there is no connection, once that is known."""
+        self.place: ClusterChoice | None = None
+        """The cluster that was chosen; None for the one that it began with."""
+        self.readable: Readable = set()
+        """Where Secrets may be listed, so that it is asked once."""
+        self._connect_by = connect_by
+        self._tell = tell
+        self._stack = AsyncExitStack()
+        self._opening: asyncio.Task[None] | None = None
+        self._closings: set[asyncio.Task[None]] = set()
+
+    def connect(self, place: ClusterChoice | None = None) -> None:
+        """Connect to another place, or (None) to the same one again."""
+        if place is not None:
+            self.place, self._connect_by = place, place.connect
+        self.cluster, self.trouble, self.readable = None, None, set()
+        self.connected.clear()
+        if self._opening is not None:
+            self._opening.cancel()
+        self._opening = asyncio.create_task(self._open())
+
+    async def once_connected(self) -> Cluster:
+        """The cluster; waits until there is one."""
+        while self.cluster is None:  # another one may be chosen before a waiter's turn comes
+            await self.connected.wait()
+        return self.cluster
+
+    async def close(self) -> None:
+        """Nothing is left open."""
+        if self._opening is not None:
+            self._opening.cancel()
+        self._close(self._stack)
+        await asyncio.gather(*self._closings, return_exceptions=True)  # nobody is left to read an error
+
+    async def _open(self) -> None:
+        from pgwizard.errors import PgwizardError
+        from pgwizard.text import visible
+
+        self._tell("connecting")
+        self._close(self._stack)
+        stack = self._stack = AsyncExitStack()
+        try:
+            cluster = await self._connect_by(stack)
+            version = await cluster.version()
+        except Exception as defect:  # noqa: BLE001 - whatever it is, screens must not wait for it endlessly
+            error = defect
+            if not isinstance(error, PgwizardError):
+                error = PgwizardError(f"a defect of pgwizard itself: {type(defect).__name__}")
+            self.trouble = error
+            self._tell(visible(f"not connected: {error.message}"))
+            return
+        self.cluster = cluster
+        self.connected.set()
+        self._tell(visible(f"{cluster.server} · {version}"))
+
+    def _close(self, stack: AsyncExitStack) -> None:
+        """In the background, to its end: another choice of a cluster must not leave half of the last one open."""
+        task = asyncio.create_task(stack.aclose())
+        self._closings.add(task)
+        task.add_done_callback(self._closings.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())

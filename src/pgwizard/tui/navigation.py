@@ -1,0 +1,105 @@
+"""Where a person can go: a screen asks for another one by a message, and the application opens it.
+
+Screens are named here and loaded when first wanted, so no screen imports another. What an apply does to the release is
+published by the application as one signal, ``applied``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from rich.style import Style
+from rich.text import Text
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pgwizard.answers.questions import Answers
+    from pgwizard.errors import Finding
+
+WIZARD = "pgwizard.tui.screens.wizard:Wizard"
+STATUS = "pgwizard.tui.screens.status:Dashboard"
+BROWSER = "pgwizard.tui.screens.secret_browser:SecretBrowser"
+
+
+@dataclass
+class Open(Message):
+    """Asks for a screen, which is made with the fields of the message in their order.
+
+    closed: called with what the screen ends with.
+    """
+
+    screen: ClassVar[str]
+    closed: Callable[[Any], None] | None = field(default=None, kw_only=True, repr=False)
+
+    def arguments(self) -> list[Any]:
+        """What the screen is made with."""
+        return [getattr(self, each.name) for each in fields(self) if each.name != "closed"]
+
+
+@dataclass
+class OpenStatus(Open):
+    """The status of a release. Where it is open already, below this screen, go back to it."""
+
+    screen = STATUS
+    name: str
+    in_namespace: str
+
+
+@dataclass
+class OpenWizard(Open):
+    """The wizard over this screen. raw: the answers of the release to change, as nested keys of the file."""
+
+    screen = WIZARD
+    raw: dict[str, Any] | None
+
+
+@dataclass
+class OpenApply(Open):
+    """Apply these answers. Ends with the dotted path of a question to go back to; empty for none."""
+
+    screen = "pgwizard.tui.screens.apply:Apply"
+    answers: Answers
+    doubts: Sequence[Finding] = ()
+
+
+@dataclass
+class OpenSecretBrowser(Open):
+    """Choose a Secret. own_namespace: of the release; current: namespace and name of the Secret that is chosen now.
+
+    Ends with a ``Chosen``, or None.
+    """
+
+    screen = BROWSER
+    purpose: Literal["ca", "s3", "database", "passphrase"]
+    endpoint: str
+    own_namespace: str
+    current: tuple[str, str]
+    by_address: bool
+
+
+@dataclass
+class OpenMessages(Open):
+    """Every message with its cause and fix. words: what to look for first."""
+
+    screen = "pgwizard.tui.screens.messages:Messages"
+    words: str = ""
+
+
+@dataclass
+class Applied(Message):
+    """An apply of these answers has begun to write, or has ended. complete: whether all of them are in the cluster.
+
+    Sent to the application, which publishes it as its signal ``applied``.
+    """
+
+    answers: Answers
+    complete: bool
+
+
+def message_link(link: str) -> Text:
+    """A link that opens a message by a click. link: a key of the project's own messages, never text of a cluster."""
+    return Text(link, Style(underline=True, meta={"@click": f"app.messages({link!r})"}))

@@ -1,0 +1,83 @@
+"""What the terminal face gets from the machine it runs on: how to connect, where to save, where to begin."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pgwizard.tui.navigation import WIZARD
+
+if TYPE_CHECKING:
+    from pgwizard.kube.api import Cluster
+
+Connect = Callable[[AsyncExitStack], Awaitable["Cluster"]]
+Save = Callable[[str, str], None]
+Export = Callable[[str, dict[str, str]], None]
+DEMO = "DEMO: a simulated cluster in this process"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterChoice:
+    """A cluster to choose: a context of the kubeconfig. runs: the program that logs it in; empty for none."""
+
+    name: str
+    server: str
+    namespace: str
+    connect: Connect
+    runs: str = ""
+    current: bool = False
+
+
+class LeftDraft(Protocol):
+    """Answers that an ended wizard left."""
+
+    @property
+    def at(self) -> datetime:
+        """When they were last changed, UTC."""
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The answers, as nested keys of the file."""
+
+
+class DraftStore(Protocol):
+    """Unsaved answers on disk. Every call is short and blocking."""
+
+    def left(self) -> list[Any]:
+        """Each a ``LeftDraft``, the newest first."""
+
+    def keep(self, raw: dict[str, Any]) -> bool:
+        """Keep this wizard's answers; False where they cannot be kept."""
+
+    def drop(self, left: Any = None) -> None:
+        """Forget what another wizard left, or (None) this one's."""
+
+    def close(self) -> None:
+        """This wizard has ended: its answers may be offered to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How to begin. connect: opens the cluster, to be closed by the stack; save: writes a new file, or OutputError.
+
+    screen: the module and class to show; raw: answers from a file, as nested keys of it. release: the name (empty: the
+    only one there is) and the namespace (None: the context's) of the release to look at. now: the time, in UTC.
+    places: the clusters to choose from, blocking, or KubeconfigError. export: writes a folder of files, or OutputError.
+    drafts: made when first needed; None keeps none. folder: what the names of files are relative to.
+    """
+
+    connect: Connect
+    save: Save
+    screen: str = WIZARD
+    demo: bool = False
+    raw: dict[str, Any] | None = None
+    release: tuple[str, str | None] = ("", None)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    places: Callable[[], Sequence[ClusterChoice]] = tuple
+    export: Export = lambda _folder, _texts: None
+    drafts: Callable[[], DraftStore] | None = None
+    folder: Path = Path()

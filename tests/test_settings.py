@@ -1,0 +1,94 @@
+"""How PostgreSQL reads the values of its parameters."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgwizard.plan import settings
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("shared_buffers", "131072", 131072),
+        ("shared_buffers", "1GB", 131072),
+        ("shared_buffers", "1073741824B", 131072),
+        ("shared_buffers", " 1024 MB ", 131072),
+        ("shared_buffers", "0x20000", 131072),
+        ("shared_buffers", "0.5GB", 65536),
+        ("shared_buffers", "1e3MB", 128000),
+        ("work_mem", "010MB", 8192),
+        ("max_wal_size", "20480", 20480),
+        ("archive_timeout", "1min", 60),
+        ("archive_timeout", "1500ms", 2),
+        ("log_min_duration_statement", "-1", -1),
+        ("random_page_cost", "1.1", "1.1"),
+        ("fsync", "f", False),
+        ("fsync", "OFF", False),
+        ("fsync", "Ye", True),
+        ("huge_pages", "0", "off"),
+        ("wal_level", "hot_standby", "hot_standby"),
+        ("log_min_messages", "DEBUG", "debug2"),
+        ("default_transaction_isolation", "repeatable read", "repeatable read"),
+        ("log_line_prefix", "%m ", "%m "),
+    ],
+)
+def test_every_spelling_that_the_server_accepts_is_read(name: str, text: str, value: object) -> None:
+    setting = settings.of(name, 15)
+    assert setting is not None
+    read = setting.read(text)
+    assert str(read) == value if isinstance(value, str) else read == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("shared_buffers", "128M", "'M' is not a unit of it; expected B, kB, MB, GB, TB: did you mean 128MB?"),
+        ("shared_buffers", "512mb", "did you mean 512MB?"),
+        ("shared_buffers", "many", "is not a number"),
+        ("shared_buffers", "", "is not a number"),
+        ("shared_buffers", "8", "is outside 16 to 1073741823 (in 8kB)"),
+        ("shared_buffers", "08", "is not a number"),
+        ("max_connections", "10kB", "has a unit; expected a number alone"),
+        ("archive_timeout", "5 minutes", "'minutes' is not a unit of it; expected us, ms, s, min, h, d"),
+        ("random_page_cost", "cheap", "is not a number"),
+        ("fsync", "o", "neither on nor off"),
+        ("fsync", " on", "neither on nor off"),
+        ("wal_level", "full", "is not one of minimal, replica, logical"),
+        ("block_size", "8192", "cannot be set"),
+    ],
+)
+def test_what_the_server_refuses_is_refused_with_what_it_expects(name: str, text: str, expected: str) -> None:
+    setting = settings.of(name, 15)
+    assert setting is not None
+    with pytest.raises(ValueError, match=r".") as caught:
+        setting.read(text)
+    assert expected in str(caught.value)
+
+
+def test_a_name_that_the_version_does_not_have_is_known_where_the_table_has_the_version() -> None:
+    assert settings.unknown("shared_bufers", 15) == "is no parameter of PostgreSQL 15: did you mean shared_buffers?"
+    assert settings.unknown("io_method", 17) is not None
+    assert settings.unknown("io_method", 18) is None
+    assert settings.unknown("promote_trigger_file", 15) is None
+    assert settings.unknown("promote_trigger_file", 17) is not None
+
+
+def test_a_version_that_the_table_does_not_have_is_given_the_benefit_of_the_doubt() -> None:
+    assert settings.unknown("vacuum_cleanup_index_scale_factor", 13) is None
+    assert settings.unknown("promote_trigger_file", 16) is None
+    assert settings.unknown("reserved_connections", 16) is None
+    assert settings.unknown("shared_bufers", 16) is not None
+    assert settings.unknown("pg_stat_statements.max", 18) is None
+
+
+@given(text=st.text(max_size=30), name=st.sampled_from(["work_mem", "fsync", "wal_level", "random_page_cost", "port"]))
+def test_no_text_does_anything_but_be_read_or_be_refused(text: str, name: str) -> None:
+    setting = settings.of(name, 18)
+    assert setting is not None
+    with contextlib.suppress(ValueError):
+        setting.read(text)
