@@ -82,7 +82,7 @@ def test_a_second_apply_says_that_there_is_nothing_to_do(sim: SimCluster, answer
         "✓ survey        demo, namespace default",
         "✓ checks        12 objects",
         "✓ dry run       12 unchanged",
-        "already up to date",
+        "Already up to date.",
         "Connect with:",
     ]
 
@@ -114,7 +114,7 @@ def test_a_dry_run_and_diff_write_nothing(sim: SimCluster, answers: str) -> None
     ):
         assert told.code == 0
         assert "+ create    StatefulSet default/postgresql" in told.out
-        assert told.out.endswith("nothing was written\n")
+        assert told.out.endswith("Dry run: nothing was written.\n")
     assert [request for request in sim.requests if request.is_write] == []
 
 

@@ -136,9 +136,9 @@ async def run(
     """
     prepared = await prepare(release, cluster, report, options)
     if options.dry_run:
-        return prepared.outcome("dry-run", "nothing was written")
+        return prepared.outcome("dry-run", "Dry run: nothing was written.")
     if _settled(prepared, release):
-        return prepared.outcome("unchanged", "already up to date")
+        return prepared.outcome("unchanged", "Already up to date.")
     shown = time.monotonic()
     if not await approve(prepared.changes):
         raise Interrupted("not approved: nothing was written")
