@@ -339,7 +339,7 @@ async def _opened(app: Any, seen: Seen) -> None:
     """The wizard on its TLS page, f4, and a key that is held down until everything is read."""
     from textual import events
 
-    await app.cluster_once_connected()
+    await app.connection.once_connected()
     await asyncio.sleep(1)
     app.call_later(app.screen.go, "TLS", ("tls", "source", "secret"))
     await asyncio.sleep(4)  # the page's own look through the Secrets has ended

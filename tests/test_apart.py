@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from pgwizard.quantities import size_bytes
 
 SCRIPT = Path(__file__).parents[1] / "templates" / "files" / "apart.sh"
 BACKUP = """
@@ -29,11 +32,17 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.script = folder / "apart.sh"
-        text = SCRIPT.read_text(encoding="utf-8")
-        changed = text.replace("scripts=/etc/pgbackrest folder=/tmp", f"scripts={folder} folder={folder}")
-        assert changed != text
-        self.script.write_text(changed)
+        self._change(SCRIPT, "scripts=/etc/pgbackrest folder=/tmp", f"scripts={folder} folder={folder}")
         (folder / "backup.sh").write_text(BACKUP)
+
+    def _change(self, script: Path, line: str, to: str) -> None:
+        text = script.read_text(encoding="utf-8")
+        assert line in text
+        (self.folder / script.name).write_text(text.replace(line, to))
+
+    def bound(self, begin_bytes: int, end_bytes: int) -> None:
+        """Of a log, in place of what the script has."""
+        self._change(self.script, "begin_bytes=33554432 end_bytes=65536", f"{begin_bytes=} {end_bytes=}")
 
     def ask(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -136,3 +145,51 @@ def test_old_runs_leave_no_files(place: Place) -> None:
         place.let_go(str(number), 0)
         ended(place.ask(str(number)))
     assert len(list(place.folder.glob("apart.run.*.log"))) <= 2
+
+
+def test_a_log_is_bounded_and_keeps_its_beginning_and_its_end(place: Place) -> None:
+    """Each line is a write of its own, as pgBackRest makes them."""
+    (place.folder / "backup.sh").write_text(
+        'for ((i = 1; i <= 20000; i++)); do echo "line $i"; done\necho "ERROR: [082]: the cause"\nexit 82\n'
+    )
+    place.bound(begin_bytes=131072, end_bytes=512)
+    status, said = ended(place.ask("full"))
+    assert status == 82
+    assert said[0] == "line 1"
+    assert "... the log is longer than 0 MiB: only its end follows" in said
+    assert said[-1] == "ERROR: [082]: the cause"
+    (log,) = place.folder.glob("apart.run.*.log")
+    assert 131072 < log.stat().st_size < 131072 + 1024
+
+
+def test_a_log_that_is_longer_than_its_bound_by_one_line_loses_nothing(place: Place) -> None:
+    (place.folder / "backup.sh").write_text("printf '123456\\n'\nprintf 'the cause'\nexit 1\n")
+    place.bound(begin_bytes=7, end_bytes=512)
+    status, said = ended(place.ask("full"))
+    assert status == 1
+    assert (said[0], said[-1]) == ("123456", "the cause")
+
+
+def test_two_logs_fit_into_the_volume_of_the_pod() -> None:
+    bytes_kept = [int(number) for number in re.findall(r"_bytes=(\d+)", SCRIPT.read_text(encoding="utf-8"))]
+    statefulset = (SCRIPT.parents[1] / "statefulset.yaml").read_text(encoding="utf-8")
+    size = re.search(r"name: tmp\n +emptyDir:\n +sizeLimit: (\S+)", statefulset)
+    assert size is not None
+    assert 2 * sum(bytes_kept) < size_bytes(size[1]) / 2
+
+
+def test_pgbackrest_s_own_logs_are_cut_before_they_fill_their_volume(tmp_path: Path) -> None:
+    text = (SCRIPT.parent / "backup.sh").read_text(encoding="utf-8")
+    line = "logs=/var/log/pgbackrest most_bytes=16777216 kept_bytes=1048576"
+    assert line in text
+    script, long, short = (tmp_path / name for name in ("backup.sh", "archive-push.log", "main-backup.log"))
+    script.write_text(text.replace(line, f"logs={tmp_path} most_bytes=1000 kept_bytes=100"))
+    long.write_text("".join(f"line {number}\n" for number in range(1000)))
+    short.write_text("a line\n")
+    (tmp_path / "pgbackrest").write_text("#!/bin/bash\nexit 0\n")
+    (tmp_path / "pgbackrest").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["bash", str(script), "full"], check=True, env=environment)
+    assert long.read_text().splitlines()[-1] == "line 999"
+    assert long.stat().st_size <= 101
+    assert short.read_text() == "a line\n"

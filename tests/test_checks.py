@@ -264,6 +264,14 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
         "'try' ends in a bus error on a node with huge pages: the pod asks for none",
     ),
     (
+        {"tuning": {"parameters": {"logging_collector": "Yes"}}},
+        "tuning.parameters.logging_collector",
+        (
+            "on hides the log: it goes to files in the data directory, not to kubectl logs, and a server that does "
+            "not start cannot say why"
+        ),
+    ),
+    (
         {"tuning": {"parameters": {"full_page_writes": "F"}}},
         "tuning.parameters.full_page_writes",
         "off loses the database at the first power cut",

@@ -12,8 +12,9 @@ import pytest
 from faulting import POD, SECRET, live
 from observing import clock, on, recorded
 from pgwizard.kube.api import ExecResult, Ref
+from pgwizard.plan.names import Names
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.status import observe, probes, snapshot
+from pgwizard.status import observe, probes
 from pgwizard.status.snapshot import Archiver, Backup, RepositoryInfo, Volume, Wal
 from pgwizard.status.verdict import judge
 from snapshots import SYSTEM, segment
@@ -49,6 +50,12 @@ def info(**changes: Any) -> Any:
     ]
 
 
+def having(code: int, message: str) -> dict[str, Any]:
+    """The status of a stanza with one repository."""
+    status = {"code": code, "message": message}
+    return {"status": status, "repo": [{"cipher": "none", "key": 1, "status": status}]}
+
+
 def test_info_becomes_backups_and_the_range_of_the_archive() -> None:
     assert probes.repository_of(info()) == RepositoryInfo(
         (
@@ -79,8 +86,9 @@ def test_backups_of_an_earlier_cluster_are_left_out() -> None:
     ("answer", "stanza"),
     [
         ([], "the stanza has not been created"),
-        (info(status={"code": 1, "message": "missing stanza path"}, backup=[], archive=[]), "missing stanza path"),
-        (info(status={"code": 2, "message": "no valid backups"}, backup=[]), ""),
+        (info(**having(1, "missing stanza path"), backup=[], archive=[]), "missing stanza path"),
+        (info(**having(2, "no valid backups"), backup=[]), ""),
+        (info(status={"code": 1, "message": "missing stanza path"}, repo=[], backup=[]), "missing stanza path"),
     ],
 )
 def test_a_stanza_that_is_not_there_is_told_from_one_that_is_empty(answer: Any, stanza: str) -> None:
@@ -111,11 +119,6 @@ def test_a_stanza_that_is_not_there_is_told_from_one_that_is_empty(answer: Any, 
 def test_a_repository_that_could_not_be_read_is_not_an_empty_one(answer: Any, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         probes.repository_of(answer)
-
-
-def test_of_a_long_list_of_backups_the_newest_are_kept() -> None:
-    many = info(backup=info()[0]["backup"] * 2_000)
-    assert len(probes.repository_of(many).backups) == snapshot.BACKUPS_KEPT
 
 
 def test_the_archiver_is_read_with_and_without_what_waits() -> None:
@@ -204,5 +207,24 @@ def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
         worst = judge(found).reasons[0]
         assert worst.text.startswith(f"archiving fails: {segment(2)} at 2026-11-23 11:05 UTC: ")
         assert worst.key == "s3-no-bucket"
+
+    on(scenario)
+
+
+def test_archiving_that_fails_names_its_cause_from_the_collected_log_where_the_container_has_none() -> None:
+    line = (
+        "P00  ERROR: [103]: unable to find a valid repository: HTTP request failed with 403: <Code>NoSuchBucket</Code>"
+    )
+
+    def in_pod(command: list[str], _: bytes) -> ExecResult | None:
+        if command[0] == "psql":
+            return ExecResult(f"0|||3|{segment(2)}|2026-11-23 11:05:00+00|7|60\n4\n".encode(), b"", 0)
+        return ExecResult(line.encode(), b"", 0) if tuple(command) == probes.COLLECTED_LOG_COMMAND else None
+
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.programs.answers.append(in_pod)
+        found = await probes.archiver(sim, Names.of("postgresql"), "default", "postgres")
+        assert found.fault is not None
+        assert found.fault.key == "s3-no-bucket"
 
     on(scenario)

@@ -8,6 +8,7 @@ set -euo pipefail
 
 readonly wanted="$*"
 readonly scripts=/etc/pgbackrest folder=/tmp
+readonly begin_bytes=33554432 end_bytes=65536 # of a log; the two that are kept must fit into /tmp
 readonly running="$folder/apart.lock" current="$folder/apart.current"
 
 # A run has files of its own, so that who follows it late still reads its own log and its own code.
@@ -23,13 +24,23 @@ start() {
   printf '%s\n%s\n' "$run" "$wanted" >"$current.new"
   mv "$current.new" "$current"
   # file descriptor 9 keeps the lock until the script has ended
+  # A log without a bound would fill /tmp, and the kubelet evicts the database with it: of a long one the beginning and
+  # the end are kept. Without a buffer, so that who follows sees each line.
   # shellcheck disable=SC2016 # the inner shell expands them
   setsid --fork bash -c '
+    set -o pipefail
+    bounded() {
+      stdbuf --output=0 head --bytes="$1"
+      if IFS= read -r line || [[ -n "$line" ]]; then
+        printf "\n... the log is longer than %d MiB: only its end follows\n%s\n" "$(($1 >> 20))" "$line"
+        tail --bytes="$2"
+      fi
+    }
     status=0
-    bash "$2/$3" "${@:4}" || status=$?
+    bash "$4/$5" "${@:6}" 2>&1 | bounded "$2" "$3" || status=$?
     echo "$status" >"$1.new"
     mv "$1.new" "$1.result"
-  ' apart "$run" "$scripts" "$@" >>"$run.log" 2>&1 </dev/null
+  ' apart "$run" "$begin_bytes" "$end_bytes" "$scripts" "$@" >>"$run.log" 2>&1 </dev/null
 }
 
 say_new_lines() {

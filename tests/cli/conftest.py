@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ import faulting
 from pgwizard.cli import connect
 from pgwizard.kube.api import ExecResult
 from pgwizard.simulator.cluster import SimCluster
+from support import simtime
 
 ANSWERS = "release:\n  namespace: default\n"
 
@@ -29,12 +29,8 @@ def sim(monkeypatch: pytest.MonkeyPatch) -> SimCluster:
         async with shared:
             yield shared
 
-    def run(work: Coroutine[Any, Any, Any]) -> Any:
-        with asyncio.Runner(loop_factory=faulting.LeapingLoop) as runner:
-            return runner.run(work)
-
     monkeypatch.setattr(connect, "connected", connected)
-    monkeypatch.setattr(asyncio, "run", run)
+    monkeypatch.setattr(asyncio, "run", simtime.run)
     return shared
 
 

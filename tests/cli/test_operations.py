@@ -22,6 +22,7 @@ from pgwizard.cli import prompt
 from pgwizard.kube.api import Ref
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
+from support import simtime
 
 
 def applied(*arguments: str) -> headless.Run:
@@ -342,7 +343,7 @@ def test_two_runs_of_a_shell_find_the_same_cluster(sim: SimCluster) -> None:
         async with sim:
             await deployed(sim)
 
-    faulting.run(twice())
+    simtime.run(twice())
     assert headless.run("releases", "-n", "default", "--demo").out.count("deployed") == 1
 
 

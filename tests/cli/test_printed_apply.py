@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from headless import GOLDEN, ROOT, answers_of, planned
-from pgwizard.cli.verbs.apply import show_changes, show_outcome
+from pgwizard.cli.verbs.apply import reporter, show_changes, show_outcome
 from pgwizard.cli.writer import Writer
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.release.apply import ApplyOutcome
@@ -71,10 +71,10 @@ def _printed() -> Console:
     )
     writer = Writer(as_json=False, console=console)
     for event in _BEFORE:
-        writer.report(event)
+        reporter(writer)(event)
     show_changes(writer, _CHANGES, whole=False)
     for event in _AFTER:
-        writer.report(event)
+        reporter(writer)(event)
     plan = planned(answers_of(release={"namespace": "shop", "database": "shop"}))
     show_outcome(writer, ApplyOutcome("deployed", _CHANGES, (), _REACHED, plan), connect_commands(plan))
     writer.close()

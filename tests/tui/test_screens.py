@@ -177,9 +177,10 @@ async def pages(camera: Camera) -> None:
     await camera.settle()
     while wizard.page != wizard.order[0]:
         await camera.pilot.press("ctrl+b")
+        await camera.settle()
     for page in wizard.order:
-        assert wizard.page == page
         await camera.take(page.lower())
+        assert wizard.page == page
         await camera.pilot.press("ctrl+n")
 
 

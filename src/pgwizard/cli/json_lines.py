@@ -13,8 +13,7 @@ from datetime import datetime
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
-from pgwizard.errors import AnswersError, PgwizardError, PreflightError
-from pgwizard.release.stages import EventKind
+from pgwizard.errors import Finding, PgwizardError
 
 API_VERSION = "pgwizard/v1"
 """Grows when a key changes its meaning or goes; new keys and types may come without it."""
@@ -27,36 +26,32 @@ class JsonLine:
 
 
 @dataclass(frozen=True, slots=True)
-class EventLine(JsonLine):
-    """A stage of an apply or an uninstall: it began, made progress, ended. seconds: how long it took, at its end."""
-
-    type_name = "event"
-    stage: str
-    kind: EventKind
-    text: str
-    seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class ProblemPart:
-    """One problem of the answers. path: the question; line, column: its place in the file, from 1."""
+    """One problem. path: the question that it is about; line, column: its place in the file of answers, from 1."""
 
     path: str
     message: str
+    fix: str
     line: int | None
     column: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorLine(JsonLine):
-    """Why a run failed, its last line on standard error. detail: further lines, such as the end of a log."""
+    """Why a run failed, its last line on standard error. problems: what is wrong one by one. log: the end of a log.
+
+    key, cause, fix: of the fault where it is known, explained by ``pgwizard explain``. hint: what to do else.
+    """
 
     type_name = "error"
     error: str
     exit_code: int
-    detail: tuple[str, ...]
-    hint: str
     problems: tuple[ProblemPart, ...]
+    log: tuple[str, ...]
+    key: str
+    cause: str
+    fix: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +61,7 @@ class WarningLine(JsonLine):
     type_name = "warning"
     path: str
     message: str
+    fix: str
     line: int | None
     column: int | None
 
@@ -88,15 +84,18 @@ def line_of(record: JsonLine) -> str:
 
 def error_line(error: PgwizardError) -> ErrorLine:
     """Why a run failed."""
-    problems = error.problems if isinstance(error, (AnswersError, PreflightError)) else ()
-    message, *detail = error.message.splitlines()
-    return ErrorLine(
-        message,
-        error.exit_code,
-        () if problems else tuple(detail),
-        error.hint,
-        tuple(ProblemPart(problem.question, problem.text, problem.line, problem.column) for problem in problems),
-    )
+    fault = error.fault or Finding()
+    problems = tuple(map(_problem, error.findings))
+    return ErrorLine(error.message, error.exit_code, problems, error.log, fault.key, fault.cause, fault.fix, error.hint)
+
+
+def warning_line(finding: Finding) -> WarningLine:
+    return WarningLine(**{item.name: getattr(_problem(finding), item.name) for item in fields(ProblemPart)})
+
+
+def _problem(finding: Finding) -> ProblemPart:
+    message = ": ".join(filter(None, (finding.text, finding.cause)))
+    return ProblemPart(finding.question, message, finding.fix, finding.line, finding.column)
 
 
 def as_json(value: Any) -> Any:

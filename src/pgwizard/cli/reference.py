@@ -12,11 +12,11 @@ from typing import Any
 from pgwizard import errors
 from pgwizard.answers import reference as answers_reference
 from pgwizard.cli import json_lines, usage
-from pgwizard.cli.json_lines import ErrorLine, EventLine, JsonLine, NoteLine, WarningLine
+from pgwizard.cli.json_lines import ErrorLine, JsonLine, NoteLine, WarningLine
 from pgwizard.cli.main import BROKEN_PIPE
 from pgwizard.cli.options import Option, Verb
 from pgwizard.cli.table import EXCLUSIVE, EXIT_CODE, VERBS, WITHOUT_VERB
-from pgwizard.cli.verbs.apply import DIFFERENCES, ChangeLine, OutcomeLine
+from pgwizard.cli.verbs.apply import DIFFERENCES, ChangeLine, EventLine, OutcomeLine
 from pgwizard.cli.verbs.backup import FaultLine, JobLine, LogLine
 from pgwizard.cli.verbs.offline import MessageLine, VersionLine
 from pgwizard.cli.verbs.releases import ReleaseLine

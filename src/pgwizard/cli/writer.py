@@ -10,13 +10,10 @@ import contextlib
 import io
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pgwizard.cli.json_lines import EventLine, JsonLine, error_line, line_of
+from pgwizard.cli.json_lines import JsonLine, error_line, line_of
 from pgwizard.errors import OutputError, PgwizardError
-
-if TYPE_CHECKING:
-    from pgwizard.release.stages import Event
 
 
 def use_utf8() -> None:
@@ -57,18 +54,16 @@ class Writer:
         elif text is not None:
             self.put(f"{text}\n")
 
-    def report(self, event: Event) -> None:
-        """An event of a run, as it happens."""
-        from pgwizard.release.report import event_line
-
+    def event(self, text: str, kind: str, record: JsonLine) -> None:
+        """What a run does, as it happens. kind: of the event, which says whether a line stays."""
         if self._json:
-            self.put(line_of(EventLine(event.stage, event.kind, event.text, event.seconds)))
+            self.put(line_of(record))
         elif not self._is_animated:
-            if event.kind != "began":
-                self.put(f"{event_line(event)}\n")
+            if kind != "began":
+                self.put(f"{text}\n")
         else:
             with _written():
-                self._draw(event, event_line(event))
+                self._draw(text, kind)
 
     # ---- standard error --------------------------------------------------------------------------------------------
 
@@ -84,8 +79,10 @@ class Writer:
 
     def error(self, error: PgwizardError) -> None:
         """Why the run failed."""
+        from pgwizard.release.report import error_lines  # what an error needs is loaded where there is one
+
         self.close()
-        self.note(f"pgwizard: {error.message}" + (f"\n{error.hint}" if error.hint else ""), error_line(error))
+        self.note("pgwizard: " + "\n".join(error_lines(error)), error_line(error))
 
     # ---- a terminal ------------------------------------------------------------------------------------------------
 
@@ -97,20 +94,20 @@ class Writer:
             self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         return self._console is not None
 
-    def _draw(self, event: Event, line: str) -> None:
+    def _draw(self, line: str, kind: str) -> None:
         from rich.text import Text
 
-        if event.kind in ("began", "progress"):
+        if kind in ("began", "progress"):
             if self._spinner is None:
                 self._spinner = self._console.status(Text(line[2:]))
                 self._spinner.start()
             else:
                 self._spinner.update(Text(line[2:]))
             return
-        if event.kind in ("done", "failed"):
+        if kind in ("done", "failed"):
             self.close()
         shown = Text(line)
-        if event.kind == "log":  # pgBackRest's lines are long; what matters comes first
+        if kind == "log":  # pgBackRest's lines are long; what matters comes first
             shown.truncate(self._console.width, overflow="ellipsis")
         self._console.print(shown)
 

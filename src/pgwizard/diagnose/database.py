@@ -4,6 +4,34 @@ from __future__ import annotations
 
 from pgwizard.diagnose.row import Rank, row
 
+_SESSIONS = "|".join(
+    [
+        "the database system is ",
+        "terminating ",
+        "password authentication ",
+        "Peer authentication ",
+        "no pg_hba.conf entry ",
+        "pg_hba.conf rejects ",
+        '(?:role|database) "',
+        "permission denied for ",
+        "sorry, too many clients",
+        "(?:remaining|too many) connection",
+        "cannot(?: connect| execute)",
+        "canceling ",
+        "connection to client lost",
+        "unsupported frontend protocol",
+        "invalid (?:startup packet|command-line arg)",
+        "unrecognized configuration parameter",
+        "must be superuser to ",
+        "could not (?:receive data|connect to|send)",
+        "archive command failed",
+        "out of memory",
+        "configuration file ",
+        "invalid value for parameter",
+    ]
+)
+"""How the FATAL lines begin that end one session or one helper, not the server; and those with a row of their own."""
+
 POSTGRESQL = (
     row(
         "shared-memory",
@@ -28,6 +56,41 @@ POSTGRESQL = (
         "PostgreSQL refuses {parameter}{unknown}{ranged} in postgresql.conf: it does not know it, or not this value.",
         "Correct it in tuning.parameters; images.postgresqlVersion must be the version in the image.",
         "tuning.parameters",
+    ),
+    row(
+        "library-missing",
+        r"FATAL: could not (?:access file|load library) \"(?P<library>[^\"\n]{1,200})\"",
+        "The image has no library {library}, which shared_preload_libraries loads at each start.",
+        "Correct tuning.parameters.shared_preload_libraries (names alone, without quotes), or use an image with that "
+        "extension.",
+        "tuning.parameters",
+    ),
+    row(
+        "server-certificate-unusable",
+        r"FATAL: could not load (?:server certificate|root certificate) file \"(?P<file>[^\"\n]{1,300})\""
+        r"|FATAL: could not (?:load|access) private key file \"(?P<key>[^\"\n]{1,300})\""
+        r"|FATAL: private key file \"(?P<shared>[^\"\n]{1,300})\" (?:has group or world access|must be owned by)",
+        "ssl is on, and PostgreSQL cannot use {file}{key}{shared}.",
+        "Take ssl out of tuning.parameters: the release mounts no certificate for PostgreSQL. Or put the files into "
+        "the data directory first.",
+        "tuning.parameters",
+    ),
+    row(
+        "log-file-unwritable",
+        r"FATAL: could not open log file \"(?P<file>[^\"\n]{1,300})\"",
+        "logging_collector is on, and PostgreSQL cannot write {file}.",
+        "Take logging_collector and log_directory out of tuning.parameters: the log then goes to the container's "
+        "output.",
+        "tuning.parameters",
+    ),
+    row(
+        "start-refused",
+        rf"FATAL: (?!{_SESSIONS})(?P<said>[^\n]{{1,300}})"
+        r"|postgres: (?P<checked>\w{1,63} \(\d{1,10}\) must be less than [^\n]{1,100})",
+        "PostgreSQL ended by itself: {said}{checked}.",
+        "Correct the parameter that the line is about in tuning.parameters and apply again.",
+        "tuning.parameters",
+        rank=Rank.BROAD,
     ),
     row(
         "data-directory-permissions",

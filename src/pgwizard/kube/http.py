@@ -142,6 +142,20 @@ class _Prompt(socket.socket):
         return sent
 
 
+class _ConnectionLost(aiohttp.ClientConnectionError, OSError):
+    """The connection broke after the request was sent. Its arguments are those of an ``OSError``."""
+
+
+async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from repeating a GET whose connection is reset: it would run a command twice."""
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:  # nothing was sent
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _ConnectionLost(*error.args) from None
+
+
 class Http:
     """Requests to one API server as one user."""
 
@@ -157,9 +171,8 @@ class Http:
             # Unzipping made lists slower, even on a slow machine with a fast network.
             headers={"User-Agent": f"pgwizard/{__version__}", "Accept-Encoding": "identity"},
             raise_for_status=_raise_status,
+            middlewares=(_send_once,),
         )
-        # aiohttp sends a GET once more by itself when its connection is reset, and so would run a command twice.
-        self._session._retry_connection = False  # noqa: SLF001
 
     async def close(self) -> None:
         """Close all connections, and be back only when they are closed."""

@@ -195,6 +195,12 @@ def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) 
     read = setting.read(value) if setting is not None else value
     if name == "huge_pages" and read != "off":
         yield _warning(path, f"{value!r} ends in a bus error on a node with huge pages: the pod asks for none")
+    elif name == "logging_collector" and read is True:
+        yield _warning(
+            path,
+            "on hides the log: it goes to files in the data directory, not to kubectl logs, and a server that does not "
+            "start cannot say why",
+        )
     elif name in ("fsync", "full_page_writes") and read is False:
         yield _warning(path, "off loses the database at the first power cut")
 

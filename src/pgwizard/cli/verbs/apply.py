@@ -24,10 +24,22 @@ from pgwizard.cli.writer import Writer
 from pgwizard.kube.api import Cluster
 from pgwizard.release import apply as release_apply
 from pgwizard.release.changes import Action, Change
-from pgwizard.release.report import change_lines, connect_commands
+from pgwizard.release.report import change_lines, connect_commands, event_line
+from pgwizard.release.stages import Event, EventKind, Report
 
 DIFFERENCES = 1
 """Exit code of ``diff --exit-code`` where there are some, as of diff(1) and ``kubectl diff``."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine(JsonLine):
+    """A stage of an apply or an uninstall: it began, made progress, ended. seconds: how long it took, at its end."""
+
+    type_name = "event"
+    stage: str
+    kind: EventKind
+    text: str
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +100,22 @@ def _run(
         return await prompt.confirmed(f"Apply this to {release.answers.release.namespace}? [y/N] ")
 
     async def work(cluster: Cluster) -> release_apply.ApplyOutcome:
-        return await release_apply.run(release, cluster, writer.report, approve, options)
+        return await release_apply.run(release, cluster, reporter(writer), approve, options)
 
     outcome = connect.run(call, work, resume="The cluster goes on. Run it again at any time: it resumes.")
     if outcome.result == "dry-run":
         show_changes(writer, outcome.changes, whole=whole)
     return outcome
+
+
+def reporter(writer: Writer) -> Report:
+    """Events of a run, one line each."""
+
+    def report(event: Event) -> None:
+        record = EventLine(event.stage, event.kind, event.text, event.seconds)
+        writer.event(event_line(event), event.kind, record)
+
+    return report
 
 
 def show_changes(writer: Writer, changes: Sequence[Change], *, whole: bool) -> None:

@@ -8,7 +8,7 @@ from pgwizard.cli import connect, prompt
 from pgwizard.cli.json_lines import JsonLine
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import ALL_NAMESPACES, JSON, NAMESPACE, PURGE_DATA, YES
-from pgwizard.cli.verbs.apply import ChangeLine
+from pgwizard.cli.verbs.apply import ChangeLine, reporter
 from pgwizard.cli.writer import Writer
 from pgwizard.errors import Interrupted, UsageError
 from pgwizard.kube.api import Cluster
@@ -67,6 +67,6 @@ def uninstall(call: Invocation, writer: Writer) -> None:
         question = f"Remove {name} from {found.record.namespace}? [y/N] "
         if prompt.is_asked(yes=call[YES]) and not await prompt.confirmed(question):
             raise Interrupted("not approved: nothing was written")
-        await remove(found, cluster, writer.report)
+        await remove(found, cluster, reporter(writer))
 
     connect.run(call, work, released=True, resume="Run it again to remove what is left.")

@@ -42,5 +42,5 @@ def _once(call: Invocation, writer: Writer) -> None:
     release = f"{snapshot.namespace}/{snapshot.name}"
     writer.line("\n".join([release, *status_lines(snapshot, verdict)]), status_line(snapshot, verdict))
     if verdict.state != "recoverable":
-        why = f": {verdict.reasons[0].text}" if verdict.reasons else ""
+        why = f": {verdict.reasons[0]}" if verdict.reasons else ""
         raise NotProven(f"{release}: {verdict.state}{why}")

@@ -17,7 +17,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.events import Resize, ScreenResume
 from textual.timer import Timer
-from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from pgwizard.errors import PgwizardError
@@ -272,7 +271,6 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
             return
         if first:
             self._show()
-            self._paint(self.listing)
         else:
             self._soon()
 
@@ -294,14 +292,6 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
         self.listing.show(self.findings.shown, cursor if cursor is not None else self.listing.cursor)
         self._tell()
         self._look()
-
-    def _paint(self, *widgets: Widget) -> None:
-        """At once: what waits for Textual's clock, up to 16 ms, waits for what is read meanwhile as well.
-
-        It calls what that clock calls, which Textual keeps to itself: the versions it is known to have are pinned.
-        """
-        self._dirty_widgets.update(widgets)
-        self._on_timer_update()
 
     def _look(self) -> None:
         """Read what is in view, once the list stands still."""
@@ -343,7 +333,6 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
     def _follow(self) -> None:
         self._tell()
         self._look()
-        self._paint(self.listing, *self.query(Static))
 
     def _tell(self, *_: object) -> None:
         if not self._ready:

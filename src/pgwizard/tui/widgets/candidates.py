@@ -123,8 +123,10 @@ class SecretList(ScrollView, can_focus=False):
         """Other rows."""
         self.rows = rows
         self.cursor = max(0, min(cursor, len(rows) - 1))
-        self.set_reactive(SecretList.virtual_size, Size(0, len(rows)))  # the plain way lays the whole screen out anew
-        self._scroll_update(self.virtual_size)
+        self.set_reactive(SecretList.virtual_size, Size(0, len(rows)))  # to assign it would lay out the whole screen
+        self.vertical_scrollbar.window_virtual_size = len(rows)
+        self.vertical_scrollbar.window_size = self.container_size.height
+        self.scroll_y = self.validate_scroll_y(self.scroll_y)
         with self.prevent(self.Highlighted):
             self._follow()
         self.refresh()
