@@ -470,7 +470,7 @@ def test_a_size_that_the_server_wrote_in_milli_units_can_grow_and_is_shown_as_it
         await deployed(sim, grown("10.3Gi"))
         shrunk = await applied(sim, grown("10.2Gi"))
         assert isinstance(shrunk.error, PreflightError)
-        assert "storage.size: the volume has 10.3Gi and cannot shrink to 10.2Gi" in shrunk.error.message
+        assert "storage.size: the volume has 10.3Gi and cannot shrink to 10.2Gi" in str(shrunk.error)
         told = await deployed(sim, grown("20Gi"))
         assert "the volume grows from 10.3Gi" in next(change.why for change in told.shown if change.ref == DATABASE)
         assert live(sim, CLAIM, VOLUME.name)["status"]["capacity"] == {"storage": "20Gi"}

@@ -262,7 +262,7 @@ def _without_base(snapshot: Snapshot, remedy: str) -> Verdict:
     return replace(lost, reasons=(*lost.reasons, *_damaged(snapshot)))
 
 
-def _damaged(snapshot: Snapshot) -> Iterable[Reason]:
+def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
     """That the newest backups have page checksum errors, or the newest full one: recovery begins with an older one."""
     newest = list(takewhile(lambda backup: backup.error, reversed(snapshot.backups)))
     full = next((backup for backup in reversed(snapshot.backups) if backup.type == "full"), None)
@@ -273,10 +273,10 @@ def _damaged(snapshot: Snapshot) -> Iterable[Reason]:
             first, many = newest[-1].label, when.replace("it was", "they were")
             text = f"the {len(newest)} newest backups have page checksum errors, since {first}: {many}"
         fix = f"{base} is the newest intact backup: pgbackrest restore --set={base} replays the WAL since."
-        yield Reason(text, f"{fix} {_FIND_DAMAGE}", "status-damaged")
+        yield _reason(text, f"{fix} {_FIND_DAMAGE}", "status-damaged")
     elif full is not None and full.error:
         fix = f"Take a full backup now: pgwizard status, key b. {_FIND_DAMAGE}"
-        yield Reason(f"full backup {full.label} has page checksum errors: {when}", fix, "status-damaged")
+        yield _reason(f"full backup {full.label} has page checksum errors: {when}", fix, "status-damaged")
 
 
 def _lost(text: str, fix: str, key: str = "") -> Verdict:
