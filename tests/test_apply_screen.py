@@ -148,7 +148,7 @@ def test_an_apply_tells_its_stages_and_leads_on_to_the_status() -> None:
         await driven.reached("ended")
         assert {stage[0] for stage in driven.stages()} == {"✓"}
         assert any("new backup label" in line for line in driven.log())
-        assert driven.screen._said[0] == "✓     the release works, and its backups are proven"
+        assert driven.screen._said[0] == "✓     Release is up. First full backup succeeded."
         assert driven.keys() == {"enter", "c", "escape"}
         assert driven.published == [False, True], "it has begun to write; all of it is in the cluster"
         await press(driven.pilot, "enter")
@@ -169,7 +169,7 @@ def test_where_nothing_is_to_be_done_nothing_is_asked() -> None:
             "- first backup",
             "- record",
         ]
-        assert driven.screen._said == ["✓     nothing to do: everything is as wanted"]
+        assert driven.screen._said == ["✓     Already up to date."]
 
     applying(scenario, before=Answers())
 
