@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from headless import GOLDEN, run
 from pgwizard import __version__, errors
 from pgwizard.cli import main, render
+from support.headless import GOLDEN, run
 
 DEFAULTS = str(GOLDEN / "defaults" / "answers.yaml")
 

@@ -15,7 +15,6 @@ from rich.console import Console
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
-from faulting import cluster as simulated
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import CRONJOB, NAMESPACE, Cluster, ExecResult, Ref
@@ -34,11 +33,12 @@ from pgwizard.tui.start import ClusterChoice, Start
 from pgwizard.tui.widgets.dialogs import ChoiceDialog, Details, TextWindow
 from pgwizard.tui.widgets.log import Log
 from pgwizard.tui.widgets.rows import Jobs, Rows
-from snapshots import FAILED, FINE
 from support import simtime
+from support.faulting import cluster as simulated
 from support.repository_info import schedule, stanza
 from support.screens import opened, press, resize, settled, until
-from test_wizard_bad_input import CONTROLS, seen
+from support.snapshots import FAILED, FINE
+from tui.test_bad_input import CONTROLS, seen
 
 Scenario = Callable[[Pilot[int], SimCluster], Awaitable[None]]
 LINE = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"

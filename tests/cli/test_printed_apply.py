@@ -6,13 +6,13 @@ import io
 
 from rich.console import Console
 
-from headless import GOLDEN, ROOT
 from pgwizard.cli.printer import _Printer
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.release.apply import ApplyOutcome
 from pgwizard.release.changes import Change
 from pgwizard.release.stages import Event
 from support import goldens, pictures
+from support.headless import GOLDEN, ROOT
 
 _OBJECTS = (
     ("v1", "Secret", "postgresql"),
