@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from tls.test_certificates import issue
 
 from pgwizard.errors import DeadlineError, PgwizardError, Unreachable
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tls.handshake import Served, handshake, split, verify
+from tls.test_certificates import issue
 
 ENDPOINT = "minio.minio.svc:9000"
 SERVICE = Ref(Resource("v1", "Service"), "minio", "minio")
