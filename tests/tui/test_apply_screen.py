@@ -116,7 +116,7 @@ def applying(
     async def main() -> None:
         if before is not None:
             await deployed(sim, before)
-        app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank", **(start or {})))
+        app = WizardApp(Start(connect, lambda *_: None, screen=f"{__name__}:Blank", **(start or {})))
         async with opened(app, size=(100, 30)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Blank))
             driven = Driven(pilot, ApplyScreen(answers or Answers(), doubts), sim)
@@ -186,7 +186,7 @@ def test_it_ends_with_the_commands_to_connect_which_are_copied_unwrapped() -> No
         assert all("--context prod --kubeconfig /home/ada/.kube/config" in command for command in commands)
         await press(driven.pilot, "c")
         assert all(command in driven.pilot.app.clipboard for command in commands)
-        shown = painted(driven.pilot)
+        shown = " ".join(painted(driven.pilot).split())
         assert "export PGPASSWORD=" in shown
         assert "port-forward service/postgresql" in shown
 
@@ -358,7 +358,7 @@ def test_without_a_connection_it_says_so_and_connects_again() -> None:
         return await stack.enter_async_context(sim)
 
     async def main() -> None:
-        app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank"))
+        app = WizardApp(Start(connect, lambda *_: None, screen=f"{__name__}:Blank"))
         async with opened(app) as pilot:
             await until(pilot, lambda: "cannot reach" in app.link)
             driven = Driven(pilot, ApplyScreen(Answers()), sim)
