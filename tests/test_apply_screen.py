@@ -28,7 +28,7 @@ from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.simulator.world import HOSTILE
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.screens.apply import Apply, Stages
-from pgwizard.tui.screens.status import Dashboard
+from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets.log import Log
 from support import simtime
@@ -90,7 +90,7 @@ class Driven:
         return str(self.screen.query_one(selector, Static).content)
 
     def log(self) -> list[str]:
-        return [strip.text.rstrip() for strip in self.screen.query_one(Log).lines]
+        return self.screen.query_one(Log).lines
 
 
 Scenario = Callable[[Driven], Awaitable[None]]
@@ -153,7 +153,7 @@ def test_an_apply_tells_its_stages_and_leads_on_to_the_status() -> None:
         assert driven.published == [False, True], "it has begun to write; all of it is in the cluster"
         await press(driven.pilot, "enter")
         assert await driven.gone() == ""
-        await until(driven.pilot, lambda: isinstance(driven.pilot.app.screen, Dashboard))
+        await until(driven.pilot, lambda: isinstance(driven.pilot.app.screen, StatusScreen))
 
     applying(scenario)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
     from pgwizard.status.snapshot import Snapshot
 
-SCREEN = "pgwizard.tui.screens.status:Dashboard"
+SCREEN = "pgwizard.tui.screens.status:StatusScreen"
 
 
 def status(call: Invocation, writer: Writer) -> int:
