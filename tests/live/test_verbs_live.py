@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from releases import Site, site
-from rigtools import LIVE
 
-pytest_plugins = ["rigfixtures"]
+from support.live_releases import Site, site
+from support.rigtools import LIVE
+
+pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
 
 

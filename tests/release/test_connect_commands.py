@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from headless import answers_of, planned
 from pgwizard.release.report import connect_commands
+from support.headless import answers_of, planned
 
 KUBECTL = """#!/bin/sh
 printf '%s\\n' "$*" >> calls
