@@ -75,12 +75,7 @@ def backup(call: Invocation, writer: Writer) -> None:
         if call[FOLLOW]:
             await _follow(cluster, await cluster.get(Ref(JOB, job, namespace)), writer)
 
-    connect.run(
-        call,
-        work,
-        released=True,
-        resume="A backup that was started continues in the cluster; pgwizard logs -f follows it.",
-    )
+    connect.run(call, work, released=True, resume="A started backup continues in the cluster: pgwizard logs -f.")
 
 
 def logs(call: Invocation, writer: Writer) -> None:
