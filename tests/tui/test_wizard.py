@@ -28,9 +28,9 @@ from pgwizard.tui.app import WizardApp
 from pgwizard.tui.navigation import Applied
 from pgwizard.tui.pages.form import Choice, QuestionRow, in_words
 from pgwizard.tui.pages.panels import Panel
-from pgwizard.tui.screens.apply import Apply
+from pgwizard.tui.pages.review import Review
+from pgwizard.tui.screens.apply import ApplyScreen
 from pgwizard.tui.screens.connect import Connect
-from pgwizard.tui.screens.review import Review
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import MIDDLE, Rail, Wizard
@@ -168,9 +168,9 @@ def test_saved_answers_give_the_same_bytes_as_the_wizard() -> None:
 def test_from_the_first_page_to_a_valid_backup_by_keyboard_alone() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await press(pilot, "f9")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Apply))
-        screen = cast("Apply", pilot.app.screen)
-        await until(pilot, lambda: screen.asked)
+        await until(pilot, lambda: isinstance(pilot.app.screen, ApplyScreen))
+        screen = cast("ApplyScreen", pilot.app.screen)
+        await until(pilot, lambda: screen.is_asking)
         await press(pilot, "y")
         await until(pilot, lambda: screen.outcome is not None)
         assert screen.outcome is not None
@@ -767,7 +767,7 @@ def test_what_was_mended_a_moment_ago_does_not_stop_an_apply() -> None:
         wizard._give(("repository", "credentials", "secret"), "postgresql-pgbackrest-s3")
         assert wizard.draft.problems
         await wizard.action_apply()
-        await until(pilot, lambda: isinstance(pilot.app.screen, Apply))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ApplyScreen))
 
     driven(scenario)
 
@@ -786,7 +786,7 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         there = "#releases OptionList"
         await until(pilot, lambda: any("staging/postgresql" in option for option in options(wizard, there)))
         await press(pilot, "f9")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Apply) and pilot.app.screen.asked)
+        await until(pilot, lambda: isinstance(pilot.app.screen, ApplyScreen) and pilot.app.screen.is_asking)
         assert said_of in str(pilot.app.screen.query_one("#costs", Static).content)
 
     driven(scenario)

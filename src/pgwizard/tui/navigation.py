@@ -61,7 +61,7 @@ class OpenWizard(Open):
 class OpenApply(Open):
     """Apply these answers. Ends with the dotted path of a question to go back to; empty for none."""
 
-    screen = "pgwizard.tui.screens.apply:Apply"
+    screen = "pgwizard.tui.screens.apply:ApplyScreen"
     answers: Answers
     doubts: Sequence[Finding] = ()
 

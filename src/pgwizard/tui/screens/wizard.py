@@ -32,8 +32,8 @@ from pgwizard.tui.defects import SaysDefects
 from pgwizard.tui.navigation import Applied, OpenApply, OpenSecretBrowser, OpenStatus, OpenWizard
 from pgwizard.tui.pages.form import Form, QuestionRow
 from pgwizard.tui.pages.panels import FOCUSABLE, PANELS, Panel, TlsPanel
+from pgwizard.tui.pages.review import Review, counts
 from pgwizard.tui.screens.connect import Connect
-from pgwizard.tui.screens.review import Review, found
 from pgwizard.tui.start import DEMO
 from pgwizard.tui.widgets.dialogs import Item, Line, Offer, Pick
 from pgwizard.tui.widgets.keyline import KeyLine
@@ -698,7 +698,7 @@ class Wizard(SaysDefects, BaseScreen[None]):
         narrow = self._width < NARROW
         place = ""
         if narrow:  # there is no rail: its marks are counted
-            marks = found(self.draft)
+            marks = counts(self.draft)
             place = f"{self.order.index(self.page) + 1}/{len(self.order)} {self.page}{marks}   "
         demo = ("DEMO: simulated   " if narrow else f"{DEMO}   ") if self.start.demo else ""
         text = f"pgwizard   {demo}{place}{release.namespace}/{release.name}   {self.host.link}"
