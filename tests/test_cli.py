@@ -15,6 +15,7 @@ import yaml
 from headless import GOLDEN, run
 from pgwizard import __version__, errors
 from pgwizard.cli import main, render
+from support.waiting import DEADLINE_SECONDS
 
 DEFAULTS = str(GOLDEN / "defaults" / "answers.yaml")
 
@@ -117,7 +118,7 @@ def test_a_defect_is_one_sentence_and_a_traceback_on_request(monkeypatch: pytest
 
 def _process(*arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "pgwizard", *arguments]
-    return subprocess.run(command, stderr=subprocess.PIPE, check=False, timeout=60, **options)  # type: ignore[call-overload, no-any-return]
+    return subprocess.run(command, stderr=subprocess.PIPE, check=False, timeout=DEADLINE_SECONDS, **options)  # type: ignore[call-overload, no-any-return]
 
 
 def test_a_reader_that_went_away_ends_it_quietly() -> None:

@@ -25,6 +25,7 @@ from pgwizard.kube.api import ExecResult, Ref
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from support import simtime
+from support.waiting import DEADLINE_SECONDS
 
 ANSWERS = "release:\n  namespace: default\n"
 
@@ -210,7 +211,7 @@ def test_a_question_that_nobody_answers_can_be_stopped(stop: bytes | int, answer
                 keyboard.write(stop)
             else:
                 process.send_signal(stop)
-            assert process.wait(timeout=20) == 130
+            assert process.wait(timeout=DEADLINE_SECONDS) == 130
             assert process.stderr.read().startswith(b"\npgwizard: stopped: nothing was written\n")
         finally:
             process.kill()
@@ -435,7 +436,9 @@ def test_a_demonstrated_status_has_a_release_to_look_at_and_loads_no_face() -> N
         "with contextlib.suppress(SystemExit): main(['status', '--demo'])\n"
         "print('textual' in sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=DEADLINE_SECONDS
+    )
     assert done.stdout.splitlines()[0] == "default/postgresql"
     assert "RECOVERABLE" in done.stdout.splitlines()[1]
     assert done.stdout.splitlines()[-1] == "False"

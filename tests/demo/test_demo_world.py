@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 import base64
-import time
 
 from cryptography import x509
 from demo_support import POD, SECRET, Cluster, listed, ref, run
-
-from pgwizard.simulator.cluster import SimCluster
-
-
-def test_it_is_built_at_once() -> None:
-    SimCluster()
-    began = time.perf_counter()
-    SimCluster()
-    assert time.perf_counter() - began < 0.15
 
 
 def test_certificates_are_real() -> None:
