@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from releases import LEASE, POD, Site, site
-from rigtools import IMAGE, LIVE, RESTRICTED, Kubectl, own_namespace, pod_object
 
+from support.live_releases import LEASE, POD, Site, site
+from support.rigtools import IMAGE, LIVE, RESTRICTED, Kubectl, own_namespace, pod_object
 from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE, wait_until
 
-pytest_plugins = ["rigfixtures"]
+pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
 CONF = """[global]
 repo1-type=s3

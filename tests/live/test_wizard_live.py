@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from releases import Site, site
-from rigtools import KUBECONFIG, LIVE
 
+from support.live_releases import Site, site
+from support.rigtools import KUBECONFIG, LIVE
 from support.waiting import DEADLINE_SECONDS, wait_until
 
-pytest_plugins = ["rigfixtures"]
+pytest_plugins = ["support.rigfixtures"]
 pytestmark = [*LIVE, pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is missing: there is no terminal")]
 
 NAMESPACE, PATH = "NAMESPACE", "/PATH"
