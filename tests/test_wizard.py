@@ -111,7 +111,7 @@ def test_a_wrong_answer_is_said_at_its_question_and_in_the_rail() -> None:
         size = row(wizard, "storage.size")
         cast("Input", size.control).value = "20GB"
         await settled(pilot)
-        assert wizard.draft.said_of(("storage", "size")) == "'20GB' is not a size: did you mean 20Gi?"
+        assert wizard.draft.problem_of(("storage", "size")) == "'20GB' is not a size: did you mean 20Gi?"
         assert size.has_class("wrong")
         await wizard.go("Tuning")
         assert ("!", "Storage") in wizard.query_one("#rail").entries  # type: ignore[attr-defined]
@@ -599,7 +599,7 @@ def test_what_the_answers_name_and_the_cluster_lacks_is_said_at_its_question() -
         await wizard.go("Repository")
         wizard.draft.give(("repository", "credentials", "secret"), "s3-backup")
         cast("Input", row(wizard, "repository.credentials.namespace").control).value = "staging"
-        await until(pilot, lambda: "does not exist" in wizard.draft.said_of(("repository", "credentials", "secret")))
+        await until(pilot, lambda: "does not exist" in wizard.draft.problem_of(("repository", "credentials", "secret")))
         assert row(wizard, "repository.credentials.secret").has_class("wrong")
 
     driven(scenario)
@@ -620,11 +620,11 @@ def test_another_cluster_leaves_nothing_of_the_one_before() -> None:
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: "no releases" in said(wizard, "releases"))
-        assert "not read yet" not in wizard.draft.said_of(("tls", "source"))
+        assert "not read yet" not in wizard.draft.problem_of(("tls", "source"))
         await until(pilot, lambda: len(options(wizard, "#clusters OptionList")) == 2)
         wizard.query_one("#clusters FilterInput").focus()
         await press(pilot, "down", "enter")
-        await until(pilot, lambda: "Secret minio/minio-tls does not exist" in wizard.draft.said_of(("tls", "source")))
+        await until(pilot, lambda: "Secret minio/minio-tls does not exist" in wizard.draft.problem_of(("tls", "source")))
         assert wizard.draft.facts.ca is None
         await until(pilot, lambda: options(wizard, "#namespaces OptionList")[:1] == ["● default"])
         assert not any("minio" in option for option in options(wizard, "#namespaces OptionList"))
