@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from support import simtime
+
+simtime.install()  # before a module of Textual or of the application takes the machine's clock
 _OF_THE_MACHINE = ("PGWIZARD_TRACEBACK", "KUBECONFIG", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
 
 

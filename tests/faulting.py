@@ -10,13 +10,12 @@ import asyncio
 import base64
 import copy
 import multiprocessing
-import selectors
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.secrets import Given, Sensitive
@@ -27,8 +26,8 @@ from pgwizard.release.changes import Change
 from pgwizard.release.stages import Event
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import FaultKind, Killed, Request
+from support.simtime import LoopClock, run
 
-T = TypeVar("T")
 NAMESPACE = Resource("v1", "Namespace")
 SECRET = Resource("v1", "Secret")
 CONFIGMAP = Resource("v1", "ConfigMap")
@@ -41,74 +40,6 @@ STATEFULSET = Resource("apps/v1", "StatefulSet")
 CRONJOB = Resource("batch/v1", "CronJob")
 JOB = Resource("batch/v1", "Job")
 ROLE = Resource("rbac.authorization.k8s.io/v1", "Role")
-
-
-# ---- time that jumps -----------------------------------------------------------------------------------------------
-
-
-class _Leap(selectors.DefaultSelector):
-    """Waits for nothing: where the loop would sleep, its clock is moved on instead."""
-
-    leapt = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            if found := super().select(5):  # a thread may still answer
-                return found
-            raise AssertionError("nothing is left that could ever happen: the run hangs")
-        self.leapt += max(timeout, 0)
-        return super().select(0)
-
-
-class LeapingLoop(asyncio.SelectorEventLoop):
-    """An event loop in which any sleep takes no time, and every run has the same order."""
-
-    def __init__(self) -> None:
-        self._leap = _Leap()
-        super().__init__(self._leap)
-
-    def time(self) -> float:
-        return 1_000.0 + self._leap.leapt
-
-
-class LoopClock:
-    """The simulated cluster's time, moved by the loop; it goes on from one run to the next."""
-
-    def __init__(self, behind_seconds: float = 0) -> None:
-        self._past = time.time() - behind_seconds
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._since = 0.0
-
-    def now(self) -> float:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return self._past
-        if loop is not self._loop:
-            self._loop, self._since = loop, loop.time()
-        self._past, self._since = self._past + loop.time() - self._since, loop.time()
-        return self._past
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(max(seconds, 0))
-
-    def __deepcopy__(self, _: Any) -> LoopClock:
-        other = LoopClock()
-        other._past = self._past
-        return other
-
-
-def run(work: Awaitable[T]) -> T:
-    """Run to the end in leaping time. Whatever is left running then is a fault of its own."""
-
-    async def watched() -> T:
-        result = await work
-        left = [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        assert not left, f"tasks are left: {left}"
-        return result
-
-    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
-        return runner.run(watched())
 
 
 # ---- applies -------------------------------------------------------------------------------------------------------

@@ -9,12 +9,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from faulting import SECRET, answers_of, cluster, deployed, live, run
+from faulting import SECRET, answers_of, cluster, deployed, live
 from pgwizard.kube.api import ExecResult
 from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.status import observe
 from pgwizard.status.snapshot import Snapshot
+from support.simtime import run
 
 Scenario = Callable[[SimCluster], Awaitable[None]]
 

@@ -91,4 +91,4 @@ FIT_NAME = r"x\x1b[2J\u202eevil\x9b"
 def said(snapshot: Snapshot) -> tuple[str, list[str]]:
     """State and reasons of the verdict."""
     verdict = judge(snapshot)
-    return verdict.state, [reason.text for reason in verdict.reasons]
+    return verdict.state, [str(reason) for reason in verdict.reasons]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,12 +15,13 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from faulting import STATEFULSET, answers_of, deployed, live
+from faulting import cluster as simulated
 from pgwizard.answers.questions import Answers
-from pgwizard.errors import AnswersError, Finding, FirstBackupFailed, ServerFailure, Unreachable
+from pgwizard.errors import AnswersError, DeadlineError, Finding, FirstBackupFailed, ServerFailure, Unreachable
 from pgwizard.kube import jobs
 from pgwizard.kube.api import LEASE, Cluster, Object, Ref, Resource
 from pgwizard.release.changes import Change
-from pgwizard.release.report import Failure, failure
+from pgwizard.release.report import explained
 from pgwizard.release.stages import Event
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
@@ -29,7 +31,8 @@ from pgwizard.tui.screens.apply import Apply, Stages
 from pgwizard.tui.screens.status import Dashboard
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets.log import Log
-from pilots import press, settled, until
+from support import simtime
+from support.screens import opened, press, settled, until
 from test_folds import lines
 
 HOOK = "default/postgresql-pgbackrest-init*"
@@ -102,7 +105,7 @@ def applying(
     **options: Any,
 ) -> None:
     """Open the screen for these answers, on a cluster where others may have been applied before."""
-    sim = SimCluster(speed=50, **options)
+    sim = simulated(**options)
 
     async def connect(stack: AsyncExitStack) -> Cluster:
         return await stack.enter_async_context(sim)
@@ -111,14 +114,14 @@ def applying(
         if before is not None:
             await deployed(sim, before)
         app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank"))
-        async with app.run_test(size=(100, 30)) as pilot:
+        async with opened(app, size=(100, 30)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Blank))
             driven = Driven(pilot, Apply(answers or Answers(), doubts), sim)
             await app.push_screen(driven.screen, driven.left.append)
             app.applied.subscribe(driven.screen, lambda each: driven.published.append(each.complete), immediate=True)
             await scenario(driven)
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 # ---- a good end ----------------------------------------------------------------------------------------------------
@@ -324,7 +327,7 @@ def test_a_namespace_that_is_deleted_midway_is_said() -> None:
 
 def test_without_a_connection_it_says_so_and_connects_again() -> None:
     tries: list[int] = []
-    sim = SimCluster(speed=50)
+    sim = simulated()
 
     async def connect(stack: AsyncExitStack) -> Cluster:
         tries.append(1)
@@ -334,7 +337,7 @@ def test_without_a_connection_it_says_so_and_connects_again() -> None:
 
     async def main() -> None:
         app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank"))
-        async with app.run_test() as pilot:
+        async with opened(app) as pilot:
             await until(pilot, lambda: "cannot reach" in app.link)
             driven = Driven(pilot, Apply(Answers()), sim)
             await app.push_screen(driven.screen, driven.left.append)
@@ -344,7 +347,7 @@ def test_without_a_connection_it_says_so_and_connects_again() -> None:
             await press(pilot, "r")
             await driven.asked()
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 # ---- stopping ------------------------------------------------------------------------------------------------------
@@ -491,19 +494,20 @@ def test_a_doubt_that_a_stage_has_told_is_not_told_again() -> None:
     applying(scenario, answers_of(tls={"verify": False, "source": None}), doubts=[warned, doubt])
 
 
-def test_a_failure_is_explained_from_its_words_or_from_the_log_before_it() -> None:
-    hint = "Cause: The disk is full.\nFix: Grow it."
-    told = FirstBackupFailed("Job shop/x failed: gave up", hint=hint)
-    assert failure(told) == Failure("Job shop/x failed: gave up", cause="The disk is full.", fix="Grow it.")
+def test_an_error_is_explained_by_its_fault_or_by_the_log_before_it() -> None:
+    fault = Finding(key="volume-full", cause="The disk is full.", fix="Grow it.")
+    told = FirstBackupFailed("Job shop/x failed: gave up", fault=fault, hint="See its log.")
+    assert explained(told) == replace(fault, text="Job shop/x failed: gave up")
     problems = AnswersError("the answers", [Finding("", "odd"), Finding("storage.size", "too small")])
-    assert failure(problems).question == "storage.size"
+    assert explained(problems).question == "storage.size"
+    assert explained(DeadlineError("too late"), ["No space left on device"]).key == "volume-full"
     quota = ServerFailure("busy", status=503, hint="Wait.")
-    assert failure(quota) == Failure("busy", fix="Wait.")
+    assert explained(quota) == Finding(text="busy", fix="Wait.")
 
 
 def test_of_a_defect_only_its_type_is_told() -> None:
-    assert failure(KeyError("s3cret")) == Failure(
-        "a defect of pgwizard itself: KeyError", fix="Try again, and report it."
+    assert explained(KeyError("s3cret")) == Finding(
+        text="a defect of pgwizard itself: KeyError", fix="Try again, and report it."
     )
 
 

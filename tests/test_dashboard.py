@@ -15,16 +15,17 @@ from rich.console import Console
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
+from faulting import cluster as simulated
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import CRONJOB, NAMESPACE, Cluster, ExecResult, Ref
 from pgwizard.release import apply, record
 from pgwizard.release import backups as release_backups
 from pgwizard.release.changes import Change
-from pgwizard.simulator.clock import ScaledClock
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
-from pgwizard.status import observe
+from pgwizard.status import observe, report
+from pgwizard.status.probes import repository_of
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.screens.messages import Messages
 from pgwizard.tui.screens.status import Dashboard, _details
@@ -33,8 +34,10 @@ from pgwizard.tui.start import ClusterChoice, Start
 from pgwizard.tui.widgets.dialogs import ChoiceDialog, Details, TextWindow
 from pgwizard.tui.widgets.log import Log
 from pgwizard.tui.widgets.rows import Jobs, Rows
-from pilots import press, resize, settled, until
 from snapshots import FAILED, FINE
+from support import simtime
+from support.repository_info import schedule, stanza
+from support.screens import opened, press, resize, settled, until
 from test_wizard_bad_input import CONTROLS, seen
 
 Scenario = Callable[[Pilot[int], SimCluster], Awaitable[None]]
@@ -66,11 +69,9 @@ def driven(
     """Open the dashboard on a simulated cluster with a release, in its time, and play the scenario."""
 
     async def main() -> None:
-        clock = ScaledClock(50)
-        async with SimCluster(clock=clock, outcomes=outcomes) as sim:
+        async with simulated(outcomes=outcomes) as sim:
             sim.runtime.programs.answers.append(df)
             await prepare(sim)
-            clock.run_at(5)  # what was seen a moment ago must not be old on a busy machine
 
             async def connected(_: AsyncExitStack) -> Cluster:
                 return sim
@@ -83,12 +84,12 @@ def driven(
                 release=release,
                 now=lambda: datetime.fromtimestamp(sim.clock.now(), UTC),
             )
-            async with WizardApp(start).run_test(size=size) as pilot:
-                await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+            async with opened(WizardApp(start), size=size) as pilot:
+                await until(pilot, lambda: any(isinstance(screen, Dashboard) for screen in pilot.app.screen_stack))
                 await settled(pilot)
                 await scenario(pilot, sim)
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 def dashboard(pilot: Pilot[int]) -> Dashboard:
@@ -572,7 +573,7 @@ def test_another_cluster_is_neither_taken_for_the_one_that_is_shown_nor_written_
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         app, shown = cast("WizardApp", pilot.app), dashboard(pilot)
-        async with SimCluster() as other:
+        async with simulated() as other:
             await deployed(other)
             first, server = len(other.requests), "https://prod.example.com:6443"
             app.connection.connect(ClusterChoice("prod", server, "default", Connection(other, server).made))
@@ -872,3 +873,23 @@ def test_no_name_that_comes_from_outside_takes_over_the_terminal() -> None:
         assert next(request for request in reversed(sim.requests) if request.is_write).name == nasty
 
     driven(scenario, prepare=hostile, size=(160, 60))
+
+
+def test_of_many_backups_the_newest_are_listed_and_the_others_counted() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        screen = dashboard(pilot)
+        last = screen.snapshot
+        assert last is not None
+        assert last.repository is not None
+        many = schedule(last.at, days=28, every=timedelta(hours=1), full_every=timedelta(days=28))
+        backups = repository_of(stanza(many)).backups
+        screen.workers.cancel_group(screen, "observe")
+        screen.snapshot = replace(last, repository=replace(last.repository, backups=backups))
+        screen._show()
+        listed = rows(pilot, "info")
+        assert len(listed) == report.BACKUPS_LISTED + 1
+        assert listed[0][0].endswith(backups[-1].label.rpartition("_")[2])
+        assert listed[-1][0] == f"and {672 - report.BACKUPS_LISTED} older"
+
+    driven(scenario)

@@ -22,7 +22,6 @@ from faulting import (
     cluster,
     deployed,
     live,
-    run,
     secret,
     taken_over,
 )
@@ -32,6 +31,7 @@ from pgwizard.release import apply, record, survey
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, Killed, Request, ScriptedOutcome
+from support.simtime import run
 
 DATABASE = Ref(STATEFULSET, "postgresql", "default")
 VOLUME = Ref(CLAIM, "postgresql-storage-postgresql-0", "default")
@@ -228,8 +228,8 @@ def test_what_somebody_changed_by_hand_is_shown_as_a_conflict() -> None:
         await sim.guest(manager="kubectl-edit").apply(by_hand, force=True)
         told = await applied(sim)
         assert isinstance(told.error, OwnershipConflict)
-        assert "kubectl-edit" in told.error.message
-        assert "postgresql.conf" in told.error.message
+        assert "kubectl-edit" in str(told.error)
+        assert "postgresql.conf" in str(told.error)
         assert told.error.hint == "Take the fields over with --force-conflicts where that is meant."
         assert told.writes == []
         taken = await applied(sim, force_conflicts=True)
@@ -303,7 +303,7 @@ def test_a_missing_namespace_is_refused_where_they_do_not() -> None:
     async def scenario(sim: SimCluster) -> None:
         told = await applied(sim, answers_of(release={"namespace": "new"}, **ELSEWHERE))
         assert isinstance(told.error, PreflightError)
-        assert told.error.message == (
+        assert str(told.error) == (
             "the cluster does not hold what the answers name; nothing was written\n"
             "  release.namespace: namespace new does not exist: set release.createNamespace to true, or run kubectl "
             "create namespace new"
@@ -334,7 +334,7 @@ def test_objects_of_others_are_named_all_at_once() -> None:
         await other.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
         told = await applied(sim)
         assert isinstance(told.error, OwnershipConflict)
-        assert sorted(told.error.message.splitlines()) == [
+        assert sorted(str(told.error).splitlines()) == [
             "  ConfigMap default/postgresql-config belongs to argocd",
             "  Service default/postgresql belongs to Helm release shop-db",
             "another tool owns what would be written; nothing was written",
@@ -343,7 +343,7 @@ def test_objects_of_others_are_named_all_at_once() -> None:
         assert told.error.hint == "Choose another release.name, or remove them with the tool they belong to."
         forced = await applied(sim, force_conflicts=True)
         assert isinstance(forced.error, OwnershipConflict)
-        assert forced.error.message == told.error.message
+        assert str(forced.error) == str(told.error)
 
     on(scenario)
 
@@ -430,7 +430,7 @@ def test_a_volume_never_shrinks(size: str) -> None:
         await deployed(sim)
         told = await applied(sim, grown(size))
         assert isinstance(told.error, PreflightError)
-        assert f"storage.size: the volume has 10Gi and cannot shrink to {size}" in told.error.message
+        assert f"storage.size: the volume has 10Gi and cannot shrink to {size}" in str(told.error)
         assert told.writes == []
 
     on(scenario)
@@ -470,7 +470,7 @@ def test_a_size_that_the_server_wrote_in_milli_units_can_grow_and_is_shown_as_it
         await deployed(sim, grown("10.3Gi"))
         shrunk = await applied(sim, grown("10.2Gi"))
         assert isinstance(shrunk.error, PreflightError)
-        assert "storage.size: the volume has 10.3Gi and cannot shrink to 10.2Gi" in shrunk.error.message
+        assert "storage.size: the volume has 10.3Gi and cannot shrink to 10.2Gi" in str(shrunk.error)
         told = await deployed(sim, grown("20Gi"))
         assert "the volume grows from 10.3Gi" in next(change.why for change in told.shown if change.ref == DATABASE)
         assert live(sim, CLAIM, VOLUME.name)["status"]["capacity"] == {"storage": "20Gi"}
@@ -505,7 +505,7 @@ def test_a_size_below_that_of_a_claim_that_was_grown_by_hand_is_refused_before_a
         await enlarged(sim, by_hand)
         told = await applied(sim, grown("20Gi"))
         assert isinstance(told.error, PreflightError)
-        assert [str(problem) for problem in told.error.problems] == [
+        assert [str(problem) for problem in told.error.findings] == [
             f"storage.size: the volume has {shown} and cannot shrink to 20Gi: set storage.size to {shown}, or more"
         ]
         assert told.writes == []
@@ -540,8 +540,8 @@ def test_a_class_that_cannot_expand_is_found_before_anything_is_written() -> Non
         await deployed(sim, grown("10Gi", storageClass="fixed"))
         told = await applied(sim, grown("20Gi", storageClass="fixed"))
         assert isinstance(told.error, PreflightError)
-        assert "storage.size: the volume of 10Gi cannot grow to 20Gi: " in told.error.message
-        assert "the storageclass that provisions the pvc must support resize" in told.error.message
+        assert "storage.size: the volume of 10Gi cannot grow to 20Gi: " in str(told.error)
+        assert "the storageclass that provisions the pvc must support resize" in str(told.error)
         assert told.writes == []
 
     on(scenario)
@@ -553,7 +553,7 @@ def test_another_storage_class_is_refused_in_words(size: str) -> None:
         await deployed(sim, grown("10Gi", storageClass="standard"))
         told = await applied(sim, grown(size, storageClass="fixed"))
         assert isinstance(told.error, PreflightError)
-        assert [str(problem) for problem in told.error.problems] == [
+        assert [str(problem) for problem in told.error.findings] == [
             (
                 "storage.storageClass: the volume keeps the StorageClass that it was made with: keep standard; for "
                 "another one, make a new release and restore into it"
@@ -569,7 +569,7 @@ def test_the_default_storage_class_by_its_name_is_another_one_to_a_stateful_set(
         await deployed(sim)
         told = await applied(sim, grown("10Gi", storageClass="standard"))
         assert isinstance(told.error, PreflightError)
-        assert "keep null, the cluster's default (standard when it was made);" in told.error.message
+        assert "keep null, the cluster's default (standard when it was made);" in str(told.error)
 
     on(scenario)
 
@@ -594,7 +594,7 @@ def test_another_superuser_or_database_is_refused_once_the_first_start_has_made_
         await deployed(sim)
         told = await applied(sim, SHOP)
         assert isinstance(told.error, PreflightError)
-        assert [str(problem) for problem in told.error.problems] == MADE_ONCE
+        assert [str(problem) for problem in told.error.findings] == MADE_ONCE
         assert told.writes == []
 
     on(scenario)
@@ -607,7 +607,7 @@ def test_an_install_that_failed_after_its_first_start_has_made_them_too() -> Non
         sim.outcomes.clear()
         told = await applied(sim, SHOP)
         assert isinstance(told.error, PreflightError)
-        assert [str(problem) for problem in told.error.problems] == MADE_ONCE
+        assert [str(problem) for problem in told.error.findings] == MADE_ONCE
 
     on(scenario)
 
@@ -620,7 +620,7 @@ def test_a_database_that_does_not_run_after_an_install_that_failed_is_not_taken_
         sim.store.put({**stopped, "spec": {**stopped["spec"], "replicas": 0}, "status": {}})
         told = await applied(sim, SHOP)
         assert isinstance(told.error, PreflightError)
-        assert [str(problem) for problem in told.error.problems] == MADE_ONCE
+        assert [str(problem) for problem in told.error.findings] == MADE_ONCE
         assert told.writes == []
 
     on(scenario)
@@ -644,7 +644,7 @@ def test_a_secret_of_your_own_may_name_the_same_superuser_and_no_other(username:
         await sim.create(secret("mine", username=username, password="secret"))
         told = await applied(sim, answers_of(credentials={"from": "existing", "secret": "mine"}), dry_run=True)
         assert (
-            isinstance(told.error, PreflightError) and told.error.problems[0].question == "credentials.secret"
+            isinstance(told.error, PreflightError) and told.error.findings[0].question == "credentials.secret"
         ) == refused
         back = await deployed(sim)
         assert back.error is None
@@ -658,7 +658,7 @@ def test_a_secret_of_your_own_stays_the_one_that_the_first_start_read() -> None:
         await deployed(sim, answers_of(credentials={"from": "existing", "secret": "mine"}))
         told = await applied(sim)
         assert isinstance(told.error, PreflightError)
-        assert [str(problem) for problem in told.error.problems] == [
+        assert [str(problem) for problem in told.error.findings] == [
             (
                 "credentials.username: the first start made another superuser, and no later one makes this one: keep "
                 "it; SQL makes further roles: CREATE ROLE"

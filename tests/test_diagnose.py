@@ -384,7 +384,7 @@ def test_the_values_of_the_text_are_in_the_cause() -> None:
     assert found.cause.startswith("pgBackRest put the bucket into the host name, backups.minio.minio.svc,")
     assert found.fix == "Set repository.uriStyle to path: minio.minio.svc is then asked for /backups."
     assert found.question == "repository.uriStyle"
-    assert found.line.startswith("ERROR: [049]: unable to get address")
+    assert found.text.startswith("ERROR: [049]: unable to get address")
 
 
 def test_a_missing_name_leaves_no_gap_behind() -> None:
@@ -481,7 +481,7 @@ def test_colours_and_control_characters_do_not_hide_an_error() -> None:
     )
     found = diagnose(text)
     assert found is not None
-    assert found.line == "ERROR: [049]: unable to connect to 'minio.minio.svc:443': [111] Connection refused"
+    assert found.text == "ERROR: [049]: unable to connect to 'minio.minio.svc:443': [111] Connection refused"
 
 
 def test_what_is_quoted_from_a_text_is_plain_and_short() -> None:
@@ -491,7 +491,7 @@ def test_what_is_quoted_from_a_text_is_plain_and_short() -> None:
     assert found.cause.isprintable()
     assert "{key}" in found.cause
     assert len(found.cause) < 300
-    assert len(diagnoses("y" * 5000 + "cipher header invalid")[0].line) <= 300
+    assert len(diagnoses("y" * 5000 + "cipher header invalid")[0].text) <= 300
 
 
 def test_binary_garbage_is_harmless() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import functools
+import importlib
 import re
 import tomllib
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.app import App
+from textual.binding import Binding
+from textual.dom import DOMNode
 
 from pgwizard.answers.file import load
 from pgwizard.answers.questions import Answers
@@ -289,6 +293,58 @@ def test_every_finding_across_answers_has_a_row() -> None:
         )
         fragments = [[part.strip() for part in message.split("…") if part.strip()] for message in documented]
         assert not text or any(all(part in text for part in parts) for parts in fragments if parts), text
+
+
+# ---- keys ----------------------------------------------------------------------------------------------------------
+
+SCREENS = {"The status": "screens.status", "Choosing a certificate": "screens.secret_browser"}
+"""Headings of docs/errors.md whose keys are those of one screen."""
+_KEY = r"(?:Shift\+|Ctrl\+)?(?:F[0-9]+|Enter|Esc|Tab|Space|Up|Down|Left|Right|[A-Za-z?/])"
+_NAMES = {"esc": "escape", "?": "question_mark", "/": "slash"}
+
+
+def _bound(*modules: str) -> set[str]:
+    """The keys of every class in these modules of the screens, and of what they are derived from."""
+    found: set[str] = set()
+    for module in modules:
+        for part in vars(importlib.import_module(f"pgwizard.tui.{module}")).values():
+            if isinstance(part, type) and issubclass(part, DOMNode) and part.__module__.startswith("pgwizard."):
+                bindings = [binding for base in part.__mro__ for binding in getattr(base, "BINDINGS", ())]
+                keys = [item.key if isinstance(item, Binding) else item[0] for item in bindings]
+                found |= {key.strip() for each in keys for key in each.split(",")}
+    return found | {App.COMMAND_PALETTE_BINDING}
+
+
+def _as_bound(key: str) -> str:
+    *held, last = key.split("+")
+    last = last if not held and len(last) == 1 and last.isalpha() else last.lower()  # N is another key than n
+    return "+".join([*(part.lower() for part in held), _NAMES.get(last, last)])
+
+
+def test_the_keys_that_a_message_s_fix_names_are_those_of_its_screen() -> None:
+    sections = re.split(r"^## (.*)$", _text("docs/errors.md"), flags=re.MULTILINE)
+    named = {
+        heading.partition(" (")[0]: re.findall(rf"press `({_KEY})`", text)
+        for heading, text in zip(sections[1::2], sections[2::2], strict=True)
+    }
+    assert {heading for heading, keys in named.items() if keys} == set(SCREENS)
+    for heading, module in SCREENS.items():
+        assert {_as_bound(key) for key in named[heading]} <= _bound(module), heading
+    assert not re.search(r"\bkey [a-z]\b|: [a-z] \|$", _text("docs/errors.md"), re.MULTILINE), "write press `b`"
+
+
+@pytest.mark.parametrize("name", ["docs/wizard.md", "README.md", "CHANGELOG.md"])
+def test_a_key_that_a_document_names_is_bound_on_some_screen(name: str) -> None:
+    folder = ROOT / "src/pgwizard/tui"
+    modules = [
+        ".".join(path.relative_to(folder).with_suffix("").parts)
+        for path in folder.rglob("*.py")
+        if path.name != "__init__.py"
+    ]
+    named = re.findall(rf"`({_KEY})`", _text(name))
+    assert {key for key in named if _as_bound(key) not in _bound(*modules)} == set()
+    assert name != "docs/wizard.md" or len(set(named)) > 10
+    assert not re.search(r"`(?:ctrl\+|shift\+|f[0-9]+`|enter`|escape`|tab`)", _text(name)), "Ctrl+C, F8, Enter, Esc"
 
 
 # ---- words ---------------------------------------------------------------------------------------------------------

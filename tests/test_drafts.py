@@ -73,7 +73,7 @@ def test_the_drafts_of_ended_wizards_are_found_the_newest_first(tmp_path: Path) 
 KEEPS = """
 import sys
 from pathlib import Path
-from pgwizard.drafts import Drafts
+from pgwizard.local.autosave import Drafts
 drafts = Drafts(Path(sys.argv[1]))
 drafts.keep({"release": {"name": "mine"}})
 print("kept", flush=True)
@@ -125,3 +125,24 @@ def test_it_lies_where_the_desktop_says(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.delenv("XDG_STATE_HOME")
     monkeypatch.setenv("HOME", "/home/somebody")
     assert state_folder() == Path("/home/somebody/.local/state/pgwizard")
+
+
+def test_a_user_id_without_a_home_has_no_autosave_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 987_654_321)
+    assert state_folder() is None
+    drafts = Drafts(state_folder())
+    assert drafts.left() == []
+    assert not drafts.keep(RAW)
+    drafts.drop()
+    drafts.close()
+
+
+def test_a_user_id_without_a_home_keeps_drafts_where_xdg_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 987_654_321)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert state_folder() == tmp_path / "pgwizard"
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
+    assert state_folder() is None

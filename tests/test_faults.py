@@ -12,6 +12,7 @@ from faulting import Bench, Case
 from pgwizard.answers.secrets import Sensitive
 from pgwizard.release import apply, secret_values
 from pgwizard.release.apply import ApplyOutcome
+from support import simtime
 
 SAMPLE = 41
 
@@ -55,7 +56,7 @@ def test_a_hang_is_a_violation() -> None:
         await asyncio.Event().wait()
 
     with pytest.raises(AssertionError, match="hangs"):
-        faulting.run(forever())
+        simtime.run(forever())
 
 
 def test_a_password_that_an_apply_changes_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from textual.app import App, ComposeResult
 
 from pgwizard.simulator.world import HOSTILE
 from pgwizard.tui.widgets.folds import Fold, Folds
-from pilots import press
+from support import simtime
+from support.screens import opened, press
 
 
 def lines(widget: Folds) -> list[str]:
@@ -23,7 +22,7 @@ def test_text_of_others_cannot_reach_the_terminal() -> None:
 
     async def main() -> None:
         app = Small()
-        async with app.run_test() as pilot:
+        async with opened(app) as pilot:
             shown = app.query_one(Folds)
             shown.show([Fold(HOSTILE, tuple(HOSTILE.splitlines()))])
             await press(pilot, "a")
@@ -31,4 +30,4 @@ def test_text_of_others_cannot_reach_the_terminal() -> None:
             assert seen[1] == "      \\x1b]0;owned\\x07\\x1b[31mred\\x1b[0m [bold red]markup[/] \\u202egnp.exe\\u202c"
             assert all(line.isprintable() for line in seen)
 
-    asyncio.run(main())
+    simtime.run(main())

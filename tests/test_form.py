@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
@@ -16,7 +15,8 @@ from pgwizard.answers.schema import alternatives
 from pgwizard.tui.pages.form import Choice, Form, QuestionRow
 from pgwizard.wizard.draft import Draft
 from pgwizard.wizard.text_input import write_text
-from pilots import press, settled
+from support import simtime
+from support.screens import opened, press, settled
 
 
 class Host(App[None]):
@@ -62,14 +62,14 @@ def value_of(control: Any) -> str:
 def driven(scenario: Callable[[Pilot[None], Host], Awaitable[None]], raw: dict[str, Any], *sections: str) -> None:
     async def main() -> None:
         host = Host(raw, *sections)
-        async with host.run_test(size=(100, 60)) as pilot:
+        async with opened(host, size=(100, 60)) as pilot:
             await settled(pilot)
             await scenario(pilot, host)
             await settled(pilot)
             for path, said in host.shown().items():  # whatever happened
                 assert said == stands(host.draft, tuple(path.split("."))), path
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 def stands(draft: Draft, path: Question) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
@@ -14,7 +13,8 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from pgwizard.tui.widgets.keyline import KeyLine
-from pilots import click, press, settled
+from support import simtime
+from support.screens import click, opened, press, settled
 
 
 class Page(Screen[None]):
@@ -44,13 +44,13 @@ class Page(Screen[None]):
 def played(scenario: Callable[[Pilot[None], Page, KeyLine], Awaitable[None]], width: int = 80) -> None:
     async def main() -> None:
         app: App[None] = App()
-        async with app.run_test(size=(width, 10)) as pilot:
+        async with opened(app, size=(width, 10)) as pilot:
             page = Page()
             await app.push_screen(page)
             await settled(pilot)
             await scenario(pilot, page, page.query_one(KeyLine))
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_what_every_screen_has_stays_where_there_is_no_room_for_all() -> None:
 
     async def main() -> None:
         app = Everywhere()
-        async with app.run_test(size=(30, 10)) as pilot:
+        async with opened(app, size=(30, 10)) as pilot:
             await app.push_screen(Page())
             await settled(pilot)
             assert str(app.screen.query_one(KeyLine).render()) == " f5 again  f1 help "
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 def test_it_shows_what_works_where_the_focus_is() -> None:

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from faulting import LEASE, applied, cluster, deployed, live, run
+from faulting import LEASE, applied, cluster, deployed, live
 from pgwizard.errors import Locked, NotFound
 from pgwizard.kube import lease as kube_lease
 from pgwizard.kube.api import NAMESPACE, Object, Ref
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
+from support.simtime import run
 
 REF = kube_lease.lease_ref("postgresql", "default")
 

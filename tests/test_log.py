@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from rich.text import Text
@@ -10,7 +9,8 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from pgwizard.tui.widgets.log import Log
-from pilots import resize, settled
+from support import simtime
+from support.screens import opened, resize, settled
 
 LINE = "INFO: WAL segment 000000010000000000000002 successfully archived to '/archive/main/15-1' on repo1"
 
@@ -23,10 +23,10 @@ class Alone(App[None]):
 def played(scenario: Callable[[Pilot[None], Log], Awaitable[None]], size: tuple[int, int] = (120, 10)) -> None:
     async def main() -> None:
         app = Alone()
-        async with app.run_test(size=size) as pilot:
+        async with opened(app, size) as pilot:
             await scenario(pilot, app.query_one(Log))
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 def lines(log: Log) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from rich.console import Console
@@ -14,7 +13,8 @@ from textual.widgets import Static
 from pgwizard.diagnose import messages
 from pgwizard.tui.navigation import message_link
 from pgwizard.tui.screens.messages import SHOWN, Messages
-from pilots import click, press, settled
+from support import simtime
+from support.screens import click, opened, press, settled
 
 KEY = "docs/errors.md#s3-unknown-key"
 
@@ -31,10 +31,10 @@ class Alone(App[None]):
 
 def played(scenario: Callable[[Pilot[None]], Awaitable[None]]) -> None:
     async def main() -> None:
-        async with Alone().run_test(size=(120, 40)) as pilot:
+        async with opened(Alone(), size=(120, 40)) as pilot:
             await scenario(pilot)
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 def told(pilot: Pilot[None]) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from pgwizard.cli import connect, prompt
 from pgwizard.kube.api import ExecResult, Ref
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
+from support import simtime
 
 ANSWERS = "release:\n  namespace: default\n"
 
@@ -39,12 +40,8 @@ def sim(monkeypatch: pytest.MonkeyPatch) -> SimCluster:
         async with shared:
             yield shared
 
-    def run(work: Coroutine[Any, Any, Any]) -> Any:
-        with asyncio.Runner(loop_factory=faulting.LeapingLoop) as runner:
-            return runner.run(work)
-
     monkeypatch.setattr(connect, "connected", connected)
-    monkeypatch.setattr(asyncio, "run", run)
+    monkeypatch.setattr(asyncio, "run", simtime.run)
     return shared
 
 
@@ -356,7 +353,7 @@ def test_two_runs_of_a_shell_find_the_same_cluster(sim: SimCluster) -> None:
         async with sim:
             await deployed(sim)
 
-    faulting.run(twice())
+    simtime.run(twice())
     assert headless.run("releases", "-n", "default", "--demo").out.count("deployed") == 1
 
 

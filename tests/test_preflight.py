@@ -24,7 +24,6 @@ from faulting import (
     deployed,
     given,
     live,
-    run,
 )
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import NotFound, PreflightError
@@ -33,6 +32,7 @@ from pgwizard.plan.plan import Facts, resolve
 from pgwizard.release import apply, dry_run, record, rights, survey, uninstall
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
+from support.simtime import run
 
 WRITING = ["get", "create", "patch", "update", "delete"]
 S3 = given(s3_accessKey="access", s3_secretKey="secret")
@@ -52,7 +52,7 @@ def refused(told: Any) -> list[str]:
     """The problems of a run that wrote nothing."""
     assert isinstance(told.error, PreflightError), told.error
     assert [request for request in told.requests if request.is_write] == []
-    return [str(problem) for problem in told.error.problems]
+    return [problem.whole for problem in told.error.findings]
 
 
 def role(name: str, namespace: str, rules: list[Any]) -> Object:
@@ -243,7 +243,7 @@ def test_a_removal_names_its_missing_rights_before_it_deletes() -> None:
         sim.rules.deny("delete", "leases", "default")
         with pytest.raises(PreflightError) as caught:
             await uninstall.removal(sim, "postgresql", "default", purge_data=False)
-        assert [str(problem) for problem in caught.value.problems] == [
+        assert [problem.whole for problem in caught.value.findings] == [
             "delete services in namespace default   check: kubectl auth can-i delete services -n default",
             (
                 "delete leases.coordination.k8s.io in namespace default   check: kubectl auth can-i delete "

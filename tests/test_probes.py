@@ -14,7 +14,7 @@ from observing import clock, on, recorded
 from pgwizard.kube.api import ExecResult, Ref
 from pgwizard.plan.names import Names
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.status import observe, probes, snapshot
+from pgwizard.status import observe, probes
 from pgwizard.status.snapshot import Archiver, Backup, RepositoryInfo, Volume, Wal
 from pgwizard.status.verdict import judge
 from snapshots import SYSTEM, segment
@@ -50,6 +50,12 @@ def info(**changes: Any) -> Any:
     ]
 
 
+def having(code: int, message: str) -> dict[str, Any]:
+    """The status of a stanza with one repository."""
+    status = {"code": code, "message": message}
+    return {"status": status, "repo": [{"cipher": "none", "key": 1, "status": status}]}
+
+
 def test_info_becomes_backups_and_the_range_of_the_archive() -> None:
     assert probes.repository_of(info()) == RepositoryInfo(
         (
@@ -80,8 +86,9 @@ def test_backups_of_an_earlier_cluster_are_left_out() -> None:
     ("answer", "stanza"),
     [
         ([], "the stanza has not been created"),
-        (info(status={"code": 1, "message": "missing stanza path"}, backup=[], archive=[]), "missing stanza path"),
-        (info(status={"code": 2, "message": "no valid backups"}, backup=[]), ""),
+        (info(**having(1, "missing stanza path"), backup=[], archive=[]), "missing stanza path"),
+        (info(**having(2, "no valid backups"), backup=[]), ""),
+        (info(status={"code": 1, "message": "missing stanza path"}, repo=[], backup=[]), "missing stanza path"),
     ],
 )
 def test_a_stanza_that_is_not_there_is_told_from_one_that_is_empty(answer: Any, stanza: str) -> None:
@@ -112,11 +119,6 @@ def test_a_stanza_that_is_not_there_is_told_from_one_that_is_empty(answer: Any, 
 def test_a_repository_that_could_not_be_read_is_not_an_empty_one(answer: Any, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         probes.repository_of(answer)
-
-
-def test_of_a_long_list_of_backups_the_newest_are_kept() -> None:
-    many = info(backup=info()[0]["backup"] * 2_000)
-    assert len(probes.repository_of(many).backups) == snapshot.BACKUPS_KEPT
 
 
 def test_the_archiver_is_read_with_and_without_what_waits() -> None:

@@ -58,7 +58,7 @@ def test_the_only_release_of_a_namespace_needs_no_name() -> None:
         assert missing.value.hint == hint
     with pytest.raises(AnswersError) as caught:
         records.chosen([other, shop], "default")
-    assert caught.value.problems == (Finding("NAME", "namespace default has 2 releases: name one of other, shop"),)
+    assert caught.value.findings == (Finding("NAME", "namespace default has 2 releases: name one of other, shop"),)
 
 
 def test_a_record_comes_with_its_version_and_none_is_told_from_one_that_has_to_be_there() -> None:

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Input, OptionList, Static
 
 from faulting import answers_of, deployed
+from faulting import cluster as simulated
 from headless import NOW, planned, trusted
 from pgwizard.errors import Finding
 from pgwizard.kube.api import Cluster, Ref, Resource
@@ -29,7 +30,8 @@ from pgwizard.tui.screens.review import Review, change_folds
 from pgwizard.tui.start import ClusterChoice, Start
 from pgwizard.tui.widgets.folds import Fold, Folds
 from pgwizard.wizard.draft import Draft
-from pilots import click, press, settled, until
+from support import simtime
+from support.screens import click, opened, press, settled, until
 from test_folds import lines
 
 
@@ -72,7 +74,7 @@ Scenario = Callable[[Pilot[int], Host, SimCluster], Awaitable[None]]
 
 def reviewed(scenario: Scenario, raw: dict[str, Any] | None = None, size: tuple[int, int] = (104, 40)) -> None:
     """Show a review of these answers on a simulated cluster, and play the scenario."""
-    sim = SimCluster(speed=50)
+    sim = simulated()
 
     async def connect(stack: AsyncExitStack) -> Cluster:
         return await stack.enter_async_context(sim)
@@ -80,14 +82,14 @@ def reviewed(scenario: Scenario, raw: dict[str, Any] | None = None, size: tuple[
     async def main() -> None:
         Host.draft = Draft(raw or {}, Facts(ca=trusted()))
         app = WizardApp(Start(connect, lambda *_: None, screen="test_review:Host", now=lambda: NOW))
-        async with app.run_test(size=size) as pilot:
+        async with opened(app, size) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Host) and app.connection.connected.is_set())
             host = cast("Host", app.screen)
             host.shown()
             await settled(pilot)
             await scenario(pilot, host, sim)
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 def text(host: Host, selector: str) -> str:
@@ -338,7 +340,7 @@ def test_a_comparison_that_fails_says_why_in_its_place_and_can_be_tried_again() 
 
 def test_a_comparison_is_forgotten_with_the_connection_that_it_was_made_by() -> None:
     async def another(stack: AsyncExitStack) -> Cluster:
-        return await stack.enter_async_context(SimCluster(speed=50))
+        return await stack.enter_async_context(simulated())
 
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         app = cast("WizardApp", pilot.app)

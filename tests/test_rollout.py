@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import headless
-from faulting import JOB, SECRET, STATEFULSET, Told, answers_of, applied, cluster, deployed, live, run
+from faulting import JOB, SECRET, STATEFULSET, Told, answers_of, applied, cluster, deployed, live
 from pgwizard.errors import DeadlineError, FirstBackupFailed, RolloutFailed
 from pgwizard.kube import jobs
 from pgwizard.kube.api import Ref, WatchEvent
@@ -17,6 +17,7 @@ from pgwizard.plan.plan import Facts, resolve
 from pgwizard.release import rollout
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
+from support.simtime import run
 
 PROMISED_SECONDS = 20
 DATABASE = "default/postgresql-0"
@@ -63,8 +64,7 @@ def test_an_image_that_cannot_be_pulled() -> None:
         "postgresql-0 in namespace default cannot start: container minio-ca-init: ImagePullBackOff: Back-off"
     )
     assert "pull access denied" in told.error.message
-    assert "Cause: " in told.error.hint
-    assert "Fix: " in told.error.hint
+    assert told.error.fault is not None
     assert seconds_until(told, "ErrImagePull") < PROMISED_SECONDS
     assert told.at[-1] < jobs.GRACE_SECONDS + PROMISED_SECONDS
 
@@ -80,7 +80,8 @@ def test_the_name_of_a_registry_is_told_whole() -> None:
         ScriptedOutcome("image-pull", DATABASE, message=f'Back-off pulling image "{image}": ErrImagePull: {refused}')
     )
     assert told.error is not None
-    assert f"The node cannot resolve the registry's name {host}." in told.error.hint
+    assert told.error.fault is not None
+    assert f"The node cannot resolve the registry's name {host}." in told.error.fault.cause
 
 
 def test_a_container_that_crashes_shows_its_last_lines() -> None:
@@ -88,16 +89,16 @@ def test_a_container_that_crashes_shows_its_last_lines() -> None:
     told = stuck(ScriptedOutcome("crash-loop", DATABASE, lines=lines, container="postgresql"))
     assert isinstance(told.error, RolloutFailed)
     assert "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error)" in told.error.message
-    shown = told.error.message.splitlines()[1:]
+    shown = told.error.log
     assert len(shown) == jobs.TAIL_LINES
-    assert shown[-1] == "    FATAL: could not write lock file: No space left"
+    assert shown[-1] == "FATAL: could not write lock file: No space left"
     assert seconds_until(told, "exit code 1") < PROMISED_SECONDS
 
 
 def test_an_init_container_that_crashes_shows_its_own_lines() -> None:
     told = stuck(ScriptedOutcome("crash-loop", DATABASE, lines=("rehash: no such file",), container="minio-ca-init"))
     assert isinstance(told.error, RolloutFailed)
-    assert told.error.message.splitlines()[1:] == ["    rehash: no such file"]
+    assert told.error.log == ("rehash: no such file",)
 
 
 def test_a_crash_that_heals_within_the_grace_is_no_failure() -> None:
@@ -259,14 +260,13 @@ def test_a_hook_job_that_fails_gives_its_lines_cause_and_fix() -> None:
     )
     told = stuck(ScriptedOutcome("job-failed", HOOK, lines=lines, exit_code=28))
     assert isinstance(told.error, FirstBackupFailed)
-    head, *shown = told.error.message.splitlines()
-    assert head == "Job default/postgresql-pgbackrest-init failed: Job has reached the specified backoff limit"
-    assert shown[-1] == f"    {' '.join(lines[-1].split())}"
-    assert told.error.hint.startswith("Cause: ")
-    assert "\nFix: " in told.error.hint
+    message = "Job default/postgresql-pgbackrest-init failed: Job has reached the specified backoff limit"
+    assert told.error.message == message
+    assert told.error.log[-1] == " ".join(lines[-1].split())
+    assert told.error.fault is not None
+    assert told.error.fault.fix
     assert told.error.exit_code == 9
-    cause = told.error.hint.removeprefix("Cause: ").partition("\nFix: ")[0]
-    assert f"a try failed: {cause}" in told.texts("progress")  # before the last of its tries has ended
+    assert f"a try failed: {told.error.fault.cause}" in told.texts("progress")  # before the last of its tries has ended
 
 
 def test_a_try_that_fails_is_told_with_its_cause_and_not_that_its_pod_failed() -> None:
@@ -318,7 +318,7 @@ def test_a_hook_job_whose_pod_cannot_start_says_why_and_is_not_waited_for() -> N
         assert isinstance(told.error, FirstBackupFailed)
         assert told.error.message.startswith("Job default/postgresql-pgbackrest-init cannot start: container ")
         assert "ImagePullBackOff" in told.error.message
-        assert "Cause: " in told.error.hint
+        assert told.error.fault is not None
         assert told.at[-1] < 60
         sim.outcomes.clear()
         again = await deployed(sim)

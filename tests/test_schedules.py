@@ -24,7 +24,8 @@ from pgwizard.plan.retention import kept, least
 from pgwizard.tui.pages import panels
 from pgwizard.tui.pages.panels import Panel, SchedulePanel, StoragePanel, TuningPanel
 from pgwizard.wizard.draft import Draft
-from pilots import settled, until
+from support import simtime
+from support.screens import opened, settled, until
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -270,13 +271,13 @@ def shown(made: Callable[[], Panel], scenario: Callable[[Pilot[None], Panel], Aw
 
     async def main() -> None:
         app = Alone()
-        async with app.run_test(size=(100, 60)) as pilot:
+        async with opened(app, size=(100, 60)) as pilot:
             panel = app.query_one(Panel)
             panel.refresh_from(panel.draft)  # the wizard asks for that as well
             await scenario(pilot, panel)
             assert app.is_running
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 def said(panel: Panel) -> str:

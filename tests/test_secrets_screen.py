@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 from textual.worker import WorkerCancelled
 
+from faulting import cluster as simulated
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import Cluster
 from pgwizard.simulator.cluster import SimCluster
@@ -26,7 +27,8 @@ from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.wizard import browse as wizard_browse
 from pgwizard.wizard import candidates
 from pgwizard.wizard.candidates import Candidate
-from pilots import press, settled, until
+from support import simtime
+from support.screens import opened, press, settled, until
 
 Scenario = Callable[[Pilot[int], SecretBrowser], Awaitable[None]]
 NOTHING = "nothing yet"
@@ -47,13 +49,13 @@ def driven(
     ended: list[Chosen | str | None] = []
 
     async def connect(stack: AsyncExitStack) -> Cluster:
-        sim = await stack.enter_async_context(SimCluster())
+        sim = await stack.enter_async_context(simulated())
         prepare(sim)
         return sim
 
     async def main() -> None:
         app = WizardApp(Start(connect, lambda _path, _text: None, screen="textual.screen:Screen", demo=True))
-        async with app.run_test(size=size) as pilot:
+        async with opened(app, size) as pilot:
             await until(pilot, lambda: app.connection.cluster is not None)
             browser = SecretBrowser(*asked)
             if first is not None:
@@ -64,7 +66,7 @@ def driven(
             await scenario(pilot, browser)
             await settled(pilot)
 
-    asyncio.run(main())
+    simtime.run(main())
     return ended
 
 
@@ -248,7 +250,7 @@ def test_before_there_is_a_cluster_it_says_so() -> None:
 
     async def main() -> None:
         app = WizardApp(Start(refused, lambda _path, _text: None, screen="textual.screen:Screen"))
-        async with app.run_test(size=(120, 40)) as pilot:
+        async with opened(app, size=(120, 40)) as pilot:
             await until(pilot, lambda: len(app.screen_stack) == 2)
             browser = SecretBrowser()
             await app.push_screen(browser)
@@ -256,7 +258,7 @@ def test_before_there_is_a_cluster_it_says_so() -> None:
             goes_on.set()
             await until(pilot, lambda: text(browser, "counts") == "not connected: no kubeconfig")
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 async def typed(pilot: Pilot[int], browser: SecretBrowser, name: str) -> None:
@@ -434,7 +436,7 @@ def test_without_a_connection_a_name_is_taken_at_its_word_and_f5_connects() -> N
 
     async def main() -> None:
         app = WizardApp(Start(refused, lambda _path, _text: None, screen="textual.screen:Screen"))
-        async with app.run_test(size=(120, 40)) as pilot:
+        async with opened(app, size=(120, 40)) as pilot:
             await until(pilot, lambda: app.connection.trouble is not None)
             browser = SecretBrowser()
             await app.push_screen(browser, ended.append)
@@ -443,7 +445,7 @@ def test_without_a_connection_a_name_is_taken_at_its_word_and_f5_connects() -> N
             await typed(pilot, browser, "shop/our-ca/ca.crt")
             await until(pilot, lambda: bool(ended))
 
-    asyncio.run(main())
+    simtime.run(main())
     assert ended == [Chosen("shop", "our-ca", ("ca.crt",))]
 
 

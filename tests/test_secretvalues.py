@@ -22,7 +22,6 @@ from faulting import (
     deployed,
     given,
     live,
-    run,
     secret,
 )
 from pgwizard.answers.secrets import Given, Sensitive
@@ -32,6 +31,7 @@ from pgwizard.release.changes import Change
 from pgwizard.release.secret_values import Values
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, Killed
+from support.simtime import run
 
 ENV = answers_of(
     credentials={"from": "env", "username": "DB_USER", "password": "DB_PASSWORD"},
@@ -129,7 +129,7 @@ def test_another_superuser_in_a_variable_is_refused() -> None:
         await deployed(sim, ENV, given(**CANARIES))
         told = await applied(sim, ENV, given(**{**CANARIES, "credentials_username": "another"}))
         assert isinstance(told.error, PreflightError)
-        assert [(problem.question, problem.text) for problem in told.error.problems] == [
+        assert [(problem.question, problem.text) for problem in told.error.findings] == [
             (
                 "credentials.username",
                 (
@@ -260,7 +260,7 @@ def test_variables_that_are_missing_at_first_are_all_named() -> None:
         empty = ENV.model_copy(update={"release": answers_of(release={"namespace": "staging"}).release})
         told = await applied(sim, empty, both(given(s3_accessKey="x"), missing))
         assert isinstance(told.error, PreflightError)
-        assert [str(problem) for problem in told.error.problems] == [
+        assert [str(problem) for problem in told.error.findings] == [
             "credentials.password: variable password is not set",
             "cipher.passphrase: variable passphrase is not set",
             "s3.secretKey: variable secretKey is not set",
@@ -275,7 +275,7 @@ def test_another_passphrase_is_refused() -> None:
         await deployed(sim, ENV, given(**CANARIES))
         told = await applied(sim, ENV, given(**{**CANARIES, "cipher_passphrase": "canary-other"}))
         assert isinstance(told.error, PreflightError)
-        assert [str(problem) for problem in told.error.problems] == [
+        assert [str(problem) for problem in told.error.findings] == [
             (
                 "repository.cipher: Secret default/postgresql-pgbackrest-cipher: the passphrase differs from the "
                 "stored one; the first backup fixed it"

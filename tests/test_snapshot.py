@@ -337,6 +337,32 @@ def test_a_snapshot_stays_bounded_whatever_comes() -> None:
     assert snapshot.unknown == {"volume": "failure 2999"}
 
 
+def test_what_the_verdict_needs_is_never_what_the_limits_leave_out() -> None:
+    own_cron, running = "postgresql-pgbackrest-full", "postgresql-pgbackrest-full-1"
+    spec = {"spec": {"schedule": "0 2 * * *"}}
+    snapshot = EMPTY
+    for number in range(60):
+        for resource, source in ((POD, "pods"), (CLAIM, "persistentvolumeclaims")):
+            other = Ref(resource, f"a-{number}", "shop")
+            obj = {"kind": resource.kind, "metadata": {"name": other.name}}
+            snapshot = reduce(snapshot, Observation(source, NOW, other, obj))
+        cron = {"metadata": {"name": f"a-{number}"}, **spec}
+        snapshot = reduce(snapshot, Observation("cronjobs", NOW, Ref(CRONJOB, f"a-{number}", "shop"), cron))
+    own = {"kind": "StatefulSet", "metadata": {"name": "postgresql"}, "spec": {"replicas": 1}}
+    lost = {"kind": "PersistentVolumeClaim", "metadata": {"name": "z"}, "status": {"phase": "Lost"}}
+    snapshot = reduce(snapshot, Observation("statefulsets", NOW, STATEFUL, own))
+    snapshot = reduce(snapshot, Observation("persistentvolumeclaims", NOW, Ref(CLAIM, "z", "shop"), lost))
+    full = {"metadata": {"name": own_cron}, **spec}
+    snapshot = reduce(snapshot, Observation("cronjobs", NOW, Ref(CRONJOB, own_cron, "shop"), full))
+    snapshot = reduce(snapshot, of_job(running, job(running, startTime="2026-11-22T02:00:00Z")))
+    for number in range(60):
+        name, started = f"postgresql-pgbackrest-incr-{number}", f"2026-11-23T11:{number:02}:00Z"
+        snapshot = reduce(snapshot, of_job(name, job(name, startTime=started, **failed())))
+    assert STATEFUL in snapshot.objects
+    assert [cron.name for cron in snapshot.crons if cron.kind == "full"] == [own_cron]
+    assert snapshot.runs[0].name == running
+
+
 def test_hostile_text_becomes_plain() -> None:
     name = "postgresql-pgbackrest-full"
     spec = {"schedule": "0 2 * * *\x1b[2J", "timeZone": "\u202eUTC"}

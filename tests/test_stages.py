@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from faulting import ROLE, SERVICE, deployed, live, run, taken_over
+from faulting import ROLE, SERVICE, deployed, live, taken_over
 from pgwizard.errors import DeadlineError, PreflightError
 from pgwizard.kube.api import Ref
 from pgwizard.release import deletion, stages
 from pgwizard.release.stages import Event
 from pgwizard.simulator.cluster import SimCluster
+from support.simtime import run
 from test_deploy import on
 
 SERVED = Ref(SERVICE, "postgresql", "default")
@@ -41,7 +42,7 @@ def test_a_stage_ends_with_what_it_came_to() -> None:
     ("error", "text"),
     [
         (PreflightError("refused", []), "refused"),
-        (DeadlineError("in vain\nand more"), "in vain"),
+        (DeadlineError("in vain", log=["and more"]), "in vain"),
         (ValueError("internal"), "stopped"),
     ],
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, deployed, live, run
+from faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, deployed, live
 from observing import applying, clock, on, recorded, seen
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.diagnose.row import Diagnosis
@@ -26,6 +26,7 @@ from pgwizard.status.reduce import Observation
 from pgwizard.status.snapshot import Missing, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import judge
 from snapshots import NOW, UNKNOWN_KEY, said, segment
+from support.simtime import run
 
 
 def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
@@ -302,7 +303,7 @@ def test_an_uninstall_is_told_within_two_seconds_though_the_record_goes_last() -
         await asyncio.gather(*removing)
         assert (found.missing or Missing("gone")).namespace == "there"
         assert found.at.timestamp() - ended[0] <= 2
-        assert judge(found).reasons[1].text == (
+        assert str(judge(found).reasons[1]) == (
             "still there: PersistentVolumeClaim default/postgresql-storage-postgresql-0"
         )
 
@@ -332,7 +333,7 @@ def test_a_namespace_that_is_deleted_while_it_is_watched_is_said_within_seconds(
         verdict = judge(found)
         assert verdict.state == "gone"
         assert len(verdict.reasons) == 1
-        assert not any("denied by a fault" in reason.text for reason in verdict.reasons)
+        assert not any("denied by a fault" in str(reason) for reason in verdict.reasons)
 
     on(scenario)
 

@@ -69,7 +69,7 @@ def test_a_repository_that_stopped_answering_is_a_risk_at_once_with_its_cause() 
     why = "[CryptoError] unable to verify certificate presented by 'minio:9000': [10] certificate has expired"
     verdict = judge(replace(FINE, unknown={"repository": why}))
     assert verdict.state == "at risk"
-    assert verdict.reasons[0].text == (
+    assert str(verdict.reasons[0]) == (
         "the repository cannot be read: The certificate of minio:9000, or one above it, has expired; or the clock of "
         "the node is ahead."
     )
@@ -88,7 +88,7 @@ def test_a_repository_that_stopped_answering_is_a_risk_at_once_with_its_cause() 
         ),
         (
             RepositoryInfo((backup("full", 1, error=True),), wal=Wal(segment(1), segment(2))),
-            "there is no valid full backup with its WAL",
+            "no backup is intact: the only one has page checksum errors",
         ),
         (
             RepositoryInfo((backup("full", 1, wal=99),), wal=Wal(segment(100), segment(101))),
@@ -210,7 +210,7 @@ def test_backups_of_another_database_count_for_nothing() -> None:
     verdict = judge(theirs)
     assert (verdict.state, verdict.since, verdict.until) == ("not recoverable", None, None)
     [reason] = verdict.reasons
-    assert reason.text == (
+    assert str(reason) == (
         f"the repository holds another database's backups (system-id {ANOTHER}; this database's is {SYSTEM})"
     )
     assert reason.fix.startswith("Choose another repository.path, and apply")
@@ -316,7 +316,7 @@ def test_what_is_over_or_not_due_yet_is_no_risk(change: dict[str, Any]) -> None:
 def test_a_release_that_is_gone_is_said_first_and_nothing_is_advised_for_it() -> None:
     verdict = judge(LEFT)
     assert (verdict.state, verdict.since, verdict.until) == ("gone", None, None)
-    assert [(reason.text, reason.fix) for reason in verdict.reasons] == [
+    assert [(str(reason), reason.fix) for reason in verdict.reasons] == [
         (
             "release shop/postgresql is gone since 2026-11-23 12:00 UTC: its record and its StatefulSet are not there",
             "Its repository may still hold backups: 2 when it was read last, the newest of 2026-11-23 02:24 UTC.",
@@ -339,7 +339,7 @@ def test_a_release_that_is_gone_is_said_first_and_nothing_is_advised_for_it() ->
 def test_what_became_of_the_namespace_is_said_where_it_can_be_read(namespace: Any, said_of_it: str) -> None:
     gone = replace(LEFT, objects={}, repository=None, missing=Missing(namespace, NOW))
     [reason] = judge(gone).reasons
-    assert reason.text.partition("are not there")[2] == said_of_it
+    assert str(reason).partition("are not there")[2] == said_of_it
     assert reason.fix == "Its repository may still hold backups."
     bare = ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None)
     assert judge(replace(gone, release=bare)).reasons[0].fix == ""
@@ -356,17 +356,17 @@ def test_a_database_that_is_scaled_to_0_is_said_first_and_nothing_false_beside_i
     verdict = judge(DOWN)
     assert (verdict.state, verdict.since) == ("at risk", at(1.4))
     [reason] = verdict.reasons
-    assert (reason.text, reason.fix, reason.key) == (
+    assert (str(reason), reason.fix, reason.key) == (
         "the database is down: its StatefulSet is scaled to 0",
         "kubectl scale statefulset postgresql -n shop --replicas=1, or apply again.",
         "status-down",
     )
     old = replace(DOWN, heard={**DOWN.heard, **dict.fromkeys(("repository", "archiver", "volume"), at(seconds=600))})
-    assert said(old) == ("unknown", [reason.text, "the repository was last read 600 s ago"])
+    assert said(old) == ("unknown", [str(reason), "the repository was last read 600 s ago"])
     never = replace(DOWN, repository=None, archiver=None, volume=None, heard={"statefulsets": NOW, "pods": NOW})
-    assert said(never) == ("unknown", [reason.text, "the repository has not been read yet"])
+    assert said(never) == ("unknown", [str(reason), "the repository has not been read yet"])
     bare = replace(DOWN, release=ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None))
-    assert said(bare) == ("not recoverable", [reason.text, "this release makes no backups"])
+    assert said(bare) == ("not recoverable", [str(reason), "this release makes no backups"])
 
 
 CRASHES = "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error)"
@@ -402,20 +402,20 @@ def test_a_database_that_does_not_run_is_said_with_its_pod_s_own_reason(
 ) -> None:
     objects = {STATEFUL: Health("progressing", "0 of 1 pods ready"), **({SERVER: pod} if pod else {})}
     verdict = judge(replace(FINE, objects=objects, unknown={"repository": 'container not found ("postgresql")'}))
-    assert [(reason.text, reason.fix, reason.key) for reason in verdict.reasons] == [(f"the database {text}", fix, key)]
+    assert [(str(reason), reason.fix, reason.key) for reason in verdict.reasons] == [(f"the database {text}", fix, key)]
     assert verdict.state == "at risk"
 
 
 def test_a_statefulset_that_is_not_there_is_said_with_what_creates_it() -> None:
     missing = replace(FINE, objects={}, unknown={"repository": 'pods "postgresql-0" not found'})
     [reason] = judge(missing).reasons
-    assert (reason.text, reason.fix) == (
+    assert (str(reason), reason.fix) == (
         "the database is down: its StatefulSet is not there",
         "Apply again: it creates what is missing.",
     )
     assert judge(replace(missing, idle_since=NOW)).reasons[0].fix == "", "an apply or an uninstall is on its way"
     unseen = replace(FINE, objects={}, heard={s: t for s, t in FINE.heard.items() if s in PACE_SECONDS})
-    assert all("down" not in reason.text for reason in judge(unseen).reasons), "nobody has looked"
+    assert all("down" not in str(reason) for reason in judge(unseen).reasons), "nobody has looked"
 
 
 def test_what_the_store_says_of_itself_is_said_though_the_pod_is_not_ready() -> None:
@@ -441,7 +441,7 @@ def test_that_archiving_fails_is_said_though_the_repository_has_not_been_read() 
     failing = replace(ARCHIVER, failed_wal=segment(1304), failed_at=NOW, fault=diagnose(UNKNOWN_KEY))
     unread = replace(FINE, repository=None, archiver=failing)
     assert [reason.key for reason in judge(unread).reasons] == ["", "s3-unknown-key"]
-    assert judge(unread).reasons[1].text.startswith(f"archiving fails: {segment(1304)} at 2026-11-23 12:00 UTC: The S3")
+    assert str(judge(unread).reasons[1]).startswith(f"archiving fails: {segment(1304)} at 2026-11-23 12:00 UTC: The S3")
     refused = replace(unread, unknown={"repository": UNKNOWN_KEY})
     assert [reason.key for reason in judge(refused).reasons] == ["s3-unknown-key"], "one cause is said once"
     down_ = replace(DOWN, repository=None, archiver=failing)
@@ -450,5 +450,6 @@ def test_that_archiving_fails_is_said_though_the_repository_has_not_been_read() 
 
 def test_every_cause_that_a_verdict_may_name_has_its_place_in_the_documentation() -> None:
     text = (Path(__file__).parents[1] / "docs" / "errors.md").read_text(encoding="utf-8")
-    keys = [*(row.key for row in ROWS), "status-foreign", "status-whose", "status-down", "status-old", "wal-dropped"]
+    keys = [row.key for row in ROWS]
+    keys += ["status-foreign", "status-whose", "status-down", "status-old", "status-damaged", "wal-dropped"]
     assert [key for key in keys if f'<a id="{key}"></a>' not in text] == []

@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
 from faulting import answers_of, deployed
+from faulting import cluster as simulated
 from pgwizard.answers import file as answers_file
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.schema import pages
@@ -39,7 +40,8 @@ from pgwizard.tui.start import ClusterChoice, Start
 from pgwizard.tui.widgets.candidates import SecretList
 from pgwizard.tui.widgets.dialogs import FilteredList, FilterInput, Help, Line, Offer, Pick
 from pgwizard.wizard.draft import Draft
-from pilots import press, settled, until
+from support import simtime
+from support.screens import opened, press, settled, until
 
 Scenario = Callable[[Pilot[int], Wizard, dict[str, str]], Awaitable[None]]
 
@@ -48,7 +50,7 @@ def driven(
     scenario: Scenario,
     size: tuple[int, int] = (120, 40),
     *,
-    cluster: Callable[[], SimCluster] = lambda: SimCluster(speed=50),
+    cluster: Callable[[], SimCluster] = simulated,
     ready: Callable[[Wizard], bool] = lambda wizard: not wizard.draft.problems,
     places: Callable[[], Sequence[ClusterChoice]] = tuple,
     drafts: Callable[[], Drafts] | None = None,
@@ -71,13 +73,13 @@ def driven(
             drafts=drafts,
         )
         app = WizardApp(start)
-        async with app.run_test(size=size) as pilot:
-            await until(pilot, lambda: isinstance(app.screen, Wizard) and ready(app.screen))
-            wizard = cast("Wizard", app.screen)
+        async with opened(app, size) as pilot:
+            await until(pilot, lambda: any(isinstance(screen, Wizard) and ready(screen) for screen in app.screen_stack))
+            wizard = next(screen for screen in app.screen_stack if isinstance(screen, Wizard))
             await settled(pilot)
             await scenario(pilot, wizard, saved)
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 def row(wizard: Wizard, path: str) -> QuestionRow:
@@ -225,7 +227,7 @@ async def unreachable(_: AsyncExitStack) -> Cluster:
 
 def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_releases() -> None:
     async def another(stack: AsyncExitStack) -> Cluster:
-        return await stack.enter_async_context(SimCluster())
+        return await stack.enter_async_context(simulated())
 
     def places() -> list[ClusterChoice]:
         return [
@@ -266,7 +268,7 @@ def test_a_cluster_that_cannot_be_reached_is_said_and_the_wizard_goes_on() -> No
 
     async def main() -> None:
         app = WizardApp(Start(unreachable, saved.__setitem__))
-        async with app.run_test(size=(120, 40)) as pilot:
+        async with opened(app, size=(120, 40)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Wizard) and app.connection.trouble is not None)
             wizard = cast("Wizard", app.screen)
             await until(pilot, lambda: "connection refused" in said(wizard, "clusters"))
@@ -281,7 +283,7 @@ def test_a_cluster_that_cannot_be_reached_is_said_and_the_wizard_goes_on() -> No
             await until(pilot, lambda: bool(saved))
         assert saved == {"answers.yaml": "storage:\n  size: 20Gi\n"}
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 def test_a_list_of_the_cluster_answers_a_question() -> None:
@@ -388,7 +390,7 @@ def test_drafts_are_offered_one_after_the_other_until_one_is_taken_up(tmp_path: 
 
 def test_hundreds_of_clusters_are_filtered_as_one_types() -> None:
     async def another(stack: AsyncExitStack) -> Cluster:
-        return await stack.enter_async_context(SimCluster(example=False))
+        return await stack.enter_async_context(simulated(example=False))
 
     def places() -> list[ClusterChoice]:
         found = [
@@ -410,7 +412,7 @@ def test_hundreds_of_clusters_are_filtered_as_one_types() -> None:
 
 def test_f5_stays_with_the_cluster_that_was_chosen() -> None:
     async def another(stack: AsyncExitStack) -> Cluster:
-        return await stack.enter_async_context(SimCluster(example=False))
+        return await stack.enter_async_context(simulated(example=False))
 
     def places() -> list[ClusterChoice]:
         return [
@@ -461,10 +463,10 @@ def test_the_palette_does_what_the_key_does(page: str, title: str, does: str) ->
 
 def test_what_was_to_be_made_in_one_cluster_is_not_made_where_it_is() -> None:
     async def bare(stack: AsyncExitStack) -> Cluster:
-        return await stack.enter_async_context(SimCluster(example=False))
+        return await stack.enter_async_context(simulated(example=False))
 
     async def example(stack: AsyncExitStack) -> Cluster:
-        return await stack.enter_async_context(SimCluster())
+        return await stack.enter_async_context(simulated())
 
     def places() -> list[ClusterChoice]:
         return [
@@ -607,10 +609,10 @@ def test_what_the_answers_name_and_the_cluster_lacks_is_said_at_its_question() -
 
 def test_another_cluster_leaves_nothing_of_the_one_before() -> None:
     async def empty(stack: AsyncExitStack) -> Cluster:
-        return await stack.enter_async_context(SimCluster(example=False))
+        return await stack.enter_async_context(simulated(example=False))
 
     async def example(stack: AsyncExitStack) -> Cluster:
-        return await stack.enter_async_context(SimCluster())
+        return await stack.enter_async_context(simulated())
 
     def places() -> list[ClusterChoice]:
         return [

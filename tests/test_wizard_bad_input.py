@@ -22,6 +22,7 @@ from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static
 
 from faulting import NAMESPACE, SECRET
+from faulting import cluster as simulated
 from headless import _key, pem
 from pgwizard.cli import start
 from pgwizard.errors import Unreachable
@@ -37,7 +38,8 @@ from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import ClusterChoice
-from pilots import press, settled, until
+from support import simtime
+from support.screens import opened, press, settled, until
 from test_wizard import driven, listed, row, said
 
 
@@ -110,7 +112,7 @@ def test_what_keeps_from_connecting_is_said_in_place(
 
     async def main() -> None:
         app = WizardApp(start.start(kubeconfig=str(folder / "kubeconfig")))
-        async with app.run_test(size=(120, 40)) as pilot:
+        async with opened(app, size=(120, 40)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Wizard) and app.connection.trouble is not None)
             wizard = cast("Wizard", app.screen)
             await until(pilot, lambda: said(wizard, "clusters").startswith("✗"))
@@ -119,7 +121,7 @@ def test_what_keeps_from_connecting_is_said_in_place(
             assert "type the name and press enter" in said(wizard, "namespaces")
             await goes_on(pilot, wizard)
 
-    asyncio.run(main())
+    simtime.run(main())
 
 
 # ---- what changes midway -------------------------------------------------------------------------------------------
@@ -289,7 +291,7 @@ LISTS = ("namespaces", "storageclasses", "services", "secrets")
 @pytest.mark.parametrize("denied", [*((one,) for one in LISTS), LISTS], ids="+".join)
 def test_a_list_that_may_not_be_read_is_said_in_its_place_and_a_name_is_typed(denied: tuple[str, ...]) -> None:
     def cluster() -> SimCluster:
-        sim = SimCluster(speed=50)
+        sim = simulated()
         for one in denied:
             sim.rules.deny("list", one)
         return sim
@@ -386,7 +388,7 @@ def named(kind: str, name: str, namespace: str | None = None, version: str = "v1
 
 def nasty() -> SimCluster:
     """A cluster, or somebody who answers for it, with texts that no API server would take."""
-    sim = SimCluster(speed=50)
+    sim = simulated()
     objects = [
         named("Namespace", NASTY),
         named("StorageClass", NASTY, version="storage.k8s.io/v1", provisioner=NASTY, reclaimPolicy=NASTY),
@@ -468,7 +470,7 @@ def thousand() -> SimCluster:
     )
     builder = x509.CertificateBuilder(name, name, _key().public_key(), 1, now - timedelta(1), now + timedelta(1))
     certificate = builder.add_extension(names, critical=False).sign(_key(), hashes.SHA256())
-    sim = SimCluster(speed=50)
+    sim = simulated()
     data = {"tls.crt": base64.b64encode(pem(certificate)).decode()}
     sim.store.put(sim.store.birth(named("Secret", "thousand", "minio", type="Opaque", data=data)))
     return sim

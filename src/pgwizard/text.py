@@ -12,7 +12,7 @@ def visible(text: str) -> str:
 
 def plain(text: str, limit: int = 300) -> str:
     """Text from outside made fit for a message: one line, no control characters, at most ``limit`` characters."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = " ".join((text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)).split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 

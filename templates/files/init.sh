@@ -61,8 +61,8 @@ SELECT count(*)
  CROSS JOIN json_array_elements(stanza->'backup') backup
  CROSS JOIN pg_control_system() control
   JOIN json_array_elements(stanza->'db') db ON db->>'id' = backup->'database'->>'id'
- WHERE backup->>'type' = 'full'
-   AND coalesce(backup->>'error', 'false') = 'false'
+ WHERE backup->>'type' = 'full' AND coalesce(backup->>'error', 'false') = 'false'
+   AND coalesce(backup->'database'->>'repo-key', '1') = '1' AND coalesce(db->>'repo-key', '1') = '1'
    AND db->>'system-id' = control.system_identifier::text
 SQL
 }

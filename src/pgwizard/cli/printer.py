@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pgwizard.errors import AnswersError, Finding, OutputError, PgwizardError, PreflightError
+from pgwizard.errors import Finding, OutputError, PgwizardError
 from pgwizard.release import apply
 from pgwizard.release.changes import Change
-from pgwizard.release.report import change_lines, event_line
+from pgwizard.release.report import change_lines, error_lines, event_line
 from pgwizard.release.stages import Event
 
 if TYPE_CHECKING:
@@ -20,21 +19,27 @@ if TYPE_CHECKING:
 
 def report(error: PgwizardError, *, as_json: bool) -> None:
     """Say on stderr what failed."""
-    problems = error.problems if isinstance(error, (AnswersError, PreflightError)) else ()
-    data = {
-        "error": error.message.partition("\n")[0],
+    data: dict[str, Any] = {
+        "error": error.message,
         "exitCode": error.exit_code,
-        "problems": [as_data(problem) for problem in problems],
+        "problems": [as_data(finding) for finding in error.findings],
     }
-    if error.hint:
+    if error.fault:
+        data |= {"cause": error.fault.cause, "fix": error.fault.fix}
+    elif error.hint:
         data["hint"] = error.hint
-    _say(f"pgwizard: {error.message}" + (f"\n{error.hint}" if error.hint else ""), data, as_json=as_json)
+    _say("pgwizard: " + "\n".join(error_lines(error)), data, as_json=as_json)
 
 
 def as_data(finding: Finding) -> dict[str, Any]:
     """A finding as JSON's own types."""
     place = {"line": finding.line, "column": finding.column}
     return {"path": finding.question, "message": finding.text, **place}
+
+
+def _event_data(event: Event) -> dict[str, Any]:
+    data = {"stage": event.stage, "kind": event.kind, "text": event.text, "seconds": event.seconds}
+    return {key: value for key, value in data.items() if value is not None}
 
 
 def put(text: str) -> None:
@@ -72,7 +77,7 @@ class _Printer:
 
     def report(self, event: Event) -> None:
         if self._json:
-            self.line("", {key: value for key, value in asdict(event).items() if value is not None})
+            self.line("", _event_data(event))
         elif self._console is None:
             if event.kind != "began":
                 self.line(event_line(event))

@@ -59,7 +59,7 @@ def start(
     def drafts() -> Any:
         from pgwizard.local.autosave import Drafts, state_folder
 
-        return Drafts(state_folder().with_name(state))
+        return Drafts(state_folder(state))
 
     return Start(
         connector(context),

@@ -141,7 +141,7 @@ def status(name: str, namespace: str | None, place: ClusterSource, *, as_json: b
         title = f"{snapshot.namespace}/{snapshot.name}"
         put("\n".join([title, *status_lines(snapshot, verdict)]) + "\n")
     if verdict.state != "recoverable":
-        why = f": {verdict.reasons[0].text}" if verdict.reasons else ""
+        why = f": {verdict.reasons[0]}" if verdict.reasons else ""
         raise NotProven(f"{snapshot.namespace}/{snapshot.name}: {verdict.state}{why}")
 
 

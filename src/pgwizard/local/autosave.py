@@ -25,9 +25,18 @@ _NAME = re.compile(r"draft-[0-9a-f]{16}\.yaml")
 _KEPT = 5
 
 
-def state_folder() -> Path:
-    """``$XDG_STATE_HOME/pgwizard``, by default ``~/.local/state/pgwizard``."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "pgwizard"
+def state_folder(name: str = "pgwizard") -> Path | None:
+    """``$XDG_STATE_HOME/name``, by default ``~/.local/state/name``.
+
+    None for a user id that has no home: neither HOME nor an entry in passwd, as containers on OpenShift and CI have it.
+    """
+    state = os.environ.get("XDG_STATE_HOME", "")
+    if os.path.isabs(state):  # noqa: PTH117 - the specification has relative ones ignored
+        return Path(state, name)
+    try:
+        return Path.home() / ".local/state" / name
+    except RuntimeError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +49,14 @@ class AbandonedDraft:
 
 
 class Drafts:
-    """The draft of one wizard, and those that others left. Its calls may come from several threads at once."""
+    """The draft of one wizard, and those that others left. Its calls may come from several threads at once.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._own = folder / f"draft-{secrets.token_hex(8)}.yaml"
+    folder: None where there is nowhere to keep a draft; then ``keep`` fails as on a disk that cannot be written.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder or Path(os.devnull)  # below which nothing can be
+        self._own = self._folder / f"draft-{secrets.token_hex(8)}.yaml"
         self._lock: int | None = None
         self._turn = threading.RLock()
 

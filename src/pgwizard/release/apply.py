@@ -203,13 +203,13 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
         rendered = manifests.render(plan)
         warnings = (*findings.warnings, *survey.moved(answers, surveyed.record))
         for problem in warnings:
-            stage.warning(str(problem))
+            stage.warning(problem)
         warned = f", {_counted(len(warnings), 'warning')}" if warnings else ""  # a face may know of more
         stage.done(f"{len(rendered)} objects{warned}")
     async with stages.told("dry run", report) as stage:
         values = await secret_values.decide(answers, release.given, plan, surveyed, cluster)
-        for text in values.warnings:
-            stage.warning(text)
+        for finding in values.warnings:
+            stage.warning(finding)
         salt = (surveyed.record and surveyed.record.salt) or secrets.token_hex(16)
         mark = hmac.digest(salt.encode(), values.s3, "sha256").hex()[:16] if values.s3 else ""
         spec = hashlib.sha256("---\n".join([*(item.text for item in rendered), mark]).encode()).hexdigest()
@@ -219,7 +219,7 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
         )
         for trial in trials:
             for warning in trial.warnings:
-                stage.warning(f"{Ref.of(trial.wanted)}: {warning}")
+                stage.warning(Finding(text=f"{Ref.of(trial.wanted)}: {warning}", severity="warning"))
         pruned = _pruned(surveyed.record, objects)
         if pruned:
             await release_rights.require_deletion(cluster, pruned)
@@ -316,13 +316,13 @@ async def _namespace_first(prepared: _Prepared, cluster: Cluster, report: Report
     if prepared.surveyed.namespace_exists:
         return
     namespace, *others = prepared.objects
-    Stage("apply", report).progress(f"create {Ref.of(namespace)}")  # it counts among what is applied
+    Stage("apply", report).changing(prepared.changes[0])  # it counts among what is applied
     await cluster.apply(namespace)
     try:
         await release_dry_run.try_out(cluster, prepared.plan, others, force=False, namespace_exists=True)
     except PreflightError as error:
         message = "the cluster refuses what would be written; only the namespace was made"
-        raise PreflightError(message, error.problems, hint=error.hint) from error
+        raise PreflightError(message, error.findings, hint=error.hint) from error
 
 
 @contextlib.asynccontextmanager
@@ -359,7 +359,7 @@ async def _apply(prepared: _Prepared, cluster: Cluster, stage: Stage, *, force: 
             continue
         if ref.resource == NAMESPACE and not prepared.surveyed.namespace_exists:
             continue  # made already, before the lock
-        stage.progress(f"{change.action} {ref}")
+        stage.changing(change)
         if trial.grows_from is not None and trial.live is not None:
             await _grow(prepared.plan, cluster, trial.wanted, trial.live)
             continue

@@ -1,19 +1,13 @@
-"""Events, changes and failures of a run as text, a line each. Pure."""
+"""Events, changes, findings and errors of a run as text, a line each. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from pgwizard.diagnose import messages
-from pgwizard.errors import AnswersError, PgwizardError, PreflightError
+from pgwizard.errors import Finding, PgwizardError
 from pgwizard.release.changes import Change
 from pgwizard.release.stages import Event
 from pgwizard.text import visible
-
-if TYPE_CHECKING:
-    pass
 
 _MARKS = {"done": "✓", "failed": "✗", "began": "●", "progress": "·", "warning": "!", "log": " ", "skipped": "-"}
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "unchanged": "=", "keep": "="}
@@ -46,50 +40,32 @@ def change_lines(changes: Sequence[Change], *, whole: bool) -> list[str]:
     return lines
 
 
-# ---- failures ------------------------------------------------------------------------------------------------------
+# ---- findings and errors ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What a person needs of an error. All of it is text; what is not known is empty.
+def explained(error: BaseException, log: Sequence[str] = ()) -> Finding:
+    """An error with its cause and what to do, as far as they are known. log: lines read before it, which may tell.
 
-    detail: further lines of the message, such as the last ones of a log; link: where it is explained; question: the
-    dotted path of the answer that is most likely at fault.
+    Of a defect only the type is shown: its text may hold anything.
     """
-
-    message: str
-    detail: tuple[str, ...] = ()
-    cause: str = ""
-    fix: str = ""
-    link: str = ""
-    question: str = ""
-
-
-def failure(error: BaseException, log: Sequence[str] = ()) -> Failure:
-    """An error explained. log: the lines that were read before it, which may hold the cause.
-
-    Of a defect only the type is told: its text may hold anything.
-    """
-    from pgwizard.diagnose.diagnose import diagnoses  # its table of patterns is compiled only where something failed
+    from pgwizard.diagnose.diagnose import diagnose  # its table of patterns is compiled only where something failed
 
     if not isinstance(error, PgwizardError):
-        return Failure(f"a defect of pgwizard itself: {type(error).__name__}", fix="Try again, and report it.")
-    message, *detail = error.message.splitlines()
-    problems = error.problems if isinstance(error, (AnswersError, PreflightError)) else ()
-    asked = next((problem.question for problem in problems if problem.question), "")
-    found = diagnoses("\n".join([error.message, *log]))
-    if error.hint.startswith("Cause: "):  # it was diagnosed where it arose: this is only where to read on
-        cause, _, fix = error.hint.removeprefix("Cause: ").partition("\nFix: ")
-        known = next((item for item in found if item.cause == cause), None)
-    else:
-        known = found[0] if found else None
-        cause, fix = (known.cause, known.fix) if known else ("", "")
-        fix = "\n".join(filter(None, (fix, error.hint)))
-    return Failure(
-        message,
-        tuple(detail),
-        cause,
-        fix,
-        messages.link(known.key) if known else "",
-        asked or (known.question if known else ""),
+        return Finding(text=f"a defect of pgwizard itself: {type(error).__name__}", fix="Try again, and report it.")
+    known = error.fault or diagnose("\n".join([str(error), *log])) or Finding()
+    return Finding(
+        question=next((finding.question for finding in error.findings if finding.question), known.question),
+        text=error.message,
+        key=known.key,
+        cause=known.cause,
+        fix="\n".join(filter(None, (known.fix, "" if error.fault else error.hint))),
     )
+
+
+def error_lines(error: PgwizardError) -> list[str]:
+    """All that an error says: what failed, each finding, the end of the log, and why and what to do."""
+    lines = [error.message, *(f"  {finding.whole}" for finding in error.findings)]
+    lines += [f"    {line}" for line in error.log]
+    if error.fault:
+        return [*lines, f"Cause: {error.fault.cause}", f"Fix: {error.fault.fix}"]
+    return [*lines, *error.hint.splitlines()]

@@ -226,7 +226,8 @@ def moved(answers: Answers, live: record.Record | None) -> tuple[Finding, ...]:
     if before is None or now is None or before[1:] == now[1:]:
         return ()
     message = f"the backups so far stay in {_s3(before)}: the new place begins with a full backup, and without a past"
-    return (Finding("repository.bucket" if before[1] != now[1] else "repository.path", message),)
+    question = "repository.bucket" if before[1] != now[1] else "repository.path"
+    return (Finding(question, message, severity="warning"),)
 
 
 def neighbours(
@@ -244,12 +245,13 @@ def neighbours(
             continue
         if (release.namespace, release.name) == opened:
             where = f"{release.namespace}/{release.name}"
-            problems.append(Finding("release.name", f"this makes a second release: {where} stays as it is"))
+            second = f"this makes a second release: {where} stays as it is"
+            problems.append(Finding("release.name", second, severity="warning"))
         other = _recorded(release.last)
         if other is not None and place is not None and _repository(other) == place:
             where, to = f"{release.namespace}/{release.name}", _s3(place)
             shared = f"{where} backs up to {to} as well: one path a database, never shared"
-            problems.append(Finding("repository.path", shared))
+            problems.append(Finding("repository.path", shared, severity="warning"))
     return tuple(problems)
 
 

@@ -22,7 +22,6 @@ from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names
 from pgwizard.release import record, records
 from pgwizard.release.backups import TAIL_LINES
 from pgwizard.status.snapshot import (
-    BACKUPS_KEPT,
     LONG_AGO,
     Archiver,
     Backup,
@@ -74,13 +73,15 @@ def archiver_command(superuser: str | None) -> tuple[str, ...]:
 # ---- what is read of an answer -------------------------------------------------------------------------------------
 
 _OK, _NO_BACKUP, _UNREADABLE = 0, 2, 99
+_OWN = 1
+"""The key of the repository that the release writes; somebody may have added others to its configuration."""
 
 
 def repository_of(info: Any) -> RepositoryInfo:
-    """The repository in ``pgbackrest info --output=json``; backups of an earlier system-id are left out.
+    """The first repository in ``pgbackrest info --output=json``; another one says nothing about the release's own.
 
-    The database with the highest id is the one that the stanza was made or upgraded for last: pgBackRest takes backups
-    and WAL of no other one.
+    Backups of an earlier system-id are left out: the database with the highest id is the one that the stanza was made
+    or upgraded for last, and pgBackRest takes backups and WAL of no other one.
 
     Raises ValueError with the repository's own words where it could not be read: info itself ends with 0 even then.
     """
@@ -88,19 +89,30 @@ def repository_of(info: Any) -> RepositoryInfo:
         stanza = next((item for item in info if item["name"] == STANZA), None)
         if stanza is None:
             return RepositoryInfo((), "the stanza has not been created")
-        code, message = stanza["status"]["code"], plain(str(stanza["status"]["message"]))
-        said = [repo["status"]["message"] for repo in stanza.get("repo") or () if repo["status"]["code"] == code]
+        repos = stanza.get("repo") or ()
+        statuses = [repo["status"] for repo in repos if repo.get("key", _OWN) == _OWN]
+        if repos and not statuses:
+            return RepositoryInfo((), f"repo{_OWN} is not configured")
+        status = statuses[0] if statuses else stanza["status"]
+        code, message = status["code"], plain(str(status["message"]))
         if code == _UNREADABLE:
-            raise ValueError(plain(str(said[0])) if said else message)
-        newest = max(stanza.get("db") or (), key=lambda item: int(item["id"]), default=None)
+            raise ValueError(message)
+        databases = [item for item in stanza.get("db") or () if item.get("repo-key", _OWN) == _OWN]
+        newest = max(databases, key=lambda item: int(item["id"]), default=None)
         database, system_id = (newest["id"], plain(str(newest["system-id"]))) if newest else (1, "")
-        backups = [_backup(item) for item in stanza.get("backup") or () if item["database"]["id"] == database]
-        archives = [item for item in stanza.get("archive") or () if item["database"]["id"] == database]
+        backups = [_backup(item) for item in stanza.get("backup") or () if _is_of(item["database"], database)]
+        archives = [item for item in stanza.get("archive") or () if _is_of(item["database"], database)]
         wal = [Wal(plain(item["min"]), plain(item["max"])) for item in archives if item.get("min")]
     except (KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
         raise ValueError(f"pgbackrest info answered with something else: {type(error).__name__}") from error
-    kept = tuple(sorted(backups, key=lambda backup: backup.stop)[-BACKUPS_KEPT:])
-    return RepositoryInfo(kept, "" if code in (_OK, _NO_BACKUP) else message, wal[-1] if wal else None, system_id)
+    backups.sort(key=lambda backup: backup.stop)
+    problem = "" if code in (_OK, _NO_BACKUP) else message
+    return RepositoryInfo(tuple(backups), problem, wal[-1] if wal else None, system_id)
+
+
+def _is_of(place: Any, database: int) -> bool:
+    """Whether a backup or an archive is of this database, in the first repository."""
+    return bool(place["id"] == database and place.get("repo-key", _OWN) == _OWN)
 
 
 def _backup(item: Any) -> Backup:

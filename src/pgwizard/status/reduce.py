@@ -110,16 +110,20 @@ def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
     names = Names.of(snapshot.name)
     if ref.resource == CRONJOB:
         crons = [cron for cron in snapshot.crons if cron.real_name != ref.name] + ([_cron(obj, names)] if obj else [])
-        return replace(snapshot, crons=tuple(sorted(crons, key=lambda cron: cron.name)[:OBJECTS_KEPT]))
+        crons.sort(key=lambda cron: (cron.real_name not in (names.full, names.incremental), cron.name))
+        return replace(snapshot, crons=tuple(sorted(crons[:OBJECTS_KEPT], key=lambda cron: cron.name)))
     if ref.resource == JOB:
         before = next((run for run in snapshot.runs if run.real_name == ref.name), None)
         runs = [run for run in snapshot.runs if run is not before] + ([_run(obj, names, before)] if obj else [])
-        return replace(snapshot, runs=tuple(sorted(runs, key=lambda run: run.started or LONG_AGO)[-RUNS_KEPT:]))
+        runs.sort(key=lambda run: (run.state == "running", run.started or LONG_AGO))
+        return replace(snapshot, runs=tuple(sorted(runs[-RUNS_KEPT:], key=lambda run: run.started or LONG_AGO)))
     objects = {known: health for known, health in snapshot.objects.items() if known != ref}
-    if obj is not None and not owners(obj, JOB.kind) and len(objects) < OBJECTS_KEPT:
+    if obj is not None and not owners(obj, JOB.kind):
         health = assess(obj)
         objects[ref] = replace(health, message=visible(health.message))
-    return replace(snapshot, objects=dict(sorted(objects.items(), key=lambda item: str(item[0]))))
+    own = (names.release, names.pod)
+    kept = sorted(objects, key=lambda ref: (ref.name not in own, objects[ref].status != "failed", str(ref)))
+    return replace(snapshot, objects={ref: objects[ref] for ref in sorted(kept[:OBJECTS_KEPT], key=str)})
 
 
 def _raw(name: str) -> str:

@@ -71,7 +71,7 @@ def reason_lines(verdict: Verdict) -> list[str]:
     """Why it is not better, each with what to do below it."""
     lines = []
     for reason in verdict.reasons:
-        lines.append(f"! {reason.text}")
+        lines.append(f"! {reason}")
         if reason.fix:
             lines.append(f"  {reason.fix}")
     return lines
@@ -194,7 +194,9 @@ def _repository_fact(snapshot: Snapshot) -> Fact:
         return _aged(snapshot, "repository", Fact("!", "repository", f"{text} {snapshot.repository.system_id}"))
     grows = f", +{human_size(int(snapshot.grows_per_day))} a day" if snapshot.grows_per_day is not None else ""
     count = f"{len(snapshot.backups)} backup{'' if len(snapshot.backups) == 1 else 's'}"
-    mark: Literal["✓", "!"] = "✓" if snapshot.valid else "!"
+    mark: Literal["✓", "!"] = "✓" if snapshot.valid and not snapshot.backups[-1].error else "!"
+    if damaged := len(snapshot.backups) - len(snapshot.valid):
+        count += f", {damaged} with page errors"
     text = f"{count}, {human_size(stored)}{grows}, WAL not counted"
     return _aged(snapshot, "repository", Fact(mark, "repository", text))
 
@@ -253,7 +255,7 @@ def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
         code = f"[{run.fault.exit_code:03}] " if run.fault and run.fault.exit_code is not None else ""
         came = f"failed {code}{came}"
     elif backup is not None:
-        came = f"{human_size(backup.size)} → {human_size(backup.stored)}"
+        came = f"{human_size(backup.size)} → {human_size(backup.stored)}{', page errors' if backup.error else ''}"
     elif run.state == "running":
         came = ""
     else:
@@ -277,6 +279,8 @@ def _nothing_new(snapshot: Snapshot, run: Run) -> str:
 
 _PRINTED = 10
 """Backups in a text that nobody can scroll as a list."""
+BACKUPS_LISTED = 400
+"""Backups in a list that can be scrolled; the verdict and all figures go by all of them."""
 BACKUP_TITLES = ("backup", "type", "ended", "took", "database", "stored", "WAL from")
 
 
@@ -288,7 +292,7 @@ def backup_cells(backup: Backup, *, whole: bool = True) -> tuple[str, ...]:
     full, _, own = backup.label.rpartition("_")
     label = backup.label if whole or not full else f"  {own}"
     return (
-        f"▫ {label}: a page is wrong" if backup.error else f"✓ {label}",
+        f"▫ {label}: page errors" if backup.error else f"✓ {label}",
         backup.type,
         when(backup.stop, backup.stop),  # its year stands in the label
         about((backup.stop - backup.start).total_seconds()),
@@ -296,6 +300,12 @@ def backup_cells(backup: Backup, *, whole: bool = True) -> tuple[str, ...]:
         human_size(backup.stored),
         backup.wal_start,
     )
+
+
+def older_cells(snapshot: Snapshot) -> tuple[str, ...] | None:
+    """A row below BACKUPS_LISTED backups that counts the others; None where there are none."""
+    older = len(snapshot.backups) - BACKUPS_LISTED
+    return (f"and {older:,} older", *[""] * (len(BACKUP_TITLES) - 1)) if older > 0 else None
 
 
 def cron_cells(snapshot: Snapshot, cron: Cron) -> tuple[str, str, str, str]:
@@ -333,6 +343,8 @@ def loading_or_empty(snapshot: Snapshot, source: str, empty: str) -> str:
 
 
 _WEEKS = 5
+_RANKS = "▪F▫"
+"""Marks of the timeline; where several fall together, the last of these is shown."""
 
 
 def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
@@ -354,17 +366,18 @@ def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
     lines = [
         "UTC     " + "".join(day.ljust(cells) for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")).rstrip()
     ]
+    first, cell_seconds, placed = this_week - timedelta(days=7 * (weeks - 1)), 86_400 / cells, dict[int, str]()
+    for moment, mark in marks:
+        if moment >= first:
+            place = int((moment - first).total_seconds() / cell_seconds)
+            placed[place] = max(placed.get(place, mark), mark, key=_RANKS.find)
     for back in range(weeks - 1, -1, -1):
         monday = this_week - timedelta(days=7 * back)
+        begin = 7 * cells * (weeks - 1 - back)
         row = [
-            _window_mark(verdict, monday + number * timedelta(days=1) / cells, now, cells)
+            placed.get(begin + number) or _window_mark(verdict, monday + number * timedelta(days=1) / cells, now, cells)
             for number in range(7 * cells)
         ]
-        for rank in "▪F▫":
-            for moment, mark in marks:
-                place = int((moment - monday) / timedelta(days=1) * cells)
-                if mark == rank and 0 <= place < len(row):
-                    row[place] = mark
         if back == 0:
             here = min(int((now - monday) / timedelta(days=1) * cells), len(row) - 1)
             row[here] = row[here] if row[here] in "F▪▫" else "│"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Literal
 
 from pgwizard.diagnose.row import Diagnosis
@@ -17,8 +18,10 @@ from pgwizard.kube.health import Health
 from pgwizard.plan import cron as plan_cron
 from pgwizard.plan.tuning import SEGMENT_BYTES
 
-RUNS_KEPT, OBJECTS_KEPT, BACKUPS_KEPT = 20, 50, 400
-"""What a snapshot holds at most, whatever the cluster sends: the newest ones."""
+RUNS_KEPT, OBJECTS_KEPT = 20, 50
+"""What a snapshot holds at most, whatever the cluster sends. What the verdict needs is never among what is left out,
+and of backups it needs all.
+"""
 TAIL_KEPT = 20
 """Lines of a log that a snapshot keeps."""
 WATCHED = (STATEFULSET, POD, CLAIM, CRONJOB, JOB)
@@ -73,6 +76,11 @@ class Backup:
     wal_start: str
     wal_stop: str
     error: bool = False
+
+    @property
+    def full_label(self) -> str:
+        """The label of the full backup that this one is, or builds on."""
+        return self.label.partition("_")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +327,7 @@ class Snapshot:
 
     @property
     def valid(self) -> tuple[Backup, ...]:
-        """Backups without a wrong page, oldest first."""
+        """Backups without page errors, oldest first. One with page errors is no proof, but it was taken."""
         return tuple(backup for backup in self.backups if not backup.error)
 
     @property
@@ -364,14 +372,9 @@ class Snapshot:
         if run.started is None or run.ended is None:
             return None
         slack = timedelta(seconds=5)  # Kubernetes and pgBackRest count whole seconds, by clocks of their own
-        return next(
-            (
-                backup
-                for backup in reversed(self.backups)
-                if run.started - slack <= backup.start and backup.stop <= run.ended + slack
-            ),
-            None,
-        )
+        begun, ended = run.started - slack, run.ended + slack
+        since = takewhile(lambda backup: backup.stop >= begun, reversed(self.backups))
+        return next((backup for backup in since if backup.start >= begun and backup.stop <= ended), None)
 
 
 def segments_between(first: str, last: str) -> int | None:

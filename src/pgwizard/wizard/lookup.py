@@ -71,8 +71,8 @@ async def _tried(cluster: Cluster, answers: Answers, bundle: Bundle | None) -> t
     except Forbidden:
         return ()
     except PgwizardError as error:
-        return (Finding("repository.endpoint", error.message),)
+        return (Finding("repository.endpoint", error.message, severity="warning"),)
     if found.ok:
         return ()
     refused = f"{endpoint} would be refused: {plain(found.message)}: the first backup would fail"
-    return (Finding("tls.source", refused),)
+    return (Finding("tls.source", refused, severity="warning"),)

@@ -303,7 +303,10 @@ Nothing is written before you have answered."""
         self._say("timeline", "\n".join(lines) or report.loading_or_empty(snapshot, "repository", "none yet"))
         runs = {run.uid: report.run_cells(last, run) for run in reversed(last.runs)}  # none runs on unseen
         self.query_one(Jobs).show(runs, report.loading_or_empty(snapshot, "jobs", "none yet"))
-        backups = {each.label: report.backup_cells(each, whole=False) for each in reversed(snapshot.backups)}
+        newest = reversed(snapshot.backups[-report.BACKUPS_LISTED :])
+        backups = {each.label: report.backup_cells(each, whole=False) for each in newest}
+        if older := report.older_cells(snapshot):
+            backups["older"] = older
         empty = report.loading_or_empty(snapshot, "repository", "none yet")
         info = self.query_one("#info", Rows)
         info.display = snapshot.wants_backups
@@ -599,7 +602,7 @@ def _details(snapshot: Snapshot, run: Run, link: str) -> Group:
         reading = f"its log cannot be read: {run.unread}" if run.unread else "reading its log"
         rows["cause"] = fault.cause if fault else "none that is known" if run.tail is not None else reading
     if fault is not None:
-        rows |= {"fix": fault.fix, "said": fault.line}
+        rows |= {"fix": fault.fix, "said": fault.text}
     cells = [(Text(label, "bold"), Text(text)) for label, text in rows.items()]
     grid = _grid([*cells, (Text("more", "bold"), message_link(link))] if link else cells)
     tail = (Text("\nthe end of its log", "bold"), Text("\n".join(run.tail))) if run.tail else ()
