@@ -12,7 +12,9 @@ from textual.widgets import Input
 
 from pgwizard.answers.schema import QuestionPath as Question
 from pgwizard.answers.schema import alternatives
-from pgwizard.tui.pages.form import Choice, Form, QuestionRow
+from pgwizard.tui.pages.choice import Choice
+from pgwizard.tui.pages.form import Form
+from pgwizard.tui.pages.question import QuestionRow
 from pgwizard.wizard.draft import Draft
 from pgwizard.wizard.text_input import write_text
 from support import simtime

@@ -44,6 +44,11 @@ class Autosave:
         if self._make is not None:
             self._store = await asyncio.to_thread(self._make)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether answers are kept."""
+        return self._store is not None
+
     async def left(self) -> list[LeftDraft]:
         """The drafts of wizards that have ended, the newest first."""
         return await asyncio.to_thread(self._store.left) if self._store is not None else []
@@ -56,12 +61,12 @@ class Autosave:
     def keep(self) -> None:
         """Write the answers, soon."""
         self._stop()
-        self._timer = asyncio.get_running_loop().call_later(DELAY_SECONDS, lambda: self._run(self._write()))
+        self._timer = asyncio.get_running_loop().call_later(DELAY_SECONDS, lambda: self._run(self._write))
 
     def forget(self) -> None:
         """The answers are saved, or applied: they are no draft any more."""
         self._stop()
-        self._run(self._delete())
+        self._run(self._delete)
 
     def close(self) -> None:
         """The wizard ends: write what was answered in the last moment, and offer it to the next. Blocking."""

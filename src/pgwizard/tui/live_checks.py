@@ -68,7 +68,7 @@ class LiveChecks:
         self._stop()
         if self._connection.cluster is not None:
             self._settled.clear()
-            self._work = self._run(self._look_up())
+            self._work = self._run(self._look_up)
 
     def connection_changed(self) -> None:
         """What is known came from another cluster, or from none."""

@@ -18,7 +18,7 @@ from pgwizard.wizard.draft import Draft
 
 
 class Panel(Hosted, SaysDefects, Vertical):
-    """Something that follows from the draft."""
+    """Shows what follows from a draft."""
 
     DEFAULT_CSS = """
     Panel { height: 1fr; overflow-y: auto; }
@@ -27,6 +27,8 @@ class Panel(Hosted, SaysDefects, Vertical):
     Panel OptionList:focus { background: $boost; border: none; }
     Panel OptionList { text-wrap: nowrap; text-overflow: ellipsis; }
     """
+    FOLLOW_SECONDS = 0.08
+    """Between an answer and the panel, which is made once for what is typed in one go."""
 
     def __init__(self, draft: Draft) -> None:
         super().__init__(classes="panel")
@@ -35,14 +37,9 @@ class Panel(Hosted, SaysDefects, Vertical):
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """One text."""
         yield Static(markup=False, classes="text")
 
-    FOLLOW_SECONDS = 0.08
-    """So that a panel is made once for what is typed in one go."""
-
     def on_mount(self) -> None:
-        """Shown at once."""
         self.refresh_from(self.draft)
 
     def follow(self, draft: Draft) -> None:
@@ -56,25 +53,25 @@ class Panel(Hosted, SaysDefects, Vertical):
         self.refresh_from(self.draft)
 
     def refresh_from(self, draft: Draft) -> None:
-        """Show what the draft comes to now. A panel decides nothing: its defect must not cost the answers."""
+        """Show what the draft comes to now. A defect of a panel must not cost the answers: it is shown in its place."""
         self.draft = draft
-        if not self._there:
+        if not self.is_composed:
             return
         try:
             self.show()
         except Exception as error:  # noqa: BLE001 - whatever it is, in a timer it would end the application
-            self._tell(Text(f"! a defect of pgwizard itself: {type(error).__name__}"))
+            self._update(Text(f"! a defect of pgwizard itself: {type(error).__name__}"))
 
     @property
-    def _there(self) -> bool:
-        """Not before it is made, nor while it goes with its page, when a timer or another size may still ask."""
+    def is_composed(self) -> bool:
+        """False before its parts are mounted, and after they are removed with the page: timers may still come."""
         return bool(self.query(".text"))
 
     def show(self) -> None:
         """Show the text, and what else there is."""
-        self._tell(self.text())
+        self._update(self.text())
 
-    def _tell(self, text: Text) -> None:
+    def _update(self, text: Text) -> None:
         self.shown = text
         self.query_one(".text", Static).update(hanging(text))
 
@@ -84,7 +81,7 @@ class Panel(Hosted, SaysDefects, Vertical):
 
 
 def hanging(text: Text) -> Group:
-    """The text with lines that go on below where they began: after their indent, or a label set off by blanks."""
+    """The text with wrapped lines below where they began: after their indent, or a label set off by blanks."""
     return Group(*map(_hung, text.split(allow_blank=True)))
 
 

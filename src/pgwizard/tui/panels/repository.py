@@ -12,15 +12,15 @@ from pgwizard.tui.panels.base import Panel
 
 
 class RepositoryPanel(Panel):
-    """Where a backup ends up, and pgbackrest.conf."""
+    """See the module. What may be a secret is never shown."""
 
     def text(self) -> Text:
-        """See the class."""
+        """See Panel."""
         text, answers = Text(), self.draft.answers
         repository = answers.repository
         if not repository.enabled:
-            text.append("There will be no backup\n", "bold")
-            return text.append("PostgreSQL runs alone: what is lost is lost.")
+            text.append("No backups\n", "bold")
+            return text.append("PostgreSQL runs without a repository: what is lost cannot be recovered.")
         endpoint = repository.s3_endpoint
         host = (
             f"{repository.bucket}.{endpoint}/" if repository.uri_style == "host" else f"{endpoint}/{repository.bucket}"

@@ -14,54 +14,58 @@ from pgwizard.wizard.choices import Suggestion, choices
 
 
 class StoragePanel(Panel):
-    """What the size buys while S3 is away, and the cluster's StorageClasses."""
+    """The classes are listed once a visit."""
 
-    _found: list[Suggestion] | str = "waiting for the cluster"
+    _listed: list[Suggestion] | str = "waiting for the cluster"
+    """Or why they cannot be listed."""
 
     def on_mount(self) -> None:
-        """The classes come when they come."""
         super().on_mount()
-        self._read()
+        self._load()
 
     @work(group="storage-classes", exclusive=True, exit_on_error=False)
-    async def _read(self) -> None:
+    async def _load(self) -> None:
         cluster = await self.connection.once_connected()
         try:
-            self._found = await choices(cluster, "storageClasses")
+            self._listed = await choices(cluster, "storageClasses")
         except ClusterError as error:
-            self._found = f"! {error.message}"
+            self._listed = f"! {error.message}"
         self.refresh_from(self.draft)
 
     def text(self) -> Text:
-        """See the class."""
+        """See Panel."""
         text, answers = Text(), self.draft.answers
-        size = quantities.size_bytes(answers.storage.size)
-        text.append("How long the volume lasts while S3 is away\n", "bold")
-        timeout = answers.tuning.archive_timeout_seconds
-        rates = [("busy: a segment in 10 s", 10.0), ("steady: one a minute", 60.0), ("calm: one in 10 min", 600.0)]
-        if timeout:
-            rates[1] = (f"archive_timeout: in {timeout} s", float(timeout))
-        text.append(f"  {'WAL written':25} data ½   data ¼\n", "dim")
-        for name, seconds in rates:
-            half, quarter = (_lasting(size * share, seconds) for share in (0.5, 0.75))
-            text.append(f"  {name:25}{half:>9}{quarter:>9}\n")
-        text.append("  data ½: the database fills half of the volume; a segment has 16 MB\n\n", "dim")
+        text.append("How long the volume lasts without S3\n", "bold")
+        _append_endurance(text, quantities.size_bytes(answers.storage.size), answers.tuning.archive_timeout_seconds)
         text.append("StorageClasses\n", "bold")
-        if isinstance(self._found, str):
-            text.append(f"  {self._found}\n", "dim")
-            return text
-        chosen = answers.storage.storage_class
-        for found in self._found:
-            here = found.value == chosen or (chosen is None and found.best)
-            text.append(f"{'●' if here else ' '} {found.value}\n", "bold" if here else "")
-            text.append(f"    {found.note}\n", "dim")
-        if not self._found:
-            text.append("  none: the cluster cannot make volumes\n")
-        elif chosen is not None and chosen not in {found.value for found in self._found}:
-            text.append(f"! {chosen} is not there: the volume would wait for it\n", "bold")
-        elif chosen is None and not any(found.best for found in self._found):
-            text.append("! none is the default: name one\n", "bold")
+        if isinstance(self._listed, str):
+            return text.append(f"  {self._listed}\n", "dim")
+        _append_classes(text, self._listed, answers.storage.storage_class)
         return text
+
+
+def _append_endurance(text: Text, size: float, archive_timeout_seconds: int) -> None:
+    rates = [("busy: a segment in 10 s", 10.0), ("steady: one a minute", 60.0), ("calm: one in 10 min", 600.0)]
+    if archive_timeout_seconds:
+        rates[1] = (f"archive_timeout: in {archive_timeout_seconds} s", float(archive_timeout_seconds))
+    text.append(f"  {'WAL written':25} data ½   data ¼\n", "dim")
+    for name, seconds in rates:
+        half, quarter = (_lasting(size * share, seconds) for share in (0.5, 0.75))
+        text.append(f"  {name:25}{half:>9}{quarter:>9}\n")
+    text.append("  data ½: the database fills half of the volume; a segment has 16 MB\n\n", "dim")
+
+
+def _append_classes(text: Text, classes: list[Suggestion], chosen: str | None) -> None:
+    for each in classes:
+        is_chosen = each.value == chosen or (chosen is None and each.best)
+        text.append(f"{'●' if is_chosen else ' '} {each.value}\n", "bold" if is_chosen else "")
+        text.append(f"    {each.note}\n", "dim")
+    if not classes:
+        text.append("  none: the cluster cannot create volumes\n")
+    elif chosen is not None and chosen not in {each.value for each in classes}:
+        text.append(f"! {chosen} does not exist: the volume would wait for it\n", "bold")
+    elif chosen is None and not any(each.best for each in classes):
+        text.append("! no default class: choose one\n", "bold")
 
 
 def _lasting(free_bytes: float, seconds_a_segment: float) -> str:

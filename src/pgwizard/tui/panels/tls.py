@@ -18,12 +18,15 @@ from pgwizard.wizard import browse, candidates
 from pgwizard.wizard.candidates import Candidate
 from pgwizard.wizard.draft import Draft
 
+_SHOWN = 4
+"""Certificates of a bundle that are shown."""
+
 
 class TlsPanel(Panel):
-    """The certificate that is trusted, what the server says to it, and the best one that the cluster holds."""
+    """The certificate is tried on the server; the candidates are searched once a visit."""
 
     FOLLOW_SECONDS = 0.3
-    """A handshake is asked for, not only text made."""
+    """More than text is made: a handshake is sent."""
 
     class Proposed(Message):
         """Another candidate is the best one now; None where there is none."""
@@ -32,26 +35,27 @@ class TlsPanel(Panel):
             super().__init__()
             self.candidate = candidate
 
-    _asked: tuple[str, str] | None = None
+    _tried: tuple[str, str] | None = None
+    """Endpoint and certificate."""
     _answer = ""
     _best: Candidate | None = None
-    _looked = "looking through the cluster's Secrets"
+    _no_best = "searching the cluster's Secrets"
+    """Why there is no best candidate."""
 
     def on_mount(self) -> None:
-        """The candidates are looked for once a visit."""
         super().on_mount()
-        self._look()
+        self._search()
 
     def refresh_from(self, draft: Draft) -> None:
-        """Another certificate or endpoint is tried anew."""
+        """See Panel. Another certificate or endpoint is tried."""
         super().refresh_from(draft)
         endpoint, bundle = draft.answers.repository.endpoint, draft.facts.ca
-        asked = (endpoint, bundle.pem) if bundle and draft.answers.tls.verify else None
-        if asked != self._asked and self._there:
-            self._asked, self._answer = asked, "· asking the server" if asked else ""
+        wanted = (endpoint, bundle.pem) if bundle and draft.answers.tls.verify else None
+        if wanted != self._tried and self.is_composed:
+            self._tried, self._answer = wanted, "· trying it on the server" if wanted else ""
             super().refresh_from(draft)
-            if asked is not None:
-                self._try(*asked)
+            if wanted is not None:
+                self._try(*wanted)
 
     @work(group="handshake", exclusive=True, exit_on_error=False)
     async def _try(self, endpoint: str, pem: str) -> None:
@@ -65,56 +69,64 @@ class TlsPanel(Panel):
         super().refresh_from(self.draft)
 
     @work(group="candidates", exclusive=True, exit_on_error=False)
-    async def _look(self) -> None:
+    async def _search(self) -> None:
         cluster = await self.connection.once_connected()
         answers = self.draft.answers
         by_address = compares_addresses(answers.images.pgbackrest_version)
         search = candidates.Search("ca", answers.repository.endpoint, answers.release.namespace, by_address)
         try:
             self._best = await browse.best(cluster, search, self.start.now, self.connection.readable)
-            self._looked = "" if self._best else "none of those that could be read would verify this endpoint"
+            self._no_best = "" if self._best else "no readable Secret would verify this endpoint"
         except PgwizardError as error:
-            self._looked = f"! {error.message}"
+            self._no_best = f"! {error.message}"
         self.post_message(self.Proposed(self._best))
         super().refresh_from(self.draft)
 
     def text(self) -> Text:
-        """See the class."""
-        text, answers, bundle = Text(), self.draft.answers, self.draft.facts.ca
+        """See Panel."""
+        text, answers = Text(), self.draft.answers
         if not answers.repository.enabled:
-            return text.append("There is no repository to speak to.")
+            return text.append("There is no repository to connect to.")
         if not answers.tls.verify:
             text.append("! Whoever answers at the endpoint gets every backup\n", "bold")
-            return text.append("For a test, never for data you need.")
+            return text.append("For a test, never for data that you need.")
+        self._append_trusted(text)
+        self._append_best(text)
+        return text
+
+    def _append_trusted(self, text: Text) -> None:
+        answers, bundle = self.draft.answers, self.draft.facts.ca
         text.append("pgBackRest will trust\n", "bold")
         if answers.tls.source is None and answers.tls.ca_file is None:
             text.append("  the public authorities of its image\n")
-        elif bundle is None:
-            waiting = self.connection.cluster is None
-            text.append("  not read yet: it is looked up in the cluster\n" if waiting else "  ✗ see the question\n")
-        else:
-            for certificate in bundle.certificates[:4]:
-                _certificate(text, certificate, self.start.now())
-            if len(bundle.certificates) > 4:
-                text.append(f"  and {len(bundle.certificates) - 4} more\n")
-            text.append(f"\n{self._answer}\n")
-            text.append(
-                f"\nIt is mirrored to Secret {answers.release.namespace}/{answers.release.name}-minio-ca, and compared "
-                "with its source at each apply.\n",
-                "dim",
-            )
+            return
+        if bundle is None:
+            is_waiting = self.connection.cluster is None
+            text.append("  not read yet: waiting for the cluster\n" if is_waiting else "  ✗ see the question\n")
+            return
+        for certificate in bundle.certificates[:_SHOWN]:
+            _append_certificate(text, certificate, self.start.now())
+        if len(bundle.certificates) > _SHOWN:
+            text.append(f"  and {len(bundle.certificates) - _SHOWN} more\n")
+        mirror = f"{answers.release.namespace}/{answers.release.name}-minio-ca"
+        text.append(f"\n{self._answer}\n")
+        text.append(f"\nMirrored to Secret {mirror}, and compared with its source at each apply.\n", "dim")
+
+    def _append_best(self, text: Text) -> None:
         text.append("\nBest candidate in the cluster\n", "bold")
-        best, source = self._best, answers.tls.source
+        best, source = self._best, self.draft.answers.tls.source
         if best is None:
-            return text.append(f"  {self._looked}\n")
+            text.append(f"  {self._no_best}\n")
+            return
         text.append(f"  {plain(best.place)} · {plain(best.keys[0])}\n", "bold")
         text.append(f"  ✓ {plain(best.why)}\n")
         if source and (source.namespace, source.secret, source.key) == (best.namespace, best.secret, best.keys[0]):
-            return text.append("  It is the one that is chosen.\n", "dim")
-        return text.append("  f3 takes it, f4 lists all\n")
+            text.append("  It is the one that is chosen.\n", "dim")
+        else:
+            text.append("  F3 chooses it, F4 lists all\n")
 
 
-def _certificate(text: Text, certificate: Certificate, now: datetime) -> None:
+def _append_certificate(text: Text, certificate: Certificate, now: datetime) -> None:
     kind, days = candidates.kind_of_one(certificate), certificate.days_left(now)
     names = [*certificate.dns_names[:3], *certificate.ip_addresses[:1]]
     more = len(certificate.dns_names) + len(certificate.ip_addresses) - len(names)

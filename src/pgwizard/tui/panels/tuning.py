@@ -14,24 +14,22 @@ from pgwizard.tui.panels.base import Panel
 
 
 class TuningPanel(Panel):
-    """postgresql.conf with the reason of each line, and the memory sum against the limit."""
+    """The sum of memory stays in sight; the parameters scroll."""
 
     REASON = 24
-    """Columns from which on a reason is worth its place beside the value; below the list it always has one."""
+    """Columns from which on a reason is shown beside the value; below the list it always has room."""
     _listed: tuple[list[Parameter], bool] | None = None
 
     def compose(self) -> ComposeResult:
-        """The sum stays in sight; the parameters scroll."""
         yield Static(markup=False, classes="text")
         yield OptionList(id="parameters")
         yield Static(markup=False, id="reason")
 
     def on_resize(self) -> None:
-        """There may be room for the reasons."""
         self.refresh_from(self.draft)
 
     def show(self) -> None:
-        """The same line stays highlighted."""
+        """See Panel. The same line stays highlighted."""
         super().show()
         listed, found = self.query_one(OptionList), parameters(self.draft.answers)
         width = max((len(parameter.name) for parameter in found), default=0)
@@ -44,21 +42,21 @@ class TuningPanel(Panel):
         self._listed = found, reasons
         listed.highlighted = here if here is not None and here < len(found) else None
         if listed.highlighted is None:
-            self.query_one("#reason", Static).update("f2 goes through them, with the reason of each")
+            self.query_one("#reason", Static).update("F2 goes through them, with the reason of each")
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Its reason, whole."""
+        """Show its whole reason."""
         event.stop()
-        found = self._listed[0] if self._listed else []
-        if event.option_index >= len(found):  # another list has come since
+        listed = self._listed[0] if self._listed else []
+        if event.option_index >= len(listed):  # the list is another one by now
             return
-        parameter = found[event.option_index]
+        parameter = listed[event.option_index]
         text = Text(f"\n{parameter.name} = {parameter.value}\n", "bold")
         text.append(parameter.reason, "not bold")
         self.query_one("#reason", Static).update(text)
 
     def text(self) -> Text:
-        """The sum."""
+        """See Panel: the sum."""
         answers = self.draft.answers
         found = parameters(answers)
         limit = quantities.size_bytes(answers.tuning.memory)
