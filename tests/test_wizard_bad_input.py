@@ -299,7 +299,9 @@ def test_a_list_that_may_not_be_read_is_said_in_its_place_and_a_name_is_typed(de
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         for what, words in (("namespaces", ("waiting", "reading")), ("releases", ("waiting", "looking"))):
             await until(pilot, lambda what=what, words=words: not said(wizard, what).startswith(words))  # type: ignore[misc]
-        namespaces = said(wizard, "namespaces").startswith("! no permission to list namespaces: type the name and press Enter")
+        namespaces = said(wizard, "namespaces").startswith(
+            "! no permission to list namespaces: type the name and press Enter"
+        )
         assert namespaces == ("namespaces" in denied)
         assert said(wizard, "releases").startswith("! cannot list secrets") == ("secrets" in denied)
 
