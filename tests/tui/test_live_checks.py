@@ -8,8 +8,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from faulting import answers_of
-from faulting import cluster as simulated
 from pgwizard.answers.questions import Answers
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.plan import Facts
@@ -18,6 +16,8 @@ from pgwizard.simulator.faults import Fault
 from pgwizard.tui.connection import Connection
 from pgwizard.tui.live_checks import DELAY_SECONDS, RETRY_SECONDS, Learned, LiveChecks
 from support import simtime
+from support.faulting import answers_of
+from support.faulting import cluster as simulated
 
 
 class Checked:

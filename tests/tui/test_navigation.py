@@ -8,18 +8,18 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from faulting import cluster as simulated
-from faulting import deployed
 from pgwizard.answers.questions import Answers
 from pgwizard.kube.api import Cluster
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.navigation import Applied, OpenMessages, OpenStatus, OpenWizard
 from pgwizard.tui.screens.messages import Messages
-from pgwizard.tui.screens.status import Dashboard
+from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import Start
 from support import simtime
+from support.faulting import cluster as simulated
+from support.faulting import deployed
 from support.screens import opened, press, settled, until
 
 
@@ -69,15 +69,15 @@ def test_a_status_that_is_open_below_is_gone_back_to() -> None:
     async def scenario(pilot: Pilot[int], app: WizardApp) -> None:
         ends: list[Any] = []
         blank(app).open_screen(OpenStatus("postgresql", "default"))
-        await until(pilot, lambda: isinstance(app.screen, Dashboard) and app.screen.release is not None)
+        await until(pilot, lambda: isinstance(app.screen, StatusScreen) and app.screen.release is not None)
         status = app.screen
-        assert isinstance(status, Dashboard)
+        assert isinstance(status, StatusScreen)
         status.open_screen(OpenWizard(None), ends.append)
         await until(pilot, lambda: isinstance(app.screen, Wizard) and app.screen.page != "")
         assert isinstance(app.screen, Wizard)
         app.screen.open_screen(OpenStatus("postgresql", "default"))
         await until(pilot, lambda: app.screen is status)
-        assert kinds(app) == ["Blank", "Dashboard"]
+        assert kinds(app) == ["Blank", "StatusScreen"]
         assert ends == [None]
         await press(pilot, "escape")
 
@@ -87,10 +87,10 @@ def test_a_status_that_is_open_below_is_gone_back_to() -> None:
 def test_the_status_of_another_release_opens_over_the_one_below() -> None:
     async def scenario(pilot: Pilot[int], app: WizardApp) -> None:
         blank(app).open_screen(OpenStatus("postgresql", "default"))
-        await until(pilot, lambda: isinstance(app.screen, Dashboard) and app.screen.release is not None)
-        assert isinstance(app.screen, Dashboard)
+        await until(pilot, lambda: isinstance(app.screen, StatusScreen) and app.screen.release is not None)
+        assert isinstance(app.screen, StatusScreen)
         app.screen.open_screen(OpenStatus("postgresql", "staging"))
-        await until(pilot, lambda: kinds(app) == ["Blank", "Dashboard", "Dashboard"])
+        await until(pilot, lambda: kinds(app) == ["Blank", "StatusScreen", "StatusScreen"])
         await press(pilot, "escape", "escape")
 
     played(scenario)
