@@ -28,7 +28,7 @@ class Connect(Hosted, Vertical):
     Connect #trouble { color: $text-muted; height: auto; max-height: 16; padding: 0 0 1 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f5", "reconnect", "reconnect", tooltip="connect again, and reload every list"),
+        Binding("f5", "reconnect", "retry", tooltip="connect again, and reload every list"),
     ]
 
     def __init__(self, target: str) -> None:
