@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import yaml
-from rigtools import KUBECONFIG, LIVE
 
 from pgwizard.errors import KubeconfigError
 from pgwizard.kube import kubeconfig
+from support.rigtools import KUBECONFIG, LIVE
 
-pytest_plugins = ["rigfixtures"]
+pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
 VALUES = ['"text"', '"false"', "true", "yes", "off", "5", "1.5", "0x10", "1:30", "2026-01-01", "~", '""', "!!str 5"]
 VALUES += ["[]", '["a"]', "[5]", "[~]", "{}", "{a: b}", "{a: 5}", '"YWJj\\nYWJj"', '"YW Jj"', "'%'"]
