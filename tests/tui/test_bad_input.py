@@ -90,7 +90,7 @@ def plugin(command: str, mode: str = "IfAvailable") -> str:
     [
         (None, ["kubeconfig does not exist"]),
         ("clusters: [", ["kubeconfig is not valid YAML, line 2"]),
-        ("- a list\n", ["is not a kubeconfig: its structure is not as expected"]),
+        ("- a list\n", ["kubeconfig, line 1: the document is a list; expected a mapping"]),
         (kubeconfig({"token": "a token"}), ["127.0.0.1:1", "refused"]),
         (plugin("./is-not-there"), ["is-not-there cannot be started: No such file or directory"]),
         (plugin("./asks"), ["asks failed with exit code 3: no terminal to ask on"]),

@@ -163,9 +163,7 @@ class Wizard(SaysDefects, BaseScreen[None]):
     def help_text(self) -> str:
         """See ScreenPart."""
         page = self.page
-        return (
-            f"{page}\n{_HELP.get(page, 'Enter accepts an answer and goes on. Every default is a good first answer.')}"
-        )
+        return f"{page}\n{_HELP.get(page, 'Enter accepts an answer. Every default is a good first answer.')}"
 
     def commands(self) -> Iterator[Command]:
         """See ScreenPart."""
