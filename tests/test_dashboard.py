@@ -141,7 +141,7 @@ def explained(pilot: Pilot[int]) -> str:
 async def loaded(pilot: Pilot[int]) -> None:
     def whole() -> bool:
         snapshot = dashboard(pilot).snapshot
-        return snapshot is not None and not snapshot.loading
+        return snapshot is not None and not snapshot.pending_sources
 
     await until(pilot, whole)
 
@@ -650,9 +650,9 @@ def test_updated_is_the_age_of_the_oldest_answer() -> None:
         app, screen = cast("WizardApp", pilot.app), dashboard(pilot)
         assert screen.snapshot is not None
         now = app.start.now()
-        heard = {**dict.fromkeys(screen.snapshot.heard, now), "release": now - timedelta(seconds=26)}
+        heard = {**dict.fromkeys(screen.snapshot.answered_at, now), "release": now - timedelta(seconds=26)}
         app.start = replace(app.start, now=lambda: now)
-        screen.snapshot = replace(screen.snapshot, heard=heard)
+        screen.snapshot = replace(screen.snapshot, answered_at=heard)
         screen._show()
         assert "   updated 26 s ago   " in said(pilot, "header")
 

@@ -19,7 +19,7 @@ from pgwizard.kube.api import Resource
 
 SOURCE = Path(pgwizard.__file__).parent
 
-GROUND = ("errors", "text", "quantities", "")
+GROUND = ("clock", "errors", "text", "quantities", "")
 """What every package may import; the last is the program itself, which has a version."""
 
 EDGES: dict[str, str] = {

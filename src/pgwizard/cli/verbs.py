@@ -147,7 +147,7 @@ def status(name: str, namespace: str | None, place: ClusterSource, *, as_json: b
 
 def _told(snapshot: Snapshot, verdict: Verdict) -> dict[str, Any]:
     """A snapshot and its verdict as JSON's own types: times in ISO 8601, sizes in bytes, names in camel case."""
-    repository = snapshot.ours
+    repository = snapshot.own_repository
     return {
         "name": snapshot.name,
         "namespace": snapshot.namespace,
@@ -162,19 +162,21 @@ def _told(snapshot: Snapshot, verdict: Verdict) -> dict[str, Any]:
         "wal": {**_json(repository.wal), "segments": repository.wal.segments}
         if repository and repository.wal
         else None,
-        "stored": snapshot.stored,
-        "growsPerDay": snapshot.grows_per_day,
-        "walPerDay": snapshot.wal_per_day,
+        "stored": snapshot.stored_bytes,
+        "growsPerDay": snapshot.growth_bytes_per_day,
+        "walPerDay": snapshot.wal_bytes_per_day,
         "outageDays": snapshot.outage_days,
-        "archiver": {**_json(snapshot.archiver), "failing": snapshot.archiver.failing} if snapshot.archiver else None,
+        "archiver": {**_json(snapshot.archiver), "failing": snapshot.archiver.is_failing}
+        if snapshot.archiver
+        else None,
         "volume": _json(snapshot.volume),
         "certificate": _json(snapshot.certificate),
         "crons": [{**_json(cron), "next": _json(snapshot.next_run(cron))} for cron in snapshot.crons],
         "runs": [_json(run) for run in snapshot.runs],
         "objects": {fit(str(ref)): _json(health) for ref, health in snapshot.objects.items()},
-        "heard": {source: at.isoformat() for source, at in snapshot.heard.items()},
-        "unknown": dict(snapshot.unknown),
-        "loading": list(snapshot.loading),
+        "heard": {source: at.isoformat() for source, at in snapshot.answered_at.items()},
+        "unknown": {source: why.text for source, why in snapshot.failures.items()},
+        "loading": list(snapshot.pending_sources),
     }
 
 

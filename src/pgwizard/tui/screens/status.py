@@ -30,9 +30,9 @@ from pgwizard.errors import ClusterError, PgwizardError
 from pgwizard.release import backups as release_backups
 from pgwizard.release import records
 from pgwizard.status import observe, report
-from pgwizard.status.reduce import ended
+from pgwizard.status.reduce import unwatched
 from pgwizard.status.snapshot import Run, Snapshot
-from pgwizard.status.verdict import Verdict, down, judge
+from pgwizard.status.verdict import Verdict, judge, outage
 from pgwizard.text import fit, plain, visible
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.navigation import Applied, OpenMessages, OpenWizard, message_link
@@ -325,20 +325,20 @@ Nothing is written before you have answered."""
         if self.snapshot is None:
             return None
         now = self.start.now()
-        return ended(self.snapshot, now) if self._left else replace(self.snapshot, at=now)
+        return unwatched(self.snapshot, now) if self._left else replace(self.snapshot, at=now)
 
     def _date(self, snapshot: Snapshot) -> None:
         """What is left of before says in each pane how old it is."""
         for part, title in _TITLES.items():
             of_repository = part in ("timeline", "info")
-            since = snapshot.heard.get("repository" if of_repository else "jobs", snapshot.at)
-            left = self._left or (snapshot.gone and of_repository)
+            since = snapshot.answered_at.get("repository" if of_repository else "jobs", snapshot.at)
+            left = self._left or (snapshot.is_gone and of_repository)
             old = f", as of {text_module.about((snapshot.at - since).total_seconds())} ago" if left else ""
             self._entitle(part, title + old)
 
     def _header(self) -> None:
         demo = "" if not self.start.demo else "   DEMO" if self.has_class("narrow") else f"   {DEMO}"
-        heard = self.snapshot.read_at if self.snapshot and not self.snapshot.gone else None
+        heard = self.snapshot.read_at if self.snapshot and not self.snapshot.is_gone else None
         updated = f"   updated {text_module.about((self.start.now() - heard).total_seconds())} ago" if heard else ""
         name = f"{self._where or '…'}/{self._release or '…'}"
         self._say("header", visible(f"pgwizard   {name}{updated}{demo}   {self.host.link}"))
@@ -509,7 +509,7 @@ Nothing is written before you have answered."""
         if self.snapshot is None or not self.snapshot.wants_backups:
             return
         choices = {"f": "full: everything", "i": "incremental: what changed since the last one"}
-        stopped = down(self.snapshot)
+        stopped = outage(self.snapshot)
         title = "Take a backup now?" + (f" It would fail: {stopped.text}" if stopped else "")
         key = await self.app.push_screen_wait(ChoiceDialog(title, choices))
         cluster = self._writable
