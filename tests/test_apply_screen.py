@@ -28,7 +28,7 @@ from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.simulator.world import HOSTILE
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.screens.apply import Apply, Stages
-from pgwizard.tui.screens.status import Dashboard
+from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets.log import Log
 from support import simtime
@@ -90,7 +90,7 @@ class Driven:
         return str(self.screen.query_one(selector, Static).content)
 
     def log(self) -> list[str]:
-        return [strip.text.rstrip() for strip in self.screen.query_one(Log).lines]
+        return self.screen.query_one(Log).lines
 
 
 Scenario = Callable[[Driven], Awaitable[None]]
@@ -148,12 +148,12 @@ def test_an_apply_tells_its_stages_and_leads_on_to_the_status() -> None:
         await driven.reached("ended")
         assert {stage[0] for stage in driven.stages()} == {"✓"}
         assert any("new backup label" in line for line in driven.log())
-        assert driven.screen._said[0] == "✓     the release works, and its backups are proven"
+        assert driven.screen._said[0] == "✓     Release is up. First full backup succeeded."
         assert driven.keys() == {"enter", "c", "escape"}
         assert driven.published == [False, True], "it has begun to write; all of it is in the cluster"
         await press(driven.pilot, "enter")
         assert await driven.gone() == ""
-        await until(driven.pilot, lambda: isinstance(driven.pilot.app.screen, Dashboard))
+        await until(driven.pilot, lambda: isinstance(driven.pilot.app.screen, StatusScreen))
 
     applying(scenario)
 
@@ -169,7 +169,7 @@ def test_where_nothing_is_to_be_done_nothing_is_asked() -> None:
             "- first backup",
             "- record",
         ]
-        assert driven.screen._said == ["✓     nothing to do: everything is as wanted"]
+        assert driven.screen._said == ["✓     Already up to date."]
 
     applying(scenario, before=Answers())
 

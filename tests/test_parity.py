@@ -27,13 +27,10 @@ from headless import CA, GOLDEN, run
 from pgwizard.answers.schema import QuestionPath as Question
 from pgwizard.answers.schema import is_union, page_of, tag_key
 from pgwizard.cli import connect as cli_connect
-from pgwizard.cli import verbs
-from pgwizard.cli.source import Source
 from pgwizard.kube.api import Cluster, Object, Ref, Written
 from pgwizard.local.files import write_folder, write_text
 from pgwizard.plan import manifests
 from pgwizard.release import record
-from pgwizard.release.apply import Options
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Request
 from pgwizard.tui.app import WizardApp
@@ -299,9 +296,8 @@ def by_file(sim: Recording, monkeypatch: pytest.MonkeyPatch) -> list[Did]:
     did = []
     for _ in range(2):
         first = so_far(sim)
-        verbs.apply(
-            Source("answers.yaml"), cli_connect.ClusterSource(), Options(), yes=True, whole=False, as_json=False
-        )
+        done = run("apply", "answers.yaml", "--yes")
+        assert done.code == 0, done.err
         did.append(Did.since(first, sim))
     return did
 

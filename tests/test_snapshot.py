@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pgwizard.cli import verbs
+from pgwizard.cli.json_lines import as_json
+from pgwizard.cli.verbs.status_line import status_line
 from pgwizard.errors import Finding
 from pgwizard.kube.api import CLAIM, CRONJOB, JOB, POD, STATEFULSET, Ref
 from pgwizard.kube.health import Health
@@ -287,7 +288,7 @@ def test_a_name_is_made_fit_to_be_shown_and_kept_for_requests() -> None:
         (f"{FIT_NAME}-full", f"{HOSTILE_NAME}-full"),
     ]
     assert [(run.name, run.real_name) for run in snapshot.runs] == [(FIT_NAME, HOSTILE_NAME)]
-    texts = [json.dumps(verbs._told(snapshot, judge(snapshot)), ensure_ascii=False), *said(snapshot)[1]]
+    texts = [json.dumps(as_json(status_line(snapshot, judge(snapshot))), ensure_ascii=False), *said(snapshot)[1]]
     texts += [part for line in report.status_lines(snapshot, judge(snapshot)) for part in line.splitlines()]
     assert [text for text in texts if not text.isprintable()] == []
     assert any(f"Pod shop/{FIT_NAME}" in text for text in texts)

@@ -34,7 +34,7 @@ from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.connect import Connect
 from pgwizard.tui.screens.review import Review
 from pgwizard.tui.screens.secret_browser import SecretBrowser
-from pgwizard.tui.screens.status import Dashboard
+from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import MIDDLE, Rail, Wizard
 from pgwizard.tui.start import ClusterChoice, Start
 from pgwizard.tui.widgets.candidates import SecretList
@@ -909,8 +909,8 @@ def test_a_release_that_is_chosen_is_the_one_that_was_highlighted_whatever_was_r
         page.query_one("#releases OptionList", OptionList).action_select()
         page._records = [Record("a0", "x"), *page._records]
         page._show_releases()
-        await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
-        assert cast("Dashboard", pilot.app.screen)._release == "b"
+        await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
+        assert cast("StatusScreen", pilot.app.screen).observed.name == "b"
 
     driven(scenario)
 

@@ -261,7 +261,7 @@ def test_a_watch_that_drops_for_good_during_the_apply_is_said_and_goes_on_with_r
         await until(pilot, lambda: screen.asked)
         await press(pilot, "y")
         await until(pilot, lambda: screen.state == "ended")
-        assert screen._said[0] == "✓     the release works, and its backups are proven"
+        assert screen._said[0] == "✓     Release is up. First full backup succeeded."
         await back(pilot, wizard)
         await goes_on(pilot, wizard)
 
@@ -276,7 +276,7 @@ def test_a_watch_that_was_left_behind_lists_again() -> None:
         await until(pilot, lambda: any(request.verb == "watch" for request in sim.requests))
         sim.store.compact()
         await until(pilot, lambda: screen.state in ("ended", "failed"))
-        assert screen._said[0] == "✓     the release works, and its backups are proven"
+        assert screen._said[0] == "✓     Release is up. First full backup succeeded."
         await back(pilot, wizard)
         await goes_on(pilot, wizard)
 

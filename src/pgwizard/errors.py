@@ -1,7 +1,8 @@
 """The one tree of errors. Every error that a user meets is one of these; each class fixes the exit code of the process.
 
     PgwizardError                   1   a defect of pgwizard itself
-    ├── AnswersError                2   the answers (or the command line) are wrong; carries every problem
+    ├── AnswersError                2   the answers are wrong; carries every problem
+    ├── UsageError                  2   the command line is wrong
     ├── OutputError                 3   the result could not be written
     ├── ClusterError                4   the API server cannot be reached or refused; nothing else is known
     │   ├── KubeconfigError         4   no usable kubeconfig, or its credentials plug-in failed
@@ -131,6 +132,13 @@ class AnswersError(PgwizardError):
         super().__init__(f"{source}: {count}", findings=findings)
 
 
+class UsageError(PgwizardError):
+    """The command line is wrong."""
+
+    exit_code = 2
+    meaning = AnswersError.meaning
+
+
 class OutputError(PgwizardError):
     """The result could not be written; nothing was left half-written."""
 
@@ -236,7 +244,7 @@ class FirstBackupFailed(PgwizardError):
     """The hook Job failed: there is no valid backup."""
 
     exit_code = 9
-    meaning = "the stanza or the first backup failed"
+    meaning = "the stanza could not be created, or a backup failed"
 
 
 class Locked(PgwizardError):

@@ -164,7 +164,7 @@ def test_from_the_first_page_to_a_valid_backup_by_keyboard_alone(place: Site, co
     assert place.backups() == ["full"]
     arguments = (f"--headless={saved}", "--apply", f"--kubeconfig={KUBECONFIG}")
     done = place.pgwizard(sys.executable, "-m", "pgwizard", *arguments)
-    assert "nothing to do: everything is as wanted" in done.out
+    assert "Already up to date." in done.out
 
 
 # ---- what a terminal does ------------------------------------------------------------------------------------------

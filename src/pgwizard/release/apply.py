@@ -56,6 +56,7 @@ S3_MARK = "pgwizard/s3-credentials"
 """Annotation of the pod: changes with the S3 credentials, which it reads only when it starts; tells nothing of them."""
 
 Approve = Callable[[Sequence[Change]], Awaitable[bool]]
+Result = Literal["deployed", "unchanged", "dry-run", "applied"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,16 @@ class ReleaseRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApplyOutcome:
-    """What a run came to. ``unchanged``: everything was as wanted, and nothing was written."""
+    """What a run came to. ``unchanged``: everything was as wanted, and nothing was written.
 
-    result: Literal["deployed", "unchanged", "dry-run", "applied"]
+    plan: what was rendered; ``report.connect_commands`` takes it.
+    """
+
+    result: Result
     changes: tuple[Change, ...]
     warnings: tuple[Finding, ...] = ()
     message: str = ""
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,9 @@ class _Prepared:
         claim = survey.claim_ref(self.plan)
         return (*map(Ref.of, self.objects), claim)
 
+    def outcome(self, result: Result, message: str) -> ApplyOutcome:
+        return ApplyOutcome(result, self.changes, self.warnings, message, self.plan)
+
     @property
     def job(self) -> Trial | None:
         return next((trial for trial in self.trials if Ref.of(trial.wanted).resource == JOB), None)
@@ -128,9 +136,9 @@ async def run(
     """
     prepared = await prepare(release, cluster, report, options)
     if options.dry_run:
-        return ApplyOutcome("dry-run", prepared.changes, prepared.warnings, "nothing was written")
+        return prepared.outcome("dry-run", "Dry run: nothing was written.")
     if _settled(prepared, release):
-        return ApplyOutcome("unchanged", prepared.changes, prepared.warnings, "nothing to do: everything is as wanted")
+        return prepared.outcome("unchanged", "Already up to date.")
     shown = time.monotonic()
     if not await approve(prepared.changes):
         raise Interrupted("not approved: nothing was written")
@@ -145,8 +153,8 @@ async def run(
                 stage.done(await _apply(prepared, cluster, stage, force=options.force_conflicts))
             if not options.wait:
                 await _started(prepared, cluster)  # it waits by itself: WAL without a stanza would fill the volume
-                message = "applied; not waited for, and no backup is proven: run it again to see"
-                return ApplyOutcome("applied", prepared.changes, prepared.warnings, message)
+                message = "Applied without waiting for the first backup. Run it again to wait for it."
+                return prepared.outcome("applied", message)
             await _start_early(prepared, cluster)
             async with stages.told("wait", report) as stage:
                 plan = prepared.plan
@@ -160,12 +168,11 @@ async def run(
         async with stages.told("record", report) as stage:
             await cluster.apply(written.ended(prepared.inventory, "deployed").secret(), force=True)
             stage.done(f"revision {written.revisions[-1].number}")
-    return ApplyOutcome("deployed", prepared.changes, prepared.warnings, _reached(prepared.plan))
+    return prepared.outcome("deployed", _summary(prepared.plan))
 
 
-def _reached(plan: Plan) -> str:
-    """What a person wants to know next."""
-    works = "the release works, and its backups are proven" if plan.backups else "the release works; it has no backups"
+def _summary(plan: Plan) -> str:
+    works = "Release is up. First full backup succeeded." if plan.backups else "Release is up. It has no backups."
     return (
         f"{works}\n{plan.names.release}.{plan.namespace}.svc:5432, database {plan.database}; "
         f"superuser and password are in Secret {plan.namespace}/{plan.username.secret}"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pgwizard.errors import Finding, PgwizardError
 from pgwizard.release.changes import Change
 from pgwizard.release.stages import Event
 from pgwizard.text import visible
+
+if TYPE_CHECKING:
+    from pgwizard.plan.plan import KeyRef, Plan
 
 _MARKS = {"done": "✓", "failed": "✗", "began": "●", "progress": "·", "warning": "!", "log": " ", "skipped": "-"}
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "unchanged": "=", "keep": "="}
@@ -38,6 +43,33 @@ def change_lines(changes: Sequence[Change], *, whole: bool) -> list[str]:
             shown = change.after.splitlines() if change.action == "create" else change.lines()
             lines += [f"    {line}" for line in shown]
     return lines
+
+
+# ---- how to connect ------------------------------------------------------------------------------------------------
+
+LOCAL_PORT = 15432
+"""Of the port-forward: 5432 is often taken by a PostgreSQL of this machine."""
+
+
+def connect_commands(plan: Plan, context: str | None = None, kubeconfig: str | None = None) -> tuple[str, str]:
+    """Two commands for a shell: read the password into a variable, and open psql through a port-forward.
+
+    The password itself is in neither. context, kubeconfig: where they were named, kubectl needs them too.
+    """
+    named = (("--context", context), ("--kubeconfig", kubeconfig))
+    kubectl = shlex.join(
+        ["kubectl", *(part for flag, value in named if value for part in (flag, value)), "-n", plan.namespace]
+    )
+    user = shlex.quote(plan.probe_user) if plan.probe_user else f'"{_secret_value(kubectl, plan.username)}"'
+    forward = f"{kubectl} port-forward service/{plan.names.release} {LOCAL_PORT}:5432 >/dev/null & sleep 2"
+    psql = f"psql -h 127.0.0.1 -p {LOCAL_PORT} -U {user} -d {shlex.quote(plan.database)}"
+    return f'export PGPASSWORD="{_secret_value(kubectl, plan.password)}"', f"{forward}; {psql}; kill $!"
+
+
+def _secret_value(kubectl: str, key: KeyRef) -> str:
+    """A command substitution that reads one key of a Secret; dots of a key are escaped for jsonpath."""
+    path = shlex.quote(f"{{.data.{key.key.replace('.', chr(92) + '.')}}}")
+    return f"$({kubectl} get secret {shlex.quote(key.secret)} -o jsonpath={path} | base64 -d)"
 
 
 # ---- findings and errors ---------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pgwizard.errors import Finding
 
 WIZARD = "pgwizard.tui.screens.wizard:Wizard"
-STATUS = "pgwizard.tui.screens.status:Dashboard"
+STATUS = "pgwizard.tui.screens.status:StatusScreen"
 BROWSER = "pgwizard.tui.screens.secret_browser:SecretBrowser"
 
 

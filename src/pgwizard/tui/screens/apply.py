@@ -227,7 +227,7 @@ class Apply(BaseScreen[str]):
         self._log.clear()
         self._stages.restart()
         log = self.query_one(Log)
-        log.forget()
+        log.clear()
         log.border_title = "what the cluster says"
         self.query_one(Folds).show([])
         for name in ("#what", "#costs", "#log", "#typed"):
@@ -260,7 +260,7 @@ class Apply(BaseScreen[str]):
             self.query_one(Log).border_title = "log"
             self._log.append(line)
             del self._log[:-400]
-        self.query_one(Log).hear(Text(visible(line), "dim" if quiet else ""))
+        self.query_one(Log).write(visible(line), "dim" if quiet else "")
 
     def _tick(self) -> None:
         self._stages.show(self.start.now())
@@ -390,7 +390,6 @@ class Apply(BaseScreen[str]):
         box.focus()  # it has no enter of its own
         log = self.query_one(Log)
         log.display = bool(self._log) or (log.display and self.failure is None)
-        self.call_after_refresh(log.scroll_end, animate=False)  # it has another height now
         self.set_class(not log.display, "-told")  # alone, it takes the room
         self.query_one("#typed").display = self.query_one(Folds).display = False
         self._said = [f"{word:5} {visible(line)}" for word, text in rows for line in text.splitlines()]

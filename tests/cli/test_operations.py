@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
 import io
 import json
@@ -11,8 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,35 +18,11 @@ import pytest
 import faulting
 import headless
 from faulting import CLAIM, SECRET, deployed
-from pgwizard.cli import connect, prompt
-from pgwizard.kube.api import ExecResult, Ref
+from pgwizard.cli import prompt
+from pgwizard.kube.api import Ref
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from support import simtime
-
-ANSWERS = "release:\n  namespace: default\n"
-
-
-@pytest.fixture
-def sim(monkeypatch: pytest.MonkeyPatch) -> SimCluster:
-    """What ``--demo`` speaks to: one cluster for all runs of a test, in leaping time."""
-    shared = faulting.cluster()
-
-    @contextlib.asynccontextmanager
-    async def connected(place: connect.ClusterSource) -> AsyncIterator[SimCluster]:
-        assert place.demo
-        async with shared:
-            yield shared
-
-    monkeypatch.setattr(connect, "connected", connected)
-    monkeypatch.setattr(asyncio, "run", simtime.run)
-    return shared
-
-
-@pytest.fixture
-def answers(folder: Path) -> str:
-    (folder / "answers.yaml").write_text(ANSWERS)
-    return "answers.yaml"
 
 
 def applied(*arguments: str) -> headless.Run:
@@ -89,18 +63,28 @@ def test_an_install_tells_its_stages(sim: SimCluster, answers: str) -> None:
         "✓ first backup  a valid full backup is in the repository",
         "✓ record        revision 1",
     ]
-    assert "\nthe release works, and its backups are proven\n" in told.out
+    connect = told.out.partition("\nRelease is up. First full backup succeeded.\n")[2].splitlines()
+    kubectl = "kubectl -n default"
+    password = f"$({kubectl} get secret postgresql -o jsonpath='{{.data.password}}' | base64 -d)"
+    forward = f"{kubectl} port-forward service/postgresql 15432:5432 >/dev/null & sleep 2"
+    assert connect == [
+        "postgresql.default.svc:5432, database myapp; superuser and password are in Secret default/postgresql",
+        "Connect with:",
+        f'  export PGPASSWORD="{password}"',
+        f"  {forward}; psql -h 127.0.0.1 -p 15432 -U postgres -d myapp; kill $!",
+    ]
 
 
 def test_a_second_apply_says_that_there_is_nothing_to_do(sim: SimCluster, answers: str) -> None:
     applied()
     told = applied()
     assert told.code == 0
-    assert untimed(told.out) == [
+    assert untimed(told.out)[:5] == [
         "✓ survey        demo, namespace default",
         "✓ checks        12 objects",
         "✓ dry run       12 unchanged",
-        "nothing to do: everything is as wanted",
+        "Already up to date.",
+        "Connect with:",
     ]
 
 
@@ -108,9 +92,17 @@ def test_every_line_of_json_is_json(sim: SimCluster, answers: str) -> None:
     told = applied("--json")
     assert told.code == 0
     lines = [json.loads(line) for line in told.out.splitlines()]
-    assert lines[0] == {"stage": "survey", "kind": "began", "text": ""}
-    assert {"change": {"action": "create", "object": "StatefulSet default/postgresql", "why": ""}} in lines
-    assert lines[-1]["outcome"] == "deployed"
+    version = {"apiVersion": "pgwizard/v1"}
+    assert lines[0] == {**version, "type": "event", "stage": "survey", "kind": "began", "text": "", "seconds": None}
+    change = {
+        "action": "create",
+        "object": "StatefulSet default/postgresql",
+        "why": "",
+        "restarts": False,
+        "diff": None,
+    }
+    assert {**version, "type": "change", **change} in lines
+    assert (lines[-1]["type"], lines[-1]["outcome"], len(lines[-1]["connect"])) == ("outcome", "deployed", 2)
     assert {line["stage"] for line in lines if "stage" in line} == {
         *("survey", "checks", "dry run", "lock", "apply", "wait", "first backup", "record")
     }
@@ -123,7 +115,7 @@ def test_a_dry_run_and_diff_write_nothing(sim: SimCluster, answers: str) -> None
     ):
         assert told.code == 0
         assert "+ create    StatefulSet default/postgresql" in told.out
-        assert told.out.endswith("nothing was written\n")
+        assert told.out.endswith("Dry run: nothing was written.\n")
     assert [request for request in sim.requests if request.is_write] == []
 
 
@@ -312,10 +304,7 @@ def test_purging_needs_the_name_of_the_release(sim: SimCluster, answers: str) ->
     applied()
     told = headless.run("uninstall", "postgresql", "-n", "default", "--demo", "--purge-data", "yes")
     assert told.code == 2
-    assert told.err == (
-        "pgwizard: the command line: 1 problem\n"
-        "  --purge-data: expected the release's name, postgresql: its data would be gone\n"
-    )
+    assert told.err == ("pgwizard: --purge-data: expected the release's name, postgresql: its data would be deleted\n")
     told = headless.run("uninstall", "postgresql", "-n", "default", "--demo", "--purge-data", "postgresql")
     assert told.code == 0
     assert sim.store.peek(Ref(CLAIM, "postgresql-storage-postgresql-0", "default")) is None
@@ -339,8 +328,9 @@ def test_releases_as_a_table_and_as_json(sim: SimCluster, answers: str) -> None:
     assert header.split() == ["NAMESPACE", "NAME", "REVISION", "OUTCOME", "AT"]
     assert row.split()[:4] == ["default", "postgresql", "1", "deployed"]
     assert header.index("REVISION") == row.index("1")
-    (item,) = json.loads(headless.run("releases", "-n", "default", "--demo", "--json").out)
-    assert {key: item[key] for key in ("namespace", "name", "revision", "outcome")} == {
+    item = json.loads(headless.run("releases", "-n", "default", "--demo", "--json").out)
+    assert {key: item[key] for key in ("type", "namespace", "name", "revision", "outcome")} == {
+        "type": "release",
         "namespace": "default",
         "name": "postgresql",
         "revision": 1,
@@ -362,16 +352,6 @@ def test_two_runs_of_a_shell_find_the_same_cluster(sim: SimCluster) -> None:
 
 def looked(*arguments: str) -> headless.Run:
     return headless.run("status", "--demo", *arguments)
-
-
-@pytest.fixture
-def volume(sim: SimCluster) -> None:
-    """The simulated pod knows ``df``."""
-
-    def df(command: list[str], _: bytes) -> ExecResult | None:
-        return ExecResult(b"1B-blocks Avail\n10737418240 6549825126\n", b"", 0) if command[0] == "df" else None
-
-    sim.runtime.programs.answers.append(df)
 
 
 def test_the_status_of_a_new_release_says_first_that_it_is_recoverable(

@@ -133,8 +133,8 @@ def test_json_gives_a_list_and_lines_of_what_to_know() -> None:
     expected = sorted((GOLDEN / "backups-without-tls" / "manifests").iterdir())
     assert found["items"] == [yaml.safe_load(path.read_bytes()) for path in expected]
     lines = [json.loads(line) for line in done.err.splitlines()]
-    assert [list(line) for line in lines] == [["warning"], ["note"]]
-    assert lines[0]["warning"]["path"] == "tls.verify"
+    assert [line["type"] for line in lines] == ["warning", "note"]
+    assert lines[0]["path"] == "tls.verify"
 
 
 def test_json_gives_every_problem_as_data() -> None:
