@@ -469,9 +469,7 @@ class Repository(Section):
     ] = "/postgresql"
     uri_style: Annotated[
         Literal["path", "host"],
-        Question(
-            "URI style", "Where the bucket is in a URL: path for MinIO and most others, host in the host's name."
-        ),
+        Question("URI style", "Where the bucket is in a URL: path for MinIO and most others, host in the host's name."),
     ] = "path"
     credentials: S3Credentials = Field(default_factory=ExistingS3Credentials)
     cipher: Cipher = None
@@ -546,7 +544,8 @@ class Retention(Section):
         Annotated[int, Field(ge=1, le=9_999_999)] | None,
         Question(
             "Full backups kept",
-            "With the incrementals and the WAL that hang on them. null: nothing is deleted, the bucket grows without limit.",
+            "With the incrementals and the WAL that hang on them. null: nothing is deleted, the bucket grows without "
+            "limit.",
         ),
     ] = 2
     full_type: Annotated[
