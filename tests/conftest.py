@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +39,19 @@ def _no_variables_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _current_folder_is_empty(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
+
+
+@pytest.fixture(autouse=True)
+def _no_network_but_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint that a test names is looked for on this machine alone."""
+    connect = asyncio.open_connection
+
+    async def here(host: str, port: int, **how: Any) -> Any:
+        if host not in ("localhost", "127.0.0.1", "::1"):
+            raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
+        return await connect(host, port, **how)
+
+    monkeypatch.setattr(asyncio, "open_connection", here)
 
 
 @pytest.fixture

@@ -166,10 +166,6 @@ class StoragePanel(Panel):
             text.append(f"    {found.note}\n", "dim")
         if not self._found:
             text.append("  none: the cluster cannot make volumes\n")
-        elif chosen is not None and chosen not in {found.value for found in self._found}:
-            text.append(f"! {chosen} is not there: the volume would wait for it\n", "bold")
-        elif chosen is None and not any(found.best for found in self._found):
-            text.append("! none is the default: name one\n", "bold")
         return text
 
 

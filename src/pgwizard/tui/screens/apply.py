@@ -22,7 +22,6 @@ from textual.worker import Worker, WorkerState
 
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.schema import label_at
-from pgwizard.errors import Finding
 from pgwizard.local import inputs
 from pgwizard.release.apply import STAGES, ApplyOutcome, Options, ReleaseRequest, run
 from pgwizard.release.changes import Change, cost, counted
@@ -177,9 +176,9 @@ class Apply(BaseScreen[str]):
         "enter at the end: the status; after a failure: the question that it goes back to"
     )
 
-    def __init__(self, answers: Answers, doubts: Sequence[Finding] = ()) -> None:
+    def __init__(self, answers: Answers, opened: tuple[str, str] | None = None) -> None:
         super().__init__()
-        self.answers, self.doubts = answers, doubts
+        self.answers, self.opened = answers, opened
         self.outcome: ApplyOutcome | None = None
         self.failure: Failure | None = None
         self.state: ApplyState = "reading"
@@ -240,7 +239,8 @@ class Apply(BaseScreen[str]):
     async def _run(self) -> ApplyOutcome:
         cluster = await self.connection.once_connected()
         given, bundle = await asyncio.to_thread(inputs.referred, self.answers, self.start.folder)
-        return await run(ReleaseRequest(self.answers, given, bundle), cluster, self._report, self._approve, Options())
+        request = ReleaseRequest(self.answers, given, bundle, self.opened)
+        return await run(request, cluster, self._report, self._approve, Options())
 
     # ---- what is told
 
@@ -282,9 +282,7 @@ class Apply(BaseScreen[str]):
         folds = self.query_one(Folds)
         folds.show(change_folds(changes))
         folds.border_title = Text(f"what changes: {counted(changes)}")
-        told = {warning for stage in self._stages.stages for warning in stage.warnings}
-        costs = [visible(f"! {doubt}") for doubt in self.doubts if visible(str(doubt)) not in told]
-        costs += [visible(f"! {change.ref}: {lost}") for change in changes if (lost := cost(change))]
+        costs = [visible(f"! {change.ref}: {lost}") for change in changes if (lost := cost(change))]
         self.query_one("#costs", Static).update("\n".join(costs))
         self.query_one("#costs").display = bool(costs)
         self._approved = asyncio.get_running_loop().create_future()

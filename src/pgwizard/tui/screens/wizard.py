@@ -493,7 +493,7 @@ class Wizard(SaysDefects, BaseScreen[None]):
             await self.go(REVIEW)
             self.notify("something is still wrong: see the marks and the list", severity="warning", markup=False)
             return
-        self.open_screen(OpenApply(self.draft.answers, self.draft.doubts), self._apply_closed)
+        self.open_screen(OpenApply(self.draft.answers, self._opened), self._apply_closed)
 
     async def _apply_closed(self, question: str | None) -> None:
         """question: what a failure goes back to."""
