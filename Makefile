@@ -34,10 +34,10 @@ golden: $(READY) ## rewrite all golden files and screenshots; read the differenc
 	$(VENV)/bin/pytest -q -n 2 -m 'not live' --update-golden
 
 docs: $(READY) ## write what is generated from the models
-	$(VENV)/bin/python -m pgwizard.answers.reference docs
+	$(VENV)/bin/python -m pgwizard.cli.reference docs
 
 faults: $(READY) ## a fault at every request of an install and an upgrade, as a table (some minutes)
-	$(VENV)/bin/python tests/faulting.py
+	PYTHONPATH=tests $(VENV)/bin/python tests/support/faulting.py
 
 bench: $(READY) ## timed figures, as ratios measured side by side
 	$(VENV)/bin/python bench/run.py

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from support import simtime
+
+simtime.install()  # before a module of Textual or of the application takes the machine's clock
 _OF_THE_MACHINE = ("PGWIZARD_TRACEBACK", "KUBECONFIG", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
 
 

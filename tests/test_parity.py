@@ -22,18 +22,13 @@ from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from faulting import EVENT, LEASE, SECRET, secret
-from headless import CA, GOLDEN, run
 from pgwizard.answers.schema import QuestionPath as Question
 from pgwizard.answers.schema import is_union, page_of, tag_key
 from pgwizard.cli import connect as cli_connect
-from pgwizard.cli import verbs
-from pgwizard.cli.source import Source
 from pgwizard.kube.api import Cluster, Object, Ref, Written
 from pgwizard.local.files import write_folder, write_text
 from pgwizard.plan import manifests
 from pgwizard.release import record
-from pgwizard.release.apply import Options
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Request
 from pgwizard.tui.app import WizardApp
@@ -42,8 +37,11 @@ from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets.dialogs import Line
-from pilots import press, settled, until
-from test_wizard import driven, row
+from support import simtime
+from support.faulting import EVENT, LEASE, SECRET, secret
+from support.headless import CA, GOLDEN, run
+from support.screens import opened, press, settled, until
+from tui.test_wizard import driven, row
 
 CASES = (
     "create-namespace",
@@ -132,11 +130,13 @@ _OWN = frozenset(
     {"uid", "resourceVersion", "creationTimestamp", "controller-uid", "batch.kubernetes.io/controller-uid"}
 )
 """What a server gives each object anew."""
+_RANDOM = re.compile(r"(?<=-init-)[a-z0-9]{5}\b|(?<=pvc-)[0-9a-f-]{36}")
+"""The random end of a pod's name, and of a volume's."""
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00(:00)?| UTC)?")
 
 
 def same(body: Any) -> Any:
-    """A body without what is honestly another one at the next run: uids, versions and moments, those of the record too.
+    """A body without what differs from run to run: uids, random names, versions and times, those of the record too.
 
     Generated passwords and salts are no exception: the test takes the chance out of them.
     """
@@ -147,18 +147,20 @@ def same(body: Any) -> Any:
         return {key: same(value) for key, value in body.items() if key not in _OWN}
     if isinstance(body, (list, tuple)):
         return [same(item) for item in body]
-    return _MOMENT.sub("a moment", body) if isinstance(body, str) else body
+    return _RANDOM.sub("*", _MOMENT.sub("a moment", body)) if isinstance(body, str) else body
 
 
 def stored(sim: SimCluster) -> dict[str, Any]:
     """Everything in the cluster. Events and the Lease tell of the time that things took, a status of how far it is."""
     objects = (obj for obj in sim.store.everything() if obj["kind"] not in (EVENT.kind, LEASE.kind))
-    return {str(Ref.of(obj)): same({key: value for key, value in obj.items() if key != "status"}) for obj in objects}
+    return {
+        same(str(Ref.of(obj))): same({key: value for key, value in obj.items() if key != "status"}) for obj in objects
+    }
 
 
 async def furnished() -> Recording:
     """The example world, and what the golden cases refer to."""
-    sim = Recording(speed=200)
+    sim = Recording(clock=simtime.LoopClock())
     async with sim:
         for obj in WORLD:
             await sim.create(obj)
@@ -262,7 +264,7 @@ async def by_wizard(sim: Recording, answers: Mapping[str, Any]) -> list[Did]:
     app = WizardApp(
         Start(connect, write_text, export=lambda folder, texts: write_folder(folder, texts, manifests.FILE_NAMES))
     )
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with opened(app, size=(120, 40)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, Wizard) and app.connection.cluster is not None)
         wizard = cast("Wizard", app.screen)
         await fill(pilot, wizard, answers)
@@ -290,12 +292,12 @@ def by_file(sim: Recording, monkeypatch: pytest.MonkeyPatch) -> list[Did]:
             yield sim
 
     monkeypatch.setattr(cli_connect, "connected", connected)
+    monkeypatch.setattr(asyncio, "run", simtime.run)
     did = []
     for _ in range(2):
         first = so_far(sim)
-        verbs.apply(
-            Source("answers.yaml"), cli_connect.ClusterSource(), Options(), yes=True, whole=False, as_json=False
-        )
+        done = run("apply", "answers.yaml", "--yes")
+        assert done.code == 0, done.err
         did.append(Did.since(first, sim))
     return did
 
@@ -305,8 +307,8 @@ def texts(folder: Path) -> dict[str, str]:
 
 
 def asked(requests: list[Request]) -> set[tuple[str, str, bool]]:
-    """Verb, path and whether it is a trial. Reads go side by side, in any order; a wait looks as often as it takes."""
-    return {(request.verb, request.path, request.dry_run) for request in requests}
+    """Verb, path and whether it is a dry run. Reads run side by side, in any order; a wait may read more often."""
+    return {(request.verb, same(request.path), request.dry_run) for request in requests}
 
 
 def written(requests: list[Request]) -> list[str]:
@@ -330,12 +332,12 @@ def test_the_wizard_and_its_saved_answers_do_the_same(case: str, monkeypatch: py
 
     source = answers.get("tls", {}).get("source", {})
     place = {"namespace": "minio", "secret": "minio-tls", "key": "tls.crt"} | (source or {})
-    sim = asyncio.run(furnished())
+    sim = simtime.run(furnished())
     another = copy.deepcopy(sim)
     trusted = sim.store.peek(Ref(SECRET, place["secret"], place["namespace"]))
     assert trusted is not None
     Path("trusted.pem").write_bytes(base64.b64decode(trusted["data"][place["key"]]))
-    wizard = asyncio.run(by_wizard(sim, answers))
+    wizard = simtime.run(by_wizard(sim, answers))
 
     # the same bytes
     ca = ["--ca-file", "trusted.pem"] if source is not None else []

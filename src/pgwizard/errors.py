@@ -1,7 +1,8 @@
 """The one tree of errors. Every error that a user meets is one of these; each class fixes the exit code of the process.
 
     PgwizardError                   1   a defect of pgwizard itself
-    ├── AnswersError                2   the answers (or the command line) are wrong; carries every problem
+    ├── AnswersError                2   the answers are wrong; carries every problem
+    ├── UsageError                  2   the command line is wrong
     ├── OutputError                 3   the result could not be written
     ├── ClusterError                4   the API server cannot be reached or refused; nothing else is known
     │   ├── KubeconfigError         4   no usable kubeconfig, or its credentials plug-in failed
@@ -67,6 +68,11 @@ class Finding:
         return visible(": ".join(filter(None, (line, question, self.text, self.cause))))
 
     @property
+    def whole(self) -> str:
+        """On one line, with the fix."""
+        return f"{self}   {self.fix}".rstrip()
+
+    @property
     def path(self) -> str:
         """The name of before."""
         return self.question
@@ -84,31 +90,53 @@ Problem = Finding
 
 
 class PgwizardError(Exception):
-    """Base of all. ``str()`` is one paragraph for the user: what failed, on which object, why, and what to do next.
+    """Base of all. ``str()`` is the whole for a log: the message, and below it each finding and the end of a log.
 
-    hint: what to do next, where that is not part of the message.
+    message: one line: what failed, on which object, and the reason that the server gives.
+    findings: what is wrong one by one, where there may be several things.
+    fault: what is known of the cause, and what to do about it. hint: what to do next where there is no fault.
+    log: the last lines that a failed program printed.
     """
 
     exit_code: ClassVar[int] = 1
     meaning: ClassVar[str] = "a defect of pgwizard itself"
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        findings: Sequence[Finding] = (),
+        fault: Finding | None = None,
+        log: Sequence[str] = (),
+    ) -> None:
         self.message = message
         self.hint = hint
+        self.findings = tuple(findings)
+        self.fault = fault
+        self.log = tuple(log)
+        super().__init__(
+            "\n".join([message, *(f"  {finding.whole}" for finding in findings), *(f"    {x}" for x in log)])
+        )
 
 
 class AnswersError(PgwizardError):
-    """The answers are wrong. ``problems`` has all of them, in the order of the file."""
+    """The answers are wrong. ``findings`` has all that is wrong, in the order of the file."""
 
     exit_code = 2
     meaning = "the answers or the command line are wrong"
 
-    def __init__(self, source: str, problems: Sequence[Finding]) -> None:
+    def __init__(self, source: str, findings: Sequence[Finding]) -> None:
         self.source = source
-        self.problems = tuple(problems)
-        count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
-        super().__init__("\n".join([f"{source}: {count}", *(f"  {problem}" for problem in self.problems)]))
+        count = f"{len(findings)} problem{'s' if len(findings) != 1 else ''}"
+        super().__init__(f"{source}: {count}", findings=findings)
+
+
+class UsageError(PgwizardError):
+    """The command line is wrong."""
+
+    exit_code = 2
+    meaning = AnswersError.meaning
 
 
 class OutputError(PgwizardError):
@@ -182,14 +210,13 @@ class ServerFailure(ApiError):
 
 
 class PreflightError(PgwizardError):
-    """Checks failed before the first write. ``problems`` has all of them."""
+    """Checks failed before the first write. ``findings`` has all that is wrong."""
 
     exit_code = 5
     meaning = "a check failed before anything was written"
 
-    def __init__(self, message: str, problems: Sequence[Finding] = (), *, hint: str = "") -> None:
-        super().__init__("\n".join([message, *(f"  {problem}" for problem in problems)]), hint=hint)
-        self.problems = tuple(problems)
+    def __init__(self, message: str, findings: Sequence[Finding] = (), *, hint: str = "") -> None:
+        super().__init__(message, hint=hint, findings=findings)
 
 
 class OwnershipConflict(PgwizardError):
@@ -217,7 +244,7 @@ class FirstBackupFailed(PgwizardError):
     """The hook Job failed: there is no valid backup."""
 
     exit_code = 9
-    meaning = "the stanza or the first backup failed"
+    meaning = "the stanza could not be created, or a backup failed"
 
 
 class Locked(PgwizardError):

@@ -6,13 +6,15 @@ import io
 
 from rich.console import Console
 
-from headless import GOLDEN, ROOT
-from pgwizard.cli.printer import _Printer
+from pgwizard.cli.verbs.apply import reporter, show_changes, show_outcome
+from pgwizard.cli.writer import Writer
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.release.apply import ApplyOutcome
 from pgwizard.release.changes import Change
+from pgwizard.release.report import connect_commands
 from pgwizard.release.stages import Event
 from support import goldens, pictures
+from support.headless import GOLDEN, ROOT, answers_of, planned
 
 _OBJECTS = (
     ("v1", "Secret", "postgresql"),
@@ -47,7 +49,7 @@ _AFTER = (
 )
 
 _REACHED = (
-    "the release works, and its backups are proven\n"
+    "Release is up. First full backup succeeded.\n"
     "postgresql.shop.svc:5432, database shop; superuser and password are in Secret shop/postgresql"
 )
 
@@ -67,21 +69,22 @@ def _printed() -> Console:
         emoji=False,
         soft_wrap=True,
     )
-    printer = _Printer(as_json=False, console=console)
+    writer = Writer(as_json=False, console=console)
     for event in _BEFORE:
-        printer.report(event)
-    printer.changes(_CHANGES, whole=False)
+        reporter(writer)(event)
+    show_changes(writer, _CHANGES, whole=False)
     for event in _AFTER:
-        printer.report(event)
-    printer.outcome(ApplyOutcome("deployed", _CHANGES, (), _REACHED))
-    printer.close()
+        reporter(writer)(event)
+    plan = planned(answers_of(release={"namespace": "shop", "database": "shop"}))
+    show_outcome(writer, ApplyOutcome("deployed", _CHANGES, (), _REACHED, plan), connect_commands(plan))
+    writer.close()
     return console
 
 
 def test_an_apply_is_printed_as_in_its_golden_file(update_golden: bool) -> None:
     console = _printed()
     text = pictures.golden_text(console.export_text(styles=True, clear=False))
-    picture = pictures.tidy(console.export_svg(title="pgwizard --headless answers.yaml --apply"))
+    picture = pictures.tidy(console.export_svg(title="pgwizard apply answers.yaml"))
     goldens.compare(
         {GOLDEN / "apply-printed.txt": text, ROOT / "screenshots" / "apply-printed.svg": picture}, update_golden
     )

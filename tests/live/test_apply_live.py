@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from releases import CLAIM, FULL, HOOK, INCREMENTAL, LEASE, POD, RECORD, Site, site
-from rigtools import LIVE, RESTRICTED, Kubectl, until
 
-pytest_plugins = ["rigfixtures"]
+from support.live_releases import CLAIM, FULL, HOOK, INCREMENTAL, LEASE, POD, RECORD, Site, site
+from support.rigtools import LIVE, RESTRICTED, Kubectl, until
+
+pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
 MINIO = {"namespace": "minio", "secret": "minio-tls", "key": "tls.crt"}
 
@@ -35,7 +36,7 @@ def prepared(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
 def test_an_empty_cluster_gets_a_proven_backup_and_a_second_apply_writes_nothing(place: Site) -> None:
     odd = {"storage": {"size": "1.3Gi"}}  # which the server keeps as 1395864371200m
     first = place.apply(odd)
-    assert "the release works, and its backups are proven" in first.out
+    assert "Release is up. First full backup succeeded." in first.out
     assert place.backups() == ["full"]
     labels = place.get("namespace", place.kubectl.namespace)["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
@@ -46,7 +47,7 @@ def test_an_empty_cluster_gets_a_proven_backup_and_a_second_apply_writes_nothing
     before = place.versions()
     assert {f"Secret/{RECORD}", f"Lease/{LEASE}", f"Job/{HOOK}", f"PersistentVolumeClaim/{CLAIM}"} <= set(before)
     second = place.apply(odd)
-    assert "nothing to do: everything is as wanted" in second.out
+    assert "Already up to date." in second.out
     assert place.versions() == before
     assert place.settled(odd)
     assert place.versions() == before

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from releases import Site, site
-from rigtools import KUBECONFIG, LIVE
 
-pytest_plugins = ["rigfixtures"]
+from support.live_releases import Site, site
+from support.rigtools import KUBECONFIG, LIVE
+
+pytest_plugins = ["support.rigfixtures"]
 pytestmark = [*LIVE, pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is missing: there is no terminal")]
 
 NAMESPACE, PATH = "NAMESPACE", "/PATH"
@@ -164,7 +165,7 @@ def test_from_the_first_page_to_a_valid_backup_by_keyboard_alone(place: Site, co
     assert place.backups() == ["full"]
     arguments = (f"--headless={saved}", "--apply", f"--kubeconfig={KUBECONFIG}")
     done = place.pgwizard(sys.executable, "-m", "pgwizard", *arguments)
-    assert "nothing to do: everything is as wanted" in done.out
+    assert "Already up to date." in done.out
 
 
 # ---- what a terminal does ------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """An application in leaping time, driven by a scene, that shows the same each time.
 
-Nothing here waits, and nothing reads the machine: the loop's clock jumps to the next timer (see ``LeapingLoop``), the
+Nothing here waits, and nothing reads the machine: the loop's clock jumps to the next timer (see ``simtime``), the
 simulated cluster and the application tell their time from it, and what would run in a thread runs at once.
 """
 
@@ -9,56 +9,31 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sys
-import time
 from collections.abc import Awaitable, Callable, Container
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Self, TypeVar, cast
 
 import pytest
-import textual._time
-import textual._wait
-import textual.widget
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
 
-from faulting import LeapingLoop
+from pgwizard.diagnose import messages
 from pgwizard.kube import lease
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.start import Start
 from support import pictures
+from support.simtime import BEGIN_SECONDS, Loop, monotonic
 
 NOW = datetime(2026, 11, 23, 10, 22, tzinfo=UTC)
 SIZES = ((80, 24), (120, 40))
-BEGIN_SECONDS = 1_000.0
-"""Where the clock of a ``LeapingLoop`` begins."""
 LATENCY_SECONDS = 0.004
 SETTLE_SECONDS = 1.5
 S = TypeVar("S", bound=Screen[Any])
 
 
 # ---- time ----------------------------------------------------------------------------------------------------------
-
-
-class Loop(LeapingLoop):
-    """No thread: what is given to one is done at once, so that its answer never comes sooner or later."""
-
-    def run_in_executor(self, _: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
-        done: asyncio.Future[Any] = self.create_future()
-        try:
-            done.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - as a thread does
-            done.set_exception(error)
-        return done
-
-
-def monotonic(machine: Callable[[], float] = time.monotonic) -> float:
-    """The loop's time, for whoever asks the machine for it; outside of one the machine's."""
-    try:
-        return asyncio.get_running_loop().time()
-    except RuntimeError:
-        return machine()
 
 
 def today() -> float:
@@ -99,18 +74,15 @@ def use_simulated_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine's clocks, zone, names and random numbers are left out; a cursor does not blink."""
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.delenv("PGWIZARD_THEME", raising=False)
-    for module in (time, textual.widget, textual._wait):
-        monkeypatch.setattr(module, "monotonic", monotonic)
-    monkeypatch.setattr(time, "perf_counter", monotonic)
     for name, module in list(sys.modules.items()):
         if name.startswith("pgwizard.") and getattr(module, "datetime", None) is datetime:
             monkeypatch.setattr(module, "datetime", Moment)
-    monkeypatch.setattr(textual._time, "get_time", monotonic)
-    monkeypatch.setattr(textual._wait, "process_time", lambda: 0.0)
     monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)
     monkeypatch.setattr(secrets, "token_hex", lambda size: "5a" * size)
     monkeypatch.setattr(secrets, "token_urlsafe", lambda size: "x" * size)
     monkeypatch.setattr(lease, "_me", lambda: "ada@laptop/42-00000000")
+    some = tuple(entry for entry in messages.entries() if "certificate" in entry.key)
+    monkeypatch.setattr(messages, "entries", lambda: some)  # counted on their screen: others come and go
 
 
 # ---- the camera ---------------------------------------------------------------------------------------------------

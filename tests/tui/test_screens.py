@@ -19,8 +19,6 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from faulting import answers_of
-from headless import GOLDEN, ROOT
 from pgwizard.answers import schema
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
@@ -34,12 +32,14 @@ from pgwizard.tui.pages.panels import PANELS as WITH_PANEL
 from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.messages import Messages
 from pgwizard.tui.screens.secret_browser import SecretBrowser
-from pgwizard.tui.screens.status import Dashboard
+from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import MIDDLE, Wizard
 from pgwizard.tui.start import ClusterChoice, Connect, Start
 from pgwizard.tui.widgets.dialogs import ChoiceDialog, Help, Line, Offer, Pick, TextWindow
 from support import goldens
 from support.camera import NOW, SIZES, Camera, Moment, Remote, Scene, play, use_simulated_machine
+from support.faulting import answers_of
+from support.headless import GOLDEN, ROOT
 
 SCREENS = GOLDEN / "screens"
 SCREENSHOTS = ROOT / "screenshots"
@@ -329,7 +329,7 @@ async def of_untrusted(camera: Camera) -> None:
 
 # ---- the dashboard -------------------------------------------------------------------------------------------------
 
-DASHBOARD = {"screen": "pgwizard.tui.screens.status:Dashboard", "release": ("", "shop")}
+DASHBOARD = {"screen": "pgwizard.tui.screens.status:StatusScreen", "release": ("", "shop")}
 
 
 async def observed() -> Start:
@@ -342,7 +342,7 @@ async def observed() -> Start:
 
 
 async def of_observed(camera: Camera) -> None:
-    await camera.reach(Dashboard)
+    await camera.reach(StatusScreen)
     await camera.take("status")
     await camera.pilot.press("f1")
     await camera.reach(Help)
@@ -366,9 +366,9 @@ async def failing() -> Start:
 
 
 async def of_failing(camera: Camera) -> None:
-    await camera.reach(Dashboard)
+    await camera.reach(StatusScreen)
     await camera.take("status")
-    camera.screen(Dashboard).query_one("#jobs").focus()
+    camera.screen(StatusScreen).query_one("#jobs").focus()
     await camera.pilot.press("enter")
     await camera.reach(TextWindow)
     await camera.take("status-details")
@@ -387,12 +387,12 @@ async def no_answer() -> Start:
 
 
 async def of_status(camera: Camera) -> None:
-    await camera.reach(Dashboard)
+    await camera.reach(StatusScreen)
     await camera.take("status")
 
 
 async def of_unreachable(camera: Camera) -> None:
-    await camera.reach(Dashboard)
+    await camera.reach(StatusScreen)
     await camera.take("status-unreachable")
 
 
@@ -401,7 +401,7 @@ async def of_unreachable(camera: Camera) -> None:
 
 async def of_themes(camera: Camera) -> None:
     """Three screens that have every mark and colour between them."""
-    await camera.reach(Dashboard)
+    await camera.reach(StatusScreen)
     await camera.take("status")
     await camera.pilot.press("a")
     wizard = await camera.reach(Wizard)

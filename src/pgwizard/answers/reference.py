@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -198,39 +196,6 @@ def _rows(section: type[Section], prefix: str) -> Iterator[str]:
             yield from _rows(inner, f"{prefix}{found.alias}.")
 
 
-def exit_codes() -> str:
-    """docs/exit-codes.md: one row a code, from the tree of errors."""
-    from pgwizard import errors
-
-    rows: dict[int, tuple[str, list[str]]] = {}
-    for error in vars(errors).values():
-        if isinstance(error, type) and issubclass(error, errors.PgwizardError):
-            rows.setdefault(error.exit_code, (error.meaning, []))[1].append(f"`{error.__name__}`")
-    lines = [
-        "# Exit codes",
-        "",
-        "Generated from the tree of errors by `make docs`.",
-        "",
-        "| code | meaning | errors |",
-        "|---|---|---|",
-        "| 0 | right | |",
-        *(f"| {code} | {meaning} | {', '.join(names)} |" for code, (meaning, names) in sorted(rows.items())),
-        "| 141 | the reader of standard output went away, as in `pgwizard ... \\| head` | |",
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def pages() -> dict[str, str]:
     """The generated pages of the documentation, by file name."""
-    return {"answers.md": documentation(), "exit-codes.md": exit_codes()}
-
-
-def main() -> None:
-    """Write the generated pages into the folder that the command line names."""
-    folder = Path(sys.argv[1])
-    for name, text in pages().items():
-        (folder / name).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return {"answers.md": documentation()}

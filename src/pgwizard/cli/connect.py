@@ -1,19 +1,23 @@
-"""Which cluster a verb speaks to: a real one or the simulated one."""
+"""The cluster of a verb, real or simulated, and work on it that a signal ends in order."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from pgwizard.answers.questions import Answers
+from pgwizard.cli.options import Invocation
+from pgwizard.cli.table import CONTEXT, DEMO, KUBECONFIG, NAMESPACE
+from pgwizard.errors import Interrupted
 from pgwizard.kube.api import Cluster
-from pgwizard.release import apply
+from pgwizard.release import apply, records
 from pgwizard.release.changes import Change
 
-if TYPE_CHECKING:
-    pass
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +56,34 @@ _HURRY = 30
 
 async def _yes(_: Sequence[Change]) -> bool:
     return True
+
+
+def run(call: Invocation, work: Callable[[Cluster], Awaitable[T]], *, released: bool = False, resume: str = "") -> T:
+    """Work on the cluster that the options name. Ctrl+C, SIGTERM and a closed terminal end it in order.
+
+    released: the simulated cluster has a release to look at; resume: how to continue, for whoever stopped it.
+    """
+    place = ClusterSource(call[CONTEXT], call[KUBECONFIG], call[DEMO], released)
+
+    async def guarded() -> T:
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        if task is not None:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, task.cancel)
+        async with connected(place) as cluster:
+            return await work(cluster)
+
+    try:
+        return asyncio.run(guarded())
+    except asyncio.CancelledError:
+        raise Interrupted("stopped", hint=resume) from None
+
+
+async def chosen(call: Invocation, cluster: Cluster) -> tuple[str, str]:
+    """Name and namespace of the release that the command line names; without a name the only one there is.
+
+    Raises PreflightError for none, AnswersError for several.
+    """
+    namespace = call[NAMESPACE] or cluster.namespace
+    return call.word or records.chosen(await records.choices(cluster, namespace), namespace), namespace

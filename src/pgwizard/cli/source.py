@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from pgwizard.answers import file as answers_file
 from pgwizard.answers.strict_yaml import LIMIT_BYTES as ANSWERS_LIMIT_BYTES
+from pgwizard.cli.options import Invocation
+from pgwizard.cli.table import CA_FILE, SET
 from pgwizard.errors import AnswersError, Finding
 from pgwizard.local import inputs
 from pgwizard.plan import checks
 from pgwizard.plan.plan import Facts, Plan, resolve
-from pgwizard.release import apply
 
 if TYPE_CHECKING:
-    pass
-
+    from pgwizard.release.apply import ReleaseRequest
 
 STDIN = "-"
 
@@ -41,6 +41,11 @@ class Source:
         return Path() if self.path == STDIN else Path(self.path).parent
 
 
+def source_of(call: Invocation) -> Source:
+    """The FILE of a verb, with its overrides."""
+    return Source(call.word, call[SET], call[CA_FILE])
+
+
 def planned(source: Source) -> tuple[Plan, tuple[Finding, ...]]:
     """The plan of a source, and the warnings. Raises AnswersError with every problem of the source."""
     loaded = answers_file.load(read(source), source.overrides)
@@ -60,12 +65,12 @@ def planned(source: Source) -> tuple[Plan, tuple[Finding, ...]]:
     return resolve(loaded.answers, Facts(ca=ca)), tuple(map(loaded.located, findings.warnings))
 
 
-# ---- reading -------------------------------------------------------------------------------------------------------
-
-
 def read(source: Source) -> bytes:
+    """The file as it is. Raises AnswersError."""
     try:
         if source.path == STDIN:
+            if sys.stdin is None:
+                raise AnswersError(source.name, [Finding("", "cannot be read: it is closed")])
             return sys.stdin.buffer.read(ANSWERS_LIMIT_BYTES + 1)
         with Path(source.path).open("rb") as file:
             return file.read(ANSWERS_LIMIT_BYTES + 1)
@@ -74,15 +79,14 @@ def read(source: Source) -> bytes:
         raise AnswersError(source.name, [Finding("", f"cannot be read: {reason}")]) from error
 
 
-# ---- what answers refer to -----------------------------------------------------------------------------------------
-
-
-def _release(source: Source) -> apply.ReleaseRequest:
+def release_of(source: Source) -> ReleaseRequest:
     """The answers of a source and the secrets that they refer to. Raises AnswersError."""
+    from pgwizard.release.apply import ReleaseRequest  # not needed for a render
+
     loaded = answers_file.load(read(source), source.overrides)
     if loaded.answers is None or loaded.problems:
         raise AnswersError(source.name, loaded.problems)
     bundle, wrong = inputs.certificate(loaded.answers, source.folder, source.ca_file)
     if wrong:
         raise AnswersError(source.name, [loaded.located(problem) for problem in wrong])
-    return apply.ReleaseRequest(loaded.answers, inputs.given(loaded.answers, source.folder), bundle)
+    return ReleaseRequest(loaded.answers, inputs.given(loaded.answers, source.folder), bundle)

@@ -7,25 +7,19 @@ from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
 
+from pgwizard.errors import Finding
 from pgwizard.text import plain
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """One fault. cause and fix: one or two sentences each, plain.
+class Diagnosis(Finding):
+    """A fault that text of a program shows. cause and fix: one or two sentences each; key: always there.
 
-    key: stable; the anchor in docs/errors.md.
-    line: what gave it away, plain.
+    text: the line that shows it. question: the answer that is most likely at fault; empty for none.
     exit_code: what the failed program ended with, as the text says; None where it does not.
-    question: the question of the answers that is most likely at fault, such as ``tls.source``; empty for none.
     """
 
-    key: str
-    cause: str
-    fix: str
-    line: str
     exit_code: int | None = None
-    question: str = ""
 
 
 class Rank(IntEnum):
@@ -89,7 +83,7 @@ def diagnosis(row: KnownFault, match: re.Match[str], text: str) -> Diagnosis:
         key=row.key,
         cause=row.cause.format_map(named),
         fix=row.fix.format_map(named),
-        line=_line(text, match),
+        text=_line(text, match),
         exit_code=_exit_code(text, match),
         question=row.question,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from pgwizard.errors import ClusterError, DeadlineError, FirstBackupFailed, NotFound
+from pgwizard.errors import ClusterError, DeadlineError, Finding, FirstBackupFailed, NotFound
 from pgwizard.kube.api import EVENT, JOB, POD, Cluster, Object, Ref, WatchEvent
 from pgwizard.kube.health import SAID_CHARACTERS, STUCK, Health, assess, condition
 from pgwizard.text import plain
@@ -21,8 +21,8 @@ GRACE_SECONDS = 20.0
 TAIL_LINES = 20
 
 Said = Callable[[str], None]
-Explain = Callable[[str], tuple[str, str]]
-"""Error text to its cause and its fix; both empty where it is not known."""
+Explain = Callable[[str], Finding | None]
+"""Error text to what is known of its cause."""
 _TELLING = frozenset(
     {
         "FailedCreate",
@@ -129,18 +129,19 @@ class _JobWatch:
             self._tell(_told(obj))
         return None
 
-    def advice(self) -> str:
-        """Cause and fix, from the log and from what was seen last."""
-        cause, fix = self.explain("\n".join([self.last, *self.lines]))
-        return f"Cause: {cause}\nFix: {fix}" if cause else ""
+    @property
+    def fault(self) -> Finding | None:
+        """The cause, from the log and from what was seen last."""
+        return self.explain("\n".join([self.last, *self.lines]))
 
     def failure(self, obj: Object) -> FirstBackupFailed:
         why = plain(condition(obj, "Failed").get("message") or "")
-        text = "".join(f"\n    {line}" for line in self.lines[-TAIL_LINES:])
         job = self.job
         return FirstBackupFailed(
-            f"{job} failed: {why}{text}",
-            hint=self.advice() or f"See kubectl -n {job.namespace} logs job/{job.name}. Run it again after the fix.",
+            f"{job} failed: {why}",
+            fault=self.fault,
+            hint=f"See kubectl -n {job.namespace} logs job/{job.name}. Run it again after the fix.",
+            log=self.lines[-TAIL_LINES:],
         )
 
     def check_stuck(self, now: float) -> None:
@@ -148,7 +149,8 @@ class _JobWatch:
         if self.stuck_since is not None and now - self.stuck_since >= GRACE_SECONDS:
             raise FirstBackupFailed(
                 f"{self.job} cannot start: {self.last}",
-                hint=self.advice() or f"See kubectl -n {self.job.namespace} describe pod -l job-name={self.job.name}",
+                fault=self.fault,
+                hint=f"See kubectl -n {self.job.namespace} describe pod -l job-name={self.job.name}",
             )
 
     async def drained(self) -> None:
@@ -178,15 +180,13 @@ class _JobWatch:
         self.logged(line)
         if begun := re.search(r"INFO: ([a-z-]+) command begin", line):
             self._tell(f"pgBackRest runs {begun[1]}")
-        if " ERROR: " in line and (
-            cause := self.explain(line)[0]
-        ):  # the Job tries again, for long; people need not wait for it
-            self._tell(f"a try failed: {cause}")
+        if " ERROR: " in line and (fault := self.explain(line)):  # the Job tries again, for long
+            self._tell(f"a try failed: {fault.cause}")
 
     def _tried(self) -> str:
         """Why a try failed, from its whole log: the line of the error need not say it."""
-        cause, _ = self.explain("\n".join(self.lines))
-        return f"a try failed: {cause}" if cause else ""
+        fault = self.explain("\n".join(self.lines))
+        return f"a try failed: {fault.cause}" if fault else ""
 
     def _follow(self, pod: Object) -> None:
         """Read along with the Job's main container, each pod of it once, as soon as it runs."""
@@ -235,7 +235,8 @@ async def wait_job(
                     return "a valid full backup is in the repository"
             raise DeadlineError(
                 f"{job} had not ended after {timeout_seconds:.0f} s: {seen.last}",
-                hint=seen.advice() or "It goes on in the cluster. Run it again to go on watching.",
+                fault=seen.fault,
+                hint="It goes on in the cluster. Run it again to go on watching.",
             )
         finally:
             await seen.closed()

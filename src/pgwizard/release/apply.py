@@ -59,6 +59,7 @@ S3_MARK = "pgwizard/s3-credentials"
 """Annotation of the pod: changes with the S3 credentials, which it reads only when it starts; tells nothing of them."""
 
 Approve = Callable[[Sequence[Change]], Awaitable[bool]]
+Result = Literal["deployed", "unchanged", "dry-run", "applied"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,16 @@ class ReleaseRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApplyOutcome:
-    """What a run came to. ``unchanged``: everything was as wanted, and nothing was written."""
+    """What a run came to. ``unchanged``: everything was as wanted, and nothing was written.
 
-    result: Literal["deployed", "unchanged", "dry-run", "applied"]
+    plan: what was rendered; ``report.connect_commands`` takes it.
+    """
+
+    result: Result
     changes: tuple[Change, ...]
     warnings: tuple[Finding, ...] = ()
     message: str = ""
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,9 @@ class _Prepared:
         claim = survey.claim_ref(self.plan)
         return (*map(Ref.of, self.objects), claim)
 
+    def outcome(self, result: Result, message: str) -> ApplyOutcome:
+        return ApplyOutcome(result, self.changes, self.warnings, message, self.plan)
+
     @property
     def job(self) -> Trial | None:
         return next((trial for trial in self.trials if Ref.of(trial.wanted).resource == JOB), None)
@@ -135,9 +143,9 @@ async def run(
     """
     prepared = await prepare(release, cluster, report, options)
     if options.dry_run:
-        return ApplyOutcome("dry-run", prepared.changes, prepared.warnings, "nothing was written")
+        return prepared.outcome("dry-run", "Dry run: nothing was written.")
     if _settled(prepared, release):
-        return ApplyOutcome("unchanged", prepared.changes, prepared.warnings, "nothing to do: everything is as wanted")
+        return prepared.outcome("unchanged", "Already up to date.")
     shown = time.monotonic()
     if not await approve(prepared.changes):
         raise Interrupted("not approved: nothing was written")
@@ -152,8 +160,8 @@ async def run(
                 stage.done(await _apply(prepared, cluster, stage, force=options.force_conflicts))
             if not options.wait:
                 await _started(prepared, cluster)  # it waits by itself: WAL without a stanza would fill the volume
-                message = "applied; not waited for, and no backup is proven: run it again to see"
-                return ApplyOutcome("applied", prepared.changes, prepared.warnings, message)
+                message = "Applied without waiting for the first backup. Run it again to wait for it."
+                return prepared.outcome("applied", message)
             await _start_early(prepared, cluster)
             async with stages.told("wait", report) as stage:
                 plan = prepared.plan
@@ -167,12 +175,11 @@ async def run(
         async with stages.told("record", report) as stage:
             await cluster.apply(written.ended(prepared.inventory, "deployed").secret(), force=True)
             stage.done(f"revision {written.revisions[-1].number}")
-    return ApplyOutcome("deployed", prepared.changes, prepared.warnings, _reached(prepared.plan))
+    return prepared.outcome("deployed", _summary(prepared.plan))
 
 
-def _reached(plan: Plan) -> str:
-    """What a person wants to know next."""
-    works = "the release works, and its backups are proven" if plan.backups else "the release works; it has no backups"
+def _summary(plan: Plan) -> str:
+    works = "Release is up. First full backup succeeded." if plan.backups else "Release is up. It has no backups."
     return (
         f"{works}\n{plan.names.release}.{plan.namespace}.svc:5432, database {plan.database}; "
         f"superuser and password are in Secret {plan.namespace}/{plan.username.secret}"
@@ -207,7 +214,7 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
         outside = await release_checks.run(release_checks.Subject(cluster, answers, surveyed, release.opened))
         warnings = (*findings.warnings, *surveyed.doubts, *outside)
         for finding in warnings:
-            stage.warning(str(finding))
+            stage.warning(finding)
         surveyed.require(findings.errors)
         if findings.errors:
             raise AnswersError("the answers", findings.errors)
@@ -217,8 +224,8 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
         stage.done(f"{len(rendered)} objects{warned}")
     async with stages.told("dry run", report) as stage:
         values = await secret_values.decide(answers, release.given, plan, surveyed, cluster)
-        for text in values.warnings:
-            stage.warning(text)
+        for finding in values.warnings:
+            stage.warning(finding)
         salt = (surveyed.record and surveyed.record.salt) or secrets.token_hex(16)
         mark = hmac.digest(salt.encode(), values.s3, "sha256").hex()[:16] if values.s3 else ""
         spec = hashlib.sha256("---\n".join([*(item.text for item in rendered), mark]).encode()).hexdigest()
@@ -228,7 +235,7 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
         )
         for trial in trials:
             for warning in trial.warnings:
-                stage.warning(f"{Ref.of(trial.wanted)}: {warning}")
+                stage.warning(Finding(text=f"{Ref.of(trial.wanted)}: {warning}", severity="warning"))
         pruned = _pruned(surveyed.record, objects)
         if pruned:
             await release_rights.require_deletion(cluster, pruned)
@@ -325,13 +332,13 @@ async def _namespace_first(prepared: _Prepared, cluster: Cluster, report: Report
     if prepared.surveyed.namespace_exists:
         return
     namespace, *others = prepared.objects
-    Stage("apply", report).progress(f"create {Ref.of(namespace)}")  # it counts among what is applied
+    Stage("apply", report).changing(prepared.changes[0])  # it counts among what is applied
     await cluster.apply(namespace)
     try:
         await release_dry_run.try_out(cluster, prepared.plan, others, force=False, namespace_exists=True)
     except PreflightError as error:
         message = "the cluster refuses what would be written; only the namespace was made"
-        raise PreflightError(message, error.problems, hint=error.hint) from error
+        raise PreflightError(message, error.findings, hint=error.hint) from error
 
 
 @contextlib.asynccontextmanager
@@ -368,7 +375,7 @@ async def _apply(prepared: _Prepared, cluster: Cluster, stage: Stage, *, force: 
             continue
         if ref.resource == NAMESPACE and not prepared.surveyed.namespace_exists:
             continue  # made already, before the lock
-        stage.progress(f"{change.action} {ref}")
+        stage.changing(change)
         if trial.grows_from is not None and trial.live is not None:
             await _grow(prepared.plan, cluster, trial.wanted, trial.live)
             continue

@@ -52,6 +52,19 @@ async def suspend(cluster: Cluster, cron: str, namespace: str, *, rest: bool) ->
     await cluster.patch(Ref(CRONJOB, cron, namespace), {"spec": {"suspend": rest}})
 
 
+async def newest_first(cluster: Cluster, name: str, namespace: str) -> list[Object]:
+    """The backup Jobs of a release, that of the first backup among them. Raises ClusterError."""
+    jobs: list[Object] = []
+    async with aclosing(cluster.pages(JOB, namespace, labels=_labels(name))) as pages:
+        async for page in pages:
+            jobs += [{**job, "apiVersion": JOB.api_version, "kind": JOB.kind} for job in page.items]
+    return sorted(jobs, key=lambda job: str(job["metadata"].get("creationTimestamp", "")), reverse=True)
+
+
+def _labels(name: str) -> str:
+    return f"app.kubernetes.io/instance={name},app.kubernetes.io/component=backup"
+
+
 async def log(
     cluster: Cluster, name: str, namespace: str, job: str, *, follow: bool = False, tail: int = TAIL_LINES
 ) -> AsyncGenerator[str, None]:
@@ -60,8 +73,7 @@ async def log(
     Raises PreflightError where no pod is left, and ClusterError with the kubelet's reason where it has not started.
     """
     pods: list[Object] = []
-    labels = f"app.kubernetes.io/instance={name},app.kubernetes.io/component=backup"
-    async with aclosing(cluster.pages(POD, namespace, labels=labels)) as pages:
+    async with aclosing(cluster.pages(POD, namespace, labels=_labels(name))) as pages:
         async for page in pages:
             pods += [pod for pod in page.items if job in owners(pod, JOB.kind)]
     if not pods:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from pgwizard.errors import DeadlineError
+from pgwizard.errors import DeadlineError, Finding
 from pgwizard.kube import api as kube_api
 from pgwizard.kube.api import Cluster, Ref
 from pgwizard.release import survey
+from pgwizard.release.changes import Change
 from pgwizard.release.stages import Stage
 
 
@@ -20,12 +21,12 @@ async def delete_ours(cluster: Cluster, refs: Sequence[Ref], stage: Stage) -> tu
     deleted: dict[Ref, str] = {}
     foreign: list[Ref] = []
     for ref in refs:
-        stage.progress(f"delete {ref}")
+        stage.changing(Change(ref, "delete"))
         live = await kube_api.found(cluster, ref)
         if live is None:
             continue
         if owner := survey.foreign_owner(live):
-            stage.warning(f"{ref} belongs to {owner} by now: it is kept")
+            stage.warning(Finding(text=f"{ref} belongs to {owner} by now: it is kept", severity="warning"))
             foreign.append(ref)
             continue
         deleted[ref] = live["metadata"]["uid"]

@@ -98,12 +98,8 @@ async def try_out(
     )
     if owned or conflicts:
         raise OwnershipConflict(
-            "\n".join(
-                [
-                    "another tool owns what would be written; nothing was written",
-                    *(f"  {problem}" for problem in (*owned, *conflicts)),
-                ]
-            ),
+            "another tool owns what would be written; nothing was written",
+            findings=(*owned, *conflicts),
             hint="Choose another release.name, or remove them with the tool they belong to."
             if owned
             else "Take the fields over with --force-conflicts where that is meant.",

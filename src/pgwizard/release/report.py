@@ -1,19 +1,18 @@
-"""Events, changes and failures of a run as text, a line each. Pure."""
+"""Events, changes, findings and errors of a run as text, a line each. Pure."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pgwizard.diagnose import messages
-from pgwizard.errors import AnswersError, PgwizardError, PreflightError
+from pgwizard.errors import Finding, PgwizardError
 from pgwizard.release.changes import Change
 from pgwizard.release.stages import Event
 from pgwizard.text import visible
 
 if TYPE_CHECKING:
-    pass
+    from pgwizard.plan.plan import KeyRef, Plan
 
 _MARKS = {"done": "✓", "failed": "✗", "began": "●", "progress": "·", "warning": "!", "log": " ", "skipped": "-"}
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "unchanged": "=", "keep": "="}
@@ -46,50 +45,59 @@ def change_lines(changes: Sequence[Change], *, whole: bool) -> list[str]:
     return lines
 
 
-# ---- failures ------------------------------------------------------------------------------------------------------
+# ---- how to connect ------------------------------------------------------------------------------------------------
+
+LOCAL_PORT = 15432
+"""Of the port-forward: 5432 is often taken by a PostgreSQL of this machine."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What a person needs of an error. All of it is text; what is not known is empty.
+def connect_commands(plan: Plan, context: str | None = None, kubeconfig: str | None = None) -> tuple[str, str]:
+    """Two commands for a shell: read the password into a variable, and open psql through a port-forward.
 
-    detail: further lines of the message, such as the last ones of a log; link: where it is explained; question: the
-    dotted path of the answer that is most likely at fault.
+    The password itself is in neither. context, kubeconfig: where they were named, kubectl needs them too.
     """
+    named = (("--context", context), ("--kubeconfig", kubeconfig))
+    kubectl = shlex.join(
+        ["kubectl", *(part for flag, value in named if value for part in (flag, value)), "-n", plan.namespace]
+    )
+    user = shlex.quote(plan.probe_user) if plan.probe_user else f'"{_secret_value(kubectl, plan.username)}"'
+    forward = f"{kubectl} port-forward service/{plan.names.release} {LOCAL_PORT}:5432 >/dev/null & sleep 2"
+    psql = f"psql -h 127.0.0.1 -p {LOCAL_PORT} -U {user} -d {shlex.quote(plan.database)}"
+    return f'export PGPASSWORD="{_secret_value(kubectl, plan.password)}"', f"{forward}; {psql}; kill $!"
 
-    message: str
-    detail: tuple[str, ...] = ()
-    cause: str = ""
-    fix: str = ""
-    link: str = ""
-    question: str = ""
+
+def _secret_value(kubectl: str, key: KeyRef) -> str:
+    """A command substitution that reads one key of a Secret; dots of a key are escaped for jsonpath."""
+    path = shlex.quote(f"{{.data.{key.key.replace('.', chr(92) + '.')}}}")
+    return f"$({kubectl} get secret {shlex.quote(key.secret)} -o jsonpath={path} | base64 -d)"
 
 
-def failure(error: BaseException, log: Sequence[str] = ()) -> Failure:
-    """An error explained. log: the lines that were read before it, which may hold the cause.
+# ---- findings and errors ---------------------------------------------------------------------------------------------
 
-    Of a defect only the type is told: its text may hold anything.
+
+def explained(error: BaseException, log: Sequence[str] = ()) -> Finding:
+    """An error with its cause and what to do, as far as they are known. log: lines read before it, which may tell.
+
+    Of a defect only the type is shown: its text may hold anything.
     """
-    from pgwizard.diagnose.diagnose import diagnoses  # its table of patterns is compiled only where something failed
+    from pgwizard.diagnose.diagnose import diagnose  # its table of patterns is compiled only where something failed
 
     if not isinstance(error, PgwizardError):
-        return Failure(f"a defect of pgwizard itself: {type(error).__name__}", fix="Try again, and report it.")
-    message, *detail = error.message.splitlines()
-    problems = error.problems if isinstance(error, (AnswersError, PreflightError)) else ()
-    asked = next((problem.question for problem in problems if problem.question), "")
-    found = diagnoses("\n".join([error.message, *log]))
-    if error.hint.startswith("Cause: "):  # it was diagnosed where it arose: this is only where to read on
-        cause, _, fix = error.hint.removeprefix("Cause: ").partition("\nFix: ")
-        known = next((item for item in found if item.cause == cause), None)
-    else:
-        known = found[0] if found else None
-        cause, fix = (known.cause, known.fix) if known else ("", "")
-        fix = "\n".join(filter(None, (fix, error.hint)))
-    return Failure(
-        message,
-        tuple(detail),
-        cause,
-        fix,
-        messages.link(known.key) if known else "",
-        asked or (known.question if known else ""),
+        return Finding(text=f"a defect of pgwizard itself: {type(error).__name__}", fix="Try again, and report it.")
+    known = error.fault or diagnose("\n".join([str(error), *log])) or Finding()
+    return Finding(
+        question=next((finding.question for finding in error.findings if finding.question), known.question),
+        text=error.message,
+        key=known.key,
+        cause=known.cause,
+        fix="\n".join(filter(None, (known.fix, "" if error.fault else error.hint))),
     )
+
+
+def error_lines(error: PgwizardError) -> list[str]:
+    """All that an error says: what failed, each finding, the end of the log, and why and what to do."""
+    lines = [error.message, *(f"  {finding.whole}" for finding in error.findings)]
+    lines += [f"    {line}" for line in error.log]
+    if error.fault:
+        return [*lines, f"Cause: {error.fault.cause}", f"Fix: {error.fault.fix}"]
+    return [*lines, *error.hint.splitlines()]

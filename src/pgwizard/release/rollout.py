@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from pgwizard.errors import ClusterError, DeadlineError, RolloutFailed
+from pgwizard.errors import ClusterError, DeadlineError, Finding, RolloutFailed
 from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Cluster, Object, Ref, Resource, WatchEvent
 from pgwizard.kube.health import Health, assess
 from pgwizard.kube.jobs import _TELLING, GRACE_SECONDS, Said, _concerns, _events, _merged, _next, _told, tail
@@ -120,8 +120,8 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
             if loop.time() >= deadline:
                 raise DeadlineError(
                     f"{names.pod} in {namespace} was not ready after {timeout_seconds:.0f} s: {health.message}",
-                    hint=_advice(health.message)
-                    or "The cluster goes on. Run it again to go on watching; --timeout makes it longer.",
+                    fault=explain(health.message),
+                    hint="The cluster goes on. Run it again to go on watching; --timeout makes it longer.",
                 )
 
 
@@ -179,22 +179,16 @@ async def _failure(cluster: Cluster, plan: Plan, health: Health) -> RolloutFaile
     if health.reason in ("CrashLoopBackOff", "Error", "RunContainerError"):
         container = "minio-ca-init" if "minio-ca-init" in health.message else "postgresql"
         log = await tail(cluster, plan.namespace, plan.names.pod, container)
-    said = "".join(f"\n    {line}" for line in log)
     return RolloutFailed(
-        f"{plan.names.pod} in namespace {plan.namespace} cannot start: {health.message}{said}",
-        hint=_advice("\n".join([health.message, *log]))
-        or f"See kubectl -n {plan.namespace} describe pod {plan.names.pod}",
+        f"{plan.names.pod} in namespace {plan.namespace} cannot start: {health.message}",
+        fault=explain("\n".join([health.message, *log])),
+        hint=f"See kubectl -n {plan.namespace} describe pod {plan.names.pod}",
+        log=log,
     )
 
 
-def explain(text: str) -> tuple[str, str]:
-    """Cause and fix of error text; both empty where no row of the tables knows it."""
-    from pgwizard.diagnose import diagnose  # its table of patterns is compiled only where something failed
+def explain(text: str) -> Finding | None:
+    """What is known of the cause of error text; None where no row of the tables knows it."""
+    from pgwizard.diagnose.diagnose import diagnose  # its table of patterns is compiled only where something failed
 
-    found = diagnose.diagnose(text)
-    return (found.cause, found.fix) if found else ("", "")
-
-
-def _advice(text: str) -> str:
-    cause, fix = explain(text)
-    return f"Cause: {cause}\nFix: {fix}" if cause else ""
+    return diagnose(text)

@@ -32,13 +32,13 @@ class Values:
 
     to_write: Mapping[Ref, Mapping[str, Sensitive]]
     s3: bytes = field(repr=False)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
 
 
 async def decide(answers: Answers, given: Given, plan: Plan, surveyed: Survey, cluster: Cluster) -> Values:
     """Compare what is given with what is stored. Raises PreflightError with every value that is neither, or wrong."""
     problems: list[Finding] = []
-    warnings: list[str] = []
+    warnings: list[Finding] = []
     data: dict[Ref, dict[str, Sensitive]] = {}
     s3 = _kept_s3(answers, surveyed)
     if plan.credentials_source is not None:
@@ -51,9 +51,8 @@ async def decide(answers: Answers, given: Given, plan: Plan, surveyed: Survey, c
         if "username" in changed and surveyed.standing.claim is None:  # a first start will make it
             data[ref]["username"] = changed["username"]
         if not isinstance(answers.credentials, GeneratedCredentials) and "password" in changed:
-            warnings.append(
-                f"{ref}: the password given differs from the stored one, which stays: an apply never changes it"
-            )
+            differs = f"{ref}: the password given differs from the stored one, which stays: an apply never changes it"
+            warnings.append(Finding(text=differs, severity="warning"))
     if plan.cipher_source is not None:
         ref = Ref(SECRET, plan.names.cipher, plan.namespace)
         stored = await _stored(cluster, ref, surveyed)

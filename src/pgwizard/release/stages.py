@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from pgwizard.errors import PgwizardError
+from pgwizard.errors import Finding, PgwizardError
+from pgwizard.release.changes import Change
 
 EventKind = Literal["began", "progress", "warning", "log", "done", "failed", "skipped"]
 
@@ -17,13 +18,16 @@ EventKind = Literal["began", "progress", "warning", "log", "done", "failed", "sk
 class Event:
     """One thing that happened. stage: which of the run's stages; text: for people, plain, one line.
 
-    seconds: how long the stage took; with ``done`` and ``failed`` only.
+    seconds: how long the stage took; with ``done`` and ``failed`` only. change: the one that is being made.
+    finding: the warning.
     """
 
     stage: str
     kind: EventKind
     text: str = ""
     seconds: float | None = None
+    change: Change | None = None
+    finding: Finding | None = None
 
 
 Report = Callable[[Event], None]
@@ -41,9 +45,13 @@ class Stage:
         """What it does at the moment."""
         self.report(Event(self.name, "progress", text))
 
-    def warning(self, text: str) -> None:
+    def changing(self, change: Change) -> None:
+        """An object is about to be written or deleted."""
+        self.report(Event(self.name, "progress", f"{change.action} {change.ref}", change=change))
+
+    def warning(self, finding: Finding) -> None:
         """What a person should know, and what stops nothing."""
-        self.report(Event(self.name, "warning", text))
+        self.report(Event(self.name, "warning", str(finding), finding=finding))
 
     def log(self, text: str) -> None:
         """A line that the cluster said."""
@@ -62,7 +70,7 @@ async def told(name: str, report: Report) -> AsyncIterator[Stage]:
     try:
         yield stage
     except BaseException as error:
-        message = error.message.partition("\n")[0] if isinstance(error, PgwizardError) else "stopped"
+        message = error.message if isinstance(error, PgwizardError) else "stopped"
         report(Event(name, "failed", message, time.monotonic() - start))
         raise
     report(Event(name, "done", stage.summary, time.monotonic() - start))

@@ -71,7 +71,7 @@ def reason_lines(verdict: Verdict) -> list[str]:
     """Why it is not better, each with what to do below it."""
     lines = []
     for reason in verdict.reasons:
-        lines.append(f"! {reason.text}")
+        lines.append(f"! {reason}")
         if reason.fix:
             lines.append(f"  {reason.fix}")
     return lines

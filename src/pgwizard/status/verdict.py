@@ -14,6 +14,7 @@ from typing import Literal
 
 from pgwizard.diagnose.diagnose import diagnose, sharper
 from pgwizard.diagnose.row import Diagnosis
+from pgwizard.errors import Finding
 from pgwizard.kube.api import POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0
 from pgwizard.plan.names import Names
@@ -47,22 +48,16 @@ _LEAST_FREE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """Why the verdict is not better. key: the anchor in docs/errors.md, empty for none."""
-
-    text: str
-    fix: str = ""
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
-    """since, until: the oldest and the newest moment to which the database can be recovered; reasons: worst first."""
+    """since, until: the oldest and the newest moment to which the database can be recovered.
+
+    reasons: why it is not better, worst first.
+    """
 
     state: RecoveryState
     since: datetime | None
     until: datetime | None
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Finding, ...]
 
 
 # ---- limits, for whoever shows a figure ----------------------------------------------------------------------------
@@ -117,29 +112,38 @@ def nearly_full(volume: Volume) -> bool:
 # ---- why something is not known ------------------------------------------------------------------------------------
 
 
-def down(snapshot: Snapshot) -> Reason | None:
+def down(snapshot: Snapshot) -> Finding | None:
     """Why the database does not run, and what to do; None where it does, and where nobody has looked."""
     names, namespace = Names.of(fit(snapshot.name)), fit(snapshot.namespace)
     if snapshot.gone:
         return None
     if snapshot.idle:
         fix = "" if snapshot.unsettled else "Apply again: it creates what is missing."
-        return Reason("the database is down: its StatefulSet is not there", fix, "status-down")
+        return _reason("the database is down: its StatefulSet is not there", fix, "status-down")
     workload, pod = (snapshot.objects.get(ref) for ref in _server(snapshot))
     if workload is not None and workload.reason == SCALED_TO_0:
         fix = f"kubectl scale statefulset {names.release} -n {namespace} --replicas=1, or apply again."
-        return Reason("the database is down: its StatefulSet is scaled to 0", fix, "status-down")
+        return _reason("the database is down: its StatefulSet is scaled to 0", fix, "status-down")
     if pod is None:
         if workload is None or "pods" not in snapshot.heard:
             return None
         fix = f"kubectl describe statefulset {names.release} -n {namespace} has the reason."
-        return Reason(f"the database is down: it has no pod; {workload.message}", fix, "status-down")
+        return _reason(f"the database is down: it has no pod; {workload.message}", fix, "status-down")
     if pod.status == "ready":
         return None
     fault = diagnose(pod.message)
     word = "down" if pod.status == "failed" else "not ready"
     fix = fault.fix if fault else f"kubectl describe pod {names.pod} -n {namespace} says more."
-    return Reason(f"the database is {word}: {pod.message}", fix, fault.key if fault else "status-down")
+    return _reason(f"the database is {word}: {pod.message}", fix, fault.key if fault else "status-down")
+
+
+def _reason(text: str, fix: str = "", key: str = "") -> Finding:
+    return Finding(text=text, fix=fix, key=key)
+
+
+def _because(text: str, fault: Finding | None) -> Finding:
+    """A reason with what is known of its cause."""
+    return Finding(text=text, cause=fault.cause, fix=fault.fix, key=fault.key) if fault else Finding(text=text)
 
 
 def _server(snapshot: Snapshot) -> tuple[Ref, Ref]:
@@ -258,7 +262,7 @@ def _without_base(snapshot: Snapshot, remedy: str) -> Verdict:
     return replace(lost, reasons=(*lost.reasons, *_damaged(snapshot)))
 
 
-def _damaged(snapshot: Snapshot) -> Iterable[Reason]:
+def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
     """That the newest backups have page checksum errors, or the newest full one: recovery begins with an older one."""
     newest = list(takewhile(lambda backup: backup.error, reversed(snapshot.backups)))
     full = next((backup for backup in reversed(snapshot.backups) if backup.type == "full"), None)
@@ -269,14 +273,14 @@ def _damaged(snapshot: Snapshot) -> Iterable[Reason]:
             first, many = newest[-1].label, when.replace("it was", "they were")
             text = f"the {len(newest)} newest backups have page checksum errors, since {first}: {many}"
         fix = f"{base} is the newest intact backup: pgbackrest restore --set={base} replays the WAL since."
-        yield Reason(text, f"{fix} {_FIND_DAMAGE}", "status-damaged")
+        yield _reason(text, f"{fix} {_FIND_DAMAGE}", "status-damaged")
     elif full is not None and full.error:
         fix = f"Take a full backup now: pgwizard status, key b. {_FIND_DAMAGE}"
-        yield Reason(f"full backup {full.label} has page checksum errors: {when}", fix, "status-damaged")
+        yield _reason(f"full backup {full.label} has page checksum errors: {when}", fix, "status-damaged")
 
 
 def _lost(text: str, fix: str, key: str = "") -> Verdict:
-    return Verdict("not recoverable", None, None, (Reason(text, fix, key),))
+    return Verdict("not recoverable", None, None, (_reason(text, fix, key),))
 
 
 def _unknown(snapshot: Snapshot, source: str, text: str, key: str = "") -> Verdict:
@@ -293,7 +297,7 @@ def _unknown(snapshot: Snapshot, source: str, text: str, key: str = "") -> Verdi
 _NAMESPACES = {"gone": "; its namespace is gone too", "ending": "; its namespace is being deleted"}
 
 
-def _gone(snapshot: Snapshot, missing: Missing) -> Iterable[Reason]:
+def _gone(snapshot: Snapshot, missing: Missing) -> Iterable[Finding]:
     """That nothing is there any more, and what may be left of it."""
     since = f"{missing.since or snapshot.at:%Y-%m-%d %H:%M} UTC"
     text = f"release {snapshot.namespace}/{snapshot.name} is gone since {since}: its record and its StatefulSet are not"
@@ -302,17 +306,16 @@ def _gone(snapshot: Snapshot, missing: Missing) -> Iterable[Reason]:
         fix = "Its repository may still hold backups"
         if backups:
             fix += f": {len(backups)} when it was read last, the newest of {backups[-1].stop:%Y-%m-%d %H:%M} UTC"
-    yield Reason(f"{text} there{_NAMESPACES.get(missing.namespace, '')}", fix and f"{fix}.")
+    yield _reason(f"{text} there{_NAMESPACES.get(missing.namespace, '')}", fix and f"{fix}.")
     if snapshot.objects:
-        yield Reason(f"still there: {', '.join(fit(str(ref)) for ref in snapshot.objects)}")
+        yield _reason(f"still there: {', '.join(fit(str(ref)) for ref in snapshot.objects)}")
 
 
-def _explained(snapshot: Snapshot, source: str, text: str) -> Reason:
+def _explained(snapshot: Snapshot, source: str, text: str) -> Finding:
     """A reason, with why its source does not answer. That the database is down has been said by then."""
     if silent(snapshot, source) or source not in snapshot.unknown:
-        return Reason(text)
-    fault = fault_of(snapshot, source)
-    return Reason(f"{text}: {why(snapshot, source)}", fault.fix if fault else "", fault.key if fault else "")
+        return _reason(text)
+    return _because(text, fault_of(snapshot, source) or Finding(cause=why(snapshot, source)))
 
 
 def _has_wal(backup: Backup, wal: Wal | None) -> bool:
@@ -320,11 +323,11 @@ def _has_wal(backup: Backup, wal: Wal | None) -> bool:
     return wal is not None and bool(backup.wal_start) and wal.first <= backup.wal_start <= backup.wal_stop <= wal.last
 
 
-def _archiving(snapshot: Snapshot) -> Iterable[Reason]:
+def _archiving(snapshot: Snapshot) -> Iterable[Finding]:
     archiver, at = snapshot.archiver, snapshot.heard.get("archiver")
     wal = snapshot.repository.wal if snapshot.repository else None
     if snapshot.owed and wal is not None:
-        yield Reason(
+        yield _reason(
             f"WAL was dropped: {snapshot.owed} is archived, says PostgreSQL, and the archive ends with {wal.last}",
             "Mend the archiving, and take a full backup at once.",
             "wal-dropped",
@@ -337,56 +340,54 @@ def _archiving(snapshot: Snapshot) -> Iterable[Reason]:
     yield from _failing(snapshot)
     if not archiver.failing and held_up(archiver, at):
         last = f"since {archiver.last_at:%Y-%m-%d %H:%M} UTC" if archiver.last_at else "and none has been archived"
-        yield Reason(f"{archiver.waiting} segments of WAL wait to be archived {last}")
+        yield _reason(f"{archiver.waiting} segments of WAL wait to be archived {last}")
 
 
-def _failing(snapshot: Snapshot) -> Iterable[Reason]:
+def _failing(snapshot: Snapshot) -> Iterable[Finding]:
     """That archiving fails, by the archiver's last answer."""
     archiver = snapshot.archiver
     if archiver is None or not archiver.failing:
         return
     fault = sharper(archiver.fault, _recent(snapshot)) if archiver.fault else None
     text = f"archiving fails: {archiver.failed_wal} at {archiver.failed_at:%Y-%m-%d %H:%M} UTC"
-    yield Reason(f"{text}: {fault.cause}", fault.fix, fault.key) if fault else Reason(text)
+    yield _because(text, fault)
 
 
-def _running(snapshot: Snapshot) -> Iterable[Reason]:
+def _running(snapshot: Snapshot) -> Iterable[Finding]:
     """What is wrong with the backups that are to come."""
     run = _last_ended(snapshot)
     if run is not None and run.state == "failed":
-        text = f"the last backup Job failed: {run.name}"
-        fault = run.fault
-        yield Reason(f"{text}: {fault.cause}", fault.fix, fault.key) if fault else Reason(f"{text}: {run.message}")
+        yield _because(f"the last backup Job failed: {run.name}", run.fault or Finding(cause=run.message))
     if "cronjobs" in snapshot.heard and not any(cron.kind == "full" for cron in snapshot.crons):
-        yield Reason("there is no schedule of full backups", "Apply again: it creates what is missing.")
+        yield _reason("there is no schedule of full backups", "Apply again: it creates what is missing.")
     for cron in snapshot.crons:
         if cron.suspended:
-            yield Reason(f"the schedule {cron.name} is suspended", "Let it go on: pgwizard status, key s.")
+            yield _reason(f"the schedule {cron.name} is suspended", "Let it go on: pgwizard status, key s.")
             continue
         last = next((each for each in reversed(snapshot.backups) if cron.kind != "full" or each.type == "full"), None)
         due = cron.due(last.stop) if last else None
         if due is not None and snapshot.at - due > _OVERDUE:
-            yield Reason(f"a backup of {cron.name} was due on {due:%Y-%m-%d %H:%M} UTC, and there is none since")
+            yield _reason(f"a backup of {cron.name} was due on {due:%Y-%m-%d %H:%M} UTC, and there is none since")
 
 
-def _surroundings(snapshot: Snapshot) -> Iterable[Reason]:
+def _surroundings(snapshot: Snapshot) -> Iterable[Finding]:
     certificate, volume = snapshot.certificate, snapshot.volume
     if certificate is not None and certificate.ends is not None and ends_soon(certificate, snapshot.at):
         ended = "ended" if certificate.ends <= snapshot.at else "ends"
-        yield Reason(f"the certificate {ended} on {certificate.ends:%Y-%m-%d}", "Renew it at its source, and apply.")
+        yield _reason(f"the certificate {ended} on {certificate.ends:%Y-%m-%d}", "Renew it at its source, and apply.")
     if certificate is not None and certificate.source == "differs":
-        yield Reason("the certificate is no longer that of its source", "Apply again: it is mirrored anew.")
+        yield _reason("the certificate is no longer that of its source", "Apply again: it is mirrored anew.")
     if certificate is not None and certificate.source == "gone":
-        yield Reason("the source of the certificate is gone", "Bring it back, or answer with another one, and apply.")
+        yield _reason("the source of the certificate is gone", "Bring it back, or answer with another one, and apply.")
     if volume is not None and nearly_full(volume):
         free = volume.free / volume.size
-        yield Reason(f"only {free:.0%} of the volume are free", "Make storage.size larger, and apply.")
+        yield _reason(f"only {free:.0%} of the volume are free", "Make storage.size larger, and apply.")
     for ref, health in snapshot.objects.items():
         if health.status == "failed" and ref not in _server(snapshot):  # of which ``down`` tells
-            yield Reason(f"{fit(str(ref))}: {health.message}")
+            yield _reason(f"{fit(str(ref))}: {health.message}")
 
 
-def _unread(snapshot: Snapshot) -> Iterable[Reason]:
+def _unread(snapshot: Snapshot) -> Iterable[Finding]:
     """What may hide a risk, since nobody could look; repository and archiver have been judged by then."""
     for source in snapshot.sources:
         if source in _PROOF:
@@ -397,6 +398,6 @@ def _unread(snapshot: Snapshot) -> Iterable[Reason]:
         if source in snapshot.unknown:
             yield _explained(snapshot, source, f"{source} cannot be read")
         elif at is None:
-            yield Reason(f"{source} not read yet")
+            yield _reason(f"{source} not read yet")
         elif (age := outdated(snapshot, source)) is not None:
-            yield Reason(f"{source} last read {age:.0f} s ago")
+            yield _reason(f"{source} last read {age:.0f} s ago")

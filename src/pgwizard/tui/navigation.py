@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pgwizard.answers.questions import Answers
 
 WIZARD = "pgwizard.tui.screens.wizard:Wizard"
-STATUS = "pgwizard.tui.screens.status:Dashboard"
+STATUS = "pgwizard.tui.screens.status:StatusScreen"
 BROWSER = "pgwizard.tui.screens.secret_browser:SecretBrowser"
 
 

@@ -22,15 +22,17 @@ from textual.worker import Worker, WorkerState
 
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.schema import label_at
+from pgwizard.diagnose import messages
+from pgwizard.errors import Finding, PgwizardError
 from pgwizard.local import inputs
 from pgwizard.release.apply import STAGES, ApplyOutcome, Options, ReleaseRequest, run
 from pgwizard.release.changes import Change, cost, counted
-from pgwizard.release.report import Failure, failure
+from pgwizard.release.report import explained
 from pgwizard.release.stages import Event
 from pgwizard.text import visible
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.navigation import Applied, OpenMessages, OpenStatus
-from pgwizard.tui.screens.review import change_folds, failure_rows, is_log, said_table
+from pgwizard.tui.screens.review import change_folds, failure_rows, said_table
 from pgwizard.tui.start import DEMO
 from pgwizard.tui.widgets.folds import Folds
 from pgwizard.tui.widgets.keyline import KeyLine
@@ -180,7 +182,7 @@ class Apply(BaseScreen[str]):
         super().__init__()
         self.answers, self.opened = answers, opened
         self.outcome: ApplyOutcome | None = None
-        self.failure: Failure | None = None
+        self.failure: Finding | None = None
         self.state: ApplyState = "reading"
         self.changes: tuple[Change, ...] = ()
         self._approved: asyncio.Future[bool] | None = None
@@ -225,7 +227,7 @@ class Apply(BaseScreen[str]):
         self._log.clear()
         self._stages.restart()
         log = self.query_one(Log)
-        log.forget()
+        log.clear()
         log.border_title = "what the cluster says"
         self.query_one(Folds).show([])
         for name in ("#what", "#costs", "#log", "#typed"):
@@ -249,8 +251,8 @@ class Apply(BaseScreen[str]):
             self._hear(event.text)
         elif event.kind == "progress" and event.stage in ("wait", "first backup"):
             self._hear(f"· {event.text}", quiet=True)
-        if event.stage == "apply" and event.kind == "progress":
-            self._written.append(event.text.partition(" ")[2])
+        if event.stage == "apply" and event.change is not None:
+            self._written.append(str(event.change.ref))
         self._stages.take(event, self.start.now())
         self._tick()
 
@@ -259,7 +261,7 @@ class Apply(BaseScreen[str]):
             self.query_one(Log).border_title = "log"
             self._log.append(line)
             del self._log[:-400]
-        self.query_one(Log).hear(Text(visible(line), "dim" if quiet else ""))
+        self.query_one(Log).write(visible(line), "dim" if quiet else "")
 
     def _tick(self) -> None:
         self._stages.show(self.start.now())
@@ -348,18 +350,19 @@ class Apply(BaseScreen[str]):
         self.host.post_message(Applied(self.answers, complete))
 
     def _failed(self, error: BaseException) -> None:
-        self.failure = found = failure(error, self._log)
+        self.failure = found = explained(error, self._log)
         self._stages.end("failed")
         if self._started:
             self._publish(complete=False)
+        findings, log = (error.findings, error.log) if isinstance(error, PgwizardError) else ((), ())
         if not self._log:
-            for line in filter(is_log, found.detail):
-                self._hear(line.strip())
-        self._show([*failure_rows(found), *([("written", self._there())] if self._started else [])])
+            for line in log:
+                self._hear(line)
+        self._show([*failure_rows(found, findings), *([("written", self._there())] if self._started else [])])
         label, _ = label_at(tuple(found.question.split(".")))
         enter = f"enter: question {label} ({found.question}) · " if found.question else ""
-        explained = "e: explained · " if found.link else ""
-        self._turn("failed", f"{enter}{explained}r: try again")
+        more = "e: explained · " if found.key else ""
+        self._turn("failed", f"{enter}{more}r: try again")
 
     @property
     def _started(self) -> bool:
@@ -386,7 +389,6 @@ class Apply(BaseScreen[str]):
         box.focus()  # it has no enter of its own
         log = self.query_one(Log)
         log.display = bool(self._log) or (log.display and self.failure is None)
-        self.call_after_refresh(log.scroll_end, animate=False)  # it has another height now
         self.set_class(not log.display, "-told")  # alone, it takes the room
         self.query_one("#typed").display = self.query_one(Folds).display = False
         self._said = [f"{word:5} {visible(line)}" for word, text in rows for line in text.splitlines()]
@@ -406,7 +408,7 @@ class Apply(BaseScreen[str]):
         if action == "again" and self.state == "reading":
             return not self.connection.connected.is_set()
         if action == "explained":
-            return bool(self.failure and self.failure.link)
+            return bool(self.failure and self.failure.key)
         if action == "follow" and self.state == "failed":
             return bool(self.failure and self.failure.question)
         return self.state in states.get(action, (self.state,))
@@ -423,7 +425,7 @@ class Apply(BaseScreen[str]):
     def action_explained(self) -> None:
         """The message that fits the failure."""
         if self.failure is not None:
-            self.open_screen(OpenMessages(self.failure.link))
+            self.open_screen(OpenMessages(messages.link(self.failure.key)))
 
     def action_again(self) -> None:
         """Run again: what is there already is found."""

@@ -25,12 +25,14 @@ from textual.worker import Worker, WorkerState
 
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.schema import field_at, label_at, page_of, pages
+from pgwizard.diagnose import messages
+from pgwizard.errors import Finding, PgwizardError
 from pgwizard.local import inputs
 from pgwizard.plan import manifests
 from pgwizard.plan.plan import Facts, resolve
 from pgwizard.release.apply import ApplyOutcome, Options, ReleaseRequest, run
 from pgwizard.release.changes import Change, counted
-from pgwizard.release.report import Failure, change_line, event_line, failure
+from pgwizard.release.report import change_line, event_line, explained
 from pgwizard.release.stages import Event
 from pgwizard.text import plain, visible
 from pgwizard.tui.base import Hosted
@@ -60,19 +62,11 @@ MORE = "more"
 """The word before a link."""
 
 
-def failure_rows(found: Failure) -> list[tuple[str, str]]:
-    """A failure for people, as (word, text): what failed, each finding, why, what to do, where more is said.
-
-    The last lines of a log, which a message may carry, are left out: they stand in the log.
-    """
-    findings = [("", line.strip()) for line in found.detail if not is_log(line)]
-    rest = [("cause", found.cause), ("fix", found.fix), (MORE, found.link)]
-    return [("✗", found.message), *findings, *((word, text) for word, text in rest if text)]
-
-
-def is_log(line: str) -> bool:
-    """Whether a further line of a message is one of a log: these are indented deeper than findings."""
-    return line.startswith("    ")
+def failure_rows(found: Finding, findings: Sequence[Finding] = ()) -> list[tuple[str, str]]:
+    """An error for people, as (word, text): what failed, each finding, why, what to do, where more is said."""
+    rows = [("cause", found.cause), ("fix", found.fix), (MORE, messages.link(found.key) if found.key else "")]
+    every = [("", finding.whole) for finding in findings]
+    return [("✗", found.text), *every, *((word, text) for word, text in rows if text)]
 
 
 def said_table(rows: Iterable[tuple[str, str]]) -> Table:
@@ -427,8 +421,9 @@ class Review(Hosted, Vertical):
             self.query_one("#changes", Folds).show(change_folds(self.outcome.changes))
             self._tell(_verdict(self.outcome.changes, self.start.now()))
         elif event.state is WorkerState.ERROR and event.worker.error is not None:
-            found = failure(event.worker.error)
-            self._tell(said_table([*failure_rows(found), ("d", "tries again")]))
+            error = event.worker.error
+            findings = error.findings if isinstance(error, PgwizardError) else ()
+            self._tell(said_table([*failure_rows(explained(error), findings), ("d", "tries again")]))
 
     def forget_comparison(self) -> None:
         """What was compared is no longer there: an apply has begun to write, or the cluster is another one."""

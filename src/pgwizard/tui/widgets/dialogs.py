@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any, ClassVar
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -23,7 +22,6 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from pgwizard.tui.base import ScreenPart
-from pgwizard.tui.navigation import OpenMessages
 from pgwizard.tui.widgets.keyline import KeyLine
 
 MARKS = "✓ answered   ● here   ! needs a look   · to come   ✗ failed   - left out"
@@ -363,43 +361,14 @@ class TextWindow(Window):
 
     def __init__(self, title: str, text: Text | Group) -> None:
         super().__init__()
-        self._title, self._text = title, text
+        self._title, self.text = title, text
 
     def compose(self) -> ComposeResult:
         """One text, to scroll where it is long."""
         with VerticalScroll() as pane:
             pane.border_title = Text(self._title)
-            yield Static(self._text, markup=False)
+            yield Static(self.text, markup=False)
         yield KeyLine()
-
-
-class Details(TextWindow):
-    """Text that may be worth sending to somebody. link: the message that explains it; empty for none."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "explained", "explain", tooltip="the message with its cause and fix, and its like"),
-        Binding("c", "copy", "copy"),
-    ]
-
-    def __init__(self, title: str, text: Text | Group, link: str = "") -> None:
-        super().__init__(title, text)
-        self._link = link
-
-    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """Only what is known can be explained."""
-        return action != "explained" or bool(self._link)
-
-    def action_explained(self) -> None:
-        """The message that fits."""
-        self.open_screen(OpenMessages(self._link))
-
-    def action_copy(self) -> None:
-        """As plain lines."""
-        console = Console(file=StringIO(), width=500, color_system=None)
-        with console.capture() as plain:
-            console.print(self._text)
-        self.app.copy_to_clipboard("\n".join(line.rstrip() for line in plain.get().splitlines()) + "\n")
-        self.notify("copied", markup=False)
 
 
 class ChoiceDialog(Window):

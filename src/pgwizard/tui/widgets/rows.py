@@ -1,81 +1,90 @@
-"""Tables of the status: they change only where something changed, and nothing of them is beyond their edge.
+"""A table that changes only where something changed, and of which no column is beyond its edge.
 
-They show what they are given. They refuse to know what a row means.
+It shows the cells that it gets; it does not know what a row means.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from textwrap import wrap
-from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
-from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
 _LINES, _NARROWEST = 2, 10
-"""Lines of a row at most, and characters of what goes on in the second one at least."""
+"""Lines of a row at most, and characters of a wrapped last column at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """numbers: the columns that are shown; widths: of each, in cells, without its padding."""
+
+    numbers: tuple[int, ...]
+    widths: tuple[int, ...]
+
+    def cells(self, row: Sequence[str]) -> tuple[str, ...]:
+        """The cells of a row that are shown, the last one wrapped."""
+        last = wrap(row[self.numbers[-1]], self.widths[-1], max_lines=_LINES, placeholder=" …") or [""]
+        return (*(row[number] for number in self.numbers[:-1]), "\n".join(last))
+
+
+def _layout(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], width: int, padding: int, spare: Sequence[int]
+) -> _Layout:
+    numbers = list(range(len(rows[0])))
+    needed = [max(cell_len(text) for text in (titles[number], *(row[number] for row in rows))) for number in numbers]
+    for number in spare:
+        if sum(needed[shown] + padding for shown in numbers) > width and number in numbers:
+            numbers.remove(number)
+    rest = width - padding - sum(needed[shown] + padding for shown in numbers[:-1])
+    last = max(min(rest, needed[numbers[-1]]), _NARROWEST)
+    return _Layout(tuple(numbers), (*(needed[shown] for shown in numbers[:-1]), last))
 
 
 class Rows(DataTable[Text]):
-    """A table that changes only where something changed, and keeps its cursor; on its first row it stays there.
+    """A table with a cursor that stays on its row; on the first row it stays there, whatever row that is.
 
-    Nothing of it is beyond its edge. spare: columns that are left out, in this order, until the rest fits; then the
-    last column goes on in a second line.
+    spare: columns that are left out, in this order, until the rest fits; then the last column wraps.
     """
 
     def __init__(self, titles: Sequence[str], *, id: str, spare: Sequence[int] = ()) -> None:  # noqa: A002 - Textual's
         super().__init__(id=id, cursor_type="row", zebra_stripes=False, cell_padding=1)
-        self._shown: dict[str, tuple[str, ...]] = {}
         self._titles, self._spare = titles, spare
-        self._columns: tuple[int, ...] = ()
-        self._last_width = 0
+        self._shown: dict[str, tuple[str, ...]] = {}
+        self._layout = _Layout((), ())
 
     def show(self, rows: Mapping[str, tuple[str, ...]], empty: str = "") -> None:
-        """Show these, by key, in this order; or where there are none, what is said instead."""
+        """Show rows by their keys, in this order; where there are none, show ``empty`` in their place."""
         rows = rows or {"": (empty,)}
-        fitting = self._fitting(list(rows.values()))
-        if rows == self._shown and fitting == (self._columns, self._last_width):
-            return
-        last = fitting[0][-1]
-        if (
-            fitting == (self._columns, self._last_width)
-            and list(rows) == list(self._shown)
-            and all(cells[last] == self._shown[key][last] for key, cells in rows.items())
-        ):
-            for key, cells in rows.items():
-                for number in self._columns:
-                    if cells[number] != self._shown[key][number]:
-                        self.update_cell(key, str(number), Text(cells[number]), update_width=True)
-        else:
-            here, first = self.here, self.cursor_row == 0
-            self._columns, self._last_width = fitting
-            self.clear(columns=True)
-            for number in self._columns:
-                self.add_column(self._titles[number], key=str(number))
-            for key, cells in rows.items():
-                lines = wrap(cells[last], self._last_width, max_lines=_LINES, placeholder=" …") or [""]
-                shown = [*(cells[number] for number in self._columns[:-1]), "\n".join(lines)]
-                self.add_row(*map(Text, shown), key=key, height=len(lines))
-            if not first and here in rows:
-                self.move_cursor(row=list(rows).index(here))
-        self._shown = dict(rows)
-
-    def _fitting(self, rows: Sequence[tuple[str, ...]]) -> tuple[tuple[int, ...], int]:
-        """The columns that fit, and how wide the last one may be."""
-        edge = 2 * self.cell_padding
         width = (self.size.width or 1_000) - 1  # which the scroll bar may take
-        columns = list(range(len(rows[0])))
-        needed = {
-            number: edge + max(cell_len(text) for text in (self._titles[number], *(cells[number] for cells in rows)))
-            for number in columns
-        }
-        for number in self._spare:
-            if sum(needed[kept] for kept in columns) > width and number in columns:
-                columns.remove(number)
-        rest = width - edge - sum(needed[kept] for kept in columns[:-1])
-        return tuple(columns), max(min(rest, needed[columns[-1]] - edge), _NARROWEST)
+        layout = _layout(self._titles, list(rows.values()), width, 2 * self.cell_padding, self._spare)
+        shown = {key: layout.cells(row) for key, row in rows.items()}
+        if layout == self._layout and _lines(shown) == _lines(self._shown):
+            self._change(shown)
+        else:
+            self._layout = layout
+            self._rebuild(shown)
+        self._shown = shown
+
+    def _change(self, rows: Mapping[str, tuple[str, ...]]) -> None:
+        for key, cells in rows.items():
+            for number, (text, before) in enumerate(zip(cells, self._shown[key], strict=True)):
+                if text != before:
+                    self.update_cell(key, str(self._layout.numbers[number]), Text(text))
+
+    def _rebuild(self, rows: Mapping[str, tuple[str, ...]]) -> None:
+        here, above = self.here if self.cursor_row else "", self.scroll_offset.y
+        self.clear(columns=True)
+        for number, width in zip(self._layout.numbers, self._layout.widths, strict=True):
+            # Without a width Textual measures the cells after the next paint, and keeps the narrow cells of that paint.
+            self.add_column(self._titles[number], key=str(number), width=width)
+        for key, cells in rows.items():
+            self.add_row(*map(Text, cells), key=key, height=cells[-1].count("\n") + 1)
+        if here in rows:
+            self.move_cursor(row=list(rows).index(here), scroll=False)
+            self.scroll_to(y=above, animate=False, immediate=True)
 
     @property
     def here(self) -> str:
@@ -84,9 +93,6 @@ class Rows(DataTable[Text]):
         return keys[self.cursor_row] if 0 <= self.cursor_row < len(keys) else ""
 
 
-class Jobs(Rows):
-    """Backup Jobs, the newest first."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select_cursor", "details", tooltip="why a Job failed, and what to do")
-    ]
+def _lines(rows: Mapping[str, tuple[str, ...]]) -> list[tuple[str, int]]:
+    """The keys of rows, and how many lines each takes."""
+    return [(key, cells[-1].count("\n")) for key, cells in rows.items()]

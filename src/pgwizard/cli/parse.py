@@ -1,0 +1,131 @@
+"""argv to a ``Invocation``: one verb, its words, and only options that mean something to it. Raises UsageError."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from pgwizard.cli.options import Invocation, Verb
+from pgwizard.cli.table import APPLY, DIFF, DRY_RUN, EXCLUSIVE, HEADLESS, HELP, OPTIONS, VERBS, VERSION
+from pgwizard.errors import UsageError
+from pgwizard.text import fit
+
+
+def parse(argv: Sequence[str]) -> Invocation:
+    """What was typed. Options are taken before and after the verb; what means nothing to it is refused, never ignored.
+
+    Without a verb it is ``--headless``, else the wizard.
+    """
+    typed, words = _split(argv)
+    verb, shown, words = _chosen(typed, words)
+    if verb is not VERBS["help"]:
+        _refuse_others(verb, shown, typed)
+    _check_words(verb, shown, words)
+    return Invocation(verb, tuple(words), _values(verb, typed))
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message.removeprefix("argument "), hint="See pgwizard --help.")
+
+
+def _split(argv: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Options by their long form with what was typed for each, and all other words.
+
+    One parser knows every option, whatever the verb: so it does not matter on which side of the verb one is.
+    """
+    parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    for option in OPTIONS.values():
+        if option.value:
+            parser.add_argument(*option.flags, dest=option.flag, action="append", metavar=option.value)
+        else:
+            parser.add_argument(*option.flags, dest=option.flag, action="append_const", const="")
+    end = argv.index("--") if "--" in argv else len(argv)
+    found, rest = parser.parse_known_args(argv[:end])
+    for word in rest:
+        if word.startswith("-") and word != "-":
+            flag = word.partition("=")[0]
+            raise UsageError(f"unknown option {fit(flag)}", hint=_meant(flag, OPTIONS) or "See pgwizard --help.")
+    return vars(found), [*rest, *argv[end + 1 :]]
+
+
+def _chosen(typed: dict[str, list[str]], words: list[str]) -> tuple[Verb, str, list[str]]:
+    """The verb, what to call it in a message, and the words that are left for it."""
+    if HELP.flag in typed:
+        return VERBS["help"], "--help", words[:1]
+    if typed.pop(VERSION.flag, None) is not None:
+        return VERBS["version"], "--version", words
+    if (files := typed.pop(HEADLESS.flag, None)) is not None:
+        if words:
+            raise UsageError(
+                f"--headless takes no verb or further argument, but {fit(words[0])} was typed",
+                hint=f"Either pgwizard --headless {fit(files[-1])} [--apply], or a verb.",
+            )
+        return (*_headless(typed), files[-1:])
+    if not words:
+        return VERBS["wizard"], "the wizard", words
+    return verb_of(words[0]), words[0], words[1:]
+
+
+def verb_of(name: str) -> Verb:
+    """A verb by its name. Raises UsageError, with the verb that was probably meant."""
+    if name not in VERBS:
+        raise UsageError(f"unknown verb {fit(name)}", hint=_meant(name, VERBS) or "See pgwizard --help.")
+    return VERBS[name]
+
+
+def _headless(typed: dict[str, list[str]]) -> tuple[Verb, str]:
+    """``--headless`` is render; with ``--apply`` or ``--dry-run`` apply; with ``--diff`` alone diff."""
+    if typed.pop(APPLY.flag, None) is not None:
+        return VERBS["apply"], "--headless --apply"
+    if DRY_RUN.flag in typed:
+        return VERBS["apply"], "--headless --dry-run"
+    if typed.pop(DIFF.flag, None) is not None:
+        return VERBS["diff"], "--headless --diff"
+    return VERBS["render"], "--headless without --apply"
+
+
+def _refuse_others(verb: Verb, shown: str, typed: Mapping[str, Any]) -> None:
+    taken = {option.flag for option in verb.options}
+    for flag in typed:
+        if flag not in taken:
+            hint = verb.instead.get(flag, f"See pgwizard {verb.name} --help.")
+            raise UsageError(f"{shown} takes no {'/'.join(OPTIONS[flag].flags)}", hint=hint)
+    for meaningless, other in EXCLUSIVE:
+        if meaningless.flag in typed and other.flag in typed:
+            raise UsageError(f"{meaningless.flag} means nothing with {other.flag}", hint="Leave out one of the two.")
+
+
+def _check_words(verb: Verb, shown: str, words: Sequence[str]) -> None:
+    hint = f"See pgwizard {verb.name} --help."
+    required = [argument for argument in verb.arguments if argument.required]
+    if len(words) < len(required):
+        raise UsageError(f"{shown} needs {required[len(words)].name}: {required[len(words)].help}", hint=hint)
+    if len(words) > len(verb.arguments) and not any(argument.many for argument in verb.arguments):
+        extra = words[len(verb.arguments)]
+        raise UsageError(f"{shown} takes no argument {fit(extra)}", hint=hint)
+    for argument, word in zip(verb.arguments, words, strict=False):
+        if argument.choices and word not in argument.choices:
+            raise UsageError(f"{shown}: {fit(word)} is not one of {', '.join(argument.choices)}", hint=hint)
+
+
+def _values(verb: Verb, typed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    values = {}
+    for option in verb.options:
+        if option.flag in typed:
+            try:
+                values[option.flag] = option.read(typed[option.flag])
+            except ValueError as error:
+                raise UsageError(f"{option.flag} {fit(typed[option.flag][-1])}: {error}") from None
+    return values
+
+
+def _meant(typed: str, known: Iterable[str]) -> str:
+    """``Did you mean diff?``; empty where nothing is near."""
+    import difflib
+
+    synonyms = {word: verb.name for verb in VERBS.values() for word in verb.synonyms}
+    near = [word for word in known if word.startswith(typed)] + difflib.get_close_matches(typed, known, n=1)
+    found = synonyms.get(typed) or (near[0] if near else "")
+    return f"Did you mean {found}?" if found else ""

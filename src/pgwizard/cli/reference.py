@@ -1,0 +1,171 @@
+"""The generated pages of the documentation: of the questions, and of the command line. ``make docs`` writes them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pgwizard import errors
+from pgwizard.answers import reference as answers_reference
+from pgwizard.cli import json_lines, usage
+from pgwizard.cli.json_lines import ErrorLine, JsonLine, NoteLine, WarningLine
+from pgwizard.cli.main import BROKEN_PIPE
+from pgwizard.cli.options import Option, Verb
+from pgwizard.cli.table import EXCLUSIVE, EXIT_CODE, VERBS, WITHOUT_VERB
+from pgwizard.cli.verbs.apply import DIFFERENCES, ChangeLine, EventLine, OutcomeLine
+from pgwizard.cli.verbs.backup import FaultLine, JobLine, LogLine
+from pgwizard.cli.verbs.offline import MessageLine, VersionLine
+from pgwizard.cli.verbs.releases import ReleaseLine
+from pgwizard.cli.verbs.render import FilesLine
+from pgwizard.cli.verbs.status_line import StatusLine
+
+LINES: tuple[type[JsonLine], ...] = (
+    EventLine,
+    ChangeLine,
+    OutcomeLine,
+    StatusLine,
+    JobLine,
+    LogLine,
+    FaultLine,
+    ReleaseLine,
+    FilesLine,
+    MessageLine,
+    VersionLine,
+    WarningLine,
+    NoteLine,
+    ErrorLine,
+)
+"""Every type of line, those on standard error last."""
+
+WRITTEN_BY: dict[str, tuple[type[JsonLine], ...]] = {
+    "render": (FilesLine, WarningLine, NoteLine),
+    "apply": (EventLine, ChangeLine, OutcomeLine),
+    "diff": (EventLine, ChangeLine, OutcomeLine),
+    "status": (StatusLine,),
+    "backup": (JobLine, LogLine, NoteLine),
+    "logs": (LogLine, NoteLine, FaultLine),
+    "releases": (ReleaseLine,),
+    "uninstall": (ChangeLine, EventLine),
+    "explain": (MessageLine,),
+    "version": (VersionLine,),
+}
+"""By verb, the types of its lines; beside them any may end with an error."""
+
+
+def pages() -> dict[str, str]:
+    """Every generated page, by file name."""
+    return {
+        **answers_reference.pages(),
+        "cli.md": _command_line(),
+        "exit-codes.md": _exit_codes(),
+        "output.schema.json": json.dumps(json_lines.schema_of(LINES), indent=2) + "\n",
+    }
+
+
+# ---- cli.md --------------------------------------------------------------------------------------------------------
+
+
+def _command_line() -> str:
+    lines = ["# The command line", ""]
+    lines += _text("Generated from the table of verbs by `make docs`. `pgwizard VERB --help` prints the same.")
+    lines += ["| verb | what it does |", "|---|---|"]
+    lines += [f"| [`{verb.name}`](#{verb.name}) | {verb.summary} |" for verb in VERBS.values()]
+    lines += ["", *_text(_TAKEN), "## Without a verb", "", *_text(_WITHOUT)]
+    lines += [*_options(WITHOUT_VERB), ""]
+    lines += [line for verb in VERBS.values() for line in _verb(verb)]
+    lines += ["## Options that exclude each other", ""]
+    lines += [f"- `{first.flag}` and `{second.flag}`" for first, second in EXCLUSIVE]
+    lines += ["", "## Output", "", *_text(_OUTPUT), *_text(_JSON), "| type | what it is |", "|---|---|"]
+    lines += [f"| `{line.type_name}` | {' '.join((line.__doc__ or '').split())} |" for line in LINES]
+    lines += ["", "| verb | types of its lines |", "|---|---|"]
+    for verb, written in WRITTEN_BY.items():
+        types: tuple[type[JsonLine], ...] = (*written, ErrorLine)
+        lines.append(f"| `{verb}` | {', '.join(f'`{line.type_name}`' for line in types)} |")
+    return "\n".join(lines) + "\n"
+
+
+_TAKEN = """\
+Options may come before or after the verb, and their names are not abbreviated. A verb takes the options that
+are listed with it and refuses every other one with exit code 2; none is ever ignored. What follows `--` is an
+argument."""
+_WITHOUT = """\
+`pgwizard` opens the wizard. `pgwizard --headless FILE` is `render`, and `pgwizard --headless FILE --apply` is
+`apply`, each with its options."""
+_OUTPUT = """\
+Data goes to standard output, everything else to standard error. Both are UTF-8, whatever the locale says. Where
+standard output cannot be written, the run ends with exit code 3: see [exit codes](exit-codes.md)."""
+_JSON = f"""\
+With `--json` each line is one JSON object, on standard error too. `type` says which kind of line it is, and
+`apiVersion` is `{json_lines.API_VERSION}` until a key changes its meaning or goes. Every key of a type is always there;
+`null` means none, or not known. Times are ISO 8601 in UTC, sizes are bytes. [output.schema.json](output.schema.json) is
+the JSON schema of a line. Only `render --json` without `-o` prints something else: one Kubernetes `List`, as kubectl
+takes it."""
+
+
+def _text(text: str) -> list[str]:
+    return [*textwrap.wrap(" ".join(text.split()), 118, break_long_words=False, break_on_hyphens=False), ""]
+
+
+def _verb(verb: Verb) -> Iterator[str]:
+    yield from (f"## {verb.name}", "", *_text(f"{verb.summary}. {verb.description}"))
+    yield from ("```", *(f"$ {line}" for line in verb.example.splitlines()), "```", "")
+    yield from (f"`{usage.synopsis(verb)}`", "")
+    if verb.arguments:
+        yield from ("| argument | meaning |", "|---|---|")
+        yield from (f"| `{argument}` | {_cell(argument.help)} |" for argument in verb.arguments)
+        yield ""
+    if verb.options:
+        yield from (*_options(verb.options), "")
+
+
+def _options(options: tuple[Option[Any], ...]) -> Iterator[str]:
+    yield from ("| option | meaning |", "|---|---|")
+    yield from (f"| `{_cell(usage.spelling(option))}` | {_cell(option.help)} |" for option in options)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+# ---- exit-codes.md -------------------------------------------------------------------------------------------------
+
+
+def _exit_codes() -> str:
+    rows: dict[int, tuple[str, list[str]]] = {}
+    for error in vars(errors).values():
+        if isinstance(error, type) and issubclass(error, errors.PgwizardError):
+            rows.setdefault(error.exit_code, (error.meaning, []))[1].append(f"`{error.__name__}`")
+    others = {
+        DIFFERENCES: f"; with `diff {EXIT_CODE.flag}`: there are differences",
+        BROKEN_PIPE: "the reader of standard output went away, as in `pgwizard ... \\| head`",
+    }
+    rows[BROKEN_PIPE] = ("", [])
+    lines = [
+        "# Exit codes",
+        "",
+        "Generated from the tree of errors by `make docs`.",
+        "",
+        "| code | meaning | errors |",
+        "|---|---|---|",
+        "| 0 | success | |",
+        *(
+            f"| {code} | {meaning}{others.get(code, '')} | {', '.join(names)} |".replace("|  |", "| |")
+            for code, (meaning, names) in sorted(rows.items())
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Write the generated pages into the folder that the command line names."""
+    folder = Path(sys.argv[1])
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

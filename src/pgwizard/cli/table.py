@@ -1,0 +1,264 @@
+"""The table of verbs: what each one is for, what it takes, and the function that runs it.
+
+Parsing, help, completion and ``docs/cli.md`` are derived from it. A verb takes the options of its entry and refuses all
+others, so that no option is ever ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pgwizard.cli.options import Argument, Option, Verb, choice, duration, number, switch, text, texts
+
+# ---- options -------------------------------------------------------------------------------------------------------
+
+HELP = switch("-h", "--help", about="show this help")
+VERSION = switch("--version", about="print the version")
+HEADLESS = text(
+    "--headless",
+    value="FILE",
+    about="without a verb: render the answers of FILE, or with --apply apply them",
+    completes="file",
+)
+APPLY = switch("--apply", about="with --headless: apply instead of render")
+
+JSON = switch("--json", about="print JSON lines, errors too (docs/cli.md)")
+NAMESPACE = text("-n", "--namespace", value="NAME", about="the namespace; by default that of the kubeconfig's context")
+ALL_NAMESPACES = switch("-A", "--all", "--all-namespaces", about="list the releases of all namespaces")
+CONTEXT = text("--context", value="NAME", about="the kubeconfig's context; its current one by default")
+KUBECONFIG = text("--kubeconfig", value="FILE", about="instead of $KUBECONFIG and ~/.kube/config", completes="file")
+DEMO = switch("--demo", about="use a cluster that is simulated inside this process")
+
+ANSWERS = text(
+    "--answers", value="FILE", about="start with the answers of FILE; - reads standard input", completes="file"
+)
+SET = texts("--set", value="PATH=VALUE", about="override one answer, such as storage.size=20Gi")
+CA_FILE = text(
+    "--ca-file",
+    value="FILE",
+    about="trust this certificate instead of the one in the Secret that tls.source names",
+    completes="file",
+)
+OUTPUT_FOLDER = text(
+    "-o", "--output", value="DIR", about="write one file per object into DIR instead of printing", completes="folder"
+)
+OUTPUT_FILE = text(
+    "-o",
+    "--output",
+    value="FILE",
+    about="write into FILE, which must not exist yet, instead of printing",
+    completes="file",
+)
+
+DRY_RUN = switch("--dry-run", about="try every object on the server and write nothing")
+DIFF = switch("--diff", about="show differences and new objects in full before asking")
+YES = switch("--yes", about="do not ask for confirmation")
+NO_WAIT = switch("--no-wait", about="return once the objects are applied; do not wait for pod and first backup")
+TIMEOUT = duration("--timeout", default="10m", about="how long to wait for the pod, such as 90s, 10m or 1h30m")
+FORCE_CONFLICTS = switch("--force-conflicts", about="take over fields that another tool owns")
+EXIT_CODE = switch("--exit-code", about="exit with 1 if there are differences")
+
+PURGE_DATA = text(
+    "--purge-data", value="NAME", about="also delete the volume and the Secrets; repeat the release's name"
+)
+BACKUP_TYPE = choice("--type", choices=("incr", "full"), default="incr", about="incremental or full")
+JOB_NAME = text("--job", value="JOB", about="the log of this Job; by default the newest backup Job's")
+FOLLOW = switch("-f", "--follow", about="print the log until the Job ends; exits with 9 if it fails")
+TAIL = number("--tail", value="LINES", default=200, about="how many of the last lines to print")
+
+_CLUSTER: tuple[Option[Any], ...] = (CONTEXT, KUBECONFIG, DEMO)
+_RELEASE: tuple[Option[Any], ...] = (NAMESPACE, *_CLUSTER, JSON)
+_SOURCE: tuple[Option[Any], ...] = (SET, CA_FILE)
+
+EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
+    (CONTEXT, DEMO),
+    (KUBECONFIG, DEMO),
+    (NAMESPACE, ALL_NAMESPACES),
+    (TIMEOUT, NO_WAIT),
+)
+"""Of each pair the second makes the first mean nothing. ``--dry-run`` is not among them: it tries the same command."""
+
+# ---- verbs ---------------------------------------------------------------------------------------------------------
+
+_FILE = Argument("FILE", "the answers; - reads standard input", completes="file")
+_NAME = Argument("NAME", "the release; may be left out where the namespace has only one", required=False)
+_NAMESPACE_IS_AN_ANSWER = {"--namespace": "The namespace is an answer: --set release.namespace=NAME."}
+
+VERBS: dict[str, Verb] = {
+    verb.name: verb
+    for verb in (
+        Verb(
+            "wizard",
+            "Open the wizard (also without a verb)",
+            "Asks for storage, tuning, the S3 repository, its certificate and the schedule, shows what would change in "
+            "the cluster, applies it once you confirm, and follows the first backup. It needs a terminal.",
+            "pgwizard\npgwizard --answers answers.yaml --context prod-eu\npgwizard --demo",
+            "wizard:wizard",
+            options=(ANSWERS, *_CLUSTER),
+            instead={
+                "--set": "Change the answer on its page, or: pgwizard apply FILE --set PATH=VALUE.",
+                "--ca-file": "The wizard asks for the certificate.",
+                "--output": "Manifests: pgwizard render FILE -o DIR.",
+                "--apply": "It goes with --headless FILE; or: pgwizard apply FILE.",
+                "--json": "JSON lines come from the verbs, such as: pgwizard apply FILE --json.",
+                "--namespace": "The wizard asks for the namespace.",
+            },
+        ),
+        Verb(
+            "init",
+            "Print a commented file of answers with every default",
+            "Keep the answers that you change and delete the rest. Secrets are never written into the file, only where "
+            "they come from.",
+            "pgwizard init -o answers.yaml",
+            "offline:init",
+            options=(OUTPUT_FILE,),
+        ),
+        Verb(
+            "render",
+            "Print the manifests of a file of answers",
+            "Checks the answers and prints every object in apply order. It needs no cluster: the certificate comes "
+            "from --ca-file or tls.caFile, and Secrets come without values; notes on standard error say how to create "
+            "them.",
+            "pgwizard render answers.yaml --ca-file minio-ca.crt\n"
+            "pgwizard render answers.yaml --ca-file minio-ca.crt -o manifests",
+            "render:render",
+            (_FILE,),
+            (OUTPUT_FOLDER, *_SOURCE, JSON),
+            synonyms=("template",),
+            instead=_NAMESPACE_IS_AN_ANSWER,
+        ),
+        Verb(
+            "apply",
+            "Install or upgrade a release and wait for its first backup",
+            "Reads the cluster, checks the answers, tries every object on the server, shows what would change, and "
+            "asks if standard input is a terminal. Then it applies, waits for the pod and for the first full backup, "
+            "and prints how to connect. A run that was stopped or failed is simply run again.",
+            "pgwizard apply answers.yaml\n"
+            "pgwizard apply answers.yaml --yes --timeout 20m --set storage.size=20Gi\n"
+            "pgwizard apply answers.yaml --dry-run",
+            "apply:apply",
+            (_FILE,),
+            (*_SOURCE, DRY_RUN, DIFF, YES, NO_WAIT, TIMEOUT, FORCE_CONFLICTS, *_CLUSTER, JSON),
+            synonyms=("install", "upgrade", "update", "create", "deploy"),
+            instead={**_NAMESPACE_IS_AN_ANSWER, "--output": "Manifests: pgwizard render FILE -o DIR."},
+        ),
+        Verb(
+            "diff",
+            "Show what an apply would change",
+            "Tries every object on the server and prints the differences to what is live, values of Secrets masked. "
+            "Nothing is written.",
+            "pgwizard diff answers.yaml\npgwizard diff answers.yaml --exit-code --json",
+            "apply:diff",
+            (_FILE,),
+            (*_SOURCE, EXIT_CODE, FORCE_CONFLICTS, *_CLUSTER, JSON),
+            synonyms=("plan", "compare"),
+            instead=_NAMESPACE_IS_AN_ANSWER,
+        ),
+        Verb(
+            "status",
+            "Show whether a release can be recovered",
+            "On a terminal it opens a live screen. Otherwise, and with --json, it prints the status once and exits "
+            "with 0 only if the release is recoverable and nothing threatens that.",
+            "pgwizard status\npgwizard status postgresql -n shop --json | jq .verdict",
+            "status:status",
+            (_NAME,),
+            _RELEASE,
+        ),
+        Verb(
+            "backup",
+            "Start a backup now",
+            "Creates a Job from the release's CronJob, as kubectl create job --from does, and prints its name. The "
+            "backup runs in the cluster; pgwizard logs -f follows it.",
+            "pgwizard backup -n shop\npgwizard backup postgresql -n shop --type full",
+            "backup:backup",
+            (_NAME,),
+            (BACKUP_TYPE, FOLLOW, *_RELEASE),
+        ),
+        Verb(
+            "logs",
+            "Print the log of a backup Job",
+            "Prints the newest backup Job's log, or that of --job. Where the log of a failed Job shows a known fault, "
+            "its cause and fix follow on standard error.",
+            "pgwizard logs -n shop -f\npgwizard logs postgresql -n shop --job postgresql-pgbackrest-init",
+            "backup:logs",
+            (_NAME,),
+            (JOB_NAME, FOLLOW, TAIL, *_RELEASE),
+            synonyms=("log",),
+        ),
+        Verb(
+            "releases",
+            "List releases",
+            "Lists the releases of a namespace, or of all namespaces, with revision and outcome of the last apply.",
+            "pgwizard releases -n shop\npgwizard releases -A --json",
+            "releases:releases",
+            options=(ALL_NAMESPACES, *_RELEASE),
+            synonyms=("list", "ls", "get"),
+        ),
+        Verb(
+            "uninstall",
+            "Remove a release; its volume, Secrets and backups stay",
+            "Shows what would be deleted and what is kept, and asks if standard input is a terminal. Installing again "
+            "finds the same database. --purge-data also deletes the volume and the Secrets. Backups in S3 are never "
+            "deleted.",
+            "pgwizard uninstall postgresql -n shop\n"
+            "pgwizard uninstall postgresql -n shop --yes --purge-data postgresql",
+            "releases:uninstall",
+            (Argument("NAME", "the release"),),
+            (PURGE_DATA, YES, *_RELEASE),
+            synonyms=("delete", "remove", "rm"),
+        ),
+        Verb(
+            "explain",
+            "Explain a message: its cause and what to do",
+            "Searches the messages of pgwizard, and what pgBackRest, S3 stores, PostgreSQL and Kubernetes report, for "
+            "all of the words. Without words it lists every message.",
+            "pgwizard explain certificate expired\npgwizard explain docs/errors.md#s3-access-denied",
+            "offline:explain",
+            (Argument("WORD", "words of a message, in any order, or its link", required=False, many=True),),
+            (JSON,),
+            synonyms=("why",),
+        ),
+        Verb(
+            "schema",
+            "Print the JSON schema of the answers",
+            "An editor's YAML plug-in completes and checks a file of answers with it.",
+            "pgwizard schema > answers.schema.json",
+            "offline:schema",
+        ),
+        Verb(
+            "completion",
+            "Print a completion script for a shell",
+            "Load it in the shell's start-up file.",
+            "source <(pgwizard completion bash)\n"
+            "pgwizard completion zsh > ~/.zfunc/_pgwizard\n"
+            "pgwizard completion fish > ~/.config/fish/completions/pgwizard.fish",
+            "offline:completion",
+            (Argument("SHELL", "bash, zsh or fish", choices=("bash", "zsh", "fish")),),
+        ),
+        Verb(
+            "version",
+            "Print the version",
+            "The same as --version.",
+            "pgwizard version --json",
+            "offline:version",
+            options=(JSON,),
+        ),
+        Verb(
+            "help",
+            "Show the help of a verb",
+            "The same as VERB --help.",
+            "pgwizard help apply",
+            "offline:help_of",
+            (Argument("VERB", "the verb; without it, an overview", required=False),),
+        ),
+    )
+}
+
+WITHOUT_VERB: tuple[Option[Any], ...] = (HEADLESS, APPLY, VERSION, HELP)
+"""What belongs to no verb."""
+
+OPTIONS: dict[str, Option[Any]] = {
+    **{option.flag: option for option in WITHOUT_VERB},
+    **{option.flag: option for verb in VERBS.values() for option in verb.options},
+}
+"""Every option by its long form. Two verbs may each have one that is spelled the same, as ``-o`` is."""

@@ -1,0 +1,132 @@
+"""``apply`` and ``diff``: a file of answers against the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pgwizard.cli import connect, prompt
+from pgwizard.cli.json_lines import JsonLine
+from pgwizard.cli.options import Invocation
+from pgwizard.cli.source import release_of, source_of
+from pgwizard.cli.table import (
+    CONTEXT,
+    DIFF,
+    DRY_RUN,
+    EXIT_CODE,
+    FORCE_CONFLICTS,
+    KUBECONFIG,
+    NO_WAIT,
+    TIMEOUT,
+    YES,
+)
+from pgwizard.cli.writer import Writer
+from pgwizard.kube.api import Cluster
+from pgwizard.release import apply as release_apply
+from pgwizard.release.changes import Action, Change
+from pgwizard.release.report import change_lines, connect_commands, event_line
+from pgwizard.release.stages import Event, EventKind, Report
+
+DIFFERENCES = 1
+"""Exit code of ``diff --exit-code`` where there are some, as of diff(1) and ``kubectl diff``."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine(JsonLine):
+    """A stage of an apply or an uninstall: it began, made progress, ended. seconds: how long it took, at its end."""
+
+    type_name = "event"
+    stage: str
+    kind: EventKind
+    text: str
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine(JsonLine):
+    """One object of a release and what becomes of it. diff: unified, values masked; null unless it was asked for."""
+
+    type_name = "change"
+    action: Action
+    object: str
+    why: str
+    restarts: bool
+    diff: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeLine(JsonLine):
+    """What an apply or a diff came to, its last line. connect: shell commands that open psql on the database."""
+
+    type_name = "outcome"
+    outcome: release_apply.Result
+    message: str
+    connect: tuple[str, ...]
+
+
+def apply(call: Invocation, writer: Writer) -> None:
+    """Install or upgrade, telling every stage."""
+    options = release_apply.Options(
+        dry_run=call[DRY_RUN],
+        wait=not call[NO_WAIT],
+        timeout_seconds=call[TIMEOUT],
+        force_conflicts=call[FORCE_CONFLICTS],
+    )
+    outcome = _run(call, writer, options, whole=call[DIFF], yes=call[YES])
+    commands: tuple[str, ...] = ()
+    if outcome.plan is not None and outcome.result in ("deployed", "unchanged"):
+        commands = connect_commands(outcome.plan, call[CONTEXT], call[KUBECONFIG])
+    show_outcome(writer, outcome, commands)
+
+
+def diff(call: Invocation, writer: Writer) -> int:
+    """Show what an apply would change; with ``--exit-code`` it returns DIFFERENCES where there are some."""
+    options = release_apply.Options(dry_run=True, force_conflicts=call[FORCE_CONFLICTS])
+    outcome = _run(call, writer, options, whole=True, yes=True)
+    show_outcome(writer, outcome)
+    differs = any(change.action not in ("unchanged", "keep") for change in outcome.changes)
+    return DIFFERENCES if call[EXIT_CODE] and differs else 0
+
+
+def _run(
+    call: Invocation, writer: Writer, options: release_apply.Options, *, whole: bool, yes: bool
+) -> release_apply.ApplyOutcome:
+    release = release_of(source_of(call))
+
+    async def approve(changes: Sequence[Change]) -> bool:
+        show_changes(writer, changes, whole=whole)
+        if not prompt.is_asked(yes=yes):
+            return True
+        return await prompt.confirmed(f"Apply this to {release.answers.release.namespace}? [y/N] ")
+
+    async def work(cluster: Cluster) -> release_apply.ApplyOutcome:
+        return await release_apply.run(release, cluster, reporter(writer), approve, options)
+
+    outcome = connect.run(call, work, resume="The cluster goes on. Run it again at any time: it resumes.")
+    if outcome.result == "dry-run":
+        show_changes(writer, outcome.changes, whole=whole)
+    return outcome
+
+
+def reporter(writer: Writer) -> Report:
+    """Events of a run, one line each."""
+
+    def report(event: Event) -> None:
+        record = EventLine(event.stage, event.kind, event.text, event.seconds)
+        writer.event(event_line(event), event.kind, record)
+
+    return report
+
+
+def show_changes(writer: Writer, changes: Sequence[Change], *, whole: bool) -> None:
+    """Every object; people are not shown those that stay as they are."""
+    for change in changes:
+        shown = "\n".join(change_lines([change], whole=whole)) or None
+        diff = tuple(change.lines()) if whole else None
+        writer.line(shown, ChangeLine(change.action, str(change.ref), change.why, change.restarts, diff))
+
+
+def show_outcome(writer: Writer, outcome: release_apply.ApplyOutcome, commands: Sequence[str] = ()) -> None:
+    """What it came to, and how to connect."""
+    shown = [outcome.message, *(["Connect with:", *(f"  {command}" for command in commands)] if commands else [])]
+    writer.line("\n".join(shown), OutcomeLine(outcome.result, outcome.message, tuple(commands)))

@@ -1,0 +1,127 @@
+"""``backup`` and ``logs``: a backup that is started now, and the log of a backup Job."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, cast
+
+from pgwizard.cli import connect
+from pgwizard.cli.json_lines import JsonLine, NoteLine
+from pgwizard.cli.options import Invocation
+from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
+from pgwizard.cli.writer import Writer
+from pgwizard.diagnose import messages
+from pgwizard.diagnose.diagnose import diagnose
+from pgwizard.errors import PreflightError
+from pgwizard.kube.api import JOB, Cluster, Object, Ref
+from pgwizard.kube.health import assess
+from pgwizard.kube.jobs import wait_job
+from pgwizard.release import backups, records, rollout
+from pgwizard.status.probes import release_of
+from pgwizard.text import fit
+
+_NAMED = 5
+"""Jobs that a message names."""
+_DEADLINE_SECONDS = 86_400
+"""Of a Job that has none of its own."""
+
+BackupType = Literal["full", "incr"]
+
+
+@dataclass(frozen=True, slots=True)
+class JobLine(JsonLine):
+    """The Job of a backup that was started."""
+
+    type_name = "job"
+    namespace: str
+    name: str
+    backup: BackupType
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine(JsonLine):
+    """One line of a Job's log."""
+
+    type_name = "log"
+    job: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultLine(JsonLine):
+    """What the log of a failed Job means, on standard error. key: explained by ``pgwizard explain``."""
+
+    type_name = "fault"
+    key: str
+    cause: str
+    fix: str
+
+
+def backup(call: Invocation, writer: Writer) -> None:
+    """Start a Job. With ``--follow`` raises FirstBackupFailed where it fails."""
+    kind = cast("BackupType", call[BACKUP_TYPE])
+
+    async def work(cluster: Cluster) -> None:
+        name, namespace = await connect.chosen(call, cluster)
+        found, _ = await records.required(cluster, name, namespace)
+        if not release_of(found).backups:
+            raise PreflightError(
+                f"release {namespace}/{name} takes no backups", hint="Set repository.enabled to true and apply."
+            )
+        job = fit(await backups.backup_now(cluster, name, namespace, kind, datetime.now(UTC)))
+        follow = "" if call[FOLLOW] else f"\nFollow it with: pgwizard logs {name} -n {namespace} -f"
+        writer.line(f"started Job {namespace}/{job}{follow}", JobLine(namespace, job, kind))
+        if call[FOLLOW]:
+            await _follow(cluster, await cluster.get(Ref(JOB, job, namespace)), writer)
+
+    connect.run(call, work, released=True, resume="A started backup goes on in the cluster: pgwizard logs -f.")
+
+
+def logs(call: Invocation, writer: Writer) -> None:
+    """Print the log of a Job. With ``--follow`` raises FirstBackupFailed where it fails."""
+
+    async def work(cluster: Cluster) -> None:
+        name, namespace = await connect.chosen(call, cluster)
+        job = _picked(await backups.newest_first(cluster, name, namespace), name, namespace, call[JOB_NAME])
+        if call[FOLLOW] and assess(job).status == "progressing":
+            await _follow(cluster, job, writer)
+            return
+        shown, read = fit(job["metadata"]["name"]), []
+        lines = backups.log(cluster, name, namespace, job["metadata"]["name"], tail=call[TAIL])
+        async with aclosing(lines):
+            async for line in lines:
+                read.append(line)
+                writer.line(line, LogLine(shown, line))
+        if assess(job).status == "failed" and (fault := diagnose("\n".join([*read, assess(job).message]))):
+            more = f"More: pgwizard explain {messages.link(fault.key)}"
+            writer.note(f"Cause: {fault.cause}\nFix: {fault.fix}\n{more}", FaultLine(fault.key, fault.cause, fault.fix))
+
+    connect.run(call, work, released=True)
+
+
+def _picked(jobs: list[Object], name: str, namespace: str, wanted: str | None) -> Object:
+    """The Job of a name; without one the newest. Raises PreflightError."""
+    if not jobs:
+        raise PreflightError(f"release {namespace}/{fit(name)} has no backup Job")
+    for job in jobs:
+        if wanted in (None, job["metadata"]["name"]):
+            return job
+    named = ", ".join(fit(job["metadata"]["name"]) for job in jobs[:_NAMED])
+    raise PreflightError(
+        f"release {namespace}/{fit(name)} has no backup Job {fit(wanted or '')}", hint=f"The newest are: {named}."
+    )
+
+
+async def _follow(cluster: Cluster, job: Object, writer: Writer) -> None:
+    """Print the log of a Job that runs, to its end."""
+    shown = fit(job["metadata"]["name"])
+    await wait_job(
+        cluster,
+        Ref.of(job),
+        job["spec"].get("activeDeadlineSeconds", _DEADLINE_SECONDS) + 60,
+        lambda text: writer.note(f"· {text}", NoteLine(text)),
+        lambda line: writer.line(line, LogLine(shown, line)),
+        explain=rollout.explain,
+    )

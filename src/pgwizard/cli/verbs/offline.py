@@ -1,0 +1,86 @@
+"""The verbs that need neither answers nor a cluster: ``init``, ``schema``, ``explain``, ``completion``, and so on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from pgwizard import __version__
+from pgwizard.cli.json_lines import JsonLine
+from pgwizard.cli.options import Invocation
+from pgwizard.cli.table import OUTPUT_FILE
+from pgwizard.cli.writer import Writer
+from pgwizard.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class VersionLine(JsonLine):
+    """The version of the program."""
+
+    type_name = "version"
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLine(JsonLine):
+    """One message of docs/errors.md. answer: the question that is most likely at fault; empty where there is none."""
+
+    type_name = "message"
+    key: str
+    text: str
+    cause: str
+    answer: str
+    fix: str
+
+
+def init(call: Invocation, writer: Writer) -> None:
+    """Raises OutputError where the file exists."""
+    from pgwizard.answers.reference import commented_answers
+    from pgwizard.local.files import write_text
+
+    if (path := call[OUTPUT_FILE]) is not None:
+        write_text(path, commented_answers())
+    else:
+        writer.put(commented_answers())
+
+
+def schema(_: Invocation, writer: Writer) -> None:
+    """The schema of the answers."""
+    from pgwizard.answers.reference import schema as answers_schema
+
+    writer.put(json.dumps(answers_schema(), indent=2) + "\n")
+
+
+def explain(call: Invocation, writer: Writer) -> None:
+    """Every message that holds all of the words; without words, a line for each message."""
+    from pgwizard.diagnose import messages
+
+    words = " ".join(call.words)
+    found = [entry for entry in messages.entries() if entry.holds(words)]
+    if not found:
+        raise UsageError(f"no message holds all of: {words}", hint="Fewer words find more; without any all are listed.")
+    for number, entry in enumerate(found):
+        parts = (("why", entry.cause), ("answer", entry.answer), ("fix", entry.fix), ("link", entry.link))
+        lines = [entry.text, *(f"  {title:7} {text}" for title, text in parts if text)]
+        shown = "\n".join(["", *lines] if number else lines) if words else f"{entry.key:40} {entry.text}"
+        writer.line(shown, MessageLine(entry.key, entry.text, entry.cause, entry.answer, entry.fix))
+
+
+def completion(call: Invocation, writer: Writer) -> None:
+    """The script of a shell."""
+    from pgwizard.cli.completion import SCRIPTS
+
+    writer.put(SCRIPTS[call.word]())
+
+
+def version(_: Invocation, writer: Writer) -> None:
+    """The same as ``--version``."""
+    writer.line(f"pgwizard {__version__}", VersionLine(__version__))
+
+
+def help_of(call: Invocation, writer: Writer) -> None:
+    """The help of a verb, or the overview."""
+    from pgwizard.cli.parse import verb_of
+    from pgwizard.cli.usage import overview, usage
+
+    writer.put(usage(verb_of(call.word)) if call.word else overview())

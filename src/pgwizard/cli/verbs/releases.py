@@ -1,0 +1,72 @@
+"""``releases`` and ``uninstall``: which releases there are, and the removal of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pgwizard.cli import connect, prompt
+from pgwizard.cli.json_lines import JsonLine
+from pgwizard.cli.options import Invocation
+from pgwizard.cli.table import ALL_NAMESPACES, JSON, NAMESPACE, PURGE_DATA, YES
+from pgwizard.cli.verbs.apply import ChangeLine, reporter
+from pgwizard.cli.writer import Writer
+from pgwizard.errors import Interrupted, UsageError
+from pgwizard.kube.api import Cluster
+from pgwizard.release import records
+from pgwizard.release.uninstall import removal, remove
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseLine(JsonLine):
+    """One release. revision, outcome, at: of the last apply; 0 and empty where the record holds none."""
+
+    type_name = "release"
+    namespace: str
+    name: str
+    revision: int
+    outcome: str
+    at: str
+
+
+def releases(call: Invocation, writer: Writer) -> None:
+    """List the releases of a namespace, or of all."""
+
+    async def work(cluster: Cluster) -> list[ReleaseLine]:
+        where = None if call[ALL_NAMESPACES] else call[NAMESPACE] or cluster.namespace
+        return [
+            ReleaseLine(item.namespace, item.name, item.last.number, item.last.outcome, item.last.at)
+            if item.last
+            else ReleaseLine(item.namespace, item.name, 0, "", "")
+            for item in await records.releases(cluster, where)
+        ]
+
+    found = connect.run(call, work, released=True)
+    cells = [(item.namespace, item.name, str(item.revision), item.outcome, item.at) for item in found]
+    table = [("NAMESPACE", "NAME", "REVISION", "OUTCOME", "AT"), *cells]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ["   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    if not call[JSON]:
+        writer.put(f"{lines[0]}\n")
+    for line, item in zip(lines[1:], found, strict=True):
+        writer.line(line, item)
+
+
+def uninstall(call: Invocation, writer: Writer) -> None:
+    """Remove a release. Its data goes only where its name is typed out once more."""
+    name, purge = call.word, call[PURGE_DATA]
+    if purge is not None and purge != name:
+        raise UsageError(f"--purge-data: expected the release's name, {name}: its data would be deleted")
+
+    async def work(cluster: Cluster) -> None:
+        found = await removal(cluster, name, call[NAMESPACE] or cluster.namespace, purge_data=purge is not None)
+        for ref in found.deleted:
+            writer.line(f"- delete    {ref}", ChangeLine("delete", str(ref), "", restarts=False, diff=None))
+        kept = [(str(ref), why) for ref, why in found.kept]
+        for shown, why in [*kept, ("the repository in S3", "backups are never deleted from here")]:
+            writer.line(f"= keep      {shown}   ({why})", ChangeLine("keep", shown, why, restarts=False, diff=None))
+        question = f"Remove {name} from {found.record.namespace}? [y/N] "
+        if prompt.is_asked(yes=call[YES]) and not await prompt.confirmed(question):
+            raise Interrupted("not approved: nothing was written")
+        await remove(found, cluster, reporter(writer))
+
+    connect.run(call, work, released=True, resume="Run it again to remove what is left.")

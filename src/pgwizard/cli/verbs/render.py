@@ -1,0 +1,67 @@
+"""``render``: the manifests of a file of answers, without a cluster."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from pgwizard.cli.json_lines import JsonLine, NoteLine, line_of, warning_line
+from pgwizard.cli.options import Invocation
+from pgwizard.cli.source import planned, source_of
+from pgwizard.cli.table import JSON, OUTPUT_FOLDER
+from pgwizard.cli.writer import Writer
+from pgwizard.local.files import write_folder
+from pgwizard.plan import manifests
+from pgwizard.plan.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class FilesLine(JsonLine):
+    """The files that ``render -o`` wrote, in apply order."""
+
+    type_name = "files"
+    folder: str
+    files: tuple[str, ...]
+
+
+def render(call: Invocation, writer: Writer) -> None:
+    """Print the manifests, or write them into a folder. Raises AnswersError and OutputError."""
+    plan, warnings = planned(source_of(call))
+    rendered = manifests.render(plan)
+    folder = call[OUTPUT_FOLDER]
+    if folder is not None:
+        write_folder(folder, {manifest.file_name: manifest.text for manifest in rendered}, manifests.FILE_NAMES)
+        names = tuple(manifest.file_name for manifest in rendered)
+        listed = "\n".join(f"{folder.rstrip('/')}/{name}" for name in names)
+        writer.put(line_of(FilesLine(folder, names)) if call[JSON] else f"{listed}\n")
+    elif call[JSON]:  # a list as kubectl takes it, not a line of our own
+        items = [manifest.object for manifest in rendered]
+        writer.put(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=2) + "\n")
+    else:
+        writer.put("---\n".join(manifest.text for manifest in rendered))
+    for problem in warnings:
+        writer.note(f"warning: {problem}", warning_line(problem))
+    for note in _notes(plan):
+        writer.note(f"note: {note}", NoteLine(note))
+
+
+def _notes(plan: Plan) -> list[str]:
+    """What an operator must know before applying the manifests with other tools: Secrets come without their values."""
+    place = f"kubectl -n {plan.namespace} create secret generic"
+    notes = []
+    if plan.credentials_source is not None:
+        notes.append(
+            f"Secret {plan.names.credentials} has no values here ({plan.credentials_source}). Make it first: {place} "
+            f"{plan.names.credentials} --from-literal=username=... --from-file=password=FILE"
+        )
+    if plan.s3_source is not None:
+        notes.append(
+            f"Secret {plan.names.s3} has no values here ({plan.s3_source}). Make it first: {place} {plan.names.s3} "
+            "--from-file=accessKey=FILE --from-file=secretKey=FILE"
+        )
+    if plan.cipher_source is not None:
+        notes.append(
+            f"Secret {plan.names.cipher} has no values here ({plan.cipher_source}). Make it first: {place} "
+            f"{plan.names.cipher} --from-file=passphrase=FILE"
+        )
+    return notes

@@ -1,0 +1,46 @@
+"""``status``: the live screen where a person can see it, else the status once, with an exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pgwizard.cli.options import Invocation
+from pgwizard.cli.table import JSON, NAMESPACE
+from pgwizard.cli.verbs.wizard import at_a_terminal, face
+from pgwizard.cli.writer import Writer
+from pgwizard.errors import NotProven
+
+if TYPE_CHECKING:
+    from pgwizard.kube.api import Cluster
+    from pgwizard.status.snapshot import Snapshot
+
+SCREEN = "pgwizard.tui.screens.status:StatusScreen"
+
+
+def status(call: Invocation, writer: Writer) -> int:
+    """Once it has printed, raises NotProven for any verdict but recoverable."""
+    if at_a_terminal() and not call[JSON]:
+        return face(call, screen=SCREEN, release=(call.word, call[NAMESPACE]))
+    _once(call, writer)
+    return 0
+
+
+def _once(call: Invocation, writer: Writer) -> None:
+    """Loads no Textual; the screen loads none of this before its first paint."""
+    from pgwizard.cli import connect
+    from pgwizard.cli.verbs.status_line import status_line
+    from pgwizard.status import observe
+    from pgwizard.status.report import status_lines
+    from pgwizard.status.verdict import judge
+
+    async def work(cluster: Cluster) -> Snapshot:
+        name, namespace = await connect.chosen(call, cluster)
+        return await observe.look(cluster, name, namespace)
+
+    snapshot = connect.run(call, work, released=True)
+    verdict = judge(snapshot)
+    release = f"{snapshot.namespace}/{snapshot.name}"
+    writer.line("\n".join([release, *status_lines(snapshot, verdict)]), status_line(snapshot, verdict))
+    if verdict.state != "recoverable":
+        why = f": {verdict.reasons[0]}" if verdict.reasons else ""
+        raise NotProven(f"{release}: {verdict.state}{why}")

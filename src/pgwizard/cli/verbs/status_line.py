@@ -1,0 +1,118 @@
+"""The status of a release as one line of JSON. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, TypeVar
+
+from pgwizard.cli.json_lines import JsonLine
+from pgwizard.kube.health import Health
+from pgwizard.status.snapshot import (
+    Archiver,
+    Backup,
+    Cron,
+    MirroredCertificate,
+    ReleaseSummary,
+    Run,
+    Snapshot,
+    Volume,
+    Wal,
+)
+from pgwizard.status.verdict import Verdict
+from pgwizard.text import fit
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class WalPart(Wal):
+    """The oldest and the newest segment of the archive; segments: how many that makes, null across timelines."""
+
+    segments: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiverPart(Archiver):
+    """PostgreSQL's own statistics of its archiving; failing: whether its newest try failed."""
+
+    failing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CronPart(Cron):
+    """One schedule; next: its next run, null while it is suspended."""
+
+    next: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLine(JsonLine):
+    """A release at a moment. Rates are bytes per day; outage_days: after how long without S3 the volume is full.
+
+    heard: when each source last answered; unknown: why a source did not; loading: sources that have not answered yet.
+    """
+
+    type_name = "status"
+    name: str
+    namespace: str
+    at: datetime
+    verdict: Verdict
+    release: ReleaseSummary | None
+    next_full: datetime | None
+    backups: tuple[Backup, ...] | None
+    repository_system_id: str | None
+    system_id: str | None
+    stanza: str | None
+    wal: WalPart | None
+    stored: int | None
+    grows_per_day: float | None
+    wal_per_day: float | None
+    outage_days: float | None
+    archiver: ArchiverPart | None
+    volume: Volume | None
+    certificate: MirroredCertificate | None
+    crons: tuple[CronPart, ...]
+    runs: tuple[Run, ...]
+    objects: Mapping[str, Health]
+    heard: Mapping[str, datetime]
+    unknown: Mapping[str, str]
+    loading: tuple[str, ...]
+
+
+def status_line(snapshot: Snapshot, verdict: Verdict) -> StatusLine:
+    """What is known of a release, and what it proves."""
+    repository, archiver = snapshot.ours, snapshot.archiver
+    wal = repository.wal if repository else None
+    return StatusLine(
+        name=snapshot.name,
+        namespace=snapshot.namespace,
+        at=snapshot.at,
+        verdict=verdict,
+        release=snapshot.release,
+        next_full=snapshot.next_full,
+        backups=repository.backups if repository else None,
+        repository_system_id=repository.system_id if repository else None,
+        system_id=snapshot.system_id or None,
+        stanza=repository.stanza if repository else None,
+        wal=_part(WalPart, wal, segments=wal.segments) if wal else None,
+        stored=snapshot.stored,
+        grows_per_day=snapshot.grows_per_day,
+        wal_per_day=snapshot.wal_per_day,
+        outage_days=snapshot.outage_days,
+        archiver=_part(ArchiverPart, archiver, failing=archiver.failing) if archiver else None,
+        volume=snapshot.volume,
+        certificate=snapshot.certificate,
+        crons=tuple(_part(CronPart, cron, next=snapshot.next_run(cron)) for cron in snapshot.crons),
+        runs=snapshot.runs,
+        objects={fit(str(ref)): health for ref, health in snapshot.objects.items()},
+        heard=snapshot.heard,
+        unknown=snapshot.unknown,
+        loading=snapshot.loading,
+    )
+
+
+def _part(kind: type[T], value: Any, **more: Any) -> T:
+    """A value of the snapshot with what is derived from it beside its own fields."""
+    return kind(**{item.name: getattr(value, item.name) for item in fields(value)}, **more)

@@ -1,0 +1,52 @@
+"""``wizard``: the terminal face."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from pgwizard.cli.options import Invocation
+from pgwizard.cli.table import ANSWERS, CONTEXT, DEMO, KUBECONFIG
+from pgwizard.cli.writer import Writer
+from pgwizard.errors import UsageError
+
+
+def wizard(call: Invocation, _: Writer) -> int:
+    """Raises UsageError without a terminal."""
+    if not at_a_terminal():
+        raise UsageError(
+            "the wizard needs a terminal as standard input and standard output",
+            hint="Without one: pgwizard init -o answers.yaml, then pgwizard apply answers.yaml. See pgwizard --help.",
+        )
+    path = call[ANSWERS]
+    if path is None:
+        return face(call)
+    return face(call, raw=_answers(path), folder=Path(path).parent if path != "-" else Path())
+
+
+def at_a_terminal() -> bool:
+    """Whether a person sees what is drawn and can answer."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+
+
+def face(call: Invocation, **start: Any) -> int:
+    """Open the terminal face and return its exit code. Imports nothing that the first paint does not need."""
+    from pgwizard.cli import start as cli_start
+    from pgwizard.tui.app import WizardApp
+
+    place: dict[str, Any] = {"context": call[CONTEXT], "kubeconfig": call[KUBECONFIG], "demo": call[DEMO]}
+    return WizardApp(cli_start.start(**place, **start)).run() or 0
+
+
+def _answers(path: str) -> dict[str, Any]:
+    """The answers of a file, right or wrong: the wizard shows their problems. Raises AnswersError."""
+    from pgwizard.answers import strict_yaml
+    from pgwizard.cli.source import Source, read
+    from pgwizard.errors import AnswersError, Finding
+
+    document = strict_yaml.read(read(Source(path)))
+    if document.problems or not isinstance(document.value, dict):
+        problems = document.problems or [Finding("", "expected a block of keys: begin with release:")]
+        raise AnswersError(path, problems)
+    return document.value

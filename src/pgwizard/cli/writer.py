@@ -1,0 +1,133 @@
+"""The one writer: data to standard output, everything else to standard error, as text or as JSON lines.
+
+Both are UTF-8 whatever the locale says. Standard output that cannot be written is an OutputError; a reader that went
+away stays a BrokenPipeError. Standard error that cannot be written ends nothing: the exit code remains.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from pgwizard.cli.json_lines import JsonLine, error_line, line_of
+from pgwizard.errors import OutputError, PgwizardError
+
+
+def use_utf8() -> None:
+    """Standard output and standard error are UTF-8 from now on, whatever the locale says."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
+class Writer:
+    """Lines as they come. On a terminal the current stage has a spinner behind it.
+
+    console: a terminal to draw on in place of standard output.
+    """
+
+    def __init__(self, *, as_json: bool, console: Any = None) -> None:
+        self._json = as_json
+        self._console = console
+        self._spinner: Any = None
+
+    # ---- standard output -------------------------------------------------------------------------------------------
+
+    def put(self, text: str) -> None:
+        """A whole text, as it is. Raises OutputError and BrokenPipeError."""
+        with _written():
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+    def line(self, text: str | None, record: JsonLine) -> None:
+        """Data for people, or its line of JSON. None: nothing for people."""
+        if self._json:
+            self.put(line_of(record))
+        elif text is not None and self._console is not None:
+            from rich.text import Text
+
+            with _written():
+                self._console.print(Text(text))
+        elif text is not None:
+            self.put(f"{text}\n")
+
+    def event(self, text: str, kind: str, record: JsonLine) -> None:
+        """What a run does, as it happens. kind: of the event, which says whether a line stays."""
+        if self._json:
+            self.put(line_of(record))
+        elif not self._is_animated:
+            if kind != "began":
+                self.put(f"{text}\n")
+        else:
+            with _written():
+                self._draw(text, kind)
+
+    # ---- standard error --------------------------------------------------------------------------------------------
+
+    def note(self, text: str, record: JsonLine) -> None:
+        """One line beside the data, or its JSON."""
+        if sys.stderr is None:
+            return
+        try:
+            sys.stderr.write(line_of(record) if self._json else f"{text}\n")
+            sys.stderr.flush()
+        except OSError:
+            sys.stderr = None  # so that the interpreter does not fail on it at its end
+
+    def error(self, error: PgwizardError) -> None:
+        """Why the run failed."""
+        from pgwizard.release.report import error_lines  # what an error needs is loaded where there is one
+
+        self.close()
+        self.note("pgwizard: " + "\n".join(error_lines(error)), error_line(error))
+
+    # ---- a terminal ------------------------------------------------------------------------------------------------
+
+    @property
+    def _is_animated(self) -> bool:
+        if self._console is None and sys.stdout is not None and sys.stdout.isatty():
+            from rich.console import Console
+
+            self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        return self._console is not None
+
+    def _draw(self, line: str, kind: str) -> None:
+        from rich.text import Text
+
+        if kind in ("began", "progress"):
+            if self._spinner is None:
+                self._spinner = self._console.status(Text(line[2:]))
+                self._spinner.start()
+            else:
+                self._spinner.update(Text(line[2:]))
+            return
+        if kind in ("done", "failed"):
+            self.close()
+        shown = Text(line)
+        if kind == "log":  # pgBackRest's lines are long; what matters comes first
+            shown.truncate(self._console.width, overflow="ellipsis")
+        self._console.print(shown)
+
+    def close(self) -> None:
+        """Take the spinner off the screen."""
+        if self._spinner is not None:
+            self._spinner.stop()
+            self._spinner = None
+
+
+@contextlib.contextmanager
+def _written() -> Iterator[None]:
+    """Where standard output fails, it is given up, so that the interpreter does not fail on it again at its end."""
+    if sys.stdout is None:
+        raise OutputError("standard output is closed")
+    try:
+        yield
+    except BrokenPipeError:
+        sys.stdout = None
+        raise
+    except OSError as error:
+        sys.stdout = None
+        raise OutputError(f"standard output cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,71 @@
+"""Copying what a screen shows: to the terminal's clipboard, or to a file where the terminal ignores that."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+from textual.binding import Binding
+from textual.widget import Widget
+
+from pgwizard.errors import OutputError
+from pgwizard.text import visible
+from pgwizard.tui.base import Hosted
+from pgwizard.tui.widgets.dialogs import Line
+
+COPY = Binding("c", "copy", "copy", tooltip="copy what is shown to the terminal's clipboard (OSC 52)")
+WRITE = Binding("w", "write_file", "write file", show=False, tooltip="write to a file what the copy key copies")
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Text to take elsewhere. what: its name within a sentence; file: a name for a file of it."""
+
+    what: str
+    text: str
+    file: str
+
+
+class Copies(Hosted):
+    """The two actions, beside a widget or a screen that binds keys to them."""
+
+    WRITE_KEY: ClassVar[str] = "w"
+
+    def excerpt(self) -> Excerpt | None:
+        """What is copied; None for nothing."""
+        raise NotImplementedError
+
+    def action_copy(self) -> None:
+        """A terminal may ignore the sequence without a word, so nobody can tell whether it was copied."""
+        excerpt = self.excerpt()
+        if excerpt is None:
+            return
+        lines = excerpt.text.count("\n") + (not excerpt.text.endswith("\n"))
+        sent = f"Sent {excerpt.what} ({lines} line{'' if lines == 1 else 's'}) to the terminal's clipboard (OSC 52)."
+        self.host.copy_to_clipboard(excerpt.text)
+        self._notify(f"{sent} If the terminal ignores it, press {self.WRITE_KEY} to write a file.")
+
+    def action_write_file(self) -> None:
+        """Ask for the name first."""
+        excerpt = self.excerpt()
+        if excerpt is None:
+            return
+
+        def write(path: str | None) -> None:
+            if path is not None:
+                work = self._write(path, excerpt.text)
+                cast("Widget", self).run_worker(work, name="write a file", group="write", exit_on_error=False)
+
+        self.host.push_screen(Line(f"Write {excerpt.what} to which file?", excerpt.file), write)
+
+    async def _write(self, path: str, text: str) -> None:
+        try:
+            await asyncio.to_thread(self.start.save, path, text)
+        except OutputError as error:
+            self._notify(f"{error.message}. {error.hint}".strip(), failed=True)
+        else:
+            self._notify(f"Wrote {path}")
+
+    def _notify(self, text: str, *, failed: bool = False) -> None:
+        self.host.notify(visible(text), severity="error" if failed else "information", markup=False)

@@ -1,0 +1,110 @@
+"""What can be done to a release from its status, each after a question. Screens bind keys to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pgwizard.errors import PgwizardError
+from pgwizard.release import backups, records
+from pgwizard.release.report import error_lines
+from pgwizard.status.snapshot import Cron, Snapshot
+from pgwizard.status.verdict import down
+from pgwizard.text import fit, plain
+from pgwizard.tui.base import ScreenPart
+from pgwizard.tui.navigation import OpenWizard
+from pgwizard.tui.release_watch import ReleaseWatch
+from pgwizard.tui.widgets.dialogs import ChoiceDialog
+
+if TYPE_CHECKING:
+    from pgwizard.kube.api import Cluster
+
+_CHOICES = 9
+"""Choices with a digit as their key."""
+
+
+class ReleaseActions:
+    """Actions on the release that ``watch`` observes; questions appear over ``screen``. Each runs within a worker."""
+
+    def __init__(self, screen: ScreenPart, watch: ReleaseWatch) -> None:
+        self._screen, self._watch = screen, watch
+
+    async def back_up(self) -> bool:
+        """Start a Job for a full or an incremental backup; whether one was started."""
+        snapshot = self._watch.snapshot
+        if snapshot is None or not snapshot.wants_backups:
+            return False
+        stopped = down(snapshot)
+        title = "Take a backup now?" + (f" It would fail: {stopped.text}" if stopped else "")
+        choices = {"f": "full: the whole database", "i": "incremental: changes since the last backup"}
+        key = await self._screen.host.push_screen_wait(ChoiceDialog(title, choices))
+        cluster = self._writable() if key is not None else None
+        if cluster is None:
+            return False
+        kind: Literal["full", "incr"] = "full" if key == "f" else "incr"
+        try:
+            job = await backups.backup_now(cluster, snapshot.name, snapshot.namespace, kind, self._screen.start.now())
+        except PgwizardError as error:
+            self._refuse(error)
+            return False
+        self._screen.host.notify(f"Started Job {fit(job)}", markup=False)
+        return True
+
+    async def suspend(self, chosen: str) -> None:
+        """Suspend a schedule, or resume it. chosen: the CronJob's name, empty to choose one of all."""
+        snapshot = self._watch.snapshot
+        if snapshot is None or not snapshot.crons:
+            return
+        cron = next((each for each in snapshot.crons if each.real_name == chosen), None)
+        cron = cron or await self._choose_schedule(snapshot)
+        if cron is None:
+            return
+        verb = "Resume" if cron.suspended else "Suspend"
+        yes = await self._screen.host.push_screen_wait(
+            ChoiceDialog(f"{verb} {cron.name}?", {"y": f"yes: {_effect(cron)}"})
+        )
+        cluster = self._writable() if yes is not None else None
+        if cluster is None:
+            return
+        try:
+            await backups.suspend(cluster, cron.real_name, snapshot.namespace, rest=not cron.suspended)
+        except PgwizardError as error:
+            self._refuse(error)
+
+    async def _choose_schedule(self, snapshot: Snapshot) -> Cron | None:
+        crons = {str(number): cron for number, cron in enumerate(snapshot.crons[:_CHOICES], start=1)}
+        choices = {key: f"{'resume' if cron.suspended else 'suspend'} {cron.name}" for key, cron in crons.items()}
+        key = await self._screen.host.push_screen_wait(ChoiceDialog("Which schedule?", choices))
+        return crons.get(key or "")
+
+    async def change_answers(self) -> None:
+        """Open the wizard with the answers of the last revision."""
+        snapshot, cluster = self._watch.snapshot, self._writable()
+        if snapshot is None or cluster is None:
+            return
+        try:
+            raw = await records.answers_of(cluster, snapshot.name, snapshot.namespace)
+        except PgwizardError as error:
+            self._refuse(error)
+            return
+        self._screen.open_screen(OpenWizard(raw))
+
+    def _writable(self) -> Cluster | None:
+        """The cluster that the snapshot is from; None, with a notice, where another one is connected."""
+        cluster = self._screen.connection.cluster
+        if cluster is not None and cluster.server == self._watch.server:
+            return cluster
+        self._screen.host.notify(
+            "Nothing was done: the status shown is not from the connected cluster. Press r to reload it.",
+            severity="error",
+            markup=False,
+        )
+        return None
+
+    def _refuse(self, error: PgwizardError) -> None:
+        text = plain(" ".join(error_lines(error)), 1_000)
+        self._screen.host.notify(text, severity="error", markup=False, timeout=15)
+
+
+def _effect(cron: Cron) -> str:
+    kind = "full" if cron.kind == "full" else "incremental"
+    return "it runs on schedule again" if cron.suspended else f"no scheduled {kind} backups until you resume it"

@@ -1,0 +1,91 @@
+"""What is known of one release as it changes. It shows nothing, and knows no screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pgwizard.errors import PgwizardError
+from pgwizard.release import records
+from pgwizard.status import observe
+from pgwizard.status.reduce import ended
+from pgwizard.status.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from pgwizard.kube.api import Cluster
+    from pgwizard.release.record import Record
+
+
+class ReleaseWatch:
+    """name: empty for the only release of the namespace; namespace: None for that of the connection.
+
+    changed: called after each change; choose: called with the releases to choose from and the namespace, where it is
+    not clear which one is meant.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        namespace: str | None,
+        now: Callable[[], datetime],
+        changed: Callable[[], None],
+        choose: Callable[[Sequence[Record], str], None],
+    ) -> None:
+        self.name, self.namespace = name, namespace
+        self.snapshot: Snapshot | None = None
+        """The newest one; see also ``known``."""
+        self.trouble: PgwizardError | None = None
+        """Why nothing is observed."""
+        self.is_stale = False
+        """Whether the snapshot is from before observing ended."""
+        self.server = ""
+        """The server that the snapshot is from."""
+        self.cluster: Cluster | None = None
+        """The connection that is observed."""
+        self._now, self._changed, self._choose = now, changed, choose
+        self._again = observe.Again()
+
+    async def run(self, cluster: Cluster) -> None:
+        """Observe until that fails; ``trouble`` says why."""
+        self.trouble, self.cluster = None, cluster
+        try:
+            await self._observe(cluster)
+        except PgwizardError as error:
+            self.end(error)
+
+    async def _observe(self, cluster: Cluster) -> None:
+        namespace = self.namespace = self.namespace or cluster.namespace
+        if not self.name:
+            there = await records.choices(cluster, namespace)
+            if len(there) != 1 or there[0].namespace != namespace:
+                self._choose(there, namespace)
+            self.name = records.chosen(there, namespace)
+        observed = observe.observe(cluster, self.name, namespace, now=self._now, again=self._again)
+        async with aclosing(observed) as snapshots:
+            async for snapshot in snapshots:
+                self.snapshot, self.is_stale, self.server = snapshot, False, cluster.server
+                self._changed()
+
+    def end(self, trouble: PgwizardError) -> None:
+        """Nothing is observed any more."""
+        self.trouble, self.is_stale = trouble, True
+        self._changed()
+
+    def ask_again(self, *sources: str) -> None:
+        """Ask these sources at once, or all of them."""
+        self._again.ask(*(sources or observe.ASKED))
+
+    @property
+    def known(self) -> Snapshot | None:
+        """What is known as of now; what is no longer observed ages."""
+        if self.snapshot is None:
+            return None
+        return ended(self.snapshot, self._now()) if self.is_stale else replace(self.snapshot, at=self._now())
+
+    @property
+    def age_seconds(self) -> float | None:
+        """How old the snapshot is; None where there is none."""
+        return None if self.snapshot is None else (self._now() - self.snapshot.at).total_seconds()

@@ -1,0 +1,116 @@
+"""``backup`` and ``logs``: a Job that is started from a CronJob, and what a Job printed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import ScriptedOutcome
+from support import faulting, headless
+from support.faulting import JOB
+
+HOOK = "postgresql-pgbackrest-init"
+UNKNOWN_KEY = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
+
+
+@pytest.fixture
+def released(sim: SimCluster, answers: str) -> SimCluster:
+    assert run("apply", answers).code == 0
+    return sim
+
+
+def run(*arguments: str) -> headless.Run:
+    return headless.run(*arguments, "--demo")
+
+
+def jobs(sim: SimCluster) -> set[str]:
+    return {job["metadata"]["name"] for job in sim.store.find(JOB, "default")}
+
+
+@pytest.mark.parametrize(("options", "cron"), [([], "incr"), (["--type", "full"], "full")])
+def test_a_backup_is_a_job_of_the_cronjob(released: SimCluster, options: list[str], cron: str) -> None:
+    before = jobs(released)
+    done = run("backup", *options)
+    (name,) = jobs(released) - before
+    assert (done.code, done.err) == (0, "")
+    assert done.out == (f"started Job default/{name}\nFollow it with: pgwizard logs postgresql -n default -f\n")
+    owner = faulting.live(released, JOB, name)["metadata"]["ownerReferences"][0]
+    assert (owner["kind"], owner["name"]) == ("CronJob", f"postgresql-pgbackrest-{cron}")
+
+
+def test_a_backup_that_is_followed_prints_its_log_to_its_end(released: SimCluster) -> None:
+    done = run("backup", "--follow", "--json")
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert (done.code, lines[0]["type"], lines[0]["backup"]) == (0, "job", "incr")
+    assert {(line["type"], line["job"]) for line in lines[1:]} == {("log", lines[0]["name"])}
+    assert "backup command end: completed successfully" in done.out
+    assert {json.loads(line)["type"] for line in done.err.splitlines()} == {"note"}
+
+
+def test_a_followed_backup_that_fails_ends_with_9_and_its_cause(released: SimCluster) -> None:
+    released.outcomes.append(ScriptedOutcome("job-failed", "default/*incr*"))
+    done = run("backup", "-f")
+    assert done.code == 9
+    assert " failed: " in done.err
+
+
+def test_a_release_without_backups_takes_none(sim: SimCluster, answers: str) -> None:
+    assert run("apply", answers, "--set", "repository.enabled=false").code == 0
+    done = run("backup")
+    assert (done.code, done.err) == (
+        5,
+        "pgwizard: release default/postgresql takes no backups\nSet repository.enabled to true and apply.\n",
+    )
+
+
+def test_a_backup_of_a_release_that_is_not_there_is_refused(sim: SimCluster) -> None:
+    done = run("backup", "other")
+    assert (done.code, done.err.splitlines()[0]) == (5, "pgwizard: there is no release other in namespace default")
+
+
+def test_logs_are_those_of_the_newest_job(released: SimCluster) -> None:
+    first = run("logs")
+    assert (first.code, first.err) == (0, "")
+    assert "--type=full" in first.out
+    assert run("backup", "-f").code == 0
+    newest = run("logs")
+    assert "--type=incr" in newest.out
+    assert run("logs", "--job", HOOK).out == first.out
+    assert run("logs", "--tail", "1").out == newest.out.splitlines(keepends=True)[-1]
+    line = json.loads(run("logs", "--tail", "1", "--json").out)
+    assert (line["type"], line["text"] + "\n") == ("log", run("logs", "--tail", "1").out)
+
+
+def test_a_job_that_has_ended_is_printed_though_it_is_to_be_followed(released: SimCluster) -> None:
+    assert run("logs", "-f").out == run("logs").out
+
+
+def test_the_log_of_a_failed_job_is_followed_by_its_cause_and_fix(sim: SimCluster, answers: str) -> None:
+    sim.outcomes.append(ScriptedOutcome("job-failed", "default/*init*", lines=(UNKNOWN_KEY,)))
+    assert run("apply", answers).code == 9
+    done = run("logs")
+    assert done.code == 0
+    assert done.out.splitlines() == UNKNOWN_KEY.splitlines()
+    cause, fix, more = done.err.splitlines()
+    assert (cause[:7], fix[:5]) == ("Cause: ", "Fix: ")
+    words = more.removeprefix("More: pgwizard ").split()
+    explained = headless.run(*words)
+    assert (explained.code, explained.out.count("  link ")) == (0, 1)
+    fault = json.loads(run("logs", "--json").err)
+    assert (fault["type"], f"Cause: {fault['cause']}", f"Fix: {fault['fix']}") == ("fault", cause, fix)
+
+
+def test_a_job_that_is_not_there_is_named_with_those_that_are(released: SimCluster) -> None:
+    done = run("logs", "--job", "nope")
+    assert (done.code, done.err) == (
+        5,
+        f"pgwizard: release default/postgresql has no backup Job nope\nThe newest are: {HOOK}.\n",
+    )
+
+
+def test_a_release_without_any_job_says_so(sim: SimCluster, answers: str) -> None:
+    assert run("apply", answers, "--set", "repository.enabled=false").code == 0
+    done = run("logs")
+    assert (done.code, done.err) == (5, "pgwizard: release default/postgresql has no backup Job\n")

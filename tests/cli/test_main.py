@@ -1,0 +1,255 @@
+"""A run as a whole: exit codes, defects, and output that cannot be written."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pgwizard import __version__, errors
+from pgwizard.cli import main
+from pgwizard.cli.verbs import render
+from support.headless import GOLDEN, run
+
+DEFAULTS = str(GOLDEN / "defaults" / "answers.yaml")
+COMMANDS = {
+    "--version": ["--version"],
+    "version": ["version", "--json"],
+    "--help": ["--help"],
+    "help": ["apply", "--help"],
+    "init": ["init"],
+    "schema": ["schema"],
+    "completion": ["completion", "bash"],
+    "explain": ["explain", "wal"],
+    "render": ["render", DEFAULTS],
+    "render to a folder": ["render", DEFAULTS, "-o", "out"],
+    "apply": ["apply", "-", "--demo", "--dry-run"],
+    "apply as JSON": ["apply", "-", "--demo", "--dry-run", "--json"],
+    "diff": ["diff", "-", "--demo"],
+    "releases": ["releases", "--demo"],
+    "status": ["status", "--demo"],
+    "backup": ["backup", "--demo"],
+    "logs": ["logs", "--demo"],
+    "uninstall": ["uninstall", "postgresql", "--demo"],
+}
+"""Each verb, and each of its ways to write."""
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["version"]])
+def test_the_version_is_printed(arguments: list[str]) -> None:
+    assert (run(*arguments).out, run(*arguments).code) == (f"pgwizard {__version__}\n", 0)
+
+
+# ---- errors --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [errors.OutputError("x"), errors.Locked("x", hint="wait"), errors.PgwizardError("x")])
+def test_an_error_leaves_with_its_exit_code(error: errors.PgwizardError, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(render, "render", fails)
+    done = run("--headless", DEFAULTS)
+    assert done.code == error.exit_code
+    assert done.err == "pgwizard: x\n" + (f"{error.hint}\n" if error.hint else "")
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (BrokenPipeError(), 141)])
+def test_an_interrupt_and_a_reader_that_left_print_nothing(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(render, "render", fails)
+    done = run("--headless", DEFAULTS)
+    assert (done.code, done.err) == (code, "")
+
+
+def test_a_defect_is_one_sentence_and_a_traceback_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError("password=hunter2")
+
+    monkeypatch.setattr(render, "render", fails)
+    done = run("--headless", DEFAULTS)
+    assert (done.code, done.err) == (
+        1,
+        (
+            "pgwizard: a defect of pgwizard itself: ZeroDivisionError. "
+            "Nothing is known to be wrong with your answers.\n"
+            "Set PGWIZARD_TRACEBACK=1 to see where, and report it.\n"
+        ),
+    )
+    monkeypatch.setenv("PGWIZARD_TRACEBACK", "1")
+    with pytest.raises(ZeroDivisionError):
+        run("--headless", DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--json", "stauts"], 2, "unknown verb stauts"),
+        (["apply", "--json"], 2, "apply needs FILE: the answers; - reads standard input"),
+        (["--json"], 2, "the wizard takes no --json"),
+        (["render", "missing.yaml", "--json"], 2, "missing.yaml: 1 problem"),
+        (
+            ["status", "--kubeconfig", "missing", "--json"],
+            4,
+            "there is no kubeconfig: missing does not exist",
+        ),
+        (["explain", "zzzz", "--json"], 2, "no message holds all of: zzzz"),
+    ],
+)
+def test_an_error_under_json_is_one_line_of_json(arguments: list[str], code: int, message: str) -> None:
+    done = run(*arguments)
+    (line,) = done.err.splitlines()
+    found = json.loads(line)
+    assert (done.code, done.out, found["exitCode"]) == (code, "", code)
+    assert (found["apiVersion"], found["type"], found["error"]) == ("pgwizard/v1", "error", message)
+
+
+def test_a_defect_under_json_is_json_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(render, "render", lambda *_: 1 / 0)
+    found = json.loads(run("render", DEFAULTS, "--json").err)
+    assert (found["exitCode"], found["error"].partition(".")[0]) == (
+        1,
+        "a defect of pgwizard itself: ZeroDivisionError",
+    )
+
+
+# ---- no terminal ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [[], ["--demo"], ["wizard"], ["--answers", DEFAULTS]])
+def test_the_wizard_says_that_it_needs_a_terminal(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "pgwizard: the wizard needs a terminal as standard input and standard output\n"
+        "Without one: pgwizard init -o answers.yaml, then pgwizard apply answers.yaml. See pgwizard --help.\n"
+    )
+
+
+# ---- standard streams ----------------------------------------------------------------------------------------------
+
+
+def process(arguments: list[str], redirection: str = "", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """A run below a shell, as people redirect it; the answers are on standard input."""
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-m", "pgwizard", *arguments],
+        input=None if "<" in redirection else b"release: {namespace: default}\n",
+        capture_output=True,
+        check=False,
+        timeout=300,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
+def test_a_full_disk_behind_standard_output_is_named(arguments: list[str]) -> None:
+    done = process(arguments, ">/dev/full")
+    expected = "standard output cannot be written: No space left on device"
+    assert (done.returncode, _message(done.stderr)) == (errors.OutputError.exit_code, expected)
+
+
+@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
+def test_a_closed_standard_output_is_named(arguments: list[str]) -> None:
+    done = process(arguments, ">&-")
+    assert (done.returncode, _message(done.stderr)) == (errors.OutputError.exit_code, "standard output is closed")
+
+
+def _message(stderr: bytes) -> str:
+    """The one message on standard error, as text or as JSON."""
+    (line,) = stderr.decode().splitlines()
+    return str(json.loads(line)["error"]) if line.startswith("{") else line.removeprefix("pgwizard: ")
+
+
+@pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-"])
+def test_standard_error_that_cannot_be_written_leaves_exit_code_and_data(redirection: str) -> None:
+    if "full" in redirection and not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    warned = process(["render", str(GOLDEN / "backups-without-tls" / "answers.yaml")], redirection)
+    assert (warned.returncode, warned.stdout.startswith(b"apiVersion: ")) == (0, True)
+    assert b"warning:" not in warned.stdout
+    refused = process(["stauts"], redirection)
+    assert (refused.returncode, refused.stdout) == (2, b"")
+
+
+def test_a_closed_standard_input_is_named() -> None:
+    done = process(["render", "-"], "<&-")
+    assert (done.returncode, done.stderr) == (
+        2,
+        b"pgwizard: standard input: 1 problem\n  cannot be read: it is closed\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [["render", DEFAULTS], ["--version"], ["status", "--demo"], ["apply", "-", "--demo"]]
+)
+def test_a_reader_that_went_away_ends_it_quietly(arguments: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "pgwizard", *arguments]
+    try:
+        done = subprocess.run(command, input=b"{}", stdout=write, stderr=subprocess.PIPE, check=False, timeout=300)
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (main.BROKEN_PIPE, b"")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_output_is_utf_8_whatever_the_locale_says(encoding: str) -> None:
+    done = process(["render", str(GOLDEN / "everything-changed" / "answers.yaml")], PYTHONIOENCODING=encoding)
+    assert (done.returncode, "übung".encode() in done.stdout) == (0, True)
+    status = process(["status", "--demo"], PYTHONIOENCODING=encoding)
+    assert status.stdout.decode().splitlines()[1].startswith("● RECOVERABLE   from ")
+    applied = process(["apply", "-", "--demo", "--dry-run"], PYTHONIOENCODING=encoding)
+    assert (applied.returncode, applied.stdout.decode()[:8]) == (0, "✓ survey")
+    wrong = process(["render", "ü.yaml"], PYTHONIOENCODING=encoding)
+    assert (wrong.returncode, wrong.stderr.decode().splitlines()[0]) == (2, "pgwizard: ü.yaml: 1 problem")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_with_another_encoding_gets_utf_8(encoding: str) -> None:
+    master, slave = os.openpty()
+    with os.fdopen(master, "rb", buffering=0) as terminal:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "pgwizard", "apply", "-", "--demo", "--dry-run"],
+            stdin=subprocess.PIPE,
+            stdout=slave,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONIOENCODING": encoding, "TERM": "xterm"},
+        )
+        os.close(slave)
+        assert child.stdin is not None
+        child.stdin.write(b"release: {namespace: default}\n")
+        child.stdin.close()
+        shown = b""
+        while True:
+            try:
+                part = terminal.read(65536)
+            except OSError:  # Linux: the other end is closed
+                break
+            if not part:
+                break
+            shown += part
+        assert (child.wait(timeout=300), child.stderr and child.stderr.read()) == (0, b"")
+        assert child.stderr is not None
+        child.stderr.close()
+    assert "✓ survey" in shown.decode()
+
+
+def test_an_interrupt_while_it_starts_ends_with_130_and_prints_nothing() -> None:
+    script = (
+        "import os, signal, sys\n"
+        "from pgwizard.cli import main, parse\n"
+        "parse.parse = lambda _: os.kill(os.getpid(), signal.SIGINT)\n"
+        "main.main(['render', 'f'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False, timeout=300)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

@@ -1,0 +1,419 @@
+"""The verbs that speak to a cluster, as a shell sees them: what is printed, what is asked, and the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pgwizard.cli import prompt
+from pgwizard.kube.api import Ref
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault, ScriptedOutcome
+from support import faulting, headless, simtime
+from support.faulting import CLAIM, SECRET, deployed
+
+
+def applied(*arguments: str) -> headless.Run:
+    return headless.run("--headless", "answers.yaml", "--apply", "--demo", *arguments)
+
+
+def untimed(text: str) -> list[str]:
+    """Lines without how long a stage took."""
+    return [line.rpartition("   ")[0] if line.endswith(" s") else line for line in text.splitlines()]
+
+
+# ---- apply ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_install_tells_its_stages(sim: SimCluster, answers: str) -> None:
+    told = applied()
+    assert (told.code, told.err) == (0, "")
+    lines = [line for line in untimed(told.out) if line[0] in "✓+"]
+    assert lines == [
+        "✓ survey        demo, namespace default",
+        "✓ checks        12 objects",
+        "✓ dry run       12 to create",
+        "+ create    ServiceAccount default/postgresql-pgbackrest",
+        "+ create    Secret default/postgresql",
+        "+ create    Secret default/postgresql-minio-ca",
+        "+ create    ConfigMap default/postgresql-config",
+        "+ create    ConfigMap default/postgresql-pgbackrest-config",
+        "+ create    Role default/postgresql-pgbackrest",
+        "+ create    RoleBinding default/postgresql-pgbackrest",
+        "+ create    Service default/postgresql",
+        "+ create    StatefulSet default/postgresql",
+        "+ create    CronJob default/postgresql-pgbackrest-full",
+        "+ create    CronJob default/postgresql-pgbackrest-incr",
+        "+ create    Job default/postgresql-pgbackrest-init",
+        "✓ lock          Lease default/postgresql-pgwizard",
+        "✓ apply         11 created",
+        "✓ wait          postgresql-0 is ready",
+        "✓ first backup  a valid full backup is in the repository",
+        "✓ record        revision 1",
+    ]
+    connect = told.out.partition("\nRelease is up. First full backup succeeded.\n")[2].splitlines()
+    kubectl = "kubectl -n default"
+    password = f"$({kubectl} get secret postgresql -o jsonpath='{{.data.password}}' | base64 -d)"
+    forward = f"{kubectl} port-forward service/postgresql 15432:5432 >/dev/null & sleep 2"
+    assert connect == [
+        "postgresql.default.svc:5432, database myapp; superuser and password are in Secret default/postgresql",
+        "Connect with:",
+        f'  export PGPASSWORD="{password}"',
+        f"  {forward}; psql -h 127.0.0.1 -p 15432 -U postgres -d myapp; kill $!",
+    ]
+
+
+def test_a_second_apply_says_that_there_is_nothing_to_do(sim: SimCluster, answers: str) -> None:
+    applied()
+    told = applied()
+    assert told.code == 0
+    assert untimed(told.out)[:5] == [
+        "✓ survey        demo, namespace default",
+        "✓ checks        12 objects",
+        "✓ dry run       12 unchanged",
+        "Already up to date.",
+        "Connect with:",
+    ]
+
+
+def test_every_line_of_json_is_json(sim: SimCluster, answers: str) -> None:
+    told = applied("--json")
+    assert told.code == 0
+    lines = [json.loads(line) for line in told.out.splitlines()]
+    version = {"apiVersion": "pgwizard/v1"}
+    assert lines[0] == {**version, "type": "event", "stage": "survey", "kind": "began", "text": "", "seconds": None}
+    change = {
+        "action": "create",
+        "object": "StatefulSet default/postgresql",
+        "why": "",
+        "restarts": False,
+        "diff": None,
+    }
+    assert {**version, "type": "change", **change} in lines
+    assert (lines[-1]["type"], lines[-1]["outcome"], len(lines[-1]["connect"])) == ("outcome", "deployed", 2)
+    assert {line["stage"] for line in lines if "stage" in line} == {
+        *("survey", "checks", "dry run", "lock", "apply", "wait", "first backup", "record")
+    }
+
+
+def test_a_dry_run_and_diff_write_nothing(sim: SimCluster, answers: str) -> None:
+    for told in (
+        headless.run("--headless", "answers.yaml", "--apply", "--dry-run", "--demo"),
+        headless.run("diff", "answers.yaml", "--demo"),
+    ):
+        assert told.code == 0
+        assert "+ create    StatefulSet default/postgresql" in told.out
+        assert told.out.endswith("Dry run: nothing was written.\n")
+    assert [request for request in sim.requests if request.is_write] == []
+
+
+def test_a_diff_shows_the_lines_that_change(sim: SimCluster, answers: str) -> None:
+    applied()
+    told = headless.run("diff", "answers.yaml", "--demo", "--set", "tuning.connections=200")
+    assert told.code == 0
+    assert "    -    max_connections = 100  # as asked" in told.out.splitlines()
+    assert "    +    max_connections = 200  # as asked" in told.out.splitlines()
+    assert "± replace   Job default/postgresql-pgbackrest-init   (a Job runs once: it is made anew)" in told.out
+
+
+def test_a_person_is_asked_and_may_refuse(sim: SimCluster, answers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def no(question: str) -> bool:
+        asked.append(question)
+        return False
+
+    monkeypatch.setattr(prompt, "is_asked", lambda *, yes: not yes)
+    monkeypatch.setattr(prompt, "confirmed", no)
+    told = applied()
+    assert told.code == 130
+    assert asked == ["Apply this to default? [y/N] "]
+    assert told.err == "pgwizard: not approved: nothing was written\n"
+    assert [request for request in sim.requests if request.is_write] == []
+    assert applied("--yes").code == 0
+    assert len(asked) == 1
+
+
+@pytest.fixture
+def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """What is written here is typed at the terminal that standard input is."""
+    master, slave = os.openpty()
+    with os.fdopen(slave) as terminal, os.fdopen(master, "wb"):
+        monkeypatch.setattr(sys, "stdin", terminal)
+        yield master
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (b"y\n", True),
+        (b" YES \n", True),
+        (b"y\x04\x04", True),
+        (b"\n", False),
+        (b"n\n", False),
+        (b"yep\n", False),
+        (b"\x04", False),
+    ],
+)
+def test_only_a_clear_yes_is_a_yes_and_the_end_of_input_is_none(typed: bytes, meant: bool, keyboard: int) -> None:
+    os.write(keyboard, typed)
+    assert asyncio.run(prompt.confirmed("? ")) is meant
+
+
+@pytest.mark.parametrize("stop", [b"\x03", signal.SIGTERM, signal.SIGHUP])
+def test_a_question_that_nobody_answers_can_be_stopped(stop: bytes | int, answers: str) -> None:
+    script = (
+        "import fcntl, termios\n"
+        "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"  # so that ^C comes from the terminal
+        "from pgwizard.cli.main import main\n"
+        "main(['--headless', 'answers.yaml', '--apply', '--demo'])\n"
+    )
+    master, slave = os.openpty()
+    with (
+        os.fdopen(master, "wb", buffering=0) as keyboard,
+        subprocess.Popen(
+            [sys.executable, "-c", script],
+            stdin=slave,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as process,
+    ):
+        os.close(slave)
+        assert process.stderr is not None
+        try:
+            said = b""
+            while not said.endswith(b"[y/N] "):
+                said += (part := process.stderr.read(1))
+                assert part, said
+            if isinstance(stop, bytes):
+                keyboard.write(stop)
+            else:
+                process.send_signal(stop)
+            assert process.wait(timeout=20) == 130
+            assert process.stderr.read().startswith(b"\npgwizard: stopped: nothing was written\n")
+        finally:
+            process.kill()
+
+
+def test_a_script_is_not_asked() -> None:
+    assert not sys.stdin.isatty()
+    assert prompt.is_asked(yes=False) is False
+
+
+def test_a_script_without_standard_input_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert prompt.is_asked(yes=False) is False
+
+
+def test_a_person_who_pipes_the_output_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    assert prompt.is_asked(yes=False) is True
+    assert prompt.is_asked(yes=True) is False
+
+
+# ---- exit codes ----------------------------------------------------------------------------------------------------
+
+
+def test_each_kind_of_failure_has_its_exit_code(sim: SimCluster, answers: str) -> None:
+    state = copy.deepcopy(vars(sim)["store"]._objects)
+
+    def code(*arguments: str, **world: Any) -> int:
+        sim.store._objects = copy.deepcopy(state)
+        sim.faults = world.get("faults", [])
+        sim.outcomes[:] = world.get("outcomes", [])
+        return applied(*arguments).code
+
+    assert code("--set", "storage.size=none") == 2
+    assert code(faults=[Fault("503", "get", times=None)]) == 4
+    assert code("--set", "release.namespace=nowhere") == 5
+    assert code("--timeout", "30", outcomes=[ScriptedOutcome("unschedulable", "default/*")]) == 7
+    assert code(outcomes=[ScriptedOutcome("image-pull", "default/postgresql-0")]) == 8
+    assert code(outcomes=[ScriptedOutcome("job-failed", "default/*init*")]) == 9
+
+
+def test_an_error_goes_to_stderr_with_its_hint(sim: SimCluster, answers: str) -> None:
+    sim.rules.deny("create", "services", "default")
+    told = applied()
+    assert told.code == 5
+    assert told.err.startswith("pgwizard: demo does not let you do all that this needs; nothing was written\n")
+    assert "An administrator grants it with:\n" in told.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(sim: SimCluster, answers: str, number: int) -> None:
+    def struck(request: Any) -> None:
+        if request.verb == "watch":
+            os.kill(os.getpid(), number)
+
+    sim.faults.append(struck)
+    told = applied()
+    assert told.code == 130
+    assert told.err == "pgwizard: stopped\nThe cluster goes on. Run it again at any time: it resumes.\n"
+    lease = faulting.live(sim, faulting.LEASE, "postgresql-pgwizard")
+    assert "holderIdentity" not in lease["spec"]
+    sim.faults.clear()
+    assert applied().code == 0
+
+
+# ---- uninstall and releases ----------------------------------------------------------------------------------------
+
+
+def test_an_uninstall_says_what_goes_and_what_stays(sim: SimCluster, answers: str) -> None:
+    applied()
+    told = headless.run("uninstall", "postgresql", "-n", "default", "--demo")
+    assert (told.code, told.err) == (0, "")
+    lines = [line for line in untimed(told.out) if line[0] in "-=✓"]
+    assert [line for line in lines if not line.startswith("-")] == [
+        "= keep      PersistentVolumeClaim default/postgresql-storage-postgresql-0   (it holds the database)",
+        "= keep      Secret default/postgresql-minio-ca   (the mirrored certificate is retained)",
+        "= keep      Secret default/postgresql   (the database that is kept was made with it)",
+        "= keep      the repository in S3   (backups are never deleted from here)",
+        "✓ remove        10 deleted, 3 kept",
+    ]
+    assert [line for line in lines if line.startswith("-")] == [
+        "- delete    Job default/postgresql-pgbackrest-init",
+        "- delete    CronJob default/postgresql-pgbackrest-incr",
+        "- delete    CronJob default/postgresql-pgbackrest-full",
+        "- delete    StatefulSet default/postgresql",
+        "- delete    Service default/postgresql",
+        "- delete    RoleBinding default/postgresql-pgbackrest",
+        "- delete    Role default/postgresql-pgbackrest",
+        "- delete    ConfigMap default/postgresql-pgbackrest-config",
+        "- delete    ConfigMap default/postgresql-config",
+        "- delete    ServiceAccount default/postgresql-pgbackrest",
+    ]
+    assert sim.store.peek(Ref(CLAIM, "postgresql-storage-postgresql-0", "default")) is not None
+    assert sim.store.peek(Ref(SECRET, "postgresql", "default")) is not None
+
+
+def test_purging_needs_the_name_of_the_release(sim: SimCluster, answers: str) -> None:
+    applied()
+    told = headless.run("uninstall", "postgresql", "-n", "default", "--demo", "--purge-data", "yes")
+    assert told.code == 2
+    assert told.err == ("pgwizard: --purge-data: expected the release's name, postgresql: its data would be deleted\n")
+    told = headless.run("uninstall", "postgresql", "-n", "default", "--demo", "--purge-data", "postgresql")
+    assert told.code == 0
+    assert sim.store.peek(Ref(CLAIM, "postgresql-storage-postgresql-0", "default")) is None
+    assert sim.store.peek(Ref(SECRET, "postgresql-minio-ca", "default")) is not None
+
+
+def test_an_uninstall_of_what_is_not_there(sim: SimCluster) -> None:
+    told = headless.run("uninstall", "other", "-n", "default", "--demo")
+    assert told.code == 5
+    assert told.err == (
+        "pgwizard: there is no release other in namespace default\n"
+        "No other one is seen: -n names another namespace, and pgwizard installs one.\n"
+    )
+
+
+def test_releases_as_a_table_and_as_json(sim: SimCluster, answers: str) -> None:
+    empty = headless.run("releases", "-n", "default", "--demo")
+    assert empty.out == "NAMESPACE   NAME   REVISION   OUTCOME   AT\n"
+    applied()
+    header, row = headless.run("releases", "-A", "--demo").out.splitlines()
+    assert header.split() == ["NAMESPACE", "NAME", "REVISION", "OUTCOME", "AT"]
+    assert row.split()[:4] == ["default", "postgresql", "1", "deployed"]
+    assert header.index("REVISION") == row.index("1")
+    item = json.loads(headless.run("releases", "-n", "default", "--demo", "--json").out)
+    assert {key: item[key] for key in ("type", "namespace", "name", "revision", "outcome")} == {
+        "type": "release",
+        "namespace": "default",
+        "name": "postgresql",
+        "revision": 1,
+        "outcome": "deployed",
+    }
+
+
+def test_two_runs_of_a_shell_find_the_same_cluster(sim: SimCluster) -> None:
+    async def twice() -> None:
+        async with sim:
+            await deployed(sim)
+
+    simtime.run(twice())
+    assert headless.run("releases", "-n", "default", "--demo").out.count("deployed") == 1
+
+
+# ---- status --------------------------------------------------------------------------------------------------------
+
+
+def looked(*arguments: str) -> headless.Run:
+    return headless.run("status", "--demo", *arguments)
+
+
+def test_the_status_of_a_new_release_says_first_that_it_is_recoverable(
+    sim: SimCluster, answers: str, volume: None
+) -> None:
+    applied()
+    told = looked()
+    assert (told.code, told.err) == (0, "")
+    lines = told.out.splitlines()
+    assert lines[0] == "default/postgresql"
+    assert lines[1].startswith("● RECOVERABLE   from ")
+    assert "✓ volume      61% free (6.1Gi of 10Gi); how fast WAL would fill it is not known yet" in lines
+    assert lines[lines.index("Jobs") + 1].startswith("  ✓ first  ")
+    assert looked("postgresql", "-n", "default").out.splitlines()[:2] == lines[:2]
+
+
+def test_the_status_as_json_is_whole(sim: SimCluster, answers: str, volume: None) -> None:
+    applied()
+    told = json.loads(looked("--json").out)
+    assert told["verdict"]["state"] == "recoverable"
+    assert told["verdict"]["reasons"] == []
+    assert [backup["type"] for backup in told["backups"]] == ["full"]
+    assert told["backups"][0]["walStart"].startswith("00000001")
+    assert [cron["name"] for cron in told["crons"]] == ["postgresql-pgbackrest-full", "postgresql-pgbackrest-incr"]
+    assert told["volume"] == {"size": 10737418240, "free": 6549825126}
+    assert (told["unknown"], told["loading"]) == ({}, [])
+
+
+def test_a_status_that_is_not_recoverable_ends_with_11_and_says_why(
+    sim: SimCluster, answers: str, volume: None
+) -> None:
+    applied()
+    sim.runtime.programs.repository("default").backups.clear()
+    told = looked()
+    assert told.code == 11
+    assert told.out.splitlines()[1:4] == [
+        "✗ NOT RECOVERABLE",
+        "! there is no valid full backup with its WAL",
+        "  Take one now: pgwizard status, key b.",
+    ]
+    assert told.err == ("pgwizard: default/postgresql: not recoverable: there is no valid full backup with its WAL\n")
+    assert json.loads(looked("--json").err)["exitCode"] == 11
+
+
+def test_a_status_without_a_name_needs_exactly_one_release(sim: SimCluster, answers: str, volume: None) -> None:
+    none = looked()
+    assert (none.code, none.out) == (5, "")
+    assert none.err.startswith("pgwizard: there is no release in namespace default\n")
+    applied()
+    applied("--set", "release.name=another", "--set", "repository.path=/another")
+    several = looked()
+    assert (several.code, several.out) == (2, "")
+    assert "NAME: namespace default has 2 releases: name one of another, postgresql" in several.err
+    assert looked("another").code == 0
+
+
+def test_a_demonstrated_status_has_a_release_to_look_at_and_loads_no_face() -> None:
+    script = (
+        "import contextlib, sys\n"
+        "from pgwizard.cli.main import main\n"
+        "with contextlib.suppress(SystemExit): main(['status', '--demo'])\n"
+        "print('textual' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines()[0] == "default/postgresql"
+    assert "RECOVERABLE" in done.stdout.splitlines()[1]
+    assert done.stdout.splitlines()[-1] == "False"

@@ -1,0 +1,406 @@
+"""Cron schedules as Kubernetes reads them, and the panels beside the page that asks for them and others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from cronsim import CronSim
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.events import Resize
+from textual.pilot import Pilot
+from textual.widgets import OptionList, Static
+
+from pgwizard.plan import tuning
+from pgwizard.plan.cron import CronSchedule, collision, zone
+from pgwizard.plan.retention import kept, least
+from pgwizard.tui.pages import panels
+from pgwizard.tui.pages.panels import Panel, SchedulePanel, StoragePanel, TuningPanel
+from pgwizard.wizard.draft import Draft
+from support import simtime
+from support.screens import opened, settled, until
+
+MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def _next(cron: str, count: int = 1) -> list[str]:
+    return [f"{moment:%a %m-%d %H:%M}" for moment in CronSchedule(cron).upcoming(MONDAY, count)]
+
+
+@pytest.mark.parametrize(
+    ("cron", "runs"),
+    [
+        ("0 2 * * 0", ["Sun 11-29 02:00", "Sun 12-06 02:00"]),
+        ("0 2 * * 1-6", ["Mon 11-23 02:00", "Tue 11-24 02:00"]),
+        ("30 1 * * MON,wed", ["Mon 11-23 01:30", "Wed 11-25 01:30"]),
+        ("@daily", ["Tue 11-24 00:00", "Wed 11-25 00:00"]),
+        ("@WEEKLY", ["Sun 11-29 00:00", "Sun 12-06 00:00"]),
+        ("0 0 ? * ?", ["Tue 11-24 00:00", "Wed 11-25 00:00"]),
+        ("5/20 3 * * *", ["Mon 11-23 03:05", "Mon 11-23 03:25"]),
+        ("0 0 13 * 5", ["Fri 11-27 00:00", "Fri 12-04 00:00"]),
+        ("0 2 */10 * 0", ["Sun 11-29 02:00", "Tue 12-01 02:00"]),
+        ("0 2 */1 * 0", ["Sun 11-29 02:00", "Sun 12-06 02:00"]),
+    ],
+)
+def test_a_schedule_fires_when_kubernetes_fires_it(cron: str, runs: list[str]) -> None:
+    """``*/10`` is a restriction to robfig/cron: with a weekday beside it either fires; ``*/1`` is none."""
+    assert _next(cron, 2) == runs
+
+
+@pytest.mark.parametrize(
+    ("cron", "message"),
+    [
+        ("hello", "'hello' is not a cron schedule; expected five fields with single blanks, such as 0 2 * * 0"),
+        ("* * * *", "'* * * *' is not a cron schedule; expected five fields with single blanks, such as 0 2 * * 0"),
+        (
+            "0  2 * * 0",
+            "'0  2 * * 0' is not a cron schedule; expected five fields with single blanks, such as 0 2 * * 0",
+        ),
+        ("@every 1h", "'@every 1h' is not a cron schedule; expected five fields, such as 0 2 * * 0"),
+        ("60 2 * * 0", "'60 2 * * 0' is not a cron schedule: bad minute"),
+        ("0 2 * * 7", "'0 2 * * 7': Kubernetes knows no 7th day of the week: write 0 for Sunday"),
+        ("0 2 L * *", "'0 2 L * *' is not a cron schedule: 'L' is no day of month"),
+        ("0 2 * * 1#2", "'0 2 * * 1#2' is not a cron schedule: '1#2' is no day of week"),
+        ("0 2 * foo *", "'0 2 * foo *' is not a cron schedule: 'foo' is no month"),
+        ("0 2 30 2 *", "'0 2 30 2 *' never fires: there is no such day"),
+        ("*/0 2 * * *", "'*/0 2 * * *' is not a cron schedule: bad minute"),
+        ("0 2 * * 6-1", "'0 2 * * 6-1' is not a cron schedule: bad day-of-week"),
+        ("TZ=UTC 2 * * 0", "'TZ=UTC 2 * * 0' is not a cron schedule: 'TZ=UTC' is no minute"),
+    ],
+)
+def test_cron_nonsense_is_named(cron: str, message: str) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        CronSchedule(cron)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("cron", "seconds"),
+    [("0 2 * * 0", 604800), ("*/15 * * * *", 900), ("0 2 * * 1-6", 86400), ("0 0 29 2 *", 126230400)],
+)
+def test_the_shortest_gap_is_found(cron: str, seconds: int) -> None:
+    assert CronSchedule(cron).shortest_gap_seconds() == seconds
+
+
+def test_full_and_incremental_backups_that_start_together_collide() -> None:
+    full, daily, others = CronSchedule("0 2 * * 0"), CronSchedule("0 2 * * *"), CronSchedule("0 2 * * 1-6")
+    moment = collision(full, daily, ZoneInfo("Europe/Berlin"))
+    assert moment is not None
+    assert f"{moment:%A %H:%M}" == "Sunday 02:00"
+    assert collision(full, others, UTC) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["Local", "", "Europe/Nowhere", "../../etc/passwd", "/etc/localtime", "\0", "x" * 5000]
+)
+def test_what_is_no_time_zone_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"time zone|not taken by Kubernetes"):
+        zone(name)
+
+
+def test_a_time_zone_is_found_by_its_iana_name() -> None:
+    assert str(zone("Europe/Berlin")) == "Europe/Berlin"
+
+
+def test_a_schedule_is_said_in_words() -> None:
+    assert CronSchedule("0 2 * * 1-6").in_words() == "At 02:00 on Monday through Saturday"
+
+
+FULL, INCREMENTAL = CronSchedule("0 2 * * 0"), CronSchedule("0 2 * * 1-6")
+
+
+@pytest.mark.parametrize(
+    ("keep", "by_days", "fulls", "incrementals", "since"),
+    [
+        (2, False, 2, 6, "2026-11-15"),
+        (1, False, 1, 0, "2026-11-22"),
+        (14, True, 3, 12, "2026-11-08"),
+        (None, False, 8, 42, "2026-10-04"),
+    ],
+)
+def test_what_is_kept_follows_from_schedule_and_retention(
+    keep: int | None, by_days: bool, fulls: int, incrementals: int, since: str
+) -> None:
+    """By days the newest full backup that is older stays as well, so that every one of those days can be reached."""
+    found = kept(FULL, INCREMENTAL, MONDAY, keep=keep, by_days=by_days)
+    assert (len(found.fulls), len(found.incrementals), f"{found.since:%Y-%m-%d}") == (fulls, incrementals, since)
+    assert list(found.fulls) == sorted(found.fulls)
+    assert list(found.incrementals) == sorted(found.incrementals)
+
+
+LEAP = CronSchedule("0 0 29 2 *")
+
+
+@pytest.mark.parametrize(
+    ("full", "incremental", "keep", "by_days", "fulls", "whole"),
+    [
+        (LEAP, INCREMENTAL, 14, True, 1, True),
+        (LEAP, FULL, 2, False, 2, True),
+        (LEAP, INCREMENTAL, 600, False, 2, False),
+        (LEAP, INCREMENTAL, 9_999_999, True, 2, False),
+        (LEAP, FULL, None, True, 2, True),
+        (FULL, INCREMENTAL, 9_999_999, False, 522, False),
+        (CronSchedule("0 * * * *"), INCREMENTAL, 9_999_999, False, 1_000, False),
+        (CronSchedule("@yearly"), CronSchedule("* * * * *"), 1, False, 1, False),
+    ],
+)
+def test_what_lies_further_back_than_anybody_looks_is_not_counted_and_that_is_told(
+    full: CronSchedule, incremental: CronSchedule, keep: int | None, by_days: bool, fulls: int, whole: bool
+) -> None:
+    """A full backup every fourth year, or very many kept, would lead back before the calendar begins."""
+    found = kept(full, incremental, MONDAY, keep=keep, by_days=by_days)
+    assert (len(found.fulls), found.whole) == (fulls, whole)
+    assert len(found.incrementals) <= 1_000
+    assert found.fulls[0] > MONDAY - timedelta(days=3_651)
+
+
+def test_runs_end_where_the_calendar_ends() -> None:
+    assert [at.year for at in LEAP.upcoming(datetime(9990, 1, 1, tzinfo=UTC), 5)] == [9992, 9996]
+    begin = datetime(1, 1, 1, tzinfo=UTC)
+    assert [at.year for at in LEAP.before(datetime(10, 1, 1, tzinfo=UTC), begin)] == [8, 4]
+    assert list(LEAP.before(datetime(3, 1, 1, tzinfo=ZoneInfo("Europe/Berlin")), begin)) == []
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
+    """The runs that were looked for."""
+    found: list[datetime] = []
+    real = CronSim.__next__
+
+    def counted(runs: CronSim) -> datetime:
+        found.append(real(runs))
+        return found[-1]
+
+    monkeypatch.setattr(CronSim, "__next__", counted)
+    return found
+
+
+def test_no_more_runs_are_looked_for_than_are_needed_and_those_once_a_minute(drawn: list[datetime]) -> None:
+    """The panel asks at each key that is typed."""
+    assert len(list(islice(FULL.before(MONDAY, MONDAY - timedelta(days=999)), 2))) == len(drawn) == 2
+    drawn.clear()
+    moment = datetime(2031, 5, 5, 5, 5, tzinfo=ZoneInfo("Europe/Berlin"))
+    first = kept(FULL, INCREMENTAL, moment, keep=14, by_days=True)
+    assert len(drawn) == len(first.fulls) + len(first.incrementals) + 1
+    drawn.clear()
+    again = kept(CronSchedule(FULL.cron), CronSchedule(INCREMENTAL.cron), moment, keep=14, by_days=True)
+    assert (again, len(drawn)) == (first, 2), "only what a Schedule itself looks at"
+    elsewhere = kept(FULL, INCREMENTAL, moment.astimezone(UTC), keep=14, by_days=True)
+    assert elsewhere.fulls[0].tzinfo is UTC, "the same moment in another time zone is another question"
+
+
+MONTHLY, EVERY_THIRD = CronSchedule("0 2 1 * *"), CronSchedule("0 2 1-31/3 * *")
+
+
+@pytest.mark.parametrize(
+    ("full", "keep", "by_days", "days"),
+    [
+        (FULL, 2, False, 7),
+        (FULL, 3, False, 14),
+        (FULL, 1, False, 0),
+        (FULL, 14, True, 14),
+        (FULL, 15, True, 15),
+        (MONTHLY, 2, False, 28),
+        (EVERY_THIRD, 2, False, 1),
+        (FULL, None, False, 49),
+    ],
+)
+def test_the_least_that_is_recoverable_is_what_is_left_right_after_a_full_backup(
+    full: CronSchedule, keep: int | None, by_days: bool, days: int
+) -> None:
+    """By days it is those days: an older full backup goes at the moment at which a younger one is as old.
+
+    The 31st is followed by the 1st: a schedule every third day has one gap of a day.
+    """
+    found = least(full, INCREMENTAL, MONDAY, keep=keep, by_days=by_days)
+    assert found is not None
+    assert found.days == days
+
+
+def test_the_least_is_no_more_than_what_there_is_now() -> None:
+    """Where not all that is kept can be looked at, and where the newest full backup is younger than the others."""
+    for full, keep in ((LEAP, 600), (FULL, 77), (CronSchedule("0 2 1 1 *"), 2)):
+        held = kept(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
+        found = least(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
+        assert held.since is not None
+        assert found is not None
+        assert found <= MONDAY - held.since
+    just_before = datetime(2026, 11, 22, 1, 59, tzinfo=UTC)
+    assert least(FULL, INCREMENTAL, just_before, keep=2, by_days=False) == timedelta(days=7)
+    moment = datetime(1907, 1, 1, tzinfo=UTC)  # 1900 had no 29th of February, and 1896 is too long ago
+    assert least(LEAP, INCREMENTAL, moment, keep=2, by_days=False) == moment - datetime(1904, 2, 29, tzinfo=UTC)
+
+
+def test_without_a_full_backup_there_is_no_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CronSchedule, "before", lambda *_: iter(()))
+    assert least(FULL, INCREMENTAL, datetime(2033, 5, 5, tzinfo=UTC), keep=2, by_days=False) is None
+
+
+def test_the_least_is_worked_out_once_a_minute_and_quickly(drawn: list[datetime]) -> None:
+    moment = datetime(2032, 5, 5, 5, 5, tzinfo=ZoneInfo("Europe/Berlin"))
+    kept(FULL, INCREMENTAL, moment, keep=2, by_days=False)
+    drawn.clear()
+    first = least(FULL, INCREMENTAL, moment, keep=2, by_days=False)
+    assert 0 < len(drawn) <= 32
+    drawn.clear()
+    assert (least(FULL, INCREMENTAL, moment, keep=2, by_days=False), drawn) == (first, [])
+
+
+# ---- the panels ----------------------------------------------------------------------------------------------------
+
+
+def shown(made: Callable[[], Panel], scenario: Callable[[Pilot[None], Panel], Awaitable[None]]) -> None:
+    """Play a scenario on a panel alone."""
+
+    class Alone(App[None]):
+        start = SimpleNamespace(now=lambda: MONDAY)
+        connected = asyncio.Event()
+
+        async def cluster_once_connected(self) -> Any:
+            await self.connected.wait()
+
+        def compose(self) -> ComposeResult:
+            yield made()
+
+    async def main() -> None:
+        app = Alone()
+        async with opened(app, size=(100, 60)) as pilot:
+            panel = app.query_one(Panel)
+            panel.refresh_from(panel.draft)  # the wizard asks for that as well
+            await scenario(pilot, panel)
+            assert app.is_running
+
+    simtime.run(main())
+
+
+def said(panel: Panel) -> str:
+    return panel.shown.plain
+
+
+def scheduled(retention: dict[str, Any], **schedule: str) -> Draft:
+    return Draft({"schedule": schedule, "retention": retention})
+
+
+@pytest.mark.parametrize(
+    ("draft", "lines"),
+    [
+        (
+            scheduled({}),
+            ["  2 full and 6 incremental backups", "  recoverable: at least the last 7 d"],
+        ),
+        (
+            scheduled({"full": 2}, full="0 2 * * 5", incremental="0 2 * * 0-4"),
+            ["  2 full and 6 incremental backups", "  recoverable: at least the last 7 d (9 d now)"],
+        ),
+        (
+            scheduled({"full": None}),
+            ["  8 full and 42 incremental backups", "  recoverable: any moment since the first full backup"],
+        ),
+        (
+            scheduled({"full": 1}),
+            [
+                "  1 full and 0 incremental backups",
+                "  recoverable: right after a full backup only that one (22 h now)",
+            ],
+        ),
+        (
+            scheduled({"full": 14, "fullType": "time"}, full="0 0 29 2 *"),
+            ["  1 full and 855 incremental backups", "  recoverable: at least the last 14 d (998 d now)"],
+        ),
+        (
+            scheduled({"full": 600}, full="0 0 29 2 *"),
+            [
+                "  at least 2 full and 1,000 incremental backups",
+                "  recoverable: at least the last 2459 d",
+                "! more cannot be told: 10 years are looked at, and 1,000 backups of a kind",
+            ],
+        ),
+    ],
+)
+def test_what_is_kept_is_told_or_that_it_cannot_be_told(draft: Draft, lines: list[str]) -> None:
+    async def scenario(_: Pilot[None], panel: Panel) -> None:
+        assert said(panel).partition("Once it has run for a while\n")[2].splitlines()[: len(lines)] == lines
+
+    shown(lambda: SchedulePanel(draft), scenario)
+
+
+def test_at_the_end_of_the_calendar_it_is_told_that_nothing_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CronSchedule, "upcoming", lambda *_: [])
+    monkeypatch.setattr(CronSchedule, "before", lambda *_: iter(()))
+
+    async def scenario(_: Pilot[None], panel: Panel) -> None:
+        assert said(panel).count("  cannot be told\n") == 1
+        assert "  cannot be told: no full backup falls into the 10 years before now\n" in said(panel)
+
+    shown(lambda: SchedulePanel(scheduled({"full": 77})), scenario)
+
+
+@pytest.mark.parametrize("kind", [SchedulePanel, StoragePanel, TuningPanel])
+def test_a_defect_of_a_panel_is_a_line_in_it_and_goes_with_its_cause(
+    kind: type[Panel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Text:
+        raise KeyError("secret")
+
+    async def scenario(pilot: Pilot[None], panel: Panel) -> None:
+        before = said(panel)
+        with monkeypatch.context() as patched:
+            patched.setattr(kind, "text", broken)
+            panel.follow(panel.draft)
+            await until(pilot, lambda: said(panel) == "! a defect of pgwizard itself: KeyError")
+        panel.follow(panel.draft)
+        await until(pilot, lambda: said(panel) == before)
+
+    shown(lambda: kind(scheduled({})), scenario)
+
+
+def test_a_defect_of_the_parameters_does_not_end_the_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise OverflowError("secret")
+
+    async def scenario(pilot: Pilot[None], panel: Panel) -> None:
+        monkeypatch.setattr(panels, "parameters", broken)
+        panel.follow(panel.draft)
+        await until(pilot, lambda: said(panel) == "! a defect of pgwizard itself: OverflowError")
+
+    shown(lambda: TuningPanel(Draft({})), scenario)
+
+
+def test_a_panel_that_goes_is_not_asked_any_more() -> None:
+    """Another size of the terminal may come while its page is being left."""
+
+    async def scenario(pilot: Pilot[None], panel: Panel) -> None:
+        await panel.remove_children()
+        panel.refresh_from(panel.draft)
+        panel.post_message(Resize(panel.size, panel.size))
+        await settled(pilot)
+
+    shown(lambda: TuningPanel(Draft({})), scenario)
+
+
+def test_a_line_that_is_gone_is_not_explained() -> None:
+    """Another list may have come since the line was highlighted."""
+
+    async def scenario(pilot: Pilot[None], panel: Panel) -> None:
+        listed, hint = panel.query_one(OptionList), "f2 goes through them, with the reason of each"
+        late = OptionList.OptionHighlighted(listed, listed.get_option_at_index(0), listed.option_count)
+        panel.post_message(late)
+        await settled(pilot)
+        assert str(panel.query_one("#reason", Static).content) == hint
+        listed.highlighted = 0
+        await settled(pilot)
+        assert str(panel.query_one("#reason", Static).content) != hint
+
+    shown(lambda: TuningPanel(Draft({})), scenario)
+
+
+def test_a_segment_has_one_size() -> None:
+    """The page's figures and those of the status come from one number."""
+    assert panels._lasting(tuning.SEGMENT_BYTES * 48, 3600) == "2 d"

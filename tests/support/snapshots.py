@@ -1,0 +1,94 @@
+"""Snapshots to begin from: a release that is fine, its parts, and what is left of one that is gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Ref
+from pgwizard.kube.health import SCALED_TO_0, Health
+from pgwizard.status.snapshot import (
+    PACE_SECONDS,
+    Archiver,
+    Backup,
+    Cron,
+    MirroredCertificate,
+    Missing,
+    ReleaseSummary,
+    RepositoryInfo,
+    Run,
+    Snapshot,
+    Volume,
+    Wal,
+)
+from pgwizard.status.verdict import judge
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+GB = 10**9
+UNKNOWN_KEY = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
+
+
+def at(days: float = 0, **more: float) -> datetime:
+    """So long before the present moment."""
+    return NOW - timedelta(days=days, **more)
+
+
+def segment(number: int, timeline: int = 1) -> str:
+    return f"{timeline:08X}{number // 256:08X}{number % 256:08X}"
+
+
+def backup(kind: str, days: float, *, stored: int = GB, wal: int = 100, error: bool = False) -> Backup:
+    label = f"{at(days):%Y%m%d-%H%M%S}{kind[0].upper()}"
+    return Backup(label, kind, at(days, minutes=4), at(days), 4 * stored, stored, segment(wal), segment(wal), error)
+
+
+FULL = Cron("postgresql-pgbackrest-full", "full", "0 2 * * 0", "Etc/UTC", suspended=False, last=None, succeeded=None)
+INCR = replace(FULL, name="postgresql-pgbackrest-incr", kind="incr", schedule="0 2 * * 1-6")
+DONE = Run("postgresql-pgbackrest-full-1", "u1", "full", "succeeded", at(1.4, minutes=5), at(1.4), "complete")
+FAILED = Run("postgresql-pgbackrest-incr-2", "u2", "incr", "failed", at(0.4, minutes=5), at(0.4), "backoff limit", ())
+SYSTEM, ANOTHER = "7712486012677398561", "7712486012677398562"
+ARCHIVER = Archiver(1204, segment(1303), at(seconds=38), 0, "", None, 0, system_id=SYSTEM, timeout_seconds=60)
+STATEFUL = Ref(STATEFULSET, "postgresql", "shop")
+SERVER = Ref(POD, "postgresql-0", "shop")
+FINE = Snapshot(
+    "postgresql",
+    "shop",
+    NOW,
+    release=ReleaseSummary(3, "deployed", at(20), backups=True, superuser="postgres"),
+    objects={SERVER: Health("ready", "ready"), STATEFUL: Health("ready", "1 of 1 pods ready")},
+    crons=(FULL, INCR),
+    runs=(DONE,),
+    repository=RepositoryInfo(
+        (backup("full", 1.4), backup("incr", 0.4)), wal=Wal(segment(100), segment(1303)), system_id=SYSTEM
+    ),
+    archiver=ARCHIVER,
+    volume=Volume(10 * GB, 6 * GB),
+    certificate=MirroredCertificate(NOW + timedelta(days=824), "same"),
+    heard={
+        **{source: at(seconds=20) for source in PACE_SECONDS},
+        **{source: at(1) for source in ("statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs")},
+        "archiver": at(seconds=5),
+    },
+)
+KEPT = Ref(CLAIM, "postgresql-storage-postgresql-0", "shop")
+LEFT = replace(
+    FINE,
+    crons=(),
+    runs=(),
+    objects={KEPT: Health("ready", "bound, 10Gi")},
+    unknown={"release": "there is no release", "repository": 'pods "postgresql-0" not found', "archiver": "not found"},
+    missing=Missing("there", NOW),
+)
+DOWN = replace(
+    FINE,
+    objects={STATEFUL: Health("failed", "scaled to 0", SCALED_TO_0)},
+    unknown=dict.fromkeys(("repository", "archiver", "volume"), 'pods "postgresql-0" not found'),
+)
+HOSTILE_NAME = "x\x1b[2J\u202eevil\x9b"
+FIT_NAME = r"x\x1b[2J\u202eevil\x9b"
+
+
+def said(snapshot: Snapshot) -> tuple[str, list[str]]:
+    """State and reasons of the verdict."""
+    verdict = judge(snapshot)
+    return verdict.state, [str(reason) for reason in verdict.reasons]

@@ -1,0 +1,33 @@
+"""Lines by object, as they are drawn."""
+
+from __future__ import annotations
+
+from textual.app import App, ComposeResult
+
+from pgwizard.simulator.world import HOSTILE
+from pgwizard.tui.widgets.folds import Fold, Folds
+from support import simtime
+from support.screens import opened, press
+
+
+def lines(widget: Folds) -> list[str]:
+    """What is seen of the objects, without blanks at the ends."""
+    return [widget.render_line(y).text.rstrip() for y in range(min(widget.size.height, len(widget._rows)))]
+
+
+def test_text_of_others_cannot_reach_the_terminal() -> None:
+    class Small(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Folds()
+
+    async def main() -> None:
+        app = Small()
+        async with opened(app) as pilot:
+            shown = app.query_one(Folds)
+            shown.show([Fold(HOSTILE, tuple(HOSTILE.splitlines()))])
+            await press(pilot, "a")
+            seen = lines(shown)
+            assert seen[1] == "      \\x1b]0;owned\\x07\\x1b[31mred\\x1b[0m [bold red]markup[/] \\u202egnp.exe\\u202c"
+            assert all(line.isprintable() for line in seen)
+
+    simtime.run(main())

@@ -1,0 +1,217 @@
+"""The form and its draft say the same, whoever gave the answer: a key, another screen, or the default."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from pgwizard.answers.schema import QuestionPath as Question
+from pgwizard.answers.schema import alternatives
+from pgwizard.tui.pages.form import Choice, Form, QuestionRow
+from pgwizard.wizard.draft import Draft
+from pgwizard.wizard.text_input import write_text
+from support import simtime
+from support.screens import opened, press, settled
+
+
+class Host(App[None]):
+    """One page of questions. answered: what the form told, in its order."""
+
+    CSS: ClassVar[str] = "Form { height: 1fr; } .row, .nested { height: auto; } .line { height: auto; }"
+
+    def __init__(self, raw: dict[str, Any], *sections: str) -> None:
+        super().__init__()
+        self.draft = Draft(raw)
+        self.answered: list[Question] = []
+        self._sections = sections
+
+    def compose(self) -> ComposeResult:
+        yield Form(self.draft, self._sections)
+
+    def on_form_answered(self, event: Form.Answered) -> None:
+        self.answered.append(event.path)
+
+    @property
+    def form(self) -> Form:
+        return self.query_one(Form)
+
+    def give(self, path: str, value: Any) -> None:
+        """An answer from elsewhere, as the wizard passes it on."""
+        question = tuple(path.split("."))
+        self.draft.give(question, value)
+        self.form.show_answer(question)
+
+    def shown(self) -> dict[str, str]:
+        """What each control says."""
+        return {".".join(row.path): value_of(row.control) for row in self.query(QuestionRow)}
+
+    def control(self, path: str) -> Any:
+        return next(row.control for row in self.query(QuestionRow) if ".".join(row.path) == path)
+
+
+def value_of(control: Any) -> str:
+    assert isinstance(control, (Choice, Input))
+    return control.value
+
+
+def driven(scenario: Callable[[Pilot[None], Host], Awaitable[None]], raw: dict[str, Any], *sections: str) -> None:
+    async def main() -> None:
+        host = Host(raw, *sections)
+        async with opened(host, size=(100, 60)) as pilot:
+            await settled(pilot)
+            await scenario(pilot, host)
+            await settled(pilot)
+            for path, said in host.shown().items():  # whatever happened
+                assert said == stands(host.draft, tuple(path.split("."))), path
+
+    simtime.run(main())
+
+
+def stands(draft: Draft, path: Question) -> str:
+    """What the draft says of a question, as a control shows it."""
+    return draft.chosen(path) if alternatives(path) else write_text(draft.value(path))
+
+
+TLS = ("tls.source.namespace", "tls.source.secret", "tls.source.key")
+
+
+def test_an_answer_within_a_block_that_was_none_opens_the_block() -> None:
+    async def scenario(pilot: Pilot[None], host: Host) -> None:
+        assert host.shown()["tls.source"] == "null"
+        assert not host.shown().keys() & {*TLS}
+        host.control("tls.source").focus()
+        for path, value in taken.items():
+            host.give(f"tls.source.{path}", value)
+        await settled(pilot)
+        assert host.shown()["tls.source"] == "given"
+        assert [host.shown()[path] for path in TLS] == [*taken.values()]
+        assert host.control("tls.source").has_focus
+        assert host.draft.raw == {"tls": {"source": taken}}
+        assert host.answered == []
+
+    taken = {"namespace": "storage", "secret": "store-tls", "key": "ca.crt"}
+    driven(scenario, {"tls": {"source": None}}, "tls")
+
+
+def test_another_answer_within_a_block_that_stands_leaves_its_questions_in_place() -> None:
+    async def scenario(pilot: Pilot[None], host: Host) -> None:
+        secret = host.control("tls.source.secret")
+        secret.focus()
+        host.give("tls.source.secret", "store-tls")
+        await settled(pilot)
+        assert host.control("tls.source.secret") is secret
+        assert secret.has_focus
+        assert secret.value == "store-tls"
+
+    driven(scenario, {}, "tls")
+
+
+def test_none_from_elsewhere_takes_the_questions_away_and_the_focus_stays_near() -> None:
+    async def scenario(pilot: Pilot[None], host: Host) -> None:
+        host.control("tls.source.secret").focus()
+        host.give("tls.source", None)
+        await settled(pilot)
+        assert not host.shown().keys() & {*TLS}
+        assert host.control("tls.source").has_focus
+        await press(pilot, "right")
+        await settled(pilot)
+        assert host.shown()["tls.source.secret"] == "minio-tls"
+
+    driven(scenario, {}, "tls")
+
+
+ENV = {"from": "env", "accessKey": "S3_KEY", "secretKey": "S3_SECRET"}
+
+
+def test_the_default_of_a_block_is_shown_with_its_questions() -> None:
+    async def scenario(pilot: Pilot[None], host: Host) -> None:
+        choice = host.control("repository.credentials")
+        assert choice.value == "env"
+        choice.focus()
+        await press(pilot, "ctrl+r")
+        await settled(pilot)
+        assert host.draft.raw == {}
+        assert choice.value == "existing"
+        assert "repository.credentials.accessKey" not in host.shown()
+        assert host.shown()["repository.credentials.secret"] == "postgresql-pgbackrest-s3"
+        assert choice.has_focus
+        assert host.answered == [("repository", "credentials")]
+        await press(pilot, "right")  # what was typed is not lost, and the control goes on from where it stands
+        await settled(pilot)
+        assert host.draft.answers.repository.credentials.source == "existing"  # two variables are still wanted
+        assert host.draft.chosen(("repository", "credentials")) == "env"
+
+    driven(scenario, {"repository": {"credentials": ENV}}, "repository")
+
+
+def test_the_default_of_a_block_whose_shape_stays_puts_back_the_answers_in_it() -> None:
+    async def scenario(pilot: Pilot[None], host: Host) -> None:
+        host.control("repository.credentials").focus()
+        await press(pilot, "ctrl+r")
+        await settled(pilot)
+        assert host.draft.raw == {}
+        assert host.shown()["repository.credentials.secret"] == "postgresql-pgbackrest-s3"
+        assert host.shown()["repository.credentials.namespace"] == ""
+
+    existing = {"from": "existing", "secret": "own", "namespace": "storage"}
+    driven(scenario, {"repository": {"credentials": existing}}, "repository")
+
+
+@pytest.mark.parametrize("presses", [1, 2, 3])
+def test_choices_that_are_made_faster_than_they_are_heard_come_to_the_last_one(presses: int) -> None:
+    async def scenario(pilot: Pilot[None], host: Host) -> None:
+        choice = host.control("repository.credentials")
+        for _ in range(presses):
+            choice.action_move(1)
+        await settled(pilot)
+        assert choice.value == ("env", "file", "existing")[presses - 1]
+        assert host.draft.chosen(("repository", "credentials")) == choice.value
+        assert host.draft.raw.keys() == ({"repository"} if presses < 3 else set())
+
+    driven(scenario, {}, "repository")
+
+
+def test_an_answer_from_elsewhere_is_not_undone_by_a_choice_on_its_way() -> None:
+    async def scenario(pilot: Pilot[None], host: Host) -> None:
+        host.control("tls.source").action_move(1)
+        host.give("tls.source.secret", "store-tls")
+        await settled(pilot)
+        assert host.draft.raw == {"tls": {"source": {"secret": "store-tls"}}}
+        assert host.shown()["tls.source"] == "given"
+
+    driven(scenario, {}, "tls")
+
+
+def test_an_answer_from_elsewhere_is_not_undone_by_one_before_it() -> None:
+    async def scenario(pilot: Pilot[None], host: Host) -> None:
+        given: list[Any] = []
+        give = host.draft.give
+
+        def noted(path: Question, value: object) -> None:
+            given.append(value)
+            give(path, value)
+
+        host.draft.give = noted  # type: ignore[method-assign]
+        host.give("tls.source.secret", "one")
+        host.give("tls.source.secret", "two")
+        await settled(pilot)
+        assert given == ["one", "two"]
+
+    driven(scenario, {}, "tls")
+
+
+def test_what_is_typed_keeps_its_order_and_its_focus() -> None:
+    async def scenario(pilot: Pilot[None], host: Host) -> None:
+        secret = host.control("tls.source.secret")
+        secret.focus()
+        await press(pilot, "ctrl+u", *"store-tls")
+        assert secret.value == "store-tls"
+        assert secret.has_focus
+        assert host.draft.raw == {"tls": {"source": {"secret": "store-tls"}}}
+
+    driven(scenario, {}, "tls")

@@ -1,0 +1,77 @@
+"""The page of messages on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from rich.console import Console
+from textual.app import App, ComposeResult
+from textual.containers import VerticalScroll
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from pgwizard.diagnose import messages
+from pgwizard.tui.navigation import message_link
+from pgwizard.tui.screens.messages import SHOWN, Messages
+from support import simtime
+from support.screens import click, opened, press, settled
+
+KEY = "docs/errors.md#s3-unknown-key"
+
+
+class Alone(App[None]):
+    """Something failed, and a link says where it is explained."""
+
+    def compose(self) -> ComposeResult:
+        yield Static(message_link(KEY), id="link", markup=False)
+
+    def action_messages(self, words: str = "") -> None:
+        self.push_screen(Messages(words))
+
+
+def played(scenario: Callable[[Pilot[None]], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with opened(Alone(), size=(120, 40)) as pilot:
+            await scenario(pilot)
+
+    simtime.run(main())
+
+
+def told(pilot: Pilot[None]) -> tuple[str, str]:
+    """How many were found, and they."""
+    console = Console(width=200, color_system=None)
+    with console.capture() as captured:
+        console.print(pilot.app.screen.query_one("#found", Static).content)
+    return str(pilot.app.screen.query_one("#count", Static).content), captured.get()
+
+
+def test_a_click_on_a_link_opens_its_message_alone() -> None:
+    async def scenario(pilot: Pilot[None]) -> None:
+        await click(pilot, "#link", offset=(3, 0))
+        await settled(pilot)
+        count, found = told(pilot)
+        assert count == f"1 of {len(messages.entries())}"
+        assert found.startswith("The S3 store does not know this access key")
+        assert KEY in found
+        await press(pilot, "escape")
+        assert not isinstance(pilot.app.screen, Messages)
+
+    played(scenario)
+
+
+def test_what_is_typed_takes_the_place_of_the_link_and_arrows_go_through_what_is_found() -> None:
+    async def scenario(pilot: Pilot[None]) -> None:
+        await pilot.app.run_action(f"app.messages({KEY!r})")
+        await settled(pilot)
+        await press(pilot, *"backup")
+        count, _ = told(pilot)
+        holding = sum(entry.holds("backup") for entry in messages.entries())
+        assert count == f"{holding} of {len(messages.entries())}, the first {SHOWN} shown"
+        found = pilot.app.screen.query_one(VerticalScroll)
+        await press(pilot, "pagedown", "down", "up", "up")
+        assert found.scroll_offset.y == 9
+        await press(pilot, *" nowhere")
+        assert told(pilot) == (f"0 of {len(messages.entries())}", "")
+        assert found.scroll_offset.y == 0
+
+    played(scenario)
