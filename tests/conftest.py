@@ -8,10 +8,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from support import simtime
 
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 simtime.install()  # before a module of Textual or of the application takes the machine's clock
 _OF_THE_MACHINE = ("PGWIZARD_TRACEBACK", "KUBECONFIG", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
 

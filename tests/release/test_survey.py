@@ -477,8 +477,8 @@ def test_the_release_s_own_mirror_is_no_source() -> None:
         own = answers_of(tls={"source": {"secret": "postgresql-minio-ca", "namespace": "default"}})
         assert refused(await applied(sim, own)) == [
             (
-                "tls.source: Secret default/postgresql-minio-ca is the release's own mirror, compared with itself for "
-                "ever: name minio/minio-tls"
+                "tls.source: Secret default/postgresql-minio-ca is the release's own mirror: it would only be "
+                "compared with itself: name minio/minio-tls"
             )
         ]
 

@@ -50,8 +50,8 @@ class Survey:
 
     s3_source: the Secret of another namespace that is mirrored. existing: Secrets of the release's namespace that the
     answers name, by name. standing: what of the release stands already.
-    missing: what the answers name and the cluster does not have. fixed: what the release keeps as it was made. doubts:
-    what could not be compared.
+    unreadable: that the release's record is none that this version can read. missing: what the answers name and the
+    cluster does not have. fixed: what the release keeps as it was made. doubts: what could not be compared.
     """
 
     namespace_exists: bool
@@ -61,6 +61,7 @@ class Survey:
     s3_source: Object | None = field(repr=False)
     existing: dict[str, Object | None] = field(default_factory=dict, repr=False)
     standing: Standing = field(default_factory=Standing, repr=False)
+    unreadable: Finding | None = None
     missing: tuple[Finding, ...] = ()
     fixed: tuple[Finding, ...] = ()
     doubts: tuple[Finding, ...] = ()
@@ -68,17 +69,20 @@ class Survey:
     @property
     def errors(self) -> tuple[Finding, ...]:
         """What has to be right before anything is written."""
-        return (*self.missing, *self.fixed)
+        return (*((self.unreadable,) if self.unreadable else ()), *self.missing, *self.fixed)
 
     def require(self, own: Sequence[Finding] = ()) -> None:
         """Raises PreflightError with every error, and those that the answers have by themselves, if there are any."""
+        found = together(self.errors, own)
+        if self.unreadable:
+            raise PreflightError(self.unreadable.text, found, hint=self.unreadable.fix)
         if self.errors:
             what = (
                 "the cluster does not have what the answers name"
                 if self.missing
                 else "an installed release cannot change this"
             )
-            raise PreflightError(f"{what}; nothing was written", together(self.errors, own))
+            raise PreflightError(f"{what}; nothing was written", found)
 
 
 # ---- survey --------------------------------------------------------------------------------------------------------
@@ -123,7 +127,7 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
     sources = [ref for ref in (_s3_source(answers), _ca_source(answers)) if ref is not None]
     live = await _read(cluster, [home, own, statefulset, claim, *named.values(), *sources])
     missing, doubts = list[Finding](), list[Finding]()
-    known, version = _record(live.get(own), missing)
+    known, version, unreadable = _record(live.get(own))
     before = _made_with(known, live.get(statefulset), live.get(claim), doubts)
     superuser = await _superuser(cluster, answers, before, live)
     s3 = _s3_source(answers)
@@ -138,18 +142,17 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
     )
     missing += _reference_problems(answers, surveyed, live)
     fixed = immutable.problems(answers, surveyed.standing, _named_superuser(answers, surveyed.existing))
-    return replace(surveyed, missing=tuple(missing), fixed=tuple(fixed), doubts=tuple(doubts))
+    return replace(surveyed, unreadable=unreadable, missing=tuple(missing), fixed=tuple(fixed), doubts=tuple(doubts))
 
 
-def _record(live: Object | None, missing: list[Finding]) -> tuple[record.Record | None, str]:
+def _record(live: Object | None) -> tuple[record.Record | None, str, Finding | None]:
     """The record of the release and its resourceVersion; None and an empty text where there is none to be read."""
     if live is None:
-        return None, ""
+        return None, "", None
     try:
-        return record.read(live), str(live["metadata"]["resourceVersion"])
+        return record.read(live), str(live["metadata"]["resourceVersion"]), None
     except ValueError as error:
-        missing.append(Finding("release.name", f"{error}. {records.UNREADABLE}"))
-        return None, ""
+        return None, "", Finding("release.name", str(error), fix=records.UNREADABLE)
 
 
 def _s3_source(answers: Answers) -> Ref | None:

@@ -78,7 +78,7 @@ async def handshake(cluster: Cluster, endpoint: str, *, deadline_seconds: float 
 
 async def reach(cluster: Cluster, endpoint: str, *, deadline_seconds: float = DEADLINE_SECONDS) -> None:
     """A connection to the endpoint and nothing more, for one that speaks no TLS. Raises as ``handshake`` does."""
-    async with _open(cluster, endpoint, "take a connection", deadline_seconds):
+    async with _open(cluster, endpoint, "did not take a connection within", deadline_seconds):
         return
 
 
@@ -116,7 +116,11 @@ async def verify(
 
 async def _shaken(cluster: Cluster, endpoint: str, context: ssl.SSLContext, deadline_seconds: float) -> ssl.SSLObject:
     """The client's end after the handshake; the connection is closed already."""
-    async with _open(cluster, endpoint, "answer a TLS handshake", deadline_seconds) as (stream, host, port):
+    async with _open(cluster, endpoint, "did not answer a TLS handshake within", deadline_seconds) as (
+        stream,
+        host,
+        port,
+    ):
         return await _shake(stream, context, host, port)
 
 
@@ -134,7 +138,7 @@ async def _open(
             yield stream, host, port
     except TimeoutError:
         raise DeadlineError(
-            f"{host}:{port} did not {what} within {deadline_seconds:g} s",
+            f"{host}:{port} {what} {deadline_seconds:g} s",
             hint="is it the port of the S3 API, and does a firewall or network policy drop the connection?",
         ) from None
 
