@@ -196,7 +196,7 @@ def test_a_namespace_that_is_deleted_after_it_was_chosen() -> None:
         sim_of(pilot).store.remove(Ref(NAMESPACE, "shop"))
         screen = await asked(pilot)
         assert screen.ending == [
-            "✗       the cluster does not hold what the answers name; nothing was written",
+            "✗       the cluster does not have what the answers name; nothing was written",
             (
                 "        release.namespace: namespace shop does not exist: set release.createNamespace to true, or run "
                 "kubectl create namespace shop"
@@ -227,7 +227,7 @@ def test_a_secret_that_is_deleted_between_its_choice_and_the_apply() -> None:
         sim_of(pilot).store.remove(Ref(SECRET, "postgresql-pgbackrest-s3", "default"))
         screen = await asked(pilot)
         assert screen.ending == [
-            "✗       the cluster does not hold what the answers name; nothing was written",
+            "✗       the cluster does not have what the answers name; nothing was written",
             "        repository.credentials.secret: Secret default/postgresql-pgbackrest-s3 does not exist",
         ]
         await back(pilot, wizard, "enter")

@@ -41,6 +41,7 @@ from pgwizard.tui.start import ClusterChoice, Start
 from pgwizard.tui.widgets.candidates import SecretList
 from pgwizard.tui.widgets.dialogs import FilteredList, FilterInput, Help, Line, Offer, Pick
 from pgwizard.tui.widgets.rail import Rail
+from pgwizard.tui.widgets.stages import Stages
 from pgwizard.wizard.draft import Draft
 from support import simtime
 from support.faulting import answers_of, deployed
@@ -795,7 +796,9 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         await until(pilot, lambda: any("staging/postgresql" in option for option in options(wizard, there)))
         await press(pilot, "f9")
         await until(pilot, lambda: isinstance(pilot.app.screen, ApplyScreen) and pilot.app.screen.is_asking)
-        assert said_of in str(pilot.app.screen.query_one("#costs", Static).content)
+        stages = pilot.app.screen.query_one(Stages).stages
+        warnings = [warning for stage in stages for warning in stage.warnings]
+        assert any(said_of in warning for warning in warnings)
 
     driven(scenario)
 

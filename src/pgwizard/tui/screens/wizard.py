@@ -271,7 +271,7 @@ class Wizard(SaysDefects, BaseScreen[None]):
             await self.go(REVIEW)
             self.notify("not applied: the answers have problems", severity="warning", markup=False)
             return
-        self.open_screen(OpenApply(self.draft.answers, self.draft.doubts), self._apply_closed)
+        self.open_screen(OpenApply(self.draft.answers, self.release_to_change), self._apply_closed)
 
     async def _apply_closed(self, question: str | None) -> None:
         """question: what a failure goes back to."""
