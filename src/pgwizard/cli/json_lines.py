@@ -38,7 +38,7 @@ class ProblemPart:
 
 @dataclass(frozen=True, slots=True)
 class ErrorLine(JsonLine):
-    """Why a run failed, its last line on standard error. problems: what is wrong one by one. log: the end of a log.
+    """Why a run failed, its last line on standard error. problems: each one by itself. log: the end of a log.
 
     key, cause, fix: of the fault where it is known, explained by ``pgwizard explain``. hint: what to do else.
     """
@@ -87,6 +87,11 @@ def error_line(error: PgwizardError) -> ErrorLine:
     fault = error.fault or Finding()
     problems = tuple(map(_problem, error.findings))
     return ErrorLine(error.message, error.exit_code, problems, error.log, fault.key, fault.cause, fault.fix, error.hint)
+
+
+def explain_command(key: str) -> str:
+    """The command that shows the message of a key in full."""
+    return f"pgwizard explain docs/errors.md#{key}"
 
 
 def warning_line(finding: Finding) -> WarningLine:

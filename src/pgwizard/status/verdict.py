@@ -231,7 +231,7 @@ def _proven(snapshot: Snapshot) -> Verdict:
     if begin is None:
         return _without_base(snapshot, f"Job {taken} is taking one." if taken else "")
     if not snapshot.system_id:
-        text = "whose backups the repository holds is not known: the database has not told its system-id"
+        text = "whose backups the repository holds is not known: the database has not reported its system-id"
         return _unknown(snapshot, "archiver", text, "status-whose")
     reasons = [_explained(snapshot, "repository", "the repository cannot be read")] if asked else []
     reasons += [*_damaged(snapshot), *_archiving(snapshot), *_running(snapshot)]
@@ -256,9 +256,9 @@ def _without_base(snapshot: Snapshot, remedy: str) -> Verdict:
     count = len(snapshot.backups)
     if count and not snapshot.valid:
         which = "the only one has" if count == 1 else f"all {count} have"
-        fix = f"{_FIND_DAMAGE} Then take a full backup: {remedy or 'pgwizard status, key b.'}"
+        fix = f"{_FIND_DAMAGE} Then take a full backup: {remedy or _full_backup(snapshot)}"
         return _lost(f"no backup is intact: {which} page checksum errors", fix, "status-damaged")
-    lost = _lost("there is no valid full backup with its WAL", remedy or "Take one now: pgwizard status, key b.")
+    lost = _lost("there is no valid full backup with its WAL", remedy or f"Take one now: {_full_backup(snapshot)}")
     return replace(lost, reasons=(*lost.reasons, *_damaged(snapshot)))
 
 
@@ -275,8 +275,13 @@ def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
         fix = f"{base} is the newest intact backup: pgbackrest restore --set={base} replays the WAL since."
         yield _reason(text, f"{fix} {_FIND_DAMAGE}", "status-damaged")
     elif full is not None and full.error:
-        fix = f"Take a full backup now: pgwizard status, key b. {_FIND_DAMAGE}"
+        fix = f"Take a full backup now: {_full_backup(snapshot)} {_FIND_DAMAGE}"
         yield _reason(f"full backup {full.label} has page checksum errors: {when}", fix, "status-damaged")
+
+
+def _full_backup(snapshot: Snapshot) -> str:
+    """The command that takes one; the screen has the key b for it."""
+    return f"pgwizard backup {fit(snapshot.name)} -n {fit(snapshot.namespace)} --type full"
 
 
 def _lost(text: str, fix: str, key: str = "") -> Verdict:
@@ -362,7 +367,7 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
         yield _reason("there is no schedule of full backups", "Apply again: it creates what is missing.")
     for cron in snapshot.crons:
         if cron.suspended:
-            yield _reason(f"the schedule {cron.name} is suspended", "Let it go on: pgwizard status, key s.")
+            yield _reason(f"the schedule {cron.name} is suspended", "Resume it: pgwizard status, key s.")
             continue
         last = next((each for each in reversed(snapshot.backups) if cron.kind != "full" or each.type == "full"), None)
         due = cron.due(last.stop) if last else None
@@ -376,7 +381,7 @@ def _surroundings(snapshot: Snapshot) -> Iterable[Finding]:
         ended = "ended" if certificate.ends <= snapshot.at else "ends"
         yield _reason(f"the certificate {ended} on {certificate.ends:%Y-%m-%d}", "Renew it at its source, and apply.")
     if certificate is not None and certificate.source == "differs":
-        yield _reason("the certificate is no longer that of its source", "Apply again: it is mirrored anew.")
+        yield _reason("the certificate is no longer that of its source", "Apply again: this mirrors it again.")
     if certificate is not None and certificate.source == "gone":
         yield _reason("the source of the certificate is gone", "Bring it back, or answer with another one, and apply.")
     if volume is not None and nearly_full(volume):

@@ -44,7 +44,7 @@ class EventLine(JsonLine):
 
 @dataclass(frozen=True, slots=True)
 class ChangeLine(JsonLine):
-    """One object of a release and what becomes of it. diff: unified, values masked; null unless it was asked for."""
+    """One object of a release and what becomes of it. diff: unified, values masked; null where none is shown."""
 
     type_name = "change"
     action: Action
@@ -102,7 +102,7 @@ def _run(
     async def work(cluster: Cluster) -> release_apply.ApplyOutcome:
         return await release_apply.run(release, cluster, reporter(writer), approve, options)
 
-    outcome = connect.run(call, work, resume="The cluster goes on. Run it again at any time: it resumes.")
+    outcome = connect.run(call, work, resume="The cluster continues. Run it again at any time: it resumes.")
     if outcome.result == "dry-run":
         show_changes(writer, outcome.changes, whole=whole)
     return outcome
