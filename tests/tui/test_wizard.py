@@ -309,11 +309,12 @@ def test_enter_on_everything_goes_through_every_page() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Database")
         seen = []
-        async with asyncio.timeout(60):
-            while wizard.page != "Review":
-                if wizard.page not in seen:
-                    seen.append(wizard.page)
-                await press(pilot, "enter")
+        for _press in range(200):
+            if wizard.page == "Review":
+                break
+            if wizard.page not in seen:
+                seen.append(wizard.page)
+            await press(pilot, "enter")
         assert seen == pages()
         assert wizard.draft.raw == {}
 
