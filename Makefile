@@ -37,7 +37,7 @@ docs: $(READY) ## write what is generated from the models
 	$(VENV)/bin/python -m pgwizard.cli.reference docs
 
 faults: $(READY) ## a fault at every request of an install and an upgrade, as a table (some minutes)
-	$(VENV)/bin/python tests/faulting.py
+	PYTHONPATH=tests $(VENV)/bin/python tests/support/faulting.py
 
 bench: $(READY) ## timed figures, as ratios measured side by side
 	$(VENV)/bin/python bench/run.py

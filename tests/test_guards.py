@@ -21,7 +21,6 @@ from jinja2 import nodes
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from headless import GOLDEN, ROOT, certificate, pem, planned, run
 from pgwizard import errors
 from pgwizard.answers.questions import Answers, Section, question_of, sections_in
 from pgwizard.plan import manifests
@@ -30,6 +29,7 @@ from pgwizard.plan.plan import KeyRef, Pair, Plan
 from pgwizard.plan.tuning import Parameter
 from pgwizard.wizard.choices import LISTS
 from pgwizard.wizard.secret_questions import SECRET_QUESTIONS
+from support.headless import GOLDEN, ROOT, certificate, pem, planned, run
 
 TEMPLATES = manifests.templates_dir()
 NAMES = sorted(

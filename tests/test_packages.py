@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 import pgwizard
-from headless import GOLDEN
 from pgwizard.kube import api
 from pgwizard.kube.api import Resource
+from support.headless import GOLDEN
 
 SOURCE = Path(pgwizard.__file__).parent
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from headless import GOLDEN, ROOT
 from pgwizard.diagnose import messages
 from pgwizard.plan import manifests
+from support.headless import GOLDEN, ROOT
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,6 @@ from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from faulting import EVENT, LEASE, SECRET, secret
-from headless import CA, GOLDEN, run
 from pgwizard.answers.schema import QuestionPath as Question
 from pgwizard.answers.schema import is_union, page_of, tag_key
 from pgwizard.cli import connect as cli_connect
@@ -40,8 +38,10 @@ from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets.dialogs import Line
 from support import simtime
+from support.faulting import EVENT, LEASE, SECRET, secret
+from support.headless import CA, GOLDEN, run
 from support.screens import opened, press, settled, until
-from test_wizard import driven, row
+from tui.test_wizard import driven, row
 
 CASES = (
     "create-namespace",

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-import faulting
 from pgwizard.cli import connect
 from pgwizard.kube.api import ExecResult
 from pgwizard.simulator.cluster import SimCluster
-from support import simtime
+from support import faulting, simtime
 
 ANSWERS = "release:\n  namespace: default\n"
 

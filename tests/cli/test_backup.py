@@ -6,11 +6,10 @@ import json
 
 import pytest
 
-import faulting
-import headless
-from faulting import JOB
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
+from support import faulting, headless
+from support.faulting import JOB
 
 HOOK = "postgresql-pgbackrest-init"
 UNKNOWN_KEY = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from headless import run
 from pgwizard.cli.completion import SCRIPTS
 from pgwizard.cli.table import HELP, OPTIONS, VERBS
+from support.headless import run
 
 DRIVER = """
 source "$1"; shift

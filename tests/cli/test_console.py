@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from headless import CA, GOLDEN, certificate, der, pem, private_key, run
+from support.headless import CA, GOLDEN, certificate, der, pem, private_key, run
 
 DEFAULTS = GOLDEN / "defaults" / "answers.yaml"
 TREE = {path.name: path.read_text(encoding="utf-8") for path in (GOLDEN / "defaults" / "manifests").iterdir()}

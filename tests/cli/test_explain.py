@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from headless import run
 from pgwizard.diagnose import messages
+from support.headless import run
 
 
 def test_a_link_finds_its_own_message_alone() -> None:

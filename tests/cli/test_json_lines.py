@@ -11,13 +11,13 @@ from typing import Any
 import jsonschema
 import pytest
 
-import headless
-from headless import GOLDEN, ROOT
 from pgwizard.cli.json_lines import JsonLine, as_json, line_of, schema_of
 from pgwizard.cli.reference import LINES, WRITTEN_BY
 from pgwizard.cli.table import JSON, VERBS
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
+from support import headless
+from support.headless import GOLDEN, ROOT
 
 PUBLISHED = jsonschema.Draft202012Validator(json.loads((ROOT / "docs" / "output.schema.json").read_text()))
 FAULT = "P00  ERROR: [103]: unable to find a valid repository"

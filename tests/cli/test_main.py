@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from headless import GOLDEN, run
 from pgwizard import __version__, errors
 from pgwizard.cli import main
 from pgwizard.cli.verbs import render
+from support.headless import GOLDEN, run
 
 DEFAULTS = str(GOLDEN / "defaults" / "answers.yaml")
 COMMANDS = {

@@ -15,14 +15,12 @@ from typing import Any
 
 import pytest
 
-import faulting
-import headless
-from faulting import CLAIM, SECRET, deployed
 from pgwizard.cli import prompt
 from pgwizard.kube.api import Ref
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
-from support import simtime
+from support import faulting, headless, simtime
+from support.faulting import CLAIM, SECRET, deployed
 
 
 def applied(*arguments: str) -> headless.Run:

@@ -6,7 +6,6 @@ import io
 
 from rich.console import Console
 
-from headless import GOLDEN, ROOT, answers_of, planned
 from pgwizard.cli.verbs.apply import reporter, show_changes, show_outcome
 from pgwizard.cli.writer import Writer
 from pgwizard.kube.api import Ref, Resource
@@ -15,6 +14,7 @@ from pgwizard.release.changes import Change
 from pgwizard.release.report import connect_commands
 from pgwizard.release.stages import Event
 from support import goldens, pictures
+from support.headless import GOLDEN, ROOT, answers_of, planned
 
 _OBJECTS = (
     ("v1", "Secret", "postgresql"),

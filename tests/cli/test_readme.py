@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-import headless
-from faulting import NAMESPACE
-from headless import ROOT
 from pgwizard.cli import connect, prompt
 from pgwizard.kube.api import Ref
 from pgwizard.simulator.cluster import SimCluster
+from support import headless
+from support.faulting import NAMESPACE
+from support.headless import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMAND = "pgwizard apply answers.yaml"

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from headless import GOLDEN, run
 from pgwizard.cli.table import VERBS, WITHOUT_VERB
 from support import goldens
+from support.headless import GOLDEN, run
 
 HELP = GOLDEN / "help"
 

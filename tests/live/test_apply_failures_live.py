@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from releases import LEASE, POD, Site, site
-from rigtools import IMAGE, LIVE, RESTRICTED, Kubectl, own_namespace, pod_object, until
 
-pytest_plugins = ["rigfixtures"]
+from support.live_releases import LEASE, POD, Site, site
+from support.rigtools import IMAGE, LIVE, RESTRICTED, Kubectl, own_namespace, pod_object, until
+
+pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
 CONF = """[global]
 repo1-type=s3

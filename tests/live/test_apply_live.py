@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from releases import CLAIM, FULL, HOOK, INCREMENTAL, LEASE, POD, RECORD, Site, site
-from rigtools import LIVE, RESTRICTED, Kubectl, until
 
-pytest_plugins = ["rigfixtures"]
+from support.live_releases import CLAIM, FULL, HOOK, INCREMENTAL, LEASE, POD, RECORD, Site, site
+from support.rigtools import LIVE, RESTRICTED, Kubectl, until
+
+pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
 MINIO = {"namespace": "minio", "secret": "minio-tls", "key": "tls.crt"}
 

@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
-from rigtools import LIVE, Shell, configuration, golden_cases, golden_plan, plan_of
 
 from pgwizard.answers.questions import OptionValue, ParameterValue, RepositoryPath
 from pgwizard.plan import manifests, pgbackrest
 from pgwizard.plan.plan import Plan
+from support.rigtools import LIVE, Shell, configuration, golden_cases, golden_plan, plan_of
 
 T = TypeVar("T")
-pytest_plugins = ["rigfixtures"]
+pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
 INSTALLED = pgbackrest.version("2.45")
 """pgBackRest of the image."""

@@ -10,17 +10,16 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from rigtools import KUBECONFIG, LIVE, own_namespace
-
-from headless import certificate, pem
 from pgwizard.kube.api import SECRET, Ref
 from pgwizard.kube.client import KubeCluster, connect
 from pgwizard.tls import handshake
 from pgwizard.wizard.browse import browse, contents, served
 from pgwizard.wizard.candidates import Candidate, Search
+from support.headless import certificate, pem
+from support.rigtools import KUBECONFIG, LIVE, own_namespace
 
 T = TypeVar("T")
-pytest_plugins = ["rigfixtures"]
+pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
 ENDPOINT = "minio.minio.svc:9000"
 

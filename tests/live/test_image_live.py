@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rigtools import CHECKOUT, IMAGE, LIVE, RESTRICTED, Kubectl, documents, own_namespace, plan_of, until
 
 from pgwizard.plan import manifests
+from support.rigtools import CHECKOUT, IMAGE, LIVE, RESTRICTED, Kubectl, documents, own_namespace, plan_of, until
 
-pytest_plugins = ["rigfixtures"]
+pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
 RIG = Path(os.environ.get("PGWIZARD_TEST_RIG") or CHECKOUT.parent / "shared" / "rig" / "rig")
 POD, FULL, INCREMENTAL = "postgresql-0", "postgresql-pgbackrest-full", "postgresql-pgbackrest-incr"

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rigtools import LIVE, RESTRICTED, Kubectl, documents, golden_cases, golden_plan, own_namespace, pod_object
 
 from pgwizard.plan import manifests
+from support.rigtools import LIVE, RESTRICTED, Kubectl, documents, golden_cases, golden_plan, own_namespace, pod_object
 
-pytest_plugins = ["rigfixtures"]
+pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
 
 

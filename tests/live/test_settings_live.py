@@ -8,11 +8,11 @@ from decimal import Decimal
 from itertools import groupby
 
 import pytest
-from rigtools import IMAGE, LIVE, Shell, own_namespace, pod_object
 
 from pgwizard.plan import settings
+from support.rigtools import IMAGE, LIVE, Shell, own_namespace, pod_object
 
-pytest_plugins = ["rigfixtures"]
+pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
 
 READ_SETTINGS = r"""

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from releases import INCREMENTAL, Site, site
-from rigtools import KUBECONFIG, LIVE
 
 from pgwizard.kube.api import Cluster
 from pgwizard.kube.client import connect
@@ -19,8 +17,10 @@ from pgwizard.release import backups
 from pgwizard.status import observe
 from pgwizard.status.snapshot import Snapshot
 from pgwizard.status.verdict import judge
+from support.live_releases import INCREMENTAL, Site, site
+from support.rigtools import KUBECONFIG, LIVE
 
-pytest_plugins = ["rigfixtures"]
+pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
 SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from releases import Site, site
-from rigtools import KUBECONFIG, LIVE
 
-pytest_plugins = ["rigfixtures"]
+from support.live_releases import Site, site
+from support.rigtools import KUBECONFIG, LIVE
+
+pytest_plugins = ["support.rigfixtures"]
 pytestmark = [*LIVE, pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is missing: there is no terminal")]
 
 NAMESPACE, PATH = "NAMESPACE", "/PATH"

@@ -15,9 +15,9 @@ from pgwizard.status import report
 from pgwizard.status.probes import repository_of
 from pgwizard.status.snapshot import Run, Snapshot
 from pgwizard.status.verdict import judge
-from snapshots import ARCHIVER, FINE, FULL, INCR, NOW
 from support import repository_info
 from support.repository_info import NO_BACKUPS, OK, schedule, segment, stanza
+from support.snapshots import ARCHIVER, FINE, FULL, INCR, NOW
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 HOURLY = replace(INCR, schedule="0 * * * *")

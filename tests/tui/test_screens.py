@@ -19,8 +19,6 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from faulting import answers_of
-from headless import GOLDEN, ROOT
 from pgwizard.answers import schema
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
@@ -40,6 +38,8 @@ from pgwizard.tui.start import ClusterChoice, Connect, Start
 from pgwizard.tui.widgets.dialogs import ChoiceDialog, Help, Line, Offer, Pick, TextWindow
 from support import goldens
 from support.camera import NOW, SIZES, Camera, Moment, Remote, Scene, play, use_simulated_machine
+from support.faulting import answers_of
+from support.headless import GOLDEN, ROOT
 
 SCREENS = GOLDEN / "screens"
 SCREENSHOTS = ROOT / "screenshots"

@@ -1,0 +1,649 @@
+"""The kubeconfig as kubectl reads it, and credentials that are never missing, stale or seen."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import datetime
+import ipaddress
+import json
+import os
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from pgwizard.errors import KubeconfigError, Unauthorized, Unreachable
+from pgwizard.kube import credentials, kubeconfig
+from pgwizard.kube.api import Object, Ref, Resource
+from pgwizard.kube.client import KubeCluster, connect
+from pgwizard.kube.credentials import Credentials, Login
+from pgwizard.kube.http import Http
+from pgwizard.kube.kubeconfig import load
+from support.apiscript import TOKEN, Api, Clock, Step, refuses, run, says, served, told
+
+T = TypeVar("T")
+REF = Ref(Resource("v1", "ConfigMap"), "a", "ns")
+EXEC = "client.authentication.k8s.io/v1"
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of the machine's own configuration is read."""
+    for name in list(os.environ):
+        if name.startswith("KUBE") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+def config(
+    user: Object | None = None, cluster: Object | None = None, *, name: str = "one", current: str | None = "one"
+) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        **({"current-context": current} if current is not None else {}),
+        "clusters": [{"name": name, "cluster": {"server": f"https://{name}.test:6443/base/", **(cluster or {})}}],
+        "users": [{"name": name, "user": user or {}}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": f"ns-{name}"}}],
+    }
+
+
+def saved(path: Path, content: Object | str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return str(path)
+
+
+def login(tmp_path: Path, user: Object, **cluster: Any) -> Login:
+    return Login(load(kubeconfig=saved(tmp_path / "config", config(user, cluster))))
+
+
+def now(work: Callable[[], Awaitable[T]]) -> T:
+    async def within() -> T:
+        async with asyncio.timeout(20):
+            return await work()
+
+    return asyncio.run(within())
+
+
+def read(held: Login) -> Credentials:
+    return now(held.current)
+
+
+def authorization(held: Login) -> str:
+    return dict(read(held).headers).get("Authorization", "")
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+def test_one_file(tmp_path: Path) -> None:
+    target = load(kubeconfig=saved(tmp_path / "config", config()))
+    assert (target.url, target.namespace) == ("https://one.test:6443/base", "ns-one")
+    assert target.label == "one (https://one.test:6443/base)"
+    assert load(kubeconfig=target.files, namespace="other").namespace == "other"
+
+
+def test_home(tmp_path: Path) -> None:
+    saved(tmp_path / "home/.kube/config", config())
+    assert load().namespace == "ns-one"
+
+
+def test_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = saved(tmp_path / "a/config", config(current=None))
+    second = saved(tmp_path / "b/config", config({"tokenFile": "token"}, name="two", current="two"))
+    third = saved(tmp_path / "c/config", config({"token": "late"}, name="two", current="one"))
+    saved(tmp_path / "b/token", f"{TOKEN}\n")
+    monkeypatch.setenv("KUBECONFIG", os.pathsep.join([first, str(tmp_path / "absent"), "", second, third]))
+    target = load()
+    # The first file that names something wins, for the current context too; paths start at the file that has them.
+    assert target.namespace == "ns-two"
+    assert authorization(Login(target)) == f"Bearer {TOKEN}"
+    assert load("one").namespace == "ns-one"
+
+
+def test_a_context_without_user_and_namespace(tmp_path: Path) -> None:
+    content = config()
+    content["contexts"][0]["context"] = {"cluster": "one"}
+    target = load(kubeconfig=saved(tmp_path / "config", content))
+    assert target.namespace == "default"
+    assert read(Login(target)).headers == ()
+
+
+def test_credentials_in_the_url_are_not_shown(tmp_path: Path) -> None:
+    content = config(cluster={"server": f"https://u:{TOKEN}@one.test?x={TOKEN}"})
+    assert TOKEN not in load(kubeconfig=saved(tmp_path / "config", content)).label
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "does not exist"),
+        ("a: [", r"not valid YAML, line \d"),
+        ("\tx: y", "not valid YAML"),
+        ("", "no current context"),
+        ("- a", "not a kubeconfig"),
+        ("just text", "not a kubeconfig"),
+        ("contexts: 7", "not a kubeconfig"),
+        ("current-context: a\ncontexts: [x]", "not a kubeconfig"),
+        ("users: [{}]", "not a kubeconfig|no current context"),
+        ("{}", "no current context"),
+        (config(current="absent"), "no context 'absent'"),
+        (config(cluster={"server": ""}), "no usable server URL"),
+        (config(cluster={"server": "one.test:6443"}), "no usable server URL"),
+        (config(cluster={"server": "https://["}), "not a kubeconfig|no usable server URL"),
+        (config(cluster={"proxy-url": f"socks5://u:{TOKEN}@p"}), "proxy of the kind 'socks5'"),
+    ],
+)
+def test_unusable_files(tmp_path: Path, content: Any, words: str) -> None:
+    path = tmp_path / "config"
+    if content is not None:
+        saved(path, content)
+    with pytest.raises(KubeconfigError, match=words) as caught:
+        load(kubeconfig=str(path))
+    assert TOKEN not in told(caught.value)
+    assert caught.value.exit_code == 4
+
+
+def test_an_unknown_context_says_which_there_are(tmp_path: Path) -> None:
+    with pytest.raises(KubeconfigError) as caught:
+        load("absent", saved(tmp_path / "config", config()))
+    assert caught.value.hint == "it has: one"
+
+
+def test_nothing_at_all() -> None:
+    with pytest.raises(KubeconfigError, match="no kubeconfig") as caught:
+        load()
+    assert "KUBECONFIG" in caught.value.hint
+
+
+def test_in_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kubeconfig, "SERVICE_ACCOUNT", tmp_path)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    saved(tmp_path / "namespace", "here\n")
+    saved(tmp_path / "token", f"{TOKEN}\n")
+    target = load()
+    assert (target.url, target.namespace) == ("https://[fd00::1]:443", "here")
+    with pytest.raises(KubeconfigError, match=r"ca\.crt"):
+        read(Login(target))
+    (tmp_path / "ca.crt").write_bytes(certificate("x")[0])
+    assert authorization(Login(target)) == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize(
+    ("server", "variables", "expected"),
+    [
+        ("https://a.test", {}, None),
+        ("https://a.test", {"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
+        ("https://a.test", {"https_proxy": "p:1"}, "http://p:1"),
+        ("http://a.test", {"HTTPS_PROXY": "http://p:1"}, None),
+        ("https://a.test", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "b.test,.test"}, None),
+        ("https://atest", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "test"}, "http://p:1"),
+        ("https://a.test:6443", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "x, a.test:6443"}, None),
+        ("https://a.test", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
+        ("https://10.1.2.3", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "10.0.0.0/8"}, None),
+        ("https://11.1.2.3", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "10.0.0.0/8"}, "http://p:1"),
+        ("https://127.0.0.1", {"HTTPS_PROXY": "http://p:1"}, None),
+        ("https://localhost", {"HTTPS_PROXY": "http://p:1"}, None),
+    ],
+)
+def test_proxies_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, variables: dict[str, str], expected: str | None
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    content = config(cluster={"server": server})
+    assert load(kubeconfig=saved(tmp_path / "config", content)).proxy == expected
+    content = config(cluster={"server": server, "proxy-url": "http://own:2"})
+    assert load(kubeconfig=saved(tmp_path / "config", content)).proxy == "http://own:2"
+
+
+# -- credentials ------------------------------------------------------------------------------------------------------
+
+
+def test_tokens_and_passwords(tmp_path: Path) -> None:
+    assert authorization(login(tmp_path, {"token": TOKEN})) == f"Bearer {TOKEN}"
+    basic = base64.b64encode(f"me:{TOKEN}".encode()).decode()
+    assert authorization(login(tmp_path, {"username": "me", "password": TOKEN})) == f"Basic {basic}"
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\nX-Evil: 1", f"{TOKEN}\u00e9"])
+def test_a_token_that_cannot_be_a_header(tmp_path: Path, token: str) -> None:
+    with pytest.raises(KubeconfigError, match="cannot be sent") as caught:
+        read(login(tmp_path, {"token": token}))
+    assert TOKEN not in told(caught.value)
+
+
+def test_token_files_are_read_again(tmp_path: Path) -> None:
+    wall = [1000.0]
+    saved(tmp_path / "token", "first")
+    target = load(kubeconfig=saved(tmp_path / "config", config({"tokenFile": "token"})))
+
+    async def scenario() -> None:
+        held = Login(target, now=lambda: wall[0])
+        assert ("Authorization", "Bearer first") in (await held.current()).headers
+        saved(tmp_path / "token", "second")
+        assert ("Authorization", "Bearer first") in (await held.current()).headers
+        wall[0] += 61
+        assert ("Authorization", "Bearer second") in (await held.current()).headers
+        (tmp_path / "token").unlink()
+        assert held.refused(await held.current())
+        with pytest.raises(KubeconfigError, match="token file of 'one' cannot be read"):
+            await held.current()
+
+    run(scenario())
+
+
+def test_impersonation(tmp_path: Path) -> None:
+    user = {"token": TOKEN, "as": "jane", "as-uid": "7", "as-groups": ["a", "b"], "as-user-extra": {"x/y": ["1", "2"]}}
+    assert read(login(tmp_path, user)).headers == (
+        ("Authorization", f"Bearer {TOKEN}"),
+        ("Impersonate-User", "jane"),
+        ("Impersonate-Uid", "7"),
+        ("Impersonate-Group", "a"),
+        ("Impersonate-Group", "b"),
+        ("Impersonate-Extra-x%2Fy", "1"),
+        ("Impersonate-Extra-x%2Fy", "2"),
+    )
+
+
+def test_an_auth_provider_that_is_gone(tmp_path: Path) -> None:
+    user = {"auth-provider": {"name": "azure", "config": {"access-token": TOKEN}}}
+    with pytest.raises(KubeconfigError, match="auth-provider 'azure'") as caught:
+        read(login(tmp_path, user))
+    assert TOKEN not in told(caught.value)
+
+
+def test_an_oidc_token(tmp_path: Path) -> None:
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": time.time() + 3600}).encode()).decode().rstrip("=")
+    token = f"e30.{claims}.sig"
+    user = {"auth-provider": {"name": "oidc", "config": {"id-token": token}}}
+    assert authorization(login(tmp_path, user)) == f"Bearer {token}"
+
+
+def test_credentials_are_not_shown(tmp_path: Path) -> None:
+    target = load(kubeconfig=saved(tmp_path / "config", config({"token": TOKEN})))
+    assert TOKEN not in repr(target)
+    assert TOKEN not in repr(read(Login(target)))
+
+
+# -- plug-ins ---------------------------------------------------------------------------------------------------------
+
+
+def plugin(tmp_path: Path, script: str, **options: Any) -> Object:
+    path = tmp_path / "plugin"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return {"exec": {"apiVersion": EXEC, "command": "./plugin", "interactiveMode": "IfAvailable", **options}}
+
+
+def credential(**status: str) -> str:
+    return json.dumps({"apiVersion": EXEC, "kind": "ExecCredential", "status": status})
+
+
+def printing(**status: str) -> str:
+    return f"echo run >> runs; cat <<'END'\n{credential(**status)}\nEND"
+
+
+def test_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = f'printf %s "$KUBERNETES_EXEC_INFO" > info; echo "$1 $MY" > said; {printing(token=TOKEN)}'
+    options = {"args": ["get"], "env": [{"name": "MY", "value": "own"}], "provideClusterInfo": True}
+    held = login(tmp_path, plugin(tmp_path, script, **options), **{"tls-server-name": "other"})
+    assert authorization(held) == f"Bearer {TOKEN}"
+    info = json.loads((tmp_path / "info").read_text())
+    assert info["spec"]["interactive"] is False
+    assert info["spec"]["cluster"] == {"server": "https://one.test:6443/base", "tls-server-name": "other"}
+    assert (tmp_path / "said").read_text() == "get own\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("echo 'login \x1b[31mexpired' >&2; exit 1", r"/plugin failed with exit code 1: login \[31mexpired"),
+        ("exit 3", "exit code 3: it wrote nothing"),
+        (f"echo 'not json {TOKEN}'", "did not print an ExecCredential"),
+        (f"echo '[\"{TOKEN}\"]'", "did not print an ExecCredential"),
+        ("cat <<'END'\n" + credential(token="").replace(EXEC, "other/v1") + "\nEND", "another version"),
+        (printing(), "neither a token nor a certificate"),
+        (printing(clientCertificateData="x"), "neither a token nor a certificate"),
+        (printing(clientCertificateData="x", clientKeyData=TOKEN), "cannot be used together"),
+        (printing(token="x", expirationTimestamp="soon"), "not a time"),
+        ("read answer || exit 9", "exit code 9"),
+        ("read answer < /dev/tty || exit 8; exit 7", "exit code [128]"),
+    ],
+)
+def test_plugins_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, words: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(KubeconfigError, match=words) as caught:
+        read(login(tmp_path, plugin(tmp_path, script)))
+    assert TOKEN not in told(caught.value)
+
+
+def test_a_plugin_that_is_missing(tmp_path: Path) -> None:
+    user = {"exec": {"apiVersion": EXEC, "command": "no-such-plugin", "installHint": "install it from there"}}
+    with pytest.raises(KubeconfigError, match=r"no-such-plugin cannot be started: No such file") as caught:
+        read(login(tmp_path, user))
+    assert caught.value.hint == "install it from there"
+
+
+def test_a_plugin_that_insists_on_a_terminal(tmp_path: Path) -> None:
+    with pytest.raises(KubeconfigError, match="terminal of its own"):
+        read(login(tmp_path, plugin(tmp_path, "exit 0", interactiveMode="Always")))
+
+
+def test_a_plugin_that_hangs_is_killed_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(credentials, "PLUGIN_SECONDS", 0.3)
+    with pytest.raises(KubeconfigError, match=r"no answer within 0\.3 s"):
+        read(login(tmp_path, plugin(tmp_path, "sleep 60 & echo $! > child; wait")))
+    child = int((tmp_path / "child").read_text())
+    stat = Path(f"/proc/{child}/stat")
+    assert not stat.exists() or stat.read_text().split()[2] == "Z"
+
+
+def test_a_plugin_runs_once_until_it_expires(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    wall = [datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC).timestamp()]
+    script = printing(token=TOKEN, expirationTimestamp="2030-01-01T00:01:00Z")
+    target = load(kubeconfig=saved(tmp_path / "config", config(plugin(tmp_path, script))))
+
+    async def scenario() -> None:
+        held = Login(target, now=lambda: wall[0])
+        await asyncio.gather(*(held.current() for _ in range(5)))
+        wall[0] += 45
+        await held.current()
+        assert runs(tmp_path) == 1
+        wall[0] += 10
+        await held.current()
+        assert runs(tmp_path) == 2
+        # What it prints has expired by now: it is not run for every request all the same.
+        wall[0] += 3600
+        await held.current()
+        await held.current()
+        assert runs(tmp_path) == 3
+
+    run(scenario())
+
+
+def runs(folder: Path) -> int:
+    return (folder / "runs").read_text().count("run")
+
+
+def only(token: str) -> Step:
+    async def step(request: web.BaseRequest) -> web.StreamResponse:
+        accepted = request.headers.get("Authorization") == f"Bearer {token}"
+        return await (says({"kind": "ConfigMap"}) if accepted else refuses(401, "Unauthorized", "Unauthorized"))(
+            request
+        )
+
+    return step
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_credentials_are_renewed_once_on_401(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, accepted: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = f"echo run >> runs; echo '{credential(token='N')}' | sed s/N/t$(wc -l < runs | tr -d ' ')/"
+    user = plugin(tmp_path, script)
+
+    async def scenario() -> None:
+        api = Api([only("t2" if accepted else "never")])
+        async with served(api) as url:
+            target = load(kubeconfig=saved(tmp_path / "config", config(user, {"server": url})))
+            async with KubeCluster(Http(target, Login(target), Clock().patience())) as cluster:
+                if accepted:
+                    await cluster.get(REF)
+                    await cluster.get(REF)
+                else:
+                    with pytest.raises(Unauthorized) as caught:
+                        await cluster.get(REF)
+                    assert "log in again" in caught.value.hint
+        assert runs(tmp_path) == 2
+        assert len(api.seen) == (3 if accepted else 2)
+
+    run(scenario())
+
+
+def test_a_static_token_is_not_tried_twice(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        api = Api([refuses(401, "Unauthorized")])
+        async with served(api) as url:
+            path = saved(tmp_path / "config", config({"token": TOKEN}, {"server": url}))
+            async with await connect(kubeconfig_file=path) as cluster:
+                with pytest.raises(Unauthorized):
+                    await cluster.get(REF)
+        assert len(api.seen) == 1
+
+    run(scenario())
+
+
+def test_connecting_fails_when_the_plugin_does_and_sends_nothing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        api = Api([says({})])
+        async with served(api) as url:
+            path = saved(tmp_path / "config", config(plugin(tmp_path, "exit 1"), {"server": url}))
+            with pytest.raises(KubeconfigError, match="plugin"):
+                await connect(kubeconfig_file=path)
+        assert api.seen == []
+
+    run(scenario())
+
+
+def test_impersonation_reaches_the_server(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        api = Api([says({"gitVersion": "v1.34.4"})])
+        async with served(api) as url:
+            user = {"token": TOKEN, "as": "jane", "as-groups": ["a", "b"]}
+            path = saved(tmp_path / "config", config(user, {"server": f"{url}/k8s/one/"}))
+            async with await connect(kubeconfig_file=path) as cluster:
+                assert await cluster.version() == "v1.34.4"
+        assert api.seen[0].path == "/k8s/one/version"
+        assert api.seen[0].headers["Impersonate-User"] == ["jane"]
+        assert api.seen[0].headers["Impersonate-Group"] == ["a", "b"]
+
+    run(scenario())
+
+
+def test_requests_by_a_proxy(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        api = Api([says({"gitVersion": "v1.34.4"})])
+        async with served(api) as url:
+            proxy = url.replace("://", f"://me:{TOKEN}@")
+            content = config(cluster={"server": "http://one.test", "proxy-url": proxy})
+            async with await connect(kubeconfig_file=saved(tmp_path / "config", content)) as cluster:
+                assert await cluster.version() == "v1.34.4"
+                assert TOKEN not in cluster.server
+        basic = base64.b64encode(f"me:{TOKEN}".encode()).decode()
+        assert api.seen[0].headers["Proxy-Authorization"] == [f"Basic {basic}"]
+        assert api.seen[0].headers["Host"] == ["one.test"]
+
+    run(scenario())
+
+
+# -- TLS --------------------------------------------------------------------------------------------------------------
+
+
+def certificate(name: str) -> tuple[bytes, bytes]:
+    """A self-signed one, as PEM, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    day = datetime.datetime.now(datetime.UTC)
+    names = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.9"))]
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(day - datetime.timedelta(days=1))
+        .not_valid_after(day + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    plain_key = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return signed.public_bytes(serialization.Encoding.PEM), plain_key
+
+
+def coded(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+@pytest.mark.parametrize("how", ["trusted", "insecure", "unknown", "wrong name"])
+def test_tls(tmp_path: Path, how: str) -> None:
+    server, server_key = certificate("api.test")
+    client, client_key = certificate("me")
+    before = set(Path("/tmp").iterdir()) if Path("/tmp").exists() else set()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    for name, content in (("server", server + server_key), ("client", client)):
+        (tmp_path / name).write_bytes(content)
+    context.load_cert_chain(tmp_path / "server")
+    context.load_verify_locations(tmp_path / "client")
+    context.verify_mode = ssl.CERT_REQUIRED
+    ways: dict[str, Object] = {
+        "trusted": {"certificate-authority": "server", "tls-server-name": "api.test"},
+        "insecure": {"insecure-skip-tls-verify": True},
+        "unknown": {"tls-server-name": "api.test"},
+        "wrong name": {"certificate-authority-data": coded(server)},
+    }
+    trust = ways[how]
+    user = {"client-certificate-data": coded(client), "client-key-data": coded(client_key)}
+
+    async def scenario() -> None:
+        api = Api([says({"gitVersion": "v1.34.4"})])
+        async with served(api, ssl_context=context) as url:
+            path = saved(tmp_path / "config", config(user, {"server": url, **trust}))
+            async with await connect(kubeconfig_file=path) as cluster:
+                if how in {"trusted", "insecure"}:
+                    assert await cluster.version() == "v1.34.4"
+                else:
+                    with pytest.raises(Unreachable, match="no trusted TLS connection") as caught:
+                        await cluster.version()
+                    assert "certificate-authority" in caught.value.hint
+                    assert api.seen == []
+
+    run(scenario())
+    keys = [path for path in set(Path("/tmp").iterdir()) - before if path.is_file() and client_key in path.read_bytes()]
+    assert keys == []
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "words"),
+    [
+        ({}, {"certificate-authority-data": "%"}, "not base64"),
+        ({}, {"certificate-authority-data": coded(b"x")}, "holds no certificate"),
+        ({}, {"certificate-authority": "absent"}, "certificate-authority of 'one'.*absent: No such file"),
+        ({"client-certificate-data": coded(b"x"), "client-key-data": coded(TOKEN.encode())}, {}, "used together"),
+        ({"client-certificate": "absent", "client-key": "absent"}, {}, "client-certificate of 'one'"),
+    ],
+)
+def test_unusable_certificates(tmp_path: Path, user: Object, cluster: Object, words: str) -> None:
+    with pytest.raises(KubeconfigError, match=words) as caught:
+        read(login(tmp_path, user, **cluster))
+    assert TOKEN not in told(caught.value)
+
+
+def test_an_encrypted_key_does_not_ask_for_its_password(tmp_path: Path) -> None:
+    content, key = certificate("me")
+    locked = serialization.load_pem_private_key(key, None).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"p")
+    )
+    with pytest.raises(KubeconfigError, match="used together"):
+        read(login(tmp_path, {"client-certificate-data": coded(content), "client-key-data": coded(locked)}))
+
+
+# ---- the contexts there are ----------------------------------------------------------------------------------------
+
+
+def test_contexts_are_listed_the_current_one_first_and_nothing_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (
+        config(name="one", current="two"),
+        config(name="two", user={"exec": {"command": "/bin/aws\x1b[31m"}}),
+    )
+    first["contexts"].append({"name": "dangling", "context": {"cluster": "nowhere"}})
+    files = os.pathsep.join([saved(tmp_path / "a", first), saved(tmp_path / "b", second)])
+    monkeypatch.setenv("KUBECONFIG", files)
+    assert kubeconfig.contexts() == [
+        kubeconfig.Context("two", "https://two.test:6443/base/", "ns-two", "/bin/aws [31m", current=True),
+        kubeconfig.Context("one", "https://one.test:6443/base/", "ns-one"),
+    ]
+
+
+def test_what_is_shown_of_a_context_is_plain_and_its_name_still_connects(tmp_path: Path) -> None:
+    name = "odd\x1b]52;c;aGk=\x07\u202e"
+    content = config(name=name)
+    content["clusters"][0]["cluster"]["server"] = "https://odd\u202e.test"
+    content["contexts"][0]["context"]["namespace"] = "a\x1bb"
+    path = saved(tmp_path / "config", content)
+    (found,) = kubeconfig.contexts(path)
+    assert (found.name, found.server, found.namespace) == (name, "https://odd .test", "a b")
+    target = kubeconfig.load(found.name, path)
+    assert target.label.isprintable()
+    assert target.namespace == "a b"
+
+
+ODD = "x\x1b[2J\u202eevil"
+PRINTED = json.dumps({"apiVersion": "another", "kind": "ExecCredential", "status": {}})
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "words"),
+    [
+        ({}, {"certificate-authority": f"/{ODD}"}, r"cannot be read: /x \[2J evil: No such file"),
+        ({"tokenFile": f"/{ODD}"}, {}, r"the token file of 'one' cannot be read: /x \[2J evil: No such file"),
+        ({"tokenFile": "a\0b"}, {}, "a b: embedded null byte"),
+        ({"tokenFile": 5}, {}, "5: No such file"),
+        ({"exec": {"apiVersion": EXEC, "command": f"/{ODD}"}}, {}, r"/x \[2J evil cannot be started: No such file"),
+        ({"exec": {"apiVersion": EXEC, "command": "a\0b"}}, {}, "a b cannot be started: embedded null byte"),
+        (
+            {"exec": {"apiVersion": ODD, "command": "echo", "args": [PRINTED]}},
+            {},
+            r"echo answers in another version than x \[2J evil",
+        ),
+        ({"auth-provider": {"name": ODD}}, {}, r"the auth-provider 'x \[2J evil'"),
+    ],
+)
+def test_what_an_error_quotes_of_a_kubeconfig_is_plain(
+    tmp_path: Path, user: Object, cluster: Object, words: str
+) -> None:
+    with pytest.raises(KubeconfigError, match=words) as caught:
+        read(login(tmp_path, user, **cluster))
+    assert f"{caught.value.message}{caught.value.hint}".isprintable()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        config(current=ODD),
+        {**config(), "contexts": [{"name": "one", "context": {"cluster": ODD, "user": "one"}}]},
+        {**config(), "contexts": [{"name": "one", "context": {"cluster": "one", "user": ODD}}]},
+        config(cluster={"server": f"ftp://{ODD}"}, name=ODD, current=ODD),
+        config(cluster={"proxy-url": f"{ODD}://proxy"}),
+    ],
+)
+def test_what_leads_nowhere_is_quoted_in_plain(tmp_path: Path, content: Object) -> None:
+    with pytest.raises(KubeconfigError) as caught:
+        load(kubeconfig=saved(tmp_path / "config", content))
+    assert f"{caught.value.message}{caught.value.hint}".isprintable()
+
+
+def test_contexts_of_no_kubeconfig_say_so(tmp_path: Path) -> None:
+    with pytest.raises(KubeconfigError, match="there is no kubeconfig"):
+        kubeconfig.contexts(str(tmp_path / "absent"))
+    with pytest.raises(KubeconfigError, match="is not valid YAML, line 2"):
+        kubeconfig.contexts(saved(tmp_path / "broken", "a: [\n"))

@@ -1,0 +1,391 @@
+"""Rules across answers: what stops, what is worth a second look, and nothing where all is well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pgwizard.answers.questions import Answers
+from pgwizard.plan import checks, pgbackrest
+from pgwizard.plan.plan import Facts
+from support.headless import answers_of, trusted
+
+
+def _found(**sections: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """Errors and warnings: message by path."""
+    found = checks.check(answers_of(**sections), Facts(ca=trusted()))
+    return {item.question: item.text for item in found.errors}, {item.question: item.text for item in found.warnings}
+
+
+def test_the_defaults_are_right_and_quiet() -> None:
+    assert checks.check(Answers(), Facts(ca=trusted())) == checks.Findings((), ())
+
+
+def test_the_source_secret_cannot_be_looked_up_offline() -> None:
+    (problem,) = checks.check(Answers(), Facts()).errors
+    assert problem.question == "tls.source"
+    assert r"kubectl -n minio get secret minio-tls -o jsonpath='{.data.tls\.crt}' | base64 -d" in problem.text
+
+
+@pytest.mark.parametrize(
+    "sections", [{"tls": {"source": None}}, {"tls": {"verify": False}}, {"repository": {"enabled": False}}]
+)
+def test_no_certificate_is_missed_where_none_is_mirrored(sections: dict[str, Any]) -> None:
+    assert checks.check(answers_of(**sections), Facts()).errors == ()
+
+
+def test_a_certificate_file_that_nobody_read_is_an_error() -> None:
+    (problem,) = checks.check(answers_of(tls={"source": None, "caFile": "ca.crt"}), Facts()).errors
+    assert (problem.question, problem.text) == ("tls.caFile", "ca.crt was not read")
+
+
+ERRORS: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"storage": {"size": "100Mi"}},
+        "storage.size",
+        "100Mi holds no PostgreSQL; expected 256Mi or more, such as 10Gi",
+    ),
+    (
+        {"storage": {"size": "4Gi"}},
+        "storage.size",
+        "max_wal_size is 4GB, and WAL alone would fill 4Gi: raise storage.size or set tuning.parameters.max_wal_size",
+    ),
+    ({"tuning": {"memory": "64Mi"}}, "tuning.memory", "64Mi is too little for PostgreSQL; expected 128Mi or more"),
+    ({"tuning": {"memory": "17Ti"}}, "tuning.memory", "17Ti is more than PostgreSQL can count; expected 16Ti at most"),
+    (
+        {"tuning": {"parameters": {"shared_buffers": "1GB"}}},
+        "tuning.parameters.shared_buffers",
+        "as large as the memory limit: the pod would be killed at once",
+    ),
+    ({"tuning": {"cpu": "1000"}}, "tuning.cpu", "1000 is more than pgBackRest can use; expected 999 at most"),
+    ({"resources": {"memoryRequest": "2Gi"}}, "resources.memoryRequest", "2Gi is above the limit, tuning.memory: 1Gi"),
+    ({"resources": {"cpuRequest": "3"}}, "resources.cpuRequest", "3 is above the limit, tuning.cpu: 2"),
+    (
+        {"resources": {"cpuRequest": "2", "cpuLimit": "1500m"}},
+        "resources.cpuRequest",
+        "2 is above the limit, resources.cpuLimit: 1500m",
+    ),
+    (
+        {"tuning": {"parameters": {"archive_command": "true"}}},
+        "tuning.parameters.archive_command",
+        "cannot be overridden: pgBackRest takes the WAL",
+    ),
+    (
+        {"tuning": {"parameters": {"include": "x.conf"}}},
+        "tuning.parameters.include",
+        "cannot be overridden: the file stands alone",
+    ),
+    (
+        {"tuning": {"parameters": {"wal_level": "minimal"}}},
+        "tuning.parameters.wal_level",
+        "'minimal' ends archiving; expected replica or logical",
+    ),
+    (
+        {"tuning": {"parameters": {"shared_buffers": "131072"}}},
+        "tuning.parameters.shared_buffers",
+        "as large as the memory limit: the pod would be killed at once",
+    ),
+    (
+        {"tuning": {"parameters": {"shared_buffers": "1073741824B"}}},
+        "tuning.parameters.shared_buffers",
+        "as large as the memory limit: the pod would be killed at once",
+    ),
+    (
+        {"tuning": {"parameters": {"shared_buffers": "128M"}}},
+        "tuning.parameters.shared_buffers",
+        "'128M': 'M' is not a unit of it; expected B, kB, MB, GB, TB: did you mean 128MB?",
+    ),
+    (
+        {"tuning": {"parameters": {"shared_buffers": "512mb"}}},
+        "tuning.parameters.shared_buffers",
+        "'512mb': 'mb' is not a unit of it; expected B, kB, MB, GB, TB: did you mean 512MB?",
+    ),
+    (
+        {"tuning": {"parameters": {"max_wal_size": "20480"}}},
+        "storage.size",
+        (
+            "max_wal_size is 20480, and WAL alone would fill 10Gi: raise storage.size or set "
+            "tuning.parameters.max_wal_size"
+        ),
+    ),
+    (
+        {"tuning": {"parameters": {"wal_keep_size": "20GB"}}},
+        "storage.size",
+        (
+            "wal_keep_size is 20GB, and WAL alone would fill 10Gi: raise storage.size or set "
+            "tuning.parameters.wal_keep_size"
+        ),
+    ),
+    (
+        {"tuning": {"parameters": {"max_wal_size": "16MB"}}},
+        "tuning.parameters.max_wal_size",
+        "16MB is less than two WAL segments; expected 32MB or more",
+    ),
+    (
+        {"tuning": {"parameters": {"superuser_reserved_connections": "100"}}},
+        "tuning.parameters.superuser_reserved_connections",
+        "100 leaves no connection to anybody else; expected less than tuning.connections",
+    ),
+    (
+        {"tuning": {"parameters": {"shared_preload_libraries": "'pg_stat_statements'"}}},
+        "tuning.parameters.shared_preload_libraries",
+        ("'pg_stat_statements' has quotes of its own; they are written anyway: did you mean pg_stat_statements?"),
+    ),
+    (
+        {"tuning": {"parameters": {"shared_bufers": "1GB"}}},
+        "tuning.parameters.shared_bufers",
+        "is no parameter of PostgreSQL 15: did you mean shared_buffers?",
+    ),
+    (
+        {"repository": {"credentials": {"from": "existing", "secret": "postgresql"}}},
+        "repository.credentials.secret",
+        "postgresql is a Secret that the release makes for something else",
+    ),
+    (
+        {"credentials": {"from": "existing", "secret": "postgresql-minio-ca"}},
+        "credentials.secret",
+        "postgresql-minio-ca is a Secret that the release makes for something else",
+    ),
+    ({"repository": {"endpoint": "a:70000"}}, "repository.endpoint", "70000 is not a port; expected 1 to 65535"),
+    (
+        {"repository": {"endpoint": "http://a"}},
+        "repository.endpoint",
+        "http:// needs pgBackRest 2.58 or newer; images.pgbackrestVersion is 2.45",
+    ),
+    (
+        {"repository": {"endpoint": "http://a"}, "images": {"pgbackrestVersion": "2.59.1"}},
+        "tls.verify",
+        "http:// has no certificate to verify: set it to false, or use https",
+    ),
+    (
+        {"repository": {"bucket": "a.b.c"}},
+        "repository.bucket",
+        "a dot in a bucket's name needs pgBackRest 2.58 or newer; images.pgbackrestVersion is 2.45",
+    ),
+    (
+        {"schedule": {"full": "hello"}},
+        "schedule.full",
+        "'hello' is not a cron schedule; expected five fields with single blanks, such as 0 2 * * 0",
+    ),
+    (
+        {"schedule": {"timeZone": "Mars/Base"}},
+        "schedule.timeZone",
+        "'Mars/Base' is not a time zone; expected an IANA name, such as Etc/UTC or Europe/Berlin",
+    ),
+    (
+        {"images": {"postgresqlVersion": 16}},
+        "images.postgresqlVersion",
+        "PostgreSQL 16 needs pgBackRest 2.46 or newer; images.pgbackrestVersion is 2.45",
+    ),
+    (
+        {"images": {"pgbackrestVersion": "2.38"}},
+        "advanced.bundle",
+        "bundling needs pgBackRest 2.39 or newer; images.pgbackrestVersion is 2.38",
+    ),
+    (
+        {"advanced": {"block": True}},
+        "advanced.block",
+        "block incremental needs pgBackRest 2.52.1 or newer; images.pgbackrestVersion is 2.45",
+    ),
+    (
+        {"advanced": {"block": True, "bundle": False}, "images": {"pgbackrestVersion": "2.59.1"}},
+        "advanced.block",
+        "block incremental needs advanced.bundle: true",
+    ),
+    (
+        {"compression": {"type": "zst"}, "images": {"pgbackrestVersion": "2.26"}, "advanced": {"bundle": False}},
+        "compression.type",
+        "zst needs pgBackRest 2.27 or newer; images.pgbackrestVersion is 2.26",
+    ),
+    (
+        {"advanced": {"options": {"repo1-s3-key": "x"}}},
+        "advanced.options.repo1-s3-key",
+        "is a secret: it comes from a Secret, never from a configuration file",
+    ),
+    (
+        {"advanced": {"options": {"repo1-path": "/x"}}},
+        "advanced.options.repo1-path",
+        "is already answered: use repository.path",
+    ),
+    (
+        {"advanced": {"options": {"archive-timeout": "9"}, "archiveAsync": True}},
+        "advanced.options.archive-timeout",
+        "is already answered: advanced.archiveAsync sets it to 120 s",
+    ),
+    (
+        {"advanced": {"options": {"db-timout": "9"}}},
+        "advanced.options.db-timout",
+        "is no option that pgBackRest reads: did you mean db-timeout?",
+    ),
+    (
+        {"advanced": {"options": {"repo1-symlink": "n"}}},
+        "advanced.options.repo1-symlink",
+        "repo1-symlink needs pgBackRest 2.57 or newer; images.pgbackrestVersion is 2.45",
+    ),
+    (
+        {"advanced": {"options": {"repo-hardlink": "y", "repo1-hardlink": "y"}}},
+        "advanced.options.repo1-hardlink",
+        "given twice, with and without its index",
+    ),
+    (
+        {"advanced": {"archivePushQueueMax": "5Pi"}},
+        "advanced.archivePushQueueMax",
+        "5Pi is more than pgBackRest takes; expected 4Pi at most",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("sections", "path", "message"), ERRORS, ids=[f"{path}-{n}" for n, (_, path, _) in enumerate(ERRORS)]
+)
+def test_what_cannot_work_is_an_error(sections: dict[str, Any], path: str, message: str) -> None:
+    errors, _ = _found(**sections)
+    assert errors == {path: message}
+
+
+WARNINGS: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"storage": {"size": "5Gi"}},
+        "storage.size",
+        "max_wal_size is 4GB, more than half of 5Gi: raise storage.size or set tuning.parameters.max_wal_size",
+    ),
+    (
+        {"tuning": {"connections": 400}},
+        "tuning.memory",
+        (
+            "2.13Gi when all 400 connections sort at once, above the limit of 1Gi: fewer connections, "
+            "a smaller work_mem, or more memory"
+        ),
+    ),
+    (
+        {"tuning": {"parameters": {"huge_pages": "try"}}},
+        "tuning.parameters.huge_pages",
+        "'try' ends in a bus error on a node with huge pages: the pod asks for none",
+    ),
+    (
+        {"tuning": {"parameters": {"logging_collector": "Yes"}}},
+        "tuning.parameters.logging_collector",
+        (
+            "on hides the log: it goes to files in the data directory, not to kubectl logs, and a server that does "
+            "not start cannot say why"
+        ),
+    ),
+    (
+        {"tuning": {"parameters": {"full_page_writes": "F"}}},
+        "tuning.parameters.full_page_writes",
+        "off loses the database at the first power cut",
+    ),
+    (
+        {"tuning": {"parameters": {"wal_keep_size": "6000"}}},
+        "storage.size",
+        "wal_keep_size is 6000, more than half of 10Gi: raise storage.size or set tuning.parameters.wal_keep_size",
+    ),
+    (
+        {"tuning": {"parameters": {"fsync": "off"}}},
+        "tuning.parameters.fsync",
+        "off loses the database at the first power cut",
+    ),
+    ({"tls": {"verify": False}}, "tls.verify", "false: backups go to whoever answers at the endpoint"),
+    (
+        {
+            "repository": {
+                "credentials": {
+                    "from": "existing",
+                    "secret": "minio-root",
+                    "namespace": "minio",
+                    "accessKeyKey": "rootUser",
+                    "secretKeyKey": "rootPassword",
+                }
+            }
+        },
+        "repository.credentials.accessKeyKey",
+        (
+            "rootUser is the store's own administrator, and the pod would hold its keys: make a user that may only "
+            "use this bucket"
+        ),
+    ),
+    (
+        {"repository": {"credentials": {"from": "env", "accessKey": "MINIO_ROOT_USER", "secretKey": "S"}}},
+        "repository.credentials.accessKey",
+        (
+            "MINIO_ROOT_USER is the store's own administrator, and the pod would hold its keys: make a user that may "
+            "only use this bucket"
+        ),
+    ),
+    (
+        {"repository": {"endpoint": "minio:9001"}},
+        "repository.endpoint",
+        "9001 is where MinIO has its console; its S3 API is on 9000",
+    ),
+    (
+        {"repository": {"endpoint": "10.0.0.1:9000"}},
+        "repository.endpoint",
+        (
+            "pgBackRest 2.45 finds no IP address among a certificate's alternative names: give a host name, "
+            "or use 2.53 or newer"
+        ),
+    ),
+    (
+        {"schedule": {"incremental": "0 2 * * *"}},
+        "schedule.incremental",
+        (
+            "starts together with the full backup, first at Sunday 02:00: one waits for the other; keep the days "
+            "apart, as in 0 2 * * 0 and 0 2 * * 1-6"
+        ),
+    ),
+    (
+        {"retention": {"full": None}},
+        "retention.full",
+        "null: no backup ever expires, and the bucket grows until it is full",
+    ),
+    ({"retention": {"full": 1000}}, "retention.full", "1,000 full backups are 19 years: as good as never"),
+    (
+        {"retention": {"full": 36500, "fullType": "time"}},
+        "retention.full",
+        "36,500 days are 100 years: as good as never",
+    ),
+    (
+        {"advanced": {"archivePushQueueMax": "1Gi"}},
+        "advanced.archivePushQueueMax",
+        "past 1Gi WAL is dropped: what was recoverable ends there",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("sections", "path", "message"), WARNINGS, ids=[f"{path}-{n}" for n, (_, path, _) in enumerate(WARNINGS)]
+)
+def test_what_deserves_a_second_look_is_a_warning(sections: dict[str, Any], path: str, message: str) -> None:
+    assert _found(**sections) == ({}, {path: message})
+
+
+def test_what_has_no_repository_is_not_asked_about_one() -> None:
+    answers = {
+        "repository": {"enabled": False, "endpoint": "a:99999", "bucket": "a.b"},
+        "schedule": {"full": "nonsense"},
+        "retention": {"full": None},
+        "advanced": {"block": True, "archivePushQueueMax": "9Pi"},
+        "tls": {"verify": False},
+    }
+    assert _found(**answers) == ({}, {})
+
+
+def test_all_errors_come_at_once_in_the_order_of_the_questions() -> None:
+    errors, _ = _found(
+        storage={"size": "1Mi"},
+        schedule={"full": "x", "timeZone": "y"},
+        advanced={"block": True},
+        resources={"cpuRequest": "9"},
+    )
+    assert list(errors) == [
+        "storage.size",
+        "resources.cpuRequest",
+        "schedule.full",
+        "schedule.timeZone",
+        "advanced.block",
+    ]
+
+
+def test_every_option_that_pgwizard_writes_is_one_that_pgbackrest_knows() -> None:
+    assert set(checks._ASKED) <= {pgbackrest.plain(option) for option in pgbackrest.known()}

@@ -1,0 +1,744 @@
+"""What an apply does, read from the requests that it makes and from what is then in the simulated cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+
+from pgwizard.errors import FirstBackupFailed, Interrupted, OwnershipConflict, PreflightError
+from pgwizard.kube.api import Ref
+from pgwizard.release import apply, record, survey
+from pgwizard.release.changes import Change
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault, Killed, Request, ScriptedOutcome
+from support.faulting import (
+    CLAIM,
+    CONFIGMAP,
+    CRONJOB,
+    JOB,
+    NAMESPACE,
+    POD,
+    ROLE,
+    SECRET,
+    STATEFULSET,
+    answers_of,
+    applied,
+    cluster,
+    deployed,
+    live,
+    secret,
+    taken_over,
+)
+from support.simtime import run
+
+DATABASE = Ref(STATEFULSET, "postgresql", "default")
+VOLUME = Ref(CLAIM, "postgresql-storage-postgresql-0", "default")
+
+
+def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> None:
+    """A scenario on a cluster of its own."""
+
+    async def main() -> None:
+        async with cluster(**options) as sim:
+            await scenario(sim)
+
+    run(main())
+
+
+def uid(sim: SimCluster) -> str:
+    found: str = live(sim, POD, "postgresql-0")["metadata"]["uid"]
+    return found
+
+
+# ---- installing and applying again ---------------------------------------------------------------------------------
+
+
+def test_an_install_writes_in_order_after_everything_was_tried() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        told = await deployed(sim)
+        assert told.outcome is not None
+        assert told.outcome.result == "deployed"
+        assert told.writes == [
+            "apply secrets/postgresql-pgwizard",
+            "apply serviceaccounts/postgresql-pgbackrest",
+            "create secrets/postgresql",
+            "apply secrets/postgresql",
+            "apply secrets/postgresql-minio-ca",
+            "apply configmaps/postgresql-config",
+            "apply configmaps/postgresql-pgbackrest-config",
+            "apply roles/postgresql-pgbackrest",
+            "apply rolebindings/postgresql-pgbackrest",
+            "apply services/postgresql",
+            "apply statefulsets/postgresql",
+            "apply cronjobs/postgresql-pgbackrest-full",
+            "apply cronjobs/postgresql-pgbackrest-incr",
+            "create jobs/postgresql-pgbackrest-init",
+            "apply secrets/postgresql-pgwizard",
+        ]
+        first_write = next(request.number for request in told.requests if request.is_write)
+        tried = [request.number for request in told.requests if request.dry_run]
+        assert len(tried) == 12
+        assert max(tried) < first_write
+
+    on(scenario)
+
+
+def test_what_goes_while_the_changes_are_looked_at_stops_the_apply(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apply, "AGES_SECONDS", -1.0)
+
+    async def scenario(sim: SimCluster) -> None:
+        async def approve(_: Sequence[Change]) -> bool:
+            sim.store.remove(Ref(SECRET, "postgresql-pgbackrest-s3", "default"))
+            return True
+
+        first = len(sim.requests)
+        with pytest.raises(PreflightError, match="postgresql-pgbackrest-s3 does not exist"):
+            await apply.run(apply.ReleaseRequest(answers_of()), sim, lambda _: None, approve, apply.Options())
+        assert not [request for request in sim.requests[first:] if request.is_write]
+
+    on(scenario)
+
+
+def test_a_repository_that_moves_says_that_its_past_stays() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        told = await applied(sim, answers_of(repository={"path": "/elsewhere"}))
+        assert told.texts("warning") == [f"repository.path: {STAY}"]
+
+    on(scenario)
+
+
+STAY = (
+    "the backups so far stay in backups/postgresql at minio.minio.svc:9000: the new place begins with a full backup, "
+    "and without a past"
+)
+
+
+def test_a_bucket_that_was_tried_in_vain_holds_no_past() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        sim.faults.append(Fault("403", "apply", "configmaps", writes_only=True))
+        told = await applied(sim, answers_of(repository={"bucket": "nobucket"}))
+        assert told.texts("warning") == [f"repository.bucket: {STAY}"]
+        assert told.error is not None
+        sim.faults.clear()
+        assert (await applied(sim)).texts("warning") == []
+
+    on(scenario)
+
+
+def test_the_stages_are_told_in_order() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        told = await deployed(sim)
+        ended = [event.stage for event in told.events if event.kind == "done"]
+        assert ended == [stage for stage in apply.STAGES if stage != "prune"]
+
+    on(scenario)
+
+
+def test_a_release_remembers_what_it_made() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        found = record.read(live(sim, SECRET, "postgresql-pgwizard"))
+        assert [(revision.number, revision.outcome) for revision in found.revisions] == [(1, "deployed")]
+        assert DATABASE in found.inventory
+        assert VOLUME in found.inventory
+        for ref in found.inventory:
+            assert sim.store.peek(ref) is not None
+
+    on(scenario)
+
+
+def test_what_will_exist_is_written_down_before_it_does() -> None:
+    def killed_at_the_first_object(request: Request) -> Any:
+        return "kill-before" if request.is_write and request.resource == "serviceaccounts" else None
+
+    async def scenario(sim: SimCluster) -> None:
+        sim.faults.append(killed_at_the_first_object)
+        with pytest.raises(Killed):
+            await applied(sim)
+        found = record.read(live(sim, SECRET, "postgresql-pgwizard"))
+        assert len(found.inventory) == 13
+        assert [revision.outcome for revision in found.revisions] == ["applying"]
+
+    on(scenario)
+
+
+def test_a_second_apply_writes_nothing() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        again = await deployed(sim)
+        assert again.outcome is not None
+        assert again.outcome.result == "unchanged"
+        assert [request for request in again.requests if request.is_write] == []
+        assert set(again.actions().values()) == {"unchanged"}
+
+    on(scenario)
+
+
+def test_an_upgrade_writes_what_changes_and_restarts_the_pod() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        before = uid(sim)
+        told = await deployed(sim, answers_of(tuning={"connections": 200}, schedule={"full": "0 3 * * 0"}))
+        changed = {ref: action for ref, action in told.actions().items() if action != "unchanged"}
+        assert changed == {
+            "ConfigMap default/postgresql-config": "update",
+            "StatefulSet default/postgresql": "update",
+            "CronJob default/postgresql-pgbackrest-full": "update",
+            "Job default/postgresql-pgbackrest-init": "replace",
+        }
+        assert told.writes == [
+            "apply secrets/postgresql-pgwizard",
+            "apply configmaps/postgresql-config",
+            "apply statefulsets/postgresql",
+            "apply cronjobs/postgresql-pgbackrest-full",
+            "delete jobs/postgresql-pgbackrest-init",
+            "create jobs/postgresql-pgbackrest-init",
+            "apply secrets/postgresql-pgwizard",
+        ]
+        assert uid(sim) != before
+        assert live(sim, CRONJOB, "postgresql-pgbackrest-full")["spec"]["schedule"] == "0 3 * * 0"
+        assert "1 valid full backup(s) found: no new one is taken" in told.texts("log")
+        numbers = [revision.number for revision in record.read(live(sim, SECRET, "postgresql-pgwizard")).revisions]
+        assert numbers == [1, 2]
+
+    on(scenario)
+
+
+def test_a_new_schedule_alone_leaves_the_pod_alone() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        before = uid(sim)
+        await deployed(sim, answers_of(schedule={"full": "0 3 * * 0"}))
+        assert uid(sim) == before
+
+    on(scenario)
+
+
+def test_what_somebody_changed_by_hand_is_shown_as_a_conflict() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        config = live(sim, CONFIGMAP, "postgresql-config")
+        data = {**config["data"], "postgresql.conf": "max_connections = 7\n"}
+        by_hand = {**{key: config[key] for key in ("apiVersion", "kind")}, "data": data}
+        by_hand["metadata"] = {"name": "postgresql-config", "namespace": "default"}
+        await sim.guest(manager="kubectl-edit").apply(by_hand, force=True)
+        told = await applied(sim)
+        assert isinstance(told.error, OwnershipConflict)
+        assert "kubectl-edit" in str(told.error)
+        assert "postgresql.conf" in str(told.error)
+        assert told.error.hint == "Take the fields over with --force-conflicts where that is meant."
+        assert told.writes == []
+        taken = await applied(sim, force_conflicts=True)
+        assert taken.error is None
+        assert "apply configmaps/postgresql-config" in taken.writes
+        assert live(sim, CONFIGMAP, "postgresql-config")["data"] == config["data"]
+
+    on(scenario)
+
+
+# ---- without writing -----------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_writes_nothing() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        told = await applied(sim, dry_run=True)
+        assert told.outcome is not None
+        assert told.outcome.result == "dry-run"
+        assert set(told.actions().values()) == {"create"}
+        assert [request for request in told.requests if request.is_write] == []
+
+    on(scenario)
+
+
+def test_what_is_not_approved_is_not_written() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        told = await applied(
+            sim,
+            answers_of(release={"namespace": "new", "createNamespace": True}, repository={"enabled": False}),
+            approve=False,
+        )
+        assert isinstance(told.error, Interrupted)
+        assert told.error.message == "not approved: nothing was written"
+        assert [request for request in told.requests if request.is_write] == []
+
+    on(scenario)
+
+
+def test_without_waiting_the_run_ends_once_the_hook_job_is_there() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        told = await applied(sim, wait=False)
+        assert told.outcome is not None
+        assert told.outcome.result == "applied"
+        assert told.writes[-1] == "create jobs/postgresql-pgbackrest-init"
+        later = await deployed(sim)
+        assert later.outcome is not None
+        assert later.outcome.result == "deployed"
+        assert "create jobs/postgresql-pgbackrest-init" not in later.writes
+
+    on(scenario)
+
+
+# ---- namespaces and owners -----------------------------------------------------------------------------------------
+
+ELSEWHERE = {"repository": {"enabled": False}, "tls": {"verify": False, "source": None}}
+
+
+def test_a_missing_namespace_is_made_where_the_answers_ask_for_it() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        told = await deployed(sim, answers_of(release={"namespace": "new", "createNamespace": True}, **ELSEWHERE))
+        assert told.writes[0] == "apply namespaces/new"
+        assert live(sim, NAMESPACE, "new", None)["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == (
+            "restricted"
+        )
+        assert live(sim, POD, "postgresql-0", "new")["status"]["phase"] == "Running"
+
+    on(scenario)
+
+
+def test_a_missing_namespace_is_refused_where_they_do_not() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        told = await applied(sim, answers_of(release={"namespace": "new"}, **ELSEWHERE))
+        assert isinstance(told.error, PreflightError)
+        assert str(told.error) == (
+            "the cluster does not hold what the answers name; nothing was written\n"
+            "  release.namespace: namespace new does not exist: set release.createNamespace to true, or run kubectl "
+            "create namespace new"
+        )
+        assert told.writes == []
+
+    on(scenario)
+
+
+def test_a_namespace_that_is_there_already_is_left_as_it_is() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        before = live(sim, NAMESPACE, "staging", None)
+        told = await deployed(sim, answers_of(release={"namespace": "staging", "createNamespace": True}, **ELSEWHERE))
+        assert "apply namespaces/staging" not in told.writes
+        assert live(sim, NAMESPACE, "staging", None) == before
+
+    on(scenario)
+
+
+def test_objects_of_others_are_named_all_at_once() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        other = sim.guest(manager="helm")
+        service = {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 5432}]}}
+        helm = {"meta.helm.sh/release-name": "shop-db"}
+        await other.apply({**service, "metadata": {"name": "postgresql", "namespace": "default", "annotations": helm}})
+        labels = {"app.kubernetes.io/managed-by": "argocd"}
+        metadata = {"name": "postgresql-config", "namespace": "default", "labels": labels}
+        await other.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+        told = await applied(sim)
+        assert isinstance(told.error, OwnershipConflict)
+        assert sorted(str(told.error).splitlines()) == [
+            "  ConfigMap default/postgresql-config belongs to argocd",
+            "  Service default/postgresql belongs to Helm release shop-db",
+            "another tool owns what would be written; nothing was written",
+        ]
+        assert told.writes == []
+        assert told.error.hint == "Choose another release.name, or remove them with the tool they belong to."
+        forced = await applied(sim, force_conflicts=True)
+        assert isinstance(forced.error, OwnershipConflict)
+        assert str(forced.error) == str(told.error)
+
+    on(scenario)
+
+
+# ---- what the repository leaves behind -----------------------------------------------------------------------------
+
+
+def test_a_repository_that_is_switched_off_takes_its_objects_along_but_no_secret() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        secrets = {obj["metadata"]["name"] for obj in sim.store.find(SECRET, "default")}
+        told = await deployed(sim, answers_of(repository={"enabled": False}))
+        deleted = [write.removeprefix("delete ") for write in told.writes if write.startswith("delete")]
+        assert deleted == [
+            "jobs/postgresql-pgbackrest-init",
+            "cronjobs/postgresql-pgbackrest-incr",
+            "cronjobs/postgresql-pgbackrest-full",
+            "rolebindings/postgresql-pgbackrest",
+            "roles/postgresql-pgbackrest",
+            "configmaps/postgresql-pgbackrest-config",
+            "serviceaccounts/postgresql-pgbackrest",
+        ]
+        assert {obj["metadata"]["name"] for obj in sim.store.find(SECRET, "default")} == secrets
+        assert sim.store.peek(VOLUME) is not None
+        assert sim.store.peek(Ref(ROLE, "postgresql-pgbackrest", "default")) is None
+        again = await deployed(sim, answers_of(repository={"enabled": False}))
+        assert again.writes == []
+
+    on(scenario)
+
+
+def test_what_another_tool_has_taken_over_is_not_counted_as_pruned() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        taken_over(sim, Ref(ROLE, "postgresql-pgbackrest", "default"))
+        told = await deployed(sim, answers_of(repository={"enabled": False}))
+        assert [event.text for event in told.events if event.stage == "prune" and event.kind == "done"] == [
+            "6 deleted, 1 kept"
+        ]
+
+    on(scenario)
+
+
+# ---- growth --------------------------------------------------------------------------------------------------------
+
+
+def grown(size: str = "20Gi", **storage: Any) -> Any:
+    return answers_of(storage={"size": size, **storage})
+
+
+def test_a_volume_grows_and_the_pod_goes_on() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        before, old = uid(sim), live(sim, STATEFULSET, "postgresql")["metadata"]["uid"]
+        told = await deployed(sim, grown())
+        assert told.writes[:4] == [
+            "apply secrets/postgresql-pgwizard",
+            "patch persistentvolumeclaims/postgresql-storage-postgresql-0",
+            "delete statefulsets/postgresql",
+            "apply statefulsets/postgresql",
+        ]
+        assert uid(sim) == before
+        assert live(sim, STATEFULSET, "postgresql")["metadata"]["uid"] != old
+        assert live(sim, CLAIM, VOLUME.name)["status"]["capacity"] == {"storage": "20Gi"}
+        assert (await deployed(sim, grown())).writes == []
+
+    on(scenario)
+
+
+def test_a_volume_that_grows_beside_another_change_does_not_claim_that_the_pod_goes_on() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        before = uid(sim)
+        told = await deployed(sim, answers_of(storage={"size": "20Gi"}, tuning={"memory": "2Gi"}))
+        assert [change.why for change in told.shown if change.ref == DATABASE] == ["the volume grows from 10Gi"]
+        assert uid(sim) != before
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("size", ["5Gi", "10239Mi"])
+def test_a_volume_never_shrinks(size: str) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        told = await applied(sim, grown(size))
+        assert isinstance(told.error, PreflightError)
+        assert f"storage.size: the volume has 10Gi and cannot shrink to {size}" in str(told.error)
+        assert told.writes == []
+
+    on(scenario)
+
+
+def test_the_same_size_in_other_words_is_the_same_size() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        before = uid(sim)
+        await deployed(sim, grown("10240Mi"))
+        assert uid(sim) == before
+        assert (await deployed(sim, grown("10240Mi"))).writes == []
+
+    on(scenario)
+
+
+@pytest.mark.parametrize(
+    ("size", "stored"), [("10.3Gi", "11059540787200m"), ("10.5Gi", "10752Mi"), ("20480Mi", "20Gi"), ("20.5G", "20500M")]
+)
+def test_a_size_that_the_server_writes_in_another_way_is_the_same_size_at_the_next_apply(
+    size: str, stored: str
+) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, grown(size))
+        claim, workload = live(sim, CLAIM, VOLUME.name), live(sim, STATEFULSET, "postgresql")
+        assert claim["spec"]["resources"]["requests"]["storage"] == stored
+        assert workload["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"] == stored
+        again = await deployed(sim, grown(size))
+        assert again.outcome is not None
+        assert (again.outcome.result, again.writes) == ("unchanged", [])
+
+    on(scenario)
+
+
+def test_a_size_that_the_server_wrote_in_milli_units_can_grow_and_is_shown_as_it_was_answered() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, grown("10.3Gi"))
+        shrunk = await applied(sim, grown("10.2Gi"))
+        assert isinstance(shrunk.error, PreflightError)
+        assert "storage.size: the volume has 10.3Gi and cannot shrink to 10.2Gi" in str(shrunk.error)
+        told = await deployed(sim, grown("20Gi"))
+        assert "the volume grows from 10.3Gi" in next(change.why for change in told.shown if change.ref == DATABASE)
+        assert live(sim, CLAIM, VOLUME.name)["status"]["capacity"] == {"storage": "20Gi"}
+
+    on(scenario)
+
+
+async def enlarged(sim: SimCluster, size: str) -> None:
+    """The volume claim as somebody has grown it by hand."""
+    await sim.patch(VOLUME, {"spec": {"resources": {"requests": {"storage": size}}}})
+    await sim.clock.sleep(60)
+
+
+def test_a_claim_that_was_grown_by_hand_is_no_change_until_the_size_is() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        await enlarged(sim, "30Gi")
+        assert (await deployed(sim)).writes == []
+        told = await deployed(sim, grown("30Gi"))
+        assert "delete statefulsets/postgresql" in told.writes
+        assert (await deployed(sim, grown("30Gi"))).writes == []
+
+    on(scenario)
+
+
+@pytest.mark.parametrize(("by_hand", "shown"), [("30Gi", "30Gi"), ("32e9", "32G"), ("30.3Gi", "30.3Gi")])
+def test_a_size_below_that_of_a_claim_that_was_grown_by_hand_is_refused_before_anything_is_written(
+    by_hand: str, shown: str
+) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        await enlarged(sim, by_hand)
+        told = await applied(sim, grown("20Gi"))
+        assert isinstance(told.error, PreflightError)
+        assert [str(problem) for problem in told.error.findings] == [
+            f"storage.size: the volume has {shown} and cannot shrink to 20Gi: set storage.size to {shown}, or more"
+        ]
+        assert told.writes == []
+        assert [problem.question for problem in await survey.references(sim, grown("20Gi"))] == ["storage.size"]
+        await deployed(sim, grown(shown))
+
+    on(scenario)
+
+
+def test_a_growth_that_never_took_place_may_be_taken_back() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        await sim.patch(VOLUME, {"spec": {"resources": {"requests": {"storage": "30Gi"}}}})
+        await deployed(sim, grown("20Gi"))
+        assert live(sim, CLAIM, VOLUME.name)["spec"]["resources"]["requests"] == {"storage": "20Gi"}
+
+    on(scenario)
+
+
+def test_a_live_size_that_nobody_can_read_is_left_to_the_server() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        claim = live(sim, CLAIM, VOLUME.name)
+        sim.store.put({**claim, "spec": {**claim["spec"], "resources": {"requests": {"storage": "\x1b[2J"}}}})
+        await applied(sim, grown("20Gi"))
+
+    on(scenario)
+
+
+def test_a_class_that_cannot_expand_is_found_before_anything_is_written() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, grown("10Gi", storageClass="fixed"))
+        told = await applied(sim, grown("20Gi", storageClass="fixed"))
+        assert isinstance(told.error, PreflightError)
+        assert "storage.size: the volume of 10Gi cannot grow to 20Gi: " in str(told.error)
+        assert "the storageclass that provisions the pvc must support resize" in str(told.error)
+        assert told.writes == []
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("size", ["10Gi", "20Gi"])
+def test_another_storage_class_is_refused_in_words(size: str) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, grown("10Gi", storageClass="standard"))
+        told = await applied(sim, grown(size, storageClass="fixed"))
+        assert isinstance(told.error, PreflightError)
+        assert [str(problem) for problem in told.error.findings] == [
+            (
+                "storage.storageClass: the volume keeps the StorageClass that it was made with: keep standard; for "
+                "another one, make a new release and restore into it"
+            )
+        ]
+        assert told.writes == []
+
+    on(scenario)
+
+
+def test_the_default_storage_class_by_its_name_is_another_one_to_a_stateful_set() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        told = await applied(sim, grown("10Gi", storageClass="standard"))
+        assert isinstance(told.error, PreflightError)
+        assert "keep null, the cluster's default (standard when it was made);" in str(told.error)
+
+    on(scenario)
+
+
+# ---- what the first start alone makes ------------------------------------------------------------------------------
+
+SHOP = answers_of(release={"database": "shop"}, credentials={"from": "generate", "username": "owner"})
+MADE_ONCE = [
+    (
+        "release.database: the first start made the database myapp, and no later one makes another: keep it, and make "
+        "shop by SQL: CREATE DATABASE shop"
+    ),
+    (
+        "credentials.username: the first start made the superuser postgres, and no later one makes this one: keep "
+        "it; SQL makes further roles: CREATE ROLE"
+    ),
+]
+
+
+def test_another_superuser_or_database_is_refused_once_the_first_start_has_made_them() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        told = await applied(sim, SHOP)
+        assert isinstance(told.error, PreflightError)
+        assert [str(problem) for problem in told.error.findings] == MADE_ONCE
+        assert told.writes == []
+
+    on(scenario)
+
+
+def test_an_install_that_failed_after_its_first_start_has_made_them_too() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("job-failed", "default/postgresql-pgbackrest-init*"))
+        assert isinstance((await applied(sim)).error, FirstBackupFailed)
+        sim.outcomes.clear()
+        told = await applied(sim, SHOP)
+        assert isinstance(told.error, PreflightError)
+        assert [str(problem) for problem in told.error.findings] == MADE_ONCE
+
+    on(scenario)
+
+
+def test_a_database_that_does_not_run_after_an_install_that_failed_is_not_taken_for_none() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("job-failed", "default/postgresql-pgbackrest-init*"))
+        assert isinstance((await applied(sim)).error, FirstBackupFailed)
+        stopped = live(sim, STATEFULSET, "postgresql")
+        sim.store.put({**stopped, "spec": {**stopped["spec"], "replicas": 0}, "status": {}})
+        told = await applied(sim, SHOP)
+        assert isinstance(told.error, PreflightError)
+        assert [str(problem) for problem in told.error.findings] == MADE_ONCE
+        assert told.writes == []
+
+    on(scenario)
+
+
+def test_a_release_without_its_volume_starts_afresh() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        sim.store.remove(DATABASE)
+        sim.store.remove(VOLUME)
+        told = await applied(sim, SHOP, dry_run=True)
+        assert told.error is None
+
+    on(scenario)
+
+
+@pytest.mark.parametrize(("username", "refused"), [("postgres", False), ("owner", True)])
+def test_a_secret_of_your_own_may_name_the_same_superuser_and_no_other(username: str, refused: bool) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        await sim.create(secret("mine", username=username, password="secret"))
+        told = await applied(sim, answers_of(credentials={"from": "existing", "secret": "mine"}), dry_run=True)
+        assert (
+            isinstance(told.error, PreflightError) and told.error.findings[0].question == "credentials.secret"
+        ) == refused
+        back = await deployed(sim)
+        assert back.error is None
+
+    on(scenario)
+
+
+def test_a_secret_of_your_own_stays_the_one_that_the_first_start_read() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await sim.create(secret("mine", username="owner", password="secret"))
+        await deployed(sim, answers_of(credentials={"from": "existing", "secret": "mine"}))
+        told = await applied(sim)
+        assert isinstance(told.error, PreflightError)
+        assert [str(problem) for problem in told.error.findings] == [
+            (
+                "credentials.username: the first start made another superuser, and no later one makes this one: keep "
+                "it; SQL makes further roles: CREATE ROLE"
+            )
+        ]
+        same = answers_of(credentials={"from": "generate", "username": "owner"})
+        assert (await applied(sim, same, dry_run=True)).error is None
+
+    on(scenario)
+
+
+STEPS = ["patch persistentvolumeclaims", "delete statefulsets", "apply statefulsets"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("kind", ["kill-before", "kill-after"])
+def test_a_growth_that_was_killed_goes_on(step: str, kind: str) -> None:
+    dead: list[bool] = []
+
+    def killed(request: Request) -> Any:
+        if dead:
+            return "kill-before"
+        if request.is_write and f"{request.verb} {request.resource}" == step:
+            dead.append(True)
+            return kind
+        return None
+
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        before = uid(sim)
+        sim.faults.append(killed)
+        with pytest.raises(Killed):
+            await applied(sim, grown())
+        sim.faults.clear()
+        await deployed(sim, grown())
+        assert uid(sim) == before
+        assert live(sim, CLAIM, VOLUME.name)["status"]["capacity"] == {"storage": "20Gi"}
+        assert (await deployed(sim, grown())).writes == []
+
+    on(scenario)
+
+
+# ---- the hook Job --------------------------------------------------------------------------------------------------
+
+
+def test_a_hook_job_that_failed_is_made_anew() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        lines = ("ERROR: [055]: unable to load info file",)
+        sim.outcomes.append(ScriptedOutcome("job-failed", "default/postgresql-pgbackrest-init*", lines=lines))
+        told = await applied(sim)
+        assert isinstance(told.error, FirstBackupFailed)
+        failed = live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"]
+        assert record.read(live(sim, SECRET, "postgresql-pgwizard")).revisions[-1].outcome == "failed"
+        sim.outcomes.clear()
+        again = await deployed(sim)
+        assert again.writes == [
+            "apply secrets/postgresql-pgwizard",
+            "delete jobs/postgresql-pgbackrest-init",
+            "create jobs/postgresql-pgbackrest-init",
+            "apply secrets/postgresql-pgwizard",
+        ]
+        assert live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"] != failed
+        numbers = [item.number for item in record.read(live(sim, SECRET, "postgresql-pgwizard")).revisions]
+        assert numbers == [1]
+
+    on(scenario)
+
+
+def test_a_hook_job_of_the_same_spec_that_still_runs_is_waited_for() -> None:
+    def killed(request: Request) -> Any:
+        return "kill-before" if request.verb == "watch" and request.resource == "jobs" else None
+
+    async def scenario(sim: SimCluster) -> None:
+        sim.faults.append(killed)
+        with pytest.raises(Killed):
+            await applied(sim)
+        sim.faults.clear()
+        first = live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"]
+        again = await deployed(sim)
+        assert "create jobs/postgresql-pgbackrest-init" not in again.writes
+        assert live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"] == first
+
+    on(scenario)

@@ -1,0 +1,348 @@
+"""A pod or a hook Job that does not come: what is said, how soon, with which error, and what helps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from pgwizard.errors import DeadlineError, FirstBackupFailed, RolloutFailed
+from pgwizard.kube import jobs
+from pgwizard.kube.api import Ref, WatchEvent
+from pgwizard.plan.plan import Facts, resolve
+from pgwizard.release import rollout
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import ScriptedOutcome
+from support import headless
+from support.faulting import JOB, SECRET, STATEFULSET, Told, answers_of, applied, cluster, deployed, live
+from support.simtime import run
+
+PROMISED_SECONDS = 20
+DATABASE = "default/postgresql-0"
+HOOK = "default/postgresql-pgbackrest-init*"
+
+
+def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> None:
+    """A scenario on a cluster of its own."""
+
+    async def main() -> None:
+        async with cluster(**options) as sim:
+            await scenario(sim)
+
+    run(main())
+
+
+def stuck(*outcomes: ScriptedOutcome, timeout: float = 120) -> Told:
+    """A first install on a cluster where this happens."""
+    found: list[Told] = []
+
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.extend(outcomes)
+        found.append(await applied(sim, timeout_seconds=timeout))
+
+    on(scenario)
+    return found[0]
+
+
+def seconds_until(told: Told, text: str) -> float:
+    """How long after the beginning of the wait the text was first told."""
+    began = next(at for event, at in zip(told.events, told.at, strict=True) if event.stage == "wait")
+    return next(at for event, at in zip(told.events, told.at, strict=True) if text in event.text) - began
+
+
+def progress(told: Told) -> list[str]:
+    """What was told of the first backup as it went on."""
+    return [event.text for event in told.events if (event.stage, event.kind) == ("first backup", "progress")]
+
+
+def test_an_image_that_cannot_be_pulled() -> None:
+    told = stuck(ScriptedOutcome("image-pull", DATABASE))
+    assert isinstance(told.error, RolloutFailed)
+    assert told.error.message.startswith(
+        "postgresql-0 in namespace default cannot start: container minio-ca-init: ImagePullBackOff: Back-off"
+    )
+    assert "pull access denied" in told.error.message
+    assert told.error.fault is not None
+    assert seconds_until(told, "ErrImagePull") < PROMISED_SECONDS
+    assert told.at[-1] < jobs.GRACE_SECONDS + PROMISED_SECONDS
+
+
+def test_the_name_of_a_registry_is_told_whole() -> None:
+    image, host = "registry.example.com/a-team/of-some-department/postgres-pgbackrest:15.0", "registry.example.com"
+    refused = (
+        f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": failed to do request: Head '
+        f'"https://{host}/v2/a-team/of-some-department/postgres-pgbackrest/manifests/15.0": dial tcp: lookup {host} on '
+        "10.96.0.10:53: no such host"
+    )
+    told = stuck(
+        ScriptedOutcome("image-pull", DATABASE, message=f'Back-off pulling image "{image}": ErrImagePull: {refused}')
+    )
+    assert told.error is not None
+    assert told.error.fault is not None
+    assert f"The node cannot resolve the registry's name {host}." in told.error.fault.cause
+
+
+def test_a_container_that_crashes_shows_its_last_lines() -> None:
+    lines = (*tuple(f"line {number}" for number in range(40)), "FATAL:  could not write lock file: No space left")
+    told = stuck(ScriptedOutcome("crash-loop", DATABASE, lines=lines, container="postgresql"))
+    assert isinstance(told.error, RolloutFailed)
+    assert "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error)" in told.error.message
+    shown = told.error.log
+    assert len(shown) == jobs.TAIL_LINES
+    assert shown[-1] == "FATAL: could not write lock file: No space left"
+    assert seconds_until(told, "exit code 1") < PROMISED_SECONDS
+
+
+def test_an_init_container_that_crashes_shows_its_own_lines() -> None:
+    told = stuck(ScriptedOutcome("crash-loop", DATABASE, lines=("rehash: no such file",), container="minio-ca-init"))
+    assert isinstance(told.error, RolloutFailed)
+    assert told.error.log == ("rehash: no such file",)
+
+
+def test_a_crash_that_heals_within_the_grace_is_no_failure() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("crash-loop", DATABASE))
+        task = asyncio.create_task(applied(sim))
+        await asyncio.sleep(8)
+        sim.outcomes.clear()
+        told = await task
+        assert told.error is None
+
+    on(scenario)
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "last"),
+    [
+        (
+            "unschedulable",
+            "cannot be scheduled: 0/1 nodes are available: 1 Insufficient memory.",
+            "Insufficient memory",
+        ),
+        ("quota", "there is no pod yet: FailedCreate: ", "exceeded quota: compute"),
+        ("pod-security", "there is no pod yet: FailedCreate: ", 'violates PodSecurity "restricted:latest"'),
+        ("pvc-pending", "volume claim postgresql-storage-postgresql-0 is Pending: ProvisioningFailed: ", "capacity"),
+        ("never-ready", "starting: 1 of 1 containers started", "1 of 1 containers started"),
+    ],
+)
+def test_what_may_still_come_is_waited_for_and_told_at_once(kind: Any, first: str, last: str) -> None:
+    told = stuck(ScriptedOutcome(kind, "default/*"))
+    assert isinstance(told.error, DeadlineError)
+    assert told.error.message.startswith("postgresql-0 in default was not ready after 120 s: ")
+    assert last in told.error.message
+    assert told.error.hint
+    assert seconds_until(told, first) < PROMISED_SECONDS
+    assert told.error.exit_code == 7
+
+
+@pytest.mark.parametrize("behind", [-3600, 3600])
+def test_a_clock_that_differs_hides_no_reason(behind: float) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("quota", "default/*"))
+        told = await applied(sim, timeout_seconds=60)
+        assert isinstance(told.error, DeadlineError)
+        assert "exceeded quota: compute" in told.error.message
+
+    on(scenario, behind_seconds=behind)
+
+
+def test_an_old_event_explains_nothing() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("quota", "default/*"))
+        assert (await applied(sim, timeout_seconds=60)).error is not None
+        sim.outcomes.clear()
+        sim.outcomes.append(ScriptedOutcome("unschedulable", "default/*"))
+        await asyncio.sleep(600)
+        told = await applied(sim, timeout_seconds=60)
+        assert "quota" not in "\n".join(told.texts())
+
+    on(scenario, behind_seconds=700)
+
+
+def test_a_secret_that_loses_a_key_meanwhile() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        def meanwhile(request: Any) -> None:
+            if request.verb == "watch" and request.resource == "pods":
+                ref = Ref(SECRET, "postgresql-pgbackrest-s3", "default")
+                found = sim.store.peek(ref)
+                if found is not None and "secretKey" in found["data"]:
+                    sim.store.put({**found, "data": {"accessKey": found["data"]["accessKey"]}})
+
+        sim.faults.append(meanwhile)
+        told = await applied(sim)
+        assert isinstance(told.error, RolloutFailed)
+        assert (
+            "container postgresql: CreateContainerConfigError: couldn't find key secretKey in Secret "
+            "default/postgresql-pgbackrest-s3"
+        ) in told.error.message
+        assert seconds_until(told, "couldn't find key") < PROMISED_SECONDS
+
+    on(scenario)
+
+
+def test_a_failed_install_goes_on_once_the_cause_is_gone() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("image-pull", DATABASE))
+        assert isinstance((await applied(sim)).error, RolloutFailed)
+        sim.outcomes.clear()
+        told = await deployed(sim)
+        # The first install's Job waits for the pod by itself, and is there already.
+        assert told.writes == ["apply secrets/postgresql-pgwizard", "apply secrets/postgresql-pgwizard"]
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("policy", ["Parallel", "OrderedReady"])
+def test_a_rollout_that_is_stuck_on_a_broken_pod_is_recovered(policy: str) -> None:
+    """OrderedReady stands for releases that were made otherwise: there a pod that never got ready is never replaced."""
+
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        found = live(sim, STATEFULSET, "postgresql")
+        sim.store.put({**found, "spec": {**found["spec"], "podManagementPolicy": policy}})
+        plan = resolve(answers_of(), Facts(ca=headless.trusted()))
+        sim.outcomes.append(ScriptedOutcome("image-pull", DATABASE))
+        await _another_template(sim, "broken")
+        with pytest.raises(RolloutFailed):
+            await rollout.wait_ready(sim, plan, 120, lambda _: None)
+        sim.outcomes.clear()
+        await _another_template(sim, "mended")
+        said: list[str] = []
+        assert await rollout.wait_ready(sim, plan, 120, said.append) == "postgresql-0 is ready"
+        assert ("postgresql-0 is stuck in an old revision: it is replaced" in said) is (policy == "OrderedReady")
+
+    on(scenario)
+
+
+async def _another_template(sim: SimCluster, mark: str) -> None:
+    annotations = {"spec": {"template": {"metadata": {"annotations": {"mark": mark}}}}}
+    await sim.patch(Ref(STATEFULSET, "postgresql", "default"), annotations)
+
+
+def test_what_is_there_already_is_not_said_to_be_missing() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        sim.outcomes.append(ScriptedOutcome("never-ready", DATABASE))
+        told = await applied(sim, answers_of(tuning={"connections": 200}), timeout_seconds=30)
+        waited = [event.text for event in told.events if (event.stage, event.kind) == ("wait", "progress")]
+        assert waited
+        assert "the StatefulSet is not there yet" not in waited
+
+    on(scenario)
+
+
+@pytest.mark.parametrize(
+    ("backups", "said"),
+    [
+        (True, "the old pod is stopping: up to 120 s, while its last WAL is archived"),
+        (False, "the old pod is stopping: up to 120 s"),
+    ],
+)
+def test_a_pod_that_stops_says_how_long_that_may_take_and_why(backups: bool, said: str) -> None:
+    seen = rollout._Seen("postgresql-0", backups)
+    seen.take(WatchEvent("ADDED", {"kind": "StatefulSet", "metadata": {"generation": 1}}))
+    for left in (120, 0):  # none is left once its containers have ended
+        metadata = {"deletionTimestamp": "2026-11-26T09:00:00Z", "deletionGracePeriodSeconds": left}
+        spec = {"terminationGracePeriodSeconds": 120}
+        seen.take(WatchEvent("MODIFIED", {"kind": "Pod", "metadata": metadata, "spec": spec}))
+        assert seen.health().message == said
+
+
+# ---- the hook Job --------------------------------------------------------------------------------------------------
+
+
+def test_a_hook_job_that_fails_gives_its_lines_cause_and_fix() -> None:
+    lines = (
+        "2026-11-23 09:00:00.000 P00   INFO: stanza-create command begin 2.45: --stanza=main",
+        "2026-11-23 09:00:00.000 P00  ERROR: [028]: backup and archive info files exist but do not match the database",
+    )
+    told = stuck(ScriptedOutcome("job-failed", HOOK, lines=lines, exit_code=28))
+    assert isinstance(told.error, FirstBackupFailed)
+    message = "Job default/postgresql-pgbackrest-init failed: Job has reached the specified backoff limit"
+    assert told.error.message == message
+    assert told.error.log[-1] == " ".join(lines[-1].split())
+    assert told.error.fault is not None
+    assert told.error.fault.fix
+    assert told.error.exit_code == 9
+    assert f"a try failed: {told.error.fault.cause}" in told.texts("progress")  # before the last of its tries has ended
+
+
+def test_a_try_that_fails_is_told_with_its_cause_and_not_that_its_pod_failed() -> None:
+    line = (
+        "2026-11-23 09:00:00.000 P00  ERROR: [028]: backup and archive info files exist but do not match the database"
+    )
+    told = stuck(ScriptedOutcome("job-failed", HOOK, lines=(line,), exit_code=28))
+    assert progress(told)[-1].startswith("a try failed: The repository's path holds the backups of another database")
+
+
+def test_the_cause_of_a_try_that_failed_may_stand_below_the_line_of_its_error() -> None:
+    lines = (
+        "ERROR: [039]: HTTP request failed with 404 (Not Found):",
+        "       *** Response Content ***:",
+        "       <Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>",
+        "command terminated with exit code 39",
+    )
+    told = stuck(ScriptedOutcome("job-failed", HOOK, lines=lines, exit_code=39))
+    assert progress(told)[-1].startswith("a try failed: The bucket does not exist")
+
+
+def test_a_hook_job_that_fails_without_a_known_cause_says_where_to_look() -> None:
+    told = stuck(ScriptedOutcome("job-failed", HOOK, lines=("hm",)))
+    assert isinstance(told.error, FirstBackupFailed)
+    assert told.error.hint == (
+        "See kubectl -n default logs job/postgresql-pgbackrest-init. Run it again after the fix."
+    )
+
+
+def test_a_hook_job_that_is_deleted_meanwhile() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        task = asyncio.create_task(applied(sim))
+        await asyncio.sleep(8)
+        live(sim, JOB, "postgresql-pgbackrest-init")
+        await sim.guest().delete(Ref(JOB, "postgresql-pgbackrest-init", "default"))
+        told = await task
+        assert isinstance(told.error, FirstBackupFailed)
+        assert told.error.message == "Job default/postgresql-pgbackrest-init was deleted while it ran"
+        assert told.error.hint == "See whether its namespace goes: kubectl get namespace default. If not, run it again."
+        assert (await applied(sim)).error is None
+
+    on(scenario)
+
+
+def test_a_hook_job_whose_pod_cannot_start_says_why_and_is_not_waited_for() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("image-pull", HOOK))
+        told = await applied(sim)
+        assert isinstance(told.error, FirstBackupFailed)
+        assert told.error.message.startswith("Job default/postgresql-pgbackrest-init cannot start: container ")
+        assert "ImagePullBackOff" in told.error.message
+        assert told.error.fault is not None
+        assert told.at[-1] < 60
+        sim.outcomes.clear()
+        again = await deployed(sim)
+        assert "create jobs/postgresql-pgbackrest-init" not in again.writes  # it goes on by itself
+
+    on(scenario)
+
+
+def test_the_log_of_the_hook_job_is_told_as_it_comes() -> None:
+    told = stuck()
+    assert told.error is None
+    lines = told.texts("log")
+    assert any("stanza-create command begin" in line for line in lines)
+    assert any("new backup label = " in line for line in lines)
+    runs = [text.removeprefix("pgBackRest runs ") for text in told.texts("progress") if "pgBackRest runs" in text]
+    assert (runs[0], runs[-2:]) == ("stanza-create", ["backup", "expire"])
+
+
+def test_a_hook_job_that_takes_too_long_names_what_it_waits_for() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await applied(sim, wait=False)
+        job = Ref(JOB, "another", "default")
+        with pytest.raises(DeadlineError) as caught:
+            await jobs.wait_job(sim, job, 10, lambda _: None, lambda _: None, explain=rollout.explain)
+        assert caught.value.message == "Job default/another had not ended after 10 s: its pod is awaited"
+
+    on(scenario)

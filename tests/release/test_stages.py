@@ -1,0 +1,74 @@
+"""A stage as it is told, and the deletions that end: of that very object, and never of another tool's."""
+
+from __future__ import annotations
+
+import pytest
+
+from pgwizard.errors import DeadlineError, PreflightError
+from pgwizard.kube.api import Ref
+from pgwizard.release import deletion, stages
+from pgwizard.release.stages import Event
+from pgwizard.simulator.cluster import SimCluster
+from release.test_apply import on
+from support.faulting import ROLE, SERVICE, deployed, live, taken_over
+from support.simtime import run
+
+SERVED = Ref(SERVICE, "postgresql", "default")
+
+
+def heard(error: BaseException | None) -> list[tuple[str, str]]:
+    events: list[Event] = []
+
+    async def staged() -> None:
+        async with stages.told("wait", events.append) as stage:
+            stage.progress("waiting")
+            stage.done("it is there")
+            if error is not None:
+                raise error
+
+    if error is None:
+        run(staged())
+    else:
+        with pytest.raises(type(error)):
+            run(staged())
+    return [(event.kind, event.text) for event in events]
+
+
+def test_a_stage_ends_with_what_it_came_to() -> None:
+    assert heard(None) == [("began", ""), ("progress", "waiting"), ("done", "it is there")]
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (PreflightError("refused", []), "refused"),
+        (DeadlineError("in vain", log=["and more"]), "in vain"),
+        (ValueError("internal"), "stopped"),
+    ],
+)
+def test_a_stage_that_fails_says_the_first_line_of_why(error: Exception, text: str) -> None:
+    assert heard(error)[-1] == ("failed", text)
+
+
+def test_of_all_that_is_to_be_deleted_only_ours_is() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        role, absent = Ref(ROLE, "postgresql-pgbackrest", "default"), Ref(SERVICE, "absent", "default")
+        taken_over(sim, role)
+        uid = live(sim, SERVICE, "postgresql")["metadata"]["uid"]
+        found = await deletion.delete_ours(sim, [absent, role, SERVED], stages.Stage("prune", lambda _: None))
+        assert found == ({SERVED: uid}, [role])
+        assert sim.store.peek(role) is not None
+
+    on(scenario)
+
+
+def test_the_wait_for_what_was_deleted_has_an_end_and_does_not_mistake_another_object_for_it() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        uid = live(sim, SERVICE, "postgresql")["metadata"]["uid"]
+        await deletion.gone(sim, SERVED, "another", 5)
+        with pytest.raises(DeadlineError, match="Service default/postgresql was still there 5 s after it was deleted"):
+            await deletion.gone(sim, SERVED, uid, 5)
+
+    on(scenario)

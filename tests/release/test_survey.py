@@ -1,0 +1,521 @@
+"""What is found before anything is written: rights, certificates, Secrets that the answers name."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import yaml
+
+from pgwizard.answers.questions import Answers
+from pgwizard.errors import NotFound, PreflightError
+from pgwizard.kube.api import Access, Object, Ref
+from pgwizard.plan.plan import Facts, resolve
+from pgwizard.release import apply, dry_run, record, rights, survey, uninstall
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
+from support import headless
+from support.faulting import (
+    INSTALLED,
+    NAMESPACE,
+    POD,
+    SECRET,
+    UPGRADED,
+    answers_of,
+    applied,
+    cluster,
+    data,
+    deployed,
+    given,
+    live,
+)
+from support.simtime import run
+
+WRITING = ["get", "create", "patch", "update", "delete"]
+S3 = given(s3_accessKey="access", s3_secretKey="secret")
+
+
+def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> None:
+    """A scenario on a cluster of its own."""
+
+    async def main() -> None:
+        async with cluster(**options) as sim:
+            await scenario(sim)
+
+    run(main())
+
+
+def refused(told: Any) -> list[str]:
+    """The problems of a run that wrote nothing."""
+    assert isinstance(told.error, PreflightError), told.error
+    assert [request for request in told.requests if request.is_write] == []
+    return [problem.whole for problem in told.error.findings]
+
+
+def role(name: str, namespace: str, rules: list[Any]) -> Object:
+    """A Role."""
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": rules}
+
+
+def binding(role: str, namespace: str, user: str) -> Object:
+    """A RoleBinding of the Role's name that gives it to a user."""
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": role, "namespace": namespace},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+    }
+
+
+# ---- rights --------------------------------------------------------------------------------------------------------
+
+EVERYTHING = answers_of(
+    release={"namespace": "shop", "createNamespace": True},
+    repository={"credentials": {"from": "existing", "secret": "postgresql-pgbackrest-s3", "namespace": "default"}},
+    advanced={"networkPolicy": True},
+)
+NEEDED = rights.accesses(EVERYTHING)
+
+
+def only(sim: SimCluster, accesses: Iterable[Access]) -> list[Access]:
+    """Deny what is not in the list; returns what is then asked for and allowed."""
+    granted, used = set(accesses), list[Access]()
+
+    def allows(access: Access, user: str = "") -> bool:
+        for name in ("", access.name):
+            asked = Access(access.verb, access.resource, access.group, access.namespace, name)
+            if asked in granted:
+                used.append(asked)
+                return True
+        return False
+
+    sim.rules.allows = allows  # type: ignore[method-assign]
+    return used
+
+
+@pytest.mark.parametrize("access", NEEDED, ids=lambda access: access.command().removeprefix("kubectl auth can-i "))
+def test_a_right_that_is_missing_is_named_before_anything_is_written(access: Access) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        only(sim, set(NEEDED) - {access})
+        told = await applied(sim, EVERYTHING)
+        (problem,) = refused(told)
+        group = f".{access.group}" if access.group else ""
+        assert problem.startswith(f"{access.verb} {access.resource}{group}")
+        assert problem.endswith(f"   check: {access.command()}")
+        assert (f" in namespace {access.namespace} " in problem) is (access.namespace is not None)
+        assert told.error is not None
+        assert set(granted(told.error.hint)) == {access}
+
+    on(scenario)
+
+
+def granted(hint: str) -> Iterable[Access]:
+    """The accesses that the Roles of a hint grant."""
+    title, text = hint.split("\n", 1)
+    assert title == "An administrator grants it with:"
+    for document in yaml.safe_load_all(text):
+        namespace = document["metadata"].get("namespace")
+        assert document["kind"] == ("Role" if namespace else "ClusterRole")
+        for rule in document["rules"]:
+            (resource,), (group,) = rule["resources"], rule["apiGroups"]
+            for name in rule.get("resourceNames", [""]):
+                yield from (Access(verb, resource, group, namespace, name) for verb in rule["verbs"])
+
+
+def test_all_missing_rights_are_named_at_once() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        only(sim, [])
+        told = await applied(sim, EVERYTHING)
+        assert len(refused(told)) == len(NEEDED)
+        assert told.error is not None
+        assert sorted(granted(told.error.hint), key=str) == sorted(NEEDED, key=str)
+
+    on(scenario)
+
+
+def test_the_words_of_a_missing_right() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.rules.deny("patch", "statefulsets", "default")
+        sim.rules.deny("create", "pods/exec", "default")
+        told = await applied(sim)
+        assert told.error is not None
+        assert f"{told.error}\n{told.error.hint}" == (
+            "demo does not let you do all that this needs; nothing was written\n"
+            "  patch statefulsets.apps in namespace default   check: kubectl auth can-i patch statefulsets.apps -n "
+            "default\n"
+            "  create pods/exec in namespace default   check: kubectl auth can-i create pods --subresource=exec -n "
+            "default\n"
+            "An administrator grants it with:\n"
+            "apiVersion: rbac.authorization.k8s.io/v1\n"
+            "kind: Role\n"
+            "metadata:\n"
+            "  name: pgwizard-operator\n"
+            "  namespace: default\n"
+            "rules:\n"
+            '  - {apiGroups: ["apps"], resources: ["statefulsets"], verbs: ["patch"]}\n'
+            '  - {apiGroups: [""], resources: ["pods/exec"], verbs: ["create"]}'
+        )
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("answers", [INSTALLED, EVERYTHING, answers_of(repository={"enabled": False})])
+def test_the_rights_that_are_asked_for_are_enough(answers: Answers) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        only(sim, rights.accesses(answers))
+        await deployed(sim, answers, S3)
+        larger = answers.model_copy(
+            update={"storage": UPGRADED.storage, "tuning": UPGRADED.tuning, "schedule": UPGRADED.schedule}
+        )
+        await deployed(sim, larger, S3)
+        assert (await deployed(sim, larger, S3)).writes == []
+
+    on(scenario)
+
+
+def test_a_certificate_file_stands_in_for_the_right_to_read_its_secret() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        only(sim, rights.accesses(INSTALLED, ca_file=True))
+        release = apply.ReleaseRequest(INSTALLED, S3, headless.trusted())
+        outcome = await apply.run(release, sim, lambda _: None, approved, apply.Options(dry_run=True))
+        assert outcome.result == "dry-run"
+
+    on(scenario)
+
+
+async def approved(_: object) -> bool:
+    return True
+
+
+def test_a_repository_that_goes_needs_the_rights_that_it_came_with() -> None:
+    """What is to be pruned is among the rights that are asked for before anything is written."""
+    bare = answers_of(repository={"enabled": False})
+
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, INSTALLED, S3)
+        only(sim, rights.accesses(bare))
+        told = await applied(sim, bare)
+        assert "delete cronjobs.batch in namespace default" in "\n".join(refused(told))
+
+    on(scenario)
+
+
+def test_no_right_is_asked_for_in_vain() -> None:
+    applied_kinds = {
+        "configmaps",
+        "cronjobs",
+        "networkpolicies",
+        "rolebindings",
+        "roles",
+        "serviceaccounts",
+        "services",
+    }
+    expected = {
+        *(
+            ("create", kind) for kind in (*applied_kinds, "statefulsets", "namespaces")
+        ),  # a server-side apply may create
+        ("patch", "namespaces"),
+        *(("delete", kind) for kind in applied_kinds),  # pruned by other answers
+        ("delete", "pods"),  # one that is stuck in an old revision
+        ("get", "pods"),  # the CronJobs' own, which only who has them may give
+        ("get", "pods/exec"),
+        ("create", "pods/exec"),
+    }
+
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, EVERYTHING)
+        await deployed(sim, EVERYTHING.model_copy(update={"storage": UPGRADED.storage, "tuning": UPGRADED.tuning}))
+        asked = {(request.verb.replace("apply", "patch"), request.resource) for request in sim.requests}
+        assert {(access.verb, access.resource) for access in NEEDED} - asked == expected
+
+    on(scenario)
+
+
+def test_a_removal_names_its_missing_rights_before_it_deletes() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        sim.rules.deny("delete", "services", "default")
+        sim.rules.deny("delete", "leases", "default")
+        with pytest.raises(PreflightError) as caught:
+            await uninstall.removal(sim, "postgresql", "default", purge_data=False)
+        assert [problem.whole for problem in caught.value.findings] == [
+            "delete services in namespace default   check: kubectl auth can-i delete services -n default",
+            (
+                "delete leases.coordination.k8s.io in namespace default   check: kubectl auth can-i delete "
+                "leases.coordination.k8s.io -n default"
+            ),
+        ]
+
+    on(scenario)
+
+
+# ---- the certificate to trust --------------------------------------------------------------------------------------
+
+
+def wrong(key: str, value: bytes | None, **source: str) -> list[str]:
+    """What an apply says of a source with this value; None: the Secret is not there."""
+    said: list[str] = []
+
+    async def scenario(sim: SimCluster) -> None:
+        if value is not None:
+            bare = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "trust", "namespace": "minio"}}
+            await sim.create({**bare, "data": {key: base64.b64encode(value).decode()}})
+        told = await applied(sim, answers_of(tls={"source": {"secret": "trust", **source}}))
+        said.extend(refused(told))
+
+    on(scenario)
+    return said
+
+
+def test_a_certificate_secret_that_is_not_there() -> None:
+    assert wrong("", None) == ["tls.source: Secret minio/trust does not exist: it holds the certificate to trust"]
+
+
+def test_a_certificate_secret_without_the_key() -> None:
+    assert wrong("ca.crt", b"x") == ["tls.source.key: Secret minio/trust has no key tls.crt; its keys: ca.crt"]
+
+
+def test_a_certificate_secret_that_may_not_be_read() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.rules.deny("get", "secrets", "minio")
+        assert refused(await applied(sim)) == [
+            "get secrets minio-tls in namespace minio   check: kubectl auth can-i get secrets/minio-tls -n minio"
+        ]
+
+    on(scenario)
+
+
+def test_a_certificate_secret_that_the_server_refuses_although_it_may_be_read() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.faults.append(Fault("403", "get", "secrets", "minio-tls"))
+        (problem,) = refused(await applied(sim))
+        assert problem.startswith(
+            "tls.source: Secret minio/minio-tls may not be read: cannot get Secret minio/minio-tls"
+        )
+
+    on(scenario)
+
+
+def test_what_is_no_certificate() -> None:
+    assert wrong("tls.crt", b"hello") == [
+        (
+            "tls.source.key: Secret minio/trust, key tls.crt is not a certificate: expected PEM text that begins with "
+            "-----BEGIN CERTIFICATE-----"
+        )
+    ]
+
+
+def test_a_private_key_beside_the_certificate() -> None:
+    data = headless.pem(headless.certificate()) + headless.private_key()
+    assert wrong("tls.crt", data) == [
+        (
+            "tls.source.key: Secret minio/trust, key tls.crt holds a private key: give the certificate alone (the key "
+            "must not leave the server)"
+        )
+    ]
+
+
+def test_a_certificate_that_has_ended() -> None:
+    ended = datetime.now(UTC) - timedelta(days=2)
+    data = headless.pem(headless.certificate(begins=timedelta(days=-9), ends=timedelta(days=-2)))
+    (said,) = wrong("tls.crt", data)
+    assert said.startswith(f"tls.source.key: Secret minio/trust, key tls.crt CN=minio ended on {ended:%Y-%m-%d}")
+    assert said.endswith(": renew it at its source")
+
+
+def test_a_certificate_that_has_not_begun() -> None:
+    begins = datetime.now(UTC) + timedelta(days=2)
+    data = headless.pem(headless.certificate(begins=timedelta(days=2), ends=timedelta(days=9)))
+    (said,) = wrong("tls.crt", data)
+    assert said.startswith(
+        f"tls.source.key: Secret minio/trust, key tls.crt CN=minio is valid only from {begins:%Y-%m-%d}"
+    )
+
+
+def test_a_certificate_from_a_file_stands_in_where_the_secret_cannot_be_looked_up() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.faults.append(Fault("403", "get", "secrets", "minio-tls", times=None))
+        release = apply.ReleaseRequest(answers_of(), ca_file=headless.trusted())
+        surveyed = await survey.survey(sim, release.answers, release.ca_file)
+        assert surveyed.ca == headless.trusted()
+
+    on(scenario)
+
+
+def test_a_certificate_that_changes_at_its_source_changes_the_mirror_and_restarts_the_pod() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        before = live(sim, POD, "postgresql-0")["metadata"]["uid"]
+        new = headless.pem(headless.certificate("minio, renewed"))
+        patch = {"data": {"tls.crt": base64.b64encode(new).decode()}}
+        await sim.guest(manager="cert-manager").patch(Ref(SECRET, "minio-tls", "minio"), patch)
+        told = await deployed(sim)
+        assert told.actions()["Secret default/postgresql-minio-ca"] == "update"
+        assert data(sim, "postgresql-minio-ca")["tls.crt"] == new.decode()
+        assert live(sim, POD, "postgresql-0")["metadata"]["uid"] != before
+
+    on(scenario)
+
+
+# ---- Secrets that the answers name ---------------------------------------------------------------------------------
+
+
+def test_every_secret_that_is_wrong_is_named() -> None:
+    answers = answers_of(
+        release={"namespace": "shop"},
+        credentials={"from": "existing", "secret": "database", "usernameKey": "user"},
+        repository={
+            "credentials": {
+                "from": "existing",
+                "secret": "s3-backup",
+                "accessKeyKey": "AWS_ACCESS_KEY_ID",
+                "secretKeyKey": "AWS_SECRET_ACCESS_KEY",
+            },
+            "cipher": {"from": "existing", "secret": "passphrase"},
+        },
+    )
+
+    async def scenario(sim: SimCluster) -> None:
+        assert refused(await applied(sim, answers)) == [
+            "credentials.secret: Secret shop/database has no key user; its keys: password, username",
+            (
+                "repository.credentials.secret: Secret shop/s3-backup, key AWS_SECRET_ACCESS_KEY begins or ends with a "
+                "blank or a line break"
+            ),
+            "repository.cipher.secret: Secret shop/passphrase does not exist",
+        ]
+
+    on(scenario)
+
+
+def test_a_mirrored_s3_secret_is_read_where_it_is() -> None:
+    answers = answers_of(
+        release={"namespace": "shop"},
+        repository={"credentials": {"from": "existing", "secret": "no-such", "namespace": "staging"}},
+    )
+
+    async def scenario(sim: SimCluster) -> None:
+        (problem,) = refused(await applied(sim, answers))
+        assert problem == 'repository.credentials: cannot get Secret staging/no-such: secrets "no-such" not found'
+
+    on(scenario)
+
+
+def test_what_pod_security_would_refuse_is_a_warning_of_the_dry_run() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        labels = {"pod-security.kubernetes.io/warn": "restricted"}
+        await sim.patch(Ref(NAMESPACE, "default"), {"metadata": {"labels": labels}})
+        told = await deployed(sim)
+        assert told.texts("warning") == []  # the release meets it
+
+    on(scenario)
+
+
+def _kept(name: str, **sections: Any) -> record.Record:
+    dumped = Answers.model_validate(sections).model_dump(by_alias=True, mode="json")
+    return record.Record(name, "shop", revisions=(record.Revision(1, "now", "deployed", "spec", dumped),))
+
+
+def test_what_other_releases_say_to_the_answers() -> None:
+    others = [
+        _kept("same", repository={"path": "/shop"}),
+        _kept("elsewhere", repository={"path": "/other"}),
+        _kept("without", repository={"enabled": False}),
+        record.Record("begun", "shop"),
+        record.Record("odd", "shop", revisions=(record.Revision(1, "now", "deployed", "spec", {"no": "answers"}),)),
+    ]
+    answers = Answers.model_validate({"release": {"name": "new", "namespace": "shop"}, "repository": {"path": "/shop"}})
+    shared = "shop/same backs up to backups/shop at minio.minio.svc:9000 as well"
+    assert [str(found) for found in survey.neighbours(answers, others, ("shop", "elsewhere"))] == [
+        f"repository.path: {shared}: one path a database, never shared",
+        "release.name: this makes a second release: shop/elsewhere stays as it is",
+    ]
+    assert survey.neighbours(Answers.model_validate({"repository": {"enabled": False}}), others) == ()
+
+
+def test_another_name_of_the_same_store_is_no_move() -> None:
+    live = _kept("new", repository={"path": "/shop"})
+    same = Answers.model_validate({"repository": {"path": "/shop", "endpoint": "https://s3.example.com"}})
+    assert survey.moved(same, live) == ()
+    assert len(survey.moved(Answers(), live)) == 1
+    assert survey.moved(Answers(), None) == ()
+
+
+def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, answers_of(storage={"storageClass": "standard"}))
+        answers = answers_of(
+            release={"database": "shop"},
+            credentials={"from": "generate", "username": "owner"},
+            storage={"size": "5Gi", "storageClass": "fixed"},
+        )
+        found = await survey.references(sim, answers)
+        assert [problem.question for problem in found] == [
+            "release.database",
+            "credentials.username",
+            "storage.storageClass",
+            "storage.size",
+        ]
+        sim.rules.deny("get", "secrets")  # without the record nobody knows what was made
+        sim.rules.deny("get", "persistentvolumeclaims")
+        assert [problem.question for problem in await survey.references(sim, answers)] == [
+            "storage.storageClass",
+            "storage.size",
+        ]
+
+    on(scenario)
+
+
+def test_the_release_s_own_mirror_is_no_source() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        own = answers_of(tls={"source": {"secret": "postgresql-minio-ca", "namespace": "default"}})
+        assert refused(await applied(sim, own)) == [
+            (
+                "tls.source: Secret default/postgresql-minio-ca is the release's own mirror, compared with itself for "
+                "ever: name minio/minio-tls"
+            )
+        ]
+
+    on(scenario)
+
+
+# ---- a namespace's own administrator -------------------------------------------------------------------------------
+
+
+def test_who_must_hold_what_a_role_grants_installs_although_a_dry_run_has_made_no_role() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch", *WRITING]}]
+        for namespace in ("default", "minio"):
+            await sim.create(role("administrator", namespace, rules))
+            await sim.create(binding("administrator", namespace, "kim"))
+        user = sim.guest(user="kim")
+        told = await applied(user)
+        assert told.error is None
+        tried = next(event.text for event in told.events if (event.stage, event.kind) == ("dry run", "done"))
+        assert tried == (
+            "12 to create; RoleBinding default/postgresql-pgbackrest can be tried only after its Role is made"
+        )
+        again = await applied(user)
+        assert again.outcome is not None
+        assert again.outcome.result == "unchanged"
+
+    on(scenario)
+
+
+def test_a_binding_to_a_role_that_nobody_makes_is_an_error() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await sim.create(role("administrator", "default", [{"apiGroups": ["*"], "resources": ["*"], "verbs": WRITING}]))
+        await sim.create(binding("administrator", "default", "kim"))
+        stray = {**binding("administrator", "default", "kim"), "metadata": {"name": "stray", "namespace": "default"}}
+        stray["roleRef"] = {**stray["roleRef"], "name": "nobody-s"}
+        plan = resolve(answers_of(), Facts(ca=headless.trusted()))
+        with pytest.raises(NotFound, match='"nobody-s" not found'):
+            await dry_run.try_out(sim.guest(user="kim"), plan, [stray], force=False, namespace_exists=True)
+
+    on(scenario)

@@ -1,0 +1,161 @@
+"""What an uninstall takes away and what it keeps, read from what is then in the simulated cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from pgwizard.errors import PreflightError
+from pgwizard.kube.api import Ref
+from pgwizard.release import record, uninstall
+from pgwizard.release.stages import Event, Report
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Killed, Request
+from release.test_apply import DATABASE, VOLUME, on
+from support.faulting import CLAIM, SECRET, SERVICE, answers_of, deployed, live, taken_over
+
+
+async def removed(
+    sim: SimCluster, name: str = "postgresql", *, purge_data: bool = False, report: Report = lambda _: None
+) -> uninstall.Removal:
+    found = await uninstall.removal(sim, name, "default", purge_data=purge_data)
+    await uninstall.remove(found, sim, report)
+    return found
+
+
+def test_an_uninstall_keeps_the_data_and_what_it_is_read_with() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        before = {Ref.of(obj) for obj in sim.store.everything() if obj["metadata"].get("namespace") == "default"}
+        await deployed(sim)
+        found = await removed(sim)
+        assert {str(ref): why for ref, why in found.kept} == {
+            "PersistentVolumeClaim default/postgresql-storage-postgresql-0": "it holds the database",
+            "Secret default/postgresql": "the database that is kept was made with it",
+            "Secret default/postgresql-minio-ca": "the mirrored certificate is retained",
+        }
+        await asyncio.sleep(60)  # the pods are stopping
+        after = {Ref.of(obj) for obj in sim.store.everything() if obj["metadata"].get("namespace") == "default"}
+        left = {ref for ref in after - before if ref.resource.kind != "Event"}
+        assert left == {ref for ref, _ in found.kept}
+
+    on(scenario)
+
+
+def test_a_release_comes_back_onto_what_was_kept() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        password, volume = live(sim, SECRET, "postgresql")["data"], live(sim, CLAIM, VOLUME.name)["metadata"]["uid"]
+        await removed(sim)
+        told = await deployed(sim)
+        assert live(sim, SECRET, "postgresql")["data"] == password
+        assert live(sim, CLAIM, VOLUME.name)["metadata"]["uid"] == volume
+        assert "1 valid full backup(s) found: no new one is taken" in told.texts("log")
+
+    on(scenario)
+
+
+def test_purging_deletes_the_data_and_keeps_the_certificate() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        found = await removed(sim, purge_data=True)
+        assert [str(ref) for ref, _ in found.kept] == ["Secret default/postgresql-minio-ca"]
+        assert sim.store.peek(VOLUME) is None
+        assert sim.store.peek(Ref(SECRET, "postgresql", "default")) is None
+        assert sim.store.peek(Ref(SECRET, "postgresql-pgbackrest-s3", "default")) is not None
+
+    on(scenario)
+
+
+def test_an_uninstall_that_was_killed_goes_on() -> None:
+    def killed(request: Request) -> Any:
+        return "kill-before" if request.verb == "delete" and request.resource == "services" else None
+
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        sim.faults.append(killed)
+        with pytest.raises(Killed):
+            await removed(sim)
+        sim.faults.clear()
+        await removed(sim)
+        assert sim.store.peek(DATABASE) is None
+        assert sim.store.peek(record.ref("postgresql", "default")) is None
+
+    on(scenario)
+
+
+def test_what_another_tool_has_taken_over_is_kept_and_the_uninstall_ends() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        service, told = Ref(SERVICE, "postgresql", "default"), list[Event]()
+        taken_over(sim, service)
+        await removed(sim, report=told.append)
+        assert [(event.kind, event.text) for event in told if event.kind in ("warning", "done")] == [
+            ("warning", "Service default/postgresql belongs to Helm by now: it is kept"),
+            ("done", "9 deleted, 4 kept"),
+        ]
+        assert sim.store.peek(service) is not None
+        assert sim.store.peek(record.ref("postgresql", "default")) is None
+
+    on(scenario)
+
+
+def test_what_another_tool_makes_anew_at_once_is_not_waited_for() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        service = live(sim, SERVICE, "postgresql")
+
+        def anew(request: Request) -> None:
+            if request.verb == "get" and request.resource == "services" and sim.store.peek(Ref.of(service)) is None:
+                sim.store.put({**service, "metadata": {**service["metadata"], "uid": "another"}})
+
+        sim.faults.append(anew)
+        await removed(sim)
+        assert live(sim, SERVICE, "postgresql")["metadata"]["uid"] == "another"
+        assert sim.store.peek(record.ref("postgresql", "default")) is None
+
+    on(scenario)
+
+
+def test_what_went_before_is_not_counted_as_deleted() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        told = list[Event]()
+        await sim.delete(Ref(SERVICE, "postgresql", "default"))
+        await removed(sim, report=told.append)
+        assert told[-1].text == "9 deleted, 3 kept"
+
+    on(scenario)
+
+
+def test_the_password_of_a_release_that_is_named_like_a_certificate_is_purged() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, answers_of(release={"name": "shop-minio-ca"}))
+        found = await removed(sim, "shop-minio-ca", purge_data=True)
+        assert [str(ref) for ref, _ in found.kept] == ["Secret default/shop-minio-ca-minio-ca"]
+        assert sim.store.peek(Ref(SECRET, "shop-minio-ca", "default")) is None
+
+    on(scenario)
+
+
+def test_a_release_that_changed_since_it_was_looked_at_is_not_removed() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        found = await uninstall.removal(sim, "postgresql", "default", purge_data=False)
+        await deployed(sim, answers_of(schedule={"full": "0 3 * * 0"}))
+        with pytest.raises(PreflightError, match="has changed since it was looked at; nothing was deleted"):
+            await uninstall.remove(found, sim, lambda _: None)
+        assert sim.store.peek(DATABASE) is not None
+
+    on(scenario)
+
+
+def test_what_is_no_release_cannot_be_removed() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        with pytest.raises(PreflightError) as caught:
+            await removed(sim)
+        assert caught.value.message == "there is no release postgresql in namespace default"
+        assert caught.value.hint == "No other one is seen: -n names another namespace, and pgwizard installs one."
+
+    on(scenario)

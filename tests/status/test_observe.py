@@ -1,0 +1,590 @@
+"""Observing a cluster: what is seen, how soon, and what is asked again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pgwizard.diagnose.diagnose import diagnose
+from pgwizard.diagnose.row import Diagnosis
+from pgwizard.errors import Forbidden, PgwizardError, PreflightError, Unreachable
+from pgwizard.kube.api import NAMESPACE, POD, ExecResult, Ref, WatchEvent
+from pgwizard.release import backups, record, uninstall
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault, ScriptedOutcome
+from pgwizard.status import observe, report
+from pgwizard.status import snapshot as status_snapshot
+from pgwizard.status.reduce import Observation
+from pgwizard.status.snapshot import Missing, ReleaseSummary, Run, Snapshot, Volume
+from pgwizard.status.verdict import judge
+from support.faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, deployed, live
+from support.observing import applying, clock, on, recorded, seen
+from support.simtime import run
+from support.snapshots import NOW, UNKNOWN_KEY, said, segment
+
+
+def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
+        assert (found.loading, found.unknown) == ((), {})
+        assert said(found) == ("recoverable", [])
+        assert found.release is not None
+        assert replace(found.release, applied=None) == ReleaseSummary(
+            1, "deployed", None, backups=True, superuser="postgres"
+        )
+        assert {str(ref): health.message for ref, health in found.objects.items()} == {
+            "PersistentVolumeClaim default/postgresql-storage-postgresql-0": "bound, 10Gi",
+            "Pod default/postgresql-0": "ready",
+            "StatefulSet default/postgresql": "1 of 1 pods ready",
+        }
+        assert [(item.kind, item.schedule, item.suspended) for item in found.crons] == [
+            ("full", "0 2 * * 0", False),
+            ("incr", "0 2 * * 1-6", False),
+        ]
+        assert [(item.kind, item.state) for item in found.runs] == [("init", "succeeded")]
+        assert [item.type for item in found.backups] == ["full"]
+        assert found.backup_of(found.runs[0]) == found.backups[0]
+        assert found.volume == Volume(10_000_000_000, 6_100_000_000)
+        assert found.certificate is not None
+        assert found.certificate.source == "same"
+
+    on(scenario)
+
+
+def test_what_is_denied_is_said_and_the_rest_is_seen() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.faults = [
+            Fault("403", resource="pods/exec", times=None),
+            Fault("403", verb="list", resource="cronjobs", times=None),
+        ]
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
+        assert sorted(found.unknown) == ["archiver", "cronjobs", "repository", "volume"]
+        assert all("denied by a fault" in why for why in found.unknown.values())
+        assert judge(found).state == "unknown"
+        assert len(found.objects) == 3
+
+    on(scenario)
+
+
+def test_what_was_denied_is_asked_again() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.faults = [Fault("503", resource="pods/exec", times=4), Fault("503", verb="list", resource="jobs", times=2)]
+        found = await seen(sim, lambda snapshot: not snapshot.loading and not snapshot.unknown)
+        assert judge(found).state == "recoverable"
+
+    on(scenario)
+
+
+def test_what_was_deleted_while_a_watch_was_lost_goes() -> None:
+    ref = Ref(CRONJOB, "postgresql-pgbackrest-full", "default")
+
+    async def scenario(sim: SimCluster) -> None:
+        watch = sim.watch
+
+        async def lost(*asked: Any, **selected: Any) -> AsyncGenerator[WatchEvent, None]:
+            async with aclosing(watch(*asked, **selected)) as events:
+                async for event in events:
+                    yield event
+                    if event.type == "SYNCED" and sim.store.peek(ref) is not None:
+                        if asked[0] == CRONJOB:
+                            sim.store.remove(ref)
+                        raise Unreachable("no route")
+
+        sim.watch = lost  # type: ignore[method-assign]
+        found = await seen(sim, lambda snapshot: not snapshot.loading and not snapshot.unknown)
+        assert [item.name for item in found.crons] == ["postgresql-pgbackrest-incr"]
+        assert said(found) == ("at risk", ["there is no schedule of full backups"])
+
+    on(scenario)
+
+
+def test_a_defect_is_said_in_the_place_of_its_answer_and_the_question_is_asked_again() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        execute, watch = sim.exec, sim.watch
+        broken = True
+
+        async def odd(*asked: Any, **limits: Any) -> ExecResult:
+            if broken:
+                raise KeyError("secret")
+            return await execute(*asked, **limits)
+
+        async def blind(*asked: Any, **selected: Any) -> AsyncGenerator[WatchEvent, None]:
+            if broken:
+                raise KeyError("secret")
+            async with aclosing(watch(*asked, **selected)) as events:
+                async for event in events:
+                    yield event
+
+        sim.exec, sim.watch = odd, blind  # type: ignore[method-assign]
+
+        def mended(snapshot: Snapshot) -> bool:
+            nonlocal broken
+            if broken and not snapshot.loading:
+                assert snapshot.unknown == dict.fromkeys(
+                    (
+                        *("statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs"),
+                        *("volume", "repository", "archiver"),
+                    ),
+                    "a defect of pgwizard itself: KeyError",
+                )
+                broken = False
+            return not snapshot.unknown and not snapshot.loading
+
+        assert judge(await seen(sim, mended)).state == "recoverable"
+
+    on(scenario)
+
+
+FAILS = ScriptedOutcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(UNKNOWN_KEY,), exit_code=39)
+
+
+def broken(snapshot: Snapshot) -> Run | None:
+    return next((found for found in snapshot.runs if found.state == "failed"), None)
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["at its pace", "at once where it is asked"])
+def test_a_log_that_could_not_be_read_is_read_the_next_time(asked: bool) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.faults = [Fault("503", resource="pods/log", times=1)]
+        again, unread = observe.Again(), list[tuple[str, float]]()
+        await backups.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+
+        def read(snapshot: Snapshot) -> bool:
+            found = broken(snapshot)
+            if found is not None and found.unread and not unread:
+                unread.append((found.unread, sim.clock.now()))
+                if asked:
+                    again.ask(*observe.ASKED)
+            return found is not None and found.fault is not None
+
+        found = await seen(sim, read, again)
+        [(why, since)] = unread
+        assert "fault" in why
+        assert judge(found).reasons[0].key == "s3-unknown-key"
+        assert (sim.clock.now() - since < 2) if asked else (8 < sim.clock.now() - since < 12)
+
+    on(scenario, outcomes=[FAILS])
+
+
+def test_a_log_that_may_not_be_read_holds_nothing_up() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await backups.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+        await seen(sim, lambda snapshot: broken(snapshot) is not None)
+        sim.faults = [Fault("403", resource="pods/log", times=None)]
+        began = sim.clock.now()
+        found = broken(await observe.look(sim, "postgresql", "default", now=clock(sim)))
+        assert sim.clock.now() - began < 10
+        assert found is not None
+        assert (found.tail, "denied by a fault" in found.unread) == (None, True)
+
+    on(scenario, outcomes=[FAILS])
+
+
+def test_a_log_whose_pod_is_gone_is_not_asked_for_again() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        name = await backups.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+        await seen(sim, lambda snapshot: broken(snapshot) is not None)
+        for pod in sim.store.find(POD, "default"):
+            if pod["metadata"]["name"].startswith(name):
+                sim.store.remove(Ref.of(pod))
+        found = broken(await observe.look(sim, "postgresql", "default", now=clock(sim)))
+        assert found is not None
+        assert found.tail == (f"the log cannot be read: Job default/{name} has no pod, so there is no log of it",)
+
+    on(scenario, outcomes=[FAILS])
+
+
+def test_a_log_that_breaks_pgwizard_is_said_and_the_next_one_is_read() -> None:
+    async def read(job: str) -> AsyncGenerator[str, None]:
+        if job == "first":
+            raise KeyError("secret")
+        yield "line"
+
+    async def scenario() -> None:
+        queue: asyncio.Queue[Observation] = asyncio.Queue()
+        reading = asyncio.create_task(
+            observe._logs(
+                read, lambda: [Ref(JOB, name, "shop") for name in ("first", "second")], queue, observe.Again()
+            )
+        )
+        assert (await queue.get()).failure == "a defect of pgwizard itself: KeyError"
+        assert (await queue.get()).value == ["line"]
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+    run(scenario())
+
+
+def test_backups_that_an_apply_elsewhere_turns_on_and_off_are_asked_for_from_then_on() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        recorded(sim, repository={"enabled": False})
+        steps: list[str] = []
+
+        def turned(snapshot: Snapshot) -> bool:
+            if not snapshot.loading:
+                state = judge(snapshot).state
+                if not steps and state == "not recoverable":
+                    recorded(sim, repository={}, credentials={"from": "generate", "username": "owner"})
+                    steps.append("on")
+                elif steps == ["on"] and state == "recoverable" and asked():
+                    recorded(sim, repository={"enabled": False})
+                    steps.append("off")
+                return steps == ["on", "off"] and state == "not recoverable"
+            return False
+
+        commands: list[list[str]] = []
+
+        def note(command: list[str], _: bytes) -> ExecResult | None:
+            commands.append(command)
+            return None
+
+        def asked() -> bool:
+            return any(command[:6] == ["psql", "-XAtq", "-d", "postgres", "-U", "owner"] for command in commands)
+
+        sim.runtime.programs.answers.append(note)
+        found = await seen(sim, turned)
+        assert said(found) == ("not recoverable", ["this release makes no backups"])
+
+    on(scenario)
+
+
+def test_a_release_that_is_not_there_or_cannot_be_read_is_an_error() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        with pytest.raises(PreflightError, match="there is no release other in namespace default"):
+            await observe.look(sim, "other", "default")
+        sim.faults = [Fault("403", resource="secrets", times=None)]
+        with pytest.raises(Forbidden, match="denied by a fault"):
+            await observe.look(sim, "postgresql", "default")
+
+    on(scenario)
+
+
+def test_a_release_that_is_removed_while_it_is_watched_says_so() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        again = observe.Again()
+
+        def gone(snapshot: Snapshot) -> bool:
+            if not snapshot.loading and sim.store.peek(record.ref("postgresql", "default")) is not None:
+                sim.store.remove(record.ref("postgresql", "default"))
+                sim.runtime.delete(Ref(STATEFULSET, "postgresql", "default"))
+                again.ask(*observe.ASKED)
+            return "release" in snapshot.unknown
+
+        found = await seen(sim, gone, again)
+        assert found.unknown["release"] == "there is no release postgresql in namespace default"
+
+    on(scenario)
+
+
+def test_an_uninstall_is_told_within_two_seconds_though_the_record_goes_last() -> None:
+    """When it goes nothing is left that is watched and could tell."""
+
+    async def scenario(sim: SimCluster) -> None:
+        removing: list[asyncio.Task[None]] = []
+        ended: list[float] = []
+
+        async def remove() -> None:
+            found = await uninstall.removal(sim, "postgresql", "default", purge_data=False)
+            await uninstall.remove(found, sim, lambda _: None)
+            ended.append(sim.clock.now())
+
+        def gone(snapshot: Snapshot) -> bool:
+            if not snapshot.loading and not removing:
+                removing.append(asyncio.create_task(remove()))
+            return snapshot.gone
+
+        found = await seen(sim, gone)
+        await asyncio.gather(*removing)
+        assert (found.missing or Missing("gone")).namespace == "there"
+        assert found.at.timestamp() - ended[0] <= 2
+        assert str(judge(found).reasons[1]) == (
+            "still there: PersistentVolumeClaim default/postgresql-storage-postgresql-0"
+        )
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("denied", [False, True], ids=["the namespace may be read", "it may not"])
+def test_a_namespace_that_is_deleted_while_it_is_watched_is_said_within_seconds(denied: bool) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        if denied:
+            sim.faults = [Fault("403", verb="get", resource="namespaces", times=None)]
+        begun: list[float] = []
+
+        def gone(snapshot: Snapshot) -> bool:
+            if not snapshot.loading and not begun:
+                begun.append(sim.clock.now())
+                sim.runtime.delete(Ref(NAMESPACE, "default"))
+            if not snapshot.gone or snapshot.missing is None or snapshot.objects or snapshot.crons:
+                return False
+            return denied or snapshot.missing.namespace == "gone"
+
+        found = await seen(sim, gone)
+        assert sim.clock.now() - begun[0] < 10
+        assert found.missing is not None
+        assert found.missing.namespace == ("unread" if denied else "gone")
+        assert (found.missing.since or NOW).timestamp() - begun[0] < 3
+        verdict = judge(found)
+        assert verdict.state == "gone"
+        assert len(verdict.reasons) == 1
+        assert not any("denied by a fault" in str(reason) for reason in verdict.reasons)
+
+    on(scenario)
+
+
+def test_a_release_that_comes_back_is_judged_anew() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        steps: list[str] = []
+        kept = {
+            ref: sim.store.peek(ref)
+            for ref in (record.ref("postgresql", "default"), Ref(STATEFULSET, "postgresql", "default"))
+        }
+
+        def back(snapshot: Snapshot) -> bool:
+            if not snapshot.loading and not steps:
+                for ref in kept:
+                    sim.store.remove(ref)
+                steps.append("removed")
+            elif snapshot.gone and steps == ["removed"]:
+                for obj in kept.values():
+                    assert obj is not None
+                    sim.store.put(obj)
+                steps.append("there")
+            return steps == ["removed", "there"] and not snapshot.loading and judge(snapshot).state == "recoverable"
+
+        assert (await seen(sim, back)).missing is None
+
+    on(scenario)
+
+
+def test_a_revision_that_is_applied_elsewhere_is_seen_within_two_seconds() -> None:
+    """Of what is watched, other retention changes the first backup's Job alone, before the revision is deployed."""
+
+    async def scenario(sim: SimCluster) -> None:
+        applying: list[asyncio.Task[Any]] = []
+        ended: list[float] = []
+
+        def shown(snapshot: Snapshot) -> bool:
+            if not snapshot.loading and not applying:
+                applying.append(asyncio.create_task(deployed(sim, answers_of(retention={"full": 5}))))
+                applying[0].add_done_callback(lambda _: ended.append(sim.clock.now()))
+            release = snapshot.release
+            return release is not None and (release.revision, release.outcome) == (2, "deployed")
+
+        await seen(sim, shown)
+        assert sim.clock.now() - (ended[0] if ended else sim.clock.now()) <= 2
+        await asyncio.gather(*applying)
+
+    on(scenario)
+
+
+def test_an_apply_that_touches_nothing_that_is_watched_is_seen_soon_and_at_once_when_asked() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        again, changed = observe.Again(), list[float]()
+
+        def renewed(snapshot: Snapshot) -> bool:
+            if not snapshot.loading and not changed:
+                recorded(sim, credentials={"from": "generate", "username": "owner"})
+                changed.append(sim.clock.now())
+                again.ask("release")
+            return snapshot.release is not None and snapshot.release.superuser == "owner"
+
+        await seen(sim, renewed, again)
+        assert sim.clock.now() - changed.pop() < 1
+        recorded(sim, credentials={})
+        await seen(sim, lambda snapshot: not snapshot.loading)
+        began = sim.clock.now()
+        await seen(sim, renewed)
+        assert sim.clock.now() - began <= 15
+
+    on(scenario)
+
+
+def test_half_an_hour_of_watching_asks_at_its_pace_and_leaves_nothing_behind() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        before, began = len(asyncio.all_tasks()), sim.clock.now()
+        listeners = len(sim.store.listeners)
+        count, first = 0, len(sim.requests)
+
+        def over(snapshot: Snapshot) -> bool:
+            nonlocal count
+            count += 1
+            assert len(snapshot.runs) <= status_snapshot.RUNS_KEPT
+            return sim.clock.now() - began >= 1_800
+
+        found = await seen(sim, over)
+        assert judge(found).state == "recoverable"
+        assert count < 600
+        execs = [request for request in sim.requests[first:] if request.resource == "pods/exec"]
+        assert 200 < len(execs) < 260
+        assert len(sim.store.listeners) == listeners
+        assert len(asyncio.all_tasks()) == before
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["--no-wait", "stopped before the StatefulSet"])
+def test_an_apply_whose_end_nobody_recorded_is_not_asked_for_without_end(stopped: bool) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        applying(sim)
+        if stopped:
+            sim.runtime.delete(Ref(STATEFULSET, "postgresql", "default"))
+        began, counts = sim.clock.now(), dict[int, int]()
+
+        def over(_: Snapshot) -> bool:
+            for passed in (0, 600, 3_000, 3_600):
+                if sim.clock.now() - began >= passed and passed not in counts:
+                    counts[passed] = sum(request.name == "postgresql-pgwizard" for request in sim.requests)
+            return 3_600 in counts
+
+        await seen(sim, over)
+        assert counts[600] - counts[0] > 200, "an apply that ends is told within two seconds"
+        assert counts[3_600] - counts[3_000] <= 70
+
+    on(scenario)
+
+
+RETRIES = 9
+"""How many times its --io-timeout ``pgbackrest info`` takes where the store does not answer: 4 in 2.45, 9 in 2.55."""
+REFUSED = "[HostConnectError] unable to connect to 'minio.minio.svc:9000': [111] Connection refused"
+
+
+def diagnosed(text: str) -> Diagnosis:
+    known = diagnose(text)
+    assert known is not None
+    return known
+
+
+def store_down(sim: SimCluster, asked: list[int]) -> None:
+    """Make ``pgbackrest info`` try for as long as it does where the store refuses connections."""
+    execute = sim.exec
+
+    async def slow(*call: Any, **limits: Any) -> ExecResult:
+        command = call[3]
+        if command[-1] != "info":
+            return await execute(*call, **limits)
+        given = [part.partition("=")[2] for part in command if part.startswith("--io-timeout=")]
+        asked.append(int(given[0]) if given else 60)
+        await asyncio.sleep(RETRIES * asked[-1])
+        status = {"code": 99, "message": REFUSED}
+        answer = [{"name": "main", "status": {"code": 99, "message": "other"}, "repo": [{"status": status}]}]
+        return ExecResult(json.dumps(answer).encode(), b"", 0)
+
+    sim.exec = slow  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(("timeout_seconds", "io_timeout"), [(30, 2), (120, 8), (5, 1)])
+def test_one_look_says_why_a_store_that_is_down_does_not_answer(timeout_seconds: float, io_timeout: int) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        asked: list[int] = []
+        store_down(sim, asked)
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim), timeout_seconds=timeout_seconds)
+        assert asked == [io_timeout]
+        assert found.loading == ()
+        ended = timeout_seconds > RETRIES * io_timeout
+        assert found.unknown["repository"] == (REFUSED if ended else f"no answer within {timeout_seconds} s")
+        cause = diagnosed(REFUSED).cause if ended else f"no answer within {timeout_seconds} s"
+        assert said(found) == ("unknown", [f"the repository cannot be read: {cause}"])
+
+    on(scenario)
+
+
+def test_a_store_that_is_down_is_asked_more_patiently_while_somebody_watches() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        asked: list[int] = []
+        store_down(sim, asked)
+        found = await seen(sim, lambda snapshot: "repository" in snapshot.unknown)
+        assert asked == [5]
+        assert found.unknown["repository"] == REFUSED
+
+    on(scenario)
+
+
+def test_a_release_without_backups_is_seen_as_such() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
+        assert said(found) == ("not recoverable", ["this release makes no backups"])
+        assert (found.crons, found.loading, found.unknown) == ((), (), {})
+
+    on(scenario, answers={"repository": {"enabled": False}})
+
+
+def test_one_look_tells_wal_that_was_dropped_from_wal_that_is_new() -> None:
+    own: list[int] = []
+
+    def psql(command: list[str], _: bytes) -> ExecResult | None:
+        dropping = f"900|{segment(900)}|2026-11-23 11:00:00+00|0|||{own[0]}|60\n0\n"
+        return ExecResult(dropping.encode(), b"", 0) if command[0] == "psql" else None
+
+    async def scenario(sim: SimCluster) -> None:
+        own.append(sim.runtime.programs.repository("default").system_id)
+        sim.runtime.programs.answers.append(psql)
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
+        assert found.owed == segment(900)
+        assert judge(found).reasons[0].key == "wal-dropped"
+
+    on(scenario)
+
+
+async def another(sim: SimCluster, namespace: str) -> None:
+    """A second release, on the repository of the first one: its first backup fails."""
+    sim.store.put(sim.store.birth({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
+    sim.store.put(
+        {
+            **live(sim, SECRET, "postgresql-pgbackrest-s3"),
+            "metadata": {"name": "postgresql-pgbackrest-s3", "namespace": namespace},
+        }
+    )
+    with pytest.raises(PgwizardError, match=r"first backup|Job"):
+        await deployed(sim, answers_of(release={"namespace": namespace}))
+
+
+def test_a_repository_with_another_release_s_backups_proves_nothing_with_and_without_the_job_that_failed() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await another(sim, "shop")
+        programs = sim.runtime.programs
+        theirs, ours = programs.repository("shop").system_id, programs._system_id("shop")
+        assert theirs == programs._system_id("default") != ours
+        reason = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
+        first = await observe.look(sim, "postgresql", "shop", now=clock(sim))
+        assert [run.state for run in first.runs] == ["failed"]
+        assert said(first) == ("not recoverable", [reason])
+        sim.runtime.delete(Ref(JOB, "postgresql-pgbackrest-init", "shop"))
+        without = await observe.look(sim, "postgresql", "shop", now=clock(sim))
+        assert (without.runs, without.backups, without.valid, without.stored) == ((), (), (), 0)
+        assert said(without) == ("not recoverable", [reason])
+        assert said(await observe.look(sim, "postgresql", "default", now=clock(sim))) == ("recoverable", [])
+
+    on(scenario)
+
+
+def test_a_database_that_is_scaled_to_0_is_down_and_what_was_seen_of_it_before_stays() -> None:
+    ref = Ref(STATEFULSET, "postgresql", "default")
+
+    async def scenario(sim: SimCluster) -> None:
+        again = observe.Again()
+        states: list[str] = []
+
+        def scaled(snapshot: Snapshot) -> bool:
+            if not snapshot.loading and not states:
+                states.append(judge(snapshot).state)
+                sim.runtime.change(ref, lambda obj: obj["spec"].update(replicas=0))
+            if states and not any(known.resource == POD for known in snapshot.objects):
+                again.ask("repository", "archiver", "volume")
+            return {"repository", "archiver", "volume"} <= set(snapshot.unknown)
+
+        found = await seen(sim, scaled, again)
+        assert states == ["recoverable"]
+        assert said(found) == ("at risk", ["the database is down: its StatefulSet is scaled to 0"])
+        assert report.run_cells(found, found.runs[0])[-1] == "29.3Mi → 3.66Mi"
+        sim.runtime.change(ref, lambda obj: obj["spec"].update(replicas=1))
+        back = await seen(sim, lambda snapshot: not snapshot.loading and not snapshot.unknown)
+        assert said(back) == ("recoverable", [])
+
+    on(scenario)

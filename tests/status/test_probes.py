@@ -1,0 +1,230 @@
+"""What answers become: pgBackRest's info, the archiver's statistics, the volume, the certificate, the record."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from pgwizard.kube.api import ExecResult, Ref
+from pgwizard.plan.names import Names
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.status import observe, probes
+from pgwizard.status.snapshot import Archiver, Backup, RepositoryInfo, Volume, Wal
+from pgwizard.status.verdict import judge
+from support.faulting import POD, SECRET, live
+from support.observing import clock, on, recorded
+from support.snapshots import SYSTEM, segment
+
+# ---- reading -------------------------------------------------------------------------------------------------------
+
+
+def info(**changes: Any) -> Any:
+    """What pgBackRest 2.45 says of one backup."""
+    ok = {"code": 0, "message": "ok"}
+    return [
+        {
+            "name": "main",
+            "status": {**ok, "lock": {"backup": {"held": False}}},
+            "repo": [{"cipher": "none", "key": 1, "status": ok}],
+            "db": [{"id": 1, "repo-key": 1, "system-id": 7, "version": "15"}],
+            "archive": [
+                {"database": {"id": 1, "repo-key": 1}, "id": "15-1", "min": segment(1), "max": segment(5)},
+            ],
+            "backup": [
+                {
+                    "label": "20261116-020000F",
+                    "type": "full",
+                    "database": {"id": 1, "repo-key": 1},
+                    "archive": {"start": segment(2), "stop": segment(3)},
+                    "timestamp": {"start": 1_795_000_000, "stop": 1_795_000_240},
+                    "info": {"delta": 30_723_875, "repository": {"delta": 3_900_000, "size": 3_900_000}, "size": 30},
+                    "error": None,
+                }
+            ],
+            **changes,
+        }
+    ]
+
+
+def having(code: int, message: str) -> dict[str, Any]:
+    """The status of a stanza with one repository."""
+    status = {"code": code, "message": message}
+    return {"status": status, "repo": [{"cipher": "none", "key": 1, "status": status}]}
+
+
+def test_info_becomes_backups_and_the_range_of_the_archive() -> None:
+    assert probes.repository_of(info()) == RepositoryInfo(
+        (
+            Backup(
+                "20261116-020000F",
+                "full",
+                datetime(2026, 11, 18, 11, 6, 40, tzinfo=UTC),
+                datetime(2026, 11, 18, 11, 10, 40, tzinfo=UTC),
+                30,
+                3_900_000,
+                segment(2),
+                segment(3),
+            ),
+        ),
+        "",
+        Wal(segment(1), segment(5)),
+        system_id="7",
+    )
+
+
+def test_backups_of_an_earlier_cluster_are_left_out() -> None:
+    two = [{"id": 1, "system-id": 7}, {"id": 2, "system-id": 8}]
+    assert probes.repository_of(info(db=two)) == RepositoryInfo((), "", None, system_id="8")
+    assert probes.repository_of(info(db=two[::-1])) == RepositoryInfo((), "", None, system_id="8")
+
+
+@pytest.mark.parametrize(
+    ("answer", "stanza"),
+    [
+        ([], "the stanza has not been created"),
+        (info(**having(1, "missing stanza path"), backup=[], archive=[]), "missing stanza path"),
+        (info(**having(2, "no valid backups"), backup=[]), ""),
+        (info(status={"code": 1, "message": "missing stanza path"}, repo=[], backup=[]), "missing stanza path"),
+    ],
+)
+def test_a_stanza_that_is_not_there_is_told_from_one_that_is_empty(answer: Any, stanza: str) -> None:
+    found = probes.repository_of(answer)
+    assert (found.backups, found.stanza) == ((), stanza)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (
+            info(
+                status={"code": 99, "message": "other"},
+                repo=[{"status": {"code": 99, "message": "[CryptoError] unable to\x1b[2J verify"}}],
+            ),
+            r"^\[CryptoError\] unable to \[2J verify$",
+        ),
+        (info(status={"code": 99, "message": "other"}, repo=[]), "^other$"),
+        ({"name": "main"}, "answered with something else: TypeError"),
+        (info(backup=[{"label": "x"}]), "answered with something else: KeyError"),
+        (
+            info(backup=[{**info()[0]["backup"][0], "timestamp": {"start": 10**30, "stop": 10**30}}]),
+            "answered with something else: OverflowError",
+        ),
+        (None, "answered with something else: TypeError"),
+    ],
+)
+def test_a_repository_that_could_not_be_read_is_not_an_empty_one(answer: Any, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        probes.repository_of(answer)
+
+
+def test_the_archiver_is_read_with_and_without_what_waits() -> None:
+    line = f"1204|{segment(9)}|2026-11-23 11:59:22.5+00|2|{segment(8)}|2026-11-20 10:00:00+00|{SYSTEM}|60\n"
+    found = Archiver(
+        1204,
+        segment(9),
+        datetime(2026, 11, 23, 11, 59, 22, 500_000, tzinfo=UTC),
+        2,
+        segment(8),
+        datetime(2026, 11, 20, 10, 0, tzinfo=UTC),
+        system_id=SYSTEM,
+        timeout_seconds=60,
+    )
+    assert probes.archiver_of(line) == found
+    assert probes.archiver_of(f"{line}3\n") == replace(found, waiting=3)
+    assert probes.archiver_of("0|||0|||7|0") == Archiver(0, "", None, 0, "", None, system_id="7")
+    for wrong in ("", "psql: error: connection failed", "x|||0|||7|60", "0|||0||", "0|||0||||60", "0|||0|||seven|60"):
+        with pytest.raises(ValueError, match=r".+"):
+            probes.archiver_of(wrong)
+
+
+def test_the_volume_is_the_last_line_of_df() -> None:
+    assert probes.volume_of("    1B-blocks        Avail\n  1000  610\n") == Volume(1000, 610)
+    for wrong in ("", "df: no such file", "1B-blocks Avail\n0 0\n"):
+        with pytest.raises(ValueError, match=r".+"):
+            probes.volume_of(wrong)
+
+
+def test_psql_is_told_the_superuser_or_asks_the_container_for_it() -> None:
+    known, asked = probes.archiver_command("owner"), probes.archiver_command(None)
+    assert known[:6] == ("psql", "-XAtq", "-d", "postgres", "-U", "owner")
+    assert asked[:4] == ("bash", "-c", 'exec psql -XAtq -d postgres -U "$POSTGRES_USER" "$@"', "psql")
+    assert known[6:] == asked[4:]
+
+
+# ---- asking a cluster ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("odd", [None, "text", 7, ["list"]])
+def test_answers_of_another_shape_are_taken_for_none(odd: Any) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        recorded(sim, credentials=odd, repository=odd)
+        found = (await observe.look(sim, "postgresql", "default", now=clock(sim))).release
+        assert found is not None
+        assert (found.backups, found.superuser) == (True, None)
+
+    on(scenario)
+
+
+def test_a_certificate_whose_source_changed_or_went_is_seen() -> None:
+    source = Ref(SECRET, "minio-tls", "minio")
+
+    async def scenario(sim: SimCluster) -> None:
+        await sim.patch(source, {"data": {"tls.crt": base64.b64encode(b"no certificate").decode()}})
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
+        assert found.certificate is not None
+        assert found.certificate.source == "differs"
+        await sim.delete(source)
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
+        assert found.certificate is not None
+        assert found.certificate.source == "gone"
+
+    on(scenario)
+
+
+def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
+    line = (
+        "P00  ERROR: [103]: unable to find a valid repository: HTTP request failed with 403: <Code>NoSuchBucket</Code>"
+    )
+
+    own: list[int] = []
+
+    def psql(command: list[str], _: bytes) -> ExecResult | None:
+        failing = f"1|{segment(1)}|2026-11-23 11:00:00+00|3|{segment(2)}|2026-11-23 11:05:00+00|{own[0]}|60\n4\n"
+        return ExecResult(failing.encode(), b"", 0) if command[0] == "psql" else None
+
+    async def scenario(sim: SimCluster) -> None:
+        own.append(sim.runtime.programs.repository("default").system_id)
+        sim.runtime.programs.answers.append(psql)
+        pod = live(sim, POD, "postgresql-0")
+        sim.runtime.logs[pod["metadata"]["uid"], "postgresql"].write(line)
+        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
+        assert found.archiver is not None
+        assert (found.archiver.failing, found.archiver.waiting) == (True, 4)
+        worst = judge(found).reasons[0]
+        assert worst.text.startswith(f"archiving fails: {segment(2)} at 2026-11-23 11:05 UTC: ")
+        assert worst.key == "s3-no-bucket"
+
+    on(scenario)
+
+
+def test_archiving_that_fails_names_its_cause_from_the_collected_log_where_the_container_has_none() -> None:
+    line = (
+        "P00  ERROR: [103]: unable to find a valid repository: HTTP request failed with 403: <Code>NoSuchBucket</Code>"
+    )
+
+    def in_pod(command: list[str], _: bytes) -> ExecResult | None:
+        if command[0] == "psql":
+            return ExecResult(f"0|||3|{segment(2)}|2026-11-23 11:05:00+00|7|60\n4\n".encode(), b"", 0)
+        return ExecResult(line.encode(), b"", 0) if tuple(command) == probes.COLLECTED_LOG_COMMAND else None
+
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.programs.answers.append(in_pod)
+        found = await probes.archiver(sim, Names.of("postgresql"), "default", "postgres")
+        assert found.fault is not None
+        assert found.fault.key == "s3-no-bucket"
+
+    on(scenario)

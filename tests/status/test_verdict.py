@@ -1,0 +1,455 @@
+"""What is proven by what was seen: the verdict, its window and its reasons."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pgwizard.diagnose.diagnose import ROWS, diagnose
+from pgwizard.kube.health import Health
+from pgwizard.status.reduce import Observation, reduce
+from pgwizard.status.snapshot import (
+    PACE_SECONDS,
+    MirroredCertificate,
+    Missing,
+    ReleaseSummary,
+    RepositoryInfo,
+    Run,
+    Snapshot,
+    Volume,
+    Wal,
+)
+from pgwizard.status.verdict import Verdict, judge
+from support.snapshots import (
+    ANOTHER,
+    ARCHIVER,
+    DONE,
+    DOWN,
+    FAILED,
+    FINE,
+    FULL,
+    INCR,
+    KEPT,
+    LEFT,
+    NOW,
+    SERVER,
+    STATEFUL,
+    SYSTEM,
+    UNKNOWN_KEY,
+    at,
+    backup,
+    said,
+    segment,
+)
+
+
+def test_a_valid_full_backup_and_a_working_archive_are_recoverable_up_to_the_last_segment() -> None:
+    assert judge(FINE) == Verdict("recoverable", at(1.4), at(seconds=38), ())
+
+
+def test_what_has_not_been_read_proves_nothing() -> None:
+    assert said(Snapshot("postgresql", "shop", NOW)) == ("unknown", ["the repository has not been read yet"])
+    denied = Snapshot("postgresql", "shop", NOW, unknown={"repository": "pods/exec is forbidden"})
+    assert said(denied) == ("unknown", ["the repository cannot be read: pods/exec is forbidden"])
+
+
+def test_what_is_old_proves_nothing() -> None:
+    old = replace(FINE, heard={**FINE.heard, "repository": at(seconds=181)})
+    assert said(old) == ("unknown", ["the repository was last read 181 s ago"])
+    assert judge(old).reasons[0].key == "status-old"
+    old = replace(FINE, heard={**FINE.heard, "archiver": at(seconds=181)}, unknown={"archiver": "no route"})
+    assert said(old) == ("at risk", ["the archiver last answered 181 s ago: no route"])
+
+
+def test_a_repository_that_stopped_answering_is_a_risk_at_once_with_its_cause() -> None:
+    why = "[CryptoError] unable to verify certificate presented by 'minio:9000': [10] certificate has expired"
+    verdict = judge(replace(FINE, unknown={"repository": why}))
+    assert verdict.state == "at risk"
+    assert str(verdict.reasons[0]) == (
+        "the repository cannot be read: The certificate of minio:9000, or one above it, has expired; or the clock of "
+        "the node is ahead."
+    )
+    assert verdict.reasons[0].fix
+    assert verdict.reasons[0].key
+
+
+@pytest.mark.parametrize(
+    ("repository", "reason"),
+    [
+        (RepositoryInfo((), "missing stanza path"), "pgBackRest says: missing stanza path"),
+        (RepositoryInfo(()), "there is no valid full backup with its WAL"),
+        (
+            RepositoryInfo((backup("incr", 1),), wal=Wal(segment(1), segment(2))),
+            "there is no valid full backup with its WAL",
+        ),
+        (
+            RepositoryInfo((backup("full", 1, error=True),), wal=Wal(segment(1), segment(2))),
+            "no backup is intact: the only one has page checksum errors",
+        ),
+        (
+            RepositoryInfo((backup("full", 1, wal=99),), wal=Wal(segment(100), segment(101))),
+            "there is no valid full backup with its WAL",
+        ),
+        (RepositoryInfo((backup("full", 1),)), "there is no valid full backup with its WAL"),
+        (
+            RepositoryInfo((backup("full", 1),), wal=Wal(segment(1, timeline=3), segment(9, timeline=3))),
+            "there is no valid full backup with its WAL",
+        ),
+        (
+            RepositoryInfo((replace(backup("full", 1), wal_start=""),), wal=Wal(segment(1), segment(200))),
+            "there is no valid full backup with its WAL",
+        ),
+        (
+            RepositoryInfo((backup("full", 1),), wal=Wal(segment(1), segment(99))),
+            "there is no valid full backup with its WAL",
+        ),
+        (
+            RepositoryInfo((replace(backup("full", 1), wal_stop=segment(102)),), wal=Wal(segment(1), segment(101))),
+            "there is no valid full backup with its WAL",
+        ),
+    ],
+    ids=[
+        "no stanza",
+        "nothing",
+        "no full one",
+        "a wrong page",
+        "its WAL has gone",
+        "no WAL at all",
+        "an archive of a later timeline",
+        "no name of its WAL",
+        "an archive that ends before it",
+        "an archive that ends within it",
+    ],
+)
+def test_without_a_valid_full_backup_and_its_wal_nothing_is_recoverable(
+    repository: RepositoryInfo, reason: str
+) -> None:
+    assert said(replace(FINE, repository=repository)) == ("not recoverable", [reason])
+
+
+def test_the_first_backup_that_still_runs_is_named() -> None:
+    first = Run("postgresql-pgbackrest-init", "u", "init", "running", at(seconds=9), None)
+    verdict = judge(replace(FINE, repository=RepositoryInfo(()), runs=(first,)))
+    assert verdict.reasons[0].fix == "Job postgresql-pgbackrest-init is taking one."
+
+
+def test_the_window_begins_with_the_oldest_full_backup_whose_wal_is_there() -> None:
+    fulls = (backup("full", 14, wal=50), backup("full", 7, wal=200))
+    found = judge(replace(FINE, repository=RepositoryInfo(fulls, wal=Wal(segment(200), segment(1303)))))
+    assert found.since == at(7)
+
+
+def test_a_backup_of_an_earlier_timeline_counts_where_the_archive_reaches_from_it_to_the_present_one() -> None:
+    grown = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(9, timeline=2)))
+    assert judge(replace(FINE, repository=grown)) == Verdict("recoverable", at(1.4), at(seconds=38), ())
+
+
+def test_where_wal_waits_nothing_after_the_last_backup_is_proven() -> None:
+    verdict = judge(replace(FINE, archiver=replace(ARCHIVER, waiting=5_000, last_at=at(seconds=3))))
+    assert (verdict.state, verdict.until) == ("at risk", at(0.4))
+    drained = judge(replace(FINE, archiver=replace(ARCHIVER, waiting=2, last_at=at(seconds=3))))
+    assert (drained.state, drained.until) == ("recoverable", at(seconds=3))
+
+
+def test_a_backup_without_its_wal_proves_no_moment() -> None:
+    repository = RepositoryInfo(
+        (backup("full", 1.4), backup("incr", 0.4, wal=1304)), wal=Wal(segment(100), segment(1303))
+    )
+    assert judge(replace(FINE, repository=repository, archiver=replace(ARCHIVER, last_at=None))).until == at(1.4)
+
+
+def test_wal_that_the_archiver_told_of_and_the_next_reading_of_the_repository_lacks_was_dropped() -> None:
+    stopped = Observation("repository", NOW, value=FINE.repository)
+    ahead = replace(FINE, archiver=replace(ARCHIVER, last_wal=segment(1310), last_at=at(seconds=1)))
+    first = reduce(ahead, stopped)
+    assert judge(first) == Verdict("recoverable", at(1.4), at(seconds=1), ())
+    dropped = reduce(first, stopped)
+    assert said(dropped) == (
+        "at risk",
+        [f"WAL was dropped: {segment(1310)} is archived, says PostgreSQL, and the archive ends with {segment(1303)}"],
+    )
+    assert (judge(dropped).until, judge(dropped).reasons[0].key) == (at(0.4), "wal-dropped")
+    there = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(1310)))
+    assert said(reduce(dropped, Observation("repository", NOW, value=there))) == ("recoverable", [])
+
+
+@pytest.mark.parametrize("name", ["", "00000002.history", f"{segment(1310)}.00000028.backup"])
+def test_what_is_no_segment_is_not_looked_for_in_the_archive(name: str) -> None:
+    stopped = Observation("repository", NOW, value=FINE.repository)
+    odd = replace(FINE, archiver=replace(ARCHIVER, last_wal=name))
+    assert said(reduce(reduce(odd, stopped), stopped)) == ("recoverable", [])
+
+
+def test_what_may_not_be_read_or_was_not_leaves_a_release_at_risk() -> None:
+    denied = dict.fromkeys(("cronjobs", "jobs", "pods", "volume", "certificate"), "forbidden")
+    assert said(replace(FINE, unknown=denied)) == (
+        "at risk",
+        [
+            "pods cannot be read: forbidden",
+            "cronjobs cannot be read: forbidden",
+            "jobs cannot be read: forbidden",
+            "volume cannot be read: forbidden",
+            "certificate cannot be read: forbidden",
+        ],
+    )
+
+
+def test_a_release_without_backups_is_not_recoverable_and_is_not_asked_about_any() -> None:
+    bare = replace(FINE, release=ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None), repository=None)
+    assert said(bare) == ("not recoverable", ["this release makes no backups"])
+    assert bare.sources == ("release", "statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs", "volume")
+
+
+def test_backups_of_another_database_count_for_nothing() -> None:
+    assert FINE.repository is not None
+    theirs = replace(FINE, repository=replace(FINE.repository, system_id=ANOTHER), owed=segment(1310))
+    verdict = judge(theirs)
+    assert (verdict.state, verdict.since, verdict.until) == ("not recoverable", None, None)
+    [reason] = verdict.reasons
+    assert str(reason) == (
+        f"the repository holds another database's backups (system-id {ANOTHER}; this database's is {SYSTEM})"
+    )
+    assert reason.fix.startswith("Choose another repository.path, and apply")
+    assert reason.key == "status-foreign"
+    assert (theirs.backups, theirs.valid, theirs.wal_per_day, theirs.outage_days, theirs.ahead) == (
+        (),
+        (),
+        None,
+        None,
+        False,
+    )
+
+
+def test_whose_backups_they_are_is_not_taken_for_granted() -> None:
+    text = "whose backups the repository holds is not known: the database has not told its system-id"
+    assert said(replace(FINE, archiver=None)) == ("unknown", [text])
+    assert judge(replace(FINE, archiver=None)).reasons[0].key == "status-whose"
+    failing = replace(FINE, archiver=None, unknown={"archiver": "psql ended with 2"})
+    assert said(failing) == ("unknown", [f"{text}: psql ended with 2"])
+    assert said(replace(FINE, archiver=None, repository=RepositoryInfo(()))) == (
+        "not recoverable",
+        ["there is no valid full backup with its WAL"],
+    )
+
+
+RISKS: list[tuple[dict[str, Any], str]] = [
+    (
+        {"archiver": replace(ARCHIVER, failed=3, failed_wal=segment(1304), failed_at=at(seconds=9))},
+        "archiving fails: 000000010000000500000018 at 2026-11-23 11:59 UTC",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, waiting=7, last_at=at(seconds=600))},
+        "7 segments of WAL wait to be archived since 2026-11-23 11:50 UTC",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, waiting=7, last_at=None)},
+        "7 segments of WAL wait to be archived and none has been archived",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, waiting=5_000, last_at=at(seconds=3))},
+        "5000 segments of WAL wait to be archived since 2026-11-23 11:59 UTC",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, waiting=1, last_at=at(seconds=600))},
+        "1 segments of WAL wait to be archived since 2026-11-23 11:50 UTC",
+    ),
+    (
+        {"owed": segment(1310)},
+        f"WAL was dropped: {segment(1310)} is archived, says PostgreSQL, and the archive ends with {segment(1303)}",
+    ),
+    ({"crons": (INCR,)}, "there is no schedule of full backups"),
+    ({"crons": ()}, "there is no schedule of full backups"),
+    ({"unknown": {"cronjobs": "forbidden"}}, "cronjobs cannot be read: forbidden"),
+    (
+        {"heard": {source: seen for source, seen in FINE.heard.items() if source != "jobs"}},
+        "jobs not read yet",
+    ),
+    ({"heard": {**FINE.heard, "volume": at(seconds=241)}}, "volume last read 241 s ago"),
+    ({"heard": {**FINE.heard, "certificate": at(seconds=241)}}, "certificate last read 241 s ago"),
+    ({"runs": (DONE, FAILED)}, "the last backup Job failed: postgresql-pgbackrest-incr-2: backoff limit"),
+    ({"crons": (FULL, replace(INCR, suspended=True))}, "the schedule postgresql-pgbackrest-incr is suspended"),
+    (
+        {"repository": RepositoryInfo((backup("full", 8.4),), wal=Wal(segment(100), segment(1303)))},
+        "a backup of postgresql-pgbackrest-full was due on 2026-11-22 02:00 UTC, and there is none since",
+    ),
+    ({"certificate": MirroredCertificate(NOW + timedelta(days=13), "same")}, "the certificate ends on 2026-12-06"),
+    ({"certificate": MirroredCertificate(at(1), "same")}, "the certificate ended on 2026-11-22"),
+    (
+        {"certificate": MirroredCertificate(NOW + timedelta(days=99), "differs")},
+        "the certificate is no longer that of its source",
+    ),
+    ({"certificate": MirroredCertificate(NOW + timedelta(days=99), "gone")}, "the source of the certificate is gone"),
+    ({"volume": Volume(100, 9)}, "only 9% of the volume are free"),
+    (
+        {"objects": {**FINE.objects, KEPT: Health("failed", "volume claim lost")}},
+        "PersistentVolumeClaim shop/postgresql-storage-postgresql-0: volume claim lost",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "reason"), RISKS, ids=[reason for _, reason in RISKS])
+def test_what_makes_a_recoverable_release_one_at_risk(change: dict[str, Any], reason: str) -> None:
+    state, reasons = said(replace(FINE, **change))
+    assert state == "at risk"
+    assert reason in reasons
+
+
+QUIET: list[dict[str, Any]] = [
+    {"archiver": replace(ARCHIVER, failed=3, failed_wal=segment(9), failed_at=at(2))},
+    {"archiver": replace(ARCHIVER, last_at=at(0.5))},
+    {"runs": (FAILED, replace(DONE, started=at(0.1), ended=at(0.1)))},
+    {"certificate": MirroredCertificate(NOW + timedelta(days=99), "unread")},
+    {"certificate": None},
+    {"heard": {**FINE.heard, "certificate": at(seconds=240), "pods": at(99)}},
+]
+
+
+@pytest.mark.parametrize("change", QUIET)
+def test_what_is_over_or_not_due_yet_is_no_risk(change: dict[str, Any]) -> None:
+    assert said(replace(FINE, **change)) == ("recoverable", [])
+
+
+def test_a_release_that_is_gone_is_said_first_and_nothing_is_advised_for_it() -> None:
+    verdict = judge(LEFT)
+    assert (verdict.state, verdict.since, verdict.until) == ("gone", None, None)
+    assert [(str(reason), reason.fix) for reason in verdict.reasons] == [
+        (
+            "release shop/postgresql is gone since 2026-11-23 12:00 UTC: its record and its StatefulSet are not there",
+            "Its repository may still hold backups: 2 when it was read last, the newest of 2026-11-23 02:24 UTC.",
+        ),
+        ("still there: PersistentVolumeClaim shop/postgresql-storage-postgresql-0", ""),
+    ]
+    assert LEFT.sources == ("release", "statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs")
+    assert LEFT.loading == ()
+
+
+@pytest.mark.parametrize(
+    ("namespace", "said_of_it"),
+    [
+        ("gone", "; its namespace is gone too"),
+        ("ending", "; its namespace is being deleted"),
+        ("there", ""),
+        ("unread", ""),
+    ],
+)
+def test_what_became_of_the_namespace_is_said_where_it_can_be_read(namespace: Any, said_of_it: str) -> None:
+    gone = replace(LEFT, objects={}, repository=None, missing=Missing(namespace, NOW))
+    [reason] = judge(gone).reasons
+    assert str(reason).partition("are not there")[2] == said_of_it
+    assert reason.fix == "Its repository may still hold backups."
+    bare = ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None)
+    assert judge(replace(gone, release=bare)).reasons[0].fix == ""
+
+
+def test_a_release_whose_statefulset_is_there_or_was_not_looked_for_is_not_gone() -> None:
+    there = replace(LEFT, objects={STATEFUL: Health("ready", "1 of 1 pods ready")})
+    unseen = replace(LEFT, heard={source: at_ for source, at_ in FINE.heard.items() if source != "statefulsets"})
+    assert [judge(snapshot).state for snapshot in (there, unseen)] == ["at risk", "at risk"]
+    assert judge(replace(LEFT, missing=None)).state == "at risk"
+
+
+def test_a_database_that_is_scaled_to_0_is_said_first_and_nothing_false_beside_it() -> None:
+    verdict = judge(DOWN)
+    assert (verdict.state, verdict.since) == ("at risk", at(1.4))
+    [reason] = verdict.reasons
+    assert (str(reason), reason.fix, reason.key) == (
+        "the database is down: its StatefulSet is scaled to 0",
+        "kubectl scale statefulset postgresql -n shop --replicas=1, or apply again.",
+        "status-down",
+    )
+    old = replace(DOWN, heard={**DOWN.heard, **dict.fromkeys(("repository", "archiver", "volume"), at(seconds=600))})
+    assert said(old) == ("unknown", [str(reason), "the repository was last read 600 s ago"])
+    never = replace(DOWN, repository=None, archiver=None, volume=None, heard={"statefulsets": NOW, "pods": NOW})
+    assert said(never) == ("unknown", [str(reason), "the repository has not been read yet"])
+    bare = replace(DOWN, release=ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None))
+    assert said(bare) == ("not recoverable", [str(reason), "this release makes no backups"])
+
+
+CRASHES = "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error)"
+
+
+@pytest.mark.parametrize(
+    ("pod", "text", "fix", "key"),
+    [
+        (Health("failed", CRASHES), f"is down: {CRASHES}", "kubectl logs --previous has its last words.", "crash-loop"),
+        (
+            Health("progressing", "cannot be scheduled: 0/1 nodes are available: 1 Insufficient memory."),
+            "is not ready: cannot be scheduled: 0/1 nodes are available: 1 Insufficient memory.",
+            "Lower tuning.memory or resources.memoryRequest, or add a larger node.",
+            "node-memory",
+        ),
+        (
+            Health("progressing", "starting: 0 of 1 containers started"),
+            "is not ready: starting: 0 of 1 containers started",
+            "kubectl describe pod postgresql-0 -n shop says more.",
+            "status-down",
+        ),
+        (
+            None,
+            "is down: it has no pod; 0 of 1 pods ready",
+            "kubectl describe statefulset postgresql -n shop has the reason.",
+            "status-down",
+        ),
+    ],
+    ids=["crashes", "pending", "starts", "no pod"],
+)
+def test_a_database_that_does_not_run_is_said_with_its_pod_s_own_reason(
+    pod: Health | None, text: str, fix: str, key: str
+) -> None:
+    objects = {STATEFUL: Health("progressing", "0 of 1 pods ready"), **({SERVER: pod} if pod else {})}
+    verdict = judge(replace(FINE, objects=objects, unknown={"repository": 'container not found ("postgresql")'}))
+    assert [(str(reason), reason.fix, reason.key) for reason in verdict.reasons] == [(f"the database {text}", fix, key)]
+    assert verdict.state == "at risk"
+
+
+def test_a_statefulset_that_is_not_there_is_said_with_what_creates_it() -> None:
+    missing = replace(FINE, objects={}, unknown={"repository": 'pods "postgresql-0" not found'})
+    [reason] = judge(missing).reasons
+    assert (str(reason), reason.fix) == (
+        "the database is down: its StatefulSet is not there",
+        "Apply again: it creates what is missing.",
+    )
+    assert judge(replace(missing, idle_since=NOW)).reasons[0].fix == "", "an apply or an uninstall is on its way"
+    unseen = replace(FINE, objects={}, heard={s: t for s, t in FINE.heard.items() if s in PACE_SECONDS})
+    assert all("down" not in str(reason) for reason in judge(unseen).reasons), "nobody has looked"
+
+
+def test_what_the_store_says_of_itself_is_said_though_the_pod_is_not_ready() -> None:
+    unready = {STATEFUL: Health("progressing", "0 of 1 pods ready"), SERVER: Health("progressing", "starting")}
+    verdict = judge(replace(FINE, objects=unready, unknown={"repository": UNKNOWN_KEY}))
+    assert verdict.reasons[1].key == "s3-unknown-key"
+
+
+def test_the_fault_of_a_job_or_of_the_archiver_is_preferred_where_it_knows_more() -> None:
+    refused = replace(FINE, unknown={"repository": "[ProtocolError] HTTP request failed with 403 (Forbidden)"})
+    assert judge(refused).reasons[0].key == "s3-forbidden"
+    failed = replace(FAILED, fault=diagnose(UNKNOWN_KEY))
+    assert judge(replace(refused, runs=(DONE, failed))).reasons[0].key == "s3-unknown-key"
+    assert judge(replace(refused, runs=(replace(failed, ended=at(2)),))).reasons[0].key == "s3-forbidden"
+    assert judge(replace(refused, runs=(failed, replace(DONE, ended=at(0.1))))).reasons[0].key == "s3-forbidden"
+    other = replace(FAILED, fault=diagnose("[111] unable to connect to 'minio:9000': [111] Connection refused"))
+    assert judge(replace(refused, runs=(DONE, other))).reasons[0].key == "s3-forbidden", "another matter"
+    archiver = replace(ARCHIVER, failed_wal=segment(1304), failed_at=NOW, fault=diagnose(UNKNOWN_KEY))
+    assert judge(replace(refused, archiver=archiver)).reasons[0].key == "s3-unknown-key"
+
+
+def test_that_archiving_fails_is_said_though_the_repository_has_not_been_read() -> None:
+    failing = replace(ARCHIVER, failed_wal=segment(1304), failed_at=NOW, fault=diagnose(UNKNOWN_KEY))
+    unread = replace(FINE, repository=None, archiver=failing)
+    assert [reason.key for reason in judge(unread).reasons] == ["", "s3-unknown-key"]
+    assert str(judge(unread).reasons[1]).startswith(f"archiving fails: {segment(1304)} at 2026-11-23 12:00 UTC: The S3")
+    refused = replace(unread, unknown={"repository": UNKNOWN_KEY})
+    assert [reason.key for reason in judge(refused).reasons] == ["s3-unknown-key"], "one cause is said once"
+    down_ = replace(DOWN, repository=None, archiver=failing)
+    assert [reason.key for reason in judge(down_).reasons] == ["status-down", ""]
+
+
+def test_every_cause_that_a_verdict_may_name_has_its_place_in_the_documentation() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
+    keys = [row.key for row in ROWS]
+    keys += ["status-foreign", "status-whose", "status-down", "status-old", "status-damaged", "wal-dropped"]
+    assert [key for key in keys if f'<a id="{key}"></a>' not in text] == []

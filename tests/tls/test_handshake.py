@@ -1,0 +1,241 @@
+"""A TLS handshake with the endpoint: through a pod behind its Service, or over TCP; every way of its failing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import tempfile
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from pgwizard.errors import DeadlineError, PgwizardError, Unreachable
+from pgwizard.kube.api import Ref, Resource
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
+from pgwizard.tls.handshake import Served, handshake, split, verify
+from tls.test_certificates import issue
+
+ENDPOINT = "minio.minio.svc:9000"
+SERVICE = Ref(Resource("v1", "Service"), "minio", "minio")
+POD = Ref(Resource("v1", "Pod"), "minio-0", "minio")
+
+
+def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with SimCluster() as sim:
+            await scenario(sim)
+
+    asyncio.run(main())
+
+
+def refused(endpoint: str, prepare: Callable[[SimCluster], Awaitable[Any]] | None = None) -> tuple[str, str]:
+    """Message and hint."""
+    told: list[PgwizardError] = []
+
+    async def scenario(sim: SimCluster) -> None:
+        if prepare is not None:
+            await prepare(sim)
+        with pytest.raises(PgwizardError) as caught:
+            await handshake(sim, endpoint)
+        told.append(caught.value)
+
+    on(scenario)
+    return told[0].message, told[0].hint
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ("minio.minio.svc:9000", ("minio.minio.svc", 9000)),
+        ("s3.example.com", ("s3.example.com", 443)),
+        ("https://s3.example.com:8443/", ("s3.example.com", 8443)),
+        ("[2001:db8::1]:9000", ("2001:db8::1", 9000)),
+    ],
+)
+def test_an_endpoint_is_host_and_port(endpoint: str, expected: tuple[str, int]) -> None:
+    assert split(endpoint) == expected
+
+
+@pytest.mark.parametrize("endpoint", ["", "a b", "host:0", "host:99999", "host:x", "http://a/b"])
+def test_what_is_no_endpoint_is_refused(endpoint: str) -> None:
+    with pytest.raises(ValueError, match="is not an endpoint: expected host:port"):
+        split(endpoint)
+
+
+# ---- inside the cluster --------------------------------------------------------------------------------------------
+
+
+def test_the_chain_is_seen_through_the_pod_behind_the_service() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        for host in ("minio.minio.svc", "minio.minio.svc.cluster.local", "MINIO.minio.SVC"):
+            sent = await handshake(sim, f"{host}:9000")
+            assert (sent.tls, [c.subject for c in sent.chain.certificates]) == ("TLS 1.3", ["CN=minio.minio.svc"])
+        assert {(r.verb, r.name) for r in sim.requests if r.resource == "pods/portforward"} == {("create", "minio-0")}
+
+    on(scenario)
+
+
+def test_a_chosen_certificate_is_tried_for_real() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sent = await handshake(sim, ENDPOINT)
+        found = await verify(sim, ENDPOINT, sent.chain.pem)
+        assert (found.ok, found.message.startswith("verified in ")) == (True, True)
+        other = await verify(sim, ENDPOINT, issue("other", ca=True).pem.decode())
+        assert (other.ok, other.message) == (False, "[18] self-signed certificate")
+        odd = await verify(sim, "minio.minio.svc.odd:9000", sent.chain.pem)
+        assert (odd.ok, odd.message.endswith(", not for minio.minio.svc.odd")) == (False, True)
+
+    on(scenario)
+
+
+def test_a_named_port_of_the_pod_is_found() -> None:
+    async def name_it(sim: SimCluster) -> None:
+        pod = await sim.get(POD)
+        pod["spec"]["containers"][0]["ports"][0]["name"] = "s3"
+        sim.store.put(pod)
+        await sim.patch(SERVICE, {"spec": {"ports": [{"name": "api", "port": 9000, "targetPort": "s3"}]}})
+
+    async def scenario(sim: SimCluster) -> None:
+        await name_it(sim)
+        assert isinstance(await handshake(sim, ENDPOINT), Served)
+
+    on(scenario)
+
+
+def test_what_stands_between_is_named() -> None:
+    assert refused("gone.minio.svc:9000")[0] == "Service minio/gone does not exist"
+    assert refused("minio.minio.svc:1")[0] == "Service minio/minio has no port 1; its ports: 9000, 9001"
+    assert "connection refused" in refused("minio.minio.svc:9001")[0]
+
+    async def unready(sim: SimCluster) -> None:
+        pod = await sim.get(POD)
+        pod["status"]["conditions"] = []
+        sim.store.put(pod)
+
+    assert refused(ENDPOINT, unready) == (
+        "no pod of Service minio/minio is ready",
+        "kubectl get pods -n minio shows why",
+    )
+
+    async def selects_none(sim: SimCluster) -> None:
+        await sim.patch(SERVICE, {"spec": {"selector": None}})
+
+    assert refused(ENDPOINT, selects_none)[0] == "Service minio/minio selects no pods, so it cannot be tried from here"
+
+    async def unnamed(sim: SimCluster) -> None:
+        await sim.patch(SERVICE, {"spec": {"ports": [{"port": 9000, "targetPort": "what"}]}})
+
+    assert refused(ENDPOINT, unnamed)[0] == "Service minio/minio leads to port what, which its pods do not have"
+
+    async def denied(sim: SimCluster) -> None:
+        sim.faults = [Fault("403", "get", "services")]
+
+    assert "forbidden" in refused(ENDPOINT, denied)[0].lower()
+
+
+# ---- over TCP ------------------------------------------------------------------------------------------------------
+
+
+def over_tcp(
+    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], **how: Any
+) -> Served | PgwizardError:
+    handlers: set[asyncio.Task[Any]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Nothing is left open behind a test."""
+        task = asyncio.current_task()
+        assert task is not None
+        handlers.add(task)
+        try:
+            with contextlib.suppress(OSError):
+                await answer(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            handlers.discard(task)
+
+    async def main() -> Served | PgwizardError:
+        async with SimCluster(example=False) as sim:
+            server = await asyncio.start_server(handle, "127.0.0.1", 0, **how)
+            port = server.sockets[0].getsockname()[1]
+            try:
+                return await handshake(sim, f"127.0.0.1:{port}", deadline_seconds=0.5)
+            except PgwizardError as error:
+                return error
+            finally:
+                server.close()
+                while handlers:
+                    await asyncio.wait(handlers)
+
+    return asyncio.run(main())
+
+
+def test_a_whole_chain_comes_over_tcp() -> None:
+    root = issue("root", ca=True)
+    middle = issue("middle", root, ca=True)
+    leaf = issue("leaf", middle, names=("localhost",))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(leaf.pem + middle.pem + leaf.key_pem)
+        file.flush()
+        context.load_cert_chain(file.name)
+
+    async def nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    sent = over_tcp(nothing, ssl=context)
+    assert isinstance(sent, Served)
+    assert [c.subject for c in sent.chain.certificates] == ["CN=leaf", "CN=middle"]
+
+
+def test_plain_http_is_named() -> None:
+    async def http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    error = over_tcp(http)
+    assert isinstance(error, Unreachable)
+    assert error.message.endswith("speaks plain HTTP, not TLS")
+    assert error.hint.startswith("turn TLS on at the server")
+
+
+def test_a_server_that_speaks_something_else_or_hangs_up_is_named() -> None:
+    async def ssh(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+        await writer.drain()
+        await reader.read(10)
+        writer.close()
+
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    for server in (ssh, silent):
+        error = over_tcp(server)
+        assert isinstance(error, Unreachable)
+
+
+def test_a_server_that_does_not_answer_meets_the_deadline() -> None:
+    async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1000):
+            pass
+        writer.close()
+
+    error = over_tcp(wait)
+    assert isinstance(error, DeadlineError)
+    assert "did not answer a TLS handshake within 0.5 s" in error.message
+
+
+def test_a_port_that_nobody_listens_at() -> None:
+    message, hint = refused("127.0.0.1:1")
+    assert message.startswith("127.0.0.1:1 cannot be reached from this machine: ")
+    assert hint == "pods may reach it all the same"
+
+
+def test_what_is_no_endpoint_is_an_error_of_ours() -> None:
+    assert refused("a b")[0] == "a b is not an endpoint: expected host:port"

@@ -1,0 +1,517 @@
+"""The apply screen: what it tells while it goes on, how a failure leads back, and what stopping leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from pgwizard.answers.questions import Answers
+from pgwizard.errors import AnswersError, DeadlineError, Finding, FirstBackupFailed, ServerFailure, Unreachable
+from pgwizard.kube import jobs
+from pgwizard.kube.api import LEASE, Cluster, Object, Ref, Resource
+from pgwizard.release.changes import Change
+from pgwizard.release.report import explained
+from pgwizard.release.stages import Event
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault, ScriptedOutcome
+from pgwizard.simulator.world import HOSTILE
+from pgwizard.tui.app import WizardApp
+from pgwizard.tui.screens.apply import Apply, Stages
+from pgwizard.tui.screens.status import StatusScreen
+from pgwizard.tui.start import Start
+from pgwizard.tui.widgets.log import Log
+from support import simtime
+from support.faulting import STATEFULSET, answers_of, deployed, live
+from support.faulting import cluster as simulated
+from support.screens import opened, press, settled, until
+from tui.test_folds import lines
+
+HOOK = "default/postgresql-pgbackrest-init*"
+UNTRUSTED = (
+    "P00   INFO: stanza-create command begin 2.56.0",
+    (
+        "P00  ERROR: [095]: unable to verify certificate presented by 'minio.minio.svc:9000 (10.0.0.1)': [20] unable "
+        "to get local issuer certificate"
+    ),
+)
+
+
+class Blank(Screen[None]):
+    """Stands for the wizard."""
+
+
+class Driven:
+    """An apply screen on a simulated cluster, its pilot, and how it was left."""
+
+    def __init__(self, pilot: Pilot[int], screen: Apply, sim: SimCluster) -> None:
+        self.pilot = pilot
+        self.screen = screen
+        self.sim = sim
+        self.left: list[str | None] = []
+        self.published: list[bool] = []
+
+    async def asked(self) -> None:
+        await until(self.pilot, lambda: self.screen.asked or self.screen.state == "failed")
+        assert self.screen.asked, self.screen._said
+
+    async def applied(self) -> None:
+        await self.asked()
+        await press(self.pilot, "y")
+
+    async def reached(self, state: str) -> None:
+        await until(self.pilot, lambda: self.screen.state == state)
+        await settled(self.pilot)
+
+    async def gone(self) -> str:
+        """The question that it ended with."""
+        await until(self.pilot, lambda: bool(self.left))
+        assert self.left[0] is not None
+        return self.left[0]
+
+    def stages(self) -> list[str]:
+        """``✓ survey``, from the top."""
+        return [f"{stage.mark} {stage.name}" for stage in self.screen._stages.stages]
+
+    def keys(self) -> set[str]:
+        """The keys of this screen that do something now."""
+        found = self.screen.active_bindings.values()
+        return {binding.key for node, binding, enabled, _ in found if node is self.screen and enabled and binding.show}
+
+    def text(self, selector: str) -> str:
+        return str(self.screen.query_one(selector, Static).content)
+
+    def log(self) -> list[str]:
+        return self.screen.query_one(Log).lines
+
+
+Scenario = Callable[[Driven], Awaitable[None]]
+
+
+def applying(
+    scenario: Scenario,
+    answers: Answers | None = None,
+    *,
+    before: Answers | None = None,
+    doubts: Sequence[Finding] = (),
+    **options: Any,
+) -> None:
+    """Open the screen for these answers, on a cluster where others may have been applied before."""
+    sim = simulated(**options)
+
+    async def connect(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(sim)
+
+    async def main() -> None:
+        if before is not None:
+            await deployed(sim, before)
+        app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank"))
+        async with opened(app, size=(100, 30)) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, Blank))
+            driven = Driven(pilot, Apply(answers or Answers(), doubts), sim)
+            await app.push_screen(driven.screen, driven.left.append)
+            app.applied.subscribe(driven.screen, lambda each: driven.published.append(each.complete), immediate=True)
+            await scenario(driven)
+
+    simtime.run(main())
+
+
+# ---- a good end ----------------------------------------------------------------------------------------------------
+
+
+def test_an_apply_tells_its_stages_and_leads_on_to_the_status() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.asked()
+        assert driven.stages() == [
+            "✓ survey",
+            "✓ checks",
+            "✓ dry run",
+            "· lock",
+            "· apply",
+            "· wait",
+            "· first backup",
+            "· record",
+        ]
+        assert lines(driven.screen.query_one("#changes"))[0] == (  # type: ignore[arg-type]
+            "› ▸ + create    ServiceAccount default/postgresql-pgbackrest   12 lines"
+        )
+        assert driven.keys() == {"y", "escape"}
+        await press(driven.pilot, "y")
+        await driven.reached("ended")
+        assert {stage[0] for stage in driven.stages()} == {"✓"}
+        assert any("new backup label" in line for line in driven.log())
+        assert driven.screen._said[0] == "✓     Release is up. First full backup succeeded."
+        assert driven.keys() == {"enter", "c", "escape"}
+        assert driven.published == [False, True], "it has begun to write; all of it is in the cluster"
+        await press(driven.pilot, "enter")
+        assert await driven.gone() == ""
+        await until(driven.pilot, lambda: isinstance(driven.pilot.app.screen, StatusScreen))
+
+    applying(scenario)
+
+
+def test_where_nothing_is_to_be_done_nothing_is_asked() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.reached("ended")
+        assert driven.stages()[2:] == [
+            "✓ dry run",
+            "- lock",
+            "- apply",
+            "- wait",
+            "- first backup",
+            "- record",
+        ]
+        assert driven.screen._said == ["✓     Already up to date."]
+
+    applying(scenario, before=Answers())
+
+
+# ---- what is lost --------------------------------------------------------------------------------------------------
+
+
+def test_what_is_lost_is_named_and_wants_the_name_typed() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.asked()
+        assert driven.text("#costs").splitlines() == [
+            (
+                "! StatefulSet default/postgresql: the volume grows from 10Gi, and it can never shrink again; the pod "
+                "restarts: connections end, and the database is away for a moment"
+            ),
+            "! CronJob default/postgresql-pgbackrest-incr: these backups are no longer taken",
+            "! CronJob default/postgresql-pgbackrest-full: these backups are no longer taken",
+        ]
+        await press(driven.pilot, "y")
+        assert driven.text("#say") == "7 objects are deleted: type the release's name, postgresql, and press enter"
+        await press(driven.pilot, *"yes", "enter")
+        assert driven.screen.asked
+        await press(driven.pilot, "escape")
+        assert driven.screen.asked
+        assert not driven.screen.query_one(Input).display
+        await press(driven.pilot, "y", *"postgresql", "enter")
+        await driven.reached("ended")
+        assert "✓ prune" in driven.stages()
+        assert driven.screen.outcome is not None
+        assert driven.screen.outcome.result == "deployed"
+
+    applying(scenario, answers_of(repository={"enabled": False}, storage={"size": "20Gi"}), before=Answers())
+
+
+# ---- failures ------------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.applied()
+        await driven.reached("failed")
+        assert driven.screen._said == [
+            "✗     Job default/postgresql-pgbackrest-init failed: Job has reached the specified backoff limit",
+            (
+                "cause The certificate of minio.minio.svc:9000 (10.0.0.1) was signed by an authority that is not "
+                "trusted here, or the server does not send its intermediate certificate."
+            ),
+            (
+                "fix   Let tls.source name the Secret and key with the root that signed it (often ca.crt), and let the "
+                "server send its whole chain."
+            ),
+            "more  docs/errors.md#certificate-unknown-authority",
+            "written 11 of 11 objects (the Job of the first backup is apart)",
+        ]
+        assert driven.stages()[-2:] == ["✗ first backup", "· record"]
+        assert driven.screen._log[-1].startswith("P00 ERROR: [095]")
+        assert driven.text("#say") == "enter: question Certificate authority (tls.source) · e: explained · r: try again"
+        await press(driven.pilot, "c")
+        assert "[095]" in driven.pilot.app.clipboard
+        await press(driven.pilot, "enter")
+        assert await driven.gone() == "tls.source"
+
+    applying(scenario, outcomes=[ScriptedOutcome("job-failed", HOOK, lines=UNTRUSTED)])
+
+
+def test_after_the_cause_is_gone_it_is_tried_again_from_what_is_there() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.applied()
+        await driven.reached("failed")
+        driven.sim.outcomes.clear()
+        await press(driven.pilot, "r")
+        await driven.applied()
+        await driven.reached("ended")
+        assert driven.screen.outcome is not None
+        assert [change.action for change in driven.screen.outcome.changes].count("replace") == 1
+
+    applying(scenario, outcomes=[ScriptedOutcome("job-failed", HOOK, lines=UNTRUSTED)])
+
+
+def test_a_pod_that_cannot_start_shows_its_last_lines_and_its_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "GRACE_SECONDS", 0.1)
+    fate = ScriptedOutcome(
+        "crash-loop", "default/postgresql-0", lines=("FATAL:  could not write lock file: No space left on device",)
+    )
+
+    async def scenario(driven: Driven) -> None:
+        await driven.applied()
+        await driven.reached("failed")
+        assert driven.log()[-1] == "FATAL: could not write lock file: No space left on device"
+        assert driven.screen.failure is not None
+        assert driven.screen.failure.question == "storage.size"
+
+    applying(scenario, outcomes=[fate])
+
+
+def test_answers_that_lead_nowhere_lead_to_their_question_before_anything_is_written() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.reached("failed")
+        assert driven.stages()[:2] == ["✗ survey", "· checks"]
+        assert driven.screen._said == [
+            "✗     the cluster does not hold what the answers name; nothing was written",
+            (
+                "      release.namespace: namespace nowhere does not exist: set release.createNamespace to true, or "
+                "run kubectl create namespace nowhere"
+            ),
+            "      repository.credentials.secret: Secret nowhere/postgresql-pgbackrest-s3 does not exist",
+        ]
+        await press(driven.pilot, "enter")
+        assert await driven.gone() == "release.namespace"
+
+    applying(scenario, answers_of(release={"namespace": "nowhere"}))
+
+
+FAULTS = {
+    "403": 'cannot apply Service default/postgresql: services "postgresql" is forbidden: denied by a fault',
+    "401": "cannot apply Service default/postgresql: Unauthorized",
+    "reset-before": "cannot apply Service default/postgresql: demo: closed by the other side",
+}
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_what_the_cluster_refuses_midway_is_said_in_its_place_and_tried_again(kind: Any) -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.asked()
+        driven.sim.faults.append(Fault(kind, "apply", "services", writes_only=True))
+        await press(driven.pilot, "y")
+        await driven.reached("failed")
+        assert driven.screen._said[0] == f"✗     {FAULTS[kind]}"
+        assert driven.screen._said[-1] == (
+            "written 7 of 11 objects (the Job of the first backup is apart); Service default/postgresql was tried last"
+        )
+        assert driven.stages()[4] == "✗ apply"
+        await press(driven.pilot, "r")
+        await driven.applied()
+        await driven.reached("ended")
+
+    applying(scenario)
+
+
+def test_a_namespace_that_is_deleted_midway_is_said() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.asked()
+        await driven.sim.delete(Ref(Resource("v1", "Namespace"), "staging"))
+        await press(driven.pilot, "y")
+        await driven.reached("failed")
+        assert "staging" in driven.screen._said[0]
+
+    applying(
+        scenario,
+        answers_of(
+            release={"namespace": "staging"}, repository={"enabled": False}, tls={"verify": False, "source": None}
+        ),
+    )
+
+
+def test_without_a_connection_it_says_so_and_connects_again() -> None:
+    tries: list[int] = []
+    sim = simulated()
+
+    async def connect(stack: AsyncExitStack) -> Cluster:
+        tries.append(1)
+        if len(tries) == 1:
+            raise Unreachable("cannot reach prod-eu")
+        return await stack.enter_async_context(sim)
+
+    async def main() -> None:
+        app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank"))
+        async with opened(app) as pilot:
+            await until(pilot, lambda: "cannot reach" in app.link)
+            driven = Driven(pilot, Apply(Answers()), sim)
+            await app.push_screen(driven.screen, driven.left.append)
+            await settled(pilot)
+            assert "not connected: cannot reach prod-eu" in driven.text("#header")
+            assert driven.keys() == {"r", "escape"}
+            await press(pilot, "r")
+            await driven.asked()
+
+    simtime.run(main())
+
+
+# ---- stopping ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["escape", "ctrl+c"])
+def test_before_the_approval_going_back_writes_nothing(key: str) -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.asked()
+        await press(driven.pilot, key)
+        assert await driven.gone() == ""
+        assert [request for request in driven.sim.requests if request.is_write] == []
+
+    applying(scenario)
+
+
+@pytest.mark.parametrize("key", ["escape", "ctrl+c"])
+def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.applied()
+        await until(driven.pilot, lambda: driven.screen._stages.now == "wait")
+        await press(driven.pilot, key)
+        await driven.reached("stopped")
+        assert driven.screen._said == [
+            "-     stopped watching. The cluster goes on. Run again at any time: it resumes.",
+            "written 11 of 11 objects (the Job of the first backup is apart)",
+        ]
+        assert driven.stages()[5:] == ["- wait", "· first backup", "· record"]
+        assert driven.text("#say") == "r: try again, from where it is · escape: back to the answers · c: copy"
+        assert driven.keys() == {"r", "c", "escape"}
+        assert live(driven.sim, STATEFULSET, "postgresql") is not None
+        driven.sim.outcomes.clear()
+        await press(driven.pilot, "r")
+        await driven.applied()
+        await driven.reached("ended")
+        assert driven.published == [False, False, False, True]
+        await press(driven.pilot, "escape")
+        assert await driven.gone() == ""
+
+    applying(scenario, outcomes=[ScriptedOutcome("slow", "default/postgresql-0", seconds=150)])
+
+
+def test_a_namespace_that_is_made_counts_among_what_is_written() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.applied()
+        await until(driven.pilot, lambda: driven.screen._stages.now == "wait")
+        await driven.pilot.press("escape")
+        await driven.reached("stopped")
+        assert {stage.name: stage.text for stage in driven.screen._stages.stages}["apply"] == "5 created"
+        assert driven.screen._said[1] == "written 5 of 5 objects"
+
+    made = {"namespace": "new", "createNamespace": True}
+    answers = answers_of(release=made, repository={"enabled": False}, tls={"verify": False, "source": None})
+    applying(scenario, answers, outcomes=[ScriptedOutcome("slow", "new/postgresql-0", seconds=150)])
+
+
+def test_a_second_escape_while_it_stops_is_no_second_stop() -> None:
+    async def scenario(driven: Driven) -> None:
+        gate, get = asyncio.Event(), driven.sim.get
+
+        async def slow(ref: Ref) -> Object:
+            if ref.resource.kind == "Lease" and driven.screen.state == "stopping":
+                await gate.wait()
+            return await get(ref)
+
+        driven.sim.get = slow  # type: ignore[method-assign]
+        await driven.applied()
+        await until(driven.pilot, lambda: driven.screen._stages.now == "wait")
+        seen = [driven.screen.is_writing]
+        await press(driven.pilot, "escape")
+        await driven.reached("stopping")
+        seen.append(driven.screen.is_writing)
+        assert driven.keys() == set()
+        await press(driven.pilot, "escape", "ctrl+c")
+        assert driven.left == []
+        gate.set()
+        await driven.reached("stopped")
+        assert [*seen, driven.screen.is_writing] == [True, True, False]
+        lease = live(driven.sim, LEASE, "postgresql-pgwizard")
+        assert lease is not None
+        assert not lease["spec"].get("holderIdentity")
+
+    applying(scenario, outcomes=[ScriptedOutcome("slow", "default/postgresql-0", seconds=150)])
+
+
+def test_reasons_and_costs_from_the_cluster_are_spelt_out() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.asked()
+        screen = driven.screen
+        approval = asyncio.create_task(screen._approve([Change(Ref(STATEFULSET, f"x{HOSTILE}", "shop"), "delete")]))
+        await until(driven.pilot, lambda: "owned" in driven.text("#costs"))
+        assert driven.text("#costs").isprintable()
+        approval.cancel()
+
+    applying(scenario)
+
+
+# ---- stages --------------------------------------------------------------------------------------------------------
+
+
+def test_the_present_stage_counts_its_seconds_and_a_warning_stands_under_its_stage() -> None:
+    from rich.console import Console
+
+    begun = datetime(2026, 11, 23, tzinfo=UTC)
+
+    async def scenario(driven: Driven) -> None:
+        stages = driven.screen._stages
+        stages.restart()
+        for event in (
+            Event("survey", "began"),
+            Event("survey", "done", "prod-eu", 1.44),
+            Event("checks", "began"),
+            Event("checks", "warning", f"{HOSTILE} is odd"),
+            Event("checks", "warning", "[/etc/ssl] [/x]"),
+            Event("checks", "progress", "looking"),
+        ):
+            stages.take(event, begun)
+        stages.show(begun + timedelta(seconds=6))
+        console = Console(width=60, color_system=None)
+        with console.capture() as capture:
+            console.print(stages.content)
+        seen = [line.rstrip() for line in capture.get().splitlines()]
+        assert seen[0] == "✓ survey       prod-eu                                 1.4 s"
+        assert seen[1] == "● checks       looking                                 6 s …"
+        assert seen[2].startswith("  !            \\x1b]0;owned\\x07")
+        assert seen[3].startswith("  !            [/etc/ssl] [/x]")
+
+    applying(scenario)
+
+
+# ---- failures as data ----------------------------------------------------------------------------------------------
+
+
+def test_a_doubt_that_a_stage_has_told_is_not_told_again() -> None:
+    warned = Finding("tls.verify", "false: backups go to whoever answers at the endpoint")
+    doubt = Finding("repository.path", "shop/elsewhere backs up to it as well")
+
+    async def scenario(driven: Driven) -> None:
+        await driven.asked()
+        checks = driven.screen._stages.stages[1]
+        assert (checks.text, checks.warnings) == ("11 objects, 1 warning", [str(warned)])
+        assert driven.text("#costs") == f"! {doubt}"
+
+    applying(scenario, answers_of(tls={"verify": False, "source": None}), doubts=[warned, doubt])
+
+
+def test_an_error_is_explained_by_its_fault_or_by_the_log_before_it() -> None:
+    fault = Finding(key="volume-full", cause="The disk is full.", fix="Grow it.")
+    told = FirstBackupFailed("Job shop/x failed: gave up", fault=fault, hint="See its log.")
+    assert explained(told) == replace(fault, text="Job shop/x failed: gave up")
+    problems = AnswersError("the answers", [Finding("", "odd"), Finding("storage.size", "too small")])
+    assert explained(problems).question == "storage.size"
+    assert explained(DeadlineError("too late"), ["No space left on device"]).key == "volume-full"
+    quota = ServerFailure("busy", status=503, hint="Wait.")
+    assert explained(quota) == Finding(text="busy", fix="Wait.")
+
+
+def test_of_a_defect_only_its_type_is_told() -> None:
+    assert explained(KeyError("s3cret")) == Finding(
+        text="a defect of pgwizard itself: KeyError", fix="Try again, and report it."
+    )
+
+
+def test_stages_that_nobody_expected_get_a_line() -> None:
+    stages = Stages(["apply", "record"])
+    stages.take(Event("prune", "began"), datetime(2026, 11, 23, tzinfo=UTC))
+    assert [stage.name for stage in stages.stages] == ["apply", "prune", "record"]

@@ -1,0 +1,496 @@
+"""What goes wrong around the wizard: each has its message in its place, and the wizard goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import time
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import NameOID
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Input, OptionList, Static
+
+from pgwizard.cli import start
+from pgwizard.errors import Unreachable
+from pgwizard.kube.api import Cluster, ListPage, Object, Ref, Resource
+from pgwizard.release.record import Record, Revision
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault, FaultKind
+from pgwizard.simulator.world import HOSTILE
+from pgwizard.text import plain
+from pgwizard.tui.app import WizardApp
+from pgwizard.tui.pages.panels import Panel
+from pgwizard.tui.screens.apply import Apply
+from pgwizard.tui.screens.secret_browser import SecretBrowser
+from pgwizard.tui.screens.wizard import Wizard
+from pgwizard.tui.start import ClusterChoice
+from support import simtime
+from support.faulting import NAMESPACE, SECRET
+from support.faulting import cluster as simulated
+from support.headless import _key, pem
+from support.screens import opened, press, settled, until
+from tui.test_wizard import driven, listed, row, said
+
+
+async def goes_on(pilot: Pilot[int], wizard: Wizard) -> None:
+    """Another page can be answered."""
+    await wizard.go("Storage")
+    await until(pilot, lambda: bool(wizard.query("#page-Storage QuestionRow")))
+    cast("Input", row(wizard, "storage.size").control).value = "33Gi"
+    await until(pilot, lambda: wizard.draft.answers.storage.size == "33Gi")
+
+
+def seen(screen: Screen[Any]) -> str:
+    """Everything that is on the screen, a line a line."""
+    return "\n".join("".join(segment.text for segment in strip) for strip in screen._compositor.render_strips())
+
+
+def text(screen: Screen[Any], selector: str) -> str:
+    return str(screen.query_one(selector, Static).content)
+
+
+# ---- no connection -------------------------------------------------------------------------------------------------
+
+PLUGINS = {
+    "asks": "#!/bin/sh\nread answer || { echo 'no terminal to ask on' >&2; exit 3; }\n",
+    "fails": "#!/bin/sh\nprintf 'the \\033[31mlogin\\033[0m has ended' >&2\nexit 4\n",
+}
+
+
+def kubeconfig(user: dict[str, Any]) -> str:
+    return yaml.safe_dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "there", "cluster": {"server": "https://127.0.0.1:1"}}],
+            "users": [{"name": "me", "user": user}],
+            "contexts": [{"name": "here", "context": {"cluster": "there", "user": "me"}}],
+            "current-context": "here",
+        }
+    )
+
+
+def plugin(command: str, mode: str = "IfAvailable") -> str:
+    version = "client.authentication.k8s.io/v1"
+    return kubeconfig({"exec": {"apiVersion": version, "command": command, "interactiveMode": mode}})
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (None, ["kubeconfig does not exist"]),
+        ("clusters: [", ["kubeconfig is not valid YAML, line 2"]),
+        ("- a list\n", ["is not a kubeconfig: its structure is not as expected"]),
+        (kubeconfig({"token": "a token"}), ["127.0.0.1:1", "refused"]),
+        (plugin("./is-not-there"), ["is-not-there cannot be started: No such file or directory"]),
+        (plugin("./asks"), ["asks failed with exit code 3: no terminal to ask on"]),
+        (plugin("./asks", "Always"), ["asks wants a terminal of its own"]),
+        (plugin("./fails"), ["fails failed with exit code 4: the [31mlogin [0m has ended"]),
+    ],
+    ids=["missing", "broken", "no mapping", "unreachable", "no plug-in", "asks", "asks always", "fails"],
+)
+def test_what_keeps_from_connecting_is_said_in_place(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, config: str | None, words: list[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    for name, script in PLUGINS.items():
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o700)
+    if config is not None:
+        (folder / "kubeconfig").write_text(config)
+
+    async def main() -> None:
+        app = WizardApp(start.start(kubeconfig=str(folder / "kubeconfig")))
+        async with opened(app, size=(120, 40)) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, Wizard) and app.connection.trouble is not None)
+            wizard = cast("Wizard", app.screen)
+            await until(pilot, lambda: said(wizard, "clusters").startswith("✗"))
+            for word in words:
+                assert word in said(wizard, "clusters")
+            assert "type the name and press enter" in said(wizard, "namespaces")
+            await goes_on(pilot, wizard)
+
+    simtime.run(main())
+
+
+# ---- what changes midway -------------------------------------------------------------------------------------------
+
+
+async def asked(pilot: Pilot[int]) -> Apply:
+    """f9, until the approval is waited for, or it has failed before."""
+    await press(pilot, "f9")
+    await until(pilot, lambda: isinstance(pilot.app.screen, Apply))
+    screen = cast("Apply", pilot.app.screen)
+    await until(pilot, lambda: screen.asked or screen.state == "failed")
+    return screen
+
+
+async def back(pilot: Pilot[int], wizard: Wizard, key: str = "escape") -> None:
+    await press(pilot, key)
+    await until(pilot, lambda: pilot.app.screen is wizard)
+
+
+async def picking(pilot: Pilot[int], wizard: Wizard, page: str, path: str) -> str:
+    """Open the list of a question; what is said above it."""
+    await wizard.go(page)
+    row(wizard, path).control.focus()
+    await press(pilot, "f4")
+    return text(await listed(pilot), "#said")
+
+
+async def browsing(pilot: Pilot[int], wizard: Wizard, path: str) -> SecretBrowser:
+    """Open the browser of Secrets for a question, and let it read all."""
+    row(wizard, path).control.focus()
+    await press(pilot, "f4")
+    await until(pilot, lambda: isinstance(pilot.app.screen, SecretBrowser))
+    browser = cast("SecretBrowser", pilot.app.screen)
+    await until(pilot, lambda: browser.state in {"done", "failed"} and browser._repaint is None)
+    return browser
+
+
+def sim_of(pilot: Pilot[int]) -> SimCluster:
+    return cast("SimCluster", cast("WizardApp", pilot.app).connection.cluster)
+
+
+def test_a_token_that_expires_midway() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        sim = sim_of(pilot)
+        sim.faults = [Fault("401", times=None)]
+        assert await picking(pilot, wizard, "Storage", "storage.storageClass") == (
+            "! cannot list storageclasses: Unauthorized: type the name"
+        )
+        await back(pilot, wizard)
+        wizard.draft.learn(wizard.draft.facts)  # what a look-up would have found in the meantime
+        screen = await asked(pilot)
+        assert "Unauthorized" in screen._said[0]
+        assert any(line.startswith("fix") and "log in again" in line for line in screen._said), screen._said
+        sim.faults = []
+        await press(pilot, "r")
+        await until(pilot, lambda: screen.asked)
+        await back(pilot, wizard)
+        await goes_on(pilot, wizard)
+
+    driven(scenario)
+
+
+SHOP = {
+    "release": {"namespace": "shop"},
+    "repository": {
+        "credentials": {"from": "existing", "namespace": "default", "secret": "postgresql-pgbackrest-s3"},
+    },
+}
+
+
+def test_a_namespace_that_is_deleted_after_it_was_chosen() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        sim_of(pilot).store.remove(Ref(NAMESPACE, "shop"))
+        screen = await asked(pilot)
+        assert screen._said == [
+            "✗     the cluster does not hold what the answers name; nothing was written",
+            (
+                "      release.namespace: namespace shop does not exist: set release.createNamespace to true, or run "
+                "kubectl create namespace shop"
+            ),
+        ]
+        await back(pilot, wizard, "enter")
+        await until(pilot, lambda: row(wizard, "release.namespace").control.has_focus)
+        await goes_on(pilot, wizard)
+
+    driven(scenario, raw=SHOP)
+
+
+def test_a_namespace_that_is_deleted_after_the_differences_were_shown() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        screen = await asked(pilot)
+        sim_of(pilot).store.remove(Ref(NAMESPACE, "shop"))
+        await press(pilot, "y")
+        await until(pilot, lambda: screen.state == "failed")
+        assert 'namespaces "shop" not found' in screen._said[0]
+        await back(pilot, wizard)
+        await goes_on(pilot, wizard)
+
+    driven(scenario, raw=SHOP)
+
+
+def test_a_secret_that_is_deleted_between_its_choice_and_the_apply() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        sim_of(pilot).store.remove(Ref(SECRET, "postgresql-pgbackrest-s3", "default"))
+        screen = await asked(pilot)
+        assert screen._said == [
+            "✗     the cluster does not hold what the answers name; nothing was written",
+            "      repository.credentials.secret: Secret default/postgresql-pgbackrest-s3 does not exist",
+        ]
+        await back(pilot, wizard, "enter")
+        await until(pilot, lambda: row(wizard, "repository.credentials.secret").control.has_focus)
+        await goes_on(pilot, wizard)
+
+    driven(scenario)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("reset-before", "closed by the other side"),
+        ("410", "too old to display a consistent list result"),
+        ("500", "etcdserver: leader changed"),
+    ],
+)
+def test_a_watch_that_drops_for_good_during_the_apply_is_said_and_goes_on_with_r(kind: FaultKind, words: str) -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        sim = sim_of(pilot)
+        sim.faults = [Fault(kind, verb="watch", times=None)]
+        screen = await asked(pilot)
+        await press(pilot, "y")
+        await until(pilot, lambda: screen.state == "failed")
+        assert screen._said[0].startswith("✗     cannot watch statefulsets in namespace default: ")
+        assert words in screen._said[0]
+        assert screen._said[-1] == "written 11 of 11 objects (the Job of the first backup is apart)"
+        sim.faults = []
+        await press(pilot, "r")
+        await until(pilot, lambda: screen.asked)
+        await press(pilot, "y")
+        await until(pilot, lambda: screen.state == "ended")
+        assert screen._said[0] == "✓     Release is up. First full backup succeeded."
+        await back(pilot, wizard)
+        await goes_on(pilot, wizard)
+
+    driven(scenario)
+
+
+def test_a_watch_that_was_left_behind_lists_again() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        sim = sim_of(pilot)
+        screen = await asked(pilot)
+        await press(pilot, "y")
+        await until(pilot, lambda: any(request.verb == "watch" for request in sim.requests))
+        sim.store.compact()
+        await until(pilot, lambda: screen.state in ("ended", "failed"))
+        assert screen._said[0] == "✓     Release is up. First full backup succeeded."
+        await back(pilot, wizard)
+        await goes_on(pilot, wizard)
+
+    driven(scenario)
+
+
+# ---- what may not be read ------------------------------------------------------------------------------------------
+
+LISTS = ("namespaces", "storageclasses", "services", "secrets")
+
+
+@pytest.mark.parametrize("denied", [*((one,) for one in LISTS), LISTS], ids="+".join)
+def test_a_list_that_may_not_be_read_is_said_in_its_place_and_a_name_is_typed(denied: tuple[str, ...]) -> None:
+    def cluster() -> SimCluster:
+        sim = simulated()
+        for one in denied:
+            sim.rules.deny("list", one)
+        return sim
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        for what, words in (("namespaces", ("waiting", "reading")), ("releases", ("waiting", "looking"))):
+            await until(pilot, lambda what=what, words=words: not said(wizard, what).startswith(words))  # type: ignore[misc]
+        namespaces = said(wizard, "namespaces").startswith("! may not be listed: type the name and press enter")
+        assert namespaces == ("namespaces" in denied)
+        assert said(wizard, "releases").startswith("! not known: cannot list secrets") == ("secrets" in denied)
+
+        classes = await picking(pilot, wizard, "Storage", "storage.storageClass")
+        assert classes.startswith("! cannot list storageclasses: ") == ("storageclasses" in denied)
+        await back(pilot, wizard)
+        await until(pilot, lambda: "waiting for the cluster" not in wizard.query_one(Panel).shown.plain)
+        panel = wizard.query_one(Panel).shown.plain
+        assert ("! cannot list storageclasses: " in panel) == ("storageclasses" in denied)
+
+        services = await picking(pilot, wizard, "Repository", "repository.endpoint")
+        assert services.startswith("! cannot list services: ") == ("services" in denied)
+        await press(pilot, *"there:9000", "enter")
+        await until(pilot, lambda: pilot.app.screen is wizard)
+        assert wizard.draft.answers.repository.endpoint == "there:9000"
+
+        await wizard.go("TLS")
+        browser = await browsing(pilot, wizard, "tls.source.secret")
+        assert ("may not be read (why: f7)" in text(browser, "#counts")) == ("secrets" in denied)
+        detail = text(browser, "#detail")
+        why = "namespaces may not be listed, so only" if "namespaces" in denied else "Secrets may not be listed there"
+        assert (why in detail) == ("secrets" in denied)
+        await back(pilot, wizard)
+        await goes_on(pilot, wizard)
+
+    driven(scenario, cluster=cluster)
+
+
+# ---- very many -----------------------------------------------------------------------------------------------------
+
+
+class Held(SimCluster):
+    """A cluster whose list of namespaces stops after its first page, until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(speed=50)
+        self.go = asyncio.Event()
+
+    async def pages(
+        self, resource: Resource, namespace: str | None = None, **more: Any
+    ) -> AsyncGenerator[ListPage, None]:
+        async with aclosing(super().pages(resource, namespace, **more)) as pages:
+            async for page in pages:
+                yield page
+                if resource == NAMESPACE:
+                    await self.go.wait()
+
+
+def test_five_thousand_namespaces_come_while_keys_are_heeded() -> None:
+    sim = Held()
+    for number in range(5_000):
+        sim.store.put(sim.store.birth(named("Namespace", f"team-{number:04}")))
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await until(pilot, lambda: said(wizard, "namespaces") == "reading the namespaces")
+        await press(pilot, *"4321", "ctrl+n")
+        assert wizard.page == "Database"
+        await press(pilot, "ctrl+b")
+        assert wizard.page == "Connect"
+        assert said(wizard, "namespaces") == "reading the namespaces"
+        sim.go.set()
+        await until(pilot, lambda: "1 of 5010" in str(wizard.query_one("#namespaces .hint", Static).content))
+        started = time.process_time()
+        await press(pilot, *["backspace"] * 4, "t")
+        assert time.process_time() - started < 5
+        assert "5005 of 5010, the first 500 shown" in str(wizard.query_one("#namespaces .hint", Static).content)
+        await press(pilot, "backspace", *"team-4321", "enter")
+        await until(pilot, lambda: wizard.draft.answers.release.namespace == "team-4321")
+        await goes_on(pilot, wizard)
+
+    driven(scenario, cluster=lambda: sim, ready=lambda wizard: wizard.page == "Connect")
+
+
+# ---- what would take over a terminal -------------------------------------------------------------------------------
+
+CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+ARABIC = "\u0645\u0631\u062d\u0628\u0627"
+NASTY = f"{HOSTILE} {ARABIC} [@click=app.quit]x[/]"
+
+
+def named(kind: str, name: str, namespace: str | None = None, version: str = "v1", **more: Any) -> Object:
+    metadata = {"name": name, "annotations": {"example.com/note": NASTY}, "labels": {"app": "minio"}}
+    metadata |= {"namespace": namespace} if namespace else {}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, **more}
+
+
+def nasty() -> SimCluster:
+    """A cluster, or somebody who answers for it, with texts that no API server would take."""
+    sim = simulated()
+    objects = [
+        named("Namespace", NASTY),
+        named("StorageClass", NASTY, version="storage.k8s.io/v1", provisioner=NASTY, reclaimPolicy=NASTY),
+        named("Service", NASTY, "minio", spec={"ports": [{"name": NASTY, "port": 9000}]}),
+        named("Secret", NASTY, "default", type=NASTY, data={NASTY: "eA==", "tls.crt": "eA=="}),
+        named("Secret", "nasty-key", "minio", type="Opaque", data={NASTY: "eA==", "tls.crt": "eA=="}),
+    ]
+    for at in (NASTY, 5):
+        revision = Revision(1, cast("str", at), "deployed", "", {})
+        objects.append(Record(f"{at}", "minio", revisions=(revision,)).secret())
+    for obj in objects:
+        sim.store.put(sim.store.birth(obj))
+    return sim
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_nothing_that_a_cluster_says_reaches_the_terminal_as_it_is(size: tuple[int, int]) -> None:
+    def places() -> list[ClusterChoice]:
+        async def unreachable(_: AsyncExitStack) -> Cluster:
+            raise Unreachable(f"no connection to {plain(NASTY)}")
+
+        return [
+            ClusterChoice(NASTY, NASTY, NASTY, unreachable),
+            ClusterChoice(f"2 {NASTY}", NASTY, NASTY, unreachable, runs=NASTY),
+        ]
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        async def clean() -> str:
+            await settled(pilot)
+            found = seen(pilot.app.screen)
+            assert CONTROLS.findall(found) == [], found
+            return found
+
+        await until(pilot, lambda: said(wizard, "releases").startswith("no releases in this cluster"))
+        await until(pilot, lambda: "owned" in str(wizard.query_one("#namespaces OptionList", OptionList).options))
+        await clean()
+        wizard.query_one("#namespaces FilterInput").focus()
+        await press(pilot, *"owned")
+        await until(pilot, lambda: "1 of 11" in seen(wizard))
+        await clean()
+        for page, path in (
+            ("Storage", "storage.storageClass"),
+            ("Repository", "repository.endpoint"),
+            ("Repository", "repository.credentials.namespace"),
+        ):
+            await picking(pilot, wizard, page, path)
+            await clean()
+            await press(pilot, *"owned")
+            assert "1 of" in await clean()
+            await press(pilot, "enter")
+            await until(pilot, lambda: pilot.app.screen is wizard)
+            await clean()
+        for page, path in (("TLS", "tls.source.secret"), ("Repository", "repository.credentials.secret")):
+            await wizard.go(page)
+            await browsing(pilot, wizard, path)
+            await clean()
+            await press(pilot, *"nasty", "enter")
+            await clean()
+            await press(pilot, "escape", *"hostile", "enter")
+            await clean()
+            await press(pilot, "escape")
+            await back(pilot, wizard)
+        await wizard.go("Review")
+        await clean()
+        await press(pilot, "2")
+        await clean()
+
+    driven(scenario, size, cluster=nasty, places=places)
+
+
+# ---- a thousand names ----------------------------------------------------------------------------------------------
+
+
+def thousand() -> SimCluster:
+    now = datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a thousand names")])
+    names = x509.SubjectAlternativeName(
+        [x509.DNSName(f"host-{number}.example.com") for number in range(999)] + [x509.DNSName("minio.minio.svc")]
+    )
+    builder = x509.CertificateBuilder(name, name, _key().public_key(), 1, now - timedelta(1), now + timedelta(1))
+    certificate = builder.add_extension(names, critical=False).sign(_key(), hashes.SHA256())
+    sim = simulated()
+    data = {"tls.crt": base64.b64encode(pem(certificate)).decode()}
+    sim.store.put(sim.store.birth(named("Secret", "thousand", "minio", type="Opaque", data=data)))
+    return sim
+
+
+def test_a_certificate_with_a_thousand_names() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("TLS")
+        browser = await browsing(pilot, wizard, "tls.source.secret")
+        await press(pilot, *"thousand", "enter")
+        await until(pilot, lambda: "1,000 in all" in text(browser, "#detail"))
+        assert "host-0.example.com" in text(browser, "#detail")
+        await press(pilot, "enter")
+        await until(pilot, lambda: browser._doubted is not None)
+        await press(pilot, "enter")
+        await until(pilot, lambda: pilot.app.screen is wizard)
+        await settled(pilot)
+        assert wizard.draft.answers.tls.source is not None
+        assert wizard.draft.answers.tls.source.secret == "thousand"
+        await until(pilot, lambda: "a thousand names" in seen(wizard))
+        await goes_on(pilot, wizard)
+
+    driven(scenario, cluster=thousand)

@@ -1,0 +1,89 @@
+"""What is known of one release as it changes, without a screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from pgwizard.errors import Unreachable
+from pgwizard.release.record import Record
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.status.verdict import judge
+from pgwizard.tui.release_watch import ReleaseWatch
+from support.faulting import answers_of, deployed
+from support.observing import clock, on
+
+
+class Watched:
+    """A watch in a task of its own, and what it told of."""
+
+    def __init__(self, sim: SimCluster, name: str = "", namespace: str | None = None) -> None:
+        self.ahead = timedelta()
+        self.offered: list[list[str]] = []
+        self._changes = asyncio.Event()
+        self._clock = clock(sim)
+        self.watch = ReleaseWatch(name, namespace, self._now, self._changes.set, self._offer)
+        self.task = asyncio.create_task(self.watch.run(sim))
+
+    def _now(self) -> datetime:
+        return self._clock() + self.ahead
+
+    def _offer(self, there: Sequence[Record], namespace: str) -> None:
+        self.offered.append([f"{each.namespace}/{each.name}" for each in there if namespace])
+
+    async def until(self, reached: Callable[[], bool]) -> None:
+        async with asyncio.timeout(7_200):
+            while not reached():
+                self._changes.clear()
+                await self._changes.wait()
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+def test_the_only_release_of_the_namespace_is_observed_until_the_watch_ends() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        watched = Watched(sim)
+        watch = watched.watch
+        await watched.until(lambda: watch.snapshot is not None and not watch.snapshot.loading)
+        assert (watch.name, watch.namespace, watch.server) == ("postgresql", "default", sim.server)
+        assert watched.offered == []
+        assert watch.known is not None
+        assert judge(watch.known).state == "recoverable"
+        await watched.stop()
+        watch.end(Unreachable("no route"))
+        assert (watch.is_stale, str(watch.trouble)) == (True, "no route")
+        watched.ahead = timedelta(minutes=10)
+        assert watch.age_seconds == 600
+        assert watch.known is not None
+        assert judge(watch.known).state == "unknown"
+        assert set(watch.known.unknown.values()) == {"no longer watched"}
+
+    on(scenario)
+
+
+def test_of_several_releases_one_is_to_be_chosen_and_none_is_observed() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, answers_of(release={"name": "another"}, repository={"path": "/another"}))
+        watched = Watched(sim)
+        await watched.task
+        assert watched.offered == [["default/another", "default/postgresql"]]
+        assert "2 releases" in str(watched.watch.trouble)
+        named = Watched(sim, "another", "default")
+        await named.until(lambda: named.watch.snapshot is not None)
+        assert named.offered == []
+        await named.stop()
+
+    on(scenario)
+
+
+def test_a_release_of_another_namespace_is_offered() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        watched = Watched(sim, namespace="staging")
+        await watched.task
+        assert watched.offered == [["default/postgresql"]]
+        assert watched.watch.snapshot is None
+
+    on(scenario)

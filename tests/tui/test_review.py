@@ -1,0 +1,470 @@
+"""The review: what is wrong, what differs, manifests that fold, what an apply would change; by keys and by mouse."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import DataTable, Input, OptionList, Static
+
+from pgwizard.errors import Finding
+from pgwizard.kube.api import Cluster, Ref, Resource
+from pgwizard.plan import manifests
+from pgwizard.plan.plan import Facts
+from pgwizard.release.changes import Change
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
+from pgwizard.tui.app import WizardApp
+from pgwizard.tui.screens.apply import Apply
+from pgwizard.tui.screens.review import Review, change_folds
+from pgwizard.tui.start import ClusterChoice, Start
+from pgwizard.tui.widgets.folds import Fold, Folds
+from pgwizard.wizard.draft import Draft
+from support import simtime
+from support.faulting import answers_of, deployed
+from support.faulting import cluster as simulated
+from support.headless import NOW, planned, trusted
+from support.screens import click, opened, press, settled, until
+from tui.test_folds import lines
+
+
+class Host(Screen[None]):
+    """Stands for a wizard over another screen: shows a review, and keeps what it asks for."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "leave")]
+    draft: Draft
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, ...]] = []
+
+    def compose(self) -> ComposeResult:
+        yield Review(self.draft)
+
+    @property
+    def review(self) -> Review:
+        return self.query_one(Review)
+
+    def shown(self) -> None:
+        self.review.enter()
+        self.review.focus()
+
+    def action_leave(self) -> None:
+        self.asked.append(("leave",))
+
+    def on_review_jump(self, event: Review.Jump) -> None:
+        self.asked.append(("jump", event.path))
+
+    def on_review_export_asked(self, event: Review.ExportAsked) -> None:
+        self.asked.append(("export", event.folder))
+
+    def on_review_apply_asked(self) -> None:
+        self.asked.append(("apply",))
+
+
+Scenario = Callable[[Pilot[int], Host, SimCluster], Awaitable[None]]
+
+
+def reviewed(scenario: Scenario, raw: dict[str, Any] | None = None, size: tuple[int, int] = (104, 40)) -> None:
+    """Show a review of these answers on a simulated cluster, and play the scenario."""
+    sim = simulated()
+
+    async def connect(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(sim)
+
+    async def main() -> None:
+        Host.draft = Draft(raw or {}, Facts(ca=trusted()))
+        app = WizardApp(Start(connect, lambda *_: None, screen="test_review:Host", now=lambda: NOW))
+        async with opened(app, size) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, Host) and app.connection.connected.is_set())
+            host = cast("Host", app.screen)
+            host.shown()
+            await settled(pilot)
+            await scenario(pilot, host, sim)
+
+    simtime.run(main())
+
+
+def text(host: Host, selector: str) -> str:
+    """What a line of the review says."""
+    return str(host.query_one(selector, Static).content)
+
+
+def headings(host: Host) -> str:
+    return text(host, "#headings")
+
+
+def table(host: Host) -> list[list[str]]:
+    """The rows of the answers."""
+    found: DataTable[Any] = host.query_one(DataTable)
+    return [[str(cell) for cell in found.get_row_at(number)] for number in range(found.row_count)]
+
+
+# ---- problems ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_wrong_comes_first_and_enter_goes_to_its_question() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        assert headings(host) == "[1 problems 1✗ 1!] 2 answers 2≠  3 manifests  4 diff against live "
+        assert host.review.section == "problems"
+        await press(pilot, "enter", "down", "enter")
+        assert host.asked == [("jump", "storage.size"), ("jump", "tls.verify")]
+
+    reviewed(scenario, {"storage": {"size": "10 Gi"}, "tls": {"verify": False, "source": None}})
+
+
+def test_enter_goes_to_the_question_that_it_was_pressed_at_though_the_lists_are_made_anew() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        host.query_one("#problems", OptionList).action_select()
+        host.draft.give(("storage", "size"), "20Gi")
+        host.shown()
+        await settled(pilot)
+        assert host.asked == [("jump", "storage.size")]
+        await press(pilot, "2", "o", "ctrl+end")
+        found: DataTable[Any] = host.query_one(DataTable)
+        found.action_select_cursor()
+        host.review.action_only_changed()
+        await settled(pilot)
+        assert host.asked == [("jump", "storage.size"), ("jump", "tls.source")]
+
+    reviewed(scenario, {"storage": {"size": "10 Gi"}, "tls": {"verify": False, "source": None}})
+
+
+def test_a_review_of_the_defaults_has_nothing_to_complain_of() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        assert headings(host).startswith(" 1 problems ✓ ")
+        await press(pilot, "1", "enter")
+        assert host.query_one(OptionList).get_option_at_index(0).prompt == (
+            "✓ nothing is wrong, and there is nothing to warn of"
+        )
+        assert host.asked == []
+
+    reviewed(scenario)
+
+
+# ---- answers -------------------------------------------------------------------------------------------------------
+
+CHANGED = {
+    "storage": {"size": "50Gi"},
+    "repository": {"credentials": {"from": "env", "accessKey": "A", "secretKey": "B"}},
+}
+
+
+def test_answers_that_differ_are_marked_by_a_sign_and_can_be_shown_alone() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        assert ["", " Workload", "mixed", ""] in table(host)
+        await press(pilot, "o")
+        assert table(host) == [
+            ["", "Storage", "", ""],
+            ["≠", " Size", "50Gi", "10Gi"],
+            ["", "Repository", "", ""],
+            ["≠", " S3 credentials", "env", "existing"],
+            ["≠", " Variable of the access key", "A", "none"],
+            ["≠", " Variable of the secret key", "B", "none"],
+        ]
+        await press(pilot, "enter", "down", "down", "enter")
+        assert host.asked == [("jump", "storage.size"), ("jump", "repository.credentials")]
+        await press(pilot, "o")
+        assert len(table(host)) > 60
+
+    reviewed(scenario, CHANGED)
+
+
+def test_all_columns_of_the_answers_fit_a_small_terminal() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await settled(pilot)
+        found: DataTable[Any] = host.query_one(DataTable)
+        assert found.virtual_size.width <= found.size.width
+
+    reviewed(scenario, CHANGED, size=(80, 24))
+
+
+# ---- manifests -----------------------------------------------------------------------------------------------------
+
+
+def test_manifests_fold_by_object() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await press(pilot, "3")
+        shown = host.query_one("#manifests", Folds)
+        assert lines(shown)[:2] == [
+            "› ▸ ServiceAccount postgresql-pgbackrest   12 lines",
+            "  ▸ Secret postgresql   14 lines",
+        ]
+        await press(pilot, "enter")
+        assert lines(shown)[:3] == [
+            "› ▾ ServiceAccount postgresql-pgbackrest",
+            "      apiVersion: v1",
+            "      kind: ServiceAccount",
+        ]
+        await press(pilot, "down", "down", "left")
+        assert lines(shown)[1] == "  ▸ Secret postgresql   14 lines"
+        await press(pilot, "a")
+        assert len(shown._rows) > 800
+        await press(pilot, "a")
+        assert len(shown._rows) == 12
+        await click(pilot, shown, offset=(6, 1))
+        assert lines(shown)[1] == "› ▾ Secret postgresql"
+
+    reviewed(scenario)
+
+
+def test_a_search_goes_along_and_unfolds_what_it_finds() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await press(pilot, "3", "slash", *"ARCHIVE_mode")
+        assert text(host, "#said") == "'archive_mode': 1 of 1"
+        await press(pilot, "enter")
+        shown = host.query_one("#manifests", Folds)
+        assert shown.current is not None
+        assert shown.current.title == "ConfigMap postgresql-config"
+        assert next(line for line in lines(shown) if line.startswith("›")).endswith(
+            "archive_mode = on  # WAL goes to the repository"
+        )
+        await press(pilot, "home", "slash", *"kind: cronjob", "enter", "n")
+        assert text(host, "#said") == "'kind: cronjob': 2 of 2"
+        await press(pilot, "n")
+        assert text(host, "#said") == "'kind: cronjob': 1 of 2"
+        await press(pilot, "N")
+        assert text(host, "#said") == "'kind: cronjob': 2 of 2"
+        await press(pilot, "slash", *"nowhere")
+        assert text(host, "#said") == "'nowhere' is nowhere here"
+        await press(pilot, "escape")
+        assert shown.has_focus
+        assert host.asked == []
+
+    reviewed(scenario)
+
+
+def test_no_manifest_is_shown_while_something_is_wrong_and_the_next_look_shows_it() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await press(pilot, "3")
+        shown = host.query_one("#manifests", Folds)
+        assert lines(shown) == ["›   the manifests are shown once nothing is wrong"]
+        host.draft.give(("storage", "size"), "20Gi")
+        host.shown()
+        await press(pilot, "3")
+        assert len(shown.folds) == 12
+
+    reviewed(scenario, {"storage": {"size": "10 Gi"}})
+
+
+def test_manifests_follow_the_certificate_as_well() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await press(pilot, "3")
+        shown = host.query_one("#manifests", Folds)
+        await press(pilot, "enter")
+        host.shown()
+        assert shown.open  # nothing is new: what was unfolded stays so
+        rotated = replace(trusted(), pem=trusted().pem * 2)
+        host.draft.learn(Facts(ca=rotated))
+        host.shown()
+        wanted = [tuple(item.text.splitlines()) for item in manifests.render(planned(host.draft.answers, rotated))]
+        assert [fold.lines for fold in shown.folds] == wanted
+
+    reviewed(scenario)
+
+
+# ---- diff against live ---------------------------------------------------------------------------------------------
+
+
+NOT_COMPARED = "not compared yet: d asks the cluster what an apply would change; nothing is written"
+AT = f" · compared {NOW.astimezone():%d %b %H:%M}"
+
+
+async def compared(pilot: Pilot[int], host: Host) -> str:
+    """Compare, and wait for what is said of it."""
+    await press(pilot, "d")
+    await until(pilot, lambda: not host.workers._workers or all(worker.is_finished for worker in host.workers))
+    await settled(pilot)
+    return said(host)
+
+
+def said(host: Host) -> str:
+    from rich.console import Console
+
+    found = host.query_one("#compared", Static).content
+    console = Console(width=100, color_system=None)
+    with console.capture() as capture:
+        console.print(found, markup=False, highlight=False)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def test_of_a_new_release_all_is_new() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, sim: SimCluster) -> None:
+        assert await compared(pilot, host) == f"+ nothing there yet: all 12 objects are new{AT}"
+        assert [request for request in sim.requests if request.is_write] == []
+        shown = host.query_one("#changes", Folds)
+        assert lines(shown)[0] == "› ▸ + create    ServiceAccount default/postgresql-pgbackrest   12 lines"
+
+    reviewed(scenario)
+
+
+def test_a_release_that_stands_is_compared_object_by_object() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, sim: SimCluster) -> None:
+        await deployed(sim, answers_of())
+        assert await compared(pilot, host) == f"= nothing would change: all 12 objects are as wanted{AT}"
+        host.draft.give(("schedule", "full"), "0 3 * * 0")
+        host.shown()
+        assert said(host) == NOT_COMPARED
+        assert await compared(pilot, host) == f"~ 1 to update, 1 to replace, 10 unchanged; enter shows what{AT}"
+        await press(pilot, "enter")
+        shown = lines(host.query_one("#changes", Folds))
+        assert shown[0] == "› ▾ ~ update    CronJob default/postgresql-pgbackrest-full"
+        assert [line.split() for line in shown if " schedule: " in line] == [
+            ["-", "schedule:", "0", "2", "*", "*", "0"],
+            ["+", "schedule:", "0", "3", "*", "*", "0"],
+        ]
+
+    reviewed(scenario)
+
+
+def test_a_comparison_that_fails_says_why_in_its_place_and_can_be_tried_again() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, sim: SimCluster) -> None:
+        sim.faults.append(Fault("401", times=None))
+        assert await compared(pilot, host) == (
+            "✗   cannot ask for permissions: Unauthorized\n"
+            "fix the credentials of the kubeconfig are not accepted (any more): log in again\n"
+            "d   tries again"
+        )
+        sim.faults.clear()
+        assert await compared(pilot, host) == f"+ nothing there yet: all 12 objects are new{AT}"
+
+    reviewed(scenario)
+
+
+def test_a_comparison_is_forgotten_with_the_connection_that_it_was_made_by() -> None:
+    async def another(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(simulated())
+
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        app = cast("WizardApp", pilot.app)
+        await compared(pilot, host)
+        host.shown()
+        assert said(host).endswith(AT)  # shown again, it is still of this cluster
+        app.connection.connect(ClusterChoice("another", "https://another", "default", another))
+        await until(pilot, lambda: app.connection.connected.is_set() and said(host) == NOT_COMPARED)
+        assert host.review.outcome is None
+        assert host.query_one("#changes", Folds).folds == ()
+
+    reviewed(scenario)
+
+
+def test_a_comparison_that_waits_for_the_connection_is_made_by_it() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        app = cast("WizardApp", pilot.app)
+        gate, connect = asyncio.Event(), app.start.connect
+
+        async def slow(stack: AsyncExitStack) -> Cluster:
+            await gate.wait()
+            return await connect(stack)
+
+        app.connection.connect(ClusterChoice("slow", "https://slow", "default", slow))
+        await press(pilot, "d")
+        assert said(host) == "● waiting for the cluster: connecting"
+        gate.set()
+        await until(pilot, lambda: host.review.outcome is not None)
+        await settled(pilot)
+        assert said(host).endswith(AT)
+
+    reviewed(scenario)
+
+
+def test_a_comparison_from_before_an_apply_is_forgotten_unless_nothing_was_approved() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await compared(pilot, host)
+        for approves in (False, True):
+            screen = Apply(host.draft.answers)
+            await pilot.app.push_screen(screen)
+            await until(pilot, lambda screen=screen: screen.asked)  # type: ignore[misc]
+            if approves:
+                await press(pilot, "y")
+                await until(pilot, lambda screen=screen: screen.state == "ended")  # type: ignore[misc]
+            await press(pilot, "escape")
+            assert pilot.app.screen is host
+            assert said(host).endswith(AT) is not approves
+        assert said(host) == NOT_COMPARED
+        assert await compared(pilot, host) == f"= nothing would change: all 12 objects are as wanted{AT}"
+
+    reviewed(scenario)
+
+
+def test_what_would_change_never_shows_a_secret() -> None:
+    wanted = Ref(Resource("v1", "Secret"), "postgresql", "shop")
+    folds = change_folds([Change(wanted, "unchanged"), Change(wanted, "create", "", "data:\n  password: '***'\n")])
+    assert folds == [
+        Fold("+ create    Secret shop/postgresql", ("data:", "  password: '***'")),
+        Fold("= unchanged Secret shop/postgresql", (), diff=True),
+    ]
+
+
+# ---- copying, exporting, applying ----------------------------------------------------------------------------------
+
+
+def test_what_is_shown_can_be_copied() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await press(pilot, "2", "c")
+        assert pilot.app.clipboard == "storage:\n  size: 50Gi\n"
+        await press(pilot, "3", "c")
+        assert pilot.app.clipboard.startswith("apiVersion: v1\nkind: ServiceAccount\n")
+
+    reviewed(scenario, {"storage": {"size": "50Gi"}})
+
+
+def test_exporting_and_applying_are_asked_of_the_wizard() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await press(pilot, "e", *"shop", "enter", "f9")
+        await press(pilot, "e", "escape")
+        assert not host.query_one("#prompt", Input).display
+        assert host.asked == [("export", "shop"), ("apply",)]
+        await press(pilot, "escape")
+        assert host.asked[2:] == [("leave",)]
+
+    reviewed(scenario)
+
+
+def test_nothing_is_exported_while_something_is_wrong() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await press(pilot, "e", "enter")
+        assert ("export", "manifests") not in host.asked
+
+    reviewed(scenario, {"storage": {"size": "10 Gi"}})
+
+
+def test_a_click_on_a_heading_shows_its_section() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await click(pilot, "#headings", offset=(headings(host).index("manifests") + 1, 0))
+        assert host.review.section == "manifests"
+
+    reviewed(scenario)
+
+
+def test_what_is_learnt_meanwhile_leaves_a_reader_where_he_is() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        review = host.review
+        await press(pilot, "2")
+        await until(pilot, lambda: review.section == "answers")
+        host.draft.learn(Facts(), (Finding("tls.source", "gone"), Finding("storage.storageClass", "is not there")))
+        review.follow()
+        assert review.section == "answers"
+        assert headings(host).startswith(" 1 problems 2✗")
+        await press(pilot, "1")
+        problems = host.query_one("#problems", OptionList)
+        await until(pilot, lambda: problems.has_focus)
+        await press(pilot, "down")
+        await until(pilot, lambda: problems.highlighted == 1)
+        wrong = ("release.namespace", "tls.source", "storage.storageClass")
+        host.draft.learn(Facts(), tuple(Finding(path, "wrong") for path in wrong))
+        review.follow()
+        assert problems.highlighted == 2
+        await press(pilot, "2")
+        await until(pilot, lambda: review.section == "answers")
+        review.enter()
+        assert headings(host).startswith("[1 problems 3✗]")
+
+    reviewed(scenario)

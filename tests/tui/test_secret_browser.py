@@ -1,0 +1,522 @@
+"""The browser of Secrets, driven by a pilot on a simulated cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any, cast
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+from textual.worker import WorkerCancelled
+
+from pgwizard.errors import Unreachable
+from pgwizard.kube.api import Cluster
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
+from pgwizard.tui.app import WizardApp
+from pgwizard.tui.screens.secret_browser import Chosen, Filter, SecretBrowser, Told
+from pgwizard.tui.start import Start
+from pgwizard.tui.widgets import candidates as tui_widgets_candidates
+from pgwizard.tui.widgets.candidates import CandidateIndex, fitted
+from pgwizard.tui.widgets.keyline import KeyLine
+from pgwizard.wizard import browse as wizard_browse
+from pgwizard.wizard import candidates
+from pgwizard.wizard.candidates import Candidate
+from support import simtime
+from support.faulting import cluster as simulated
+from support.screens import opened, press, settled, until
+
+Scenario = Callable[[Pilot[int], SecretBrowser], Awaitable[None]]
+NOTHING = "nothing yet"
+
+
+def driven(
+    scenario: Scenario,
+    *asked: Any,
+    size: tuple[int, int] = (120, 40),
+    prepare: Callable[[SimCluster], None] = lambda _: None,
+    done: bool = True,
+    first: Callable[[Pilot[int], SecretBrowser], Awaitable[None]] | None = None,
+) -> list[Chosen | str | None]:
+    """Open the browser over an empty screen, wait until all is read, play the scenario; what the browser ended with.
+
+    first: before it is opened.
+    """
+    ended: list[Chosen | str | None] = []
+
+    async def connect(stack: AsyncExitStack) -> Cluster:
+        sim = await stack.enter_async_context(simulated())
+        prepare(sim)
+        return sim
+
+    async def main() -> None:
+        app = WizardApp(Start(connect, lambda _path, _text: None, screen="textual.screen:Screen", demo=True))
+        async with opened(app, size) as pilot:
+            await until(pilot, lambda: app.connection.cluster is not None)
+            browser = SecretBrowser(*asked)
+            if first is not None:
+                await first(pilot, browser)
+            await app.push_screen(browser, ended.append)
+            if done:
+                await until(pilot, lambda: browser.state in {"done", "failed"} and browser._repaint is None)
+            await scenario(pilot, browser)
+            await settled(pilot)
+
+    simtime.run(main())
+    return ended
+
+
+def text(browser: SecretBrowser, name: str) -> str:
+    return str(browser.query_one(f"#{name}", Static).render())
+
+
+def places(browser: SecretBrowser) -> list[str]:
+    return [row.place for row in browser.findings.shown]
+
+
+async def stand_on(pilot: Pilot[int], browser: SecretBrowser, place: str) -> Candidate:
+    while browser.listing.row is None or browser.listing.row.place != place:
+        before = browser.listing.cursor
+        await press(pilot, "down")
+        assert browser.listing.cursor != before, f"{place} is not in the list"
+    return browser.listing.row
+
+
+def test_the_best_one_stands_first_and_enter_chooses_it() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        row = browser.listing.row
+        assert row is not None
+        assert row.place == "minio/minio-tls"
+        assert text(browser, "question") == "Which certificate should pgBackRest trust for minio.minio.svc:9000 ?"
+        assert "The server sends 1 certificate, self-signed, the same as this.  TLS 1.3" in text(browser, "detail")
+        await press(pilot, "enter")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, SecretBrowser))
+
+    assert driven(scenario) == [Chosen("minio", "minio-tls", ("tls.crt",))]
+
+
+def test_what_is_known_of_a_certificate_is_copied_whole() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        row = browser.listing.row
+        assert row is not None
+        assert row.first is not None
+        await press(pilot, "f8")
+        copied = pilot.app.clipboard
+        assert copied.startswith(
+            "minio/minio-tls/tls.crt\nself-signed: this very certificate is what the server sends\n"
+        )
+        assert f"sha256       {row.first.sha256}\n" in copied
+        assert copied.count("SAN  ") == len(row.first.dns_names) + len(row.first.ip_addresses)
+        assert "PRIVATE" not in copied
+
+    driven(scenario)
+
+
+def test_one_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await stand_on(pilot, browser, "cert-manager/root-ca")
+        await press(pilot, "enter")
+        await until(pilot, lambda: browser._doubted is not None)
+        assert pilot.app.screen is browser
+        await press(pilot, "enter")
+        await until(pilot, lambda: pilot.app.screen is not browser)
+
+    assert driven(scenario) == [Chosen("cert-manager", "root-ca", ("tls.crt",))]
+
+
+def test_escape_leaves_with_nothing() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await press(pilot, "escape")
+
+    assert driven(scenario) == [None]
+
+
+def test_words_filter_as_they_are_typed_and_escape_takes_them_back() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        every = len(places(browser))
+        await press(pilot, *"tenant-3")
+        assert places(browser) == ["ingress-nginx/tenant-3-tls"]
+        assert text(browser, "counts").startswith(f"1 of {every} pass the filter")
+        await press(pilot, *" nowhere")
+        assert text(browser, "detail") == "Nothing passes the filter. escape clears it."
+        await press(pilot, "escape")
+        assert len(places(browser)) == every
+        assert pilot.app.screen is browser
+
+    driven(scenario)
+
+
+def test_what_is_promising_is_read_when_it_comes_into_view() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await until(pilot, lambda: browser.findings.by_place["cert-manager", "trust-bundle"][0].kind == "CA")
+        assert browser.findings.by_place["cert-manager", "trust-bundle"][0].keys == ("ca.crt",)
+        assert browser.findings.by_place["default", "api-token"][0].kind == "not read"
+
+    driven(scenario)
+
+
+def test_what_the_cursor_stands_on_stays_under_it_while_others_come() -> None:
+    findings = CandidateIndex()
+    findings.learn([Candidate("b", "b", "CA", rank=30)])
+    findings.arrange()
+    here = findings.shown[0]
+    findings.learn([Candidate("a", "a", "CA", rank=0), Candidate("c", "c", "CA", rank=40)])
+    findings.arrange()
+    assert [row.place for row in findings.shown] == ["a/a", "b/b", "c/c"]
+    assert findings.place_of(here) == 1
+    findings.learn(
+        [Candidate("b", "b", "CA", ("ca.crt",), rank=50), Candidate("b", "b", "leaf", ("tls.crt",), rank=60)]
+    )
+    findings.arrange("b/ CA")
+    assert [row.keys for row in findings.shown] == [("ca.crt",)]
+
+
+def test_what_was_found_before_the_browser_is_shown_is_shown_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    searches: list[candidates.Search] = []
+    browse = wizard_browse.browse
+
+    def counted(cluster: Cluster, search: candidates.Search, *more: Any) -> Any:
+        searches.append(search)
+        return browse(cluster, search, *more)
+
+    monkeypatch.setattr(wizard_browse, "browse", counted)
+
+    async def first(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        browser.begin()
+        await until(pilot, lambda: browser.state == "done")
+
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        def below() -> int:
+            return len(browser.listing.rows) - browser.listing.size.height
+
+        assert list(browser.listing.rows) == browser.findings.shown != []
+        await until(pilot, lambda: text(browser, "counts").startswith(f"{below()} more in 7 namespaces · DEMO"))
+        assert searches == [browser.search]
+
+    driven(scenario, first=first, done=False)
+
+
+def test_what_a_key_changes_is_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    painted: list[str] = []
+
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        def display(_: object, lines: Any) -> None:
+            painted.append(lines.render_segments(pilot.app.console) if lines is not None else "")
+
+        monkeypatch.setattr(pilot.app, "_display", display)
+        browser.action_move(1)
+        await until(pilot, lambda: f"▸ {browser.findings.shown[1].place}" in "".join(painted))
+        await press(pilot, *"zz")
+        assert "Nothing passes the filter" in "".join(painted)
+
+    driven(scenario)
+
+
+def test_denied_is_not_empty_and_not_failed() -> None:
+    def deny(sim: SimCluster) -> None:
+        sim.rules.deny("list", "secrets")
+
+    async def denied(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        assert "10 namespaces may not be read (why: f7)" in text(browser, "counts")
+        assert "A name can be typed all the same: f6" in text(browser, "detail")
+        await press(pilot, "f7")
+        told = cast("Told", pilot.app.screen).told.plain
+        assert "shop: Secrets may not be listed there: kubectl auth can-i list secrets -n shop" in told
+        await press(pilot, "escape")
+        assert pilot.app.screen is browser
+
+    async def empty(_: Pilot[int], browser: SecretBrowser) -> None:
+        assert text(browser, "detail") == "There is no Secret in this namespace kube-public. A name can be typed: f6"
+
+    async def failed(_: Pilot[int], browser: SecretBrowser) -> None:
+        assert browser.state == "failed"
+        assert text(browser, "detail").startswith("The list could not be read: ")
+
+    driven(denied, prepare=deny)
+    driven(empty, "database", "", "kube-public")
+    driven(failed, prepare=lambda sim: setattr(sim, "faults", [Fault("401", times=None, resource="secrets")]))
+
+
+def test_before_there_is_a_cluster_it_says_so() -> None:
+    goes_on = asyncio.Event()
+
+    async def refused(_: AsyncExitStack) -> Cluster:
+        await goes_on.wait()
+        raise Unreachable("no kubeconfig")
+
+    async def main() -> None:
+        app = WizardApp(Start(refused, lambda _path, _text: None, screen="textual.screen:Screen"))
+        async with opened(app, size=(120, 40)) as pilot:
+            await until(pilot, lambda: len(app.screen_stack) == 2)
+            browser = SecretBrowser()
+            await app.push_screen(browser)
+            assert text(browser, "counts") == "connecting to the cluster …"
+            goes_on.set()
+            await until(pilot, lambda: text(browser, "counts") == "not connected: no kubeconfig")
+
+    simtime.run(main())
+
+
+async def typed(pilot: Pilot[int], browser: SecretBrowser, name: str) -> None:
+    await press(pilot, "f6")
+    browser.query_one("#typed", Input).value = name
+    await press(pilot, "enter")
+
+
+def test_a_name_can_be_typed() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await typed(pilot, browser, "minio/minio-tls")
+        await until(pilot, lambda: pilot.app.screen is not browser)
+
+    assert driven(scenario) == [Chosen("minio", "minio-tls", ("tls.crt",))]
+
+
+def test_what_may_not_be_read_is_taken_at_its_word() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await typed(pilot, browser, "shop/hidden/ca.crt")
+        await until(pilot, lambda: pilot.app.screen is not browser)
+
+    def deny(sim: SimCluster) -> None:
+        sim.rules.deny("*", "secrets", "shop")
+        sim.faults = [lambda r: "403" if r.verb == "get" and r.namespace == "shop" else None]
+
+    assert driven(scenario, prepare=deny) == [Chosen("shop", "hidden", ("ca.crt",))]
+
+
+@pytest.mark.parametrize("name", ["shop/never", "A B", "shop/database", "minio/minio-tls/other.crt"])
+def test_a_name_that_will_not_do_is_said_in_place(name: str) -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await typed(pilot, browser, name)
+        await until(pilot, lambda: len(pilot.app._notifications) > 0)
+        assert pilot.app.screen is browser
+        assert browser.query("#typed")
+        await press(pilot, "escape")
+        assert not browser.query("#typed")
+
+    assert driven(scenario) == []
+
+
+class Gate:
+    """A function of ``discovery`` that does its work only once it may; how often it was asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        self.asked = 0
+        self._open = asyncio.Event()
+        self._behind = getattr(wizard_browse, name)
+        monkeypatch.setattr(wizard_browse, name, self)
+
+    async def __call__(self, *given: Any) -> Any:
+        self.asked += 1
+        await self._open.wait()
+        return await self._behind(*given)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+async def quiet(browser: SecretBrowser) -> None:
+    """Whatever was chosen has come to its end."""
+    for worker in [worker for worker in browser.workers if worker.group == "choose" and not worker.is_finished]:
+        with contextlib.suppress(WorkerCancelled):
+            await worker.wait()
+
+
+def test_escape_while_a_typed_name_is_read_closes_the_field_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        gate = Gate(monkeypatch, "contents")
+        await typed(pilot, browser, "minio/minio-tls")
+        await until(pilot, lambda: gate.asked > 0)
+        await press(pilot, "escape")
+        assert not browser.query("#typed")
+        gate.open()
+        await quiet(browser)
+        await settled(pilot)
+        assert pilot.app.screen is browser
+
+    assert driven(scenario) == []
+
+
+def test_a_try_says_that_it_goes_on_and_a_second_enter_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        gate = Gate(monkeypatch, "confirmed")
+        await press(pilot, "enter", "enter", "enter")
+        await until(pilot, lambda: gate.asked > 0)
+        assert text(browser, "counts") == "trying minio/minio-tls on minio.minio.svc:9000 …"
+        await press(pilot, "enter")
+        gate.open()
+        await until(pilot, lambda: pilot.app.screen is not browser)
+        assert gate.asked == 1
+
+    assert driven(scenario) == [Chosen("minio", "minio-tls", ("tls.crt",))]
+
+
+def test_who_moved_on_meanwhile_has_chosen_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        gate = Gate(monkeypatch, "confirmed")
+        await press(pilot, "enter")
+        await until(pilot, lambda: gate.asked > 0)
+        await press(pilot, "down")
+        gate.open()
+        await quiet(browser)
+        await settled(pilot)
+        assert pilot.app.screen is browser
+        assert "trying" not in text(browser, "counts")
+
+    assert driven(scenario) == []
+
+
+def test_a_typed_name_that_the_filter_hides_is_the_one_that_enter_chooses() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await press(pilot, *"minio-tls")
+        await typed(pilot, browser, "cert-manager/root-ca")
+        await until(pilot, lambda: browser._doubted is not None)
+        assert browser.query_one(Filter).value == ""
+        await press(pilot, "enter")
+        await until(pilot, lambda: pilot.app.screen is not browser)
+
+    assert driven(scenario) == [Chosen("cert-manager", "root-ca", ("tls.crt",))]
+
+
+def test_what_was_read_before_the_server_had_answered_is_judged_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch, "served")
+
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        def bundle() -> Candidate:
+            return browser.findings.by_place["cert-manager", "trust-bundle"][0]
+
+        await until(pilot, lambda: ("cert-manager", "trust-bundle") in browser.findings.by_place)
+        await until(pilot, lambda: bundle().bundle is not None)
+        assert bundle().ok is None
+        gate.open()
+        await until(pilot, lambda: browser.state == "done" and bundle().ok is False)
+
+    driven(scenario, done=False)
+
+
+def test_what_went_wrong_is_not_said_to_be_empty() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        assert text(browser, "detail").startswith("Not everything could be read: namespace default: ")
+
+    fault = Fault("500", "list", "secrets", times=None)
+    driven(scenario, "database", "", "default", prepare=lambda sim: setattr(sim, "faults", [fault]))
+
+
+def test_an_endpoint_that_is_none_is_said_where_it_is_tried() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await stand_on(pilot, browser, "minio/minio-tls")
+        await press(pilot, "enter")
+        await until(pilot, lambda: pilot.app.screen is not browser)
+
+    assert driven(scenario, "ca", "minio.minio.svc:99999") == [Chosen("minio", "minio-tls", ("tls.crt",))]
+
+
+def test_read_again_begins_with_the_best_one() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await press(pilot, "down", "down", "f5")
+        await until(pilot, lambda: browser.state == "done" and browser._repaint is None)
+        row = browser.listing.row
+        assert row is not None
+        assert row.place == "minio/minio-tls"
+
+    driven(scenario)
+
+
+def test_without_a_connection_a_name_is_taken_at_its_word_and_f5_connects() -> None:
+    tries = []
+
+    async def refused(_: AsyncExitStack) -> Cluster:
+        tries.append(1)
+        raise Unreachable("no connection to https://10.0.0.9:6443: connection refused")
+
+    ended: list[Chosen | None] = []
+
+    async def main() -> None:
+        app = WizardApp(Start(refused, lambda _path, _text: None, screen="textual.screen:Screen"))
+        async with opened(app, size=(120, 40)) as pilot:
+            await until(pilot, lambda: app.connection.trouble is not None)
+            browser = SecretBrowser()
+            await app.push_screen(browser, ended.append)
+            await press(pilot, "f5")
+            await until(pilot, lambda: len(tries) == 2 and app.connection.trouble is not None)
+            await typed(pilot, browser, "shop/our-ca/ca.crt")
+            await until(pilot, lambda: bool(ended))
+
+    simtime.run(main())
+    assert ended == [Chosen("shop", "our-ca", ("ca.crt",))]
+
+
+def test_credentials_show_their_keys_and_never_a_value() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await press(pilot, *"s3-backup")
+        await until(pilot, lambda: "AWS_SECRET_ACCESS_KEY" in text(browser, "detail"))
+        picture = pilot.app.export_screenshot()
+        assert "demo-shop" not in picture
+        await press(pilot, "enter")
+        await until(pilot, lambda: pilot.app.screen is not browser)
+
+    assert driven(scenario, "s3") == [Chosen("shop", "s3-backup", ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))]
+
+
+def test_a_key_pair_of_other_names_can_be_typed() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await typed(pilot, browser, "grafana-admin/admin-user,admin-password")
+        await until(pilot, lambda: pilot.app.screen is not browser)
+
+    keys = ("admin-user", "admin-password")
+    assert driven(scenario, "database", "", "monitoring") == [Chosen("monitoring", "grafana-admin", keys)]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (220, 60), (40, 12)])
+def test_hostile_names_are_lines_like_others_at_every_size(size: tuple[int, int]) -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await press(pilot, *"hostile")
+        lines = [
+            "".join(segment.text for segment in browser.listing.render_line(number))
+            for number in range(browser.listing.size.height)
+        ]
+        width = browser.listing.scrollable_content_region.width
+        assert {len(line) for line in lines} == {width}
+        assert all(line.isprintable() for line in lines)
+        assert text(browser, "detail").replace("\n", "").isprintable()
+
+    driven(scenario, size=size)
+
+
+def test_help_is_the_application_s() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        await press(pilot, "f1")
+        assert pilot.app.screen is not browser
+        await press(pilot, "escape")
+        assert pilot.app.screen is browser
+        await settled(pilot)
+        assert str(browser.query_one(KeyLine).render()).startswith(
+            " enter choose  f5 again  f6 type a name  f7 why denied  f8 copy  esc back  ^q quit  f1 help "
+        )
+
+    driven(scenario)
+
+
+def test_words() -> None:
+    assert [tui_widgets_candidates.until(days) for days in (-1, 0, 824, 1095)] == [
+        "expired",
+        "in 0 d",
+        "in 824 d",
+        "in 3 y",
+    ]
+    assert [fitted("abcd", size) for size in (0, 4, 5, 6)] == ["", "ab… ", "abcd ", "abcd  "]
+
+
+def test_among_ten_thousand_rows_the_last_is_a_key_away_and_each_is_found_by_its_name() -> None:
+    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
+        browser.findings.learn(Candidate(f"ns-{n % 20}", f"secret-{n}", "not read", rank=80) for n in range(10_000))
+        browser._show()
+        await press(pilot, "end")
+        assert browser.listing.cursor == len(browser.findings.shown) - 1
+        await press(pilot, "home", *"secret-9999")
+        assert [row.secret for row in browser.findings.shown] == ["secret-9999"]
+
+    driven(scenario)

@@ -1,0 +1,65 @@
+"""What the world says to answers while a person gives them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from pgwizard.answers.questions import Answers
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
+from pgwizard.wizard.lookup import Learnt, look_up
+from support.faulting import answers_of, deployed
+
+
+def learnt(
+    answers: Answers, *, faults: Sequence[Fault] = (), others: Sequence[Answers] = (), opened: Any = None
+) -> list[Learnt]:
+    """All that is told about these answers. others: releases that are there already."""
+
+    async def main() -> list[Learnt]:
+        async with SimCluster(speed=50) as sim:
+            for other in others:
+                await deployed(sim, other)
+            sim.faults = list(faults)
+            return [told async for told in look_up(sim, answers, None, opened)]
+
+    return asyncio.run(main())
+
+
+def said(problems: Sequence[Any] | None) -> list[tuple[str, str]]:
+    return [(problem.question, problem.text) for problem in problems or ()]
+
+
+def test_what_is_wrong_comes_before_what_is_only_doubtful() -> None:
+    first, last = learnt(answers_of(credentials={"from": "existing", "secret": "not-there"}))
+    assert first.doubts is None
+    assert (first.bundle, first.wrong) == (last.bundle, last.wrong)
+    assert first.bundle is not None
+    assert [path for path, _ in said(first.wrong)] == ["credentials.secret"]
+    assert last.doubts == ()
+
+
+def test_a_certificate_that_the_server_would_refuse_is_a_doubt() -> None:
+    tls = {"source": {"namespace": "staging", "secret": "minio-wrong-name", "key": "tls.crt"}}
+    *_, last = learnt(answers_of(tls=tls))
+    assert last.wrong == ()
+    ((path, message),) = said(last.doubts)
+    assert path == "tls.source"
+    assert message.startswith("minio.minio.svc:9000 would be refused: ")
+    assert message.endswith(": the first backup would fail")
+
+
+def test_a_release_that_uses_the_same_path_is_a_doubt() -> None:
+    s3 = {"from": "existing", "namespace": "default", "secret": "postgresql-pgbackrest-s3"}
+    other = answers_of(release={"namespace": "staging"}, repository={"credentials": s3})
+    *_, last = learnt(answers_of(), others=[other])
+    shared = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
+    assert said(last.doubts) == [("repository.path", f"{shared}: one path a database, never shared")]
+
+
+def test_a_cluster_that_does_not_answer_is_a_problem_and_worth_another_look() -> None:
+    first, last = learnt(answers_of(), faults=[Fault("reset-before", times=None)])
+    assert (first.again, last.again, first.bundle) == (True, True, None)
+    assert [path for path, _ in said(first.wrong)] == ["tls.source"]
