@@ -54,7 +54,7 @@ def _without_fences(text: str) -> str:
 
 @pytest.mark.parametrize("name", sorted(pages()))
 def test_a_generated_page_is_current(name: str) -> None:
-    assert (DOCS / name).read_text(encoding="utf-8") == pages()[name], "make docs writes it anew"
+    assert (DOCS / name).read_text(encoding="utf-8") == pages()[name], "make docs regenerates it"
 
 
 def _anchors(text: str) -> set[str]:

@@ -123,7 +123,7 @@ def test_a_diff_shows_the_lines_that_change(sim: SimCluster, answers: str) -> No
     assert told.code == 0
     assert "    -    max_connections = 100  # as asked" in told.out.splitlines()
     assert "    +    max_connections = 200  # as asked" in told.out.splitlines()
-    assert "± replace   Job default/postgresql-pgbackrest-init   (a Job runs once: it is made anew)" in told.out
+    assert "± replace   Job default/postgresql-pgbackrest-init   (a Job runs once: it is created again)" in told.out
 
 
 def test_a_person_is_asked_and_may_refuse(sim: SimCluster, answers: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,7 +260,7 @@ def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(sim: SimCluster, ans
     sim.faults.append(struck)
     told = applied()
     assert told.code == 130
-    assert told.err == "pgwizard: stopped\nThe cluster goes on. Run it again at any time: it resumes.\n"
+    assert told.err == "pgwizard: stopped\nThe cluster continues. Run it again at any time: it resumes.\n"
     lease = faulting.live(sim, faulting.LEASE, "postgresql-pgwizard")
     assert "holderIdentity" not in lease["spec"]
     sim.faults.clear()

@@ -74,7 +74,7 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"tuning": {"parameters": {"include": "x.conf"}}},
         "tuning.parameters.include",
-        "cannot be overridden: the file stands alone",
+        "cannot be overridden: includes are not supported",
     ),
     (
         {"tuning": {"parameters": {"wal_level": "minimal"}}},

@@ -319,7 +319,7 @@ def scheduled(retention: dict[str, Any], **schedule: str) -> Draft:
             [
                 "  at least 2 full and 1,000 incremental backups",
                 "  recoverable: at least the last 2459 d",
-                "! more cannot be told: 10 years are looked at, and 1,000 backups of a kind",
+                "! more is not known: 10 years are looked at, and 1,000 backups of a kind",
             ],
         ),
     ],
@@ -336,8 +336,8 @@ def test_at_the_end_of_the_calendar_it_is_told_that_nothing_can_be(monkeypatch: 
     monkeypatch.setattr(CronSchedule, "before", lambda *_: iter(()))
 
     async def scenario(_: Pilot[None], panel: Panel) -> None:
-        assert said(panel).count("  cannot be told\n") == 1
-        assert "  cannot be told: no full backup falls into the 10 years before now\n" in said(panel)
+        assert said(panel).count("  is not known\n") == 1
+        assert "  is not known: there is no full backup in the 10 years before now\n" in said(panel)
 
     shown(lambda: SchedulePanel(scheduled({"full": 77})), scenario)
 

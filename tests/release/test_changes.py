@@ -116,8 +116,8 @@ def test_a_change_of_the_pod_costs_a_restart_and_any_other_one_nothing() -> None
 
 
 def test_a_volume_that_grows_is_final_whether_or_not_the_pod_restarts() -> None:
-    grown = Change(Ref.of(statefulset("one")), "replace", why="the volume grows from 10Gi; the pod goes on")
-    assert cost(grown) == "the volume grows from 10Gi; the pod goes on, and it can never shrink again"
+    grown = Change(Ref.of(statefulset("one")), "replace", why="the volume grows from 10Gi; the pod keeps running")
+    assert cost(grown) == "the volume grows from 10Gi; the pod keeps running, and it can never shrink again"
     restarted = replace(grown, why="the volume grows from 10Gi", restarts=True)
     assert cost(restarted) == f"the volume grows from 10Gi, and it can never shrink again; {RESTARTS}"
 

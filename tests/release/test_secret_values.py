@@ -1,4 +1,4 @@
-"""Secrets: made once, kept for ever, compared without being shown, and never told."""
+"""Secrets: made once, kept permanently, compared without being shown, and never told."""
 
 from __future__ import annotations
 

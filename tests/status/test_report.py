@@ -72,9 +72,9 @@ def test_every_kind_of_event_and_change_has_a_sign() -> None:
 
 
 def test_a_reason_stands_behind_a_change() -> None:
-    change = Change(REF, "replace", why="the volume grows from 10Gi; the pod goes on")
+    change = Change(REF, "replace", why="the volume grows from 10Gi; the pod keeps running")
     assert change_line(change) == (
-        "± replace   StatefulSet shop/postgresql   (the volume grows from 10Gi; the pod goes on)"
+        "± replace   StatefulSet shop/postgresql   (the volume grows from 10Gi; the pod keeps running)"
     )
 
 
@@ -351,7 +351,7 @@ def test_a_job_and_a_schedule_are_cells() -> None:
         "Mon 23 Nov 12:00",
         "0 2 * * 0 Europe/Berlin",
     )
-    assert report.cron_cells(FINE, replace(FULL, schedule="never"))[1] == "cannot be told"
+    assert report.cron_cells(FINE, replace(FULL, schedule="never"))[1] == "is not known"
 
 
 def test_a_repository_without_backups_has_no_timeline() -> None:

@@ -225,7 +225,7 @@ def test_backups_of_another_database_count_for_nothing() -> None:
 
 
 def test_whose_backups_they_are_is_not_taken_for_granted() -> None:
-    text = "whose backups the repository holds is not known: the database has not told its system-id"
+    text = "whose backups the repository holds is not known: the database has not reported its system-id"
     assert said(replace(FINE, archiver=None)) == ("unknown", [text])
     assert judge(replace(FINE, archiver=None)).reasons[0].key == "status-whose"
     failing = replace(FINE, archiver=None, unknown={"archiver": "psql ended with 2"})

@@ -234,7 +234,7 @@ def test_a_server_that_does_not_answer_meets_the_deadline() -> None:
 def test_a_port_that_nobody_listens_at() -> None:
     message, hint = refused("127.0.0.1:1")
     assert message.startswith("127.0.0.1:1 cannot be reached from this machine: ")
-    assert hint == "pods may reach it all the same"
+    assert hint == "pods may still reach it"
 
 
 def test_what_is_no_endpoint_is_an_error_of_ours() -> None:

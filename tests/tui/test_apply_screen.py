@@ -372,7 +372,7 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
         await press(driven.pilot, key)
         await driven.reached("stopped")
         assert driven.screen._said == [
-            "-     stopped watching. The cluster goes on. Run again at any time: it resumes.",
+            "-     stopped watching. The cluster continues. Run it again at any time: it resumes.",
             "written 11 of 11 objects (the Job of the first backup is apart)",
         ]
         assert driven.stages()[5:] == ["- wait", "· first backup", "· record"]

@@ -222,7 +222,7 @@ def test_denied_is_not_empty_and_not_failed() -> None:
 
     async def denied(pilot: Pilot[int], browser: SecretBrowser) -> None:
         assert "10 namespaces may not be read (why: f7)" in text(browser, "counts")
-        assert "A name can be typed all the same: f6" in text(browser, "detail")
+        assert "You can still type a name: F6" in text(browser, "detail")
         await press(pilot, "f7")
         told = cast("Told", pilot.app.screen).told.plain
         assert "shop: Secrets may not be listed there: kubectl auth can-i list secrets -n shop" in told

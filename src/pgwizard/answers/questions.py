@@ -256,7 +256,7 @@ class Release(Section):
 
 
 class GeneratedCredentials(Section):
-    """A new password, made once at the first apply and kept for ever."""
+    """A new password, made once at the first apply and kept permanently."""
 
     source: Annotated[Literal["generate"], Field(alias="from")] = "generate"
     username: Annotated[Identifier, Question("Superuser", "The superuser that the first start creates.")] = "postgres"
@@ -359,7 +359,7 @@ class Resources(Section):
 
     memory_request: Annotated[
         Size | None,
-        Question("Memory request", "What is set aside. null: the whole limit, so that the node never takes it back."),
+        Question("Memory request", "What is set aside. null: the whole limit, so that the node never reclaims it."),
     ] = None
     cpu_request: Annotated[Cpu, Question("CPU request", "What is set aside even when the node is busy.")] = "250m"
     cpu_limit: Annotated[
@@ -470,7 +470,7 @@ class Repository(Section):
     uri_style: Annotated[
         Literal["path", "host"],
         Question(
-            "URI style", "Where the bucket stands in a URL: path for MinIO and most others, host in the host's name."
+            "URI style", "Where the bucket is in a URL: path for MinIO and most others, host in the host's name."
         ),
     ] = "path"
     credentials: S3Credentials = Field(default_factory=ExistingS3Credentials)
@@ -546,7 +546,7 @@ class Retention(Section):
         Annotated[int, Field(ge=1, le=9_999_999)] | None,
         Question(
             "Full backups kept",
-            "With the incrementals and the WAL that hang on them. null: nothing is deleted, the bucket grows for ever.",
+            "With the incrementals and the WAL that hang on them. null: nothing is deleted, the bucket grows without limit.",
         ),
     ] = 2
     full_type: Annotated[

@@ -38,7 +38,7 @@ class ProblemPart:
 
 @dataclass(frozen=True, slots=True)
 class ErrorLine(JsonLine):
-    """Why a run failed, its last line on standard error. problems: what is wrong one by one. log: the end of a log.
+    """Why a run failed, its last line on standard error. problems: each one by itself. log: the end of a log.
 
     key, cause, fix: of the fault where it is known, explained by ``pgwizard explain``. hint: what to do else.
     """

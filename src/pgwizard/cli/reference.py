@@ -102,8 +102,7 @@ _JSON = f"""\
 With `--json` each line is one JSON object, on standard error too. `type` says which kind of line it is, and
 `apiVersion` is `{json_lines.API_VERSION}` until a key changes its meaning or goes. Every key of a type is always there;
 `null` means none, or not known. Times are ISO 8601 in UTC, sizes are bytes. [output.schema.json](output.schema.json) is
-the JSON schema of a line. Only `render --json` without `-o` prints something else: one Kubernetes `List`, as kubectl
-takes it."""
+the JSON schema of a line. Only `render --json` without `-o` prints something else: a Kubernetes `List` for kubectl."""
 
 
 def _text(text: str) -> list[str]:

@@ -33,7 +33,7 @@ IMAGES = (
         "image-registry-unknown",
         rf"{_PULL}dial tcp: lookup (?P<host>[^\s:\"]{{1,255}})",
         "The node cannot resolve the registry's name {host}.",
-        "Check the image's name; a node without a way out needs a mirror, or the image loaded beforehand.",
+        "Check the image's name; a node without access to the registry needs a mirror, or the image loaded beforehand.",
         "images.postgresql",
     ),
     row(
@@ -80,7 +80,7 @@ PODS = (
         "mount-secret-missing",
         r"MountVolume\.SetUp failed for volume \"[^\"\n]{1,253}\" ?: secret \"(?P<secret>[^\"\n]{1,253})\" not found",
         "The pod mounts the Secret {secret}, which does not exist in its namespace.",
-        "Apply again: the mirrored certificate is then written anew. tls.source names where it comes from.",
+        "Apply again: this writes the mirrored certificate again. tls.source names where it comes from.",
         "tls.source",
     ),
     row(
@@ -88,7 +88,7 @@ PODS = (
         r"(?:MountVolume\.SetUp failed for volume \"[^\"\n]{1,253}\" ?: |Error: )"
         r"configmap \"(?P<map>[^\"\n]{1,253})\" not found",
         "The pod wants the ConfigMap {map}, which does not exist in its namespace.",
-        "Apply again: it is then written anew.",
+        "Apply again: this writes it again.",
     ),
     row(
         "secret-key-missing",
@@ -108,7 +108,7 @@ PODS = (
         "exec-forbidden",
         r"cannot (?:create|get) resource \"pods/exec\"",
         "The ServiceAccount may not exec into the database's pod, so no backup can be started.",
-        "Apply again: the Role is then written anew. Where a policy took the right away, ask for create on pods/exec.",
+        "Apply again: this writes the Role again. Where a policy took the right away, ask for create on pods/exec.",
     ),
     row(
         "forbidden",

@@ -27,7 +27,7 @@ TLS = (
         "certificate-self-signed",
         rf"{_REFUSED} \[18\]",
         "{host} shows a self-signed certificate that is not the one trusted here: none was given, it is another one, "
-        "or the server's was issued anew since it was copied.",
+        "or the server's was reissued since it was copied.",
         "Let tls.source name the Secret with that very certificate (tls.crt), and apply again so that a new one is "
         "copied.",
         "tls.source",
@@ -269,7 +269,7 @@ REPOSITORY = (
         "repository-of-another-cluster",
         r"info files? exists? but do(?:es)? not match the database|do not match (?:repo\d{1,3} )?stanza version"
         r"|the repository path holds the backups of another cluster",
-        "The repository's path holds the backups of another database: of a volume that was created anew, of a clone, "
+        "The repository's path holds the backups of another database: of a volume that was recreated, of a clone, "
         "or of another release.",
         "Choose another repository.path. Never run stanza-upgrade here: it would mix two databases.",
         "repository.path",
@@ -348,7 +348,7 @@ REPOSITORY = (
     row(
         "wal-push-timeout",
         r"unable to push WAL file '[^'\n]{1,100}' to the archive asynchronously after \d{1,9} second",
-        "WAL was not archived in time by the background process: it is too slow, or fails for a reason that stands in "
+        "WAL was not archived in time by the background process: it is too slow, or fails for a reason that is in "
         "its own log.",
         "Read the log file that the hint names, or turn advanced.archiveAsync off to see the reason.",
         "advanced.archiveAsync",
@@ -473,7 +473,7 @@ PGBACKREST = (
     row(
         "stopped",
         r"stop file exists for (?:all stanzas|stanza)",
-        "Somebody ran pgbackrest stop, so no backup and no WAL goes to the repository.",
+        "pgbackrest stop was run, so no backup and no WAL goes to the repository.",
         "Run pgbackrest start in the pod.",
     ),
     row(

@@ -236,7 +236,7 @@ async def wait_job(
             raise DeadlineError(
                 f"{job} had not ended after {timeout_seconds:.0f} s: {seen.last}",
                 fault=seen.fault,
-                hint="It goes on in the cluster. Run it again to go on watching.",
+                hint="It continues in the cluster. Run it again to keep watching.",
             )
         finally:
             await seen.closed()

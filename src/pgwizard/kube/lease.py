@@ -77,7 +77,7 @@ async def held(
                     hint="Find out who deletes it. Once it is gone, make it again and run this again.",
                 ) from lost[0]
             raise Locked(
-                f"the lock {ref} was lost while writing: {lost[0]}", hint="Run it again: it goes on."
+                f"the lock {ref} was lost while writing: {lost[0]}", hint="Run it again: it continues."
             ) from lost[0]
         raise
     finally:

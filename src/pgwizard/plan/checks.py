@@ -145,9 +145,9 @@ _NOT_OVERRIDDEN = {
     "hba_file": "the image keeps it in the data directory",
     "ident_file": "the image keeps it in the data directory",
     "external_pid_file": "the root file system is read-only",
-    "include": "the file stands alone",
-    "include_dir": "the file stands alone",
-    "include_if_exists": "the file stands alone",
+    "include": "includes are not supported",
+    "include_dir": "includes are not supported",
+    "include_if_exists": "includes are not supported",
 }
 
 

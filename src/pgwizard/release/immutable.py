@@ -22,7 +22,7 @@ class Standing:
     """A release as it stands. statefulset and claim are the live ones, None where they are not there.
 
     before: the answers that its database was made with; None where there are none, or another version wrote them.
-    superuser: the role that the first start made, None where that cannot be told.
+    superuser: the role that the first start made, None where that is not known.
     """
 
     before: Answers | None = None

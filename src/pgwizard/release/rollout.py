@@ -121,7 +121,7 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
                 raise DeadlineError(
                     f"{names.pod} in {namespace} was not ready after {timeout_seconds:.0f} s: {health.message}",
                     fault=explain(health.message),
-                    hint="The cluster goes on. Run it again to go on watching; --timeout makes it longer.",
+                    hint="The cluster continues. Run it again to keep watching; --timeout makes the wait longer.",
                 )
 
 

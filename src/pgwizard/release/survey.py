@@ -319,7 +319,7 @@ def _no_source(answers: Answers, source: CaSource, secret: Object) -> Finding | 
     where = f"Secret {source.namespace}/{source.secret}"
     if (source.namespace, source.secret) == (answers.release.namespace, Names.of(answers.release.name).ca):
         origin = plain(mirrored_from(secret["metadata"]), 320) or "the Secret that the certificate comes from"
-        own = "is the release's own mirror, compared with itself for ever"
+        own = "is the release's own mirror: it would only be compared with itself"
         return Finding("tls.source", f"{where} {own}: name {origin}")
     data = secret.get("data") or {}
     if source.key in data:

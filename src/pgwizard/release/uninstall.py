@@ -74,7 +74,7 @@ async def remove(found: Removal, cluster: Cluster, report: Report) -> None:
             raise PreflightError(
                 f"release {release.name} in namespace {release.namespace} has changed since it was looked at; nothing "
                 "was deleted",
-                hint="Run it again: it looks anew.",
+                hint="Run it again: it looks again.",
             )
         deleted, foreign = await deletion.delete_ours(cluster, found.deleted, stage)
         for target, uid in deleted.items():

@@ -313,7 +313,7 @@ def cron_cells(snapshot: Snapshot, cron: Cron) -> tuple[str, str, str, str]:
     zone = "" if cron.zone in ("Etc/UTC", "UTC") else f" {cron.zone}"
     last = when(cron.last, snapshot.at) if cron.last else "never"
     due = snapshot.next_run(cron)
-    coming = f"{when(due, snapshot.at)} (in {about((due - snapshot.at).total_seconds())})" if due else "cannot be told"
+    coming = f"{when(due, snapshot.at)} (in {about((due - snapshot.at).total_seconds())})" if due else "is not known"
     kind = _KINDS[cron.kind]
     if cron.suspended:
         return (f"‖ {kind}", "suspended", last, f"{cron.schedule}{zone}")

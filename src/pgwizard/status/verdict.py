@@ -231,7 +231,7 @@ def _proven(snapshot: Snapshot) -> Verdict:
     if begin is None:
         return _without_base(snapshot, f"Job {taken} is taking one." if taken else "")
     if not snapshot.system_id:
-        text = "whose backups the repository holds is not known: the database has not told its system-id"
+        text = "whose backups the repository holds is not known: the database has not reported its system-id"
         return _unknown(snapshot, "archiver", text, "status-whose")
     reasons = [_explained(snapshot, "repository", "the repository cannot be read")] if asked else []
     reasons += [*_damaged(snapshot), *_archiving(snapshot), *_running(snapshot)]
@@ -362,7 +362,7 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
         yield _reason("there is no schedule of full backups", "Apply again: it creates what is missing.")
     for cron in snapshot.crons:
         if cron.suspended:
-            yield _reason(f"the schedule {cron.name} is suspended", "Let it go on: pgwizard status, key s.")
+            yield _reason(f"the schedule {cron.name} is suspended", "Resume it: pgwizard status, key s.")
             continue
         last = next((each for each in reversed(snapshot.backups) if cron.kind != "full" or each.type == "full"), None)
         due = cron.due(last.stop) if last else None
@@ -376,7 +376,7 @@ def _surroundings(snapshot: Snapshot) -> Iterable[Finding]:
         ended = "ended" if certificate.ends <= snapshot.at else "ends"
         yield _reason(f"the certificate {ended} on {certificate.ends:%Y-%m-%d}", "Renew it at its source, and apply.")
     if certificate is not None and certificate.source == "differs":
-        yield _reason("the certificate is no longer that of its source", "Apply again: it is mirrored anew.")
+        yield _reason("the certificate is no longer that of its source", "Apply again: this mirrors it again.")
     if certificate is not None and certificate.source == "gone":
         yield _reason("the source of the certificate is gone", "Bring it back, or answer with another one, and apply.")
     if volume is not None and nearly_full(volume):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChainVerdict:
-    """Whether pgBackRest would take the server's certificate; ``ok`` is None where that cannot be told. why: always."""
+    """Whether pgBackRest would take the server's certificate; ``ok`` is None where that is not known. why: always."""
 
     ok: bool | None
     why: str

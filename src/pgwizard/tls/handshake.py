@@ -201,7 +201,7 @@ async def _tcp(host: str, port: int) -> AsyncIterator[ByteStream]:
         inside = "" if "." in host or _is_address(host) else f"; inside the cluster write {host}.NAMESPACE.svc"
         raise Unreachable(
             f"{host}:{port} cannot be reached from this machine: {plain(error.strerror or str(error))}",
-            hint=f"pods may reach it all the same{inside}",
+            hint=f"pods may still reach it{inside}",
         ) from None
     try:
         yield _Tcp(reader, writer)

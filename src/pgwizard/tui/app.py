@@ -178,7 +178,7 @@ class WizardApp(SaysDefects, BaseApp):
         """Leave; in the middle of an apply at the second press."""
         writing = any(isinstance(screen, ScreenPart) and screen.is_writing for screen in self.screen_stack)
         if not writing or self._said_twice(
-            "an apply is writing: ctrl+q again leaves it. The cluster goes on; run it again at any time: it resumes"
+            "an apply is writing: ctrl+q again leaves it. The cluster continues; run it again at any time: it resumes"
         ):
             self.exit()
 

@@ -102,7 +102,7 @@ def _run(
     async def work(cluster: Cluster) -> release_apply.ApplyOutcome:
         return await release_apply.run(release, cluster, reporter(writer), approve, options)
 
-    outcome = connect.run(call, work, resume="The cluster goes on. Run it again at any time: it resumes.")
+    outcome = connect.run(call, work, resume="The cluster continues. Run it again at any time: it resumes.")
     if outcome.result == "dry-run":
         show_changes(writer, outcome.changes, whole=whole)
     return outcome

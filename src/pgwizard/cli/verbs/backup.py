@@ -76,7 +76,7 @@ def backup(call: Invocation, writer: Writer) -> None:
         if call[FOLLOW]:
             await _follow(cluster, await cluster.get(Ref(JOB, job, namespace)), writer)
 
-    connect.run(call, work, released=True, resume="A started backup goes on in the cluster: pgwizard logs -f.")
+    connect.run(call, work, released=True, resume="A started backup continues in the cluster: pgwizard logs -f.")
 
 
 def logs(call: Invocation, writer: Writer) -> None:

@@ -321,7 +321,7 @@ class SchedulePanel(Panel):
         for at, kind in runs[:5]:
             text.append(f"  {at:%a %d %b %H:%M}  {kind:13}  in {span((at - now).total_seconds())}\n")
         if not runs:
-            text.append("  cannot be told\n")
+            text.append("  is not known\n")
         retention = answers.retention
         minute = now.replace(second=0, microsecond=0)  # what is typed within a minute is worked out once
         held = plan_retention.kept(
@@ -330,7 +330,7 @@ class SchedulePanel(Panel):
         text.append("\nOnce it has run for a while\n", "bold")
         if held.since is None:
             return text.append(
-                f"  cannot be told: no full backup falls into the {plan_retention.YEARS} years before now\n"
+                f"  is not known: there is no full backup in the {plan_retention.YEARS} years before now\n"
             )
         more = "" if held.whole else "at least "
         text.append(f"  {more}{len(held.fulls):,} full and {len(held.incrementals):,} incremental backups\n")
@@ -340,9 +340,9 @@ class SchedulePanel(Panel):
         text.append(f"  recoverable: {_recoverable(retention.full, least or timedelta(), now - held.since)}\n")
         if not held.whole:
             looked = f"{plan_retention.YEARS} years are looked at, and {plan_retention.LONGEST:,} backups of a kind"
-            text.append(f"! more cannot be told: {looked}\n", "bold")
+            text.append(f"! more is not known: {looked}\n", "bold")
         if retention.full is None:
-            text.append("! nothing is ever deleted: this grows for ever\n", "bold")
+            text.append("! nothing is ever deleted: this grows without limit\n", "bold")
         text.append("\n")
         for line in timeline(held, now):
             text.append(f"  {line}\n")
@@ -469,7 +469,7 @@ class TlsPanel(Panel):
         text.append(f"  ✓ {plain(best.why)}\n")
         if source and (source.namespace, source.secret, source.key) == (best.namespace, best.secret, best.keys[0]):
             return text.append("  It is the one that is chosen.\n", "dim")
-        return text.append("  f3 takes it, f4 lists all\n")
+        return text.append("  F3 selects it, F4 lists all\n")
 
 
 def _certificate(text: Text, certificate: Certificate, now: datetime) -> None:

@@ -39,7 +39,7 @@ from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.tui.widgets.log import Log
 
 ASKS = "y applies this · enter shows a change · escape goes back: nothing was written"
-RESUMES = "The cluster goes on. Run again at any time: it resumes."
+RESUMES = "The cluster continues. Run it again at any time: it resumes."
 
 
 # ---- stages --------------------------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ class Apply(BaseScreen[str]):
 
     DEFAULT_CSS = """
     Apply #what { height: auto; max-height: 45%; display: none; padding: 0 1; border-top: solid $panel-lighten-3; }
-    Apply.-told #what { height: 1fr; max-height: 100%; }
+    Apply.-alone #what { height: 1fr; max-height: 100%; }
     Apply #costs { height: auto; max-height: 30%; display: none; padding: 0 1; color: $text-warning; }
     Apply Folds, Apply Log { border-top: solid $panel-lighten-3; border-title-color: $text-muted; }
     Apply Log { height: 1fr; min-height: 2; display: none; }
@@ -165,14 +165,14 @@ class Apply(BaseScreen[str]):
         Binding("y", "approve", "apply this"),
         Binding("enter", "follow", "go on", priority=False),
         Binding("r", "again", "try again"),
-        Binding("e", "explained", "explain", tooltip="the message with its cause and fix, and its like"),
+        Binding("e", "explained", "explain", tooltip="the message with its cause and fix"),
         Binding("c", "copy", "copy"),
         Binding("escape", "leave", "back"),
     ]
     HELP: ClassVar[str] = (
         "· to come  ● now  ✓ done  ✗ failed  - not needed  ! warning\n"
         "enter or a click on a change unfolds it · a: all of them · y: apply this; nothing is written before\n"
-        "escape or ctrl+c: before the apply goes back; after it began stops watching, and the cluster goes on\n"
+        "escape or ctrl+c: before the apply goes back; after it began stops watching, and the cluster continues\n"
         "r: try again; what is there already is found and kept · c: copy what is said\n"
         "e: the message of a failure among all of them\n"
         "enter at the end: the status; after a failure: the question that it goes back to"
@@ -390,7 +390,7 @@ class Apply(BaseScreen[str]):
         box.focus()  # it has no enter of its own
         log = self.query_one(Log)
         log.display = bool(self._log) or (log.display and self.failure is None)
-        self.set_class(not log.display, "-told")  # alone, it takes the room
+        self.set_class(not log.display, "-alone")  # alone, it takes the room
         self.query_one("#typed").display = self.query_one(Folds).display = False
         self._said = [f"{word:5} {visible(line)}" for word, text in rows for line in text.splitlines()]
 
@@ -451,7 +451,7 @@ class Apply(BaseScreen[str]):
         if self._work is not None and not self._work.is_finished:
             self._work.cancel()
             if self.state == "writing":
-                self._turn("stopping", "stopping: the lock is being given back; the cluster goes on")
+                self._turn("stopping", "stopping: releasing the lock; the cluster continues")
                 return
         self.dismiss("")
 

@@ -59,7 +59,7 @@ class Connect(Hosted, SaysDefects, Vertical):
     Connect FilteredList OptionList { height: auto; max-height: 24; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f5", "retry", "again", tooltip="connect again, and read every list anew"),
+        Binding("f5", "retry", "again", tooltip="reconnect, and reload every list"),
         Binding("f6", "change", "change it", tooltip="open the answers of the release that is highlighted"),
     ]
 

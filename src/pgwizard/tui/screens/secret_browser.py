@@ -123,7 +123,7 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
 
     HELP: ClassVar[str] = (
         "Every Secret that you may read, the best one first, and the reason why. Values are never shown.\n\n"
-        "✓ would do   ✗ would not, and why   ? cannot be told   · not read yet\n\n"
+        "✓ would do   ✗ would not, and why   ? is not known   · not read yet\n\n"
         "What is promising by its name or its keys is read when it comes into view.\n\n"
         "What you type filters by any words: name, kind, subject, host names.\n"
         "enter chooses; what would not verify is chosen by a second enter\n"
@@ -391,7 +391,7 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
         if self.state == "loading":
             return "Looking …"
         if self.denied:
-            return f"{plain(self.denied[0].why, 600)}\nA name can be typed all the same: f6"
+            return f"{plain(self.denied[0].why, 600)}\nYou can still type a name: F6"
         where = f"namespace {self.search.namespace}" if self.search.purpose in {"database", "passphrase"} else "cluster"
         return f"There is no Secret in this {where}. A name can be typed: f6"
 
@@ -488,7 +488,7 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
             if found.ok is False:
                 self._doubted = row
                 why = f"it would not verify {plain(self.search.endpoint, 80)}: {plain(found.why)}"
-                self._say(f"{why}. enter again chooses it all the same")
+                self._say(f"{why}. Enter again selects it anyway")
                 return
         self.dismiss(Chosen(row.namespace, row.secret, row.keys))
 

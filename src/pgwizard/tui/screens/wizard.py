@@ -206,7 +206,7 @@ class Wizard(SaysDefects, BaseScreen[None]):
 
     def help_text(self) -> str:
         """See ScreenPart."""
-        about = _ABOUT.get(self.page, "Enter takes what stands and goes on; every default is a good first answer.")
+        about = _ABOUT.get(self.page, "Enter accepts the answer and moves on; every default is a good first answer.")
         return f"{self.page}\n{about}"
 
     async def action_page(self, step: int) -> None:

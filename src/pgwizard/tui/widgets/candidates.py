@@ -284,12 +284,12 @@ def outlined(row: Candidate, search: Search) -> Text:
     keys = ", ".join(plain(key, 60) for key in (*row.keys, *row.others)[:12])
     lines = [f"{row.kind}; its keys: {keys} (values are not shown)" if keys else str(row.kind)]
     if row.kind == "not read":
-        lines.append("It is read when it comes into view, or when you stand on it.")
+        lines.append("It is read when it comes into view, or when you select it.")
     elif row.why:
         lines.append(plain(row.why, 400))
     if row.kind == "other keys" and search.purpose != "ca" and row.others:
         usual = ",".join(f"KEY{number}" for number, _ in enumerate(candidates.usual_keys(search), start=1))
-        lines.append(f"To take its keys all the same: f6, then {plain(row.place)}/{usual}")
+        lines.append(f"To use its keys anyway: F6, then {plain(row.place)}/{usual}")
     if row.keys and search.purpose == "s3" and row.namespace != search.namespace:
         lines.append(f"It will be mirrored into namespace {search.namespace}.")
     return _lines(f"{plain(row.place)}{chosen}", lines)

@@ -48,7 +48,7 @@ class Window(ScreenPart, ModalScreen[Any]):
         Binding("escape", "leave", "back"),
         Binding("f1", "app.explain", "help", show=False),
     ]
-    HELP: ClassVar[str] = "enter takes what stands, escape leaves it as it was."
+    HELP: ClassVar[str] = "Enter accepts the answer, Esc cancels."
 
     def action_leave(self) -> None:
         """Without an answer."""
@@ -109,7 +109,7 @@ class Line(Window):
         with Vertical():
             yield Static(self._title, classes="title", markup=False)
             yield Input(self._value, compact=True)
-            yield Static(self._hint or "enter takes it, escape goes back", classes="hint", markup=False)
+            yield Static(self._hint or "Enter selects, Esc goes back", classes="hint", markup=False)
         yield KeyLine()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -237,7 +237,7 @@ class FilteredList(Vertical):
         here = next((number for number, item in enumerate(self._found) if item.value == highlighted), 0)
         listed.highlighted = here if self._found else None
         cut = f", the first {self._SHOWN} shown" if len(fitting) > self._SHOWN else ""
-        told = f"{len(fitting)} of {len(self._items)}{cut}   {'enter takes it' if self._found else ''}"
+        told = f"{len(fitting)} of {len(self._items)}{cut}   {'Enter selects' if self._found else ''}"
         self.query_one(".hint", Static).update(told if self._items or wanted else "")
 
     def move(self, step: int) -> None:
@@ -375,7 +375,7 @@ class ChoiceDialog(Window):
     """A question that one key answers, or the choice that is highlighted; answers with the key, or None."""
 
     HELP: ClassVar[str] = (
-        "The letter before a choice takes it, or enter the one that is highlighted; escape takes none."
+        "Press the letter before a choice, or Enter for the highlighted one; Esc cancels."
     )
 
     def __init__(self, title: str, choices: Mapping[str, str]) -> None:

@@ -28,7 +28,7 @@ _CLASSES: dict[RecoveryState, str] = {
 
 
 class VerdictBox(TextPart):
-    """Whether the database could be recovered; or why that cannot be told."""
+    """Whether the database could be recovered; or why that is not known."""
 
     DEFAULT_CSS = """
     VerdictBox { height: auto; padding: 0 2; border: heavy $foreground 40%; }
