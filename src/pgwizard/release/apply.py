@@ -231,7 +231,11 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
         if pruned:
             await release_rights.require_deletion(cluster, pruned)
         changes = (*(_change(trial, spec, values.to_write) for trial in trials), *(_removal(ref) for ref in pruned))
-        untried = "" if surveyed.namespace_exists else "; the namespace is created first, then the other objects are tried in it"
+        untried = (
+            ""
+            if surveyed.namespace_exists
+            else "; the namespace is created first, then the other objects are tried in it"
+        )
         for trial in trials:
             if trial.after is not None:
                 untried += f"; {Ref.of(trial.wanted)} can be tried only after its {trial.after.resource.kind} is made"
@@ -272,7 +276,9 @@ def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]
         return compare(trial.live, {**trial.result, "data": {**known, **secret_values.encoded(values)}})
     if trial.grows_from is not None:
         changed = compare(trial.live, trial.result)
-        why = f"the volume grows from {size_text(trial.grows_from)}" + ("" if changed.restarts else "; the pod keeps running")
+        why = f"the volume grows from {size_text(trial.grows_from)}" + (
+            "" if changed.restarts else "; the pod keeps running"
+        )
         return replace(changed, action="replace", why=why)
     if ref.resource == JOB and trial.live is not None:
         if (trial.live["metadata"].get("annotations") or {}).get(HASH) == spec and assess(

@@ -374,9 +374,7 @@ class TextWindow(Window):
 class ChoiceDialog(Window):
     """A question that one key answers, or the choice that is highlighted; answers with the key, or None."""
 
-    HELP: ClassVar[str] = (
-        "Press the letter before a choice, or Enter for the highlighted one; Esc cancels."
-    )
+    HELP: ClassVar[str] = "Press the letter before a choice, or Enter for the highlighted one; Esc cancels."
 
     def __init__(self, title: str, choices: Mapping[str, str]) -> None:
         super().__init__()
