@@ -235,6 +235,8 @@ def test_a_failed_job_tells_cause_and_fix_beside_it_and_all_of_it_on_enter() -> 
         await until(pilot, lambda: explained(pilot) == "docs/errors.md#s3-unknown-key")
         await press(pilot, "escape", "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
+        commands = {command.title for command in pilot.app.get_system_commands(pilot.app.screen)}
+        assert {"explain", "help"} <= commands
         await press(pilot, "e")
         await until(pilot, lambda: explained(pilot) == "docs/errors.md#s3-unknown-key")
 
