@@ -16,10 +16,11 @@ import pgwizard
 from pgwizard.kube import api
 from pgwizard.kube.api import Resource
 from support.headless import GOLDEN
+from support.waiting import DEADLINE_SECONDS
 
 SOURCE = Path(pgwizard.__file__).parent
 
-GROUND = ("errors", "text", "quantities", "")
+GROUND = ("clock", "errors", "text", "quantities", "")
 """What every package may import; the last is the program itself, which has a version."""
 
 EDGES: dict[str, str] = {
@@ -188,7 +189,9 @@ def _loaded_by(source: str) -> set[str]:
         "atexit.register(lambda: sys.stderr.write('\\n' + json.dumps(sorted(sys.modules))))\n"
         f"{source}"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=DEADLINE_SECONDS
+    )
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 
@@ -198,8 +201,18 @@ def test_a_headless_run_loads_no_face_and_no_client() -> None:
     assert {"jinja2", "pydantic", "yaml"} <= loaded
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["apply", "--help"], ["completion", "bash"], ["version", "--json"], ["explain"]],
+)
+def test_help_and_completion_load_no_face_no_client_and_no_questions(arguments: list[str]) -> None:
+    loaded = _loaded(*arguments)
+    assert loaded & {"textual", "kubernetes", "aiohttp", "rich", "pydantic", "jinja2", "cryptography"} == set()
+    assert "argparse" in loaded
+
+
 def test_the_pages_of_the_wizard_load_nothing_of_a_release_that_runs() -> None:
-    loaded = _loaded_by("import pgwizard.tui.pages.panels\n")
+    loaded = _loaded_by("import pgwizard.tui.panels.by_page\n")
     assert {name for name in loaded if name.startswith(("pgwizard.status", "pgwizard.diagnose"))} == set()
     assert loaded & {"pgwizard.release.apply", "kubernetes", "aiohttp"} == set()
 

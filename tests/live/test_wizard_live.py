@@ -7,8 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ import yaml
 
 from support.live_releases import Site, site
 from support.rigtools import KUBECONFIG, LIVE
+from support.waiting import DEADLINE_SECONDS, wait_until
 
 pytest_plugins = ["support.rigfixtures"]
 pytestmark = [*LIVE, pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is missing: there is no terminal")]
@@ -27,7 +26,7 @@ pytestmark = [*LIVE, pytest.mark.skipif(shutil.which("tmux") is None, reason="tm
 NAMESPACE, PATH = "NAMESPACE", "/PATH"
 """Stand in the recorded keys for what is the test's own."""
 RECORDED = [
-    # Connect: the namespace by its name; then "a new release in it"
+    # Connect: the namespace by its name; then "new release in it"
     *(NAMESPACE, "Enter", "Enter"),
     # Database: every default
     "C-n",
@@ -44,7 +43,7 @@ RECORDED = [
     # TLS: the certificate as it stands; save as answers.yaml
     *("C-s", "Enter"),
 ]
-OPEN = "a new release in"
+OPEN = "new release in"
 """Seen once the first page is there."""
 
 
@@ -59,7 +58,7 @@ class Terminal:
             ["tmux", "-L", self.socket, "-f", "/dev/null", *arguments],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=DEADLINE_SECONDS,
             check=True,
         ).stdout
 
@@ -85,15 +84,12 @@ class Terminal:
         sequences: list[str] = re.findall(r"\x1b\[([0-9;:]*)m", self.tmux("capture-pane", "-e", "-p"))
         return {code for sequence in sequences for code in sequence.split(";")}
 
-    def shows(self, text: str, seconds: float = 30) -> str:
+    def shows(self, text: str) -> str:
         """Wait for a text; the screen that has it. What breaks a line in the terminal is a blank in the text."""
-        return self.until(f"the screen shows {text!r}", lambda: text in " ".join(self.screen.split()), seconds)
+        return self.until(f"the screen shows {text!r}", lambda: text in " ".join(self.screen.split()))
 
-    def until(self, what: str, reached: Callable[[], bool], seconds: float = 30) -> str:
-        end = time.monotonic() + seconds
-        while not reached():
-            assert time.monotonic() < end, f"waited {seconds} s in vain until {what}:\n{self.screen}"
-            threading.Event().wait(0.05)
+    def until(self, what: str, reached: Callable[[], bool]) -> str:
+        wait_until(what, reached, lambda: self.screen)
         return self.screen if self.alive else ""
 
     @property
@@ -112,12 +108,14 @@ def terminal(folder: Path, columns: int = 120, rows: int = 40, **variables: str)
         cwd=folder,
         env=environment,
         check=True,
-        timeout=30,
+        timeout=DEADLINE_SECONDS,
     )
     try:
         yield found
     finally:
-        subprocess.run(["tmux", "-L", found.socket, "kill-server"], capture_output=True, check=False, timeout=30)
+        subprocess.run(
+            ["tmux", "-L", found.socket, "kill-server"], capture_output=True, check=False, timeout=DEADLINE_SECONDS
+        )
         folder = Path(os.environ.get("TMUX_TMPDIR", "/tmp"), f"tmux-{os.getuid()}")
         (folder / found.socket).unlink(missing_ok=True)  # tmux leaves it behind
 
@@ -142,9 +140,9 @@ def test_from_the_first_page_to_a_valid_backup_by_keyboard_alone(place: Site, co
         wizard.press("F9")
         wizard.shows("y applies this")
         wizard.press("y")
-        wizard.shows("a valid full backup is in the repository", seconds=180)
+        wizard.shows("a valid full backup is in the repository")
         wizard.press("Enter")
-        wizard.shows("RECOVERABLE", seconds=60)
+        wizard.shows("RECOVERABLE")
         wizard.press("C-q")
         wizard.until("it has ended", lambda: not wizard.alive)
     saved = place.folder / "answers.yaml"
@@ -271,7 +269,7 @@ def test_a_plug_in_that_asks_never_writes_on_the_screen_and_its_failure_is_said(
         }
     kubeconfig.write_text(yaml.safe_dump(original))
     with terminal(tmp_path, 80, 24, KUBECONFIG=str(kubeconfig)) as wizard:
-        wizard.shows("f5 tries again")
+        wizard.shows("F5 reconnects")
         said = " ".join(wizard.screen.split())  # where it wraps follows from the length of a path
         assert "failed with exit code 1:" in said
         assert "WRITTEN [31mTO STDERR" in said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -103,7 +103,6 @@ def applying(
     answers: Answers | None = None,
     *,
     before: Answers | None = None,
-    doubts: Sequence[Finding] = (),
     start: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> None:
@@ -119,7 +118,7 @@ def applying(
         app = WizardApp(Start(connect, lambda *_: None, screen=f"{__name__}:Blank", **(start or {})))
         async with opened(app, size=(100, 30)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Blank))
-            driven = Driven(pilot, ApplyScreen(answers or Answers(), doubts), sim)
+            driven = Driven(pilot, ApplyScreen(answers or Answers()), sim)
             await app.push_screen(driven.screen, driven.left.append)
             app.applied.subscribe(driven.screen, lambda each: driven.published.append(each.complete), immediate=True)
             await scenario(driven)
@@ -291,7 +290,7 @@ def test_answers_that_lead_nowhere_lead_to_their_question_before_anything_is_wri
         await driven.reached("failed")
         assert driven.stages()[:2] == ["✗ survey", "· checks"]
         assert driven.screen.ending == [
-            "✗       the cluster does not hold what the answers name; nothing was written",
+            "✗       the cluster does not have what the answers name; nothing was written",
             (
                 "        release.namespace: namespace nowhere does not exist: set release.createNamespace to true, or "
                 "run kubectl create namespace nowhere"
@@ -503,17 +502,17 @@ def test_the_present_stage_counts_its_seconds_and_a_warning_stands_under_its_sta
 # ---- failures as data ----------------------------------------------------------------------------------------------
 
 
-def test_a_doubt_that_a_stage_has_told_is_not_told_again() -> None:
-    warned = Finding("tls.verify", "false: backups go to whoever answers at the endpoint")
-    doubt = Finding("repository.path", "shop/elsewhere backs up to it as well")
-
+def test_what_the_checks_find_is_shown_under_their_stage_before_the_approval() -> None:
     async def scenario(driven: Driven) -> None:
         await driven.asked()
         checks = driven.screen.query_one(Stages).stages[1]
-        assert (checks.text, checks.warnings) == ("11 objects, 1 warning", [str(warned)])
-        assert driven.text("#costs") == f"! {doubt}"
+        found = [
+            "tls.verify: false: backups go to whoever answers at the endpoint",
+            "storage.storageClass: StorageClass fast does not exist: the volume would wait for it",
+        ]
+        assert (checks.text, checks.warnings) == ("11 objects, 2 warnings", found)
 
-    applying(scenario, answers_of(tls={"verify": False, "source": None}), doubts=[warned, doubt])
+    applying(scenario, answers_of(tls={"verify": False, "source": None}, storage={"storageClass": "fast"}))
 
 
 def test_an_error_is_explained_by_its_fault_or_by_the_log_before_it() -> None:

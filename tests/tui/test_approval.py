@@ -9,7 +9,6 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from pgwizard.errors import Finding
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.release.changes import Change
 from pgwizard.release.report import written
@@ -38,11 +37,11 @@ class Alone(App[None]):
 class Asked:
     """An approval that is waited for."""
 
-    def __init__(self, pilot: Pilot[None], changes: Sequence[Change], doubts: Sequence[Finding]) -> None:
+    def __init__(self, pilot: Pilot[None], changes: Sequence[Change]) -> None:
         self.pilot = pilot
         self.approval = pilot.app.query_one(Approval)
         self.approval.restart()
-        self.answer = asyncio.create_task(self.approval.ask(changes, doubts))
+        self.answer = asyncio.create_task(self.approval.ask(changes))
 
     @property
     def prompt(self) -> str:
@@ -56,10 +55,10 @@ class Asked:
         return self.answer.done()
 
 
-def asked(scenario: Callable[[Asked], Awaitable[None]], *changes: Change, doubts: Sequence[Finding] = ()) -> None:
+def asked(scenario: Callable[[Asked], Awaitable[None]], *changes: Change) -> None:
     async def main() -> None:
         async with opened(Alone(), size=(100, 20)) as pilot:
-            asking = Asked(pilot, changes, doubts)
+            asking = Asked(pilot, changes)
             await settled(pilot)
             await scenario(asking)
             asking.answer.cancel()
@@ -95,13 +94,6 @@ def test_what_is_deleted_wants_the_name_of_the_release() -> None:
         assert asking.answer.done()
 
     asked(scenario, SERVICE, CRON)
-
-
-def test_doubts_about_the_answers_are_repeated() -> None:
-    async def scenario(asking: Asked) -> None:
-        assert "! tls.verify: false: backups go to any server that answers" in painted(asking.pilot)
-
-    asked(scenario, SERVICE, doubts=[Finding("tls.verify", "false: backups go to any server that answers")])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime, timedelta
@@ -30,7 +29,7 @@ from pgwizard.simulator.faults import Fault, FaultKind
 from pgwizard.simulator.world import HOSTILE
 from pgwizard.text import plain
 from pgwizard.tui.app import WizardApp
-from pgwizard.tui.pages.panels import Panel
+from pgwizard.tui.panels.base import Panel
 from pgwizard.tui.screens.apply import ApplyScreen
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.wizard import Wizard
@@ -91,7 +90,7 @@ def plugin(command: str, mode: str = "IfAvailable") -> str:
     [
         (None, ["kubeconfig does not exist"]),
         ("clusters: [", ["kubeconfig is not valid YAML, line 2"]),
-        ("- a list\n", ["is not a kubeconfig: its structure is not as expected"]),
+        ("- a list\n", ["kubeconfig, line 1: the document is a list; expected a mapping"]),
         (kubeconfig({"token": "a token"}), ["127.0.0.1:1", "refused"]),
         (plugin("./is-not-there"), ["is-not-there cannot be started: No such file or directory"]),
         (plugin("./asks"), ["asks failed with exit code 3: no terminal to ask on"]),
@@ -197,7 +196,7 @@ def test_a_namespace_that_is_deleted_after_it_was_chosen() -> None:
         sim_of(pilot).store.remove(Ref(NAMESPACE, "shop"))
         screen = await asked(pilot)
         assert screen.ending == [
-            "✗       the cluster does not hold what the answers name; nothing was written",
+            "✗       the cluster does not have what the answers name; nothing was written",
             (
                 "        release.namespace: namespace shop does not exist: set release.createNamespace to true, or run "
                 "kubectl create namespace shop"
@@ -228,7 +227,7 @@ def test_a_secret_that_is_deleted_between_its_choice_and_the_apply() -> None:
         sim_of(pilot).store.remove(Ref(SECRET, "postgresql-pgbackrest-s3", "default"))
         screen = await asked(pilot)
         assert screen.ending == [
-            "✗       the cluster does not hold what the answers name; nothing was written",
+            "✗       the cluster does not have what the answers name; nothing was written",
             "        repository.credentials.secret: Secret default/postgresql-pgbackrest-s3 does not exist",
         ]
         await back(pilot, wizard, "enter")
@@ -299,9 +298,11 @@ def test_a_list_that_may_not_be_read_is_said_in_its_place_and_a_name_is_typed(de
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         for what, words in (("namespaces", ("waiting", "reading")), ("releases", ("waiting", "looking"))):
             await until(pilot, lambda what=what, words=words: not said(wizard, what).startswith(words))  # type: ignore[misc]
-        namespaces = said(wizard, "namespaces").startswith("! may not be listed: type the name and press enter")
+        namespaces = said(wizard, "namespaces").startswith(
+            "! no permission to list namespaces: type the name and press Enter"
+        )
         assert namespaces == ("namespaces" in denied)
-        assert said(wizard, "releases").startswith("! not known: cannot list secrets") == ("secrets" in denied)
+        assert said(wizard, "releases").startswith("! cannot list secrets") == ("secrets" in denied)
 
         classes = await picking(pilot, wizard, "Storage", "storage.storageClass")
         assert classes.startswith("! cannot list storageclasses: ") == ("storageclasses" in denied)
@@ -362,9 +363,7 @@ def test_five_thousand_namespaces_come_while_keys_are_heeded() -> None:
         assert said(wizard, "namespaces") == "reading the namespaces"
         sim.go.set()
         await until(pilot, lambda: "1 of 5010" in str(wizard.query_one("#namespaces .hint", Static).content))
-        started = time.process_time()
         await press(pilot, *["backspace"] * 4, "t")
-        assert time.process_time() - started < 5
         assert "5005 of 5010, the first 500 shown" in str(wizard.query_one("#namespaces .hint", Static).content)
         await press(pilot, "backspace", *"team-4321", "enter")
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "team-4321")

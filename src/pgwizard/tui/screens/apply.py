@@ -43,7 +43,7 @@ _LOG_KEPT = 400
 
 
 class ApplyScreen(Copies, BaseScreen[str]):
-    """doubts: warnings about the answers that the approval repeats.
+    """opened: namespace and name of the release that the answers were opened from, if any.
 
     Ends with the dotted path of the question to go back to after a failure; empty for none.
     """
@@ -73,15 +73,14 @@ class ApplyScreen(Copies, BaseScreen[str]):
         "At the end Enter opens the status; after a failure, the question to change."
     )
 
-    def __init__(self, answers: Answers, doubts: Sequence[Finding] = ()) -> None:
+    def __init__(self, answers: Answers, opened: tuple[str, str] | None = None) -> None:
         super().__init__()
-        self.answers, self.doubts = answers, doubts
+        self.answers, self.opened = answers, opened
         self.outcome: ApplyOutcome | None = None
         self.failure: Finding | None = None
         self.state: ApplyState = "reading"
         self._changes: tuple[Change, ...] = ()
         self._begun: list[Change] = []
-        self._warned: set[str] = set()
         self._approved = False
         self._log: deque[str] = deque(maxlen=_LOG_KEPT)
         self._work: Worker[ApplyOutcome] | None = None
@@ -121,7 +120,6 @@ class ApplyScreen(Copies, BaseScreen[str]):
         self.outcome = self.failure = None
         self._changes, self._approved = (), False
         self._begun.clear()
-        self._warned.clear()
         self._log.clear()
         self.query_one(Stages).restart()
         self.query_one(OutcomeBox).show(())
@@ -138,13 +136,14 @@ class ApplyScreen(Copies, BaseScreen[str]):
     async def _run(self) -> ApplyOutcome:
         cluster = await self.connection.once_connected()
         given, bundle = await asyncio.to_thread(inputs.referred, self.answers, self.start.folder)
-        return await run(ReleaseRequest(self.answers, given, bundle), cluster, self._report, self._approve, Options())
+        request = ReleaseRequest(self.answers, given, bundle, self.opened)
+        return await run(request, cluster, self._report, self._approve, Options())
 
     async def _approve(self, changes: Sequence[Change]) -> bool:
         self._changes = tuple(changes)
         approval = self.query_one(Approval)
         self._turn("asking", "")
-        await approval.ask(changes, [doubt for doubt in self.doubts if str(doubt) not in self._warned])
+        await approval.ask(changes)
         self._approved = True
         approval.display = False
         log = self.query_one(Log)
@@ -166,8 +165,6 @@ class ApplyScreen(Copies, BaseScreen[str]):
             self._write_log(event.text)
         elif event.kind == "progress" and event.stage in ("wait", "first backup"):
             self.query_one(Log).write(visible(f"· {event.text}"), "dim")
-        elif event.kind == "warning":
-            self._warned.add(event.text)
         if event.stage == "apply" and event.change is not None:
             self._begun.append(event.change)
         self.query_one(Stages).take(event, self.start.now())

@@ -11,7 +11,6 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from pgwizard.errors import Finding
 from pgwizard.release.changes import Change, cost, counted
 from pgwizard.text import visible
 from pgwizard.tui.widgets.change_folds import change_folds
@@ -63,10 +62,9 @@ class Approval(Vertical):
         """Whether an answer is waited for."""
         return self._answer is not None and not self._answer.done()
 
-    async def ask(self, changes: Sequence[Change], warnings: Sequence[Finding]) -> bool:
-        """Show the changes, and what they and the warnings mean; returns once they are approved."""
-        costs = [f"! {warning}" for warning in warnings]
-        costs += [f"! {change.ref}: {lost}" for change in changes if (lost := cost(change))]
+    async def ask(self, changes: Sequence[Change]) -> bool:
+        """Show the changes, and what they mean; returns once they are approved."""
+        costs = [f"! {change.ref}: {lost}" for change in changes if (lost := cost(change))]
         self._show(changes, costs)
         self.query_one(Folds).border_title = Text(f"changes: {counted(changes)}")
         self._deleted = sum(change.action == "delete" for change in changes)
