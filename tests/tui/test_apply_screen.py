@@ -288,7 +288,7 @@ def test_a_pod_that_cannot_start_shows_its_last_lines_and_its_question(monkeypat
 def test_answers_that_lead_nowhere_lead_to_their_question_before_anything_is_written() -> None:
     async def scenario(driven: Driven) -> None:
         await driven.reached("failed")
-        assert driven.stages()[:2] == ["✗ survey", "· checks"]
+        assert driven.stages()[:2] == ["✓ survey", "✗ checks"]
         assert driven.screen.ending == [
             "✗       the cluster does not have what the answers name; nothing was written",
             (
