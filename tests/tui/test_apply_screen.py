@@ -115,7 +115,7 @@ def applying(
     async def main() -> None:
         if before is not None:
             await deployed(sim, before)
-        app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank", **(start or {})))
+        app = WizardApp(Start(connect, lambda *_: None, screen=f"{__name__}:Blank", **(start or {})))
         async with opened(app, size=(100, 30)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Blank))
             driven = Driven(pilot, ApplyScreen(answers or Answers()), sim)
@@ -357,7 +357,7 @@ def test_without_a_connection_it_says_so_and_connects_again() -> None:
         return await stack.enter_async_context(sim)
 
     async def main() -> None:
-        app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank"))
+        app = WizardApp(Start(connect, lambda *_: None, screen=f"{__name__}:Blank"))
         async with opened(app) as pilot:
             await until(pilot, lambda: "cannot reach" in app.link)
             driven = Driven(pilot, ApplyScreen(Answers()), sim)

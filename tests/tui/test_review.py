@@ -83,7 +83,7 @@ def reviewed(scenario: Scenario, raw: dict[str, Any] | None = None, size: tuple[
 
     async def main() -> None:
         Host.draft = Draft(raw or {}, Facts(ca=trusted()))
-        app = WizardApp(Start(connect, lambda *_: None, screen="test_review:Host", now=lambda: NOW))
+        app = WizardApp(Start(connect, lambda *_: None, screen=f"{__name__}:Host", now=lambda: NOW))
         async with opened(app, size) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Host) and app.connection.connected.is_set())
             host = cast("Host", app.screen)
