@@ -198,8 +198,18 @@ def test_a_headless_run_loads_no_face_and_no_client() -> None:
     assert {"jinja2", "pydantic", "yaml"} <= loaded
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["apply", "--help"], ["completion", "bash"], ["version", "--json"], ["explain"]],
+)
+def test_help_and_completion_load_no_face_no_client_and_no_questions(arguments: list[str]) -> None:
+    loaded = _loaded(*arguments)
+    assert loaded & {"textual", "kubernetes", "aiohttp", "rich", "pydantic", "jinja2", "cryptography"} == set()
+    assert "argparse" in loaded
+
+
 def test_the_pages_of_the_wizard_load_nothing_of_a_release_that_runs() -> None:
-    loaded = _loaded_by("import pgwizard.tui.pages.panels\n")
+    loaded = _loaded_by("import pgwizard.tui.panels.by_page\n")
     assert {name for name in loaded if name.startswith(("pgwizard.status", "pgwizard.diagnose"))} == set()
     assert loaded & {"pgwizard.release.apply", "kubernetes", "aiohttp"} == set()
 

@@ -32,7 +32,7 @@ from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Request
 from pgwizard.tui.app import WizardApp
-from pgwizard.tui.pages.form import Choice
+from pgwizard.tui.pages.choice import Choice
 from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import Start
@@ -366,11 +366,11 @@ def test_answers_that_are_only_looked_at_stay_as_they_are(case: str) -> None:
     before = yaml.safe_dump(answers)
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        for page in wizard.order:
+        for page in wizard.pages.order:
             await wizard.go(page)
             await settled(pilot)
             await press(pilot, "end")
         await until(pilot, lambda: all(worker.is_finished for worker in pilot.app.workers))
         assert yaml.safe_dump(wizard.draft.raw) == before
 
-    driven(scenario, raw=answers, ready=lambda wizard: wizard.page == wizard.order[1])
+    driven(scenario, raw=answers, ready=lambda wizard: wizard.page == wizard.pages.order[1])

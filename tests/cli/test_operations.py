@@ -1,4 +1,4 @@
-"""The verbs that speak to a cluster, as a shell sees them: what is printed, what is asked, and the exit code."""
+"""The verbs that speak to a cluster, as a shell sees them: what is printed, what is questions, and the exit code."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def untimed(text: str) -> list[str]:
 # ---- apply ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_install_tells_its_stages(sim: SimCluster, answers: str) -> None:
-    told = applied()
-    assert (told.code, told.err) == (0, "")
-    lines = [line for line in untimed(told.out) if line[0] in "✓+"]
+def test_an_install_prints_its_stages(sim: SimCluster, answers: str) -> None:
+    done = applied()
+    assert (done.code, done.err) == (0, "")
+    lines = [line for line in untimed(done.out) if line[0] in "✓+"]
     assert lines == [
         "✓ survey        demo, namespace default",
         "✓ checks        12 objects",
@@ -61,7 +61,7 @@ def test_an_install_tells_its_stages(sim: SimCluster, answers: str) -> None:
         "✓ first backup  a valid full backup is in the repository",
         "✓ record        revision 1",
     ]
-    connect = told.out.partition("\nRelease is up. First full backup succeeded.\n")[2].splitlines()
+    connect = done.out.partition("\nRelease is up. First full backup succeeded.\n")[2].splitlines()
     kubectl = "kubectl -n default"
     password = f"$({kubectl} get secret postgresql -o jsonpath='{{.data.password}}' | base64 -d)"
     forward = f"{kubectl} port-forward service/postgresql 15432:5432 >/dev/null & sleep 2"
@@ -73,11 +73,11 @@ def test_an_install_tells_its_stages(sim: SimCluster, answers: str) -> None:
     ]
 
 
-def test_a_second_apply_says_that_there_is_nothing_to_do(sim: SimCluster, answers: str) -> None:
+def test_a_second_apply_is_already_up_to_date(sim: SimCluster, answers: str) -> None:
     applied()
-    told = applied()
-    assert told.code == 0
-    assert untimed(told.out)[:5] == [
+    done = applied()
+    assert done.code == 0
+    assert untimed(done.out)[:5] == [
         "✓ survey        demo, namespace default",
         "✓ checks        12 objects",
         "✓ dry run       12 unchanged",
@@ -87,9 +87,9 @@ def test_a_second_apply_says_that_there_is_nothing_to_do(sim: SimCluster, answer
 
 
 def test_every_line_of_json_is_json(sim: SimCluster, answers: str) -> None:
-    told = applied("--json")
-    assert told.code == 0
-    lines = [json.loads(line) for line in told.out.splitlines()]
+    done = applied("--json")
+    assert done.code == 0
+    lines = [json.loads(line) for line in done.out.splitlines()]
     version = {"apiVersion": "pgwizard/v1"}
     assert lines[0] == {**version, "type": "event", "stage": "survey", "kind": "began", "text": "", "seconds": None}
     change = {
@@ -107,41 +107,41 @@ def test_every_line_of_json_is_json(sim: SimCluster, answers: str) -> None:
 
 
 def test_a_dry_run_and_diff_write_nothing(sim: SimCluster, answers: str) -> None:
-    for told in (
+    for done in (
         headless.run("--headless", "answers.yaml", "--apply", "--dry-run", "--demo"),
         headless.run("diff", "answers.yaml", "--demo"),
     ):
-        assert told.code == 0
-        assert "+ create    StatefulSet default/postgresql" in told.out
-        assert told.out.endswith("Dry run: nothing was written.\n")
+        assert done.code == 0
+        assert "+ create    StatefulSet default/postgresql" in done.out
+        assert done.out.endswith("Dry run: nothing was written.\n")
     assert [request for request in sim.requests if request.is_write] == []
 
 
 def test_a_diff_shows_the_lines_that_change(sim: SimCluster, answers: str) -> None:
     applied()
-    told = headless.run("diff", "answers.yaml", "--demo", "--set", "tuning.connections=200")
-    assert told.code == 0
-    assert "    -    max_connections = 100  # as asked" in told.out.splitlines()
-    assert "    +    max_connections = 200  # as asked" in told.out.splitlines()
-    assert "± replace   Job default/postgresql-pgbackrest-init   (a Job runs once: it is created again)" in told.out
+    done = headless.run("diff", "answers.yaml", "--demo", "--set", "tuning.connections=200")
+    assert done.code == 0
+    assert "    -    max_connections = 100  # as asked" in done.out.splitlines()
+    assert "    +    max_connections = 200  # as asked" in done.out.splitlines()
+    assert "± replace   Job default/postgresql-pgbackrest-init   (a Job runs once: it is created again)" in done.out
 
 
-def test_a_person_is_asked_and_may_refuse(sim: SimCluster, answers: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+def test_a_person_confirms_and_may_refuse(sim: SimCluster, answers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    questions: list[str] = []
 
     async def no(question: str) -> bool:
-        asked.append(question)
+        questions.append(question)
         return False
 
     monkeypatch.setattr(prompt, "is_asked", lambda *, yes: not yes)
     monkeypatch.setattr(prompt, "confirmed", no)
-    told = applied()
-    assert told.code == 130
-    assert asked == ["Apply this to default? [y/N] "]
-    assert told.err == "pgwizard: not approved: nothing was written\n"
+    done = applied()
+    assert done.code == 130
+    assert questions == ["Apply this to default? [y/N] "]
+    assert done.err == "pgwizard: not approved: nothing was written\n"
     assert [request for request in sim.requests if request.is_write] == []
     assert applied("--yes").code == 0
-    assert len(asked) == 1
+    assert len(questions) == 1
 
 
 @pytest.fixture
@@ -206,17 +206,17 @@ def test_a_question_that_nobody_answers_can_be_stopped(stop: bytes | int, answer
             process.kill()
 
 
-def test_a_script_is_not_asked() -> None:
+def test_a_script_confirms_nothing() -> None:
     assert not sys.stdin.isatty()
     assert prompt.is_asked(yes=False) is False
 
 
-def test_a_script_without_standard_input_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_script_without_standard_input_confirms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     assert prompt.is_asked(yes=False) is False
 
 
-def test_a_person_who_pipes_the_output_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_person_who_pipes_the_output_confirms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     assert prompt.is_asked(yes=False) is True
@@ -245,10 +245,10 @@ def test_each_kind_of_failure_has_its_exit_code(sim: SimCluster, answers: str) -
 
 def test_an_error_goes_to_stderr_with_its_hint(sim: SimCluster, answers: str) -> None:
     sim.rules.deny("create", "services", "default")
-    told = applied()
-    assert told.code == 5
-    assert told.err.startswith("pgwizard: demo does not let you do all that this needs; nothing was written\n")
-    assert "An administrator grants it with:\n" in told.err
+    done = applied()
+    assert done.code == 5
+    assert done.err.startswith("pgwizard: demo does not let you do all that this needs; nothing was written\n")
+    assert "An administrator grants it with:\n" in done.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -258,9 +258,9 @@ def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(sim: SimCluster, ans
             os.kill(os.getpid(), number)
 
     sim.faults.append(struck)
-    told = applied()
-    assert told.code == 130
-    assert told.err == "pgwizard: stopped\nThe cluster continues. Run it again at any time: it resumes.\n"
+    done = applied()
+    assert done.code == 130
+    assert done.err == "pgwizard: stopped\nThe cluster continues. Run it again at any time: it resumes.\n"
     lease = faulting.live(sim, faulting.LEASE, "postgresql-pgwizard")
     assert "holderIdentity" not in lease["spec"]
     sim.faults.clear()
@@ -272,9 +272,9 @@ def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(sim: SimCluster, ans
 
 def test_an_uninstall_says_what_goes_and_what_stays(sim: SimCluster, answers: str) -> None:
     applied()
-    told = headless.run("uninstall", "postgresql", "-n", "default", "--demo")
-    assert (told.code, told.err) == (0, "")
-    lines = [line for line in untimed(told.out) if line[0] in "-=✓"]
+    done = headless.run("uninstall", "postgresql", "-n", "default", "--demo")
+    assert (done.code, done.err) == (0, "")
+    lines = [line for line in untimed(done.out) if line[0] in "-=✓"]
     assert [line for line in lines if not line.startswith("-")] == [
         "= keep      PersistentVolumeClaim default/postgresql-storage-postgresql-0   (it holds the database)",
         "= keep      Secret default/postgresql-minio-ca   (the mirrored certificate is retained)",
@@ -300,19 +300,19 @@ def test_an_uninstall_says_what_goes_and_what_stays(sim: SimCluster, answers: st
 
 def test_purging_needs_the_name_of_the_release(sim: SimCluster, answers: str) -> None:
     applied()
-    told = headless.run("uninstall", "postgresql", "-n", "default", "--demo", "--purge-data", "yes")
-    assert told.code == 2
-    assert told.err == ("pgwizard: --purge-data: expected the release's name, postgresql: its data would be deleted\n")
-    told = headless.run("uninstall", "postgresql", "-n", "default", "--demo", "--purge-data", "postgresql")
-    assert told.code == 0
+    done = headless.run("uninstall", "postgresql", "-n", "default", "--demo", "--purge-data", "yes")
+    assert done.code == 2
+    assert done.err == ("pgwizard: --purge-data: expected the release's name, postgresql: its data would be deleted\n")
+    done = headless.run("uninstall", "postgresql", "-n", "default", "--demo", "--purge-data", "postgresql")
+    assert done.code == 0
     assert sim.store.peek(Ref(CLAIM, "postgresql-storage-postgresql-0", "default")) is None
     assert sim.store.peek(Ref(SECRET, "postgresql-minio-ca", "default")) is not None
 
 
 def test_an_uninstall_of_what_is_not_there(sim: SimCluster) -> None:
-    told = headless.run("uninstall", "other", "-n", "default", "--demo")
-    assert told.code == 5
-    assert told.err == (
+    done = headless.run("uninstall", "other", "-n", "default", "--demo")
+    assert done.code == 5
+    assert done.err == (
         "pgwizard: there is no release other in namespace default\n"
         "No other one is seen: -n names another namespace, and pgwizard installs one.\n"
     )
@@ -356,9 +356,9 @@ def test_the_status_of_a_new_release_says_first_that_it_is_recoverable(
     sim: SimCluster, answers: str, volume: None
 ) -> None:
     applied()
-    told = looked()
-    assert (told.code, told.err) == (0, "")
-    lines = told.out.splitlines()
+    done = looked()
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
     assert lines[0] == "default/postgresql"
     assert lines[1].startswith("● RECOVERABLE   from ")
     assert "✓ volume      61% free (6.1Gi of 10Gi); how fast WAL would fill it is not known yet" in lines
@@ -368,14 +368,14 @@ def test_the_status_of_a_new_release_says_first_that_it_is_recoverable(
 
 def test_the_status_as_json_is_whole(sim: SimCluster, answers: str, volume: None) -> None:
     applied()
-    told = json.loads(looked("--json").out)
-    assert told["verdict"]["state"] == "recoverable"
-    assert told["verdict"]["reasons"] == []
-    assert [backup["type"] for backup in told["backups"]] == ["full"]
-    assert told["backups"][0]["walStart"].startswith("00000001")
-    assert [cron["name"] for cron in told["crons"]] == ["postgresql-pgbackrest-full", "postgresql-pgbackrest-incr"]
-    assert told["volume"] == {"size": 10737418240, "free": 6549825126}
-    assert (told["unknown"], told["loading"]) == ({}, [])
+    done = json.loads(looked("--json").out)
+    assert done["verdict"]["state"] == "recoverable"
+    assert done["verdict"]["reasons"] == []
+    assert [backup["type"] for backup in done["backups"]] == ["full"]
+    assert done["backups"][0]["walStart"].startswith("00000001")
+    assert [cron["name"] for cron in done["crons"]] == ["postgresql-pgbackrest-full", "postgresql-pgbackrest-incr"]
+    assert done["volume"] == {"size": 10737418240, "free": 6549825126}
+    assert (done["unknown"], done["loading"]) == ({}, [])
 
 
 def test_a_status_that_is_not_recoverable_ends_with_11_and_says_why(
@@ -383,14 +383,14 @@ def test_a_status_that_is_not_recoverable_ends_with_11_and_says_why(
 ) -> None:
     applied()
     sim.runtime.programs.repository("default").backups.clear()
-    told = looked()
-    assert told.code == 11
-    assert told.out.splitlines()[1:4] == [
+    done = looked()
+    assert done.code == 11
+    assert done.out.splitlines()[1:4] == [
         "✗ NOT RECOVERABLE",
         "! there is no valid full backup with its WAL",
-        "  Take one now: pgwizard status, key b.",
+        "  Take one now: pgwizard backup postgresql -n default --type full",
     ]
-    assert told.err == ("pgwizard: default/postgresql: not recoverable: there is no valid full backup with its WAL\n")
+    assert done.err == ("pgwizard: default/postgresql: not recoverable: there is no valid full backup with its WAL\n")
     assert json.loads(looked("--json").err)["exitCode"] == 11
 
 

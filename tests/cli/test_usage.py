@@ -1,4 +1,4 @@
-"""The help: golden files, 80 columns wide, and the same for each way to ask for it."""
+"""The help: golden files, 80 columns wide, and the same by each way."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_overview_names_every_verb_and_what_goes_without_one() -> None:
 @pytest.mark.parametrize(
     "arguments", [["help", "apply"], ["apply", "f", "--help"], ["-h", "apply"], ["apply", "-h", "--json"]]
 )
-def test_help_is_the_same_whatever_way_it_is_asked_for(arguments: list[str]) -> None:
+def test_every_way_to_the_help_of_a_verb_shows_the_same(arguments: list[str]) -> None:
     done = run(*arguments)
     assert (done.code, done.out, done.err) == (0, run("apply", "--help").out, "")
     assert run("help").out == run("--help").out

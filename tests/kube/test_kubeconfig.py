@@ -26,12 +26,13 @@ from pgwizard.kube.api import Object, Ref, Resource
 from pgwizard.kube.client import KubeCluster, connect
 from pgwizard.kube.credentials import Credentials, Login
 from pgwizard.kube.http import Http
-from pgwizard.kube.kubeconfig import load
+from pgwizard.kube.kubeconfig import contexts, load
 from support.apiscript import TOKEN, Api, Clock, Step, refuses, run, says, served, told
 
 T = TypeVar("T")
 REF = Ref(Resource("v1", "ConfigMap"), "a", "ns")
 EXEC = "client.authentication.k8s.io/v1"
+RUNS = {"apiVersion": EXEC, "interactiveMode": "IfAvailable"}
 
 
 @pytest.fixture(autouse=True)
@@ -130,16 +131,20 @@ def test_credentials_in_the_url_are_not_shown(tmp_path: Path) -> None:
         ("a: [", r"not valid YAML, line \d"),
         ("\tx: y", "not valid YAML"),
         ("", "no current context"),
-        ("- a", "not a kubeconfig"),
-        ("just text", "not a kubeconfig"),
-        ("contexts: 7", "not a kubeconfig"),
-        ("current-context: a\ncontexts: [x]", "not a kubeconfig"),
-        ("users: [{}]", "not a kubeconfig|no current context"),
+        ("- a", "line 1: the document is a list; expected a mapping"),
+        ("just text", "line 1: the document is text; expected a mapping"),
+        ("contexts: 7", "line 1: contexts is a number; expected a list"),
+        ("current-context: a\ncontexts: [x]", r"line 2: contexts\[0\] is text; expected a mapping"),
+        ("users: [{}]", "no current context"),
+        ({**config(), "kind": "ConfigMap"}, "not a kubeconfig: it is a ConfigMap of version v1"),
+        ({**config(), "apiVersion": "v2"}, "not a kubeconfig: it is a Config of version v2"),
+        ({**config(), "users": [{"name": "one"}, {"name": "one"}]}, "two users named 'one'"),
         ("{}", "no current context"),
         (config(current="absent"), "no context 'absent'"),
         (config(cluster={"server": ""}), "no usable server URL"),
         (config(cluster={"server": "one.test:6443"}), "no usable server URL"),
-        (config(cluster={"server": "https://["}), "not a kubeconfig|no usable server URL"),
+        (config(cluster={"server": "https://["}), "no usable server URL"),
+        (config(cluster={"server": "https://one.test:port"}), "no usable server URL"),
         (config(cluster={"proxy-url": f"socks5://u:{TOKEN}@p"}), "proxy of the kind 'socks5'"),
     ],
 )
@@ -187,6 +192,18 @@ def test_in_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("https://a.test", {"https_proxy": "p:1"}, "http://p:1"),
         ("http://a.test", {"HTTPS_PROXY": "http://p:1"}, None),
         ("https://a.test", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "b.test,.test"}, None),
+        ("https://a.lab.test", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*.lab.test"}, None),
+        ("https://lab.test", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*.lab.test"}, "http://p:1"),
+        ("https://lab.test", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": ".lab.test"}, "http://p:1"),
+        ("https://a.lab.test:6443", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*.lab.test:6443"}, None),
+        ("https://a.lab.test", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "lab.test:443"}, None),
+        ("https://a.lab.test", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "lab.test:6443"}, "http://p:1"),
+        ("https://alab.test", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*lab.test"}, "http://p:1"),
+        ("https://A.LAB.test", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*.Lab.Test"}, None),
+        ("https://a.test", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "", "no_proxy": "a.test"}, None),
+        ("https://a.test", {"HTTPS_PROXY": "http://p:1", "https_proxy": "http://q:2"}, "http://p:1"),
+        ("https://[fd00::1]", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "[fd00::1]:443"}, None),
+        ("https://10.1.2.3", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "10.1.2.3:6443"}, "http://p:1"),
         ("https://atest", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "test"}, "http://p:1"),
         ("https://a.test:6443", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "x, a.test:6443"}, None),
         ("https://a.test", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
@@ -315,7 +332,9 @@ def test_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (f"echo '[\"{TOKEN}\"]'", "did not print an ExecCredential"),
         ("cat <<'END'\n" + credential(token="").replace(EXEC, "other/v1") + "\nEND", "another version"),
         (printing(), "neither a token nor a certificate"),
-        (printing(clientCertificateData="x"), "neither a token nor a certificate"),
+        (printing(clientCertificateData="x"), "a certificate without its key"),
+        (printing(clientCertificateData="x", token=TOKEN), "a certificate without its key"),
+        (printing(token=5), "a token that is no text"),  # type: ignore[arg-type]
         (printing(clientCertificateData="x", clientKeyData=TOKEN), "cannot be used together"),
         (printing(token="x", expirationTimestamp="soon"), "not a time"),
         ("read answer || exit 9", "exit code 9"),
@@ -330,7 +349,7 @@ def test_plugins_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scri
 
 
 def test_a_plugin_that_is_missing(tmp_path: Path) -> None:
-    user = {"exec": {"apiVersion": EXEC, "command": "no-such-plugin", "installHint": "install it from there"}}
+    user = {"exec": {**RUNS, "command": "no-such-plugin", "installHint": "install it from there"}}
     with pytest.raises(KubeconfigError, match=r"no-such-plugin cannot be started: No such file") as caught:
         read(login(tmp_path, user))
     assert caught.value.hint == "install it from there"
@@ -474,7 +493,7 @@ def test_requests_by_a_proxy(tmp_path: Path) -> None:
 # -- TLS --------------------------------------------------------------------------------------------------------------
 
 
-def certificate(name: str) -> tuple[bytes, bytes]:
+def certificate(name: str, ends: datetime.datetime | None = None) -> tuple[bytes, bytes]:
     """A self-signed one, as PEM, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
@@ -486,8 +505,8 @@ def certificate(name: str) -> tuple[bytes, bytes]:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(7)
-        .not_valid_before(day - datetime.timedelta(days=1))
-        .not_valid_after(day + datetime.timedelta(days=1))
+        .not_valid_before(day - datetime.timedelta(days=9))
+        .not_valid_after(ends or day + datetime.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
@@ -543,7 +562,6 @@ def test_tls(tmp_path: Path, how: str) -> None:
 @pytest.mark.parametrize(
     ("user", "cluster", "words"),
     [
-        ({}, {"certificate-authority-data": "%"}, "not base64"),
         ({}, {"certificate-authority-data": coded(b"x")}, "holds no certificate"),
         ({}, {"certificate-authority": "absent"}, "certificate-authority of 'one'.*absent: No such file"),
         ({"client-certificate-data": coded(b"x"), "client-key-data": coded(TOKEN.encode())}, {}, "used together"),
@@ -607,14 +625,10 @@ PRINTED = json.dumps({"apiVersion": "another", "kind": "ExecCredential", "status
         ({}, {"certificate-authority": f"/{ODD}"}, r"cannot be read: /x \[2J evil: No such file"),
         ({"tokenFile": f"/{ODD}"}, {}, r"the token file of 'one' cannot be read: /x \[2J evil: No such file"),
         ({"tokenFile": "a\0b"}, {}, "a b: embedded null byte"),
-        ({"tokenFile": 5}, {}, "5: No such file"),
-        ({"exec": {"apiVersion": EXEC, "command": f"/{ODD}"}}, {}, r"/x \[2J evil cannot be started: No such file"),
-        ({"exec": {"apiVersion": EXEC, "command": "a\0b"}}, {}, "a b cannot be started: embedded null byte"),
-        (
-            {"exec": {"apiVersion": ODD, "command": "echo", "args": [PRINTED]}},
-            {},
-            r"echo answers in another version than x \[2J evil",
-        ),
+        ({"exec": {**RUNS, "command": f"/{ODD}"}}, {}, r"/x \[2J evil cannot be started: No such file"),
+        ({"exec": {**RUNS, "command": "a\0b"}}, {}, "a b cannot be started: embedded null byte"),
+        ({"exec": {**RUNS, "command": "echo", "args": [PRINTED]}}, {}, f"echo answers in another version than {EXEC}"),
+        ({"exec": {**RUNS, "apiVersion": ODD, "command": "echo"}}, {}, r"with apiVersion x \[2J evil; expected"),
         ({"auth-provider": {"name": ODD}}, {}, r"the auth-provider 'x \[2J evil'"),
     ],
 )
@@ -647,3 +661,220 @@ def test_contexts_of_no_kubeconfig_say_so(tmp_path: Path) -> None:
         kubeconfig.contexts(str(tmp_path / "absent"))
     with pytest.raises(KubeconfigError, match="is not valid YAML, line 2"):
         kubeconfig.contexts(saved(tmp_path / "broken", "a: [\n"))
+
+
+# ---- types ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_flag_that_is_text_never_switches_verification_off(tmp_path: Path) -> None:
+    text = json.dumps(config({"token": TOKEN}, {"insecure-skip-tls-verify": "false"}), indent=1)
+    line = next(number for number, line in enumerate(text.splitlines(), start=1) if "insecure" in line)
+    for look in (lambda path: load(kubeconfig=path), contexts):
+        with pytest.raises(KubeconfigError) as caught:
+            look(saved(tmp_path / "config", text))
+        assert caught.value.message == (
+            f"the kubeconfig {tmp_path / 'config'}, line {line}: clusters[one].cluster.insecure-skip-tls-verify is "
+            "text; expected true or false, without quotes"
+        )
+
+
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        ({"exec": "aws"}, r"users\[one\]\.user\.exec is text; expected a mapping"),
+        ({"exec": ["aws"]}, r"users\[one\]\.user\.exec is a list; expected a mapping"),
+        ({"exec": {**RUNS, "command": "a", "args": "b"}}, r"exec\.args is text; expected a list"),
+        ({"exec": {**RUNS, "command": "a", "args": [1]}}, r"exec\.args\[0\] is a number; expected text: put it in quo"),
+        ({"exec": {**RUNS, "command": "a", "env": [{"name": "A", "value": True}]}}, r"env\[A\]\.value is a boolean"),
+        ({"token": 12345}, r"users\[one\]\.user\.token is a number; expected text: put it in quotes"),
+        ({"as-groups": "admins"}, r"as-groups is text; expected a list"),
+        ({"as-user-extra": {"a": "b"}}, r"as-user-extra\.a is text; expected a list"),
+        ({"client-key-data": "a b"}, r"client-key-data is not base64; expected base64"),
+    ],
+)
+def test_a_value_of_another_type_is_named_with_its_place_and_never_shown(
+    tmp_path: Path, user: Object, words: str
+) -> None:
+    with pytest.raises(KubeconfigError, match=words) as caught:
+        load(kubeconfig=saved(tmp_path / "config", config({**user, "password": TOKEN})))
+    assert TOKEN not in told(caught.value)
+    assert "12345" not in told(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "words"),
+    [
+        (
+            {},
+            {"certificate-authority": "a", "certificate-authority-data": "YQ=="},
+            "cluster 'one'.* both certif",
+        ),
+        ({}, {"certificate-authority": "a", "insecure-skip-tls-verify": True}, "which would not check it"),
+        ({"token": "a", "username": "b", "password": "c"}, {}, "user 'one'.*both a token and a username"),
+        ({"tokenFile": "a", "username": "b"}, {}, "both a token and a username"),
+        ({"password": "c"}, {}, "a password and no username"),
+        ({"client-certificate-data": "YQ=="}, {}, "a client certificate and no client-key"),
+        ({"client-key-data": "YQ==", "client-key": "a"}, {}, "both client-key and client-key-data"),
+        ({"token": "a", "as-groups": ["b"]}, {}, "impersonates .* and no user"),
+        ({"exec": {**RUNS, "command": "a"}, "auth-provider": {"name": "oidc"}}, {}, "both exec and auth-provider"),
+        ({"exec": RUNS}, {}, "an exec plug-in without a command"),
+        ({"exec": {"command": "a"}}, {}, "an exec plug-in without an apiVersion"),
+        ({"exec": {"command": "a", "apiVersion": EXEC}}, {}, "an exec plug-in without an interactiveMode"),
+        ({"exec": {**RUNS, "command": "a", "env": [{"value": "b"}]}}, {}, "a variable in env that has no name"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused_as_kubectl_does(
+    tmp_path: Path, user: Object, cluster: Object, words: str
+) -> None:
+    with pytest.raises(KubeconfigError, match=words):
+        load(kubeconfig=saved(tmp_path / "config", config(user, cluster)))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("style", ["|", '"'])
+def test_base64_in_lines_is_read(tmp_path: Path, style: str, end: str) -> None:
+    pem = certificate("api.test")[0]
+    lines = base64.encodebytes(pem).decode().splitlines()
+    block = "|" + end + end.join(f"      {line}" for line in lines)
+    value = block if style == "|" else json.dumps(end.join(lines))
+    text = end.join(
+        [
+            "current-context: one",
+            "clusters:",
+            "- name: one",
+            "  cluster:",
+            "    server: https://one.test",
+            f"    certificate-authority-data: {value}",
+            "contexts: [{name: one, context: {cluster: one}}]",
+        ]
+    )
+    (tmp_path / "config").write_bytes(text.encode())
+    assert load(kubeconfig=str(tmp_path / "config")).cluster.bytes_of("certificate-authority") == pem
+
+
+def test_what_is_left_out_or_null_is_the_same(tmp_path: Path) -> None:
+    empty = dict.fromkeys(("token", "tokenFile", "username", "exec", "auth-provider", "as-groups", "client-key-data"))
+    target = load(kubeconfig=saved(tmp_path / "config", config(empty, {"insecure-skip-tls-verify": None})))
+    assert read(Login(target)).headers == ()
+
+
+def test_a_scheme_in_capitals_keeps_the_authority_of_the_file(tmp_path: Path) -> None:
+    server, server_key = certificate("api.test")
+    (tmp_path / "server").write_bytes(server + server_key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "server")
+    trust = {"certificate-authority-data": coded(server), "tls-server-name": "api.test"}
+
+    async def scenario() -> None:
+        api = Api([says({"gitVersion": "v1.34.4"})])
+        async with served(api, ssl_context=context) as url:
+            path = saved(tmp_path / "config", config({}, {"server": url.replace("https://", "HTTPS://"), **trust}))
+            async with await connect(kubeconfig_file=path) as cluster:
+                assert await cluster.version() == "v1.34.4"
+
+    run(scenario())
+
+
+# ---- what stops a connection is named ------------------------------------------------------------------------------
+
+
+def test_a_proxy_on_the_way_is_named_with_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://me:{TOKEN}@127.0.0.1:1")
+    target = load(kubeconfig=saved(tmp_path / "config", config()))
+
+    async def scenario() -> None:
+        async with KubeCluster(Http(target, Login(target), Clock().patience(tries=1))) as cluster:
+            with pytest.raises(Unreachable) as caught:
+                await cluster.version()
+        assert "one (https://one.test:6443/base) by the proxy http://127.0.0.1:1 (HTTPS_PROXY): " in str(caught.value)
+        assert "NO_PROXY" in caught.value.hint
+        assert TOKEN not in told(caught.value)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("proxy", ["http://[", "http://", "http://proxy:port", "://"])
+def test_a_proxy_that_is_no_url_is_named_by_its_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    path = saved(tmp_path / "config", config())
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(KubeconfigError, match="HTTPS_PROXY is not the URL of a proxy"):
+        load(kubeconfig=path)
+    own = config(cluster={"proxy-url": proxy})
+    with pytest.raises(KubeconfigError, match="proxy-url in the kubeconfig is not the URL of a proxy"):
+        load(kubeconfig=saved(tmp_path / "own", own))
+
+
+@pytest.mark.parametrize(("days", "words"), [(-2, "expired on {ends:%Y-%m-%d %H:%M} UTC"), (5, "")])
+def test_a_client_certificate_that_has_expired_is_the_reason_of_a_401(tmp_path: Path, days: int, words: str) -> None:
+    ends = datetime.datetime.now(datetime.UTC).replace(microsecond=0) + datetime.timedelta(days=days)
+    content, key = certificate("me", ends)
+    user = {"client-certificate-data": coded(content), "client-key-data": coded(key)}
+    server, server_key = certificate("api.test")
+    (tmp_path / "server").write_bytes(server + server_key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "server")
+    trust = {"certificate-authority-data": coded(server), "tls-server-name": "api.test"}
+
+    async def scenario() -> None:
+        api = Api([refuses(401, "Unauthorized", "Unauthorized")])
+        async with served(api, ssl_context=context) as url:
+            path = saved(tmp_path / "config", config(user, {"server": url, **trust}))
+            async with await connect(kubeconfig_file=path) as cluster:
+                with pytest.raises(Unauthorized) as caught:
+                    await cluster.version()
+        if words:
+            said = words.format(ends=ends)
+            assert str(caught.value).endswith(f": Unauthorized: the client certificate of user 'one' {said}")
+            assert "get a new client certificate" in caught.value.hint
+        else:
+            assert "certificate" not in f"{caught.value}{caught.value.hint}"
+
+    run(scenario())
+
+
+def test_a_client_certificate_that_a_tls_server_refuses_for_its_end_is_named(tmp_path: Path) -> None:
+    ends = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    content, key = certificate("me", ends)
+    server, server_key = certificate("api.test")
+    for name, pem in (("server", server + server_key), ("client", content)):
+        (tmp_path / name).write_bytes(pem)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "server")
+    context.load_verify_locations(tmp_path / "client")
+    context.verify_mode = ssl.CERT_REQUIRED
+    user = {"client-certificate-data": coded(content), "client-key-data": coded(key)}
+    trust = {"certificate-authority-data": coded(server), "tls-server-name": "api.test"}
+
+    async def scenario() -> None:
+        async with served(Api([]), ssl_context=context) as url:
+            target = load(kubeconfig=saved(tmp_path / "config", config(user, {"server": url, **trust})))
+            async with KubeCluster(Http(target, Login(target), Clock().patience(tries=1))) as cluster:
+                with pytest.raises(Unreachable, match=r"the client certificate of user 'one' expired on \d{4}-"):
+                    await cluster.version()
+
+    run(scenario())
+
+
+def test_a_user_id_without_a_home_is_in_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", absent)
+    with pytest.raises(KubeconfigError, match="KUBECONFIG is not set, and this user has no home directory"):
+        load()
+    monkeypatch.setattr(kubeconfig, "SERVICE_ACCOUNT", tmp_path)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    assert load().label == "in-cluster (https://10.0.0.1:443)"
+    assert [context.server for context in contexts()] == ["in-cluster (https://10.0.0.1:443)"]
+
+
+def test_a_token_is_not_renewed_with_an_issuer_whose_certificate_nobody_checks(tmp_path: Path) -> None:
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": time.time() - 1}).encode()).decode().rstrip("=")
+    settings = {"id-token": f"e30.{claims}.sig", "refresh-token": TOKEN, "idp-issuer-url": "https://127.0.0.1:1"}
+    with pytest.raises(KubeconfigError, match="cannot be renewed safely") as caught:
+        read(login(tmp_path, {"auth-provider": {"name": "oidc", "config": settings}}))
+    assert "kubectl get namespaces" in caught.value.hint
+    assert TOKEN not in told(caught.value)

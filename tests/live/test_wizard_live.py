@@ -27,7 +27,7 @@ pytestmark = [*LIVE, pytest.mark.skipif(shutil.which("tmux") is None, reason="tm
 NAMESPACE, PATH = "NAMESPACE", "/PATH"
 """Stand in the recorded keys for what is the test's own."""
 RECORDED = [
-    # Connect: the namespace by its name; then "a new release in it"
+    # Connect: the namespace by its name; then "new release in it"
     *(NAMESPACE, "Enter", "Enter"),
     # Database: every default
     "C-n",
@@ -44,7 +44,7 @@ RECORDED = [
     # TLS: the certificate as it stands; save as answers.yaml
     *("C-s", "Enter"),
 ]
-OPEN = "a new release in"
+OPEN = "new release in"
 """Seen once the first page is there."""
 
 
@@ -271,7 +271,7 @@ def test_a_plug_in_that_asks_never_writes_on_the_screen_and_its_failure_is_said(
         }
     kubeconfig.write_text(yaml.safe_dump(original))
     with terminal(tmp_path, 80, 24, KUBECONFIG=str(kubeconfig)) as wizard:
-        wizard.shows("f5 tries again")
+        wizard.shows("F5 reconnects")
         said = " ".join(wizard.screen.split())  # where it wraps follows from the length of a path
         assert "failed with exit code 1:" in said
         assert "WRITTEN [31mTO STDERR" in said

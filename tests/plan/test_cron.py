@@ -21,8 +21,12 @@ from textual.widgets import OptionList, Static
 from pgwizard.plan import tuning
 from pgwizard.plan.cron import CronSchedule, collision, zone
 from pgwizard.plan.retention import kept, least
-from pgwizard.tui.pages import panels
-from pgwizard.tui.pages.panels import Panel, SchedulePanel, StoragePanel, TuningPanel
+from pgwizard.tui.panels import storage as storage_panel
+from pgwizard.tui.panels import tuning as tuning_panel
+from pgwizard.tui.panels.base import Panel
+from pgwizard.tui.panels.schedule import SchedulePanel
+from pgwizard.tui.panels.storage import StoragePanel
+from pgwizard.tui.panels.tuning import TuningPanel
 from pgwizard.wizard.draft import Draft
 from support import simtime
 from support.screens import opened, settled, until
@@ -319,14 +323,14 @@ def scheduled(retention: dict[str, Any], **schedule: str) -> Draft:
             [
                 "  at least 2 full and 1,000 incremental backups",
                 "  recoverable: at least the last 2459 d",
-                "! more is not known: 10 years are looked at, and 1,000 backups of a kind",
+                "! more is not calculated than 10 years, and 1,000 backups of a kind",
             ],
         ),
     ],
 )
 def test_what_is_kept_is_told_or_that_it_cannot_be_told(draft: Draft, lines: list[str]) -> None:
     async def scenario(_: Pilot[None], panel: Panel) -> None:
-        assert said(panel).partition("Once it has run for a while\n")[2].splitlines()[: len(lines)] == lines
+        assert said(panel).partition("After some time\n")[2].splitlines()[: len(lines)] == lines
 
     shown(lambda: SchedulePanel(draft), scenario)
 
@@ -336,8 +340,8 @@ def test_at_the_end_of_the_calendar_it_is_told_that_nothing_can_be(monkeypatch: 
     monkeypatch.setattr(CronSchedule, "before", lambda *_: iter(()))
 
     async def scenario(_: Pilot[None], panel: Panel) -> None:
-        assert said(panel).count("  is not known\n") == 1
-        assert "  is not known: there is no full backup in the 10 years before now\n" in said(panel)
+        assert said(panel).count("  none that can be calculated\n") == 1
+        assert "  not known: no full backup in the 10 years before now\n" in said(panel)
 
     shown(lambda: SchedulePanel(scheduled({"full": 77})), scenario)
 
@@ -366,7 +370,7 @@ def test_a_defect_of_the_parameters_does_not_end_the_application(monkeypatch: py
         raise OverflowError("secret")
 
     async def scenario(pilot: Pilot[None], panel: Panel) -> None:
-        monkeypatch.setattr(panels, "parameters", broken)
+        monkeypatch.setattr(tuning_panel, "parameters", broken)
         panel.follow(panel.draft)
         await until(pilot, lambda: said(panel) == "! a defect of pgwizard itself: OverflowError")
 
@@ -389,7 +393,7 @@ def test_a_line_that_is_gone_is_not_explained() -> None:
     """Another list may have come since the line was highlighted."""
 
     async def scenario(pilot: Pilot[None], panel: Panel) -> None:
-        listed, hint = panel.query_one(OptionList), "f2 goes through them, with the reason of each"
+        listed, hint = panel.query_one(OptionList), "F2 goes through them, with the reason of each"
         late = OptionList.OptionHighlighted(listed, listed.get_option_at_index(0), listed.option_count)
         panel.post_message(late)
         await settled(pilot)
@@ -403,4 +407,4 @@ def test_a_line_that_is_gone_is_not_explained() -> None:
 
 def test_a_segment_has_one_size() -> None:
     """The page's figures and those of the status come from one number."""
-    assert panels._lasting(tuning.SEGMENT_BYTES * 48, 3600) == "2 d"
+    assert storage_panel._lasting(tuning.SEGMENT_BYTES * 48, 3600) == "2 d"

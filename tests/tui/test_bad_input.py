@@ -30,7 +30,7 @@ from pgwizard.simulator.faults import Fault, FaultKind
 from pgwizard.simulator.world import HOSTILE
 from pgwizard.text import plain
 from pgwizard.tui.app import WizardApp
-from pgwizard.tui.pages.panels import Panel
+from pgwizard.tui.panels.base import Panel
 from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.wizard import Wizard
@@ -91,7 +91,7 @@ def plugin(command: str, mode: str = "IfAvailable") -> str:
     [
         (None, ["kubeconfig does not exist"]),
         ("clusters: [", ["kubeconfig is not valid YAML, line 2"]),
-        ("- a list\n", ["is not a kubeconfig: its structure is not as expected"]),
+        ("- a list\n", ["kubeconfig, line 1: the document is a list; expected a mapping"]),
         (kubeconfig({"token": "a token"}), ["127.0.0.1:1", "refused"]),
         (plugin("./is-not-there"), ["is-not-there cannot be started: No such file or directory"]),
         (plugin("./asks"), ["asks failed with exit code 3: no terminal to ask on"]),
@@ -299,9 +299,11 @@ def test_a_list_that_may_not_be_read_is_said_in_its_place_and_a_name_is_typed(de
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         for what, words in (("namespaces", ("waiting", "reading")), ("releases", ("waiting", "looking"))):
             await until(pilot, lambda what=what, words=words: not said(wizard, what).startswith(words))  # type: ignore[misc]
-        namespaces = said(wizard, "namespaces").startswith("! may not be listed: type the name and press enter")
+        namespaces = said(wizard, "namespaces").startswith(
+            "! no permission to list namespaces: type the name and press Enter"
+        )
         assert namespaces == ("namespaces" in denied)
-        assert said(wizard, "releases").startswith("! not known: cannot list secrets") == ("secrets" in denied)
+        assert said(wizard, "releases").startswith("! cannot list secrets") == ("secrets" in denied)
 
         classes = await picking(pilot, wizard, "Storage", "storage.storageClass")
         assert classes.startswith("! cannot list storageclasses: ") == ("storageclasses" in denied)

@@ -12,7 +12,9 @@ from textual.widgets import Input
 
 from pgwizard.answers.schema import QuestionPath as Question
 from pgwizard.answers.schema import alternatives
-from pgwizard.tui.pages.form import Choice, Form, QuestionRow
+from pgwizard.tui.pages.choice import Choice
+from pgwizard.tui.pages.form import Form
+from pgwizard.tui.pages.question import QuestionRow
 from pgwizard.wizard.draft import Draft
 from pgwizard.wizard.text_input import write_text
 from support import simtime
@@ -215,3 +217,35 @@ def test_what_is_typed_keeps_its_order_and_its_focus() -> None:
         assert host.draft.raw == {"tls": {"source": {"secret": "store-tls"}}}
 
     driven(scenario, {}, "tls")
+
+
+def test_up_and_down_walk_between_questions_and_change_no_answer() -> None:
+    async def scenario(pilot: Pilot[None], host: Host) -> None:
+        before = host.shown()
+        paths = [*before]
+        host.control(paths[0]).focus()
+        for path in paths[1:]:
+            await press(pilot, "down")
+            assert host.control(path).has_focus, path
+        await press(pilot, "down")
+        assert host.control(paths[-1]).has_focus, "the last question keeps the focus"
+        for path in reversed(paths[:-1]):
+            await press(pilot, "up")
+            assert host.control(path).has_focus, path
+        await press(pilot, "up")
+        assert host.control(paths[0]).has_focus
+        assert host.shown() == before
+        assert host.answered == []
+
+    driven(scenario, {}, "repository", "tls")
+
+
+@pytest.mark.parametrize(("key", "word"), [("right", "env"), ("left", "file"), ("space", "env")])
+def test_left_and_right_choose(key: str, word: str) -> None:
+    async def scenario(pilot: Pilot[None], host: Host) -> None:
+        host.control("repository.credentials").focus()
+        await press(pilot, key)
+        assert host.shown()["repository.credentials"] == word
+        assert host.draft.chosen(("repository", "credentials")) == word
+
+    driven(scenario, {}, "repository")

@@ -28,12 +28,13 @@ from pgwizard.release import apply
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
-from pgwizard.tui.pages.panels import PANELS as WITH_PANEL
+from pgwizard.tui.pages.frame import MIDDLE
+from pgwizard.tui.panels.by_page import PANELS as WITH_PANEL
 from pgwizard.tui.screens.apply import Apply
 from pgwizard.tui.screens.messages import Messages
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
-from pgwizard.tui.screens.wizard import MIDDLE, Wizard
+from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import ClusterChoice, Connect, Start
 from pgwizard.tui.widgets.dialogs import ChoiceDialog, Help, Line, Offer, Pick, TextWindow
 from support import goldens
@@ -175,10 +176,10 @@ async def pages(camera: Camera) -> None:
     """Every page of the wizard, by its keys."""
     wizard = await camera.reach(Wizard)
     await camera.settle()
-    while wizard.page != wizard.order[0]:
+    while wizard.page != wizard.pages.order[0]:
         await camera.pilot.press("ctrl+b")
         await camera.settle()
-    for page in wizard.order:
+    for page in wizard.pages.order:
         await camera.take(page.lower())
         assert wizard.page == page
         await camera.pilot.press("ctrl+n")

@@ -26,17 +26,21 @@ from pgwizard.release.record import Record
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.navigation import Applied
-from pgwizard.tui.pages.form import Choice, QuestionRow, in_words
-from pgwizard.tui.pages.panels import Panel
+from pgwizard.tui.pages.choice import Choice
+from pgwizard.tui.pages.connect import Connect
+from pgwizard.tui.pages.frame import MIDDLE
+from pgwizard.tui.pages.question import QuestionRow, in_words
+from pgwizard.tui.pages.releases import ReleaseColumn
+from pgwizard.tui.panels.base import Panel
 from pgwizard.tui.screens.apply import Apply
-from pgwizard.tui.screens.connect import Connect
 from pgwizard.tui.screens.review import Review
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
-from pgwizard.tui.screens.wizard import MIDDLE, Rail, Wizard
+from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import ClusterChoice, Start
 from pgwizard.tui.widgets.candidates import SecretList
 from pgwizard.tui.widgets.dialogs import FilteredList, FilterInput, Help, Line, Offer, Pick
+from pgwizard.tui.widgets.rail import Rail
 from pgwizard.wizard.draft import Draft
 from support import simtime
 from support.faulting import answers_of, deployed
@@ -93,14 +97,14 @@ async def listed(pilot: Pilot[int]) -> Pick:
     await settled(pilot)
     window = cast("Pick", pilot.app.screen)
     said = window.query_one("#said", Static)
-    await until(pilot, lambda: str(said.content) != "… asking the cluster")
+    await until(pilot, lambda: str(said.content) != "loading from the cluster")
     return window
 
 
 def test_every_question_page_comes_from_the_models() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        assert wizard.order == ["Connect", *pages(), "Review"]
-        for page in wizard.order[1:-1]:
+        assert wizard.pages.order == ["Connect", *pages(), "Review"]
+        for page in wizard.pages.order[1:-1]:
             await wizard.go(page)
             assert wizard.query(f"#page-{page} QuestionRow")
 
@@ -113,7 +117,7 @@ def test_a_wrong_answer_is_said_at_its_question_and_in_the_rail() -> None:
         size = row(wizard, "storage.size")
         cast("Input", size.control).value = "20GB"
         await settled(pilot)
-        assert wizard.draft.said_of(("storage", "size")) == "'20GB' is not a size: did you mean 20Gi?"
+        assert wizard.draft.problem_of(("storage", "size")) == "'20GB' is not a size: did you mean 20Gi?"
         assert size.has_class("wrong")
         await wizard.go("Tuning")
         assert ("!", "Storage") in wizard.query_one("#rail").entries  # type: ignore[attr-defined]
@@ -212,7 +216,8 @@ def test_a_number_in_the_place_of_text_stays_text_in_the_file() -> None:
 
 def said(wizard: Wizard, what: str) -> str:
     """What the first page says of one of its lists."""
-    return str(wizard.query_one(f"#{what}-said", Static).content)
+    line = "#trouble" if what == "clusters" else f"#{what}-note"
+    return str(wizard.query_one(line, Static).content)
 
 
 def options(wizard: Wizard, name: str) -> list[str]:
@@ -245,18 +250,18 @@ def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_re
             return [str(found.get_option_at_index(number).prompt) for number in range(found.option_count)]
 
         await until(pilot, lambda: any("✗" in row for row in rows()) and "no releases" in said(wizard, "releases"))
-        await until(pilot, lambda: not any("· asking" in row for row in rows()))
+        await until(pilot, lambda: not any("· connecting" in row for row in rows()))
         states = [row.splitlines()[2].strip() for row in rows()]
         assert states[0] == "✓ connected"
         assert states[1].startswith("✓ answers in ")
         assert states[2:] == [
             "✗ no connection to https://10.0.0.9:6443: connection refused",
-            "· logs in by aws: tried when it is chosen",
+            "· logs in with aws when selected",
         ]
         page.query_one("#namespaces FilterInput").focus()
         await press(pilot, *"sho", "enter")
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "shop")
-        assert options(wizard, "#releases OptionList") == ["  + a new release in shop"]
+        assert options(wizard, "#releases OptionList") == ["  + new release in shop"]
         await press(pilot, "enter")
         await until(pilot, lambda: wizard.page == "Database")
 
@@ -317,7 +322,7 @@ def test_enter_on_everything_goes_through_every_page() -> None:
 
 def test_help_is_a_key_away_on_every_page() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        for page in wizard.order:
+        for page in wizard.pages.order:
             await wizard.go(page)
             await press(pilot, "f1")
             await until(pilot, lambda: isinstance(pilot.app.screen, Help))
@@ -601,7 +606,7 @@ def test_what_the_answers_name_and_the_cluster_lacks_is_said_at_its_question() -
         await wizard.go("Repository")
         wizard.draft.give(("repository", "credentials", "secret"), "s3-backup")
         cast("Input", row(wizard, "repository.credentials.namespace").control).value = "staging"
-        await until(pilot, lambda: "does not exist" in wizard.draft.said_of(("repository", "credentials", "secret")))
+        await until(pilot, lambda: "does not exist" in wizard.draft.problem_of(("repository", "credentials", "secret")))
         assert row(wizard, "repository.credentials.secret").has_class("wrong")
 
     driven(scenario)
@@ -622,11 +627,13 @@ def test_another_cluster_leaves_nothing_of_the_one_before() -> None:
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: "no releases" in said(wizard, "releases"))
-        assert "not read yet" not in wizard.draft.said_of(("tls", "source"))
+        assert "not read yet" not in wizard.draft.problem_of(("tls", "source"))
         await until(pilot, lambda: len(options(wizard, "#clusters OptionList")) == 2)
         wizard.query_one("#clusters FilterInput").focus()
         await press(pilot, "down", "enter")
-        await until(pilot, lambda: "Secret minio/minio-tls does not exist" in wizard.draft.said_of(("tls", "source")))
+        await until(
+            pilot, lambda: "Secret minio/minio-tls does not exist" in wizard.draft.problem_of(("tls", "source"))
+        )
         assert wizard.draft.facts.ca is None
         await until(pilot, lambda: options(wizard, "#namespaces OptionList")[:1] == ["● default"])
         assert not any("minio" in option for option in options(wizard, "#namespaces OptionList"))
@@ -688,7 +695,7 @@ def test_a_defect_in_the_background_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     async def broken(*_: object) -> list[object]:
         raise KeyError("nobody thought of this")
 
-    monkeypatch.setattr("pgwizard.tui.screens.connect.choices", broken)
+    monkeypatch.setattr("pgwizard.tui.pages.namespaces.choices", broken)
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         def told() -> list[str]:
@@ -710,7 +717,7 @@ def test_the_namespace_is_the_contexts_until_somebody_chooses_one() -> None:
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "shop")
         await wizard.go("Database")
         cast("Input", row(wizard, "release.namespace").control).value = "default"
-        await until(pilot, lambda: not wizard._adopts_namespace)
+        await until(pilot, lambda: wizard.destination.is_chosen)
         app = cast("WizardApp", pilot.app)
         app.connection.connect()
         await until(pilot, app.connection.connected.is_set)
@@ -728,15 +735,15 @@ def test_what_was_found_for_one_server_is_not_proposed_for_another() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         cast("Any", wizard).draft.give(("tls", "source", "namespace"), "staging")
         await wizard.go("TLS")
-        await until(pilot, lambda: wizard._proposed is not None)
-        wizard._give(("repository", "endpoint"), "elsewhere.example.com:443")
-        assert wizard._proposed is None
-        wizard._give(("repository", "endpoint"), "minio.minio.svc:9000")
+        await until(pilot, lambda: wizard.chooser.proposed is not None)
+        wizard.pages.give(("repository", "endpoint"), "elsewhere.example.com:443")
+        await until(pilot, lambda: wizard.chooser.proposed is None)
+        wizard.pages.give(("repository", "endpoint"), "minio.minio.svc:9000")
         await wizard.go("TLS")
-        await until(pilot, lambda: wizard._proposed is not None)
+        await until(pilot, lambda: wizard.chooser.proposed is not None)
         cast("WizardApp", pilot.app).connection.cluster = None
         wizard._linked()
-        assert wizard._proposed is None
+        assert wizard.chooser.proposed is None
 
     driven(scenario)
 
@@ -746,15 +753,15 @@ def test_what_was_found_for_one_server_is_not_proposed_for_another() -> None:
 
 def test_a_certificate_that_the_server_would_not_take_is_said_before_anything_is_applied() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        wizard._give(("tls", "source", "namespace"), "staging")
-        wizard._give(("tls", "source", "secret"), "minio-wrong-name")
+        wizard.pages.give(("tls", "source", "namespace"), "staging")
+        wizard.pages.give(("tls", "source", "secret"), "minio-wrong-name")
         await until(pilot, lambda: bool(wizard.draft.doubts))
         (doubt,) = wizard.draft.doubts
         refused = "minio.minio.svc:9000 would be refused: [18] self-signed certificate"
         assert str(doubt) == f"tls.source: {refused}: the first backup would fail"
         assert ("!", "TLS") in wizard.query_one(Rail).entries
         assert doubt in wizard.draft.warnings
-        wizard._give(("repository", "endpoint"), "minio.minio.svc:9111")
+        wizard.pages.give(("repository", "endpoint"), "minio.minio.svc:9111")
         await until(pilot, lambda: [found.question for found in wizard.draft.doubts] == ["repository.endpoint"])
 
     driven(scenario)
@@ -762,11 +769,11 @@ def test_a_certificate_that_the_server_would_not_take_is_said_before_anything_is
 
 def test_what_was_mended_a_moment_ago_does_not_stop_an_apply() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        wizard._give(("repository", "credentials", "secret"), "is-not-there")
+        wizard.pages.give(("repository", "credentials", "secret"), "is-not-there")
         await until(pilot, lambda: any("does not exist" in found.text for found in wizard.draft.problems))
-        wizard._give(("repository", "credentials", "secret"), "postgresql-pgbackrest-s3")
+        wizard.pages.give(("repository", "credentials", "secret"), "postgresql-pgbackrest-s3")
         assert wizard.draft.problems
-        await wizard.action_apply()
+        await press(pilot, "f9")
         await until(pilot, lambda: isinstance(pilot.app.screen, Apply))
 
     driven(scenario)
@@ -779,7 +786,7 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         await deployed(sim, answers_of(release={"namespace": "staging"}, repository={"credentials": s3}))
         await wizard.go("Repository")
         await press(pilot, "ctrl+b", "ctrl+b", "ctrl+b", "ctrl+b")
-        wizard._look_up()
+        wizard.checks.start()
         said_of = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
         await until(pilot, lambda: any(said_of in doubt.text for doubt in wizard.draft.doubts))
         assert ("!", "Repository") in wizard.query_one(Rail).entries
@@ -803,7 +810,7 @@ def test_a_namespace_that_is_not_there_is_made_and_a_wrong_name_is_not_taken() -
         assert wizard.draft.raw == {}
         await press(pilot, "backspace", *"fresh", "enter")
         await until(pilot, lambda: wizard.draft.answers.release.create_namespace)
-        assert said(wizard, "namespaces") == "the release goes to fresh, which it makes"
+        assert said(wizard, "namespaces") == "the release goes to fresh, which will be created"
         wizard.query_one("#namespaces FilterInput").focus()
         await press(pilot, "ctrl+u", *"shop", "enter")
         await until(pilot, lambda: wizard.draft.raw == {"release": {"namespace": "shop"}})
@@ -842,7 +849,7 @@ def test_a_list_opens_before_the_cluster_has_answered_and_takes_what_is_typed_ah
         await press(pilot, "f4", *"fast")
         window = pilot.app.screen
         assert isinstance(window, Pick)
-        assert str(window.query_one("#said", Static).content) == "… asking the cluster"
+        assert str(window.query_one("#said", Static).content) == "loading from the cluster"
         assert window.query_one(FilterInput).value == "fast"
         Slow.goes_on.set()
         await until(pilot, lambda: not window.query_one("#said").display)
@@ -881,7 +888,7 @@ def test_manifests_that_cannot_be_made_any_more_are_not_exported() -> None:
         wizard.draft.learn(Facts(), (Finding("tls.source", "is gone"),))
         wizard.post_message(Review.ExportAsked("manifests"))
         await until(pilot, lambda: bool(pilot.app._notifications))
-        assert [note.message for note in pilot.app._notifications] == ["something is wrong by now: see the problems"]
+        assert [note.message for note in pilot.app._notifications] == ["not exported: the answers have problems"]
         assert saved == {}
 
     driven(scenario)
@@ -891,26 +898,26 @@ def test_another_version_of_pgbackrest_is_asked_about_anew() -> None:
     """It decides whether an IP address is compared with a certificate."""
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        await until(pilot, wizard._looked_up.is_set)
-        wizard._give(("images", "pgbackrestVersion"), "2.53")
-        assert not wizard._looked_up.is_set()
-        await until(pilot, wizard._looked_up.is_set)
+        await until(pilot, lambda: wizard.checks.is_settled)
+        wizard.pages.give(("images", "pgbackrestVersion"), "2.53")
+        await until(pilot, lambda: not wizard.checks.is_settled)
+        await until(pilot, lambda: wizard.checks.is_settled)
 
     driven(scenario)
 
 
 def test_a_release_that_is_chosen_is_the_one_that_was_highlighted_whatever_was_read_since() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        page = wizard.query_one(Connect)
-        await until(pilot, lambda: "release" in str(page.query_one("#releases-said", Static).content))
+        page = wizard.query_one(ReleaseColumn)
+        await until(pilot, lambda: "release" in str(page.query_one("#releases-note", Static).content))
         page._records = [Record("a", "x"), Record("b", "x")]
-        page._show_releases()
+        page._show()
         page.query_one("#releases FilterInput").focus()
         await press(pilot, *"x/b")
         await until(pilot, lambda: page.query_one("#releases", FilteredList).here == "x/b")
         page.query_one("#releases OptionList", OptionList).action_select()
         page._records = [Record("a0", "x"), *page._records]
-        page._show_releases()
+        page._show()
         await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
         assert cast("StatusScreen", pilot.app.screen).observed.name == "b"
 
@@ -956,12 +963,12 @@ def test_the_last_answer_is_taken_back_where_it_was_given() -> None:
         await until(pilot, lambda: wizard.page == "Storage" and size.has_focus and size.value == "10Gi")
         await press(pilot, "ctrl+z")
         await until(pilot, lambda: bool(pilot.app._notifications))
-        assert [note.message for note in pilot.app._notifications] == ["no answer was given that could be taken back"]
-        wizard._give(("storage", "size"), "30Gi")
+        assert [note.message for note in pilot.app._notifications] == ["nothing to undo"]
+        wizard.pages.give(("storage", "size"), "30Gi")
         await wizard.go("Review")
         await press(pilot, "ctrl+z")
         await until(pilot, lambda: "storage" not in wizard.draft.raw)
-        assert [note.message for note in pilot.app._notifications] == ["taken back: Size"]
+        assert [note.message for note in pilot.app._notifications] == ["undone: Size"]
 
     driven(scenario)
 
@@ -975,13 +982,13 @@ def test_what_was_changed_of_a_release_is_offered_when_it_is_opened_again(tmp_pa
         release = {"release": {"namespace": "shop", "name": "db"}}
         await pilot.app.push_screen(Wizard(release))
         over = cast("Wizard", pilot.app.screen)
-        await until(pilot, lambda: over.page == "Database" and over._drafts is not None)
-        over._give(("storage", "size"), "77Gi")
+        await until(pilot, lambda: over.page == "Database" and over.autosave.is_open)
+        over.pages.give(("storage", "size"), "77Gi")
         await press(pilot, "escape")
         await until(pilot, lambda: pilot.app.screen is wizard)
         other = Wizard({"release": {"namespace": "shop", "name": "another"}})
         await pilot.app.push_screen(other)
-        await until(pilot, lambda: other._drafts is not None and other.page == "Database")
+        await until(pilot, lambda: other.autosave.is_open and other.page == "Database")
         assert pilot.app.screen is other
         await press(pilot, "escape")
         await until(pilot, lambda: pilot.app.screen is wizard)
@@ -1006,7 +1013,7 @@ def test_what_no_question_asks_for_is_left_out_from_the_review() -> None:
         await press(pilot, "enter")
         await until(pilot, lambda: not wizard.draft.problems)
         assert wizard.draft.raw == {}
-        assert [note.message for note in pilot.app._notifications] == ["left out: storage.sise"]
+        assert [note.message for note in pilot.app._notifications] == ["removed: storage.sise"]
 
     driven(scenario, raw=raw, ready=lambda wizard: wizard.page != "" and len(wizard.draft.problems) == 1)
 
@@ -1041,8 +1048,8 @@ def test_what_was_applied_above_takes_the_place_of_older_answers_below() -> None
     """Status leads from one wizard to another; to apply in the first one again must not undo the second's."""
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        wizard._opened = ("default", "postgresql")
-        wizard._give(("tuning", "connections"), 50)
+        wizard.release_to_change = ("default", "postgresql")
+        wizard.pages.give(("tuning", "connections"), 50)
         await wizard.go("Tuning")
         over = Wizard({"tuning": {"connections": 70}, "release": {"namespace": "default"}})
         await pilot.app.push_screen(over)
@@ -1062,8 +1069,8 @@ def test_a_size_is_compared_with_the_volume_of_the_release_that_was_opened() -> 
         await deployed(sim, answers_of())
         await pilot.app.push_screen(Wizard({"release": {"namespace": "default"}}))
         over = cast("Wizard", pilot.app.screen)
-        await until(pilot, lambda: over.page == "Database" and over._looked_up.is_set())
-        over._give(("storage", "size"), "5Gi")
+        await until(pilot, lambda: over.page == "Database" and over.checks.is_settled)
+        over.pages.give(("storage", "size"), "5Gi")
         shrinks = "the volume has 10Gi and cannot shrink to 5Gi: set storage.size to 10Gi, or more"
         await until(pilot, lambda: shrinks in [problem.text for problem in over.draft.problems])
 

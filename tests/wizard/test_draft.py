@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.schema import NOTHING, field_at
 from pgwizard.local.autosave import Drafts
-from pgwizard.tui.pages.panels import RepositoryPanel
+from pgwizard.tui.panels.repository import RepositoryPanel
 from pgwizard.tui.screens.review import _shown
 from pgwizard.wizard.draft import Draft, differing, without_secrets, worth_keeping
 from pgwizard.wizard.text_input import read_text

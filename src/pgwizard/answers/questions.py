@@ -544,7 +544,8 @@ class Retention(Section):
         Annotated[int, Field(ge=1, le=9_999_999)] | None,
         Question(
             "Full backups kept",
-            "With the incrementals and the WAL that hang on them. null: nothing is deleted, the bucket grows without limit.",
+            "With the incrementals and the WAL that hang on them. null: nothing is deleted, the bucket grows without "
+            "limit.",
         ),
     ] = 2
     full_type: Annotated[

@@ -19,7 +19,7 @@ from pgwizard.answers.strict_yaml import is_plain_text
 
 _HEAD = """\
 # Answers of pgwizard. Every value below is its default: keep what you change, delete the rest.
-# Secrets are never in this file, only where they come from. Check and render: pgwizard --headless THIS-FILE
+# Secrets are never in this file, only where they come from. Check and render: pgwizard render THIS-FILE
 # An editor's YAML plug-in completes and checks it with: pgwizard schema > answers.schema.json
 # yaml-language-server: $schema=./answers.schema.json
 """

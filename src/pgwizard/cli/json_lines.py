@@ -89,6 +89,11 @@ def error_line(error: PgwizardError) -> ErrorLine:
     return ErrorLine(error.message, error.exit_code, problems, error.log, fault.key, fault.cause, fault.fix, error.hint)
 
 
+def explain_command(key: str) -> str:
+    """The command that shows the message of a key in full."""
+    return f"pgwizard explain docs/errors.md#{key}"
+
+
 def warning_line(finding: Finding) -> WarningLine:
     return WarningLine(**{item.name: getattr(_problem(finding), item.name) for item in fields(ProblemPart)})
 

@@ -14,7 +14,7 @@ Completion = Literal["", "file", "folder"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Option(Generic[T]):
-    """One option. flags: short before long; value: what stands for its value in the help, empty for a switch.
+    """One option. flags: short before long; value: its placeholder in the help, empty for a switch.
 
     read: what was typed, each time it was, to the value; raises ValueError with what was expected.
     """

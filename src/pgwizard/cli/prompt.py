@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def is_asked(*, yes: bool) -> bool:
-    """Only a person at a terminal can be asked; a script has said what it wants by calling."""
+    """Only a person at a terminal can answer; a script has decided already."""
     return not yes and sys.stdin is not None and sys.stdin.isatty()
 
 
@@ -53,6 +53,6 @@ async def _line(terminal: int) -> bytes:
         await ended.wait()
     finally:
         loop.remove_reader(terminal)
-        if not typed.endswith(b"\n"):  # what is said next begins a line of its own
+        if not typed.endswith(b"\n"):  # the next message begins a line of its own
             sys.stderr.write("\n")
     return bytes(typed)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from pgwizard.cli.json_lines import JsonLine, error_line, line_of
+from pgwizard.cli.json_lines import JsonLine, error_line, explain_command, line_of
 from pgwizard.errors import OutputError, PgwizardError
 
 
@@ -82,7 +82,10 @@ class Writer:
         from pgwizard.release.report import error_lines  # what an error needs is loaded where there is one
 
         self.close()
-        self.note("pgwizard: " + "\n".join(error_lines(error)), error_line(error))
+        lines = error_lines(error)
+        if error.fault and error.fault.key:
+            lines.append(f"More: {explain_command(error.fault.key)}")
+        self.note("pgwizard: " + "\n".join(lines), error_line(error))
 
     # ---- a terminal ------------------------------------------------------------------------------------------------
 

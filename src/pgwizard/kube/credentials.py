@@ -14,6 +14,7 @@ import signal
 import ssl
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,18 +28,24 @@ from pgwizard.kube.kubeconfig import Target, _read, _reason, _text
 from pgwizard.text import plain
 
 PLUGIN_SECONDS = 60.0
+_RENEWED_EARLY_SECONDS = 300.0
+"""So long before a token ends ``kubernetes`` renews it."""
 TOKEN_FILE_SECONDS = 60.0
 """Kubelets rotate token files in place; client-go rereads them every minute."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a request carries. ``fresh_until`` is wall-clock time; ``renewable``: reading it again may give another."""
+    """What a request carries. ``fresh_until`` is wall-clock time; ``renewable``: reading it again may give another.
+
+    certificate: the client's, as PEM, without its key; empty for none.
+    """
 
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     tls: ssl.SSLContext | None
     fresh_until: float
     renewable: bool
+    certificate: bytes = field(default=b"", repr=False)
 
 
 class Login:
@@ -63,33 +70,45 @@ class Login:
             self._held = None
         return credentials.renewable
 
+    def invalid_certificate(self, credentials: Credentials) -> str:
+        """That the client certificate is not valid now, with its date; empty where it is, and where there is none."""
+        valid = _validity(credentials.certificate) if credentials.certificate else None
+        whose, now = f"the client certificate of user {plain(self._target.user.name)!r}", self._now()
+        if valid is not None and now > valid[1].timestamp():
+            return f"{whose} expired on {valid[1]:%Y-%m-%d %H:%M} UTC"
+        if valid is not None and now < valid[0].timestamp():
+            return f"{whose} is valid from {valid[0]:%Y-%m-%d %H:%M} UTC on"
+        return ""
+
     async def _fetch(self) -> Credentials:
         user = self._target.user
         values = user.values
         authorization, fresh_until, renewable = "", float("inf"), bool(values.get("client-certificate"))
-        certificate: tuple[bytes, bytes] | None = None
+        pair: tuple[bytes, bytes] | None = None
         if token_file := values.get("tokenFile"):
-            content = await asyncio.to_thread(_read, user.folder / str(token_file), f"the token file of {user.name!r}")
+            content = await asyncio.to_thread(_read, user.folder / token_file, f"the token file of {user.name!r}")
             authorization = f"Bearer {_text(content, f'the token file of {user.name!r}')}"
             fresh_until, renewable = self._now() + TOKEN_FILE_SECONDS, True
         elif token := values.get("token"):
             authorization = f"Bearer {token}"
         elif values.get("username"):
-            pair = f"{values['username']}:{values.get('password', '')}"
-            authorization = f"Basic {base64.b64encode(pair.encode()).decode()}"
+            login = f"{values['username']}:{values.get('password', '')}"
+            authorization = f"Basic {base64.b64encode(login.encode()).decode()}"
         elif values.get("auth-provider"):
             authorization = await asyncio.to_thread(_auth_provider, self._target)
             # The refresh token lives in the kubeconfig; the package decides by the token's own expiry.
             fresh_until, renewable = self._now() + TOKEN_FILE_SECONDS, True
         elif plugin := values.get("exec"):
             status = await _run_plugin(self._target, plugin)
-            authorization, certificate = _from_plugin(_command(self._target, plugin), status)
+            authorization, pair = _from_plugin(_command(self._target, plugin), status)
             fresh_until, renewable = self._plugin_expiry(status), True
+        certificate, tls = await asyncio.to_thread(_tls, self._target, pair)
         return Credentials(
             headers=(*_authorization(authorization, user.name), *_impersonation(values)),
-            tls=await asyncio.to_thread(_tls, self._target, certificate),
+            tls=tls,
             fresh_until=fresh_until,
             renewable=renewable,
+            certificate=certificate,
         )
 
     def _plugin_expiry(self, status: Mapping[str, Any]) -> float:
@@ -97,7 +116,7 @@ class Login:
         if not stamp:
             return float("inf")
         try:
-            expiry = datetime.fromisoformat(str(stamp)).timestamp()
+            expiry = datetime.fromisoformat(stamp).timestamp()
         except ValueError:
             raise KubeconfigError("the credentials plug-in gave an expirationTimestamp that is not a time") from None
         # The five seconds keep a plug-in with a slow clock from being run for every single request.
@@ -116,18 +135,19 @@ def _authorization(value: str, user: str) -> list[tuple[str, str]]:
 
 
 def _impersonation(user: Mapping[str, Any]) -> list[tuple[str, str]]:
-    headers = [("Impersonate-User", str(user["as"]))] if user.get("as") else []
+    headers = [("Impersonate-User", user["as"])] if user.get("as") else []
     if user.get("as-uid"):
-        headers.append(("Impersonate-Uid", str(user["as-uid"])))
-    headers += [("Impersonate-Group", str(group)) for group in user.get("as-groups") or []]
+        headers.append(("Impersonate-Uid", user["as-uid"]))
+    headers += [("Impersonate-Group", group) for group in user.get("as-groups") or []]
     for key, values in (user.get("as-user-extra") or {}).items():
-        headers += [(f"Impersonate-Extra-{quote(str(key), safe='')}", str(value)) for value in values]
+        headers += [(f"Impersonate-Extra-{quote(key, safe='')}", value) for value in values]
     return headers
 
 
-def _tls(target: Target, from_plugin: tuple[bytes, bytes] | None) -> ssl.SSLContext | None:
-    if not target.url.startswith("https"):
-        return None
+def _tls(target: Target, from_plugin: tuple[bytes, bytes] | None) -> tuple[bytes, ssl.SSLContext | None]:
+    """The client's certificate, empty for none, and the context that uses it; no context for http."""
+    if not target.url.startswith("https://"):
+        return b"", None
     authority = target.cluster.bytes_of("certificate-authority")
     try:
         context = ssl.create_default_context(cadata=authority.decode("ascii", "ignore") if authority else None)
@@ -136,7 +156,7 @@ def _tls(target: Target, from_plugin: tuple[bytes, bytes] | None) -> ssl.SSLCont
         raise KubeconfigError(f"certificate-authority of {name!r} in the kubeconfig holds no certificate") from None
     # Clusters have certificate authorities that lack what strict mode (Python 3.13's default) asks for; Go takes them.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if target.cluster.values.get("insecure-skip-tls-verify"):
+    if target.cluster.values.get("insecure-skip-tls-verify") is True:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     certificate, key = from_plugin or (
@@ -151,7 +171,20 @@ def _tls(target: Target, from_plugin: tuple[bytes, bytes] | None) -> ssl.SSLCont
             except ssl.SSLError:
                 name = target.user.name
                 raise KubeconfigError(f"the client certificate and key of {name!r} cannot be used together") from None
-    return context
+    return certificate or b"", context
+
+
+def _validity(certificate: bytes) -> tuple[datetime, datetime] | None:
+    """When the first certificate of a PEM begins and ends; None where that cannot be read."""
+    from cryptography import x509
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that library's opinion of odd ones is for nobody to see
+        try:
+            read = x509.load_pem_x509_certificates(certificate)[0]
+            return read.not_valid_before_utc, read.not_valid_after_utc
+        except ValueError:
+            return None
 
 
 @contextlib.contextmanager
@@ -177,30 +210,47 @@ def _auth_provider(target: Target) -> str:
     from kubernetes.config import load_kube_config
 
     holder = SimpleNamespace(api_key={})
-    name = target.user.values["auth-provider"].get("name", "")
+    provider = target.user.values["auth-provider"]
+    name = provider.get("name") or ""
+    if name == "oidc":
+        _require_verified_renewal(target.user.name, provider.get("config") or {})
     try:
         with tempfile.TemporaryDirectory() as folder:
             load_kube_config(  # type: ignore[no-untyped-call]
                 target.files, target.context, client_configuration=holder, temp_file_path=folder
             )
     except Exception:  # noqa: BLE001 - whatever a third party's code raises may hold the token in its text
-        raise KubeconfigError(f"the auth-provider {plain(str(name))!r} of the kubeconfig failed") from None
+        raise KubeconfigError(f"the auth-provider {plain(name)!r} of the kubeconfig failed") from None
     token = str(holder.api_key.get("BearerToken", ""))
     if not token:
         raise KubeconfigError(
-            f"the auth-provider {plain(str(name))!r} of the kubeconfig gave no token",
+            f"the auth-provider {plain(name)!r} of the kubeconfig gave no token",
             hint="log in again, or use a credentials plug-in (exec)",
         )
     return token
+
+
+def _require_verified_renewal(user: str, config: Mapping[str, str]) -> None:
+    """``kubernetes`` verifies no certificate where none is set, and would send the refresh token to whoever answers."""
+    if config.get("idp-certificate-authority") or config.get("idp-certificate-authority-data"):
+        return
+    claims = (config.get("id-token") or "").split(".")[1:2]
+    expires: Any = None
+    with contextlib.suppress(ValueError, AttributeError):
+        expires = json.loads(base64.urlsafe_b64decode(f"{claims[0]}===" if claims else "")).get("exp")
+    if isinstance(expires, int | float) and expires <= time.time() + _RENEWED_EARLY_SECONDS:
+        raise KubeconfigError(
+            f"the id-token of user {plain(user)!r} has expired, and without idp-certificate-authority it cannot be "
+            "renewed safely",
+            hint="renew it with: kubectl get namespaces; or use a credentials plug-in (exec)",
+        )
 
 
 # -- the credentials plug-in ------------------------------------------------------------------------------------------
 
 
 def _command(target: Target, plugin: Mapping[str, Any]) -> str:
-    command = str(plugin.get("command") or "")
-    if not command:
-        raise KubeconfigError(f"user {target.user.name!r} in the kubeconfig has an exec plug-in without a command")
+    command: str = plugin["command"]
     return str(target.user.folder / command) if os.sep in command else command
 
 
@@ -215,14 +265,14 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any]) -> Mapping[str,
     spec: dict[str, Any] = {"interactive": False}
     if plugin.get("provideClusterInfo"):
         spec["cluster"] = _cluster_info(target)
-    version = str(plugin.get("apiVersion") or "client.authentication.k8s.io/v1")
+    version = plugin["apiVersion"]
     info = {"apiVersion": version, "kind": "ExecCredential", "spec": spec}
-    extra = {str(item["name"]): str(item["value"]) for item in plugin.get("env") or []}
+    extra = {item["name"]: item.get("value") or "" for item in plugin.get("env") or []}
     environment = {**os.environ, **extra, "KUBERNETES_EXEC_INFO": json.dumps(info)}
     try:
         process = await asyncio.create_subprocess_exec(
             command,
-            *(str(argument) for argument in plugin.get("args") or []),
+            *(plugin.get("args") or []),
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -230,7 +280,7 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any]) -> Mapping[str,
             start_new_session=True,  # neither can it open /dev/tty
         )
     except (OSError, ValueError) as error:
-        hint = plain(str(plugin.get("installHint") or ""), 600)
+        hint = plain(plugin.get("installHint") or "", 600)
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} cannot be started: {_reason(error)}",
             hint=hint or "install it, or make it findable by PATH",
@@ -251,6 +301,9 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any]) -> Mapping[str,
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} answers in another version than {plain(version)}"
         )
+    for key in ("token", "clientCertificateData", "clientKeyData", "expirationTimestamp"):
+        if not isinstance(status.get(key) or "", str):
+            raise KubeconfigError(f"the credentials plug-in {plain(command)} gave a {key} that is no text")
     return status
 
 
@@ -285,9 +338,11 @@ def _cluster_info(target: Target) -> dict[str, Any]:
 
 
 def _from_plugin(command: str, status: Mapping[str, Any]) -> tuple[str, tuple[bytes, bytes] | None]:
-    token = str(status.get("token") or "").strip()
-    certificate, key = status.get("clientCertificateData"), status.get("clientKeyData")
-    if not token and not (certificate and key):
+    token = (status.get("token") or "").strip()
+    certificate, key = status.get("clientCertificateData") or "", status.get("clientKeyData") or ""
+    if bool(certificate) != bool(key):
+        raise KubeconfigError(f"the credentials plug-in {plain(command)} gave a certificate without its key, or a key")
+    if not token and not certificate:
         raise KubeconfigError(f"the credentials plug-in {plain(command)} gave neither a token nor a certificate")
-    pair = (str(certificate).encode(), str(key).encode()) if certificate and key else None
+    pair = (certificate.encode(), key.encode()) if certificate else None
     return (f"Bearer {token}" if token else ""), pair

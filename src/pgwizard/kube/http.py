@@ -266,8 +266,21 @@ class Http:
             wait = patience.delay(tries) if failed.retry_after is None else failed.retry_after
             over = tries >= (call.tries or patience.tries) or (patience.clock() - begin + wait > patience.total_seconds)
             if over or not failed.transient or (failed.lost and not call.repeatable):
-                raise failed.error(f" ({tries} tries)" if tries > 1 else "")
+                raise self._explained(failed, f" ({tries} tries)" if tries > 1 else "", credentials)
             await patience.sleep(wait)
+
+    def _explained(self, failed: _Failed, tries: str, credentials: Credentials) -> ClusterError:
+        """The error, with the client certificate as its cause where the server refused one that is not valid.
+
+        It answers 401, or hangs up in the middle of TLS.
+        """
+        hung_up = failed.lost and not failed.status
+        cause = self._login.invalid_certificate(credentials) if hung_up or failed.status == 401 else ""
+        if not cause:
+            return failed.error(tries)
+        error = failed.error(f"{tries}: {cause}")
+        error.hint = "get a new client certificate: log in again, or ask whoever gave you the kubeconfig"
+        return error
 
     async def _exchange(self, call: Call, credentials: Credentials) -> Answer:
         async with asyncio.timeout(self.patience.request_seconds):
@@ -362,7 +375,8 @@ class Http:
         try:
             body = _parsed(answer.body)
         except ValueError:
-            body = {"message": f"HTTP {answer.status}, and not in the words of a Kubernetes API server"}
+            whose = f"HTTP {answer.status}, and not in the words of a Kubernetes API server{self.target.route}"
+            body = {"message": whose}
         # Server-side apply refuses an unknown field with a 500 that no repetition will change.
         invalid = answer.status == 500 and "failed to create typed patch object" in str(body.get("message"))
         status = 422 if invalid else answer.status
@@ -375,9 +389,14 @@ class Http:
         )
 
     def _failure(self, call: Call, what: str, *, transient: bool = True, lost: bool = True, hint: str = "") -> _Failed:
-        hint = hint or "is the cluster running, and can this machine reach it?"
+        hint = hint or (
+            "is it the proxy for this server? NO_PROXY names those that are reached without one"
+            if self.target.proxy
+            else "is the cluster running, and can this machine reach it?"
+        )
+        where = f"{self.target.label}{self.target.route}"
         return _Failed(
-            lambda tries: Unreachable(f"cannot {call.purpose}: {self.target.label}: {what}{tries}", hint=hint),
+            lambda tries: Unreachable(f"cannot {call.purpose}: {where}: {what}{tries}", hint=hint),
             transient=transient,
             lost=lost,
         )

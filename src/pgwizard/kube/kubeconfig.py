@@ -10,13 +10,11 @@ It refuses to send requests, to be interactive, and to put a credential into a t
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import ipaddress
 import os
-import urllib.request
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,35 +23,86 @@ from urllib.parse import urlsplit
 import yaml
 
 from pgwizard.errors import KubeconfigError
+from pgwizard.kube import typed_yaml
 from pgwizard.text import plain
 
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_EXTENSIONS: typed_yaml.Shape = [{"name": str, "extension": object}]
+_CLUSTER: typed_yaml.Shape = {
+    "server": str,
+    "tls-server-name": str,
+    "insecure-skip-tls-verify": bool,
+    "certificate-authority": str,
+    "certificate-authority-data": bytes,
+    "proxy-url": str,
+    "disable-compression": bool,
+    "extensions": _EXTENSIONS,
+}
+_EXEC: typed_yaml.Shape = {
+    "command": str,
+    "args": [str],
+    "env": [{"name": str, "value": str}],
+    "apiVersion": str,
+    "installHint": str,
+    "provideClusterInfo": bool,
+    "interactiveMode": str,
+}
+_USER: typed_yaml.Shape = {
+    "client-certificate": str,
+    "client-certificate-data": bytes,
+    "client-key": str,
+    "client-key-data": bytes,
+    "token": str,
+    "tokenFile": str,
+    "as": str,
+    "as-uid": str,
+    "as-groups": [str],
+    "as-user-extra": {"*": [str]},
+    "username": str,
+    "password": str,
+    "auth-provider": {"name": str, "config": {"*": str}},
+    "exec": _EXEC,
+    "extensions": _EXTENSIONS,
+}
+SHAPE: typed_yaml.Shape = {
+    "apiVersion": str,
+    "kind": str,
+    "current-context": str,
+    "clusters": [{"name": str, "cluster": _CLUSTER}],
+    "users": [{"name": str, "user": _USER}],
+    "contexts": [{"name": str, "context": {"cluster": str, "user": str, "namespace": str, "extensions": _EXTENSIONS}}],
+    "preferences": {"colors": bool, "extensions": _EXTENSIONS},
+    "extensions": _EXTENSIONS,
+}
+"""Every field of client-go's ``clientcmd/api/v1.Config``, v0.34, with its type."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A block of the merged kubeconfig, and the folder that relative paths in it start from."""
+    """A block of the merged kubeconfig with the types of SHAPE, and the folder that relative paths in it start from."""
 
     name: str
     values: Mapping[str, Any] = field(repr=False)
     folder: Path
 
     def bytes_of(self, key: str) -> bytes | None:
-        """The content of ``key-data`` (base64), else of the file that ``key`` names; None where neither is set."""
+        """The content of ``key-data``, else of the file that ``key`` names; None where neither is set."""
         if data := self.values.get(f"{key}-data"):
-            try:
-                return base64.b64decode(str(data), validate=True)
-            except binascii.Error:
-                raise KubeconfigError(f"{key}-data of {self.name!r} in the kubeconfig is not base64") from None
+            return bytes(data)
         if path := self.values.get(key):
-            return _read(self.folder / str(path), f"{key} of {self.name!r} in the kubeconfig")
+            return _read(self.folder / path, f"{key} of {self.name!r} in the kubeconfig")
         return None
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where requests go: the chosen context, with everything but the credentials."""
+    """Where requests go: the chosen context, with everything but the credentials.
+
+    url: its scheme is in lower case. proxy_from: the setting that names the proxy.
+    """
 
     label: str
     url: str
@@ -63,6 +112,12 @@ class Target:
     context: str = ""
     files: str = ""
     proxy: str | None = field(default=None, repr=False)
+    proxy_from: str = ""
+
+    @property
+    def route(self) -> str:
+        """The proxy on the way, for messages; empty for none."""
+        return f" by the proxy {_without_credentials(self.proxy)} ({self.proxy_from})" if self.proxy else ""
 
     @property
     def server_hostname(self) -> str | None:
@@ -80,37 +135,31 @@ def load(context: str | None = None, kubeconfig: str | None = None, namespace: s
         if kubeconfig is None and context is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
             return _in_cluster(namespace)
         raise _absent(files)
-    with _readable(files):
-        return _from_files(os.pathsep.join(present), context, namespace)
+    return _from_files(os.pathsep.join(present), context, namespace)
 
 
 def _present(kubeconfig: str | None) -> tuple[list[str], str]:
     """The files that are there, and what was asked for, for messages."""
-    files = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube/config")
+    files = kubeconfig or os.environ.get("KUBECONFIG") or _default_file()
     asked = [files] if kubeconfig else files.split(os.pathsep)
     return [path for path in asked if path and Path(path).exists()], files
 
 
+def _default_file() -> str:
+    """``~/.kube/config``; empty for a user id that has neither HOME nor an entry in passwd, as in many containers."""
+    try:
+        return str(Path.home() / ".kube/config")
+    except RuntimeError:
+        return ""
+
+
 def _absent(files: str) -> KubeconfigError:
     return KubeconfigError(
-        f"there is no kubeconfig: {plain(files)} does not exist",
+        f"there is no kubeconfig: {plain(files)} does not exist"
+        if files
+        else "there is no kubeconfig: KUBECONFIG is not set, and this user has no home directory",
         hint="set KUBECONFIG, or name the file with --kubeconfig",
     )
-
-
-@contextlib.contextmanager
-def _readable(files: str) -> Iterator[None]:
-    """What can go wrong while the files are read, as KubeconfigError."""
-    try:
-        yield
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise KubeconfigError(f"the kubeconfig {plain(files)} is not valid YAML{where}") from None
-    except (AttributeError, TypeError, KeyError, ValueError, UnicodeError):
-        raise KubeconfigError(f"{plain(files)} is not a kubeconfig: its structure is not as expected") from None
-    except OSError as error:
-        raise KubeconfigError(f"the kubeconfig {plain(files)} cannot be read: {error.strerror}") from None
 
 
 @dataclass(frozen=True)
@@ -138,21 +187,20 @@ def contexts(kubeconfig: str | None = None) -> list[Context]:
             target = _in_cluster(None)
             return [Context("", target.label, target.namespace, current=True)]
         raise _absent(files)
-    with _readable(files):
-        contents = [(Path(path), _mapping(path)) for path in present]
-        merged = _merged(contents)
-        current = next((str(found["current-context"]) for _, found in contents if found.get("current-context")), "")
-        listed = [
-            Context(
-                name=name,
-                server=_without_credentials(str(cluster.values.get("server") or "")),
-                namespace=plain(str(part.values.get("namespace") or "default")),
-                runs=_runs(merged["user"].get(str(part.values.get("user") or ""))),
-                current=name == current,
-            )
-            for name, part in merged["context"].items()
-            if (cluster := merged["cluster"].get(str(part.values.get("cluster", "")))) is not None
-        ]
+    contents = [(Path(path), _content(path)) for path in present]
+    merged = _merged(contents)
+    current = next((content["current-context"] for _, content in contents if content.get("current-context")), "")
+    listed = [
+        Context(
+            name=name,
+            server=_without_credentials(cluster.values.get("server") or ""),
+            namespace=plain(part.values.get("namespace") or "default"),
+            runs=_runs(merged["user"].get(part.values.get("user") or "")),
+            current=name == current,
+        )
+        for name, part in merged["context"].items()
+        if (cluster := merged["cluster"].get(part.values.get("cluster") or "")) is not None
+    ]
     return sorted(listed, key=lambda context: not context.current)
 
 
@@ -160,47 +208,75 @@ def _runs(user: Part | None) -> str:
     values = user.values if user else {}
     plugin = values.get("exec") or {}
     provider = values.get("auth-provider") or {}
-    return plain(str(plugin.get("command") or provider.get("name") or ""), 60)
+    return plain(plugin.get("command") or provider.get("name") or "", 60)
 
 
 # -- reading the files ------------------------------------------------------------------------------------------------
 
 
 def _from_files(files: str, context: str | None, namespace: str | None) -> Target:
-    contents = [(Path(path), _mapping(path)) for path in files.split(os.pathsep)]
+    contents = [(Path(path), _content(path)) for path in files.split(os.pathsep)]
     merged = _merged(contents)
     currents = (content.get("current-context") for _, content in contents)
-    chosen = context or next((str(current) for current in currents if current), "")
+    chosen = context or next(filter(None, currents), "")
     if not chosen:
         raise KubeconfigError(
             f"the kubeconfig {plain(files)} names no current context", hint="kubectl config use-context NAME"
         )
     values = _part(merged, "context", chosen, files).values
-    cluster = _part(merged, "cluster", str(values.get("cluster", "")), files)
-    name = str(values.get("user") or "")
+    cluster = _part(merged, "cluster", values.get("cluster") or "", files)
+    name = values.get("user") or ""
     user = _part(merged, "user", name, files) if name else Part("", {}, cluster.folder)
-    url = str(cluster.values.get("server") or "").rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    for kind, part in (("cluster", cluster), ("user", user)):
+        if contradiction := _contradiction(part.values):
+            raise KubeconfigError(f"{kind} {plain(part.name)!r} in the kubeconfig {plain(files)} {contradiction}")
+    url = _url(cluster.values.get("server") or "")
+    if not url:
         raise KubeconfigError(f"cluster {cluster.name!r} in the kubeconfig {plain(files)} has no usable server URL")
+    proxy, proxy_from = _proxy(url, cluster.values.get("proxy-url") or "")
     return Target(
         label=f"{plain(chosen)} ({_without_credentials(url)})",
         url=url,
-        namespace=plain(namespace or str(values.get("namespace") or "default")),
+        namespace=plain(namespace or values.get("namespace") or "default"),
         cluster=cluster,
         user=user,
         context=chosen,
         files=files,
-        proxy=_proxy(url, cluster.values.get("proxy-url")),
+        proxy=proxy,
+        proxy_from=proxy_from,
     )
 
 
-def _mapping(path: str) -> Mapping[str, Any]:
-    content = yaml.load(Path(path).read_bytes(), _LOADER)  # noqa: S506 - the safe loader, in C where it is there
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise TypeError
+def _url(server: str) -> str:
+    """The address with its scheme in lower case and without a slash at its end; empty where it is no http or https."""
+    url = server.rstrip("/")
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        return ""
+    return f"{parts.scheme}{url[len(parts.scheme) :]}" if usable else ""
+
+
+def _content(path: str) -> Mapping[str, Any]:
+    """One file, as client-go takes or refuses it."""
+    file = plain(path)
+    try:
+        content: Mapping[str, Any] = typed_yaml.read(Path(path).read_bytes(), SHAPE)
+    except typed_yaml.WrongType as error:
+        place = plain(error.place) or "the document"
+        raise KubeconfigError(
+            f"the kubeconfig {file}, line {error.line}: {place} is {error.found}; expected {error.wanted}"
+        ) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise KubeconfigError(f"the kubeconfig {file} is not valid YAML{where}") from None
+    except OSError as error:
+        raise KubeconfigError(f"the kubeconfig {file} cannot be read: {error.strerror}") from None
+    version, kind = content.get("apiVersion") or "v1", content.get("kind") or "Config"
+    if (version, kind) != ("v1", "Config"):
+        raise KubeconfigError(f"{file} is not a kubeconfig: it is a {plain(kind, 60)} of version {plain(version, 60)}")
     return content
 
 
@@ -209,10 +285,54 @@ def _merged(contents: list[tuple[Path, Mapping[str, Any]]]) -> dict[str, dict[st
     merged: dict[str, dict[str, Part]] = {"cluster": {}, "user": {}, "context": {}}
     for path, content in contents:
         for kind, parts in merged.items():
+            names = set[str]()
             for entry in content.get(f"{kind}s") or []:
-                name = str(entry["name"])
+                name = entry.get("name") or ""
+                if name in names:
+                    raise KubeconfigError(f"the kubeconfig {plain(str(path))} has two {kind}s named {plain(name)!r}")
+                names.add(name)
                 parts.setdefault(name, Part(name, entry.get(kind) or {}, path.absolute().parent))
     return merged
+
+
+_EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
+
+
+def _contradiction(values: Mapping[str, Any]) -> str:
+    """Why client-go would not use a cluster or a user, since its settings contradict each other; empty for nothing."""
+    has = {key for key, value in values.items() if value}
+    for key in ("certificate-authority", "client-certificate", "client-key"):
+        if {key, f"{key}-data"} <= has:
+            return f"has both {key} and {key}-data: keep one"
+    if "insecure-skip-tls-verify" in has and has & {"certificate-authority", "certificate-authority-data"}:
+        return "has a certificate-authority and insecure-skip-tls-verify: true, which would not check it: keep one"
+    if has & {"username", "password"} and has & {"token", "tokenFile"}:
+        return "has both a token and a username or password: keep one"
+    if "password" in has and "username" not in has:
+        return "has a password and no username"
+    if has & {"client-certificate", "client-certificate-data"} and not has & {"client-key", "client-key-data"}:
+        return "has a client certificate and no client-key"
+    if has & {"as-uid", "as-groups", "as-user-extra"} and "as" not in has:
+        return "impersonates a uid, groups or extra fields and no user: add as"
+    if {"exec", "auth-provider"} <= has:
+        return "has both exec and auth-provider: keep one"
+    return _exec_problem(values["exec"]) if "exec" in has else ""
+
+
+def _exec_problem(plugin: Mapping[str, Any]) -> str:
+    """Why client-go would not run a credentials plug-in; empty for nothing."""
+    version, mode = plugin.get("apiVersion") or "", plugin.get("interactiveMode") or ""
+    if not plugin.get("command"):
+        return "has an exec plug-in without a command"
+    if version not in _EXEC_VERSIONS:
+        given = f"with apiVersion {plain(version, 60)}" if version else "without an apiVersion"
+        return f"has an exec plug-in {given}; expected {' or '.join(_EXEC_VERSIONS)}"
+    if mode not in ("Never", "IfAvailable", "Always") and (mode or version == _EXEC_VERSIONS[0]):
+        given = f"with interactiveMode {plain(mode, 60)}" if mode else "without an interactiveMode"
+        return f"has an exec plug-in {given}; expected Never, IfAvailable or Always"
+    if any(not item.get("name") for item in plugin.get("env") or []):
+        return "has an exec plug-in with a variable in env that has no name"
+    return ""
 
 
 def _part(merged: Mapping[str, Mapping[str, Part]], kind: str, name: str, files: str) -> Part:
@@ -258,38 +378,83 @@ def _text(content: bytes, what: str) -> str:
 
 def _without_credentials(url: str) -> str:
     """To be shown."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     return plain(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl())
 
 
-def _proxy(url: str, configured: str | None) -> str | None:
-    """proxy-url, else the environment's as Go reads it: NO_PROXY may hold networks; loopback never goes by proxy."""
-    proxy = configured or _environment_proxy(url)
-    if proxy and urlsplit(proxy).scheme not in {"http", "https"}:
-        scheme = plain(urlsplit(proxy).scheme, 20)
-        raise KubeconfigError(f"a proxy of the kind {scheme!r} is not supported", hint="use an http:// proxy")
-    return proxy
+# -- proxies ----------------------------------------------------------------------------------------------------------
 
 
-def _environment_proxy(url: str) -> str | None:
+def _proxy(url: str, configured: str) -> tuple[str | None, str]:
+    """The proxy for a URL, and the setting it comes from: proxy-url, else the environment's variables as Go reads them.
+
+    Source: golang.org/x/net/http/httpproxy, v0.38.
+    """
+    proxy, setting = (configured, "proxy-url in the kubeconfig") if configured else _environment_proxy(url)
+    if not proxy:
+        return None, ""
+    try:
+        parts = urlsplit(proxy)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise KubeconfigError(f"{setting} is not the URL of a proxy", hint="expected one such as http://proxy:3128")
+    if parts.scheme not in {"http", "https"}:
+        scheme = plain(parts.scheme, 20)
+        raise KubeconfigError(
+            f"a proxy of the kind {scheme!r} is not supported: {setting}", hint="use an http:// proxy"
+        )
+    return proxy, setting
+
+
+def _environment_proxy(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
-    proxy = urllib.request.getproxies_environment().get(parts.scheme)
-    if not proxy or _bypassed(parts.hostname or "", parts.netloc):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    name = f"{parts.scheme}_proxy"
+    setting = next((name for name in (name.upper(), name) if os.environ.get(name)), "")
+    if not setting:
+        return "", ""
+    exceptions = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    if _reached_directly(parts.hostname or "", str(port), exceptions):
+        return "", ""
+    proxy = os.environ[setting]
+    return (proxy if "://" in proxy else f"http://{proxy}"), setting
 
 
-def _bypassed(host: str, netloc: str) -> bool:
-    address = None
-    with contextlib.suppress(ValueError):
-        address = ipaddress.ip_address(host)
+def _reached_directly(host: str, port: str, exceptions: str) -> bool:
+    """Whether NO_PROXY excepts a server. Loopback never goes by a proxy."""
+    address = _address(host)
     if host == "localhost" or (address is not None and address.is_loopback):
         return True
-    for entry in (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").lower().split(","):
-        name = entry.strip().lstrip(".")
-        if name and (name in {"*", host, netloc} or host.endswith(f".{name}")):
-            return True
+    return any(_excepts(entry.strip().lower(), host, port, address) for entry in exceptions.split(","))
+
+
+def _excepts(entry: str, host: str, port: str, address: _Address | None) -> bool:
+    """``*``; a network; an address or a domain, with or without a port. A domain stands for those below it as well,
+    after a dot or ``*.`` for those alone.
+    """
+    if entry == "*":
+        return True
+    if re.fullmatch(r"[^/]+/[0-9]+", entry):
         with contextlib.suppress(ValueError):
-            if address is not None and address in ipaddress.ip_network(name, strict=False):
-                return True
-    return False
+            return address is not None and address in ipaddress.ip_network(entry, strict=False)
+    name, wanted_port = entry, ""
+    if match := re.fullmatch(r"(?:\[([^\]]*)\]|([^:]*)):([^:]*)", entry):
+        name, wanted_port = match[1] or match[2] or "", match[3]
+    if not name or (wanted_port and wanted_port != port):
+        return False
+    if (excepted := _address(name)) is not None:
+        return excepted == address
+    if name.startswith(("*.", ".")):
+        return host.endswith(name.removeprefix("*"))
+    return host == name or host.endswith(f".{name}")
+
+
+def _address(text: str) -> _Address | None:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(text)
+    return None

@@ -256,9 +256,9 @@ def _without_base(snapshot: Snapshot, remedy: str) -> Verdict:
     count = len(snapshot.backups)
     if count and not snapshot.valid:
         which = "the only one has" if count == 1 else f"all {count} have"
-        fix = f"{_FIND_DAMAGE} Then take a full backup: {remedy or 'pgwizard status, key b.'}"
+        fix = f"{_FIND_DAMAGE} Then take a full backup: {remedy or _full_backup(snapshot)}"
         return _lost(f"no backup is intact: {which} page checksum errors", fix, "status-damaged")
-    lost = _lost("there is no valid full backup with its WAL", remedy or "Take one now: pgwizard status, key b.")
+    lost = _lost("there is no valid full backup with its WAL", remedy or f"Take one now: {_full_backup(snapshot)}")
     return replace(lost, reasons=(*lost.reasons, *_damaged(snapshot)))
 
 
@@ -275,8 +275,13 @@ def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
         fix = f"{base} is the newest intact backup: pgbackrest restore --set={base} replays the WAL since."
         yield _reason(text, f"{fix} {_FIND_DAMAGE}", "status-damaged")
     elif full is not None and full.error:
-        fix = f"Take a full backup now: pgwizard status, key b. {_FIND_DAMAGE}"
+        fix = f"Take a full backup now: {_full_backup(snapshot)} {_FIND_DAMAGE}"
         yield _reason(f"full backup {full.label} has page checksum errors: {when}", fix, "status-damaged")
+
+
+def _full_backup(snapshot: Snapshot) -> str:
+    """The command that takes one; the screen has the key b for it."""
+    return f"pgwizard backup {fit(snapshot.name)} -n {fit(snapshot.namespace)} --type full"
 
 
 def _lost(text: str, fix: str, key: str = "") -> Verdict:

@@ -54,6 +54,12 @@ class Hosted:
         """The connection to the cluster."""
         return self.host.connection
 
+    def open_screen(self, asked: Open, closed: Callable[[Any], object] | None = None) -> None:
+        """Ask for another screen. closed: called with what it ends with, in the asker's own turn."""
+        if closed is not None:
+            asked.closed = lambda result: cast("DOMNode", self).call_next(closed, result)
+        self.host.post_message(asked)
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -96,12 +102,6 @@ class ScreenPart(Hosted):
     def has_way_back(self) -> bool:
         """Whether there is another screen behind it: below the first one is only the opening."""
         return cast("Screen[Any]", self) not in self.host.screen_stack[:2]
-
-    def open_screen(self, asked: Open, closed: Callable[[Any], object] | None = None) -> None:
-        """Ask for another screen. closed: called with what it ends with, in this screen's own turn."""
-        if closed is not None:
-            asked.closed = lambda result: cast("DOMNode", self).call_next(closed, result)
-        self.host.post_message(asked)
 
 
 class BaseScreen(ScreenPart, Screen[T]):

@@ -158,12 +158,12 @@ class Draft:
             self.warnings = (*self.doubts, *findings.warnings)
         self.problems = tuple(problems)
 
-    def said_of(self, path: QuestionPath) -> str:
+    def problem_of(self, path: QuestionPath) -> str:
         """The first problem of a question; empty where there is none."""
         dotted = ".".join(path)
         return next((problem.text for problem in self.problems if problem.question == dotted), "")
 
-    def warned_of(self, path: QuestionPath) -> str:
+    def warning_of(self, path: QuestionPath) -> str:
         """The first warning about a question; empty where there is none."""
         dotted = ".".join(path)
         return next((problem.text for problem in self.warnings if problem.question == dotted), "")

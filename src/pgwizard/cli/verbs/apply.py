@@ -44,7 +44,7 @@ class EventLine(JsonLine):
 
 @dataclass(frozen=True, slots=True)
 class ChangeLine(JsonLine):
-    """One object of a release and what becomes of it. diff: unified, values masked; null unless it was asked for."""
+    """One object of a release and what becomes of it. diff: unified, values masked; null where none is shown."""
 
     type_name = "change"
     action: Action

@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from typing import Literal, cast
 
 from pgwizard.cli import connect
-from pgwizard.cli.json_lines import JsonLine, NoteLine
+from pgwizard.cli.json_lines import JsonLine, NoteLine, explain_command
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
 from pgwizard.cli.writer import Writer
-from pgwizard.diagnose import messages
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import PreflightError
 from pgwizard.kube.api import JOB, Cluster, Object, Ref
@@ -95,7 +94,7 @@ def logs(call: Invocation, writer: Writer) -> None:
                 read.append(line)
                 writer.line(line, LogLine(shown, line))
         if assess(job).status == "failed" and (fault := diagnose("\n".join([*read, assess(job).message]))):
-            more = f"More: pgwizard explain {messages.link(fault.key)}"
+            more = f"More: {explain_command(fault.key)}"
             writer.note(f"Cause: {fault.cause}\nFix: {fault.fix}\n{more}", FaultLine(fault.key, fault.cause, fault.fix))
 
     connect.run(call, work, released=True)

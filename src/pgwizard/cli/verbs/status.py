@@ -28,6 +28,7 @@ def status(call: Invocation, writer: Writer) -> int:
 def _once(call: Invocation, writer: Writer) -> None:
     """Loads no Textual; the screen loads none of this before its first paint."""
     from pgwizard.cli import connect
+    from pgwizard.cli.json_lines import explain_command
     from pgwizard.cli.verbs.status_line import status_line
     from pgwizard.status import observe
     from pgwizard.status.report import status_lines
@@ -43,4 +44,5 @@ def _once(call: Invocation, writer: Writer) -> None:
     writer.line("\n".join([release, *status_lines(snapshot, verdict)]), status_line(snapshot, verdict))
     if verdict.state != "recoverable":
         why = f": {verdict.reasons[0]}" if verdict.reasons else ""
-        raise NotProven(f"{release}: {verdict.state}{why}")
+        key = next((reason.key for reason in verdict.reasons if reason.key), "")
+        raise NotProven(f"{release}: {verdict.state}{why}", hint=f"More: {explain_command(key)}" if key else "")

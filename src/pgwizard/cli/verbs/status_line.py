@@ -51,7 +51,7 @@ class CronPart(Cron):
 class StatusLine(JsonLine):
     """A release at a moment. Rates are bytes per day; outage_days: after how long without S3 the volume is full.
 
-    heard: when each source last answered; unknown: why a source did not; loading: sources that have not answered yet.
+    answered: when each source last did; unknown: why a source did not; loading: sources that have not answered yet.
     """
 
     type_name = "status"
@@ -76,7 +76,7 @@ class StatusLine(JsonLine):
     crons: tuple[CronPart, ...]
     runs: tuple[Run, ...]
     objects: Mapping[str, Health]
-    heard: Mapping[str, datetime]
+    answered: Mapping[str, datetime]
     unknown: Mapping[str, str]
     loading: tuple[str, ...]
 
@@ -107,7 +107,7 @@ def status_line(snapshot: Snapshot, verdict: Verdict) -> StatusLine:
         crons=tuple(_part(CronPart, cron, next=snapshot.next_run(cron)) for cron in snapshot.crons),
         runs=snapshot.runs,
         objects={fit(str(ref)): health for ref, health in snapshot.objects.items()},
-        heard=snapshot.heard,
+        answered=snapshot.heard,
         unknown=snapshot.unknown,
         loading=snapshot.loading,
     )

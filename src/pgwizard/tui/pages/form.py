@@ -1,252 +1,85 @@
-"""Questions as widgets, derived from the models: a row a question, below it its help, or its problem in that place.
+"""The questions of a page as widgets, derived from the models. A question's type alone decides its control.
 
-A question's type alone decides its control. It refuses to validate: what is wrong comes from the draft.
+It validates nothing: problems come from the draft.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, cast, get_args
 
 from pydantic.fields import FieldInfo
-from rich.text import Text
-from textual.app import ComposeResult, RenderResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.events import Click
-from textual.geometry import Size
+from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
-from textual.reactive import reactive
 from textual.widget import Widget
-from textual.widgets import Input, Label, Static
+from textual.widgets import Input
 
 from pgwizard.answers.questions import Question, Section, question_of, sections_in
-from pgwizard.answers.schema import NOTHING, SOME, QuestionPath, alternatives, field_at, is_optional, tags_of
+from pgwizard.answers.schema import NOTHING, QuestionPath, alternatives, field_at, is_optional, tags_of
+from pgwizard.tui.pages.choice import Choice
+from pgwizard.tui.pages.question import QuestionRow, widget_id
 from pgwizard.wizard.draft import Draft
 from pgwizard.wizard.text_input import read_text, write_text
-
-
-def widget_id(path: QuestionPath) -> str:
-    """The id of a question's control; the path in the file is the same with dots."""
-    return "q-" + "-".join(path)
-
-
-_SHOWN = {NOTHING: "none", SOME: "a Secret", "existing": "existing Secret"}
-"""Tags that people read better in other words."""
-
-
-_GAP = 3
-
-
-def _width(option: str) -> int:
-    return len(f"(•) {_SHOWN.get(option, option)}") + _GAP
-
-
-class Choice(Widget, can_focus=True):
-    """One of a few words on one line: ``( ) web  (•) mixed``. Left and right move, a click chooses."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,up", "move(-1)", "other choice", show=False),
-        Binding("right,down,space", "move(1)", "other choice", show=False),
-        Binding("enter", "follow", "next question", show=False),
-    ]
-    value: reactive[str] = reactive("")
-
-    class Changed(Message):
-        """Another word was chosen."""
-
-        def __init__(self, choice: Choice, value: str) -> None:
-            super().__init__()
-            self.choice = choice
-            self.value = value
-
-        @property
-        def control(self) -> Choice:
-            """The sender."""
-            return self.choice
-
-    class Taken(Message):
-        """Enter: the chosen word stays, and the next question is wanted."""
-
-        def __init__(self, choice: Choice) -> None:
-            super().__init__()
-            self.choice = choice
-
-    def __init__(self, options: Sequence[str], value: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's
-        super().__init__(id=id)
-        self.options = tuple(options)
-        self.set_reactive(Choice.value, value)
-
-    def render(self) -> RenderResult:
-        """The words, the chosen one marked."""
-        text = Text(overflow="ellipsis", no_wrap=True)
-        for number, line in enumerate(self._lines(self.size.width)):
-            text.append("\n" if number else "")
-            for option in line:
-                mark = "(•)" if option == self.value else "( )"
-                text.append(f"{mark} {_SHOWN.get(option, option)}   ", "bold" if option == self.value else "")
-        return text
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """As many lines as the words take."""
-        del container, viewport
-        return len(self._lines(width))
-
-    def _lines(self, width: int) -> list[list[str]]:
-        """The words in lines, a mark never apart from its word."""
-        lines, used = [list[str]()], 0
-        for option in self.options:
-            taken = _width(option)
-            if lines[-1] and used + taken - _GAP > width:
-                lines.append([])
-                used = 0
-            lines[-1].append(option)
-            used += taken
-        return lines
-
-    def action_move(self, step: int) -> None:
-        """Choose the word beside."""
-        here = self.options.index(self.value) if self.value in self.options else 0
-        self._choose(self.options[(here + step) % len(self.options)])
-
-    def action_follow(self) -> None:
-        """What stands is taken."""
-        self.post_message(self.Taken(self))
-
-    def on_click(self, event: Click) -> None:
-        """Choose the word under the pointer."""
-        lines, start = self._lines(self.size.width), 0
-        for option in lines[event.y] if event.y < len(lines) else ():
-            if start <= event.x < start + _width(option):
-                self._choose(option)
-                return
-            start += _width(option)
-
-    def _choose(self, value: str) -> None:
-        if value != self.value:
-            self.value = value
-            self.post_message(self.Changed(self, value))
-
-
-def in_words(text: str, *, nothing: str) -> str:
-    """A help text that speaks of the file, as it is said beside a control. nothing: what stands for null there."""
-    said = {"null": nothing, "true": "yes", "false": "no"}
-    return re.sub(r"\b(null|true|false)\b", lambda match: said[match[0]], text)
-
-
-class QuestionRow(Vertical):
-    """One question: label and control on a line, help or problem below."""
-
-    class Entered(Message):
-        """This question is being answered."""
-
-        def __init__(self, row: QuestionRow) -> None:
-            super().__init__()
-            self.row = row
-
-    def __init__(self, path: QuestionPath, ask: Question, control: Widget, default: str = "") -> None:
-        super().__init__(classes="row")
-        self.path = path
-        self.ask = ask
-        self.control = control
-        self._default = default
-        self._help = in_words(ask.help, nothing="none" if isinstance(control, Choice) else "empty")
-        self._problem = self._warning = ""
-        self._said = Static(classes="help", markup=False)
-
-    def compose(self) -> ComposeResult:
-        """Label, control, help."""
-        with Horizontal(classes="line"):
-            yield Label(self.ask.label, classes="label", markup=False)
-            yield self.control
-        yield self._said
-
-    def on_mount(self) -> None:
-        """The help, until there is a problem."""
-        self._tell()
-
-    def say(self, problem: str, warning: str = "") -> None:
-        """Show the problem, else the warning, else the help."""
-        if (problem, warning) != (self._problem, self._warning):
-            self._problem, self._warning = problem, warning
-            self.set_class(bool(problem), "wrong")
-            self.set_class(bool(warning) and not problem, "warned")
-            self._tell()
-
-    def on_descendant_focus(self) -> None:
-        """The question that is being answered is in sight whole, with what is said of it."""
-        self.call_after_refresh(self.scroll_visible, animate=False)
-        self.post_message(self.Entered(self))
-
-    def about(self) -> str:
-        """What else is worth knowing of it: its help where a problem stands in its place, its default, its list."""
-        more = [self._help] * bool(self._problem or self._warning)
-        if self._default:
-            more.append(f"default: {self._default}")
-        if self.ask.choices:
-            more.append("f4 lists what there is")
-        return " · ".join(more)
-
-    def _tell(self) -> None:
-        said = f"✗ {self._problem}" if self._problem else f"! {self._warning}" if self._warning else self._help
-        self._said.update(said)
 
 
 class Form(VerticalScroll, can_focus=False):
     """The questions of some sections, kept in step with a draft."""
 
     class Answered(Message):
-        """A question was answered, rightly or wrongly."""
+        """A question has another answer, right or wrong."""
 
         def __init__(self, path: QuestionPath) -> None:
             super().__init__()
             self.path = path
 
     class Finished(Message):
-        """The last question was taken: the next page is wanted."""
+        """Enter on the last question: the next page is wanted."""
 
-    class ChoicesAsked(Message):
-        """What there is to choose from for a question. choices: the name of the list."""
+    class ChoicesWanted(Message):
+        """The list of choices of a question is wanted."""
 
-        def __init__(self, path: QuestionPath, ask: Question) -> None:
+        def __init__(self, path: QuestionPath, question: Question) -> None:
             super().__init__()
             self.path = path
-            self.ask = ask
+            self.question = question
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f4", "choices", "choose", tooltip="list what there is to choose from in the cluster"),
+        Binding("f4", "choices", "choose", tooltip="list the choices that the cluster has"),
         Binding("ctrl+r", "default", "default", show=False, tooltip="back to the default of this question"),
+        Binding("up", "walk(-1)", "question above", show=False),
+        Binding("down", "walk(1)", "question below", show=False),
     ]
 
     def __init__(self, draft: Draft, sections: Sequence[str]) -> None:
         super().__init__(classes="form")
         self.draft = draft
         self.sections = tuple(sections)
-        self._mounted: dict[QuestionPath, str] = {}
+        self._shapes: dict[QuestionPath, str] = {}
+        """The alternative of each block whose questions are mounted."""
 
     def compose(self) -> ComposeResult:
-        """Every question of the sections."""
         for name in self.sections:
             yield from self._section((name,))
 
     def on_mount(self) -> None:
-        """A draft may begin with problems."""
-        self.tell()
+        self.show_problems()  # a draft may begin with some
 
-    def tell(self) -> None:
-        """Show what is wrong, each problem at its question."""
+    def show_problems(self) -> None:
+        """Show each problem and warning at its question."""
         for row in self.query(QuestionRow):
-            row.say(self.draft.said_of(row.path), self.draft.warned_of(row.path))
+            row.show(self.draft.problem_of(row.path), self.draft.warning_of(row.path))
 
     def _section(self, path: QuestionPath) -> Iterator[Widget]:
-        found = field_at(path, self.draft.chosen)
-        ask = question_of(found.metadata) if found else None
+        field = field_at(path, self.draft.chosen)
+        question = question_of(field.metadata) if field else None
         shapes = alternatives(path)
-        if found is not None and (len(shapes) > 1 or is_optional(found)):
-            title = Question(ask.label if ask else path[-1].capitalize(), ask.help if ask else "")
-            self._mounted[path] = self.draft.chosen(path)
-            yield QuestionRow(path, title, Choice(_shapes(shapes, found), self._mounted[path], id=widget_id(path)))
+        if field is not None and (len(shapes) > 1 or is_optional(field)):
+            title = Question(question.label if question else path[-1].capitalize(), question.help if question else "")
+            self._shapes[path] = self.draft.chosen(path)
+            control = Choice(_words(shapes, field), self._shapes[path], id=widget_id(path))
+            yield QuestionRow(path, title, control)
             yield Vertical(*self._questions(path), id=f"in-{widget_id(path)}", classes="nested")
         else:
             yield from self._questions(path)
@@ -257,18 +90,20 @@ class Form(VerticalScroll, can_focus=False):
         shape = next((section for section in shapes if tag in tags_of(section)), None if tag == NOTHING else shapes[0])
         if shape is None:
             return
-        for found in shape.model_fields.values():
-            here, ask = (*path, str(found.alias)), question_of(found.metadata)
-            if sections_in(found.annotation):
+        for field in shape.model_fields.values():
+            here, question = (*path, str(field.alias)), question_of(field.metadata)
+            if sections_in(field.annotation):
                 yield from self._section(here)
-            elif ask is not None:
-                default = "" if found.is_required() else write_text(found.get_default(call_default_factory=True))
-                yield QuestionRow(here, ask, _control(here, found, self.draft.value(here)), default)
+            elif question is not None:
+                default = "" if field.is_required() else write_text(field.get_default(call_default_factory=True))
+                yield QuestionRow(here, question, _control(here, field, self.draft.value(here)), default)
+
+    # ---- answers ---------------------------------------------------------------------------------------------------
 
     async def on_choice_changed(self, event: Choice.Changed) -> None:
-        """A closed question, or another shape of a block."""
+        """A closed question, or another alternative of a block."""
         event.stop()
-        if self._overtaken(event.choice, event.value):
+        if self._is_outdated(event.choice, event.value):
             return
         path = _path_of(event.choice)
         if not alternatives(path):
@@ -278,87 +113,48 @@ class Form(VerticalScroll, can_focus=False):
             await self._reshape(path)
         self._answered(path)
 
-    def _overtaken(self, control: Choice | Input, value: str) -> bool:
-        """Whether a message is of no use any more: its control shows something else by now, or went with its block."""
+    def _is_outdated(self, control: Choice | Input, value: str) -> bool:
+        """Whether a message came too late: its control has another value by now, or was removed with its block."""
         return control.value != value or self not in control.ancestors
 
     async def _reshape(self, path: QuestionPath) -> None:
-        """The questions of the alternative that stands, where others are shown."""
-        if self._mounted[path] == self.draft.chosen(path):
+        """Mount the questions of the alternative that is chosen, where those of another one are mounted."""
+        if self._shapes[path] == self.draft.chosen(path):
             return
         nested = self.query_one(f"#in-{widget_id(path)}", Vertical)
         if nested.has_focus_within:
             self.query_one(f"#{widget_id(path)}", Choice).focus()
         await nested.remove_children()
-        self._mounted[path] = self.draft.chosen(path)
+        self._shapes[path] = self.draft.chosen(path)
         await nested.mount(*self._questions(path))
-        self.tell()
+        self.show_problems()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """An open question."""
         event.stop()
-        if self._overtaken(event.input, event.value):
+        if self._is_outdated(event.input, event.value):
             return
         path = _path_of(event.input)
-        found, stands = field_at(path, self.draft.chosen), self.draft.value(path)
-        if found is None or event.value == write_text(stands):
+        field, before = field_at(path, self.draft.chosen), self.draft.value(path)
+        if field is None or event.value == write_text(before):
             return  # it is shown, not typed: what a person wrote into the file may not fit on a line
-        seen = "".join(filter(str.isprintable, event.value))
-        if seen != event.value:  # it came with a paste, and nobody could see it
-            event.input.value = seen
+        printable = "".join(filter(str.isprintable, event.value))
+        if printable != event.value:  # the rest came with a paste, and nobody could see it
+            event.input.value = printable
             return
-        value = read_text(found, event.value)
-        if value != stands:
+        value = read_text(field, event.value)
+        if value != before:
             self.draft.give(path, value)
             self._answered(path)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes on."""
-        event.stop()
-        self._follow(event.input)
-
-    def on_choice_taken(self, event: Choice.Taken) -> None:
-        """Enter goes on."""
-        event.stop()
-        self._follow(event.choice)
-
-    def _follow(self, control: Widget) -> None:
-        controls = [row.control for row in self.query(QuestionRow)]
-        here = controls.index(control)
-        if here + 1 < len(controls):
-            controls[here + 1].focus()
-        else:
-            self.post_message(self.Finished())
-
-    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """The list is offered only where there is one."""
-        if action == "choices":
-            row = self._row_in_focus()
-            return row is not None and bool(row.ask.choices)
-        return True
-
-    def _row_in_focus(self) -> QuestionRow | None:
-        focused = self.screen.focused
-        found = (parent for parent in focused.ancestors if isinstance(parent, QuestionRow)) if focused else iter(())
-        return next(found, None)
-
-    def action_choices(self) -> None:
-        """Ask for the list of the question in focus."""
-        if (row := self._row_in_focus()) is not None and row.ask.choices:
-            self.post_message(self.ChoicesAsked(row.path, row.ask))
-
-    async def action_default(self) -> None:
-        """Forget the answer of the question in focus."""
-        row = self._row_in_focus()
-        if row is not None:
-            self.draft.forget(row.path)
-            self.show_answer(row.path)
-            self._answered(row.path)
+    def _answered(self, path: QuestionPath) -> None:
+        self.show_problems()
+        self.post_message(self.Answered(path))
 
     def show_answer(self, path: QuestionPath) -> None:
-        """Put what the draft says of a question into its control; of a block, into all of it.
+        """Put the draft's answer to a question into its control; of a block, into all of it.
 
-        An answer within a block may have chosen its alternative: other questions stand there then.
+        An answer within a block may have chosen its alternative: then other questions are mounted.
         """
         for row in self.query(QuestionRow):
             within = row.path[: len(path)] == path
@@ -373,8 +169,10 @@ class Form(VerticalScroll, can_focus=False):
                 elif isinstance(row.control, Choice):
                     row.control.value = {True: "yes", False: "no"}.get(value, str(value))
 
+    # ---- focus and keys --------------------------------------------------------------------------------------------
+
     def focus_question(self, path: QuestionPath) -> bool:
-        """Give the focus to a question, or to the first one of its block. False where it is not here."""
+        """Focus a question, or the first one of its block. False where it is not on this page."""
         for length in range(len(path), 0, -1):
             for row in self.query(QuestionRow):
                 if row.path[:length] == path[:length]:
@@ -382,30 +180,77 @@ class Form(VerticalScroll, can_focus=False):
                     return True
         return False
 
-    def _answered(self, path: QuestionPath) -> None:
-        self.tell()
-        self.post_message(self.Answered(path))
+    def focus_first(self) -> None:
+        """Focus the first question."""
+        self.query(QuestionRow).first().control.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._focus_next(event.input)
+
+    def on_choice_submitted(self, event: Choice.Submitted) -> None:
+        event.stop()
+        self._focus_next(event.choice)
+
+    def _focus_next(self, control: Widget) -> None:
+        if not self._focus_beside(control, 1):
+            self.post_message(self.Finished())
+
+    def _focus_beside(self, control: Widget, step: int) -> bool:
+        """False at the first or the last question."""
+        controls = [row.control for row in self.query(QuestionRow)]
+        place = controls.index(control) + step
+        if 0 <= place < len(controls):
+            controls[place].focus()
+            return True
+        return False
+
+    @property
+    def _focused_row(self) -> QuestionRow | None:
+        focused = self.screen.focused
+        rows = (parent for parent in focused.ancestors if isinstance(parent, QuestionRow)) if focused else iter(())
+        return next(rows, None)
+
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """The list is offered only where there is one."""
+        if action == "choices":
+            row = self._focused_row
+            return row is not None and bool(row.question.choices)
+        return True
+
+    def action_walk(self, step: int) -> None:
+        """The question above or below; its answer stays."""
+        if (row := self._focused_row) is not None:
+            self._focus_beside(row.control, step)
+
+    def action_choices(self) -> None:
+        if (row := self._focused_row) is not None and row.question.choices:
+            self.post_message(self.ChoicesWanted(row.path, row.question))
+
+    async def action_default(self) -> None:
+        """Forget the answer of the question in focus."""
+        if (row := self._focused_row) is not None:
+            self.draft.forget(row.path)
+            self.show_answer(row.path)
+            self._answered(row.path)
 
 
 def _path_of(control: Widget) -> QuestionPath:
-    row = next(parent for parent in control.ancestors if isinstance(parent, QuestionRow))
-    return row.path
+    return next(parent for parent in control.ancestors if isinstance(parent, QuestionRow)).path
 
 
-def _shapes(shapes: Sequence[type[Section]], found: FieldInfo) -> list[str]:
+def _words(shapes: Sequence[type[Section]], field: FieldInfo) -> list[str]:
+    """The alternatives of a block."""
     tags = [tag for section in shapes for tag in tags_of(section)]
-    return [*tags, NOTHING] if is_optional(found) else tags
+    return [*tags, NOTHING] if is_optional(field) else tags
 
 
-def _control(path: QuestionPath, found: FieldInfo, value: Any) -> Widget:
+def _control(path: QuestionPath, field: FieldInfo, value: Any) -> Widget:
     """The control that a question's type asks for."""
-    choices = get_args(found.annotation)
-    if found.annotation is bool:
+    choices = get_args(field.annotation)
+    if field.annotation is bool:
         return Choice(("yes", "no"), "yes" if value is True else "no", id=widget_id(path))
     if choices and all(isinstance(choice, str) for choice in choices):
         return Choice(choices, str(value), id=widget_id(path))
-    placeholder = "empty" if is_optional(found) else ""
+    placeholder = "empty" if is_optional(field) else ""
     return Input(write_text(value), placeholder=placeholder, compact=True, id=widget_id(path))
-
-
-__all__ = ["Choice", "Form", "QuestionRow", "widget_id"]

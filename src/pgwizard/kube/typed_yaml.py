@@ -1,0 +1,184 @@
+"""One YAML document read into a shape, as client-go reads its files: a value of another type is refused.
+
+Which plain scalar is text, a number, true or false follows the YAML reader of Kubernetes, not PyYAML: ``2026-01-01``
+and ``1:30`` are text, ``y`` is true. As in client-go keys differ by case, unknown ones are ignored, null counts as left
+out, and of several documents the first is read.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+Shape = Any
+"""``str``, ``bool``, ``bytes`` (written in base64), ``object`` (anything), ``[Shape]`` for a list, ``{"*": Shape}`` for
+a mapping with any keys, ``{"key": Shape}`` for one whose other keys are ignored.
+"""
+
+_PLAIN, _TEXT = "plain", "tag:yaml.org,2002:str"
+_TRUE = frozenset(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"])
+_FALSE = frozenset(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"])
+_NULL = frozenset(["", "~", "null", "Null", "NULL"])
+_NUMBER = re.compile(
+    r"[-+]?([0-9][0-9_]*|0x[0-9a-fA-F_]+|0b[01_]+|0o[0-7_]+)"
+    r"|[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+    re.ASCII,
+)
+_DEEPEST = 100
+
+
+class WrongType(Exception):
+    """A value that is not what its place wants. line: 1-based; found, wanted: in words, never the value itself."""
+
+    def __init__(self, line: int, place: str, found: str, wanted: str) -> None:
+        super().__init__(place)
+        self.line = line
+        self.place = place
+        self.found = found
+        self.wanted = wanted
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Leaves open what a plain scalar is; explicit tags stay."""
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        if kind is yaml.ScalarNode:
+            return _PLAIN if implicit[0] else _TEXT
+        return str(super().resolve(kind, value, implicit))
+
+
+def read(content: bytes, shape: Shape) -> Any:
+    """The first document in a shape; the shape's empty value for an empty one.
+
+    Raises WrongType, and YAMLError where it is no YAML.
+    """
+    loader = _Loader(content)
+    try:
+        node = loader.get_node() if loader.check_node() else None
+    finally:
+        loader.dispose()
+    return _empty(shape) if node is None else _value(node, shape, "", 0)
+
+
+def _empty(shape: Shape) -> Any:
+    return type(shape)() if isinstance(shape, list | dict) else None if shape is object else shape()
+
+
+def _value(node: yaml.Node, shape: Shape, place: str, depth: int) -> Any:
+    if depth > _DEEPEST:
+        raise yaml.MarkedYAMLError(problem="nested too deep, or within itself", problem_mark=node.start_mark)
+    kind = _kind(node)
+    if kind == "null":
+        return _empty(shape)
+    if shape is object:
+        return _anything(node, kind, place, depth)
+    if isinstance(shape, dict) and kind == "a mapping":
+        return _mapping(node, shape, place, depth)
+    if isinstance(shape, list) and kind == "a list":
+        return [
+            _value(item, shape[0], f"{place}[{_name_of(item) or number}]", depth + 1)
+            for number, item in enumerate(node.value)
+        ]
+    if shape is bool and kind == "a boolean":
+        return node.value in _TRUE
+    if shape is str and kind == "text":
+        return _text(node)
+    if shape is bytes and kind == "text":
+        try:  # line breaks are left out as in Go, and nothing else
+            return base64.b64decode(re.sub(r"[\r\n]", "", _text(node)), validate=True)
+        except ValueError:
+            raise WrongType(_line(node), place, "not base64", "base64, in lines or not, without blanks") from None
+    raise WrongType(_line(node), place, kind, _wanted(shape, kind))
+
+
+def _wanted(shape: Shape, found: str) -> str:
+    if isinstance(shape, list | dict):
+        return "a list" if isinstance(shape, list) else "a mapping"
+    if shape is bool:
+        return "true or false, without quotes" if found == "text" else "true or false"
+    what = "text" if shape is str else "base64"
+    return f"{what}: put it in quotes" if found in ("a number", "a boolean") else what
+
+
+def _mapping(node: yaml.Node, shape: dict[str, Shape], place: str, depth: int) -> dict[str, Any]:
+    last = dict(_entries(node, depth))  # which wins, merged or not
+    return {
+        key: _value(value, below, f"{place}.{key}" if place else key, depth + 1)
+        for key, value in last.items()
+        if (below := shape.get(key, shape.get("*"))) is not None
+    }
+
+
+def _entries(node: yaml.Node, depth: int) -> Iterator[tuple[str, yaml.Node]]:
+    """Keys and values of a mapping, with those that ``<<`` merges into it in its place."""
+    for key, value in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.tag == _PLAIN and key.value == "<<":
+            for merged in reversed(value.value) if isinstance(value, yaml.SequenceNode) else [value]:
+                if not isinstance(merged, yaml.MappingNode) or depth > _DEEPEST:
+                    raise yaml.MarkedYAMLError(problem="<< merges mappings only", problem_mark=key.start_mark)
+                yield from _entries(merged, depth + 1)
+            continue
+        kind = _kind(key)
+        if kind not in ("text", "a number", "a boolean"):
+            raise yaml.MarkedYAMLError(problem="a key that is no text", problem_mark=key.start_mark)
+        yield (str(key.value in _TRUE).lower() if kind == "a boolean" else _text(key)), value
+
+
+def _anything(node: yaml.Node, kind: str, place: str, depth: int) -> Any:
+    if kind == "a mapping":
+        return _mapping(node, {"*": object}, place, depth)
+    if kind == "a list":
+        return _value(node, [object], place, depth)
+    if kind == "a boolean":
+        return node.value in _TRUE
+    return _number(node.value) if kind == "a number" else _text(node)
+
+
+def _number(text: str) -> int | float:
+    digits = text.replace("_", "").lower()
+    for read_as in (int, lambda written: int(written, 0), float):
+        try:
+            return read_as(digits)
+        except ValueError:
+            continue
+    return float(digits.replace(".inf", "inf").replace(".nan", "nan"))
+
+
+def _kind(node: yaml.Node) -> str:
+    """What a value is, in words for a message; ``null`` for none."""
+    if isinstance(node, yaml.MappingNode):
+        return "a mapping"
+    if isinstance(node, yaml.SequenceNode):
+        return "a list"
+    tag = node.tag.rpartition("tag:yaml.org,2002:")[2]
+    if tag not in (_PLAIN, "null", "bool", "int", "float"):
+        return "text"
+    if node.value in _NULL:
+        return "null"
+    if node.value in _TRUE | _FALSE:
+        return "a boolean"
+    return "a number" if _NUMBER.fullmatch(node.value) else "text"
+
+
+def _text(node: yaml.Node) -> str:
+    if node.tag == "tag:yaml.org,2002:binary":
+        try:
+            return base64.b64decode(re.sub(r"\s", "", node.value), validate=True).decode()
+        except ValueError:
+            raise yaml.MarkedYAMLError(problem="!!binary that is no text", problem_mark=node.start_mark) from None
+    return str(node.value)
+
+
+def _name_of(item: yaml.Node) -> str:
+    """The ``name`` of an entry of a list; empty for none."""
+    if not isinstance(item, yaml.MappingNode):
+        return ""
+    return next((str(value.value) for key, value in item.value if key.value == "name" and _kind(value) == "text"), "")
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1

@@ -1,0 +1,17 @@
+"""Work of a screen in the background, for units that know no screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+
+class Job(Protocol):
+    """Work that runs: a worker of Textual, or a task of asyncio."""
+
+    def cancel(self) -> object:
+        """Stop it; no error where it has ended."""
+
+
+Run = Callable[[Callable[[], Coroutine[Any, Any, None]]], Job]
+"""Starts work in the background. Who passes it on reports its defects, and stops it at the end."""

@@ -1,0 +1,104 @@
+"""Answers that are chosen from what the cluster has: names of a list, a Secret, the best certificate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pgwizard.answers.questions import Question
+from pgwizard.answers.schema import QuestionPath
+from pgwizard.errors import ClusterError
+from pgwizard.plan.pgbackrest import compares_addresses
+from pgwizard.tui.navigation import OpenSecretBrowser
+from pgwizard.tui.pages.pages import Pages
+from pgwizard.tui.widgets.dialogs import Item, Pick
+from pgwizard.wizard.candidates import Candidate
+from pgwizard.wizard.choices import LISTS, Suggestion, choices
+from pgwizard.wizard.secret_questions import SecretQuestion, asked_by
+
+if TYPE_CHECKING:
+    from pgwizard.tui.screens.secret_browser import Chosen
+
+_BESIDE = 60
+"""Characters of a choice and its note that fit on a line of a window."""
+
+
+class Chooser:
+    """Opens what there is to choose from over the pages, and gives them the choice."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._best: Candidate | None = None
+
+    async def choose(self, path: QuestionPath, question: Question) -> None:
+        """Open the choices of a question, before they are known: what is typed ahead goes into the window."""
+        if question.choices in LISTS:
+            current = str(self._pages.draft.value(path))
+            window = Pick(question.label, (), current=current, said="loading from the cluster")
+            await self._pages.app.push_screen(window, lambda value: self._picked(path, value))
+            self._pages.run_worker(
+                self._fill(window, question.choices), group="choose", exclusive=True, exit_on_error=False
+            )
+        else:
+            self._browse(path)
+
+    async def _fill(self, window: Pick, name: str) -> None:
+        cluster = self._pages.connection.cluster
+        items: list[Item] = []
+        note = ""
+        if cluster is None:
+            note = f"! {self._pages.host.link}: type the name"
+        else:
+            try:
+                items = [_item(choice) for choice in await choices(cluster, name)]
+            except ClusterError as error:
+                note = f"! {error.message}: type the name"
+        if window.is_attached:
+            window.fill(items, note)
+
+    def _picked(self, path: QuestionPath, value: str | None) -> None:
+        if value is not None:
+            self._pages.give(path, value)
+
+    def _browse(self, path: QuestionPath) -> None:
+        question, draft = asked_by(path), self._pages.draft
+        own, repository = draft.answers.release.namespace, draft.answers.repository
+        place = str(draft.value(question.namespace) or "") if question.namespace else ""
+        current = (place or own, str(draft.value(question.secret) or ""))
+        by_address = compares_addresses(draft.answers.images.pgbackrest_version)
+        self._pages.open_screen(
+            OpenSecretBrowser(question.purpose, repository.endpoint, own, current, by_address),
+            lambda chosen: self._browsed(question, chosen),
+        )
+
+    def _browsed(self, question: SecretQuestion, chosen: Chosen | None) -> None:
+        if chosen is not None:
+            own = self._pages.draft.answers.release.namespace
+            for path, value in question.answers(chosen.namespace, chosen.secret, chosen.keys, own):
+                self._pages.give(path, value)
+
+    # ---- the best certificate --------------------------------------------------------------------------------------
+
+    def propose(self, best: Candidate | None) -> None:
+        """The best candidate for the server of the answers; None where there is none, or where it is not known."""
+        self._best = best
+
+    @property
+    def proposed(self) -> Candidate | None:
+        """The best candidate, unless it is chosen already."""
+        source, best = self._pages.draft.answers.tls.source, self._best
+        chosen = (source.namespace, source.secret, source.key) if source else ()
+        return best if best and (best.namespace, best.secret, best.keys[0]) != chosen else None
+
+    def take_proposed(self) -> None:
+        """Choose it."""
+        best = self.proposed
+        if best is not None:
+            values: dict[str, Any] = {"namespace": best.namespace, "secret": best.secret, "key": best.keys[0]}
+            for key, value in values.items():
+                self._pages.give(("tls", "source", key), value)
+
+
+def _item(choice: Suggestion) -> Item:
+    """A choice for a window: a note that does not fit beside its name is below it."""
+    fits = len(choice.value) + len(choice.note) <= _BESIDE
+    return Item(choice.value, choice.note) if fits else Item(choice.value, "", (choice.note,))

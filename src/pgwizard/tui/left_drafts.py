@@ -1,0 +1,65 @@
+"""Offers the answers that ended wizards left, the newest first, until one is restored."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from textual.screen import Screen
+
+from pgwizard.tui.autosave import Autosave
+from pgwizard.tui.widgets.dialogs import Offer
+from pgwizard.wizard.draft import Draft
+
+if TYPE_CHECKING:
+    from pgwizard.tui.start import LeftDraft
+
+
+class LeftDrafts:
+    """restore: called with the answers that were chosen, as nested keys of the file."""
+
+    def __init__(
+        self, screen: Screen[Any], autosave: Autosave, restore: Callable[[dict[str, Any]], Awaitable[None]]
+    ) -> None:
+        self._screen, self._autosave, self._restore = screen, autosave, restore
+
+    async def offer(self, release: tuple[str, str] | None, *, has_answers: Callable[[], bool]) -> None:
+        """release: namespace and name of the release that is being changed: only its own drafts are offered.
+
+        has_answers: whether a new release has answers already; then nothing is offered.
+        """
+        drafts = await self._autosave.left()
+        if release is not None:
+            drafts = [left for left in drafts if _release(left) == release]
+        elif has_answers():
+            return
+        await self._offer(drafts)
+
+    async def _offer(self, drafts: list[LeftDraft]) -> None:
+        if not drafts:
+            return
+        left, *older = drafts
+        draft = Draft(left.raw)
+        namespace, name = _release(left)
+        count = sum(1 for _ in draft.given())
+        also = f" · {len(older)} older draft{'s' if len(older) > 1 else ''}" if older else ""
+        dialog = Offer(
+            f"Unsaved answers for {namespace}/{name}",
+            f"changed {left.at.astimezone():%d %b %H:%M} · {count} differ{'s' if count == 1 else ''} from the "
+            f"defaults{also}\nEnter restores them, F8 deletes them, Esc keeps them for later",
+        )
+        await self._screen.app.push_screen(dialog, lambda taken: self._answered(left, older, taken))
+
+    async def _answered(self, left: LeftDraft, older: list[LeftDraft], taken: bool | None) -> None:
+        """taken: True to restore the draft, False to delete it, None to keep it. No worker: the next key waits."""
+        if taken is True:
+            await self._restore(left.raw)
+        if taken is not None:
+            await self._autosave.drop(left)
+        if taken is not True:
+            await self._offer(older)
+
+
+def _release(left: LeftDraft) -> tuple[str, str]:
+    release = Draft(left.raw).answers.release
+    return release.namespace, release.name

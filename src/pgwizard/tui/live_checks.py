@@ -1,0 +1,116 @@
+"""What the cluster says about the answers, looked up while they are given.
+
+What to look up is ``wizard.lookup``'s; when, and how often, is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pgwizard.answers.questions import Answers
+from pgwizard.errors import Finding
+from pgwizard.local import inputs
+from pgwizard.plan.plan import Facts
+from pgwizard.tui.background import Job, Run
+from pgwizard.tui.connection import Connection
+from pgwizard.wizard.lookup import look_up
+
+DELAY_SECONDS = 0.2
+"""While a person types, only the last answers are looked up."""
+RETRY_SECONDS = 5.0
+_NAMING = frozenset({"release", "credentials", "storage", "repository", "tls", "images"})
+"""Sections that name objects of the cluster, or decide how a certificate is compared with a server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What is known so far. doubts: None where they were not looked up yet, so that those from before stay."""
+
+    facts: Facts
+    problems: tuple[Finding, ...] = ()
+    doubts: tuple[Finding, ...] | None = None
+
+
+class LiveChecks:
+    """answers: what to look up; release: namespace and name of the release that is being changed, None for a new one.
+
+    learn: called as soon as something is known. folder: what the names of files are relative to.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        folder: Path,
+        run: Run,
+        *,
+        answers: Callable[[], Answers],
+        release: Callable[[], tuple[str, str] | None],
+        learn: Callable[[Learned], None],
+    ) -> None:
+        self._connection, self._folder, self._run = connection, folder, run
+        self._answers, self._release, self._learn = answers, release, learn
+        self._work: Job | None = None
+        self._retry: asyncio.TimerHandle | None = None
+        self._settled = asyncio.Event()
+        self._settled.set()
+
+    def answer_changed(self, section: str) -> None:
+        """An answer of this section is another one now."""
+        if section in _NAMING:
+            self.start()
+
+    def start(self) -> None:
+        """Look up what the answers name, soon. Nothing without a cluster."""
+        self._stop()
+        if self._connection.cluster is not None:
+            self._settled.clear()
+            self._work = self._run(self._look_up)
+
+    def connection_changed(self) -> None:
+        """What is known came from another cluster, or from none."""
+        if self._connection.cluster is None:
+            self._stop()
+            self._settled.set()
+            self._learn(Learned(Facts(), (), ()))
+        self.start()
+
+    async def wait(self, seconds: float) -> None:
+        """Until the last answers are looked up, but not longer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._settled.wait()
+
+    def close(self) -> None:
+        """Nothing is looked up any more."""
+        self._stop()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the last answers are looked up."""
+        return self._settled.is_set()
+
+    def _stop(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        if self._work is not None:
+            self._work.cancel()
+            self._work = None
+
+    async def _look_up(self) -> None:
+        cluster = self._connection.cluster
+        if cluster is None:
+            return
+        await asyncio.sleep(DELAY_SECONDS)
+        answers = self._answers()
+        bundle, unread = await asyncio.to_thread(inputs.certificate, answers, self._folder)
+        async with contextlib.aclosing(look_up(cluster, answers, bundle, self._release())) as steps:
+            async for step in steps:
+                self._learn(Learned(Facts(ca=step.bundle), (*unread, *step.wrong), step.doubts))
+                self._settled.set()
+        if step.again:
+            self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self.start)

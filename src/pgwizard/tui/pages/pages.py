@@ -1,0 +1,150 @@
+"""The pages of the wizard, and the draft that they show: a change of one is a change of the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher
+
+from pgwizard.answers import schema
+from pgwizard.answers.schema import QuestionPath
+from pgwizard.errors import Finding
+from pgwizard.plan.plan import Facts
+from pgwizard.tui.base import Hosted
+from pgwizard.tui.pages.connect import Connect
+from pgwizard.tui.pages.form import Form
+from pgwizard.tui.screens.review import Review
+from pgwizard.wizard.draft import Draft
+
+CONNECT, REVIEW = "Connect", "Review"
+
+
+class Pages(Hosted, ContentSwitcher):
+    """One page is shown at a time; it is made when it is shown first."""
+
+    class Answered(Message):
+        """A question has another answer. adopted: it follows from the cluster, nobody chose it."""
+
+        def __init__(self, path: QuestionPath, *, adopted: bool = False) -> None:
+            super().__init__()
+            self.path = path
+            self.adopted = adopted
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__(id="pages")
+        self.draft = draft
+        self.order = [CONNECT, *schema.pages(), REVIEW]
+        self.page = ""
+        """The page that is shown; empty for none yet."""
+        self._visited: set[str] = set()
+
+    # ---- pages -----------------------------------------------------------------------------------------------------
+
+    async def show(self, page: str) -> None:
+        """Show a page; ``focus_page`` is to follow."""
+        self._visited.add(page)
+        known = self.query(f"#page-{page}")
+        if not known:
+            await self.add_content(self._made(page), id=f"page-{page}")
+        self.current = f"page-{page}"
+        self.page = page
+        if known and page == CONNECT:  # it loads by itself when it is made
+            self.reload()
+
+    def focus_page(self, question: QuestionPath | None = None) -> None:
+        """Focus a question of the page, or where the page begins."""
+        shown = self.query_one(f"#page-{self.page}")
+        if isinstance(shown, Review):
+            shown.enter()
+            shown.focus()
+        elif isinstance(shown, Connect):
+            shown.focus_first()
+        elif isinstance(shown, Form):
+            shown.show_problems()
+            if question is None or not shown.focus_question(question):
+                shown.focus_first()
+
+    def _made(self, page: str) -> Widget:
+        if page == CONNECT:
+            return Connect(self.draft.answers.release.namespace)
+        if page == REVIEW:
+            return Review(self.draft)
+        return Form(self.draft, schema.sections_of(page))
+
+    def beside(self, step: int) -> str | None:
+        """The page so many steps after this one; None beyond the ends."""
+        place = self.order.index(self.page) + step
+        return self.order[place] if 0 <= place < len(self.order) else None
+
+    @property
+    def place(self) -> str:
+        """``3/9 Storage``."""
+        return f"{self.order.index(self.page) + 1}/{len(self.order)} {self.page}"
+
+    def marks(self) -> list[tuple[str, str]]:
+        """(mark, page) for the rail."""
+        findings = (*self.draft.problems, *self.draft.doubts)
+        doubtful = {schema.page_of(finding.question) for finding in findings}
+        return [(self._mark(page, doubtful), page) for page in self.order]
+
+    def _mark(self, page: str, doubtful: set[str]) -> str:
+        if page == self.page:
+            return "●"
+        if page in doubtful:
+            return "!"
+        return "✓" if page in self._visited else "·"
+
+    def reload(self) -> None:
+        """What was applied or removed meanwhile is listed, where the first page is shown."""
+        if self.page == CONNECT:
+            self.query_one(Connect).reload()
+
+    # ---- the draft -------------------------------------------------------------------------------------------------
+
+    def on_form_answered(self, event: Form.Answered) -> None:
+        event.stop()
+        self.post_message(self.Answered(event.path))
+
+    def give(self, path: QuestionPath, value: Any) -> None:
+        """Answer a question from elsewhere than its own control."""
+        self.draft.give(path, value)
+        self._show_answer(path)
+
+    def adopt(self, path: QuestionPath, value: Any) -> None:
+        """Answer a question by what the cluster says. It cannot be undone."""
+        self.draft.adopt(path, value)
+        self._show_answer(path, adopted=True)
+
+    def forget(self, path: QuestionPath) -> None:
+        """Leave a question at its default."""
+        self.draft.forget(path)
+        self._show_answer(path)
+
+    def undo(self) -> QuestionPath | None:
+        """Undo the last answer. Returns its question; None where there is nothing to undo."""
+        path = self.draft.undo()
+        if path is not None:
+            self._show_answer(path)
+        return path
+
+    def _show_answer(self, path: QuestionPath, *, adopted: bool = False) -> None:
+        for form in self.query(Form):
+            form.show_answer(path)
+            form.show_problems()
+        self.post_message(self.Answered(path, adopted=adopted))
+
+    async def replace(self, raw: dict[str, Any]) -> None:
+        """Other answers: every page is made again when it is shown."""
+        self.draft = Draft(raw, self.draft.facts)
+        self.current = None  # or a new page of the same name would not be shown
+        await self.remove_children()
+
+    def learn(self, facts: Facts, problems: tuple[Finding, ...], doubts: tuple[Finding, ...]) -> None:
+        """Show what the cluster says about the answers."""
+        self.draft.learn(facts, problems, doubts)
+        for form in self.query(Form):
+            form.show_problems()
+        if self.page == REVIEW:
+            self.query_one(Review).follow()

@@ -1,0 +1,121 @@
+"""The releases of the cluster: begin a new one, look at one, or change its answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import OptionList
+
+from pgwizard.errors import ClusterError, Forbidden
+from pgwizard.release import records
+from pgwizard.text import visible
+from pgwizard.tui.navigation import OpenStatus, OpenWizard
+from pgwizard.tui.pages.column import Column
+from pgwizard.tui.widgets.dialogs import FilteredList, Item
+
+if TYPE_CHECKING:
+    from pgwizard.release.record import Record
+
+_NEW = "+"
+"""The value of a new release in the list; it is no namespace/name."""
+
+
+class ReleaseColumn(Column):
+    """See the module. Status and wizard of a release open over the page."""
+
+    TITLE = "Releases"
+    LIST = "releases"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f6", "change", "change", tooltip="change the answers of the highlighted release"),
+    ]
+
+    class NewWanted(Message):
+        """A new release is wanted."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__()
+        self.loaded_of: object = self
+        """The cluster whose releases are listed; none so far."""
+        self._target = target
+        self._records: list[Record] = []
+
+    def on_mount(self) -> None:
+        self._show()
+
+    def stop(self) -> None:
+        """What the cluster before still answers is not about this one."""
+        self.workers.cancel_node(self)
+
+    def clear(self, note: str) -> None:
+        """Nothing is known of the releases."""
+        self._records = []
+        self._show()
+        self.note(note)
+
+    def aim(self, target: str) -> None:
+        """A new release goes to another namespace."""
+        self._target = target
+        self._show()
+
+    @work(group="releases", exclusive=True, exit_on_error=False)
+    async def load(self) -> None:
+        """List them: those of all namespaces, or of the namespace where these may not be listed."""
+        cluster = await self.connection.once_connected()
+        self.note("loading releases")
+        where = "in this cluster"
+        try:
+            try:
+                self._records = await records.releases(cluster, None)
+            except Forbidden:
+                where = f"in {self._target} (no permission to list other namespaces)"
+                self._records = await records.releases(cluster, self._target)
+        except ClusterError as error:
+            self.clear(f"! {error.message}")
+            return
+        self.loaded_of = self.connection.place
+        self._show()
+        count = len(self._records)
+        keys = "\nEnter: status · F6: change its answers" if count else ""
+        self.note(f"{count or 'no'} release{'' if count == 1 else 's'} {where}{keys}")
+
+    def _show(self) -> None:
+        items = [Item(_NEW, shown=f"+ new release in {self._target}")]
+        for record in self._records:
+            last, name = record.last, f"{record.namespace}/{record.name}"
+            state = (
+                f"revision {last.number}, {visible(last.outcome)} {visible(last.at[:16])}" if last else "no revision"
+            )
+            items.append(Item(name, "", (state,), visible(name)))
+        self.listed.fill(items, "")
+
+    def on_filtered_list_taken(self, event: FilteredList.Taken) -> None:
+        event.stop()
+        if event.value == _NEW:
+            self.post_message(self.NewWanted())
+        elif (record := self._record(event.value)) is not None:
+            self.open_screen(OpenStatus(record.name, record.namespace), self._reload)
+
+    def action_change(self) -> None:
+        """Open the answers of the highlighted release, as they were applied last."""
+        if (record := self._record(self.listed.here)) is not None:
+            last = record.last
+            self.open_screen(OpenWizard(dict(last.answers) if last else None), self._reload)
+
+    def _reload(self, _: object) -> None:
+        self.load()
+
+    def _record(self, name: str) -> Record | None:
+        """By its namespace/name, whatever has been listed since."""
+        return next((record for record in self._records if f"{record.namespace}/{record.name}" == name), None)
+
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """A release is changed only where one is highlighted."""
+        return action != "change" or any(listed.here not in ("", _NEW) for listed in self.query(FilteredList))
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Its keys follow."""
+        event.stop()
+        self.refresh_bindings()

@@ -1,0 +1,139 @@
+"""The certificate that is trusted, the answer of the server to it, and the best one of the cluster."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.text import Text
+from textual import work
+from textual.message import Message
+
+from pgwizard.errors import PgwizardError
+from pgwizard.plan.pgbackrest import compares_addresses
+from pgwizard.text import plain
+from pgwizard.tls import handshake
+from pgwizard.tls.certificates import Certificate
+from pgwizard.tui.panels.base import Panel
+from pgwizard.wizard import browse, candidates
+from pgwizard.wizard.candidates import Candidate
+from pgwizard.wizard.draft import Draft
+
+_SHOWN = 4
+"""Certificates of a bundle that are shown."""
+
+
+class TlsPanel(Panel):
+    """The certificate is tried on the server; the candidates are searched once a visit."""
+
+    FOLLOW_SECONDS = 0.3
+    """More than text is made: a handshake is sent."""
+
+    class Proposed(Message):
+        """Another candidate is the best one now; None where there is none."""
+
+        def __init__(self, candidate: Candidate | None) -> None:
+            super().__init__()
+            self.candidate = candidate
+
+    _tried: tuple[str, str] | None = None
+    """Endpoint and certificate."""
+    _answer = ""
+    _best: Candidate | None = None
+    _no_best = "searching the cluster's Secrets"
+    """Why there is no best candidate."""
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._search()
+
+    def refresh_from(self, draft: Draft) -> None:
+        """See Panel. Another certificate or endpoint is tried."""
+        super().refresh_from(draft)
+        endpoint, bundle = draft.answers.repository.endpoint, draft.facts.ca
+        wanted = (endpoint, bundle.pem) if bundle and draft.answers.tls.verify else None
+        if wanted != self._tried and self.is_composed:
+            self._tried, self._answer = wanted, "· trying it on the server" if wanted else ""
+            super().refresh_from(draft)
+            if wanted is not None:
+                self._try(*wanted)
+
+    @work(group="handshake", exclusive=True, exit_on_error=False)
+    async def _try(self, endpoint: str, pem: str) -> None:
+        cluster = await self.connection.once_connected()
+        try:
+            by_address = compares_addresses(self.draft.answers.images.pgbackrest_version)
+            found = await handshake.verify(cluster, endpoint, pem, by_address=by_address)
+            self._answer = f"{'✓' if found.ok else '✗'} {endpoint}: {plain(found.message)}"
+        except PgwizardError as error:
+            self._answer = f"! {error.message}" + (f"\n  {error.hint}" if error.hint else "")
+        super().refresh_from(self.draft)
+
+    @work(group="candidates", exclusive=True, exit_on_error=False)
+    async def _search(self) -> None:
+        cluster = await self.connection.once_connected()
+        answers = self.draft.answers
+        by_address = compares_addresses(answers.images.pgbackrest_version)
+        search = candidates.Search("ca", answers.repository.endpoint, answers.release.namespace, by_address)
+        try:
+            self._best = await browse.best(cluster, search, self.start.now, self.connection.readable)
+            self._no_best = "" if self._best else "no readable Secret would verify this endpoint"
+        except PgwizardError as error:
+            self._no_best = f"! {error.message}"
+        self.post_message(self.Proposed(self._best))
+        super().refresh_from(self.draft)
+
+    def text(self) -> Text:
+        """See Panel."""
+        text, answers = Text(), self.draft.answers
+        if not answers.repository.enabled:
+            return text.append("There is no repository to connect to.")
+        if not answers.tls.verify:
+            text.append("! Whoever answers at the endpoint gets every backup\n", "bold")
+            return text.append("For a test, never for data that you need.")
+        self._append_trusted(text)
+        self._append_best(text)
+        return text
+
+    def _append_trusted(self, text: Text) -> None:
+        answers, bundle = self.draft.answers, self.draft.facts.ca
+        text.append("pgBackRest will trust\n", "bold")
+        if answers.tls.source is None and answers.tls.ca_file is None:
+            text.append("  the public authorities of its image\n")
+            return
+        if bundle is None:
+            is_waiting = self.connection.cluster is None
+            text.append("  not read yet: waiting for the cluster\n" if is_waiting else "  ✗ see the question\n")
+            return
+        for certificate in bundle.certificates[:_SHOWN]:
+            _append_certificate(text, certificate, self.start.now())
+        if len(bundle.certificates) > _SHOWN:
+            text.append(f"  and {len(bundle.certificates) - _SHOWN} more\n")
+        mirror = f"{answers.release.namespace}/{answers.release.name}-minio-ca"
+        text.append(f"\n{self._answer}\n")
+        text.append(f"\nMirrored to Secret {mirror}, and compared with its source at each apply.\n", "dim")
+
+    def _append_best(self, text: Text) -> None:
+        text.append("\nBest candidate in the cluster\n", "bold")
+        best, source = self._best, self.draft.answers.tls.source
+        if best is None:
+            text.append(f"  {self._no_best}\n")
+            return
+        text.append(f"  {plain(best.place)} · {plain(best.keys[0])}\n", "bold")
+        text.append(f"  ✓ {plain(best.why)}\n")
+        if source and (source.namespace, source.secret, source.key) == (best.namespace, best.secret, best.keys[0]):
+            text.append("  It is the one that is chosen.\n", "dim")
+        else:
+            text.append("  F3 chooses it, F4 lists all\n")
+
+
+def _append_certificate(text: Text, certificate: Certificate, now: datetime) -> None:
+    kind, days = candidates.kind_of_one(certificate), certificate.days_left(now)
+    names = [*certificate.dns_names[:3], *certificate.ip_addresses[:1]]
+    more = len(certificate.dns_names) + len(certificate.ip_addresses) - len(names)
+    text.append(f"  {plain(certificate.subject)}\n", "bold")
+    text.append(f"    {kind} · {certificate.key_type} · ends in {days} d, {certificate.not_after:%Y-%m-%d}\n")
+    if names:
+        text.append(f"    SANs {plain(', '.join(names))}{f' and {more:,} more' if more else ''}\n", "dim")
+    if not certificate.self_signed:
+        text.append(f"    issuer {plain(certificate.issuer)}\n", "dim")
+    text.append(f"    sha256 {certificate.sha256[:29]}…\n", "dim")
