@@ -16,10 +16,11 @@ import pgwizard
 from pgwizard.kube import api
 from pgwizard.kube.api import Resource
 from support.headless import GOLDEN
+from support.waiting import DEADLINE_SECONDS
 
 SOURCE = Path(pgwizard.__file__).parent
 
-GROUND = ("errors", "text", "quantities", "")
+GROUND = ("clock", "errors", "text", "quantities", "")
 """What every package may import; the last is the program itself, which has a version."""
 
 EDGES: dict[str, str] = {
@@ -188,7 +189,9 @@ def _loaded_by(source: str) -> set[str]:
         "atexit.register(lambda: sys.stderr.write('\\n' + json.dumps(sorted(sys.modules))))\n"
         f"{source}"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=DEADLINE_SECONDS
+    )
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 

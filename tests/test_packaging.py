@@ -13,13 +13,14 @@ import pytest
 from pgwizard.diagnose import messages
 from pgwizard.plan import manifests
 from support.headless import GOLDEN, ROOT
+from support.waiting import DEADLINE_SECONDS
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=DEADLINE_SECONDS)
     (built,) = folder.glob("*.whl")
     return built
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import io
 
+from rich.color import ColorSystem
 from rich.console import Console
+from rich.style import Style
 from rich.text import Text
 
-from support.pictures import golden_text
+from support.pictures import golden_text, recorded_output
 
 
 def _golden(*rows: str) -> str:
     console = Console(record=True, width=20, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     for row in rows:
         console.print(Text.from_markup(row), soft_wrap=True)
-    return golden_text(console.export_text(styles=True))
+    return golden_text(recorded_output(console))
 
 
 def test_rows_come_first_and_the_commonest_styles_are_named_alone() -> None:
@@ -59,3 +61,11 @@ def test_another_colour_is_another_text() -> None:
 
 def test_a_screen_without_a_letter_has_a_text() -> None:
     assert _golden("[on #111111]   ") == "\n-- background: #111111\n-- letters: none\n"
+
+
+def test_a_style_that_was_printed_with_eight_colours_before_has_its_own_colour() -> None:
+    style = Style(color="#123456")
+    style.render("x", color_system=ColorSystem.STANDARD)
+    console = Console(record=True, width=20, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console.print(Text("x", style))
+    assert "letters: #123456" in golden_text(recorded_output(console))

@@ -94,13 +94,13 @@ def test_what_no_file_of_answers_needs_is_refused(name: str) -> None:
     "data", [b"[" * 100_000, b"{a: " * 60_000, b"- " * 100_000, b"\n".join(b" " * n + b"a:" for n in range(400))]
 )
 def test_deep_nesting_is_refused_at_once(data: bytes) -> None:
-    begin = time.monotonic()
+    begin = time.process_time()
     (problem,) = strict_yaml.read(data).problems
     assert problem.text in (
         "nested more than 16 levels deep",
         "not YAML: block sequence entries are not allowed in this context",
     )
-    assert time.monotonic() - begin < 5
+    assert time.process_time() - begin < 60  # about 0.5 s; building all of it takes hours
 
 
 @pytest.mark.parametrize("data", [b"a: 'open\n", b"a: [1\n", b"a: b: c\n", b"%YAML 3.0\n---\na: 1\n", b"@\n"])

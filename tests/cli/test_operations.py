@@ -21,6 +21,7 @@ from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from support import faulting, headless, simtime
 from support.faulting import CLAIM, SECRET, deployed
+from support.waiting import DEADLINE_SECONDS
 
 
 def applied(*arguments: str) -> headless.Run:
@@ -200,7 +201,7 @@ def test_a_question_that_nobody_answers_can_be_stopped(stop: bytes | int, answer
                 keyboard.write(stop)
             else:
                 process.send_signal(stop)
-            assert process.wait(timeout=20) == 130
+            assert process.wait(timeout=DEADLINE_SECONDS) == 130
             assert process.stderr.read().startswith(b"\npgwizard: stopped: nothing was written\n")
         finally:
             process.kill()
@@ -413,7 +414,9 @@ def test_a_demonstrated_status_has_a_release_to_look_at_and_loads_no_face() -> N
         "with contextlib.suppress(SystemExit): main(['status', '--demo'])\n"
         "print('textual' in sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=DEADLINE_SECONDS
+    )
     assert done.stdout.splitlines()[0] == "default/postgresql"
     assert "RECOVERABLE" in done.stdout.splitlines()[1]
     assert done.stdout.splitlines()[-1] == "False"

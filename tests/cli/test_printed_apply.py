@@ -83,7 +83,7 @@ def _printed() -> Console:
 
 def test_an_apply_is_printed_as_in_its_golden_file(update_golden: bool) -> None:
     console = _printed()
-    text = pictures.golden_text(console.export_text(styles=True, clear=False))
+    text = pictures.golden_text(pictures.recorded_output(console))
     picture = pictures.tidy(console.export_svg(title="pgwizard apply answers.yaml"))
     goldens.compare(
         {GOLDEN / "apply-printed.txt": text, ROOT / "screenshots" / "apply-printed.svg": picture}, update_golden

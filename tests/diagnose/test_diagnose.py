@@ -522,9 +522,9 @@ HOSTILE = (
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_megabyte_of_anything_is_read_in_seconds(piece: str) -> None:
     text = (piece * (MAX_CHARACTERS // len(piece) + 1))[:MAX_CHARACTERS]
-    began = time.perf_counter()
+    began = time.process_time()
     diagnose(text)
-    assert time.perf_counter() - began < 15  # about 1 s; what goes wrong here takes minutes
+    assert time.process_time() - began < 60  # about 1 s; what goes wrong here takes minutes
 
 
 def test_of_a_longer_text_the_end_is_read() -> None:

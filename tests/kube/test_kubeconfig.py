@@ -28,6 +28,7 @@ from pgwizard.kube.credentials import Credentials, Login
 from pgwizard.kube.http import Http
 from pgwizard.kube.kubeconfig import contexts, load
 from support.apiscript import TOKEN, Api, Clock, Step, refuses, run, says, served, told
+from support.waiting import DEADLINE_SECONDS
 
 T = TypeVar("T")
 REF = Ref(Resource("v1", "ConfigMap"), "a", "ns")
@@ -69,7 +70,7 @@ def login(tmp_path: Path, user: Object, **cluster: Any) -> Login:
 
 def now(work: Callable[[], Awaitable[T]]) -> T:
     async def within() -> T:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             return await work()
 
     return asyncio.run(within())

@@ -15,6 +15,7 @@ import pytest
 from pgwizard.errors import ApiError, DeadlineError, Invalid, NotFound, Unreachable
 from pgwizard.kube.api import ExecResult, Object, Ref, Resource
 from pgwizard.kube.client import KubeCluster, connect
+from support.waiting import DEADLINE_SECONDS
 
 T = TypeVar("T")
 KUBECONFIG = os.environ.get("PGWIZARD_TEST_KUBECONFIG")
@@ -29,7 +30,7 @@ pytestmark = [
 
 def on_cluster(work: Callable[[KubeCluster], Awaitable[T]]) -> T:
     async def within() -> T:
-        async with await connect(kubeconfig_file=KUBECONFIG) as cluster, asyncio.timeout(120):
+        async with await connect(kubeconfig_file=KUBECONFIG) as cluster, asyncio.timeout(DEADLINE_SECONDS):
             return await work(cluster)
 
     return asyncio.run(within())
@@ -83,7 +84,7 @@ def namespace() -> Iterator[str]:
         on_cluster(lambda cluster: cluster.delete(Ref(NAMESPACE, name)))
 
 
-def shell(namespace: str, script: str, *, stdin: bytes = b"", timeout_seconds: float = 60) -> ExecResult:
+def shell(namespace: str, script: str, *, stdin: bytes = b"", timeout_seconds: float = DEADLINE_SECONDS) -> ExecResult:
     return on_cluster(
         lambda cluster: cluster.exec(
             namespace, "shell", "main", ["sh", "-c", script], stdin=stdin, timeout_seconds=timeout_seconds

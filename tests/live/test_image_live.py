@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,13 +16,14 @@ from typing import Any
 import pytest
 
 from pgwizard.plan import manifests
-from support.rigtools import CHECKOUT, IMAGE, LIVE, RESTRICTED, Kubectl, documents, own_namespace, plan_of, until
+from support.rigtools import CHECKOUT, IMAGE, LIVE, RESTRICTED, Kubectl, documents, own_namespace, plan_of
+from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE
 
 pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
 RIG = Path(os.environ.get("PGWIZARD_TEST_RIG") or CHECKOUT.parent / "shared" / "rig" / "rig")
 POD, FULL, INCREMENTAL = "postgresql-0", "postgresql-pgbackrest-full", "postgresql-pgbackrest-incr"
-HOOK = "job/postgresql-pgbackrest-init"
+HOOK = "postgresql-pgbackrest-init"
 PASSPHRASE = 'a passphrase with "quotes" and $(X)'
 
 
@@ -35,7 +35,7 @@ class Running:
     rendered: list[manifests.Manifest]
 
     def in_pod(self, *command: str) -> str:
-        return self.kubectl.exec(POD, *command, seconds=60).decode()
+        return self.kubectl.exec(POD, *command).decode()
 
     def info(self) -> dict[str, Any]:
         found: list[dict[str, Any]] = json.loads(
@@ -51,37 +51,14 @@ class Running:
 
     def again(self) -> None:
         """Run the same hook Job a second time."""
-        self.kubectl.run("delete", HOOK, "--timeout=60s", seconds=70)
+        self.kubectl.run("delete", "job", HOOK, KUBECTL_DEADLINE)
         self.kubectl.run("apply", "--filename=-", data=documents(self.rendered[-1:]))
-        completed(self.kubectl, HOOK, 120)
+        self.kubectl.wait_for_job(HOOK)
 
     def start(self, cronjob: str) -> None:
         """Start a backup now, as its CronJob would."""
         self.kubectl.run("create", "job", "now", f"--from=cronjob/{cronjob}")
-        completed(self.kubectl, "job/now", 120)
-
-
-def completed(kubectl: Kubectl, job: str, seconds: int) -> None:
-    """Wait for a Job, and tell a failed one from a slow one at once."""
-
-    def done() -> bool:
-        code, _, _ = kubectl.outcome("wait", "--for=condition=Complete", job, "--timeout=5s")
-        conditions = kubectl.json("get", job).get("status", {}).get("conditions", [])
-        failed = [
-            condition for condition in conditions if (condition["type"], condition["status"]) == ("Failed", "True")
-        ]
-        assert not failed, f"{job}: {failed}\n{_logs(kubectl, job)}"
-        return code == 0
-
-    try:
-        until(f"{job} is complete", seconds, done)
-    except AssertionError:
-        print(_logs(kubectl, job), kubectl.outcome("describe", "pods")[1].decode(), sep="\n", file=sys.stderr)
-        raise
-
-
-def _logs(kubectl: Kubectl, job: str) -> str:
-    return kubectl.outcome("logs", job, "--all-containers", "--tail=60")[1].decode()
+        self.kubectl.wait_for_job("now")
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +103,7 @@ def release(
         running = Running(kubectl, manifests.render(plan))
         try:
             kubectl.run("apply", "--validate=strict", "--filename=-", data=documents(running.rendered))
-            completed(kubectl, HOOK, 180)
+            kubectl.wait_for_job(HOOK)
             yield running
         finally:
             # The bucket is shared: what was written is removed as far as it can be.
@@ -140,11 +117,11 @@ def test_the_containerfile_builds_and_the_default_answers_run_on_it(
 ) -> None:
     if not RIG.is_file():
         pytest.skip(f"{RIG}: no rig to build an image with; PGWIZARD_TEST_RIG names one")
-    subprocess.run([str(RIG), "image", str(CHECKOUT / "image"), IMAGE], check=True, timeout=300)
+    subprocess.run([str(RIG), "image", str(CHECKOUT / "image"), IMAGE], check=True, timeout=DEADLINE_SECONDS)
 
     answers = {"release": {"name": "postgresql"}}
     with release(kubectl_binary, answers, ca_file, s3_keys, tmp_path, "postgres") as running:
-        running.kubectl.run("wait", "--for=condition=Ready", f"pod/{POD}", "--timeout=60s", seconds=70)
+        running.kubectl.run("wait", "--for=condition=Ready", f"pod/{POD}", KUBECTL_DEADLINE)
         info = running.info()
         assert running.backups() == ["full"]
         assert info["status"]["message"] == "ok"

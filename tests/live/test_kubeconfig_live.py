@@ -16,6 +16,7 @@ import yaml
 from pgwizard.errors import KubeconfigError
 from pgwizard.kube import kubeconfig
 from support.rigtools import KUBECONFIG, LIVE
+from support.waiting import DEADLINE_SECONDS
 
 pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
@@ -66,7 +67,7 @@ def test_files_are_read_and_refused_as_kubectl_reads_and_refuses_them(kubectl_bi
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=DEADLINE_SECONDS,
         )
         try:
             ours: Any = {part.name: part.values for part in _parts(path)}
@@ -111,7 +112,7 @@ def test_a_flag_of_another_type_is_refused_by_both(kubectl_binary: str, tmp_path
     path = tmp_path / "config"
     path.write_text(json.dumps(mine))
     ask = [kubectl_binary, f"--kubeconfig={path}", "get", "--raw", "/version"]
-    done = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS)
     assert done.returncode != 0
     assert "insecure-skip-tls-verify of type bool" in done.stderr
     with pytest.raises(KubeconfigError, match="insecure-skip-tls-verify is"):

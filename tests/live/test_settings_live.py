@@ -11,6 +11,7 @@ import pytest
 
 from pgwizard.plan import settings
 from support.rigtools import IMAGE, LIVE, Shell, own_namespace, pod_object
+from support.waiting import KUBECTL_DEADLINE
 
 pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
@@ -84,7 +85,7 @@ def server(request: pytest.FixtureRequest, kubectl_binary: str) -> Iterator[tupl
         pod = pod_object("shell")
         pod["spec"]["containers"][0]["image"] = image
         kubectl.run("apply", "--filename=-", data=json.dumps(pod).encode())
-        kubectl.run("wait", "--for=condition=Ready", "pod/shell", "--timeout=300s", seconds=310)
+        kubectl.run("wait", "--for=condition=Ready", "pod/shell", KUBECTL_DEADLINE)
         yield version, Shell(kubectl, "shell")
 
 

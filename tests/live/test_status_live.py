@@ -19,6 +19,7 @@ from pgwizard.status.snapshot import Snapshot
 from pgwizard.status.verdict import judge
 from support.live_releases import INCREMENTAL, Site, site
 from support.rigtools import KUBECONFIG, LIVE
+from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE
 
 pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
@@ -33,7 +34,10 @@ def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
 
 async def seen(cluster: Cluster, namespace: str, reached: Callable[[Snapshot], bool]) -> Snapshot:
     """Observe until a snapshot is as it should be; three minutes at most."""
-    async with asyncio.timeout(180), aclosing(observe.observe(cluster, "postgresql", namespace)) as snapshots:
+    async with (
+        asyncio.timeout(DEADLINE_SECONDS),
+        aclosing(observe.observe(cluster, "postgresql", namespace)) as snapshots,
+    ):
         async for snapshot in snapshots:
             if reached(snapshot):
                 return snapshot
@@ -44,7 +48,7 @@ async def _backed_up(namespace: str) -> tuple[Snapshot, list[str]]:
     """Take an incremental backup; the last snapshot, and the states in which its Job was seen."""
     states: list[str] = []
     async with await connect(None, KUBECONFIG) as cluster:
-        first = await seen(cluster, namespace, lambda snapshot: not snapshot.loading and not snapshot.unknown)
+        first = await seen(cluster, namespace, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
         assert judge(first).state == "recoverable", judge(first).reasons
         assert [backup.type for backup in first.backups] == ["full"]
         job = await backups.backup_now(cluster, "postgresql", namespace, "incr", datetime.now(UTC))
@@ -84,9 +88,9 @@ def test_a_backup_is_seen_running_and_done_and_the_verdict_is_printed(place: Sit
 
     # without the right to its repository nothing is proven any more, and the exit code says so
     place.kubectl.run("scale", "statefulset", "postgresql", "--replicas=0")
-    place.kubectl.run("wait", "--for=delete", "pod/postgresql-0", "--timeout=60s", seconds=70)
+    place.kubectl.run("wait", "--for=delete", "pod/postgresql-0", KUBECTL_DEADLINE)
     away = place.pgwizard(*place.command(None, "status", where), expect=11)
     assert "? UNKNOWN" in away.out
     place.kubectl.run("scale", "statefulset", "postgresql", "--replicas=1")
-    place.kubectl.run("wait", "--for=create", "pod/postgresql-0", "--timeout=30s")
-    place.kubectl.run("wait", "--for=condition=Ready", "pod/postgresql-0", "--timeout=90s", seconds=100)
+    place.kubectl.run("wait", "--for=create", "pod/postgresql-0", KUBECTL_DEADLINE)
+    place.kubectl.run("wait", "--for=condition=Ready", "pod/postgresql-0", KUBECTL_DEADLINE)

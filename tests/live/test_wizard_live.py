@@ -7,8 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ import yaml
 
 from support.live_releases import Site, site
 from support.rigtools import KUBECONFIG, LIVE
+from support.waiting import DEADLINE_SECONDS, wait_until
 
 pytest_plugins = ["support.rigfixtures"]
 pytestmark = [*LIVE, pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is missing: there is no terminal")]
@@ -59,7 +58,7 @@ class Terminal:
             ["tmux", "-L", self.socket, "-f", "/dev/null", *arguments],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=DEADLINE_SECONDS,
             check=True,
         ).stdout
 
@@ -85,15 +84,12 @@ class Terminal:
         sequences: list[str] = re.findall(r"\x1b\[([0-9;:]*)m", self.tmux("capture-pane", "-e", "-p"))
         return {code for sequence in sequences for code in sequence.split(";")}
 
-    def shows(self, text: str, seconds: float = 30) -> str:
+    def shows(self, text: str) -> str:
         """Wait for a text; the screen that has it. What breaks a line in the terminal is a blank in the text."""
-        return self.until(f"the screen shows {text!r}", lambda: text in " ".join(self.screen.split()), seconds)
+        return self.until(f"the screen shows {text!r}", lambda: text in " ".join(self.screen.split()))
 
-    def until(self, what: str, reached: Callable[[], bool], seconds: float = 30) -> str:
-        end = time.monotonic() + seconds
-        while not reached():
-            assert time.monotonic() < end, f"waited {seconds} s in vain until {what}:\n{self.screen}"
-            threading.Event().wait(0.05)
+    def until(self, what: str, reached: Callable[[], bool]) -> str:
+        wait_until(what, reached, lambda: self.screen)
         return self.screen if self.alive else ""
 
     @property
@@ -112,12 +108,14 @@ def terminal(folder: Path, columns: int = 120, rows: int = 40, **variables: str)
         cwd=folder,
         env=environment,
         check=True,
-        timeout=30,
+        timeout=DEADLINE_SECONDS,
     )
     try:
         yield found
     finally:
-        subprocess.run(["tmux", "-L", found.socket, "kill-server"], capture_output=True, check=False, timeout=30)
+        subprocess.run(
+            ["tmux", "-L", found.socket, "kill-server"], capture_output=True, check=False, timeout=DEADLINE_SECONDS
+        )
         folder = Path(os.environ.get("TMUX_TMPDIR", "/tmp"), f"tmux-{os.getuid()}")
         (folder / found.socket).unlink(missing_ok=True)  # tmux leaves it behind
 
@@ -142,9 +140,9 @@ def test_from_the_first_page_to_a_valid_backup_by_keyboard_alone(place: Site, co
         wizard.press("F9")
         wizard.shows("y applies this")
         wizard.press("y")
-        wizard.shows("a valid full backup is in the repository", seconds=180)
+        wizard.shows("a valid full backup is in the repository")
         wizard.press("Enter")
-        wizard.shows("RECOVERABLE", seconds=60)
+        wizard.shows("RECOVERABLE")
         wizard.press("C-q")
         wizard.until("it has ended", lambda: not wizard.alive)
     saved = place.folder / "answers.yaml"

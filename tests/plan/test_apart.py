@@ -6,14 +6,12 @@ import os
 import re
 import signal
 import subprocess
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pgwizard.quantities import size_bytes
+from support.waiting import DEADLINE_SECONDS, wait_until
 
 SCRIPT = Path(__file__).parents[2] / "templates" / "files" / "apart.sh"
 BACKUP = """
@@ -76,15 +74,8 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def until(reached: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not reached():
-        assert time.monotonic() < end, "waited 30 s in vain"
-        threading.Event().wait(0.02)
-
-
 def ended(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=DEADLINE_SECONDS)
     return process.returncode, output.splitlines()
 
 
@@ -96,7 +87,7 @@ def test_what_it_runs_is_told_to_its_last_word_and_its_code_is_its_own(place: Pl
 
 def test_a_lost_stream_does_not_end_it_and_who_comes_next_follows_it(place: Place) -> None:
     first = place.ask("full")
-    until(lambda: place.runs() == ["begin full"])
+    wait_until("it runs", lambda: place.runs() == ["begin full"])
     first.kill()
     first.communicate()
     second = place.ask("full")
@@ -111,7 +102,7 @@ def test_a_lost_stream_does_not_end_it_and_who_comes_next_follows_it(place: Plac
 def test_who_wants_something_else_waits_for_its_turn_and_nobody_gets_anothers_code(place: Place, code: int) -> None:
     """The next one begins the moment the last one ends, and must not take its log and its code away from who reads."""
     full = place.ask("full")
-    until(lambda: place.runs() == ["begin full"])
+    wait_until("it runs", lambda: place.runs() == ["begin full"])
     others = [place.ask("incr") for _ in range(2)]
     for other in others:
         assert other.stdout is not None
@@ -133,7 +124,7 @@ def test_many_at_once_each_get_their_own_code(place: Place) -> None:
 
 def test_what_was_killed_is_noticed(place: Place) -> None:
     process = place.ask("full")
-    until(lambda: place.runs() == ["begin full"])
+    wait_until("it runs", lambda: place.runs() == ["begin full"])
     place.kill_what_runs()
     status, said = ended(process)
     assert status != 0

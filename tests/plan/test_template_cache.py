@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from support.waiting import DEADLINE_SECONDS
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -22,7 +24,7 @@ def manifests_with(prefix: Path) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=DEADLINE_SECONDS,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

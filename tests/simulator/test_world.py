@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import base64
-import time
 
 from cryptography import x509
 
-from pgwizard.simulator.cluster import SimCluster
 from support.simulated import POD, SECRET, Cluster, listed, ref, run
-
-
-def test_it_is_built_at_once() -> None:
-    SimCluster()
-    began = time.perf_counter()
-    SimCluster()
-    assert time.perf_counter() - began < 0.15
 
 
 def test_certificates_are_real() -> None:

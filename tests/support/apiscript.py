@@ -17,6 +17,7 @@ from pgwizard.kube.client import KubeCluster
 from pgwizard.kube.credentials import Login
 from pgwizard.kube.http import Http, Patience
 from pgwizard.kube.kubeconfig import Part, Target
+from support.waiting import DEADLINE_SECONDS
 
 TOKEN = "canary-token-5f2c"  # stands in for a credential: it must never be seen again
 Step = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -65,8 +66,8 @@ class Clock:
         await asyncio.sleep(0)
 
     def patience(self, **bounds: Any) -> Patience:
-        defaults = {"request_seconds": 5.0, "sleep": self.sleep, "clock": lambda: self.now, "jitter": lambda: 1.0}
-        return Patience(**{**defaults, **bounds})
+        clock = {"sleep": self.sleep, "clock": lambda: self.now, "jitter": lambda: 1.0}
+        return Patience(**{"request_seconds": DEADLINE_SECONDS, **clock, **bounds})
 
 
 def target(url: str, user: dict[str, Any] | None = None, cluster: dict[str, Any] | None = None) -> Target:
@@ -101,7 +102,7 @@ async def scripted(
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
     async def within() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             await scenario
         # asyncio's own server takes a turn to end a TLS handshake that was broken off.
         left = [task for task in asyncio.all_tasks() if "accept_connection" not in repr(task.get_coro())]

@@ -19,11 +19,11 @@ import pytest
 
 from pgwizard.errors import AlreadyExists, Conflict, Forbidden, Gone, Invalid, NotFound
 from pgwizard.kube.api import Access, Cluster, ListPage, Object, Ref, Resource, WatchEvent, Written
+from support.waiting import DEADLINE_SECONDS
 
 CONFIG_MAP = Resource("v1", "ConfigMap")
 SECRET = Resource("v1", "Secret")
 STATEFUL_SET = Resource("apps/v1", "StatefulSet")
-SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def scenario(test: Callable[[Any, Lab], Awaitable[None]]) -> Test:
 
     def run(self: Any, laboratory: Laboratory) -> None:
         async def within() -> None:
-            async with laboratory() as lab, asyncio.timeout(SECONDS):
+            async with laboratory() as lab, asyncio.timeout(DEADLINE_SECONDS):
                 await test(self, lab)
 
         asyncio.run(within())
@@ -545,7 +545,7 @@ class ClusterContract:
         await lab.cluster.apply(role("binder", {"apiGroups": [api], "resources": ["rolebindings"], "verbs": verbs}))
         await lab.cluster.apply(binding("binder", "binder"))
         wanted, asked = binding("own", "nothing"), Access("patch", "rolebindings", api, lab.namespace)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             while not (await lab.stranger.allowed([asked]))[asked]:  # noqa: ASYNC110 - nothing tells when
                 await asyncio.sleep(0.05)
         for dry_run in (True, False):
@@ -553,7 +553,7 @@ class ClusterContract:
                 await lab.stranger.apply(wanted, dry_run=dry_run)
         await lab.cluster.apply(wanted, dry_run=True)
         await lab.cluster.apply(role("nothing"))
-        async with asyncio.timeout(10):  # the authorizer learns of new roles a moment later
+        async with asyncio.timeout(DEADLINE_SECONDS):  # the authorizer learns of new roles a moment later
             while True:
                 with contextlib.suppress(NotFound):
                     await lab.stranger.apply(wanted)
@@ -589,7 +589,7 @@ class ClusterContract:
             Access("create", "pods", namespace=lab.namespace): False,
         }
         # The authorizer learns of new roles a moment later.
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             while await lab.stranger.allowed(list(expected)) != expected:  # noqa: ASYNC110 - nothing tells when
                 await asyncio.sleep(0.05)
         assert await names(lab.stranger, CONFIG_MAP, lab.namespace) == []

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from support.rigtools import KUBECONFIG, Kubectl, until
+from support.rigtools import KUBECONFIG, Kubectl
+from support.waiting import DEADLINE_SECONDS
 
 POD = "postgresql-0"
 CLAIM = f"postgresql-storage-{POD}"
@@ -85,12 +86,12 @@ class Site:
             env={**os.environ, **self.variables},
         )
 
-    def pgwizard(self, *command: str, expect: int = 0, seconds: float = 240) -> Done:
+    def pgwizard(self, *command: str, expect: int = 0) -> Done:
         done = subprocess.run(
             command,
             capture_output=True,
             text=True,
-            timeout=seconds,
+            timeout=DEADLINE_SECONDS,
             check=False,
             env={**os.environ, **self.variables},
         )
@@ -121,7 +122,7 @@ class Site:
         return {f"{item['kind']}/{item['metadata']['name']}": item["metadata"]["resourceVersion"] for item in items}
 
     def in_pod(self, *command: str) -> str:
-        return self.kubectl.exec(POD, *command, seconds=60).decode()
+        return self.kubectl.exec(POD, *command).decode()
 
     def sql(self, statement: str) -> str:
         return self.in_pod("psql", "--username=postgres", "--dbname=myapp", "-Atc", statement).strip()
@@ -152,17 +153,8 @@ class Site:
     def run_job(self, cronjob: str, name: str) -> None:
         self.kubectl.run("create", "job", name, f"--from=cronjob/{cronjob}")
 
-    def ended(self, name: str, seconds: float = 90) -> None:
-        """Wait for a Job to succeed, and tell a failed one from a slow one at once."""
-
-        def done() -> bool:
-            code, _, _ = self.kubectl.outcome("wait", "--for=condition=Complete", f"job/{name}", "--timeout=2s")
-            conditions = self.get("job", name).get("status", {}).get("conditions", [])
-            failed = [item for item in conditions if (item["type"], item["status"]) == ("Failed", "True")]
-            assert not failed, f"{name}: {failed}\n{self.logs(name)}"
-            return code == 0
-
-        until(f"Job {name} is complete", seconds, done)
+    def ended(self, name: str) -> None:
+        self.kubectl.wait_for_job(name)
 
     def logs(self, job: str) -> str:
         return self.kubectl.outcome("logs", f"job/{job}", "--tail=-1")[1].decode()
@@ -176,8 +168,8 @@ class Site:
     def forget_repository(self) -> None:
         """The bucket is shared: what was written is removed as far as it can be."""
         stanza = ("--stanza=main", "--log-level-console=off")
-        self.kubectl.outcome("exec", POD, "--", "pgbackrest", *stanza, "stop", seconds=30)
-        self.kubectl.outcome("exec", POD, "--", "pgbackrest", *stanza, "--force", "stanza-delete", seconds=30)
+        self.kubectl.outcome("exec", POD, "--", "pgbackrest", *stanza, "stop")
+        self.kubectl.outcome("exec", POD, "--", "pgbackrest", *stanza, "--force", "stanza-delete")
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

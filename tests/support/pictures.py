@@ -25,8 +25,19 @@ from textual.app import App
 
 def terminal_output(app: App[Any], *, styles: bool = True) -> str:
     """What the application shows now: rows of text with the escape sequences of a terminal."""
-    with patch.object(Console, "export_svg", lambda console, **_: console.export_text(styles=styles)):
+    with patch.object(Console, "export_svg", lambda console, **_: recorded_output(console, styles=styles)):
         return app.export_screenshot()
+
+
+def recorded_output(console: Console, *, styles: bool = True) -> str:
+    """What a console recorded, with the escape sequences of a terminal with all colours.
+
+    Rich keeps the sequence that a style had on the first console that it was printed on, maybe one of eight colours.
+    """
+    for segment in console._record_buffer:
+        if segment.style is not None:
+            segment.style._ansi = None
+    return console.export_text(styles=styles, clear=False)
 
 
 def text(app: App[Any]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.rigtools import Shell, find_kubectl, own_namespace, pod_object
+from support.waiting import KUBECTL_DEADLINE
 
 
 @pytest.fixture(scope="session")
@@ -23,5 +24,5 @@ def shell(kubectl_binary: str) -> Iterator[Shell]:
     """The image of the chart, with nothing but a shell in it; one a worker."""
     with own_namespace(kubectl_binary, "pgw-shell") as kubectl:
         kubectl.run("apply", "--filename=-", data=json.dumps(pod_object("shell")).encode())
-        kubectl.run("wait", "--for=condition=Ready", "pod/shell", "--timeout=90s", seconds=100)
+        kubectl.run("wait", "--for=condition=Ready", "pod/shell", KUBECTL_DEADLINE)
         yield Shell(kubectl, "shell")

@@ -9,9 +9,8 @@ import os
 import shutil
 import subprocess
 import tarfile
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import yaml
 from pgwizard.cli.source import Source, planned
 from pgwizard.plan import manifests
 from pgwizard.plan.plan import Plan
+from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE, wait_until
 
 KUBECONFIG = os.environ.get("PGWIZARD_TEST_KUBECONFIG")
 LIVE = [
@@ -41,30 +41,45 @@ class Kubectl:
     binary: str
     namespace: str = "default"
 
-    def run(self, *arguments: str, data: bytes = b"", seconds: float = 60, check: bool = True) -> tuple[bytes, str]:
+    def run(self, *arguments: str, data: bytes = b"", check: bool = True) -> tuple[bytes, str]:
         """What it printed on stdout and stderr."""
-        code, output, errors = self.outcome(*arguments, data=data, seconds=seconds)
+        code, output, errors = self.outcome(*arguments, data=data)
         assert code == 0 or not check, f"kubectl {' '.join(arguments)}: exit {code}\n{errors}"
         return output, errors
 
-    def outcome(self, *arguments: str, data: bytes = b"", seconds: float = 60) -> tuple[int, bytes, str]:
+    def outcome(self, *arguments: str, data: bytes = b"") -> tuple[int, bytes, str]:
         """Exit code, stdout, stderr."""
         done = subprocess.run(
             [self.binary, f"--kubeconfig={KUBECONFIG}", f"--namespace={self.namespace}", *arguments],
             input=data,
             capture_output=True,
-            timeout=seconds,
+            timeout=2 * DEADLINE_SECONDS,
             check=False,
         )
         return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
+    def wait_for_job(self, name: str) -> None:
+        """Until it has succeeded. One that failed, or never ends, is an error with what its pods printed."""
+
+        def has_succeeded() -> bool:
+            conditions = self.json("get", "job", name).get("status", {}).get("conditions", [])
+            reached = {item["type"] for item in conditions if item["status"] == "True"}
+            assert "Failed" not in reached, f"{name}: {conditions}\n{told()}"
+            return "Complete" in reached
+
+        def told() -> str:
+            logs = self.outcome("logs", f"job/{name}", "--all-containers", "--tail=60")[1]
+            return (logs + self.outcome("describe", "pods")[1]).decode(errors="replace")
+
+        wait_until(f"Job {name} is complete", has_succeeded, told)
+
     def json(self, *arguments: str) -> Any:
         return json.loads(self.run(*arguments, "-o", "json")[0])
 
-    def exec(self, pod: str, *command: str, data: bytes = b"", seconds: float = 60) -> bytes:
+    def exec(self, pod: str, *command: str, data: bytes = b"") -> bytes:
         """Run a command in a pod's first container."""
         stdin = ["--stdin"] if data else []
-        return self.run("exec", *stdin, pod, "--", *command, data=data, seconds=seconds)[0]
+        return self.run("exec", *stdin, pod, "--", *command, data=data)[0]
 
 
 _IN_A_FOLDER = """
@@ -82,7 +97,7 @@ class Shell:
     kubectl: Kubectl
     pod: str
 
-    def run(self, script: str, files: Mapping[str, str] | None = None, seconds: float = 300) -> bytes:
+    def run(self, script: str, files: Mapping[str, str] | None = None) -> bytes:
         """Run a bash script in a fresh folder that holds these files; its stdout."""
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -91,7 +106,7 @@ class Shell:
                 entry = tarfile.TarInfo(name)
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
-        return self.kubectl.exec(self.pod, "bash", "-c", _IN_A_FOLDER, data=archive.getvalue(), seconds=seconds)
+        return self.kubectl.exec(self.pod, "bash", "-c", _IN_A_FOLDER, data=archive.getvalue())
 
 
 def find_kubectl() -> str | None:
@@ -106,7 +121,7 @@ def own_namespace(binary: str, prefix: str, *labels: str) -> Iterator[Kubectl]:
     try:
         if labels:
             kubectl.run("label", "namespace", kubectl.namespace, *labels)
-        kubectl.run("wait", "--for=create", "serviceaccount/default", "--timeout=30s")
+        kubectl.run("wait", "--for=create", "serviceaccount/default", KUBECTL_DEADLINE)
         yield kubectl
     finally:
         kubectl.run("delete", "namespace", kubectl.namespace, "--wait=false")
@@ -166,10 +181,3 @@ def golden_plan(answers: Path, *overrides: str) -> Plan:
     public_authorities = "source" in tls and tls["source"] is None
     ca_file = GOLDEN / "ca.crt" if GOLDEN in answers.parents and not public_authorities else None
     return plan_of(answers, *overrides, ca_file=ca_file)
-
-
-def until(what: str, seconds: float, done: Callable[[], bool]) -> None:
-    """Ask until it is done. What is asked waits by itself, as ``kubectl wait`` does."""
-    end = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < end, f"waited {seconds} s in vain until {what}"

@@ -1,5 +1,7 @@
 """A pytest plugin that runs the screens as on a slow machine with a slow cluster, to find what counts on a fast one.
 
+It selects the modules that use ``support.screens``.
+
 Each turn of a simulated loop takes time, so that timers overtake work; threads and the simulated cluster answer late,
 each request by another (repeatable) delay, so that no two answers keep their order.
 """
@@ -9,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import random
 from typing import Any
+
+import pytest
 
 from pgwizard.simulator.cluster import SimCluster
 from support import simtime
@@ -34,6 +38,16 @@ async def _late_answer(sim: SimCluster, *given: Any) -> Any:
 
 def pytest_runtest_setup() -> None:
     _chance.seed(20)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    from support import screens
+
+    def drives(item: pytest.Item) -> bool:
+        return screens.opened in vars(getattr(item, "module", asyncio)).values()
+
+    config.hook.pytest_deselected(items=[item for item in items if not drives(item)])
+    items[:] = filter(drives, items)
 
 
 def pytest_configure() -> None:

@@ -14,11 +14,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from support.waiting import DEADLINE_SECONDS
+
 T = TypeVar("T")
 BEGIN_SECONDS = 1_000.0
 """What the clock of a ``Loop`` shows when it begins."""
-OUTSIDE_SECONDS = 600.0
-"""How long something outside of this process may keep a loop waiting, by the machine's clock."""
 _monotonic, _time, _process_time = time.monotonic, time.time, time.process_time
 
 
@@ -44,7 +44,7 @@ class _Selector(selectors.DefaultSelector):
             return []
         if self._is_outside_awaited():
             begin = _monotonic()
-            ready = super().select(OUTSIDE_SECONDS if timeout is None else timeout)
+            ready = super().select(DEADLINE_SECONDS if timeout is None else timeout)
             self.passed_seconds += _monotonic() - begin
             if ready or timeout is not None:
                 return ready

@@ -105,9 +105,9 @@ def test_a_certificate_out_of_its_time_is_refused() -> None:
     [b"-----BEGIN CERTIFICATE-----\n", b"-----BEGIN A-----\n", b"-----BEGIN ", b"-----END CERTIFICATE-----", b"-----"],
 )
 def test_half_a_megabyte_of_anything_is_read_at_once(data: bytes) -> None:
-    begin = time.monotonic()
+    begin = time.process_time()
     _refusal((data * LIMIT_BYTES)[:LIMIT_BYTES])
-    assert time.monotonic() - begin < 2
+    assert time.process_time() - begin < 60  # some milliseconds; quadratic takes minutes
 
 
 # ---- names ---------------------------------------------------------------------------------------------------------

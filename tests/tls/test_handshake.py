@@ -16,6 +16,7 @@ from pgwizard.kube.api import Ref, Resource
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tls.handshake import Served, handshake, split, verify
+from support.waiting import DEADLINE_SECONDS
 from tls.test_certificates import issue
 
 ENDPOINT = "minio.minio.svc:9000"
@@ -140,7 +141,9 @@ def test_what_stands_between_is_named() -> None:
 
 
 def over_tcp(
-    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], **how: Any
+    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+    deadline_seconds: float = DEADLINE_SECONDS,
+    **how: Any,
 ) -> Served | PgwizardError:
     handlers: set[asyncio.Task[Any]] = set()
 
@@ -163,7 +166,7 @@ def over_tcp(
             server = await asyncio.start_server(handle, "127.0.0.1", 0, **how)
             port = server.sockets[0].getsockname()[1]
             try:
-                return await handshake(sim, f"127.0.0.1:{port}", deadline_seconds=0.5)
+                return await handshake(sim, f"127.0.0.1:{port}", deadline_seconds=deadline_seconds)
             except PgwizardError as error:
                 return error
             finally:
@@ -226,7 +229,7 @@ def test_a_server_that_does_not_answer_meets_the_deadline() -> None:
             pass
         writer.close()
 
-    error = over_tcp(wait)
+    error = over_tcp(wait, 0.5)
     assert isinstance(error, DeadlineError)
     assert "did not answer a TLS handshake within 0.5 s" in error.message
 

@@ -81,6 +81,22 @@ def test_what_every_screen_has_stays_where_there_is_no_room_for_all() -> None:
     simtime.run(main())
 
 
+def test_keys_of_screen_and_application_with_one_action_name_are_both_shown() -> None:
+    class Everywhere(App[None]):
+        BINDINGS: ClassVar[list[BindingType]] = [Binding("f1,f2", "again", "help")]
+
+    async def main() -> None:
+        app = Everywhere()
+        async with opened(app, size=(80, 10)) as pilot:
+            await app.push_screen(Page())
+            await settled(pilot)
+            assert str(app.screen.query_one(KeyLine).render()).startswith(
+                " f5 again  f6 not now  x a letter  f1 help  "
+            )
+
+    simtime.run(main())
+
+
 def test_it_shows_what_works_where_the_focus_is() -> None:
     async def scenario(pilot: Pilot[None], _page: Page, keys: KeyLine) -> None:
         await press(pilot, "x")

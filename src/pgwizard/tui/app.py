@@ -91,10 +91,11 @@ class WizardApp(SaysDefects, BaseApp):
         if isinstance(screen, ScreenPart):
             for own in screen.commands():
                 yield SystemCommand(own.name, own.help, partial(self._do, own.action, screen))
-        told: set[str] = set()
+        seen: set[tuple[DOMNode, str]] = set()
         for node, binding, enabled, _ in screen.active_bindings.values():
-            if enabled and binding.show and binding.description and binding.action not in _IN_PALETTE | told:
-                told.add(binding.action)
+            is_command = enabled and binding.show and binding.description and binding.action not in _IN_PALETTE
+            if is_command and (node, binding.action) not in seen:
+                seen.add((node, binding.action))
                 does = binding.tooltip or binding.description
                 keys = f"{self.get_key_display(binding)}: {does}"
                 yield SystemCommand(binding.description, keys, partial(self._do, binding.action, node))

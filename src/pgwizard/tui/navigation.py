@@ -61,7 +61,7 @@ class OpenApply(Open):
     opened: namespace and name of the release that the answers were opened from, if any.
     """
 
-    screen = "pgwizard.tui.screens.apply:Apply"
+    screen = "pgwizard.tui.screens.apply:ApplyScreen"
     answers: Answers
     opened: tuple[str, str] | None = None
 

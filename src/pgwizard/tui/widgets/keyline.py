@@ -12,6 +12,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -67,15 +68,15 @@ class KeyLine(Widget):
 
     def _catch_up(self) -> None:
         self._late = False
-        shown, palette, seen = [], None, set()
+        shown, palette, seen = [], None, set[tuple[DOMNode, str]]()
         for node, binding, enabled, _ in self.screen.active_bindings.values():
             display = self.app.get_key_display(binding)
             common = node is self.app or binding.key == "escape"
             entry = _Key(binding.key, display, binding.description, enabled, common)
             if binding.action == "command_palette":
                 palette = entry
-            elif binding.show and binding.action not in seen:
-                seen.add(binding.action)
+            elif binding.show and (node, binding.action) not in seen:
+                seen.add((node, binding.action))
                 shown.append(entry)
         if (shown, palette) != (self._shown, self._palette):
             self._shown, self._palette = shown, palette
