@@ -185,7 +185,7 @@ def test_it_ends_with_the_commands_to_connect_which_are_copied_unwrapped() -> No
         assert all("--context prod --kubeconfig /home/ada/.kube/config" in command for command in commands)
         await press(driven.pilot, "c")
         assert all(command in driven.pilot.app.clipboard for command in commands)
-        shown = painted(driven.pilot)
+        shown = " ".join(painted(driven.pilot).split())
         assert "export PGPASSWORD=" in shown
         assert "port-forward service/postgresql" in shown
 
