@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
 from hypothesis import HealthCheck, settings
 
 from support import simtime
 
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 simtime.install()  # before a module of Textual or of the application takes the machine's clock
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")  # an example may take as long as it takes on a busy machine
@@ -41,6 +48,19 @@ def _no_variables_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _current_folder_is_empty(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
+
+
+@pytest.fixture(autouse=True)
+def _no_network_but_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint that a test names is looked for on this machine alone."""
+    connect = asyncio.open_connection
+
+    async def here(host: str, port: int, **how: Any) -> Any:
+        if host not in ("localhost", "127.0.0.1", "::1"):
+            raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
+        return await connect(host, port, **how)
+
+    monkeypatch.setattr(asyncio, "open_connection", here)
 
 
 @pytest.fixture

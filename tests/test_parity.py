@@ -33,7 +33,7 @@ from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Request
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.pages.choice import Choice
-from pgwizard.tui.screens.apply import Apply
+from pgwizard.tui.screens.apply import ApplyScreen
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets.dialogs import Line
@@ -242,13 +242,13 @@ async def applied(pilot: Pilot[int], sim: Recording) -> Did:
     await until(pilot, lambda: all(worker.is_finished for worker in pilot.app.workers))
     first = so_far(sim)
     await press(pilot, "f9")
-    await until(pilot, lambda: isinstance(pilot.app.screen, Apply))
-    screen = cast("Apply", pilot.app.screen)
-    await until(pilot, lambda: screen.asked or screen.state in ("ended", "failed"))
-    if screen.asked:
+    await until(pilot, lambda: isinstance(pilot.app.screen, ApplyScreen))
+    screen = cast("ApplyScreen", pilot.app.screen)
+    await until(pilot, lambda: screen.is_asking or screen.state in ("ended", "failed"))
+    if screen.is_asking:
         await press(pilot, "y")
     await until(pilot, lambda: screen.state in ("ended", "failed"))
-    assert screen.state == "ended", screen._said
+    assert screen.state == "ended", screen.ending
     did = Did.since(first, sim)
     await press(pilot, "escape")
     await until(pilot, lambda: isinstance(pilot.app.screen, Wizard))

@@ -72,21 +72,8 @@ class Finding:
         """On one line, with the fix."""
         return f"{self}   {self.fix}".rstrip()
 
-    @property
-    def path(self) -> str:
-        """The name of before."""
-        return self.question
-
-    @property
-    def message(self) -> str:
-        """The name of before."""
-        return self.text
-
 
 _LONGEST_QUESTION = 200
-
-Problem = Finding
-"""The name of before."""
 
 
 class PgwizardError(Exception):

@@ -48,7 +48,7 @@ async def _backed_up(namespace: str) -> tuple[Snapshot, list[str]]:
     """Take an incremental backup; the last snapshot, and the states in which its Job was seen."""
     states: list[str] = []
     async with await connect(None, KUBECONFIG) as cluster:
-        first = await seen(cluster, namespace, lambda snapshot: not snapshot.loading and not snapshot.unknown)
+        first = await seen(cluster, namespace, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
         assert judge(first).state == "recoverable", judge(first).reasons
         assert [backup.type for backup in first.backups] == ["full"]
         job = await backups.backup_now(cluster, "postgresql", namespace, "incr", datetime.now(UTC))

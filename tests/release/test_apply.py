@@ -304,7 +304,7 @@ def test_a_missing_namespace_is_refused_where_they_do_not() -> None:
         told = await applied(sim, answers_of(release={"namespace": "new"}, **ELSEWHERE))
         assert isinstance(told.error, PreflightError)
         assert str(told.error) == (
-            "the cluster does not hold what the answers name; nothing was written\n"
+            "the cluster does not have what the answers name; nothing was written\n"
             "  release.namespace: namespace new does not exist: set release.createNamespace to true, or run kubectl "
             "create namespace new"
         )
@@ -509,7 +509,7 @@ def test_a_size_below_that_of_a_claim_that_was_grown_by_hand_is_refused_before_a
             f"storage.size: the volume has {shown} and cannot shrink to 20Gi: set storage.size to {shown}, or more"
         ]
         assert told.writes == []
-        assert [problem.question for problem in await survey.references(sim, grown("20Gi"))] == ["storage.size"]
+        assert [problem.question for problem in (await survey.survey(sim, grown("20Gi"))).errors] == ["storage.size"]
         await deployed(sim, grown(shown))
 
     on(scenario)

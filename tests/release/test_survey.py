@@ -14,7 +14,7 @@ from pgwizard.answers.questions import Answers
 from pgwizard.errors import NotFound, PreflightError
 from pgwizard.kube.api import Access, Object, Ref
 from pgwizard.plan.plan import Facts, resolve
-from pgwizard.release import apply, dry_run, record, rights, survey, uninstall
+from pgwizard.release import apply, checks, dry_run, record, rights, survey, uninstall
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from support import headless
@@ -401,7 +401,7 @@ def test_a_mirrored_s3_secret_is_read_where_it_is() -> None:
 
     async def scenario(sim: SimCluster) -> None:
         (problem,) = refused(await applied(sim, answers))
-        assert problem == 'repository.credentials: cannot get Secret staging/no-such: secrets "no-such" not found'
+        assert problem == "repository.credentials.secret: Secret staging/no-such does not exist"
 
     on(scenario)
 
@@ -431,19 +431,19 @@ def test_what_other_releases_say_to_the_answers() -> None:
     ]
     answers = Answers.model_validate({"release": {"name": "new", "namespace": "shop"}, "repository": {"path": "/shop"}})
     shared = "shop/same backs up to backups/shop at minio.minio.svc:9000 as well"
-    assert [str(found) for found in survey.neighbours(answers, others, ("shop", "elsewhere"))] == [
+    assert [str(found) for found in checks.neighbours(answers, others, ("shop", "elsewhere"))] == [
         f"repository.path: {shared}: one path a database, never shared",
         "release.name: this makes a second release: shop/elsewhere stays as it is",
     ]
-    assert survey.neighbours(Answers.model_validate({"repository": {"enabled": False}}), others) == ()
+    assert checks.neighbours(Answers.model_validate({"repository": {"enabled": False}}), others) == ()
 
 
 def test_another_name_of_the_same_store_is_no_move() -> None:
     live = _kept("new", repository={"path": "/shop"})
     same = Answers.model_validate({"repository": {"path": "/shop", "endpoint": "https://s3.example.com"}})
-    assert survey.moved(same, live) == ()
-    assert len(survey.moved(Answers(), live)) == 1
-    assert survey.moved(Answers(), None) == ()
+    assert checks.moved(same, live) == ()
+    assert len(checks.moved(Answers(), live)) == 1
+    assert checks.moved(Answers(), None) == ()
 
 
 def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
@@ -454,8 +454,8 @@ def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
             credentials={"from": "generate", "username": "owner"},
             storage={"size": "5Gi", "storageClass": "fixed"},
         )
-        found = await survey.references(sim, answers)
-        assert [problem.question for problem in found] == [
+        found = await survey.survey(sim, answers)
+        assert [problem.question for problem in found.errors] == [
             "release.database",
             "credentials.username",
             "storage.storageClass",
@@ -463,7 +463,7 @@ def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
         ]
         sim.rules.deny("get", "secrets")  # without the record nobody knows what was made
         sim.rules.deny("get", "persistentvolumeclaims")
-        assert [problem.question for problem in await survey.references(sim, answers)] == [
+        assert [problem.question for problem in (await survey.survey(sim, answers)).fixed] == [
             "storage.storageClass",
             "storage.size",
         ]
@@ -477,8 +477,8 @@ def test_the_release_s_own_mirror_is_no_source() -> None:
         own = answers_of(tls={"source": {"secret": "postgresql-minio-ca", "namespace": "default"}})
         assert refused(await applied(sim, own)) == [
             (
-                "tls.source: Secret default/postgresql-minio-ca is the release's own mirror, compared with itself for "
-                "ever: name minio/minio-tls"
+                "tls.source: Secret default/postgresql-minio-ca is the release's own mirror: it would only be "
+                "compared with itself: name minio/minio-tls"
             )
         ]
 

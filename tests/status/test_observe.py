@@ -13,14 +13,14 @@ import pytest
 
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.diagnose.row import Diagnosis
-from pgwizard.errors import Forbidden, PgwizardError, PreflightError, Unreachable
+from pgwizard.errors import Finding, Forbidden, PgwizardError, PreflightError, Unreachable
 from pgwizard.kube.api import NAMESPACE, POD, ExecResult, Ref, WatchEvent
 from pgwizard.release import backups, record, uninstall
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.status import observe, report
 from pgwizard.status import snapshot as status_snapshot
-from pgwizard.status.reduce import Observation
+from pgwizard.status.observations import LogFailed, LogRead, Observation
 from pgwizard.status.snapshot import Missing, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import judge
 from support.faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, deployed, live
@@ -32,7 +32,7 @@ from support.snapshots import NOW, UNKNOWN_KEY, said, segment
 def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
     async def scenario(sim: SimCluster) -> None:
         found = await observe.look(sim, "postgresql", "default", now=clock(sim))
-        assert (found.loading, found.unknown) == ((), {})
+        assert (found.pending_sources, found.failures) == ((), {})
         assert said(found) == ("recoverable", [])
         assert found.release is not None
         assert replace(found.release, applied=None) == ReleaseSummary(
@@ -64,8 +64,8 @@ def test_what_is_denied_is_said_and_the_rest_is_seen() -> None:
             Fault("403", verb="list", resource="cronjobs", times=None),
         ]
         found = await observe.look(sim, "postgresql", "default", now=clock(sim))
-        assert sorted(found.unknown) == ["archiver", "cronjobs", "repository", "volume"]
-        assert all("denied by a fault" in why for why in found.unknown.values())
+        assert sorted(found.failures) == ["archiver", "cronjobs", "repository", "volume"]
+        assert all("denied by a fault" in why.text for why in found.failures.values())
         assert judge(found).state == "unknown"
         assert len(found.objects) == 3
 
@@ -75,7 +75,7 @@ def test_what_is_denied_is_said_and_the_rest_is_seen() -> None:
 def test_what_was_denied_is_asked_again() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults = [Fault("503", resource="pods/exec", times=4), Fault("503", verb="list", resource="jobs", times=2)]
-        found = await seen(sim, lambda snapshot: not snapshot.loading and not snapshot.unknown)
+        found = await seen(sim, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
         assert judge(found).state == "recoverable"
 
     on(scenario)
@@ -97,7 +97,7 @@ def test_what_was_deleted_while_a_watch_was_lost_goes() -> None:
                         raise Unreachable("no route")
 
         sim.watch = lost  # type: ignore[method-assign]
-        found = await seen(sim, lambda snapshot: not snapshot.loading and not snapshot.unknown)
+        found = await seen(sim, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
         assert [item.name for item in found.crons] == ["postgresql-pgbackrest-incr"]
         assert said(found) == ("at risk", ["there is no schedule of full backups"])
 
@@ -125,16 +125,16 @@ def test_a_defect_is_said_in_the_place_of_its_answer_and_the_question_is_asked_a
 
         def mended(snapshot: Snapshot) -> bool:
             nonlocal broken
-            if broken and not snapshot.loading:
-                assert snapshot.unknown == dict.fromkeys(
+            if broken and not snapshot.pending_sources:
+                assert snapshot.failures == dict.fromkeys(
                     (
                         *("statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs"),
                         *("volume", "repository", "archiver"),
                     ),
-                    "a defect of pgwizard itself: KeyError",
+                    Finding(text="a defect of pgwizard itself: KeyError"),
                 )
                 broken = False
-            return not snapshot.unknown and not snapshot.loading
+            return not snapshot.failures and not snapshot.pending_sources
 
         assert judge(await seen(sim, mended)).state == "recoverable"
 
@@ -213,8 +213,9 @@ def test_a_log_that_breaks_pgwizard_is_said_and_the_next_one_is_read() -> None:
                 read, lambda: [Ref(JOB, name, "shop") for name in ("first", "second")], queue, observe.Again()
             )
         )
-        assert (await queue.get()).failure == "a defect of pgwizard itself: KeyError"
-        assert (await queue.get()).value == ["line"]
+        first, second = (Ref(JOB, name, "shop") for name in ("first", "second"))
+        assert await queue.get() == LogFailed(first, "a defect of pgwizard itself: KeyError")
+        assert await queue.get() == LogRead(second, ["line"])
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
 
@@ -227,7 +228,7 @@ def test_backups_that_an_apply_elsewhere_turns_on_and_off_are_asked_for_from_the
         steps: list[str] = []
 
         def turned(snapshot: Snapshot) -> bool:
-            if not snapshot.loading:
+            if not snapshot.pending_sources:
                 state = judge(snapshot).state
                 if not steps and state == "not recoverable":
                     recorded(sim, repository={}, credentials={"from": "generate", "username": "owner"})
@@ -270,14 +271,14 @@ def test_a_release_that_is_removed_while_it_is_watched_says_so() -> None:
         again = observe.Again()
 
         def gone(snapshot: Snapshot) -> bool:
-            if not snapshot.loading and sim.store.peek(record.ref("postgresql", "default")) is not None:
+            if not snapshot.pending_sources and sim.store.peek(record.ref("postgresql", "default")) is not None:
                 sim.store.remove(record.ref("postgresql", "default"))
                 sim.runtime.delete(Ref(STATEFULSET, "postgresql", "default"))
                 again.ask(*observe.ASKED)
-            return "release" in snapshot.unknown
+            return "release" in snapshot.failures
 
         found = await seen(sim, gone, again)
-        assert found.unknown["release"] == "there is no release postgresql in namespace default"
+        assert found.failures["release"].text == "there is no release postgresql in namespace default"
 
     on(scenario)
 
@@ -295,9 +296,9 @@ def test_an_uninstall_is_told_within_two_seconds_though_the_record_goes_last() -
             ended.append(sim.clock.now())
 
         def gone(snapshot: Snapshot) -> bool:
-            if not snapshot.loading and not removing:
+            if not snapshot.pending_sources and not removing:
                 removing.append(asyncio.create_task(remove()))
-            return snapshot.gone
+            return snapshot.is_gone
 
         found = await seen(sim, gone)
         await asyncio.gather(*removing)
@@ -318,10 +319,10 @@ def test_a_namespace_that_is_deleted_while_it_is_watched_is_said_within_seconds(
         begun: list[float] = []
 
         def gone(snapshot: Snapshot) -> bool:
-            if not snapshot.loading and not begun:
+            if not snapshot.pending_sources and not begun:
                 begun.append(sim.clock.now())
                 sim.runtime.delete(Ref(NAMESPACE, "default"))
-            if not snapshot.gone or snapshot.missing is None or snapshot.objects or snapshot.crons:
+            if not snapshot.is_gone or snapshot.missing is None or snapshot.objects or snapshot.crons:
                 return False
             return denied or snapshot.missing.namespace == "gone"
 
@@ -347,16 +348,20 @@ def test_a_release_that_comes_back_is_judged_anew() -> None:
         }
 
         def back(snapshot: Snapshot) -> bool:
-            if not snapshot.loading and not steps:
+            if not snapshot.pending_sources and not steps:
                 for ref in kept:
                     sim.store.remove(ref)
                 steps.append("removed")
-            elif snapshot.gone and steps == ["removed"]:
+            elif snapshot.is_gone and steps == ["removed"]:
                 for obj in kept.values():
                     assert obj is not None
                     sim.store.put(obj)
                 steps.append("there")
-            return steps == ["removed", "there"] and not snapshot.loading and judge(snapshot).state == "recoverable"
+            return (
+                steps == ["removed", "there"]
+                and not snapshot.pending_sources
+                and judge(snapshot).state == "recoverable"
+            )
 
         assert (await seen(sim, back)).missing is None
 
@@ -371,7 +376,7 @@ def test_a_revision_that_is_applied_elsewhere_is_seen_within_two_seconds() -> No
         ended: list[float] = []
 
         def shown(snapshot: Snapshot) -> bool:
-            if not snapshot.loading and not applying:
+            if not snapshot.pending_sources and not applying:
                 applying.append(asyncio.create_task(deployed(sim, answers_of(retention={"full": 5}))))
                 applying[0].add_done_callback(lambda _: ended.append(sim.clock.now()))
             release = snapshot.release
@@ -389,7 +394,7 @@ def test_an_apply_that_touches_nothing_that_is_watched_is_seen_soon_and_at_once_
         again, changed = observe.Again(), list[float]()
 
         def renewed(snapshot: Snapshot) -> bool:
-            if not snapshot.loading and not changed:
+            if not snapshot.pending_sources and not changed:
                 recorded(sim, credentials={"from": "generate", "username": "owner"})
                 changed.append(sim.clock.now())
                 again.ask("release")
@@ -398,7 +403,7 @@ def test_an_apply_that_touches_nothing_that_is_watched_is_seen_soon_and_at_once_
         await seen(sim, renewed, again)
         assert sim.clock.now() - changed.pop() < 1
         recorded(sim, credentials={})
-        await seen(sim, lambda snapshot: not snapshot.loading)
+        await seen(sim, lambda snapshot: not snapshot.pending_sources)
         began = sim.clock.now()
         await seen(sim, renewed)
         assert sim.clock.now() - began <= 15
@@ -486,9 +491,9 @@ def test_one_look_says_why_a_store_that_is_down_does_not_answer(timeout_seconds:
         store_down(sim, asked)
         found = await observe.look(sim, "postgresql", "default", now=clock(sim), timeout_seconds=timeout_seconds)
         assert asked == [io_timeout]
-        assert found.loading == ()
+        assert found.pending_sources == ()
         ended = timeout_seconds > RETRIES * io_timeout
-        assert found.unknown["repository"] == (REFUSED if ended else f"no answer within {timeout_seconds} s")
+        assert found.failures["repository"].text == (REFUSED if ended else f"no answer within {timeout_seconds} s")
         cause = diagnosed(REFUSED).cause if ended else f"no answer within {timeout_seconds} s"
         assert said(found) == ("unknown", [f"the repository cannot be read: {cause}"])
 
@@ -499,9 +504,9 @@ def test_a_store_that_is_down_is_asked_more_patiently_while_somebody_watches() -
     async def scenario(sim: SimCluster) -> None:
         asked: list[int] = []
         store_down(sim, asked)
-        found = await seen(sim, lambda snapshot: "repository" in snapshot.unknown)
+        found = await seen(sim, lambda snapshot: "repository" in snapshot.failures)
         assert asked == [5]
-        assert found.unknown["repository"] == REFUSED
+        assert found.failures["repository"].text == REFUSED
 
     on(scenario)
 
@@ -510,7 +515,7 @@ def test_a_release_without_backups_is_seen_as_such() -> None:
     async def scenario(sim: SimCluster) -> None:
         found = await observe.look(sim, "postgresql", "default", now=clock(sim))
         assert said(found) == ("not recoverable", ["this release makes no backups"])
-        assert (found.crons, found.loading, found.unknown) == ((), (), {})
+        assert (found.crons, found.pending_sources, found.failures) == ((), (), {})
 
     on(scenario, answers={"repository": {"enabled": False}})
 
@@ -526,7 +531,7 @@ def test_one_look_tells_wal_that_was_dropped_from_wal_that_is_new() -> None:
         own.append(sim.runtime.programs.repository("default").system_id)
         sim.runtime.programs.answers.append(psql)
         found = await observe.look(sim, "postgresql", "default", now=clock(sim))
-        assert found.owed == segment(900)
+        assert found.missing_wal == segment(900)
         assert judge(found).reasons[0].key == "wal-dropped"
 
     on(scenario)
@@ -557,7 +562,7 @@ def test_a_repository_with_another_release_s_backups_proves_nothing_with_and_wit
         assert said(first) == ("not recoverable", [reason])
         sim.runtime.delete(Ref(JOB, "postgresql-pgbackrest-init", "shop"))
         without = await observe.look(sim, "postgresql", "shop", now=clock(sim))
-        assert (without.runs, without.backups, without.valid, without.stored) == ((), (), (), 0)
+        assert (without.runs, without.backups, without.intact_backups, without.stored_bytes) == ((), (), (), 0)
         assert said(without) == ("not recoverable", [reason])
         assert said(await observe.look(sim, "postgresql", "default", now=clock(sim))) == ("recoverable", [])
 
@@ -572,19 +577,19 @@ def test_a_database_that_is_scaled_to_0_is_down_and_what_was_seen_of_it_before_s
         states: list[str] = []
 
         def scaled(snapshot: Snapshot) -> bool:
-            if not snapshot.loading and not states:
+            if not snapshot.pending_sources and not states:
                 states.append(judge(snapshot).state)
                 sim.runtime.change(ref, lambda obj: obj["spec"].update(replicas=0))
             if states and not any(known.resource == POD for known in snapshot.objects):
                 again.ask("repository", "archiver", "volume")
-            return {"repository", "archiver", "volume"} <= set(snapshot.unknown)
+            return {"repository", "archiver", "volume"} <= set(snapshot.failures)
 
         found = await seen(sim, scaled, again)
         assert states == ["recoverable"]
         assert said(found) == ("at risk", ["the database is down: its StatefulSet is scaled to 0"])
         assert report.run_cells(found, found.runs[0])[-1] == "29.3Mi → 3.66Mi"
         sim.runtime.change(ref, lambda obj: obj["spec"].update(replicas=1))
-        back = await seen(sim, lambda snapshot: not snapshot.loading and not snapshot.unknown)
+        back = await seen(sim, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
         assert said(back) == ("recoverable", [])
 
     on(scenario)

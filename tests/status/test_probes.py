@@ -203,7 +203,7 @@ def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
         sim.runtime.logs[pod["metadata"]["uid"], "postgresql"].write(line)
         found = await observe.look(sim, "postgresql", "default", now=clock(sim))
         assert found.archiver is not None
-        assert (found.archiver.failing, found.archiver.waiting) == (True, 4)
+        assert (found.archiver.is_failing, found.archiver.waiting) == (True, 4)
         worst = judge(found).reasons[0]
         assert worst.text == f"archiving fails: {segment(2)} at 2026-11-23 11:05 UTC"
         assert worst.key == "s3-no-bucket"

@@ -15,7 +15,8 @@ from pgwizard.release.changes import Action, Change
 from pgwizard.release.report import change_line, event_line
 from pgwizard.release.stages import Event, EventKind
 from pgwizard.status import report
-from pgwizard.status.reduce import ended
+from pgwizard.status.observations import failure
+from pgwizard.status.reduce import unwatched
 from pgwizard.status.report import status_lines
 from pgwizard.status.snapshot import MirroredCertificate, ReleaseSummary, RepositoryInfo, Run, Snapshot, Volume, Wal
 from pgwizard.status.verdict import judge
@@ -166,15 +167,21 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
 def test_what_is_loading_is_told_from_what_is_denied_old_and_empty() -> None:
     empty = Snapshot("postgresql", "shop", NOW)
     assert {fact.text for fact in report.facts(empty)} == {"reading"}
-    denied = replace(empty, unknown={"cronjobs": "cronjobs is forbidden", "volume": "pods/exec is forbidden"})
+    denied = replace(
+        empty, failures={"cronjobs": failure("cronjobs is forbidden"), "volume": failure("pods/exec is forbidden")}
+    )
     assert [str(fact) for fact in report.facts(denied) if fact.mark == "?"] == [
         "? next full   not known: cronjobs is forbidden",
         "? volume      not known: pods/exec is forbidden",
     ]
     assert report.loading_or_empty(empty, "cronjobs", "none") == "· reading"
     assert report.loading_or_empty(denied, "cronjobs", "none") == "? not known: cronjobs is forbidden"
-    assert report.loading_or_empty(replace(empty, heard={"cronjobs": NOW}), "cronjobs", "none") == "none"
-    old = replace(FINE, heard={**FINE.heard, "volume": NOW - timedelta(minutes=4)}, unknown={"volume": "no route"})
+    assert report.loading_or_empty(replace(empty, answered_at={"cronjobs": NOW}), "cronjobs", "none") == "none"
+    old = replace(
+        FINE,
+        answered_at={**FINE.answered_at, "volume": NOW - timedelta(minutes=4)},
+        failures={"volume": failure("no route")},
+    )
     assert "! volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 10 h (as of 4 min ago: no route)" in [
         str(fact) for fact in report.facts(old)
     ]
@@ -183,7 +190,7 @@ def test_what_is_loading_is_told_from_what_is_denied_old_and_empty() -> None:
 def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
     """Its marks are no longer those of what is fine, and nothing counts on as if it were seen."""
     later = NOW + timedelta(minutes=4)
-    left = ended(FINE, later)
+    left = unwatched(FINE, later)
     assert [str(fact) for fact in report.facts(left)] == [
         "! release     revision 3 deployed, applied Tue 3 Nov 12:00 UTC (as of 4 min 20 s ago: no longer watched)",
         "! next full   Sun 29 Nov 02:00 UTC (in 5 d) (as of 4 min ago: no longer watched)",
@@ -200,8 +207,8 @@ def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
         "! CA          ends 2029-02-24 (in 823 d), same as its source (as of 4 min 20 s ago: no longer watched)",
     ]
     assert judge(left).state == "unknown"
-    assert judge(ended(FINE, NOW)).state == "at risk"
-    broken = ended(replace(FINE, crons=(), heard={}, unknown={"cronjobs": "no route"}), later)
+    assert judge(unwatched(FINE, NOW)).state == "at risk"
+    broken = unwatched(replace(FINE, crons=(), answered_at={}, failures={"cronjobs": failure("no route")}), later)
     assert report.loading_or_empty(broken, "cronjobs", "none") == "? not known: no route"
     assert report.loading_or_empty(broken, "jobs", "none") == "? not known: no longer watched"
 
@@ -263,7 +270,7 @@ FACTS: list[tuple[dict[str, Any], str]] = [
         "! archiver    behind, last segment 38 s ago, 5,000 wait",
     ),
     (
-        {"owed": segment(1310)},
+        {"missing_wal": segment(1310)},
         "! WAL         1,204 segments by number, up to 000000010000000500000017; 00000001000000050000001E is not there",
     ),
     ({"repository": RepositoryInfo((), "missing stanza path")}, "! repository  missing stanza path"),
@@ -272,7 +279,7 @@ FACTS: list[tuple[dict[str, Any], str]] = [
         {"repository": RepositoryInfo((), wal=Wal("0" * 24, "00000002" + "0" * 16))},
         "✓ WAL         on several timelines, up to 000000020000000000000000; a gap among them would not show",
     ),
-    ({"crons": (), "heard": {"cronjobs": NOW}}, "! next full   none: no schedule for it, or it is suspended"),
+    ({"crons": (), "answered_at": {"cronjobs": NOW}}, "! next full   none: no schedule for it, or it is suspended"),
     (
         {"certificate": MirroredCertificate(NOW - timedelta(days=1), "gone")},
         "! CA          ended 2026-11-22, its source is gone",
@@ -282,7 +289,7 @@ FACTS: list[tuple[dict[str, Any], str]] = [
         "✓ CA          ends 2027-03-02 (in 99 d), its source may not be read",
     ),
     (
-        {"certificate": None, "heard": {"certificate": NOW}},
+        {"certificate": None, "answered_at": {"certificate": NOW}},
         "✓ CA          none mirrored: the public authorities are trusted, or TLS is not verified",
     ),
     (
@@ -305,7 +312,7 @@ LIMITS: list[tuple[str, str, dict[str, Any]]] = [
     ("archiver", "archiver", {"archiver": replace(ARCHIVER, waiting=1, last_at=NOW - timedelta(seconds=185))}),
     ("archiver", "archiver", {"archiver": replace(ARCHIVER, waiting=1, last_at=NOW - timedelta(seconds=186))}),
     *(
-        (source, label, {"heard": {**FINE.heard, source: NOW - timedelta(seconds=seconds)}})
+        (source, label, {"answered_at": {**FINE.answered_at, source: NOW - timedelta(seconds=seconds)}})
         for source, label, limit in (
             ("archiver", "archiver", 180),
             ("release", "release", 190),
@@ -379,10 +386,10 @@ def test_a_job_of_a_repository_that_cannot_be_read_is_not_said_to_have_made_noth
     assert report.run_cells(unread, DONE)[-1] == "not known: the repository cannot be read"
     again = replace(DONE, started=NOW - timedelta(seconds=60), ended=NOW - timedelta(seconds=30))
     assert report.run_cells(FINE, again)[-1] == "no new backup"
-    assert report.run_cells(replace(FINE, unknown={"repository": "no route"}), again)[-1] == "no new backup"
+    assert report.run_cells(replace(FINE, failures={"repository": failure("no route")}), again)[-1] == "no new backup"
     later = replace(again, ended=NOW - timedelta(seconds=10))
     assert report.run_cells(FINE, later)[-1] == "· reading the repository"
-    refused = replace(FINE, unknown={"repository": "no route"})
+    refused = replace(FINE, failures={"repository": failure("no route")})
     assert report.run_cells(refused, later)[-1] == "not known: the repository cannot be read"
     assert report.run_cells(DOWN, later)[-1] == "not known: the database is not running"
 
@@ -414,7 +421,7 @@ def test_a_database_that_is_down_is_said_where_its_answers_would_stand() -> None
             "(as of 20 s ago: the database is not running)"
         ),
     ]
-    fresh = replace(DOWN, repository=None, archiver=None, volume=None, heard={}, crons=(), runs=())
+    fresh = replace(DOWN, repository=None, archiver=None, volume=None, answered_at={}, crons=(), runs=())
     assert [str(fact) for fact in report.facts(fresh)[2:6]] == [
         "? WAL         not known: the database is not running",
         "? archiver    not known: the database is not running",
@@ -426,7 +433,7 @@ def test_a_database_that_is_down_is_said_where_its_answers_would_stand() -> None
 
 def test_what_a_store_refused_is_told_by_its_cause_and_once() -> None:
     dump = "[ProtocolError] HTTP request failed with 403 (Forbidden): *** Path/Query ***: GET /backups/?delimiter=%2F"
-    fresh = replace(FINE, repository=None, unknown={"repository": dump}, runs=())
+    fresh = replace(FINE, repository=None, failures={"repository": failure(dump)}, runs=())
     assert [str(fact) for fact in report.facts(fresh) if fact.mark == "?"] == [
         "? WAL         not known: the repository cannot be read",
         (

@@ -49,8 +49,8 @@ def test_the_oldest_of_many_backups_counts() -> None:
     assert (verdict.state, verdict.reasons) == ("recoverable", ())
     assert verdict.since == snapshot.backups[0].stop == NOW - timedelta(days=28) + repository_info.TAKES
     assert verdict.until == ARCHIVER.last_at
-    assert snapshot.stored == 3_900_000 + 671 * 90_000
-    assert snapshot.grows_per_day == pytest.approx(90_000 * 24)
+    assert snapshot.stored_bytes == 3_900_000 + 671 * 90_000
+    assert snapshot.growth_bytes_per_day == pytest.approx(90_000 * 24)
     [fact] = [fact for fact in report.facts(snapshot) if fact.label == "repository"]
     assert fact.text.startswith("672 backups, 61.31Mi, ")
 

@@ -11,11 +11,23 @@ import pytest
 
 from pgwizard.cli.json_lines import as_json
 from pgwizard.cli.verbs.status_line import status_line
-from pgwizard.kube.api import CLAIM, CRONJOB, JOB, POD, Ref
+from pgwizard.errors import Finding
+from pgwizard.kube.api import CLAIM, CRONJOB, JOB, POD, STATEFULSET, Ref
 from pgwizard.kube.health import Health
 from pgwizard.status import report
 from pgwizard.status import snapshot as status_snapshot
-from pgwizard.status.reduce import Observation, reduce
+from pgwizard.status.observations import (
+    ListRead,
+    LogFailed,
+    LogRead,
+    ObjectSeen,
+    Observation,
+    ReleaseRead,
+    SourceFailed,
+    VolumeRead,
+    failure,
+)
+from pgwizard.status.reduce import reduce
 from pgwizard.status.snapshot import Missing, ReleaseSummary, RepositoryInfo, Run, Snapshot, Volume, Wal
 from pgwizard.status.verdict import judge
 from support.snapshots import (
@@ -26,6 +38,7 @@ from support.snapshots import (
     GB,
     HOSTILE_NAME,
     NOW,
+    RELEASE,
     STATEFUL,
     at,
     backup,
@@ -57,11 +70,11 @@ def test_figures_come_from_backups_and_segments() -> None:
     found = replace(
         FINE,
         repository=RepositoryInfo(backups, wal=Wal(segment(100), segment(1100))),
-        heard={"repository": backups[0].start + timedelta(days=10)},
+        answered_at={"repository": backups[0].start + timedelta(days=10)},
     )
-    assert found.stored == 6 * GB
-    assert found.grows_per_day == pytest.approx(GB / 2)
-    assert found.wal_per_day == pytest.approx(100 * 16 * 2**20)
+    assert found.stored_bytes == 6 * GB
+    assert found.growth_bytes_per_day == pytest.approx(GB / 2)
+    assert found.wal_bytes_per_day == pytest.approx(100 * 16 * 2**20)
     assert found.outage_days == pytest.approx(6 * GB / (100 * 16 * 2**20))
     assert found.repository is not None
     assert found.repository.wal is not None
@@ -72,13 +85,18 @@ def test_figures_that_nothing_stands_behind_are_unknown() -> None:
     young = replace(
         FINE,
         repository=RepositoryInfo((backup("full", 0, wal=1),), wal=Wal(segment(1), segment(9))),
-        heard={"repository": NOW},
+        answered_at={"repository": NOW},
     )
-    assert (young.grows_per_day, young.wal_per_day, young.outage_days) == (None, None, None)
+    assert (young.growth_bytes_per_day, young.wal_bytes_per_day, young.outage_days) == (None, None, None)
     unread = Snapshot("postgresql", "shop", NOW)
-    assert (unread.stored, unread.grows_per_day, unread.wal_per_day, unread.outage_days) == (None, None, None, None)
+    assert (unread.stored_bytes, unread.growth_bytes_per_day, unread.wal_bytes_per_day, unread.outage_days) == (
+        None,
+        None,
+        None,
+        None,
+    )
     idle = replace(FINE, repository=RepositoryInfo((backup("full", 9),), wal=Wal(segment(100), segment(100))))
-    assert (idle.wal_per_day, idle.outage_days) == (0, None)
+    assert (idle.wal_bytes_per_day, idle.outage_days) == (0, None)
 
 
 def test_the_next_run_is_counted_in_the_schedule_s_own_zone() -> None:
@@ -99,10 +117,10 @@ def test_a_job_knows_its_backup_by_the_time() -> None:
 def test_freshness_is_that_of_the_oldest_answer() -> None:
     """Watches are silent where nothing changes; what was never heard is said in its own place."""
     assert FINE.read_at == at(seconds=20)
-    assert replace(FINE, heard={**FINE.heard, "volume": at(seconds=90)}).read_at == at(seconds=90)
-    assert Snapshot("postgresql", "shop", NOW, heard={"jobs": NOW}).read_at is None
+    assert replace(FINE, answered_at={**FINE.answered_at, "volume": at(seconds=90)}).read_at == at(seconds=90)
+    assert Snapshot("postgresql", "shop", NOW, answered_at={"jobs": NOW}).read_at is None
     bare = ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None)
-    assert replace(FINE, release=bare, heard={**FINE.heard, "archiver": at(9)}).read_at == at(seconds=20)
+    assert replace(FINE, release=bare, answered_at={**FINE.answered_at, "archiver": at(9)}).read_at == at(seconds=20)
 
 
 def test_times_are_read_as_kubernetes_and_postgresql_write_them() -> None:
@@ -129,40 +147,40 @@ def failed(message: str = "Job has reached the specified backoff limit") -> dict
 
 
 def of_job(name: str, obj: Any) -> Observation:
-    return Observation("jobs", NOW, Ref(JOB, name, "shop"), obj)
+    return ObjectSeen(NOW, Ref(JOB, name, "shop"), obj)
 
 
 def test_an_answer_is_kept_where_the_next_question_fails_and_says_why() -> None:
-    first = reduce(EMPTY, Observation("volume", at(seconds=60), value=Volume(10, 5)))
-    then = reduce(first, Observation("volume", NOW, failure="pods/exec is forbidden"))
-    assert (then.volume, then.heard, then.unknown) == (
+    first = reduce(EMPTY, VolumeRead(at(seconds=60), Volume(10, 5)))
+    then = reduce(first, SourceFailed(NOW, "volume", failure("pods/exec is forbidden")))
+    assert (then.volume, then.answered_at, then.failures) == (
         Volume(10, 5),
         {"volume": at(seconds=60)},
-        {"volume": "pods/exec is forbidden"},
+        {"volume": failure("pods/exec is forbidden")},
     )
-    again = reduce(then, Observation("volume", NOW, value=Volume(10, 4)))
-    assert (again.volume, again.unknown, again.at) == (Volume(10, 4), {}, NOW)
+    again = reduce(then, VolumeRead(NOW, Volume(10, 4)))
+    assert (again.volume, again.failures, again.at) == (Volume(10, 4), {}, NOW)
 
 
 def test_loading_is_told_from_empty() -> None:
-    assert "cronjobs" in EMPTY.loading
-    listed = reduce(EMPTY, Observation("cronjobs", NOW))
-    assert "cronjobs" not in listed.loading
+    assert "cronjobs" in EMPTY.pending_sources
+    listed = reduce(EMPTY, ListRead(NOW, CRONJOB))
+    assert "cronjobs" not in listed.pending_sources
     assert listed.crons == ()
-    denied = reduce(EMPTY, Observation("cronjobs", NOW, failure="forbidden"))
-    assert "cronjobs" not in denied.loading
+    denied = reduce(EMPTY, SourceFailed(NOW, "cronjobs", failure("forbidden")))
+    assert "cronjobs" not in denied.pending_sources
 
 
 def test_a_record_is_missed_from_the_first_time_on_until_it_is_there_again() -> None:
-    missed = reduce(FINE, Observation("release", at(seconds=60), value=Missing("there")))
-    again = reduce(missed, Observation("release", NOW, value=Missing("gone")))
+    missed = reduce(FINE, ReleaseRead(at(seconds=60), Missing("there")))
+    again = reduce(missed, ReleaseRead(NOW, Missing("gone")))
     assert again.missing == Missing("gone", at(seconds=60))
-    assert again.unknown == {"release": "there is no release postgresql in namespace shop"}
-    assert (again.release, again.heard["release"]) == (FINE.release, FINE.heard["release"])
-    unread = reduce(again, Observation("release", NOW, failure="no route"))
+    assert again.failures == {"release": Finding(text="there is no release postgresql in namespace shop")}
+    assert (again.release, again.answered_at["release"]) == (FINE.release, FINE.answered_at["release"])
+    unread = reduce(again, SourceFailed(NOW, "release", failure("no route")))
     assert unread.missing == again.missing
-    back = reduce(unread, Observation("release", NOW, value=FINE.release))
-    assert (back.missing, back.unknown) == (None, {})
+    back = reduce(unread, ReleaseRead(NOW, RELEASE))
+    assert (back.missing, back.failures) == (None, {})
 
 
 @pytest.mark.parametrize(
@@ -173,25 +191,25 @@ def test_an_apply_that_is_long_ago_is_not_waited_for(applied: datetime | None, u
     """With --no-wait, or stopped, it stays one that is applied for ever."""
     applying = ReleaseSummary(2, "applying", applied, backups=True, superuser=None)
     there = replace(FINE, objects={STATEFUL: Health("ready", "1 of 1 pods ready")})
-    assert replace(there, release=applying).unsettled is unsettled
-    assert not there.unsettled
+    assert replace(there, release=applying).is_changing is unsettled
+    assert not there.is_changing
 
 
 def test_a_statefulset_that_is_long_gone_is_not_waited_for() -> None:
     there = replace(FINE, objects={STATEFUL: Health("ready", "1 of 1 pods ready")})
-    gone = reduce(there, Observation("statefulsets", NOW, STATEFUL))
-    later = reduce(gone, Observation("volume", at(minutes=-31), failure="there is no pod"))
-    back = reduce(later, Observation("statefulsets", at(minutes=-32), STATEFUL, named("StatefulSet", "postgresql")))
-    again = reduce(back, Observation("statefulsets", at(minutes=-33), STATEFUL))
-    assert [found.unsettled for found in (there, gone, later, back, again)] == [False, True, False, False, True]
-    listed = reduce(EMPTY, Observation("statefulsets", at(1)))
-    assert (EMPTY.unsettled, listed.unsettled, replace(listed, at=NOW).unsettled) == (False, True, False)
+    gone = reduce(there, ObjectSeen(NOW, STATEFUL))
+    later = reduce(gone, SourceFailed(at(minutes=-31), "volume", failure("there is no pod")))
+    back = reduce(later, ObjectSeen(at(minutes=-32), STATEFUL, named("StatefulSet", "postgresql")))
+    again = reduce(back, ObjectSeen(at(minutes=-33), STATEFUL))
+    assert [found.is_changing for found in (there, gone, later, back, again)] == [False, True, False, False, True]
+    listed = reduce(EMPTY, ListRead(at(1), STATEFULSET))
+    assert (EMPTY.is_changing, listed.is_changing, replace(listed, at=NOW).is_changing) == (False, True, False)
 
 
 def test_a_namespace_that_does_not_end_is_not_waited_for() -> None:
-    missing = reduce(FINE, Observation("release", NOW, value=Missing("ending")))
-    assert (missing.unsettled, replace(missing, at=at(minutes=-31)).unsettled) == (True, False)
-    assert not reduce(FINE, Observation("release", NOW, value=Missing("there"))).unsettled
+    missing = reduce(FINE, ReleaseRead(NOW, Missing("ending")))
+    assert (missing.is_changing, replace(missing, at=at(minutes=-31)).is_changing) == (True, False)
+    assert not reduce(FINE, ReleaseRead(NOW, Missing("there"))).is_changing
 
 
 def test_a_job_runs_and_ends() -> None:
@@ -202,7 +220,7 @@ def test_a_job_runs_and_ends() -> None:
     ended = reduce(running, of_job(name, job(name, startTime="2026-11-23T11:05:00Z", **failed("too late"))))
     over = datetime(2026, 11, 23, 11, 9, tzinfo=UTC)
     assert ended.runs == (Run(name, "u", "incr", "failed", started, over, "too late"),)
-    assert "log" in ended.loading
+    assert "log" in ended.pending_sources
     assert reduce(ended, of_job(name, None)).runs == ()
 
 
@@ -233,7 +251,7 @@ def test_the_kind_of_a_schedule_is_that_of_its_whole_name() -> None:
     """A CronJob of somebody else's under the same labels is no schedule of full backups."""
     found = EMPTY
     for name in ("postgresql-pgbackrest-full", "postgresql-pgbackrest-incr", "postgresql-check-full"):
-        seen = Observation("cronjobs", NOW, Ref(CRONJOB, name, "shop"), named("CronJob", name))
+        seen = ObjectSeen(NOW, Ref(CRONJOB, name, "shop"), named("CronJob", name))
         found = reduce(found, seen)
     assert {cron.name: cron.kind for cron in found.crons} == {
         "postgresql-check-full": "incr",
@@ -264,7 +282,7 @@ def test_a_name_is_made_fit_to_be_shown_and_kept_for_requests() -> None:
         (POD, HOSTILE_NAME, pod),
         (CLAIM, HOSTILE_NAME, claim),
     ):
-        snapshot = reduce(snapshot, Observation(resource.plural, NOW, Ref(resource, name, "shop"), value))
+        snapshot = reduce(snapshot, ObjectSeen(NOW, Ref(resource, name, "shop"), value))
     assert [(cron.name, cron.real_name) for cron in snapshot.crons] == [
         (FIT_NAME, HOSTILE_NAME),
         (f"{FIT_NAME}-full", f"{HOSTILE_NAME}-full"),
@@ -274,10 +292,10 @@ def test_a_name_is_made_fit_to_be_shown_and_kept_for_requests() -> None:
     texts += [part for line in report.status_lines(snapshot, judge(snapshot)) for part in line.splitlines()]
     assert [text for text in texts if not text.isprintable()] == []
     assert any(f"Pod shop/{FIT_NAME}" in text for text in texts)
-    log = Observation("log", NOW, Ref(JOB, HOSTILE_NAME, "shop"), ["its last line"])
+    log = LogRead(Ref(JOB, HOSTILE_NAME, "shop"), ["its last line"])
     assert reduce(snapshot, log).runs[0].tail == ("its last line",)
     for resource in (CRONJOB, JOB):
-        snapshot = reduce(snapshot, Observation(resource.plural, NOW, Ref(resource, HOSTILE_NAME, "shop")))
+        snapshot = reduce(snapshot, ObjectSeen(NOW, Ref(resource, HOSTILE_NAME, "shop")))
     assert ([cron.name for cron in snapshot.crons], snapshot.runs) == ([f"{FIT_NAME}-full"], ())
 
 
@@ -285,12 +303,12 @@ def test_the_log_of_a_failed_job_gives_its_cause_and_stays_with_it() -> None:
     name = "postgresql-pgbackrest-full-1"
     seen = reduce(EMPTY, of_job(name, job(name, **failed())))
     lines = ["P00   INFO: backup command begin", "P00  ERROR: [050]: unable to acquire lock on file '/tmp/x.lock'"]
-    told = reduce(seen, Observation("log", NOW, Ref(JOB, name, "shop"), lines))
+    told = reduce(seen, LogRead(Ref(JOB, name, "shop"), lines))
     again = reduce(told, of_job(name, job(name, **failed())))
     assert again.runs[0].tail == tuple(lines)
     assert again.runs[0].fault is not None
     assert again.runs[0].fault.exit_code == 50
-    assert "log" not in again.loading
+    assert "log" not in again.pending_sources
     anew = reduce(again, of_job(name, job(name, uid="another", **failed())))
     assert anew.runs[0].tail is None
 
@@ -298,25 +316,25 @@ def test_the_log_of_a_failed_job_gives_its_cause_and_stays_with_it() -> None:
 def test_a_log_that_can_never_be_read_says_so_in_its_place() -> None:
     name = "postgresql-pgbackrest-full-1"
     seen = reduce(EMPTY, of_job(name, job(name, **failed())))
-    told = reduce(seen, Observation("log", NOW, Ref(JOB, name, "shop"), failure="it has no pod", final=True))
+    told = reduce(seen, LogFailed(Ref(JOB, name, "shop"), "it has no pod", is_final=True))
     assert told.runs[0].tail == ("the log cannot be read: it has no pod",)
-    assert "log" not in told.loading
+    assert "log" not in told.pending_sources
 
 
 def test_a_log_that_could_not_be_read_this_time_is_neither_read_nor_loading() -> None:
     name, ref = "postgresql-pgbackrest-full-1", Ref(JOB, "postgresql-pgbackrest-full-1", "shop")
     seen = reduce(EMPTY, of_job(name, job(name, **failed())))
-    told = reduce(seen, Observation("log", NOW, ref, failure="pods/log is forbidden"))
+    told = reduce(seen, LogFailed(ref, "pods/log is forbidden"))
     told = reduce(told, of_job(name, job(name, **failed())))
     assert (told.runs[0].tail, told.runs[0].unread) == (None, "pods/log is forbidden")
-    assert "log" not in told.loading
-    read = reduce(told, Observation("log", NOW, ref, ["P00  ERROR: [050]: unable to acquire lock on file '/tmp/x'"]))
+    assert "log" not in told.pending_sources
+    read = reduce(told, LogRead(ref, ["P00  ERROR: [050]: unable to acquire lock on file '/tmp/x'"]))
     assert (read.runs[0].unread, (read.runs[0].fault or pytest.fail("no cause")).exit_code) == ("", 50)
 
 
 def test_the_pod_of_a_job_is_none_of_the_release_s_objects() -> None:
     owned = {"kind": "Pod", "metadata": {"name": "x", "ownerReferences": [{"kind": "Job", "name": "j"}]}}
-    assert reduce(EMPTY, Observation("pods", NOW, Ref(POD, "x", "shop"), owned)).objects == {}
+    assert reduce(EMPTY, ObjectSeen(NOW, Ref(POD, "x", "shop"), owned)).objects == {}
 
 
 def test_a_snapshot_stays_bounded_whatever_comes() -> None:
@@ -325,17 +343,17 @@ def test_a_snapshot_stays_bounded_whatever_comes() -> None:
         name = f"postgresql-pgbackrest-incr-{number}"
         started = f"2026-11-23T11:{number // 60 % 60:02}:{number % 60:02}Z"
         snapshot = reduce(snapshot, of_job(name, job(name, startTime=started, **failed())))
-        snapshot = reduce(snapshot, Observation("log", NOW, Ref(JOB, name, "shop"), ["line"] * 500))
+        snapshot = reduce(snapshot, LogRead(Ref(JOB, name, "shop"), ["line"] * 500))
         pod = {"kind": "Pod", "metadata": {"name": f"pod-{number}"}}
-        snapshot = reduce(snapshot, Observation("pods", NOW, Ref(POD, f"pod-{number}", "shop"), pod))
+        snapshot = reduce(snapshot, ObjectSeen(NOW, Ref(POD, f"pod-{number}", "shop"), pod))
         cron = {"metadata": {"name": f"cron-{number}"}, "spec": {"schedule": "0 2 * * *"}}
-        snapshot = reduce(snapshot, Observation("cronjobs", NOW, Ref(CRONJOB, f"cron-{number}", "shop"), cron))
-        snapshot = reduce(snapshot, Observation("volume", NOW, failure=f"failure {number}"))
+        snapshot = reduce(snapshot, ObjectSeen(NOW, Ref(CRONJOB, f"cron-{number}", "shop"), cron))
+        snapshot = reduce(snapshot, SourceFailed(NOW, "volume", failure(f"failure {number}")))
     assert len(snapshot.runs) == status_snapshot.RUNS_KEPT
     assert {len(found.tail or ()) for found in snapshot.runs} == {status_snapshot.TAIL_KEPT}
     assert len(snapshot.objects) == status_snapshot.OBJECTS_KEPT
     assert len(snapshot.crons) == status_snapshot.OBJECTS_KEPT
-    assert snapshot.unknown == {"volume": "failure 2999"}
+    assert snapshot.failures == {"volume": failure("failure 2999")}
 
 
 def test_what_the_verdict_needs_is_never_what_the_limits_leave_out() -> None:
@@ -343,18 +361,18 @@ def test_what_the_verdict_needs_is_never_what_the_limits_leave_out() -> None:
     spec = {"spec": {"schedule": "0 2 * * *"}}
     snapshot = EMPTY
     for number in range(60):
-        for resource, source in ((POD, "pods"), (CLAIM, "persistentvolumeclaims")):
+        for resource in (POD, CLAIM):
             other = Ref(resource, f"a-{number}", "shop")
             obj = {"kind": resource.kind, "metadata": {"name": other.name}}
-            snapshot = reduce(snapshot, Observation(source, NOW, other, obj))
+            snapshot = reduce(snapshot, ObjectSeen(NOW, other, obj))
         cron = {"metadata": {"name": f"a-{number}"}, **spec}
-        snapshot = reduce(snapshot, Observation("cronjobs", NOW, Ref(CRONJOB, f"a-{number}", "shop"), cron))
+        snapshot = reduce(snapshot, ObjectSeen(NOW, Ref(CRONJOB, f"a-{number}", "shop"), cron))
     own = {"kind": "StatefulSet", "metadata": {"name": "postgresql"}, "spec": {"replicas": 1}}
     lost = {"kind": "PersistentVolumeClaim", "metadata": {"name": "z"}, "status": {"phase": "Lost"}}
-    snapshot = reduce(snapshot, Observation("statefulsets", NOW, STATEFUL, own))
-    snapshot = reduce(snapshot, Observation("persistentvolumeclaims", NOW, Ref(CLAIM, "z", "shop"), lost))
+    snapshot = reduce(snapshot, ObjectSeen(NOW, STATEFUL, own))
+    snapshot = reduce(snapshot, ObjectSeen(NOW, Ref(CLAIM, "z", "shop"), lost))
     full = {"metadata": {"name": own_cron}, **spec}
-    snapshot = reduce(snapshot, Observation("cronjobs", NOW, Ref(CRONJOB, own_cron, "shop"), full))
+    snapshot = reduce(snapshot, ObjectSeen(NOW, Ref(CRONJOB, own_cron, "shop"), full))
     snapshot = reduce(snapshot, of_job(running, job(running, startTime="2026-11-22T02:00:00Z")))
     for number in range(60):
         name, started = f"postgresql-pgbackrest-incr-{number}", f"2026-11-23T11:{number:02}:00Z"
@@ -368,5 +386,5 @@ def test_hostile_text_becomes_plain() -> None:
     name = "postgresql-pgbackrest-full"
     spec = {"schedule": "0 2 * * *\x1b[2J", "timeZone": "\u202eUTC"}
     cron = {"metadata": {"name": name}, "spec": spec, "status": {"lastScheduleTime": "\x1b"}}
-    found = reduce(EMPTY, Observation("cronjobs", NOW, Ref(CRONJOB, name, "shop"), cron)).crons[0]
+    found = reduce(EMPTY, ObjectSeen(NOW, Ref(CRONJOB, name, "shop"), cron)).crons[0]
     assert (found.schedule, found.zone, found.last) == ("0 2 * * * [2J", "UTC", None)

@@ -11,7 +11,8 @@ import pytest
 
 from pgwizard.diagnose.diagnose import ROWS, diagnose
 from pgwizard.kube.health import Health
-from pgwizard.status.reduce import Observation, reduce
+from pgwizard.status.observations import RepositoryRead, failure
+from pgwizard.status.reduce import reduce
 from pgwizard.status.snapshot import (
     PACE_SECONDS,
     MirroredCertificate,
@@ -36,6 +37,7 @@ from support.snapshots import (
     KEPT,
     LEFT,
     NOW,
+    REPOSITORY,
     SERVER,
     STATEFUL,
     SYSTEM,
@@ -53,21 +55,23 @@ def test_a_valid_full_backup_and_a_working_archive_are_recoverable_up_to_the_las
 
 def test_what_has_not_been_read_proves_nothing() -> None:
     assert said(Snapshot("postgresql", "shop", NOW)) == ("unknown", ["the repository has not been read yet"])
-    denied = Snapshot("postgresql", "shop", NOW, unknown={"repository": "pods/exec is forbidden"})
+    denied = Snapshot("postgresql", "shop", NOW, failures={"repository": failure("pods/exec is forbidden")})
     assert said(denied) == ("unknown", ["the repository cannot be read: pods/exec is forbidden"])
 
 
 def test_what_is_old_proves_nothing() -> None:
-    old = replace(FINE, heard={**FINE.heard, "repository": at(seconds=181)})
+    old = replace(FINE, answered_at={**FINE.answered_at, "repository": at(seconds=181)})
     assert said(old) == ("unknown", ["the repository was last read 181 s ago"])
     assert judge(old).reasons[0].key == "status-old"
-    old = replace(FINE, heard={**FINE.heard, "archiver": at(seconds=181)}, unknown={"archiver": "no route"})
+    old = replace(
+        FINE, answered_at={**FINE.answered_at, "archiver": at(seconds=181)}, failures={"archiver": failure("no route")}
+    )
     assert said(old) == ("at risk", ["the archiver last answered 181 s ago: no route"])
 
 
 def test_a_repository_that_stopped_answering_is_a_risk_at_once_with_its_cause() -> None:
     why = "[CryptoError] unable to verify certificate presented by 'minio:9000': [10] certificate has expired"
-    verdict = judge(replace(FINE, unknown={"repository": why}))
+    verdict = judge(replace(FINE, failures={"repository": failure(why)}))
     assert verdict.state == "at risk"
     assert str(verdict.reasons[0]) == (
         "the repository cannot be read: The certificate of minio:9000, or one above it, has expired; or the clock of "
@@ -163,7 +167,7 @@ def test_a_backup_without_its_wal_proves_no_moment() -> None:
 
 
 def test_wal_that_the_archiver_told_of_and_the_next_reading_of_the_repository_lacks_was_dropped() -> None:
-    stopped = Observation("repository", NOW, value=FINE.repository)
+    stopped = RepositoryRead(NOW, REPOSITORY)
     ahead = replace(FINE, archiver=replace(ARCHIVER, last_wal=segment(1310), last_at=at(seconds=1)))
     first = reduce(ahead, stopped)
     assert judge(first) == Verdict("recoverable", at(1.4), at(seconds=1), ())
@@ -174,19 +178,19 @@ def test_wal_that_the_archiver_told_of_and_the_next_reading_of_the_repository_la
     )
     assert (judge(dropped).until, judge(dropped).reasons[0].key) == (at(0.4), "wal-dropped")
     there = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(1310)))
-    assert said(reduce(dropped, Observation("repository", NOW, value=there))) == ("recoverable", [])
+    assert said(reduce(dropped, RepositoryRead(NOW, there))) == ("recoverable", [])
 
 
 @pytest.mark.parametrize("name", ["", "00000002.history", f"{segment(1310)}.00000028.backup"])
 def test_what_is_no_segment_is_not_looked_for_in_the_archive(name: str) -> None:
-    stopped = Observation("repository", NOW, value=FINE.repository)
+    stopped = RepositoryRead(NOW, REPOSITORY)
     odd = replace(FINE, archiver=replace(ARCHIVER, last_wal=name))
     assert said(reduce(reduce(odd, stopped), stopped)) == ("recoverable", [])
 
 
 def test_what_may_not_be_read_or_was_not_leaves_a_release_at_risk() -> None:
-    denied = dict.fromkeys(("cronjobs", "jobs", "pods", "volume", "certificate"), "forbidden")
-    assert said(replace(FINE, unknown=denied)) == (
+    denied = dict.fromkeys(("cronjobs", "jobs", "pods", "volume", "certificate"), failure("forbidden"))
+    assert said(replace(FINE, failures=denied)) == (
         "at risk",
         [
             "pods cannot be read: forbidden",
@@ -206,7 +210,7 @@ def test_a_release_without_backups_is_not_recoverable_and_is_not_asked_about_any
 
 def test_backups_of_another_database_count_for_nothing() -> None:
     assert FINE.repository is not None
-    theirs = replace(FINE, repository=replace(FINE.repository, system_id=ANOTHER), owed=segment(1310))
+    theirs = replace(FINE, repository=replace(FINE.repository, system_id=ANOTHER), missing_wal=segment(1310))
     verdict = judge(theirs)
     assert (verdict.state, verdict.since, verdict.until) == ("not recoverable", None, None)
     [reason] = verdict.reasons
@@ -215,7 +219,13 @@ def test_backups_of_another_database_count_for_nothing() -> None:
     )
     assert reason.fix.startswith("Choose another repository.path, and apply")
     assert reason.key == "status-foreign"
-    assert (theirs.backups, theirs.valid, theirs.wal_per_day, theirs.outage_days, theirs.ahead) == (
+    assert (
+        theirs.backups,
+        theirs.intact_backups,
+        theirs.wal_bytes_per_day,
+        theirs.outage_days,
+        theirs.has_newer_wal,
+    ) == (
         (),
         (),
         None,
@@ -228,7 +238,7 @@ def test_whose_backups_they_are_is_not_taken_for_granted() -> None:
     text = "whose backups the repository holds is not known: the database has not reported its system-id"
     assert said(replace(FINE, archiver=None)) == ("unknown", [text])
     assert judge(replace(FINE, archiver=None)).reasons[0].key == "status-whose"
-    failing = replace(FINE, archiver=None, unknown={"archiver": "psql ended with 2"})
+    failing = replace(FINE, archiver=None, failures={"archiver": failure("psql ended with 2")})
     assert said(failing) == ("unknown", [f"{text}: psql ended with 2"])
     assert said(replace(FINE, archiver=None, repository=RepositoryInfo(()))) == (
         "not recoverable",
@@ -258,18 +268,18 @@ RISKS: list[tuple[dict[str, Any], str]] = [
         "1 segments of WAL wait to be archived since 2026-11-23 11:50 UTC",
     ),
     (
-        {"owed": segment(1310)},
+        {"missing_wal": segment(1310)},
         f"WAL was dropped: {segment(1310)} is archived, says PostgreSQL, and the archive ends with {segment(1303)}",
     ),
     ({"crons": (INCR,)}, "there is no schedule of full backups"),
     ({"crons": ()}, "there is no schedule of full backups"),
-    ({"unknown": {"cronjobs": "forbidden"}}, "cronjobs cannot be read: forbidden"),
+    ({"failures": {"cronjobs": failure("forbidden")}}, "cronjobs cannot be read: forbidden"),
     (
-        {"heard": {source: seen for source, seen in FINE.heard.items() if source != "jobs"}},
+        {"answered_at": {source: seen for source, seen in FINE.answered_at.items() if source != "jobs"}},
         "jobs not read yet",
     ),
-    ({"heard": {**FINE.heard, "volume": at(seconds=241)}}, "volume last read 241 s ago"),
-    ({"heard": {**FINE.heard, "certificate": at(seconds=241)}}, "certificate last read 241 s ago"),
+    ({"answered_at": {**FINE.answered_at, "volume": at(seconds=241)}}, "volume last read 241 s ago"),
+    ({"answered_at": {**FINE.answered_at, "certificate": at(seconds=241)}}, "certificate last read 241 s ago"),
     ({"runs": (DONE, FAILED)}, "the last backup Job failed: postgresql-pgbackrest-incr-2: backoff limit"),
     ({"crons": (FULL, replace(INCR, suspended=True))}, "the schedule postgresql-pgbackrest-incr is suspended"),
     (
@@ -304,7 +314,7 @@ QUIET: list[dict[str, Any]] = [
     {"runs": (FAILED, replace(DONE, started=at(0.1), ended=at(0.1)))},
     {"certificate": MirroredCertificate(NOW + timedelta(days=99), "unread")},
     {"certificate": None},
-    {"heard": {**FINE.heard, "certificate": at(seconds=240), "pods": at(99)}},
+    {"answered_at": {**FINE.answered_at, "certificate": at(seconds=240), "pods": at(99)}},
 ]
 
 
@@ -324,7 +334,7 @@ def test_a_release_that_is_gone_is_said_first_and_nothing_is_advised_for_it() ->
         ("still there: PersistentVolumeClaim shop/postgresql-storage-postgresql-0", ""),
     ]
     assert LEFT.sources == ("release", "statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs")
-    assert LEFT.loading == ()
+    assert LEFT.pending_sources == ()
 
 
 @pytest.mark.parametrize(
@@ -347,7 +357,9 @@ def test_what_became_of_the_namespace_is_said_where_it_can_be_read(namespace: An
 
 def test_a_release_whose_statefulset_is_there_or_was_not_looked_for_is_not_gone() -> None:
     there = replace(LEFT, objects={STATEFUL: Health("ready", "1 of 1 pods ready")})
-    unseen = replace(LEFT, heard={source: at_ for source, at_ in FINE.heard.items() if source != "statefulsets"})
+    unseen = replace(
+        LEFT, answered_at={source: at_ for source, at_ in FINE.answered_at.items() if source != "statefulsets"}
+    )
     assert [judge(snapshot).state for snapshot in (there, unseen)] == ["at risk", "at risk"]
     assert judge(replace(LEFT, missing=None)).state == "at risk"
 
@@ -361,9 +373,11 @@ def test_a_database_that_is_scaled_to_0_is_said_first_and_nothing_false_beside_i
         "kubectl scale statefulset postgresql -n shop --replicas=1, or apply again.",
         "status-down",
     )
-    old = replace(DOWN, heard={**DOWN.heard, **dict.fromkeys(("repository", "archiver", "volume"), at(seconds=600))})
+    old = replace(
+        DOWN, answered_at={**DOWN.answered_at, **dict.fromkeys(("repository", "archiver", "volume"), at(seconds=600))}
+    )
     assert said(old) == ("unknown", [str(reason), "the repository was last read 600 s ago"])
-    never = replace(DOWN, repository=None, archiver=None, volume=None, heard={"statefulsets": NOW, "pods": NOW})
+    never = replace(DOWN, repository=None, archiver=None, volume=None, answered_at={"statefulsets": NOW, "pods": NOW})
     assert said(never) == ("unknown", [str(reason), "the repository has not been read yet"])
     bare = replace(DOWN, release=ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None))
     assert said(bare) == ("not recoverable", [str(reason), "this release makes no backups"])
@@ -401,31 +415,37 @@ def test_a_database_that_does_not_run_is_said_with_its_pod_s_own_reason(
     pod: Health | None, text: str, fix: str, key: str
 ) -> None:
     objects = {STATEFUL: Health("progressing", "0 of 1 pods ready"), **({SERVER: pod} if pod else {})}
-    verdict = judge(replace(FINE, objects=objects, unknown={"repository": 'container not found ("postgresql")'}))
+    verdict = judge(
+        replace(FINE, objects=objects, failures={"repository": failure('container not found ("postgresql")')})
+    )
     assert [(str(reason), reason.fix, reason.key) for reason in verdict.reasons] == [(f"the database {text}", fix, key)]
     assert verdict.state == "at risk"
 
 
 def test_a_statefulset_that_is_not_there_is_said_with_what_creates_it() -> None:
-    missing = replace(FINE, objects={}, unknown={"repository": 'pods "postgresql-0" not found'})
+    missing = replace(FINE, objects={}, failures={"repository": failure('pods "postgresql-0" not found')})
     [reason] = judge(missing).reasons
     assert (str(reason), reason.fix) == (
         "the database is down: its StatefulSet is not there",
         "Apply again: it creates what is missing.",
     )
-    assert judge(replace(missing, idle_since=NOW)).reasons[0].fix == "", "an apply or an uninstall is on its way"
-    unseen = replace(FINE, objects={}, heard={s: t for s, t in FINE.heard.items() if s in PACE_SECONDS})
+    assert judge(replace(missing, no_statefulset_since=NOW)).reasons[0].fix == "", (
+        "an apply or an uninstall is on its way"
+    )
+    unseen = replace(FINE, objects={}, answered_at={s: t for s, t in FINE.answered_at.items() if s in PACE_SECONDS})
     assert all("down" not in str(reason) for reason in judge(unseen).reasons), "nobody has looked"
 
 
 def test_what_the_store_says_of_itself_is_said_though_the_pod_is_not_ready() -> None:
     unready = {STATEFUL: Health("progressing", "0 of 1 pods ready"), SERVER: Health("progressing", "starting")}
-    verdict = judge(replace(FINE, objects=unready, unknown={"repository": UNKNOWN_KEY}))
+    verdict = judge(replace(FINE, objects=unready, failures={"repository": failure(UNKNOWN_KEY)}))
     assert verdict.reasons[1].key == "s3-unknown-key"
 
 
 def test_the_fault_of_a_job_or_of_the_archiver_is_preferred_where_it_knows_more() -> None:
-    refused = replace(FINE, unknown={"repository": "[ProtocolError] HTTP request failed with 403 (Forbidden)"})
+    refused = replace(
+        FINE, failures={"repository": failure("[ProtocolError] HTTP request failed with 403 (Forbidden)")}
+    )
     assert judge(refused).reasons[0].key == "s3-forbidden"
     failed = replace(FAILED, fault=diagnose(UNKNOWN_KEY))
     assert judge(replace(refused, runs=(DONE, failed))).reasons[0].key == "s3-unknown-key"
@@ -442,7 +462,7 @@ def test_that_archiving_fails_is_said_though_the_repository_has_not_been_read() 
     unread = replace(FINE, repository=None, archiver=failing)
     assert [reason.key for reason in judge(unread).reasons] == ["", "s3-unknown-key"]
     assert str(judge(unread).reasons[1]).startswith(f"archiving fails: {segment(1304)} at 2026-11-23 12:00 UTC: The S3")
-    refused = replace(unread, unknown={"repository": UNKNOWN_KEY})
+    refused = replace(unread, failures={"repository": failure(UNKNOWN_KEY)})
     assert [reason.key for reason in judge(refused).reasons] == ["s3-unknown-key"], "one cause is said once"
     down_ = replace(DOWN, repository=None, archiver=failing)
     assert [reason.key for reason in judge(down_).reasons] == ["status-down", ""]

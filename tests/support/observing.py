@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from pgwizard.clock import Clock
 from pgwizard.kube.api import ExecResult
 from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
@@ -36,7 +37,7 @@ def on(scenario: Scenario, *, answers: dict[str, Any] | None = None, **options: 
     run(main())
 
 
-def clock(sim: SimCluster) -> observe.Clock:
+def clock(sim: SimCluster) -> Clock:
     return lambda: datetime.fromtimestamp(sim.clock.now(), UTC)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0, Health
+from pgwizard.status.observations import failure
 from pgwizard.status.snapshot import (
     PACE_SECONDS,
     Archiver,
@@ -50,21 +51,23 @@ SYSTEM, ANOTHER = "7712486012677398561", "7712486012677398562"
 ARCHIVER = Archiver(1204, segment(1303), at(seconds=38), 0, "", None, 0, system_id=SYSTEM, timeout_seconds=60)
 STATEFUL = Ref(STATEFULSET, "postgresql", "shop")
 SERVER = Ref(POD, "postgresql-0", "shop")
+RELEASE = ReleaseSummary(3, "deployed", at(20), backups=True, superuser="postgres")
+REPOSITORY = RepositoryInfo(
+    (backup("full", 1.4), backup("incr", 0.4)), wal=Wal(segment(100), segment(1303)), system_id=SYSTEM
+)
 FINE = Snapshot(
     "postgresql",
     "shop",
     NOW,
-    release=ReleaseSummary(3, "deployed", at(20), backups=True, superuser="postgres"),
+    release=RELEASE,
     objects={SERVER: Health("ready", "ready"), STATEFUL: Health("ready", "1 of 1 pods ready")},
     crons=(FULL, INCR),
     runs=(DONE,),
-    repository=RepositoryInfo(
-        (backup("full", 1.4), backup("incr", 0.4)), wal=Wal(segment(100), segment(1303)), system_id=SYSTEM
-    ),
+    repository=REPOSITORY,
     archiver=ARCHIVER,
     volume=Volume(10 * GB, 6 * GB),
     certificate=MirroredCertificate(NOW + timedelta(days=824), "same"),
-    heard={
+    answered_at={
         **{source: at(seconds=20) for source in PACE_SECONDS},
         **{source: at(1) for source in ("statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs")},
         "archiver": at(seconds=5),
@@ -76,13 +79,17 @@ LEFT = replace(
     crons=(),
     runs=(),
     objects={KEPT: Health("ready", "bound, 10Gi")},
-    unknown={"release": "there is no release", "repository": 'pods "postgresql-0" not found', "archiver": "not found"},
+    failures={
+        "release": failure("there is no release"),
+        "repository": failure('pods "postgresql-0" not found'),
+        "archiver": failure("not found"),
+    },
     missing=Missing("there", NOW),
 )
 DOWN = replace(
     FINE,
     objects={STATEFUL: Health("failed", "scaled to 0", SCALED_TO_0)},
-    unknown=dict.fromkeys(("repository", "archiver", "volume"), 'pods "postgresql-0" not found'),
+    failures=dict.fromkeys(("repository", "archiver", "volume"), failure('pods "postgresql-0" not found')),
 )
 HOSTILE_NAME = "x\x1b[2J\u202eevil\x9b"
 FIT_NAME = r"x\x1b[2J\u202eevil\x9b"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,27 +12,29 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import AnswersError, DeadlineError, Finding, FirstBackupFailed, ServerFailure, Unreachable
 from pgwizard.kube import jobs
 from pgwizard.kube.api import LEASE, Cluster, Object, Ref, Resource
 from pgwizard.release.changes import Change
-from pgwizard.release.report import explained
+from pgwizard.release.report import connect_commands, explained
 from pgwizard.release.stages import Event
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.simulator.world import HOSTILE
 from pgwizard.tui.app import WizardApp
-from pgwizard.tui.screens.apply import Apply, Stages
+from pgwizard.tui.screens.apply import ApplyScreen
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets.log import Log
+from pgwizard.tui.widgets.panes import TextPart
+from pgwizard.tui.widgets.stages import Stages
 from support import simtime
 from support.faulting import STATEFULSET, answers_of, deployed, live
 from support.faulting import cluster as simulated
-from support.screens import opened, press, settled, until
+from support.screens import opened, painted, press, settled, until
 from tui.test_folds import lines
 
 HOOK = "default/postgresql-pgbackrest-init*"
@@ -52,7 +54,7 @@ class Blank(Screen[None]):
 class Driven:
     """An apply screen on a simulated cluster, its pilot, and how it was left."""
 
-    def __init__(self, pilot: Pilot[int], screen: Apply, sim: SimCluster) -> None:
+    def __init__(self, pilot: Pilot[int], screen: ApplyScreen, sim: SimCluster) -> None:
         self.pilot = pilot
         self.screen = screen
         self.sim = sim
@@ -60,8 +62,8 @@ class Driven:
         self.published: list[bool] = []
 
     async def asked(self) -> None:
-        await until(self.pilot, lambda: self.screen.asked or self.screen.state == "failed")
-        assert self.screen.asked, self.screen._said
+        await until(self.pilot, lambda: self.screen.is_asking or self.screen.state == "failed")
+        assert self.screen.is_asking, self.screen.ending
 
     async def applied(self) -> None:
         await self.asked()
@@ -79,7 +81,7 @@ class Driven:
 
     def stages(self) -> list[str]:
         """``✓ survey``, from the top."""
-        return [f"{stage.mark} {stage.name}" for stage in self.screen._stages.stages]
+        return [f"{stage.mark} {stage.name}" for stage in self.screen.query_one(Stages).stages]
 
     def keys(self) -> set[str]:
         """The keys of this screen that do something now."""
@@ -87,7 +89,7 @@ class Driven:
         return {binding.key for node, binding, enabled, _ in found if node is self.screen and enabled and binding.show}
 
     def text(self, selector: str) -> str:
-        return str(self.screen.query_one(selector, Static).content)
+        return self.screen.query_one(selector, TextPart).text
 
     def log(self) -> list[str]:
         return self.screen.query_one(Log).lines
@@ -101,7 +103,7 @@ def applying(
     answers: Answers | None = None,
     *,
     before: Answers | None = None,
-    doubts: Sequence[Finding] = (),
+    start: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> None:
     """Open the screen for these answers, on a cluster where others may have been applied before."""
@@ -113,10 +115,10 @@ def applying(
     async def main() -> None:
         if before is not None:
             await deployed(sim, before)
-        app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank"))
+        app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank", **(start or {})))
         async with opened(app, size=(100, 30)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Blank))
-            driven = Driven(pilot, Apply(answers or Answers(), doubts), sim)
+            driven = Driven(pilot, ApplyScreen(answers or Answers()), sim)
             await app.push_screen(driven.screen, driven.left.append)
             app.applied.subscribe(driven.screen, lambda each: driven.published.append(each.complete), immediate=True)
             await scenario(driven)
@@ -148,7 +150,7 @@ def test_an_apply_tells_its_stages_and_leads_on_to_the_status() -> None:
         await driven.reached("ended")
         assert {stage[0] for stage in driven.stages()} == {"✓"}
         assert any("new backup label" in line for line in driven.log())
-        assert driven.screen._said[0] == "✓     Release is up. First full backup succeeded."
+        assert driven.screen.ending[0] == "✓       Release is up. First full backup succeeded."
         assert driven.keys() == {"enter", "c", "escape"}
         assert driven.published == [False, True], "it has begun to write; all of it is in the cluster"
         await press(driven.pilot, "enter")
@@ -169,9 +171,25 @@ def test_where_nothing_is_to_be_done_nothing_is_asked() -> None:
             "- first backup",
             "- record",
         ]
-        assert driven.screen._said == ["✓     Already up to date."]
+        assert driven.screen.ending[0] == "✓       Already up to date."
 
     applying(scenario, before=Answers())
+
+
+def test_it_ends_with_the_commands_to_connect_which_are_copied_unwrapped() -> None:
+    async def scenario(driven: Driven) -> None:
+        await driven.applied()
+        await driven.reached("ended")
+        commands = connect_commands(driven.screen.outcome.plan, "prod", "/home/ada/.kube/config")  # type: ignore[arg-type, union-attr]
+        assert driven.screen.ending[2:] == [*commands]
+        assert all("--context prod --kubeconfig /home/ada/.kube/config" in command for command in commands)
+        await press(driven.pilot, "c")
+        assert all(command in driven.pilot.app.clipboard for command in commands)
+        shown = painted(driven.pilot)
+        assert "export PGPASSWORD=" in shown
+        assert "port-forward service/postgresql" in shown
+
+    applying(scenario, start={"context": "prod", "kubeconfig": "/home/ada/.kube/config"})
 
 
 # ---- what is lost --------------------------------------------------------------------------------------------------
@@ -189,11 +207,11 @@ def test_what_is_lost_is_named_and_wants_the_name_typed() -> None:
             "! CronJob default/postgresql-pgbackrest-full: these backups are no longer taken",
         ]
         await press(driven.pilot, "y")
-        assert driven.text("#say") == "7 objects are deleted: type the release's name, postgresql, and press enter"
+        assert driven.text("#prompt") == ("To delete 7 objects, type the release's name, postgresql, and press Enter.")
         await press(driven.pilot, *"yes", "enter")
-        assert driven.screen.asked
+        assert driven.screen.is_asking
         await press(driven.pilot, "escape")
-        assert driven.screen.asked
+        assert driven.screen.is_asking
         assert not driven.screen.query_one(Input).display
         await press(driven.pilot, "y", *"postgresql", "enter")
         await driven.reached("ended")
@@ -211,22 +229,24 @@ def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -
     async def scenario(driven: Driven) -> None:
         await driven.applied()
         await driven.reached("failed")
-        assert driven.screen._said == [
-            "✗     Job default/postgresql-pgbackrest-init failed: Job has reached the specified backoff limit",
+        assert driven.screen.ending == [
+            "✗       Job default/postgresql-pgbackrest-init failed: Job has reached the specified backoff limit",
             (
-                "cause The certificate of minio.minio.svc:9000 (10.0.0.1) was signed by an authority that is not "
+                "cause   The certificate of minio.minio.svc:9000 (10.0.0.1) was signed by an authority that is not "
                 "trusted here, or the server does not send its intermediate certificate."
             ),
             (
-                "fix   Let tls.source name the Secret and key with the root that signed it (often ca.crt), and let the "
-                "server send its whole chain."
+                "fix     Let tls.source name the Secret and key with the root that signed it (often ca.crt), and let "
+                "the server send its whole chain."
             ),
-            "more  docs/errors.md#certificate-unknown-authority",
-            "written 11 of 11 objects (the Job of the first backup is apart)",
+            "more    docs/errors.md#certificate-unknown-authority",
+            "written 11 of 11 objects (the Job of the first backup not counted)",
         ]
         assert driven.stages()[-2:] == ["✗ first backup", "· record"]
         assert driven.screen._log[-1].startswith("P00 ERROR: [095]")
-        assert driven.text("#say") == "enter: question Certificate authority (tls.source) · e: explained · r: try again"
+        assert driven.text("#prompt") == (
+            "Press Enter to change Certificate authority (tls.source), or r to try again."
+        )
         await press(driven.pilot, "c")
         assert "[095]" in driven.pilot.app.clipboard
         await press(driven.pilot, "enter")
@@ -269,13 +289,13 @@ def test_answers_that_lead_nowhere_lead_to_their_question_before_anything_is_wri
     async def scenario(driven: Driven) -> None:
         await driven.reached("failed")
         assert driven.stages()[:2] == ["✗ survey", "· checks"]
-        assert driven.screen._said == [
-            "✗     the cluster does not hold what the answers name; nothing was written",
+        assert driven.screen.ending == [
+            "✗       the cluster does not have what the answers name; nothing was written",
             (
-                "      release.namespace: namespace nowhere does not exist: set release.createNamespace to true, or "
+                "        release.namespace: namespace nowhere does not exist: set release.createNamespace to true, or "
                 "run kubectl create namespace nowhere"
             ),
-            "      repository.credentials.secret: Secret nowhere/postgresql-pgbackrest-s3 does not exist",
+            "        repository.credentials.secret: Secret nowhere/postgresql-pgbackrest-s3 does not exist",
         ]
         await press(driven.pilot, "enter")
         assert await driven.gone() == "release.namespace"
@@ -297,9 +317,10 @@ def test_what_the_cluster_refuses_midway_is_said_in_its_place_and_tried_again(ki
         driven.sim.faults.append(Fault(kind, "apply", "services", writes_only=True))
         await press(driven.pilot, "y")
         await driven.reached("failed")
-        assert driven.screen._said[0] == f"✗     {FAULTS[kind]}"
-        assert driven.screen._said[-1] == (
-            "written 7 of 11 objects (the Job of the first backup is apart); Service default/postgresql was tried last"
+        assert driven.screen.ending[0] == f"✗       {FAULTS[kind]}"
+        assert driven.screen.ending[-1] == (
+            "written 7 of 11 objects (the Job of the first backup not counted); "
+            "Service default/postgresql was in progress"
         )
         assert driven.stages()[4] == "✗ apply"
         await press(driven.pilot, "r")
@@ -315,7 +336,7 @@ def test_a_namespace_that_is_deleted_midway_is_said() -> None:
         await driven.sim.delete(Ref(Resource("v1", "Namespace"), "staging"))
         await press(driven.pilot, "y")
         await driven.reached("failed")
-        assert "staging" in driven.screen._said[0]
+        assert "staging" in driven.screen.ending[0]
 
     applying(
         scenario,
@@ -339,7 +360,7 @@ def test_without_a_connection_it_says_so_and_connects_again() -> None:
         app = WizardApp(Start(connect, lambda *_: None, screen="test_apply_screen:Blank"))
         async with opened(app) as pilot:
             await until(pilot, lambda: "cannot reach" in app.link)
-            driven = Driven(pilot, Apply(Answers()), sim)
+            driven = Driven(pilot, ApplyScreen(Answers()), sim)
             await app.push_screen(driven.screen, driven.left.append)
             await settled(pilot)
             assert "not connected: cannot reach prod-eu" in driven.text("#header")
@@ -368,15 +389,15 @@ def test_before_the_approval_going_back_writes_nothing(key: str) -> None:
 def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> None:
     async def scenario(driven: Driven) -> None:
         await driven.applied()
-        await until(driven.pilot, lambda: driven.screen._stages.now == "wait")
+        await until(driven.pilot, lambda: driven.screen.query_one(Stages).now == "wait")
         await press(driven.pilot, key)
         await driven.reached("stopped")
-        assert driven.screen._said == [
-            "-     stopped watching. The cluster continues. Run it again at any time: it resumes.",
-            "written 11 of 11 objects (the Job of the first backup is apart)",
+        assert driven.screen.ending == [
+            "-       Stopped watching. The cluster continues. Apply again at any time to resume.",
+            "written 11 of 11 objects (the Job of the first backup not counted)",
         ]
         assert driven.stages()[5:] == ["- wait", "· first backup", "· record"]
-        assert driven.text("#say") == "r: try again, from where it is · escape: back to the answers · c: copy"
+        assert driven.text("#prompt") == "Press r to apply again from here, Esc for the answers."
         assert driven.keys() == {"r", "c", "escape"}
         assert live(driven.sim, STATEFULSET, "postgresql") is not None
         driven.sim.outcomes.clear()
@@ -393,11 +414,11 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
 def test_a_namespace_that_is_made_counts_among_what_is_written() -> None:
     async def scenario(driven: Driven) -> None:
         await driven.applied()
-        await until(driven.pilot, lambda: driven.screen._stages.now == "wait")
+        await until(driven.pilot, lambda: driven.screen.query_one(Stages).now == "wait")
         await driven.pilot.press("escape")
         await driven.reached("stopped")
-        assert {stage.name: stage.text for stage in driven.screen._stages.stages}["apply"] == "5 created"
-        assert driven.screen._said[1] == "written 5 of 5 objects"
+        assert {stage.name: stage.text for stage in driven.screen.query_one(Stages).stages}["apply"] == "5 created"
+        assert driven.screen.ending[1] == "written 5 of 5 objects"
 
     made = {"namespace": "new", "createNamespace": True}
     answers = answers_of(release=made, repository={"enabled": False}, tls={"verify": False, "source": None})
@@ -415,7 +436,7 @@ def test_a_second_escape_while_it_stops_is_no_second_stop() -> None:
 
         driven.sim.get = slow  # type: ignore[method-assign]
         await driven.applied()
-        await until(driven.pilot, lambda: driven.screen._stages.now == "wait")
+        await until(driven.pilot, lambda: driven.screen.query_one(Stages).now == "wait")
         seen = [driven.screen.is_writing]
         await press(driven.pilot, "escape")
         await driven.reached("stopping")
@@ -454,7 +475,7 @@ def test_the_present_stage_counts_its_seconds_and_a_warning_stands_under_its_sta
     begun = datetime(2026, 11, 23, tzinfo=UTC)
 
     async def scenario(driven: Driven) -> None:
-        stages = driven.screen._stages
+        stages = driven.screen.query_one(Stages)
         stages.restart()
         for event in (
             Event("survey", "began"),
@@ -481,17 +502,17 @@ def test_the_present_stage_counts_its_seconds_and_a_warning_stands_under_its_sta
 # ---- failures as data ----------------------------------------------------------------------------------------------
 
 
-def test_a_doubt_that_a_stage_has_told_is_not_told_again() -> None:
-    warned = Finding("tls.verify", "false: backups go to whoever answers at the endpoint")
-    doubt = Finding("repository.path", "shop/elsewhere backs up to it as well")
-
+def test_what_the_checks_find_is_shown_under_their_stage_before_the_approval() -> None:
     async def scenario(driven: Driven) -> None:
         await driven.asked()
-        checks = driven.screen._stages.stages[1]
-        assert (checks.text, checks.warnings) == ("11 objects, 1 warning", [str(warned)])
-        assert driven.text("#costs") == f"! {doubt}"
+        checks = driven.screen.query_one(Stages).stages[1]
+        found = [
+            "tls.verify: false: backups go to whoever answers at the endpoint",
+            "storage.storageClass: StorageClass fast does not exist: the volume would wait for it",
+        ]
+        assert (checks.text, checks.warnings) == ("11 objects, 2 warnings", found)
 
-    applying(scenario, answers_of(tls={"verify": False, "source": None}), doubts=[warned, doubt])
+    applying(scenario, answers_of(tls={"verify": False, "source": None}, storage={"storageClass": "fast"}))
 
 
 def test_an_error_is_explained_by_its_fault_or_by_the_log_before_it() -> None:

@@ -30,7 +30,7 @@ from pgwizard.simulator.world import HOSTILE
 from pgwizard.text import plain
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.panels.base import Panel
-from pgwizard.tui.screens.apply import Apply
+from pgwizard.tui.screens.apply import ApplyScreen
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import ClusterChoice
@@ -126,12 +126,12 @@ def test_what_keeps_from_connecting_is_said_in_place(
 # ---- what changes midway -------------------------------------------------------------------------------------------
 
 
-async def asked(pilot: Pilot[int]) -> Apply:
+async def asked(pilot: Pilot[int]) -> ApplyScreen:
     """f9, until the approval is waited for, or it has failed before."""
     await press(pilot, "f9")
-    await until(pilot, lambda: isinstance(pilot.app.screen, Apply))
-    screen = cast("Apply", pilot.app.screen)
-    await until(pilot, lambda: screen.asked or screen.state == "failed")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ApplyScreen))
+    screen = cast("ApplyScreen", pilot.app.screen)
+    await until(pilot, lambda: screen.is_asking or screen.state == "failed")
     return screen
 
 
@@ -172,11 +172,11 @@ def test_a_token_that_expires_midway() -> None:
         await back(pilot, wizard)
         wizard.draft.learn(wizard.draft.facts)  # what a look-up would have found in the meantime
         screen = await asked(pilot)
-        assert "Unauthorized" in screen._said[0]
-        assert any(line.startswith("fix") and "log in again" in line for line in screen._said), screen._said
+        assert "Unauthorized" in screen.ending[0]
+        assert any(line.startswith("fix") and "log in again" in line for line in screen.ending), screen.ending
         sim.faults = []
         await press(pilot, "r")
-        await until(pilot, lambda: screen.asked)
+        await until(pilot, lambda: screen.is_asking)
         await back(pilot, wizard)
         await goes_on(pilot, wizard)
 
@@ -195,10 +195,10 @@ def test_a_namespace_that_is_deleted_after_it_was_chosen() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         sim_of(pilot).store.remove(Ref(NAMESPACE, "shop"))
         screen = await asked(pilot)
-        assert screen._said == [
-            "✗     the cluster does not hold what the answers name; nothing was written",
+        assert screen.ending == [
+            "✗       the cluster does not have what the answers name; nothing was written",
             (
-                "      release.namespace: namespace shop does not exist: set release.createNamespace to true, or run "
+                "        release.namespace: namespace shop does not exist: set release.createNamespace to true, or run "
                 "kubectl create namespace shop"
             ),
         ]
@@ -215,7 +215,7 @@ def test_a_namespace_that_is_deleted_after_the_differences_were_shown() -> None:
         sim_of(pilot).store.remove(Ref(NAMESPACE, "shop"))
         await press(pilot, "y")
         await until(pilot, lambda: screen.state == "failed")
-        assert 'namespaces "shop" not found' in screen._said[0]
+        assert 'namespaces "shop" not found' in screen.ending[0]
         await back(pilot, wizard)
         await goes_on(pilot, wizard)
 
@@ -226,9 +226,9 @@ def test_a_secret_that_is_deleted_between_its_choice_and_the_apply() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         sim_of(pilot).store.remove(Ref(SECRET, "postgresql-pgbackrest-s3", "default"))
         screen = await asked(pilot)
-        assert screen._said == [
-            "✗     the cluster does not hold what the answers name; nothing was written",
-            "      repository.credentials.secret: Secret default/postgresql-pgbackrest-s3 does not exist",
+        assert screen.ending == [
+            "✗       the cluster does not have what the answers name; nothing was written",
+            "        repository.credentials.secret: Secret default/postgresql-pgbackrest-s3 does not exist",
         ]
         await back(pilot, wizard, "enter")
         await until(pilot, lambda: row(wizard, "repository.credentials.secret").control.has_focus)
@@ -252,15 +252,15 @@ def test_a_watch_that_drops_for_good_during_the_apply_is_said_and_goes_on_with_r
         screen = await asked(pilot)
         await press(pilot, "y")
         await until(pilot, lambda: screen.state == "failed")
-        assert screen._said[0].startswith("✗     cannot watch statefulsets in namespace default: ")
-        assert words in screen._said[0]
-        assert screen._said[-1] == "written 11 of 11 objects (the Job of the first backup is apart)"
+        assert screen.ending[0].startswith("✗       cannot watch statefulsets in namespace default: ")
+        assert words in screen.ending[0]
+        assert screen.ending[-1] == "written 11 of 11 objects (the Job of the first backup not counted)"
         sim.faults = []
         await press(pilot, "r")
-        await until(pilot, lambda: screen.asked)
+        await until(pilot, lambda: screen.is_asking)
         await press(pilot, "y")
         await until(pilot, lambda: screen.state == "ended")
-        assert screen._said[0] == "✓     Release is up. First full backup succeeded."
+        assert screen.ending[0] == "✓       Release is up. First full backup succeeded."
         await back(pilot, wizard)
         await goes_on(pilot, wizard)
 
@@ -275,7 +275,7 @@ def test_a_watch_that_was_left_behind_lists_again() -> None:
         await until(pilot, lambda: any(request.verb == "watch" for request in sim.requests))
         sim.store.compact()
         await until(pilot, lambda: screen.state in ("ended", "failed"))
-        assert screen._said[0] == "✓     Release is up. First full backup succeeded."
+        assert screen.ending[0] == "✓       Release is up. First full backup succeeded."
         await back(pilot, wizard)
         await goes_on(pilot, wizard)
 

@@ -47,7 +47,7 @@ def test_the_only_release_of_the_namespace_is_observed_until_the_watch_ends() ->
     async def scenario(sim: SimCluster) -> None:
         watched = Watched(sim)
         watch = watched.watch
-        await watched.until(lambda: watch.snapshot is not None and not watch.snapshot.loading)
+        await watched.until(lambda: watch.snapshot is not None and not watch.snapshot.pending_sources)
         assert (watch.name, watch.namespace, watch.server) == ("postgresql", "default", sim.server)
         assert watched.offered == []
         assert watch.known is not None
@@ -59,7 +59,7 @@ def test_the_only_release_of_the_namespace_is_observed_until_the_watch_ends() ->
         assert watch.age_seconds == 600
         assert watch.known is not None
         assert judge(watch.known).state == "unknown"
-        assert set(watch.known.unknown.values()) == {"no longer watched"}
+        assert {why.text for why in watch.known.failures.values()} == {"no longer watched"}
 
     on(scenario)
 

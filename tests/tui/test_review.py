@@ -22,9 +22,11 @@ from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tui.app import WizardApp
-from pgwizard.tui.screens.apply import Apply
-from pgwizard.tui.screens.review import Review, change_folds
+from pgwizard.tui.pages.review import Review
+from pgwizard.tui.screens.apply import ApplyScreen
 from pgwizard.tui.start import ClusterChoice, Start
+from pgwizard.tui.widgets.change_folds import change_folds
+from pgwizard.tui.widgets.comparison import NOT_COMPARED, Comparison
 from pgwizard.tui.widgets.folds import Fold, Folds
 from pgwizard.wizard.draft import Draft
 from support import simtime
@@ -141,9 +143,7 @@ def test_a_review_of_the_defaults_has_nothing_to_complain_of() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         assert headings(host).startswith(" 1 problems ✓ ")
         await press(pilot, "1", "enter")
-        assert host.query_one(OptionList).get_option_at_index(0).prompt == (
-            "✓ nothing is wrong, and there is nothing to warn of"
-        )
+        assert host.query_one(OptionList).get_option_at_index(0).prompt == ("✓ no problems and no warnings")
         assert host.asked == []
 
     reviewed(scenario)
@@ -218,7 +218,7 @@ def test_manifests_fold_by_object() -> None:
 def test_a_search_goes_along_and_unfolds_what_it_finds() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         await press(pilot, "3", "slash", *"ARCHIVE_mode")
-        assert text(host, "#said") == "'archive_mode': 1 of 1"
+        assert text(host, "#hint") == "'archive_mode': 1 of 1"
         await press(pilot, "enter")
         shown = host.query_one("#manifests", Folds)
         assert shown.current is not None
@@ -227,13 +227,13 @@ def test_a_search_goes_along_and_unfolds_what_it_finds() -> None:
             "archive_mode = on  # WAL goes to the repository"
         )
         await press(pilot, "home", "slash", *"kind: cronjob", "enter", "n")
-        assert text(host, "#said") == "'kind: cronjob': 2 of 2"
+        assert text(host, "#hint") == "'kind: cronjob': 2 of 2"
         await press(pilot, "n")
-        assert text(host, "#said") == "'kind: cronjob': 1 of 2"
+        assert text(host, "#hint") == "'kind: cronjob': 1 of 2"
         await press(pilot, "N")
-        assert text(host, "#said") == "'kind: cronjob': 2 of 2"
+        assert text(host, "#hint") == "'kind: cronjob': 2 of 2"
         await press(pilot, "slash", *"nowhere")
-        assert text(host, "#said") == "'nowhere' is nowhere here"
+        assert text(host, "#hint") == "'nowhere' is nowhere here"
         await press(pilot, "escape")
         assert shown.has_focus
         assert host.asked == []
@@ -245,7 +245,7 @@ def test_no_manifest_is_shown_while_something_is_wrong_and_the_next_look_shows_i
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         await press(pilot, "3")
         shown = host.query_one("#manifests", Folds)
-        assert lines(shown) == ["›   the manifests are shown once nothing is wrong"]
+        assert lines(shown) == ["›   The manifests appear here once there are no problems."]
         host.draft.give(("storage", "size"), "20Gi")
         host.shown()
         await press(pilot, "3")
@@ -273,7 +273,6 @@ def test_manifests_follow_the_certificate_as_well() -> None:
 # ---- diff against live ---------------------------------------------------------------------------------------------
 
 
-NOT_COMPARED = "not compared yet: d asks the cluster what an apply would change; nothing is written"
 AT = f" · compared {NOW.astimezone():%d %b %H:%M}"
 
 
@@ -297,7 +296,7 @@ def said(host: Host) -> str:
 
 def test_of_a_new_release_all_is_new() -> None:
     async def scenario(pilot: Pilot[int], host: Host, sim: SimCluster) -> None:
-        assert await compared(pilot, host) == f"+ nothing there yet: all 12 objects are new{AT}"
+        assert await compared(pilot, host) == f"+ new release: all 12 objects are created{AT}"
         assert [request for request in sim.requests if request.is_write] == []
         shown = host.query_one("#changes", Folds)
         assert lines(shown)[0] == "› ▸ + create    ServiceAccount default/postgresql-pgbackrest   12 lines"
@@ -308,11 +307,11 @@ def test_of_a_new_release_all_is_new() -> None:
 def test_a_release_that_stands_is_compared_object_by_object() -> None:
     async def scenario(pilot: Pilot[int], host: Host, sim: SimCluster) -> None:
         await deployed(sim, answers_of())
-        assert await compared(pilot, host) == f"= nothing would change: all 12 objects are as wanted{AT}"
+        assert await compared(pilot, host) == f"= already up to date: all 12 objects{AT}"
         host.draft.give(("schedule", "full"), "0 3 * * 0")
         host.shown()
         assert said(host) == NOT_COMPARED
-        assert await compared(pilot, host) == f"~ 1 to update, 1 to replace, 10 unchanged; enter shows what{AT}"
+        assert await compared(pilot, host) == f"~ 1 to update, 1 to replace, 10 unchanged; Enter shows the changes{AT}"
         await press(pilot, "enter")
         shown = lines(host.query_one("#changes", Folds))
         assert shown[0] == "› ▾ ~ update    CronJob default/postgresql-pgbackrest-full"
@@ -333,7 +332,7 @@ def test_a_comparison_that_fails_says_why_in_its_place_and_can_be_tried_again() 
             "d   tries again"
         )
         sim.faults.clear()
-        assert await compared(pilot, host) == f"+ nothing there yet: all 12 objects are new{AT}"
+        assert await compared(pilot, host) == f"+ new release: all 12 objects are created{AT}"
 
     reviewed(scenario)
 
@@ -349,7 +348,7 @@ def test_a_comparison_is_forgotten_with_the_connection_that_it_was_made_by() -> 
         assert said(host).endswith(AT)  # shown again, it is still of this cluster
         app.connection.connect(ClusterChoice("another", "https://another", "default", another))
         await until(pilot, lambda: app.connection.connected.is_set() and said(host) == NOT_COMPARED)
-        assert host.review.outcome is None
+        assert host.query_one(Comparison).outcome is None
         assert host.query_one("#changes", Folds).folds == ()
 
     reviewed(scenario)
@@ -368,7 +367,7 @@ def test_a_comparison_that_waits_for_the_connection_is_made_by_it() -> None:
         await press(pilot, "d")
         assert said(host) == "● waiting for the cluster: connecting"
         gate.set()
-        await until(pilot, lambda: host.review.outcome is not None)
+        await until(pilot, lambda: host.query_one(Comparison).outcome is not None)
         await settled(pilot)
         assert said(host).endswith(AT)
 
@@ -379,9 +378,9 @@ def test_a_comparison_from_before_an_apply_is_forgotten_unless_nothing_was_appro
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         await compared(pilot, host)
         for approves in (False, True):
-            screen = Apply(host.draft.answers)
+            screen = ApplyScreen(host.draft.answers)
             await pilot.app.push_screen(screen)
-            await until(pilot, lambda screen=screen: screen.asked)  # type: ignore[misc]
+            await until(pilot, lambda screen=screen: screen.is_asking)  # type: ignore[misc]
             if approves:
                 await press(pilot, "y")
                 await until(pilot, lambda screen=screen: screen.state == "ended")  # type: ignore[misc]
@@ -389,7 +388,7 @@ def test_a_comparison_from_before_an_apply_is_forgotten_unless_nothing_was_appro
             assert pilot.app.screen is host
             assert said(host).endswith(AT) is not approves
         assert said(host) == NOT_COMPARED
-        assert await compared(pilot, host) == f"= nothing would change: all 12 objects are as wanted{AT}"
+        assert await compared(pilot, host) == f"= already up to date: all 12 objects{AT}"
 
     reviewed(scenario)
 

@@ -30,7 +30,7 @@ from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.tui.pages.frame import MIDDLE
 from pgwizard.tui.panels.by_page import PANELS as WITH_PANEL
-from pgwizard.tui.screens.apply import Apply
+from pgwizard.tui.screens.apply import ApplyScreen
 from pgwizard.tui.screens.messages import Messages
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
@@ -269,7 +269,7 @@ async def begin_apply(camera: Camera) -> None:
     await camera.reach(Wizard)
     await camera.settle()
     await camera.pilot.press("f9")
-    await camera.reach(Apply)
+    await camera.reach(ApplyScreen)
     await camera.settle()
 
 
@@ -292,8 +292,8 @@ async def unconnected() -> Start:
 
 async def of_unconnected(camera: Camera) -> None:
     await camera.reach(Wizard)
-    camera.app.push_screen(Apply(Answers()))  # no key leads there before there is a connection, but one may end
-    await camera.reach(Apply)
+    camera.app.push_screen(ApplyScreen(Answers()))  # no key leads there before there is a connection, but one may end
+    await camera.reach(ApplyScreen)
     await camera.take("apply")
 
 

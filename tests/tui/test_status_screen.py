@@ -145,7 +145,7 @@ def explained(pilot: Pilot[int]) -> str:
 async def loaded(pilot: Pilot[int]) -> None:
     def whole() -> bool:
         snapshot = status(pilot).observed.snapshot
-        return snapshot is not None and not snapshot.loading
+        return snapshot is not None and not snapshot.pending_sources
 
     await until(pilot, whole)
 
@@ -660,9 +660,9 @@ def test_updated_is_the_age_of_the_oldest_answer() -> None:
         app, screen = cast("WizardApp", pilot.app), status(pilot)
         assert screen.observed.snapshot is not None
         now = app.start.now()
-        heard = {**dict.fromkeys(screen.observed.snapshot.heard, now), "release": now - timedelta(seconds=26)}
+        heard = {**dict.fromkeys(screen.observed.snapshot.answered_at, now), "release": now - timedelta(seconds=26)}
         app.start = replace(app.start, now=lambda: now)
-        screen.observed.snapshot = replace(screen.observed.snapshot, heard=heard)
+        screen.observed.snapshot = replace(screen.observed.snapshot, answered_at=heard)
         screen.show()
         assert "   updated 26 s ago   " in said(pilot, "header")
 

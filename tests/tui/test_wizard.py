@@ -31,9 +31,9 @@ from pgwizard.tui.pages.connect import Connect
 from pgwizard.tui.pages.frame import MIDDLE
 from pgwizard.tui.pages.question import QuestionRow, in_words
 from pgwizard.tui.pages.releases import ReleaseColumn
+from pgwizard.tui.pages.review import Review
 from pgwizard.tui.panels.base import Panel
-from pgwizard.tui.screens.apply import Apply
-from pgwizard.tui.screens.review import Review
+from pgwizard.tui.screens.apply import ApplyScreen
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import Wizard
@@ -41,6 +41,7 @@ from pgwizard.tui.start import ClusterChoice, Start
 from pgwizard.tui.widgets.candidates import SecretList
 from pgwizard.tui.widgets.dialogs import FilteredList, FilterInput, Help, Line, Offer, Pick
 from pgwizard.tui.widgets.rail import Rail
+from pgwizard.tui.widgets.stages import Stages
 from pgwizard.wizard.draft import Draft
 from support import simtime
 from support.faulting import answers_of, deployed
@@ -172,9 +173,9 @@ def test_saved_answers_give_the_same_bytes_as_the_wizard() -> None:
 def test_from_the_first_page_to_a_valid_backup_by_keyboard_alone() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await press(pilot, "f9")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Apply))
-        screen = cast("Apply", pilot.app.screen)
-        await until(pilot, lambda: screen.asked)
+        await until(pilot, lambda: isinstance(pilot.app.screen, ApplyScreen))
+        screen = cast("ApplyScreen", pilot.app.screen)
+        await until(pilot, lambda: screen.is_asking)
         await press(pilot, "y")
         await until(pilot, lambda: screen.outcome is not None)
         assert screen.outcome is not None
@@ -775,7 +776,7 @@ def test_what_was_mended_a_moment_ago_does_not_stop_an_apply() -> None:
         wizard.pages.give(("repository", "credentials", "secret"), "postgresql-pgbackrest-s3")
         assert wizard.draft.problems
         await press(pilot, "f9")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Apply))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ApplyScreen))
 
     driven(scenario)
 
@@ -794,8 +795,10 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         there = "#releases OptionList"
         await until(pilot, lambda: any("staging/postgresql" in option for option in options(wizard, there)))
         await press(pilot, "f9")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Apply) and pilot.app.screen.asked)
-        assert said_of in str(pilot.app.screen.query_one("#costs", Static).content)
+        await until(pilot, lambda: isinstance(pilot.app.screen, ApplyScreen) and pilot.app.screen.is_asking)
+        stages = pilot.app.screen.query_one(Stages).stages
+        warnings = [warning for stage in stages for warning in stage.warnings]
+        assert any(said_of in warning for warning in warnings)
 
     driven(scenario)
 

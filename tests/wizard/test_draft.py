@@ -14,7 +14,7 @@ from pgwizard.answers.questions import Answers
 from pgwizard.answers.schema import NOTHING, field_at
 from pgwizard.local.autosave import Drafts
 from pgwizard.tui.panels.repository import RepositoryPanel
-from pgwizard.tui.screens.review import _shown
+from pgwizard.tui.widgets.review_parts import answer_text
 from pgwizard.wizard.draft import Draft, differing, without_secrets, worth_keeping
 from pgwizard.wizard.text_input import read_text
 
@@ -28,7 +28,7 @@ def everything_told(draft: Draft) -> str:
         Drafts(Path(folder)).keep(without_secrets(draft.raw))
         kept = "".join(path.read_text() for path in Path(folder).glob("draft-*.yaml"))
     panel = RepositoryPanel(draft).text().plain
-    table = [_shown(value) for _, value, _ in draft.rows()]
+    table = [answer_text(value) for _, value, _ in draft.rows()]
     problems = [f"{problem.question} {problem.text}" for problem in (*draft.problems, *draft.warnings)]
     return "\n".join([draft.text(), kept, panel, *table, *problems])
 

@@ -72,6 +72,8 @@ def start(
         export=_export,
         drafts=drafts,
         folder=folder or Path(),
+        context=context,
+        kubeconfig=kubeconfig,
     )
 
 

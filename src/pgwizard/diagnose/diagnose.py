@@ -19,6 +19,7 @@ from pgwizard.diagnose.cluster import IMAGES, PODS, RESOURCES
 from pgwizard.diagnose.database import POSTGRESQL
 from pgwizard.diagnose.row import Diagnosis, KnownFault, diagnosis, latest, line_start
 from pgwizard.diagnose.store import NETWORK, PGBACKREST, REPOSITORY, S3, TLS
+from pgwizard.errors import Finding
 
 MAX_CHARACTERS = 1_000_000
 """Of a longer text only the end is read: that is where a log says why it ended."""
@@ -38,7 +39,7 @@ def diagnoses(text: str) -> tuple[Diagnosis, ...]:
     return tuple(diagnosis(row, match, text) for row, match in found)
 
 
-def sharper(fault: Diagnosis, others: Iterable[Diagnosis]) -> Diagnosis:
+def sharper(fault: Finding, others: Iterable[Finding]) -> Finding:
     """A fault; or of others the one that knows more of the same matter, such as why an S3 store refused a request."""
     same = [fault, *(other for other in others if _PLACES[other.key][0] == _PLACES[fault.key][0])]
     return min(same, key=lambda known: _PLACES[known.key][1])  # the first of equals: the fault itself

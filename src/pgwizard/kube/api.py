@@ -242,6 +242,7 @@ class Cluster(Protocol):
 
 
 NAMESPACE = Resource("v1", "Namespace")
+NODE = Resource("v1", "Node")
 SECRET = Resource("v1", "Secret")
 SERVICE = Resource("v1", "Service")
 POD = Resource("v1", "Pod")
@@ -251,6 +252,8 @@ STATEFULSET = Resource("apps/v1", "StatefulSet")
 CRONJOB = Resource("batch/v1", "CronJob")
 JOB = Resource("batch/v1", "Job")
 STORAGE_CLASS = Resource("storage.k8s.io/v1", "StorageClass")
+DEFAULT_STORAGE_CLASS = "storageclass.kubernetes.io/is-default-class"
+"""Annotation of the class that a claim without one gets."""
 ROLE = Resource("rbac.authorization.k8s.io/v1", "Role")
 LEASE = Resource("coordination.k8s.io/v1", "Lease")
 

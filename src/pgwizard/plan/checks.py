@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -50,6 +50,15 @@ def check(answers: Answers, facts: Facts) -> Findings:
     return Findings(
         tuple(finding for finding in found if finding.severity == "error"),
         tuple(finding for finding in found if finding.severity == "warning"),
+    )
+
+
+def together(surveyed: Sequence[Finding], own: Sequence[Finding]) -> tuple[Finding, ...]:
+    """What the survey found and what the answers have by themselves; of one question, or a part of it, the former."""
+    known = [f"{finding.question}." for finding in surveyed]
+    return (
+        *surveyed,
+        *(finding for finding in own if not any(text.startswith(f"{finding.question}.") for text in known)),
     )
 
 

@@ -29,6 +29,9 @@ from pgwizard.plan import checks, manifests
 from pgwizard.plan.plan import Facts, Plan, resolve
 from pgwizard.quantities import size_text
 from pgwizard.release import (
+    checks as release_checks,
+)
+from pgwizard.release import (
     deletion,
     record,
     rollout,
@@ -71,11 +74,15 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRequest:
-    """What is wanted: answers, the secrets that they refer to, and certificates from a file, if any."""
+    """What is wanted: answers, the secrets that they refer to, and certificates from a file, if any.
+
+    opened: namespace and name of the release that a person opened to change it, if any.
+    """
 
     answers: Answers
     given: Given = field(default_factory=Given)
     ca_file: Bundle | None = None
+    opened: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +188,9 @@ def _summary(plan: Plan) -> str:
 
 async def _still_there(release: ReleaseRequest, cluster: Cluster) -> None:
     """What was shown has become old while a person looked at it: a pod is not stopped for one that cannot start."""
-    gone = await survey.references(cluster, release.answers)
+    gone = (await survey.survey(cluster, release.answers, release.ca_file)).errors
     if gone:
-        raise PreflightError("what the answers name has gone meanwhile; nothing was written", list(gone))
+        raise PreflightError("what the answers name has gone meanwhile; nothing was written", gone)
 
 
 async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, options: Options) -> _Prepared:
@@ -204,13 +211,15 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
     async with stages.told("checks", report) as stage:
         facts = Facts(ca=surveyed.ca)
         findings = checks.check(answers, facts)
+        outside = await release_checks.run(release_checks.Subject(cluster, answers, surveyed, release.opened))
+        warnings = (*findings.warnings, *surveyed.doubts, *outside)
+        for finding in warnings:
+            stage.warning(finding)
+        surveyed.require(findings.errors)
         if findings.errors:
             raise AnswersError("the answers", findings.errors)
         plan = resolve(answers, facts)
         rendered = manifests.render(plan)
-        warnings = (*findings.warnings, *survey.moved(answers, surveyed.record))
-        for problem in warnings:
-            stage.warning(problem)
         warned = f", {_counted(len(warnings), 'warning')}" if warnings else ""  # a face may know of more
         stage.done(f"{len(rendered)} objects{warned}")
     async with stages.told("dry run", report) as stage:

@@ -16,7 +16,7 @@ from pgwizard.text import fit
 
 _NAMED = 5
 """Releases that a message names."""
-_UNREADABLE = (
+UNREADABLE = (
     "It was written by another version of pgwizard, or damaged: use that version, or bring the Secret back from a copy."
 )
 
@@ -33,7 +33,7 @@ async def recorded(cluster: Cluster, name: str, namespace: str) -> tuple[record.
     try:
         return record.read(live), str(live["metadata"]["resourceVersion"])
     except ValueError as error:
-        raise PreflightError(str(error), hint=_UNREADABLE) from error
+        raise PreflightError(str(error), hint=UNREADABLE) from error
 
 
 async def required(cluster: Cluster, name: str, namespace: str) -> tuple[record.Record, str]:

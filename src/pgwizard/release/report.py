@@ -101,3 +101,21 @@ def error_lines(error: PgwizardError) -> list[str]:
     if error.fault:
         return [*lines, f"Cause: {error.fault.cause}", f"Fix: {error.fault.fix}"]
     return [*lines, *error.hint.splitlines()]
+
+
+# ---- what was written ------------------------------------------------------------------------------------------------
+
+
+def written(changes: Sequence[Change], begun: Sequence[Change], *, complete: bool) -> str:
+    """How many of the objects of an apply that did not end are in the cluster.
+
+    changes: all that were approved; begun: those that it began to write, in order; complete: whether it wrote all.
+    """
+    writes = [change for change in changes if change.action in ("create", "update", "replace")]
+    wanted = sum(change.ref.resource.kind != "Job" for change in writes)  # the Job belongs to the first backup
+    if not wanted:
+        return "nothing: every object is up to date"
+    sure = len(begun) if complete else max(0, len(begun) - 1)
+    unsure = "" if complete or not begun else f"; {begun[-1].ref} was in progress"
+    job = " (the Job of the first backup not counted)" if wanted < len(writes) else ""
+    return f"{sure} of {wanted} objects{job}{unsure}"

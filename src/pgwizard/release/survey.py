@@ -1,18 +1,15 @@
-"""What is read from the cluster before anything is decided, and what must be right before anything is written.
+"""What the answers name, read from the cluster before anything is decided, and compared with the answers.
 
-Every check is a read or a server-side dry run. It refuses to write, and to stop at the first finding: all that is
-missing is said at once, with the kubectl line that checks it.
+Each object is read once. All that is missing is reported together; nothing is written.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from pgwizard.answers.questions import (
     Answers,
@@ -25,7 +22,6 @@ from pgwizard.answers.questions import (
 from pgwizard.errors import (
     Finding,
     Forbidden,
-    NotFound,
     PreflightError,
 )
 from pgwizard.kube.api import (
@@ -39,6 +35,7 @@ from pgwizard.kube.api import (
     found,
     side_by_side,
 )
+from pgwizard.plan.checks import together
 from pgwizard.plan.names import Names, mirrored_from
 from pgwizard.plan.plan import Plan, mirrored_s3
 from pgwizard.release import immutable, record, records
@@ -49,10 +46,12 @@ from pgwizard.tls.certificates import Bundle, read_bundle
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What was read. None stands for what is not there.
+    """What was read. None stands for what is not there, or may not be read.
 
     s3_source: the Secret of another namespace that is mirrored. existing: Secrets of the release's namespace that the
     answers name, by name. standing: what of the release stands already.
+    unreadable: that the release's record is none that this version can read. missing: what the answers name and the
+    cluster does not have. fixed: what the release keeps as it was made. doubts: what could not be compared.
     """
 
     namespace_exists: bool
@@ -62,52 +61,110 @@ class Survey:
     s3_source: Object | None = field(repr=False)
     existing: dict[str, Object | None] = field(default_factory=dict, repr=False)
     standing: Standing = field(default_factory=Standing, repr=False)
+    unreadable: Finding | None = None
+    missing: tuple[Finding, ...] = ()
+    fixed: tuple[Finding, ...] = ()
+    doubts: tuple[Finding, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """What has to be right before anything is written."""
+        return (*((self.unreadable,) if self.unreadable else ()), *self.missing, *self.fixed)
+
+    def require(self, own: Sequence[Finding] = ()) -> None:
+        """Raises PreflightError with every error, and those that the answers have by themselves, if there are any."""
+        found = together(self.errors, own)
+        if self.unreadable:
+            raise PreflightError(self.unreadable.text, found, hint=self.unreadable.fix)
+        if self.errors:
+            what = (
+                "the cluster does not have what the answers name"
+                if self.missing
+                else "an installed release cannot change this"
+            )
+            raise PreflightError(f"{what}; nothing was written", found)
 
 
 # ---- survey --------------------------------------------------------------------------------------------------------
 
 
-async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = None) -> Survey:
-    """Read what the answers speak of. Raises PreflightError with every reference that leads nowhere.
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """Objects that were looked for, None for those that are not there; and those that may not be read."""
 
-    It raises that too where the record of the release cannot be read. ca_file: certificates from a file, taken where
-    the source Secret cannot be looked up.
+    objects: Mapping[Ref, Object | None] = field(repr=False)
+    denied: Mapping[Ref, Forbidden]
+
+    def get(self, ref: Ref) -> Object | None:
+        return self.objects.get(ref)
+
+
+async def _read(cluster: Cluster, refs: Iterable[Ref]) -> _Live:
+    """Each object once."""
+    denied: dict[Ref, Forbidden] = {}
+
+    async def look(ref: Ref) -> Object | None:
+        try:
+            return await found(cluster, ref)
+        except Forbidden as error:
+            denied[ref] = error
+            return None
+
+    asked = list(dict.fromkeys(refs))
+    return _Live(dict(zip(asked, await side_by_side([look(ref) for ref in asked]), strict=True)), denied)
+
+
+async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = None) -> Survey:
+    """Read what the answers name, and compare. Raises only where the cluster does not answer.
+
+    What may not be read is left out of the findings, but for the certificate: the rights that an apply needs are
+    another check. ca_file: certificates from a file, for where the source Secret cannot be looked up.
     """
     names, namespace = Names.of(answers.release.name), answers.release.namespace
-    problems: list[Finding] = []
-    s3 = answers.repository.credentials
-    mirrored = answers.repository.enabled and mirrored_s3(answers) and isinstance(s3, ExistingS3Credentials)
-    s3_ref = Ref(SECRET, s3.secret, s3.namespace) if mirrored and isinstance(s3, ExistingS3Credentials) else None
-    named = sorted({secret for secret, _, _ in _named_secrets(answers)})
-    questions: list[Coroutine[Any, Any, Any]] = [
-        _namespace(cluster, namespace),
-        records.recorded(cluster, names.release, namespace),
-        _ca(cluster, answers, ca_file, problems),
-        _optional(cluster, s3_ref, problems, "repository.credentials"),
-        found(cluster, Ref(STATEFULSET, names.release, namespace)),
-        found(cluster, claim_of(answers)),
-        *(found(cluster, Ref(SECRET, secret, namespace)) for secret in named),
-    ]
-    live_namespace, (known, version), ca, s3_source, statefulset, claim, *live = await side_by_side(questions)
-    before = _made_with(known, statefulset, claim)
-    superuser = await _superuser(cluster, answers, before)
+    own, home = record.ref(names.release, namespace), Ref(NAMESPACE, namespace)
+    statefulset, claim = Ref(STATEFULSET, names.release, namespace), claim_of(answers)
+    named = {secret: Ref(SECRET, secret, namespace) for secret, _, _ in _named_secrets(answers)}
+    sources = [ref for ref in (_s3_source(answers), _ca_source(answers)) if ref is not None]
+    live = await _read(cluster, [home, own, statefulset, claim, *named.values(), *sources])
+    missing, doubts = list[Finding](), list[Finding]()
+    known, version, unreadable = _record(live.get(own))
+    before = _made_with(known, live.get(statefulset), live.get(claim), doubts)
+    superuser = await _superuser(cluster, answers, before, live)
+    s3 = _s3_source(answers)
     surveyed = Survey(
-        namespace_exists=live_namespace is not None,
+        namespace_exists=home in live.denied or live.get(home) is not None,
         record=known,
         record_version=version,
-        ca=ca,
-        s3_source=s3_source,
-        existing=dict(zip(named, live, strict=True)),
-        standing=Standing(before, _ours(statefulset), claim, superuser),
+        ca=_ca(answers, ca_file, live, missing),
+        s3_source=live.get(s3) if s3 else None,
+        existing={secret: live.get(ref) for secret, ref in named.items()},
+        standing=Standing(before, _ours(live.get(statefulset)), live.get(claim), superuser),
     )
-    problems += _reference_problems(answers, surveyed)
+    missing += _reference_problems(answers, surveyed, live)
     fixed = immutable.problems(answers, surveyed.standing, _named_superuser(answers, surveyed.existing))
-    if problems or fixed:
-        message = (
-            "the cluster does not hold what the answers name" if problems else "a release keeps what it was made with"
-        )
-        raise PreflightError(f"{message}; nothing was written", [*problems, *fixed])
-    return surveyed
+    return replace(surveyed, unreadable=unreadable, missing=tuple(missing), fixed=tuple(fixed), doubts=tuple(doubts))
+
+
+def _record(live: Object | None) -> tuple[record.Record | None, str, Finding | None]:
+    """The record of the release and its resourceVersion; None and an empty text where there is none to be read."""
+    if live is None:
+        return None, "", None
+    try:
+        return record.read(live), str(live["metadata"]["resourceVersion"]), None
+    except ValueError as error:
+        return None, "", Finding("release.name", str(error), fix=records.UNREADABLE)
+
+
+def _s3_source(answers: Answers) -> Ref | None:
+    """The Secret of another namespace that the S3 key pair is copied from."""
+    s3 = answers.repository.credentials
+    mirrored = answers.repository.enabled and mirrored_s3(answers) and isinstance(s3, ExistingS3Credentials)
+    return Ref(SECRET, s3.secret, s3.namespace) if mirrored and isinstance(s3, ExistingS3Credentials) else None
+
+
+def _ca_source(answers: Answers) -> Ref | None:
+    source = answers.tls.source
+    return Ref(SECRET, source.secret, source.namespace) if source and answers.tls_mirrored() else None
 
 
 def _ours(statefulset: Object | None) -> Object | None:
@@ -115,8 +172,10 @@ def _ours(statefulset: Object | None) -> Object | None:
     return None if statefulset is None or foreign_owner(statefulset) else statefulset
 
 
-def _made_with(past: record.Record | None, statefulset: Object | None, claim: Object | None) -> Answers | None:
-    """The answers that the database was made with, as far as the record tells.
+def _made_with(
+    past: record.Record | None, statefulset: Object | None, claim: Object | None, doubts: list[Finding]
+) -> Answers | None:
+    """The answers that the database was made with, as far as the record tells; release and credentials alone.
 
     One that is ready was made, and on a volume that was bound a start that failed later on may have made one too.
     """
@@ -125,10 +184,15 @@ def _made_with(past: record.Record | None, statefulset: Object | None, claim: Ob
         ready = (statefulset or {}).get("status", {}).get("readyReplicas")
         bound = (claim or {}).get("status", {}).get("phase") == "Bound"
         made = past.last if ready or bound else None
-    return _recorded(made)
+    before = recorded(made, "release", "credentials")
+    if made is not None and before is None:
+        unread = f"the answers of revision {made.number} cannot be read by this version of pgwizard"
+        text = f"{unread}: whether database and superuser stay the same is not checked"
+        doubts.append(Finding("release.name", text, severity="warning"))
+    return before
 
 
-async def _superuser(cluster: Cluster, answers: Answers, before: Answers | None) -> str | None:
+async def _superuser(cluster: Cluster, answers: Answers, before: Answers | None, live: _Live) -> str | None:
     """The role that the first start made; not looked up where the answers about it are the same as then."""
     if before is None or before.credentials == answers.credentials:
         return None
@@ -137,9 +201,10 @@ async def _superuser(cluster: Cluster, answers: Answers, before: Answers | None)
     secret, key = Names.of(before.release.name).credentials, "username"
     if isinstance(before.credentials, ExistingCredentials):
         secret, key = before.credentials.secret, before.credentials.username_key
-    with contextlib.suppress(Forbidden):
-        return _text(await found(cluster, Ref(SECRET, secret, answers.release.namespace)), key)
-    return None
+    ref = Ref(SECRET, secret, answers.release.namespace)
+    if ref not in live.objects:
+        live = await _read(cluster, [ref])
+    return _text(live.get(ref), key)
 
 
 def _named_superuser(answers: Answers, existing: Mapping[str, Object | None]) -> str | None:
@@ -158,148 +223,31 @@ def _text(secret: Object | None, key: str) -> str | None:
     return base64.b64decode(coded).decode(errors="replace") if coded else None
 
 
-async def _namespace(cluster: Cluster, name: str) -> Object | None:
-    """The namespace; a stand-in where it may not be read, since a namespaced user need not be able to."""
-    try:
-        return await found(cluster, Ref(NAMESPACE, name))
-    except Forbidden:
-        return {"metadata": {"name": name}}
+def recorded(revision: record.Revision | None, *sections: str) -> Answers | None:
+    """These sections of a revision's answers, with defaults for all else; None without one, or where one is not valid.
 
-
-async def _optional(cluster: Cluster, ref: Ref | None, problems: list[Finding], question: str) -> Object | None:
-    if ref is None:
+    What another version wrote may not be valid any more in a section that is not asked for.
+    """
+    if revision is None:
         return None
     try:
-        return await cluster.get(ref)
-    except (NotFound, Forbidden) as error:
-        problems.append(Finding(question, error.message))
-        return None
-
-
-async def references(cluster: Cluster, answers: Answers) -> tuple[Finding, ...]:
-    """What the answers name and the cluster does not hold, but for the certificate, and what the release keeps as it
-    was made; for a person who is answering.
-
-    What may not be read is left out: whether it is there shows at the apply.
-    """
-    s3, denied = answers.repository.credentials, set[str]()
-
-    async def looked_up(ref: Ref) -> Object | None:
-        try:
-            return await found(cluster, ref)
-        except Forbidden:
-            denied.add(ref.name)
-            return None
-
-    name, namespace = answers.release.name, answers.release.namespace
-    named = sorted({secret for secret, _, _ in _named_secrets(answers)})
-    release = (record.ref(name, namespace), Ref(STATEFULSET, name, namespace), claim_of(answers))
-    questions = [*map(looked_up, release), *(looked_up(Ref(SECRET, secret, namespace)) for secret in named)]
-    mirrored = answers.repository.enabled and mirrored_s3(answers) and isinstance(s3, ExistingS3Credentials)
-    if mirrored and isinstance(s3, ExistingS3Credentials):
-        questions.append(looked_up(Ref(SECRET, s3.secret, s3.namespace)))
-    live_namespace, live_record, statefulset, claim, *live = await side_by_side(
-        [_namespace(cluster, namespace), *questions]
-    )
-    source = live.pop() if mirrored else None
-    existing = dict(zip(named, live, strict=True))
-    surveyed = Survey(live_namespace is not None, None, "", None, source, existing)
-    problems = _reference_problems(answers, surveyed, frozenset(denied))
-    if mirrored and source is None and isinstance(s3, ExistingS3Credentials) and s3.secret not in denied:
-        where = f"Secret {s3.namespace}/{s3.secret}"
-        problems.append(Finding("repository.credentials.secret", f"{where} does not exist"))
-    past = None
-    with contextlib.suppress(ValueError):  # what cannot be read is said where it is opened
-        past = record.read(live_record) if live_record else None
-    before = _made_with(past, statefulset, claim)
-    stands = Standing(before, _ours(statefulset), claim, await _superuser(cluster, answers, before))
-    return (*problems, *immutable.problems(answers, stands, _named_superuser(answers, existing)))
-
-
-def moved(answers: Answers, live: record.Record | None) -> tuple[Finding, ...]:
-    """That an existing release gets another bucket or path: what it has stays where it is. Pure.
-
-    What was tried since and failed has no backups. Another endpoint alone may well be another name of the same store.
-    """
-    then = _recorded(live.deployed if live else None)
-    before, now = _repository(then) if then else None, _repository(answers)
-    if before is None or now is None or before[1:] == now[1:]:
-        return ()
-    message = f"the backups so far stay in {_s3(before)}: the new place begins with a full backup, and without a past"
-    question = "repository.bucket" if before[1] != now[1] else "repository.path"
-    return (Finding(question, message, severity="warning"),)
-
-
-def neighbours(
-    answers: Answers, releases: Iterable[record.Record], opened: tuple[str, str] | None = None
-) -> tuple[Finding, ...]:
-    """What other releases of the cluster say to these answers, and the release's own past. Pure.
-
-    opened: namespace and name of the release that was to be changed, if any.
-    """
-    own, place = answers.release, _repository(answers)
-    problems: list[Finding] = []
-    for release in releases:
-        if (release.namespace, release.name) == (own.namespace, own.name):
-            problems += moved(answers, release)
-            continue
-        if (release.namespace, release.name) == opened:
-            where = f"{release.namespace}/{release.name}"
-            second = f"this makes a second release: {where} stays as it is"
-            problems.append(Finding("release.name", second, severity="warning"))
-        other = _recorded(release.last)
-        if other is not None and place is not None and _repository(other) == place:
-            where, to = f"{release.namespace}/{release.name}", _s3(place)
-            shared = f"{where} backs up to {to} as well: one path a database, never shared"
-            problems.append(Finding("repository.path", shared, severity="warning"))
-    return tuple(problems)
-
-
-def _recorded(revision: record.Revision | None) -> Answers | None:
-    """The answers of a revision; None without one, or where another version wrote them."""
-    try:
-        return Answers.model_validate(revision.answers) if revision else None
+        return Answers.model_validate({key: revision.answers[key] for key in sections if key in revision.answers})
     except ValueError:
         return None
 
 
-def _repository(answers: Answers) -> tuple[str, str, str] | None:
-    """Endpoint, bucket and path; None where there are no backups."""
-    repository = answers.repository
-    return (repository.s3_endpoint, repository.bucket, repository.path) if repository.enabled else None
-
-
-def _s3(place: tuple[str, str, str]) -> str:
-    endpoint, bucket, path = (plain(part, 100) for part in place)
-    return f"{bucket}{path} at {endpoint}"
-
-
-async def certificate(
-    cluster: Cluster, answers: Answers, ca_file: Bundle | None = None
-) -> tuple[Bundle | None, tuple[Finding, ...]]:
-    """The certificates that the answers name, and what is wrong with them; all at ``tls.source``, for a person."""
-    problems: list[Finding] = []
-    bundle = await _ca(cluster, answers, ca_file, problems)
-    return bundle, tuple(replace(problem, question="tls.source") for problem in problems)
-
-
-async def _ca(cluster: Cluster, answers: Answers, ca_file: Bundle | None, problems: list[Finding]) -> Bundle | None:
+def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, problems: list[Finding]) -> Bundle | None:
     """The certificates of the source Secret, each way of its being wrong with its own words."""
-    source = answers.tls.source
-    if not answers.tls_mirrored() or source is None:
+    source, ref = answers.tls.source, _ca_source(answers)
+    if source is None or ref is None:
         return ca_file
-    where = f"Secret {source.namespace}/{source.secret}"
-    try:
-        secret = await cluster.get(Ref(SECRET, source.secret, source.namespace))
-    except NotFound:
+    where, secret = f"Secret {source.namespace}/{source.secret}", live.get(ref)
+    if secret is None:
         if ca_file is not None:
             return ca_file
-        problems.append(Finding("tls.source", f"{where} does not exist: it holds the certificate to trust"))
-        return None
-    except Forbidden as error:
-        if ca_file is not None:
-            return ca_file
-        problems.append(Finding("tls.source", f"{where} may not be read: {error.message}"))
+        denied = live.denied.get(ref)
+        why = f"may not be read: {denied.message}" if denied else "does not exist: it holds the certificate to trust"
+        problems.append(Finding("tls.source", f"{where} {why}"))
         return None
     if wrong := _no_source(answers, source, secret):
         problems.append(wrong)
@@ -343,7 +291,7 @@ def _named_secrets(answers: Answers) -> list[tuple[str, tuple[str, ...], str]]:
     return named
 
 
-def _reference_problems(answers: Answers, surveyed: Survey, denied: frozenset[str] = frozenset()) -> list[Finding]:
+def _reference_problems(answers: Answers, surveyed: Survey, live: _Live) -> list[Finding]:
     namespace = answers.release.namespace
     problems = []
     if not surveyed.namespace_exists and not answers.release.create_namespace:
@@ -354,20 +302,18 @@ def _reference_problems(answers: Answers, surveyed: Survey, denied: frozenset[st
                 f"namespace {namespace}",
             )
         )
-    for secret, keys, question in _named_secrets(answers):
-        if secret in denied:
+    named = [(Ref(SECRET, secret, namespace), keys, question) for secret, keys, question in _named_secrets(answers)]
+    s3, source = answers.repository.credentials, _s3_source(answers)
+    if source is not None and isinstance(s3, ExistingS3Credentials):
+        named.append((source, (s3.access_key_key, s3.secret_key_key), "repository.credentials.secret"))
+    for ref, keys, question in named:
+        if ref in live.denied:
             continue
-        live = surveyed.existing.get(secret)
-        if live is None:
-            problems.append(Finding(question, f"Secret {namespace}/{secret} does not exist"))
-            continue
-        problems += _key_problems(live, keys, f"Secret {namespace}/{secret}", question)
-    s3 = answers.repository.credentials
-    if surveyed.s3_source is not None and isinstance(s3, ExistingS3Credentials):
-        where = f"Secret {s3.namespace}/{s3.secret}"
-        problems += _key_problems(
-            surveyed.s3_source, (s3.access_key_key, s3.secret_key_key), where, "repository.credentials.secret"
-        )
+        secret = live.get(ref)
+        if secret is None:
+            problems.append(Finding(question, f"{ref} does not exist"))
+        else:
+            problems += _key_problems(secret, keys, str(ref), question)
     return problems
 
 

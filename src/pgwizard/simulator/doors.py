@@ -69,10 +69,14 @@ async def connect(store: Store, objects: ObjectStore, pod: Object, port: int) ->
     """Raises Unreachable where nothing listens."""
     metadata = pod["metadata"]
     secret = store.peek(Ref(Resource("v1", "Secret"), "minio-tls", metadata["namespace"]))
+    refused = errors.Unreachable(f"pod {metadata['name']}: failed to connect to localhost:{port}: connection refused")
     if (metadata.get("labels") or {}).get("app") != "minio" or port != _MINIO_PORT or secret is None:
-        name = metadata["name"]
-        raise errors.Unreachable(f"pod {name}: failed to connect to localhost:{port}: connection refused")
-    yield _Door(await asyncio.to_thread(_context, secret), objects)
+        raise refused
+    try:
+        context = _context(secret)
+    except ssl.SSLError:  # a certificate of another key: the server does not start with it
+        raise refused from None
+    yield _Door(context, objects)
 
 
 def _context(secret: Object) -> ssl.SSLContext:

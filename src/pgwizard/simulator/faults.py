@@ -52,7 +52,8 @@ class Request:
     @property
     def is_write(self) -> bool:
         """Whether it changes the cluster where it succeeds."""
-        return not self.dry_run and self.verb in {"create", "apply", "patch", "update", "delete"}
+        writes = self.verb in {"create", "apply", "patch", "update", "delete"}
+        return writes and not self.dry_run and self.resource != "pods/portforward"  # a connection is a create as well
 
 
 @dataclass(slots=True)

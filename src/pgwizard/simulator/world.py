@@ -77,6 +77,9 @@ def furnish(store: Store, runtime: Runtime, *, example: bool) -> None:
                 "allowVolumeExpansion": expandable,
             }
         )
+    names = ("docker.io/aryan-laptophp/postgres-pgbackrest:15.0", "registry.k8s.io/kubectl:v1.34.4")
+    images = [{"names": [name], "sizeBytes": 300_000_000} for name in names]
+    builder.add({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}, "status": {"images": images}})
     if example:
         authority = Authority(store.now())
         _minio(builder, runtime, authority)

@@ -1,7 +1,7 @@
 """How a release is doing, live: it watches and asks, and hands out a ``Snapshot`` for each burst of what is seen.
 
-``observe`` goes on for ever, ``look`` ends once every source has been heard. It refuses to print, and to know what an
-answer means: ``probes`` read it, ``snapshot`` puts it in its place, ``verdict`` says what it proves.
+``observe`` never ends, ``look`` ends once every source has answered. What an answer means is not decided here:
+``probes`` reads it, ``reduce`` puts it into the snapshot, ``verdict`` says what it proves.
 """
 
 from __future__ import annotations
@@ -12,19 +12,33 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from pgwizard.errors import DeadlineError, PgwizardError, PreflightError
+from pgwizard.clock import Clock, utc_now
+from pgwizard.errors import DeadlineError, Finding, PgwizardError, PreflightError
 from pgwizard.kube.api import JOB, POD, Cluster, Ref, Resource, WatchEvent
 from pgwizard.plan.names import Names
 from pgwizard.release import backups, records
 from pgwizard.status import probes
-from pgwizard.status.reduce import Observation, reduce
-from pgwizard.status.snapshot import LONG_AGO, PACE_SECONDS, WATCHED, Snapshot
+from pgwizard.status.observations import (
+    Answer,
+    ArchiverRead,
+    CertificateRead,
+    ListRead,
+    LogFailed,
+    LogRead,
+    ObjectSeen,
+    Observation,
+    ReleaseRead,
+    RepositoryRead,
+    SourceFailed,
+    VolumeRead,
+    failure,
+)
+from pgwizard.status.reduce import reduce
+from pgwizard.status.snapshot import PACE_SECONDS, WATCHED, Snapshot
 from pgwizard.text import plain
-
-Clock = Callable[[], datetime]
 
 ASKED = (*PACE_SECONDS, "log")
 """What is asked from time to time, and the logs that could not be read; all else is watched."""
@@ -59,16 +73,12 @@ class Again:
         self._events[source].clear()
 
 
-def _utc() -> datetime:
-    return datetime.now(UTC)
-
-
 async def observe(
     cluster: Cluster,
     name: str,
     namespace: str,
     *,
-    now: Clock = _utc,
+    now: Clock = utc_now,
     again: Again | None = None,
     io_timeout_seconds: int = _IO_TIMEOUT_SECONDS,
 ) -> AsyncGenerator[Snapshot, None]:
@@ -79,23 +89,23 @@ async def observe(
     """
     there, _ = await records.required(cluster, name, namespace)
     release = probes.release_of(there)
-    snapshot = reduce(Snapshot(name, namespace, now()), Observation("release", now(), value=release))
+    snapshot = reduce(Snapshot(name, namespace, now()), ReleaseRead(now(), release))
     again = again or Again()
     queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # a flood waits at the server, not here
     names = Names.of(name)
-    asks: dict[str, Callable[[], Awaitable[Any]]] = {
-        "release": lambda: probes.release(cluster, name, namespace),
-        "repository": lambda: probes.repository(cluster, names, namespace, io_timeout_seconds),
-        "archiver": lambda: probes.archiver(cluster, names, namespace, (snapshot.release or release).superuser),
-        "volume": lambda: probes.volume(cluster, names, namespace),
-        "certificate": lambda: probes.certificate(cluster, names, namespace),
+    questions: dict[str, Callable[[datetime], Awaitable[Answer]]] = {
+        "release": lambda at: _read_release(cluster, name, namespace, at),
+        "repository": lambda at: _read_repository(cluster, names, namespace, io_timeout_seconds, at),
+        "archiver": lambda at: _read_archiver(cluster, names, namespace, (snapshot.release or release).superuser, at),
+        "volume": lambda at: _read_volume(cluster, names, namespace, at),
+        "certificate": lambda at: _read_certificate(cluster, names, namespace, at),
     }
     tasks = [
         *(asyncio.create_task(_watched(cluster, resource, snapshot, queue, now)) for resource in WATCHED),
         asyncio.create_task(
             _logs(
                 lambda job: backups.log(cluster, name, namespace, job),
-                lambda: [Ref(JOB, run.real_name, namespace) for run in snapshot.logless],
+                lambda: [Ref(JOB, run.real_name, namespace) for run in snapshot.runs_without_log],
                 queue,
                 again,
             )
@@ -106,8 +116,10 @@ async def observe(
     try:
         yield snapshot
         while True:
-            for source in asks.keys() & set(snapshot.sources) - asking.keys():  # an apply may have turned backups on
-                asking[source] = asyncio.create_task(_every(source, asks[source], queue, now, again))
+            for source in (
+                questions.keys() & set(snapshot.sources) - asking.keys()
+            ):  # an apply may have turned backups on
+                asking[source] = asyncio.create_task(_every(source, questions[source], queue, now, again))
             for source in asking.keys() - set(snapshot.sources):
                 asking[source].cancel()
                 tasks.append(asking.pop(source))
@@ -115,9 +127,9 @@ async def observe(
             snapshot = reduce(snapshot, await queue.get())
             while not queue.empty():  # a burst is one change on a screen
                 snapshot = reduce(snapshot, queue.get_nowait())
-            again.soon = ("release",) if snapshot.unsettled else ()
+            again.soon = ("release",) if snapshot.is_changing else ()
             again.ask(*_worth_asking(before, snapshot))
-            unread = {run.uid for run in snapshot.logless}
+            unread = {run.uid for run in snapshot.runs_without_log}
             if unread - asked:
                 again.ask("log")
             asked = unread
@@ -141,7 +153,7 @@ def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
     ended = any(run.uid in running and run.state != "running" for run in after.runs)
     if ended:
         return ("release", "repository", "archiver", "volume")
-    touched = _objects(before) != _objects(after) or before.unsettled < after.unsettled
+    touched = _objects(before) != _objects(after) or before.is_changing < after.is_changing
     return ("release",) if touched else ()
 
 
@@ -152,7 +164,7 @@ def _objects(snapshot: Snapshot) -> tuple[Any, ...]:
 
 
 async def look(
-    cluster: Cluster, name: str, namespace: str, *, now: Clock = _utc, timeout_seconds: float = 30
+    cluster: Cluster, name: str, namespace: str, *, now: Clock = utc_now, timeout_seconds: float = 30
 ) -> Snapshot:
     """One snapshot, once every source has answered; what has not at the deadline says so. Raises as ``observe``.
 
@@ -164,17 +176,17 @@ async def look(
         observed = observe(cluster, name, namespace, now=now, again=again, io_timeout_seconds=io_timeout)
         async with asyncio.timeout(timeout_seconds), aclosing(observed) as snapshots:
             async for snapshot in snapshots:
-                if snapshot.loading:
+                if snapshot.pending_sources:
                     continue
-                if snapshot.owed or not snapshot.ahead or "repository" in snapshot.unknown:
+                if snapshot.missing_wal or not snapshot.has_newer_wal or "repository" in snapshot.failures:
                     break
                 again.ask("repository")
     if snapshot is None:
         raise DeadlineError(f"the record of release {namespace}/{name} was not read within {timeout_seconds:.0f} s")
-    for source in snapshot.loading:
+    for source in snapshot.pending_sources:
         if source in snapshot.sources:  # the log of a failed Job is none
-            late = Observation(source, now(), failure=f"no answer within {timeout_seconds:.0f} s")
-            snapshot = reduce(snapshot, late)
+            late = Finding(text=f"no answer within {timeout_seconds:.0f} s")
+            snapshot = reduce(snapshot, SourceFailed(now(), source, late))
     return snapshot
 
 
@@ -189,17 +201,17 @@ async def _watched(
             async with aclosing(cluster.watch(resource, snapshot.namespace, labels=labels)) as events:
                 async for event in events:
                     seen = _seen(resource, event, snapshot.namespace, now())
-                    if seen.ref is None:  # a new watch does not know what went while nobody watched
+                    if isinstance(seen, ListRead):  # a new watch does not know what was deleted before it
                         for ref in shown - there:
-                            await queue.put(Observation(resource.plural, now(), ref))
+                            await queue.put(ObjectSeen(now(), ref))
                         shown = there
-                    elif seen.value is None:
+                    elif seen.object is None:
                         there.discard(seen.ref)
                     else:
                         there.add(seen.ref)
                     await queue.put(seen)
         except Exception as error:  # noqa: BLE001 - what is not asked any more would look as if nothing changed
-            await queue.put(Observation(resource.plural, now(), failure=_why(error)))
+            await queue.put(SourceFailed(now(), resource.plural, failure(_why(error))))
         shown |= there
         await asyncio.sleep(_AGAIN_SECONDS)
 
@@ -211,28 +223,53 @@ def _why(error: Exception) -> str:
     return f"a defect of pgwizard itself: {type(error).__name__}"
 
 
-def _seen(resource: Resource, event: WatchEvent, namespace: str, at: datetime) -> Observation:
+def _seen(resource: Resource, event: WatchEvent, namespace: str, at: datetime) -> ObjectSeen | ListRead:
     if event.type == "SYNCED":
-        return Observation(resource.plural, at)
+        return ListRead(at, resource)
     ref = Ref(resource, event.object["metadata"]["name"], namespace)
-    return Observation(
-        resource.plural, at, ref, None if event.type == "DELETED" else {**event.object, "kind": resource.kind}
-    )
+    return ObjectSeen(at, ref, None if event.type == "DELETED" else {**event.object, "kind": resource.kind})
 
 
 async def _every(
-    source: str, ask: Callable[[], Awaitable[Any]], queue: asyncio.Queue[Observation], now: Clock, again: Again
+    source: str,
+    ask: Callable[[datetime], Awaitable[Answer]],
+    queue: asyncio.Queue[Observation],
+    now: Clock,
+    again: Again,
 ) -> None:
     while True:
-        at = now()  # an answer is as old as its question
         try:
-            seen = Observation(source, at, value=await ask())
+            seen: Observation = await ask(now())  # an answer is as old as its question
         except ValueError as error:  # the program's own words
-            seen = Observation(source, now(), failure=plain(str(error)))
+            seen = SourceFailed(now(), source, failure(plain(str(error))))
         except Exception as error:  # noqa: BLE001 - an answer that grows old in silence would be no answer
-            seen = Observation(source, now(), failure=_why(error))
+            seen = SourceFailed(now(), source, failure(_why(error)))
         await queue.put(seen)
         await again.due(source, PACE_SECONDS[source])
+
+
+async def _read_release(cluster: Cluster, name: str, namespace: str, at: datetime) -> ReleaseRead:
+    return ReleaseRead(at, await probes.release(cluster, name, namespace))
+
+
+async def _read_repository(
+    cluster: Cluster, names: Names, namespace: str, io_timeout_seconds: int, at: datetime
+) -> RepositoryRead:
+    return RepositoryRead(at, await probes.repository(cluster, names, namespace, io_timeout_seconds))
+
+
+async def _read_archiver(
+    cluster: Cluster, names: Names, namespace: str, superuser: str | None, at: datetime
+) -> ArchiverRead:
+    return ArchiverRead(at, await probes.archiver(cluster, names, namespace, superuser))
+
+
+async def _read_volume(cluster: Cluster, names: Names, namespace: str, at: datetime) -> VolumeRead:
+    return VolumeRead(at, await probes.volume(cluster, names, namespace))
+
+
+async def _read_certificate(cluster: Cluster, names: Names, namespace: str, at: datetime) -> CertificateRead:
+    return CertificateRead(at, await probes.certificate(cluster, names, namespace))
 
 
 async def _logs(
@@ -246,9 +283,8 @@ async def _logs(
         for job in unread():
             try:
                 async with aclosing(read(job.name)) as lines:
-                    seen = Observation("log", LONG_AGO, job, [line async for line in lines])
+                    seen: Observation = LogRead(job, [line async for line in lines])
             except Exception as error:  # noqa: BLE001 - the logs of other Jobs are still to be read
-                final = isinstance(error, PreflightError)
-                seen = Observation("log", LONG_AGO, job, failure=_why(error), final=final)
+                seen = LogFailed(job, _why(error), is_final=isinstance(error, PreflightError))
             await queue.put(seen)
         await again.due("log", _AGAIN_SECONDS)

@@ -208,7 +208,7 @@ async def archiver(cluster: Cluster, names: Names, namespace: str, superuser: st
         said = archiver_of(text)
     except ValueError:
         raise ValueError(f"psql answered with something else: {plain(text, 120)}") from None
-    if not said.failing:
+    if not said.is_failing:
         return said
     fault = diagnose(await _server_log(cluster, names, namespace))
     return replace(said, fault=fault or diagnose(await _collected_log(cluster, names, namespace)))

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pgwizard.diagnose.diagnose import diagnose
+from pgwizard.errors import Finding
 from pgwizard.kube.api import CRONJOB, JOB, Object, Ref, owners
 from pgwizard.kube.health import assess, condition
 from pgwizard.plan.names import Names
 from pgwizard.release import record
+from pgwizard.status.observations import (
+    Answer,
+    ArchiverRead,
+    CertificateRead,
+    ListRead,
+    LogFailed,
+    LogRead,
+    ObjectSeen,
+    Observation,
+    ReleaseRead,
+    RepositoryRead,
+    SourceFailed,
+    VolumeRead,
+)
 from pgwizard.status.snapshot import (
     LONG_AGO,
     OBJECTS_KEPT,
-    PACE_SECONDS,
     RUNS_KEPT,
     TAIL_KEPT,
     WATCHED,
     BackupKind,
     Cron,
     Missing,
+    ReleaseSummary,
     Run,
     Snapshot,
     Wal,
@@ -30,78 +45,87 @@ from pgwizard.status.snapshot import (
 )
 from pgwizard.text import fit, plain, visible
 
-# ---- observations --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """One thing that was seen: an object (None once it is gone), or an answer, or that there was none.
-
-    source: one of ``Snapshot.sources``, or ``log``. ref: the object, or for ``log`` the Job. value: an object
-    for the lists of Kubernetes (None without a ref: all have been seen), a frozen value of this module for the rest.
-    failure: why there is no answer; final: whether there never will be one, which is for ``log`` alone to say.
-    """
-
-    source: str
-    at: datetime
-    ref: Ref | None = None
-    value: Any = None
-    failure: str = ""
-    final: bool = False
-
 
 def reduce(snapshot: Snapshot, seen: Observation) -> Snapshot:
     """The snapshot with one observation put in."""
-    known = _reduced(snapshot, seen)
-    return known if known.idle == snapshot.idle else replace(known, idle_since=seen.at if known.idle else None)
+    if isinstance(seen, LogRead | LogFailed):
+        return replace(snapshot, runs=_with_log(snapshot.runs, seen))
+    known = _reduced(replace(snapshot, at=max(snapshot.at, seen.at)), seen)
+    if known.has_no_statefulset == snapshot.has_no_statefulset:
+        return known
+    return replace(known, no_statefulset_since=seen.at if known.has_no_statefulset else None)
 
 
-def _reduced(snapshot: Snapshot, seen: Observation) -> Snapshot:
-    snapshot = replace(snapshot, at=max(snapshot.at, seen.at))
-    if seen.source == "log" and seen.ref is not None:
-        return replace(snapshot, runs=_with_log(snapshot.runs, seen.ref.name, seen))
-    if isinstance(seen.value, Missing):
-        first = snapshot.missing.since if snapshot.missing else seen.at
-        snapshot = replace(snapshot, missing=replace(seen.value, since=first))
-        seen = replace(seen, failure=record.absent(snapshot.name, snapshot.namespace))
-    if seen.failure:
-        return replace(snapshot, unknown={**snapshot.unknown, seen.source: seen.failure})
-    if seen.ref is not None:
-        return _with_object(snapshot, seen.ref, seen.value)
-    unknown = {source: why for source, why in snapshot.unknown.items() if source != seen.source}
-    snapshot = replace(snapshot, unknown=unknown, heard={**snapshot.heard, seen.source: seen.at})
-    if seen.source == "release":
-        snapshot = replace(snapshot, missing=None)
-    if seen.source == "repository":
-        snapshot = _compared(snapshot, seen.value.wal)
-    return replace(snapshot, **{seen.source: seen.value}) if seen.source in PACE_SECONDS else snapshot
+def _reduced(snapshot: Snapshot, seen: Answer | ObjectSeen | ListRead | SourceFailed) -> Snapshot:
+    match seen:
+        case SourceFailed():
+            return _failed(snapshot, seen.source, seen.why)
+        case ObjectSeen():
+            return _with_object(snapshot, seen.ref, seen.object)
+        case ListRead():
+            return _answered(snapshot, seen.resource.plural, seen.at)
+        case ReleaseRead(release=Missing() as missing):
+            since = snapshot.missing.since if snapshot.missing else seen.at
+            why = Finding(text=record.absent(snapshot.name, snapshot.namespace))
+            return _failed(replace(snapshot, missing=replace(missing, since=since)), seen.source, why)
+    return _with_answer(_answered(snapshot, seen.source, seen.at), seen)
+
+
+def _with_answer(snapshot: Snapshot, seen: Answer) -> Snapshot:
+    match seen:
+        case ReleaseRead(release=ReleaseSummary() as release):
+            return replace(snapshot, release=release, missing=None)
+        case RepositoryRead():
+            return replace(_compared(snapshot, seen.repository.wal), repository=seen.repository)
+        case ArchiverRead():
+            return replace(snapshot, archiver=seen.archiver)
+        case VolumeRead():
+            return replace(snapshot, volume=seen.volume)
+        case CertificateRead():
+            return replace(snapshot, certificate=seen.certificate)
+    return snapshot
+
+
+def _answered(snapshot: Snapshot, source: str, at: datetime) -> Snapshot:
+    failures = {other: why for other, why in snapshot.failures.items() if other != source}
+    return replace(snapshot, failures=failures, answered_at={**snapshot.answered_at, source: at})
+
+
+def _failed(snapshot: Snapshot, source: str, why: Finding) -> Snapshot:
+    return replace(snapshot, failures={**snapshot.failures, source: why})
 
 
 def _compared(snapshot: Snapshot, wal: Wal | None) -> Snapshot:
-    """What the archiver said before the repository was asked has to be in its answer, whatever the clocks say."""
-    owed = snapshot.promised if wal is None or snapshot.promised > wal.last else ""
-    told = snapshot.archiver.last_wal if snapshot.archiver else ""
-    return replace(snapshot, owed=owed, promised=told if _is_segment(told) else snapshot.promised)
+    """WAL that was archived before the repository was asked has to be in its answer, whatever the clocks say."""
+    expected = snapshot.expected_wal
+    newest = snapshot.archiver.last_wal if snapshot.archiver else ""
+    return replace(
+        snapshot,
+        missing_wal=expected if wal is None or expected > wal.last else "",
+        expected_wal=newest if _is_segment(newest) else expected,
+    )
 
 
-def ended(snapshot: Snapshot, at: datetime) -> Snapshot:
+def unwatched(snapshot: Snapshot, at: datetime) -> Snapshot:
     """What is left at a moment of a snapshot whose release nobody watches any more: no source speaks for it.
 
     A list of Kubernetes was known up to the last thing that was seen.
     """
-    watched = {resource.plural: snapshot.at for resource in WATCHED if resource.plural in snapshot.heard}
-    unknown = {**dict.fromkeys(snapshot.sources, "no longer watched"), **snapshot.unknown}
-    return replace(snapshot, at=at, heard={**snapshot.heard, **watched}, unknown=unknown)
+    watched = {resource.plural: snapshot.at for resource in WATCHED if resource.plural in snapshot.answered_at}
+    failures = {**dict.fromkeys(snapshot.sources, Finding(text="no longer watched")), **snapshot.failures}
+    return replace(snapshot, at=at, answered_at={**snapshot.answered_at, **watched}, failures=failures)
 
 
-def _with_log(runs: Sequence[Run], name: str, seen: Observation) -> tuple[Run, ...]:
-    return tuple(_logged(run, seen) if run.real_name == name and run.state == "failed" else run for run in runs)
+def _with_log(runs: Sequence[Run], seen: LogRead | LogFailed) -> tuple[Run, ...]:
+    return tuple(
+        _logged(run, seen) if run.real_name == seen.job.name and run.state == "failed" else run for run in runs
+    )
 
 
-def _logged(run: Run, seen: Observation) -> Run:
-    if seen.failure and not seen.final:
-        return replace(run, unread=seen.failure)
-    lines = (f"the log cannot be read: {seen.failure}",) if seen.failure else tuple(seen.value)
+def _logged(run: Run, seen: LogRead | LogFailed) -> Run:
+    if isinstance(seen, LogFailed) and not seen.is_final:
+        return replace(run, unread=seen.why)
+    lines = tuple(seen.lines) if isinstance(seen, LogRead) else (f"the log cannot be read: {seen.why}",)
     fault = diagnose("\n".join(lines)) or diagnose(run.message)
     return replace(run, tail=lines[-TAIL_KEPT:], unread="", fault=fault)
 

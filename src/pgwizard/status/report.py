@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from pgwizard.errors import Finding
 from pgwizard.quantities import human_size
 from pgwizard.text import about, fit, plain, span
 
@@ -79,8 +80,8 @@ def reason_lines(verdict: Verdict) -> list[str]:
 
 def facts(snapshot: Snapshot) -> list[Fact]:
     """What stands behind the verdict, a line each."""
-    if snapshot.gone:
-        last = replace(snapshot, unknown=dict.fromkeys(("release", "repository"), "the release is gone"))
+    if snapshot.is_gone:
+        last = replace(snapshot, failures=dict.fromkeys(("release", "repository"), Finding(text="the release is gone")))
         return [_release_fact(last), *([_repository_fact(last)] if last.repository else [])]
     found = [_release_fact(snapshot)]
     if snapshot.wants_backups:
@@ -92,10 +93,12 @@ def facts(snapshot: Snapshot) -> list[Fact]:
 
 
 def _not_known(snapshot: Snapshot, source: str, label: str) -> Fact:
-    from pgwizard.status.verdict import why  # here and below: the rules are there where somebody has a snapshot
+    from pgwizard.status.verdict import (
+        failure_text,
+    )  # here and below: the rules are there where somebody has a snapshot
 
-    if source in snapshot.unknown:
-        return Fact("?", label, f"not known: {why(snapshot, source)}")
+    if source in snapshot.failures:
+        return Fact("?", label, f"not known: {failure_text(snapshot, source)}")
     return Fact("·", label, "reading")
 
 
@@ -104,21 +107,21 @@ def _aged(snapshot: Snapshot, source: str, fact: Fact, *, told: bool = False) ->
 
     What failed at its last try is old at once.
     """
-    from pgwizard.status.verdict import outdated, why
+    from pgwizard.status.verdict import failure_text, outdated_seconds
 
-    heard = snapshot.heard.get(source)
-    if heard is None or (source not in snapshot.unknown and outdated(snapshot, source) is None):
+    heard = snapshot.answered_at.get(source)
+    if heard is None or (source not in snapshot.failures and outdated_seconds(snapshot, source) is None):
         return fact
     age = (snapshot.at - heard).total_seconds()
-    because = f": {why(snapshot, source)}" if source in snapshot.unknown and not told else ""
+    because = f": {failure_text(snapshot, source)}" if source in snapshot.failures and not told else ""
     return Fact("!", fact.label, f"{fact.text} (as of {span(age)} ago{because})")
 
 
 def _unread(snapshot: Snapshot) -> str:
     """That the repository cannot be read; why stands once, in the line about it."""
-    from pgwizard.status.verdict import DOWN, silent
+    from pgwizard.status.verdict import DOWN, is_silent
 
-    return DOWN if silent(snapshot, "repository") else "the repository cannot be read"
+    return DOWN if is_silent(snapshot, "repository") else "the repository cannot be read"
 
 
 def _release_fact(snapshot: Snapshot) -> Fact:
@@ -131,7 +134,7 @@ def _release_fact(snapshot: Snapshot) -> Fact:
 
 
 def _next_full(snapshot: Snapshot) -> Fact:
-    if not snapshot.crons and "cronjobs" not in snapshot.heard:
+    if not snapshot.crons and "cronjobs" not in snapshot.answered_at:
         return _not_known(snapshot, "cronjobs", "next full")
     due = snapshot.next_full
     if due is None:
@@ -144,65 +147,69 @@ def _next_full(snapshot: Snapshot) -> Fact:
 
 def _wal_facts(snapshot: Snapshot) -> list[Fact]:
     repository, archiver = snapshot.repository, snapshot.archiver
-    if repository is None and "repository" in snapshot.unknown:
+    if repository is None and "repository" in snapshot.failures:
         wal = Fact("?", "WAL", f"not known: {_unread(snapshot)}")
     elif repository is None:
         wal = _not_known(snapshot, "repository", "WAL")
-    elif snapshot.foreign:
+    elif snapshot.has_other_database:
         wal = Fact("!", "WAL", "none of this database")
     elif repository.wal is None:
         wal = Fact("!", "WAL", "none in the archive")
     else:
         count = repository.wal.segments
         many = "on several timelines" if count is None else f"{count:,} segments by number"
-        lacks = f"{snapshot.owed} is not there" if snapshot.owed else "a gap among them would not show"
-        wal = Fact("!" if snapshot.owed else "✓", "WAL", f"{many}, up to {repository.wal.last}; {lacks}")
+        lacks = f"{snapshot.missing_wal} is not there" if snapshot.missing_wal else "a gap among them would not show"
+        wal = Fact("!" if snapshot.missing_wal else "✓", "WAL", f"{many}, up to {repository.wal.last}; {lacks}")
     if repository is not None:
         wal = _aged(snapshot, "repository", wal, told=True)
     if archiver is None:
         return [wal, _not_known(snapshot, "archiver", "archiver")]
-    read_at = snapshot.heard.get("archiver", snapshot.at)
+    read_at = snapshot.answered_at.get("archiver", snapshot.at)
     return [wal, _aged(snapshot, "archiver", _archiver_fact(archiver, read_at, snapshot.at))]
 
 
 def _archiver_fact(archiver: Archiver, read_at: datetime, now: datetime) -> Fact:
-    from pgwizard.status.verdict import archives, held_up
+    from pgwizard.status.verdict import is_archiving, is_delayed
 
     last = "nothing archived since its statistics began"  # a crash of the server resets them
     if archiver.last_at is not None:
         last = f"last segment {span((now - archiver.last_at).total_seconds())} ago"
     waits = f", {archiver.waiting:,} wait" if archiver.waiting else ""
-    if archiver.failing:
+    if archiver.is_failing:
         return Fact("!", "archiver", f"failing at {archiver.failed_wal}, {last}{waits}")
-    if held_up(archiver, read_at):
+    if is_delayed(archiver, read_at):
         return Fact("!", "archiver", f"behind, {last}{waits}")
-    if archives(archiver, read_at):
+    if is_archiving(archiver, read_at):
         return Fact("✓", "archiver", f"fine, {last}{waits}")
     idle = "idle, " if archiver.waiting == 0 and archiver.last_at is not None else ""  # nobody writes
     return Fact("·", "archiver", f"{idle}{last}{waits}")
 
 
 def _repository_fact(snapshot: Snapshot) -> Fact:
-    stored = snapshot.stored
+    stored = snapshot.stored_bytes
     if snapshot.repository is None or stored is None:
         return _not_known(snapshot, "repository", "repository")
     if snapshot.repository.stanza:
         return Fact("!", "repository", snapshot.repository.stanza)
-    if snapshot.foreign:
+    if snapshot.has_other_database:
         held = len(snapshot.repository.backups)
         text = f"another database's: {held} backup{'' if held == 1 else 's'}, of system-id"
         return _aged(snapshot, "repository", Fact("!", "repository", f"{text} {snapshot.repository.system_id}"))
-    grows = f", +{human_size(int(snapshot.grows_per_day))} a day" if snapshot.grows_per_day is not None else ""
+    grows = (
+        f", +{human_size(int(snapshot.growth_bytes_per_day))} a day"
+        if snapshot.growth_bytes_per_day is not None
+        else ""
+    )
     count = f"{len(snapshot.backups)} backup{'' if len(snapshot.backups) == 1 else 's'}"
-    mark: Literal["✓", "!"] = "✓" if snapshot.valid and not snapshot.backups[-1].error else "!"
-    if damaged := len(snapshot.backups) - len(snapshot.valid):
+    mark: Literal["✓", "!"] = "✓" if snapshot.intact_backups and not snapshot.backups[-1].error else "!"
+    if damaged := len(snapshot.backups) - len(snapshot.intact_backups):
         count += f", {damaged} with page errors"
     text = f"{count}, {human_size(stored)}{grows}, WAL not counted"
     return _aged(snapshot, "repository", Fact(mark, "repository", text))
 
 
 def _volume_fact(snapshot: Snapshot) -> Fact:
-    from pgwizard.status.verdict import nearly_full
+    from pgwizard.status.verdict import is_nearly_full
 
     volume = snapshot.volume
     if volume is None:
@@ -213,7 +220,7 @@ def _volume_fact(snapshot: Snapshot) -> Fact:
         text += f": an S3 outage fills it in {span(days * 86_400)}" if days < 1_000 else ": outlasts any S3 outage"
     elif snapshot.wants_backups:
         text += "; how fast WAL would fill it is not known yet"
-    mark: Literal["✓", "!"] = "!" if nearly_full(volume) or (days is not None and days < 1) else "✓"
+    mark: Literal["✓", "!"] = "!" if is_nearly_full(volume) or (days is not None and days < 1) else "✓"
     return _aged(snapshot, "volume", Fact(mark, "volume", text))
 
 
@@ -226,11 +233,11 @@ _SOURCES = {
 
 
 def _certificate_fact(snapshot: Snapshot) -> Fact:
-    from pgwizard.status.verdict import ends_soon
+    from pgwizard.status.verdict import is_ending
 
     certificate = snapshot.certificate
     if certificate is None:
-        if "certificate" in snapshot.heard and "certificate" not in snapshot.unknown:
+        if "certificate" in snapshot.answered_at and "certificate" not in snapshot.failures:
             return Fact("✓", "CA", "none mirrored: the public authorities are trusted, or TLS is not verified")
         return _not_known(snapshot, "certificate", "CA")
     ends = certificate.ends
@@ -238,7 +245,7 @@ def _certificate_fact(snapshot: Snapshot) -> Fact:
     shown = "ends at a time unknown" if ends is None else f"ends {ends:%Y-%m-%d} (in {int(left // 86_400)} d)"
     if ends is not None and left <= 0:
         shown = f"ended {ends:%Y-%m-%d}"
-    fine = certificate.source in ("same", "unread") and ends is not None and not ends_soon(certificate, snapshot.at)
+    fine = certificate.source in ("same", "unread") and ends is not None and not is_ending(certificate, snapshot.at)
     mark: Literal["✓", "!"] = "✓" if fine else "!"
     return _aged(snapshot, "certificate", Fact(mark, "CA", f"{shown}, {_SOURCES[certificate.source]}"))
 
@@ -268,12 +275,12 @@ def _nothing_new(snapshot: Snapshot, run: Run) -> str:
 
     What was read after its end stays true where the repository cannot be read any more.
     """
-    read_at, ended = snapshot.heard.get("repository"), run.ended
-    if snapshot.foreign:
+    read_at, ended = snapshot.answered_at.get("repository"), run.ended
+    if snapshot.has_other_database:
         return "the repository is another database's"
     if snapshot.repository is not None and not snapshot.repository.stanza and ended and read_at and read_at >= ended:
         return "no new backup"
-    failed = "repository" in snapshot.unknown or (snapshot.repository is not None and snapshot.repository.stanza)
+    failed = "repository" in snapshot.failures or (snapshot.repository is not None and snapshot.repository.stanza)
     return f"not known: {_unread(snapshot)}" if failed else "· reading the repository"
 
 
@@ -333,13 +340,13 @@ def object_cells(snapshot: Snapshot) -> list[tuple[str, ...]]:
 
 def loading_or_empty(snapshot: Snapshot, source: str, empty: str) -> str:
     """What to say in the place of an empty list: that it still loads, that it may not be read, or that it is empty."""
-    if snapshot.gone:
+    if snapshot.is_gone:
         return "none" if source in snapshot.sources else "· not asked any more: the release is gone"
-    if source in snapshot.unknown:
-        return f"? not known: {_unread(snapshot) if source == 'repository' else snapshot.unknown[source]}"
-    if source == "repository" and snapshot.foreign:
+    if source in snapshot.failures:
+        return f"? not known: {_unread(snapshot) if source == 'repository' else snapshot.failures[source].text}"
+    if source == "repository" and snapshot.has_other_database:
         return "none of this database"
-    return empty if source in snapshot.heard else "· reading"
+    return empty if source in snapshot.answered_at else "· reading"
 
 
 _WEEKS = 5

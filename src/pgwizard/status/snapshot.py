@@ -1,7 +1,6 @@
-"""All that is known of a release at a moment, as one frozen ``Snapshot`` that is made anew with each thing seen.
+"""All that is known of a release at a moment, as one frozen ``Snapshot``; each observation makes a new one. Pure.
 
-``reduce`` puts one observation into a snapshot; ``ended`` is what is left of one that nobody watches any more. Pure: it
-refuses to ask, to judge, and to take more than its limits, whatever a cluster sends.
+A snapshot never grows beyond its limits, whatever a cluster sends.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from itertools import takewhile
 from typing import Literal
 
 from pgwizard.diagnose.row import Diagnosis
+from pgwizard.errors import Finding
 from pgwizard.kube.api import CLAIM, CRONJOB, JOB, POD, STATEFULSET, Ref
 from pgwizard.kube.health import Health
 from pgwizard.plan import cron as plan_cron
@@ -186,14 +186,14 @@ class Archiver:
     timeout_seconds: int = 0
 
     @property
-    def failing(self) -> bool:
+    def is_failing(self) -> bool:
         """Whether the newest try failed."""
         if self.failed_at is None:
             return False
         return self.last_at is None or self.failed_at > self.last_at
 
     @property
-    def behind(self) -> bool:
+    def is_behind(self) -> bool:
         """Whether more waits than what is being archived: the last archived segment may then be hours old."""
         return (self.waiting or 0) > _WAITING_USUAL
 
@@ -218,12 +218,12 @@ class MirroredCertificate:
 class Snapshot:
     """All that is known at ``at``; None stands for not known.
 
-    objects: StatefulSet, pod and claim. heard: when each source last answered; unknown: why a source did not at its
-    last try, which leaves its older answer in place. A source in neither is still loading. promised: the newest segment
-    that was archived, said the archiver before the repository answered last; owed: what was promised before that
+    objects: StatefulSet, pod and claim. answered_at: when each source last answered; failures: why a source did not at
+    its last try, which leaves its older answer in place. A source in neither is still pending. expected_wal: the newest
+    segment that the archiver reported before the repository last answered; missing_wal: what was expected before that
     answer and is not in it, empty for nothing. So a segment that was archived since is not missed. missing: that the
-    record, which had been read, is no longer there. idle_since: since when the StatefulSet is not there; None while it
-    is, or has not been looked for.
+    record, which had been read, is no longer there. no_statefulset_since: since when the StatefulSet is not there; None
+    while it is, or has not been looked for.
     """
 
     name: str
@@ -237,39 +237,39 @@ class Snapshot:
     archiver: Archiver | None = None
     volume: Volume | None = None
     certificate: MirroredCertificate | None = None
-    heard: Mapping[str, datetime] = field(default_factory=dict)
-    unknown: Mapping[str, str] = field(default_factory=dict)
-    promised: str = ""
-    owed: str = ""
+    answered_at: Mapping[str, datetime] = field(default_factory=dict)
+    failures: Mapping[str, Finding] = field(default_factory=dict)
+    expected_wal: str = ""
+    missing_wal: str = ""
     missing: Missing | None = None
-    idle_since: datetime | None = None
+    no_statefulset_since: datetime | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
         """What is asked: the record and the lists of Kubernetes, and with backups the repository and its like."""
         lists = ("release", *(resource.plural for resource in WATCHED))
-        if self.gone:  # there is no pod to ask
+        if self.is_gone:  # there is no pod to ask
             return lists
         asked = (*lists, "volume")
         return (*asked, "repository", "archiver", "certificate") if self.wants_backups else asked
 
     @property
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         """Whether nothing is left that runs the database or knows how: neither the record nor the StatefulSet."""
-        return self.missing is not None and self.idle
+        return self.missing is not None and self.has_no_statefulset
 
     @property
-    def idle(self) -> bool:
+    def has_no_statefulset(self) -> bool:
         """Whether the StatefulSet was looked for and is not there."""
-        return "statefulsets" in self.heard and all(ref.resource != STATEFULSET for ref in self.objects)
+        return "statefulsets" in self.answered_at and all(ref.resource != STATEFULSET for ref in self.objects)
 
     @property
-    def unsettled(self) -> bool:
+    def is_changing(self) -> bool:
         """Whether the record is another one soon: an apply ends, or a release is being removed, begun not long ago."""
         if self.missing is not None:
             return self.missing.namespace == "ending" and self._lately(self.missing.since)
         applied = self.release.applied if self.release is not None and self.release.outcome == "applying" else None
-        return self._lately(self.idle_since) or self._lately(applied)
+        return self._lately(self.no_statefulset_since) or self._lately(applied)
 
     def _lately(self, begun: datetime | None) -> bool:
         return begun is not None and self.at - begun < _SETTLING
@@ -278,7 +278,8 @@ class Snapshot:
     def read_at(self) -> datetime | None:
         """Since when nothing that is asked has been asked anew, at the oldest; what is watched is always of now."""
         return min(
-            (at for source, at in self.heard.items() if source in PACE_SECONDS and source in self.sources), default=None
+            (at for source, at in self.answered_at.items() if source in PACE_SECONDS and source in self.sources),
+            default=None,
         )
 
     @property
@@ -287,13 +288,13 @@ class Snapshot:
         return self.release is None or self.release.backups
 
     @property
-    def loading(self) -> tuple[str, ...]:
+    def pending_sources(self) -> tuple[str, ...]:
         """Sources that have not said anything yet, ``log`` for that of a failed Job."""
-        missing = [source for source in self.sources if source not in self.heard and source not in self.unknown]
-        return (*missing, *(["log"] if any(not run.unread for run in self.logless) else []))
+        missing = [source for source in self.sources if source not in self.answered_at and source not in self.failures]
+        return (*missing, *(["log"] if any(not run.unread for run in self.runs_without_log) else []))
 
     @property
-    def logless(self) -> tuple[Run, ...]:
+    def runs_without_log(self) -> tuple[Run, ...]:
         """Failed Jobs whose log is still to be read."""
         return tuple(run for run in self.runs if run.state == "failed" and run.tail is None)
 
@@ -303,30 +304,34 @@ class Snapshot:
         return self.archiver.system_id if self.archiver else ""
 
     @property
-    def foreign(self) -> bool:
+    def has_other_database(self) -> bool:
         """Whether the repository is another database's; False until both have told whose they are."""
         theirs = self.repository.system_id if self.repository else ""
         return bool(self.system_id and theirs) and self.system_id != theirs
 
     @property
-    def ours(self) -> RepositoryInfo | None:
+    def own_repository(self) -> RepositoryInfo | None:
         """The repository as far as it may be this database's: what it holds of another one counts for nothing."""
-        return replace(self.repository, backups=(), wal=None) if self.repository and self.foreign else self.repository
+        return (
+            replace(self.repository, backups=(), wal=None)
+            if self.repository and self.has_other_database
+            else self.repository
+        )
 
     @property
-    def ahead(self) -> bool:
-        """Whether the archiver told of a segment that the repository did not hold when it was read: new, or dropped."""
-        told = self.archiver.last_wal if self.archiver else ""
+    def has_newer_wal(self) -> bool:
+        """Whether the archiver reported a segment that was not in the repository when it was read: new, or dropped."""
+        newest = self.archiver.last_wal if self.archiver else ""
         wal = self.repository.wal if self.repository else None
-        return _is_segment(told) and told > (wal.last if wal else "") and not self.foreign
+        return _is_segment(newest) and newest > (wal.last if wal else "") and not self.has_other_database
 
     @property
     def backups(self) -> tuple[Backup, ...]:
         """All backups of this database, oldest first; none where the repository has not been read."""
-        return self.ours.backups if self.ours else ()
+        return self.own_repository.backups if self.own_repository else ()
 
     @property
-    def valid(self) -> tuple[Backup, ...]:
+    def intact_backups(self) -> tuple[Backup, ...]:
         """Backups without page errors, oldest first. One with page errors is no proof, but it was taken."""
         return tuple(backup for backup in self.backups if not backup.error)
 
@@ -340,21 +345,21 @@ class Snapshot:
         return None if cron.suspended else cron.due(self.at)
 
     @property
-    def stored(self) -> int | None:
+    def stored_bytes(self) -> int | None:
         """Bytes of all backups in the repository, WAL left out; None where it has not been read."""
         return sum(backup.stored for backup in self.backups) if self.repository else None
 
     @property
-    def grows_per_day(self) -> float | None:
+    def growth_bytes_per_day(self) -> float | None:
         """Bytes that backups add to the repository a day, WAL left out; None before there are two, a day apart."""
         if not self.backups or (span := self.backups[-1].stop - self.backups[0].stop) < timedelta(days=1):
             return None
         return sum(backup.stored for backup in self.backups[1:]) / (span / timedelta(days=1))
 
     @property
-    def wal_per_day(self) -> float | None:
+    def wal_bytes_per_day(self) -> float | None:
         """Bytes of WAL a day since the oldest backup of this timeline, uncompressed; None within its first hour."""
-        at, wal = self.heard.get("repository"), self.ours.wal if self.ours else None
+        at, wal = self.answered_at.get("repository"), self.own_repository.wal if self.own_repository else None
         for backup in self.backups:
             count = segments_between(backup.wal_start, wal.last) if wal else None
             if at is not None and count is not None and at - backup.start >= _SHORTEST_SPAN:
@@ -364,7 +369,7 @@ class Snapshot:
     @property
     def outage_days(self) -> float | None:
         """After how many days without S3 the volume is full of WAL; None where unknown, or where none is written."""
-        rate = self.wal_per_day
+        rate = self.wal_bytes_per_day
         return self.volume.free / rate if self.volume and rate else None
 
     def backup_of(self, run: Run) -> Backup | None:

@@ -13,7 +13,6 @@ from itertools import takewhile
 from typing import Literal
 
 from pgwizard.diagnose.diagnose import diagnose, sharper
-from pgwizard.diagnose.row import Diagnosis
 from pgwizard.errors import Finding
 from pgwizard.kube.api import POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0
@@ -63,12 +62,12 @@ class Verdict:
 # ---- limits, for whoever shows a figure ----------------------------------------------------------------------------
 
 
-def outdated(snapshot: Snapshot, source: str) -> float | None:
+def outdated_seconds(snapshot: Snapshot, source: str) -> float | None:
     """The age of a source's answer in seconds where it is too old to go by; None where it is not, or there is none.
 
-    A watch is silent where nothing changes, and says in ``unknown`` that it broke: what is watched is never too old.
+    A watch is silent where nothing changes, and says in ``failures`` that it broke: what is watched is never too old.
     """
-    at = snapshot.heard.get(source)
+    at = snapshot.answered_at.get(source)
     if at is None or source not in PACE_SECONDS:
         return None
     age = (snapshot.at - at).total_seconds()
@@ -79,13 +78,13 @@ _ARCHIVES = timedelta(seconds=30)
 """How long a segment may take on its way, and how often the archiver is asked."""
 
 
-def archives(archiver: Archiver, read_at: datetime) -> bool:
+def is_archiving(archiver: Archiver, read_at: datetime) -> bool:
     """Whether archiving is seen to work: it did after it last failed, and as lately as archive_timeout asks for.
 
     What waits must be new: pgBackRest tries for a minute before it says that it failed. A database that nobody writes
     to archives nothing, so False is no fault.
     """
-    if archiver.last_at is None or archiver.failing or held_up(archiver, read_at):
+    if archiver.last_at is None or archiver.is_failing or is_delayed(archiver, read_at):
         return False
     age, allowed = read_at - archiver.last_at, timedelta(seconds=archiver.timeout_seconds) + _ARCHIVES
     if archiver.waiting and age > _ARCHIVES:
@@ -93,18 +92,18 @@ def archives(archiver: Archiver, read_at: datetime) -> bool:
     return not archiver.timeout_seconds or age <= allowed
 
 
-def held_up(archiver: Archiver, read_at: datetime) -> bool:
+def is_delayed(archiver: Archiver, read_at: datetime) -> bool:
     """Whether WAL waits: more than is usual, or for too long."""
     long = (archiver.last_at or LONG_AGO) < read_at - timedelta(seconds=STALE_SECONDS)
-    return archiver.behind or (bool(archiver.waiting) and long)
+    return archiver.is_behind or (bool(archiver.waiting) and long)
 
 
-def ends_soon(certificate: MirroredCertificate, now: datetime) -> bool:
+def is_ending(certificate: MirroredCertificate, now: datetime) -> bool:
     """Whether it is time to renew a certificate, or too late; False where its end is not known."""
     return certificate.ends is not None and certificate.ends - now < _CA_SOON
 
 
-def nearly_full(volume: Volume) -> bool:
+def is_nearly_full(volume: Volume) -> bool:
     """Whether too little of a volume is free."""
     return volume.free < volume.size * _LEAST_FREE
 
@@ -112,20 +111,20 @@ def nearly_full(volume: Volume) -> bool:
 # ---- why something is not known ------------------------------------------------------------------------------------
 
 
-def down(snapshot: Snapshot) -> Finding | None:
+def outage(snapshot: Snapshot) -> Finding | None:
     """Why the database does not run, and what to do; None where it does, and where nobody has looked."""
     names, namespace = Names.of(fit(snapshot.name)), fit(snapshot.namespace)
-    if snapshot.gone:
+    if snapshot.is_gone:
         return None
-    if snapshot.idle:
-        fix = "" if snapshot.unsettled else "Apply again: it creates what is missing."
+    if snapshot.has_no_statefulset:
+        fix = "" if snapshot.is_changing else "Apply again: it creates what is missing."
         return _reason("the database is down: its StatefulSet is not there", fix, "status-down")
     workload, pod = (snapshot.objects.get(ref) for ref in _server(snapshot))
     if workload is not None and workload.reason == SCALED_TO_0:
         fix = f"kubectl scale statefulset {names.release} -n {namespace} --replicas=1, or apply again."
         return _reason("the database is down: its StatefulSet is scaled to 0", fix, "status-down")
     if pod is None:
-        if workload is None or "pods" not in snapshot.heard:
+        if workload is None or "pods" not in snapshot.answered_at:
             return None
         fix = f"kubectl describe statefulset {names.release} -n {namespace} has the reason."
         return _reason(f"the database is down: it has no pod; {workload.message}", fix, "status-down")
@@ -152,32 +151,31 @@ def _server(snapshot: Snapshot) -> tuple[Ref, Ref]:
     return Ref(STATEFULSET, names.release, namespace), Ref(POD, names.pod, namespace)
 
 
-def silent(snapshot: Snapshot, source: str) -> bool:
+def is_silent(snapshot: Snapshot, source: str) -> bool:
     """Whether a source does not answer for no other reason than that the database is down."""
-    said = snapshot.unknown.get(source, "")
-    if not said or source not in _IN_POD or down(snapshot) is None:
+    failure = snapshot.failures.get(source)
+    if failure is None or source not in _IN_POD or outage(snapshot) is None:
         return False
-    fault = diagnose(said)
-    return fault is None or fault.key == "container-missing"  # which speaks of a Job
+    return failure.key in ("", "container-missing")  # which speaks of a Job
 
 
-def why(snapshot: Snapshot, source: str) -> str:
+def failure_text(snapshot: Snapshot, source: str) -> str:
     """Why a source did not answer at its last try, for a person; empty where it did."""
-    if silent(snapshot, source):
+    if is_silent(snapshot, source):
         return DOWN
-    fault = fault_of(snapshot, source)
-    return fault.cause if fault else snapshot.unknown.get(source, "")
+    failure = failure_of(snapshot, source)
+    return failure.cause or failure.text if failure else ""
 
 
-def fault_of(snapshot: Snapshot, source: str) -> Diagnosis | None:
-    """What kept a source from answering, where it is known."""
-    fault = diagnose(snapshot.unknown.get(source, ""))
-    return sharper(fault, _recent(snapshot)) if fault else None
+def failure_of(snapshot: Snapshot, source: str) -> Finding | None:
+    """What kept a source from answering, by whoever knows most about its cause."""
+    failure = snapshot.failures.get(source)
+    return sharper(failure, _recent(snapshot)) if failure and failure.key else failure
 
 
-def _recent(snapshot: Snapshot) -> Iterable[Diagnosis]:
+def _recent(snapshot: Snapshot) -> Iterable[Finding]:
     """What the archiver and the newest Job failed of: both are told more by the store than ``info`` is."""
-    if snapshot.archiver is not None and snapshot.archiver.failing and snapshot.archiver.fault is not None:
+    if snapshot.archiver is not None and snapshot.archiver.is_failing and snapshot.archiver.fault is not None:
         yield snapshot.archiver.fault
     run = _last_ended(snapshot)
     if run is not None and run.fault is not None and snapshot.at - (run.ended or LONG_AGO) < _RECENT:
@@ -196,9 +194,9 @@ def judge(snapshot: Snapshot) -> Verdict:
 
     A segment that is missing in the middle of the archive is seen by no command of pgBackRest, so not by this verdict.
     """
-    if snapshot.missing is not None and snapshot.gone:
+    if snapshot.missing is not None and snapshot.is_gone:
         return Verdict("gone", None, None, tuple(_gone(snapshot, snapshot.missing)))
-    verdict, worst = _proven(snapshot), down(snapshot)
+    verdict, worst = _proven(snapshot), outage(snapshot)
     if worst is None:
         return verdict
     state: RecoveryState = "at risk" if verdict.state == "recoverable" else verdict.state
@@ -209,15 +207,15 @@ def _proven(snapshot: Snapshot) -> Verdict:
     """The verdict but for whether the database runs."""
     if not snapshot.wants_backups:
         return _lost("this release makes no backups", "Set repository.enabled to true and apply.")
-    read_at, repository = snapshot.heard.get("repository"), snapshot.repository
-    asked = "repository" in snapshot.unknown and not silent(snapshot, "repository")
+    read_at, repository = snapshot.answered_at.get("repository"), snapshot.repository
+    asked = "repository" in snapshot.failures and not is_silent(snapshot, "repository")
     if repository is None or read_at is None:
         text = "the repository cannot be read" if asked else "the repository has not been read yet"
         return _unknown(snapshot, "repository", text)
-    age = outdated(snapshot, "repository")
+    age = outdated_seconds(snapshot, "repository")
     if age is not None:
         return _unknown(snapshot, "repository", f"the repository was last read {age:.0f} s ago", "status-old")
-    if snapshot.foreign:
+    if snapshot.has_other_database:
         theirs, ours = repository.system_id, snapshot.system_id
         text = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
         return _lost(text, _ANOTHER_PATH, "status-foreign")
@@ -225,7 +223,7 @@ def _proven(snapshot: Snapshot) -> Verdict:
     if repository.stanza:
         fix = f"Job {taken} is running: it may mend that." if taken else "Apply again: it creates what is missing."
         return _lost(f"pgBackRest says: {repository.stanza}", fix)
-    proven = [backup for backup in snapshot.valid if _has_wal(backup, repository.wal)]
+    proven = [backup for backup in snapshot.intact_backups if _has_wal(backup, repository.wal)]
     fulls = {backup.label for backup in snapshot.backups if backup.type == "full"}
     begin = next((backup.stop for backup in proven if backup.full_label in fulls), None)
     if begin is None:
@@ -237,7 +235,7 @@ def _proven(snapshot: Snapshot) -> Verdict:
     reasons += [*_damaged(snapshot), *_archiving(snapshot), *_running(snapshot)]
     reasons += [*_surroundings(snapshot), *_unread(snapshot)]
     archiver, until = snapshot.archiver, proven[-1].stop
-    if archiver is not None and archiver.last_at is not None and not archiver.behind and not snapshot.owed:
+    if archiver is not None and archiver.last_at is not None and not archiver.is_behind and not snapshot.missing_wal:
         until = max(until, archiver.last_at)
     return Verdict("at risk" if reasons else "recoverable", begin, until, tuple(reasons))
 
@@ -254,7 +252,7 @@ _FIND_DAMAGE = "pg_amcheck names the damaged tables and indexes."
 def _without_base(snapshot: Snapshot, remedy: str) -> Verdict:
     """That no backup is there to begin a recovery with. remedy: what mends that already, empty for nothing."""
     count = len(snapshot.backups)
-    if count and not snapshot.valid:
+    if count and not snapshot.intact_backups:
         which = "the only one has" if count == 1 else f"all {count} have"
         fix = f"{_FIND_DAMAGE} Then take a full backup: {remedy or _full_backup(snapshot)}"
         return _lost(f"no backup is intact: {which} page checksum errors", fix, "status-damaged")
@@ -267,8 +265,8 @@ def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
     newest = list(takewhile(lambda backup: backup.error, reversed(snapshot.backups)))
     full = next((backup for backup in reversed(snapshot.backups) if backup.type == "full"), None)
     when = "files of the database were damaged when it was taken"
-    if newest and snapshot.valid:
-        base, text = snapshot.valid[-1].label, f"backup {newest[0].label} has page checksum errors: {when}"
+    if newest and snapshot.intact_backups:
+        base, text = snapshot.intact_backups[-1].label, f"backup {newest[0].label} has page checksum errors: {when}"
         if len(newest) > 1:
             first, many = newest[-1].label, when.replace("it was", "they were")
             text = f"the {len(newest)} newest backups have page checksum errors, since {first}: {many}"
@@ -295,7 +293,7 @@ def _unknown(snapshot: Snapshot, source: str, text: str, key: str = "") -> Verdi
     """
     worst = _explained(snapshot, source, text)
     worst = replace(worst, key=worst.key or key)
-    others = () if silent(snapshot, "archiver") else _failing(snapshot)
+    others = () if is_silent(snapshot, "archiver") else _failing(snapshot)
     return Verdict("unknown", None, None, (worst, *(other for other in others if other.key != worst.key)))
 
 
@@ -318,9 +316,10 @@ def _gone(snapshot: Snapshot, missing: Missing) -> Iterable[Finding]:
 
 def _explained(snapshot: Snapshot, source: str, text: str) -> Finding:
     """A reason, with why its source does not answer. That the database is down has been said by then."""
-    if silent(snapshot, source) or source not in snapshot.unknown:
+    if is_silent(snapshot, source) or source not in snapshot.failures:
         return _reason(text)
-    return _because(text, fault_of(snapshot, source) or Finding(cause=why(snapshot, source)))
+    failure = failure_of(snapshot, source)
+    return _because(text, replace(failure, cause=failure.cause or failure.text) if failure else None)
 
 
 def _has_wal(backup: Backup, wal: Wal | None) -> bool:
@@ -329,21 +328,21 @@ def _has_wal(backup: Backup, wal: Wal | None) -> bool:
 
 
 def _archiving(snapshot: Snapshot) -> Iterable[Finding]:
-    archiver, at = snapshot.archiver, snapshot.heard.get("archiver")
+    archiver, at = snapshot.archiver, snapshot.answered_at.get("archiver")
     wal = snapshot.repository.wal if snapshot.repository else None
-    if snapshot.owed and wal is not None:
+    if (segment := snapshot.missing_wal) and wal is not None:
         yield _reason(
-            f"WAL was dropped: {snapshot.owed} is archived, says PostgreSQL, and the archive ends with {wal.last}",
+            f"WAL was dropped: {segment} is archived, says PostgreSQL, and the archive ends with {wal.last}",
             "Mend the archiving, and take a full backup at once.",
             "wal-dropped",
         )
     if archiver is None or at is None:  # which has been judged by then: it tells the system-id
         return
-    age = outdated(snapshot, "archiver")
+    age = outdated_seconds(snapshot, "archiver")
     if age is not None:
         yield _explained(snapshot, "archiver", f"the archiver last answered {age:.0f} s ago")
     yield from _failing(snapshot)
-    if not archiver.failing and held_up(archiver, at):
+    if not archiver.is_failing and is_delayed(archiver, at):
         last = f"since {archiver.last_at:%Y-%m-%d %H:%M} UTC" if archiver.last_at else "and none has been archived"
         yield _reason(f"{archiver.waiting} segments of WAL wait to be archived {last}")
 
@@ -351,7 +350,7 @@ def _archiving(snapshot: Snapshot) -> Iterable[Finding]:
 def _failing(snapshot: Snapshot) -> Iterable[Finding]:
     """That archiving fails, by the archiver's last answer."""
     archiver = snapshot.archiver
-    if archiver is None or not archiver.failing:
+    if archiver is None or not archiver.is_failing:
         return
     fault = sharper(archiver.fault, _recent(snapshot)) if archiver.fault else None
     text = f"archiving fails: {archiver.failed_wal} at {archiver.failed_at:%Y-%m-%d %H:%M} UTC"
@@ -363,7 +362,7 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
     run = _last_ended(snapshot)
     if run is not None and run.state == "failed":
         yield _because(f"the last backup Job failed: {run.name}", run.fault or Finding(cause=run.message))
-    if "cronjobs" in snapshot.heard and not any(cron.kind == "full" for cron in snapshot.crons):
+    if "cronjobs" in snapshot.answered_at and not any(cron.kind == "full" for cron in snapshot.crons):
         yield _reason("there is no schedule of full backups", "Apply again: it creates what is missing.")
     for cron in snapshot.crons:
         if cron.suspended:
@@ -377,18 +376,18 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
 
 def _surroundings(snapshot: Snapshot) -> Iterable[Finding]:
     certificate, volume = snapshot.certificate, snapshot.volume
-    if certificate is not None and certificate.ends is not None and ends_soon(certificate, snapshot.at):
+    if certificate is not None and certificate.ends is not None and is_ending(certificate, snapshot.at):
         ended = "ended" if certificate.ends <= snapshot.at else "ends"
         yield _reason(f"the certificate {ended} on {certificate.ends:%Y-%m-%d}", "Renew it at its source, and apply.")
     if certificate is not None and certificate.source == "differs":
         yield _reason("the certificate is no longer that of its source", "Apply again: this mirrors it again.")
     if certificate is not None and certificate.source == "gone":
         yield _reason("the source of the certificate is gone", "Bring it back, or answer with another one, and apply.")
-    if volume is not None and nearly_full(volume):
+    if volume is not None and is_nearly_full(volume):
         free = volume.free / volume.size
         yield _reason(f"only {free:.0%} of the volume are free", "Make storage.size larger, and apply.")
     for ref, health in snapshot.objects.items():
-        if health.status == "failed" and ref not in _server(snapshot):  # of which ``down`` tells
+        if health.status == "failed" and ref not in _server(snapshot):  # of which ``outage`` tells
             yield _reason(f"{fit(str(ref))}: {health.message}")
 
 
@@ -397,12 +396,12 @@ def _unread(snapshot: Snapshot) -> Iterable[Finding]:
     for source in snapshot.sources:
         if source in _PROOF:
             continue
-        at = snapshot.heard.get(source)
-        if silent(snapshot, source):
+        at = snapshot.answered_at.get(source)
+        if is_silent(snapshot, source):
             continue
-        if source in snapshot.unknown:
+        if source in snapshot.failures:
             yield _explained(snapshot, source, f"{source} cannot be read")
         elif at is None:
             yield _reason(f"{source} not read yet")
-        elif (age := outdated(snapshot, source)) is not None:
+        elif (age := outdated_seconds(snapshot, source)) is not None:
             yield _reason(f"{source} last read {age:.0f} s ago")

@@ -46,11 +46,15 @@ class Verified:
 
 
 def split(endpoint: str) -> tuple[str, int]:
-    """Host and port of an endpoint such as ``minio.minio.svc:9000``; 443 where it names none. Raises ValueError."""
+    """Host and port of an endpoint such as ``minio.minio.svc:9000``; 443 where it names none, 80 with http.
+
+    Raises ValueError.
+    """
     match = _ENDPOINT.fullmatch(endpoint.strip())
-    if match is None or not 0 < int(match[2] or 443) < 65536:
+    usual = 80 if endpoint.strip().startswith("http://") else 443
+    if match is None or not 0 < int(match[2] or usual) < 65536:
         raise ValueError(f"{plain(endpoint, 80)} is not an endpoint: expected host:port")
-    return match[1].strip("[]"), int(match[2] or 443)
+    return match[1].strip("[]"), int(match[2] or usual)
 
 
 async def handshake(cluster: Cluster, endpoint: str, *, deadline_seconds: float = DEADLINE_SECONDS) -> Served:
@@ -70,6 +74,12 @@ async def handshake(cluster: Cluster, endpoint: str, *, deadline_seconds: float 
     except ValueError as error:
         raise Unreachable(f"{plain(endpoint)}: what the server sends in its handshake {error}") from None
     return Served(chain, (tls.version() or "TLS").replace("TLSv", "TLS "), time.perf_counter() - begin)
+
+
+async def reach(cluster: Cluster, endpoint: str, *, deadline_seconds: float = DEADLINE_SECONDS) -> None:
+    """A connection to the endpoint and nothing more, for one that speaks no TLS. Raises as ``handshake`` does."""
+    async with _open(cluster, endpoint, "did not take a connection within", deadline_seconds):
+        return
 
 
 async def verify(
@@ -106,16 +116,29 @@ async def verify(
 
 async def _shaken(cluster: Cluster, endpoint: str, context: ssl.SSLContext, deadline_seconds: float) -> ssl.SSLObject:
     """The client's end after the handshake; the connection is closed already."""
+    async with _open(cluster, endpoint, "did not answer a TLS handshake within", deadline_seconds) as (
+        stream,
+        host,
+        port,
+    ):
+        return await _shake(stream, context, host, port)
+
+
+@contextlib.asynccontextmanager
+async def _open(
+    cluster: Cluster, endpoint: str, what: str, deadline_seconds: float
+) -> AsyncIterator[tuple[ByteStream, str, int]]:
+    """A connection, with host and port, until the deadline."""
     try:
         host, port = split(endpoint)
     except ValueError as error:
         raise Unreachable(str(error)) from None
     try:
         async with asyncio.timeout(deadline_seconds), _connected(cluster, host, port) as stream:
-            return await _shake(stream, context, host, port)
+            yield stream, host, port
     except TimeoutError:
         raise DeadlineError(
-            f"{host}:{port} did not answer a TLS handshake within {deadline_seconds:g} s",
+            f"{host}:{port} {what} {deadline_seconds:g} s",
             hint="is it the port of the S3 API, and does a firewall or network policy drop the connection?",
         ) from None
 

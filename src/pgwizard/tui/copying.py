@@ -44,7 +44,7 @@ class Copies(Hosted):
         lines = excerpt.text.count("\n") + (not excerpt.text.endswith("\n"))
         sent = f"Sent {excerpt.what} ({lines} line{'' if lines == 1 else 's'}) to the terminal's clipboard (OSC 52)."
         self.host.copy_to_clipboard(excerpt.text)
-        self._notify(f"{sent} If the terminal ignores it, press {self.WRITE_KEY} to write a file.")
+        self._show_notice(f"{sent} If the terminal ignores it, press {self.WRITE_KEY} to write a file.")
 
     def action_write_file(self) -> None:
         """Ask for the name first."""
@@ -54,18 +54,18 @@ class Copies(Hosted):
 
         def write(path: str | None) -> None:
             if path is not None:
-                work = self._write(path, excerpt.text)
+                work = self._save(path, excerpt.text)
                 cast("Widget", self).run_worker(work, name="write a file", group="write", exit_on_error=False)
 
         self.host.push_screen(Line(f"Write {excerpt.what} to which file?", excerpt.file), write)
 
-    async def _write(self, path: str, text: str) -> None:
+    async def _save(self, path: str, text: str) -> None:
         try:
             await asyncio.to_thread(self.start.save, path, text)
         except OutputError as error:
-            self._notify(f"{error.message}. {error.hint}".strip(), failed=True)
+            self._show_notice(f"{error.message}. {error.hint}".strip(), failed=True)
         else:
-            self._notify(f"Wrote {path}")
+            self._show_notice(f"Wrote {path}")
 
-    def _notify(self, text: str, *, failed: bool = False) -> None:
+    def _show_notice(self, text: str, *, failed: bool = False) -> None:
         self.host.notify(visible(text), severity="error" if failed else "information", markup=False)

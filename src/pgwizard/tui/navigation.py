@@ -15,10 +15,7 @@ from rich.text import Text
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pgwizard.answers.questions import Answers
-    from pgwizard.errors import Finding
 
 WIZARD = "pgwizard.tui.screens.wizard:Wizard"
 STATUS = "pgwizard.tui.screens.status:StatusScreen"
@@ -59,11 +56,14 @@ class OpenWizard(Open):
 
 @dataclass
 class OpenApply(Open):
-    """Apply these answers. Ends with the dotted path of a question to go back to; empty for none."""
+    """Apply these answers. Ends with the dotted path of a question to go back to; empty for none.
 
-    screen = "pgwizard.tui.screens.apply:Apply"
+    opened: namespace and name of the release that the answers were opened from, if any.
+    """
+
+    screen = "pgwizard.tui.screens.apply:ApplyScreen"
     answers: Answers
-    doubts: Sequence[Finding] = ()
+    opened: tuple[str, str] | None = None
 
 
 @dataclass

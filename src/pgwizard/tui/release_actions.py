@@ -8,7 +8,7 @@ from pgwizard.errors import PgwizardError
 from pgwizard.release import backups, records
 from pgwizard.release.report import error_lines
 from pgwizard.status.snapshot import Cron, Snapshot
-from pgwizard.status.verdict import down
+from pgwizard.status.verdict import outage
 from pgwizard.text import fit, plain
 from pgwizard.tui.base import ScreenPart
 from pgwizard.tui.navigation import OpenWizard
@@ -33,7 +33,7 @@ class ReleaseActions:
         snapshot = self._watch.snapshot
         if snapshot is None or not snapshot.wants_backups:
             return False
-        stopped = down(snapshot)
+        stopped = outage(snapshot)
         title = "Take a backup now?" + (f" It would fail: {stopped.text}" if stopped else "")
         choices = {"f": "full: the whole database", "i": "incremental: changes since the last backup"}
         key = await self._screen.host.push_screen_wait(ChoiceDialog(title, choices))

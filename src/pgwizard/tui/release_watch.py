@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pgwizard.errors import PgwizardError
 from pgwizard.release import records
 from pgwizard.status import observe
-from pgwizard.status.reduce import ended
+from pgwizard.status.reduce import unwatched
 from pgwizard.status.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class ReleaseWatch:
         """What is known as of now; what is no longer observed ages."""
         if self.snapshot is None:
             return None
-        return ended(self.snapshot, self._now()) if self.is_stale else replace(self.snapshot, at=self._now())
+        return unwatched(self.snapshot, self._now()) if self.is_stale else replace(self.snapshot, at=self._now())
 
     @property
     def age_seconds(self) -> float | None:

@@ -67,7 +67,8 @@ class Start:
     screen: the module and class to show; raw: answers from a file, as nested keys of it. release: the name (empty: the
     only one there is) and the namespace (None: the context's) of the release to look at. now: the time, in UTC.
     places: the clusters to choose from, blocking, or KubeconfigError. export: writes a folder of files, or OutputError.
-    drafts: made when first needed; None keeps none. folder: what the names of files are relative to.
+    drafts: made when first needed; None keeps none. folder: what the names of files are relative to. context,
+    kubeconfig: as they were named to connect with; None where they were not.
     """
 
     connect: Connect
@@ -81,3 +82,5 @@ class Start:
     export: Export = lambda _folder, _texts: None
     drafts: Callable[[], DraftStore] | None = None
     folder: Path = Path()
+    context: str | None = None
+    kubeconfig: str | None = None

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from pgwizard.kube.api import NAMESPACE, SERVICE, STORAGE_CLASS, Cluster, Object, Resource
+from pgwizard.kube.api import DEFAULT_STORAGE_CLASS, NAMESPACE, SERVICE, STORAGE_CLASS, Cluster, Object, Resource
 from pgwizard.text import plain
 
-_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _S3_PORTS = frozenset({443, 9000})
 _LIMIT = 20_000
 
@@ -52,7 +51,7 @@ def _namespace(obj: Object) -> list[Suggestion]:
 
 
 def _storage_class(obj: Object) -> list[Suggestion]:
-    default = ((obj["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS)) == "true"
+    default = ((obj["metadata"].get("annotations") or {}).get(DEFAULT_STORAGE_CLASS)) == "true"
     grows = "can expand" if obj.get("allowVolumeExpansion") else "cannot expand"
     reclaim = plain(str(obj.get("reclaimPolicy", "Delete")), 20)
     kept = f"{reclaim}: the volume goes with its claim" if reclaim == "Delete" else f"{reclaim}: the volume outlives it"

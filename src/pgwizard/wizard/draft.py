@@ -19,7 +19,7 @@ from pgwizard.answers.reference import answers_text
 from pgwizard.answers.schema import NOTHING, SOME, QuestionPath, field_at, is_union, tag_key
 from pgwizard.errors import Finding
 from pgwizard.plan import pgbackrest
-from pgwizard.plan.checks import check
+from pgwizard.plan.checks import check, together
 from pgwizard.plan.plan import Facts
 
 STEPS = 100
@@ -153,8 +153,7 @@ class Draft:
         if loaded.answers is not None:
             self.answers = loaded.answers
             findings = check(self.answers, self.facts)
-            said = {problem.question for problem in self._world}
-            found = (*self._world, *(problem for problem in findings.errors if problem.question not in said))
+            found = together(self._world, findings.errors)
             problems += [problem for problem in found if loaded.about_right_answers(problem)]
             self.warnings = (*self.doubts, *findings.warnings)
         self.problems = tuple(problems)

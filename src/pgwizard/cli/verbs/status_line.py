@@ -83,7 +83,7 @@ class StatusLine(JsonLine):
 
 def status_line(snapshot: Snapshot, verdict: Verdict) -> StatusLine:
     """What is known of a release, and what it proves."""
-    repository, archiver = snapshot.ours, snapshot.archiver
+    repository, archiver = snapshot.own_repository, snapshot.archiver
     wal = repository.wal if repository else None
     return StatusLine(
         name=snapshot.name,
@@ -97,19 +97,19 @@ def status_line(snapshot: Snapshot, verdict: Verdict) -> StatusLine:
         system_id=snapshot.system_id or None,
         stanza=repository.stanza if repository else None,
         wal=_part(WalPart, wal, segments=wal.segments) if wal else None,
-        stored=snapshot.stored,
-        grows_per_day=snapshot.grows_per_day,
-        wal_per_day=snapshot.wal_per_day,
+        stored=snapshot.stored_bytes,
+        grows_per_day=snapshot.growth_bytes_per_day,
+        wal_per_day=snapshot.wal_bytes_per_day,
         outage_days=snapshot.outage_days,
-        archiver=_part(ArchiverPart, archiver, failing=archiver.failing) if archiver else None,
+        archiver=_part(ArchiverPart, archiver, failing=archiver.is_failing) if archiver else None,
         volume=snapshot.volume,
         certificate=snapshot.certificate,
         crons=tuple(_part(CronPart, cron, next=snapshot.next_run(cron)) for cron in snapshot.crons),
         runs=snapshot.runs,
         objects={fit(str(ref)): health for ref, health in snapshot.objects.items()},
-        answered=snapshot.heard,
-        unknown=snapshot.unknown,
-        loading=snapshot.loading,
+        answered=snapshot.answered_at,
+        unknown={source: why.text for source, why in snapshot.failures.items()},
+        loading=snapshot.pending_sources,
     )
 
 

@@ -15,7 +15,7 @@ from pgwizard.plan.plan import Facts
 from pgwizard.tui.base import Hosted
 from pgwizard.tui.pages.connect import Connect
 from pgwizard.tui.pages.form import Form
-from pgwizard.tui.screens.review import Review
+from pgwizard.tui.pages.review import Review
 from pgwizard.wizard.draft import Draft
 
 CONNECT, REVIEW = "Connect", "Review"

@@ -243,7 +243,7 @@ Every change to the cluster asks for confirmation first."""
     def _show_header(self) -> None:
         demo = "" if not self.start.demo else "   DEMO" if self.has_class("narrow") else f"   {DEMO}"
         snapshot = self.observed.snapshot
-        read_at = snapshot.read_at if snapshot and not snapshot.gone else None
+        read_at = snapshot.read_at if snapshot and not snapshot.is_gone else None
         updated = f"   updated {about((self._now() - read_at).total_seconds())} ago" if read_at else ""
         name = f"{self.observed.namespace or '…'}/{self.observed.name or '…'}"
         self.query_one("#header", TextPart).show(visible(f"pgwizard   {name}{updated}{demo}   {self.host.link}"))
@@ -252,8 +252,8 @@ Every change to the cluster asks for confirmation first."""
         """Where something is old, the title of its pane says how old."""
         for part, title in _TITLES.items():
             of_repository = part in _OF_REPOSITORY
-            since = snapshot.heard.get("repository" if of_repository else "jobs", snapshot.at)
-            is_old = self.observed.is_stale or (snapshot.gone and of_repository)
+            since = snapshot.answered_at.get("repository" if of_repository else "jobs", snapshot.at)
+            is_old = self.observed.is_stale or (snapshot.is_gone and of_repository)
             age = f", as of {about((snapshot.at - since).total_seconds())} ago" if is_old else ""
             self._pane(part).entitle(title + age)
 

@@ -32,9 +32,9 @@ from pgwizard.tui.pages.frame import NARROW, Frame
 from pgwizard.tui.pages.namespaces import NamespaceColumn
 from pgwizard.tui.pages.pages import CONNECT, REVIEW, Pages
 from pgwizard.tui.pages.releases import ReleaseColumn
+from pgwizard.tui.pages.review import Review, counts
 from pgwizard.tui.panels.tls import TlsPanel
 from pgwizard.tui.saving import Saving
-from pgwizard.tui.screens.review import Review, found
 from pgwizard.tui.start import DEMO
 from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.tui.widgets.rail import Rail
@@ -271,7 +271,7 @@ class Wizard(SaysDefects, BaseScreen[None]):
             await self.go(REVIEW)
             self.notify("not applied: the answers have problems", severity="warning", markup=False)
             return
-        self.open_screen(OpenApply(self.draft.answers, self.draft.doubts), self._apply_closed)
+        self.open_screen(OpenApply(self.draft.answers, self.release_to_change), self._apply_closed)
 
     async def _apply_closed(self, question: str | None) -> None:
         """question: what a failure goes back to."""
@@ -306,7 +306,7 @@ class Wizard(SaysDefects, BaseScreen[None]):
             return
         release = self.draft.answers.release
         is_narrow = self.size.width < NARROW
-        place = f"{self.pages.place}{found(self.draft)}   " if is_narrow else ""  # in place of the rail and its marks
+        place = f"{self.pages.place}{counts(self.draft)}   " if is_narrow else ""  # in place of the rail and its marks
         demo = ("DEMO: simulated   " if is_narrow else f"{DEMO}   ") if self.start.demo else ""
         text = f"pgwizard   {demo}{place}{release.namespace}/{release.name}   {self.host.link}"
         self.query_one("#header", Static).update(text, layout=False)

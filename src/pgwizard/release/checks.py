@@ -1,0 +1,273 @@
+"""What the cluster and the S3 server say to answers: one list of checks, which the wizard and the apply both run.
+
+Their findings are warnings. What can be seen from this machine is not what the pod will see: an endpoint that nothing
+here reaches may well be reached from the cluster, and the proof that counts is the first backup, which runs there.
+Every check ends within a deadline, and says so where it ended at it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pgwizard.answers.questions import Answers
+from pgwizard.errors import ClusterError, Finding, Forbidden, PgwizardError
+from pgwizard.kube.api import DEFAULT_STORAGE_CLASS, NODE, STORAGE_CLASS, Cluster, Object, Resource
+from pgwizard.plan.pgbackrest import compares_addresses
+from pgwizard.release import records
+from pgwizard.release.record import Record
+from pgwizard.release.survey import Survey, recorded
+from pgwizard.text import plain
+from pgwizard.tls import handshake
+
+DEADLINE_SECONDS = 10.0
+"""Longer than a handshake's own deadline, whose message says more."""
+OLDEST_SERVER = (1, 30)
+"""A command with input ends in order from here on: WebSockets close one direction since ``v5.channel.k8s.io``."""
+NODES_READ = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is checked. opened: namespace and name of the release that a person opened to change it, if any."""
+
+    cluster: Cluster
+    answers: Answers
+    surveyed: Survey
+    opened: tuple[str, str] | None = None
+
+
+async def run(subject: Subject) -> tuple[Finding, ...]:
+    """The findings of every check, side by side; in the order of the checks. Never raises what the cluster raises."""
+    found = await asyncio.gather(*(_within_deadline(check, subject) for check in _CHECKS))
+    return tuple(finding for findings in found for finding in findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """waits_for: what a check that did not end had asked for. question: where that is said."""
+
+    find: Callable[[Subject], Awaitable[Sequence[Finding]]]
+    waits_for: str
+    question: str
+
+
+async def _within_deadline(check: _Check, subject: Subject) -> Sequence[Finding]:
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            return await check.find(subject)
+    except TimeoutError:
+        why = f"no answer within {DEADLINE_SECONDS:g} s"
+    except Forbidden:
+        return ()
+    except ClusterError as error:
+        why = error.message
+    return (_warning(check.question, f"not checked: {check.waits_for}: {why}"),)
+
+
+def _warning(question: str, text: str) -> Finding:
+    return Finding(question, text, severity="warning")
+
+
+# ---- the server ----------------------------------------------------------------------------------------------------
+
+
+async def _server_version(subject: Subject) -> Sequence[Finding]:
+    version = await subject.cluster.version()
+    match = re.match(r"v?([0-9]{1,4})\.([0-9]{1,4})", version)
+    if match is None or (int(match[1]), int(match[2])) >= OLDEST_SERVER:
+        return ()
+    needed = f"pgwizard needs {'.'.join(map(str, OLDEST_SERVER))} or newer to run commands in a pod"
+    text = f"this cluster runs Kubernetes {plain(version, 40)}: {needed}"
+    return (_warning("release.namespace", text),)
+
+
+# ---- the image -----------------------------------------------------------------------------------------------------
+
+
+async def _image(subject: Subject) -> Sequence[Finding]:
+    """Whether a node has the database's image. A kubelet lists its 50 largest images: not listed is not absent."""
+    image, policy = subject.answers.images.postgresql, subject.answers.images.pull_policy
+    if _runs(subject.surveyed.standing.statefulset, image):
+        return ()
+    fix = (
+        "load it onto the nodes (images.pullPolicy is Never)"
+        if policy == "Never"
+        else "build it (image/Containerfile) and push it to a registry that the nodes reach, or load it onto the nodes"
+    )
+    wanted, nodes = whole_name(image), 0
+    try:
+        async with contextlib.aclosing(_objects(subject.cluster, NODE, NODES_READ)) as objects:
+            async for node in objects:
+                nodes += 1
+                if wanted in _listed_images(node):
+                    return ()
+    except Forbidden:
+        text = f"whether a node has {image} is unknown, because you may not list nodes: {fix}, unless it is there"
+        return (_warning("images.postgresql", text),)
+    if nodes == 0:
+        return ()
+    text = f"no node lists {image}: {fix}. A node lists its 50 largest images only, so it may be there unlisted"
+    return (_warning("images.postgresql", text),)
+
+
+def _runs(statefulset: Object | None, image: str) -> bool:
+    if statefulset is None or not statefulset.get("status", {}).get("readyReplicas"):
+        return False
+    containers = statefulset["spec"]["template"]["spec"].get("containers") or []
+    return any(container.get("image") == image for container in containers)
+
+
+def _listed_images(node: Object) -> Iterator[str]:
+    for image in node.get("status", {}).get("images") or []:
+        yield from (whole_name(str(name)) for name in image.get("names") or [])
+
+
+def whole_name(image: str) -> str:
+    """An image with the registry, the folder and the tag that a container runtime adds to a short name."""
+    repository, at, digest = image.partition("@")
+    first, slash, _ = repository.partition("/")
+    if not slash:
+        repository = f"docker.io/library/{repository}"
+    elif "." not in first and ":" not in first and first != "localhost":
+        repository = f"docker.io/{repository}"
+    if at:  # with a digest the tag means nothing
+        return f"{_untagged(repository)}@{digest}"
+    return repository if ":" in repository.rpartition("/")[2] else f"{repository}:latest"
+
+
+def _untagged(repository: str) -> str:
+    head, slash, last = repository.rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
+
+
+# ---- the volume ----------------------------------------------------------------------------------------------------
+
+
+async def _storage_class(subject: Subject) -> Sequence[Finding]:
+    """Whether the cluster can make the volume; one that there is already keeps its class."""
+    chosen = subject.answers.storage.storage_class
+    if subject.surveyed.standing.claim is not None:
+        return ()
+    names, default = set[str](), False
+    async with contextlib.aclosing(_objects(subject.cluster, STORAGE_CLASS)) as objects:
+        async for item in objects:
+            names.add(item["metadata"]["name"])
+            default = default or (item["metadata"].get("annotations") or {}).get(DEFAULT_STORAGE_CLASS) == "true"
+    text = ""
+    if chosen is not None and chosen not in names:
+        text = f"StorageClass {chosen} does not exist: the volume would wait for it"
+    elif chosen is None and not default:
+        text = "no StorageClass is the default, and the volume would wait for one: name one"
+    return (_warning("storage.storageClass", text),) if text else ()
+
+
+# ---- the S3 server -------------------------------------------------------------------------------------------------
+
+
+async def _endpoint(subject: Subject) -> Sequence[Finding]:
+    """A real handshake, by pgBackRest's rules where a certificate was chosen. Not tried without the right to do it."""
+    answers, bundle = subject.answers, subject.surveyed.ca
+    endpoint = answers.repository.endpoint
+    if not answers.repository.enabled or (answers.tls_mirrored() and bundle is None):
+        return ()
+    try:
+        if endpoint.startswith("http://"):
+            await handshake.reach(subject.cluster, endpoint)
+        elif bundle is None:
+            await handshake.handshake(subject.cluster, endpoint)
+        else:
+            by_address = compares_addresses(answers.images.pgbackrest_version)
+            verified = await handshake.verify(subject.cluster, endpoint, bundle.pem, by_address=by_address)
+            if not verified.ok:
+                refused = f"{endpoint} would be refused: {plain(verified.message)}: the first backup would fail"
+                return (_warning("tls.source", refused),)
+    except Forbidden:
+        raise
+    except PgwizardError as error:
+        fix = f". {error.hint[:1].upper()}{error.hint[1:]}" if error.hint else ""
+        return (_warning("repository.endpoint", f"{error.message}{fix}"),)
+    return ()
+
+
+# ---- other releases ------------------------------------------------------------------------------------------------
+
+
+async def _releases(subject: Subject) -> Sequence[Finding]:
+    """What other releases say to these answers, and the release's own past."""
+    own = subject.surveyed.record
+    try:
+        there = await records.releases(subject.cluster, None)
+    except Forbidden:  # of the namespace alone: the apply needs that right itself
+        there = await records.releases(subject.cluster, subject.answers.release.namespace)
+    return (*moved(subject.answers, own), *neighbours(subject.answers, there, subject.opened, is_new=own is None))
+
+
+def moved(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
+    """That an existing release gets another bucket or path: what it has stays where it is. Pure.
+
+    What was tried since and failed has no backups. Another endpoint alone may well be another name of the same store.
+    """
+    then = recorded(own.deployed if own else None, "release", "repository")
+    before, now = _repository(then) if then else None, _repository(answers)
+    if before is None or now is None or before[1:] == now[1:]:
+        return ()
+    text = f"the backups so far stay in {_s3(before)}: the new place begins with a full backup, and without a past"
+    return (_warning("repository.bucket" if before[1] != now[1] else "repository.path", text),)
+
+
+def neighbours(
+    answers: Answers, there: Sequence[Record], opened: tuple[str, str] | None = None, *, is_new: bool = False
+) -> tuple[Finding, ...]:
+    """What the other releases of the cluster say to these answers. Pure.
+
+    opened: namespace and name of the release that was to be changed, if any. is_new: whether the answers make one.
+    """
+    name, place = (answers.release.namespace, answers.release.name), _repository(answers)
+    findings = []
+    for release in there:
+        other = (release.namespace, release.name)
+        if other == name:
+            continue
+        if other == opened or (is_new and release.namespace == name[0]):
+            text = f"this makes a second release: {'/'.join(other)} stays as it is"
+            findings.append(_warning("release.name", text))
+        answered = recorded(release.last, "release", "repository")
+        if answered is not None and place is not None and _repository(answered) == place:
+            text = f"{'/'.join(other)} backs up to {_s3(place)} as well: one path a database, never shared"
+            findings.append(_warning("repository.path", text))
+    return tuple(findings)
+
+
+def _repository(answers: Answers) -> tuple[str, str, str] | None:
+    """Endpoint, bucket and path; None where there are no backups."""
+    repository = answers.repository
+    return (repository.s3_endpoint, repository.bucket, repository.path) if repository.enabled else None
+
+
+def _s3(place: tuple[str, str, str]) -> str:
+    endpoint, bucket, path = (plain(part, 100) for part in place)
+    return f"{bucket}{path} at {endpoint}"
+
+
+async def _objects(cluster: Cluster, resource: Resource, limit: int | None = None) -> AsyncGenerator[Object, None]:
+    count = 0
+    async with contextlib.aclosing(cluster.pages(resource, limit=100)) as pages:
+        async for page in pages:
+            for item in page.items:
+                yield item
+            count += len(page.items)
+            if limit is not None and count >= limit:
+                return
+
+
+_CHECKS = (
+    _Check(_server_version, "the server's version", "release.namespace"),
+    _Check(_image, "the list of nodes", "images.postgresql"),
+    _Check(_storage_class, "the list of StorageClasses", "storage.storageClass"),
+    _Check(_endpoint, "the S3 server", "repository.endpoint"),
+    _Check(_releases, "the other releases", "repository.path"),
+)

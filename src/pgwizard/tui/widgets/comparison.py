@@ -1,0 +1,142 @@
+"""The comparison of answers with the cluster: what an apply would change, found by a dry run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+from textual.worker import Worker, WorkerState
+
+from pgwizard.answers.questions import Answers
+from pgwizard.errors import PgwizardError
+from pgwizard.local import inputs
+from pgwizard.release.apply import ApplyOutcome, Options, ReleaseRequest, run
+from pgwizard.release.changes import Change, counted
+from pgwizard.release.report import event_line, explained
+from pgwizard.release.stages import Event
+from pgwizard.tui.base import Hosted
+from pgwizard.tui.navigation import Applied
+from pgwizard.tui.widgets.change_folds import change_folds
+from pgwizard.tui.widgets.folds import Folds
+from pgwizard.tui.widgets.outcomes import failure_rows, outcome_table
+
+if TYPE_CHECKING:
+    from pgwizard.kube.api import Cluster
+
+NOT_COMPARED = "Not compared yet. Press d to see what an apply would change; nothing is written."
+
+
+class Comparison(Hosted, Vertical):
+    """It is forgotten when the cluster may be another one, or as another apply leaves it."""
+
+    DEFAULT_CSS = """
+    Comparison { height: 1fr; }
+    Comparison Static { height: auto; max-height: 60%; padding: 0 1; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="live")
+        self.outcome: ApplyOutcome | None = None
+        self._answers: Answers | None = None
+        self._cluster: Cluster | None = None
+        self._work: Worker[ApplyOutcome] | None = None
+
+    def compose(self) -> ComposeResult:
+        """How it went, and the changes."""
+        yield Static(NOT_COMPARED, id="compared", markup=False)
+        yield Folds(id="changes")
+
+    def on_mount(self) -> None:
+        """Follow the connection, and what is applied."""
+        self.watch(self.app, "link", self._linked, init=False)
+        self.host.applied.subscribe(self, self._after_apply)
+
+    @property
+    def folds(self) -> Folds:
+        """The changes."""
+        return self.query_one(Folds)
+
+    def is_of(self, answers: Answers) -> bool:
+        """Whether these answers were compared, or are being compared."""
+        return self._answers == answers
+
+    def refuse(self, why: str) -> None:
+        """Say why nothing can be compared."""
+        self.forget()
+        self._show(why)
+
+    def compare(self, answers: Answers) -> None:
+        """Find what an apply of these answers would change. Nothing is written."""
+        self.forget()
+        self._answers = answers
+        self._show_waiting()
+        work = self._run(answers)
+        self._work = self.run_worker(
+            work, name="compare with the cluster", group="compare", exclusive=True, exit_on_error=False
+        )
+
+    def forget(self) -> None:
+        """Show that nothing is compared."""
+        self.workers.cancel_group(self, "compare")
+        self.outcome = self._answers = self._cluster = self._work = None
+        self.folds.show([])
+        self._show(NOT_COMPARED)
+
+    async def _run(self, answers: Answers) -> ApplyOutcome:
+        cluster = self._cluster = await self.connection.once_connected()
+        given, bundle = await asyncio.to_thread(inputs.referred, answers, self.start.folder)
+        return await run(ReleaseRequest(answers, given, bundle), cluster, self._report, _refuse, Options(dry_run=True))
+
+    def _report(self, event: Event) -> None:
+        if event.kind in ("began", "progress"):
+            self._show(f"● comparing: {event_line(event)[2:]}")
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Show what was found, or why it could not be."""
+        if event.worker is not self._work:
+            return
+        if event.state is WorkerState.SUCCESS and isinstance(event.worker.result, ApplyOutcome):
+            self.outcome = event.worker.result
+            self.folds.show(change_folds(self.outcome.changes))
+            self._show(summary(self.outcome.changes, self.start.now()))
+        elif event.state is WorkerState.ERROR and event.worker.error is not None:
+            error = event.worker.error
+            findings = error.findings if isinstance(error, PgwizardError) else ()
+            self._show(outcome_table([*failure_rows(explained(error), findings), ("d", "tries again")]))
+
+    def _after_apply(self, _: Applied) -> None:
+        self.forget()
+
+    def _linked(self) -> None:
+        if self._cluster is not None and self._cluster is not self.connection.cluster:
+            self.forget()
+        elif self._answers is not None and self._cluster is None:
+            self._show_waiting()
+
+    def _show_waiting(self) -> None:
+        self._show(f"● waiting for the cluster: {self.host.link}")
+
+    def _show(self, what: str | Table) -> None:
+        self.query_one("#compared", Static).update(what)
+
+
+async def _refuse(_: Sequence[Change]) -> bool:
+    return False
+
+
+def summary(changes: Sequence[Change], at: datetime) -> str:
+    """What the changes come to, compared at this time."""
+    actions = {change.action for change in changes}
+    if actions == {"create"}:
+        text = f"+ new release: all {len(changes)} objects are created"
+    elif actions <= {"unchanged", "keep"}:
+        text = f"= already up to date: all {len(changes)} objects"
+    else:
+        text = f"~ {counted(changes)}; Enter shows the changes"
+    return f"{text} · compared {at.astimezone():%d %b %H:%M}"

@@ -1,0 +1,159 @@
+"""Parts of the review: its headings, the problems, the answers beside their defaults, and a line to type into."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from rich.table import Table
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.events import Click
+from textual.message import Message
+from textual.widgets import DataTable, Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from pgwizard.answers.schema import field_at, label_at, page_of, pages
+from pgwizard.text import plain, visible
+from pgwizard.wizard.draft import Draft
+from pgwizard.wizard.text_input import write_text
+
+NO_PROBLEMS = "✓ no problems and no warnings"
+
+
+class Headings(Static):
+    """The sections on one line, the shown one between brackets; each with its key."""
+
+    class Chosen(Message):
+        """A section was clicked. number: from 0."""
+
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number = number
+
+    def __init__(self) -> None:
+        super().__init__(id="headings", markup=False)
+        self._ends: list[int] = []
+
+    def show(self, titles: Sequence[str], shown: int) -> None:
+        """shown: the number of the section that is shown."""
+        parts: list[tuple[str, str] | str] = []
+        self._ends, end = [], 0
+        for number, title in enumerate(titles):
+            word = f"[{number + 1} {title}]" if number == shown else f" {number + 1} {title} "
+            parts.append((word, "bold" if number == shown else "$text-muted"))
+            end += len(word)
+            self._ends.append(end)
+        self.update(Content.assemble(*parts))
+
+    def on_click(self, event: Click) -> None:
+        """Choose the section under the pointer."""
+        x = event.x - self.gutter.left
+        number = next((number for number, end in enumerate(self._ends) if x < end), None)
+        if number is not None:
+            self.post_message(self.Chosen(number))
+
+
+class ProblemOption(Option):
+    """A problem or a warning. It knows its question: the list may be made again while Enter is on its way."""
+
+    def __init__(self, prompt: Table, question: str) -> None:
+        super().__init__(prompt)
+        self.question = question
+
+
+class ProblemList(OptionList):
+    """The problems of a draft, then its warnings."""
+
+    def __init__(self) -> None:
+        super().__init__(id="problems", markup=False)
+
+    def show(self, draft: Draft) -> None:
+        """The one that is highlighted stays so while it is there."""
+        here = self.highlighted_option
+        question = here.question if isinstance(here, ProblemOption) else ""
+        self.clear_options()
+        marked = [*(("✗", item) for item in draft.problems), *(("!", item) for item in draft.warnings)]
+        for mark, problem in marked:
+            place = tuple(problem.question.split("."))
+            label = label_at(place, draft.chosen)[0] if problem.question else "all answers"
+            is_asked = not problem.question or field_at(place, draft.chosen) is not None
+            text = Table.grid(padding=(0, 1))
+            text.add_row(Text(mark, "bold"), Text.assemble((label, "bold"), f"   {problem.question}"))
+            text.add_row("", Text(visible(problem.text) + ("" if is_asked else " · Enter removes it")))
+            self.add_option(ProblemOption(text, problem.question))
+        if not marked:
+            self.add_option(Option(NO_PROBLEMS, disabled=True))
+        else:
+            questions = [problem.question for _, problem in marked]
+            self.highlighted = questions.index(question) if question in questions else 0
+
+
+class AnswersTable(DataTable[Text | str]):
+    """Every answer by page; ``≠`` marks one that differs from its default. The key of a row is its question."""
+
+    def __init__(self) -> None:
+        super().__init__(id="answers", cursor_type="row", zebra_stripes=False)
+        self.only_changed = False
+
+    def show(self, draft: Draft) -> None:
+        """The cursor stays in its row."""
+        row = self.cursor_row
+        self.clear(columns=True)
+        self.add_column("", width=1)
+        room = max(30, self.size.width - 12)  # less the sign, the gaps and a scroll bar
+        for title, share in (("question", 48), ("answer", 34), ("default", 18)):
+            self.add_column(title, width=room * share // 100)
+        page, order = "", pages()
+        for path, value, default in sorted(draft.rows(), key=lambda row: order.index(page_of(row[0][0]))):
+            differs = value != default
+            if self.only_changed and not differs:
+                continue
+            label, place = label_at(path, draft.chosen)
+            question = ".".join(place)
+            if page != page_of(question):
+                page = page_of(question)
+                self.add_row("", Text(page, "bold underline"), "", "")
+            self.add_row(
+                Text("≠" if differs else "", "bold"),
+                Text(f" {label}"),
+                Text(answer_text(value), "bold" if differs else "", no_wrap=True, overflow="ellipsis"),
+                Text(answer_text(default) if differs else "", "dim", no_wrap=True, overflow="ellipsis"),
+                key=question,
+            )
+        if not self.row_count:
+            self.add_row("", "every answer is its default", "", "")
+        self.move_cursor(row=max(1, row), animate=False)  # the first row is a page's name
+
+
+def answer_text(value: object) -> str:
+    """An answer in a cell."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return plain(write_text(value), 60) or "none"
+
+
+class Prompt(Input):
+    """A line to type into, for one purpose at a time. It has an Esc of its own: the screen's would leave the wizard."""
+
+    DEFAULT_CSS = "Prompt { display: none; height: 1; border: none; padding: 0 1; background: $boost; }"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "close", tooltip="close the prompt")]
+
+    class Closed(Message):
+        """It was closed without an answer."""
+
+    def __init__(self) -> None:
+        super().__init__(id="prompt", compact=True)
+        self.purpose: Literal["search", "export"] = "search"
+
+    def ask(self, purpose: Literal["search", "export"], placeholder: str, value: str) -> None:
+        """Open it."""
+        self.purpose = purpose
+        self.placeholder, self.value, self.display = placeholder, value, True
+        self.focus()
+
+    def action_close(self) -> None:
+        """Close it without an answer."""
+        self.display = False
+        self.post_message(self.Closed())

@@ -1,0 +1,292 @@
+"""Both faces find the same: the wizard's problems and warnings, and what a headless diff reports."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+
+from pgwizard.cli import connect as cli_connect
+from pgwizard.kube.api import NODE, STORAGE_CLASS, ByteStream, Cluster, ListPage, Ref, Resource
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault, FaultRule
+from pgwizard.simulator.pods import NODE as NODE_NAME
+from pgwizard.tui.app import WizardApp
+from pgwizard.tui.screens.wizard import Wizard
+from pgwizard.tui.start import Start
+from support import simtime
+from support.faulting import answers_of, deployed
+from support.headless import run
+from support.screens import opened, until
+
+
+class OldCluster(SimCluster):
+    async def version(self) -> str:
+        return "v1.27.16+k3s1"
+
+
+class SilentNodes(SimCluster):
+    async def pages(self, resource: Resource, *where: Any, **how: Any) -> AsyncGenerator[ListPage, None]:
+        if resource == NODE:
+            await asyncio.sleep(3600)
+        async for page in super().pages(resource, *where, **how):
+            yield page
+
+
+class SilentPort(SimCluster):
+    @contextlib.asynccontextmanager
+    async def port_forward(self, namespace: str, pod: str, port: int) -> AsyncIterator[ByteStream]:
+        await asyncio.sleep(3600)
+        async with super().port_forward(namespace, pod, port) as stream:
+            yield stream
+
+
+Arrange = Callable[[SimCluster], Awaitable[None]]
+EXISTING = {"from": "existing", "namespace": "default", "secret": "postgresql-pgbackrest-s3"}
+
+
+async def as_it_is(_: SimCluster) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Case:
+    """A world, answers in it, and how the findings begin, as ``severity question: text``."""
+
+    answers: dict[str, Any]
+    expected: list[str]
+    arrange: Arrange = as_it_is
+    kind: type[SimCluster] = SimCluster
+
+
+def images(*names: str) -> Arrange:
+    async def arrange(sim: SimCluster) -> None:
+        node = sim.store.peek(Ref(NODE, NODE_NAME))
+        assert node is not None
+        sim.store.put({**node, "status": {"images": [{"names": list(names)}]}})
+
+    return arrange
+
+
+async def without_nodes(sim: SimCluster) -> None:
+    sim.rules.deny("list", "nodes")
+
+
+async def without_a_default_class(sim: SimCluster) -> None:
+    found = sim.store.peek(Ref(STORAGE_CLASS, "standard"))
+    assert found is not None
+    sim.store.put({**found, "metadata": {**found["metadata"], "annotations": {}}})
+
+
+def released(**sections: Any) -> Arrange:
+    async def arrange(sim: SimCluster) -> None:
+        await deployed(sim, answers_of(**sections))
+
+    return arrange
+
+
+async def with_a_record_of_another_version(sim: SimCluster) -> None:
+    await deployed(sim)
+    await sim.patch(
+        Ref.of(
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "postgresql-pgwizard", "namespace": "default"}}
+        ),
+        {"data": {"record": "e30="}},
+    )
+
+
+def failing(fault: FaultRule) -> Arrange:
+    async def arrange(sim: SimCluster) -> None:
+        sim.faults.append(fault)
+
+    return arrange
+
+
+CASES = {
+    "the defaults": Case({}, []),
+    "a certificate that the server does not send": Case(
+        {"tls": {"source": {"namespace": "staging", "secret": "minio-wrong-name"}}},
+        ["warning tls.source: minio.minio.svc:9000 would be refused: [18]"],
+    ),
+    "an endpoint without a Service": Case(
+        {"repository": {"endpoint": "nowhere.minio.svc:9000"}},
+        ["warning repository.endpoint: Service minio/nowhere does not exist"],
+    ),
+    "an endpoint of a port that the Service does not have": Case(
+        {"repository": {"endpoint": "minio.minio.svc:9111"}},
+        ["warning repository.endpoint: Service minio/minio has no port 9111; its ports: 9000, 9001"],
+    ),
+    "an endpoint that is down": Case(
+        {"repository": {"endpoint": "127.0.0.1:1"}, "images": {"pgbackrestVersion": "2.60"}},
+        ["warning repository.endpoint: 127.0.0.1:1 cannot be reached from this machine: Connect"],
+    ),
+    "an endpoint that is reached from the cluster alone": Case(
+        {"repository": {"endpoint": "s3.example.com"}},
+        ["warning repository.endpoint: s3.example.com:443 cannot be reached from this machine"],
+    ),
+    "the public authorities, and an endpoint that is down": Case(
+        {"repository": {"endpoint": "127.0.0.1:1"}, "tls": {"source": None}, "images": {"pgbackrestVersion": "2.60"}},
+        ["warning repository.endpoint: 127.0.0.1:1 cannot be reached from this machine"],
+    ),
+    "an unencrypted endpoint that is down": Case(
+        {
+            "repository": {"endpoint": "http://127.0.0.1:1"},
+            "tls": {"verify": False},
+            "images": {"pgbackrestVersion": "2.60"},
+        },
+        [
+            "warning repository.endpoint: 127.0.0.1:1 cannot be reached from this machine",
+            "warning tls.verify: false: backups go to whoever answers",
+        ],
+    ),
+    "an older server": Case(
+        {},
+        [
+            (
+                "warning release.namespace: this cluster runs Kubernetes v1.27.16+k3s1: pgwizard needs 1.30 or newer "
+                "to run commands in a pod"
+            )
+        ],
+        kind=OldCluster,
+    ),
+    "a path that another release uses": Case(
+        {},
+        ["warning repository.path: staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"],
+        released(release={"namespace": "staging"}, repository={"credentials": EXISTING}),
+    ),
+    "a second release in the namespace": Case(
+        {"release": {"name": "second"}, "repository": {"path": "/second", "credentials": EXISTING}},
+        ["warning release.name: this makes a second release: default/postgresql stays as it is"],
+        released(),
+    ),
+    "a repository that moves": Case(
+        {"repository": {"path": "/elsewhere"}},
+        ["warning repository.path: the backups so far stay in backups/postgresql at minio.minio.svc:9000"],
+        released(),
+    ),
+    "an image that no node lists": Case(
+        {},
+        ["warning images.postgresql: no node lists aryan-laptophp/postgres-pgbackrest:15.0: build it (image/Con"],
+        images("docker.io/library/postgres:15"),
+    ),
+    "an image that is never pulled": Case(
+        {"images": {"pullPolicy": "Never"}},
+        ["warning images.postgresql: no node lists aryan-laptophp/postgres-pgbackrest:15.0: load it onto the nodes"],
+        images(),
+    ),
+    "nodes that may not be listed": Case(
+        {},
+        ["warning images.postgresql: whether a node has aryan-laptophp/postgres-pgbackrest:15.0 is unknown"],
+        without_nodes,
+    ),
+    "a StorageClass that does not exist": Case(
+        {"storage": {"storageClass": "fast"}},
+        ["warning storage.storageClass: StorageClass fast does not exist: the volume would wait for it"],
+    ),
+    "no default StorageClass": Case(
+        {}, ["warning storage.storageClass: no StorageClass is the default"], without_a_default_class
+    ),
+    "a list that fails": Case(
+        {},
+        ["warning storage.storageClass: not checked: the list of StorageClasses: "],
+        failing(Fault("500", "list", "storageclasses", times=None)),
+    ),
+    "a list that does not come": Case(
+        {},
+        ["warning images.postgresql: not checked: the list of nodes: no answer within 10 s"],
+        kind=SilentNodes,
+    ),
+    "an endpoint that does not answer": Case(
+        {},
+        ["warning repository.endpoint: minio.minio.svc:9000 did not answer a TLS handshake within 8 s"],
+        kind=SilentPort,
+    ),
+    "an answer that is wrong by itself, beside one that the cluster contradicts": Case(
+        {
+            "credentials": {"from": "existing", "secret": "not-there"},
+            "tuning": {"parameters": {"shared_buffers": "128M"}},
+            "storage": {"storageClass": "fast"},
+        },
+        [
+            "error credentials.secret: Secret default/not-there does not exist",
+            "error tuning.parameters.shared_buffers: '128M': 'M' is not a unit of it",
+            "warning storage.storageClass: StorageClass fast does not exist",
+        ],
+    ),
+    "a certificate Secret without the key": Case(
+        {"tls": {"source": {"key": "ca.crt"}}},
+        ["error tls.source.key: Secret minio/minio-tls has no key ca.crt"],
+    ),
+    "what an installed release keeps": Case(
+        {"release": {"database": "shop"}, "storage": {"size": "9Gi"}},
+        [
+            "error release.database: the first start made the database myapp",
+            "error storage.size: the volume has 10Gi and cannot shrink to 9Gi",
+        ],
+        released(),
+    ),
+    "a record that cannot be read": Case(
+        {},
+        ["error release.name: Secret default/postgresql-pgwizard holds no record of a release"],
+        with_a_record_of_another_version,
+    ),
+}
+
+
+async def world(case: Case) -> SimCluster:
+    async with case.kind(speed=200) as sim:
+        await case.arrange(sim)
+    return sim
+
+
+async def found_by_the_wizard(sim: SimCluster, answers: dict[str, Any]) -> set[str]:
+    async def connect(stack: AsyncExitStack) -> Cluster:
+        return await stack.enter_async_context(sim)
+
+    app = WizardApp(Start(connect, lambda *_: None, raw=answers))
+    async with opened(app, (120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, Wizard) and app.connection.cluster is not None)
+        await until(pilot, lambda: all(worker.is_finished for worker in app.workers))
+        draft = cast("Wizard", app.screen).draft
+        return {f"{found.severity} {found}" for found in (*draft.problems, *draft.warnings)}
+
+
+def found_headless(sim: SimCluster, answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    @contextlib.asynccontextmanager
+    async def connected(_: cli_connect.ClusterSource) -> AsyncIterator[Cluster]:
+        async with sim:
+            yield sim
+
+    monkeypatch.setattr(cli_connect, "connected", connected)
+    monkeypatch.setattr(asyncio, "run", simtime.run)
+    Path("answers.yaml").write_text(yaml.safe_dump(answers) if answers else "release: {}\n")
+    done = run("diff", "answers.yaml", "--json")
+    told = [json.loads(line) for line in (done.out + done.err).splitlines()]
+    warnings = [f"warning {line['text']}" for line in told if line.get("kind") == "warning"]
+    errors = [
+        f"error {found['path']}: {found['message']}"
+        for line in told
+        if line["type"] == "error"
+        for found in line["problems"]
+    ]
+    return {*warnings, *errors}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_wizard_and_a_headless_diff_find_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = CASES[name]
+    sim = simtime.run(world(case))
+    headless = copy.deepcopy(sim)
+    wizard = simtime.run(found_by_the_wizard(sim, case.answers))
+    assert wizard == found_headless(headless, case.answers, monkeypatch)
+    assert len(wizard) == len(case.expected)
+    assert all(any(found.startswith(begin) for found in wizard) for begin in case.expected), wizard
