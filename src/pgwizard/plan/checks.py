@@ -181,7 +181,9 @@ def _refused(name: str, value: str, answers: Answers) -> str | None:
     if message := settings.unknown(name, version):
         return message
     if len(value) >= 2 and value[0] == value[-1] == "'":
-        return f"{value} has quotes of its own; they are written anyway: did you mean {value[1:-1]}?"
+        return (
+            f"{value} has quotes of its own; they are written anyway: did you mean {value[1:-1] or 'an empty value'}?"
+        )
     setting = settings.of(name, version)
     if setting is None:
         return None
