@@ -20,7 +20,7 @@ from support.waiting import DEADLINE_SECONDS
 
 SOURCE = Path(pgwizard.__file__).parent
 
-GROUND = ("clock", "errors", "text", "quantities", "")
+GROUND = ("clock", "endpoint", "errors", "text", "quantities", "")
 """What every package may import; the last is the program itself, which has a version."""
 
 EDGES: dict[str, str] = {

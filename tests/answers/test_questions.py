@@ -102,7 +102,7 @@ KINDS: dict[str, tuple[Any, list[str], list[str]]] = {
     "parameter": (questions.ParameterName, ["work_mem", "a.b_c"], ["", "Work_mem", "a.b.c", "1a", "a b", "a=1", "a-b"]),
     "option": (questions.OptionName, ["delta", "repo1-path"], ["", "Delta", "a_b", "a--b", "-a", "a=b", "[main]"]),
     "endpoint": (
-        questions.Endpoint,
+        questions.EndpointText,
         ["minio.minio.svc:9000", "https://s3.example.com/", "http://a", "[::1]:9000", "10.0.0.1:1", "S3.Example.com."],
         ["", "a b", "ftp://a", "a:b", "https://a/b", "user:pass@a", "a:123456", "a..b", "-a", "a?b"],
     ),

@@ -20,6 +20,14 @@ from support.headless import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMAND = "pgwizard apply answers.yaml"
+IMAGE = "registry.example.com/postgres-pgbackrest:15.0"
+NODE_WITH_THE_IMAGE = {
+    "apiVersion": "v1",
+    "kind": "Node",
+    "metadata": {"name": "node-with-the-image"},
+    "status": {"images": [{"names": [IMAGE], "sizeBytes": 300_000_000}]},
+}
+"""The README has built and pushed the image before."""
 
 
 def fenced(language: str) -> list[str]:
@@ -42,6 +50,7 @@ def at_a_terminal(sim: SimCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     async def connected(_: connect.ClusterSource) -> AsyncIterator[SimCluster]:
         async with sim:
             sim.store.remove(Ref(NAMESPACE, "shop"))
+            sim.store.put(NODE_WITH_THE_IMAGE)
             yield sim
 
     async def approves(question: str) -> bool:

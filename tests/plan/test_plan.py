@@ -9,7 +9,7 @@ import pytest
 
 from pgwizard.answers.questions import Answers
 from pgwizard.plan.names import Names
-from pgwizard.plan.plan import KeyRef, options, parameters, s3_port
+from pgwizard.plan.plan import KeyRef, options, parameters
 from support.headless import answers_of, planned, trusted
 
 
@@ -127,22 +127,6 @@ def test_no_option_is_written_twice() -> None:
     )
     names = [pair.name for pair in options(everything)]
     assert len(names) == len(set(names))
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "port"),
-    [
-        ("a", 443),
-        ("a:9000", 9000),
-        ("https://a/", 443),
-        ("http://a", 80),
-        ("http://a:81/", 81),
-        ("[::1]", 443),
-        ("[::1]:9", 9),
-    ],
-)
-def test_the_port_of_an_endpoint(endpoint: str, port: int) -> None:
-    assert s3_port(endpoint) == port
 
 
 def test_generated_credentials_stand_in_the_releases_own_secret() -> None:

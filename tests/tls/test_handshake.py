@@ -15,7 +15,7 @@ from pgwizard.errors import DeadlineError, PgwizardError, Unreachable
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
-from pgwizard.tls.handshake import Served, handshake, split, verify
+from pgwizard.tls.handshake import Served, handshake, verify
 from support.waiting import DEADLINE_SECONDS
 from tls.test_certificates import issue
 
@@ -45,25 +45,6 @@ def refused(endpoint: str, prepare: Callable[[SimCluster], Awaitable[Any]] | Non
 
     on(scenario)
     return told[0].message, told[0].hint
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "expected"),
-    [
-        ("minio.minio.svc:9000", ("minio.minio.svc", 9000)),
-        ("s3.example.com", ("s3.example.com", 443)),
-        ("https://s3.example.com:8443/", ("s3.example.com", 8443)),
-        ("[2001:db8::1]:9000", ("2001:db8::1", 9000)),
-    ],
-)
-def test_an_endpoint_is_host_and_port(endpoint: str, expected: tuple[str, int]) -> None:
-    assert split(endpoint) == expected
-
-
-@pytest.mark.parametrize("endpoint", ["", "a b", "host:0", "host:99999", "host:x", "http://a/b"])
-def test_what_is_no_endpoint_is_refused(endpoint: str) -> None:
-    with pytest.raises(ValueError, match="is not an endpoint: expected host:port"):
-        split(endpoint)
 
 
 # ---- inside the cluster --------------------------------------------------------------------------------------------

@@ -185,7 +185,7 @@ OptionValue = Annotated[
     AfterValidator(_printable),
     WithJsonSchema({"type": ["string", "number", "boolean"]}),
 ]
-Endpoint = Annotated[
+EndpointText = Annotated[
     str,
     StringConstraints(max_length=255),
     _matching(
@@ -454,8 +454,8 @@ class Repository(Section):
         bool, Question("Backups", "Whether backups are taken and WAL is archived. false: what is lost is lost.")
     ] = True
     endpoint: Annotated[
-        Endpoint,
-        Question("Endpoint", "Host and port of the S3 API (not of its console) as the pod reaches it.", "services"),
+        EndpointText,
+        Question("EndpointText", "Host and port of the S3 API (not of its console) as the pod reaches it.", "services"),
     ] = "minio.minio.svc:9000"
     bucket: Annotated[Bucket, Question("Bucket", "It must exist: pgBackRest never makes one.")] = "backups"
     region: Annotated[

@@ -7,7 +7,6 @@ answer's type. It refuses I/O and never changes an answer.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,10 +21,11 @@ from pgwizard.answers.questions import (
     ExistingCredentials,
     ExistingS3Credentials,
 )
+from pgwizard.endpoint import Endpoint
 from pgwizard.errors import Finding
 from pgwizard.plan import cron, pgbackrest, settings
 from pgwizard.plan.names import Names
-from pgwizard.plan.plan import Facts, mirrored_s3, parameters, s3_port
+from pgwizard.plan.plan import Facts, mirrored_s3, parameters
 from pgwizard.plan.tuning import SEGMENT_BYTES, memory_sum
 
 
@@ -181,7 +181,9 @@ def _refused(name: str, value: str, answers: Answers) -> str | None:
     if message := settings.unknown(name, version):
         return message
     if len(value) >= 2 and value[0] == value[-1] == "'":
-        return f"{value} has quotes of its own; they are written anyway: did you mean {value[1:-1]}?"
+        return (
+            f"{value} has quotes of its own; they are written anyway: did you mean {value[1:-1] or 'an empty value'}?"
+        )
     setting = settings.of(name, version)
     if setting is None:
         return None
@@ -267,29 +269,27 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
     repository = answers.repository
     if not repository.enabled:
         return
-    if not 0 < s3_port(repository.endpoint) < 65536:
-        yield Finding("repository.endpoint", f"{s3_port(repository.endpoint)} is not a port; expected 1 to 65535")
+    try:
+        endpoint = Endpoint.parse(repository.endpoint)
+    except ValueError as error:
+        yield Finding("repository.endpoint", str(error))
+        return
     version = pgbackrest.version(answers.images.pgbackrest_version)
-    if repository.endpoint.startswith("http://"):
+    if endpoint.scheme == "http":
         if version < pgbackrest.HTTP_SINCE:
             yield _too_old("repository.endpoint", "http://", pgbackrest.HTTP_SINCE, answers)
         elif answers.tls.verify:
             yield Finding("tls.verify", "http:// has no certificate to verify: set it to false, or use https")
     if "." in repository.bucket and version < pgbackrest.DOTTED_BUCKET_SINCE:
         yield _too_old("repository.bucket", "a dot in a bucket's name", pgbackrest.DOTTED_BUCKET_SINCE, answers)
-    if _is_address(repository.endpoint) and answers.tls.verify and version < pgbackrest.IP_SAN_SINCE:
+    if endpoint.is_address and answers.tls.verify and version < pgbackrest.IP_SAN_SINCE:
         yield _warning(
             "repository.endpoint",
             f"pgBackRest {answers.images.pgbackrest_version} finds no IP address among a certificate's alternative "
             f"names: give a host name, or use {pgbackrest.written(pgbackrest.IP_SAN_SINCE)} or newer",
         )
-    if s3_port(repository.endpoint) == 9001:
+    if endpoint.port == 9001:
         yield _warning("repository.endpoint", "9001 is where MinIO has its console; its S3 API is on 9000")
-
-
-def _is_address(endpoint: str) -> bool:
-    host = endpoint.rpartition("://")[2].rstrip("/")
-    return host.startswith("[") or re.fullmatch(r"[0-9.]+(:[0-9]+)?", host) is not None
 
 
 def _certificate(answers: Answers, facts: Facts) -> _Found:

@@ -27,6 +27,7 @@ from pgwizard.answers.questions import (
     NoCompression,
     S3Credentials,
 )
+from pgwizard.endpoint import Endpoint
 from pgwizard.plan import cron as plan_cron
 from pgwizard.plan.names import CA_FILE, DATA, STANZA, Names
 from pgwizard.plan.pgbackrest import indexed
@@ -169,7 +170,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         pull_policy=answers.images.pull_policy,
         pull_secrets=tuple(answers.images.pull_secrets),
         network_policy=answers.advanced.network_policy,
-        s3_port=s3_port(answers.repository.endpoint),
+        s3_port=Endpoint.parse(answers.repository.endpoint).port,
         s3_namespace=_s3_namespace(answers),
     )
 
@@ -357,21 +358,13 @@ def _backup_options(answers: Answers) -> list[Pair]:
     return found
 
 
-def s3_port(endpoint: str) -> int:
-    """The port of an endpoint; 443 where it names none, 80 with http."""
-    scheme, _, rest = endpoint.rpartition("://")
-    port = rest.rstrip("/").rpartition(":")[2]
-    if port.isdigit():
-        return int(port)
-    return 80 if scheme == "http" else 443
-
-
 def _s3_namespace(answers: Answers) -> str | None:
     """A Service of the cluster is named ``name`` or ``name.namespace.svc``; two labels alone may be a public domain."""
-    host = answers.repository.s3_endpoint.rpartition("://")[2].partition(":")[0].lower().split(".")
-    if len(host) >= 3 and host[2] == "svc":
-        return host[1]
-    return answers.release.namespace if len(host) == 1 and host[0] and not host[0].startswith("[") else None
+    endpoint = Endpoint.parse(answers.repository.endpoint)
+    labels = endpoint.host.lower().split(".")
+    if len(labels) >= 3 and labels[2] == "svc":
+        return labels[1]
+    return answers.release.namespace if len(labels) == 1 and not endpoint.is_address else None
 
 
 def _deadline_seconds(cron: str) -> int:

@@ -16,13 +16,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pgwizard.endpoint import Endpoint
 from pgwizard.errors import DeadlineError, NotFound, Unreachable
 from pgwizard.kube.api import POD, SERVICE, ByteStream, Cluster, Object, Ref
 from pgwizard.text import plain
 from pgwizard.tls.certificates import Bundle, read_bundle
 
 DEADLINE_SECONDS = 8.0
-_ENDPOINT = re.compile(r"(?:https?://)?(\[[0-9A-Fa-f:.]+\]|[^/:\s]+)(?::([0-9]{1,5}))?/?")
 _IN_CLUSTER = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.svc(\.[a-z0-9.-]+)?", re.IGNORECASE)
 _CHUNK = 65536
 
@@ -43,18 +43,6 @@ class Verified:
     ok: bool
     message: str
     seconds: float
-
-
-def split(endpoint: str) -> tuple[str, int]:
-    """Host and port of an endpoint such as ``minio.minio.svc:9000``; 443 where it names none, 80 with http.
-
-    Raises ValueError.
-    """
-    match = _ENDPOINT.fullmatch(endpoint.strip())
-    usual = 80 if endpoint.strip().startswith("http://") else 443
-    if match is None or not 0 < int(match[2] or usual) < 65536:
-        raise ValueError(f"{plain(endpoint, 80)} is not an endpoint: expected host:port")
-    return match[1].strip("[]"), int(match[2] or usual)
 
 
 async def handshake(cluster: Cluster, endpoint: str, *, deadline_seconds: float = DEADLINE_SECONDS) -> Served:
@@ -94,7 +82,7 @@ async def verify(
     # From Python 3.13 on an intermediate would do and other rules be stricter; pgBackRest has OpenSSL's own defaults.
     context.verify_flags &= ~(ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT)
     try:
-        host, _ = split(endpoint)
+        host = Endpoint.parse(endpoint).host
         context.load_verify_locations(cadata=pem)
     except ssl.SSLError as error:
         raise Unreachable(f"OpenSSL does not take the certificate: {plain(error.reason or 'it is broken')}") from None
@@ -130,9 +118,10 @@ async def _open(
 ) -> AsyncIterator[tuple[ByteStream, str, int]]:
     """A connection, with host and port, until the deadline."""
     try:
-        host, port = split(endpoint)
+        parsed = Endpoint.parse(endpoint)
     except ValueError as error:
         raise Unreachable(str(error)) from None
+    host, port = parsed.host, parsed.port
     try:
         async with asyncio.timeout(deadline_seconds), _connected(cluster, host, port) as stream:
             yield stream, host, port

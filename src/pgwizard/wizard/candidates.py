@@ -16,11 +16,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Literal
 
+from pgwizard.endpoint import Endpoint
 from pgwizard.kube.api import Object
 from pgwizard.plan.checks import STORE_ADMINISTRATORS
 from pgwizard.plan.names import mirrored_from
 from pgwizard.text import plain
-from pgwizard.tls import handshake
 from pgwizard.tls.certificates import LIMIT_BYTES, Bundle, Certificate, read_bundle
 from pgwizard.tls.chain import ChainVerdict, would_verify
 from pgwizard.tls.handshake import Served
@@ -87,7 +87,7 @@ KEY_PAIRS: Mapping[Purpose, tuple[tuple[str, ...], ...]] = {
 @lru_cache(maxsize=8)
 def _host(endpoint: str) -> str:
     try:
-        return handshake.split(endpoint)[0]
+        return Endpoint.parse(endpoint).host
     except ValueError:
         return endpoint
 

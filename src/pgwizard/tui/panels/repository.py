@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
+from pgwizard.endpoint import Endpoint
 from pgwizard.plan.pgbackrest import is_secret
 from pgwizard.plan.plan import options
 from pgwizard.tui.panels.base import Panel
@@ -21,12 +22,13 @@ class RepositoryPanel(Panel):
         if not repository.enabled:
             text.append("No backups\n", "bold")
             return text.append("PostgreSQL runs without a repository: what is lost cannot be recovered.")
-        endpoint = repository.s3_endpoint
-        host = (
-            f"{repository.bucket}.{endpoint}/" if repository.uri_style == "host" else f"{endpoint}/{repository.bucket}"
-        )
+        try:
+            endpoint = Endpoint.parse(repository.endpoint)
+            url = endpoint.url(repository.bucket, repository.path, in_host=repository.uri_style == "host")
+        except ValueError as error:
+            url = str(error)
         text.append("Backups go to\n", "bold")
-        text.append(f"  https://{host.rstrip('/')}{repository.path}\n")
+        text.append(f"  {url}\n")
         text.append("  backup/   the backups    archive/   the WAL\n\n", "dim")
         text.append("With the key pair of\n", "bold")
         text.append(f"  {_source(repository.credentials)}\n\n")

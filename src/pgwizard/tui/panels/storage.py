@@ -62,10 +62,6 @@ def _append_classes(text: Text, classes: list[Suggestion], chosen: str | None) -
         text.append(f"    {each.note}\n", "dim")
     if not classes:
         text.append("  none: the cluster cannot create volumes\n")
-    elif chosen is not None and chosen not in {each.value for each in classes}:
-        text.append(f"! {chosen} does not exist: the volume would wait for it\n", "bold")
-    elif chosen is None and not any(each.best for each in classes):
-        text.append("! no default class: choose one\n", "bold")
 
 
 def _lasting(free_bytes: float, seconds_a_segment: float) -> str:

@@ -1,0 +1,50 @@
+"""An S3 endpoint taken apart: scheme, host and port. It is parsed here alone. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Literal
+
+from pgwizard.text import plain
+
+_PATTERN = re.compile(r"(?:(https?)://)?(\[[0-9A-Fa-f:.]+\]|[^/:\s]+)(?::([0-9]{1,5}))?/?", re.ASCII)
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """host: a name or an address, without the brackets of IPv6. port: the scheme's own where none is written."""
+
+    scheme: Literal["https", "http"]
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Endpoint:
+        """Of ``host``, ``host:port`` or a URL without a path; https where no scheme is written. Raises ValueError."""
+        match = _PATTERN.fullmatch(text.strip())
+        if match is None:
+            raise ValueError(f"{plain(text, 80)} is not an endpoint: expected host:port")
+        scheme: Literal["https", "http"] = "http" if match[1] == "http" else "https"
+        port = int(match[3] or _DEFAULT_PORTS[scheme])
+        if not 0 < port < 65536:
+            raise ValueError(f"{port} is not a port; expected 1 to 65535")
+        return cls(scheme, match[2].strip("[]"), port)
+
+    @property
+    def is_address(self) -> bool:
+        """Whether the host is an IP address."""
+        try:
+            ip_address(self.host)
+        except ValueError:
+            return False
+        return True
+
+    def url(self, bucket: str, path: str, *, in_host: bool) -> str:
+        """Where a path of a bucket is; in_host: the bucket is part of the host's name, else of the path."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        place = f"{bucket}.{host}{port}" if in_host else f"{host}{port}/{bucket}"
+        return f"{self.scheme}://{place}{path}"

@@ -1,0 +1,51 @@
+"""Scheme, host and port of an S3 endpoint."""
+
+from __future__ import annotations
+
+import pytest
+
+from pgwizard.endpoint import Endpoint
+from pgwizard.tui.panels.repository import RepositoryPanel
+from pgwizard.wizard.draft import Draft
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [
+        ("a", Endpoint("https", "a", 443)),
+        ("a:9000", Endpoint("https", "a", 9000)),
+        ("https://a/", Endpoint("https", "a", 443)),
+        ("https://s3.example.com:8443/", Endpoint("https", "s3.example.com", 8443)),
+        ("http://a", Endpoint("http", "a", 80)),
+        ("http://a:81/", Endpoint("http", "a", 81)),
+        ("[::1]", Endpoint("https", "::1", 443)),
+        ("[2001:db8::1]:9000", Endpoint("https", "2001:db8::1", 9000)),
+    ],
+)
+def test_an_endpoint_is_scheme_host_and_port(text: str, endpoint: Endpoint) -> None:
+    assert Endpoint.parse(text) == endpoint
+
+
+@pytest.mark.parametrize("text", ["", "a b", "host:x", "http://a/b", "ftp://a"])
+def test_what_is_no_endpoint_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an endpoint: expected host:port"):
+        Endpoint.parse(text)
+
+
+@pytest.mark.parametrize("text", ["host:0", "host:99999"])
+def test_a_port_out_of_range_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a port; expected 1 to 65535"):
+        Endpoint.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "style", "url"),
+    [
+        ("http://minio:9000", "path", "http://minio:9000/backups/postgresql"),
+        ("https://s3.example.com/", "host", "https://backups.s3.example.com/postgresql"),
+        ("[::1]:9000", "path", "https://[::1]:9000/backups/postgresql"),
+    ],
+)
+def test_the_panel_shows_the_url_with_the_scheme_of_the_answer(endpoint: str, style: str, url: str) -> None:
+    repository = {"endpoint": endpoint, "uriStyle": style, "bucket": "backups", "path": "/postgresql"}
+    assert f"\n  {url}\n" in RepositoryPanel(Draft({"repository": repository})).text().plain
