@@ -42,7 +42,7 @@ def test_printing_gives_the_same_objects_as_writing_in_apply_order(case: str) ->
 
 
 def test_every_golden_case_has_a_folder_of_expectations() -> None:
-    assert {path.name for path in GOLDEN.iterdir() if path.is_dir()} == {*CASES, "screens"}
+    assert {path.name for path in GOLDEN.iterdir() if path.is_dir()} == {*CASES, "help", "screens"}
     assert len(CASES) >= 11
 
 
