@@ -167,7 +167,7 @@ class WizardApp(SaysDefects, BaseApp):
         text = self.screen.get_selected_text()  # by the mouse; an answer is selected as soon as it has the focus
         if text:
             self.copy_to_clipboard(text)
-            self.notify("copied", markup=False)
+            self.notify("Sent the selection to the terminal's clipboard (OSC 52).", markup=False)
             return
         if any(isinstance(screen, ScreenPart) and screen.stop() for screen in reversed(self.screen_stack)):
             return

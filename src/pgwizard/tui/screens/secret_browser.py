@@ -439,7 +439,7 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
         row = self.listing.row
         if row is not None:
             self.app.copy_to_clipboard("\n".join(whole(row)) + "\n")
-            self.notify(f"copied: {plain(row.place)}", markup=False)
+            self.notify(f"Sent {plain(row.place)} to the terminal's clipboard (OSC 52).", markup=False)
 
     def action_back(self) -> None:
         """Out of the field, out of the filter, out of the browser."""
