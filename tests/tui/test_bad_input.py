@@ -117,7 +117,7 @@ def test_what_keeps_from_connecting_is_said_in_place(
             await until(pilot, lambda: said(wizard, "clusters").startswith("✗"))
             for word in words:
                 assert word in said(wizard, "clusters")
-            assert "type the name and press enter" in said(wizard, "namespaces")
+            assert "type the name and press Enter" in said(wizard, "namespaces")
             await goes_on(pilot, wizard)
 
     simtime.run(main())
@@ -355,12 +355,12 @@ def test_five_thousand_namespaces_come_while_keys_are_heeded() -> None:
         sim.store.put(sim.store.birth(named("Namespace", f"team-{number:04}")))
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        await until(pilot, lambda: said(wizard, "namespaces") == "reading the namespaces")
+        await until(pilot, lambda: said(wizard, "namespaces") == "loading namespaces")
         await press(pilot, *"4321", "ctrl+n")
         assert wizard.page == "Database"
         await press(pilot, "ctrl+b")
         assert wizard.page == "Connect"
-        assert said(wizard, "namespaces") == "reading the namespaces"
+        assert said(wizard, "namespaces") == "loading namespaces"
         sim.go.set()
         await until(pilot, lambda: "1 of 5010" in str(wizard.query_one("#namespaces .hint", Static).content))
         await press(pilot, *["backspace"] * 4, "t")
