@@ -455,7 +455,7 @@ class Repository(Section):
     ] = True
     endpoint: Annotated[
         EndpointText,
-        Question("EndpointText", "Host and port of the S3 API (not of its console) as the pod reaches it.", "services"),
+        Question("Endpoint", "Host and port of the S3 API (not of its console) as the pod reaches it.", "services"),
     ] = "minio.minio.svc:9000"
     bucket: Annotated[Bucket, Question("Bucket", "It must exist: pgBackRest never makes one.")] = "backups"
     region: Annotated[
