@@ -138,7 +138,7 @@ def test_from_the_first_page_to_a_valid_backup_by_keyboard_alone(place: Site, co
         wizard.press(*(own.get(key, key) for key in RECORDED))
         wizard.shows("saved as answers.yaml")
         wizard.press("F9")
-        wizard.shows("y applies this")
+        wizard.shows("Press y to apply")
         wizard.press("y")
         wizard.shows("a valid full backup is in the repository")
         wizard.press("Enter")
