@@ -39,9 +39,9 @@ from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import ClusterChoice, Start
-from pgwizard.tui.widgets.candidates import SecretList
 from pgwizard.tui.widgets.dialogs import FilteredList, FilterInput, Help, Line, Offer, Pick
 from pgwizard.tui.widgets.rail import Rail
+from pgwizard.tui.widgets.secret_list import SecretList
 from pgwizard.tui.widgets.stages import Stages
 from pgwizard.wizard.draft import Draft
 from support import simtime
