@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Coroutine, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from pgwizard.clock import Clock, seconds
 from pgwizard.errors import ClusterError, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
 from pgwizard.kube.api import NAMESPACE, SECRET, Access, Cluster, ListPage, Object, Ref
 from pgwizard.text import plain
@@ -73,7 +73,7 @@ Readable = set[str | None]
 async def browse(
     cluster: Cluster,
     search: Search,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Clock,
     readable: Readable | None = None,
 ) -> AsyncGenerator[Batch, None]:
     """Everything that could be chosen, as it is found. Use ``contextlib.aclosing``.
@@ -99,7 +99,7 @@ async def browse(
 async def best(
     cluster: Cluster,
     search: Search,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Clock,
     readable: Readable | None = None,
 ) -> Candidate | None:
     """The one to propose, once all was looked through: the first that would surely do. None where there is none."""
@@ -116,7 +116,7 @@ class _Walk:
 
     cluster: Cluster
     search: Search
-    now: Callable[[], datetime]
+    now: Clock
     queue: asyncio.Queue[Batch | None]
     readable: Readable
     served: Served | str | None = None
@@ -308,6 +308,8 @@ class _Walk:
 
 async def served(cluster: Cluster, search: Search) -> Served | str:
     """What the endpoint sends, or why that cannot be seen, and what to do."""
+    if search.endpoint is None:
+        return "there is no endpoint to ask"
     try:
         return await handshake.handshake(cluster, search.endpoint)
     except PgwizardError as error:
@@ -333,7 +335,7 @@ async def contents(
 
 async def confirmed(cluster: Cluster, row: Candidate, search: Search) -> ChainVerdict:
     """A real handshake that trusts this row's certificates alone; ``ok`` is None where there was none."""
-    if row.bundle is None:
+    if row.bundle is None or search.endpoint is None:
         return ChainVerdict(None, "holds no certificate")
     try:
         found = await handshake.verify(cluster, search.endpoint, row.bundle.pem, by_address=search.by_address)
@@ -358,15 +360,15 @@ async def _sliced(
     """The items in lists that grow until the time of a slice is used up: others have their turn in between."""
     chunk: list[Any] = []
     size = 8
-    begin = time.perf_counter()
+    begin = seconds()
     for item in items:
         chunk.append(item)
         if len(chunk) >= size:
             yield chunk
-            spent = time.perf_counter() - begin
+            spent = seconds() - begin
             size = max(4, min(500, int(size * slice_seconds / max(spent, 1e-5))))
             chunk = []
             await asyncio.sleep(breath_seconds)
-            begin = time.perf_counter()
+            begin = seconds()
     if chunk:
         yield chunk
