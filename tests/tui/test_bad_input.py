@@ -319,7 +319,7 @@ def test_a_list_that_may_not_be_read_is_said_in_its_place_and_a_name_is_typed(de
 
         await wizard.go("TLS")
         browser = await browsing(pilot, wizard, "tls.source.secret")
-        assert ("may not be read (why: f7)" in text(browser, "#counts")) == ("secrets" in denied)
+        assert ("may not be read (why: F7)" in text(browser, "#counts")) == ("secrets" in denied)
         detail = text(browser, "#detail")
         why = "namespaces may not be listed, so only" if "namespaces" in denied else "Secrets may not be listed there"
         assert (why in detail) == ("secrets" in denied)

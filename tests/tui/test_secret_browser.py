@@ -221,7 +221,7 @@ def test_denied_is_not_empty_and_not_failed() -> None:
         sim.rules.deny("list", "secrets")
 
     async def denied(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        assert "10 namespaces may not be read (why: f7)" in text(browser, "counts")
+        assert "10 namespaces may not be read (why: F7)" in text(browser, "counts")
         assert "You can still type a name: F6" in text(browser, "detail")
         await press(pilot, "f7")
         told = cast("Told", pilot.app.screen).told.plain
@@ -230,7 +230,7 @@ def test_denied_is_not_empty_and_not_failed() -> None:
         assert pilot.app.screen is browser
 
     async def empty(_: Pilot[int], browser: SecretBrowser) -> None:
-        assert text(browser, "detail") == "There is no Secret in this namespace kube-public. A name can be typed: f6"
+        assert text(browser, "detail") == "There is no Secret in this namespace kube-public. A name can be typed: F6"
 
     async def failed(_: Pilot[int], browser: SecretBrowser) -> None:
         assert browser.state == "failed"
@@ -494,7 +494,7 @@ def test_help_is_the_application_s() -> None:
         assert pilot.app.screen is browser
         await settled(pilot)
         assert str(browser.query_one(KeyLine).render()).startswith(
-            " enter choose  f5 again  f6 type a name  f7 why denied  f8 copy  esc back  ^q quit  f1 help "
+            " Enter choose  F5 again  F6 type a name  F7 why denied  F8 copy  Esc back  Ctrl+Q quit  F1 help "
         )
 
     driven(scenario)

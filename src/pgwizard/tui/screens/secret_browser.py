@@ -126,9 +126,9 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
         "✓ would do   ✗ would not, and why   ? is not known   · not read yet\n\n"
         "What is promising by its name or its keys is read when it comes into view.\n\n"
         "What you type filters by any words: name, kind, subject, host names.\n"
-        "enter chooses; what would not verify is chosen by a second enter\n"
-        "f5 reads all again   f6 takes a name that is not in the list\n"
-        "f7 says which namespaces may not be read, and how to ask for it"
+        "Enter chooses; what would not verify is chosen by a second Enter\n"
+        "F5 reads all again   F6 takes a name that is not in the list\n"
+        "F7 says which namespaces may not be read, and how to ask for it"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5", "again", "again", tooltip="read all again"),
@@ -358,12 +358,12 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
         if self.denied:
             named = sum(1 for denied in self.denied if denied.namespace)
             what = f"{named:,} namespace{'s' if named != 1 else ''}" if named else "some"
-            parts.append(f"{what} may not be read (why: f7)")
+            parts.append(f"{what} may not be read (why: F7)")
         if self.state == "loading":
             total = f" of {self.expected:,}" if self.expected > self.seen else ""
             parts.append(f"loading {self.seen:,}{total}" + (f", {self.to_come:,} namespaces" if self.to_come else ""))
         elif self.state == "failed":
-            parts.append("stopped (why: f7; read again: f5)")
+            parts.append("stopped (why: F7; read again: F5)")
         if self.said and self.state != "failed":
             parts.append(f"! {plain(self.said[-1], 120)}")
         if self.start.demo:
@@ -385,7 +385,7 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
         if self.state == "failed":
             return f"The list could not be read: {plain(self.said[-1], 600) if self.said else ''}"
         if self.findings.by_place:
-            return "Nothing passes the filter. escape clears it."
+            return "Nothing passes the filter. Esc clears it."
         if self.said:
             return f"Not everything could be read: {plain(self.said[-1], 600)}"
         if self.state == "loading":
@@ -393,7 +393,7 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
         if self.denied:
             return f"{plain(self.denied[0].why, 600)}\nYou can still type a name: F6"
         where = f"namespace {self.search.namespace}" if self.search.purpose in {"database", "passphrase"} else "cluster"
-        return f"There is no Secret in this {where}. A name can be typed: f6"
+        return f"There is no Secret in this {where}. A name can be typed: F6"
 
     # -- keys
 
@@ -516,7 +516,7 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
         namespace, secret, keys = named
         cluster = self.connection.cluster
         if cluster is None and self.connection.trouble is None:
-            self._say("still connecting to the cluster: enter again in a moment")
+            self._say("still connecting to the cluster: press Enter again in a moment")
             return
         if cluster is None:
             self.dismiss(Chosen(namespace, secret, keys or candidates.usual_keys(self.search)))
