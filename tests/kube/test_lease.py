@@ -17,7 +17,7 @@ from pgwizard.simulator.faults import Fault
 from support.faulting import LEASE, applied, cluster, deployed, live
 from support.simtime import run
 
-REF = kube_lease.lease_ref("postgresql", "default")
+REF = Ref(LEASE, "postgresql-pgwizard", "default")
 
 
 def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
@@ -163,7 +163,7 @@ def test_a_lock_that_is_lost_stops_the_writer() -> None:
 def test_a_namespace_that_is_deleted_is_named_as_the_cause() -> None:
     async def scenario(sim: SimCluster) -> None:
         namespace = Ref(NAMESPACE, "shop")
-        ref = kube_lease.lease_ref("postgresql", "shop")
+        ref = Ref(LEASE, "postgresql-pgwizard", "shop")
 
         async def writer() -> None:
             async with kube_lease.held(sim, ref, said=pytest.fail, holder="me"):

@@ -9,6 +9,7 @@ import pytest
 
 from pgwizard.errors import PreflightError
 from pgwizard.kube.api import Ref
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record, uninstall
 from pgwizard.release.stages import Event, Report
 from pgwizard.simulator.cluster import SimCluster
@@ -20,7 +21,7 @@ from support.faulting import CLAIM, SECRET, SERVICE, answers_of, deployed, live,
 async def removed(
     sim: SimCluster, name: str = "postgresql", *, purge_data: bool = False, report: Report = lambda _: None
 ) -> uninstall.Removal:
-    found = await uninstall.removal(sim, name, "default", purge_data=purge_data)
+    found = await uninstall.removal(sim, ReleaseRef("default", name), purge_data=purge_data)
     await uninstall.remove(found, sim, report)
     return found
 
@@ -80,7 +81,7 @@ def test_an_uninstall_that_was_killed_goes_on() -> None:
         sim.faults.clear()
         await removed(sim)
         assert sim.store.peek(DATABASE) is None
-        assert sim.store.peek(record.ref("postgresql", "default")) is None
+        assert sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql"))) is None
 
     on(scenario)
 
@@ -96,7 +97,7 @@ def test_what_another_tool_has_taken_over_is_kept_and_the_uninstall_ends() -> No
             ("done", "9 deleted, 4 kept"),
         ]
         assert sim.store.peek(service) is not None
-        assert sim.store.peek(record.ref("postgresql", "default")) is None
+        assert sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql"))) is None
 
     on(scenario)
 
@@ -113,7 +114,7 @@ def test_what_another_tool_makes_anew_at_once_is_not_waited_for() -> None:
         sim.faults.append(anew)
         await removed(sim)
         assert live(sim, SERVICE, "postgresql")["metadata"]["uid"] == "another"
-        assert sim.store.peek(record.ref("postgresql", "default")) is None
+        assert sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql"))) is None
 
     on(scenario)
 
@@ -142,7 +143,7 @@ def test_the_password_of_a_release_that_is_named_like_a_certificate_is_purged() 
 def test_a_release_that_changed_since_it_was_looked_at_is_not_removed() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
-        found = await uninstall.removal(sim, "postgresql", "default", purge_data=False)
+        found = await uninstall.removal(sim, ReleaseRef("default", "postgresql"), purge_data=False)
         await deployed(sim, answers_of(schedule={"full": "0 3 * * 0"}))
         with pytest.raises(PreflightError, match="has changed since it was looked at; nothing was deleted"):
             await uninstall.remove(found, sim, lambda _: None)

@@ -11,6 +11,7 @@ from typing import Any
 
 from pgwizard.clock import Clock
 from pgwizard.kube.api import ExecResult
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.status import observe
@@ -45,7 +46,7 @@ async def seen(sim: SimCluster, reached: Callable[[Snapshot], bool], again: obse
     """Observe until a snapshot is as it should be; two simulated hours at most."""
     async with (
         asyncio.timeout(7_200),
-        aclosing(observe.observe(sim, "postgresql", "default", now=clock(sim), again=again)) as snapshots,
+        aclosing(observe.observe(sim, ReleaseRef("default", "postgresql"), now=clock(sim), again=again)) as snapshots,
     ):
         async for snapshot in snapshots:
             if reached(snapshot):
@@ -55,7 +56,7 @@ async def seen(sim: SimCluster, reached: Callable[[Snapshot], bool], again: obse
 
 def recorded(sim: SimCluster, **sections: Any) -> None:
     """Change the answers of the last revision, as an apply elsewhere does."""
-    ref = record.ref("postgresql", "default")
+    ref = record.secret_ref(ReleaseRef("default", "postgresql"))
     read = record.read(live(sim, SECRET, ref.name))
     last = read.revisions[-1]
     changed = replace(last, answers={**last.answers, **sections})
@@ -64,7 +65,7 @@ def recorded(sim: SimCluster, **sections: Any) -> None:
 
 def applying(sim: SimCluster) -> None:
     """As an apply leaves its record that does not wait, or that was stopped."""
-    ref = record.ref("postgresql", "default")
+    ref = record.secret_ref(ReleaseRef("default", "postgresql"))
     read = record.read(live(sim, SECRET, ref.name))
     now = datetime.fromtimestamp(sim.clock.now(), UTC).isoformat()
     sim.store.put(replace(read, revisions=(replace(read.revisions[-1], outcome="applying", at=now),)).secret())

@@ -23,6 +23,7 @@ from textual.widgets import Input, OptionList, Static
 from pgwizard.cli import start
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import Cluster, ListPage, Object, Ref, Resource
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.record import Record, Revision
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, FaultKind
@@ -397,7 +398,7 @@ def nasty() -> SimCluster:
     ]
     for at in (NASTY, 5):
         revision = Revision(1, cast("str", at), "deployed", "", {})
-        objects.append(Record(f"{at}", "minio", revisions=(revision,)).secret())
+        objects.append(Record(ReleaseRef("minio", f"{at}"), revisions=(revision,)).secret())
     for obj in objects:
         sim.store.put(sim.store.birth(obj))
     return sim

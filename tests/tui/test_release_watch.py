@@ -30,7 +30,7 @@ class Watched:
         return self._clock() + self.ahead
 
     def _offer(self, there: Sequence[Record], namespace: str) -> None:
-        self.offered.append([f"{each.namespace}/{each.name}" for each in there if namespace])
+        self.offered.append([str(each.ref) for each in there if namespace])
 
     async def until(self, reached: Callable[[], bool]) -> None:
         async with asyncio.timeout(7_200):

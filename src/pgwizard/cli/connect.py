@@ -14,6 +14,7 @@ from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import CONTEXT, DEMO, KUBECONFIG, NAMESPACE
 from pgwizard.errors import Interrupted
 from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, records
 from pgwizard.release.changes import Change
 
@@ -80,10 +81,12 @@ def run(call: Invocation, work: Callable[[Cluster], Awaitable[T]], *, released: 
         raise Interrupted("stopped", hint=resume) from None
 
 
-async def chosen(call: Invocation, cluster: Cluster) -> tuple[str, str]:
-    """Name and namespace of the release that the command line names; without a name the only one there is.
+async def chosen(call: Invocation, cluster: Cluster) -> ReleaseRef:
+    """The release that the command line names; without a name the only one there is.
 
     Raises PreflightError for none, AnswersError for several.
     """
     namespace = call[NAMESPACE] or cluster.namespace
-    return call.word or records.chosen(await records.choices(cluster, namespace), namespace), namespace
+    if call.word:
+        return ReleaseRef(namespace, call.word)
+    return records.only_release(await records.choices(cluster, namespace), namespace)

@@ -23,11 +23,6 @@ DURATION_SECONDS = 15
 RENEW_SECONDS = 5
 
 
-def lease_ref(name: str, namespace: str) -> Ref:
-    """The Lease of a release."""
-    return Ref(LEASE, f"{name}-pgwizard", namespace)
-
-
 def _me() -> str:
     with contextlib.suppress(OSError, KeyError):
         return f"{getpass.getuser()}@{socket.gethostname()}/{os.getpid()}-{os.urandom(4).hex()}"

@@ -26,6 +26,7 @@ from pgwizard.kube import jobs, lease
 from pgwizard.kube.api import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, Cluster, Object, Ref
 from pgwizard.kube.health import assess, condition
 from pgwizard.plan import checks, manifests
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, Plan, resolve
 from pgwizard.quantities import size_text
 from pgwizard.release import (
@@ -76,13 +77,13 @@ class Options:
 class ReleaseRequest:
     """What is wanted: answers, the secrets that they refer to, and certificates from a file, if any.
 
-    opened: namespace and name of the release that a person opened to change it, if any.
+    opened: the release that a person opened to change it, if any.
     """
 
     answers: Answers
     given: Given = field(default_factory=Given)
     ca_file: Bundle | None = None
-    opened: tuple[str, str] | None = None
+    opened: ReleaseRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +253,10 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
     return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), values.to_write, spec, salt, warnings)
 
 
+def _release(plan: Plan) -> ReleaseRef:
+    return ReleaseRef(plan.namespace, plan.names.release)
+
+
 def _counted(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
@@ -353,9 +358,9 @@ async def _locked(prepared: _Prepared, cluster: Cluster, report: Report) -> Asyn
     plan = prepared.plan
     async with contextlib.AsyncExitStack() as stack:
         async with stages.told("lock", report) as stage:
-            ref = lease.lease_ref(plan.names.release, plan.namespace)
+            ref = record.lease_ref(_release(plan))
             await stack.enter_async_context(lease.held(cluster, ref, said=stage.progress))
-            live = await kube_api.found(cluster, record.ref(plan.names.release, plan.namespace))
+            live = await kube_api.found(cluster, record.secret_ref(_release(plan)))
             if (live["metadata"]["resourceVersion"] if live else "") != prepared.surveyed.record_version:
                 raise Locked("another run changed this release meanwhile; nothing was written", hint="Run it again.")
             stage.done(str(ref))
@@ -365,7 +370,7 @@ async def _locked(prepared: _Prepared, cluster: Cluster, report: Report) -> Asyn
 async def _begun(prepared: _Prepared, release: ReleaseRequest, cluster: Cluster) -> record.Record:
     """Write down what will exist before it does, so that whatever is left can be found."""
     plan = prepared.plan
-    before = prepared.surveyed.record or record.Record(plan.names.release, plan.namespace)
+    before = prepared.surveyed.record or record.Record(_release(plan))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     before = replace(before, salt=prepared.salt)
     begun = before.begun(prepared.inventory, now, prepared.spec, _references(release.answers))

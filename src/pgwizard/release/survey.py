@@ -36,7 +36,7 @@ from pgwizard.kube.api import (
     side_by_side,
 )
 from pgwizard.plan.checks import together
-from pgwizard.plan.names import Names, mirrored_from
+from pgwizard.plan.names import Names, ReleaseRef, mirrored_from
 from pgwizard.plan.plan import Plan, mirrored_s3
 from pgwizard.release import immutable, record, records
 from pgwizard.release.immutable import Standing
@@ -121,7 +121,7 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
     another check. ca_file: certificates from a file, for where the source Secret cannot be looked up.
     """
     names, namespace = Names.of(answers.release.name), answers.release.namespace
-    own, home = record.ref(names.release, namespace), Ref(NAMESPACE, namespace)
+    own, home = record.secret_ref(ReleaseRef.of(answers)), Ref(NAMESPACE, namespace)
     statefulset, claim = Ref(STATEFULSET, names.release, namespace), claim_of(answers)
     named = {secret: Ref(SECRET, secret, namespace) for secret, _, _ in _named_secrets(answers)}
     sources = [ref for ref in (_s3_source(answers), _ca_source(answers)) if ref is not None]

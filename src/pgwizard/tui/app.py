@@ -140,8 +140,7 @@ class WizardApp(SaysDefects, BaseApp):
 
     async def _went_back(self, asked: OpenStatus) -> bool:
         """Close what is above the status of the release, where that is open already."""
-        release = asked.name, asked.in_namespace
-        shows = [isinstance(each, ScreenPart) and each.release == release for each in self.screen_stack]
+        shows = [isinstance(each, ScreenPart) and each.release == asked.release for each in self.screen_stack]
         if not any(shows):
             return False
         for _ in range(shows[::-1].index(True)):

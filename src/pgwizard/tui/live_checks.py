@@ -14,6 +14,7 @@ from pathlib import Path
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Finding
 from pgwizard.local import inputs
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts
 from pgwizard.tui.background import Job, Run
 from pgwizard.tui.connection import Connection
@@ -36,7 +37,7 @@ class Learned:
 
 
 class LiveChecks:
-    """answers: what to look up; release: namespace and name of the release that is being changed, None for a new one.
+    """answers: what to look up; release: the one that is being changed, None for a new one.
 
     learn: called as soon as something is known. folder: what the names of files are relative to.
     """
@@ -48,7 +49,7 @@ class LiveChecks:
         run: Run,
         *,
         answers: Callable[[], Answers],
-        release: Callable[[], tuple[str, str] | None],
+        release: Callable[[], ReleaseRef | None],
         learn: Callable[[Learned], None],
     ) -> None:
         self._connection, self._folder, self._run = connection, folder, run

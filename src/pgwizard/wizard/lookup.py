@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Finding, PgwizardError
 from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import checks, survey
 from pgwizard.tls.certificates import Bundle
 
@@ -31,12 +32,12 @@ class Learnt:
 
 
 async def look_up(
-    cluster: Cluster, answers: Answers, ca_file: Bundle | None, opened: tuple[str, str] | None
+    cluster: Cluster, answers: Answers, ca_file: Bundle | None, opened: ReleaseRef | None
 ) -> AsyncGenerator[Learnt, None]:
     """What the answers name, then also the findings of the checks.
 
-    ca_file: the certificate that the answers name as a file; opened: namespace and name of the release that is being
-    changed, None for a new one. A cluster that does not answer is a finding, never raised.
+    ca_file: the certificate that the answers name as a file; opened: the release that is being changed, None for a
+    new one. A cluster that does not answer is a finding, never raised.
     """
     try:
         surveyed = await survey.survey(cluster, answers, ca_file)

@@ -35,14 +35,12 @@ def _once(call: Invocation, writer: Writer) -> None:
     from pgwizard.status.verdict import judge
 
     async def work(cluster: Cluster) -> Snapshot:
-        name, namespace = await connect.chosen(call, cluster)
-        return await observe.look(cluster, name, namespace)
+        return await observe.look(cluster, await connect.chosen(call, cluster))
 
     snapshot = connect.run(call, work, released=True)
     verdict = judge(snapshot)
-    release = f"{snapshot.namespace}/{snapshot.name}"
-    writer.line("\n".join([release, *status_lines(snapshot, verdict)]), status_line(snapshot, verdict))
+    writer.line("\n".join([str(snapshot.ref), *status_lines(snapshot, verdict)]), status_line(snapshot, verdict))
     if verdict.state != "recoverable":
         why = f": {verdict.reasons[0]}" if verdict.reasons else ""
         key = next((reason.key for reason in verdict.reasons if reason.key), "")
-        raise NotProven(f"{release}: {verdict.state}{why}", hint=f"More: {explain_command(key)}" if key else "")
+        raise NotProven(f"{snapshot.ref}: {verdict.state}{why}", hint=f"More: {explain_command(key)}" if key else "")
