@@ -21,6 +21,7 @@ from pgwizard.errors import Finding, Unreachable
 from pgwizard.kube.api import Cluster, Resource
 from pgwizard.local.autosave import Drafts
 from pgwizard.plan import manifests
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, resolve
 from pgwizard.release.record import Record
 from pgwizard.simulator.cluster import SimCluster
@@ -38,9 +39,9 @@ from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import ClusterChoice, Start
-from pgwizard.tui.widgets.candidates import SecretList
 from pgwizard.tui.widgets.dialogs import FilteredList, FilterInput, Help, Line, Offer, Pick
 from pgwizard.tui.widgets.rail import Rail
+from pgwizard.tui.widgets.secret_list import SecretList
 from pgwizard.tui.widgets.stages import Stages
 from pgwizard.wizard.draft import Draft
 from support import simtime
@@ -912,13 +913,13 @@ def test_a_release_that_is_chosen_is_the_one_that_was_highlighted_whatever_was_r
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         page = wizard.query_one(ReleaseColumn)
         await until(pilot, lambda: "release" in str(page.query_one("#releases-note", Static).content))
-        page._records = [Record("a", "x"), Record("b", "x")]
+        page._records = [Record(ReleaseRef("x", "a")), Record(ReleaseRef("x", "b"))]
         page._show()
         page.query_one("#releases FilterInput").focus()
         await press(pilot, *"x/b")
         await until(pilot, lambda: page.query_one("#releases", FilteredList).here == "x/b")
         page.query_one("#releases OptionList", OptionList).action_select()
-        page._records = [Record("a0", "x"), *page._records]
+        page._records = [Record(ReleaseRef("x", "a0")), *page._records]
         page._show()
         await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
         assert cast("StatusScreen", pilot.app.screen).observed.name == "b"
@@ -1050,7 +1051,7 @@ def test_what_was_applied_above_takes_the_place_of_older_answers_below() -> None
     """Status leads from one wizard to another; to apply in the first one again must not undo the second's."""
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        wizard.release_to_change = ("default", "postgresql")
+        wizard.release_to_change = ReleaseRef("default", "postgresql")
         wizard.pages.give(("tuning", "connections"), 50)
         await wizard.go("Tuning")
         over = Wizard({"tuning": {"connections": 70}, "release": {"namespace": "default"}})
