@@ -330,7 +330,7 @@ def test_help_is_a_key_away_on_every_page() -> None:
             await press(pilot, "f1")
             await until(pilot, lambda: isinstance(pilot.app.screen, Help))
             shown = pilot.app.screen._text.plain  # type: ignore[attr-defined]
-            assert "f9  " in shown
+            assert "F9  " in shown
             assert "delete" not in shown.lower()  # how a line is edited everybody knows
             await press(pilot, "escape")
             await until(pilot, lambda: pilot.app.screen is wizard)
@@ -938,7 +938,7 @@ def test_a_deleted_draft_is_not_asked_about_again(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, Offer))
         await press(pilot, "f8", "f8")
         await until(pilot, lambda: pilot.app.screen is wizard and not list(tmp_path.iterdir()))
-        assert [note.message for note in pilot.app._notifications] == ["f8 again deletes them for good"]
+        assert [note.message for note in pilot.app._notifications] == ["Press F8 again to delete permanently"]
 
     driven(scenario, drafts=lambda: Drafts(tmp_path), ready=lambda _: True)
 
