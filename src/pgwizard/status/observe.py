@@ -37,7 +37,7 @@ from pgwizard.status.observations import (
     failure,
 )
 from pgwizard.status.reduce import reduce
-from pgwizard.status.snapshot import PACE_SECONDS, WATCHED, Snapshot
+from pgwizard.status.snapshot import PACE_SECONDS, WATCHED, ReleaseSummary, Snapshot
 from pgwizard.text import plain
 
 ASKED = (*PACE_SECONDS, "log")
@@ -87,7 +87,7 @@ async def observe(
     be asked later on is said in ``unknown``, and asked again.
     """
     there, _ = await records.get(cluster, release)
-    summary = probes.release_of(there)
+    summary = ReleaseSummary.of(there)
     snapshot = reduce(Snapshot(release, now()), ReleaseRead(now(), summary))
     again = again or Again()
     queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # a flood waits at the server, not here

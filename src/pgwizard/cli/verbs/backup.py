@@ -18,8 +18,8 @@ from pgwizard.kube.api import JOB, Cluster, Object, Ref
 from pgwizard.kube.health import assess
 from pgwizard.kube.jobs import wait_job
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import backups, records, rollout
-from pgwizard.status.probes import release_of
+from pgwizard.release import backups, records
+from pgwizard.status.snapshot import ReleaseSummary
 from pgwizard.text import fit
 
 _NAMED = 5
@@ -66,7 +66,7 @@ def backup(call: Invocation, writer: Writer) -> None:
     async def work(cluster: Cluster) -> None:
         release = await connect.chosen(call, cluster)
         found, _ = await records.get(cluster, release)
-        if not release_of(found).backups:
+        if not ReleaseSummary.of(found).backups:
             raise PreflightError(
                 f"release {release} takes no backups", hint="Set repository.enabled to true and apply."
             )
@@ -123,6 +123,6 @@ async def _follow(cluster: Cluster, job: Object, writer: Writer) -> None:
         job["spec"].get("activeDeadlineSeconds", _DEADLINE_SECONDS) + 60,
         lambda text: writer.note(f"· {text}", NoteLine(text)),
         lambda line: writer.line(line, LogLine(shown, line)),
-        explain=rollout.explain,
+        explain=diagnose,
         at=utc_now(),
     )
