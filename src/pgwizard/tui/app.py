@@ -6,7 +6,6 @@ It owns the connection to the cluster and the themes, and passes both on. It ref
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import os
 from collections.abc import Iterable
@@ -110,7 +109,7 @@ class WizardApp(SaysDefects, BaseApp):
         self._add_themes()
         screen = await asyncio.to_thread(_screen_class, self.start.screen)
         await self.push_screen(screen())
-        gc.freeze()  # what was loaded stays: no collection has to look through it again
+        self.start.loaded()
         self.connection.connect()
         if self.start.screen == WIZARD:
             await asyncio.to_thread(_screen_class, BROWSER)  # before somebody waits for it
