@@ -14,7 +14,7 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import checks, record, survey
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.pods import NODE as NODE_NAME
-from support.faulting import answers_of, deployed
+from support.faulting import answers_of, clock, deployed
 from support.simtime import run
 
 
@@ -27,7 +27,7 @@ def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
 
 
 async def found(sim: SimCluster, answers: Answers) -> list[Finding]:
-    surveyed = await survey.survey(sim, answers)
+    surveyed = await survey.survey(sim, answers, at=clock(sim)())
     return [*surveyed.errors, *surveyed.doubts, *await checks.run(checks.Subject(sim, answers, surveyed))]
 
 
@@ -89,5 +89,16 @@ def test_a_record_whose_release_is_not_valid_any_more_says_what_is_not_checked()
         (finding,) = await found(sim, answers_of(release={"database": "shop"}))
         assert (finding.severity, finding.question) == ("warning", "release.name")
         assert finding.text.endswith("whether database and superuser stay the same is not checked")
+
+    on(scenario)
+
+
+def test_a_key_pair_that_may_not_be_read_in_its_namespace_is_not_checked_and_that_is_reported() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.rules.deny("get", "secrets", "shop")
+        existing = {"from": "existing", "namespace": "shop", "secret": "s3-backup"}
+        (finding,) = await found(sim, answers_of(repository={"credentials": existing}))
+        assert (finding.severity, finding.question) == ("warning", "repository.credentials.secret")
+        assert finding.text == "not checked: no permission to get Secret shop/s3-backup"
 
     on(scenario)

@@ -506,7 +506,7 @@ def test_help_is_the_application_s() -> None:
         assert pilot.app.screen is browser
         await settled(pilot)
         assert str(browser.query_one(KeyLine).render()).startswith(
-            " enter choose  f5 reload  f6 type a name  f7 why denied  f8 copy  esc back  ^q quit  f1 help "
+            " Enter choose  F5 reload  F6 type a name  F7 why denied  F8 copy  Esc back  Ctrl+Q quit  F1 help "
         )
 
     driven(scenario)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from pgwizard.clock import Clock, utc_now
+from pgwizard.clock import Clock
 from pgwizard.errors import DeadlineError, Finding, PgwizardError, PreflightError
 from pgwizard.kube.api import JOB, POD, Cluster, Ref, Resource, WatchEvent
 from pgwizard.plan.names import ReleaseRef
@@ -37,7 +37,7 @@ from pgwizard.status.observations import (
     failure,
 )
 from pgwizard.status.reduce import reduce
-from pgwizard.status.snapshot import PACE_SECONDS, WATCHED, Snapshot
+from pgwizard.status.snapshot import PACE_SECONDS, WATCHED, ReleaseSummary, Snapshot
 from pgwizard.text import plain
 
 ASKED = (*PACE_SECONDS, "log")
@@ -77,7 +77,7 @@ async def observe(
     cluster: Cluster,
     release: ReleaseRef,
     *,
-    now: Clock = utc_now,
+    now: Clock,
     again: Again | None = None,
     io_timeout_seconds: int = _IO_TIMEOUT_SECONDS,
 ) -> AsyncGenerator[Snapshot, None]:
@@ -87,7 +87,7 @@ async def observe(
     be asked later on is said in ``unknown``, and asked again.
     """
     there, _ = await records.get(cluster, release)
-    summary = probes.release_of(there)
+    summary = ReleaseSummary.of(there)
     snapshot = reduce(Snapshot(release, now()), ReleaseRead(now(), summary))
     again = again or Again()
     queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # a flood waits at the server, not here
@@ -161,7 +161,7 @@ def _objects(snapshot: Snapshot) -> tuple[Any, ...]:
     return (snapshot.objects, [replace(cron, last=None, succeeded=None) for cron in snapshot.crons], runs)
 
 
-async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock = utc_now, timeout_seconds: float = 30) -> Snapshot:
+async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_seconds: float = 30) -> Snapshot:
     """One snapshot, once every source has answered; what has not at the deadline says so. Raises as ``observe``.
 
     Where the archiver is ahead, the repository is read again, until that is known to be new WAL or dropped WAL.

@@ -32,7 +32,6 @@ from pgwizard.status.snapshot import (
     OBJECTS_KEPT,
     RUNS_KEPT,
     TAIL_KEPT,
-    WATCHED,
     BackupKind,
     Cron,
     Missing,
@@ -40,7 +39,7 @@ from pgwizard.status.snapshot import (
     Run,
     Snapshot,
     Wal,
-    _is_segment,
+    is_segment,
     moment,
 )
 from pgwizard.text import fit, plain, visible
@@ -102,18 +101,8 @@ def _compared(snapshot: Snapshot, wal: Wal | None) -> Snapshot:
     return replace(
         snapshot,
         missing_wal=expected if wal is None or expected > wal.last else "",
-        expected_wal=newest if _is_segment(newest) else expected,
+        expected_wal=newest if is_segment(newest) else expected,
     )
-
-
-def unwatched(snapshot: Snapshot, at: datetime) -> Snapshot:
-    """What is left at a moment of a snapshot whose release nobody watches any more: no source speaks for it.
-
-    A list of Kubernetes was known up to the last thing that was seen.
-    """
-    watched = {resource.plural: snapshot.at for resource in WATCHED if resource.plural in snapshot.answered_at}
-    failures = {**dict.fromkeys(snapshot.sources, Finding(text="no longer watched")), **snapshot.failures}
-    return replace(snapshot, at=at, answered_at={**snapshot.answered_at, **watched}, failures=failures)
 
 
 def _with_log(runs: Sequence[Run], seen: LogRead | LogFailed) -> tuple[Run, ...]:

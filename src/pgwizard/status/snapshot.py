@@ -18,6 +18,7 @@ from pgwizard.kube.health import Health
 from pgwizard.plan import cron as plan_cron
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.tuning import SEGMENT_BYTES
+from pgwizard.release.record import Record
 
 RUNS_KEPT, OBJECTS_KEPT = 20, 50
 """What a snapshot holds at most, whatever the cluster sends. What the verdict needs is never among what is left out,
@@ -50,6 +51,22 @@ class ReleaseSummary:
     applied: datetime | None
     backups: bool
     superuser: str | None
+
+    @classmethod
+    def of(cls, record: Record) -> ReleaseSummary:
+        """The summary of a record; what an unreadable answer says is left out."""
+        last = record.last
+        if last is None:
+            return cls(0, "", None, backups=True, superuser=None)
+        sections = (last.answers.get(section) for section in ("credentials", "repository"))
+        credentials, repository = (section if isinstance(section, Mapping) else {} for section in sections)
+        return cls(
+            revision=last.number,
+            outcome=last.outcome,
+            applied=moment(last.at),
+            backups=repository.get("enabled") is not False,
+            superuser=credentials.get("username") if credentials.get("from") == "generate" else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +261,15 @@ class Snapshot:
     missing: Missing | None = None
     no_statefulset_since: datetime | None = None
 
+    def without_watch(self, at: datetime) -> Snapshot:
+        """What is still known at a later moment if nobody has observed the release since: no source speaks for it.
+
+        A list of Kubernetes was known up to the last thing that was seen.
+        """
+        watched = {resource.plural: self.at for resource in WATCHED if resource.plural in self.answered_at}
+        failures = {**dict.fromkeys(self.sources, Finding(text="no longer watched")), **self.failures}
+        return replace(self, at=at, answered_at={**self.answered_at, **watched}, failures=failures)
+
     @property
     def sources(self) -> tuple[str, ...]:
         """What is asked: the record and the lists of Kubernetes, and with backups the repository and its like."""
@@ -323,7 +349,7 @@ class Snapshot:
         """Whether the archiver reported a segment that was not in the repository when it was read: new, or dropped."""
         newest = self.archiver.last_wal if self.archiver else ""
         wal = self.repository.wal if self.repository else None
-        return _is_segment(newest) and newest > (wal.last if wal else "") and not self.has_other_database
+        return is_segment(newest) and newest > (wal.last if wal else "") and not self.has_other_database
 
     @property
     def backups(self) -> tuple[Backup, ...]:
@@ -393,8 +419,8 @@ def segments_between(first: str, last: str) -> int | None:
     return high - low if high >= low else None
 
 
-def _is_segment(name: str) -> bool:
-    """Told from the files of histories, which are archived as well."""
+def is_segment(name: str) -> bool:
+    """Whether a file of the archive is a segment, and no history file."""
     return segments_between(name, name) is not None
 
 

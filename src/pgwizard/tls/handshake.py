@@ -10,10 +10,10 @@ import asyncio
 import contextlib
 import re
 import ssl
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from pgwizard import clock
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import DeadlineError, NotFound, Unreachable
 from pgwizard.kube.api import POD, SERVICE, ByteStream, Cluster, Object, Ref
@@ -52,14 +52,14 @@ async def handshake(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: f
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # to see what is sent; nothing else is ever exchanged over this connection
-    begin = clock.seconds()
+    begin = time.perf_counter()
     tls = await _shake_hands(cluster, endpoint, context, deadline_seconds)
     pem = b"".join(ssl.DER_cert_to_PEM_cert(der).encode() for der in _sent(tls))
     try:
         chain = read_bundle(pem)
     except ValueError as error:
         raise Unreachable(f"{plain(str(endpoint))}: what the server sends in its handshake {error}") from None
-    return Served(chain, (tls.version() or "TLS").replace("TLSv", "TLS "), clock.seconds() - begin)
+    return Served(chain, (tls.version() or "TLS").replace("TLSv", "TLS "), time.perf_counter() - begin)
 
 
 async def reach(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: float = DEADLINE_SECONDS) -> None:
@@ -88,13 +88,13 @@ async def verify(
         context.load_verify_locations(cadata=pem)
     except ssl.SSLError as error:
         raise Unreachable(f"OpenSSL does not take the certificate: {plain(error.reason or 'it is broken')}") from None
-    begin = clock.seconds()
+    begin = time.perf_counter()
     try:
         tls = await _shake_hands(cluster, endpoint, context, deadline_seconds)
     except ssl.SSLCertVerificationError as error:
         message = f"[{error.verify_code}] {plain(error.verify_message)}"
-        return Verified(False, message, clock.seconds() - begin)
-    seconds = clock.seconds() - begin
+        return Verified(False, message, time.perf_counter() - begin)
+    seconds = time.perf_counter() - begin
     own = read_bundle(ssl.DER_cert_to_PEM_cert(_sent(tls)[0]).encode()).certificates[0]
     if not own.names(endpoint.host, by_address=by_address):
         names = plain(", ".join(own.dns_names or (own.common_name,)), 80)

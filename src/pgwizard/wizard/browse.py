@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pgwizard.clock import Clock, seconds
+from pgwizard.clock import Clock
 from pgwizard.errors import ClusterError, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
 from pgwizard.kube.api import NAMESPACE, SECRET, Access, Cluster, ListPage, Object, Ref
 from pgwizard.text import plain
@@ -360,15 +361,15 @@ async def _sliced(
     """The items in lists that grow until the time of a slice is used up: others have their turn in between."""
     chunk: list[Any] = []
     size = 8
-    begin = seconds()
+    begin = time.perf_counter()
     for item in items:
         chunk.append(item)
         if len(chunk) >= size:
             yield chunk
-            spent = seconds() - begin
+            spent = time.perf_counter() - begin
             size = max(4, min(500, int(size * slice_seconds / max(spent, 1e-5))))
             chunk = []
             await asyncio.sleep(breath_seconds)
-            begin = seconds()
+            begin = time.perf_counter()
     if chunk:
         yield chunk

@@ -25,7 +25,7 @@ from pgwizard.tui.base import ScreenPart
 from pgwizard.tui.widgets.keyline import KeyLine
 
 MARKS = "✓ answered   ● here   ! needs a look   · to come   ✗ failed   - left out"
-DOCS = "ctrl+p, messages: every message with its cause and what to do. docs/answers.md explains every question."
+DOCS = "Ctrl+P, messages: every message with its cause and what to do. docs/answers.md explains every question."
 
 
 class Window(ScreenPart, ModalScreen[Any]):
@@ -66,9 +66,9 @@ class Help(Window):
         self._text = Text(f"{text.strip()}\n\n")
         for key, does in keys:
             self._text.append(f"{key:>12}  ", "bold").append(f"{does}\n")
-        self._text.append(f"{'tab':>12}  ", "bold")
-        self._text.append("next question or list; shift+tab goes back\n")
-        self._text.append(f"{'ctrl+p':>12}  ", "bold")
+        self._text.append(f"{'Tab':>12}  ", "bold")
+        self._text.append("next question or list; Shift+Tab goes back\n")
+        self._text.append(f"{'Ctrl+P':>12}  ", "bold")
         self._text.append("every command by its name, and the themes\n")
         self._text.append(f"\n{MARKS}\n{DOCS}")
 
@@ -152,7 +152,7 @@ class FilterInput(Input):
 
 
 class FilteredList(Vertical):
-    """A list, filtered as one types; enter takes the one that is highlighted. free: or what was typed, as it is."""
+    """A list, filtered as one types; Enter selects the highlighted one. free: or what was typed, as it is."""
 
     DEFAULT_CSS = """
     FilteredList { height: 1fr; }
@@ -273,8 +273,8 @@ class Pick(Window):
 
     DEFAULT_CSS = "Pick FilteredList { height: 20; max-height: 60%; }"
     HELP: ClassVar[str] = (
-        "What you type filters the list; up and down move in it.\n"
-        "enter takes what is highlighted, or what was typed; escape leaves the answer as it was."
+        "What you type filters the list; Up and Down move in it.\n"
+        "Enter selects what is highlighted, or what was typed; Esc cancels."
     )
 
     def __init__(self, title: str, items: Sequence[Item], *, current: str = "", said: str = "") -> None:
@@ -345,7 +345,7 @@ class Offer(Window):
             self.dismiss(False)
             return
         self._sure = True
-        self.notify("f8 again deletes them for good", severity="warning", markup=False)
+        self.notify("Press F8 again to delete permanently", severity="warning", markup=False)
 
 
 class TextWindow(Window):
@@ -421,6 +421,6 @@ class ChoiceDialog(Window):
             self.dismiss(event.key)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """By enter or by the mouse."""
+        """By Enter or by the mouse."""
         event.stop()
         self.dismiss(event.option.id)
