@@ -136,7 +136,7 @@ class ApplyScreen(Copies, BaseScreen[str]):
 
     async def _run(self) -> ApplyOutcome:
         cluster = await self.connection.once_connected()
-        given, bundle = await asyncio.to_thread(inputs.referred, self.answers, self.start.folder)
+        given, bundle = await asyncio.to_thread(inputs.read_references, self.answers, self.start.folder)
         request = ReleaseRequest(self.answers, given, bundle, self.opened)
         return await run(request, cluster, self._report, self._approve, Options())
 

@@ -90,7 +90,7 @@ class Comparison(Hosted, Vertical):
 
     async def _run(self, answers: Answers) -> ApplyOutcome:
         cluster = self._cluster = await self.connection.once_connected()
-        given, bundle = await asyncio.to_thread(inputs.referred, answers, self.start.folder)
+        given, bundle = await asyncio.to_thread(inputs.read_references, answers, self.start.folder)
         return await run(ReleaseRequest(answers, given, bundle), cluster, self._report, _refuse, Options(dry_run=True))
 
     def _report(self, event: Event) -> None:
