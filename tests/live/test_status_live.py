@@ -6,11 +6,11 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from pgwizard.clock import utc_now
 from pgwizard.kube.api import Cluster
 from pgwizard.kube.client import connect
 from pgwizard.plan.names import ReleaseRef
@@ -37,7 +37,7 @@ async def seen(cluster: Cluster, namespace: str, reached: Callable[[Snapshot], b
     """Observe until a snapshot is as it should be; three minutes at most."""
     async with (
         asyncio.timeout(DEADLINE_SECONDS),
-        aclosing(observe.observe(cluster, ReleaseRef(namespace, "postgresql"))) as snapshots,
+        aclosing(observe.observe(cluster, ReleaseRef(namespace, "postgresql"), now=utc_now)) as snapshots,
     ):
         async for snapshot in snapshots:
             if reached(snapshot):
@@ -52,7 +52,7 @@ async def _backed_up(namespace: str) -> tuple[Snapshot, list[str]]:
         first = await seen(cluster, namespace, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
         assert judge(first).state == "recoverable", judge(first).reasons
         assert [backup.type for backup in first.backups] == ["full"]
-        job = await backups.backup_now(cluster, ReleaseRef(namespace, "postgresql"), "incr", datetime.now(UTC))
+        job = await backups.backup_now(cluster, ReleaseRef(namespace, "postgresql"), "incr", utc_now())
 
         def done(snapshot: Snapshot) -> bool:
             states.extend(run.state for run in snapshot.runs if run.name == job)

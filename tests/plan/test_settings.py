@@ -94,3 +94,8 @@ def test_no_text_does_anything_but_be_read_or_be_refused(text: str, name: str) -
     assert setting is not None
     with contextlib.suppress(ValueError):
         setting.read(text)
+
+
+@pytest.mark.parametrize("version", settings.VERSIONS)
+def test_a_refusal_by_the_table_of_the_version_itself_names_no_other(version: int) -> None:
+    assert settings.origin(version) == ""

@@ -15,8 +15,8 @@ from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.status import observe
 from pgwizard.status.snapshot import RepositoryInfo, Snapshot
 from pgwizard.status.verdict import judge
-from support.faulting import CRONJOB, JOB, live
-from support.observing import clock, on, seen
+from support.faulting import CRONJOB, JOB, clock, live
+from support.observing import on, seen
 from support.snapshots import FIT_NAME, HOSTILE_NAME, UNKNOWN_KEY
 
 

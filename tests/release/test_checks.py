@@ -14,7 +14,7 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import checks, record, survey
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.pods import NODE as NODE_NAME
-from support.faulting import answers_of, deployed
+from support.faulting import answers_of, clock, deployed
 from support.simtime import run
 
 
@@ -27,7 +27,7 @@ def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
 
 
 async def found(sim: SimCluster, answers: Answers) -> list[Finding]:
-    surveyed = await survey.survey(sim, answers)
+    surveyed = await survey.survey(sim, answers, at=clock(sim)())
     return [*surveyed.errors, *surveyed.doubts, *await checks.run(checks.Subject(sim, answers, surveyed))]
 
 

@@ -14,7 +14,7 @@ from pgwizard.release import record, records, uninstall
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.status import observe
-from support.faulting import SECRET, answers_of, deployed, live, secret
+from support.faulting import SECRET, answers_of, clock, deployed, live, secret
 from support.observing import on
 
 ELSEWHERE = {"repository": {"enabled": False}, "tls": {"verify": False, "source": None}}
@@ -99,7 +99,7 @@ def test_a_record_that_is_damaged_or_of_another_version_is_said_to_be_so(questio
         asked: dict[str, Callable[[], Awaitable[Any]]] = {
             "an apply": lambda: deployed(sim),
             "an uninstall": lambda: uninstall.removal(sim, ReleaseRef("default", "postgresql"), purge_data=False),
-            "a status": lambda: observe.look(sim, ReleaseRef("default", "postgresql")),
+            "a status": lambda: observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim)),
             "its answers": lambda: records.answers_of(sim, ReleaseRef("default", "postgresql")),
         }
         with pytest.raises(PreflightError) as caught:

@@ -27,6 +27,7 @@ from support.faulting import (
     UPGRADED,
     answers_of,
     applied,
+    clock,
     cluster,
     data,
     deployed,
@@ -183,7 +184,7 @@ def test_a_certificate_file_stands_in_for_the_right_to_read_its_secret() -> None
     async def scenario(sim: SimCluster) -> None:
         only(sim, rights.accesses(INSTALLED, ca_file=True))
         release = apply.ReleaseRequest(INSTALLED, S3, headless.trusted())
-        outcome = await apply.run(release, sim, lambda _: None, approved, apply.Options(dry_run=True))
+        outcome = await apply.run(release, sim, lambda _: None, approved, apply.Options(dry_run=True), now=clock(sim))
         assert outcome.result == "dry-run"
 
     on(scenario)
@@ -342,7 +343,7 @@ def test_a_certificate_from_a_file_stands_in_where_the_secret_cannot_be_looked_u
     async def scenario(sim: SimCluster) -> None:
         sim.faults.append(Fault("403", "get", "secrets", "minio-tls", times=None))
         release = apply.ReleaseRequest(answers_of(), ca_file=headless.trusted())
-        surveyed = await survey.survey(sim, release.answers, release.ca_file)
+        surveyed = await survey.survey(sim, release.answers, release.ca_file, at=clock(sim)())
         assert surveyed.ca == headless.trusted()
 
     on(scenario)
@@ -457,7 +458,7 @@ def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
             credentials={"from": "generate", "username": "owner"},
             storage={"size": "5Gi", "storageClass": "fixed"},
         )
-        found = await survey.survey(sim, answers)
+        found = await survey.survey(sim, answers, at=clock(sim)())
         assert [problem.question for problem in found.errors] == [
             "release.database",
             "credentials.username",
@@ -466,7 +467,7 @@ def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
         ]
         sim.rules.deny("get", "secrets")  # without the record nobody knows what was made
         sim.rules.deny("get", "persistentvolumeclaims")
-        assert [problem.question for problem in (await survey.survey(sim, answers)).fixed] == [
+        assert [problem.question for problem in (await survey.survey(sim, answers, at=clock(sim)())).fixed] == [
             "storage.storageClass",
             "storage.size",
         ]

@@ -15,14 +15,14 @@ from pgwizard.release.stages import Event, Report
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Killed, Request
 from release.test_apply import DATABASE, VOLUME, on
-from support.faulting import CLAIM, SECRET, SERVICE, answers_of, deployed, live, taken_over
+from support.faulting import CLAIM, SECRET, SERVICE, answers_of, clock, deployed, live, taken_over
 
 
 async def removed(
     sim: SimCluster, name: str = "postgresql", *, purge_data: bool = False, report: Report = lambda _: None
 ) -> uninstall.Removal:
     found = await uninstall.removal(sim, ReleaseRef("default", name), purge_data=purge_data)
-    await uninstall.remove(found, sim, report)
+    await uninstall.remove(found, sim, report, now=clock(sim))
     return found
 
 
@@ -146,7 +146,7 @@ def test_a_release_that_changed_since_it_was_looked_at_is_not_removed() -> None:
         found = await uninstall.removal(sim, ReleaseRef("default", "postgresql"), purge_data=False)
         await deployed(sim, answers_of(schedule={"full": "0 3 * * 0"}))
         with pytest.raises(PreflightError, match="has changed since it was looked at; nothing was deleted"):
-            await uninstall.remove(found, sim, lambda _: None)
+            await uninstall.remove(found, sim, lambda _: None, now=clock(sim))
         assert sim.store.peek(DATABASE) is not None
 
     on(scenario)

@@ -24,8 +24,8 @@ from pgwizard.status import snapshot as status_snapshot
 from pgwizard.status.observations import LogFailed, LogRead, Observation
 from pgwizard.status.snapshot import Missing, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import judge
-from support.faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, deployed, live
-from support.observing import applying, clock, on, recorded, seen
+from support.faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, clock, deployed, live
+from support.observing import applying, on, recorded, seen
 from support.simtime import run
 from support.snapshots import NOW, UNKNOWN_KEY, said, segment
 
@@ -259,10 +259,10 @@ def test_backups_that_an_apply_elsewhere_turns_on_and_off_are_asked_for_from_the
 def test_a_release_that_is_not_there_or_cannot_be_read_is_an_error() -> None:
     async def scenario(sim: SimCluster) -> None:
         with pytest.raises(PreflightError, match="there is no release other in namespace default"):
-            await observe.look(sim, ReleaseRef("default", "other"))
+            await observe.look(sim, ReleaseRef("default", "other"), now=clock(sim))
         sim.faults = [Fault("403", resource="secrets", times=None)]
         with pytest.raises(Forbidden, match="denied by a fault"):
-            await observe.look(sim, ReleaseRef("default", "postgresql"))
+            await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
 
     on(scenario)
 
@@ -296,7 +296,7 @@ def test_an_uninstall_is_told_within_two_seconds_though_the_record_goes_last() -
 
         async def remove() -> None:
             found = await uninstall.removal(sim, ReleaseRef("default", "postgresql"), purge_data=False)
-            await uninstall.remove(found, sim, lambda _: None)
+            await uninstall.remove(found, sim, lambda _: None, now=clock(sim))
             ended.append(sim.clock.now())
 
         def gone(snapshot: Snapshot) -> bool:

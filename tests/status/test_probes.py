@@ -15,8 +15,8 @@ from pgwizard.simulator.cluster import SimCluster
 from pgwizard.status import observe, probes
 from pgwizard.status.snapshot import Archiver, Backup, RepositoryInfo, Volume, Wal
 from pgwizard.status.verdict import judge
-from support.faulting import POD, SECRET, live
-from support.observing import clock, on, recorded
+from support.faulting import POD, SECRET, clock, live
+from support.observing import on, recorded
 from support.snapshots import SYSTEM, segment
 
 # ---- reading -------------------------------------------------------------------------------------------------------

@@ -9,14 +9,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pgwizard.clock import Clock
 from pgwizard.kube.api import ExecResult
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.status import observe
 from pgwizard.status.snapshot import Snapshot
-from support.faulting import SECRET, answers_of, cluster, deployed, live
+from support.faulting import SECRET, answers_of, clock, cluster, deployed, live
 from support.simtime import run
 
 Scenario = Callable[[SimCluster], Awaitable[None]]
@@ -36,10 +35,6 @@ def on(scenario: Scenario, *, answers: dict[str, Any] | None = None, **options: 
             await scenario(sim)
 
     run(main())
-
-
-def clock(sim: SimCluster) -> Clock:
-    return lambda: datetime.fromtimestamp(sim.clock.now(), UTC)
 
 
 async def seen(sim: SimCluster, reached: Callable[[Snapshot], bool], again: observe.Again | None = None) -> Snapshot:

@@ -11,8 +11,8 @@ from pgwizard.release.record import Record
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.status.verdict import judge
 from pgwizard.tui.release_watch import ReleaseWatch
-from support.faulting import answers_of, deployed
-from support.observing import clock, on
+from support.faulting import answers_of, clock, deployed
+from support.observing import on
 
 
 class Watched:

@@ -39,6 +39,7 @@ from pgwizard.tui.widgets.panes import TextPart
 from pgwizard.tui.widgets.rows import Rows
 from pgwizard.tui.widgets.status_parts import JobsTable
 from support import simtime
+from support.faulting import clock
 from support.faulting import cluster as simulated
 from support.repository_info import schedule, stanza
 from support.screens import opened, press, resize, settled, until
@@ -59,7 +60,7 @@ async def deployed(sim: SimCluster, **sections: Any) -> None:
         return True
 
     answers = Answers.model_validate({"release": {"namespace": "default"}, **sections})
-    await apply.run(apply.ReleaseRequest(answers), sim, lambda _: None, approve, apply.Options())
+    await apply.run(apply.ReleaseRequest(answers), sim, lambda _: None, approve, apply.Options(), now=clock(sim))
 
 
 def driven(

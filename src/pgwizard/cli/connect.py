@@ -12,6 +12,7 @@ from typing import TypeVar
 from pgwizard.answers.questions import Answers
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import CONTEXT, DEMO, KUBECONFIG, NAMESPACE
+from pgwizard.clock import utc_now
 from pgwizard.errors import Interrupted
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
@@ -41,7 +42,9 @@ async def connected(place: ClusterSource) -> AsyncIterator[Cluster]:
         clock = ScaledClock(_HURRY if place.released else 1)
         async with SimCluster(clock=clock) as simulated:
             if place.released:
-                await apply.run(apply.ReleaseRequest(Answers()), simulated, lambda _: None, _yes, apply.Options())
+                await apply.run(
+                    apply.ReleaseRequest(Answers()), simulated, lambda _: None, _yes, apply.Options(), now=utc_now
+                )
                 clock.run_at(1)
             yield simulated
     else:

@@ -21,7 +21,7 @@ Value = bool | Decimal | str
 
 TABLE = Path(__file__).with_name("settings.tsv")
 VERSIONS = (15, 17, 18)
-"""Those that the table was read from; of the others only what a neighbour has is known."""
+"""The versions in the table. Another one is checked by the table of a neighbour, see ``origin``."""
 
 _BYTES: dict[str, int] = {"B": 1, "kB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 _MICROSECONDS: dict[str, int] = {
@@ -157,6 +157,13 @@ def _short(text: str) -> str:
 def of(name: str, version: int) -> Setting | None:
     """The parameter of that version of PostgreSQL; None where it has none, or where that is not known."""
     return _table(_nearest(version)).get(name) or (_table(17).get(name) if version == 16 else None)
+
+
+def origin(version: int) -> str:
+    """Where the rules for a version come from, to be appended to a refusal; empty where the table has that version."""
+    if version in VERSIONS:
+        return ""
+    return f" (checked by the parameters of PostgreSQL {_nearest(version)}; pgwizard has no table for {version})"
 
 
 def find_unknown(name: str, version: int) -> str | None:

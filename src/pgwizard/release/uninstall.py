@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pgwizard.clock import Clock
 from pgwizard.errors import PreflightError
 from pgwizard.kube import api as kube_api
 from pgwizard.kube import lease
@@ -61,12 +62,12 @@ def _why_kept(ref: Ref, name: str, *, purge_data: bool) -> str | None:
     return None
 
 
-async def remove(found: Removal, cluster: Cluster, report: Report) -> None:
+async def remove(found: Removal, cluster: Cluster, report: Report, *, now: Clock) -> None:
     """Delete what ``removal`` named. Safe to repeat. Raises PreflightError where the release has changed since."""
     release = found.record.ref
     ref = record.lease_ref(release)
     async with (
-        lease.hold(cluster, ref, report=lambda text: report(Event("lock", "progress", text))),
+        lease.hold(cluster, ref, report=lambda text: report(Event("lock", "progress", text)), now=now),
         stages.told("remove", report) as stage,
     ):
         live = await kube_api.find_object(cluster, record.secret_ref(release))

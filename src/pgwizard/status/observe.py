@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from pgwizard.clock import Clock, utc_now
+from pgwizard.clock import Clock
 from pgwizard.errors import DeadlineError, Finding, PgwizardError, PreflightError
 from pgwizard.kube.api import JOB, POD, Cluster, Ref, Resource, WatchEvent
 from pgwizard.plan.names import ReleaseRef
@@ -77,7 +77,7 @@ async def observe(
     cluster: Cluster,
     release: ReleaseRef,
     *,
-    now: Clock = utc_now,
+    now: Clock,
     again: Again | None = None,
     io_timeout_seconds: int = _IO_TIMEOUT_SECONDS,
 ) -> AsyncGenerator[Snapshot, None]:
@@ -161,7 +161,7 @@ def _objects(snapshot: Snapshot) -> tuple[Any, ...]:
     return (snapshot.objects, [replace(cron, last=None, succeeded=None) for cron in snapshot.crons], runs)
 
 
-async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock = utc_now, timeout_seconds: float = 30) -> Snapshot:
+async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_seconds: float = 30) -> Snapshot:
     """One snapshot, once every source has answered; what has not at the deadline says so. Raises as ``observe``.
 
     Where the archiver is ahead, the repository is read again, until that is known to be new WAL or dropped WAL.

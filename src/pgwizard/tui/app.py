@@ -9,7 +9,6 @@ import asyncio
 import gc
 import importlib
 import os
-import time
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar, cast
@@ -183,7 +182,7 @@ class WizardApp(SaysDefects, BaseApp):
 
     def _said_twice(self, text: str) -> bool:
         """Whether this was said a moment ago; else it is said."""
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         if now < self._leaving_until:
             return True
         self._leaving_until = now + LEAVE_SECONDS

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Finding, PgwizardError
@@ -32,7 +33,7 @@ class Learnt:
 
 
 async def look_up(
-    cluster: Cluster, answers: Answers, ca_file: Bundle | None, opened: ReleaseRef | None
+    cluster: Cluster, answers: Answers, ca_file: Bundle | None, opened: ReleaseRef | None, *, at: datetime
 ) -> AsyncGenerator[Learnt, None]:
     """What the answers name, then also the findings of the checks.
 
@@ -40,7 +41,7 @@ async def look_up(
     new one. A cluster that does not answer is a finding, never raised.
     """
     try:
-        surveyed = await survey.survey(cluster, answers, ca_file)
+        surveyed = await survey.survey(cluster, answers, ca_file, at=at)
     except PgwizardError as error:
         yield Learnt(ca_file, (Finding("tls.source", error.message),), doubts=(), again=True)
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal, cast
 
 from pgwizard.cli import connect
@@ -12,6 +11,7 @@ from pgwizard.cli.json_lines import JsonLine, NoteLine, explain_command
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
 from pgwizard.cli.writer import Writer
+from pgwizard.clock import utc_now
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import PreflightError
 from pgwizard.kube.api import JOB, Cluster, Object, Ref
@@ -70,7 +70,7 @@ def backup(call: Invocation, writer: Writer) -> None:
             raise PreflightError(
                 f"release {release} takes no backups", hint="Set repository.enabled to true and apply."
             )
-        job = fit(await backups.backup_now(cluster, release, kind, datetime.now(UTC)))
+        job = fit(await backups.backup_now(cluster, release, kind, utc_now()))
         follow = "" if call[FOLLOW] else f"\nFollow it with: pgwizard logs {release.name} -n {release.namespace} -f"
         writer.line(f"started Job {release.namespace}/{job}{follow}", JobLine(release.namespace, job, kind))
         if call[FOLLOW]:
@@ -124,4 +124,5 @@ async def _follow(cluster: Cluster, job: Object, writer: Writer) -> None:
         lambda text: writer.note(f"· {text}", NoteLine(text)),
         lambda line: writer.line(line, LogLine(shown, line)),
         explain=rollout.explain,
+        at=utc_now(),
     )

@@ -10,6 +10,7 @@ from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import ALL_NAMESPACES, JSON, NAMESPACE, PURGE_DATA, YES
 from pgwizard.cli.verbs.apply import ChangeLine, reporter
 from pgwizard.cli.writer import Writer
+from pgwizard.clock import utc_now
 from pgwizard.errors import Interrupted, UsageError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
@@ -70,6 +71,6 @@ def uninstall(call: Invocation, writer: Writer) -> None:
         question = f"Remove {name} from {found.record.ref.namespace}? [y/N] "
         if prompt.is_asked(yes=call[YES]) and not await prompt.confirmed(question):
             raise Interrupted("not approved: nothing was written")
-        await remove(found, cluster, reporter(writer))
+        await remove(found, cluster, reporter(writer), now=utc_now)
 
     connect.run(call, work, released=True, resume="Run it again to remove what is left.")

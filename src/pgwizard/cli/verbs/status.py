@@ -30,12 +30,13 @@ def _once(call: Invocation, writer: Writer) -> None:
     from pgwizard.cli import connect
     from pgwizard.cli.json_lines import explain_command
     from pgwizard.cli.verbs.status_line import status_line
+    from pgwizard.clock import utc_now
     from pgwizard.status import observe
     from pgwizard.status.report import status_lines
     from pgwizard.status.verdict import judge
 
     async def work(cluster: Cluster) -> Snapshot:
-        return await observe.look(cluster, await connect.chosen(call, cluster))
+        return await observe.look(cluster, await connect.chosen(call, cluster), now=utc_now)
 
     snapshot = connect.run(call, work, released=True)
     verdict = judge(snapshot)

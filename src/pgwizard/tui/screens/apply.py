@@ -136,9 +136,10 @@ class ApplyScreen(Copies, BaseScreen[str]):
 
     async def _run(self) -> ApplyOutcome:
         cluster = await self.connection.once_connected()
-        given, bundle = await asyncio.to_thread(inputs.read_references, self.answers, self.start.folder)
+        read = inputs.read_references
+        given, bundle = await asyncio.to_thread(read, self.answers, self.start.folder, self.start.now())
         request = ReleaseRequest(self.answers, given, bundle, self.opened)
-        return await run(request, cluster, self._report, self._approve, Options())
+        return await run(request, cluster, self._report, self._approve, Options(), now=self.start.now)
 
     async def _approve(self, changes: Sequence[Change]) -> bool:
         self._changes = tuple(changes)

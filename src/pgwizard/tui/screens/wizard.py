@@ -103,6 +103,7 @@ class Wizard(SaysDefects, BaseScreen[None]):
             partial(self.run_worker, group="checks", exit_on_error=False),
             answers=lambda: self.draft.answers,
             release=lambda: self.release_to_change,
+            now=self.start.now,
             learn=self._learn,
         )
         self.autosave = Autosave(
