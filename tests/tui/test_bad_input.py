@@ -146,7 +146,7 @@ async def picking(pilot: Pilot[int], wizard: Wizard, page: str, path: str) -> st
     await wizard.go(page)
     row(wizard, path).control.focus()
     await press(pilot, "f4")
-    return text(await listed(pilot), "#said")
+    return text(await listed(pilot), "#note")
 
 
 async def browsing(pilot: Pilot[int], wizard: Wizard, path: str) -> SecretBrowser:
@@ -358,7 +358,7 @@ def test_five_thousand_namespaces_come_while_keys_are_heeded() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: said(wizard, "namespaces") == "loading namespaces")
         await press(pilot, *"4321", "ctrl+n")
-        assert wizard.page == "Database"
+        assert wizard.page == "Release"
         await press(pilot, "ctrl+b")
         assert wizard.page == "Connect"
         assert said(wizard, "namespaces") == "loading namespaces"

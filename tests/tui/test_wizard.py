@@ -39,7 +39,9 @@ from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import ClusterChoice, Start
-from pgwizard.tui.widgets.dialogs import FilteredList, FilterInput, Help, Line, Offer, Pick
+from pgwizard.tui.widgets.dialogs import Line, Offer, Pick
+from pgwizard.tui.widgets.filtered_list import FilteredList, FilterInput
+from pgwizard.tui.widgets.help import Help
 from pgwizard.tui.widgets.rail import Rail
 from pgwizard.tui.widgets.secret_list import SecretList
 from pgwizard.tui.widgets.stages import Stages
@@ -98,7 +100,7 @@ async def listed(pilot: Pilot[int]) -> Pick:
     await until(pilot, lambda: isinstance(pilot.app.screen, Pick))
     await settled(pilot)
     window = cast("Pick", pilot.app.screen)
-    said = window.query_one("#said", Static)
+    said = window.query_one("#note", Static)
     await until(pilot, lambda: str(said.content) != "loading from the cluster")
     return window
 
@@ -265,7 +267,7 @@ def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_re
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "shop")
         assert options(wizard, "#releases OptionList") == ["  + new release in shop"]
         await press(pilot, "enter")
-        await until(pilot, lambda: wizard.page == "Database")
+        await until(pilot, lambda: wizard.page == "Release")
 
     driven(scenario, places=places)
 
@@ -309,7 +311,7 @@ def test_a_list_of_the_cluster_answers_a_question() -> None:
 
 def test_enter_on_everything_goes_through_every_page() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        await wizard.go("Database")
+        await wizard.go("Release")
         seen = []
         for _press in range(200):
             if wizard.page == "Review":
@@ -330,7 +332,7 @@ def test_help_is_a_key_away_on_every_page() -> None:
             await press(pilot, "f1")
             await until(pilot, lambda: isinstance(pilot.app.screen, Help))
             shown = pilot.app.screen._text.plain  # type: ignore[attr-defined]
-            assert "f9  " in shown
+            assert "F9  " in shown
             assert "delete" not in shown.lower()  # how a line is edited everybody knows
             await press(pilot, "escape")
             await until(pilot, lambda: pilot.app.screen is wizard)
@@ -597,7 +599,7 @@ def test_the_browser_of_secrets_answers_the_question_in_focus() -> None:
 
 def test_what_the_answers_name_and_the_cluster_lacks_is_said_at_its_question() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        await wizard.go("Database")
+        await wizard.go("Release")
         cast("Input", row(wizard, "release.namespace").control).value = "nowhere"
         await until(pilot, lambda: bool(wizard.draft.problems))
         assert {problem.question: problem.text for problem in wizard.draft.problems} == {
@@ -656,7 +658,7 @@ def test_a_wizard_that_was_opened_over_another_screen_is_left_by_escape_and_keep
         await press(pilot, "escape")
         over = Wizard({"storage": {"size": "55Gi"}})
         await pilot.app.push_screen(over)
-        await until(pilot, lambda: over.page == "Database")
+        await until(pilot, lambda: over.page == "Release")
         cast("Input", row(over, "release.database").control).value = "other"
         await until(pilot, lambda: len(list(folder.glob("draft-*.yaml"))) == 2)
         await press(pilot, "escape")
@@ -718,7 +720,7 @@ def test_the_namespace_is_the_contexts_until_somebody_chooses_one() -> None:
 
     async def adopted(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "shop")
-        await wizard.go("Database")
+        await wizard.go("Release")
         cast("Input", row(wizard, "release.namespace").control).value = "default"
         await until(pilot, lambda: wizard.destination.is_chosen)
         app = cast("WizardApp", pilot.app)
@@ -788,7 +790,7 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         s3 = {"from": "existing", "namespace": "default", "secret": "postgresql-pgbackrest-s3"}
         await deployed(sim, answers_of(release={"namespace": "staging"}, repository={"credentials": s3}))
         await wizard.go("Repository")
-        await press(pilot, "ctrl+b", "ctrl+b", "ctrl+b", "ctrl+b")
+        await press(pilot, *["ctrl+b"] * 5)
         wizard.checks.start()
         said_of = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
         await until(pilot, lambda: any(said_of in doubt.text for doubt in wizard.draft.doubts))
@@ -823,7 +825,7 @@ def test_a_namespace_that_is_not_there_is_made_and_a_wrong_name_is_not_taken() -
 
 def test_what_nobody_can_see_is_not_taken_from_a_paste() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        await wizard.go("Database")
+        await wizard.go("Release")
         control = cast("Input", row(wizard, "release.database").control)
         control.value = "my\x1b[31m\u202eapp"
         await until(pilot, lambda: control.value == "my[31mapp")
@@ -852,10 +854,10 @@ def test_a_list_opens_before_the_cluster_has_answered_and_takes_what_is_typed_ah
         await press(pilot, "f4", *"fast")
         window = pilot.app.screen
         assert isinstance(window, Pick)
-        assert str(window.query_one("#said", Static).content) == "loading from the cluster"
+        assert str(window.query_one("#note", Static).content) == "loading from the cluster"
         assert window.query_one(FilterInput).value == "fast"
         Slow.goes_on.set()
-        await until(pilot, lambda: not window.query_one("#said").display)
+        await until(pilot, lambda: not window.query_one("#note").display)
         await press(pilot, "enter")
         await until(pilot, lambda: wizard.draft.raw["storage"]["storageClass"] == "fast")
 
@@ -866,6 +868,10 @@ def test_help_speaks_of_the_control_and_not_of_the_file() -> None:
     assert in_words("null takes the default; false is not true.", nothing="empty") == (
         "empty takes the default; no is not yes."
     )
+
+
+def test_help_keeps_the_value_of_a_label_that_kubernetes_has_to_match() -> None:
+    assert in_words('pods labelled x-client: "true"', nothing="empty") == 'pods labelled x-client: "true"'
 
 
 def test_a_parameter_in_focus_shows_its_reason_whole() -> None:
@@ -934,7 +940,7 @@ def test_a_deleted_draft_is_not_asked_about_again(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, Offer))
         await press(pilot, "f8", "f8")
         await until(pilot, lambda: pilot.app.screen is wizard and not list(tmp_path.iterdir()))
-        assert [note.message for note in pilot.app._notifications] == ["f8 again deletes them for good"]
+        assert [note.message for note in pilot.app._notifications] == ["Press F8 again to delete permanently"]
 
     driven(scenario, drafts=lambda: Drafts(tmp_path), ready=lambda _: True)
 
@@ -985,13 +991,13 @@ def test_what_was_changed_of_a_release_is_offered_when_it_is_opened_again(tmp_pa
         release = {"release": {"namespace": "shop", "name": "db"}}
         await pilot.app.push_screen(Wizard(release))
         over = cast("Wizard", pilot.app.screen)
-        await until(pilot, lambda: over.page == "Database" and over.autosave.is_open)
+        await until(pilot, lambda: over.page == "Release" and over.autosave.is_open)
         over.pages.give(("storage", "size"), "77Gi")
         await press(pilot, "escape")
         await until(pilot, lambda: pilot.app.screen is wizard)
         other = Wizard({"release": {"namespace": "shop", "name": "another"}})
         await pilot.app.push_screen(other)
-        await until(pilot, lambda: other.autosave.is_open and other.page == "Database")
+        await until(pilot, lambda: other.autosave.is_open and other.page == "Release")
         assert pilot.app.screen is other
         await press(pilot, "escape")
         await until(pilot, lambda: pilot.app.screen is wizard)
@@ -1072,7 +1078,7 @@ def test_a_size_is_compared_with_the_volume_of_the_release_that_was_opened() -> 
         await deployed(sim, answers_of())
         await pilot.app.push_screen(Wizard({"release": {"namespace": "default"}}))
         over = cast("Wizard", pilot.app.screen)
-        await until(pilot, lambda: over.page == "Database" and over.checks.is_settled)
+        await until(pilot, lambda: over.page == "Release" and over.checks.is_settled)
         over.pages.give(("storage", "size"), "5Gi")
         shrinks = "the volume has 10Gi and cannot shrink to 5Gi: set storage.size to 10Gi, or more"
         await until(pilot, lambda: shrinks in [problem.text for problem in over.draft.problems])
