@@ -308,6 +308,7 @@ class Bench:
     def requests(self) -> dict[str, int]:
         """The requests of an apply that changes nothing, by what they are."""
         from pgwizard.answers import file as answers_file
+        from pgwizard.clock import utc_now
         from pgwizard.kube import http as kube_http
         from pgwizard.kube.client import connect
         from pgwizard.local import inputs
@@ -333,7 +334,7 @@ class Bench:
 
         async def work() -> apply.ApplyOutcome:
             async with await connect(kubeconfig_file=KUBECONFIG) as cluster:
-                return await apply.run(release, cluster, lambda _: None, approve, apply.Options())
+                return await apply.run(release, cluster, lambda _: None, approve, apply.Options(), now=utc_now)
 
         kube_http.Http._exchange = counting  # type: ignore[method-assign,assignment]
         try:

@@ -261,7 +261,8 @@ async def _inside(what: str, tls: int) -> dict[str, Any]:
         def _display(self, screen: Any, renderable: Any) -> None:
             super()._display(screen, renderable)
             if renderable is not None:
-                seen.painted(getattr(screen, "listing", None), getattr(screen, "certificates_read", False))
+                search = getattr(screen, "secrets", None)
+                seen.painted(getattr(screen, "listing", None), search is not None and search.certificates_read)
 
     start = Start(connect, lambda _path, _text: None)
     app = App(replace(start, screen="pgwizard.tui.screens.secret_browser:SecretBrowser") if what == "direct" else start)
@@ -309,9 +310,9 @@ class Seen:
             self.all_tls.set()
         self.keys += [(now - due) * 1000 for due in self.due[len(self.keys) : self.drawn]]
 
-    def watch(self, browser: Any, listing: Any) -> None:
-        """Note what the browser takes, and which move of the cursor was drawn last."""
-        take, go, render_line = browser._take, listing._go, listing.render_line
+    def watch(self, search: Any, listing: Any) -> None:
+        """Note what the search takes in, and which move of the cursor was drawn last."""
+        take, go, render_line = search.take, listing._go, listing.render_line
 
         def taken(self: Any, batch: Any) -> None:
             take(self, batch)
@@ -332,7 +333,7 @@ class Seen:
             return render_line(self, y)
 
         seen = self
-        browser._take, listing._go, listing.render_line = taken, moved, drawn
+        search.take, listing._go, listing.render_line = taken, moved, drawn
 
 
 async def _opened(app: Any, seen: Seen) -> None:
@@ -344,10 +345,10 @@ async def _opened(app: Any, seen: Seen) -> None:
     app.call_later(app.screen.go, "TLS", ("tls", "source", "secret"))
     await asyncio.sleep(4)  # the page's own look through the Secrets has ended
 
-    from pgwizard.tui.screens.secret_browser import SecretBrowser
-    from pgwizard.tui.widgets.candidates import SecretList
+    from pgwizard.tui.secret_search import SecretSearch
+    from pgwizard.tui.widgets.secret_list import SecretList
 
-    seen.watch(SecretBrowser, SecretList)
+    seen.watch(SecretSearch, SecretList)
     over, loop = threading.Event(), asyncio.get_running_loop()
 
     def hold() -> None:

@@ -14,10 +14,10 @@ from pgwizard.kube import lease as kube_lease
 from pgwizard.kube.api import NAMESPACE, Object, Ref
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
-from support.faulting import LEASE, applied, cluster, deployed, live
+from support.faulting import LEASE, applied, clock, cluster, deployed, live
 from support.simtime import run
 
-REF = kube_lease.lease_ref("postgresql", "default")
+REF = Ref(LEASE, "postgresql-pgwizard", "default")
 
 
 def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
@@ -36,14 +36,12 @@ def holder(sim: SimCluster) -> str:
 
 def lease(owner: str, seconds_ago: float = 0) -> Object:
     """A Lease that another run renewed so long ago."""
-    made = kube_lease._lease(REF, owner)
     at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
-    made["spec"]["renewTime"] = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return made
+    return kube_lease._lease(REF, owner, lambda: at)
 
 
 async def held_for(sim: SimCluster, seconds: float, said: list[str] | None = None, **options: Any) -> None:
-    async with kube_lease.held(sim, REF, said=(said if said is not None else []).append, **options):
+    async with kube_lease.held(sim, REF, now=clock(sim), said=(said if said is not None else []).append, **options):
         await asyncio.sleep(seconds)
 
 
@@ -60,7 +58,7 @@ async def living(sim: SimCluster, owner: str) -> None:
 def test_a_free_lock_is_taken_renewed_and_given_back() -> None:
     async def scenario(sim: SimCluster) -> None:
         seen: list[tuple[str, str]] = []
-        async with kube_lease.held(sim, REF, said=pytest.fail, holder="me"):
+        async with kube_lease.held(sim, REF, now=clock(sim), said=pytest.fail, holder="me"):
             for _ in range(3):
                 seen.append((holder(sim), live(sim, LEASE, REF.name)["spec"]["renewTime"]))
                 await asyncio.sleep(kube_lease.RENEW_SECONDS + 1)
@@ -141,7 +139,7 @@ def test_a_lock_that_is_lost_stops_the_writer() -> None:
         after = list[str]()
 
         async def writer() -> None:
-            async with kube_lease.held(sim, REF, said=pytest.fail, holder="me"):
+            async with kube_lease.held(sim, REF, now=clock(sim), said=pytest.fail, holder="me"):
                 stolen = lease("thief")
                 stolen["metadata"]["resourceVersion"] = live(sim, LEASE, REF.name)["metadata"]["resourceVersion"]
                 await sim.replace(stolen)
@@ -163,10 +161,10 @@ def test_a_lock_that_is_lost_stops_the_writer() -> None:
 def test_a_namespace_that_is_deleted_is_named_as_the_cause() -> None:
     async def scenario(sim: SimCluster) -> None:
         namespace = Ref(NAMESPACE, "shop")
-        ref = kube_lease.lease_ref("postgresql", "shop")
+        ref = Ref(LEASE, "postgresql-pgwizard", "shop")
 
         async def writer() -> None:
-            async with kube_lease.held(sim, ref, said=pytest.fail, holder="me"):
+            async with kube_lease.held(sim, ref, now=clock(sim), said=pytest.fail, holder="me"):
                 await sim.delete(namespace)
                 await asyncio.sleep(60)
 
@@ -180,7 +178,7 @@ def test_a_namespace_that_is_deleted_is_named_as_the_cause() -> None:
 def test_a_lease_that_somebody_deleted_is_a_lost_lock() -> None:
     async def scenario(sim: SimCluster) -> None:
         async def writer() -> None:
-            async with kube_lease.held(sim, REF, said=pytest.fail, holder="me"):
+            async with kube_lease.held(sim, REF, now=clock(sim), said=pytest.fail, holder="me"):
                 await sim.delete(REF)
                 await asyncio.sleep(60)
 
@@ -212,7 +210,7 @@ def test_a_lock_that_cannot_be_renewed_until_it_ends_stops_the_writer() -> None:
 def test_a_lock_is_given_back_after_a_failure(error: BaseException) -> None:
     async def scenario(sim: SimCluster) -> None:
         with pytest.raises(type(error)):
-            async with kube_lease.held(sim, REF, said=pytest.fail):
+            async with kube_lease.held(sim, REF, now=clock(sim), said=pytest.fail):
                 raise error
         assert holder(sim) == ""
 
@@ -238,7 +236,7 @@ def test_of_two_that_race_one_wins() -> None:
 
         async def one(name: str) -> None:
             nonlocal inside, most
-            async with kube_lease.held(sim, REF, said=lambda _: None, holder=name):
+            async with kube_lease.held(sim, REF, now=clock(sim), said=lambda _: None, holder=name):
                 inside += 1
                 most = max(most, inside)
                 await asyncio.sleep(60)

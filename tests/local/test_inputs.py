@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from pgwizard.answers.secrets import Sensitive
 from pgwizard.errors import Finding
 from pgwizard.local import inputs
 from support.headless import CA, answers_of
+
+NOW = datetime.now(UTC)
 
 
 def from_env() -> Answers:
@@ -74,12 +77,12 @@ def test_a_secret_is_taken_from_a_regular_file_alone(folder: Path, monkeypatch: 
 def test_the_certificate_comes_from_the_command_line_or_else_from_the_answers(folder: Path) -> None:
     answers = answers_of(tls={"source": None, "caFile": "ca.crt"})
     os.mkfifo(folder / "ca.crt")
-    bundle, problems = inputs.certificate(answers, folder)
+    bundle, problems = inputs.certificate(answers, folder, NOW)
     assert bundle is None
     assert problems == [
         Finding("tls.caFile", f"{folder / 'ca.crt'}: cannot be read: it is a pipe, and only a regular file is taken")
     ]
-    bundle, problems = inputs.certificate(answers, folder, str(CA))
+    bundle, problems = inputs.certificate(answers, folder, NOW, str(CA))
     assert bundle is not None
     assert problems == []
 
@@ -87,4 +90,4 @@ def test_the_certificate_comes_from_the_command_line_or_else_from_the_answers(fo
 @pytest.mark.parametrize("sections", [{"tls": {"verify": False}}, {"repository": {"enabled": False}}])
 def test_a_certificate_that_is_not_wanted_is_not_read(sections: dict[str, object], folder: Path) -> None:
     answers = Answers.model_validate({"tls": {}, **sections})
-    assert inputs.certificate(answers, folder, "missing.crt") == (None, [])
+    assert inputs.certificate(answers, folder, NOW, "missing.crt") == (None, [])

@@ -335,6 +335,24 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
         ),
     ),
     (
+        {"schedule": {"full": "30 2 * * 0", "timeZone": "Europe/Berlin"}},
+        "schedule.full",
+        (
+            "clocks change in Europe/Berlin: the run at 02:30 is skipped once in March and starts twice in October; "
+            "use 30 3 * * 0 instead"
+        ),
+    ),
+    (
+        {"schedule": {"full": "0 0 * * 5", "incremental": "0 * * * 0-4", "timeZone": "Africa/Cairo"}},
+        "schedule.full",
+        "clocks change in Africa/Cairo: the run at 00:00 is skipped once in April; choose another hour or day",
+    ),
+    (
+        {"schedule": {"full": "0 0 * * 0", "incremental": "0 2 * * 1-5", "timeZone": "America/Santiago"}},
+        "schedule.full",
+        "clocks change in America/Santiago: the run at 00:00 is skipped once in September; use 0 1 * * 0 instead",
+    ),
+    (
         {"retention": {"full": None}},
         "retention.full",
         "null: no backup ever expires, and the bucket grows until it is full",

@@ -25,6 +25,7 @@ from support.faulting import (
     STATEFULSET,
     answers_of,
     applied,
+    clock,
     cluster,
     deployed,
     live,
@@ -95,7 +96,9 @@ def test_what_goes_while_the_changes_are_looked_at_stops_the_apply(monkeypatch: 
 
         first = len(sim.requests)
         with pytest.raises(PreflightError, match="postgresql-pgbackrest-s3 does not exist"):
-            await apply.run(apply.ReleaseRequest(answers_of()), sim, lambda _: None, approve, apply.Options())
+            await apply.run(
+                apply.ReleaseRequest(answers_of()), sim, lambda _: None, approve, apply.Options(), now=clock(sim)
+            )
         assert not [request for request in sim.requests[first:] if request.is_write]
 
     on(scenario)
@@ -509,7 +512,9 @@ def test_a_size_below_that_of_a_claim_that_was_grown_by_hand_is_refused_before_a
             f"storage.size: the volume has {shown} and cannot shrink to 20Gi: set storage.size to {shown}, or more"
         ]
         assert told.writes == []
-        assert [problem.question for problem in (await survey.survey(sim, grown("20Gi"))).errors] == ["storage.size"]
+        assert [problem.question for problem in (await survey.survey(sim, grown("20Gi"), at=clock(sim)())).errors] == [
+            "storage.size"
+        ]
         await deployed(sim, grown(shown))
 
     on(scenario)

@@ -10,10 +10,11 @@ import pytest
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Finding
 from pgwizard.kube.api import NODE, Ref
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import checks, record, survey
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.pods import NODE as NODE_NAME
-from support.faulting import answers_of, deployed
+from support.faulting import answers_of, clock, deployed
 from support.simtime import run
 
 
@@ -26,7 +27,7 @@ def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
 
 
 async def found(sim: SimCluster, answers: Answers) -> list[Finding]:
-    surveyed = await survey.survey(sim, answers)
+    surveyed = await survey.survey(sim, answers, at=clock(sim)())
     return [*surveyed.errors, *surveyed.doubts, *await checks.run(checks.Subject(sim, answers, surveyed))]
 
 
@@ -61,13 +62,13 @@ def test_an_image_that_the_database_already_runs_is_not_looked_for() -> None:
 
 async def rewritten(sim: SimCluster, section: str, key: str, value: Any) -> None:
     """One answer of the last revision, as another version of pgwizard may have written it."""
-    live = sim.store.peek(record.ref("postgresql", "default"))
+    live = sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql")))
     assert live is not None
     kept = record.read(live)
     assert kept.last is not None
     answers = {**kept.last.answers, section: {**kept.last.answers[section], key: value}}
     revision = record.Revision(1, kept.last.at, "deployed", kept.last.spec, answers)
-    changed = record.Record(kept.name, kept.namespace, kept.inventory, (revision,), kept.salt)
+    changed = record.Record(kept.ref, kept.inventory, (revision,), kept.salt)
     await sim.apply(changed.secret(), force=True)
 
 

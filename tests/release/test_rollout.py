@@ -16,7 +16,7 @@ from pgwizard.release import rollout
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
 from support import headless
-from support.faulting import JOB, SECRET, STATEFULSET, Told, answers_of, applied, cluster, deployed, live
+from support.faulting import JOB, SECRET, STATEFULSET, Told, answers_of, applied, clock, cluster, deployed, live
 from support.simtime import run
 
 PROMISED_SECONDS = 20
@@ -206,11 +206,11 @@ def test_a_rollout_that_is_stuck_on_a_broken_pod_is_recovered(policy: str) -> No
         sim.outcomes.append(ScriptedOutcome("image-pull", DATABASE))
         await _another_template(sim, "broken")
         with pytest.raises(RolloutFailed):
-            await rollout.wait_ready(sim, plan, 120, lambda _: None)
+            await rollout.wait_ready(sim, plan, 120, lambda _: None, at=clock(sim)())
         sim.outcomes.clear()
         await _another_template(sim, "mended")
         said: list[str] = []
-        assert await rollout.wait_ready(sim, plan, 120, said.append) == "postgresql-0 is ready"
+        assert await rollout.wait_ready(sim, plan, 120, said.append, at=clock(sim)()) == "postgresql-0 is ready"
         assert ("postgresql-0 is stuck in an old revision: it is replaced" in said) is (policy == "OrderedReady")
 
     on(scenario)
@@ -342,7 +342,7 @@ def test_a_hook_job_that_takes_too_long_names_what_it_waits_for() -> None:
         await applied(sim, wait=False)
         job = Ref(JOB, "another", "default")
         with pytest.raises(DeadlineError) as caught:
-            await jobs.wait_job(sim, job, 10, lambda _: None, lambda _: None, explain=rollout.explain)
+            await jobs.wait_job(sim, job, 10, lambda _: None, lambda _: None, explain=rollout.explain, at=clock(sim)())
         assert caught.value.message == "Job default/another had not ended after 10 s: its pod is awaited"
 
     on(scenario)

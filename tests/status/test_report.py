@@ -11,6 +11,7 @@ import pytest
 from pgwizard import text as text_module
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.kube.api import Ref, Resource
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.changes import Action, Change
 from pgwizard.release.report import change_line, event_line
 from pgwizard.release.stages import Event, EventKind
@@ -165,7 +166,7 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
 
 
 def test_what_is_loading_is_told_from_what_is_denied_old_and_empty() -> None:
-    empty = Snapshot("postgresql", "shop", NOW)
+    empty = Snapshot(ReleaseRef("shop", "postgresql"), NOW)
     assert {fact.text for fact in report.facts(empty)} == {"reading"}
     denied = replace(
         empty, failures={"cronjobs": failure("cronjobs is forbidden"), "volume": failure("pods/exec is forbidden")}

@@ -11,6 +11,7 @@ import pytest
 
 from pgwizard.diagnose.diagnose import ROWS, diagnose
 from pgwizard.kube.health import Health
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.status.observations import RepositoryRead, failure
 from pgwizard.status.reduce import reduce
 from pgwizard.status.snapshot import (
@@ -54,8 +55,11 @@ def test_a_valid_full_backup_and_a_working_archive_are_recoverable_up_to_the_las
 
 
 def test_what_has_not_been_read_proves_nothing() -> None:
-    assert said(Snapshot("postgresql", "shop", NOW)) == ("unknown", ["the repository has not been read yet"])
-    denied = Snapshot("postgresql", "shop", NOW, failures={"repository": failure("pods/exec is forbidden")})
+    assert said(Snapshot(ReleaseRef("shop", "postgresql"), NOW)) == (
+        "unknown",
+        ["the repository has not been read yet"],
+    )
+    denied = Snapshot(ReleaseRef("shop", "postgresql"), NOW, failures={"repository": failure("pods/exec is forbidden")})
     assert said(denied) == ("unknown", ["the repository cannot be read: pods/exec is forbidden"])
 
 

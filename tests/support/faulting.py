@@ -15,10 +15,12 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.secrets import Given, Sensitive
+from pgwizard.clock import Clock
 from pgwizard.errors import PgwizardError
 from pgwizard.kube.api import Object, Ref, Resource
 from pgwizard.release import apply
@@ -59,6 +61,11 @@ def given(**values: str) -> Given:
 def cluster(*, behind_seconds: float = 0, **options: Any) -> SimCluster:
     """A simulated cluster with the example world, whose time the loop moves; its clock may be behind this machine's."""
     return SimCluster(clock=LoopClock(behind_seconds), **options)
+
+
+def clock(sim: SimCluster) -> Clock:
+    """The cluster's own time."""
+    return lambda: datetime.fromtimestamp(sim.clock.now(), UTC)
 
 
 @dataclass
@@ -110,7 +117,7 @@ async def applied(
 
     release = apply.ReleaseRequest(answers or answers_of(), secrets or Given())
     try:
-        told.outcome = await apply.run(release, sim, report, approve, apply.Options(**options))
+        told.outcome = await apply.run(release, sim, report, approve, apply.Options(**options), now=clock(sim))
     except PgwizardError as error:
         told.error = error
     finally:

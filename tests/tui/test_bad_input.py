@@ -23,6 +23,7 @@ from textual.widgets import Input, OptionList, Static
 from pgwizard.cli import start
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import Cluster, ListPage, Object, Ref, Resource
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.record import Record, Revision
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, FaultKind
@@ -154,7 +155,7 @@ async def browsing(pilot: Pilot[int], wizard: Wizard, path: str) -> SecretBrowse
     await press(pilot, "f4")
     await until(pilot, lambda: isinstance(pilot.app.screen, SecretBrowser))
     browser = cast("SecretBrowser", pilot.app.screen)
-    await until(pilot, lambda: browser.state in {"done", "failed"} and browser._repaint is None)
+    await until(pilot, lambda: browser.secrets.state in {"done", "failed"} and browser._repaint is None)
     return browser
 
 
@@ -319,7 +320,7 @@ def test_a_list_that_may_not_be_read_is_said_in_its_place_and_a_name_is_typed(de
 
         await wizard.go("TLS")
         browser = await browsing(pilot, wizard, "tls.source.secret")
-        assert ("may not be read (why: f7)" in text(browser, "#counts")) == ("secrets" in denied)
+        assert ("may not be read (why: F7)" in text(browser, "#counts")) == ("secrets" in denied)
         detail = text(browser, "#detail")
         why = "namespaces may not be listed, so only" if "namespaces" in denied else "Secrets may not be listed there"
         assert (why in detail) == ("secrets" in denied)
@@ -357,7 +358,7 @@ def test_five_thousand_namespaces_come_while_keys_are_heeded() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: said(wizard, "namespaces") == "loading namespaces")
         await press(pilot, *"4321", "ctrl+n")
-        assert wizard.page == "Database"
+        assert wizard.page == "Release"
         await press(pilot, "ctrl+b")
         assert wizard.page == "Connect"
         assert said(wizard, "namespaces") == "loading namespaces"
@@ -397,7 +398,7 @@ def nasty() -> SimCluster:
     ]
     for at in (NASTY, 5):
         revision = Revision(1, cast("str", at), "deployed", "", {})
-        objects.append(Record(f"{at}", "minio", revisions=(revision,)).secret())
+        objects.append(Record(ReleaseRef("minio", f"{at}"), revisions=(revision,)).secret())
     for obj in objects:
         sim.store.put(sim.store.birth(obj))
     return sim

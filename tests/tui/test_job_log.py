@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import PreflightError, Unreachable
 from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups
 from pgwizard.status.snapshot import Run
 from pgwizard.tui.base import BaseApp
@@ -92,7 +93,7 @@ def played(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def follow(log: JobLog, run: Run) -> None:
-    log.follow(run, "postgresql", "default")
+    log.follow(run, ReleaseRef("default", "postgresql"))
 
 
 def told() -> list[str]:

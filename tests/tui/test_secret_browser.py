@@ -18,17 +18,20 @@ from pgwizard.kube.api import Cluster
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tui.app import WizardApp
-from pgwizard.tui.screens.secret_browser import Chosen, Filter, SecretBrowser, Told
+from pgwizard.tui.screens.secret_browser import Chosen, SecretBrowser
 from pgwizard.tui.start import Start
-from pgwizard.tui.widgets import candidates as tui_widgets_candidates
-from pgwizard.tui.widgets.candidates import CandidateIndex, fitted
+from pgwizard.tui.widgets import candidate_text
+from pgwizard.tui.widgets.browser_parts import Filter
+from pgwizard.tui.widgets.dialogs import LinesWindow
 from pgwizard.tui.widgets.keyline import KeyLine
+from pgwizard.tui.widgets.secret_list import fitted
 from pgwizard.wizard import browse as wizard_browse
 from pgwizard.wizard import candidates
+from pgwizard.wizard.candidate_index import CandidateIndex
 from pgwizard.wizard.candidates import Candidate
 from support import simtime
 from support.faulting import cluster as simulated
-from support.screens import opened, press, settled, until
+from support.screens import opened, painted, press, settled, until
 
 Scenario = Callable[[Pilot[int], SecretBrowser], Awaitable[None]]
 NOTHING = "nothing yet"
@@ -62,7 +65,7 @@ def driven(
                 await first(pilot, browser)
             await app.push_screen(browser, ended.append)
             if done:
-                await until(pilot, lambda: browser.state in {"done", "failed"} and browser._repaint is None)
+                await until(pilot, lambda: browser.secrets.state in {"done", "failed"} and browser._repaint is None)
             await scenario(pilot, browser)
             await settled(pilot)
 
@@ -75,7 +78,7 @@ def text(browser: SecretBrowser, name: str) -> str:
 
 
 def places(browser: SecretBrowser) -> list[str]:
-    return [row.place for row in browser.findings.shown]
+    return [row.place for row in browser.secrets.findings.shown]
 
 
 async def stand_on(pilot: Pilot[int], browser: SecretBrowser, place: str) -> Candidate:
@@ -116,6 +119,15 @@ def test_what_is_known_of_a_certificate_is_copied_whole() -> None:
     driven(scenario)
 
 
+def test_what_is_copied_can_be_written_to_a_file() -> None:
+    async def scenario(pilot: Pilot[int], _: SecretBrowser) -> None:
+        await press(pilot, "f9")
+        assert "Write minio/minio-tls to which file?" in painted(pilot)
+        assert "minio-tls.txt" in painted(pilot)
+
+    driven(scenario)
+
+
 def test_one_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await stand_on(pilot, browser, "cert-manager/root-ca")
@@ -140,9 +152,9 @@ def test_words_filter_as_they_are_typed_and_escape_takes_them_back() -> None:
         every = len(places(browser))
         await press(pilot, *"tenant-3")
         assert places(browser) == ["ingress-nginx/tenant-3-tls"]
-        assert text(browser, "counts").startswith(f"1 of {every} pass the filter")
+        assert text(browser, "counts").startswith(f"1 of {every} match the filter")
         await press(pilot, *" nowhere")
-        assert text(browser, "detail") == "Nothing passes the filter. escape clears it."
+        assert text(browser, "detail") == "Nothing matches the filter. Esc clears it."
         await press(pilot, "escape")
         assert len(places(browser)) == every
         assert pilot.app.screen is browser
@@ -152,9 +164,9 @@ def test_words_filter_as_they_are_typed_and_escape_takes_them_back() -> None:
 
 def test_what_is_promising_is_read_when_it_comes_into_view() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        await until(pilot, lambda: browser.findings.by_place["cert-manager", "trust-bundle"][0].kind == "CA")
-        assert browser.findings.by_place["cert-manager", "trust-bundle"][0].keys == ("ca.crt",)
-        assert browser.findings.by_place["default", "api-token"][0].kind == "not read"
+        await until(pilot, lambda: browser.secrets.findings.by_place["cert-manager", "trust-bundle"][0].kind == "CA")
+        assert browser.secrets.findings.by_place["cert-manager", "trust-bundle"][0].keys == ("ca.crt",)
+        assert browser.secrets.findings.by_place["default", "api-token"][0].kind == "not read"
 
     driven(scenario)
 
@@ -187,13 +199,13 @@ def test_what_was_found_before_the_browser_is_shown_is_shown_with_it(monkeypatch
 
     async def first(pilot: Pilot[int], browser: SecretBrowser) -> None:
         browser.begin()
-        await until(pilot, lambda: browser.state == "done")
+        await until(pilot, lambda: browser.secrets.state == "done")
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         def below() -> int:
             return len(browser.listing.rows) - browser.listing.size.height
 
-        assert list(browser.listing.rows) == browser.findings.shown != []
+        assert list(browser.listing.rows) == browser.secrets.findings.shown != []
         await until(pilot, lambda: text(browser, "counts").startswith(f"{below()} more in 7 namespaces · DEMO"))
         assert searches == [browser.search]
 
@@ -209,9 +221,9 @@ def test_what_a_key_changes_is_painted(monkeypatch: pytest.MonkeyPatch) -> None:
 
         monkeypatch.setattr(pilot.app, "_display", display)
         browser.action_move(1)
-        await until(pilot, lambda: f"▸ {browser.findings.shown[1].place}" in "".join(painted))
+        await until(pilot, lambda: f"▸ {browser.secrets.findings.shown[1].place}" in "".join(painted))
         await press(pilot, *"zz")
-        assert "Nothing passes the filter" in "".join(painted)
+        assert "Nothing matches the filter" in "".join(painted)
 
     driven(scenario)
 
@@ -221,19 +233,19 @@ def test_denied_is_not_empty_and_not_failed() -> None:
         sim.rules.deny("list", "secrets")
 
     async def denied(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        assert "10 namespaces may not be read (why: f7)" in text(browser, "counts")
+        assert "10 namespaces may not be read (why: F7)" in text(browser, "counts")
         assert "You can still type a name: F6" in text(browser, "detail")
         await press(pilot, "f7")
-        told = cast("Told", pilot.app.screen).told.plain
+        told = cast("LinesWindow", pilot.app.screen).text.plain
         assert "shop: Secrets may not be listed there: kubectl auth can-i list secrets -n shop" in told
         await press(pilot, "escape")
         assert pilot.app.screen is browser
 
     async def empty(_: Pilot[int], browser: SecretBrowser) -> None:
-        assert text(browser, "detail") == "There is no Secret in this namespace kube-public. A name can be typed: f6"
+        assert text(browser, "detail") == "There is no Secret in this namespace kube-public. You can type a name: F6"
 
     async def failed(_: Pilot[int], browser: SecretBrowser) -> None:
-        assert browser.state == "failed"
+        assert browser.secrets.state == "failed"
         assert text(browser, "detail").startswith("The list could not be read: ")
 
     driven(denied, prepare=deny)
@@ -386,13 +398,13 @@ def test_what_was_read_before_the_server_had_answered_is_judged_then(monkeypatch
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         def bundle() -> Candidate:
-            return browser.findings.by_place["cert-manager", "trust-bundle"][0]
+            return browser.secrets.findings.by_place["cert-manager", "trust-bundle"][0]
 
-        await until(pilot, lambda: ("cert-manager", "trust-bundle") in browser.findings.by_place)
+        await until(pilot, lambda: ("cert-manager", "trust-bundle") in browser.secrets.findings.by_place)
         await until(pilot, lambda: bundle().bundle is not None)
         assert bundle().ok is None
         gate.open()
-        await until(pilot, lambda: browser.state == "done" and bundle().ok is False)
+        await until(pilot, lambda: browser.secrets.state == "done" and bundle().ok is False)
 
     driven(scenario, done=False)
 
@@ -417,7 +429,7 @@ def test_an_endpoint_that_is_none_is_said_where_it_is_tried() -> None:
 def test_read_again_begins_with_the_best_one() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await press(pilot, "down", "down", "f5")
-        await until(pilot, lambda: browser.state == "done" and browser._repaint is None)
+        await until(pilot, lambda: browser.secrets.state == "done" and browser._repaint is None)
         row = browser.listing.row
         assert row is not None
         assert row.place == "minio/minio-tls"
@@ -494,14 +506,14 @@ def test_help_is_the_application_s() -> None:
         assert pilot.app.screen is browser
         await settled(pilot)
         assert str(browser.query_one(KeyLine).render()).startswith(
-            " enter choose  f5 again  f6 type a name  f7 why denied  f8 copy  esc back  ^q quit  f1 help "
+            " enter choose  f5 reload  f6 type a name  f7 why denied  f8 copy  esc back  ^q quit  f1 help "
         )
 
     driven(scenario)
 
 
 def test_words() -> None:
-    assert [tui_widgets_candidates.until(days) for days in (-1, 0, 824, 1095)] == [
+    assert [candidate_text.until(days) for days in (-1, 0, 824, 1095)] == [
         "expired",
         "in 0 d",
         "in 824 d",
@@ -512,11 +524,13 @@ def test_words() -> None:
 
 def test_among_ten_thousand_rows_the_last_is_a_key_away_and_each_is_found_by_its_name() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        browser.findings.learn(Candidate(f"ns-{n % 20}", f"secret-{n}", "not read", rank=80) for n in range(10_000))
+        browser.secrets.findings.learn(
+            Candidate(f"ns-{n % 20}", f"secret-{n}", "not read", rank=80) for n in range(10_000)
+        )
         browser._show()
         await press(pilot, "end")
-        assert browser.listing.cursor == len(browser.findings.shown) - 1
+        assert browser.listing.cursor == len(browser.secrets.findings.shown) - 1
         await press(pilot, "home", *"secret-9999")
-        assert [row.secret for row in browser.findings.shown] == ["secret-9999"]
+        assert [row.secret for row in browser.secrets.findings.shown] == ["secret-9999"]
 
     driven(scenario)

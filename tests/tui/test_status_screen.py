@@ -18,6 +18,7 @@ from textual.widgets import Input, OptionList, Static
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import CRONJOB, NAMESPACE, Cluster, ExecResult, Ref
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, record
 from pgwizard.release import backups as release_backups
 from pgwizard.release.changes import Change
@@ -38,6 +39,7 @@ from pgwizard.tui.widgets.panes import TextPart
 from pgwizard.tui.widgets.rows import Rows
 from pgwizard.tui.widgets.status_parts import JobsTable
 from support import simtime
+from support.faulting import clock
 from support.faulting import cluster as simulated
 from support.repository_info import schedule, stanza
 from support.screens import opened, press, resize, settled, until
@@ -58,7 +60,7 @@ async def deployed(sim: SimCluster, **sections: Any) -> None:
         return True
 
     answers = Answers.model_validate({"release": {"namespace": "default"}, **sections})
-    await apply.run(apply.ReleaseRequest(answers), sim, lambda _: None, approve, apply.Options())
+    await apply.run(apply.ReleaseRequest(answers), sim, lambda _: None, approve, apply.Options(), now=clock(sim))
 
 
 def driven(
@@ -642,7 +644,7 @@ def test_a_revision_shows_as_soon_as_the_status_is_shown_again() -> None:
         await press(pilot, "a")
         await until(pilot, lambda: isinstance(pilot.app.screen, Wizard))
         first = len(sim.requests)
-        live = sim.store.peek(record.ref("postgresql", "default"))
+        live = sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql")))
         assert live is not None
         known = record.read(live)
         newer = replace(known.revisions[-1], number=2)
@@ -717,7 +719,7 @@ def test_a_pane_in_focus_is_marked_without_colour_and_in_sight_and_escape_leaves
 def test_escape_leaves_the_status_only_from_where_it_began() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await pilot.app.push_screen(StatusScreen("postgresql", "default"))
+        await pilot.app.push_screen(StatusScreen(ReleaseRef("default", "postgresql")))
         await until(pilot, lambda: len(pilot.app.screen_stack) == 3)
         upper = pilot.app.screen
         assert isinstance(upper, StatusScreen)
@@ -739,7 +741,7 @@ def test_a_log_keeps_its_mark_when_another_job_is_read() -> None:
         await press(pilot, "l")
         await until(pilot, lambda: title(pilot, "log") == "▸ log of postgresql-pgbackrest-init")
         await release_backups.backup_now(
-            sim, "postgresql", "default", "incr", datetime.fromtimestamp(sim.clock.now(), UTC)
+            sim, ReleaseRef("default", "postgresql"), "incr", datetime.fromtimestamp(sim.clock.now(), UTC)
         )
         await until(pilot, lambda: title(pilot, "log").startswith("▸ log of postgresql-pgbackrest-incr"))
 
@@ -783,7 +785,7 @@ def test_what_did_not_change_is_not_drawn_again_and_the_cursor_stays() -> None:
         listed = status(pilot).query_one(JobsTable)
         here = listed.here
         await release_backups.backup_now(
-            sim, "postgresql", "default", "full", datetime.fromtimestamp(sim.clock.now(), UTC)
+            sim, ReleaseRef("default", "postgresql"), "full", datetime.fromtimestamp(sim.clock.now(), UTC)
         )
         await until(pilot, lambda: rows(pilot, "jobs")[0][0] == "✓ full")
         screen = status(pilot)

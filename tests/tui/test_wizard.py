@@ -21,6 +21,7 @@ from pgwizard.errors import Finding, Unreachable
 from pgwizard.kube.api import Cluster, Resource
 from pgwizard.local.autosave import Drafts
 from pgwizard.plan import manifests
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, resolve
 from pgwizard.release.record import Record
 from pgwizard.simulator.cluster import SimCluster
@@ -38,9 +39,9 @@ from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import ClusterChoice, Start
-from pgwizard.tui.widgets.candidates import SecretList
 from pgwizard.tui.widgets.dialogs import FilteredList, FilterInput, Help, Line, Offer, Pick
 from pgwizard.tui.widgets.rail import Rail
+from pgwizard.tui.widgets.secret_list import SecretList
 from pgwizard.tui.widgets.stages import Stages
 from pgwizard.wizard.draft import Draft
 from support import simtime
@@ -264,7 +265,7 @@ def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_re
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "shop")
         assert options(wizard, "#releases OptionList") == ["  + new release in shop"]
         await press(pilot, "enter")
-        await until(pilot, lambda: wizard.page == "Database")
+        await until(pilot, lambda: wizard.page == "Release")
 
     driven(scenario, places=places)
 
@@ -308,7 +309,7 @@ def test_a_list_of_the_cluster_answers_a_question() -> None:
 
 def test_enter_on_everything_goes_through_every_page() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        await wizard.go("Database")
+        await wizard.go("Release")
         seen = []
         for _press in range(200):
             if wizard.page == "Review":
@@ -596,7 +597,7 @@ def test_the_browser_of_secrets_answers_the_question_in_focus() -> None:
 
 def test_what_the_answers_name_and_the_cluster_lacks_is_said_at_its_question() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        await wizard.go("Database")
+        await wizard.go("Release")
         cast("Input", row(wizard, "release.namespace").control).value = "nowhere"
         await until(pilot, lambda: bool(wizard.draft.problems))
         assert {problem.question: problem.text for problem in wizard.draft.problems} == {
@@ -655,7 +656,7 @@ def test_a_wizard_that_was_opened_over_another_screen_is_left_by_escape_and_keep
         await press(pilot, "escape")
         over = Wizard({"storage": {"size": "55Gi"}})
         await pilot.app.push_screen(over)
-        await until(pilot, lambda: over.page == "Database")
+        await until(pilot, lambda: over.page == "Release")
         cast("Input", row(over, "release.database").control).value = "other"
         await until(pilot, lambda: len(list(folder.glob("draft-*.yaml"))) == 2)
         await press(pilot, "escape")
@@ -717,7 +718,7 @@ def test_the_namespace_is_the_contexts_until_somebody_chooses_one() -> None:
 
     async def adopted(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "shop")
-        await wizard.go("Database")
+        await wizard.go("Release")
         cast("Input", row(wizard, "release.namespace").control).value = "default"
         await until(pilot, lambda: wizard.destination.is_chosen)
         app = cast("WizardApp", pilot.app)
@@ -787,7 +788,7 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         s3 = {"from": "existing", "namespace": "default", "secret": "postgresql-pgbackrest-s3"}
         await deployed(sim, answers_of(release={"namespace": "staging"}, repository={"credentials": s3}))
         await wizard.go("Repository")
-        await press(pilot, "ctrl+b", "ctrl+b", "ctrl+b", "ctrl+b")
+        await press(pilot, *["ctrl+b"] * 5)
         wizard.checks.start()
         said_of = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
         await until(pilot, lambda: any(said_of in doubt.text for doubt in wizard.draft.doubts))
@@ -822,7 +823,7 @@ def test_a_namespace_that_is_not_there_is_made_and_a_wrong_name_is_not_taken() -
 
 def test_what_nobody_can_see_is_not_taken_from_a_paste() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        await wizard.go("Database")
+        await wizard.go("Release")
         control = cast("Input", row(wizard, "release.database").control)
         control.value = "my\x1b[31m\u202eapp"
         await until(pilot, lambda: control.value == "my[31mapp")
@@ -865,6 +866,10 @@ def test_help_speaks_of_the_control_and_not_of_the_file() -> None:
     assert in_words("null takes the default; false is not true.", nothing="empty") == (
         "empty takes the default; no is not yes."
     )
+
+
+def test_help_keeps_the_value_of_a_label_that_kubernetes_has_to_match() -> None:
+    assert in_words('pods labelled x-client: "true"', nothing="empty") == 'pods labelled x-client: "true"'
 
 
 def test_a_parameter_in_focus_shows_its_reason_whole() -> None:
@@ -912,13 +917,13 @@ def test_a_release_that_is_chosen_is_the_one_that_was_highlighted_whatever_was_r
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         page = wizard.query_one(ReleaseColumn)
         await until(pilot, lambda: "release" in str(page.query_one("#releases-note", Static).content))
-        page._records = [Record("a", "x"), Record("b", "x")]
+        page._records = [Record(ReleaseRef("x", "a")), Record(ReleaseRef("x", "b"))]
         page._show()
         page.query_one("#releases FilterInput").focus()
         await press(pilot, *"x/b")
         await until(pilot, lambda: page.query_one("#releases", FilteredList).here == "x/b")
         page.query_one("#releases OptionList", OptionList).action_select()
-        page._records = [Record("a0", "x"), *page._records]
+        page._records = [Record(ReleaseRef("x", "a0")), *page._records]
         page._show()
         await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
         assert cast("StatusScreen", pilot.app.screen).observed.name == "b"
@@ -984,13 +989,13 @@ def test_what_was_changed_of_a_release_is_offered_when_it_is_opened_again(tmp_pa
         release = {"release": {"namespace": "shop", "name": "db"}}
         await pilot.app.push_screen(Wizard(release))
         over = cast("Wizard", pilot.app.screen)
-        await until(pilot, lambda: over.page == "Database" and over.autosave.is_open)
+        await until(pilot, lambda: over.page == "Release" and over.autosave.is_open)
         over.pages.give(("storage", "size"), "77Gi")
         await press(pilot, "escape")
         await until(pilot, lambda: pilot.app.screen is wizard)
         other = Wizard({"release": {"namespace": "shop", "name": "another"}})
         await pilot.app.push_screen(other)
-        await until(pilot, lambda: other.autosave.is_open and other.page == "Database")
+        await until(pilot, lambda: other.autosave.is_open and other.page == "Release")
         assert pilot.app.screen is other
         await press(pilot, "escape")
         await until(pilot, lambda: pilot.app.screen is wizard)
@@ -1050,7 +1055,7 @@ def test_what_was_applied_above_takes_the_place_of_older_answers_below() -> None
     """Status leads from one wizard to another; to apply in the first one again must not undo the second's."""
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        wizard.release_to_change = ("default", "postgresql")
+        wizard.release_to_change = ReleaseRef("default", "postgresql")
         wizard.pages.give(("tuning", "connections"), 50)
         await wizard.go("Tuning")
         over = Wizard({"tuning": {"connections": 70}, "release": {"namespace": "default"}})
@@ -1071,7 +1076,7 @@ def test_a_size_is_compared_with_the_volume_of_the_release_that_was_opened() -> 
         await deployed(sim, answers_of())
         await pilot.app.push_screen(Wizard({"release": {"namespace": "default"}}))
         over = cast("Wizard", pilot.app.screen)
-        await until(pilot, lambda: over.page == "Database" and over.checks.is_settled)
+        await until(pilot, lambda: over.page == "Release" and over.checks.is_settled)
         over.pages.give(("storage", "size"), "5Gi")
         shrinks = "the volume has 10Gi and cannot shrink to 5Gi: set storage.size to 10Gi, or more"
         await until(pilot, lambda: shrinks in [problem.text for problem in over.draft.problems])

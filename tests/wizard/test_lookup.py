@@ -10,7 +10,7 @@ from pgwizard.answers.questions import Answers
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.wizard.lookup import Learnt, look_up
-from support.faulting import answers_of, deployed
+from support.faulting import answers_of, clock, deployed
 
 
 def learnt(
@@ -23,7 +23,7 @@ def learnt(
             for other in others:
                 await deployed(sim, other)
             sim.faults = list(faults)
-            return [told async for told in look_up(sim, answers, None, opened)]
+            return [told async for told in look_up(sim, answers, None, opened, at=clock(sim)())]
 
     return asyncio.run(main())
 

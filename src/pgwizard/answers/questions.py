@@ -670,7 +670,8 @@ class Advanced(Section):
 class Answers(Section):
     """All that a person decides about a release."""
 
-    release: Annotated[Release, Page("Database")] = Field(default_factory=Release)
+    release: Annotated[Release, Page("Release")] = Field(default_factory=Release)
+    images: Annotated[Images, Page("Database")] = Field(default_factory=Images)
     credentials: Annotated[Credentials, Page("Database")] = Field(default_factory=GeneratedCredentials)
     storage: Annotated[Storage, Page("Storage")] = Field(default_factory=Storage)
     tuning: Annotated[Tuning, Page("Tuning")] = Field(default_factory=Tuning)
@@ -680,7 +681,6 @@ class Answers(Section):
     schedule: Annotated[Schedule, Page("Schedule")] = Field(default_factory=Schedule)
     retention: Annotated[Retention, Page("Schedule")] = Field(default_factory=Retention)
     compression: Annotated[Compression, Page("Repository")] = Field(default_factory=GzCompression)
-    images: Annotated[Images, Page("Advanced")] = Field(default_factory=Images)
     advanced: Annotated[Advanced, Page("Advanced")] = Field(default_factory=Advanced)
 
     def tls_mirrored(self) -> bool:

@@ -95,7 +95,7 @@ class Login:
             login = f"{values['username']}:{values.get('password', '')}"
             authorization = f"Basic {base64.b64encode(login.encode()).decode()}"
         elif values.get("auth-provider"):
-            authorization = await asyncio.to_thread(_auth_provider, self._target)
+            authorization = await asyncio.to_thread(_auth_provider, self._target, self._now())
             # The refresh token lives in the kubeconfig; the package decides by the token's own expiry.
             fresh_until, renewable = self._now() + TOKEN_FILE_SECONDS, True
         elif plugin := values.get("exec"):
@@ -205,7 +205,7 @@ def _private_file(content: bytes) -> Iterator[str]:
             Path(path).unlink()
 
 
-def _auth_provider(target: Target) -> str:
+def _auth_provider(target: Target, at: float) -> str:
     """A token by ``kubernetes``' own OIDC code, which also saves a renewed refresh token in the kubeconfig."""
     from kubernetes.config import load_kube_config
 
@@ -213,7 +213,7 @@ def _auth_provider(target: Target) -> str:
     provider = target.user.values["auth-provider"]
     name = provider.get("name") or ""
     if name == "oidc":
-        _require_verified_renewal(target.user.name, provider.get("config") or {})
+        _require_verified_renewal(target.user.name, provider.get("config") or {}, at)
     try:
         with tempfile.TemporaryDirectory() as folder:
             load_kube_config(  # type: ignore[no-untyped-call]
@@ -230,7 +230,7 @@ def _auth_provider(target: Target) -> str:
     return token
 
 
-def _require_verified_renewal(user: str, config: Mapping[str, str]) -> None:
+def _require_verified_renewal(user: str, config: Mapping[str, str], at: float) -> None:
     """``kubernetes`` verifies no certificate where none is set, and would send the refresh token to whoever answers."""
     if config.get("idp-certificate-authority") or config.get("idp-certificate-authority-data"):
         return
@@ -238,7 +238,7 @@ def _require_verified_renewal(user: str, config: Mapping[str, str]) -> None:
     expires: Any = None
     with contextlib.suppress(ValueError, AttributeError):
         expires = json.loads(base64.urlsafe_b64decode(f"{claims[0]}===" if claims else "")).get("exp")
-    if isinstance(expires, int | float) and expires <= time.time() + _RENEWED_EARLY_SECONDS:
+    if isinstance(expires, int | float) and expires <= at + _RENEWED_EARLY_SECONDS:
         raise KubeconfigError(
             f"the id-token of user {plain(user)!r} has expired, and without idp-certificate-authority it cannot be "
             "renewed safely",

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pgwizard.errors import ClusterError, DeadlineError, Finding, FirstBackupFailed, NotFound
@@ -54,11 +54,11 @@ def _concerns(event: WatchEvent, names: set[str]) -> bool:
     return about.get("name") in names
 
 
-async def _events(cluster: Cluster, namespace: str) -> AsyncGenerator[WatchEvent, None]:
+async def _events(cluster: Cluster, namespace: str, since: datetime) -> AsyncGenerator[WatchEvent, None]:
     """Events from now on, since an old one explains an old failure. Only what is there already is judged by its time:
     the clocks of the cluster and of this machine may differ.
     """
-    since, synced = datetime.now(UTC), False
+    synced = False
     async with aclosing(cluster.watch(EVENT, namespace)) as events:
         async for event in events:
             synced = synced or event.type == "SYNCED"
@@ -208,9 +208,12 @@ class _JobWatch:
 
 
 async def wait_job(
-    cluster: Cluster, job: Ref, timeout_seconds: float, said: Said, logged: Said, *, explain: Explain
+    cluster: Cluster, job: Ref, timeout_seconds: float, said: Said, logged: Said, *, explain: Explain, at: datetime
 ) -> str:
-    """Wait for a Job, its log as it goes. Raises FirstBackupFailed with cause and fix, and DeadlineError."""
+    """Wait for a Job, and follow its log. at: the time, in UTC.
+
+    Raises FirstBackupFailed with cause and fix, and DeadlineError.
+    """
     namespace = job.namespace or ""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
@@ -218,7 +221,7 @@ async def wait_job(
     watches = [
         cluster.watch(JOB, namespace, fields=f"metadata.name={job.name}"),
         cluster.watch(POD, namespace, labels=f"job-name={job.name}"),
-        _events(cluster, namespace),
+        _events(cluster, namespace, at),
     ]
     async with _merged(watches) as events:
         try:

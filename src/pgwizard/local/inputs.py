@@ -6,7 +6,7 @@ It reads them once, into values that cannot be printed. It refuses to judge what
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,15 +50,17 @@ _ROLES: dict[type, tuple[str, str]] = {
 }
 
 
-def referred(answers: Answers, folder: Path) -> tuple[Given, Bundle | None]:
-    """The secrets and the certificates that the answers refer to. Raises AnswersError."""
-    bundle, wrong = certificate(answers, folder)
+def referred(answers: Answers, folder: Path, at: datetime) -> tuple[Given, Bundle | None]:
+    """The secrets and the certificates that the answers refer to. at: the time, in UTC. Raises AnswersError."""
+    bundle, wrong = certificate(answers, folder, at)
     if wrong:
         raise AnswersError("the answers", wrong)
     return given(answers, folder), bundle
 
 
-def certificate(answers: Answers, folder: Path, ca_file: str | None = None) -> tuple[Bundle | None, list[Finding]]:
+def certificate(
+    answers: Answers, folder: Path, at: datetime, ca_file: str | None = None
+) -> tuple[Bundle | None, list[Finding]]:
     """The certificate file, where one is given and wanted: ``ca_file``, the command line's, else the answers'."""
     if not answers.repository.enabled or not answers.tls.verify:
         return None, []
@@ -73,7 +75,7 @@ def certificate(answers: Answers, folder: Path, ca_file: str | None = None) -> t
     else:
         return None, []
     try:
-        return read_file(path, datetime.now(UTC)), []
+        return read_file(path, at), []
     except ValueError as error:
         return None, [Finding(question, str(error))]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from decimal import Decimal
 
 from pydantic import BaseModel
@@ -341,6 +342,29 @@ def _schedule(answers: Answers, _: Facts) -> _Found:
             f"starts together with the full backup, first at {moment:%A %H:%M}: one waits for the other; "
             "keep the days apart, as in 0 2 * * 0 and 0 2 * * 1-6",
         )
+    for name, schedule in read.items():
+        if warning := _clock_changes(schedule, zone, answers.schedule.time_zone):
+            yield _warning(f"schedule.{name}", warning)
+
+
+_RARE_SECONDS = 4 * 3600
+"""A schedule that runs more often is not warned of: the run before or after a lost one does as well."""
+
+
+def _clock_changes(schedule: cron.CronSchedule, zone: tzinfo, zone_name: str) -> str:
+    changes = schedule.clock_changes(zone)
+    skipped, doubled = changes.skipped, changes.doubled
+    if not (skipped or doubled) or schedule.shortest_gap_seconds() < _RARE_SECONDS:
+        return ""
+    effects = []
+    if skipped:
+        effects.append(f"the run at {skipped:%H:%M} is skipped once in {skipped:%B}")
+    if doubled:
+        same = skipped is not None and skipped.time() == doubled.time()
+        effects.append(f"{'' if same else f'the run at {doubled:%H:%M} '}starts twice in {doubled:%B}")
+    steady = schedule.without_clock_changes(zone)
+    fix = f"use {steady.cron} instead" if steady else "choose another hour or day"
+    return f"clocks change in {zone_name}: {' and '.join(effects)}; {fix}"
 
 
 def _retention(answers: Answers, _: Facts) -> _Found:

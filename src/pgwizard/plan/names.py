@@ -5,12 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pgwizard.answers.questions import Answers
 
 STANZA = "main"
 DATA = "/var/lib/postgresql/data"
 CA_FILE = "/etc/ssl/certs/minio-ca.crt"
 CA_KEY = "tls.crt"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ReleaseRef:
+    """One release of a cluster."""
+
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, answers: Answers) -> ReleaseRef:
+        """The release that the answers describe."""
+        return cls(answers.release.namespace, answers.release.name)
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,20 +12,20 @@ import contextlib
 import hashlib
 import hmac
 import secrets
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Literal
 
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.secrets import Given, Sensitive
+from pgwizard.clock import Clock
 from pgwizard.errors import AlreadyExists, AnswersError, Finding, Interrupted, Locked, PgwizardError, PreflightError
 from pgwizard.kube import api as kube_api
 from pgwizard.kube import jobs, lease
 from pgwizard.kube.api import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, Cluster, Object, Ref
 from pgwizard.kube.health import assess, condition
 from pgwizard.plan import checks, manifests
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, Plan, resolve
 from pgwizard.quantities import size_text
 from pgwizard.release import (
@@ -76,13 +76,13 @@ class Options:
 class ReleaseRequest:
     """What is wanted: answers, the secrets that they refer to, and certificates from a file, if any.
 
-    opened: namespace and name of the release that a person opened to change it, if any.
+    opened: the release that a person opened to change it, if any.
     """
 
     answers: Answers
     given: Given = field(default_factory=Given)
     ca_file: Bundle | None = None
-    opened: tuple[str, str] | None = None
+    opened: ReleaseRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,26 +134,27 @@ class _Prepared:
 
 
 async def run(
-    release: ReleaseRequest, cluster: Cluster, report: Report, approve: Approve, options: Options
+    release: ReleaseRequest, cluster: Cluster, report: Report, approve: Approve, options: Options, *, now: Clock
 ) -> ApplyOutcome:
     """Bring the release to what is wanted, stage by stage.
 
     Raises AnswersError, PreflightError, OwnershipConflict, Locked, RolloutFailed, DeadlineError, FirstBackupFailed,
     Interrupted, and the errors of the cluster. A run that failed or was killed is simply run again.
     """
-    prepared = await prepare(release, cluster, report, options)
+    prepared = await prepare(release, cluster, report, options, now)
     if options.dry_run:
         return prepared.outcome("dry-run", "Dry run: nothing was written.")
     if _settled(prepared, release):
         return prepared.outcome("unchanged", "Already up to date.")
-    shown = time.monotonic()
+    loop = asyncio.get_running_loop()
+    shown = loop.time()
     if not await approve(prepared.changes):
         raise Interrupted("not approved: nothing was written")
-    if time.monotonic() - shown > AGES_SECONDS:
-        await _still_there(release, cluster)
+    if loop.time() - shown > AGES_SECONDS:
+        await _still_there(release, cluster, now)
     await _namespace_first(prepared, cluster, report)
-    async with _locked(prepared, cluster, report):
-        written = await _begun(prepared, release, cluster)
+    async with _locked(prepared, cluster, report, now):
+        written = await _begun(prepared, release, cluster, now)
         try:
             async with stages.told("apply", report) as stage:
                 await _retire_unfinished(prepared, cluster)
@@ -165,8 +166,8 @@ async def run(
             await _start_early(prepared, cluster)
             async with stages.told("wait", report) as stage:
                 plan = prepared.plan
-                stage.done(await rollout.wait_ready(cluster, plan, options.timeout_seconds, stage.progress))
-            await _first_backup(prepared, cluster, report)
+                stage.done(await rollout.wait_ready(cluster, plan, options.timeout_seconds, stage.progress, at=now()))
+            await _first_backup(prepared, cluster, report, now)
             await _prune(prepared, cluster, report)
         except PgwizardError:
             with contextlib.suppress(PgwizardError):  # the failure that is being told is the one that matters
@@ -186,20 +187,20 @@ def _summary(plan: Plan) -> str:
     )
 
 
-async def _still_there(release: ReleaseRequest, cluster: Cluster) -> None:
+async def _still_there(release: ReleaseRequest, cluster: Cluster, now: Clock) -> None:
     """What was shown has become old while a person looked at it: a pod is not stopped for one that cannot start."""
-    gone = (await survey.survey(cluster, release.answers, release.ca_file)).errors
+    gone = (await survey.survey(cluster, release.answers, release.ca_file, at=now())).errors
     if gone:
         raise PreflightError("what the answers name has gone meanwhile; nothing was written", gone)
 
 
-async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, options: Options) -> _Prepared:
+async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, options: Options, now: Clock) -> _Prepared:
     """Read, check and try everything; write nothing."""
     answers = release.answers
     async with stages.told("survey", report) as stage:
         rights, surveyed = await asyncio.gather(
             release_rights.require_rights(cluster, answers, ca_file=release.ca_file is not None),
-            survey.survey(cluster, answers, release.ca_file),
+            survey.survey(cluster, answers, release.ca_file, at=now()),
             return_exceptions=True,
         )
         for found in (rights, surveyed):  # a missing right explains the rest
@@ -250,6 +251,10 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
                 untried += f"; {Ref.of(trial.wanted)} can be tried only after its {trial.after.resource.kind} is made"
         stage.done(counted(changes) + untried)
     return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), values.to_write, spec, salt, warnings)
+
+
+def _release(plan: Plan) -> ReleaseRef:
+    return ReleaseRef(plan.namespace, plan.names.release)
 
 
 def _counted(count: int, word: str) -> str:
@@ -348,27 +353,28 @@ async def _namespace_first(prepared: _Prepared, cluster: Cluster, report: Report
 
 
 @contextlib.asynccontextmanager
-async def _locked(prepared: _Prepared, cluster: Cluster, report: Report) -> AsyncIterator[None]:
+async def _locked(prepared: _Prepared, cluster: Cluster, report: Report, now: Clock) -> AsyncIterator[None]:
     """Hold the release, and make sure that it is still the one that was surveyed."""
     plan = prepared.plan
     async with contextlib.AsyncExitStack() as stack:
         async with stages.told("lock", report) as stage:
-            ref = lease.lease_ref(plan.names.release, plan.namespace)
-            await stack.enter_async_context(lease.held(cluster, ref, said=stage.progress))
-            live = await kube_api.found(cluster, record.ref(plan.names.release, plan.namespace))
+            ref = record.lease_ref(_release(plan))
+            await stack.enter_async_context(lease.held(cluster, ref, said=stage.progress, now=now))
+            live = await kube_api.found(cluster, record.secret_ref(_release(plan)))
             if (live["metadata"]["resourceVersion"] if live else "") != prepared.surveyed.record_version:
                 raise Locked("another run changed this release meanwhile; nothing was written", hint="Run it again.")
             stage.done(str(ref))
         yield
 
 
-async def _begun(prepared: _Prepared, release: ReleaseRequest, cluster: Cluster) -> record.Record:
+async def _begun(prepared: _Prepared, release: ReleaseRequest, cluster: Cluster, now: Clock) -> record.Record:
     """Write down what will exist before it does, so that whatever is left can be found."""
     plan = prepared.plan
-    before = prepared.surveyed.record or record.Record(plan.names.release, plan.namespace)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    before = prepared.surveyed.record or record.Record(_release(plan))
     before = replace(before, salt=prepared.salt)
-    begun = before.begun(prepared.inventory, now, prepared.spec, _references(release.answers))
+    begun = before.begun(
+        prepared.inventory, now().isoformat(timespec="seconds"), prepared.spec, _references(release.answers)
+    )
     await cluster.apply(begun.secret(), force=True)
     return begun
 
@@ -414,7 +420,7 @@ async def _start_early(prepared: _Prepared, cluster: Cluster) -> None:
             await cluster.create(prepared.job.wanted)
 
 
-async def _first_backup(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
+async def _first_backup(prepared: _Prepared, cluster: Cluster, report: Report, now: Clock) -> None:
     """Wait for the hook Job of this spec."""
     if prepared.job is None:
         return
@@ -423,7 +429,9 @@ async def _first_backup(prepared: _Prepared, cluster: Cluster, report: Report) -
         job = prepared.job.wanted
         deadline = job["spec"]["activeDeadlineSeconds"] + 60
         stage.done(
-            await jobs.wait_job(cluster, Ref.of(job), deadline, stage.progress, stage.log, explain=rollout.explain)
+            await jobs.wait_job(
+                cluster, Ref.of(job), deadline, stage.progress, stage.log, explain=rollout.explain, at=now()
+            )
         )
 
 

@@ -13,20 +13,20 @@ from typing import Literal
 
 from pgwizard.errors import PreflightError
 from pgwizard.kube.api import CRONJOB, JOB, POD, Cluster, Object, Ref, owners
-from pgwizard.plan.names import Names
+from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.text import fit, fit_line
 
 TAIL_LINES = 200
 """Lines of a log that are read to find a cause."""
 
 
-async def backup_now(cluster: Cluster, name: str, namespace: str, kind: Literal["full", "incr"], at: datetime) -> str:
+async def backup_now(cluster: Cluster, release: ReleaseRef, kind: Literal["full", "incr"], at: datetime) -> str:
     """Start a Job from the CronJob, as ``kubectl create job --from`` does; at names it. Returns the Job's name.
 
     Raises ClusterError with the server's reason.
     """
-    names = Names.of(name)
-    cron = await cluster.get(Ref(CRONJOB, names.full if kind == "full" else names.incremental, namespace))
+    names = Names.of(release.name)
+    cron = await cluster.get(Ref(CRONJOB, names.full if kind == "full" else names.incremental, release.namespace))
     template, about = cron["spec"]["jobTemplate"], cron["metadata"]
     owner = {
         "apiVersion": CRONJOB.api_version,
@@ -37,7 +37,7 @@ async def backup_now(cluster: Cluster, name: str, namespace: str, kind: Literal[
     }
     metadata = {
         "name": f"{about['name'][:47]}-{int(at.timestamp()):x}",
-        "namespace": namespace,
+        "namespace": release.namespace,
         "labels": (template.get("metadata") or {}).get("labels") or {},
         "annotations": {"cronjob.kubernetes.io/instantiate": "manual"},
         "ownerReferences": [owner],
@@ -52,10 +52,10 @@ async def suspend(cluster: Cluster, cron: str, namespace: str, *, rest: bool) ->
     await cluster.patch(Ref(CRONJOB, cron, namespace), {"spec": {"suspend": rest}})
 
 
-async def newest_first(cluster: Cluster, name: str, namespace: str) -> list[Object]:
+async def newest_first(cluster: Cluster, release: ReleaseRef) -> list[Object]:
     """The backup Jobs of a release, that of the first backup among them. Raises ClusterError."""
     jobs: list[Object] = []
-    async with aclosing(cluster.pages(JOB, namespace, labels=_labels(name))) as pages:
+    async with aclosing(cluster.pages(JOB, release.namespace, labels=_labels(release.name))) as pages:
         async for page in pages:
             jobs += [{**job, "apiVersion": JOB.api_version, "kind": JOB.kind} for job in page.items]
     return sorted(jobs, key=lambda job: str(job["metadata"].get("creationTimestamp", "")), reverse=True)
@@ -66,21 +66,21 @@ def _labels(name: str) -> str:
 
 
 async def log(
-    cluster: Cluster, name: str, namespace: str, job: str, *, follow: bool = False, tail: int = TAIL_LINES
+    cluster: Cluster, release: ReleaseRef, job: str, *, follow: bool = False, tail: int = TAIL_LINES
 ) -> AsyncGenerator[str, None]:
     """Lines of the newest pod of a Job of this release, fit for a terminal; with follow also those to come.
 
     Raises PreflightError where no pod is left, and ClusterError with the kubelet's reason where it has not started.
     """
     pods: list[Object] = []
-    async with aclosing(cluster.pages(POD, namespace, labels=_labels(name))) as pages:
+    async with aclosing(cluster.pages(POD, release.namespace, labels=_labels(release.name))) as pages:
         async for page in pages:
             pods += [pod for pod in page.items if job in owners(pod, JOB.kind)]
     if not pods:
-        raise PreflightError(f"Job {namespace}/{fit(job)} has no pod, so there is no log of it")
+        raise PreflightError(f"Job {release.namespace}/{fit(job)} has no pod, so there is no log of it")
     newest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
     container = newest["spec"]["containers"][0]["name"]
-    lines = cluster.logs(namespace, newest["metadata"]["name"], container, follow=follow, tail=tail)
+    lines = cluster.logs(release.namespace, newest["metadata"]["name"], container, follow=follow, tail=tail)
     async with aclosing(lines):
         async for line in lines:
             yield fit_line(line)

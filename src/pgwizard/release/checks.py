@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import ClusterError, Finding, Forbidden, PgwizardError
 from pgwizard.kube.api import DEFAULT_STORAGE_CLASS, NODE, STORAGE_CLASS, Cluster, Object, Resource
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.pgbackrest import compares_addresses
 from pgwizard.release import records
 from pgwizard.release.record import Record
@@ -32,12 +33,12 @@ NODES_READ = 500
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is checked. opened: namespace and name of the release that a person opened to change it, if any."""
+    """What is checked. opened: the release that a person opened to change it, if any."""
 
     cluster: Cluster
     answers: Answers
     surveyed: Survey
-    opened: tuple[str, str] | None = None
+    opened: ReleaseRef | None = None
 
 
 async def run(subject: Subject) -> tuple[Finding, ...]:
@@ -220,24 +221,24 @@ def moved(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
 
 
 def neighbours(
-    answers: Answers, there: Sequence[Record], opened: tuple[str, str] | None = None, *, is_new: bool = False
+    answers: Answers, there: Sequence[Record], opened: ReleaseRef | None = None, *, is_new: bool = False
 ) -> tuple[Finding, ...]:
     """What the other releases of the cluster say to these answers. Pure.
 
-    opened: namespace and name of the release that was to be changed, if any. is_new: whether the answers make one.
+    opened: the release that was to be changed, if any. is_new: whether the answers make one.
     """
-    name, place = (answers.release.namespace, answers.release.name), _repository(answers)
+    own, place = ReleaseRef.of(answers), _repository(answers)
     findings = []
     for release in there:
-        other = (release.namespace, release.name)
-        if other == name:
+        other = release.ref
+        if other == own:
             continue
-        if other == opened or (is_new and release.namespace == name[0]):
-            text = f"this makes a second release: {'/'.join(other)} stays as it is"
+        if other == opened or (is_new and other.namespace == own.namespace):
+            text = f"this makes a second release: {other} stays as it is"
             findings.append(_warning("release.name", text))
         answered = recorded(release.last, "release", "repository")
         if answered is not None and place is not None and _repository(answered) == place:
-            text = f"{'/'.join(other)} backs up to {_s3(place)} as well: one path a database, never shared"
+            text = f"{other} backs up to {_s3(place)} as well: one path a database, never shared"
             findings.append(_warning("repository.path", text))
     return tuple(findings)
 

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from pgwizard.kube.api import SECRET, Object, Ref, Resource
+from pgwizard.kube.api import LEASE, SECRET, Object, Ref, Resource
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.text import plain
 
 TYPE = "pgwizard/release.v1"
@@ -45,8 +46,7 @@ class Record:
     salt: random; what is derived from a secret with it tells nothing to who cannot read Secrets.
     """
 
-    name: str
-    namespace: str
+    ref: ReleaseRef
     inventory: tuple[Ref, ...] = ()
     revisions: tuple[Revision, ...] = ()
     salt: str = ""
@@ -92,11 +92,11 @@ class Record:
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {
-                "name": f"{self.name}-pgwizard",
-                "namespace": self.namespace,
+                "name": secret_ref(self.ref).name,
+                "namespace": self.ref.namespace,
                 "labels": {
                     "app.kubernetes.io/name": "postgresql",
-                    "app.kubernetes.io/instance": self.name,
+                    "app.kubernetes.io/instance": self.ref.name,
                     "app.kubernetes.io/managed-by": "pgwizard",
                 },
             },
@@ -105,14 +105,19 @@ class Record:
         }
 
 
-def ref(name: str, namespace: str) -> Ref:
-    """Where the record of a release is."""
-    return Ref(SECRET, f"{name}-pgwizard", namespace)
+def secret_ref(release: ReleaseRef) -> Ref:
+    """The Secret that holds the record of a release."""
+    return Ref(SECRET, f"{release.name}-pgwizard", release.namespace)
 
 
-def absent(name: str, namespace: str) -> str:
-    """What is said where a release has no record."""
-    return f"there is no release {name} in namespace {namespace}"
+def lease_ref(release: ReleaseRef) -> Ref:
+    """The Lease that keeps a second writer away from a release."""
+    return Ref(LEASE, f"{release.name}-pgwizard", release.namespace)
+
+
+def absence(release: ReleaseRef) -> str:
+    """The message for a release that has no record."""
+    return f"there is no release {release.name} in namespace {release.namespace}"
 
 
 def read(secret: Object) -> Record:
@@ -128,7 +133,7 @@ def read(secret: Object) -> Record:
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         where = plain(f"{metadata['namespace']}/{metadata['name']}")
         raise ValueError(f"Secret {where} holds no record of a release") from error
-    return Record(name, metadata["namespace"], inventory, revisions, salt)
+    return Record(ReleaseRef(metadata["namespace"], name), inventory, revisions, salt)
 
 
 # Whoever may write Secrets in some namespace can write records: what is shown of one is not taken on trust.

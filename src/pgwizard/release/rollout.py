@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pgwizard.errors import ClusterError, DeadlineError, Finding, RolloutFailed
 from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Cluster, Object, Ref, Resource, WatchEvent
@@ -87,8 +88,8 @@ class _Seen:
         return "the old pod is stopping" + (f": up to {limit} s{why}" if limit else "")
 
 
-async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said: Said) -> str:
-    """Wait until the pod of the newest revision is Ready. Returns what to say of it.
+async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said: Said, *, at: datetime) -> str:
+    """Wait until the pod of the newest revision is Ready. Returns what to say of it. at: the time, in UTC.
 
     Raises RolloutFailed once a container is stuck, with its last log lines, and DeadlineError.
     """
@@ -100,7 +101,7 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
         _marked(cluster.watch(STATEFULSET, namespace, fields=f"metadata.name={names.release}"), STATEFULSET),
         _marked(cluster.watch(POD, namespace, fields=f"metadata.name={names.pod}"), POD),
         cluster.watch(CLAIM, namespace, fields=f"metadata.name=postgresql-storage-{names.pod}"),
-        _events(cluster, namespace),
+        _events(cluster, namespace, at),
     ]
     claim = f"postgresql-storage-{names.pod}"
     async with _merged(watches) as events:

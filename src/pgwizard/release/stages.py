@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -65,12 +65,13 @@ class Stage:
 @contextlib.asynccontextmanager
 async def told(name: str, report: Report) -> AsyncIterator[Stage]:
     """A stage from its beginning to its end, or to what ended it."""
-    stage, start = Stage(name, report), time.monotonic()
+    loop = asyncio.get_running_loop()
+    stage, start = Stage(name, report), loop.time()
     report(Event(name, "began"))
     try:
         yield stage
     except BaseException as error:
         message = error.message if isinstance(error, PgwizardError) else "stopped"
-        report(Event(name, "failed", message, time.monotonic() - start))
+        report(Event(name, "failed", message, loop.time() - start))
         raise
-    report(Event(name, "done", stage.summary, time.monotonic() - start))
+    report(Event(name, "done", stage.summary, loop.time() - start))

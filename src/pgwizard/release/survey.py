@@ -9,7 +9,7 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pgwizard.answers.questions import (
     Answers,
@@ -36,7 +36,7 @@ from pgwizard.kube.api import (
     side_by_side,
 )
 from pgwizard.plan.checks import together
-from pgwizard.plan.names import Names, mirrored_from
+from pgwizard.plan.names import Names, ReleaseRef, mirrored_from
 from pgwizard.plan.plan import Plan, mirrored_s3
 from pgwizard.release import immutable, record, records
 from pgwizard.release.immutable import Standing
@@ -114,14 +114,15 @@ async def _read(cluster: Cluster, refs: Iterable[Ref]) -> _Live:
     return _Live(dict(zip(asked, await side_by_side([look(ref) for ref in asked]), strict=True)), denied)
 
 
-async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = None) -> Survey:
+async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = None, *, at: datetime) -> Survey:
     """Read what the answers name, and compare. Raises only where the cluster does not answer.
 
     What may not be read is left out of the findings, but for the certificate: the rights that an apply needs are
-    another check. ca_file: certificates from a file, for where the source Secret cannot be looked up.
+    another check. ca_file: certificates from a file, for where the source Secret cannot be looked up. at: the time,
+    in UTC.
     """
     names, namespace = Names.of(answers.release.name), answers.release.namespace
-    own, home = record.ref(names.release, namespace), Ref(NAMESPACE, namespace)
+    own, home = record.secret_ref(ReleaseRef.of(answers)), Ref(NAMESPACE, namespace)
     statefulset, claim = Ref(STATEFULSET, names.release, namespace), claim_of(answers)
     named = {secret: Ref(SECRET, secret, namespace) for secret, _, _ in _named_secrets(answers)}
     sources = [ref for ref in (_s3_source(answers), _ca_source(answers)) if ref is not None]
@@ -135,7 +136,7 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
         namespace_exists=home in live.denied or live.get(home) is not None,
         record=known,
         record_version=version,
-        ca=_ca(answers, ca_file, live, missing),
+        ca=_ca(answers, ca_file, live, at, missing),
         s3_source=live.get(s3) if s3 else None,
         existing={secret: live.get(ref) for secret, ref in named.items()},
         standing=Standing(before, _ours(live.get(statefulset)), live.get(claim), superuser),
@@ -236,7 +237,7 @@ def recorded(revision: record.Revision | None, *sections: str) -> Answers | None
         return None
 
 
-def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, problems: list[Finding]) -> Bundle | None:
+def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, problems: list[Finding]) -> Bundle | None:
     """The certificates of the source Secret, each way of its being wrong with its own words."""
     source, ref = answers.tls.source, _ca_source(answers)
     if source is None or ref is None:
@@ -254,7 +255,7 @@ def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, problems: list[Fi
         return None
     data = secret["data"]
     try:
-        return read_bundle(base64.b64decode(data[source.key], validate=True), datetime.now(UTC))
+        return read_bundle(base64.b64decode(data[source.key], validate=True), at)
     except binascii.Error:
         problems.append(Finding("tls.source.key", f"{where}, key {source.key}: the server sent no base64"))
     except ValueError as error:

@@ -15,10 +15,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from pgwizard.clock import Clock, utc_now
+from pgwizard.clock import Clock
 from pgwizard.errors import DeadlineError, Finding, PgwizardError, PreflightError
 from pgwizard.kube.api import JOB, POD, Cluster, Ref, Resource, WatchEvent
-from pgwizard.plan.names import Names
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, records
 from pgwizard.status import probes
 from pgwizard.status.observations import (
@@ -75,10 +75,9 @@ class Again:
 
 async def observe(
     cluster: Cluster,
-    name: str,
-    namespace: str,
+    release: ReleaseRef,
     *,
-    now: Clock = utc_now,
+    now: Clock,
     again: Again | None = None,
     io_timeout_seconds: int = _IO_TIMEOUT_SECONDS,
 ) -> AsyncGenerator[Snapshot, None]:
@@ -87,25 +86,24 @@ async def observe(
     Raises PreflightError where there is no such release, and ClusterError where its record cannot be read. What cannot
     be asked later on is said in ``unknown``, and asked again.
     """
-    there, _ = await records.required(cluster, name, namespace)
-    release = probes.release_of(there)
-    snapshot = reduce(Snapshot(name, namespace, now()), ReleaseRead(now(), release))
+    there, _ = await records.get(cluster, release)
+    summary = probes.release_of(there)
+    snapshot = reduce(Snapshot(release, now()), ReleaseRead(now(), summary))
     again = again or Again()
     queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # a flood waits at the server, not here
-    names = Names.of(name)
     questions: dict[str, Callable[[datetime], Awaitable[Answer]]] = {
-        "release": lambda at: _read_release(cluster, name, namespace, at),
-        "repository": lambda at: _read_repository(cluster, names, namespace, io_timeout_seconds, at),
-        "archiver": lambda at: _read_archiver(cluster, names, namespace, (snapshot.release or release).superuser, at),
-        "volume": lambda at: _read_volume(cluster, names, namespace, at),
-        "certificate": lambda at: _read_certificate(cluster, names, namespace, at),
+        "release": lambda at: _read_release(cluster, release, at),
+        "repository": lambda at: _read_repository(cluster, release, io_timeout_seconds, at),
+        "archiver": lambda at: _read_archiver(cluster, release, (snapshot.release or summary).superuser, at),
+        "volume": lambda at: _read_volume(cluster, release, at),
+        "certificate": lambda at: _read_certificate(cluster, release, at),
     }
     tasks = [
         *(asyncio.create_task(_watched(cluster, resource, snapshot, queue, now)) for resource in WATCHED),
         asyncio.create_task(
             _logs(
-                lambda job: backups.log(cluster, name, namespace, job),
-                lambda: [Ref(JOB, run.real_name, namespace) for run in snapshot.runs_without_log],
+                lambda job: backups.log(cluster, release, job),
+                lambda: [Ref(JOB, run.real_name, release.namespace) for run in snapshot.runs_without_log],
                 queue,
                 again,
             )
@@ -163,9 +161,7 @@ def _objects(snapshot: Snapshot) -> tuple[Any, ...]:
     return (snapshot.objects, [replace(cron, last=None, succeeded=None) for cron in snapshot.crons], runs)
 
 
-async def look(
-    cluster: Cluster, name: str, namespace: str, *, now: Clock = utc_now, timeout_seconds: float = 30
-) -> Snapshot:
+async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_seconds: float = 30) -> Snapshot:
     """One snapshot, once every source has answered; what has not at the deadline says so. Raises as ``observe``.
 
     Where the archiver is ahead, the repository is read again, until that is known to be new WAL or dropped WAL.
@@ -173,7 +169,7 @@ async def look(
     snapshot, again = None, Again()
     io_timeout = min(max(int(timeout_seconds / _INFO_TRIES), 1), 2 * _IO_TIMEOUT_SECONDS)
     with contextlib.suppress(TimeoutError):
-        observed = observe(cluster, name, namespace, now=now, again=again, io_timeout_seconds=io_timeout)
+        observed = observe(cluster, release, now=now, again=again, io_timeout_seconds=io_timeout)
         async with asyncio.timeout(timeout_seconds), aclosing(observed) as snapshots:
             async for snapshot in snapshots:
                 if snapshot.pending_sources:
@@ -182,7 +178,7 @@ async def look(
                     break
                 again.ask("repository")
     if snapshot is None:
-        raise DeadlineError(f"the record of release {namespace}/{name} was not read within {timeout_seconds:.0f} s")
+        raise DeadlineError(f"the record of release {release} was not read within {timeout_seconds:.0f} s")
     for source in snapshot.pending_sources:
         if source in snapshot.sources:  # the log of a failed Job is none
             late = Finding(text=f"no answer within {timeout_seconds:.0f} s")
@@ -193,14 +189,14 @@ async def look(
 async def _watched(
     cluster: Cluster, resource: Resource, snapshot: Snapshot, queue: asyncio.Queue[Observation], now: Clock
 ) -> None:
-    labels = f"app.kubernetes.io/instance={snapshot.name},app.kubernetes.io/name=postgresql"
+    labels = f"app.kubernetes.io/instance={snapshot.ref.name},app.kubernetes.io/name=postgresql"
     shown: set[Ref] = set()
     while True:
         there: set[Ref] = set()
         try:
-            async with aclosing(cluster.watch(resource, snapshot.namespace, labels=labels)) as events:
+            async with aclosing(cluster.watch(resource, snapshot.ref.namespace, labels=labels)) as events:
                 async for event in events:
-                    seen = _seen(resource, event, snapshot.namespace, now())
+                    seen = _seen(resource, event, snapshot.ref.namespace, now())
                     if isinstance(seen, ListRead):  # a new watch does not know what was deleted before it
                         for ref in shown - there:
                             await queue.put(ObjectSeen(now(), ref))
@@ -248,28 +244,26 @@ async def _every(
         await again.due(source, PACE_SECONDS[source])
 
 
-async def _read_release(cluster: Cluster, name: str, namespace: str, at: datetime) -> ReleaseRead:
-    return ReleaseRead(at, await probes.release(cluster, name, namespace))
+async def _read_release(cluster: Cluster, release: ReleaseRef, at: datetime) -> ReleaseRead:
+    return ReleaseRead(at, await probes.summary(cluster, release))
 
 
 async def _read_repository(
-    cluster: Cluster, names: Names, namespace: str, io_timeout_seconds: int, at: datetime
+    cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, at: datetime
 ) -> RepositoryRead:
-    return RepositoryRead(at, await probes.repository(cluster, names, namespace, io_timeout_seconds))
+    return RepositoryRead(at, await probes.repository(cluster, release, io_timeout_seconds))
 
 
-async def _read_archiver(
-    cluster: Cluster, names: Names, namespace: str, superuser: str | None, at: datetime
-) -> ArchiverRead:
-    return ArchiverRead(at, await probes.archiver(cluster, names, namespace, superuser))
+async def _read_archiver(cluster: Cluster, release: ReleaseRef, superuser: str | None, at: datetime) -> ArchiverRead:
+    return ArchiverRead(at, await probes.archiver(cluster, release, superuser))
 
 
-async def _read_volume(cluster: Cluster, names: Names, namespace: str, at: datetime) -> VolumeRead:
-    return VolumeRead(at, await probes.volume(cluster, names, namespace))
+async def _read_volume(cluster: Cluster, release: ReleaseRef, at: datetime) -> VolumeRead:
+    return VolumeRead(at, await probes.volume(cluster, release))
 
 
-async def _read_certificate(cluster: Cluster, names: Names, namespace: str, at: datetime) -> CertificateRead:
-    return CertificateRead(at, await probes.certificate(cluster, names, namespace))
+async def _read_certificate(cluster: Cluster, release: ReleaseRef, at: datetime) -> CertificateRead:
+    return CertificateRead(at, await probes.certificate(cluster, release))
 
 
 async def _logs(

@@ -18,7 +18,7 @@ from typing import Any
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import ClusterError, Forbidden
 from pgwizard.kube.api import NAMESPACE, SECRET, Cluster, Ref, found
-from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names
+from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names, ReleaseRef
 from pgwizard.release import record, records
 from pgwizard.release.backups import TAIL_LINES
 from pgwizard.status.snapshot import (
@@ -176,13 +176,13 @@ def release_of(read: record.Record) -> ReleaseSummary:
 # ---- asking --------------------------------------------------------------------------------------------------------
 
 
-async def release(cluster: Cluster, name: str, namespace: str) -> ReleaseSummary | Missing:
+async def summary(cluster: Cluster, release: ReleaseRef) -> ReleaseSummary | Missing:
     """The record at a glance; where there is none, what became of the namespace, if that may be read."""
-    there, _ = await records.recorded(cluster, name, namespace)
+    there, _ = await records.find(cluster, release)
     if there is not None:
         return release_of(there)
     try:
-        home = await found(cluster, Ref(NAMESPACE, namespace))
+        home = await found(cluster, Ref(NAMESPACE, release.namespace))
     except Forbidden:
         return Missing("unread")
     if home is None:
@@ -190,10 +190,10 @@ async def release(cluster: Cluster, name: str, namespace: str) -> ReleaseSummary
     return Missing("ending" if home["metadata"].get("deletionTimestamp") else "there")
 
 
-async def repository(cluster: Cluster, names: Names, namespace: str, io_timeout_seconds: int) -> RepositoryInfo:
+async def repository(cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int) -> RepositoryInfo:
     """What ``pgbackrest info`` says. Raises ValueError where it cannot say it. io_timeout_seconds: see info_command."""
     command = info_command(io_timeout_seconds)
-    text = await _run_in_pod(cluster, names, namespace, command, _EXEC_SECONDS["repository"])
+    text = await _run_in_pod(cluster, release, command, _EXEC_SECONDS["repository"])
     try:
         info = json.loads(text)
     except ValueError:
@@ -201,47 +201,49 @@ async def repository(cluster: Cluster, names: Names, namespace: str, io_timeout_
     return repository_of(info)
 
 
-async def archiver(cluster: Cluster, names: Names, namespace: str, superuser: str | None) -> Archiver:
+async def archiver(cluster: Cluster, release: ReleaseRef, superuser: str | None) -> Archiver:
     """What pg_stat_archiver says, with the cause where archiving fails. Raises ValueError where psql fails."""
-    text = await _run_in_pod(cluster, names, namespace, archiver_command(superuser), _EXEC_SECONDS["archiver"])
+    text = await _run_in_pod(cluster, release, archiver_command(superuser), _EXEC_SECONDS["archiver"])
     try:
         said = archiver_of(text)
     except ValueError:
         raise ValueError(f"psql answered with something else: {plain(text, 120)}") from None
     if not said.is_failing:
         return said
-    fault = diagnose(await _server_log(cluster, names, namespace))
-    return replace(said, fault=fault or diagnose(await _collected_log(cluster, names, namespace)))
+    fault = diagnose(await _server_log(cluster, release))
+    return replace(said, fault=fault or diagnose(await _collected_log(cluster, release)))
 
 
-async def _server_log(cluster: Cluster, names: Names, namespace: str) -> str:
+async def _server_log(cluster: Cluster, release: ReleaseRef) -> str:
     """The end of the container's log; empty where it cannot be read: a cause is a help, not the finding."""
     with contextlib.suppress(ClusterError):
-        async with aclosing(cluster.logs(namespace, names.pod, "postgresql", tail=TAIL_LINES)) as tail:
+        async with aclosing(
+            cluster.logs(release.namespace, Names.of(release.name).pod, "postgresql", tail=TAIL_LINES)
+        ) as tail:
             return "\n".join([fit_line(line) async for line in tail])
     return ""
 
 
-async def _collected_log(cluster: Cluster, names: Names, namespace: str) -> str:
+async def _collected_log(cluster: Cluster, release: ReleaseRef) -> str:
     """The end of the file that PostgreSQL's logging collector writes; empty where it does not run."""
     with contextlib.suppress(ClusterError, ValueError):
-        text = await _run_in_pod(cluster, names, namespace, COLLECTED_LOG_COMMAND, _EXEC_SECONDS["archiver"])
+        text = await _run_in_pod(cluster, release, COLLECTED_LOG_COMMAND, _EXEC_SECONDS["archiver"])
         return "\n".join(map(fit_line, text.splitlines()))
     return ""
 
 
-async def volume(cluster: Cluster, names: Names, namespace: str) -> Volume:
+async def volume(cluster: Cluster, release: ReleaseRef) -> Volume:
     """What ``df`` says of the data. Raises ValueError where it cannot say it."""
-    text = await _run_in_pod(cluster, names, namespace, VOLUME_COMMAND, _EXEC_SECONDS["volume"])
+    text = await _run_in_pod(cluster, release, VOLUME_COMMAND, _EXEC_SECONDS["volume"])
     try:
         return volume_of(text)
     except ValueError:
         raise ValueError(f"df answered with something else: {plain(text, 120)}") from None
 
 
-async def certificate(cluster: Cluster, names: Names, namespace: str) -> MirroredCertificate | None:
+async def certificate(cluster: Cluster, release: ReleaseRef) -> MirroredCertificate | None:
     """The mirrored certificate beside its source; None where the release mirrors none."""
-    mirror = await found(cluster, Ref(SECRET, names.ca, namespace))
+    mirror = await found(cluster, Ref(SECRET, Names.of(release.name).ca, release.namespace))
     if mirror is None:
         return None
     mine = read_bundle(base64.b64decode((mirror.get("data") or {}).get(CA_KEY, "")), LONG_AGO, valid=False)
@@ -262,9 +264,11 @@ async def certificate(cluster: Cluster, names: Names, namespace: str) -> Mirrore
     return MirroredCertificate(mine.ends, "same" if same else "differs")
 
 
-async def _run_in_pod(cluster: Cluster, names: Names, namespace: str, command: Sequence[str], seconds: float) -> str:
+async def _run_in_pod(cluster: Cluster, release: ReleaseRef, command: Sequence[str], seconds: float) -> str:
     """What a command prints. Raises ValueError with its own words where it fails."""
-    result = await cluster.exec(namespace, names.pod, "postgresql", command, timeout_seconds=seconds)
+    result = await cluster.exec(
+        release.namespace, Names.of(release.name).pod, "postgresql", command, timeout_seconds=seconds
+    )
     if result.exit_code != 0:
         said = plain((result.stderr or result.stdout).decode(errors="replace"))
         raise ValueError(f"{command[0]} ended with {result.exit_code}{f': {said}' if said else ''}")

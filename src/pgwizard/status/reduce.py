@@ -66,7 +66,7 @@ def _reduced(snapshot: Snapshot, seen: Answer | ObjectSeen | ListRead | SourceFa
             return _answered(snapshot, seen.resource.plural, seen.at)
         case ReleaseRead(release=Missing() as missing):
             since = snapshot.missing.since if snapshot.missing else seen.at
-            why = Finding(text=record.absent(snapshot.name, snapshot.namespace))
+            why = Finding(text=record.absence(snapshot.ref))
             return _failed(replace(snapshot, missing=replace(missing, since=since)), seen.source, why)
     return _with_answer(_answered(snapshot, seen.source, seen.at), seen)
 
@@ -131,7 +131,7 @@ def _logged(run: Run, seen: LogRead | LogFailed) -> Run:
 
 
 def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
-    names = Names.of(snapshot.name)
+    names = Names.of(snapshot.ref.name)
     if ref.resource == CRONJOB:
         crons = [cron for cron in snapshot.crons if cron.real_name != ref.name] + ([_cron(obj, names)] if obj else [])
         crons.sort(key=lambda cron: (cron.real_name not in (names.full, names.incremental), cron.name))

@@ -16,6 +16,7 @@ from pgwizard.errors import Finding
 from pgwizard.kube.api import CLAIM, CRONJOB, JOB, POD, STATEFULSET, Ref
 from pgwizard.kube.health import Health
 from pgwizard.plan import cron as plan_cron
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.tuning import SEGMENT_BYTES
 
 RUNS_KEPT, OBJECTS_KEPT = 20, 50
@@ -226,8 +227,7 @@ class Snapshot:
     while it is, or has not been looked for.
     """
 
-    name: str
-    namespace: str
+    ref: ReleaseRef
     at: datetime
     release: ReleaseSummary | None = None
     objects: Mapping[Ref, Health] = field(default_factory=dict)

@@ -113,7 +113,7 @@ def is_nearly_full(volume: Volume) -> bool:
 
 def outage(snapshot: Snapshot) -> Finding | None:
     """Why the database does not run, and what to do; None where it does, and where nobody has looked."""
-    names, namespace = Names.of(fit(snapshot.name)), fit(snapshot.namespace)
+    names, namespace = Names.of(fit(snapshot.ref.name)), fit(snapshot.ref.namespace)
     if snapshot.is_gone:
         return None
     if snapshot.has_no_statefulset:
@@ -147,7 +147,7 @@ def _because(text: str, fault: Finding | None) -> Finding:
 
 def _server(snapshot: Snapshot) -> tuple[Ref, Ref]:
     """The StatefulSet and the pod of the database."""
-    names, namespace = Names.of(snapshot.name), snapshot.namespace
+    names, namespace = Names.of(snapshot.ref.name), snapshot.ref.namespace
     return Ref(STATEFULSET, names.release, namespace), Ref(POD, names.pod, namespace)
 
 
@@ -279,7 +279,7 @@ def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
 
 def _full_backup(snapshot: Snapshot) -> str:
     """The command that takes one; the screen has the key b for it."""
-    return f"pgwizard backup {fit(snapshot.name)} -n {fit(snapshot.namespace)} --type full"
+    return f"pgwizard backup {fit(snapshot.ref.name)} -n {fit(snapshot.ref.namespace)} --type full"
 
 
 def _lost(text: str, fix: str, key: str = "") -> Verdict:
@@ -303,7 +303,7 @@ _NAMESPACES = {"gone": "; its namespace is gone too", "ending": "; its namespace
 def _gone(snapshot: Snapshot, missing: Missing) -> Iterable[Finding]:
     """That nothing is there any more, and what may be left of it."""
     since = f"{missing.since or snapshot.at:%Y-%m-%d %H:%M} UTC"
-    text = f"release {snapshot.namespace}/{snapshot.name} is gone since {since}: its record and its StatefulSet are not"
+    text = f"release {snapshot.ref} is gone since {since}: its record and its StatefulSet are not"
     fix, backups = "", snapshot.backups
     if snapshot.wants_backups:
         fix = "Its repository may still hold backups"

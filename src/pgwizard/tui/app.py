@@ -9,7 +9,6 @@ import asyncio
 import gc
 import importlib
 import os
-import time
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar, cast
@@ -140,8 +139,7 @@ class WizardApp(SaysDefects, BaseApp):
 
     async def _went_back(self, asked: OpenStatus) -> bool:
         """Close what is above the status of the release, where that is open already."""
-        release = asked.name, asked.in_namespace
-        shows = [isinstance(each, ScreenPart) and each.release == release for each in self.screen_stack]
+        shows = [isinstance(each, ScreenPart) and each.release == asked.release for each in self.screen_stack]
         if not any(shows):
             return False
         for _ in range(shows[::-1].index(True)):
@@ -184,7 +182,7 @@ class WizardApp(SaysDefects, BaseApp):
 
     def _said_twice(self, text: str) -> bool:
         """Whether this was said a moment ago; else it is said."""
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         if now < self._leaving_until:
             return True
         self._leaving_until = now + LEAVE_SECONDS

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.tui.autosave import Autosave
 from pgwizard.tui.widgets.dialogs import Offer
 from pgwizard.wizard.draft import Draft
@@ -23,8 +24,8 @@ class LeftDrafts:
     ) -> None:
         self._screen, self._autosave, self._restore = screen, autosave, restore
 
-    async def offer(self, release: tuple[str, str] | None, *, has_answers: Callable[[], bool]) -> None:
-        """release: namespace and name of the release that is being changed: only its own drafts are offered.
+    async def offer(self, release: ReleaseRef | None, *, has_answers: Callable[[], bool]) -> None:
+        """release: the one that is being changed: only its own drafts are offered.
 
         has_answers: whether a new release has answers already; then nothing is offered.
         """
@@ -40,11 +41,10 @@ class LeftDrafts:
             return
         left, *older = drafts
         draft = Draft(left.raw)
-        namespace, name = _release(left)
         count = sum(1 for _ in draft.given())
         also = f" · {len(older)} older draft{'s' if len(older) > 1 else ''}" if older else ""
         dialog = Offer(
-            f"Unsaved answers for {namespace}/{name}",
+            f"Unsaved answers for {_release(left)}",
             f"changed {left.at.astimezone():%d %b %H:%M} · {count} differ{'s' if count == 1 else ''} from the "
             f"defaults{also}\nEnter restores them, F8 deletes them, Esc keeps them for later",
         )
@@ -60,6 +60,5 @@ class LeftDrafts:
             await self._offer(older)
 
 
-def _release(left: LeftDraft) -> tuple[str, str]:
-    release = Draft(left.raw).answers.release
-    return release.namespace, release.name
+def _release(left: LeftDraft) -> ReleaseRef:
+    return ReleaseRef.of(Draft(left.raw).answers)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pgwizard.clock import Clock, utc_now
 from pgwizard.tui.navigation import WIZARD
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Start:
     demo: bool = False
     raw: dict[str, Any] | None = None
     release: tuple[str, str | None] = ("", None)
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now: Clock = utc_now
     places: Callable[[], Sequence[ClusterChoice]] = tuple
     export: Export = lambda _folder, _texts: None
     drafts: Callable[[], DraftStore] | None = None

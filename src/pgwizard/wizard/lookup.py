@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Finding, PgwizardError
 from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import checks, survey
 from pgwizard.tls.certificates import Bundle
 
@@ -31,15 +33,15 @@ class Learnt:
 
 
 async def look_up(
-    cluster: Cluster, answers: Answers, ca_file: Bundle | None, opened: tuple[str, str] | None
+    cluster: Cluster, answers: Answers, ca_file: Bundle | None, opened: ReleaseRef | None, *, at: datetime
 ) -> AsyncGenerator[Learnt, None]:
     """What the answers name, then also the findings of the checks.
 
-    ca_file: the certificate that the answers name as a file; opened: namespace and name of the release that is being
-    changed, None for a new one. A cluster that does not answer is a finding, never raised.
+    ca_file: the certificate that the answers name as a file; opened: the release that is being changed, None for a
+    new one. A cluster that does not answer is a finding, never raised.
     """
     try:
-        surveyed = await survey.survey(cluster, answers, ca_file)
+        surveyed = await survey.survey(cluster, answers, ca_file, at=at)
     except PgwizardError as error:
         yield Learnt(ca_file, (Finding("tls.source", error.message),), doubts=(), again=True)
         return

@@ -21,6 +21,7 @@ from pgwizard.cli.table import (
     YES,
 )
 from pgwizard.cli.writer import Writer
+from pgwizard.clock import utc_now
 from pgwizard.kube.api import Cluster
 from pgwizard.release import apply as release_apply
 from pgwizard.release.changes import Action, Change
@@ -100,7 +101,7 @@ def _run(
         return await prompt.confirmed(f"Apply this to {release.answers.release.namespace}? [y/N] ")
 
     async def work(cluster: Cluster) -> release_apply.ApplyOutcome:
-        return await release_apply.run(release, cluster, reporter(writer), approve, options)
+        return await release_apply.run(release, cluster, reporter(writer), approve, options, now=utc_now)
 
     outcome = connect.run(call, work, resume="The cluster continues. Run it again at any time: it resumes.")
     if outcome.result == "dry-run":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -76,11 +75,12 @@ class ClusterColumn(Column):
     async def _probe(self, choice: ClusterChoice, gate: asyncio.Semaphore) -> None:
         """Try one. A context whose log-in runs a program is left alone until it is chosen."""
         async with gate:
-            started = time.monotonic()
+            loop = asyncio.get_running_loop()
+            started = loop.time()
             try:
                 async with asyncio.timeout(PROBE_SECONDS), AsyncExitStack() as stack:
                     version = await (await choice.connect(stack)).version()
-                state = f"✓ answers in {(time.monotonic() - started) * 1000:.0f} ms · {version}"
+                state = f"✓ answers in {(loop.time() - started) * 1000:.0f} ms · {version}"
             except TimeoutError:
                 state = f"✗ no answer within {PROBE_SECONDS:.0f} s"
             except PgwizardError as error:

@@ -41,8 +41,8 @@ class SchedulePanel(Panel):
 def _append_runs(text: Text, full: cron.CronSchedule, incremental: cron.CronSchedule, now: datetime) -> None:
     runs = [(at, "F full") for at in full.upcoming(now, _RUNS)]
     runs += [(at, "▪ incremental") for at in incremental.upcoming(now, _RUNS)]
-    for at, kind in sorted(runs)[:_RUNS]:
-        text.append(f"  {at:%a %d %b %H:%M}  {kind:13}  in {span((at - now).total_seconds())}\n")
+    for at, kind in sorted(runs, key=lambda run: run[0].timestamp())[:_RUNS]:
+        text.append(f"  {at:%a %d %b %H:%M}  {kind:13}  in {span(at.timestamp() - now.timestamp())}\n")
     if not runs:
         text.append("  none that can be calculated\n")
 

@@ -20,6 +20,7 @@ from pgwizard.answers.schema import label_at
 from pgwizard.diagnose import messages
 from pgwizard.errors import Finding, PgwizardError
 from pgwizard.local import inputs
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.apply import STAGES, ApplyOutcome, Options, ReleaseRequest, run
 from pgwizard.release.changes import Change
 from pgwizard.release.report import connect_commands, explained, written
@@ -43,7 +44,7 @@ _LOG_KEPT = 400
 
 
 class ApplyScreen(Copies, BaseScreen[str]):
-    """opened: namespace and name of the release that the answers were opened from, if any.
+    """opened: the release that the answers were opened from, if any.
 
     Ends with the dotted path of the question to go back to after a failure; empty for none.
     """
@@ -73,7 +74,7 @@ class ApplyScreen(Copies, BaseScreen[str]):
         "At the end Enter opens the status; after a failure, the question to change."
     )
 
-    def __init__(self, answers: Answers, opened: tuple[str, str] | None = None) -> None:
+    def __init__(self, answers: Answers, opened: ReleaseRef | None = None) -> None:
         super().__init__()
         self.answers, self.opened = answers, opened
         self.outcome: ApplyOutcome | None = None
@@ -135,9 +136,9 @@ class ApplyScreen(Copies, BaseScreen[str]):
 
     async def _run(self) -> ApplyOutcome:
         cluster = await self.connection.once_connected()
-        given, bundle = await asyncio.to_thread(inputs.referred, self.answers, self.start.folder)
+        given, bundle = await asyncio.to_thread(inputs.referred, self.answers, self.start.folder, self.start.now())
         request = ReleaseRequest(self.answers, given, bundle, self.opened)
-        return await run(request, cluster, self._report, self._approve, Options())
+        return await run(request, cluster, self._report, self._approve, Options(), now=self.start.now)
 
     async def _approve(self, changes: Sequence[Change]) -> bool:
         self._changes = tuple(changes)
@@ -278,9 +279,8 @@ class ApplyScreen(Copies, BaseScreen[str]):
         if self.failure is not None:
             self.dismiss(self.failure.question)
             return
-        release = self.answers.release
         self.dismiss("")
-        self.open_screen(OpenStatus(release.name, release.namespace))
+        self.open_screen(OpenStatus(ReleaseRef.of(self.answers)))
 
     def action_explain(self) -> None:
         """Show the message of the failure."""

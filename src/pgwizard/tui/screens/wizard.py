@@ -17,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from pgwizard.answers.schema import QuestionPath, field_at, label_at, page_of
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.text import visible
 from pgwizard.tui.autosave import Autosave
 from pgwizard.tui.base import BaseScreen, Command
@@ -65,9 +66,8 @@ class Wizard(SaysDefects, BaseScreen[None]):
     def __init__(self, raw: dict[str, Any] | None = None) -> None:
         super().__init__()
         draft = Draft(differing(raw or {}))
-        release = draft.answers.release
-        self.release_to_change = (release.namespace, release.name) if raw else None
-        """Namespace and name; None for a new release."""
+        self.release_to_change = ReleaseRef.of(draft.answers) if raw else None
+        """None for a new release."""
         self.pages = Pages(draft)
         self.frame = Frame(self.pages)
         self.chooser = Chooser(self.pages)
@@ -103,6 +103,7 @@ class Wizard(SaysDefects, BaseScreen[None]):
             partial(self.run_worker, group="checks", exit_on_error=False),
             answers=lambda: self.draft.answers,
             release=lambda: self.release_to_change,
+            now=self.start.now,
             learn=self._learn,
         )
         self.autosave = Autosave(
@@ -250,7 +251,7 @@ class Wizard(SaysDefects, BaseScreen[None]):
         """Applied answers are no draft any more, here or in a wizard that changes the same release."""
         if not applied.complete:
             return
-        release = applied.answers.release.namespace, applied.answers.release.name
+        release = ReleaseRef.of(applied.answers)
         if self.draft.answers == applied.answers:
             self.release_to_change = release
             self.autosave.forget()

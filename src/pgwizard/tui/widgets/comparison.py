@@ -90,8 +90,9 @@ class Comparison(Hosted, Vertical):
 
     async def _run(self, answers: Answers) -> ApplyOutcome:
         cluster = self._cluster = await self.connection.once_connected()
-        given, bundle = await asyncio.to_thread(inputs.referred, answers, self.start.folder)
-        return await run(ReleaseRequest(answers, given, bundle), cluster, self._report, _refuse, Options(dry_run=True))
+        given, bundle = await asyncio.to_thread(inputs.referred, answers, self.start.folder, self.start.now())
+        request, options = ReleaseRequest(answers, given, bundle), Options(dry_run=True)
+        return await run(request, cluster, self._report, _refuse, options, now=self.start.now)
 
     def _report(self, event: Event) -> None:
         if event.kind in ("began", "progress"):

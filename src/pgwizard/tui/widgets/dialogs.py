@@ -371,6 +371,31 @@ class TextWindow(Window):
         yield KeyLine()
 
 
+class LinesWindow(Window):
+    """Some lines to read; each of the keys to leave closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,f7", "leave", "close")]
+    DEFAULT_CSS = """
+    LinesWindow > VerticalScroll { width: 90%; max-width: 110; height: auto; max-height: 80%; padding: 1 2;
+        background: $surface; border: round $primary; }
+    LinesWindow Static { height: auto; }
+    """
+    _LONGEST = 300
+
+    def __init__(self, title: str, lines: Sequence[str]) -> None:
+        super().__init__()
+        self.text = Text(f"{title}\n\n", "bold")
+        self.text.append("\n".join(lines[: self._LONGEST]), "not bold")
+        if len(lines) > self._LONGEST:
+            self.text.append(f"\nand {len(lines) - self._LONGEST:,} more", "not bold")
+        self.text.append("\n\nEsc closes this", "not bold dim")
+
+    def compose(self) -> ComposeResult:
+        """The lines."""
+        with VerticalScroll():
+            yield Static(self.text, markup=False)
+
+
 class ChoiceDialog(Window):
     """A question that one key answers, or the choice that is highlighted; answers with the key, or None."""
 
