@@ -19,14 +19,14 @@ from textual.geometry import Region
 from textual.keys import _character_to_key, key_to_character
 from textual.pilot import Pilot
 from textual.widget import Widget
-from textual.widgets._toast import Toast
 
 from pgwizard.tui.app import WizardApp
 from support import simtime
 
 R = TypeVar("R")
 DEADLINE_SECONDS = 1_800.0
-LOOK_SECONDS = 0.02
+LOOK_SECONDS, LATER_SECONDS = 0.02, 1.0
+"""Between two looks, in the first minute and later: a test that fails does not paint a screen for minutes."""
 PAINT_SECONDS = 0.05
 """Three times as long as it takes Textual to paint what has changed."""
 
@@ -34,7 +34,7 @@ PAINT_SECONDS = 0.05
 @asynccontextmanager
 async def opened(app: App[R], size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[R]]:
     """The application, running without a terminal; the loop must be a simulated one."""
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=True) as pilot:
         await settled(pilot)
         yield pilot
 
@@ -42,11 +42,14 @@ async def opened(app: App[R], size: tuple[int, int] = (80, 24)) -> AsyncIterator
 async def until(pilot: Pilot[Any], reached: Callable[[], bool]) -> None:
     """Let simulated time pass until something is true."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + DEADLINE_SECONDS
+    begin = loop.time()
     while not reached():
-        assert loop.time() < end, f"never, on {pilot.app.screen}:\n{inspect.getsource(reached)}\n{painted(pilot)}"
+        passed = loop.time() - begin
+        assert passed < DEADLINE_SECONDS, (
+            f"never, on {pilot.app.screen}:\n{inspect.getsource(reached)}\n{painted(pilot)}"
+        )
         assert pilot.app.is_running, "the application has ended"
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(LOOK_SECONDS if passed < 60 else LATER_SECONDS)
 
 
 async def settled(pilot: Pilot[Any]) -> None:
@@ -122,7 +125,7 @@ def table(of: Widget) -> list[list[str]]:
 
 def notices(pilot: Pilot[Any]) -> list[str]:
     """The notices at the edge of the screen, each in one line."""
-    return [words(toast) for toast in pilot.app.screen.query(Toast)]
+    return [words(toast) for toast in pilot.app.screen.query("Toast")]
 
 
 def _rows(widget: Widget, region: Region) -> list[str]:
