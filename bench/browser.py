@@ -264,7 +264,7 @@ async def _inside(what: str, tls: int) -> dict[str, Any]:
                 search = getattr(screen, "secrets", None)
                 seen.painted(getattr(screen, "listing", None), search is not None and search.certificates_read)
 
-    start = Start(connect, lambda _path, _text: None)
+    start = Start(connect, lambda _path, _text: None, loaded=gc.freeze)
     app = App(replace(start, screen="pgwizard.tui.screens.secret_browser:SecretBrowser") if what == "direct" else start)
     task = asyncio.create_task(app.run_async())
     async with asyncio.timeout(DEADLINE_SECONDS):

@@ -9,10 +9,13 @@ import pytest
 
 from pgwizard.errors import FirstBackupFailed, Interrupted, OwnershipConflict, PreflightError
 from pgwizard.kube.api import Ref
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, record, survey
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, Killed, Request, ScriptedOutcome
+from pgwizard.status import observe
+from pgwizard.status.verdict import judge
 from support.faulting import (
     CLAIM,
     CONFIGMAP,
@@ -745,5 +748,33 @@ def test_a_hook_job_of_the_same_spec_that_still_runs_is_waited_for() -> None:
         again = await deployed(sim)
         assert "create jobs/postgresql-pgbackrest-init" not in again.writes
         assert live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"] == first
+
+    on(scenario)
+
+
+def test_a_first_backup_with_page_errors_is_a_finding_of_the_apply() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.programs.has_damaged_pages = True
+        told = await deployed(sim)
+        assert told.outcome is not None
+        assert told.outcome.headline == "Release is up, but its first full backup has page checksum errors."
+        (finding,) = told.outcome.findings
+        assert (finding.severity, finding.key) == ("warning", "status-damaged")
+        assert "first backup: the backup has page checksum errors" in [
+            f"{event.stage}: {event.finding.text}" for event in told.events if event.finding
+        ]
+        assert told.texts("done")[-2] == "a full backup is in the repository"
+        verdict = judge(await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim)))
+        assert (verdict.state, verdict.reasons[0].key) == ("not recoverable", "status-damaged")
+
+    on(scenario)
+
+
+def test_an_apply_without_findings_has_a_valid_first_backup() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        told = await deployed(sim)
+        assert told.outcome is not None
+        assert told.outcome.headline == "Release is up. First full backup succeeded."
+        assert told.outcome.findings == ()
 
     on(scenario)

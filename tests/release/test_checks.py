@@ -91,3 +91,14 @@ def test_a_record_whose_release_is_not_valid_any_more_says_what_is_not_checked()
         assert finding.text.endswith("whether database and superuser stay the same is not checked")
 
     on(scenario)
+
+
+def test_a_key_pair_that_may_not_be_read_in_its_namespace_is_not_checked_and_that_is_reported() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.rules.deny("get", "secrets", "shop")
+        existing = {"from": "existing", "namespace": "shop", "secret": "s3-backup"}
+        (finding,) = await found(sim, answers_of(repository={"credentials": existing}))
+        assert (finding.severity, finding.question) == ("warning", "repository.credentials.secret")
+        assert finding.text == "not checked: no permission to get Secret shop/s3-backup"
+
+    on(scenario)

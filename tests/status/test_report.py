@@ -17,7 +17,6 @@ from pgwizard.release.report import change_line, event_line
 from pgwizard.release.stages import Event, EventKind
 from pgwizard.status import report
 from pgwizard.status.observations import failure
-from pgwizard.status.reduce import unwatched
 from pgwizard.status.report import status_lines
 from pgwizard.status.snapshot import MirroredCertificate, ReleaseSummary, RepositoryInfo, Run, Snapshot, Volume, Wal
 from pgwizard.status.verdict import judge
@@ -191,7 +190,7 @@ def test_what_is_loading_is_told_from_what_is_denied_old_and_empty() -> None:
 def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
     """Its marks are no longer those of what is fine, and nothing counts on as if it were seen."""
     later = NOW + timedelta(minutes=4)
-    left = unwatched(FINE, later)
+    left = FINE.without_watch(later)
     assert [str(fact) for fact in report.facts(left)] == [
         "! release     revision 3 deployed, applied Tue 3 Nov 12:00 UTC (as of 4 min 20 s ago: no longer watched)",
         "! next full   Sun 29 Nov 02:00 UTC (in 5 d) (as of 4 min ago: no longer watched)",
@@ -208,8 +207,8 @@ def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
         "! CA          ends 2029-02-24 (in 823 d), same as its source (as of 4 min 20 s ago: no longer watched)",
     ]
     assert judge(left).state == "unknown"
-    assert judge(unwatched(FINE, NOW)).state == "at risk"
-    broken = unwatched(replace(FINE, crons=(), answered_at={}, failures={"cronjobs": failure("no route")}), later)
+    assert judge(FINE.without_watch(NOW)).state == "at risk"
+    broken = replace(FINE, crons=(), answered_at={}, failures={"cronjobs": failure("no route")}).without_watch(later)
     assert report.loading_or_empty(broken, "cronjobs", "none") == "? not known: no route"
     assert report.loading_or_empty(broken, "jobs", "none") == "? not known: no longer watched"
 

@@ -536,3 +536,17 @@ def test_stages_that_nobody_expected_get_a_line() -> None:
     stages = Stages(["apply", "record"])
     stages.take(Event("prune", "began"), datetime(2026, 11, 23, tzinfo=UTC))
     assert [stage.name for stage in stages.stages] == ["apply", "prune", "record"]
+
+
+def test_a_first_backup_with_page_errors_is_no_plain_success() -> None:
+    async def scenario(driven: Driven) -> None:
+        driven.sim.runtime.programs.has_damaged_pages = True
+        await driven.asked()
+        await press(driven.pilot, "y")
+        await driven.reached("ended")
+        ending = driven.screen.ending
+        assert ending[0] == "!       Release is up, but its first full backup has page checksum errors."
+        assert "cause   files of the database were damaged when it was taken" in ending
+        assert driven.keys() == {"enter", "e", "c", "escape"}
+
+    applying(scenario)

@@ -146,7 +146,7 @@ async def picking(pilot: Pilot[int], wizard: Wizard, page: str, path: str) -> st
     await wizard.go(page)
     row(wizard, path).control.focus()
     await press(pilot, "f4")
-    return text(await listed(pilot), "#said")
+    return text(await listed(pilot), "#note")
 
 
 async def browsing(pilot: Pilot[int], wizard: Wizard, path: str) -> SecretBrowser:

@@ -275,7 +275,7 @@ async def _merged(watches: list[Any]) -> AsyncIterator[asyncio.Queue[WatchEvent 
 async def _next(events: asyncio.Queue[WatchEvent | BaseException], seconds: float) -> WatchEvent | None:
     """The next event, or None when none comes in time."""
     try:
-        async with asyncio.timeout(max(0.01, seconds)):  # wait_for loses a Ctrl-C that meets an event, before 3.12
+        async with asyncio.timeout(max(0.01, seconds)):  # wait_for loses a Ctrl+C that meets an event, before 3.12
             event = await events.get()
     except TimeoutError:
         return None

@@ -1,4 +1,4 @@
-"""Unsaved answers on disk, so that a crash, a closed terminal or Ctrl-C loses nothing.
+"""Unsaved answers on disk, so that a crash, a closed terminal or Ctrl+C loses nothing.
 
 One file a running wizard, readable by its owner alone; what an ended one left behind is offered to the next. A lock
 that the kernel lets go of with its process tells the one from the other. Answers hold references only, so no secret is

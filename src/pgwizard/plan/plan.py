@@ -29,7 +29,7 @@ from pgwizard.answers.questions import (
 )
 from pgwizard.endpoint import Endpoint
 from pgwizard.plan import cron as plan_cron
-from pgwizard.plan.names import CA_FILE, DATA, STANZA, Names
+from pgwizard.plan.names import CA_FILE, DATA, STANZA, Names, ReleaseRef
 from pgwizard.plan.pgbackrest import indexed
 from pgwizard.plan.tuning import Machine, Parameter, tune
 from pgwizard.tls.certificates import Bundle
@@ -115,6 +115,11 @@ class Plan:
     network_policy: bool
     s3_port: int
     s3_namespace: str | None
+
+    @property
+    def ref(self) -> ReleaseRef:
+        """The release that is planned."""
+        return ReleaseRef(self.namespace, self.names.release)
 
 
 def resolve(answers: Answers, facts: Facts) -> Plan:

@@ -21,7 +21,7 @@ from pgwizard.answers.secrets import Given, Sensitive
 from pgwizard.clock import Clock
 from pgwizard.errors import AlreadyExists, AnswersError, Finding, Interrupted, Locked, PgwizardError, PreflightError
 from pgwizard.kube import api as kube_api
-from pgwizard.kube import jobs, lease
+from pgwizard.kube import lease
 from pgwizard.kube.api import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, Cluster, Object, Ref
 from pgwizard.kube.health import assess, condition
 from pgwizard.plan import checks, manifests
@@ -29,15 +29,16 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, Plan, resolve
 from pgwizard.quantities import size_text
 from pgwizard.release import (
-    checks as release_checks,
-)
-from pgwizard.release import (
+    backups,
     deletion,
     record,
     rollout,
     secret_values,
     stages,
     survey,
+)
+from pgwizard.release import (
+    checks as release_checks,
 )
 from pgwizard.release import (
     dry_run as release_dry_run,
@@ -87,15 +88,16 @@ class ReleaseRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApplyOutcome:
-    """What a run came to. ``unchanged``: everything was as wanted, and nothing was written.
+    """How a run ended. ``unchanged``: the cluster was as wanted, and nothing was written.
 
-    plan: what was rendered; ``report.connect_commands`` takes it.
+    headline: the result in one line. findings: why the release cannot be relied on although it is up; the warnings of
+    a stage come as events. plan: what was rendered, for ``report.address`` and ``report.connect_commands``.
     """
 
     result: Result
     changes: tuple[Change, ...]
-    warnings: tuple[Finding, ...] = ()
-    message: str = ""
+    headline: str
+    findings: tuple[Finding, ...] = ()
     plan: Plan | None = None
 
 
@@ -111,7 +113,6 @@ class _Prepared:
     data: Mapping[Ref, Mapping[str, Sensitive]]
     spec: str
     salt: str
-    warnings: tuple[Finding, ...]
 
     @property
     def objects(self) -> list[Object]:
@@ -122,8 +123,8 @@ class _Prepared:
         claim = survey.claim_ref(self.plan)
         return (*map(Ref.of, self.objects), claim)
 
-    def outcome(self, result: Result, message: str) -> ApplyOutcome:
-        return ApplyOutcome(result, self.changes, self.warnings, message, self.plan)
+    def outcome(self, result: Result, headline: str, findings: tuple[Finding, ...] = ()) -> ApplyOutcome:
+        return ApplyOutcome(result, self.changes, headline, findings, self.plan)
 
     @property
     def job(self) -> Trial | None:
@@ -161,13 +162,13 @@ async def run(
                 stage.done(await _apply(prepared, cluster, stage, force=options.force_conflicts))
             if not options.wait:
                 await _started(prepared, cluster)  # it waits by itself: WAL without a stanza would fill the volume
-                message = "Applied without waiting for the first backup. Run it again to wait for it."
-                return prepared.outcome("applied", message)
+                headline = "Applied without waiting for the first backup. Run it again to wait for it."
+                return prepared.outcome("applied", headline)
             await _start_early(prepared, cluster)
             async with stages.told("wait", report) as stage:
                 plan = prepared.plan
                 stage.done(await rollout.wait_ready(cluster, plan, options.timeout_seconds, stage.progress, at=now()))
-            await _first_backup(prepared, cluster, report, now)
+            findings = await _first_backup(prepared, cluster, report, now)
             await _prune(prepared, cluster, report)
         except PgwizardError:
             with contextlib.suppress(PgwizardError):  # the failure that is being told is the one that matters
@@ -176,15 +177,13 @@ async def run(
         async with stages.told("record", report) as stage:
             await cluster.apply(written.ended(prepared.inventory, "deployed").secret(), force=True)
             stage.done(f"revision {written.revisions[-1].number}")
-    return prepared.outcome("deployed", _summary(prepared.plan))
+    return prepared.outcome("deployed", _headline(prepared.plan, findings), findings)
 
 
-def _summary(plan: Plan) -> str:
-    works = "Release is up. First full backup succeeded." if plan.backups else "Release is up. It has no backups."
-    return (
-        f"{works}\n{plan.names.release}.{plan.namespace}.svc:5432, database {plan.database}; "
-        f"superuser and password are in Secret {plan.namespace}/{plan.username.secret}"
-    )
+def _headline(plan: Plan, findings: Sequence[Finding]) -> str:
+    if findings:
+        return "Release is up, but its first full backup has page checksum errors."
+    return "Release is up. First full backup succeeded." if plan.backups else "Release is up. It has no backups."
 
 
 async def _still_there(release: ReleaseRequest, cluster: Cluster, now: Clock) -> None:
@@ -250,11 +249,7 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
             if trial.after is not None:
                 untried += f"; {Ref.of(trial.wanted)} can be tried only after its {trial.after.resource.kind} is made"
         stage.done(counted(changes) + untried)
-    return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), values.to_write, spec, salt, warnings)
-
-
-def _release(plan: Plan) -> ReleaseRef:
-    return ReleaseRef(plan.namespace, plan.names.release)
+    return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), values.to_write, spec, salt)
 
 
 def _counted(count: int, word: str) -> str:
@@ -358,9 +353,9 @@ async def _locked(prepared: _Prepared, cluster: Cluster, report: Report, now: Cl
     plan = prepared.plan
     async with contextlib.AsyncExitStack() as stack:
         async with stages.told("lock", report) as stage:
-            ref = record.lease_ref(_release(plan))
+            ref = record.lease_ref(plan.ref)
             await stack.enter_async_context(lease.held(cluster, ref, said=stage.progress, now=now))
-            live = await kube_api.found(cluster, record.secret_ref(_release(plan)))
+            live = await kube_api.found(cluster, record.secret_ref(plan.ref))
             if (live["metadata"]["resourceVersion"] if live else "") != prepared.surveyed.record_version:
                 raise Locked("another run changed this release meanwhile; nothing was written", hint="Run it again.")
             stage.done(str(ref))
@@ -370,7 +365,7 @@ async def _locked(prepared: _Prepared, cluster: Cluster, report: Report, now: Cl
 async def _begun(prepared: _Prepared, release: ReleaseRequest, cluster: Cluster, now: Clock) -> record.Record:
     """Write down what will exist before it does, so that whatever is left can be found."""
     plan = prepared.plan
-    before = prepared.surveyed.record or record.Record(_release(plan))
+    before = prepared.surveyed.record or record.Record(plan.ref)
     before = replace(before, salt=prepared.salt)
     begun = before.begun(
         prepared.inventory, now().isoformat(timespec="seconds"), prepared.spec, _references(release.answers)
@@ -420,19 +415,17 @@ async def _start_early(prepared: _Prepared, cluster: Cluster) -> None:
             await cluster.create(prepared.job.wanted)
 
 
-async def _first_backup(prepared: _Prepared, cluster: Cluster, report: Report, now: Clock) -> None:
-    """Wait for the hook Job of this spec."""
+async def _first_backup(prepared: _Prepared, cluster: Cluster, report: Report, now: Clock) -> tuple[Finding, ...]:
+    """Wait for the hook Job of this spec. Returns what is wrong with the backup that it took."""
     if prepared.job is None:
-        return
+        return ()
     async with stages.told("first backup", report) as stage:
         await _started(prepared, cluster)
-        job = prepared.job.wanted
-        deadline = job["spec"]["activeDeadlineSeconds"] + 60
-        stage.done(
-            await jobs.wait_job(
-                cluster, Ref.of(job), deadline, stage.progress, stage.log, explain=rollout.explain, at=now()
-            )
-        )
+        findings = await backups.wait(cluster, prepared.job.wanted, stage.progress, stage.log, at=now())
+        for finding in findings:
+            stage.warning(finding)
+        stage.done("a full backup is in the repository" if findings else "a valid full backup is in the repository")
+        return findings
 
 
 async def _retire_unfinished(prepared: _Prepared, cluster: Cluster) -> None:

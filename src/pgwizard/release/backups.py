@@ -6,18 +6,33 @@ seen in the next snapshots.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
 from typing import Literal
 
-from pgwizard.errors import PreflightError
+from pgwizard.errors import Finding, PreflightError
+from pgwizard.kube import jobs
 from pgwizard.kube.api import CRONJOB, JOB, POD, Cluster, Object, Ref, owners
 from pgwizard.plan.names import Names, ReleaseRef
+from pgwizard.release import rollout
 from pgwizard.text import fit, fit_line
 
 TAIL_LINES = 200
 """Lines of a log that are read to find a cause."""
+FIND_DAMAGE = "pg_amcheck names the damaged tables and indexes."
+DAMAGED = "files of the database were damaged when it was taken"
+"""Why a backup has page checksum errors."""
+_PAGE_ERROR = re.compile(r" WARN: (invalid page checksums? found|page misalignment) in file ")
+"""pgBackRest stores a damaged page with this warning, and ends with 0."""
+_DEADLINE_SECONDS = 86_400
+"""Of a Job that has none of its own."""
+
+
+def full_backup_command(release: ReleaseRef) -> str:
+    """The command line that takes a full backup; the screen of the status has the key b for it."""
+    return f"pgwizard backup {fit(release.name)} -n {fit(release.namespace)} --type full"
 
 
 async def backup_now(cluster: Cluster, release: ReleaseRef, kind: Literal["full", "incr"], at: datetime) -> str:
@@ -47,6 +62,28 @@ async def backup_now(cluster: Cluster, release: ReleaseRef, kind: Literal["full"
     return str(metadata["name"])
 
 
+async def wait(
+    cluster: Cluster, job: Object, report: jobs.Said, log: jobs.Said, *, at: datetime
+) -> tuple[Finding, ...]:
+    """Wait for a backup Job, and follow its log. at: the time, in UTC. Returns why its backup cannot be relied on.
+
+    Raises FirstBackupFailed with cause and fix, and DeadlineError.
+    """
+    page_errors = 0
+
+    def read(line: str) -> None:
+        nonlocal page_errors
+        page_errors += bool(_PAGE_ERROR.search(line))
+        log(line)
+
+    deadline = job["spec"].get("activeDeadlineSeconds", _DEADLINE_SECONDS) + 60
+    await jobs.wait_job(cluster, Ref.of(job), deadline, report, read, explain=rollout.explain, at=at)
+    if not page_errors:
+        return ()
+    text, fix = "the backup has page checksum errors", f"{FIND_DAMAGE} Then take a full backup."
+    return (Finding(text=text, severity="warning", key="status-damaged", cause=DAMAGED, fix=fix),)
+
+
 async def suspend(cluster: Cluster, cron: str, namespace: str, *, rest: bool) -> None:
     """Let a CronJob rest, or go on. The next apply brings back what the answers say. Raises ClusterError."""
     await cluster.patch(Ref(CRONJOB, cron, namespace), {"spec": {"suspend": rest}})
@@ -54,11 +91,11 @@ async def suspend(cluster: Cluster, cron: str, namespace: str, *, rest: bool) ->
 
 async def newest_first(cluster: Cluster, release: ReleaseRef) -> list[Object]:
     """The backup Jobs of a release, that of the first backup among them. Raises ClusterError."""
-    jobs: list[Object] = []
+    found: list[Object] = []
     async with aclosing(cluster.pages(JOB, release.namespace, labels=_labels(release.name))) as pages:
         async for page in pages:
-            jobs += [{**job, "apiVersion": JOB.api_version, "kind": JOB.kind} for job in page.items]
-    return sorted(jobs, key=lambda job: str(job["metadata"].get("creationTimestamp", "")), reverse=True)
+            found += [{**job, "apiVersion": JOB.api_version, "kind": JOB.kind} for job in page.items]
+    return sorted(found, key=lambda job: str(job["metadata"].get("creationTimestamp", "")), reverse=True)
 
 
 def _labels(name: str) -> str:

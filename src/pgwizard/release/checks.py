@@ -49,10 +49,11 @@ async def run(subject: Subject) -> tuple[Finding, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """waits_for: what a check that did not end had asked for. question: where that is said."""
+    """waits_for: what a check that did not end had asked for. permission: to do what. question: where that is shown."""
 
     find: Callable[[Subject], Awaitable[Sequence[Finding]]]
     waits_for: str
+    permission: str
     question: str
 
 
@@ -63,7 +64,7 @@ async def _within_deadline(check: _Check, subject: Subject) -> Sequence[Finding]
     except TimeoutError:
         why = f"no answer within {DEADLINE_SECONDS:g} s"
     except Forbidden:
-        return ()
+        return (_warning(check.question, f"not checked: no permission to {check.permission}"),)
     except ClusterError as error:
         why = error.message
     return (_warning(check.question, f"not checked: {check.waits_for}: {why}"),)
@@ -170,7 +171,7 @@ async def _storage_class(subject: Subject) -> Sequence[Finding]:
 
 
 async def _endpoint(subject: Subject) -> Sequence[Finding]:
-    """A real handshake, by pgBackRest's rules where a certificate was chosen. Not tried without the right to do it."""
+    """A real handshake, by pgBackRest's rules where a certificate was chosen."""
     answers, bundle = subject.answers, subject.surveyed.ca
     endpoint = answers.repository.endpoint
     if not answers.repository.enabled or (answers.tls_mirrored() and bundle is None):
@@ -199,12 +200,16 @@ async def _endpoint(subject: Subject) -> Sequence[Finding]:
 
 async def _releases(subject: Subject) -> Sequence[Finding]:
     """What other releases say to these answers, and the release's own past."""
-    own = subject.surveyed.record
+    own, unchecked = subject.surveyed.record, tuple[Finding, ...]()
     try:
         there = await records.releases(subject.cluster, None)
-    except Forbidden:  # of the namespace alone: the apply needs that right itself
+    except Forbidden:
         there = await records.releases(subject.cluster, subject.answers.release.namespace)
-    return (*moved(subject.answers, own), *neighbours(subject.answers, there, subject.opened, is_new=own is None))
+        if subject.answers.repository.enabled:
+            text = "not checked against other namespaces: no permission to list Secrets there"
+            unchecked = (_warning("repository.path", text),)
+    near = neighbours(subject.answers, there, subject.opened, is_new=own is None)
+    return (*moved(subject.answers, own), *near, *unchecked)
 
 
 def moved(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
@@ -266,9 +271,9 @@ async def _objects(cluster: Cluster, resource: Resource, limit: int | None = Non
 
 
 _CHECKS = (
-    _Check(_server_version, "the server's version", "release.namespace"),
-    _Check(_image, "the list of nodes", "images.postgresql"),
-    _Check(_storage_class, "the list of StorageClasses", "storage.storageClass"),
-    _Check(_endpoint, "the S3 server", "repository.endpoint"),
-    _Check(_releases, "the other releases", "repository.path"),
+    _Check(_server_version, "the server's version", "get the server's version", "release.namespace"),
+    _Check(_image, "the list of nodes", "list nodes", "images.postgresql"),
+    _Check(_storage_class, "the list of StorageClasses", "list StorageClasses", "storage.storageClass"),
+    _Check(_endpoint, "the S3 server", "port-forward to the S3 server", "repository.endpoint"),
+    _Check(_releases, "the other releases", "list Secrets", "repository.path"),
 )

@@ -47,6 +47,15 @@ def change_lines(changes: Sequence[Change], *, whole: bool) -> list[str]:
 
 # ---- how to connect ------------------------------------------------------------------------------------------------
 
+
+def address(plan: Plan) -> str:
+    """Where the database is in the cluster, and where its superuser and password are."""
+    return (
+        f"{plan.names.release}.{plan.namespace}.svc:5432, database {plan.database}; "
+        f"superuser and password are in Secret {plan.namespace}/{plan.username.secret}"
+    )
+
+
 LOCAL_PORT = 15432
 """Of the port-forward: 5432 is often taken by a PostgreSQL of this machine."""
 

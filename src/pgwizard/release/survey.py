@@ -117,8 +117,8 @@ async def _read(cluster: Cluster, refs: Iterable[Ref]) -> _Live:
 async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = None, *, at: datetime) -> Survey:
     """Read what the answers name, and compare. Raises only where the cluster does not answer.
 
-    What may not be read is left out of the findings, but for the certificate: the rights that an apply needs are
-    another check. ca_file: certificates from a file, for where the source Secret cannot be looked up. at: the time,
+    A Secret that may not be read is a warning, but for the certificate: the rights that an apply needs are another
+    check. ca_file: certificates from a file, for where the source Secret cannot be looked up. at: the time,
     in UTC.
     """
     names, namespace = Names.of(answers.release.name), answers.release.namespace
@@ -141,7 +141,7 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
         existing={secret: live.get(ref) for secret, ref in named.items()},
         standing=Standing(before, _ours(live.get(statefulset)), live.get(claim), superuser),
     )
-    missing += _reference_problems(answers, surveyed, live)
+    missing += _reference_problems(answers, surveyed, live, doubts)
     fixed = immutable.problems(answers, surveyed.standing, _named_superuser(answers, surveyed.existing))
     return replace(surveyed, unreadable=unreadable, missing=tuple(missing), fixed=tuple(fixed), doubts=tuple(doubts))
 
@@ -292,7 +292,7 @@ def _named_secrets(answers: Answers) -> list[tuple[str, tuple[str, ...], str]]:
     return named
 
 
-def _reference_problems(answers: Answers, surveyed: Survey, live: _Live) -> list[Finding]:
+def _reference_problems(answers: Answers, surveyed: Survey, live: _Live, doubts: list[Finding]) -> list[Finding]:
     namespace = answers.release.namespace
     problems = []
     if not surveyed.namespace_exists and not answers.release.create_namespace:
@@ -309,6 +309,7 @@ def _reference_problems(answers: Answers, surveyed: Survey, live: _Live) -> list
         named.append((source, (s3.access_key_key, s3.secret_key_key), "repository.credentials.secret"))
     for ref, keys, question in named:
         if ref in live.denied:
+            doubts.append(Finding(question, f"not checked: no permission to get {ref}", severity="warning"))
             continue
         secret = live.get(ref)
         if secret is None:

@@ -51,6 +51,8 @@ class Programs:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.answers: list[Answer] = []
+        self.has_damaged_pages = False
+        """Whether a backup that is taken now meets a page with a wrong checksum."""
         self.repositories: dict[tuple[str, str, str], SimulatedRepository] = {}
         self._store = store
         self._clock = clock
@@ -161,7 +163,7 @@ class Programs:
             return code
         self._check(namespace, log)
         repository = self.repository(namespace)
-        if fulls := [backup for backup in repository.backups if backup["type"] == "full"]:
+        if fulls := [backup for backup in repository.backups if backup["type"] == "full" and not backup["error"]]:
             log.write(f"{len(fulls)} valid full backup(s) found: no new one is taken")
             return 0
         return await self._backup(namespace, "full", log)
@@ -251,7 +253,11 @@ class Programs:
         self._say(log, "execute non-exclusive backup stop and wait for all WAL segments to archive")
         self._say(log, f"backup stop archive = {segment}, lsn = 0/{int(segment[-8:], 16):X}000138")
         self._say(log, f"check archive for segment(s) {segment}:{segment}")
+        if self.has_damaged_pages:
+            path = "/var/lib/postgresql/data/pgdata/base/16384/16385"
+            self._say(log, f"invalid page checksum found in file {path} at page 3", level="WARN")
         new = add_backup(repository, kind, began, self._clock.now(), segment)
+        new["error"] = self.has_damaged_pages
         self._say(log, f"new backup label = {new['label']}")
         size = new["info"]["delta"] / 1024 / 1024
         self._say(log, f"{kind} backup size = {size:.1f}MB, file total = 1266")

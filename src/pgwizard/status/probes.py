@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import ClusterError, Forbidden
 from pgwizard.kube.api import NAMESPACE, SECRET, Cluster, Ref, found
 from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names, ReleaseRef
-from pgwizard.release import record, records
+from pgwizard.release import records
 from pgwizard.release.backups import TAIL_LINES
 from pgwizard.status.snapshot import (
     LONG_AGO,
@@ -157,22 +157,6 @@ def volume_of(text: str) -> Volume:
     return Volume(int(size), int(free))
 
 
-def release_of(read: record.Record) -> ReleaseSummary:
-    """A record at a glance."""
-    last = read.last
-    if last is None:
-        return ReleaseSummary(0, "", None, backups=True, superuser=None)
-    sections = (last.answers.get(section) for section in ("credentials", "repository"))
-    credentials, repository = (section if isinstance(section, Mapping) else {} for section in sections)
-    return ReleaseSummary(
-        revision=last.number,
-        outcome=last.outcome,
-        applied=moment(last.at),
-        backups=repository.get("enabled") is not False,
-        superuser=credentials.get("username") if credentials.get("from") == "generate" else None,
-    )
-
-
 # ---- asking --------------------------------------------------------------------------------------------------------
 
 
@@ -180,7 +164,7 @@ async def summary(cluster: Cluster, release: ReleaseRef) -> ReleaseSummary | Mis
     """The record at a glance; where there is none, what became of the namespace, if that may be read."""
     there, _ = await records.find(cluster, release)
     if there is not None:
-        return release_of(there)
+        return ReleaseSummary.of(there)
     try:
         home = await found(cluster, Ref(NAMESPACE, release.namespace))
     except Forbidden:

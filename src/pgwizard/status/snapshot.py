@@ -16,8 +16,10 @@ from pgwizard.errors import Finding
 from pgwizard.kube.api import CLAIM, CRONJOB, JOB, POD, STATEFULSET, Ref
 from pgwizard.kube.health import Health
 from pgwizard.plan import cron as plan_cron
-from pgwizard.plan.names import ReleaseRef
+from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.tuning import SEGMENT_BYTES
+from pgwizard.release.record import Record
+from pgwizard.release.rollout import is_crash
 
 RUNS_KEPT, OBJECTS_KEPT = 20, 50
 """What a snapshot holds at most, whatever the cluster sends. What the verdict needs is never among what is left out,
@@ -50,6 +52,22 @@ class ReleaseSummary:
     applied: datetime | None
     backups: bool
     superuser: str | None
+
+    @classmethod
+    def of(cls, record: Record) -> ReleaseSummary:
+        """The summary of a record; what an unreadable answer says is left out."""
+        last = record.last
+        if last is None:
+            return cls(0, "", None, backups=True, superuser=None)
+        sections = (last.answers.get(section) for section in ("credentials", "repository"))
+        credentials, repository = (section if isinstance(section, Mapping) else {} for section in sections)
+        return cls(
+            revision=last.number,
+            outcome=last.outcome,
+            applied=moment(last.at),
+            backups=repository.get("enabled") is not False,
+            superuser=credentials.get("username") if credentials.get("from") == "generate" else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +242,8 @@ class Snapshot:
     segment that the archiver reported before the repository last answered; missing_wal: what was expected before that
     answer and is not in it, empty for nothing. So a segment that was archived since is not missed. missing: that the
     record, which had been read, is no longer there. no_statefulset_since: since when the StatefulSet is not there; None
-    while it is, or has not been looked for.
+    while it is, or has not been looked for. crash_log: the last lines of a server that crashes, None until they are
+    read.
     """
 
     ref: ReleaseRef
@@ -243,6 +262,16 @@ class Snapshot:
     missing_wal: str = ""
     missing: Missing | None = None
     no_statefulset_since: datetime | None = None
+    crash_log: tuple[str, ...] | None = None
+
+    def without_watch(self, at: datetime) -> Snapshot:
+        """What is still known at a later moment if nobody has observed the release since: no source speaks for it.
+
+        A list of Kubernetes was known up to the last thing that was seen.
+        """
+        watched = {resource.plural: self.at for resource in WATCHED if resource.plural in self.answered_at}
+        failures = {**dict.fromkeys(self.sources, Finding(text="no longer watched")), **self.failures}
+        return replace(self, at=at, answered_at={**self.answered_at, **watched}, failures=failures)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -289,9 +318,17 @@ class Snapshot:
 
     @property
     def pending_sources(self) -> tuple[str, ...]:
-        """Sources that have not said anything yet, ``log`` for that of a failed Job."""
+        """Sources that have not said anything yet, ``log`` for that of a failed Job or server."""
         missing = [source for source in self.sources if source not in self.answered_at and source not in self.failures]
-        return (*missing, *(["log"] if any(not run.unread for run in self.runs_without_log) else []))
+        log = any(not run.unread for run in self.runs_without_log)
+        log = log or (self.crash is not None and self.crash_log is None)
+        return (*missing, *(["log"] if log else []))
+
+    @property
+    def crash(self) -> Health | None:
+        """The state of the database's pod where it crashes, else None."""
+        pod = self.objects.get(Ref(POD, Names.of(self.ref.name).pod, self.ref.namespace))
+        return pod if pod is not None and is_crash(pod) else None
 
     @property
     def runs_without_log(self) -> tuple[Run, ...]:
@@ -323,7 +360,7 @@ class Snapshot:
         """Whether the archiver reported a segment that was not in the repository when it was read: new, or dropped."""
         newest = self.archiver.last_wal if self.archiver else ""
         wal = self.repository.wal if self.repository else None
-        return _is_segment(newest) and newest > (wal.last if wal else "") and not self.has_other_database
+        return is_segment(newest) and newest > (wal.last if wal else "") and not self.has_other_database
 
     @property
     def backups(self) -> tuple[Backup, ...]:
@@ -393,8 +430,8 @@ def segments_between(first: str, last: str) -> int | None:
     return high - low if high >= low else None
 
 
-def _is_segment(name: str) -> bool:
-    """Told from the files of histories, which are archived as well."""
+def is_segment(name: str) -> bool:
+    """Whether a file of the archive is a segment, and no history file."""
     return segments_between(name, name) is not None
 
 

@@ -17,6 +17,7 @@ from pgwizard.errors import Finding
 from pgwizard.kube.api import POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0
 from pgwizard.plan.names import Names
+from pgwizard.release.backups import DAMAGED, FIND_DAMAGE, full_backup_command
 from pgwizard.status.snapshot import (
     LONG_AGO,
     PACE_SECONDS,
@@ -130,10 +131,14 @@ def outage(snapshot: Snapshot) -> Finding | None:
         return _reason(f"the database is down: it has no pod; {workload.message}", fix, "status-down")
     if pod.status == "ready":
         return None
-    fault = diagnose(pod.message)
+    log = snapshot.crash_log or ()
+    symptom, fault = diagnose(pod.message), diagnose("\n".join([pod.message, *log]))
     word = "down" if pod.status == "failed" else "not ready"
     fix = fault.fix if fault else f"kubectl describe pod {names.pod} -n {namespace} says more."
-    return _reason(f"the database is {word}: {pod.message}", fix, fault.key if fault else "status-down")
+    reason = _reason(f"the database is {word}: {pod.message}", fix, fault.key if fault else "status-down")
+    if fault is not None and fault != symptom:
+        return replace(reason, cause=fault.cause)
+    return replace(reason, cause=f"its log ends with: {log[-1]}") if log else reason
 
 
 def _reason(text: str, fix: str = "", key: str = "") -> Finding:
@@ -246,17 +251,16 @@ _ANOTHER_PATH = (
 )
 
 
-_FIND_DAMAGE = "pg_amcheck names the damaged tables and indexes."
-
-
 def _without_base(snapshot: Snapshot, remedy: str) -> Verdict:
     """That no backup is there to begin a recovery with. remedy: what mends that already, empty for nothing."""
     count = len(snapshot.backups)
     if count and not snapshot.intact_backups:
         which = "the only one has" if count == 1 else f"all {count} have"
-        fix = f"{_FIND_DAMAGE} Then take a full backup: {remedy or _full_backup(snapshot)}"
+        fix = f"{FIND_DAMAGE} Then take a full backup: {remedy or full_backup_command(snapshot.ref)}"
         return _lost(f"no backup is intact: {which} page checksum errors", fix, "status-damaged")
-    lost = _lost("there is no valid full backup with its WAL", remedy or f"Take one now: {_full_backup(snapshot)}")
+    lost = _lost(
+        "there is no valid full backup with its WAL", remedy or f"Take one now: {full_backup_command(snapshot.ref)}"
+    )
     return replace(lost, reasons=(*lost.reasons, *_damaged(snapshot)))
 
 
@@ -264,22 +268,17 @@ def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
     """That the newest backups have page checksum errors, or the newest full one: recovery begins with an older one."""
     newest = list(takewhile(lambda backup: backup.error, reversed(snapshot.backups)))
     full = next((backup for backup in reversed(snapshot.backups) if backup.type == "full"), None)
-    when = "files of the database were damaged when it was taken"
+    when = DAMAGED
     if newest and snapshot.intact_backups:
         base, text = snapshot.intact_backups[-1].label, f"backup {newest[0].label} has page checksum errors: {when}"
         if len(newest) > 1:
             first, many = newest[-1].label, when.replace("it was", "they were")
             text = f"the {len(newest)} newest backups have page checksum errors, since {first}: {many}"
         fix = f"{base} is the newest intact backup: pgbackrest restore --set={base} replays the WAL since."
-        yield _reason(text, f"{fix} {_FIND_DAMAGE}", "status-damaged")
+        yield _reason(text, f"{fix} {FIND_DAMAGE}", "status-damaged")
     elif full is not None and full.error:
-        fix = f"Take a full backup now: {_full_backup(snapshot)} {_FIND_DAMAGE}"
+        fix = f"Take a full backup now: {full_backup_command(snapshot.ref)} {FIND_DAMAGE}"
         yield _reason(f"full backup {full.label} has page checksum errors: {when}", fix, "status-damaged")
-
-
-def _full_backup(snapshot: Snapshot) -> str:
-    """The command that takes one; the screen has the key b for it."""
-    return f"pgwizard backup {fit(snapshot.ref.name)} -n {fit(snapshot.ref.namespace)} --type full"
 
 
 def _lost(text: str, fix: str, key: str = "") -> Verdict:

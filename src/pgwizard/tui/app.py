@@ -6,7 +6,6 @@ It owns the connection to the cluster and the themes, and passes both on. It ref
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import os
 from collections.abc import Iterable
@@ -23,7 +22,7 @@ from textual.widgets import Static
 
 from pgwizard.tui.base import BaseApp, ScreenPart
 from pgwizard.tui.defects import SaysDefects
-from pgwizard.tui.keys import Keys
+from pgwizard.tui.keys import Keys, key_name
 from pgwizard.tui.navigation import BROWSER, WIZARD, Applied, Open, OpenMessages, OpenStatus
 from pgwizard.tui.start import Start
 
@@ -51,7 +50,7 @@ class WizardApp(SaysDefects, BaseApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "quit", priority=True),
         Binding("ctrl+c", "stop", "stop", show=False, priority=True),
-        Binding("f1,question_mark", "explain", "help", key_display="f1"),
+        Binding("f1,question_mark", "explain", "help", key_display="F1"),
         Binding("ctrl+t", "next_theme", "theme", show=False),
     ]
 
@@ -77,9 +76,8 @@ class WizardApp(SaysDefects, BaseApp):
         self.call_after_refresh(self._load)
 
     def get_key_display(self, binding: Binding) -> str:
-        """As it stands on the key."""
-        shown = super().get_key_display(binding)
-        return "enter" if shown == "⏎" else shown
+        """``Ctrl+N``, as everything else that is read here names it."""
+        return binding.key_display or key_name(binding.key)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: themes, the way out, messages, and every key of the screen by its name."""
@@ -111,7 +109,7 @@ class WizardApp(SaysDefects, BaseApp):
         self._add_themes()
         screen = await asyncio.to_thread(_screen_class, self.start.screen)
         await self.push_screen(screen())
-        gc.freeze()  # what was loaded stays: no collection has to look through it again
+        self.start.loaded()
         self.connection.connect()
         if self.start.screen == WIZARD:
             await asyncio.to_thread(_screen_class, BROWSER)  # before somebody waits for it
@@ -154,14 +152,14 @@ class WizardApp(SaysDefects, BaseApp):
 
     def action_explain(self) -> None:
         """What this screen is for, its keys, its marks."""
-        from pgwizard.tui.widgets.dialogs import Help, keys_of
+        from pgwizard.tui.widgets.help import Help, keys_of
 
         if not isinstance(self.screen, Help):
             text = self.screen.help_text() if isinstance(self.screen, ScreenPart) else ""
             self.push_screen(Help(text, keys_of(self.screen)))
 
     def action_stop(self) -> None:
-        """Ctrl-C copies what is selected, or stops what runs; otherwise it leaves, at the second press."""
+        """Ctrl+C copies what is selected, or stops what runs; otherwise it leaves, at the second press."""
         text = self.screen.get_selected_text()  # by the mouse; an answer is selected as soon as it has the focus
         if text:
             self.copy_to_clipboard(text)
@@ -169,14 +167,14 @@ class WizardApp(SaysDefects, BaseApp):
             return
         if any(isinstance(screen, ScreenPart) and screen.stop() for screen in reversed(self.screen_stack)):
             return
-        if self._said_twice("ctrl+c again leaves: unsaved answers are kept, and offered at the next start"):
+        if self._said_twice("Press Ctrl+C again to leave. Unsaved answers are kept, and offered at the next start."):
             self.exit(130)
 
     async def action_quit(self) -> None:
         """Leave; in the middle of an apply at the second press."""
         writing = any(isinstance(screen, ScreenPart) and screen.is_writing for screen in self.screen_stack)
         if not writing or self._said_twice(
-            "an apply is writing: ctrl+q again leaves it. The cluster continues; run it again at any time: it resumes"
+            "An apply is running. Press Ctrl+Q again to leave it: the cluster continues, and a later apply resumes."
         ):
             self.exit()
 

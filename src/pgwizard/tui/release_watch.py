@@ -12,7 +12,6 @@ from pgwizard.errors import PgwizardError
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import records
 from pgwizard.status import observe
-from pgwizard.status.reduce import unwatched
 from pgwizard.status.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -84,7 +83,8 @@ class ReleaseWatch:
         """What is known as of now; what is no longer observed ages."""
         if self.snapshot is None:
             return None
-        return unwatched(self.snapshot, self._now()) if self.is_stale else replace(self.snapshot, at=self._now())
+        now = self._now()
+        return self.snapshot.without_watch(now) if self.is_stale else replace(self.snapshot, at=now)
 
     @property
     def age_seconds(self) -> float | None:

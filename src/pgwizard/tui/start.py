@@ -69,7 +69,7 @@ class Start:
     only one there is) and the namespace (None: the context's) of the release to look at. now: the time, in UTC.
     places: the clusters to choose from, blocking, or KubeconfigError. export: writes a folder of files, or OutputError.
     drafts: made when first needed; None keeps none. folder: what the names of files are relative to. context,
-    kubeconfig: as they were named to connect with; None where they were not.
+    kubeconfig: as they were named to connect with; None where they were not. loaded: called once the screen is open.
     """
 
     connect: Connect
@@ -85,3 +85,4 @@ class Start:
     folder: Path = Path()
     context: str | None = None
     kubeconfig: str | None = None
+    loaded: Callable[[], object] = lambda: None

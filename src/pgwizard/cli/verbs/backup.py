@@ -10,22 +10,20 @@ from pgwizard.cli import connect
 from pgwizard.cli.json_lines import JsonLine, NoteLine, explain_command
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
+from pgwizard.cli.verbs.apply import require_proof
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import utc_now
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import PreflightError
 from pgwizard.kube.api import JOB, Cluster, Object, Ref
 from pgwizard.kube.health import assess
-from pgwizard.kube.jobs import wait_job
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import backups, records, rollout
-from pgwizard.status.probes import release_of
+from pgwizard.release import backups, records
+from pgwizard.status.snapshot import ReleaseSummary
 from pgwizard.text import fit
 
 _NAMED = 5
 """Jobs that a message names."""
-_DEADLINE_SECONDS = 86_400
-"""Of a Job that has none of its own."""
 
 BackupType = Literal["full", "incr"]
 
@@ -66,7 +64,7 @@ def backup(call: Invocation, writer: Writer) -> None:
     async def work(cluster: Cluster) -> None:
         release = await connect.chosen(call, cluster)
         found, _ = await records.get(cluster, release)
-        if not release_of(found).backups:
+        if not ReleaseSummary.of(found).backups:
             raise PreflightError(
                 f"release {release} takes no backups", hint="Set repository.enabled to true and apply."
             )
@@ -74,7 +72,7 @@ def backup(call: Invocation, writer: Writer) -> None:
         follow = "" if call[FOLLOW] else f"\nFollow it with: pgwizard logs {release.name} -n {release.namespace} -f"
         writer.line(f"started Job {release.namespace}/{job}{follow}", JobLine(release.namespace, job, kind))
         if call[FOLLOW]:
-            await _follow(cluster, await cluster.get(Ref(JOB, job, release.namespace)), writer)
+            await _follow(cluster, await cluster.get(Ref(JOB, job, release.namespace)), release, writer)
 
     connect.run(call, work, released=True, resume="A started backup continues in the cluster: pgwizard logs -f.")
 
@@ -86,7 +84,7 @@ def logs(call: Invocation, writer: Writer) -> None:
         release = await connect.chosen(call, cluster)
         job = _picked(await backups.newest_first(cluster, release), release, call[JOB_NAME])
         if call[FOLLOW] and assess(job).status == "progressing":
-            await _follow(cluster, job, writer)
+            await _follow(cluster, job, release, writer)
             return
         shown, read = fit(job["metadata"]["name"]), []
         lines = backups.log(cluster, release, job["metadata"]["name"], tail=call[TAIL])
@@ -114,15 +112,14 @@ def _picked(jobs: list[Object], release: ReleaseRef, wanted: str | None) -> Obje
     )
 
 
-async def _follow(cluster: Cluster, job: Object, writer: Writer) -> None:
-    """Print the log of a Job that runs, to its end."""
+async def _follow(cluster: Cluster, job: Object, release: ReleaseRef, writer: Writer) -> None:
+    """Print the log of a Job that runs, to its end. Raises NotProven where its backup cannot be relied on."""
     shown = fit(job["metadata"]["name"])
-    await wait_job(
+    findings = await backups.wait(
         cluster,
-        Ref.of(job),
-        job["spec"].get("activeDeadlineSeconds", _DEADLINE_SECONDS) + 60,
+        job,
         lambda text: writer.note(f"· {text}", NoteLine(text)),
         lambda line: writer.line(line, LogLine(shown, line)),
-        explain=rollout.explain,
         at=utc_now(),
     )
+    require_proof(release, findings)

@@ -8,7 +8,7 @@ from rich.text import Text
 from textual import work
 from textual.message import Message
 
-from pgwizard.errors import PgwizardError
+from pgwizard.errors import Forbidden, PgwizardError
 from pgwizard.plan.pgbackrest import compares_addresses
 from pgwizard.text import plain
 from pgwizard.tls import handshake
@@ -64,6 +64,8 @@ class TlsPanel(Panel):
             by_address = compares_addresses(self.draft.answers.images.pgbackrest_version)
             found = await handshake.verify(cluster, endpoint, pem, by_address=by_address)
             self._answer = f"{'✓' if found.ok else '✗'} {endpoint}: {plain(found.message)}"
+        except Forbidden:
+            self._answer = "! not checked: no permission to port-forward to the S3 server"
         except PgwizardError as error:
             self._answer = f"! {error.message}" + (f"\n  {error.hint}" if error.hint else "")
         super().refresh_from(self.draft)

@@ -33,7 +33,7 @@ from pgwizard.tui.start import DEMO
 from pgwizard.tui.widgets.approval import Approval
 from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.tui.widgets.log import Log
-from pgwizard.tui.widgets.outcomes import CONNECT, OutcomeBox, OutcomeRow, failure_rows, outcome_lines
+from pgwizard.tui.widgets.outcomes import CONNECT, OutcomeBox, OutcomeRow, failure_rows, outcome_lines, success_rows
 from pgwizard.tui.widgets.panes import TextPart
 from pgwizard.tui.widgets.stages import Stages
 
@@ -211,8 +211,7 @@ class ApplyScreen(Copies, BaseScreen[str]):
 
     def _succeed(self, outcome: ApplyOutcome) -> None:
         self.outcome = outcome
-        first, _, rest = outcome.message.partition("\n")
-        rows = [("✓", first), *([("", rest)] if rest else [])]
+        rows = success_rows(outcome)
         if outcome.plan is not None:
             place = self.connection.place
             context = place.name if place is not None and not self.start.demo else self.start.context
@@ -265,7 +264,7 @@ class ApplyScreen(Copies, BaseScreen[str]):
         if action == "again" and self.state == "reading":
             return not self.connection.connected.is_set()
         if action == "explain":
-            return bool(self.failure and self.failure.key)
+            return bool(self._explained)
         if action == "follow" and self.state == "failed":
             return bool(self.failure and self.failure.question)
         return self.state in states.get(action, (self.state,))
@@ -283,9 +282,15 @@ class ApplyScreen(Copies, BaseScreen[str]):
         self.open_screen(OpenStatus(ReleaseRef.of(self.answers)))
 
     def action_explain(self) -> None:
-        """Show the message of the failure."""
-        if self.failure is not None:
-            self.open_screen(OpenMessages(messages.link(self.failure.key)))
+        """Show the message about how it ended."""
+        if self._explained:
+            self.open_screen(OpenMessages(messages.link(self._explained)))
+
+    @property
+    def _explained(self) -> str:
+        """The key of the message about how it ended; empty for none."""
+        findings = (self.failure,) if self.failure is not None else self.outcome.findings if self.outcome else ()
+        return next((finding.key for finding in findings if finding.key), "")
 
     def action_again(self) -> None:
         """Apply again: what is there already is kept."""

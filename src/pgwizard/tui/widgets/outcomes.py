@@ -12,6 +12,8 @@ from textual.widgets import Static
 
 from pgwizard.diagnose import messages
 from pgwizard.errors import Finding
+from pgwizard.release.apply import ApplyOutcome
+from pgwizard.release.report import address
 from pgwizard.text import visible
 from pgwizard.tui.navigation import message_link
 
@@ -28,6 +30,16 @@ def failure_rows(found: Finding, findings: Sequence[Finding] = ()) -> list[Outco
     rows = [("cause", found.cause), ("fix", found.fix), (MORE, messages.link(found.key) if found.key else "")]
     every = [("", finding.whole) for finding in findings]
     return [("✗", found.text), *every, *((word, text) for word, text in rows if text)]
+
+
+def success_rows(outcome: ApplyOutcome) -> list[OutcomeRow]:
+    """An apply that ended: its headline, where the database is, and why the release cannot be relied on."""
+    rows = [("!" if outcome.findings else "✓", outcome.headline)]
+    if outcome.result == "deployed" and outcome.plan is not None:
+        rows.append(("", address(outcome.plan)))
+    for finding in outcome.findings:
+        rows += [("cause", finding.cause), ("fix", finding.fix), (MORE, messages.link(finding.key))]
+    return rows
 
 
 def outcome_table(rows: Sequence[OutcomeRow]) -> Table:
