@@ -1,0 +1,41 @@
+"""One screen alone in an application without a cluster, for parts that need no more than a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+from textual.pilot import Pilot
+
+from pgwizard.kube.api import Cluster
+from pgwizard.tui.base import BaseApp, BaseScreen
+from pgwizard.tui.start import Save, Start
+from support import simtime
+from support.screens import opened
+
+
+async def no_cluster(_: AsyncExitStack) -> Cluster:
+    raise NotImplementedError
+
+
+class _Alone(BaseApp):
+    def get_default_screen(self) -> BaseScreen[None]:
+        return BaseScreen()
+
+
+def with_screen(
+    scenario: Callable[[Pilot[int], BaseScreen[None]], Awaitable[None]],
+    *,
+    save: Save = lambda *_: None,
+    **start: Any,
+) -> None:
+    """Play the scenario on an empty screen. start: further fields of ``Start``."""
+
+    async def main() -> None:
+        app = _Alone(Start(no_cluster, save, **start))
+        async with opened(app, (120, 40)) as pilot:
+            screen: Any = app.screen
+            await scenario(pilot, screen)
+
+    simtime.run(main())
