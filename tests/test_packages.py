@@ -50,7 +50,7 @@ PUBLIC: dict[str, str] = {
     "simulator": "clock cluster",
     "tls": "certificates chain handshake",
     "plan": "checks cron manifests names pgbackrest plan retention tuning",
-    "release": "apply backups changes checks record records report stages survey uninstall",
+    "release": "apply backups changes checks record records report rollout stages survey uninstall",
     "status": "observe report snapshot verdict",
     "wizard": "browse candidate_index candidates choices draft lookup secret_questions text_input",
     "local": "autosave files inputs",

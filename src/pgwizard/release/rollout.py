@@ -18,6 +18,7 @@ from pgwizard.errors import ClusterError, DeadlineError, Finding, RolloutFailed
 from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Cluster, Object, Ref, Resource, WatchEvent
 from pgwizard.kube.health import Health, assess
 from pgwizard.kube.jobs import _TELLING, GRACE_SECONDS, Said, _concerns, _events, _merged, _next, _told, tail
+from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.plan import Plan
 
 
@@ -175,11 +176,21 @@ async def _unblock(cluster: Cluster, seen: _Seen, now: float, said: Said) -> Non
 _POD_KIND = {"apiVersion": POD.api_version, "kind": POD.kind}
 
 
+def is_crash(health: Health) -> bool:
+    """Whether a container of the pod ends by itself, so that its log says why."""
+    return health.reason in ("CrashLoopBackOff", "Error", "RunContainerError")
+
+
+async def crash_log(cluster: Cluster, release: ReleaseRef, health: Health) -> list[str]:
+    """The last lines of the container of the database's pod that crashes; empty where none does."""
+    if not is_crash(health):
+        return []
+    container = "minio-ca-init" if "minio-ca-init" in health.message else "postgresql"
+    return await tail(cluster, release.namespace, Names.of(release.name).pod, container)
+
+
 async def _failure(cluster: Cluster, plan: Plan, health: Health) -> RolloutFailed:
-    log: list[str] = []
-    if health.reason in ("CrashLoopBackOff", "Error", "RunContainerError"):
-        container = "minio-ca-init" if "minio-ca-init" in health.message else "postgresql"
-        log = await tail(cluster, plan.namespace, plan.names.pod, container)
+    log = await crash_log(cluster, plan.ref, health)
     return RolloutFailed(
         f"{plan.names.pod} in namespace {plan.namespace} cannot start: {health.message}",
         fault=explain("\n".join([health.message, *log])),

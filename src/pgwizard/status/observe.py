@@ -18,13 +18,15 @@ from typing import Any
 from pgwizard.clock import Clock
 from pgwizard.errors import DeadlineError, Finding, PgwizardError, PreflightError
 from pgwizard.kube.api import JOB, POD, Cluster, Ref, Resource, WatchEvent
+from pgwizard.kube.health import Health
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import backups, records
+from pgwizard.release import backups, records, rollout
 from pgwizard.status import probes
 from pgwizard.status.observations import (
     Answer,
     ArchiverRead,
     CertificateRead,
+    CrashLogRead,
     ListRead,
     LogFailed,
     LogRead,
@@ -108,6 +110,7 @@ async def observe(
                 again,
             )
         ),
+        asyncio.create_task(_crash_logs(cluster, release, lambda: snapshot.crash, queue, again)),
     ]
     asking: dict[str, asyncio.Task[None]] = {}
     asked: set[str] = set()
@@ -130,6 +133,8 @@ async def observe(
             unread = {run.uid for run in snapshot.runs_without_log}
             if unread - asked:
                 again.ask("log")
+            if snapshot.crash is not None and before.crash is None:
+                again.ask("crash log")
             asked = unread
             yield snapshot
     finally:
@@ -264,6 +269,20 @@ async def _read_volume(cluster: Cluster, release: ReleaseRef, at: datetime) -> V
 
 async def _read_certificate(cluster: Cluster, release: ReleaseRef, at: datetime) -> CertificateRead:
     return CertificateRead(at, await probes.certificate(cluster, release))
+
+
+async def _crash_logs(
+    cluster: Cluster,
+    release: ReleaseRef,
+    crash: Callable[[], Health | None],
+    queue: asyncio.Queue[Observation],
+    again: Again,
+) -> None:
+    """Read the end of the log of a server while it crashes: a later crash may have another cause."""
+    while True:
+        if (health := crash()) is not None:
+            await queue.put(CrashLogRead(await rollout.crash_log(cluster, release, health)))
+        await again.due("crash log", _AGAIN_SECONDS)
 
 
 async def _logs(

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import Finding
-from pgwizard.kube.api import CRONJOB, JOB, Object, Ref, owners
+from pgwizard.kube.api import CRONJOB, JOB, POD, Object, Ref, owners
 from pgwizard.kube.health import assess, condition
 from pgwizard.plan.names import Names
 from pgwizard.release import record
@@ -17,6 +17,7 @@ from pgwizard.status.observations import (
     Answer,
     ArchiverRead,
     CertificateRead,
+    CrashLogRead,
     ListRead,
     LogFailed,
     LogRead,
@@ -49,6 +50,8 @@ def reduce(snapshot: Snapshot, seen: Observation) -> Snapshot:
     """The snapshot with one observation put in."""
     if isinstance(seen, LogRead | LogFailed):
         return replace(snapshot, runs=_with_log(snapshot.runs, seen))
+    if isinstance(seen, CrashLogRead):
+        return replace(snapshot, crash_log=tuple(seen.lines)[-TAIL_KEPT:])
     known = _reduced(replace(snapshot, at=max(snapshot.at, seen.at)), seen)
     if known.has_no_statefulset == snapshot.has_no_statefulset:
         return known
@@ -136,7 +139,10 @@ def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
         objects[ref] = replace(health, message=visible(health.message))
     own = (names.release, names.pod)
     kept = sorted(objects, key=lambda ref: (ref.name not in own, objects[ref].status != "failed", str(ref)))
-    return replace(snapshot, objects={ref: objects[ref] for ref in sorted(kept[:OBJECTS_KEPT], key=str)})
+    after = replace(snapshot, objects={ref: objects[ref] for ref in sorted(kept[:OBJECTS_KEPT], key=str)})
+    pod = objects.get(Ref(POD, names.pod, snapshot.ref.namespace))
+    is_over = pod is None or pod.status == "ready"  # between two crashes it is only starting
+    return replace(after, crash_log=None) if is_over else after
 
 
 def _raw(name: str) -> str:

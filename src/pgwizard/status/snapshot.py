@@ -16,9 +16,10 @@ from pgwizard.errors import Finding
 from pgwizard.kube.api import CLAIM, CRONJOB, JOB, POD, STATEFULSET, Ref
 from pgwizard.kube.health import Health
 from pgwizard.plan import cron as plan_cron
-from pgwizard.plan.names import ReleaseRef
+from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.tuning import SEGMENT_BYTES
 from pgwizard.release.record import Record
+from pgwizard.release.rollout import is_crash
 
 RUNS_KEPT, OBJECTS_KEPT = 20, 50
 """What a snapshot holds at most, whatever the cluster sends. What the verdict needs is never among what is left out,
@@ -241,7 +242,8 @@ class Snapshot:
     segment that the archiver reported before the repository last answered; missing_wal: what was expected before that
     answer and is not in it, empty for nothing. So a segment that was archived since is not missed. missing: that the
     record, which had been read, is no longer there. no_statefulset_since: since when the StatefulSet is not there; None
-    while it is, or has not been looked for.
+    while it is, or has not been looked for. crash_log: the last lines of a server that crashes, None until they are
+    read.
     """
 
     ref: ReleaseRef
@@ -260,6 +262,7 @@ class Snapshot:
     missing_wal: str = ""
     missing: Missing | None = None
     no_statefulset_since: datetime | None = None
+    crash_log: tuple[str, ...] | None = None
 
     def without_watch(self, at: datetime) -> Snapshot:
         """What is still known at a later moment if nobody has observed the release since: no source speaks for it.
@@ -315,9 +318,17 @@ class Snapshot:
 
     @property
     def pending_sources(self) -> tuple[str, ...]:
-        """Sources that have not said anything yet, ``log`` for that of a failed Job."""
+        """Sources that have not said anything yet, ``log`` for that of a failed Job or server."""
         missing = [source for source in self.sources if source not in self.answered_at and source not in self.failures]
-        return (*missing, *(["log"] if any(not run.unread for run in self.runs_without_log) else []))
+        log = any(not run.unread for run in self.runs_without_log)
+        log = log or (self.crash is not None and self.crash_log is None)
+        return (*missing, *(["log"] if log else []))
+
+    @property
+    def crash(self) -> Health | None:
+        """The state of the database's pod where it crashes, else None."""
+        pod = self.objects.get(Ref(POD, Names.of(self.ref.name).pod, self.ref.namespace))
+        return pod if pod is not None and is_crash(pod) else None
 
     @property
     def runs_without_log(self) -> tuple[Run, ...]:

@@ -131,10 +131,14 @@ def outage(snapshot: Snapshot) -> Finding | None:
         return _reason(f"the database is down: it has no pod; {workload.message}", fix, "status-down")
     if pod.status == "ready":
         return None
-    fault = diagnose(pod.message)
+    log = snapshot.crash_log or ()
+    symptom, fault = diagnose(pod.message), diagnose("\n".join([pod.message, *log]))
     word = "down" if pod.status == "failed" else "not ready"
     fix = fault.fix if fault else f"kubectl describe pod {names.pod} -n {namespace} says more."
-    return _reason(f"the database is {word}: {pod.message}", fix, fault.key if fault else "status-down")
+    reason = _reason(f"the database is {word}: {pod.message}", fix, fault.key if fault else "status-down")
+    if fault is not None and fault != symptom:
+        return replace(reason, cause=fault.cause)
+    return replace(reason, cause=f"its log ends with: {log[-1]}") if log else reason
 
 
 def _reason(text: str, fix: str = "", key: str = "") -> Finding:
