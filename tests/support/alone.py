@@ -1,4 +1,4 @@
-"""One screen alone in an application without a cluster, for parts that need no more than a screen."""
+"""One screen alone in an application, for parts that need no more than a screen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from pgwizard.kube.api import Cluster
 from pgwizard.tui.base import BaseApp, BaseScreen
-from pgwizard.tui.start import Save, Start
+from pgwizard.tui.start import Connect, Save, Start
 from support import simtime
 from support.screens import opened
 
@@ -23,17 +23,21 @@ class _Alone(BaseApp):
     def get_default_screen(self) -> BaseScreen[None]:
         return BaseScreen()
 
+    async def on_unmount(self) -> None:
+        await self.connection.close()
+
 
 def with_screen(
     scenario: Callable[[Pilot[int], BaseScreen[None]], Awaitable[None]],
     *,
+    connect: Connect = no_cluster,
     save: Save = lambda *_: None,
     **start: Any,
 ) -> None:
     """Play the scenario on an empty screen. start: further fields of ``Start``."""
 
     async def main() -> None:
-        app = _Alone(Start(no_cluster, save, **start))
+        app = _Alone(Start(connect, save, **start))
         async with opened(app, (120, 40)) as pilot:
             screen: Any = app.screen
             await scenario(pilot, screen)

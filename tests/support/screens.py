@@ -86,3 +86,8 @@ def painted(of: Pilot[Any] | Screen[Any]) -> str:
     screen = of.app.screen if isinstance(of, Pilot) else of
     strips = screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+
+def notices(pilot: Pilot[Any]) -> list[str]:
+    """The messages that the application shows over its screens, without the line breaks that they are painted with."""
+    return [notice.message for notice in pilot.app._notifications]

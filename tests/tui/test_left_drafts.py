@@ -13,7 +13,7 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.left_drafts import LeftDrafts
 from support.alone import with_screen
-from support.screens import painted, press, settled
+from support.screens import notices, painted, press, settled
 
 
 @dataclass
@@ -98,7 +98,7 @@ def test_f8_deletes_a_draft_at_the_second_press_only() -> None:
     async def scenario(pilot: Pilot[int], restored: list[dict[str, Any]]) -> None:
         await press(pilot, "f8")
         assert store.deleted == []
-        assert "Press F8 again to delete permanently" in painted(pilot)
+        assert notices(pilot) == ["Press F8 again to delete permanently"]
         await press(pilot, "f8")
         assert store.deleted == ["newest"]
         assert "Unsaved answers for shop/older" in painted(pilot)
