@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -17,7 +16,7 @@ from support.alone import with_screen
 from support.headless import GOLDEN
 from support.screens import notices, painted, press, settled, until
 
-BUNDLE = read_bundle((GOLDEN / "ca.crt").read_bytes(), datetime.now(UTC))
+BUNDLE = read_bundle((GOLDEN / "ca.crt").read_bytes())
 CHANGED = {"storage": {"size": "77Gi"}}
 
 
