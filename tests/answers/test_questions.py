@@ -173,8 +173,8 @@ def test_credentials_in_a_url_are_not_repeated() -> None:
 
 
 def test_a_certificate_is_mirrored_only_where_one_is_trusted() -> None:
-    assert Answers().tls_mirrored()
-    assert answers_of(tls={"source": None, "caFile": "ca.crt"}).tls_mirrored()
-    assert not answers_of(tls={"source": None}).tls_mirrored()
-    assert not answers_of(tls={"verify": False}).tls_mirrored()
-    assert not answers_of(repository={"enabled": False}).tls_mirrored()
+    assert Answers().has_tls_mirror()
+    assert answers_of(tls={"source": None, "caFile": "ca.crt"}).has_tls_mirror()
+    assert not answers_of(tls={"source": None}).has_tls_mirror()
+    assert not answers_of(tls={"verify": False}).has_tls_mirror()
+    assert not answers_of(repository={"enabled": False}).has_tls_mirror()

@@ -406,4 +406,11 @@ def test_all_errors_come_at_once_in_the_order_of_the_questions() -> None:
 
 
 def test_every_option_that_pgwizard_writes_is_one_that_pgbackrest_knows() -> None:
-    assert set(checks._ASKED) <= {pgbackrest.plain(option) for option in pgbackrest.known()}
+    assert set(checks._ASKED) <= {pgbackrest.strip_index(option) for option in pgbackrest.known_options()}
+
+
+@pytest.mark.parametrize("version", [13, 14, 16])
+def test_a_refused_parameter_names_the_table_of_another_version_that_refuses_it(version: int) -> None:
+    errors, _ = _found(images={"postgresqlVersion": version}, tuning={"parameters": {"work_mem": "1G"}})
+    origin = f" (checked by the parameters of PostgreSQL 15; pgwizard has no table for {version})"
+    assert errors["tuning.parameters.work_mem"].endswith(origin)

@@ -71,19 +71,21 @@ def test_what_the_server_refuses_is_refused_with_what_it_expects(name: str, text
 
 
 def test_a_name_that_the_version_does_not_have_is_known_where_the_table_has_the_version() -> None:
-    assert settings.unknown("shared_bufers", 15) == "is no parameter of PostgreSQL 15: did you mean shared_buffers?"
-    assert settings.unknown("io_method", 17) is not None
-    assert settings.unknown("io_method", 18) is None
-    assert settings.unknown("promote_trigger_file", 15) is None
-    assert settings.unknown("promote_trigger_file", 17) is not None
+    assert (
+        settings.find_unknown("shared_bufers", 15) == "is no parameter of PostgreSQL 15: did you mean shared_buffers?"
+    )
+    assert settings.find_unknown("io_method", 17) is not None
+    assert settings.find_unknown("io_method", 18) is None
+    assert settings.find_unknown("promote_trigger_file", 15) is None
+    assert settings.find_unknown("promote_trigger_file", 17) is not None
 
 
 def test_a_version_that_the_table_does_not_have_is_given_the_benefit_of_the_doubt() -> None:
-    assert settings.unknown("vacuum_cleanup_index_scale_factor", 13) is None
-    assert settings.unknown("promote_trigger_file", 16) is None
-    assert settings.unknown("reserved_connections", 16) is None
-    assert settings.unknown("shared_bufers", 16) is not None
-    assert settings.unknown("pg_stat_statements.max", 18) is None
+    assert settings.find_unknown("vacuum_cleanup_index_scale_factor", 13) is None
+    assert settings.find_unknown("promote_trigger_file", 16) is None
+    assert settings.find_unknown("reserved_connections", 16) is None
+    assert settings.find_unknown("shared_bufers", 16) is not None
+    assert settings.find_unknown("pg_stat_statements.max", 18) is None
 
 
 @given(text=st.text(max_size=30), name=st.sampled_from(["work_mem", "fsync", "wal_level", "random_page_cost", "port"]))
@@ -92,3 +94,8 @@ def test_no_text_does_anything_but_be_read_or_be_refused(text: str, name: str) -
     assert setting is not None
     with contextlib.suppress(ValueError):
         setting.read(text)
+
+
+@pytest.mark.parametrize("version", settings.VERSIONS)
+def test_a_refusal_by_the_table_of_the_version_itself_names_no_other(version: int) -> None:
+    assert settings.origin(version) == ""

@@ -146,7 +146,7 @@ async def picking(pilot: Pilot[int], wizard: Wizard, page: str, path: str) -> st
     await wizard.go(page)
     row(wizard, path).control.focus()
     await press(pilot, "f4")
-    return text(await listed(pilot), "#said")
+    return text(await listed(pilot), "#note")
 
 
 async def browsing(pilot: Pilot[int], wizard: Wizard, path: str) -> SecretBrowser:
@@ -249,7 +249,7 @@ def test_a_secret_that_is_deleted_between_its_choice_and_the_apply() -> None:
 def test_a_watch_that_drops_for_good_during_the_apply_is_said_and_goes_on_with_r(kind: FaultKind, words: str) -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         sim = sim_of(pilot)
-        sim.faults = [Fault(kind, verb="watch", times=None)]
+        sim.faults = [Fault(kind, verb="watch", resource="statefulsets", times=None)]
         screen = await asked(pilot)
         await press(pilot, "y")
         await until(pilot, lambda: screen.state == "failed")

@@ -36,7 +36,8 @@ from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import ClusterChoice, Connect, Start
-from pgwizard.tui.widgets.dialogs import ChoiceDialog, Help, Line, Offer, Pick, TextWindow
+from pgwizard.tui.widgets.dialogs import ChoiceDialog, Line, Offer, Pick, TextWindow
+from pgwizard.tui.widgets.help import Help
 from support import goldens
 from support.camera import NOW, SIZES, Camera, Moment, Remote, Scene, play, use_simulated_machine
 from support.faulting import answers_of, clock

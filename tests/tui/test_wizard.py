@@ -39,7 +39,9 @@ from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import ClusterChoice, Start
-from pgwizard.tui.widgets.dialogs import FilteredList, FilterInput, Help, Line, Offer, Pick
+from pgwizard.tui.widgets.dialogs import Line, Offer, Pick
+from pgwizard.tui.widgets.filtered_list import FilteredList, FilterInput
+from pgwizard.tui.widgets.help import Help
 from pgwizard.tui.widgets.rail import Rail
 from pgwizard.tui.widgets.secret_list import SecretList
 from pgwizard.tui.widgets.stages import Stages
@@ -98,7 +100,7 @@ async def listed(pilot: Pilot[int]) -> Pick:
     await until(pilot, lambda: isinstance(pilot.app.screen, Pick))
     await settled(pilot)
     window = cast("Pick", pilot.app.screen)
-    said = window.query_one("#said", Static)
+    said = window.query_one("#note", Static)
     await until(pilot, lambda: str(said.content) != "loading from the cluster")
     return window
 
@@ -852,10 +854,10 @@ def test_a_list_opens_before_the_cluster_has_answered_and_takes_what_is_typed_ah
         await press(pilot, "f4", *"fast")
         window = pilot.app.screen
         assert isinstance(window, Pick)
-        assert str(window.query_one("#said", Static).content) == "loading from the cluster"
+        assert str(window.query_one("#note", Static).content) == "loading from the cluster"
         assert window.query_one(FilterInput).value == "fast"
         Slow.goes_on.set()
-        await until(pilot, lambda: not window.query_one("#said").display)
+        await until(pilot, lambda: not window.query_one("#note").display)
         await press(pilot, "enter")
         await until(pilot, lambda: wizard.draft.raw["storage"]["storageClass"] == "fast")
 

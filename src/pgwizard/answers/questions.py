@@ -683,7 +683,7 @@ class Answers(Section):
     compression: Annotated[Compression, Page("Repository")] = Field(default_factory=GzCompression)
     advanced: Annotated[Advanced, Page("Advanced")] = Field(default_factory=Advanced)
 
-    def tls_mirrored(self) -> bool:
+    def has_tls_mirror(self) -> bool:
         """Whether a certificate is mirrored and trusted, rather than the public authorities."""
         return self.repository.enabled and self.tls.verify and bool(self.tls.source or self.tls.ca_file)
 

@@ -55,19 +55,19 @@ class Login:
         self._target = target
         self._now = now
         self._lock = asyncio.Lock()
-        self._held: Credentials | None = None
+        self._credentials: Credentials | None = None
 
     async def current(self) -> Credentials:
         """Credentials that are fresh. Raises KubeconfigError; never returns none where the kubeconfig names some."""
         async with self._lock:
-            if self._held is None or self._now() >= self._held.fresh_until:
-                self._held = await self._fetch()
-            return self._held
+            if self._credentials is None or self._now() >= self._credentials.fresh_until:
+                self._credentials = await self._fetch()
+            return self._credentials
 
-    def refused(self, credentials: Credentials) -> bool:
+    def reject(self, credentials: Credentials) -> bool:
         """The server answered 401 to these. True if asking again may give others."""
-        if self._held is credentials and credentials.renewable:
-            self._held = None
+        if self._credentials is credentials and credentials.renewable:
+            self._credentials = None
         return credentials.renewable
 
     def invalid_certificate(self, credentials: Credentials) -> str:

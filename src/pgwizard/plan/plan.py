@@ -30,7 +30,7 @@ from pgwizard.answers.questions import (
 from pgwizard.endpoint import Endpoint
 from pgwizard.plan import cron as plan_cron
 from pgwizard.plan.names import CA_FILE, DATA, STANZA, Names, ReleaseRef
-from pgwizard.plan.pgbackrest import indexed
+from pgwizard.plan.pgbackrest import add_index
 from pgwizard.plan.tuning import Machine, Parameter, tune
 from pgwizard.tls.certificates import Bundle
 
@@ -125,7 +125,7 @@ class Plan:
 def resolve(answers: Answers, facts: Facts) -> Plan:
     """The plan of answers in which ``checks.check`` finds no error."""
     names = Names.of(answers.release.name)
-    backups, tls = answers.repository.enabled, answers.tls_mirrored()
+    backups, tls = answers.repository.enabled, answers.has_tls_mirror()
     instance = (Pair("app.kubernetes.io/name", "postgresql"), Pair("app.kubernetes.io/instance", names.release))
     common = (
         Pair("app.kubernetes.io/managed-by", "pgwizard"),
@@ -276,13 +276,13 @@ def parameters(answers: Answers) -> list[Parameter]:
             version=answers.images.postgresql_version,
         )
     )
-    found = {parameter.name: parameter for parameter in (*_fixed(answers), *tuned)}
+    found = {parameter.name: parameter for parameter in (*_fixed_parameters(answers), *tuned)}
     for name, value in tuning.parameters.items():
         found[name] = Parameter(name, value, "as asked")
     return list(found.values())
 
 
-def _fixed(answers: Answers) -> list[Parameter]:
+def _fixed_parameters(answers: Answers) -> list[Parameter]:
     listen = Parameter("listen_addresses", "*", "the Service reaches the pod by its address")
     level = Parameter("wal_level", "replica", "enough for backups and replicas")
     if not answers.repository.enabled:
@@ -310,7 +310,7 @@ def options(answers: Answers) -> list[Pair]:
     return [
         *_repository_options(answers),
         *_backup_options(answers),
-        *(Pair(indexed(name), value) for name, value in answers.advanced.options.items()),
+        *(Pair(add_index(name), value) for name, value in answers.advanced.options.items()),
     ]
 
 
@@ -325,7 +325,7 @@ def _repository_options(answers: Answers) -> list[Pair]:
         Pair("repo1-s3-uri-style", repository.uri_style),
         Pair("repo1-storage-verify-tls", "y" if answers.tls.verify else "n"),
     ]
-    if answers.tls_mirrored():
+    if answers.has_tls_mirror():
         found.append(Pair("repo1-storage-ca-file", CA_FILE))
     if repository.cipher is not None:
         found.append(Pair("repo1-cipher-type", "aes-256-cbc"))

@@ -174,7 +174,7 @@ async def _endpoint(subject: Subject) -> Sequence[Finding]:
     """A real handshake, by pgBackRest's rules where a certificate was chosen."""
     answers, bundle = subject.answers, subject.surveyed.ca
     endpoint = answers.repository.endpoint
-    if not answers.repository.enabled or (answers.tls_mirrored() and bundle is None):
+    if not answers.repository.enabled or (answers.has_tls_mirror() and bundle is None):
         return ()
     try:
         if endpoint.startswith("http://"):

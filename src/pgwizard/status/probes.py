@@ -17,7 +17,7 @@ from typing import Any
 
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import ClusterError, Forbidden
-from pgwizard.kube.api import NAMESPACE, SECRET, Cluster, Ref, found
+from pgwizard.kube.api import NAMESPACE, SECRET, Cluster, Ref, find_object
 from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names, ReleaseRef
 from pgwizard.release import records
 from pgwizard.release.backups import TAIL_LINES
@@ -167,7 +167,7 @@ async def summary(cluster: Cluster, release: ReleaseRef) -> ReleaseSummary | Mis
     if there is not None:
         return ReleaseSummary.of(there)
     try:
-        home = await found(cluster, Ref(NAMESPACE, release.namespace))
+        home = await find_object(cluster, Ref(NAMESPACE, release.namespace))
     except Forbidden:
         return Missing("unread")
     if home is None:
@@ -228,7 +228,7 @@ async def volume(cluster: Cluster, release: ReleaseRef) -> Volume:
 
 async def certificate(cluster: Cluster, release: ReleaseRef) -> MirroredCertificate | None:
     """The mirrored certificate beside its source; None where the release mirrors none."""
-    mirror = await found(cluster, Ref(SECRET, Names.of(release.name).ca, release.namespace))
+    mirror = await find_object(cluster, Ref(SECRET, Names.of(release.name).ca, release.namespace))
     if mirror is None:
         return None
     mine = read_bundle(base64.b64decode((mirror.get("data") or {}).get(CA_KEY, "")), LONG_AGO, valid=False)
@@ -236,7 +236,7 @@ async def certificate(cluster: Cluster, release: ReleaseRef) -> MirroredCertific
     if len(source) != 3:
         return MirroredCertificate(mine.ends, "unread")
     try:
-        original = await found(cluster, Ref(SECRET, source[1], source[0]))
+        original = await find_object(cluster, Ref(SECRET, source[1], source[0]))
     except Forbidden:
         return MirroredCertificate(mine.ends, "unread")
     there = base64.b64decode(((original or {}).get("data") or {}).get(source[2], ""))

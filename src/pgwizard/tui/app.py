@@ -152,7 +152,7 @@ class WizardApp(SaysDefects, BaseApp):
 
     def action_explain(self) -> None:
         """What this screen is for, its keys, its marks."""
-        from pgwizard.tui.widgets.dialogs import Help, keys_of
+        from pgwizard.tui.widgets.help import Help, keys_of
 
         if not isinstance(self.screen, Help):
             text = self.screen.help_text() if isinstance(self.screen, ScreenPart) else ""

@@ -10,7 +10,8 @@ from pgwizard.errors import ClusterError
 from pgwizard.plan.pgbackrest import compares_addresses
 from pgwizard.tui.navigation import OpenSecretBrowser
 from pgwizard.tui.pages.pages import Pages
-from pgwizard.tui.widgets.dialogs import Item, Pick
+from pgwizard.tui.widgets.dialogs import Pick
+from pgwizard.tui.widgets.filtered_list import Item
 from pgwizard.wizard.candidates import Candidate
 from pgwizard.wizard.choices import LISTS, Suggestion, choices
 from pgwizard.wizard.secret_questions import SecretQuestion, asked_by
@@ -33,7 +34,7 @@ class Chooser:
         """Open the choices of a question, before they are known: what is typed ahead goes into the window."""
         if question.choices in LISTS:
             current = str(self._pages.draft.value(path))
-            window = Pick(question.label, (), current=current, said="loading from the cluster")
+            window = Pick(question.label, (), current=current, note="loading from the cluster")
             await self._pages.app.push_screen(window, lambda value: self._picked(path, value))
             self._pages.run_worker(
                 self._fill(window, question.choices), group="choose", exclusive=True, exit_on_error=False

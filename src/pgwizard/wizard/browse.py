@@ -149,7 +149,7 @@ class _Walk:
         if namespace in self.readable:
             return True
         access = _listing(namespace)
-        granted = (await self.cluster.allowed([access]))[access]
+        granted = (await self.cluster.check_access([access]))[access]
         if granted:
             self.readable.add(namespace)
         return granted
@@ -258,7 +258,7 @@ class _Walk:
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
         for start in range(0, len(names), REVIEWS):
             part = names[start : start + REVIEWS]
-            allowed = await self.cluster.allowed([_listing(name) for name in part])
+            allowed = await self.cluster.check_access([_listing(name) for name in part])
             readable = [name for name in part if allowed[_listing(name)]]
             denied = tuple(_denied(name) for name in part if name not in readable)
             left -= len(denied)

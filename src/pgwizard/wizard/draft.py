@@ -148,7 +148,7 @@ class Draft:
 
     def evaluate(self) -> None:
         """Validate and check anew."""
-        loaded = answers_file.taken(self.raw)
+        loaded = answers_file.from_mapping(self.raw)
         problems = list(loaded.problems)
         if loaded.answers is not None:
             self.answers = loaded.answers
@@ -230,17 +230,17 @@ _LEFT_OUT = "# What may be a secret was left out: secrets come from Secrets, var
 
 def without_secrets(raw: dict[str, Any]) -> dict[str, Any]:
     """A copy to keep or to show: without secret options, and without wrong values that no problem dares to repeat."""
-    loaded = answers_file.taken(raw)
-    return _fit(raw, (), loaded.unsaid) if loaded.answers is not None else {}
+    loaded = answers_file.from_mapping(raw)
+    return _fit(raw, (), loaded.hidden) if loaded.answers is not None else {}
 
 
-def _fit(node: dict[str, Any], path: tuple[Any, ...], unsaid: frozenset[tuple[Any, ...]]) -> dict[str, Any]:
+def _fit(node: dict[str, Any], path: tuple[Any, ...], hidden: frozenset[tuple[Any, ...]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, item in node.items():
         here = (*path, key)
-        if here in unsaid or (path == _OPTIONS and pgbackrest.is_secret(str(key))):
+        if here in hidden or (path == _OPTIONS and pgbackrest.is_secret(str(key))):
             continue
-        fit = _fit(item, here, unsaid) if isinstance(item, dict) else item
+        fit = _fit(item, here, hidden) if isinstance(item, dict) else item
         if fit != {} or item == {}:  # a block of secrets alone goes with them
             found[key] = fit
     return found

@@ -15,7 +15,7 @@ from textual.timer import Timer
 from pgwizard.errors import PgwizardError
 from pgwizard.text import visible
 from pgwizard.tui.pages.column import Column
-from pgwizard.tui.widgets.dialogs import FilteredList, Item
+from pgwizard.tui.widgets.filtered_list import FilteredList, Item
 
 if TYPE_CHECKING:
     from pgwizard.tui.start import ClusterChoice
@@ -104,7 +104,7 @@ class ClusterColumn(Column):
         untried = f"· logs in with {visible(choice.runs)} when selected" if choice.runs else "· connecting"
         return self._states.get(choice.name, untried)
 
-    def on_filtered_list_taken(self, event: FilteredList.Taken) -> None:
+    def on_filtered_list_chosen(self, event: FilteredList.Chosen) -> None:
         event.stop()
         chosen = next((choice for choice in self.choices if visible(choice.name) == event.value), None)
         if chosen is not None:

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from pgwizard.tui.base import Hosted
 from pgwizard.tui.defects import SaysDefects
-from pgwizard.tui.widgets.dialogs import FilteredList
+from pgwizard.tui.widgets.filtered_list import FilteredList
 
 
 class Column(Hosted, SaysDefects, Vertical):

@@ -14,7 +14,7 @@ from pgwizard.release import records
 from pgwizard.text import visible
 from pgwizard.tui.navigation import OpenStatus, OpenWizard
 from pgwizard.tui.pages.column import Column
-from pgwizard.tui.widgets.dialogs import FilteredList, Item
+from pgwizard.tui.widgets.filtered_list import FilteredList, Item
 
 if TYPE_CHECKING:
     from pgwizard.release.record import Record
@@ -91,7 +91,7 @@ class ReleaseColumn(Column):
             items.append(Item(name, "", (state,), visible(name)))
         self.listed.fill(items, "")
 
-    def on_filtered_list_taken(self, event: FilteredList.Taken) -> None:
+    def on_filtered_list_chosen(self, event: FilteredList.Chosen) -> None:
         event.stop()
         if event.value == _NEW:
             self.post_message(self.NewWanted())

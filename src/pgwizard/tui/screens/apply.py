@@ -136,7 +136,8 @@ class ApplyScreen(Copies, BaseScreen[str]):
 
     async def _run(self) -> ApplyOutcome:
         cluster = await self.connection.once_connected()
-        given, bundle = await asyncio.to_thread(inputs.referred, self.answers, self.start.folder, self.start.now())
+        read = inputs.read_references
+        given, bundle = await asyncio.to_thread(read, self.answers, self.start.folder, self.start.now())
         request = ReleaseRequest(self.answers, given, bundle, self.opened)
         return await run(request, cluster, self._report, self._approve, Options(), now=self.start.now)
 

@@ -27,7 +27,7 @@ from pgwizard.tui.secret_search import SecretSearch
 from pgwizard.tui.widgets import browser_parts
 from pgwizard.tui.widgets.browser_parts import Filter, LineInput
 from pgwizard.tui.widgets.candidate_text import certified, outlined, whole
-from pgwizard.tui.widgets.dialogs import LinesWindow
+from pgwizard.tui.widgets.dialogs import TextWindow
 from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.tui.widgets.secret_list import WIDE, SecretList
 from pgwizard.wizard import browse, candidates
@@ -258,7 +258,7 @@ class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
     def action_why(self) -> None:
         """List what may not be read, and what failed."""
         lines = browser_parts.unreadable(self.secrets) or ["Everything could be read."]
-        self.app.push_screen(LinesWindow("What could not be read", lines))
+        self.app.push_screen(TextWindow("What could not be read", Text("\n".join(lines))))
 
     def excerpt(self) -> Excerpt | None:
         """What is known of the row, nothing cut off."""

@@ -10,6 +10,8 @@ from textual.widgets import Input
 from pgwizard.text import plain
 from pgwizard.tui.secret_search import SecretSearch
 
+_LONGEST = 300
+"""Lines of what could not be read."""
 QUESTIONS = {
     "ca": "Which certificate should pgBackRest trust for {endpoint} ?",
     "s3": "Which Secret has the S3 key pair for {endpoint} ?",
@@ -103,8 +105,10 @@ def nothing(secrets: SecretSearch) -> str:
 
 
 def unreadable(secrets: SecretSearch) -> list[str]:
-    """Each namespace that may not be read and why, and each failure."""
+    """Each namespace that may not be read and why, and each failure; no more lines than anybody reads."""
     denied = [
         f"{plain(each.namespace)}: {plain(each.why)}" if each.namespace else plain(each.why) for each in secrets.denied
     ]
-    return [*denied, *(plain(text, 600) for text in secrets.failures)]
+    lines = [*denied, *(plain(text, 600) for text in secrets.failures)]
+    more = len(lines) - _LONGEST
+    return [*lines[:_LONGEST], *([f"and {more:,} more"] if more > 0 else [])]
