@@ -18,14 +18,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgwizard.tls.certificates import LIMIT_BYTES, Certificate, read_bundle
+from pgwizard.tls.certificates import LIMIT_BYTES, Certificate, check_dates, read_bundle
 from pgwizard.tls.chain import ChainVerdict, would_verify
-from support.headless import CA, NOW, certificate, der, pem, private_key, trusted
+from support.headless import CA, certificate, der, pem, private_key, trusted
 
 
 def _refusal(data: bytes, now: datetime | None = None) -> str:
     with pytest.raises(ValueError, match=r".") as caught:
-        read_bundle(data, now or datetime.now(UTC))
+        check_dates(read_bundle(data), now or datetime.now(UTC))
     return str(caught.value)
 
 
@@ -50,12 +50,12 @@ def test_a_certificate_is_read() -> None:
 def test_the_text_that_is_kept_is_the_certificate_alone() -> None:
     plain = CA.read_text()
     around = f"Bag Attributes\n  friendlyName: x\n{plain}trailing text\n".replace("\n", "\r\n").encode()
-    assert read_bundle(around, NOW).pem == plain
+    assert read_bundle(around).pem == plain
 
 
 def test_a_chain_keeps_its_order_and_ends_with_its_first_end() -> None:
     first, second = certificate("one", ends=timedelta(days=9)), certificate("two", ends=timedelta(days=3))
-    bundle = read_bundle(pem(first) + pem(second), datetime.now(UTC))
+    bundle = read_bundle(pem(first) + pem(second))
     assert [item.subject for item in bundle.certificates] == ["CN=one", "CN=two"]
     assert bundle.pem.encode() == pem(first) + pem(second)
     assert bundle.ends == second.not_valid_after_utc
@@ -98,6 +98,12 @@ def test_a_certificate_out_of_its_time_is_refused() -> None:
     assert _refusal(CA.read_bytes(), before) == (
         "CN=pgwizard test CA is valid only from 2026-01-01 00:00 UTC on: check the clock, or wait"
     )
+
+
+def test_a_bundle_with_one_member_out_of_its_dates_is_taken() -> None:
+    for days in ((-9, -3), (3, 9)):
+        other, good = issue("other", ca=True, days=days), issue("good", ca=True)
+        check_dates(read_bundle(other.pem + good.pem), datetime.now(UTC))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +157,7 @@ def test_a_thousand_names_are_read_in_no_time() -> None:
     names = tuple(f"host-{number}.example.com" for number in range(1000))
     data = issue("many", names=names).pem
     begin = time.process_time()
-    (found,) = read_bundle(data, datetime.now(UTC)).certificates
+    (found,) = read_bundle(data).certificates
     assert time.process_time() - begin < 0.1
     assert found.dns_names == names
 
@@ -262,7 +268,7 @@ def openssl_takes(given: bytes, sent: bytes, key: bytes) -> tuple[bool, str]:
 def judged(given: list[Issued], sent: list[Issued]) -> tuple[ChainVerdict, tuple[bool, str]]:
     now = datetime.now(UTC)
     ours, theirs = (b"".join(item.pem for item in items) for items in (given, sent))
-    bundle, chain = read_bundle(ours, now, valid=False), read_bundle(theirs, now, valid=False)
+    bundle, chain = read_bundle(ours), read_bundle(theirs)
     return would_verify(bundle, chain, HOST, now), openssl_takes(ours, theirs, sent[0].key_pem)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 from typing import TYPE_CHECKING
 
 from pgwizard.tls import certificates
-from pgwizard.tls.certificates import read_bundle
+from pgwizard.tls.certificates import check_dates, read_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,6 +128,8 @@ def read_file(path: Path, now: datetime) -> Bundle:
     """The certificates of a file. Raises ValueError, which names the file."""
     data = local_files.read(path, certificates.LIMIT_BYTES)
     try:
-        return read_bundle(data, now)
+        bundle = read_bundle(data)
+        check_dates(bundle, now)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+    return bundle

@@ -22,7 +22,6 @@ from pgwizard.answers.questions import (
     ExistingCredentials,
     ExistingS3Credentials,
 )
-from pgwizard.endpoint import Endpoint
 from pgwizard.errors import Finding
 from pgwizard.plan import cron, pgbackrest, settings
 from pgwizard.plan.names import Names
@@ -270,11 +269,7 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
     repository = answers.repository
     if not repository.enabled:
         return
-    try:
-        endpoint = Endpoint.parse(repository.endpoint)
-    except ValueError as error:
-        yield Finding("repository.endpoint", str(error))
-        return
+    endpoint = repository.s3_endpoint
     version = pgbackrest.version(answers.images.pgbackrest_version)
     if endpoint.scheme == "http":
         if version < pgbackrest.HTTP_SINCE:

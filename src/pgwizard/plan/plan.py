@@ -27,7 +27,6 @@ from pgwizard.answers.questions import (
     NoCompression,
     S3Credentials,
 )
-from pgwizard.endpoint import Endpoint
 from pgwizard.plan import cron as plan_cron
 from pgwizard.plan.names import CA_FILE, DATA, STANZA, Names, ReleaseRef
 from pgwizard.plan.pgbackrest import add_index
@@ -175,7 +174,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         pull_policy=answers.images.pull_policy,
         pull_secrets=tuple(answers.images.pull_secrets),
         network_policy=answers.advanced.network_policy,
-        s3_port=Endpoint.parse(answers.repository.endpoint).port,
+        s3_port=answers.repository.s3_endpoint.port,
         s3_namespace=_s3_namespace(answers),
     )
 
@@ -320,7 +319,7 @@ def _repository_options(answers: Answers) -> list[Pair]:
         Pair("repo1-type", "s3"),
         Pair("repo1-path", repository.path),
         Pair("repo1-s3-bucket", repository.bucket),
-        Pair("repo1-s3-endpoint", repository.s3_endpoint),
+        Pair("repo1-s3-endpoint", str(repository.s3_endpoint)),
         Pair("repo1-s3-region", repository.region),
         Pair("repo1-s3-uri-style", repository.uri_style),
         Pair("repo1-storage-verify-tls", "y" if answers.tls.verify else "n"),
@@ -365,7 +364,7 @@ def _backup_options(answers: Answers) -> list[Pair]:
 
 def _s3_namespace(answers: Answers) -> str | None:
     """A Service of the cluster is named ``name`` or ``name.namespace.svc``; two labels alone may be a public domain."""
-    endpoint = Endpoint.parse(answers.repository.endpoint)
+    endpoint = answers.repository.s3_endpoint
     labels = endpoint.host.lower().split(".")
     if len(labels) >= 3 and labels[2] == "svc":
         return labels[1]

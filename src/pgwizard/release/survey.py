@@ -41,7 +41,7 @@ from pgwizard.plan.plan import Plan, mirrored_s3
 from pgwizard.release import immutable, record, records
 from pgwizard.release.immutable import Standing
 from pgwizard.text import plain
-from pgwizard.tls.certificates import Bundle, read_bundle
+from pgwizard.tls.certificates import Bundle, check_dates, read_bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +255,9 @@ def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, pro
         return None
     data = secret["data"]
     try:
-        return read_bundle(base64.b64decode(data[source.key], validate=True), at)
+        bundle = read_bundle(base64.b64decode(data[source.key], validate=True))
+        check_dates(bundle, at)
+        return bundle
     except binascii.Error:
         problems.append(Finding("tls.source.key", f"{where}, key {source.key}: the server sent no base64"))
     except ValueError as error:

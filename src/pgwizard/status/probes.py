@@ -22,7 +22,6 @@ from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names, ReleaseRef
 from pgwizard.release import records
 from pgwizard.release.backups import TAIL_LINES
 from pgwizard.status.snapshot import (
-    LONG_AGO,
     Archiver,
     Backup,
     MirroredCertificate,
@@ -231,7 +230,7 @@ async def certificate(cluster: Cluster, release: ReleaseRef) -> MirroredCertific
     mirror = await find_object(cluster, Ref(SECRET, Names.of(release.name).ca, release.namespace))
     if mirror is None:
         return None
-    mine = read_bundle(base64.b64decode((mirror.get("data") or {}).get(CA_KEY, "")), LONG_AGO, valid=False)
+    mine = read_bundle(base64.b64decode((mirror.get("data") or {}).get(CA_KEY, "")))
     source = str((mirror["metadata"].get("annotations") or {}).get("pgwizard/source", "")).split("/")
     if len(source) != 3:
         return MirroredCertificate(mine.ends, "unread")
@@ -243,7 +242,7 @@ async def certificate(cluster: Cluster, release: ReleaseRef) -> MirroredCertific
     if not there:
         return MirroredCertificate(mine.ends, "gone")
     try:
-        same = read_bundle(there, LONG_AGO, valid=False).pem == mine.pem
+        same = read_bundle(there).pem == mine.pem
     except ValueError:
         same = False
     return MirroredCertificate(mine.ends, "same" if same else "differs")

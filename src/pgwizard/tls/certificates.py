@@ -49,6 +49,10 @@ class Certificate:
         """Whether subject and issuer are the same name."""
         return self.subject == self.issuer
 
+    def is_valid(self, now: datetime) -> bool:
+        """Whether ``now`` is within its dates."""
+        return self.not_before <= now < self.not_after
+
     def days_left(self, now: datetime) -> int:
         """Whole days until it ends; below zero once it has ended."""
         return int((self.not_after - now).total_seconds() // DAY_SECONDS)
@@ -77,13 +81,16 @@ class Bundle:
         """When the first of them ends."""
         return min(certificate.not_after for certificate in self.certificates)
 
+    def is_valid(self, now: datetime) -> bool:
+        """Whether ``now`` is within the dates of one of them at least."""
+        return any(certificate.is_valid(now) for certificate in self.certificates)
 
-def read_bundle(data: bytes, now: datetime, *, valid: bool = True) -> Bundle:
-    """The certificates of PEM bytes.
 
-    Raises ValueError that says what the bytes are instead (a private key, DER, no certificate, a broken one); with
-    ``valid`` also that a certificate has ended or not yet begun at ``now``. A key is refused even where
-    certificates stand beside it.
+def read_bundle(data: bytes) -> Bundle:
+    """The certificates of PEM bytes, whatever their dates.
+
+    Raises ValueError that says what the bytes are instead (a private key, DER, no certificate, a broken one). A key is
+    refused even beside certificates.
     """
     if len(data) > LIMIT_BYTES:
         raise ValueError(f"larger than {LIMIT_BYTES // 1024} KiB: not a certificate")
@@ -94,8 +101,6 @@ def read_bundle(data: bytes, now: datetime, *, valid: bool = True) -> Bundle:
     if not blocks:
         raise ValueError(_instead(data, labels))
     parsed = [_parse(block, number, len(blocks)) for number, block in enumerate(blocks, start=1)]
-    for certificate, _ in parsed if valid else ():
-        _check_validity(certificate, now)
     return Bundle("".join(pem for _, pem in parsed), tuple(certificate for certificate, _ in parsed))
 
 
@@ -179,12 +184,19 @@ def _key_type(certificate: X509Certificate) -> str:
     return type(key).__name__.strip("_").removesuffix("PublicKey")
 
 
-def _check_validity(certificate: Certificate, now: datetime) -> None:
+def check_dates(bundle: Bundle, now: datetime) -> None:
+    """Raises ValueError where no certificate is valid at ``now``.
+
+    One that is out of its dates beside a valid one is harmless: OpenSSL builds its chain past it, and the bundles of
+    distributions have such members.
+    """
+    if bundle.is_valid(now):
+        return
+    certificate = bundle.certificates[0]
     name = certificate.subject or "the certificate"
     if certificate.not_after <= now:
         raise ValueError(f"{name} ended on {_day(certificate.not_after)}: renew it at its source")
-    if certificate.not_before > now:
-        raise ValueError(f"{name} is valid only from {_day(certificate.not_before)} on: check the clock, or wait")
+    raise ValueError(f"{name} is valid only from {_day(certificate.not_before)} on: check the clock, or wait")
 
 
 def _day(moment: datetime) -> str:

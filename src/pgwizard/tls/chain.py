@@ -73,9 +73,6 @@ class _Link:
             return signature.startswith("1.2.840.10045.4.")
         return True
 
-    def is_valid(self, now: datetime) -> bool:
-        return self.about.not_before <= now < self.about.not_after
-
     @property
     def called(self) -> str:
         return self.about.subject or f"the certificate with serial number {self.about.serial}"
@@ -137,7 +134,7 @@ def _issuer(of: _Link, among: Sequence[_Link], chain: Sequence[_Link], now: date
     """The first that is valid now, else the one that ends last; never one that is in the chain already."""
     used = {link.about.sha256 for link in chain} if len(chain) > 1 or not of.self_signed else set()
     fitting = [link for link in among if link.about.sha256 not in used and link.may_have_signed(of)]
-    valid = [link for link in fitting if link.is_valid(now)]
+    valid = [link for link in fitting if link.about.is_valid(now)]
     return valid[0] if valid else max(fitting, key=lambda link: link.about.not_after, default=None)
 
 
@@ -248,14 +245,14 @@ def _check_signatures(chain: Sequence[_Link], now: datetime) -> None:
                 link.x509.verify_directly_issued_by(issuer.x509)
             except InvalidSignature:
                 raise _Untrusted(f"has the name of the authority that signed {link.called}, but another key") from None
-        if not link.is_valid(now):
+        if not link.about.is_valid(now):
             raise _Untrusted(f"{link.called} {_out_of_time(link.about, now)}")
 
 
 def _plainer(bundle: Bundle, server_chain: Bundle, now: datetime) -> str:
     """The simplest true reason against what is given, as a person would say it; empty where there is none."""
     own = server_chain.certificates[0]
-    if all(certificate.not_after <= now or certificate.not_before > now for certificate in bundle.certificates):
+    if not bundle.is_valid(now):
         return _out_of_time(bundle.certificates[0], now)
     theirs = {certificate.sha256 for certificate in server_chain.certificates}
     if not any(item.is_ca or item.self_signed or item.sha256 in theirs for item in bundle.certificates):
