@@ -149,9 +149,10 @@ def test_names_are_compared_as_pgbackrest_does(certificate_: Certificate, host: 
 
 
 @pytest.mark.filterwarnings("ignore")  # of the library, at the making
-@pytest.mark.parametrize("odd", [{"number": 0}, {"number": -5}, {"country": "DEU"}])
+@pytest.mark.parametrize("odd", [{"number": 0}, {"country": "DEU"}, {"number": 5}])
 def test_an_odd_serial_number_or_country_is_read_without_a_warning(odd: dict[str, Any]) -> None:
-    data = issue("minio.minio.svc", ca=True, **odd).pem
+    usual = der(issue("minio.minio.svc", ca=True, **odd).certificate)
+    data = ssl.DER_cert_to_PEM_cert(usual.replace(b"\x02\x01\x05", b"\x02\x01\xfb", 1)).encode()  # 5 becomes -5
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         (found,) = read_bundle(data).certificates
