@@ -193,7 +193,7 @@ def test_it_ends_with_the_commands_to_connect_which_are_copied_unwrapped() -> No
     async def scenario(driven: Driven) -> None:
         await driven.applied()
         await driven.reached("ended")
-        commands = connect_commands(driven.screen.outcome.plan, "prod", "/home/ada/.kube/config")  # type: ignore[arg-type, union-attr]
+        commands = connect_commands(driven.screen.progress.outcome.plan, "prod", "/home/ada/.kube/config")  # type: ignore[arg-type, union-attr]
         assert all("--context prod --kubeconfig /home/ada/.kube/config" in command for command in commands)
         await press(driven.pilot, "c")
         assert all(command in driven.pilot.app.clipboard for command in commands)
@@ -227,8 +227,8 @@ def test_what_is_lost_is_named_and_wants_the_name_typed() -> None:
         await press(driven.pilot, "y", *"postgresql", "enter")
         await driven.reached("ended")
         assert "✓ prune" in driven.stages()
-        assert driven.screen.outcome is not None
-        assert driven.screen.outcome.result == "deployed"
+        assert driven.screen.progress.outcome is not None
+        assert driven.screen.progress.outcome.result == "deployed"
 
     applying(scenario, answers_of(repository={"enabled": False}, storage={"size": "20Gi"}), before=Answers())
 
@@ -274,8 +274,8 @@ def test_after_the_cause_is_gone_it_is_tried_again_from_what_is_there() -> None:
         await press(driven.pilot, "r")
         await driven.applied()
         await driven.reached("ended")
-        assert driven.screen.outcome is not None
-        assert [change.action for change in driven.screen.outcome.changes].count("replace") == 1
+        assert driven.screen.progress.outcome is not None
+        assert [change.action for change in driven.screen.progress.outcome.changes].count("replace") == 1
 
     applying(scenario, outcomes=[ScriptedOutcome("job-failed", HOOK, lines=UNTRUSTED)])
 
@@ -290,8 +290,8 @@ def test_a_pod_that_cannot_start_shows_its_last_lines_and_its_question(monkeypat
         await driven.applied()
         await driven.reached("failed")
         assert driven.log.endswith("FATAL: could not write lock file: No space left on device")
-        assert driven.screen.failure is not None
-        assert driven.screen.failure.question == "storage.size"
+        assert driven.screen.progress.failure is not None
+        assert driven.screen.progress.failure.question == "storage.size"
 
     applying(scenario, outcomes=[fate])
 

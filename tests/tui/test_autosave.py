@@ -21,7 +21,7 @@ class Store:
         self.calls: list[tuple[str, Any]] = []
         self.is_full = False
 
-    def left(self) -> list[Any]:
+    def find_abandoned(self) -> list[Any]:
         return []
 
     def keep(self, raw: dict[str, Any]) -> bool:

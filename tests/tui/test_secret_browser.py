@@ -18,7 +18,7 @@ from pgwizard.kube.api import Cluster
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tui.app import WizardApp
-from pgwizard.tui.screens.secret_browser import REPAINT_SECONDS, Chosen, SecretBrowser
+from pgwizard.tui.screens.secret_browser import ENDPOINT, REPAINT_SECONDS, Chosen, SecretBrowser
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets import candidate_text
 from pgwizard.tui.widgets.browser_parts import Filter
@@ -254,7 +254,7 @@ def test_denied_is_not_empty_and_not_failed() -> None:
         assert text(browser, "detail").startswith("The list could not be read: ")
 
     driven(denied, prepare=deny)
-    driven(empty, "database", "", "kube-public")
+    driven(empty, "database", ENDPOINT, "kube-public")
     driven(failed, prepare=lambda sim: setattr(sim, "faults", [Fault("401", times=None, resource="secrets")]))
 
 
@@ -419,16 +419,7 @@ def test_what_went_wrong_is_not_said_to_be_empty() -> None:
         assert text(browser, "detail").startswith("Not everything could be read: namespace default: ")
 
     fault = Fault("500", "list", "secrets", times=None)
-    driven(scenario, "database", "", "default", prepare=lambda sim: setattr(sim, "faults", [fault]))
-
-
-def test_an_endpoint_that_is_none_is_said_where_it_is_tried() -> None:
-    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        await stand_on(pilot, browser, "minio/minio-tls")
-        await press(pilot, "enter")
-        await until(pilot, lambda: pilot.app.screen is not browser)
-
-    assert driven(scenario, "ca", "minio.minio.svc:99999") == [Chosen("minio", "minio-tls", ("tls.crt",))]
+    driven(scenario, "database", ENDPOINT, "default", prepare=lambda sim: setattr(sim, "faults", [fault]))
 
 
 def test_read_again_begins_with_the_best_one() -> None:
@@ -484,7 +475,7 @@ def test_a_key_pair_of_other_names_can_be_typed() -> None:
         await until(pilot, lambda: pilot.app.screen is not browser)
 
     keys = ("admin-user", "admin-password")
-    assert driven(scenario, "database", "", "monitoring") == [Chosen("monitoring", "grafana-admin", keys)]
+    assert driven(scenario, "database", ENDPOINT, "monitoring") == [Chosen("monitoring", "grafana-admin", keys)]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (220, 60), (40, 12)])

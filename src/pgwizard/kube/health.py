@@ -33,7 +33,7 @@ STUCK = frozenset(
     }
 )
 """Reasons out of which a container rarely comes by itself."""
-SAID_CHARACTERS = 1000
+MESSAGE_CHARACTERS = 1000
 """The kubelet names an image three times before it says what is wrong with it."""
 
 
@@ -117,7 +117,7 @@ def _container(status: dict[str, Any]) -> Health | None:
     waiting = state.get("waiting", {})
     reason = plain(waiting.get("reason", ""))
     if reason in STUCK:
-        said = plain(waiting.get("message") or "", SAID_CHARACTERS)
+        said = plain(waiting.get("message") or "", MESSAGE_CHARACTERS)
         why = f": {said}" if said and reason != "CrashLoopBackOff" else last
         return Health("failed", f"container {name}: {reason}{why}", reason)
     if state.get("terminated", {}).get("exitCode"):

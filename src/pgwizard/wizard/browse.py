@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Coroutine, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from pgwizard.clock import Clock
 from pgwizard.errors import ClusterError, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
 from pgwizard.kube.api import NAMESPACE, SECRET, Access, Cluster, ListPage, Object, Ref
 from pgwizard.text import plain
@@ -73,7 +74,7 @@ Readable = set[str | None]
 async def browse(
     cluster: Cluster,
     search: Search,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Clock,
     readable: Readable | None = None,
 ) -> AsyncGenerator[Batch, None]:
     """Everything that could be chosen, as it is found. Use ``contextlib.aclosing``.
@@ -99,7 +100,7 @@ async def browse(
 async def best(
     cluster: Cluster,
     search: Search,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Clock,
     readable: Readable | None = None,
 ) -> Candidate | None:
     """The one to propose, once all was looked through: the first that would surely do. None where there is none."""
@@ -116,7 +117,7 @@ class _Walk:
 
     cluster: Cluster
     search: Search
-    now: Callable[[], datetime]
+    now: Clock
     queue: asyncio.Queue[Batch | None]
     readable: Readable
     served: Served | str | None = None
@@ -149,7 +150,7 @@ class _Walk:
         if namespace in self.readable:
             return True
         access = _listing(namespace)
-        granted = (await self.cluster.allowed([access]))[access]
+        granted = (await self.cluster.check_access([access]))[access]
         if granted:
             self.readable.add(namespace)
         return granted
@@ -258,7 +259,7 @@ class _Walk:
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
         for start in range(0, len(names), REVIEWS):
             part = names[start : start + REVIEWS]
-            allowed = await self.cluster.allowed([_listing(name) for name in part])
+            allowed = await self.cluster.check_access([_listing(name) for name in part])
             readable = [name for name in part if allowed[_listing(name)]]
             denied = tuple(_denied(name) for name in part if name not in readable)
             left -= len(denied)
@@ -308,6 +309,8 @@ class _Walk:
 
 async def served(cluster: Cluster, search: Search) -> Served | str:
     """What the endpoint sends, or why that cannot be seen, and what to do."""
+    if search.endpoint is None:
+        return "there is no endpoint to ask"
     try:
         return await handshake.handshake(cluster, search.endpoint)
     except PgwizardError as error:
@@ -333,7 +336,7 @@ async def contents(
 
 async def confirmed(cluster: Cluster, row: Candidate, search: Search) -> ChainVerdict:
     """A real handshake that trusts this row's certificates alone; ``ok`` is None where there was none."""
-    if row.bundle is None:
+    if row.bundle is None or search.endpoint is None:
         return ChainVerdict(None, "holds no certificate")
     try:
         found = await handshake.verify(cluster, search.endpoint, row.bundle.pem, by_address=search.by_address)
