@@ -21,7 +21,7 @@ from support.faulting import (
     POD,
     SECRET,
     STATEFULSET,
-    Told,
+    ApplyRun,
     answers_of,
     applied,
     cluster,
@@ -69,7 +69,7 @@ def both(*sources: SecretInputs) -> SecretInputs:
     return SecretInputs({place: value for source in sources for place, value in source.values.items()})
 
 
-def change(told: Told, ref: str) -> Change:
+def change(told: ApplyRun, ref: str) -> Change:
     changes = told.outcome.changes if told.outcome else told.shown
     return next(found for found in changes if str(found.ref) == ref)
 
@@ -320,7 +320,7 @@ def test_what_is_decided_shows_no_value() -> None:
     assert "canary" not in repr(Values({ref: {"secretKey": Sensitive(b"canary")}}, b"canary"))
 
 
-def assert_nothing_told(sim: SimCluster, told: Told, values: list[str]) -> None:
+def assert_nothing_told(sim: SimCluster, told: ApplyRun, values: list[str]) -> None:
     changes = told.outcome.changes if told.outcome else told.shown
     texts = [*told.texts(), repr(told.events), repr(changes), *(line for found in changes for line in found.lines())]
     for error in (told.error, getattr(told.error, "__cause__", None), getattr(told.error, "__context__", None)):
