@@ -17,15 +17,15 @@
     │       ├── Invalid             4   400 or 422
     │       └── ServerFailure       4   429 and 5xx that outlived the retries
     ├── PreflightError              5   a check failed before the first write; carries every finding
-    ├── OwnershipConflict           6   somebody else owns what pgwizard would write
-    ├── DeadlineError               7   something was waited for in vain
-    ├── RolloutFailed               8   the cluster says that a pod cannot start
+    ├── OwnershipConflict           6   another tool owns what pgwizard would write
+    ├── DeadlineError               7   a wait ended at its deadline
+    ├── RolloutFailed               8   a pod cannot start
     ├── FirstBackupFailed           9   the hook Job failed
     ├── Locked                     10   another run holds the release
-    ├── NotProven                  11   what was looked at is not known to be recoverable without a risk
+    ├── NotProven                  11   a release is not known to be recoverable without a risk
     └── Interrupted               130   the user stopped it
 
-It refuses to know where an error comes from: messages arrive complete, in plain text.
+Messages arrive complete, in plain text.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong or needs a look: what, why, and what to do. All of it is text; unknown parts are empty.
+    """A problem or a warning: what, why, and what to do. All of it is text; unknown parts are empty.
 
     question: dotted path of the answer to change, such as ``storage.size``; empty where it is about no single answer.
     text: what is wrong, on which object. cause: why. fix: what to do. key: its anchor in docs/errors.md.
@@ -169,7 +169,7 @@ class Unauthorized(ApiError):
 
 
 class Forbidden(ApiError):
-    """403: RBAC, admission or Pod Security says no."""
+    """403: refused by RBAC, admission or Pod Security."""
 
 
 class NotFound(ApiError):
@@ -207,21 +207,21 @@ class PreflightError(PgwizardError):
 
 
 class OwnershipConflict(PgwizardError):
-    """Somebody else owns what pgwizard would write."""
+    """Another tool owns what pgwizard would write."""
 
     exit_code = 6
     meaning = "another tool owns an object or a field that would be written"
 
 
 class DeadlineError(PgwizardError):
-    """Something was waited for in vain; the message says what, and what was seen last."""
+    """A wait ended at its deadline; the message has what was expected and the last state."""
 
     exit_code = 7
     meaning = "a wait ended at its deadline"
 
 
 class RolloutFailed(PgwizardError):
-    """The cluster says that the pod cannot start."""
+    """The database's pod cannot start."""
 
     exit_code = 8
     meaning = "the database pod cannot start"
@@ -242,14 +242,14 @@ class Locked(PgwizardError):
 
 
 class NotProven(PgwizardError):
-    """The verdict on a release is another than recoverable; the message says which."""
+    """The verdict on a release is not recoverable without a risk; the message names it."""
 
     exit_code = 11
     meaning = "the verdict on a release is another than recoverable: at risk, not recoverable, gone, or unknown"
 
 
 class Interrupted(PgwizardError):
-    """The user stopped it; the message says what is there."""
+    """The user stopped it."""
 
     exit_code = 130
     meaning = "stopped by the user"
