@@ -22,10 +22,10 @@
     ├── RolloutFailed               8   a pod cannot start
     ├── FirstBackupFailed           9   the hook Job failed
     ├── Locked                     10   another run holds the release
-    ├── NotProven                  11   a release is not known to be recoverable without a risk
+    ├── NotProven                  11   what was looked at is not known to be recoverable without a risk
     └── Interrupted               130   the user stopped it
 
-Messages arrive complete, in plain text.
+It refuses to know where an error comes from: messages arrive complete, in plain text.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem or a warning: what, why, and what to do. All of it is text; unknown parts are empty.
+    """One thing that is wrong or needs a look: what, why, and what to do. All of it is text; unknown parts are empty.
 
     question: dotted path of the answer to change, such as ``storage.size``; empty where it is about no single answer.
-    text: what is wrong, on which object. cause: why. fix: what to do. key: its anchor in docs/errors.md.
+    text: what failed, on which object. cause: why. fix: what to do. key: its anchor in docs/errors.md.
     line, column: 1-based place in the file of answers; None where the value does not come from a file.
     """
 
@@ -80,7 +80,7 @@ class PgwizardError(Exception):
     """Base of all. ``str()`` is the whole for a log: the message, and below it each finding and the end of a log.
 
     message: one line: what failed, on which object, and the reason that the server gives.
-    findings: what is wrong one by one, where there may be several things.
+    findings: each problem, where there may be several.
     fault: what is known of the cause, and what to do about it. hint: what to do next where there is no fault.
     log: the last lines that a failed program printed.
     """
@@ -169,7 +169,7 @@ class Unauthorized(ApiError):
 
 
 class Forbidden(ApiError):
-    """403: refused by RBAC, admission or Pod Security."""
+    """403: RBAC, admission or Pod Security refuses."""
 
 
 class NotFound(ApiError):
@@ -214,14 +214,14 @@ class OwnershipConflict(PgwizardError):
 
 
 class DeadlineError(PgwizardError):
-    """A wait ended at its deadline; the message has what was expected and the last state."""
+    """A wait ended at its deadline; the message names what was awaited, and its last known state."""
 
     exit_code = 7
     meaning = "a wait ended at its deadline"
 
 
 class RolloutFailed(PgwizardError):
-    """The database's pod cannot start."""
+    """The cluster reports that the pod cannot start."""
 
     exit_code = 8
     meaning = "the database pod cannot start"
@@ -242,14 +242,14 @@ class Locked(PgwizardError):
 
 
 class NotProven(PgwizardError):
-    """The verdict on a release is not recoverable without a risk; the message names it."""
+    """The verdict on a release is not recoverable; the message names it."""
 
     exit_code = 11
     meaning = "the verdict on a release is another than recoverable: at risk, not recoverable, gone, or unknown"
 
 
 class Interrupted(PgwizardError):
-    """The user stopped it."""
+    """The user stopped it; the message names what was written."""
 
     exit_code = 130
     meaning = "stopped by the user"
