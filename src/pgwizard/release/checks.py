@@ -185,8 +185,8 @@ async def _endpoint(subject: Subject) -> Sequence[Finding]:
         else:
             by_address = compares_addresses(answers.images.pgbackrest_version)
             verified = await handshake.verify(subject.cluster, endpoint, bundle.pem, by_address=by_address)
-            if not verified.ok:
-                refused = f"{endpoint} would be refused: {plain(verified.message)}: the first backup would fail"
+            if verified.finding is not None:
+                refused = f"{endpoint} would be refused: {plain(verified.finding.text)}: the first backup would fail"
                 return (_warning("tls.source", refused),)
     except Forbidden:
         raise
