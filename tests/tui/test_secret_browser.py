@@ -18,7 +18,8 @@ from pgwizard.kube.api import Cluster
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tui.app import WizardApp
-from pgwizard.tui.screens.secret_browser import ENDPOINT, Chosen, SecretBrowser
+from pgwizard.tui.screens.secret_browser import ENDPOINT, SecretBrowser
+from pgwizard.tui.secret_choice import Chosen
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets import candidate_text
 from pgwizard.tui.widgets.browser_parts import Filter

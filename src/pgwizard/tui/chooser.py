@@ -17,7 +17,7 @@ from pgwizard.wizard.choices import LISTS, Suggestion, choices
 from pgwizard.wizard.secret_questions import SecretQuestion, asked_by
 
 if TYPE_CHECKING:
-    from pgwizard.tui.screens.secret_browser import Chosen
+    from pgwizard.tui.secret_choice import Chosen
 
 _BESIDE = 60
 """Characters of a choice and its note that fit on a line of a window."""

@@ -1,12 +1,11 @@
 """The browser of the cluster's Secrets: which could be chosen, why, and why the others will not do.
 
-The screen binds keys and chooses. ``secret_search`` finds and reads; ``widgets.secret_list``, ``candidate_text`` and
-``browser_parts`` show. Values are never shown.
+The screen binds keys and chooses. ``secret_search`` finds and reads, ``secret_choice`` decides about typed names;
+``widgets.secret_list``, ``candidate_text`` and ``browser_parts`` show. Values are never shown.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
 
@@ -24,6 +23,7 @@ from pgwizard.tls.chain import ChainVerdict
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.copying import Copies, Excerpt
 from pgwizard.tui.defects import SaysDefects
+from pgwizard.tui.secret_choice import Chosen, TypedName
 from pgwizard.tui.secret_search import SecretSearch
 from pgwizard.tui.widgets import browser_parts
 from pgwizard.tui.widgets.browser_parts import Filter, LineInput
@@ -38,15 +38,6 @@ ENDPOINT = Endpoint("https", "minio.minio.svc", 9000)
 REPAINT_SECONDS = 0.1
 SETTLE_SECONDS = 0.06
 """How long the list must not move before what is in view is read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """What was chosen. keys: for a CA one, for a key pair that of the name and that of the secret, a passphrase one."""
-
-    namespace: str
-    secret: str
-    keys: tuple[str, ...]
 
 
 class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
@@ -340,36 +331,31 @@ class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
         return found if here and now and here.identity == now.identity else None
 
     async def _choose_named(self, text: str) -> None:
-        """A typed name. It is accepted as it is where it cannot be read; what is read must fit."""
         field = self.query_one("#typed")
         named = candidates.named(text, self.search)
         if isinstance(named, str):
             self._warn(named)
             return
-        namespace, secret, keys = named
+        name = TypedName(*named)
         cluster = self.connection.cluster
         if cluster is None and self.connection.trouble is None:
             self._warn("Still connecting to the cluster: press Enter again in a moment.")
             return
-        unread = Chosen(namespace, secret, keys or candidates.usual_keys(self.search))
         if cluster is None:
-            self.dismiss(unread)
+            self.dismiss(name.unread(self.search))
             return
-        rows = await self.secrets.contents(cluster, namespace, secret)
+        rows = await self.secrets.contents(cluster, name.namespace, name.secret)
         if not field.is_attached:
             return  # it was closed meanwhile
-        fitting = [row for row in rows if row.keys and (not keys or row.keys == keys)]
-        if fitting:
-            await field.remove()
-            best = min(fitting, key=lambda row: row.order)
-            self._highlight(best, rows)
-            await self._choose(best)
-        elif rows[0].kind == "cannot be read" and rows[0].hopeful:
-            self.dismiss(unread)
-        elif keys and candidates.has_keys(rows, keys) and self.search.purpose != "ca":
-            self.dismiss(Chosen(namespace, secret, keys))
-        else:
-            self._warn(f"{namespace}/{secret}: {plain(rows[0].why) or 'it does not have these keys'}")
+        match name.choice(rows, self.search):
+            case Candidate() as best:
+                await field.remove()
+                self._highlight(best, rows)
+                await self._choose(best)
+            case Chosen() as chosen:
+                self.dismiss(chosen)
+            case why:
+                self._warn(why)
 
     def _highlight(self, best: Candidate, rows: tuple[Candidate, ...]) -> None:
         """Show the rows of a Secret, the best one under the cursor; a filter that hides it is cleared."""
