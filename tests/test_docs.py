@@ -346,3 +346,11 @@ def test_a_document_speaks_of_the_project_alone(name: str) -> None:
     text = _text(name)
     assert not re.search(r"/work/|/root/|/home/|/tmp/[a-z]|\.\./shared", text)
     assert not re.search(r"!\[[^]]*\]\((?!screenshots/)", text)
+
+
+@pytest.mark.parametrize(
+    "name", ["CONTRIBUTING.md", "docs/architecture.md", "docs/dependencies.md", "templates/WHY.md"]
+)
+def test_a_document_names_only_paths_that_exist(name: str) -> None:
+    paths = re.findall(r"`((?:src|tests|docs|templates|bench)/[\w./-]+)`", _text(name))
+    assert [path for path in paths if not (ROOT / path).exists()] == []

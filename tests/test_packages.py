@@ -147,6 +147,16 @@ def test_a_package_names_its_main_modules() -> None:
         assert named & set(modules.split()), f"{package} names none of its public modules"
 
 
+def test_no_module_imports_a_private_name() -> None:
+    private = [
+        f"{dotted} imports {name}"
+        for dotted in _modules()
+        for name in _imports(dotted)
+        if name.startswith("pgwizard") and re.search(r"\._(?!_)", name)
+    ]
+    assert private == []
+
+
 def test_every_package_has_its_edges() -> None:
     packages = {_package(dotted) for dotted in _modules()} - set(GROUND)
     assert packages - set(EDGES) == set()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgwizard.answers import reference
 from pgwizard.plan import settings
 
 
@@ -98,4 +99,20 @@ def test_no_text_does_anything_but_be_read_or_be_refused(text: str, name: str) -
 
 @pytest.mark.parametrize("version", settings.VERSIONS)
 def test_a_refusal_by_the_table_of_the_version_itself_names_no_other(version: int) -> None:
-    assert settings.origin(version) == ""
+    assert settings.origin("work_mem", version) == ""
+
+
+def test_a_parameter_of_16_that_15_does_not_have_is_checked_by_17() -> None:
+    assert settings.origin("allow_alter_system", 16).startswith(" (checked by the parameters of PostgreSQL 17;")
+
+
+def test_the_reference_of_answers_names_the_versions_that_have_a_table() -> None:
+    *others, last = map(str, settings.VERSIONS)
+    assert f"pg_settings of PostgreSQL {', '.join(others)} and {last}." in reference.documentation()
+
+
+def test_the_reference_of_answers_is_true_of_the_versions_without_a_table() -> None:
+    assert settings.find_unknown("no_such_parameter", 14) is None
+    assert settings.find_unknown("no_such_parameter", 16) is not None
+    assert settings.of("allow_alter_system", 15) is None
+    assert settings.of("allow_alter_system", 16) == settings.of("allow_alter_system", 17)

@@ -6,7 +6,8 @@ import contextlib
 import ssl
 import tempfile
 import time
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -138,11 +140,23 @@ def _named(*names: str, common: str = "", addresses: tuple[str, ...] = ()) -> Ce
         (_named("b", common="a"), "a", False),
         (_named(), "", False),
         (_named(addresses=("10.0.0.1",)), "10.0.0.1", False),
-        (_named(common="10.0.0.1", addresses=("10.0.0.2",)), "10.0.0.1", True),
+        (_named(common="10.0.0.1", addresses=("10.0.0.2",)), "10.0.0.1", False),
+        (replace(_named(common="a"), other_names=1), "a", False),
     ],
 )
 def test_names_are_compared_as_pgbackrest_does(certificate_: Certificate, host: str, fits: bool) -> None:
     assert certificate_.names(host) == fits
+
+
+@pytest.mark.filterwarnings("ignore")  # of the library, at the making
+@pytest.mark.parametrize("odd", [{"number": 0}, {"country": "DEU"}, {"number": 5}])
+def test_an_odd_serial_number_or_country_is_read_without_a_warning(odd: dict[str, Any]) -> None:
+    usual = der(issue("minio.minio.svc", ca=True, **odd).certificate)
+    data = ssl.DER_cert_to_PEM_cert(usual.replace(b"\x02\x01\x05", b"\x02\x01\xfb", 1)).encode()  # 5 becomes -5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (found,) = read_bundle(data).certificates
+    assert found.names("minio.minio.svc")
 
 
 def test_addresses_count_from_pgbackrest_2_53_on() -> None:
@@ -195,13 +209,22 @@ def issue(
     path_length: int | None = None,
     usage: str = "",
     identifiers: bool = True,
+    kind: _ASN1Type | None = None,
+    country: str = "",
 ) -> Issued:
-    """ca None: no basic constraints at all. usage: ``client`` or ``sign`` narrows what it may do."""
+    """ca None: no basic constraints at all. usage: ``client`` or ``sign`` narrows what it may do.
+
+    kind: the string type in which the names are written.
+    """
     key = ec.derive_private_key(1000 + 7 * number + sum(name.encode()), ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name, kind)])
+    if country:
+        subject = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, country, _validate=False), *subject])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(
-        issuer.certificate.subject if issuer else subject,
+        x509.Name([x509.NameAttribute(part.oid, str(part.value), kind) for part in issuer.certificate.subject])
+        if issuer
+        else subject,
         subject,
         key.public_key(),
         number,
@@ -326,6 +349,20 @@ def test_the_verdict_is_openssl_s_own(
     verdict, (ok, message) = judged(chosen, sent)
     assert verdict.ok == ok, (verdict, message)
     assert verdict.why
+
+
+def test_a_name_in_another_string_type_is_the_same_name() -> None:
+    root = issue("root", ca=True, kind=_ASN1Type.UTF8String)
+    leaf = issue("leaf", root, names=(HOST,), kind=_ASN1Type.PrintableString)
+    verdict, (ok, message) = judged([root], [leaf])
+    assert (verdict, ok) == (ChainVerdict(True, "signed the server's certificate"), True), message
+
+
+@pytest.mark.parametrize("days", [(-9, -3), (3, 9)])
+def test_an_authority_out_of_its_dates_beside_the_good_one_changes_nothing(days: tuple[int, int]) -> None:
+    root, other = issue("root", ca=True), issue("other", ca=True, days=days)
+    verdict, (ok, message) = judged([other, root], [issue("leaf", root, names=(HOST,))])
+    assert (verdict.ok, ok) == (True, True), message
 
 
 def test_the_reasons_in_words() -> None:

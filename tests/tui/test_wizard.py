@@ -760,14 +760,16 @@ def test_a_certificate_that_the_server_would_not_take_is_said_before_anything_is
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         wizard.pages.give(("tls", "source", "namespace"), "staging")
         wizard.pages.give(("tls", "source", "secret"), "minio-wrong-name")
-        await until(pilot, lambda: bool(wizard.draft.doubts))
-        (doubt,) = wizard.draft.doubts
+        await until(pilot, lambda: bool(wizard.draft.cluster_warnings))
+        (doubt,) = wizard.draft.cluster_warnings
         refused = "minio.minio.svc:9000 would be refused: [18] self-signed certificate"
         assert str(doubt) == f"tls.source: {refused}: the first backup would fail"
         assert ("!", "TLS") in wizard.query_one(Rail).entries
         assert doubt in wizard.draft.warnings
         wizard.pages.give(("repository", "endpoint"), "minio.minio.svc:9111")
-        await until(pilot, lambda: [found.question for found in wizard.draft.doubts] == ["repository.endpoint"])
+        await until(
+            pilot, lambda: [found.question for found in wizard.draft.cluster_warnings] == ["repository.endpoint"]
+        )
 
     driven(scenario)
 
@@ -793,7 +795,7 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         await press(pilot, *["ctrl+b"] * 5)
         wizard.checks.start()
         said_of = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
-        await until(pilot, lambda: any(said_of in doubt.text for doubt in wizard.draft.doubts))
+        await until(pilot, lambda: any(said_of in doubt.text for doubt in wizard.draft.cluster_warnings))
         assert ("!", "Repository") in wizard.query_one(Rail).entries
         there = "#releases OptionList"
         await until(pilot, lambda: any("staging/postgresql" in option for option in options(wizard, there)))

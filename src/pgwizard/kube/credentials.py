@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pgwizard.errors import KubeconfigError
-from pgwizard.kube.kubeconfig import Target, _read, _reason, _text
+from pgwizard.kube.kubeconfig import Target, decode, read_bytes, reason_of
 from pgwizard.text import plain
 
 PLUGIN_SECONDS = 60.0
@@ -86,8 +86,8 @@ class Login:
         authorization, fresh_until, renewable = "", float("inf"), bool(values.get("client-certificate"))
         pair: tuple[bytes, bytes] | None = None
         if token_file := values.get("tokenFile"):
-            content = await asyncio.to_thread(_read, user.folder / token_file, f"the token file of {user.name!r}")
-            authorization = f"Bearer {_text(content, f'the token file of {user.name!r}')}"
+            content = await asyncio.to_thread(read_bytes, user.folder / token_file, f"the token file of {user.name!r}")
+            authorization = f"Bearer {decode(content, f'the token file of {user.name!r}')}"
             fresh_until, renewable = self._now() + TOKEN_FILE_SECONDS, True
         elif token := values.get("token"):
             authorization = f"Bearer {token}"
@@ -282,7 +282,7 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any]) -> Mapping[str,
     except (OSError, ValueError) as error:
         hint = plain(plugin.get("installHint") or "", 600)
         raise KubeconfigError(
-            f"the credentials plug-in {plain(command)} cannot be started: {_reason(error)}",
+            f"the credentials plug-in {plain(command)} cannot be started: {reason_of(error)}",
             hint=hint or "install it, or make it findable by PATH",
         ) from None
     stdout, stderr = await _outcome(process, command)

@@ -23,7 +23,7 @@ TAIL_LINES = 20
 Report = Callable[[str], None]
 Explain = Callable[[str], Finding | None]
 """Error text to what is known of its cause."""
-_NOTABLE = frozenset(
+NOTABLE_REASONS = frozenset(
     {
         "FailedCreate",
         "FailedScheduling",
@@ -39,12 +39,12 @@ _NOTABLE = frozenset(
 )
 
 
-def _describe(event: Object) -> str:
+def event_text(event: Object) -> str:
     """What an event says."""
     return f"{plain(event['reason'])}: {plain(event.get('message') or '', MESSAGE_CHARACTERS)}"
 
 
-def _concerns(event: WatchEvent, names: set[str]) -> bool:
+def is_about(event: WatchEvent, names: set[str]) -> bool:
     """Whether it is about the release's own objects."""
     if event.type == "SYNCED":
         return False
@@ -54,7 +54,7 @@ def _concerns(event: WatchEvent, names: set[str]) -> bool:
     return about.get("name") in names
 
 
-async def _events(cluster: Cluster, namespace: str, since: datetime) -> AsyncGenerator[WatchEvent, None]:
+async def recent_events(cluster: Cluster, namespace: str, since: datetime) -> AsyncGenerator[WatchEvent, None]:
     """Events from now on, since an old one explains an old failure. Only what is there already is judged by its time:
     the clocks of the cluster and of this machine may differ.
     """
@@ -125,8 +125,8 @@ class _JobWatch:
                 self.stuck_since = None
             elif self.stuck_since is None:
                 self.stuck_since = asyncio.get_running_loop().time()
-        elif _concerns(event, {self.job.name, *self.followers}) and obj.get("reason") in _NOTABLE:
-            self._report_once(_describe(obj))
+        elif is_about(event, {self.job.name, *self.followers}) and obj.get("reason") in NOTABLE_REASONS:
+            self._report_once(event_text(obj))
         return None
 
     @property
@@ -221,12 +221,12 @@ async def wait_job(
     watches = [
         cluster.watch(JOB, namespace, fields=f"metadata.name={job.name}"),
         cluster.watch(POD, namespace, labels=f"job-name={job.name}"),
-        _events(cluster, namespace, at),
+        recent_events(cluster, namespace, at),
     ]
-    async with _merge(watches) as events:
+    async with merge_watches(watches) as events:
         try:
             while loop.time() < deadline:
-                event = await _next(events, min(deadline - loop.time(), 5))
+                event = await next_event(events, min(deadline - loop.time(), 5))
                 seen.check_stuck(loop.time())
                 if event is None or event.type == "SYNCED":
                     continue
@@ -249,7 +249,7 @@ async def wait_job(
 
 
 @contextlib.asynccontextmanager
-async def _merge(watches: list[Any]) -> AsyncIterator[asyncio.Queue[WatchEvent | BaseException]]:
+async def merge_watches(watches: list[Any]) -> AsyncIterator[asyncio.Queue[WatchEvent | BaseException]]:
     """All events in one queue; an error of one watch ends up there too. Every watch is closed on the way out."""
     queue: asyncio.Queue[WatchEvent | BaseException] = asyncio.Queue()
 
@@ -272,7 +272,7 @@ async def _merge(watches: list[Any]) -> AsyncIterator[asyncio.Queue[WatchEvent |
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _next(events: asyncio.Queue[WatchEvent | BaseException], seconds: float) -> WatchEvent | None:
+async def next_event(events: asyncio.Queue[WatchEvent | BaseException], seconds: float) -> WatchEvent | None:
     """The next event, or None when none comes in time."""
     try:
         async with asyncio.timeout(max(0.01, seconds)):  # wait_for loses a Ctrl+C that meets an event, before 3.12

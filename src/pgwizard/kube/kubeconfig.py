@@ -93,7 +93,7 @@ class Part:
         if data := self.values.get(f"{key}-data"):
             return bytes(data)
         if path := self.values.get(key):
-            return _read(self.folder / path, f"{key} of {self.name!r} in the kubeconfig")
+            return read_bytes(self.folder / path, f"{key} of {self.name!r} in the kubeconfig")
         return None
 
 
@@ -358,18 +358,18 @@ def _in_cluster(namespace: str | None) -> Target:
     )
 
 
-def _read(path: Path, what: str) -> bytes:
+def read_bytes(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
     except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
-        raise KubeconfigError(f"{what} cannot be read: {plain(str(path))}: {_reason(error)}") from None
+        raise KubeconfigError(f"{what} cannot be read: {plain(str(path))}: {reason_of(error)}") from None
 
 
-def _reason(error: OSError | ValueError) -> str:
+def reason_of(error: OSError | ValueError) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _text(content: bytes, what: str) -> str:
+def decode(content: bytes, what: str) -> str:
     try:
         return content.decode("ascii").strip()
     except UnicodeDecodeError:

@@ -179,7 +179,7 @@ def _refusal(name: str, value: str, answers: Answers) -> str | None:
     """Why PostgreSQL would not start with this value; None where it would, as far as that can be known."""
     version = answers.images.postgresql_version
     if message := settings.find_unknown(name, version):
-        return message + settings.origin(version)
+        return message
     if len(value) >= 2 and value[0] == value[-1] == "'":
         return (
             f"{value} has quotes of its own; they are written anyway: did you mean {value[1:-1] or 'an empty value'}?"
@@ -190,7 +190,7 @@ def _refusal(name: str, value: str, answers: Answers) -> str | None:
     try:
         read = setting.read(value)
     except ValueError as error:
-        return str(error) + settings.origin(version)
+        return str(error) + settings.origin(name, version)
     if name == "wal_level" and read == "minimal":
         return f"{value!r} ends archiving; expected replica or logical"
     if name in ("min_wal_size", "max_wal_size"):

@@ -159,11 +159,12 @@ def of(name: str, version: int) -> Setting | None:
     return _table(_nearest(version)).get(name) or (_table(17).get(name) if version == 16 else None)
 
 
-def origin(version: int) -> str:
-    """Where the rules for a version come from, to be appended to a refusal; empty where the table has that version."""
+def origin(name: str, version: int) -> str:
+    """The table that a refusal comes from, to be appended to it; empty where it is that of the version itself."""
     if version in VERSIONS:
         return ""
-    return f" (checked by the parameters of PostgreSQL {_nearest(version)}; pgwizard has no table for {version})"
+    table = _nearest(version) if name in _table(_nearest(version)) or version != 16 else 17
+    return f" (checked by the parameters of PostgreSQL {table}; pgwizard has no table for {version})"
 
 
 def find_unknown(name: str, version: int) -> str | None:

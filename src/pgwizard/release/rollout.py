@@ -17,7 +17,17 @@ from datetime import datetime
 from pgwizard.errors import ClusterError, DeadlineError, Finding, RolloutFailed
 from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Cluster, Object, Ref, Resource, WatchEvent
 from pgwizard.kube.health import Health, assess
-from pgwizard.kube.jobs import _NOTABLE, GRACE_SECONDS, Report, _concerns, _describe, _events, _merge, _next, tail
+from pgwizard.kube.jobs import (
+    GRACE_SECONDS,
+    NOTABLE_REASONS,
+    Report,
+    event_text,
+    is_about,
+    merge_watches,
+    next_event,
+    recent_events,
+    tail,
+)
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.plan import Plan
 
@@ -54,8 +64,8 @@ class _Seen:
                 self.pod = obj
             case "PersistentVolumeClaim":
                 self.claim = obj
-            case "Event" if obj is not None and obj.get("reason") in _NOTABLE:
-                self.said_by_event = _describe(obj)
+            case "Event" if obj is not None and obj.get("reason") in NOTABLE_REASONS:
+                self.said_by_event = event_text(obj)
 
     def health(self) -> Health:
         """One verdict: the pod's own words before the StatefulSet's, and an event where neither says why."""
@@ -102,13 +112,13 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
         _marked(cluster.watch(STATEFULSET, namespace, fields=f"metadata.name={names.release}"), STATEFULSET),
         _marked(cluster.watch(POD, namespace, fields=f"metadata.name={names.pod}"), POD),
         cluster.watch(CLAIM, namespace, fields=f"metadata.name=postgresql-storage-{names.pod}"),
-        _events(cluster, namespace, at),
+        recent_events(cluster, namespace, at),
     ]
     claim = f"postgresql-storage-{names.pod}"
-    async with _merge(watches) as events:
+    async with merge_watches(watches) as events:
         while True:
-            event = await _next(events, min(deadline, loop.time() + 1) - loop.time())
-            if event is not None and (event.type == "SYNCED" or _concerns(event, {names.release, names.pod, claim})):
+            event = await next_event(events, min(deadline, loop.time() + 1) - loop.time())
+            if event is not None and (event.type == "SYNCED" or is_about(event, {names.release, names.pod, claim})):
                 seen.take(event)
             health = seen.health()
             if health.status == "ready":

@@ -1,4 +1,4 @@
-"""What was seen of a release: one type for each thing that a source can say. Pure."""
+"""Observations of a release: one type for each kind of answer. Pure."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import warnings
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import zip_longest
@@ -49,6 +50,16 @@ class Certificate:
         """Whether subject and issuer are the same name."""
         return self.subject == self.issuer
 
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The names that pgBackRest compares with a host.
+
+        The common name counts only where there is no alternative name of any kind (its tls/client.c, not the RFC).
+        """
+        if self.dns_names or self.ip_addresses or self.other_names or not self.common_name:
+            return self.dns_names
+        return (self.common_name,)
+
     def is_valid(self, now: datetime) -> bool:
         """Whether ``now`` is within its dates."""
         return self.not_before <= now < self.not_after
@@ -60,13 +71,13 @@ class Certificate:
     def names(self, host: str, *, by_address: bool = False) -> bool:
         """Whether it is for this host, by pgBackRest's rules.
 
-        The common name counts only where no DNS name is there; a wildcard stands for exactly one label. An address is
-        compared with addresses from pgBackRest 2.53 on: ``by_address``.
+        A wildcard stands for exactly one label. An address is compared with addresses from pgBackRest 2.53 on:
+        ``by_address``.
         """
         wanted = host.lower()
         if by_address and _address(wanted) is not None:
             return _address(wanted) in map(_address, self.ip_addresses)
-        return any(_matches(name.lower(), wanted) for name in self.dns_names or (self.common_name,))
+        return any(_matches(name.lower(), wanted) for name in self.host_names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +145,12 @@ def _parse(block: bytes, number: int, total: int) -> tuple[Certificate, str]:
 
     which = f"certificate {number} of {total}" if total > 1 else "the certificate"
     try:
-        certificate = x509.load_pem_x509_certificate(block)
-        return _summary(certificate), certificate.public_bytes(Encoding.PEM).decode("ascii")
+        with warnings.catch_warnings():
+            # odd serial numbers and names, which OpenSSL accepts: the library's words are not for our users
+            warnings.simplefilter("ignore")
+            certificate = x509.load_pem_x509_certificate(block)
+            summary = _summary(certificate)
+        return summary, certificate.public_bytes(Encoding.PEM).decode("ascii")
     except (ValueError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType) as error:
         raise ValueError(f"{which} is broken: its PEM text does not hold a certificate") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,7 +42,9 @@ class _Link:
     def x509(self) -> X509Certificate:
         from cryptography import x509
 
-        return x509.load_pem_x509_certificate(self.pem.encode())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return x509.load_pem_x509_certificate(self.pem.encode())
 
     @cached_property
     def extensions(self) -> dict[type, Any]:
@@ -242,11 +245,25 @@ def _check_signatures(chain: Sequence[_Link], now: datetime) -> None:
             continue
         if issuer is not None:
             try:
-                link.x509.verify_directly_issued_by(issuer.x509)
+                _check_signature(link.x509, issuer.x509)
             except InvalidSignature:
                 raise _Untrusted(f"has the name of the authority that signed {link.called}, but another key") from None
         if not link.about.is_valid(now):
             raise _Untrusted(f"{link.called} {_out_of_time(link.about, now)}")
+
+
+def _check_signature(signed: X509Certificate, issuer: X509Certificate) -> None:
+    """Raises InvalidSignature. Names were compared before, as OpenSSL does: without regard to their string types."""
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+    key, how, hash_ = issuer.public_key(), signed.signature_algorithm_parameters, signed.signature_hash_algorithm
+    signature, content = signed.signature, signed.tbs_certificate_bytes
+    if isinstance(key, rsa.RSAPublicKey) and isinstance(how, padding.PSS | padding.PKCS1v15) and hash_ is not None:
+        key.verify(signature, content, how, hash_)
+    elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(how, ec.ECDSA):
+        key.verify(signature, content, how)
+    else:
+        signed.verify_directly_issued_by(issuer)
 
 
 def _plainer(bundle: Bundle, server_chain: Bundle, now: datetime) -> str:
@@ -275,8 +292,7 @@ def _ago(seconds: float) -> str:
 
 
 def _named(certificate: Certificate) -> str:
-    names = [*(certificate.dns_names or ((certificate.common_name,) if certificate.common_name else ()))]
-    names += certificate.ip_addresses
+    names = [*certificate.host_names, *certificate.ip_addresses]
     if not names:
         return "no name at all"
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -97,7 +97,7 @@ async def verify(
     seconds = time.perf_counter() - begin
     own = read_bundle(ssl.DER_cert_to_PEM_cert(_sent(tls)[0]).encode()).certificates[0]
     if not own.names(endpoint.host, by_address=by_address):
-        names = plain(", ".join(own.dns_names or (own.common_name,)), 80)
+        names = plain(", ".join(own.host_names), 80) or "no host name"
         return Verified(False, f"the server's certificate is for {names}, not for {endpoint.host}", seconds)
     return Verified(True, f"verified in {seconds * 1000:.0f} ms", seconds)
 
