@@ -747,7 +747,7 @@ def test_what_was_found_for_one_server_is_not_proposed_for_another() -> None:
         await wizard.go("TLS")
         await until(pilot, lambda: wizard.chooser.proposed is not None)
         cast("WizardApp", pilot.app).connection.cluster = None
-        wizard._linked()
+        wizard._follow_link()
         assert wizard.chooser.proposed is None
 
     driven(scenario)

@@ -27,7 +27,7 @@ class TypedName:
     keys: tuple[str, ...]
 
     def unread(self, search: Search) -> Chosen:
-        """The choice where nobody can look: the keys that were typed, or the usual ones."""
+        """The choice where the Secret cannot be read: the keys that were typed, or the usual ones."""
         return Chosen(self.namespace, self.secret, self.keys or candidates.usual_keys(search))
 
     def choice(self, rows: tuple[Candidate, ...], search: Search) -> Candidate | Chosen | str:

@@ -22,12 +22,12 @@ from pgwizard.text import plain
 from pgwizard.tls.chain import ChainVerdict
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.copying import Copies, Excerpt
-from pgwizard.tui.defects import SaysDefects
+from pgwizard.tui.defects import ReportsDefects
 from pgwizard.tui.secret_choice import Chosen, TypedName
 from pgwizard.tui.secret_search import SecretSearch
 from pgwizard.tui.widgets import browser_parts
 from pgwizard.tui.widgets.browser_parts import Filter, LineInput
-from pgwizard.tui.widgets.candidate_text import certified, outlined, whole
+from pgwizard.tui.widgets.candidate_text import all_lines, certificate_text, outline_text
 from pgwizard.tui.widgets.dialogs import TextWindow
 from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.tui.widgets.secret_list import WIDE, SecretList
@@ -40,7 +40,7 @@ SETTLE_SECONDS = 0.06
 """How long the list must not move before what is in view is read."""
 
 
-class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
+class SecretBrowser(Copies, ReportsDefects, BaseScreen["Chosen | None"]):
     """Ends with what was chosen, or None."""
 
     HELP: ClassVar[str] = (
@@ -212,8 +212,8 @@ class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
         if row is None:
             return Text(browser_parts.nothing(self.secrets))
         if self.search.purpose != "ca" or row.bundle is None:
-            return outlined(row, self.search)
-        return certified(row, self.search, self.secrets.served, self.listing.today)
+            return outline_text(row, self.search)
+        return certificate_text(row, self.search, self.secrets.served, self.listing.today)
 
     # ---- keys ------------------------------------------------------------------------------------------------------
 
@@ -257,7 +257,7 @@ class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
         row = self.listing.row
         if row is None:
             return None
-        return Excerpt(plain(row.place), "\n".join(whole(row)) + "\n", f"{plain(row.secret)}.txt")
+        return Excerpt(plain(row.place), "\n".join(all_lines(row)) + "\n", f"{plain(row.secret)}.txt")
 
     def action_back(self) -> None:
         """Out of the field, out of the filter, out of the browser."""
@@ -319,7 +319,7 @@ class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
     async def _try(self, row: Candidate) -> ChainVerdict | None:
         """Whether the server verifies with it; None where another row is highlighted by the time that is known."""
         here, self._trying = self.listing.row, row
-        self.listing.moved = True  # it stays under the cursor, whatever else is found meanwhile
+        self.listing.moved = True  # it stays under the cursor while others are found
         self._show_row()
         try:
             found = await browse.confirmed(await self.connection.once_connected(), row, self.search)
@@ -346,7 +346,7 @@ class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
             return
         rows = await self.secrets.contents(cluster, name.namespace, name.secret)
         if not field.is_attached:
-            return  # it was closed meanwhile
+            return  # Esc closed it
         match name.choice(rows, self.search):
             case Candidate() as best:
                 await field.remove()
