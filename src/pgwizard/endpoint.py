@@ -55,7 +55,7 @@ class Endpoint:
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     def __str__(self) -> str:
-        """As pgBackRest takes it: the authority, with the scheme only where it is http."""
+        """The form of pgBackRest's options: the authority, with the scheme only where it is http."""
         return f"http://{self.authority}" if self.scheme == "http" else self.authority
 
     def url(self, bucket: str, path: str, *, in_host: bool) -> str:

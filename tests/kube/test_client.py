@@ -84,7 +84,7 @@ def test_transient_faults_are_repeated(verb: str, fault: str) -> None:
     async def scenario() -> None:
         clock = Clock()
         method = verb.split(maxsplit=1)[0]
-        # What must not be done twice is looked up first, unless the server said that it had not even begun.
+        # What must not be done twice is looked up first, unless the server answered that it had not begun.
         lookups = [refuses(404)] if method in {"PUT", "POST"} and fault != "429" else []
         async with scripted(TRANSIENT[fault], *lookups, says(LIVE), clock=clock) as (cluster, api):
             await VERBS[verb](cluster)
@@ -669,7 +669,7 @@ def test_watch_survives(fault: Step) -> None:
     run(scenario())
 
 
-def test_watch_of_an_object_made_anew() -> None:
+def test_watch_of_a_recreated_object() -> None:
     async def scenario() -> None:
         again = streams(event("MODIFIED", bare("a", "12", "other")), end="silent")
         async with scripted(listing(bare("a")), again) as (cluster, _):

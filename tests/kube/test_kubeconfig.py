@@ -386,7 +386,7 @@ def test_a_plugin_runs_once_until_it_expires(tmp_path: Path, monkeypatch: pytest
         wall[0] += 10
         await login_.current()
         assert runs(tmp_path) == 2
-        # What it prints has expired by now: it is not run for every request all the same.
+        # What it prints has expired by now: yet it is not run for every request.
         wall[0] += 3600
         await login_.current()
         await login_.current()

@@ -155,7 +155,7 @@ def test_a_lock_that_is_lost_stops_the_writer() -> None:
         )
         assert after == []
         assert holder(sim) == "thief"
-        await asyncio.sleep(0)  # the task goes on: its cancellation was taken back
+        await asyncio.sleep(0)  # the task continues: its cancellation was undone
 
     on(scenario)
 
@@ -177,7 +177,7 @@ def test_a_namespace_that_is_deleted_is_named_as_the_cause() -> None:
     on(scenario)
 
 
-def test_a_lease_that_somebody_deleted_is_a_lost_lock() -> None:
+def test_a_deleted_lease_is_a_lost_lock() -> None:
     async def scenario(sim: SimCluster) -> None:
         async def writer() -> None:
             async with kube_lease.hold(sim, REF, now=clock(sim), report=pytest.fail, holder="me"):

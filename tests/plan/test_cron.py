@@ -161,7 +161,7 @@ def test_a_time_zone_is_found_by_its_iana_name() -> None:
     assert str(zone("Europe/Berlin")) == "Europe/Berlin"
 
 
-def test_a_schedule_is_said_in_words() -> None:
+def test_a_schedule_is_described_in_words() -> None:
     assert CronSchedule("0 2 * * 1-6").in_words() == "At 02:00 on Monday through Saturday"
 
 
@@ -203,7 +203,7 @@ LEAP = CronSchedule("0 0 29 2 *")
         (CronSchedule("@yearly"), CronSchedule("* * * * *"), 1, False, 1, False),
     ],
 )
-def test_what_lies_further_back_than_anybody_looks_is_not_counted_and_that_is_told(
+def test_backups_beyond_the_limit_are_not_counted_and_that_is_shown(
     full: CronSchedule, incremental: CronSchedule, keep: int | None, by_days: bool, fulls: int, whole: bool
 ) -> None:
     """A full backup every fourth year, or very many kept, would lead back before the calendar begins."""
@@ -379,14 +379,14 @@ def scheduled(retention: dict[str, Any], **schedule: str) -> Draft:
         ),
     ],
 )
-def test_what_is_kept_is_told_or_that_it_cannot_be_told(draft: Draft, lines: list[str]) -> None:
+def test_the_retained_backups_are_shown_or_that_they_are_not_known(draft: Draft, lines: list[str]) -> None:
     async def scenario(_: Pilot[None], panel: Panel) -> None:
         assert said(panel).partition("After some time\n")[2].splitlines()[: len(lines)] == lines
 
     shown(lambda: SchedulePanel(draft), scenario)
 
 
-def test_at_the_end_of_the_calendar_it_is_told_that_nothing_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_the_end_of_the_calendar_nothing_is_calculated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CronSchedule, "upcoming", lambda *_: [])
     monkeypatch.setattr(CronSchedule, "before", lambda *_: iter(()))
 

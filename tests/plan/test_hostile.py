@@ -1,7 +1,7 @@
 """Hostile text in every answer: refused with a problem at its place, or given back unchanged by every reader.
 
 The readers: both loaders of PyYAML for manifests; for postgresql.conf the lexer of PostgreSQL's ``guc-file.l`` and for
-pgbackrest.conf the rules of pgBackRest's ``ini.c``, both written anew here.
+pgbackrest.conf the rules of pgBackRest's ``ini.c``, both rewritten here.
 """
 
 from __future__ import annotations
@@ -472,7 +472,7 @@ def _put(around: dict[str, Any], path: str, text: str) -> dict[str, Any]:
 
 
 def _quoted(answers: object) -> bytes:
-    """As YAML in which every text is quoted and nothing but ASCII stands."""
+    """As YAML in which every text is quoted and everything is ASCII."""
     return json.dumps(answers, ensure_ascii=True).encode()
 
 

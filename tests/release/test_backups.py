@@ -88,15 +88,15 @@ def test_a_backup_that_is_refused_says_the_server_s_reason() -> None:
 def test_a_schedule_rests_and_goes_on() -> None:
     async def scenario(sim: SimCluster) -> None:
         name = "postgresql-pgbackrest-incr"
-        await backups.suspend(sim, name, "default", rest=True)
+        await backups.set_suspend(sim, name, "default", suspend=True)
         resting = await seen(sim, lambda snapshot: any(item.suspended for item in snapshot.crons))
         assert [item.name for item in resting.crons if resting.next_run(item) is None] == [name]
-        await backups.suspend(sim, name, "default", rest=False)
+        await backups.set_suspend(sim, name, "default", suspend=False)
         found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
         assert [item.suspended for item in found.crons] == [False, False]
         sim.faults = [Fault("403", verb="patch", resource="cronjobs")]
         with pytest.raises(Forbidden, match="denied by a fault"):
-            await backups.suspend(sim, name, "default", rest=True)
+            await backups.set_suspend(sim, name, "default", suspend=True)
 
     on(scenario)
 

@@ -20,7 +20,7 @@ def heard(error: BaseException | None) -> list[tuple[str, str]]:
     events: list[Event] = []
 
     async def staged() -> None:
-        async with stages.told("wait", events.append) as stage:
+        async with stages.enter("wait", events.append) as stage:
             stage.progress("waiting")
             stage.done("it is there")
             if error is not None:
@@ -67,8 +67,8 @@ def test_the_wait_for_what_was_deleted_has_an_end_and_does_not_mistake_another_o
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         uid = live(sim, SERVICE, "postgresql")["metadata"]["uid"]
-        await deletion.gone(sim, SERVED, "another", 5)
+        await deletion.wait_until_gone(sim, SERVED, "another", 5)
         with pytest.raises(DeadlineError, match="Service default/postgresql was still there 5 s after it was deleted"):
-            await deletion.gone(sim, SERVED, uid, 5)
+            await deletion.wait_until_gone(sim, SERVED, uid, 5)
 
     on(scenario)

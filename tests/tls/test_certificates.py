@@ -355,7 +355,9 @@ def test_a_name_in_another_string_type_is_the_same_name() -> None:
     root = issue("root", ca=True, kind=_ASN1Type.UTF8String)
     leaf = issue("leaf", root, names=(HOST,), kind=_ASN1Type.PrintableString)
     verdict, (ok, message) = judged([root], [leaf])
-    assert (verdict, ok) == (ChainVerdict(True, "signed the server's certificate"), True), message
+    assert (verdict, ok) == (ChainVerdict(True, "signed the server's certificate", is_direct_issuer=True), True), (
+        message
+    )
 
 
 @pytest.mark.parametrize("days", [(-9, -3), (3, 9)])
@@ -406,4 +408,5 @@ def test_the_reasons_in_words() -> None:
     ]
     for trusted_, sent, ok, why in cases:
         verdict, (openssl, message) = judged(trusted_, sent)
-        assert (verdict, openssl) == (ChainVerdict(ok, why), ok), message
+        assert (verdict.ok, verdict.why, openssl) == (ok, why, ok), message
+        assert verdict.is_direct_issuer == (why == "signed the server's certificate")

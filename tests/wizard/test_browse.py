@@ -142,8 +142,8 @@ def test_without_the_right_to_list_everywhere_each_namespace_is_asked_about() ->
     rows, batches, sim = browsed(prepare=prepare)
     assert rows[0].place == "minio/minio-tls"
     assert "staging" not in {row.namespace for row in rows}
-    assert [(item.namespace, item.why) for batch in batches for item in batch.denied] == [
-        ("staging", "Secrets may not be listed there: kubectl auth can-i list secrets -n staging")
+    assert [(item.namespace, item.finding.text, item.finding.fix) for batch in batches for item in batch.denied] == [
+        ("staging", "Secrets may not be listed there", "kubectl auth can-i list secrets -n staging")
     ]
     assert not [r for r in sim.requests if r.resource == "secrets" and r.namespace in {None, "staging"}]
 
@@ -156,7 +156,9 @@ def test_without_the_right_to_list_namespaces_the_likely_ones_are_looked_at() ->
     rows, batches, _ = browsed(prepare=prepare)
     assert {row.namespace for row in rows} == {"default", "minio"}
     (denied,) = [item for batch in batches for item in batch.denied]
-    assert denied.why == ("namespaces may not be listed, so only default, minio are looked at; type a name for another")
+    assert denied.finding.text == (
+        "namespaces may not be listed, so only default, minio are searched; type a name for another"
+    )
 
 
 def test_five_thousand_namespaces_of_which_one_may_be_read() -> None:

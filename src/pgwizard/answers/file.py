@@ -23,12 +23,11 @@ _Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class LoadedAnswers:
-    """What a file and its overrides say.
+    """A file of answers and its overrides, validated.
 
-    answers: valid where there is no problem. With problems it holds defaults in place of what is wrong, so that rules
-    across fields can speak about the rest; None where the file is no file of answers at all.
-    wrong: the paths of what was replaced. overridden: those whose value is not the file's. hidden: those of wrong
-    values that no problem repeats, because they may be secrets.
+    answers: with defaults in place of invalid values, so that rules across fields can check the others; None where
+    the file is no file of answers at all. wrong: the paths of those defaults. overridden: the paths set by overrides.
+    hidden: the paths of invalid values that no message may quote, because they may be secrets.
     """
 
     answers: Answers | None
@@ -39,7 +38,7 @@ class LoadedAnswers:
     _places: dict[str, strict_yaml.Position] = field(default_factory=dict)
 
     def locate(self, problem: Finding) -> Finding:
-        """The problem with the place of its path in the file, or of the nearest parent that stands there."""
+        """The problem with the line of its path in the file, or of the nearest parent in the file."""
         path = problem.question
         if any(_within(path, overridden) for overridden in self.overridden):
             return replace(problem, text=f"{problem.text} (from --set)")
@@ -51,7 +50,7 @@ class LoadedAnswers:
         return problem
 
     def about_right_answers(self, problem: Finding) -> bool:
-        """Whether a problem across fields speaks of answers that are right themselves."""
+        """Whether a problem across fields is about valid answers only."""
         return not any(_within(problem.question, path) or _within(path, problem.question) for path in self.wrong)
 
 
@@ -78,7 +77,7 @@ def load(data: bytes, overrides: Sequence[str] = ()) -> LoadedAnswers:
 
 
 def from_mapping(value: dict[str, Any]) -> LoadedAnswers:
-    """Answers that were given one by one, as the nested keys of a file. Never raises for bad input."""
+    """Validate answers as nested keys, as in a file. Never raises for bad input."""
     answers, found, hidden = _validate(value)
     return LoadedAnswers(answers, tuple(found), frozenset(problem.question for problem in found), hidden=hidden)
 
@@ -95,7 +94,7 @@ _DEEPEST = 8
 
 
 def _override(value: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str], list[Finding]]:
-    """The paths that were overridden, and what is wrong with the overrides."""
+    """The paths that were overridden, and the problems of the overrides."""
     paths, problems = [], []
     for override in overrides:
         dotted, equals, text = override.partition("=")
@@ -112,7 +111,7 @@ def _override(value: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str
 
 
 def _assign(value: dict[str, Any], path: list[str], leaf: object) -> None:
-    """Parents that are no block are replaced by one: the override is what is wanted."""
+    """Parents that are no block are replaced by one, since the override wins."""
     if path[:2] in (["tuning", "parameters"], ["advanced", "options"]) and len(path) > 3:
         path = [*path[:2], ".".join(path[2:])]
     for part in path[:-1]:
@@ -126,7 +125,7 @@ def _assign(value: dict[str, Any], path: list[str], leaf: object) -> None:
 
 
 def _validate(value: dict[str, Any]) -> tuple[Answers | None, list[Finding], frozenset[_Path]]:
-    """The answers, what is wrong with them, and where that is not repeated; it is left out until the rest is valid."""
+    """The answers, their problems, and the hidden paths. Invalid values are left out until the others are valid."""
     problems: list[Finding] = []
     hidden: set[_Path] = set()
     for _ in range(4):  # leaving out one part of a union can uncover what another part lacks
@@ -148,7 +147,7 @@ def _validate(value: dict[str, Any]) -> tuple[Answers | None, list[Finding], fro
 
 
 def _hides_value(detail: ErrorDetails, message: str) -> bool:
-    """Whether a message keeps to itself what it speaks of; what stands under a wrong key is never told."""
+    """Whether a message leaves out the value that it is about. A value under an unknown key is always left out."""
     given = detail["input"]
     if detail["type"] == "missing":
         return False

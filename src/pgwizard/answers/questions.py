@@ -18,7 +18,7 @@ from pgwizard.endpoint import Endpoint
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """How a question is put. help says in one line what it decides and what a good answer is.
+    """The text of a question. help: one line, what it decides and what a good answer is.
 
     choices: the name of a list of live choices from the cluster, such as ``storageClasses``; empty for none.
     """
@@ -37,7 +37,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The wizard's page that a section stands on; sections that name the same one stand together."""
+    """The wizard's page of a section; sections that name the same page share it."""
 
     title: str
 

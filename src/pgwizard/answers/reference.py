@@ -72,7 +72,7 @@ def _alternatives(found: FieldInfo, default: type, indent: str) -> Iterator[str]
 
 
 def _shown(found: FieldInfo) -> str:
-    """An answer to show: the default, the one choice there is, or an upper-case stand-in."""
+    """An answer to show: the default, the only choice, or a placeholder in upper case."""
     literal = _literal(found)
     if literal:
         return str(literal[0])
@@ -95,7 +95,7 @@ def _default_value(value: object) -> str:
 
 
 def answers_text(value: dict[str, Any]) -> str:
-    """Given answers as a file, without comments; an empty one stands for every default."""
+    """Answers as the text of a file, without comments; an empty text means every default."""
     if not value:
         return "{}\n"
     return "\n".join(_block(value, "")) + "\n"

@@ -126,7 +126,7 @@ class WriteResult:
 
 @dataclass(frozen=True, slots=True)
 class ExecResult:
-    """The end of a command in a container. exit_code is None where the connection ended without saying."""
+    """The end of a command in a container. exit_code is None where the connection ended before it."""
 
     stdout: bytes
     stderr: bytes
@@ -147,7 +147,7 @@ class Cluster(Protocol):
     """The verbs. Every call has a deadline and ends in a value or in an error of ``errors.ClusterError``'s branch.
 
     Reads and writes are retried by the cluster itself (429, 5xx, resets), so a caller never loops. Writes that may be
-    repeated are: apply, patch and delete; a create whose answer was lost is looked up before it is called a failure.
+    repeated are: apply, patch and delete; a create whose answer was lost is looked up before it counts as a failure.
     """
 
     @property
@@ -188,7 +188,7 @@ class Cluster(Protocol):
         labels: str = "",
         fields: str = "",
     ) -> AsyncGenerator[WatchEvent, None]:
-        """List, then watch, for ever: relists on 410 and after a silent stall. Use ``contextlib.aclosing``."""
+        """List, then watch, without end: relists on 410 and after a silent stall. Use ``contextlib.aclosing``."""
 
     async def apply(self, obj: Object, *, dry_run: bool = False, force: bool = False) -> WriteResult:
         """Server-side apply as field manager ``pgwizard``, strict validation. Raises Conflict, Invalid, Forbidden."""

@@ -213,7 +213,7 @@ class KubeCluster:
         labels: str = "",
         fields: str = "",
     ) -> AsyncGenerator[WatchEvent, None]:
-        """List, then watch, for ever. Raises what went wrong only after ``Patience.watch_failures`` in a row."""
+        """List, then watch, without end. Raises an error only after ``Patience.watch_failures`` in a row."""
         known: dict[tuple[str, str], Object] = {}
         version = ""
         failures = 0

@@ -110,7 +110,7 @@ class _Status(Exception):
 
 
 class _TryError(Exception):
-    """One try failed. lost: the server may have acted all the same."""
+    """One try failed. lost: the answer was lost, and the server may have acted."""
 
     def __init__(
         self,

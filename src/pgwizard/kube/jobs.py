@@ -55,8 +55,8 @@ def is_about(event: WatchEvent, names: set[str]) -> bool:
 
 
 async def recent_events(cluster: Cluster, namespace: str, since: datetime) -> AsyncGenerator[WatchEvent, None]:
-    """Events from now on, since an old one explains an old failure. Only what is there already is judged by its time:
-    the clocks of the cluster and of this machine may differ.
+    """Events from now on, since an old one explains an old failure. Only those from before the watch are filtered by
+    time: the clocks of the cluster and of this machine may differ.
     """
     synced = False
     async with aclosing(cluster.watch(EVENT, namespace)) as events:

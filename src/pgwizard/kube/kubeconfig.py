@@ -434,7 +434,7 @@ def _reached_directly(host: str, port: str, exceptions: str) -> bool:
 
 
 def _excepts(entry: str, host: str, port: str, address: _Address | None) -> bool:
-    """``*``; a network; an address or a domain, with or without a port. A domain stands for those below it as well,
+    """``*``; a network; an address or a domain, with or without a port. A domain covers those below it as well,
     after a dot or ``*.`` for those alone.
     """
     if entry == "*":

@@ -95,7 +95,7 @@ async def _namespace_goes(cluster: Cluster, name: str) -> bool:
 
 
 async def _keep_renewing(cluster: Cluster, ref: Ref, me: str, now: Clock, sleep: Callable[[float], Any]) -> None:
-    """Renew the Lease for ever. Raises once it is somebody else's, or may be since it could not be renewed in time."""
+    """Renew the Lease without end. Raises once another run holds it, or could since it was not renewed in time."""
     loop = asyncio.get_running_loop()
     renewed = loop.time()
     while True:
@@ -173,7 +173,7 @@ def _lease(ref: Ref, holder: str, now: Clock) -> Object:
 
 
 async def _write(cluster: Cluster, live: Object, holder: str, now: Clock, *, required: str) -> None:
-    """Compare and swap. Raises Conflict where somebody else was faster."""
+    """Compare and swap. Raises Conflict where another run was faster."""
     if _holder(live)[0] != required:
         raise Conflict(f"the lock is held by {plain(_holder(live)[0]) or 'nobody'}", status=409, reason="Conflict")
     fresh = _lease(Ref.of(live), holder, now)

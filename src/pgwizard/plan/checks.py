@@ -1,4 +1,4 @@
-"""What is wrong, or worth a second look, when the answers are taken together.
+"""Errors and warnings across answers.
 
 Each rule is a generator of findings over the whole of the answers; a rule about one answer alone belongs to that
 answer's type. It refuses I/O and never changes an answer.
@@ -220,7 +220,7 @@ def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) 
 
 
 def _own_secrets(answers: Answers, _: Facts) -> _Found:
-    """A Secret that is said to exist, and whose name is that of one that the release makes for something else."""
+    """A Secret that the answers name as existing, with the name of one that the release creates itself."""
     repository, names = answers.repository, Names.of(answers.release.name)
     uses: dict[str, BaseModel | None] = {"credentials": answers.credentials}
     if repository.enabled:
@@ -372,7 +372,7 @@ def _retention(answers: Answers, _: Facts) -> _Found:
     try:
         gap_days = cron.CronSchedule(answers.schedule.full).shortest_gap_seconds() / 86_400
     except ValueError:
-        return  # said where it arises
+        return  # reported where it arises
     kept_days = retention.full * (gap_days if retention.full_type == "count" else 1)
     if kept_days > 3650:
         yield _warning(

@@ -199,7 +199,7 @@ _ESCAPES = {"\\": "\\\\", "'": "''", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b"
 
 
 def postgresql_value(value: str) -> str:
-    r"""A value as postgresql.conf takes it: bare where it is a number or a word, else quoted.
+    r"""A value in the syntax of postgresql.conf: bare where it is a number or a word, else quoted.
 
     Quotes and backslashes are doubled, control characters escaped (``DeescapeQuotedString`` of PostgreSQL).
     """
@@ -209,7 +209,7 @@ def postgresql_value(value: str) -> str:
 
 
 def pgbackrest_value(value: str) -> str:
-    """A value as pgbackrest.conf takes it, which is as it is: it has no quoting, so what would need some is refused."""
+    """A value for pgbackrest.conf, unchanged. The file has no quoting: a value that would need it is refused."""
     if not value or value != value.strip() or any(ord(character) < 32 or ord(character) == 127 for character in value):
         raise PlacementError("pgbackrest.conf cannot hold this value")
     return value

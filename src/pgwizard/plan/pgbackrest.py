@@ -1,7 +1,7 @@
 """What each version of pgBackRest knows: its options, and the PostgreSQL versions it can read.
 
 Sources: the release notes, and the ``help`` of 2.45 for the options that need no newer one. It refuses to guess about
-an option that it has never heard of: that is a slip until proven otherwise.
+an unknown option: it counts as a slip.
 """
 
 from __future__ import annotations

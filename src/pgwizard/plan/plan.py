@@ -1,7 +1,7 @@
 """Every value that a template places, decided: ``resolve(answers, facts) -> Plan``.
 
 Names, labels and numbers are made here and nowhere else. It refuses I/O: what the world knows comes in as ``Facts``.
-Answers are taken as they are; ``checks`` says beforehand whether they make sense together.
+Answers are taken as they are; ``checks`` has checked them before.
 """
 
 from __future__ import annotations
@@ -262,7 +262,7 @@ def ca_source(answers: Answers) -> str:
 
 
 def parameters(answers: Answers) -> list[Parameter]:
-    """Every line of postgresql.conf; what the answers override stands in its place, with that as its reason."""
+    """Every line of postgresql.conf. An override replaces the computed value, and the reason names the override."""
     tuning = answers.tuning
     tuned = tune(
         Machine(

@@ -61,21 +61,21 @@ def shortest_reach(
 def _shortest_reach(
     full: CronSchedule, incremental: CronSchedule, now: datetime, _zone: tzinfo | None, keep: int | None, by_days: bool
 ) -> timedelta | None:
-    held = retain(full, incremental, now, keep=keep, by_days=by_days)
-    if held.since is None:
+    backups = retain(full, incremental, now, keep=keep, by_days=by_days)
+    if backups.since is None:
         return None
-    spans = [now - held.since]
+    spans = [now - backups.since]
     if keep is not None and by_days:
         spans.append(timedelta(days=keep))
     elif keep is not None:
         coming = full.upcoming(now, _COMING)
-        times = [*held.fulls, *coming]
+        times = [*backups.fulls, *coming]
         spans += [at - times[max(place - keep + 1, 0)] for place, at in enumerate(times) if at > now]
     return min(spans)
 
 
 _SHOWN = 8
-"""Full backups that stand for all where none is ever deleted."""
+"""Full backups that are shown where none is ever deleted."""
 
 
 @functools.lru_cache(maxsize=32)

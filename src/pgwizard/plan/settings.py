@@ -56,9 +56,9 @@ class Setting:
     choices: tuple[str, ...] = ()
 
     def read(self, text: str) -> Value:
-        """The value as the server takes it: a bool, a number in the setting's unit, or text.
+        """The value as the server reads it: a bool, a number in the setting's unit, or text.
 
-        Raises ValueError that says what the server expects.
+        Raises ValueError with what the server expects.
         """
         match self.kind:
             case "bool":

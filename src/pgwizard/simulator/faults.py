@@ -58,7 +58,7 @@ class Request:
 
 @dataclass(slots=True)
 class Fault:
-    """Fail matching requests: from the ``nth`` match on, ``times`` times (None: for ever). Globs; empty matches all."""
+    """Fail matching requests: from the ``nth`` match on, ``times`` times (None: always). Globs; empty matches all."""
 
     kind: FaultKind
     verb: str = "*"

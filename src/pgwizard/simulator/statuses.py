@@ -11,7 +11,7 @@ from pgwizard import errors
 from pgwizard.kube.api import Access, Ref, Resource
 
 Cause = tuple[str, str]
-"""A field and what is wrong with it."""
+"""A field and its error."""
 
 
 def group_resource(resource: Resource) -> str:

@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChainVerdict:
-    """Whether pgBackRest would take the server's certificate; ``ok`` is None where that is not known. why: always."""
+    """Whether pgBackRest would take the server's certificate; ``ok`` is None where that is not known. why: always.
+
+    is_direct_issuer: whether the authority signed the server's certificate itself, with no intermediate between.
+    """
 
     ok: bool | None
     why: str
+    is_direct_issuer: bool = False
 
 
 class _Untrusted(Exception):
@@ -112,7 +116,7 @@ def would_verify(
     if len(chain) == 1:
         return ChainVerdict(True, "this very certificate is what the server sends")
     if untrusted == 1:
-        return ChainVerdict(True, "signed the server's certificate")
+        return ChainVerdict(True, "signed the server's certificate", is_direct_issuer=True)
     return ChainVerdict(True, f"signed {chain[untrusted - 1].called}, which the server sends along")
 
 

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from pgwizard.endpoint import Endpoint
-from pgwizard.errors import DeadlineError, NotFound, Unreachable
+from pgwizard.errors import DeadlineError, Finding, NotFound, Unreachable
 from pgwizard.kube.api import POD, SERVICE, ByteStream, Cluster, Object, Ref
 from pgwizard.text import plain
 from pgwizard.tls.certificates import Bundle, read_bundle
@@ -35,12 +35,16 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """The end of a handshake that trusted one certificate alone. message: for people."""
+class Verification:
+    """The end of a handshake that trusted one certificate alone. finding: why it failed; None where it succeeded."""
 
-    ok: bool
-    message: str
+    finding: Finding | None
     seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether pgBackRest would trust the server."""
+        return self.finding is None
 
 
 async def handshake(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: float = DEADLINE_SECONDS) -> Served:
@@ -75,7 +79,7 @@ async def verify(
     *,
     by_address: bool = False,
     deadline_seconds: float = DEADLINE_SECONDS,
-) -> Verified:
+) -> Verification:
     """A real handshake that trusts these certificates alone, as pgBackRest does, and compares the name as it does.
 
     Raises as ``handshake`` does.
@@ -92,14 +96,15 @@ async def verify(
     try:
         tls = await _shake_hands(cluster, endpoint, context, deadline_seconds)
     except ssl.SSLCertVerificationError as error:
-        message = f"[{error.verify_code}] {plain(error.verify_message)}"
-        return Verified(False, message, time.perf_counter() - begin)
+        text = f"[{error.verify_code}] {plain(error.verify_message)}"
+        return Verification(Finding("tls.source", text), time.perf_counter() - begin)
     seconds = time.perf_counter() - begin
     own = read_bundle(ssl.DER_cert_to_PEM_cert(_sent(tls)[0]).encode()).certificates[0]
     if not own.names(endpoint.host, by_address=by_address):
         names = plain(", ".join(own.host_names), 80) or "no host name"
-        return Verified(False, f"the server's certificate is for {names}, not for {endpoint.host}", seconds)
-    return Verified(True, f"verified in {seconds * 1000:.0f} ms", seconds)
+        text = f"the server's certificate is for {names}, not for {endpoint.host}"
+        return Verification(Finding("repository.endpoint", text), seconds)
+    return Verification(None, seconds)
 
 
 async def _shake_hands(

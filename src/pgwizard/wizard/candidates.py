@@ -306,7 +306,7 @@ def judged(row: Candidate, search: Search, server: Served | str | None, now: dat
 
 
 def _reason(verdict: ChainVerdict, search: Search, *, named: bool) -> str:
-    if verdict.ok and verdict.why == "signed the server's certificate":
+    if verdict.is_direct_issuer:
         return f"signed the certificate that {search.endpoint} sends"
     if named:
         return f"names {search.host}" + (f"; {verdict.why}" if verdict.why else "")

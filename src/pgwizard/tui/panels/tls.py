@@ -64,7 +64,10 @@ class TlsPanel(Panel):
         try:
             by_address = compares_addresses(self.draft.answers.images.pgbackrest_version)
             found = await handshake.verify(cluster, endpoint, pem, by_address=by_address)
-            self._answer = f"{'✓' if found.ok else '✗'} {endpoint}: {plain(found.message)}"
+            if found.finding is None:
+                self._answer = f"✓ {endpoint}: verified in {found.seconds * 1000:.0f} ms"
+            else:
+                self._answer = f"✗ {endpoint}: {plain(found.finding.text)}"
         except Forbidden:
             self._answer = "! not checked: no permission to port-forward to the S3 server"
         except PgwizardError as error:
