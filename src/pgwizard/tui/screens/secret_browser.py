@@ -322,7 +322,7 @@ class SecretBrowser(Copies, ReportsDefects, BaseScreen["Chosen | None"]):
         self.listing.moved = True  # it stays under the cursor while others are found
         self._show_row()
         try:
-            found = await browse.confirmed(await self.connection.once_connected(), row, self.search)
+            found = await browse.confirm(await self.connection.once_connected(), row, self.search)
         finally:
             if self._trying is row:  # another one may have begun
                 self._trying = None
@@ -332,7 +332,7 @@ class SecretBrowser(Copies, ReportsDefects, BaseScreen["Chosen | None"]):
 
     async def _choose_named(self, text: str) -> None:
         field = self.query_one("#typed")
-        named = candidates.named(text, self.search)
+        named = candidates.parse_name(text, self.search)
         if isinstance(named, str):
             self._warn(named)
             return
