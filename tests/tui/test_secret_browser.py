@@ -359,7 +359,7 @@ def test_escape_while_a_typed_name_is_read_closes_the_field_alone(monkeypatch: p
 
 def test_a_try_says_that_it_goes_on_and_a_second_enter_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        gate = Gate(monkeypatch, "confirmed")
+        gate = Gate(monkeypatch, "confirm")
         await press(pilot, "enter", "enter", "enter")
         await until(pilot, lambda: gate.asked > 0)
         assert text(browser, "counts") == "trying minio/minio-tls on minio.minio.svc:9000 …"
@@ -373,7 +373,7 @@ def test_a_try_says_that_it_goes_on_and_a_second_enter_waits_for_it(monkeypatch:
 
 def test_who_moved_on_meanwhile_has_chosen_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        gate = Gate(monkeypatch, "confirmed")
+        gate = Gate(monkeypatch, "confirm")
         await press(pilot, "enter")
         await until(pilot, lambda: gate.asked > 0)
         await press(pilot, "down")
@@ -399,7 +399,7 @@ def test_a_typed_name_that_the_filter_hides_is_the_one_that_enter_chooses() -> N
 
 
 def test_what_was_read_before_the_server_had_answered_is_judged_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = Gate(monkeypatch, "served")
+    gate = Gate(monkeypatch, "ask_endpoint")
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         def bundle() -> Candidate:

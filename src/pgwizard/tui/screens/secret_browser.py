@@ -331,7 +331,7 @@ class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
         self.listing.moved = True  # it stays under the cursor, whatever else is found meanwhile
         self._show_row()
         try:
-            found = await browse.confirmed(await self.connection.once_connected(), row, self.search)
+            found = await browse.confirm(await self.connection.once_connected(), row, self.search)
         finally:
             if self._trying is row:  # another one may have begun
                 self._trying = None
@@ -342,7 +342,7 @@ class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
     async def _choose_named(self, text: str) -> None:
         """A typed name. It is accepted as it is where it cannot be read; what is read must fit."""
         field = self.query_one("#typed")
-        named = candidates.named(text, self.search)
+        named = candidates.parse_name(text, self.search)
         if isinstance(named, str):
             self._warn(named)
             return
