@@ -42,7 +42,7 @@ def test_a_backup_now_is_seen_running_and_done() -> None:
     on(scenario)
 
 
-def test_a_full_backup_of_a_release_with_a_long_name_is_said_to_be_one() -> None:
+def test_a_full_backup_of_a_release_with_a_long_name_counts_as_full() -> None:
     """Its Job's name is cut before it says what it takes."""
     name = "a-release-whose-name-fills-its-limit"
 
@@ -72,7 +72,7 @@ def test_a_backup_that_fails_names_cause_and_fix() -> None:
     on(scenario, outcomes=[fate])
 
 
-def test_a_backup_that_is_refused_says_the_server_s_reason() -> None:
+def test_a_refused_backup_has_the_server_s_reason() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults = [Fault("403", verb="create", resource="jobs")]
         with pytest.raises(Forbidden, match="denied by a fault"):
@@ -85,7 +85,7 @@ def test_a_backup_that_is_refused_says_the_server_s_reason() -> None:
     on(scenario)
 
 
-def test_a_schedule_rests_and_goes_on() -> None:
+def test_a_schedule_is_suspended_and_resumed() -> None:
     async def scenario(sim: SimCluster) -> None:
         name = "postgresql-pgbackrest-incr"
         await backups.set_suspend(sim, name, "default", suspend=True)

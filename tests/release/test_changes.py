@@ -27,7 +27,7 @@ def served(obj: Object, **metadata: Any) -> Object:
     return {**obj, "metadata": {**obj["metadata"], **kept, **metadata}, "status": {"phase": "well"}}
 
 
-def test_what_only_the_server_says_is_no_change() -> None:
+def test_a_field_that_only_the_server_sets_is_no_change() -> None:
     assert compare(served(configmap(x="1")), served(configmap(x="1"), resourceVersion="8")) == Change(REF, "unchanged")
     assert normalise(served(configmap(x="1"))) == configmap(x="1")
 

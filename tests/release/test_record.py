@@ -167,7 +167,7 @@ def test_revisions_are_counted() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["applying", "failed"])
-def test_an_interrupted_revision_goes_on_under_its_number(outcome: Any) -> None:
+def test_an_interrupted_revision_keeps_its_number(outcome: Any) -> None:
     interrupted = begun("a") if outcome == "applying" else begun("a").finish([], outcome)
     assert numbers(begun("a", interrupted)) == [(1, "applying")]
     assert numbers(begun("b", interrupted)) == [(1, outcome), (2, "applying")]
