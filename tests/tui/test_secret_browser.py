@@ -18,12 +18,13 @@ from pgwizard.kube.api import Cluster
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tui.app import WizardApp
-from pgwizard.tui.screens.secret_browser import ENDPOINT, REPAINT_SECONDS, Chosen, SecretBrowser
+from pgwizard.tui.screens.secret_browser import ENDPOINT, REPAINT_SECONDS, SecretBrowser
+from pgwizard.tui.secret_choice import Chosen
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets import candidate_text
 from pgwizard.tui.widgets.browser_parts import Filter
 from pgwizard.tui.widgets.keyline import KeyLine
-from pgwizard.tui.widgets.secret_list import fitted
+from pgwizard.tui.widgets.secret_list import fit_cell
 from pgwizard.wizard import browse as wizard_browse
 from pgwizard.wizard import candidates
 from pgwizard.wizard.candidate_index import CandidateIndex
@@ -509,13 +510,13 @@ def test_help_is_the_application_s() -> None:
 
 
 def test_words() -> None:
-    assert [candidate_text.until(days) for days in (-1, 0, 824, 1095)] == [
+    assert [candidate_text.days_text(days) for days in (-1, 0, 824, 1095)] == [
         "expired",
         "in 0 d",
         "in 824 d",
         "in 3 y",
     ]
-    assert [fitted("abcd", size) for size in (0, 4, 5, 6)] == ["", "ab… ", "abcd ", "abcd  "]
+    assert [fit_cell("abcd", size) for size in (0, 4, 5, 6)] == ["", "ab… ", "abcd ", "abcd  "]
 
 
 def test_of_ten_thousand_rows_the_last_is_a_key_away_and_a_filter_reaches_each() -> None:

@@ -258,7 +258,7 @@ def _check_signatures(chain: Sequence[_Link], now: datetime) -> None:
 
 def _check_signature(signed: X509Certificate, issuer: X509Certificate) -> None:
     """Raises InvalidSignature. Names were compared before, as OpenSSL does: without regard to their string types."""
-    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
     key, how, hash_ = issuer.public_key(), signed.signature_algorithm_parameters, signed.signature_hash_algorithm
     signature, content = signed.signature, signed.tbs_certificate_bytes
@@ -266,6 +266,8 @@ def _check_signature(signed: X509Certificate, issuer: X509Certificate) -> None:
         key.verify(signature, content, how, hash_)
     elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(how, ec.ECDSA):
         key.verify(signature, content, how)
+    elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        key.verify(signature, content)
     else:
         signed.verify_directly_issued_by(issuer)
 

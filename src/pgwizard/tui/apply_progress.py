@@ -66,7 +66,7 @@ class ApplyProgress:
         return rows
 
     def fail(self, error: BaseException) -> list[OutcomeRow]:
-        """Where no log was followed, that of the error takes its place."""
+        """Where no log was followed, that of the error is kept."""
         self.failure = finding_of(error, list(self.log))
         findings, log = (error.findings, error.log) if isinstance(error, PgwizardError) else ((), ())
         if not self.log:
