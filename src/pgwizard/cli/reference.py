@@ -46,7 +46,7 @@ WRITTEN_BY: dict[str, tuple[type[JsonLine], ...]] = {
     "apply": (EventLine, ChangeLine, OutcomeLine),
     "diff": (EventLine, ChangeLine, OutcomeLine),
     "status": (StatusLine,),
-    "backup": (JobLine, LogLine, NoteLine),
+    "backup": (JobLine, LogLine, WarningLine, NoteLine),
     "logs": (LogLine, NoteLine, FaultLine),
     "releases": (ReleaseLine,),
     "uninstall": (ChangeLine, EventLine),
