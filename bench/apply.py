@@ -319,7 +319,7 @@ class Bench:
         file = self._answers(namespace)
         answers = answers_file.load(file.read_bytes(), ()).answers
         assert answers is not None
-        release = apply.ReleaseRequest(answers, inputs.given(answers, file.parent))
+        release = apply.ReleaseRequest(answers, inputs.read_secrets(answers, file.parent))
         counted: collections.Counter[str] = collections.Counter()
         send = kube_http.Http._exchange
 

@@ -32,8 +32,6 @@ READERS = {
     "clock": "it is the machine's clock",
     "kube/credentials": "the default of the real client's log-in: tokens end by this machine's time",
     "kube/http": "the default of Patience, which tests replace",
-    "tls/handshake": "the moment of a handshake",
-    "wizard/browse": "the default of a search",
     "simulator/clock": "the simulated cluster of --demo runs in real time",
 }
 
@@ -91,6 +89,7 @@ def test_loops_and_given_clocks_may_be_read() -> None:
 def test_only_these_modules_read_the_machines_clock() -> None:
     readers = {name: clocks for name, tree in _modules() if (clocks := clocks_in(tree))}
     assert {name: clocks for name, clocks in readers.items() if name not in READERS} == {}
+    assert set(READERS) <= set(readers), "a module of READERS reads no clock any more"
 
 
 def test_only_entry_points_hand_on_the_machines_clock() -> None:

@@ -50,7 +50,7 @@ PUBLIC: dict[str, str] = {
     "simulator": "clock cluster",
     "tls": "certificates chain handshake",
     "plan": "checks cron manifests names pgbackrest plan retention tuning",
-    "release": "apply backups changes checks record records report stages survey uninstall",
+    "release": "apply backups changes checks record records report rollout stages survey uninstall",
     "status": "observe report snapshot verdict",
     "wizard": "browse candidate_index candidates choices draft lookup secret_questions text_input",
     "local": "autosave files inputs",
@@ -145,6 +145,16 @@ def test_a_package_names_its_main_modules() -> None:
     for package, modules in PUBLIC.items():
         named = set(re.findall(r"``(\w+)``", ast.get_docstring(_modules()[package]) or ""))
         assert named & set(modules.split()), f"{package} names none of its public modules"
+
+
+def test_no_module_imports_a_private_name() -> None:
+    private = [
+        f"{dotted} imports {name}"
+        for dotted in _modules()
+        for name in _imports(dotted)
+        if name.startswith("pgwizard") and re.search(r"\._(?!_)", name)
+    ]
+    assert private == []
 
 
 def test_every_package_has_its_edges() -> None:

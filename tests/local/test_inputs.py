@@ -30,7 +30,7 @@ def test_variables_and_files_are_read(folder: Path, monkeypatch: pytest.MonkeyPa
     (folder / "sub" / "password").write_bytes(b"pa ss\xff\r\n")
     monkeypatch.setenv("A_KEY", "access")
     monkeypatch.setenv("S_KEY", "secret")
-    found = inputs.given(from_env(), folder).values
+    found = inputs.read_secrets(from_env(), folder).values
     shown = {key: value.reveal() if isinstance(value, Sensitive) else value for key, value in found.items()}
     assert shown == {
         ("credentials", "username"): b"app",
@@ -44,7 +44,7 @@ def test_what_is_missing_or_blank_is_a_problem_without_its_value(folder: Path, m
     (folder / "user").write_text("")
     monkeypatch.delenv("A_KEY", raising=False)
     monkeypatch.setenv("S_KEY", "canary \n")
-    found = inputs.given(from_env(), folder).values
+    found = inputs.read_secrets(from_env(), folder).values
     assert {value for value in found.values() if isinstance(value, Finding)} == {
         Finding("credentials.username", f"{folder / 'user'} is empty"),
         Finding("credentials.password", f"{folder / 'sub/password'}: cannot be read: No such file or directory"),
@@ -57,7 +57,7 @@ def test_a_disabled_repository_reads_no_secrets(folder: Path) -> None:
     answers = answers_of(
         repository={"enabled": False, "credentials": {"from": "env", "accessKey": "A", "secretKey": "B"}}
     )
-    assert inputs.given(answers, folder).values == {}
+    assert inputs.read_secrets(answers, folder).values == {}
 
 
 def test_a_secret_is_taken_from_a_regular_file_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_a_secret_is_taken_from_a_regular_file_alone(folder: Path, monkeypatch: 
     (folder / "sub" / "password").write_bytes(b"x" * (inputs.LIMIT_BYTES + 1))
     monkeypatch.setenv("A_KEY", "access")
     monkeypatch.setenv("S_KEY", "secret")
-    found = inputs.given(from_env(), folder).of("credentials")
+    found = inputs.read_secrets(from_env(), folder).of("credentials")
     kind = "cannot be read: it is a pipe, and only a regular file is taken"
     assert found == {
         "username": Finding("credentials.username", f"{folder / 'user'}: {kind}"),

@@ -24,7 +24,7 @@ from textual.widgets import OptionList, Static
 from pgwizard.plan import cron as cron_module
 from pgwizard.plan import tuning
 from pgwizard.plan.cron import CronSchedule, collision, zone
-from pgwizard.plan.retention import kept, least
+from pgwizard.plan.retention import retain, shortest_reach
 from pgwizard.tui.panels import storage as storage_panel
 from pgwizard.tui.panels import tuning as tuning_panel
 from pgwizard.tui.panels.base import Panel
@@ -161,7 +161,7 @@ def test_a_time_zone_is_found_by_its_iana_name() -> None:
     assert str(zone("Europe/Berlin")) == "Europe/Berlin"
 
 
-def test_a_schedule_is_said_in_words() -> None:
+def test_a_schedule_is_described_in_words() -> None:
     assert CronSchedule("0 2 * * 1-6").in_words() == "At 02:00 on Monday through Saturday"
 
 
@@ -181,7 +181,7 @@ def test_what_is_kept_follows_from_schedule_and_retention(
     keep: int | None, by_days: bool, fulls: int, incrementals: int, since: str
 ) -> None:
     """By days the newest full backup that is older stays as well, so that every one of those days can be reached."""
-    found = kept(FULL, INCREMENTAL, MONDAY, keep=keep, by_days=by_days)
+    found = retain(FULL, INCREMENTAL, MONDAY, keep=keep, by_days=by_days)
     assert (len(found.fulls), len(found.incrementals), f"{found.since:%Y-%m-%d}") == (fulls, incrementals, since)
     assert list(found.fulls) == sorted(found.fulls)
     assert list(found.incrementals) == sorted(found.incrementals)
@@ -203,11 +203,11 @@ LEAP = CronSchedule("0 0 29 2 *")
         (CronSchedule("@yearly"), CronSchedule("* * * * *"), 1, False, 1, False),
     ],
 )
-def test_what_lies_further_back_than_anybody_looks_is_not_counted_and_that_is_told(
+def test_backups_beyond_the_limit_are_not_counted_and_that_is_shown(
     full: CronSchedule, incremental: CronSchedule, keep: int | None, by_days: bool, fulls: int, whole: bool
 ) -> None:
     """A full backup every fourth year, or very many kept, would lead back before the calendar begins."""
-    found = kept(full, incremental, MONDAY, keep=keep, by_days=by_days)
+    found = retain(full, incremental, MONDAY, keep=keep, by_days=by_days)
     assert (len(found.fulls), found.whole) == (fulls, whole)
     assert len(found.incrementals) <= 1_000
     assert found.fulls[0] > MONDAY - timedelta(days=3_651)
@@ -240,12 +240,12 @@ def test_few_runs_are_looked_for_and_those_once_a_minute(drawn: list[datetime]) 
     assert len(drawn) < 10
     drawn.clear()
     moment = datetime(2031, 5, 5, 5, 5, tzinfo=ZoneInfo("Europe/Berlin"))
-    first = kept(FULL, INCREMENTAL, moment, keep=14, by_days=True)
+    first = retain(FULL, INCREMENTAL, moment, keep=14, by_days=True)
     assert len(drawn) < 2 * (len(first.fulls) + len(first.incrementals)) + 10
     drawn.clear()
-    again = kept(CronSchedule(FULL.cron), CronSchedule(INCREMENTAL.cron), moment, keep=14, by_days=True)
+    again = retain(CronSchedule(FULL.cron), CronSchedule(INCREMENTAL.cron), moment, keep=14, by_days=True)
     assert (again, drawn) == (first, [])
-    elsewhere = kept(FULL, INCREMENTAL, moment.astimezone(UTC), keep=14, by_days=True)
+    elsewhere = retain(FULL, INCREMENTAL, moment.astimezone(UTC), keep=14, by_days=True)
     assert elsewhere.fulls[0].tzinfo is UTC, "the same moment in another time zone is another question"
 
 
@@ -272,7 +272,7 @@ def test_the_least_that_is_recoverable_is_what_is_left_right_after_a_full_backup
 
     The 31st is followed by the 1st: a schedule every third day has one gap of a day.
     """
-    found = least(full, INCREMENTAL, MONDAY, keep=keep, by_days=by_days)
+    found = shortest_reach(full, INCREMENTAL, MONDAY, keep=keep, by_days=by_days)
     assert found is not None
     assert found.days == days
 
@@ -280,30 +280,32 @@ def test_the_least_that_is_recoverable_is_what_is_left_right_after_a_full_backup
 def test_the_least_is_no_more_than_what_there_is_now() -> None:
     """Where not all that is kept can be looked at, and where the newest full backup is younger than the others."""
     for full, keep in ((LEAP, 600), (FULL, 77), (CronSchedule("0 2 1 1 *"), 2)):
-        held = kept(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
-        found = least(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
+        held = retain(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
+        found = shortest_reach(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
         assert held.since is not None
         assert found is not None
         assert found <= MONDAY - held.since
     just_before = datetime(2026, 11, 22, 1, 59, tzinfo=UTC)
-    assert least(FULL, INCREMENTAL, just_before, keep=2, by_days=False) == timedelta(days=7)
+    assert shortest_reach(FULL, INCREMENTAL, just_before, keep=2, by_days=False) == timedelta(days=7)
     moment = datetime(1907, 1, 1, tzinfo=UTC)  # 1900 had no 29th of February, and 1896 is too long ago
-    assert least(LEAP, INCREMENTAL, moment, keep=2, by_days=False) == moment - datetime(1904, 2, 29, tzinfo=UTC)
+    assert shortest_reach(LEAP, INCREMENTAL, moment, keep=2, by_days=False) == moment - datetime(
+        1904, 2, 29, tzinfo=UTC
+    )
 
 
 def test_without_a_full_backup_there_is_no_least(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CronSchedule, "before", lambda *_: iter(()))
-    assert least(FULL, INCREMENTAL, datetime(2033, 5, 5, tzinfo=UTC), keep=2, by_days=False) is None
+    assert shortest_reach(FULL, INCREMENTAL, datetime(2033, 5, 5, tzinfo=UTC), keep=2, by_days=False) is None
 
 
 def test_the_least_is_worked_out_once_a_minute_and_quickly(drawn: list[datetime]) -> None:
     moment = datetime(2032, 5, 5, 5, 5, tzinfo=ZoneInfo("Europe/Berlin"))
-    kept(FULL, INCREMENTAL, moment, keep=2, by_days=False)
+    retain(FULL, INCREMENTAL, moment, keep=2, by_days=False)
     drawn.clear()
-    first = least(FULL, INCREMENTAL, moment, keep=2, by_days=False)
+    first = shortest_reach(FULL, INCREMENTAL, moment, keep=2, by_days=False)
     assert 0 < len(drawn) <= 32
     drawn.clear()
-    assert (least(FULL, INCREMENTAL, moment, keep=2, by_days=False), drawn) == (first, [])
+    assert (shortest_reach(FULL, INCREMENTAL, moment, keep=2, by_days=False), drawn) == (first, [])
 
 
 # ---- the panels ----------------------------------------------------------------------------------------------------
@@ -377,14 +379,14 @@ def scheduled(retention: dict[str, Any], **schedule: str) -> Draft:
         ),
     ],
 )
-def test_what_is_kept_is_told_or_that_it_cannot_be_told(draft: Draft, lines: list[str]) -> None:
+def test_the_retained_backups_are_shown_or_that_they_are_not_known(draft: Draft, lines: list[str]) -> None:
     async def scenario(_: Pilot[None], panel: Panel) -> None:
         assert said(panel).partition("After some time\n")[2].splitlines()[: len(lines)] == lines
 
     shown(lambda: SchedulePanel(draft), scenario)
 
 
-def test_at_the_end_of_the_calendar_it_is_told_that_nothing_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_the_end_of_the_calendar_nothing_is_calculated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CronSchedule, "upcoming", lambda *_: [])
     monkeypatch.setattr(CronSchedule, "before", lambda *_: iter(()))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pgwizard.answers.secrets import Given, Sensitive
+from pgwizard.answers.secrets import SecretInputs, Sensitive
 from pgwizard.errors import Finding, PreflightError
 from pgwizard.kube.api import Ref
 from pgwizard.release.changes import Change
@@ -59,14 +59,14 @@ def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> Non
     run(main())
 
 
-def unset(*names: str) -> Given:
+def unset(*names: str) -> SecretInputs:
     """Variables that are not set in this run's shell."""
     parts = [tuple(name.split("_", 1)) for name in names]
-    return Given({(role, key): Finding(f"{role}.{key}", f"variable {key} is not set") for role, key in parts})
+    return SecretInputs({(role, key): Finding(f"{role}.{key}", f"variable {key} is not set") for role, key in parts})
 
 
-def both(*sources: Given) -> Given:
-    return Given({place: value for source in sources for place, value in source.values.items()})
+def both(*sources: SecretInputs) -> SecretInputs:
+    return SecretInputs({place: value for source in sources for place, value in source.values.items()})
 
 
 def change(told: Told, ref: str) -> Change:

@@ -23,8 +23,8 @@ from pgwizard.status import observe, report
 from pgwizard.status import snapshot as status_snapshot
 from pgwizard.status.observations import LogFailed, LogRead, Observation
 from pgwizard.status.snapshot import Missing, ReleaseSummary, Run, Snapshot, Volume
-from pgwizard.status.verdict import judge
-from support.faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, clock, deployed, live
+from pgwizard.status.verdict import judge, outage
+from support.faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, applied, clock, deployed, live
 from support.observing import applying, on, recorded, seen
 from support.simtime import run
 from support.snapshots import NOW, UNKNOWN_KEY, said, segment
@@ -600,5 +600,47 @@ def test_a_database_that_is_scaled_to_0_is_down_and_what_was_seen_of_it_before_s
         sim.runtime.change(ref, lambda obj: obj["spec"].update(replicas=1))
         back = await seen(sim, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
         assert said(back) == ("recoverable", [])
+
+    on(scenario)
+
+
+CRASH = ScriptedOutcome(
+    "crash-loop",
+    "default/postgresql-0",
+    lines=("LOG:  starting PostgreSQL", "FATAL:  could not write lock file: No space left on device"),
+    container="postgresql",
+)
+
+
+def test_a_server_that_crashes_is_diagnosed_from_its_log_as_an_apply_diagnoses_it() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(CRASH)
+        await sim.delete(Ref(POD, "postgresql-0", "default"))
+        found = await seen(sim, lambda snapshot: bool(snapshot.crash_log))
+        assert found.crash_log is not None
+        assert found.crash_log[-1] == "FATAL: could not write lock file: No space left on device"
+        reason = judge(found).reasons[0]
+        told = await applied(sim, answers_of(tuning={"connections": 42}))
+        assert told.error is not None
+        assert told.error.fault is not None
+        assert (reason.key, reason.cause, reason.fix) == (
+            told.error.fault.key,
+            told.error.fault.cause,
+            told.error.fault.fix,
+        )
+        sim.outcomes.clear()
+        await sim.delete(Ref(POD, "postgresql-0", "default"))
+        await seen(sim, lambda snapshot: snapshot.crash_log is None and outage(snapshot) is None)
+
+    on(scenario)
+
+
+def test_the_last_words_of_a_crash_that_nobody_knows_are_shown() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(replace(CRASH, lines=("the moon is full",)))
+        await sim.delete(Ref(POD, "postgresql-0", "default"))
+        await seen(sim, lambda snapshot: snapshot.crash is not None)
+        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        assert judge(found).reasons[0].cause == "its log ends with: the moon is full"
 
     on(scenario)

@@ -123,7 +123,7 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
         "",
         "✓ release     revision 3 deployed, applied Tue 3 Nov 12:00 UTC",
         "✓ next full   Sun 29 Nov 02:00 UTC (in 5 d)",
-        "✓ WAL         1,204 segments by number, up to 000000010000000500000017; a gap among them would not show",
+        "✓ WAL         1,204 segments by number, up to 000000010000000500000017; gaps are not checked",
         "✓ archiver    fine, last segment 38 s ago",
         "✓ repository  16 backups, 14.9Gi, +953.67Mi a day, WAL not counted",
         "✓ volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 4 d 13 h",
@@ -195,7 +195,7 @@ def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
         "! release     revision 3 deployed, applied Tue 3 Nov 12:00 UTC (as of 4 min 20 s ago: no longer watched)",
         "! next full   Sun 29 Nov 02:00 UTC (in 5 d) (as of 4 min ago: no longer watched)",
         (
-            "! WAL         1,204 segments by number, up to 000000010000000500000017; a gap among them would not show "
+            "! WAL         1,204 segments by number, up to 000000010000000500000017; gaps are not checked "
             "(as of 4 min 20 s ago)"
         ),
         "! archiver    fine, last segment 4 min 38 s ago (as of 4 min 5 s ago: no longer watched)",
@@ -216,7 +216,7 @@ def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
 def test_a_release_that_is_gone_is_told_by_what_was_seen_last_and_nothing_else() -> None:
     assert status_lines(LEFT, judge(LEFT))[:7] == [
         "✗ GONE",
-        "! release shop/postgresql is gone since 2026-11-23 12:00 UTC: its record and its StatefulSet are not there",
+        "! release shop/postgresql is gone since 2026-11-23 12:00 UTC: neither its record nor its StatefulSet exists",
         "  Its repository may still hold backups: 2 when it was read last, the newest of 2026-11-23 02:24 UTC.",
         "! still there: PersistentVolumeClaim shop/postgresql-storage-postgresql-0",
         "",
@@ -224,7 +224,7 @@ def test_a_release_that_is_gone_is_told_by_what_was_seen_last_and_nothing_else()
         "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted (as of 20 s ago: the release is gone)",
     ]
     assert len(report.facts(replace(LEFT, repository=None))) == 1
-    assert report.loading_or_empty(LEFT, "repository", "none yet") == "· not asked any more: the release is gone"
+    assert report.loading_or_empty(LEFT, "repository", "none yet") == "· no longer read: the release is gone"
     assert report.loading_or_empty(LEFT, "jobs", "none yet") == "none"
 
 
@@ -277,7 +277,7 @@ FACTS: list[tuple[dict[str, Any], str]] = [
     ({"repository": RepositoryInfo(())}, "! WAL         none in the archive"),
     (
         {"repository": RepositoryInfo((), wal=Wal("0" * 24, "00000002" + "0" * 16))},
-        "✓ WAL         on several timelines, up to 000000020000000000000000; a gap among them would not show",
+        "✓ WAL         on several timelines, up to 000000020000000000000000; gaps are not checked",
     ),
     ({"crons": (), "answered_at": {"cronjobs": NOW}}, "! next full   none: no schedule for it, or it is suspended"),
     (
@@ -408,7 +408,7 @@ def test_another_database_s_backups_are_shown_as_nothing_of_this_one() -> None:
 def test_a_database_that_is_down_is_said_where_its_answers_would_stand() -> None:
     assert [str(fact) for fact in report.facts(DOWN)[2:6]] == [
         (
-            "! WAL         1,204 segments by number, up to 000000010000000500000017; a gap among them would not show "
+            "! WAL         1,204 segments by number, up to 000000010000000500000017; gaps are not checked "
             "(as of 20 s ago)"
         ),
         "! archiver    fine, last segment 38 s ago (as of 5 s ago: the database is not running)",

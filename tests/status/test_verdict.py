@@ -88,7 +88,7 @@ def test_a_repository_that_stopped_answering_is_a_risk_at_once_with_its_cause() 
 @pytest.mark.parametrize(
     ("repository", "reason"),
     [
-        (RepositoryInfo((), "missing stanza path"), "pgBackRest says: missing stanza path"),
+        (RepositoryInfo((), "missing stanza path"), "pgBackRest reports: missing stanza path"),
         (RepositoryInfo(()), "there is no valid full backup with its WAL"),
         (
             RepositoryInfo((backup("incr", 1),), wal=Wal(segment(1), segment(2))),
@@ -178,7 +178,7 @@ def test_wal_that_the_archiver_told_of_and_the_next_reading_of_the_repository_la
     dropped = reduce(first, stopped)
     assert said(dropped) == (
         "at risk",
-        [f"WAL was dropped: {segment(1310)} is archived, says PostgreSQL, and the archive ends with {segment(1303)}"],
+        [f"WAL was dropped: PostgreSQL reports {segment(1310)} as archived, but the archive ends with {segment(1303)}"],
     )
     assert (judge(dropped).until, judge(dropped).reasons[0].key) == (at(0.4), "wal-dropped")
     there = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(1310)))
@@ -257,23 +257,23 @@ RISKS: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"archiver": replace(ARCHIVER, waiting=7, last_at=at(seconds=600))},
-        "7 segments of WAL wait to be archived since 2026-11-23 11:50 UTC",
+        "7 WAL segments waiting to be archived; the last was archived at 2026-11-23 11:50 UTC",
     ),
     (
         {"archiver": replace(ARCHIVER, waiting=7, last_at=None)},
-        "7 segments of WAL wait to be archived and none has been archived",
+        "7 WAL segments waiting to be archived; none was yet",
     ),
     (
         {"archiver": replace(ARCHIVER, waiting=5_000, last_at=at(seconds=3))},
-        "5000 segments of WAL wait to be archived since 2026-11-23 11:59 UTC",
+        "5000 WAL segments waiting to be archived; the last was archived at 2026-11-23 11:59 UTC",
     ),
     (
         {"archiver": replace(ARCHIVER, waiting=1, last_at=at(seconds=600))},
-        "1 segments of WAL wait to be archived since 2026-11-23 11:50 UTC",
+        "1 WAL segment waiting to be archived; the last was archived at 2026-11-23 11:50 UTC",
     ),
     (
         {"missing_wal": segment(1310)},
-        f"WAL was dropped: {segment(1310)} is archived, says PostgreSQL, and the archive ends with {segment(1303)}",
+        f"WAL was dropped: PostgreSQL reports {segment(1310)} as archived, but the archive ends with {segment(1303)}",
     ),
     ({"crons": (INCR,)}, "there is no schedule of full backups"),
     ({"crons": ()}, "there is no schedule of full backups"),
@@ -288,7 +288,7 @@ RISKS: list[tuple[dict[str, Any], str]] = [
     ({"crons": (FULL, replace(INCR, suspended=True))}, "the schedule postgresql-pgbackrest-incr is suspended"),
     (
         {"repository": RepositoryInfo((backup("full", 8.4),), wal=Wal(segment(100), segment(1303)))},
-        "a backup of postgresql-pgbackrest-full was due on 2026-11-22 02:00 UTC, and there is none since",
+        "a backup of postgresql-pgbackrest-full was due on 2026-11-22 02:00 UTC and has not been taken",
     ),
     ({"certificate": MirroredCertificate(NOW + timedelta(days=13), "same")}, "the certificate ends on 2026-12-06"),
     ({"certificate": MirroredCertificate(at(1), "same")}, "the certificate ended on 2026-11-22"),
@@ -297,7 +297,7 @@ RISKS: list[tuple[dict[str, Any], str]] = [
         "the certificate is no longer that of its source",
     ),
     ({"certificate": MirroredCertificate(NOW + timedelta(days=99), "gone")}, "the source of the certificate is gone"),
-    ({"volume": Volume(100, 9)}, "only 9% of the volume are free"),
+    ({"volume": Volume(100, 9)}, "only 9% of the volume is free"),
     (
         {"objects": {**FINE.objects, KEPT: Health("failed", "volume claim lost")}},
         "PersistentVolumeClaim shop/postgresql-storage-postgresql-0: volume claim lost",
@@ -332,7 +332,7 @@ def test_a_release_that_is_gone_is_said_first_and_nothing_is_advised_for_it() ->
     assert (verdict.state, verdict.since, verdict.until) == ("gone", None, None)
     assert [(str(reason), reason.fix) for reason in verdict.reasons] == [
         (
-            "release shop/postgresql is gone since 2026-11-23 12:00 UTC: its record and its StatefulSet are not there",
+            "release shop/postgresql is gone since 2026-11-23 12:00 UTC: neither its record nor its StatefulSet exists",
             "Its repository may still hold backups: 2 when it was read last, the newest of 2026-11-23 02:24 UTC.",
         ),
         ("still there: PersistentVolumeClaim shop/postgresql-storage-postgresql-0", ""),
@@ -353,7 +353,7 @@ def test_a_release_that_is_gone_is_said_first_and_nothing_is_advised_for_it() ->
 def test_what_became_of_the_namespace_is_said_where_it_can_be_read(namespace: Any, said_of_it: str) -> None:
     gone = replace(LEFT, objects={}, repository=None, missing=Missing(namespace, NOW))
     [reason] = judge(gone).reasons
-    assert str(reason).partition("are not there")[2] == said_of_it
+    assert str(reason).partition("StatefulSet exists")[2] == said_of_it
     assert reason.fix == "Its repository may still hold backups."
     bare = ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None)
     assert judge(replace(gone, release=bare)).reasons[0].fix == ""
@@ -403,7 +403,7 @@ CRASHES = "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error
         (
             Health("progressing", "starting: 0 of 1 containers started"),
             "is not ready: starting: 0 of 1 containers started",
-            "kubectl describe pod postgresql-0 -n shop says more.",
+            "kubectl describe pod postgresql-0 -n shop has the details.",
             "status-down",
         ),
         (

@@ -114,6 +114,7 @@ def test_a_job_that_ends_leaves_a_reader_at_the_same_lines(monkeypatch: pytest.M
         pod.write(*LINES)
         follow(log, RUNNING)
         await until(pilot, lambda: log.lines == LINES)
+        await settled(pilot)  # Textual scrolls only what it has laid out
         log.scroll_to(y=5, animate=False)
         await settled(pilot)
         pod.write("the end")
@@ -175,6 +176,7 @@ def test_another_job_has_its_own_log_and_its_title(monkeypatch: pytest.MonkeyPat
         pod.write(*LINES)
         follow(log, RUNNING)
         await until(pilot, lambda: log.lines == LINES)
+        await settled(pilot)  # Textual scrolls only what it has laid out
         log.scroll_to(y=5, animate=False)
         await settled(pilot)
         pod.lines = [f"other {number}" for number in range(40)]

@@ -78,6 +78,7 @@ def test_a_status_that_is_open_below_is_gone_back_to() -> None:
         assert isinstance(app.screen, Wizard)
         app.screen.open_screen(OpenStatus(ReleaseRef("default", "postgresql")))
         await until(pilot, lambda: app.screen is status)
+        await settled(pilot)
         assert kinds(app) == ["Blank", "StatusScreen"]
         assert ends == [None]
         await press(pilot, "escape")

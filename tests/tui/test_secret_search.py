@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pgwizard.endpoint import Endpoint
 from pgwizard.kube.api import Cluster
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
@@ -17,7 +18,7 @@ from pgwizard.wizard.candidates import Candidate, Search
 from support import simtime
 from support.faulting import cluster as simulated
 
-SEARCH = Search("ca", "minio.minio.svc:9000", "default")
+SEARCH = Search("ca", Endpoint.parse("minio.minio.svc:9000"), "default")
 
 
 def searched(

@@ -49,7 +49,7 @@ from pgwizard.wizard.draft import Draft
 from support import simtime
 from support.faulting import answers_of, deployed
 from support.faulting import cluster as simulated
-from support.screens import opened, press, settled, until
+from support.screens import notices, opened, press, settled, until
 
 Scenario = Callable[[Pilot[int], Wizard, dict[str, str]], Awaitable[None]]
 
@@ -180,9 +180,9 @@ def test_from_the_first_page_to_a_valid_backup_by_keyboard_alone() -> None:
         screen = cast("ApplyScreen", pilot.app.screen)
         await until(pilot, lambda: screen.is_asking)
         await press(pilot, "y")
-        await until(pilot, lambda: screen.outcome is not None)
-        assert screen.outcome is not None
-        assert screen.outcome.result == "deployed"
+        await until(pilot, lambda: screen.progress.outcome is not None)
+        assert screen.progress.outcome is not None
+        assert screen.progress.outcome.result == "deployed"
         await press(pilot, "escape")
         await until(pilot, lambda: pilot.app.screen is wizard)
 
@@ -331,7 +331,7 @@ def test_help_is_a_key_away_on_every_page() -> None:
             await wizard.go(page)
             await press(pilot, "f1")
             await until(pilot, lambda: isinstance(pilot.app.screen, Help))
-            shown = pilot.app.screen._text.plain  # type: ignore[attr-defined]
+            shown = str(pilot.app.screen.query_one("VerticalScroll Static", Static).content)
             assert "F9  " in shown
             assert "delete" not in shown.lower()  # how a line is edited everybody knows
             await press(pilot, "escape")
@@ -703,10 +703,8 @@ def test_a_defect_in_the_background_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("pgwizard.tui.pages.namespaces.choices", broken)
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        def told() -> list[str]:
-            return [notice.message for notice in pilot.app._notifications]
-
-        await until(pilot, lambda: any("a defect of pgwizard itself: KeyError" in text for text in told()))
+        defect = "a defect of pgwizard itself: KeyError"
+        await until(pilot, lambda: any(defect in notice for notice in notices(pilot)))
         await wizard.go("Storage")
 
     driven(scenario)
@@ -746,9 +744,10 @@ def test_what_was_found_for_one_server_is_not_proposed_for_another() -> None:
         wizard.pages.give(("repository", "endpoint"), "minio.minio.svc:9000")
         await wizard.go("TLS")
         await until(pilot, lambda: wizard.chooser.proposed is not None)
-        cast("WizardApp", pilot.app).connection.cluster = None
-        wizard._linked()
-        assert wizard.chooser.proposed is None
+        app = cast("WizardApp", pilot.app)
+        app.connection.cluster = None
+        app.link = "not connected"
+        await until(pilot, lambda: wizard.chooser.proposed is None)
 
     driven(scenario)
 
@@ -760,14 +759,16 @@ def test_a_certificate_that_the_server_would_not_take_is_said_before_anything_is
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         wizard.pages.give(("tls", "source", "namespace"), "staging")
         wizard.pages.give(("tls", "source", "secret"), "minio-wrong-name")
-        await until(pilot, lambda: bool(wizard.draft.doubts))
-        (doubt,) = wizard.draft.doubts
+        await until(pilot, lambda: bool(wizard.draft.cluster_warnings))
+        (doubt,) = wizard.draft.cluster_warnings
         refused = "minio.minio.svc:9000 would be refused: [18] self-signed certificate"
         assert str(doubt) == f"tls.source: {refused}: the first backup would fail"
         assert ("!", "TLS") in wizard.query_one(Rail).entries
         assert doubt in wizard.draft.warnings
         wizard.pages.give(("repository", "endpoint"), "minio.minio.svc:9111")
-        await until(pilot, lambda: [found.question for found in wizard.draft.doubts] == ["repository.endpoint"])
+        await until(
+            pilot, lambda: [found.question for found in wizard.draft.cluster_warnings] == ["repository.endpoint"]
+        )
 
     driven(scenario)
 
@@ -793,7 +794,7 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         await press(pilot, *["ctrl+b"] * 5)
         wizard.checks.start()
         said_of = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
-        await until(pilot, lambda: any(said_of in doubt.text for doubt in wizard.draft.doubts))
+        await until(pilot, lambda: any(said_of in doubt.text for doubt in wizard.draft.cluster_warnings))
         assert ("!", "Repository") in wizard.query_one(Rail).entries
         there = "#releases OptionList"
         await until(pilot, lambda: any("staging/postgresql" in option for option in options(wizard, there)))
@@ -896,8 +897,8 @@ def test_manifests_that_cannot_be_made_any_more_are_not_exported() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, saved: dict[str, str]) -> None:
         wizard.draft.learn(Facts(), (Finding("tls.source", "is gone"),))
         wizard.post_message(Review.ExportAsked("manifests"))
-        await until(pilot, lambda: bool(pilot.app._notifications))
-        assert [note.message for note in pilot.app._notifications] == ["not exported: the answers have problems"]
+        await until(pilot, lambda: notices(pilot) != [])
+        assert notices(pilot) == ["not exported: the answers have problems"]
         assert saved == {}
 
     driven(scenario)
@@ -940,7 +941,7 @@ def test_a_deleted_draft_is_not_asked_about_again(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, Offer))
         await press(pilot, "f8", "f8")
         await until(pilot, lambda: pilot.app.screen is wizard and not list(tmp_path.iterdir()))
-        assert [note.message for note in pilot.app._notifications] == ["Press F8 again to delete permanently"]
+        assert notices(pilot) == ["Press F8 again to delete permanently"]
 
     driven(scenario, drafts=lambda: Drafts(tmp_path), ready=lambda _: True)
 
@@ -971,13 +972,13 @@ def test_the_last_answer_is_taken_back_where_it_was_given() -> None:
         await press(pilot, "ctrl+z")
         await until(pilot, lambda: wizard.page == "Storage" and size.has_focus and size.value == "10Gi")
         await press(pilot, "ctrl+z")
-        await until(pilot, lambda: bool(pilot.app._notifications))
-        assert [note.message for note in pilot.app._notifications] == ["nothing to undo"]
+        await until(pilot, lambda: notices(pilot) != [])
+        assert notices(pilot) == ["nothing to undo"]
         wizard.pages.give(("storage", "size"), "30Gi")
         await wizard.go("Review")
         await press(pilot, "ctrl+z")
         await until(pilot, lambda: "storage" not in wizard.draft.raw)
-        assert [note.message for note in pilot.app._notifications] == ["undone: Size"]
+        assert notices(pilot) == ["undone: Size"]
 
     driven(scenario)
 
@@ -1022,7 +1023,7 @@ def test_what_no_question_asks_for_is_left_out_from_the_review() -> None:
         await press(pilot, "enter")
         await until(pilot, lambda: not wizard.draft.problems)
         assert wizard.draft.raw == {}
-        assert [note.message for note in pilot.app._notifications] == ["removed: storage.sise"]
+        assert notices(pilot) == ["removed: storage.sise"]
 
     driven(scenario, raw=raw, ready=lambda wizard: wizard.page != "" and len(wizard.draft.problems) == 1)
 

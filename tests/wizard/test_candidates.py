@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from pgwizard.endpoint import Endpoint
 from pgwizard.simulator.world import HOSTILE
 from pgwizard.wizard import candidates
 from pgwizard.wizard.candidates import Purpose, Search, judged, outline, rows_of
 from pgwizard.wizard.secret_questions import asked_by
 from support.headless import certificate, der, pem, private_key
 
-CA = Search("ca", "minio.minio.svc:9000", "default")
+CA = Search("ca", Endpoint.parse("minio.minio.svc:9000"), "default")
 NOW = datetime.now(UTC)
 
 
@@ -85,7 +86,7 @@ def test_a_mirror_comes_last_and_names_what_it_is_a_mirror_of() -> None:
 def test_a_key_pair_that_is_mirrored_is_no_source_and_one_of_a_variable_is(source: str, ok: bool, why: str) -> None:
     item = secret({"accessKey": b"a", "secretKey": b"b"}, "postgresql-pgbackrest-s3", "default")
     item["metadata"]["annotations"] = {"pgwizard/values-from": source}
-    (row,) = rows_of(item, Search("s3", "", "default"), None, NOW)
+    (row,) = rows_of(item, Search("s3", None, "default"), None, NOW)
     assert (row.ok, row.why) == (ok, why)
 
 

@@ -54,16 +54,16 @@ def planned(source: Source) -> tuple[Plan, tuple[Finding, ...]]:
     if loaded.answers is None:
         raise AnswersError(source.name, problems)
     ca, wrong = inputs.certificate(loaded.answers, source.folder, utc_now(), source.ca_file)
-    problems += [loaded.located(problem) for problem in wrong]
+    problems += [loaded.locate(problem) for problem in wrong]
     findings = checks.check(loaded.answers, Facts(ca=ca))
     problems += [
-        loaded.located(problem)
+        loaded.locate(problem)
         for problem in findings.errors
         if loaded.about_right_answers(problem) and not (wrong and problem.question.startswith("tls."))
     ]
     if problems:
         raise AnswersError(source.name, sorted(problems, key=lambda problem: problem.line or 0))
-    return resolve(loaded.answers, Facts(ca=ca)), tuple(map(loaded.located, findings.warnings))
+    return resolve(loaded.answers, Facts(ca=ca)), tuple(map(loaded.locate, findings.warnings))
 
 
 def read(source: Source) -> bytes:
@@ -89,5 +89,5 @@ def release_of(source: Source) -> ReleaseRequest:
         raise AnswersError(source.name, loaded.problems)
     bundle, wrong = inputs.certificate(loaded.answers, source.folder, utc_now(), source.ca_file)
     if wrong:
-        raise AnswersError(source.name, [loaded.located(problem) for problem in wrong])
-    return ReleaseRequest(loaded.answers, inputs.given(loaded.answers, source.folder), bundle)
+        raise AnswersError(source.name, [loaded.locate(problem) for problem in wrong])
+    return ReleaseRequest(loaded.answers, inputs.read_secrets(loaded.answers, source.folder), bundle)

@@ -30,29 +30,29 @@ def _me() -> str:
 
 
 @contextlib.asynccontextmanager
-async def held(
+async def hold(
     cluster: Cluster,
     ref: Ref,
     *,
-    said: Callable[[str], None],
+    report: Callable[[str], None],
     now: Clock,
     sleep: Callable[[float], Any] = asyncio.sleep,
     holder: str | None = None,
 ) -> AsyncIterator[None]:
-    """Hold the Lease for the block. said: told why it takes a while.
+    """Hold the Lease for the block. report: called with the reason for a wait.
 
     Raises Locked where another run holds it; where the Lease is lost meanwhile, the block is cancelled and Locked
     raised, or NotFound where that is since its namespace goes. The Lease is given back on every way out that leaves
     time for it.
     """
     me = holder or _me()
-    await _acquire(cluster, ref, me, now, said=said, sleep=sleep)
+    await _acquire(cluster, ref, me, now, report=report, sleep=sleep)
     task = asyncio.current_task()
     lost: list[ClusterError] = []
 
     async def renew() -> None:
         try:
-            await _renewed(cluster, ref, me, now, sleep)
+            await _keep_renewing(cluster, ref, me, now, sleep)
         except ClusterError as error:
             lost.append(error)
             if task is not None:
@@ -94,8 +94,8 @@ async def _namespace_goes(cluster: Cluster, name: str) -> bool:
     return bool(live["metadata"].get("deletionTimestamp"))
 
 
-async def _renewed(cluster: Cluster, ref: Ref, me: str, now: Clock, sleep: Callable[[float], Any]) -> None:
-    """Renew the Lease for ever. Raises once it is somebody else's, or may be since it could not be renewed in time."""
+async def _keep_renewing(cluster: Cluster, ref: Ref, me: str, now: Clock, sleep: Callable[[float], Any]) -> None:
+    """Renew the Lease without end. Raises once another run holds it, or could since it was not renewed in time."""
     loop = asyncio.get_running_loop()
     renewed = loop.time()
     while True:
@@ -103,7 +103,7 @@ async def _renewed(cluster: Cluster, ref: Ref, me: str, now: Clock, sleep: Calla
         try:
             async with asyncio.timeout_at(renewed + DURATION_SECONDS):
                 live = await cluster.get(ref)
-                if _held_by(live)[0] == me:
+                if _holder(live)[0] == me:
                     await _write(cluster, live, me, now, required=me)
                     renewed = loop.time()
                     continue
@@ -113,11 +113,11 @@ async def _renewed(cluster: Cluster, ref: Ref, me: str, now: Clock, sleep: Calla
             if loop.time() + RENEW_SECONDS >= renewed + DURATION_SECONDS:
                 raise
             continue
-        raise Conflict(f"it is held by {plain(_held_by(live)[0]) or 'nobody'}", status=409, reason="Conflict")
+        raise Conflict(f"it is held by {plain(_holder(live)[0]) or 'nobody'}", status=409, reason="Conflict")
 
 
 async def _acquire(
-    cluster: Cluster, ref: Ref, me: str, now: Clock, *, said: Callable[[str], None], sleep: Callable[[float], Any]
+    cluster: Cluster, ref: Ref, me: str, now: Clock, *, report: Callable[[str], None], sleep: Callable[[float], Any]
 ) -> None:
     seen: tuple[str, str] | None = None
     for _ in range(4):  # free or stale at the second look at the latest, unless others race for it
@@ -129,7 +129,7 @@ async def _acquire(
                 return
             except AlreadyExists:
                 continue
-        owner, renewed = _held_by(live)
+        owner, renewed = _holder(live)
         if not owner or owner == me or seen == (owner, renewed):
             try:
                 await _write(cluster, live, me, now, required=owner)
@@ -140,7 +140,7 @@ async def _acquire(
             break
         seen = owner, renewed
         since = f"{plain(owner)} holds the lock since {plain(renewed)}"
-        said(f"{since}: waiting {DURATION_SECONDS} s to see whether it lives")
+        report(f"{since}: waiting {DURATION_SECONDS} s to see whether it lives")
         await sleep(DURATION_SECONDS + 1)
     raise Locked(
         f"{ref}: {plain(owner)} is writing to this release, last seen {plain(renewed)}",
@@ -148,7 +148,7 @@ async def _acquire(
     )
 
 
-def _held_by(live: Object) -> tuple[str, str]:
+def _holder(live: Object) -> tuple[str, str]:
     spec = live.get("spec", {})
     return str(spec.get("holderIdentity") or ""), str(spec.get("renewTime") or "")
 
@@ -173,9 +173,9 @@ def _lease(ref: Ref, holder: str, now: Clock) -> Object:
 
 
 async def _write(cluster: Cluster, live: Object, holder: str, now: Clock, *, required: str) -> None:
-    """Compare and swap. Raises Conflict where somebody else was faster."""
-    if _held_by(live)[0] != required:
-        raise Conflict(f"the lock is held by {plain(_held_by(live)[0]) or 'nobody'}", status=409, reason="Conflict")
+    """Compare and swap. Raises Conflict where another run was faster."""
+    if _holder(live)[0] != required:
+        raise Conflict(f"the lock is held by {plain(_holder(live)[0]) or 'nobody'}", status=409, reason="Conflict")
     fresh = _lease(Ref.of(live), holder, now)
     if holder == required:
         fresh["spec"]["acquireTime"] = live["spec"].get("acquireTime", fresh["spec"]["acquireTime"])

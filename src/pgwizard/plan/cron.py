@@ -41,7 +41,7 @@ class CronSchedule:
         from cronsim import CronSim, CronSimError
 
         self.cron = cron
-        self._expression = _normalised(cron)
+        self._expression = _normalise(cron)
         try:
             next(CronSim(self._expression, _EPOCH))
         except CronSimError as error:
@@ -326,7 +326,7 @@ def _shortest_gap_seconds(expression: str) -> int:
     return int(min((later - earlier).total_seconds() for earlier, later in pairwise(runs)))
 
 
-def _normalised(cron: str) -> str:
+def _normalise(cron: str) -> str:
     """The schedule with nicknames and ``?`` written out. Raises ValueError."""
     if cron.lower() in _NICKNAMES:
         return _NICKNAMES[cron.lower()]

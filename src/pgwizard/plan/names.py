@@ -78,9 +78,9 @@ _MIRRORED = {
 
 
 def mirrored_from(metadata: Mapping[str, Any]) -> str:
-    """The Secret, as namespace/name, that a Secret of ours says to be a mirror of; empty where it says none.
+    """The Secret, as namespace/name, that one of pgwizard's Secrets mirrors; empty where it mirrors none.
 
-    As it stands there: whoever shows it makes it fit to be shown.
+    Read from an annotation and not escaped: the caller escapes it before it is shown.
     """
     annotations = metadata.get("annotations") or {}
     found = (pattern.fullmatch(str(annotations.get(key, ""))) for key, pattern in _MIRRORED.items())

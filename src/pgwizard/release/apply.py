@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pgwizard.answers.questions import Answers
-from pgwizard.answers.secrets import Given, Sensitive
+from pgwizard.answers.secrets import SecretInputs, Sensitive
 from pgwizard.clock import Clock
 from pgwizard.errors import AlreadyExists, AnswersError, Finding, Interrupted, Locked, PgwizardError, PreflightError
 from pgwizard.kube import api as kube_api
@@ -81,7 +81,7 @@ class ReleaseRequest:
     """
 
     answers: Answers
-    given: Given = field(default_factory=Given)
+    given: SecretInputs = field(default_factory=SecretInputs)
     ca_file: Bundle | None = None
     opened: ReleaseRef | None = None
 
@@ -354,8 +354,8 @@ async def _locked(prepared: _Prepared, cluster: Cluster, report: Report, now: Cl
     async with contextlib.AsyncExitStack() as stack:
         async with stages.told("lock", report) as stage:
             ref = record.lease_ref(plan.ref)
-            await stack.enter_async_context(lease.held(cluster, ref, said=stage.progress, now=now))
-            live = await kube_api.found(cluster, record.secret_ref(plan.ref))
+            await stack.enter_async_context(lease.hold(cluster, ref, report=stage.progress, now=now))
+            live = await kube_api.find_object(cluster, record.secret_ref(plan.ref))
             if (live["metadata"]["resourceVersion"] if live else "") != prepared.surveyed.record_version:
                 raise Locked("another run changed this release meanwhile; nothing was written", hint="Run it again.")
             stage.done(str(ref))
@@ -396,7 +396,7 @@ async def _apply(prepared: _Prepared, cluster: Cluster, stage: Stage, *, force: 
 async def _grow(plan: Plan, cluster: Cluster, wanted: Object, live: Object) -> None:
     """Grow the claim, then replace the StatefulSet around its running pod, since a claim template cannot change."""
     ref = survey.claim_ref(plan)
-    if await kube_api.found(cluster, ref) is not None:
+    if await kube_api.find_object(cluster, ref) is not None:
         await cluster.patch(ref, {"spec": {"resources": {"requests": {"storage": plan.storage_size}}}})
     uid = live["metadata"]["uid"]
     await cluster.delete(Ref.of(wanted), uid=uid, propagation="Orphan")
@@ -444,7 +444,7 @@ async def _started(prepared: _Prepared, cluster: Cluster) -> None:
     if prepared.job is None:
         return
     ref = Ref.of(prepared.job.wanted)
-    live = await kube_api.found(cluster, ref)
+    live = await kube_api.find_object(cluster, ref)
     if live is not None:
         metadata = live["metadata"]
         same = (metadata.get("annotations") or {}).get(HASH) == prepared.spec

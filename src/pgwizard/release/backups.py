@@ -73,7 +73,7 @@ async def backup_now(cluster: Cluster, release: ReleaseRef, kind: Literal["full"
 
 
 async def wait(
-    cluster: Cluster, job: Object, report: jobs.Said, log: jobs.Said, *, at: datetime
+    cluster: Cluster, job: Object, report: jobs.Report, log: jobs.Report, *, at: datetime
 ) -> tuple[Finding, ...]:
     """Wait for a backup Job, and follow its log. at: the time, in UTC. Returns why its backup cannot be relied on.
 

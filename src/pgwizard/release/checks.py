@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from dataclasses import dataclass
 
 from pgwizard.answers.questions import Answers
+from pgwizard.endpoint import Endpoint
 from pgwizard.errors import ClusterError, Finding, Forbidden, PgwizardError
 from pgwizard.kube.api import DEFAULT_STORAGE_CLASS, NODE, STORAGE_CLASS, Cluster, Object, Resource
 from pgwizard.plan.names import ReleaseRef
@@ -173,19 +174,19 @@ async def _storage_class(subject: Subject) -> Sequence[Finding]:
 async def _endpoint(subject: Subject) -> Sequence[Finding]:
     """A real handshake, by pgBackRest's rules where a certificate was chosen."""
     answers, bundle = subject.answers, subject.surveyed.ca
-    endpoint = answers.repository.endpoint
-    if not answers.repository.enabled or (answers.tls_mirrored() and bundle is None):
+    endpoint = answers.repository.s3_endpoint
+    if not answers.repository.enabled or (answers.has_tls_mirror() and bundle is None):
         return ()
     try:
-        if endpoint.startswith("http://"):
+        if endpoint.scheme == "http":
             await handshake.reach(subject.cluster, endpoint)
         elif bundle is None:
             await handshake.handshake(subject.cluster, endpoint)
         else:
             by_address = compares_addresses(answers.images.pgbackrest_version)
             verified = await handshake.verify(subject.cluster, endpoint, bundle.pem, by_address=by_address)
-            if not verified.ok:
-                refused = f"{endpoint} would be refused: {plain(verified.message)}: the first backup would fail"
+            if verified.finding is not None:
+                refused = f"{endpoint} would be refused: {plain(verified.finding.text)}: the first backup would fail"
                 return (_warning("tls.source", refused),)
     except Forbidden:
         raise
@@ -248,14 +249,14 @@ def neighbours(
     return tuple(findings)
 
 
-def _repository(answers: Answers) -> tuple[str, str, str] | None:
+def _repository(answers: Answers) -> tuple[Endpoint, str, str] | None:
     """Endpoint, bucket and path; None where there are no backups."""
     repository = answers.repository
     return (repository.s3_endpoint, repository.bucket, repository.path) if repository.enabled else None
 
 
-def _s3(place: tuple[str, str, str]) -> str:
-    endpoint, bucket, path = (plain(part, 100) for part in place)
+def _s3(place: tuple[Endpoint, str, str]) -> str:
+    endpoint, bucket, path = (plain(str(part), 100) for part in place)
     return f"{bucket}{path} at {endpoint}"
 
 

@@ -24,8 +24,8 @@ from pgwizard.kube.api import (
     Cluster,
     Object,
     Ref,
-    Written,
-    found,
+    WriteResult,
+    find_object,
     side_by_side,
 )
 from pgwizard.plan.plan import Plan
@@ -74,7 +74,7 @@ async def try_out(
         ref = Ref.of(obj)
         if not namespace_exists and ref.namespace is not None:
             return Trial(obj, None, obj)
-        live = await found(cluster, ref)
+        live = await find_object(cluster, ref)
         if live is not None and (owner := foreign_owner(live)):
             return _Refusal("owned", Finding("", f"{ref} belongs to {owner}"))
         if ref.resource == JOB:  # never changed, only made anew: under another name it can be tried beside the old one
@@ -87,7 +87,7 @@ async def try_out(
             return await _dry_run(cluster, plan, obj, live, force=force)
         except NotFound:  # the server looks into the Role for what it would grant, and a dry run has made none
             role = _role_of(obj)
-            if role is None or role not in wanted or await found(cluster, role) is not None:
+            if role is None or role not in wanted or await find_object(cluster, role) is not None:
                 raise
             return Trial(obj, live, obj, after=role)
 
@@ -131,7 +131,7 @@ async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | Non
     return Trial(obj, live, result, tried.warnings, grows_from)
 
 
-async def _attempt(ref: Ref, write: Coroutine[Any, Any, Written]) -> Written | _Refusal:
+async def _attempt(ref: Ref, write: Coroutine[Any, Any, WriteResult]) -> WriteResult | _Refusal:
     """The server's answer; its refusal is one, so that the others go on."""
     try:
         return await write
@@ -165,7 +165,7 @@ async def _growth(cluster: Cluster, plan: Plan, live: Object) -> tuple[Finding |
     before, wanted = claim_size(live), plan.storage_size
     if before is None or read_quantity(before) in (None, read_quantity(wanted)):
         return None, None
-    claim = await found(cluster, claim_ref(plan))
+    claim = await find_object(cluster, claim_ref(plan))
     if claim is None or read_quantity(claimed_size(claim)) == read_quantity(wanted):
         return None, before
     try:

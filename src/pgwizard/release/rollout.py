@@ -17,7 +17,18 @@ from datetime import datetime
 from pgwizard.errors import ClusterError, DeadlineError, Finding, RolloutFailed
 from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Cluster, Object, Ref, Resource, WatchEvent
 from pgwizard.kube.health import Health, assess
-from pgwizard.kube.jobs import _TELLING, GRACE_SECONDS, Said, _concerns, _events, _merged, _next, _told, tail
+from pgwizard.kube.jobs import (
+    GRACE_SECONDS,
+    NOTABLE_REASONS,
+    Report,
+    event_text,
+    is_about,
+    merge_watches,
+    next_event,
+    recent_events,
+    tail,
+)
+from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.plan import Plan
 
 
@@ -53,8 +64,8 @@ class _Seen:
                 self.pod = obj
             case "PersistentVolumeClaim":
                 self.claim = obj
-            case "Event" if obj is not None and obj.get("reason") in _TELLING:
-                self.said_by_event = _told(obj)
+            case "Event" if obj is not None and obj.get("reason") in NOTABLE_REASONS:
+                self.said_by_event = event_text(obj)
 
     def health(self) -> Health:
         """One verdict: the pod's own words before the StatefulSet's, and an event where neither says why."""
@@ -88,7 +99,7 @@ class _Seen:
         return "the old pod is stopping" + (f": up to {limit} s{why}" if limit else "")
 
 
-async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said: Said, *, at: datetime) -> str:
+async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said: Report, *, at: datetime) -> str:
     """Wait until the pod of the newest revision is Ready. Returns what to say of it. at: the time, in UTC.
 
     Raises RolloutFailed once a container is stuck, with its last log lines, and DeadlineError.
@@ -101,13 +112,13 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
         _marked(cluster.watch(STATEFULSET, namespace, fields=f"metadata.name={names.release}"), STATEFULSET),
         _marked(cluster.watch(POD, namespace, fields=f"metadata.name={names.pod}"), POD),
         cluster.watch(CLAIM, namespace, fields=f"metadata.name=postgresql-storage-{names.pod}"),
-        _events(cluster, namespace, at),
+        recent_events(cluster, namespace, at),
     ]
     claim = f"postgresql-storage-{names.pod}"
-    async with _merged(watches) as events:
+    async with merge_watches(watches) as events:
         while True:
-            event = await _next(events, min(deadline, loop.time() + 1) - loop.time())
-            if event is not None and (event.type == "SYNCED" or _concerns(event, {names.release, names.pod, claim})):
+            event = await next_event(events, min(deadline, loop.time() + 1) - loop.time())
+            if event is not None and (event.type == "SYNCED" or is_about(event, {names.release, names.pod, claim})):
                 seen.take(event)
             health = seen.health()
             if health.status == "ready":
@@ -150,7 +161,7 @@ def _crashed_before(pod: Object | None) -> bool:
     return any(container.get("restartCount") for container in every)
 
 
-async def _unblock(cluster: Cluster, seen: _Seen, now: float, said: Said) -> None:
+async def _unblock(cluster: Cluster, seen: _Seen, now: float, said: Report) -> None:
     """Delete the pod of an old revision: a StatefulSet waits for it to get ready before it replaces it."""
     pod, statefulset = seen.pod, seen.statefulset
     if pod is None or statefulset is None or pod["metadata"].get("deletionTimestamp"):
@@ -175,11 +186,21 @@ async def _unblock(cluster: Cluster, seen: _Seen, now: float, said: Said) -> Non
 _POD_KIND = {"apiVersion": POD.api_version, "kind": POD.kind}
 
 
+def is_crash(health: Health) -> bool:
+    """Whether a container of the pod ends by itself, so that its log says why."""
+    return health.reason in ("CrashLoopBackOff", "Error", "RunContainerError")
+
+
+async def crash_log(cluster: Cluster, release: ReleaseRef, health: Health) -> list[str]:
+    """The last lines of the container of the database's pod that crashes; empty where none does."""
+    if not is_crash(health):
+        return []
+    container = "minio-ca-init" if "minio-ca-init" in health.message else "postgresql"
+    return await tail(cluster, release.namespace, Names.of(release.name).pod, container)
+
+
 async def _failure(cluster: Cluster, plan: Plan, health: Health) -> RolloutFailed:
-    log: list[str] = []
-    if health.reason in ("CrashLoopBackOff", "Error", "RunContainerError"):
-        container = "minio-ca-init" if "minio-ca-init" in health.message else "postgresql"
-        log = await tail(cluster, plan.namespace, plan.names.pod, container)
+    log = await crash_log(cluster, plan.ref, health)
     return RolloutFailed(
         f"{plan.names.pod} in namespace {plan.namespace} cannot start: {health.message}",
         fault=explain("\n".join([health.message, *log])),

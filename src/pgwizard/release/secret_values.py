@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pgwizard.answers.questions import Answers, ExistingS3Credentials, GeneratedCredentials
-from pgwizard.answers.secrets import Given, Sensitive
+from pgwizard.answers.secrets import SecretInputs, Sensitive
 from pgwizard.errors import AlreadyExists, Finding, PreflightError
 from pgwizard.kube import api as kube_api
 from pgwizard.kube.api import SECRET, Cluster, Ref
@@ -35,7 +35,7 @@ class Values:
     warnings: tuple[Finding, ...] = ()
 
 
-async def decide(answers: Answers, given: Given, plan: Plan, surveyed: Survey, cluster: Cluster) -> Values:
+async def decide(answers: Answers, given: SecretInputs, plan: Plan, surveyed: Survey, cluster: Cluster) -> Values:
     """Compare what is given with what is stored. Raises PreflightError with every value that is neither, or wrong."""
     problems: list[Finding] = []
     warnings: list[Finding] = []
@@ -100,11 +100,11 @@ def _kept_s3(answers: Answers, surveyed: Survey) -> dict[str, bytes]:
 
 
 async def _stored(cluster: Cluster, ref: Ref, surveyed: Survey) -> dict[str, bytes]:
-    live = await kube_api.found(cluster, ref) if surveyed.namespace_exists else None
+    live = await kube_api.find_object(cluster, ref) if surveyed.namespace_exists else None
     return {key: base64.b64decode(value) for key, value in ((live or {}).get("data") or {}).items()}
 
 
-def _database_credentials(answers: Answers, given: Given) -> dict[str, Sensitive | Finding]:
+def _database_credentials(answers: Answers, given: SecretInputs) -> dict[str, Sensitive | Finding]:
     credentials = answers.credentials
     if isinstance(credentials, GeneratedCredentials):
         return {

@@ -32,7 +32,7 @@ from pgwizard.kube.api import (
     Cluster,
     Object,
     Ref,
-    found,
+    find_object,
     side_by_side,
 )
 from pgwizard.plan.checks import together
@@ -41,7 +41,7 @@ from pgwizard.plan.plan import Plan, mirrored_s3
 from pgwizard.release import immutable, record, records
 from pgwizard.release.immutable import Standing
 from pgwizard.text import plain
-from pgwizard.tls.certificates import Bundle, read_bundle
+from pgwizard.tls.certificates import Bundle, check_dates, read_bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +73,16 @@ class Survey:
 
     def require(self, own: Sequence[Finding] = ()) -> None:
         """Raises PreflightError with every error, and those that the answers have by themselves, if there are any."""
-        found = together(self.errors, own)
+        find_object = together(self.errors, own)
         if self.unreadable:
-            raise PreflightError(self.unreadable.text, found, hint=self.unreadable.fix)
+            raise PreflightError(self.unreadable.text, find_object, hint=self.unreadable.fix)
         if self.errors:
             what = (
                 "the cluster does not have what the answers name"
                 if self.missing
                 else "an installed release cannot change this"
             )
-            raise PreflightError(f"{what}; nothing was written", found)
+            raise PreflightError(f"{what}; nothing was written", find_object)
 
 
 # ---- survey --------------------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ async def _read(cluster: Cluster, refs: Iterable[Ref]) -> _Live:
 
     async def look(ref: Ref) -> Object | None:
         try:
-            return await found(cluster, ref)
+            return await find_object(cluster, ref)
         except Forbidden as error:
             denied[ref] = error
             return None
@@ -165,7 +165,7 @@ def _s3_source(answers: Answers) -> Ref | None:
 
 def _ca_source(answers: Answers) -> Ref | None:
     source = answers.tls.source
-    return Ref(SECRET, source.secret, source.namespace) if source and answers.tls_mirrored() else None
+    return Ref(SECRET, source.secret, source.namespace) if source and answers.has_tls_mirror() else None
 
 
 def _ours(statefulset: Object | None) -> Object | None:
@@ -255,7 +255,9 @@ def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, pro
         return None
     data = secret["data"]
     try:
-        return read_bundle(base64.b64decode(data[source.key], validate=True), at)
+        bundle = read_bundle(base64.b64decode(data[source.key], validate=True))
+        check_dates(bundle, at)
+        return bundle
     except binascii.Error:
         problems.append(Finding("tls.source.key", f"{where}, key {source.key}: the server sent no base64"))
     except ValueError as error:

@@ -67,10 +67,10 @@ async def remove(found: Removal, cluster: Cluster, report: Report, *, now: Clock
     release = found.record.ref
     ref = record.lease_ref(release)
     async with (
-        lease.held(cluster, ref, said=lambda text: report(Event("lock", "progress", text)), now=now),
+        lease.hold(cluster, ref, report=lambda text: report(Event("lock", "progress", text)), now=now),
         stages.told("remove", report) as stage,
     ):
-        live = await kube_api.found(cluster, record.secret_ref(release))
+        live = await kube_api.find_object(cluster, record.secret_ref(release))
         if live is not None and live["metadata"]["resourceVersion"] != found.version:
             raise PreflightError(
                 f"release {release.name} in namespace {release.namespace} has changed since it was looked at; nothing "

@@ -319,8 +319,8 @@ class Programs:
             (r"select\s+1", "1"),
         )
         for sql in (*arguments, stdin.decode(errors="replace")):
-            said = [answer for pattern, answer in answers if re.search(pattern, sql, re.IGNORECASE)]
-            log.write(*said[:1])
+            replies = [answer for pattern, answer in answers if re.search(pattern, sql, re.IGNORECASE)]
+            log.write(*replies[:1])
         return 0
 
     def _archiver(self, namespace: str) -> str:
@@ -328,10 +328,10 @@ class Programs:
         repository, system = self.repository(namespace), self._system_id(namespace)
         segment = self._segment(repository, self._clock.now())
         now = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S+00")
-        told = f"{int(segment[-8:], 16)}|{segment}|{now}|0||"
+        archived = f"{int(segment[-8:], 16)}|{segment}|{now}|0||"
         if repository.system_id not in (0, system):
-            told = f"0|||1|{segment}|{now}"
-        return f"{told}|{system}|{_SEGMENT_SECONDS}"
+            archived = f"0|||1|{segment}|{now}"
+        return f"{archived}|{system}|{_SEGMENT_SECONDS}"
 
     def _say(self, log: ContainerLog, text: str, *, level: str = "INFO") -> None:
         at = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]

@@ -1,7 +1,7 @@
-"""How a release is doing, live: it watches and asks, and hands out a ``Snapshot`` for each burst of what is seen.
+"""Observes a release: watches and polls its sources, and yields a ``Snapshot`` for each burst of observations.
 
-``observe`` never ends, ``look`` ends once every source has answered. What an answer means is not decided here:
-``probes`` reads it, ``reduce`` puts it into the snapshot, ``verdict`` says what it proves.
+``observe`` never ends, ``look`` ends once every source has answered. Nothing is judged here: ``probes`` parses an
+answer, ``reduce`` puts it into the snapshot, ``verdict`` judges the snapshot.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from typing import Any
 from pgwizard.clock import Clock
 from pgwizard.errors import DeadlineError, Finding, PgwizardError, PreflightError
 from pgwizard.kube.api import JOB, POD, STATEFULSET, Cluster, Ref, Resource, WatchEvent
+from pgwizard.kube.health import Health
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import backups, records
+from pgwizard.release import backups, records, rollout
 from pgwizard.status import probes
 from pgwizard.status.observations import (
     Answer,
     ArchiverRead,
     CertificateRead,
+    CrashLogRead,
     ListRead,
     LogFailed,
     LogRead,
@@ -42,7 +44,7 @@ from pgwizard.status.verdict import outage
 from pgwizard.text import plain
 
 ASKED = (*PACE_SECONDS, "log")
-"""What is asked from time to time, and the logs that could not be read; all else is watched."""
+"""The sources that are polled, and the logs that could not be read; all others are watched."""
 _SOON_SECONDS = 1.5
 """After how long an unsettled record is read again."""
 _IO_TIMEOUT_SECONDS = 5
@@ -54,20 +56,20 @@ _AGAIN_SECONDS = 10.0
 
 
 class Again:
-    """What wakes ``observe`` before its time: each question has an event of its own, so that none is missed."""
+    """Wakes ``observe`` before its time: each source has an event of its own, so that no request is lost."""
 
     def __init__(self) -> None:
         self._events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.soon: Collection[str] = ()
-        """What is asked again soon, rather than at its pace."""
+        """Sources that are polled again soon, rather than at their pace."""
 
     def ask(self, *sources: str) -> None:
-        """Ask these at once."""
+        """Poll these sources now."""
         for source in sources:
             self._events[source].set()
 
     async def due(self, source: str, seconds: float) -> None:
-        """Return when it is time to ask again."""
+        """Return when it is time to poll a source again."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SOON_SECONDS if source in self.soon else seconds):
                 await self._events[source].wait()
@@ -82,10 +84,10 @@ async def observe(
     again: Again | None = None,
     io_timeout_seconds: int = _IO_TIMEOUT_SECONDS,
 ) -> AsyncGenerator[Snapshot, None]:
-    """Snapshots, one for each burst of what is seen; for ever. Use ``contextlib.aclosing``: nothing is left then.
+    """Snapshots, one for each burst of observations, without end. Use ``contextlib.aclosing``, which ends all tasks.
 
-    Raises PreflightError where there is no such release, and ClusterError where its record cannot be read. What cannot
-    be asked later on is said in ``unknown``, and asked again.
+    Raises PreflightError where there is no such release, and ClusterError where its record cannot be read. A source
+    that fails later is listed in ``failures``, and polled again.
     """
     there, _ = await records.get(cluster, release)
     summary = ReleaseSummary.of(there)
@@ -100,7 +102,7 @@ async def observe(
         "certificate": lambda at: _read_certificate(cluster, release, at),
     }
     tasks = [
-        *(asyncio.create_task(_watched(cluster, resource, snapshot, queue, now)) for resource in WATCHED),
+        *(asyncio.create_task(_watch(cluster, resource, snapshot, queue, now)) for resource in WATCHED),
         asyncio.create_task(
             _logs(
                 lambda job: backups.log(cluster, release, job),
@@ -109,16 +111,17 @@ async def observe(
                 again,
             )
         ),
+        asyncio.create_task(_crash_logs(cluster, release, lambda: snapshot.crash, queue, again)),
     ]
     asking: dict[str, asyncio.Task[None]] = {}
-    asked: set[str] = set()
+    requested: set[str] = set()
     try:
         yield snapshot
         while True:
             for source in (
                 questions.keys() & set(snapshot.sources) - asking.keys()
             ):  # an apply may have turned backups on
-                asking[source] = asyncio.create_task(_every(source, questions[source], queue, now, again))
+                asking[source] = asyncio.create_task(_poll(source, questions[source], queue, now, again))
             for source in asking.keys() - set(snapshot.sources):
                 asking[source].cancel()
                 tasks.append(asking.pop(source))
@@ -129,9 +132,11 @@ async def observe(
             again.soon = ("release",) if snapshot.is_changing else ()
             again.ask(*_worth_asking(before, snapshot))
             unread = {run.uid for run in snapshot.runs_without_log}
-            if unread - asked:
+            if unread - requested:
                 again.ask("log")
-            asked = unread
+            if snapshot.crash is not None and before.crash is None:
+                again.ask("crash log")
+            requested = unread
             yield snapshot
     finally:
         tasks += asking.values()
@@ -141,9 +146,9 @@ async def observe(
 
 
 def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
-    """What a change makes worth asking: the record for any, since an apply may have made it.
+    """The sources to poll after a change: the record after any, since an apply may have caused it.
 
-    The rest where a backup has ended, or where the pod answers from now on.
+    The others once a backup has ended, or once the pod is ready.
     """
     ready = {ref for ref, health in after.objects.items() if ref.resource == POD and health.status == "ready"}
     if any(ref in before.objects and before.objects[ref].status != "ready" for ref in ready):
@@ -157,13 +162,13 @@ def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
 
 
 def _objects(snapshot: Snapshot) -> tuple[Any, ...]:
-    """What an apply changes, of what is watched."""
+    """The watched state that an apply changes."""
     runs = [(run.uid, run.state) for run in snapshot.runs]
     return (snapshot.objects, [replace(cron, last=None, succeeded=None) for cron in snapshot.crons], runs)
 
 
 async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_seconds: float = 30) -> Snapshot:
-    """One snapshot, once every source has answered; what has not at the deadline says so. Raises as ``observe``.
+    """One snapshot, once every source has answered or failed, or at the deadline. Raises as ``observe``.
 
     Where the archiver is ahead, the repository is read again, until that is known to be new WAL or dropped WAL.
     """
@@ -204,7 +209,7 @@ def _labels(release: ReleaseRef) -> str:
     return f"app.kubernetes.io/instance={release.name},app.kubernetes.io/name=postgresql"
 
 
-async def _watched(
+async def _watch(
     cluster: Cluster, resource: Resource, snapshot: Snapshot, queue: asyncio.Queue[Observation], now: Clock
 ) -> None:
     labels = _labels(snapshot.ref)
@@ -224,7 +229,7 @@ async def _watched(
                     else:
                         there.add(seen.ref)
                     await queue.put(seen)
-        except Exception as error:  # noqa: BLE001 - what is not asked any more would look as if nothing changed
+        except Exception as error:  # noqa: BLE001 - a source that is no longer polled would look unchanged
             await queue.put(SourceFailed(now(), resource.plural, failure(_why(error))))
         shown |= there
         await asyncio.sleep(_AGAIN_SECONDS)
@@ -244,7 +249,7 @@ def _seen(resource: Resource, event: WatchEvent, namespace: str, at: datetime) -
     return ObjectSeen(at, ref, None if event.type == "DELETED" else {**event.object, "kind": resource.kind})
 
 
-async def _every(
+async def _poll(
     source: str,
     ask: Callable[[datetime], Awaitable[Answer]],
     queue: asyncio.Queue[Observation],
@@ -256,7 +261,7 @@ async def _every(
             seen: Observation = await ask(now())  # an answer is as old as its question
         except ValueError as error:  # the program's own words
             seen = SourceFailed(now(), source, failure(plain(str(error))))
-        except Exception as error:  # noqa: BLE001 - an answer that grows old in silence would be no answer
+        except Exception as error:  # noqa: BLE001 - a source that fails silently would look up to date
             seen = SourceFailed(now(), source, failure(_why(error)))
         await queue.put(seen)
         await again.due(source, PACE_SECONDS[source])
@@ -284,13 +289,27 @@ async def _read_certificate(cluster: Cluster, release: ReleaseRef, at: datetime)
     return CertificateRead(at, await probes.certificate(cluster, release))
 
 
+async def _crash_logs(
+    cluster: Cluster,
+    release: ReleaseRef,
+    crash: Callable[[], Health | None],
+    queue: asyncio.Queue[Observation],
+    again: Again,
+) -> None:
+    """Read the end of the log of a server while it crashes: a later crash may have another cause."""
+    while True:
+        if (health := crash()) is not None:
+            await queue.put(CrashLogRead(await rollout.crash_log(cluster, release, health)))
+        await again.due("crash log", _AGAIN_SECONDS)
+
+
 async def _logs(
     read: Callable[[str], AsyncGenerator[str, None]],
     unread: Callable[[], Sequence[Ref]],
     queue: asyncio.Queue[Observation],
     again: Again,
 ) -> None:
-    """Read the ends of the logs of failed Jobs, one after another; only what has no pod is not tried again."""
+    """Read the ends of the logs of failed Jobs, one after another. Only a Job without a pod is not tried again."""
     while True:
         for job in unread():
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,10 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChainVerdict:
-    """Whether pgBackRest would take the server's certificate; ``ok`` is None where that is not known. why: always."""
+    """Whether pgBackRest would take the server's certificate; ``ok`` is None where that is not known. why: always.
+
+    is_direct_issuer: whether the authority signed the server's certificate itself, with no intermediate between.
+    """
 
     ok: bool | None
     why: str
+    is_direct_issuer: bool = False
 
 
 class _Untrusted(Exception):
@@ -41,7 +46,9 @@ class _Link:
     def x509(self) -> X509Certificate:
         from cryptography import x509
 
-        return x509.load_pem_x509_certificate(self.pem.encode())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return x509.load_pem_x509_certificate(self.pem.encode())
 
     @cached_property
     def extensions(self) -> dict[type, Any]:
@@ -72,9 +79,6 @@ class _Link:
         if isinstance(key, ec.EllipticCurvePublicKey):
             return signature.startswith("1.2.840.10045.4.")
         return True
-
-    def is_valid(self, now: datetime) -> bool:
-        return self.about.not_before <= now < self.about.not_after
 
     @property
     def called(self) -> str:
@@ -112,7 +116,7 @@ def would_verify(
     if len(chain) == 1:
         return ChainVerdict(True, "this very certificate is what the server sends")
     if untrusted == 1:
-        return ChainVerdict(True, "signed the server's certificate")
+        return ChainVerdict(True, "signed the server's certificate", is_direct_issuer=True)
     return ChainVerdict(True, f"signed {chain[untrusted - 1].called}, which the server sends along")
 
 
@@ -137,7 +141,7 @@ def _issuer(of: _Link, among: Sequence[_Link], chain: Sequence[_Link], now: date
     """The first that is valid now, else the one that ends last; never one that is in the chain already."""
     used = {link.about.sha256 for link in chain} if len(chain) > 1 or not of.self_signed else set()
     fitting = [link for link in among if link.about.sha256 not in used and link.may_have_signed(of)]
-    valid = [link for link in fitting if link.is_valid(now)]
+    valid = [link for link in fitting if link.about.is_valid(now)]
     return valid[0] if valid else max(fitting, key=lambda link: link.about.not_after, default=None)
 
 
@@ -245,17 +249,31 @@ def _check_signatures(chain: Sequence[_Link], now: datetime) -> None:
             continue
         if issuer is not None:
             try:
-                link.x509.verify_directly_issued_by(issuer.x509)
+                _check_signature(link.x509, issuer.x509)
             except InvalidSignature:
                 raise _Untrusted(f"has the name of the authority that signed {link.called}, but another key") from None
-        if not link.is_valid(now):
+        if not link.about.is_valid(now):
             raise _Untrusted(f"{link.called} {_out_of_time(link.about, now)}")
+
+
+def _check_signature(signed: X509Certificate, issuer: X509Certificate) -> None:
+    """Raises InvalidSignature. Names were compared before, as OpenSSL does: without regard to their string types."""
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+    key, how, hash_ = issuer.public_key(), signed.signature_algorithm_parameters, signed.signature_hash_algorithm
+    signature, content = signed.signature, signed.tbs_certificate_bytes
+    if isinstance(key, rsa.RSAPublicKey) and isinstance(how, padding.PSS | padding.PKCS1v15) and hash_ is not None:
+        key.verify(signature, content, how, hash_)
+    elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(how, ec.ECDSA):
+        key.verify(signature, content, how)
+    else:
+        signed.verify_directly_issued_by(issuer)
 
 
 def _plainer(bundle: Bundle, server_chain: Bundle, now: datetime) -> str:
     """The simplest true reason against what is given, as a person would say it; empty where there is none."""
     own = server_chain.certificates[0]
-    if all(certificate.not_after <= now or certificate.not_before > now for certificate in bundle.certificates):
+    if not bundle.is_valid(now):
         return _out_of_time(bundle.certificates[0], now)
     theirs = {certificate.sha256 for certificate in server_chain.certificates}
     if not any(item.is_ca or item.self_signed or item.sha256 in theirs for item in bundle.certificates):
@@ -278,8 +296,7 @@ def _ago(seconds: float) -> str:
 
 
 def _named(certificate: Certificate) -> str:
-    names = [*(certificate.dns_names or ((certificate.common_name,) if certificate.common_name else ()))]
-    names += certificate.ip_addresses
+    names = [*certificate.host_names, *certificate.ip_addresses]
     if not names:
         return "no name at all"
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

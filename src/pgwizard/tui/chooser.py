@@ -67,7 +67,7 @@ class Chooser:
         current = (place or own, str(draft.value(question.secret) or ""))
         by_address = compares_addresses(draft.answers.images.pgbackrest_version)
         self._pages.open_screen(
-            OpenSecretBrowser(question.purpose, repository.endpoint, own, current, by_address),
+            OpenSecretBrowser(question.purpose, repository.s3_endpoint, own, current, by_address),
             lambda chosen: self._browsed(question, chosen),
         )
 

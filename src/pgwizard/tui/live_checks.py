@@ -30,11 +30,11 @@ _NAMING = frozenset({"release", "credentials", "storage", "repository", "tls", "
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What is known so far. doubts: None where they were not looked up yet, so that those from before stay."""
+    """What is known so far. warnings: None where they were not looked up yet, so that those from before stay."""
 
     facts: Facts
     problems: tuple[Finding, ...] = ()
-    doubts: tuple[Finding, ...] | None = None
+    warnings: tuple[Finding, ...] | None = None
 
 
 class LiveChecks:
@@ -113,7 +113,7 @@ class LiveChecks:
         bundle, unread = await asyncio.to_thread(inputs.certificate, answers, self._folder, self._now())
         async with contextlib.aclosing(look_up(cluster, answers, bundle, self._release(), at=self._now())) as steps:
             async for step in steps:
-                self._learn(Learned(Facts(ca=step.bundle), (*unread, *step.wrong), step.doubts))
+                self._learn(Learned(Facts(ca=step.bundle), (*unread, *step.errors), step.warnings))
                 self._settled.set()
-        if step.again:
+        if step.is_incomplete:
             self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self.start)

@@ -16,6 +16,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from pgwizard.answers.questions import Answers
+    from pgwizard.endpoint import Endpoint
     from pgwizard.plan.names import ReleaseRef
 
 WIZARD = "pgwizard.tui.screens.wizard:Wizard"
@@ -75,7 +76,7 @@ class OpenSecretBrowser(Open):
 
     screen = BROWSER
     purpose: Literal["ca", "s3", "database", "passphrase"]
-    endpoint: str
+    endpoint: Endpoint
     own_namespace: str
     current: tuple[str, str]
     by_address: bool

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from pgwizard.errors import PgwizardError
 from pgwizard.kube.api import SECRET, Ref
 from pgwizard.wizard import browse, candidates
-from pgwizard.wizard.browse import Batch, Denied
+from pgwizard.wizard.browse import Batch, Denial
 from pgwizard.wizard.candidate_index import CandidateIndex
 from pgwizard.wizard.candidates import Candidate, Search
 
@@ -29,7 +29,7 @@ class SecretSearch:
     def __init__(self, search: Search, now: Callable[[], datetime], changed: Callable[[bool], None]) -> None:
         self.search = search
         self.findings = CandidateIndex()
-        self.denied: list[Denied] = []
+        self.denied: list[Denial] = []
         self.failures: list[str] = []
         """What could not be read, in words."""
         self.served: Served | str | None = None

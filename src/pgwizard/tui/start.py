@@ -48,7 +48,7 @@ class LeftDraft(Protocol):
 class DraftStore(Protocol):
     """Unsaved answers on disk. Every call is short and blocking."""
 
-    def left(self) -> list[Any]:
+    def find_abandoned(self) -> list[Any]:
         """Each a ``LeftDraft``, the newest first."""
 
     def keep(self, raw: dict[str, Any]) -> bool:

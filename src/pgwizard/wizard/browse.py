@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Coroutine, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from pgwizard.errors import ClusterError, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
+from pgwizard.clock import Clock
+from pgwizard.errors import ClusterError, Finding, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
 from pgwizard.kube.api import NAMESPACE, SECRET, Access, Cluster, ListPage, Object, Ref
 from pgwizard.text import plain
 from pgwizard.tls import handshake
@@ -37,11 +38,11 @@ _OPAQUE_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Denied:
-    """A namespace whose Secrets may not be listed, and why. An empty name: all of them at once."""
+class Denial:
+    """A namespace whose Secrets may not be listed. An empty name: all of them at once."""
 
     namespace: str
-    why: str
+    finding: Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Batch:
     """
 
     rows: tuple[Candidate, ...] = ()
-    denied: tuple[Denied, ...] = ()
+    denied: tuple[Denial, ...] = ()
     said: tuple[str, ...] = ()
     seen: int = 0
     expected: int = 0
@@ -73,7 +74,7 @@ Readable = set[str | None]
 async def browse(
     cluster: Cluster,
     search: Search,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Clock,
     readable: Readable | None = None,
 ) -> AsyncGenerator[Batch, None]:
     """Everything that could be chosen, as it is found. Use ``contextlib.aclosing``.
@@ -99,7 +100,7 @@ async def browse(
 async def best(
     cluster: Cluster,
     search: Search,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Clock,
     readable: Readable | None = None,
 ) -> Candidate | None:
     """The one to propose, once all was looked through: the first that would surely do. None where there is none."""
@@ -116,7 +117,7 @@ class _Walk:
 
     cluster: Cluster
     search: Search
-    now: Callable[[], datetime]
+    now: Clock
     queue: asyncio.Queue[Batch | None]
     readable: Readable
     served: Served | str | None = None
@@ -149,7 +150,7 @@ class _Walk:
         if namespace in self.readable:
             return True
         access = _listing(namespace)
-        granted = (await self.cluster.allowed([access]))[access]
+        granted = (await self.cluster.check_access([access]))[access]
         if granted:
             self.readable.add(namespace)
         return granted
@@ -183,7 +184,7 @@ class _Walk:
             await self._others(None)
         except Forbidden as error:  # a right that was taken away
             self.readable.clear()
-            self._tell(denied=(Denied("", error.message),))
+            self._tell(denied=(Denial("", Finding(text=error.message)),))
 
     async def _typed(self, namespace: str | None) -> None:
         """TLS Secrets, in one answer: the server has it from its cache, where pages may come from etcd."""
@@ -204,7 +205,7 @@ class _Walk:
     async def _own(self) -> None:
         """The release's own namespace with contents, whose values are dropped at once."""
         if not await self._may(self.search.namespace):
-            self._tell(denied=(_denied(self.search.namespace),))
+            self._tell(denied=(_denial(self.search.namespace),))
             return
         await self._guarded(self.search.namespace, self._read_all(self.search.namespace))
 
@@ -252,15 +253,17 @@ class _Walk:
         except ClusterError as error:
             likely = {self.search.namespace, self.cluster.namespace, *self.search.homes}
             names = sorted(likely)
-            why = f"namespaces may not be listed, so only {', '.join(names)} are looked at; type a name for another"
-            self._tell(denied=(Denied("", why if isinstance(error, Forbidden) else error.message),))
+            text = error.message
+            if isinstance(error, Forbidden):
+                text = f"namespaces may not be listed, so only {', '.join(names)} are searched; type a name for another"
+            self._tell(denied=(Denial("", Finding(text=text)),))
         left = len(names)
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
         for start in range(0, len(names), REVIEWS):
             part = names[start : start + REVIEWS]
-            allowed = await self.cluster.allowed([_listing(name) for name in part])
+            allowed = await self.cluster.check_access([_listing(name) for name in part])
             readable = [name for name in part if allowed[_listing(name)]]
-            denied = tuple(_denied(name) for name in part if name not in readable)
+            denied = tuple(_denial(name) for name in part if name not in readable)
             left -= len(denied)
             self._tell(denied=denied, namespaces_to_come=left)
 
@@ -299,7 +302,7 @@ class _Walk:
         try:
             await work
         except Forbidden as error:
-            self._tell(denied=(Denied(namespace, error.message),))
+            self._tell(denied=(Denial(namespace, Finding(text=error.message)),))
         except Unauthorized:
             raise  # nothing else would be answered either
         except ClusterError as error:
@@ -308,6 +311,8 @@ class _Walk:
 
 async def served(cluster: Cluster, search: Search) -> Served | str:
     """What the endpoint sends, or why that cannot be seen, and what to do."""
+    if search.endpoint is None:
+        return "there is no endpoint to ask"
     try:
         return await handshake.handshake(cluster, search.endpoint)
     except PgwizardError as error:
@@ -333,21 +338,22 @@ async def contents(
 
 async def confirmed(cluster: Cluster, row: Candidate, search: Search) -> ChainVerdict:
     """A real handshake that trusts this row's certificates alone; ``ok`` is None where there was none."""
-    if row.bundle is None:
+    if row.bundle is None or search.endpoint is None:
         return ChainVerdict(None, "holds no certificate")
     try:
         found = await handshake.verify(cluster, search.endpoint, row.bundle.pem, by_address=search.by_address)
     except PgwizardError as error:
         return ChainVerdict(None, error.message)
-    return ChainVerdict(found.ok, found.message)
+    return ChainVerdict(found.ok, found.finding.text if found.finding else "")
 
 
 def _listing(namespace: str | None) -> Access:
     return Access("list", "secrets", "", namespace)
 
 
-def _denied(namespace: str) -> Denied:
-    return Denied(namespace, f"Secrets may not be listed there: {_listing(namespace).command()}")
+def _denial(namespace: str) -> Denial:
+    text, command = "Secrets may not be listed there", _listing(namespace).command()
+    return Denial(namespace, Finding(text=text, fix=command))
 
 
 async def _sliced(

@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Literal
 
 from pgwizard.endpoint import Endpoint
@@ -84,14 +83,6 @@ KEY_PAIRS: Mapping[Purpose, tuple[tuple[str, ...], ...]] = {
 """By purpose, from the surest on: the keys of the name and the secret, or of the passphrase."""
 
 
-@lru_cache(maxsize=8)
-def _host(endpoint: str) -> str:
-    try:
-        return Endpoint.parse(endpoint).host
-    except ValueError:
-        return endpoint
-
-
 @dataclass(frozen=True, slots=True)
 class Search:
     """What is looked for. namespace: the release's own; database and passphrase are looked for there alone.
@@ -101,14 +92,14 @@ class Search:
     """
 
     purpose: Purpose
-    endpoint: str = ""
+    endpoint: Endpoint | None = None
     namespace: str = "default"
     by_address: bool = False
 
     @property
     def host(self) -> str:
-        """The endpoint's host; as it was given where it is none."""
-        return _host(self.endpoint)
+        """The endpoint's host; empty without one."""
+        return self.endpoint.host if self.endpoint else ""
 
     @property
     def homes(self) -> tuple[str, ...]:
@@ -234,7 +225,7 @@ def _rows_of(item: Object, search: Search, server: Served | str | None, now: dat
     keys = tuple(sorted(data))
     for key in keys:
         others = tuple(other for other in keys if other != key)
-        text, broken = _certificates_of(key, data[key], now)
+        text, broken = _certificates_of(key, data[key])
         if text is not None:
             row = Candidate(namespace, name, kind_of(text), (key,), others, text)
             rows.append(judged(row, search, server, now))
@@ -256,7 +247,7 @@ def _rows_of(item: Object, search: Search, server: Served | str | None, now: dat
     return (Candidate(namespace, name, "other keys", others=keys, why=nothing, rank=85),)
 
 
-def _certificates_of(key: str, coded: str, now: datetime) -> tuple[Bundle | None, str]:
+def _certificates_of(key: str, coded: str) -> tuple[Bundle | None, str]:
     """The certificates of a key's value, or what is wrong with them; neither where it is meant for something else."""
     if key == "tls.key":
         return None, ""  # not even decoded
@@ -270,7 +261,7 @@ def _certificates_of(key: str, coded: str, now: datetime) -> tuple[Bundle | None
     if b"CERTIFICATE-----" not in value and not meant:
         return None, ""
     try:
-        return read_bundle(value, now, valid=False), ""
+        return read_bundle(value), ""
     except ValueError as error:
         return None, str(error)
 
@@ -315,7 +306,7 @@ def judged(row: Candidate, search: Search, server: Served | str | None, now: dat
 
 
 def _reason(verdict: ChainVerdict, search: Search, *, named: bool) -> str:
-    if verdict.ok and verdict.why == "signed the server's certificate":
+    if verdict.is_direct_issuer:
         return f"signed the certificate that {search.endpoint} sends"
     if named:
         return f"names {search.host}" + (f"; {verdict.why}" if verdict.why else "")
@@ -328,7 +319,7 @@ def _rank(row: Candidate, verdict: ChainVerdict, search: Search, now: datetime, 
     near = row.namespace in search.homes
     if verdict.ok:
         return kind * 2 + (not near)
-    ended = bool(row.bundle and row.bundle.ends <= now)
+    ended = bool(row.bundle and not row.bundle.is_valid(now))
     if verdict.ok is None:
         return 30 if ended else 10 + kind + (0 if named else 8)
     return 35 if ended else 30 + kind

@@ -38,8 +38,8 @@ class Draft:
     answers: Answers = field(init=False)
     problems: tuple[Finding, ...] = field(init=False, default=())
     warnings: tuple[Finding, ...] = field(init=False, default=())
-    doubts: tuple[Finding, ...] = field(init=False, default=())
-    _world: tuple[Finding, ...] = field(init=False, default=())
+    cluster_warnings: tuple[Finding, ...] = field(init=False, default=())
+    _cluster_errors: tuple[Finding, ...] = field(init=False, default=())
     _shelved: dict[tuple[QuestionPath, str], dict[str, Any]] = field(init=False, default_factory=dict)
     _before: list[tuple[QuestionPath, dict[str, Any]]] = field(init=False, default_factory=list)
     """Which question was answered, and what raw was before; what is typed into one question is one step."""
@@ -141,21 +141,23 @@ class Draft:
         fields = field_at(path, self.chosen)
         return fields.get_default(call_default_factory=True) if fields and not fields.is_required() else ""
 
-    def learn(self, facts: Facts, wrong: tuple[Finding, ...] = (), doubts: tuple[Finding, ...] = ()) -> None:
-        """Take in what was read from the world, what was wrong with it, and what only looks wrong from here."""
-        self.facts, self._world, self.doubts = facts, wrong, doubts
+    def learn(
+        self, facts: Facts, cluster_errors: tuple[Finding, ...] = (), cluster_warnings: tuple[Finding, ...] = ()
+    ) -> None:
+        """Keep what the cluster says about the answers, and check them again."""
+        self.facts, self._cluster_errors, self.cluster_warnings = facts, cluster_errors, cluster_warnings
         self.evaluate()
 
     def evaluate(self) -> None:
         """Validate and check anew."""
-        loaded = answers_file.taken(self.raw)
+        loaded = answers_file.from_mapping(self.raw)
         problems = list(loaded.problems)
         if loaded.answers is not None:
             self.answers = loaded.answers
             findings = check(self.answers, self.facts)
-            found = together(self._world, findings.errors)
+            found = together(self._cluster_errors, findings.errors)
             problems += [problem for problem in found if loaded.about_right_answers(problem)]
-            self.warnings = (*self.doubts, *findings.warnings)
+            self.warnings = (*self.cluster_warnings, *findings.warnings)
         self.problems = tuple(problems)
 
     def problem_of(self, path: QuestionPath) -> str:
@@ -230,17 +232,17 @@ _LEFT_OUT = "# What may be a secret was left out: secrets come from Secrets, var
 
 def without_secrets(raw: dict[str, Any]) -> dict[str, Any]:
     """A copy to keep or to show: without secret options, and without wrong values that no problem dares to repeat."""
-    loaded = answers_file.taken(raw)
-    return _fit(raw, (), loaded.unsaid) if loaded.answers is not None else {}
+    loaded = answers_file.from_mapping(raw)
+    return _fit(raw, (), loaded.hidden) if loaded.answers is not None else {}
 
 
-def _fit(node: dict[str, Any], path: tuple[Any, ...], unsaid: frozenset[tuple[Any, ...]]) -> dict[str, Any]:
+def _fit(node: dict[str, Any], path: tuple[Any, ...], hidden: frozenset[tuple[Any, ...]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, item in node.items():
         here = (*path, key)
-        if here in unsaid or (path == _OPTIONS and pgbackrest.is_secret(str(key))):
+        if here in hidden or (path == _OPTIONS and pgbackrest.is_secret(str(key))):
             continue
-        fit = _fit(item, here, unsaid) if isinstance(item, dict) else item
+        fit = _fit(item, here, hidden) if isinstance(item, dict) else item
         if fit != {} or item == {}:  # a block of secrets alone goes with them
             found[key] = fit
     return found

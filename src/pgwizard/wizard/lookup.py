@@ -22,14 +22,14 @@ from pgwizard.tls.certificates import Bundle
 class Learnt:
     """What is known so far. bundle: the certificate that the answers name; None where there is none to be had.
 
-    wrong: errors; doubts: warnings, None until they are known; again: whether something could not be asked, so that it
-    is worth to look up again.
+    warnings: None until they are known. is_incomplete: whether something could not be read, so that another look-up is
+    worthwhile.
     """
 
     bundle: Bundle | None
-    wrong: tuple[Finding, ...]
-    doubts: tuple[Finding, ...] | None = None
-    again: bool = False
+    errors: tuple[Finding, ...]
+    warnings: tuple[Finding, ...] | None = None
+    is_incomplete: bool = False
 
 
 async def look_up(
@@ -43,9 +43,9 @@ async def look_up(
     try:
         surveyed = await survey.survey(cluster, answers, ca_file, at=at)
     except PgwizardError as error:
-        yield Learnt(ca_file, (Finding("tls.source", error.message),), doubts=(), again=True)
+        yield Learnt(ca_file, (Finding("tls.source", error.message),), warnings=(), is_incomplete=True)
         return
     learnt = Learnt(surveyed.ca, surveyed.errors)
     yield learnt
     found = await checks.run(checks.Subject(cluster, answers, surveyed, opened))
-    yield replace(learnt, doubts=(*surveyed.doubts, *found))
+    yield replace(learnt, warnings=(*surveyed.doubts, *found))

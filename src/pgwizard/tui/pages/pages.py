@@ -85,7 +85,7 @@ class Pages(Hosted, ContentSwitcher):
 
     def marks(self) -> list[tuple[str, str]]:
         """(mark, page) for the rail."""
-        findings = (*self.draft.problems, *self.draft.doubts)
+        findings = (*self.draft.problems, *self.draft.cluster_warnings)
         doubtful = {schema.page_of(finding.question) for finding in findings}
         return [(self._mark(page, doubtful), page) for page in self.order]
 
@@ -141,9 +141,9 @@ class Pages(Hosted, ContentSwitcher):
         self.current = None  # or a new page of the same name would not be shown
         await self.remove_children()
 
-    def learn(self, facts: Facts, problems: tuple[Finding, ...], doubts: tuple[Finding, ...]) -> None:
+    def learn(self, facts: Facts, problems: tuple[Finding, ...], warnings: tuple[Finding, ...]) -> None:
         """Show what the cluster says about the answers."""
-        self.draft.learn(facts, problems, doubts)
+        self.draft.learn(facts, problems, warnings)
         for form in self.query(Form):
             form.show_problems()
         if self.page == REVIEW:

@@ -18,6 +18,7 @@ from textual.events import Resize, ScreenResume
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
+from pgwizard.endpoint import Endpoint
 from pgwizard.text import plain
 from pgwizard.tls.chain import ChainVerdict
 from pgwizard.tui.base import BaseScreen
@@ -33,7 +34,7 @@ from pgwizard.tui.widgets.secret_list import WIDE, SecretList
 from pgwizard.wizard import browse, candidates
 from pgwizard.wizard.candidates import Candidate, Search
 
-ENDPOINT = "minio.minio.svc:9000"
+ENDPOINT = Endpoint("https", "minio.minio.svc", 9000)
 REPAINT_SECONDS = 0.1
 SETTLE_SECONDS = 0.06
 """How long the list must not move before what is in view is read."""
@@ -82,7 +83,7 @@ class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
     def __init__(
         self,
         purpose: Literal["ca", "s3", "database", "passphrase"] = "ca",
-        endpoint: str = ENDPOINT,
+        endpoint: Endpoint = ENDPOINT,
         namespace: str = "default",
         current: tuple[str, str] = ("", ""),
         by_address: bool = False,
@@ -139,7 +140,7 @@ class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
         self.call_after_refresh(self._fit)
 
     def _question(self, words: dict[str, str]) -> str:
-        endpoint, namespace = plain(self.search.endpoint, 80), self.search.namespace
+        endpoint, namespace = plain(str(self.search.endpoint), 80), self.search.namespace
         return words[self.search.purpose].format(endpoint=endpoint, namespace=namespace)
 
     def _fit(self) -> None:
@@ -208,7 +209,7 @@ class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
 
     def _progress(self) -> str:
         if self._trying is not None:
-            return f"trying {plain(self._trying.place)} on {plain(self.search.endpoint, 80)} …"
+            return f"trying {plain(self._trying.place)} on {plain(str(self.search.endpoint), 80)} …"
         is_filtered = bool(self.query_one(Filter).value)
         in_view = len(self.listing.in_view)
         text = browser_parts.progress(self.secrets, in_view, self.host.link, is_filtered=is_filtered)
@@ -319,7 +320,7 @@ class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
                 return
             if found.ok is False:
                 self._doubted = row
-                why = f"It would not verify {plain(self.search.endpoint, 80)}: {plain(found.why)}"
+                why = f"It would not verify {plain(str(self.search.endpoint), 80)}: {plain(found.why)}"
                 self._warn(f"{why}. Enter again selects it anyway.")
                 return
         self.dismiss(Chosen(row.namespace, row.secret, row.keys))

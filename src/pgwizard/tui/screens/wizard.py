@@ -243,8 +243,8 @@ class Wizard(SaysDefects, BaseScreen[None]):
         self.checks.connection_changed()
 
     def _learn(self, learned: Learned) -> None:
-        doubts = self.draft.doubts if learned.doubts is None else learned.doubts
-        self.pages.learn(learned.facts, learned.problems, doubts)
+        warnings = self.draft.cluster_warnings if learned.warnings is None else learned.warnings
+        self.pages.learn(learned.facts, learned.problems, warnings)
         self._follow()
 
     async def _after_apply(self, applied: Applied) -> None:

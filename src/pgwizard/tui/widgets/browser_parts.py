@@ -9,6 +9,7 @@ from textual.widgets import Input
 
 from pgwizard.text import plain
 from pgwizard.tui.secret_search import SecretSearch
+from pgwizard.wizard.browse import Denial
 
 _LONGEST = 300
 """Lines of what could not be read."""
@@ -98,16 +99,21 @@ def nothing(secrets: SecretSearch) -> str:
     if secrets.state == "loading":
         return "Searching …"
     if secrets.denied:
-        return f"{plain(secrets.denied[0].why, 600)}\nYou can still type a name: F6"
+        return f"{plain(_denial_text(secrets.denied[0]), 600)}\nYou can still type a name: F6"
     search = secrets.search
     where = f"namespace {search.namespace}" if search.purpose in {"database", "passphrase"} else "cluster"
     return f"There is no Secret in this {where}. You can type a name: F6"
 
 
+def _denial_text(denial: Denial) -> str:
+    return ": ".join(filter(None, (denial.finding.text, denial.finding.fix)))
+
+
 def unreadable(secrets: SecretSearch) -> list[str]:
     """Each namespace that may not be read and why, and each failure; no more lines than anybody reads."""
     denied = [
-        f"{plain(each.namespace)}: {plain(each.why)}" if each.namespace else plain(each.why) for each in secrets.denied
+        f"{plain(each.namespace)}: {plain(_denial_text(each))}" if each.namespace else plain(_denial_text(each))
+        for each in secrets.denied
     ]
     lines = [*denied, *(plain(text, 600) for text in secrets.failures)]
     more = len(lines) - _LONGEST

@@ -103,7 +103,7 @@ def whole(row: Candidate) -> Iterator[str]:
 
 def _sent(row: Candidate, search: Search, served: Served | str | None) -> str:
     if served is None:
-        return f"Asking {plain(search.endpoint)} what it sends …"
+        return f"Asking {plain(str(search.endpoint))} what it sends …"
     if isinstance(served, str):
         return f"What the server sends is not known: {plain(served, 400)}"
     chain = served.chain.certificates

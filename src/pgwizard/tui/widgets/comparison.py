@@ -90,7 +90,7 @@ class Comparison(Hosted, Vertical):
 
     async def _run(self, answers: Answers) -> ApplyOutcome:
         cluster = self._cluster = await self.connection.once_connected()
-        given, bundle = await asyncio.to_thread(inputs.referred, answers, self.start.folder, self.start.now())
+        given, bundle = await asyncio.to_thread(inputs.read_references, answers, self.start.folder, self.start.now())
         request, options = ReleaseRequest(answers, given, bundle), Options(dry_run=True)
         return await run(request, cluster, self._report, _refuse, options, now=self.start.now)
 
