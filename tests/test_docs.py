@@ -257,7 +257,7 @@ def _messages() -> list[str]:
 
 
 @pytest.mark.parametrize("message", _messages())
-def test_a_message_in_the_documentation_is_one_that_is_said(message: str) -> None:
+def test_a_message_in_the_documentation_is_one_of_the_program(message: str) -> None:
     for fragment in filter(None, (part.strip() for part in message.split("…"))):
         assert any(fragment in literal for literal in _literals()), fragment
 

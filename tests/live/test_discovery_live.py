@@ -15,7 +15,7 @@ from pgwizard.endpoint import Endpoint
 from pgwizard.kube.api import SECRET, Ref
 from pgwizard.kube.client import KubeCluster, connect
 from pgwizard.tls import handshake
-from pgwizard.wizard.browse import browse, contents, served
+from pgwizard.wizard.browse import ask_endpoint, browse, contents
 from pgwizard.wizard.candidates import Candidate, Search
 from support.headless import certificate, pem
 from support.rigtools import KUBECONFIG, LIVE, own_namespace
@@ -89,7 +89,7 @@ def test_a_secret_that_is_deleted_meanwhile_says_so() -> None:
             cluster,
             Ref(SECRET, "never", "default"),
             search,
-            await served(cluster, search),
+            await ask_endpoint(cluster, search),
             certificate().not_valid_before_utc,
         )
         assert [row.why for row in rows] == ["does not exist (any more)"]

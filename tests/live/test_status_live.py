@@ -61,9 +61,9 @@ async def _backed_up(namespace: str) -> tuple[Snapshot, list[str]]:
         last = await seen(cluster, namespace, done)
         lines = [line async for line in backups.log(cluster, ReleaseRef(namespace, "postgresql"), job)]
         assert any("new backup label" in line for line in lines), lines
-        await backups.suspend(cluster, INCREMENTAL, namespace, rest=True)
+        await backups.set_suspend(cluster, INCREMENTAL, namespace, suspend=True)
         await seen(cluster, namespace, lambda snapshot: any(cron.suspended for cron in snapshot.crons))
-        await backups.suspend(cluster, INCREMENTAL, namespace, rest=False)
+        await backups.set_suspend(cluster, INCREMENTAL, namespace, suspend=False)
     return last, list(dict.fromkeys(states))
 
 

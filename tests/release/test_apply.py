@@ -107,7 +107,7 @@ def test_what_goes_while_the_changes_are_looked_at_stops_the_apply(monkeypatch: 
     on(scenario)
 
 
-def test_a_repository_that_moves_says_that_its_past_stays() -> None:
+def test_a_moved_repository_is_warned_of_since_old_backups_stay_behind() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         told = await applied(sim, answers_of(repository={"path": "/elsewhere"}))
@@ -135,7 +135,7 @@ def test_a_bucket_that_was_tried_in_vain_holds_no_past() -> None:
     on(scenario)
 
 
-def test_the_stages_are_told_in_order() -> None:
+def test_the_stages_are_reported_in_order() -> None:
     async def scenario(sim: SimCluster) -> None:
         told = await deployed(sim)
         ended = [event.stage for event in told.events if event.kind == "done"]
@@ -224,7 +224,7 @@ def test_a_new_schedule_alone_leaves_the_pod_alone() -> None:
     on(scenario)
 
 
-def test_what_somebody_changed_by_hand_is_shown_as_a_conflict() -> None:
+def test_a_change_by_hand_is_shown_as_a_conflict() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         config = live(sim, CONFIGMAP, "postgresql-config")
@@ -400,7 +400,7 @@ def grown(size: str = "20Gi", **storage: Any) -> Any:
     return answers_of(storage={"size": size, **storage})
 
 
-def test_a_volume_grows_and_the_pod_goes_on() -> None:
+def test_a_volume_grows_and_the_pod_keeps_running() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         before, old = uid(sim), live(sim, STATEFULSET, "postgresql")["metadata"]["uid"]
@@ -419,7 +419,7 @@ def test_a_volume_grows_and_the_pod_goes_on() -> None:
     on(scenario)
 
 
-def test_a_volume_that_grows_beside_another_change_does_not_claim_that_the_pod_goes_on() -> None:
+def test_a_volume_that_grows_beside_another_change_does_not_claim_that_the_pod_keeps_running() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         before = uid(sim)
@@ -533,7 +533,7 @@ def test_a_growth_that_never_took_place_may_be_taken_back() -> None:
     on(scenario)
 
 
-def test_a_live_size_that_nobody_can_read_is_left_to_the_server() -> None:
+def test_an_unreadable_live_size_is_left_to_the_server() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         claim = live(sim, CLAIM, VOLUME.name)
@@ -683,7 +683,7 @@ STEPS = ["patch persistentvolumeclaims", "delete statefulsets", "apply statefuls
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("kind", ["kill-before", "kill-after"])
-def test_a_growth_that_was_killed_goes_on(step: str, kind: str) -> None:
+def test_a_killed_growth_resumes(step: str, kind: str) -> None:
     dead: list[bool] = []
 
     def killed(request: Request) -> Any:

@@ -51,7 +51,7 @@ def test_two_backups_of_one_second_are_two_jobs() -> None:
     on(scenario)
 
 
-def test_a_full_backup_of_a_release_with_a_long_name_is_said_to_be_one() -> None:
+def test_a_full_backup_of_a_release_with_a_long_name_counts_as_full() -> None:
     """Its Job's name is cut before it says what it takes."""
     name = "a-release-whose-name-fills-its-limit"
 
@@ -81,7 +81,7 @@ def test_a_backup_that_fails_names_cause_and_fix() -> None:
     on(scenario, outcomes=[fate])
 
 
-def test_a_backup_that_is_refused_says_the_server_s_reason() -> None:
+def test_a_refused_backup_has_the_server_s_reason() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults = [Fault("403", verb="create", resource="jobs")]
         with pytest.raises(Forbidden, match="denied by a fault"):
@@ -94,18 +94,18 @@ def test_a_backup_that_is_refused_says_the_server_s_reason() -> None:
     on(scenario)
 
 
-def test_a_schedule_rests_and_goes_on() -> None:
+def test_a_schedule_is_suspended_and_resumed() -> None:
     async def scenario(sim: SimCluster) -> None:
         name = "postgresql-pgbackrest-incr"
-        await backups.suspend(sim, name, "default", rest=True)
+        await backups.set_suspend(sim, name, "default", suspend=True)
         resting = await seen(sim, lambda snapshot: any(item.suspended for item in snapshot.crons))
         assert [item.name for item in resting.crons if resting.next_run(item) is None] == [name]
-        await backups.suspend(sim, name, "default", rest=False)
+        await backups.set_suspend(sim, name, "default", suspend=False)
         found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
         assert [item.suspended for item in found.crons] == [False, False]
         sim.faults = [Fault("403", verb="patch", resource="cronjobs")]
         with pytest.raises(Forbidden, match="denied by a fault"):
-            await backups.suspend(sim, name, "default", rest=True)
+            await backups.set_suspend(sim, name, "default", suspend=True)
 
     on(scenario)
 

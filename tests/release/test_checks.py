@@ -82,7 +82,7 @@ def test_a_recorded_answer_that_is_not_valid_any_more_does_not_hide_what_cannot_
     on(scenario)
 
 
-def test_a_record_whose_release_is_not_valid_any_more_says_what_is_not_checked() -> None:
+def test_an_unreadable_revision_is_warned_of_with_what_is_not_checked() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         await rewritten(sim, "release", "gone", "whatever")

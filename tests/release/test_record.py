@@ -22,7 +22,7 @@ ANSWERS = {"release": {"name": "db"}}
 
 
 def begun(spec: str = "a", before: Record | None = None) -> Record:
-    return (before or Record(ReleaseRef("shop", "db"))).begun([SERVICE], AT, spec, ANSWERS)
+    return (before or Record(ReleaseRef("shop", "db"))).begin([SERVICE], AT, spec, ANSWERS)
 
 
 def numbers(found: Record) -> list[tuple[int, str]]:
@@ -153,12 +153,12 @@ def changed(key: str, value: Any) -> dict[str, Any]:
 
 def test_an_inventory_covers_what_is_and_what_will_be() -> None:
     before = Record(ReleaseRef("shop", "db"), (STATEFULSET, SERVICE))
-    assert before.begun([SERVICE, NAMESPACE], "now", "a", {}).inventory == (STATEFULSET, SERVICE, NAMESPACE)
-    assert begun().ended([NAMESPACE], "deployed").inventory == (NAMESPACE,)
+    assert before.begin([SERVICE, NAMESPACE], "now", "a", {}).inventory == (STATEFULSET, SERVICE, NAMESPACE)
+    assert begun().finish([NAMESPACE], "deployed").inventory == (NAMESPACE,)
 
 
 def test_revisions_are_counted() -> None:
-    first = begun("a").ended([SERVICE], "deployed")
+    first = begun("a").finish([SERVICE], "deployed")
     second = begun("b", first)
     assert numbers(second) == [(1, "deployed"), (2, "applying")]
     assert second.last is not None
@@ -167,8 +167,8 @@ def test_revisions_are_counted() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["applying", "failed"])
-def test_an_interrupted_revision_goes_on_under_its_number(outcome: Any) -> None:
-    interrupted = begun("a") if outcome == "applying" else begun("a").ended([], outcome)
+def test_an_interrupted_revision_keeps_its_number(outcome: Any) -> None:
+    interrupted = begun("a") if outcome == "applying" else begun("a").finish([], outcome)
     assert numbers(begun("a", interrupted)) == [(1, "applying")]
     assert numbers(begun("b", interrupted)) == [(1, outcome), (2, "applying")]
 
@@ -176,5 +176,5 @@ def test_an_interrupted_revision_goes_on_under_its_number(outcome: Any) -> None:
 def test_only_the_last_ten_revisions_are_kept() -> None:
     found = Record(ReleaseRef("shop", "db"))
     for number in range(12):
-        found = begun(str(number), found).ended([], "deployed")
+        found = begun(str(number), found).finish([], "deployed")
     assert [number for number, _ in numbers(found)] == list(range(3, 13))

@@ -62,7 +62,7 @@ def test_the_only_release_of_a_namespace_needs_no_name() -> None:
     assert caught.value.findings == (Finding("NAME", "namespace default has 2 releases: name one of other, shop"),)
 
 
-def test_a_record_comes_with_its_version_and_none_is_told_from_one_that_has_to_be_there() -> None:
+def test_a_record_comes_with_its_version_and_a_missing_one_is_none_or_an_error() -> None:
     async def scenario(sim: SimCluster) -> None:
         found, version = await records.find(sim, ReleaseRef("default", "postgresql"))
         assert found is not None
@@ -91,7 +91,7 @@ def test_where_a_namespace_has_no_release_those_of_others_are_offered_if_they_ma
 
 
 @pytest.mark.parametrize("question", ["an apply", "an uninstall", "a status", "its answers"])
-def test_a_record_that_is_damaged_or_of_another_version_is_said_to_be_so(question: str) -> None:
+def test_a_record_that_is_damaged_or_of_another_version_is_refused_as_such(question: str) -> None:
     """Nothing of pgwizard itself is at fault."""
 
     async def scenario(sim: SimCluster) -> None:

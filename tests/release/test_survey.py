@@ -180,7 +180,7 @@ def test_the_rights_that_are_asked_for_are_enough(answers: Answers) -> None:
     on(scenario)
 
 
-def test_a_certificate_file_stands_in_for_the_right_to_read_its_secret() -> None:
+def test_a_certificate_file_replaces_the_right_to_read_its_secret() -> None:
     async def scenario(sim: SimCluster) -> None:
         only(sim, rights.accesses(INSTALLED, ca_file=True))
         release = apply.ReleaseRequest(INSTALLED, S3, headless.trusted())
@@ -339,7 +339,7 @@ def test_a_certificate_that_has_not_begun() -> None:
     )
 
 
-def test_a_certificate_from_a_file_stands_in_where_the_secret_cannot_be_looked_up() -> None:
+def test_a_certificate_from_a_file_replaces_a_secret_that_cannot_be_read() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults.append(Fault("403", "get", "secrets", "minio-tls", times=None))
         release = apply.ReleaseRequest(answers_of(), ca_file=headless.trusted())
@@ -450,7 +450,7 @@ def test_another_name_of_the_same_store_is_no_move() -> None:
     assert checks.moved(Answers(), None) == ()
 
 
-def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
+def test_immutable_settings_are_reported_while_a_person_answers() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, answers_of(storage={"storageClass": "standard"}))
         answers = answers_of(
@@ -512,7 +512,7 @@ def test_who_must_hold_what_a_role_grants_installs_although_a_dry_run_has_made_n
     on(scenario)
 
 
-def test_a_binding_to_a_role_that_nobody_makes_is_an_error() -> None:
+def test_a_binding_to_a_role_that_is_never_created_is_an_error() -> None:
     async def scenario(sim: SimCluster) -> None:
         await sim.create(role("administrator", "default", [{"apiGroups": ["*"], "resources": ["*"], "verbs": WRITING}]))
         await sim.create(binding("administrator", "default", "kim"))

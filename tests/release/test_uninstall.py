@@ -69,7 +69,7 @@ def test_purging_deletes_the_data_and_keeps_the_certificate() -> None:
     on(scenario)
 
 
-def test_an_uninstall_that_was_killed_goes_on() -> None:
+def test_a_killed_uninstall_resumes() -> None:
     def killed(request: Request) -> Any:
         return "kill-before" if request.verb == "delete" and request.resource == "services" else None
 

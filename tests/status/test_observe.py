@@ -58,7 +58,7 @@ def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
     on(scenario)
 
 
-def test_what_is_denied_is_said_and_the_rest_is_seen() -> None:
+def test_a_denied_source_is_reported_and_the_others_are_read() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults = [
             Fault("403", resource="pods/exec", times=None),
@@ -105,7 +105,7 @@ def test_what_was_deleted_while_a_watch_was_lost_goes() -> None:
     on(scenario)
 
 
-def test_a_defect_is_said_in_the_place_of_its_answer_and_the_question_is_asked_again() -> None:
+def test_a_defect_replaces_the_answer_and_the_source_is_polled_again() -> None:
     async def scenario(sim: SimCluster) -> None:
         execute, watch = sim.exec, sim.watch
         broken = True
@@ -201,7 +201,7 @@ def test_a_log_whose_pod_is_gone_is_not_asked_for_again() -> None:
     on(scenario, outcomes=[FAILS])
 
 
-def test_a_log_that_breaks_pgwizard_is_said_and_the_next_one_is_read() -> None:
+def test_a_log_that_breaks_pgwizard_is_reported_and_the_next_one_is_read() -> None:
     async def read(job: str) -> AsyncGenerator[str, None]:
         if job == "first":
             raise KeyError("secret")
@@ -267,7 +267,7 @@ def test_a_release_that_is_not_there_or_cannot_be_read_is_an_error() -> None:
     on(scenario)
 
 
-def test_a_release_that_is_removed_while_it_is_watched_says_so() -> None:
+def test_a_release_removed_while_it_is_observed_is_reported_gone() -> None:
     async def scenario(sim: SimCluster) -> None:
         again = observe.Again()
 
@@ -287,7 +287,7 @@ def test_a_release_that_is_removed_while_it_is_watched_says_so() -> None:
     on(scenario)
 
 
-def test_an_uninstall_is_told_within_two_seconds_though_the_record_goes_last() -> None:
+def test_an_uninstall_shows_within_two_seconds_though_the_record_goes_last() -> None:
     """When it goes nothing is left that is watched and could tell."""
 
     async def scenario(sim: SimCluster) -> None:
@@ -316,7 +316,7 @@ def test_an_uninstall_is_told_within_two_seconds_though_the_record_goes_last() -
 
 
 @pytest.mark.parametrize("denied", [False, True], ids=["the namespace may be read", "it may not"])
-def test_a_namespace_that_is_deleted_while_it_is_watched_is_said_within_seconds(denied: bool) -> None:
+def test_a_namespace_deleted_while_it_is_observed_shows_within_seconds(denied: bool) -> None:
     async def scenario(sim: SimCluster) -> None:
         if denied:
             sim.faults = [Fault("403", verb="get", resource="namespaces", times=None)]
@@ -442,7 +442,7 @@ def test_half_an_hour_of_watching_asks_at_its_pace_and_leaves_nothing_behind() -
 
 
 @pytest.mark.parametrize("stopped", [False, True], ids=["--no-wait", "stopped before the StatefulSet"])
-def test_an_apply_whose_end_nobody_recorded_is_not_asked_for_without_end(stopped: bool) -> None:
+def test_an_abandoned_apply_is_not_polled_fast_without_end(stopped: bool) -> None:
     async def scenario(sim: SimCluster) -> None:
         applying(sim)
         if stopped:
@@ -492,7 +492,7 @@ def store_down(sim: SimCluster, asked: list[int]) -> None:
 
 
 @pytest.mark.parametrize(("timeout_seconds", "io_timeout"), [(30, 2), (120, 8), (5, 1)])
-def test_one_look_says_why_a_store_that_is_down_does_not_answer(timeout_seconds: float, io_timeout: int) -> None:
+def test_one_look_has_the_reason_of_a_store_that_is_down(timeout_seconds: float, io_timeout: int) -> None:
     async def scenario(sim: SimCluster) -> None:
         asked: list[int] = []
         store_down(sim, asked)
@@ -509,7 +509,7 @@ def test_one_look_says_why_a_store_that_is_down_does_not_answer(timeout_seconds:
     on(scenario)
 
 
-def test_a_store_that_is_down_is_asked_more_patiently_while_somebody_watches() -> None:
+def test_a_store_that_is_down_gets_a_longer_timeout_while_it_is_observed() -> None:
     async def scenario(sim: SimCluster) -> None:
         asked: list[int] = []
         store_down(sim, asked)
@@ -529,7 +529,7 @@ def test_a_release_without_backups_is_seen_as_such() -> None:
     on(scenario, answers={"repository": {"enabled": False}})
 
 
-def test_one_look_tells_wal_that_was_dropped_from_wal_that_is_new() -> None:
+def test_one_look_distinguishes_dropped_wal_from_new_wal() -> None:
     own: list[int] = []
 
     def psql(command: list[str], _: bytes) -> ExecResult | None:
@@ -635,7 +635,7 @@ def test_a_server_that_crashes_is_diagnosed_from_its_log_as_an_apply_diagnoses_i
     on(scenario)
 
 
-def test_the_last_words_of_a_crash_that_nobody_knows_are_shown() -> None:
+def test_an_unknown_crash_shows_the_last_line_of_the_log() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(replace(CRASH, lines=("the moon is full",)))
         await sim.delete(Ref(POD, "postgresql-0", "default"))

@@ -91,7 +91,7 @@ def test_backups_of_an_earlier_cluster_are_left_out() -> None:
         (info(status={"code": 1, "message": "missing stanza path"}, repo=[], backup=[]), "missing stanza path"),
     ],
 )
-def test_a_stanza_that_is_not_there_is_told_from_one_that_is_empty(answer: Any, stanza: str) -> None:
+def test_a_missing_stanza_differs_from_an_empty_one(answer: Any, stanza: str) -> None:
     found = probes.repository_of(answer)
     assert (found.backups, found.stanza) == ((), stanza)
 
@@ -148,7 +148,7 @@ def test_the_volume_is_the_last_line_of_df() -> None:
             probes.volume_of(wrong)
 
 
-def test_psql_is_told_the_superuser_or_asks_the_container_for_it() -> None:
+def test_psql_gets_the_superuser_or_the_container_s_variable() -> None:
     known, asked = probes.archiver_command("owner"), probes.archiver_command(None)
     assert known[:6] == ("psql", "-XAtq", "-d", "postgres", "-U", "owner")
     assert asked[:4] == ("bash", "-c", 'exec psql -XAtq -d postgres -U "$POSTGRES_USER" "$@"', "psql")

@@ -72,7 +72,7 @@ def test_every_kind_of_event_and_change_has_a_sign() -> None:
     ]
 
 
-def test_a_reason_stands_behind_a_change() -> None:
+def test_a_change_line_ends_with_its_reason() -> None:
     change = Change(REF, "replace", why="the volume grows from 10Gi; the pod keeps running")
     assert change_line(change) == (
         "± replace   StatefulSet shop/postgresql   (the volume grows from 10Gi; the pod keeps running)"
@@ -101,7 +101,7 @@ def test_a_length_of_time_has_two_units_at_most(seconds: float, text: str, rough
     assert (text_module.span(seconds), text_module.about(seconds)) == (text, rough)
 
 
-def test_a_moment_says_its_year_only_where_it_is_another() -> None:
+def test_a_moment_has_its_year_only_if_that_is_another() -> None:
     assert report.when(datetime(2026, 11, 8, 2, 0, tzinfo=UTC), NOW) == "Sun 8 Nov 02:00"
     assert report.when(datetime(2025, 11, 9, 2, 0, tzinfo=UTC), NOW) == "Sun 9 Nov 2025 02:00"
 
@@ -164,7 +164,7 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
     ]
 
 
-def test_what_is_loading_is_told_from_what_is_denied_old_and_empty() -> None:
+def test_loading_differs_from_denied_old_and_empty() -> None:
     empty = Snapshot(ReleaseRef("shop", "postgresql"), NOW)
     assert {fact.text for fact in report.facts(empty)} == {"reading"}
     denied = replace(
@@ -187,7 +187,7 @@ def test_what_is_loading_is_told_from_what_is_denied_old_and_empty() -> None:
     ]
 
 
-def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
+def test_an_unobserved_release_shows_its_age_on_each_line() -> None:
     """Its marks are no longer those of what is fine, and nothing counts on as if it were seen."""
     later = NOW + timedelta(minutes=4)
     left = FINE.without_watch(later)
@@ -213,7 +213,7 @@ def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
     assert report.loading_or_empty(broken, "jobs", "none") == "? not known: no longer watched"
 
 
-def test_a_release_that_is_gone_is_told_by_what_was_seen_last_and_nothing_else() -> None:
+def test_a_release_that_is_gone_shows_its_last_known_state_only() -> None:
     assert status_lines(LEFT, judge(LEFT))[:7] == [
         "✗ GONE",
         "! release shop/postgresql is gone since 2026-11-23 12:00 UTC: neither its record nor its StatefulSet exists",
@@ -380,7 +380,7 @@ def test_every_backup_is_a_line_the_newest_first() -> None:
     assert "pgbackrest info" not in report.status_lines(nothing, judge(nothing))
 
 
-def test_a_job_of_a_repository_that_cannot_be_read_is_not_said_to_have_made_nothing() -> None:
+def test_a_job_of_an_unreadable_repository_is_not_reported_without_a_backup() -> None:
     """What was read of it after the Job's end stays true when it cannot be read any more."""
     unread = replace(FINE, repository=RepositoryInfo((), stanza="cannot be read"))
     assert report.run_cells(unread, DONE)[-1] == "not known: the repository cannot be read"
@@ -405,7 +405,7 @@ def test_another_database_s_backups_are_shown_as_nothing_of_this_one() -> None:
     assert report.timeline(replace(theirs, runs=()), judge(theirs), 80) == []
 
 
-def test_a_database_that_is_down_is_said_where_its_answers_would_stand() -> None:
+def test_a_database_that_is_down_is_named_in_place_of_its_answers() -> None:
     assert [str(fact) for fact in report.facts(DOWN)[2:6]] == [
         (
             "! WAL         1,204 segments by number, up to 000000010000000500000017; gaps are not checked "
@@ -431,7 +431,7 @@ def test_a_database_that_is_down_is_said_where_its_answers_would_stand() -> None
     assert report.loading_or_empty(fresh, "repository", "none yet") == "? not known: the database is not running"
 
 
-def test_what_a_store_refused_is_told_by_its_cause_and_once() -> None:
+def test_a_refusal_of_the_store_is_shown_once_by_its_cause() -> None:
     dump = "[ProtocolError] HTTP request failed with 403 (Forbidden): *** Path/Query ***: GET /backups/?delimiter=%2F"
     fresh = replace(FINE, repository=None, failures={"repository": failure(dump)}, runs=())
     assert [str(fact) for fact in report.facts(fresh) if fact.mark == "?"] == [

@@ -196,7 +196,7 @@ def test_a_first_repository_that_cannot_be_read_is_no_empty_one() -> None:
         repository_of(two(UNREADABLE, OK, *ELSEWHERE))
 
 
-def test_an_answer_without_the_first_repository_says_so() -> None:
+def test_an_answer_without_the_first_repository_is_reported() -> None:
     snapshot = release(stanza(ELSEWHERE, repos={2: OK}))
     assert texts(snapshot) == ["pgBackRest reports: repo1 is not configured"]
 

@@ -82,7 +82,7 @@ def test_figures_come_from_backups_and_segments() -> None:
     assert found.repository.wal.segments == 1001
 
 
-def test_figures_that_nothing_stands_behind_are_unknown() -> None:
+def test_figures_without_data_are_unknown() -> None:
     young = replace(
         FINE,
         repository=RepositoryInfo((backup("full", 0, wal=1),), wal=Wal(segment(1), segment(9))),
@@ -151,7 +151,7 @@ def of_job(name: str, obj: Any) -> Observation:
     return ObjectSeen(NOW, Ref(JOB, name, "shop"), obj)
 
 
-def test_an_answer_is_kept_where_the_next_question_fails_and_says_why() -> None:
+def test_an_answer_is_kept_when_the_next_poll_fails_with_a_reason() -> None:
     first = reduce(EMPTY, VolumeRead(at(seconds=60), Volume(10, 5)))
     then = reduce(first, SourceFailed(NOW, "volume", failure("pods/exec is forbidden")))
     assert (then.volume, then.answered_at, then.failures) == (
@@ -163,7 +163,7 @@ def test_an_answer_is_kept_where_the_next_question_fails_and_says_why() -> None:
     assert (again.volume, again.failures, again.at) == (Volume(10, 4), {}, NOW)
 
 
-def test_loading_is_told_from_empty() -> None:
+def test_loading_differs_from_empty() -> None:
     assert "cronjobs" in EMPTY.pending_sources
     listed = reduce(EMPTY, ListRead(NOW, CRONJOB))
     assert "cronjobs" not in listed.pending_sources
@@ -314,7 +314,7 @@ def test_the_log_of_a_failed_job_gives_its_cause_and_stays_with_it() -> None:
     assert anew.runs[0].tail is None
 
 
-def test_a_log_that_can_never_be_read_says_so_in_its_place() -> None:
+def test_a_log_that_can_never_be_read_is_replaced_by_the_reason() -> None:
     name = "postgresql-pgbackrest-full-1"
     seen = reduce(EMPTY, of_job(name, job(name, **failed())))
     told = reduce(seen, LogFailed(Ref(JOB, name, "shop"), "it has no pod", is_final=True))

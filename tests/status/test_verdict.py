@@ -170,7 +170,7 @@ def test_a_backup_without_its_wal_proves_no_moment() -> None:
     assert judge(replace(FINE, repository=repository, archiver=replace(ARCHIVER, last_at=None))).until == at(1.4)
 
 
-def test_wal_that_the_archiver_told_of_and_the_next_reading_of_the_repository_lacks_was_dropped() -> None:
+def test_archived_wal_that_the_next_reading_of_the_repository_lacks_was_dropped() -> None:
     stopped = RepositoryRead(NOW, REPOSITORY)
     ahead = replace(FINE, archiver=replace(ARCHIVER, last_wal=segment(1310), last_at=at(seconds=1)))
     first = reduce(ahead, stopped)
@@ -327,7 +327,7 @@ def test_what_is_over_or_not_due_yet_is_no_risk(change: dict[str, Any]) -> None:
     assert said(replace(FINE, **change)) == ("recoverable", [])
 
 
-def test_a_release_that_is_gone_is_said_first_and_nothing_is_advised_for_it() -> None:
+def test_a_release_that_is_gone_is_the_first_reason_and_has_no_other_advice() -> None:
     verdict = judge(LEFT)
     assert (verdict.state, verdict.since, verdict.until) == ("gone", None, None)
     assert [(str(reason), reason.fix) for reason in verdict.reasons] == [
@@ -350,7 +350,7 @@ def test_a_release_that_is_gone_is_said_first_and_nothing_is_advised_for_it() ->
         ("unread", ""),
     ],
 )
-def test_what_became_of_the_namespace_is_said_where_it_can_be_read(namespace: Any, said_of_it: str) -> None:
+def test_the_state_of_the_namespace_is_reported_if_it_can_be_read(namespace: Any, said_of_it: str) -> None:
     gone = replace(LEFT, objects={}, repository=None, missing=Missing(namespace, NOW))
     [reason] = judge(gone).reasons
     assert str(reason).partition("StatefulSet exists")[2] == said_of_it
@@ -368,7 +368,7 @@ def test_a_release_whose_statefulset_is_there_or_was_not_looked_for_is_not_gone(
     assert judge(replace(LEFT, missing=None)).state == "at risk"
 
 
-def test_a_database_that_is_scaled_to_0_is_said_first_and_nothing_false_beside_it() -> None:
+def test_a_database_scaled_to_0_is_the_first_reason_without_false_ones() -> None:
     verdict = judge(DOWN)
     assert (verdict.state, verdict.since) == ("at risk", at(1.4))
     [reason] = verdict.reasons
@@ -415,7 +415,7 @@ CRASHES = "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error
     ],
     ids=["crashes", "pending", "starts", "no pod"],
 )
-def test_a_database_that_does_not_run_is_said_with_its_pod_s_own_reason(
+def test_a_database_that_does_not_run_has_its_pod_s_own_reason(
     pod: Health | None, text: str, fix: str, key: str
 ) -> None:
     objects = {STATEFUL: Health("progressing", "0 of 1 pods ready"), **({SERVER: pod} if pod else {})}
@@ -426,7 +426,7 @@ def test_a_database_that_does_not_run_is_said_with_its_pod_s_own_reason(
     assert verdict.state == "at risk"
 
 
-def test_a_statefulset_that_is_not_there_is_said_with_what_creates_it() -> None:
+def test_a_missing_statefulset_is_reported_with_what_creates_it() -> None:
     missing = replace(FINE, objects={}, failures={"repository": failure('pods "postgresql-0" not found')})
     [reason] = judge(missing).reasons
     assert (str(reason), reason.fix) == (
@@ -440,7 +440,7 @@ def test_a_statefulset_that_is_not_there_is_said_with_what_creates_it() -> None:
     assert all("down" not in str(reason) for reason in judge(unseen).reasons), "nobody has looked"
 
 
-def test_what_the_store_says_of_itself_is_said_though_the_pod_is_not_ready() -> None:
+def test_an_error_of_the_store_is_reported_though_the_pod_is_not_ready() -> None:
     unready = {STATEFUL: Health("progressing", "0 of 1 pods ready"), SERVER: Health("progressing", "starting")}
     verdict = judge(replace(FINE, objects=unready, failures={"repository": failure(UNKNOWN_KEY)}))
     assert verdict.reasons[1].key == "s3-unknown-key"
@@ -461,7 +461,7 @@ def test_the_fault_of_a_job_or_of_the_archiver_is_preferred_where_it_knows_more(
     assert judge(replace(refused, archiver=archiver)).reasons[0].key == "s3-unknown-key"
 
 
-def test_that_archiving_fails_is_said_though_the_repository_has_not_been_read() -> None:
+def test_failing_archiving_is_reported_though_the_repository_has_not_been_read() -> None:
     failing = replace(ARCHIVER, failed_wal=segment(1304), failed_at=NOW, fault=diagnose(UNKNOWN_KEY))
     unread = replace(FINE, repository=None, archiver=failing)
     assert [reason.key for reason in judge(unread).reasons] == ["", "s3-unknown-key"]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given, settings
@@ -181,12 +181,15 @@ def test_a_thousand_names_are_read_in_no_time() -> None:
 HOST = "minio.minio.svc"
 
 
+Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
+
+
 @dataclass(frozen=True)
 class Issued:
     """A certificate and its key. Keys follow from a number, so that a name may come with another key."""
 
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: Key
 
     @property
     def pem(self) -> bytes:
@@ -211,12 +214,13 @@ def issue(
     identifiers: bool = True,
     kind: _ASN1Type | None = None,
     country: str = "",
+    key: Key | None = None,
 ) -> Issued:
     """ca None: no basic constraints at all. usage: ``client`` or ``sign`` narrows what it may do.
 
     kind: the string type in which the names are written.
     """
-    key = ec.derive_private_key(1000 + 7 * number + sum(name.encode()), ec.SECP256R1())
+    key = key or ec.derive_private_key(1000 + 7 * number + sum(name.encode()), ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name, kind)])
     if country:
         subject = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, country, _validate=False), *subject])
@@ -258,7 +262,8 @@ def issue(
         own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
         theirs = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
         builder = builder.add_extension(own, critical=False).add_extension(theirs, critical=False)
-    return Issued(builder.sign(signer, hashes.SHA256()), key)
+    hash_ = None if isinstance(signer, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return Issued(builder.sign(signer, hash_), key)
 
 
 def openssl_takes(given: bytes, sent: bytes, key: bytes) -> tuple[bool, str]:
@@ -296,6 +301,7 @@ def judged(given: list[Issued], sent: list[Issued]) -> tuple[ChainVerdict, tuple
 
 
 DAYS = st.sampled_from([(-10, 10)] * 6 + [(-10, -1), (1, 10)])
+KINDS = st.sampled_from([_ASN1Type.UTF8String, _ASN1Type.PrintableString])
 AUTHORITY = st.fixed_dictionaries(
     {
         "ca": st.sampled_from([True] * 6 + [False, None]),
@@ -303,6 +309,7 @@ AUTHORITY = st.fixed_dictionaries(
         "path_length": st.sampled_from([None, None, None, 0, 1]),
         "usage": st.sampled_from(["", "", "", "sign", "client"]),
         "identifiers": st.booleans(),
+        "kind": KINDS,
     }
 )
 LEAF = st.fixed_dictionaries(
@@ -312,11 +319,12 @@ LEAF = st.fixed_dictionaries(
         "names": st.sampled_from([(HOST,), (HOST,), (HOST,), ("*.minio.svc",), ("other.example.com",), ()]),
         "usage": st.sampled_from(["", "", "", "sign", "client"]),
         "identifiers": st.booleans(),
+        "kind": KINDS,
     }
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     root=AUTHORITY,
     middle=AUTHORITY,
@@ -351,8 +359,12 @@ def test_the_verdict_is_openssl_s_own(
     assert verdict.why
 
 
-def test_a_name_in_another_string_type_is_the_same_name() -> None:
-    root = issue("root", ca=True, kind=_ASN1Type.UTF8String)
+@pytest.mark.parametrize("kind", ["EC", "RSA", "Ed25519"])
+def test_a_name_in_another_string_type_is_the_same_name(kind: str) -> None:
+    key: Key | None = None
+    if kind != "EC":
+        key = rsa.generate_private_key(65537, 2048) if kind == "RSA" else ed25519.Ed25519PrivateKey.generate()
+    root = issue("root", ca=True, kind=_ASN1Type.UTF8String, key=key)
     leaf = issue("leaf", root, names=(HOST,), kind=_ASN1Type.PrintableString)
     verdict, (ok, message) = judged([root], [leaf])
     assert (verdict, ok) == (ChainVerdict(True, "signed the server's certificate", is_direct_issuer=True), True), (

@@ -20,7 +20,7 @@ from pgwizard.kube import jobs
 from pgwizard.kube.api import LEASE, Cluster, Object, Ref, Resource
 from pgwizard.release.apply import STAGES
 from pgwizard.release.changes import Change
-from pgwizard.release.report import connect_commands, explained
+from pgwizard.release.report import connect_commands, finding_of
 from pgwizard.release.stages import Event
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
@@ -529,16 +529,16 @@ def test_what_the_checks_find_is_shown_under_their_stage_before_the_approval() -
 def test_an_error_is_explained_by_its_fault_or_by_the_log_before_it() -> None:
     fault = Finding(key="volume-full", cause="The disk is full.", fix="Grow it.")
     told = FirstBackupFailed("Job shop/x failed: gave up", fault=fault, hint="See its log.")
-    assert explained(told) == replace(fault, text="Job shop/x failed: gave up")
+    assert finding_of(told) == replace(fault, text="Job shop/x failed: gave up")
     problems = AnswersError("the answers", [Finding("", "odd"), Finding("storage.size", "too small")])
-    assert explained(problems).question == "storage.size"
-    assert explained(DeadlineError("too late"), ["No space left on device"]).key == "volume-full"
+    assert finding_of(problems).question == "storage.size"
+    assert finding_of(DeadlineError("too late"), ["No space left on device"]).key == "volume-full"
     quota = ServerFailure("busy", status=503, hint="Wait.")
-    assert explained(quota) == Finding(text="busy", fix="Wait.")
+    assert finding_of(quota) == Finding(text="busy", fix="Wait.")
 
 
 def test_of_a_defect_only_its_type_is_told() -> None:
-    assert explained(KeyError("s3cret")) == Finding(
+    assert finding_of(KeyError("s3cret")) == Finding(
         text="a defect of pgwizard itself: KeyError", fix="Try again, and report it."
     )
 

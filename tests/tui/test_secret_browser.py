@@ -18,12 +18,13 @@ from pgwizard.kube.api import Cluster
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tui.app import WizardApp
-from pgwizard.tui.screens.secret_browser import ENDPOINT, REPAINT_SECONDS, Chosen, SecretBrowser
+from pgwizard.tui.screens.secret_browser import ENDPOINT, REPAINT_SECONDS, SecretBrowser
+from pgwizard.tui.secret_choice import Chosen
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets import candidate_text
 from pgwizard.tui.widgets.browser_parts import Filter
 from pgwizard.tui.widgets.keyline import KeyLine
-from pgwizard.tui.widgets.secret_list import fitted
+from pgwizard.tui.widgets.secret_list import fit_cell
 from pgwizard.wizard import browse as wizard_browse
 from pgwizard.wizard import candidates
 from pgwizard.wizard.candidate_index import CandidateIndex
@@ -359,7 +360,7 @@ def test_escape_while_a_typed_name_is_read_closes_the_field_alone(monkeypatch: p
 
 def test_a_try_says_that_it_goes_on_and_a_second_enter_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        gate = Gate(monkeypatch, "confirmed")
+        gate = Gate(monkeypatch, "confirm")
         await press(pilot, "enter", "enter", "enter")
         await until(pilot, lambda: gate.asked > 0)
         assert text(browser, "counts") == "trying minio/minio-tls on minio.minio.svc:9000 …"
@@ -373,7 +374,7 @@ def test_a_try_says_that_it_goes_on_and_a_second_enter_waits_for_it(monkeypatch:
 
 def test_who_moved_on_meanwhile_has_chosen_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        gate = Gate(monkeypatch, "confirmed")
+        gate = Gate(monkeypatch, "confirm")
         await press(pilot, "enter")
         await until(pilot, lambda: gate.asked > 0)
         await press(pilot, "down")
@@ -399,7 +400,7 @@ def test_a_typed_name_that_the_filter_hides_is_the_one_that_enter_chooses() -> N
 
 
 def test_what_was_read_before_the_server_had_answered_is_judged_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = Gate(monkeypatch, "served")
+    gate = Gate(monkeypatch, "ask_endpoint")
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         def bundle() -> Candidate:
@@ -509,13 +510,13 @@ def test_help_is_the_application_s() -> None:
 
 
 def test_words() -> None:
-    assert [candidate_text.until(days) for days in (-1, 0, 824, 1095)] == [
+    assert [candidate_text.days_text(days) for days in (-1, 0, 824, 1095)] == [
         "expired",
         "in 0 d",
         "in 824 d",
         "in 3 y",
     ]
-    assert [fitted("abcd", size) for size in (0, 4, 5, 6)] == ["", "ab… ", "abcd ", "abcd  "]
+    assert [fit_cell("abcd", size) for size in (0, 4, 5, 6)] == ["", "ab… ", "abcd ", "abcd  "]
 
 
 def test_among_ten_thousand_rows_the_last_is_a_key_away_and_each_is_found_by_its_name() -> None:

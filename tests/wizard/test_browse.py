@@ -204,7 +204,7 @@ def test_the_failure_of_one_namespace_ends_nothing_else(kind: Any) -> None:
     rows, batches, _ = browsed(prepare=prepare)
     assert rows[0].place == "minio/minio-tls"
     assert "shop" not in {row.namespace for row in rows}
-    said = [text for batch in batches for text in (*batch.said, *(item.namespace for item in batch.denied))]
+    said = [text for batch in batches for text in (*batch.failures, *(item.namespace for item in batch.denied))]
     assert len(said) == 1
     assert "shop" in said[0]
     assert batches[-1].done
@@ -213,14 +213,14 @@ def test_the_failure_of_one_namespace_ends_nothing_else(kind: Any) -> None:
 def test_an_expired_continuation_begins_the_list_again() -> None:
     rows, batches, _ = browsed(prepare=lambda sim: setattr(sim, "faults", [Fault("410", "list", "secrets", nth=2)]))
     assert len({row.place for row in rows}) == 41
-    assert not [text for batch in batches for text in batch.said]
+    assert not [text for batch in batches for text in batch.failures]
 
 
 def test_a_list_that_always_expires_is_said_to_be_incomplete() -> None:
     _, batches, _ = browsed(
         prepare=lambda sim: setattr(sim, "faults", [Fault("410", "list", "secrets", nth=2, times=None)])
     )
-    said = [text for batch in batches for text in batch.said]
+    said = [text for batch in batches for text in batch.failures]
     assert said == ["the list of Secrets changes faster than it can be read: it is not complete"]
     assert batches[-1].done
 
@@ -257,7 +257,7 @@ def read(
         async with SimCluster() as sim:
             prepare(sim)
             namespace, _, name = place.partition("/")
-            server = await wizard_browse.served(sim, search)
+            server = await wizard_browse.ask_endpoint(sim, search)
             return await contents(sim, Ref(SECRET, name, namespace), search, server, NOW)
 
     return asyncio.run(scenario())

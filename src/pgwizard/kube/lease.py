@@ -144,7 +144,7 @@ async def _acquire(
         await sleep(DURATION_SECONDS + 1)
     raise Locked(
         f"{ref}: {plain(owner)} is writing to this release, last seen {plain(renewed)}",
-        hint="Wait until it ends, or end it; a dead one is taken over by itself.",
+        hint="Wait until it ends, or end it; the lock of a dead one expires after 15 s.",
     )
 
 

@@ -1,8 +1,4 @@
-"""The backup Jobs of a release: one that is started now, a schedule that rests, and a Job's log.
-
-These are the two writes that an operator makes from the status. It refuses to wait for what it has started: that is
-seen in the next snapshots.
-"""
+"""The backup Jobs of a release: start one, suspend a schedule, read or follow a Job's log."""
 
 from __future__ import annotations
 
@@ -94,9 +90,9 @@ async def wait(
     return (Finding(text=text, severity="warning", key="status-damaged", cause=DAMAGED, fix=fix),)
 
 
-async def suspend(cluster: Cluster, cron: str, namespace: str, *, rest: bool) -> None:
-    """Let a CronJob rest, or go on. The next apply brings back what the answers say. Raises ClusterError."""
-    await cluster.patch(Ref(CRONJOB, cron, namespace), {"spec": {"suspend": rest}})
+async def set_suspend(cluster: Cluster, cron: str, namespace: str, *, suspend: bool) -> None:
+    """Suspend a CronJob, or resume it; the next apply restores the answers' value. Raises ClusterError."""
+    await cluster.patch(Ref(CRONJOB, cron, namespace), {"spec": {"suspend": suspend}})
 
 
 async def newest_first(cluster: Cluster, release: ReleaseRef) -> list[Object]:

@@ -1,8 +1,8 @@
-"""What the cluster and the S3 server say to answers: one list of checks, which the wizard and the apply both run.
+"""Checks of answers against the cluster and the S3 server; the wizard and the apply both run this one list.
 
 Their findings are warnings. What can be seen from this machine is not what the pod will see: an endpoint that nothing
 here reaches may well be reached from the cluster, and the proof that counts is the first backup, which runs there.
-Every check ends within a deadline, and says so where it ended at it.
+Every check ends within a deadline, and reports where it was cut off.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.pgbackrest import compares_addresses
 from pgwizard.release import records
 from pgwizard.release.record import Record
-from pgwizard.release.survey import Survey, recorded
+from pgwizard.release.survey import Survey, read_sections
 from pgwizard.text import plain
 from pgwizard.tls import handshake
 
 DEADLINE_SECONDS = 10.0
-"""Longer than a handshake's own deadline, whose message says more."""
+"""Longer than a handshake's own deadline, whose message is clearer."""
 OLDEST_SERVER = (1, 30)
 """A command with input ends in order from here on: WebSockets close one direction since ``v5.channel.k8s.io``."""
 NODES_READ = 500
@@ -50,7 +50,7 @@ async def run(subject: Subject) -> tuple[Finding, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """waits_for: what a check that did not end had asked for. permission: to do what. question: where that is shown."""
+    """waits_for: what the check reads, for messages. permission: to do what. question: where that is shown."""
 
     find: Callable[[Subject], Awaitable[Sequence[Finding]]]
     waits_for: str
@@ -94,7 +94,7 @@ async def _server_version(subject: Subject) -> Sequence[Finding]:
 async def _image(subject: Subject) -> Sequence[Finding]:
     """Whether a node has the database's image. A kubelet lists its 50 largest images: not listed is not absent."""
     image, policy = subject.answers.images.postgresql, subject.answers.images.pull_policy
-    if _runs(subject.surveyed.standing.statefulset, image):
+    if _runs(subject.surveyed.installation.statefulset, image):
         return ()
     fix = (
         "load it onto the nodes (images.pullPolicy is Never)"
@@ -153,7 +153,7 @@ def _untagged(repository: str) -> str:
 async def _storage_class(subject: Subject) -> Sequence[Finding]:
     """Whether the cluster can make the volume; one that there is already keeps its class."""
     chosen = subject.answers.storage.storage_class
-    if subject.surveyed.standing.claim is not None:
+    if subject.surveyed.installation.claim is not None:
         return ()
     names, default = set[str](), False
     async with contextlib.aclosing(_objects(subject.cluster, STORAGE_CLASS)) as objects:
@@ -200,7 +200,7 @@ async def _endpoint(subject: Subject) -> Sequence[Finding]:
 
 
 async def _releases(subject: Subject) -> Sequence[Finding]:
-    """What other releases say to these answers, and the release's own past."""
+    """Conflicts with other releases, and with the release's own past."""
     own, unchecked = subject.surveyed.record, tuple[Finding, ...]()
     try:
         there = await records.releases(subject.cluster, None)
@@ -218,7 +218,7 @@ def moved(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
 
     What was tried since and failed has no backups. Another endpoint alone may well be another name of the same store.
     """
-    then = recorded(own.deployed if own else None, "release", "repository")
+    then = read_sections(own.deployed if own else None, "release", "repository")
     before, now = _repository(then) if then else None, _repository(answers)
     if before is None or now is None or before[1:] == now[1:]:
         return ()
@@ -229,7 +229,7 @@ def moved(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
 def neighbours(
     answers: Answers, there: Sequence[Record], opened: ReleaseRef | None = None, *, is_new: bool = False
 ) -> tuple[Finding, ...]:
-    """What the other releases of the cluster say to these answers. Pure.
+    """Conflicts of these answers with the other releases of the cluster. Pure.
 
     opened: the release that was to be changed, if any. is_new: whether the answers make one.
     """
@@ -242,7 +242,7 @@ def neighbours(
         if other == opened or (is_new and other.namespace == own.namespace):
             text = f"this makes a second release: {other} stays as it is"
             findings.append(_warning("release.name", text))
-        answered = recorded(release.last, "release", "repository")
+        answered = read_sections(release.last, "release", "repository")
         if answered is not None and place is not None and _repository(answered) == place:
             text = f"{other} backs up to {_s3(place)} as well: one path a database, never shared"
             findings.append(_warning("repository.path", text))

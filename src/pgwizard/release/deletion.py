@@ -34,7 +34,7 @@ async def delete_ours(cluster: Cluster, refs: Sequence[Ref], stage: Stage) -> tu
     return deleted, foreign
 
 
-async def gone(cluster: Cluster, ref: Ref, uid: str, seconds: float) -> None:
+async def wait_until_gone(cluster: Cluster, ref: Ref, uid: str, seconds: float) -> None:
     """Wait until that very object is no longer there; another one of its name may be. Raises DeadlineError."""
     try:
         async with asyncio.timeout(seconds):

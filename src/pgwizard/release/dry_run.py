@@ -38,9 +38,9 @@ from pgwizard.release.survey import claim_ref, foreign_owner
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One object as it is, and as the server says it would be. warnings: what the server said about it.
+    """One object as it is, and as the server says it would be. warnings: the server's.
 
-    after: what must be made before it can be tried; until then the wanted object stands for the server's answer.
+    after: what must be made before it can be tried; until then result is the wanted object.
     Objects are not shown by repr: a Secret's data is among them.
     """
 
@@ -65,7 +65,7 @@ async def try_out(
 ) -> list[Trial]:
     """Dry-run every object. Raises OwnershipConflict or PreflightError with all that the server would refuse.
 
-    In a namespace that is still to be made nothing can be tried: the wanted objects stand for the server's answer. Nor
+    In a namespace that is still to be made nothing can be tried: results are the wanted objects. Nor
     can a RoleBinding whose Role is still to be made, by who must hold what it grants.
     """
     wanted = set(map(Ref.of, objects))
@@ -77,7 +77,9 @@ async def try_out(
         live = await find_object(cluster, ref)
         if live is not None and (owner := foreign_owner(live)):
             return _Refusal("owned", Finding("", f"{ref} belongs to {owner}"))
-        if ref.resource == JOB:  # never changed, only made anew: under another name it can be tried beside the old one
+        if (
+            ref.resource == JOB
+        ):  # never changed, only created again: under another name it can be tried beside the old one
             attempt = {**obj, "metadata": {**obj["metadata"], "name": f"{ref.name}-try"}}
             tried = await _attempt(ref, cluster.create(attempt, dry_run=True))
             return tried if isinstance(tried, _Refusal) else Trial(obj, live, obj, tried.warnings)
@@ -132,7 +134,7 @@ async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | Non
 
 
 async def _attempt(ref: Ref, write: Coroutine[Any, Any, WriteResult]) -> WriteResult | _Refusal:
-    """The server's answer; its refusal is one, so that the others go on."""
+    """The server's answer; a refusal is a value, so that all are collected."""
     try:
         return await write
     except Conflict as error:

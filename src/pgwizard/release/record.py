@@ -1,7 +1,7 @@
-"""What a release remembers of itself in the cluster: answers, inventory, and the last revisions, in one Secret.
+"""The record of a release in the cluster: answers, inventory, and the last revisions, in one Secret.
 
 Any machine can open, compare, upgrade and remove a release from it. Answers hold references only, so no secret is in
-it; it is a Secret because answers and names are nobody's business either. It refuses to talk to a cluster.
+it; it is a Secret because answers and names are not public either. No I/O.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Revision:
 class Record:
     """inventory: every object that may exist because of this release, so that pruning survives an interruption.
 
-    salt: random; what is derived from a secret with it tells nothing to who cannot read Secrets.
+    salt: random; without it a value derived from a secret reveals nothing.
     """
 
     ref: ReleaseRef
@@ -58,13 +58,13 @@ class Record:
 
     @property
     def deployed(self) -> Revision | None:
-        """The newest revision that was brought to its end: what stands, whatever was tried since."""
+        """The newest revision that succeeded, whatever was tried since."""
         return next((found for found in reversed(self.revisions) if found.outcome == "deployed"), None)
 
-    def begun(self, inventory: Iterable[Ref], at: str, spec: str, answers: Mapping[str, Any]) -> Record:
+    def begin(self, inventory: Iterable[Ref], at: str, spec: str, answers: Mapping[str, Any]) -> Record:
         """With a new revision, and an inventory that covers both what is there and what will be.
 
-        An interrupted revision of the same spec goes on under its number.
+        An interrupted revision of the same spec keeps its number.
         """
         union = tuple(dict.fromkeys((*self.inventory, *inventory)))
         last, kept = self.last, self.revisions
@@ -74,7 +74,7 @@ class Record:
         revision = Revision(number, at, "applying", spec, answers)
         return replace(self, inventory=union, revisions=(*kept, revision)[-_REVISIONS:])
 
-    def ended(self, inventory: Iterable[Ref], outcome: Literal["deployed", "failed"]) -> Record:
+    def finish(self, inventory: Iterable[Ref], outcome: Literal["deployed", "failed"]) -> Record:
         """With the last revision's outcome, and the inventory that is left."""
         *earlier, last = self.revisions
         return replace(self, inventory=tuple(inventory), revisions=(*earlier, replace(last, outcome=outcome)))

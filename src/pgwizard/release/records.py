@@ -1,7 +1,4 @@
-"""Which releases there are, and the record of one: found, read, and told in a person's words where there is none.
-
-It refuses to write: a record changes by an apply and goes with an uninstall, and both are ``deploy``'s.
-"""
+"""Finds the releases of a cluster and reads their records. It does not write: ``apply`` and ``uninstall`` do."""
 
 from __future__ import annotations
 
@@ -76,7 +73,7 @@ async def _everywhere(cluster: Cluster) -> list[record.Record]:
 
 
 def other_releases_text(there: Sequence[record.Record]) -> str:
-    """What there is instead, as a sentence that says how to get there; the first few of many."""
+    """The other releases and how to name one, as a sentence; the first few of many."""
     if not there:
         return "No other one is seen: -n names another namespace, and pgwizard installs one."
     named = [fit(str(item.ref)) for item in there[:_NAMED]]

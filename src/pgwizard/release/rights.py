@@ -42,7 +42,7 @@ _BACKUP_KINDS = (  # who gives a right to the CronJobs must have it: hence get p
 def accesses(answers: Answers, *, ca_file: bool = False) -> list[Access]:
     """Every right that an apply of these answers may need, in the release's namespace and beyond.
 
-    ca_file: whether a certificate is given as a file, which stands in where its Secret may not be read.
+    ca_file: whether a certificate is given as a file, which replaces its Secret.
     """
     namespace = answers.release.namespace
     kinds = list(_RELEASE_KINDS)

@@ -39,17 +39,17 @@ from pgwizard.plan.checks import together
 from pgwizard.plan.names import Names, ReleaseRef, mirrored_from
 from pgwizard.plan.plan import Plan, mirrored_s3
 from pgwizard.release import immutable, record, records
-from pgwizard.release.immutable import Standing
+from pgwizard.release.immutable import Installation
 from pgwizard.text import plain
 from pgwizard.tls.certificates import Bundle, check_dates, read_bundle
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What was read. None stands for what is not there, or may not be read.
+    """The result of a survey. None where an object does not exist, or may not be read.
 
     s3_source: the Secret of another namespace that is mirrored. existing: Secrets of the release's namespace that the
-    answers name, by name. standing: what of the release stands already.
+    answers name, by name. installation: what is installed already.
     unreadable: that the release's record is none that this version can read. missing: what the answers name and the
     cluster does not have. fixed: what the release keeps as it was made. doubts: what could not be compared.
     """
@@ -60,7 +60,7 @@ class Survey:
     ca: Bundle | None
     s3_source: Object | None = field(repr=False)
     existing: dict[str, Object | None] = field(default_factory=dict, repr=False)
-    standing: Standing = field(default_factory=Standing, repr=False)
+    installation: Installation = field(default_factory=Installation, repr=False)
     unreadable: Finding | None = None
     missing: tuple[Finding, ...] = ()
     fixed: tuple[Finding, ...] = ()
@@ -139,10 +139,10 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
         ca=_ca(answers, ca_file, live, at, missing),
         s3_source=live.get(s3) if s3 else None,
         existing={secret: live.get(ref) for secret, ref in named.items()},
-        standing=Standing(before, _ours(live.get(statefulset)), live.get(claim), superuser),
+        installation=Installation(before, _ours(live.get(statefulset)), live.get(claim), superuser),
     )
     missing += _reference_problems(answers, surveyed, live, doubts)
-    fixed = immutable.problems(answers, surveyed.standing, _named_superuser(answers, surveyed.existing))
+    fixed = immutable.problems(answers, surveyed.installation, _named_superuser(answers, surveyed.existing))
     return replace(surveyed, unreadable=unreadable, missing=tuple(missing), fixed=tuple(fixed), doubts=tuple(doubts))
 
 
@@ -169,14 +169,14 @@ def _ca_source(answers: Answers) -> Ref | None:
 
 
 def _ours(statefulset: Object | None) -> Object | None:
-    """What another tool has is no release of ours that stands; that it is in the way, the dry run says."""
+    """A StatefulSet of another tool is not an installed release; the dry run reports it as a conflict."""
     return None if statefulset is None or foreign_owner(statefulset) else statefulset
 
 
 def _made_with(
     past: record.Record | None, statefulset: Object | None, claim: Object | None, doubts: list[Finding]
 ) -> Answers | None:
-    """The answers that the database was made with, as far as the record tells; release and credentials alone.
+    """The answers that the database was made with, by its record; release and credentials only.
 
     One that is ready was made, and on a volume that was bound a start that failed later on may have made one too.
     """
@@ -185,7 +185,7 @@ def _made_with(
         ready = (statefulset or {}).get("status", {}).get("readyReplicas")
         bound = (claim or {}).get("status", {}).get("phase") == "Bound"
         made = past.last if ready or bound else None
-    before = recorded(made, "release", "credentials")
+    before = read_sections(made, "release", "credentials")
     if made is not None and before is None:
         unread = f"the answers of revision {made.number} cannot be read by this version of pgwizard"
         text = f"{unread}: whether database and superuser stay the same is not checked"
@@ -224,7 +224,7 @@ def _text(secret: Object | None, key: str) -> str | None:
     return base64.b64decode(coded).decode(errors="replace") if coded else None
 
 
-def recorded(revision: record.Revision | None, *sections: str) -> Answers | None:
+def read_sections(revision: record.Revision | None, *sections: str) -> Answers | None:
     """These sections of a revision's answers, with defaults for all else; None without one, or where one is not valid.
 
     What another version wrote may not be valid any more in a section that is not asked for.
@@ -339,7 +339,7 @@ def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str
 
 
 def foreign_owner(live: Object) -> str | None:
-    """The tool that says that it manages a live object; None for ours and for nobody's."""
+    """The tool that manages a live object; None for pgwizard's own and for unmanaged ones."""
     labels, annotations = live["metadata"].get("labels") or {}, live["metadata"].get("annotations") or {}
     manager = labels.get("app.kubernetes.io/managed-by")
     if "meta.helm.sh/release-name" in annotations:

@@ -1,7 +1,7 @@
 """Takes a release out of a cluster: what would go and what stays, and the deletion of what was shown.
 
 The volume and what it is read with stay unless they are to be purged; the repository in S3 is never touched. It
-refuses to ask: a face does, between ``removal`` and ``remove``.
+does not prompt: a face does, between ``removal`` and ``remove``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Removal:
 
 
 async def removal(cluster: Cluster, release: ReleaseRef, *, purge_data: bool) -> Removal:
-    """Read the release's record and say what an uninstall would do. Raises PreflightError where it cannot be read."""
+    """Read the record and decide what an uninstall would do. Raises PreflightError where it cannot be read."""
     found, version = await records.get(cluster, release)
     deleted: list[Ref] = []
     kept: list[tuple[Ref, str]] = []
@@ -68,7 +68,7 @@ async def remove(found: Removal, cluster: Cluster, report: Report, *, now: Clock
     ref = record.lease_ref(release)
     async with (
         lease.hold(cluster, ref, report=lambda text: report(Event("lock", "progress", text)), now=now),
-        stages.told("remove", report) as stage,
+        stages.enter("remove", report) as stage,
     ):
         live = await kube_api.find_object(cluster, record.secret_ref(release))
         if live is not None and live["metadata"]["resourceVersion"] != found.version:
@@ -79,7 +79,7 @@ async def remove(found: Removal, cluster: Cluster, report: Report, *, now: Clock
             )
         deleted, foreign = await deletion.delete_ours(cluster, found.deleted, stage)
         for target, uid in deleted.items():
-            await deletion.gone(cluster, target, uid, 180)
+            await deletion.wait_until_gone(cluster, target, uid, 180)
         await cluster.delete(record.secret_ref(release))
-        await cluster.delete(ref)  # while it is held: given back, it could be somebody else's by then
+        await cluster.delete(ref)  # still held: after a release another run could hold it
         stage.done(f"{len(deleted)} deleted, {len(found.kept) + len(foreign)} kept")

@@ -102,10 +102,10 @@ async def _schedule(rt: Runtime, ref: Ref, found: Object) -> float | None:
         if not name or problem:
             continue
         target = Ref(CLAIM, name, namespace)
-        held = rt.store.peek(target)
-        if held is None:
+        claim = rt.store.peek(target)
+        if claim is None:
             problem = f'persistentvolumeclaim "{name}" not found'
-        elif held["status"]["phase"] != "Bound":
+        elif claim["status"]["phase"] != "Bound":
             rt.change(target, lambda obj: obj["metadata"].setdefault("annotations", {}).update({_NODE_KEY: NODE}))
             return 1
     if problem:
@@ -141,12 +141,12 @@ def _missing_volume(rt: Runtime, found: Object) -> str:
             source = volume.get(key)
             if not source or source.get("optional"):
                 continue
-            held = rt.store.peek(Ref(Resource("v1", kind), source[field], found["metadata"]["namespace"]))
+            source_object = rt.store.peek(Ref(Resource("v1", kind), source[field], found["metadata"]["namespace"]))
             start = f'MountVolume.SetUp failed for volume "{volume["name"]}" : '
-            if held is None:
+            if source_object is None:
                 return f'{start}{kind.lower()} "{source[field]}" not found'
             for item in source.get("items") or ():
-                if item["key"] not in {**(held.get("data") or {}), **(held.get("binaryData") or {})}:
+                if item["key"] not in {**(source_object.get("data") or {}), **(source_object.get("binaryData") or {})}:
                     return f"{start}references non-existent {kind.lower()} key: {item['key']}"
     return ""
 
@@ -159,10 +159,10 @@ def _missing_variable(rt: Runtime, found: Object, container: dict[str, Any]) -> 
             wanted = source.get(key)
             if not wanted or wanted.get("optional"):
                 continue
-            held = rt.store.peek(Ref(Resource("v1", kind), wanted["name"], namespace))
-            if held is None:
+            source_object = rt.store.peek(Ref(Resource("v1", kind), wanted["name"], namespace))
+            if source_object is None:
                 return f'{kind.lower()} "{wanted["name"]}" not found'
-            if wanted["key"] not in (held.get("data") or {}):
+            if wanted["key"] not in (source_object.get("data") or {}):
                 return f"couldn't find key {wanted['key']} in {kind} {namespace}/{wanted['name']}"
     return ""
 

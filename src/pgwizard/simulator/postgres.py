@@ -36,7 +36,7 @@ class SimulatedRepository:
     system_id: int = 0
     backups: list[dict[str, Any]] = field(default_factory=list)
     began: float = 0
-    held: bool = False
+    is_locked: bool = False
 
 
 @dataclass(slots=True)
@@ -147,8 +147,8 @@ class Programs:
         for owner in obj["metadata"].get("ownerReferences") or ():
             names.append(owner["name"])
             place = Ref(Resource(owner["apiVersion"], owner["kind"]), owner["name"], obj["metadata"]["namespace"])
-            if (held := self._store.peek(place)) is not None:
-                names += self._owners(held)
+            if (live := self._store.peek(place)) is not None:
+                names += self._owners(live)
         return names
 
     async def _first_backup(self, namespace: str, release: str, log: ContainerLog) -> int:
@@ -226,7 +226,7 @@ class Programs:
             self._say(log, f"[055]: unable to load info file {path}", level="ERROR")
             log.write(" " * 35 + "HINT: has a stanza-create been performed?")
             return 55
-        if repository.held:
+        if repository.is_locked:
             lock = f"/tmp/pgbackrest/{stanza}-backup.lock"  # noqa: S108 (a text of pgBackRest)
             self._say(
                 log, f"[050]: unable to acquire lock on file '{lock}': Resource temporarily unavailable", level="ERROR"
@@ -236,11 +236,11 @@ class Programs:
         if kind != "full" and not repository.backups:
             self._say(log, f"no prior backup exists, {kind} backup has been changed to full", level="WARN")
             kind = "full"
-        repository.held = True
+        repository.is_locked = True
         try:
             return await self._copy(repository, kind, log)
         finally:
-            repository.held = False
+            repository.is_locked = False
 
     async def _copy(self, repository: SimulatedRepository, kind: str, log: ContainerLog) -> int:
         began = self._clock.now()
@@ -275,7 +275,7 @@ class Programs:
         repository = self.repository(namespace)
         if not repository.system_id:
             missing = {"code": 1, "message": "missing stanza path"}
-            lock = {"backup": {"held": repository.held}}
+            lock = {"backup": {"held": repository.is_locked}}
             one = {"cipher": "none", "key": 1, "status": missing}
             head = {"archive": [], "backup": [], "cipher": "none", "db": [], "name": repository.stanza}
             return [head | {"repo": [one], "status": missing | {"lock": lock}}]
@@ -290,7 +290,7 @@ class Programs:
                 "db": [database | {"system-id": repository.system_id, "version": "15"}],
                 "name": repository.stanza,
                 "repo": [{"cipher": "none", "key": 1, "status": status}],
-                "status": status | {"lock": {"backup": {"held": repository.held}}},
+                "status": status | {"lock": {"backup": {"held": repository.is_locked}}},
             }
         ]
 
@@ -338,8 +338,8 @@ class Programs:
         log.write(f"{at} P00 {level:>6}: {text}")
 
     def _settings(self, namespace: str) -> _Settings:
-        for held in self._store.find(Resource("v1", "ConfigMap"), namespace):
-            text = (held.get("data") or {}).get("pgbackrest.conf")
+        for config_map in self._store.find(Resource("v1", "ConfigMap"), namespace):
+            text = (config_map.get("data") or {}).get("pgbackrest.conf")
             if not text:
                 continue
             parser = configparser.RawConfigParser(strict=False, delimiters=("=",))

@@ -111,15 +111,15 @@ def _create_replica(rt: Runtime, found: Object, ordinal: int, revision: str) -> 
     source = "statefulset-controller"
     for claim in found["spec"].get("volumeClaimTemplates") or ():
         short = claim["metadata"]["name"]
-        held = f"{short}-{name}"
-        volumes.append({"name": short, "persistentVolumeClaim": {"claimName": held}})
-        if rt.store.peek(Ref(CLAIM, held, namespace)) is None:
+        claim_name = f"{short}-{name}"
+        volumes.append({"name": short, "persistentVolumeClaim": {"claimName": claim_name}})
+        if rt.store.peek(Ref(CLAIM, claim_name, namespace)) is None:
             new = copy.deepcopy(claim) | {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
-            new["metadata"] |= {"name": held, "namespace": namespace}
+            new["metadata"] |= {"name": claim_name, "namespace": namespace}
             labels = (found["spec"].get("selector") or {}).get("matchLabels") or {}
             new["metadata"]["labels"] = (new["metadata"].get("labels") or {}) | labels
             rt.store.put(born(rt.store, rt.store.birth(new)))
-            text = f"create Claim {held} Pod {name} in StatefulSet {owner} success"
+            text = f"create Claim {claim_name} Pod {name} in StatefulSet {owner} success"
             rt.event(found, "SuccessfulCreate", text, source=source)
     if problem := _refusal(rt, found, name):
         text = f"create Pod {name} in StatefulSet {owner} failed error: {problem}"

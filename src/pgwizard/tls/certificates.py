@@ -139,7 +139,7 @@ def _instead(data: bytes, labels: list[str]) -> str:
 
 
 def _parse(block: bytes, number: int, total: int) -> tuple[Certificate, str]:
-    """The certificate, and its PEM text written anew: without headers, carriage returns and odd line lengths."""
+    """The certificate, and its PEM text rewritten without headers, carriage returns and odd line lengths."""
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 

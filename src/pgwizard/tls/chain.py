@@ -99,18 +99,18 @@ def would_verify(
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
 
-    given, sent = list(_links(bundle)), _sent(server_chain)
+    given, sent = list(_links(bundle)), _sent_links(server_chain)
     try:
-        chain, untrusted = _built(given, sent, now)
+        chain, untrusted = _build(given, sent, now)
         _check_purposes(chain)
         _check_strength(chain)
         _check_signatures(chain, now)
     except _Untrusted as refused:
-        return ChainVerdict(False, _plainer(bundle, server_chain, now) or str(refused))
+        return ChainVerdict(False, _plain_reason(bundle, server_chain, now) or str(refused))
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return ChainVerdict(None, "uses cryptography that is not known here: only a real handshake can tell")
     if not sent[0].about.names(host, by_address=by_address):
-        return ChainVerdict(False, f"the server's certificate is for {_named(sent[0].about)}, not for {host}")
+        return ChainVerdict(False, f"the server's certificate is for {_names_text(sent[0].about)}, not for {host}")
     if any(x509.NameConstraints in link.extensions for link in chain[1:]):
         return ChainVerdict(None, "an authority may sign certain names only: only a real handshake can tell")
     if len(chain) == 1:
@@ -127,7 +127,7 @@ def _links(bundle: Bundle) -> Iterator[_Link]:
 
 
 @lru_cache(maxsize=4)
-def _sent(server_chain: Bundle) -> list[_Link]:
+def _sent_links(server_chain: Bundle) -> list[_Link]:
     """Parsed once, not for each of hundreds of candidates."""
     return list(_links(server_chain))
 
@@ -145,7 +145,7 @@ def _issuer(of: _Link, among: Sequence[_Link], chain: Sequence[_Link], now: date
     return valid[0] if valid else max(fitting, key=lambda link: link.about.not_after, default=None)
 
 
-def _built(given: Sequence[_Link], sent: Sequence[_Link], now: datetime) -> tuple[list[_Link], int]:
+def _build(given: Sequence[_Link], sent: Sequence[_Link], now: datetime) -> tuple[list[_Link], int]:
     """The chain from the server's certificate to its anchor, and how many of its links the server sent alone."""
     chain, rest = [sent[0]], list(sent[1:])
     while True:
@@ -214,7 +214,7 @@ def _check_purposes(chain: Sequence[_Link]) -> None:
 
 
 def _may_sign(link: _Link, *, anchor: bool) -> bool:
-    """An old anchor need not say that it is a CA; what stands between must."""
+    """An old anchor need not say that it is a CA; an intermediate must."""
     from cryptography import x509
 
     usage, constraints = link.extensions.get(x509.KeyUsage), link.extensions.get(x509.BasicConstraints)
@@ -258,7 +258,7 @@ def _check_signatures(chain: Sequence[_Link], now: datetime) -> None:
 
 def _check_signature(signed: X509Certificate, issuer: X509Certificate) -> None:
     """Raises InvalidSignature. Names were compared before, as OpenSSL does: without regard to their string types."""
-    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
     key, how, hash_ = issuer.public_key(), signed.signature_algorithm_parameters, signed.signature_hash_algorithm
     signature, content = signed.signature, signed.tbs_certificate_bytes
@@ -266,11 +266,13 @@ def _check_signature(signed: X509Certificate, issuer: X509Certificate) -> None:
         key.verify(signature, content, how, hash_)
     elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(how, ec.ECDSA):
         key.verify(signature, content, how)
+    elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        key.verify(signature, content)
     else:
         signed.verify_directly_issued_by(issuer)
 
 
-def _plainer(bundle: Bundle, server_chain: Bundle, now: datetime) -> str:
+def _plain_reason(bundle: Bundle, server_chain: Bundle, now: datetime) -> str:
     """The simplest true reason against what is given, as a person would say it; empty where there is none."""
     own = server_chain.certificates[0]
     if not bundle.is_valid(now):
@@ -295,7 +297,7 @@ def _ago(seconds: float) -> str:
     return f"{int(seconds // 3600)} h" if seconds >= 3600 else f"{max(1, int(seconds // 60))} min"
 
 
-def _named(certificate: Certificate) -> str:
+def _names_text(certificate: Certificate) -> str:
     names = [*certificate.host_names, *certificate.ip_addresses]
     if not names:
         return "no name at all"

@@ -58,7 +58,7 @@ async def handshake(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: f
     context.verify_mode = ssl.CERT_NONE  # to see what is sent; nothing else is ever exchanged over this connection
     begin = time.perf_counter()
     tls = await _shake_hands(cluster, endpoint, context, deadline_seconds)
-    pem = b"".join(ssl.DER_cert_to_PEM_cert(der).encode() for der in _sent(tls))
+    pem = b"".join(ssl.DER_cert_to_PEM_cert(der).encode() for der in _sent_chain(tls))
     try:
         chain = read_bundle(pem)
     except ValueError as error:
@@ -99,7 +99,7 @@ async def verify(
         text = f"[{error.verify_code}] {plain(error.verify_message)}"
         return Verification(Finding("tls.source", text), time.perf_counter() - begin)
     seconds = time.perf_counter() - begin
-    own = read_bundle(ssl.DER_cert_to_PEM_cert(_sent(tls)[0]).encode()).certificates[0]
+    own = read_bundle(ssl.DER_cert_to_PEM_cert(_sent_chain(tls)[0]).encode()).certificates[0]
     if not own.names(endpoint.host, by_address=by_address):
         names = plain(", ".join(own.host_names), 80) or "no host name"
         text = f"the server's certificate is for {names}, not for {endpoint.host}"
@@ -119,7 +119,7 @@ async def _shake_hands(
 async def _open(cluster: Cluster, endpoint: Endpoint, what: str, deadline_seconds: float) -> AsyncIterator[ByteStream]:
     """A connection that lasts until the deadline."""
     try:
-        async with asyncio.timeout(deadline_seconds), _connected(cluster, endpoint) as stream:
+        async with asyncio.timeout(deadline_seconds), _connect(cluster, endpoint) as stream:
             yield stream
     except TimeoutError:
         raise DeadlineError(
@@ -161,7 +161,7 @@ def _no_tls(endpoint: Endpoint, first: bytes, reason: str) -> Unreachable:
     return Unreachable(f"{_place(endpoint)} does not speak TLS: {reason}", hint="is it the port of the S3 API?")
 
 
-def _sent(tls: ssl.SSLObject) -> list[bytes]:
+def _sent_chain(tls: ssl.SSLObject) -> list[bytes]:
     """The chain as DER, the server's own certificate first."""
     if hasattr(tls, "get_unverified_chain"):  # from Python 3.13 on
         return list(tls.get_unverified_chain())
@@ -178,14 +178,14 @@ def _place(endpoint: Endpoint) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _connected(cluster: Cluster, endpoint: Endpoint) -> AsyncIterator[ByteStream]:
+async def _connect(cluster: Cluster, endpoint: Endpoint) -> AsyncIterator[ByteStream]:
     inside = _IN_CLUSTER.fullmatch(endpoint.host)
     if inside is None:
         async with _tcp(endpoint) as stream:
             yield stream
         return
     name, namespace = inside[1].lower(), inside[2].lower()
-    pod, number = await _behind(cluster, namespace, name, endpoint.port)
+    pod, number = await _find_pod(cluster, namespace, name, endpoint.port)
     async with cluster.port_forward(namespace, pod, number) as stream:
         yield stream
 
@@ -225,7 +225,7 @@ async def _tcp(endpoint: Endpoint) -> AsyncIterator[ByteStream]:
         writer.transport.abort()  # nothing is owed to the server, and a farewell could last
 
 
-async def _behind(cluster: Cluster, namespace: str, name: str, port: int) -> tuple[str, int]:
+async def _find_pod(cluster: Cluster, namespace: str, name: str, port: int) -> tuple[str, int]:
     """A ready pod behind the Service, and the port of it that the Service's port leads to."""
     where = f"Service {namespace}/{name}"
     try:

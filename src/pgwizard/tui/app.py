@@ -21,7 +21,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from pgwizard.tui.base import BaseApp, ScreenPart
-from pgwizard.tui.defects import SaysDefects
+from pgwizard.tui.defects import ReportsDefects
 from pgwizard.tui.keys import Keys, key_name
 from pgwizard.tui.navigation import BROWSER, WIZARD, Applied, Open, OpenMessages, OpenStatus
 from pgwizard.tui.start import Start
@@ -41,7 +41,7 @@ class Opening(Screen[None]):
         yield Static("loading the questions", id="opening-state")
 
 
-class WizardApp(SaysDefects, BaseApp):
+class WizardApp(ReportsDefects, BaseApp):
     """See the module."""
 
     CSS_PATH = "pgwizard.tcss"
@@ -55,7 +55,7 @@ class WizardApp(SaysDefects, BaseApp):
     ]
 
     def __init__(self, start: Start) -> None:
-        # For NO_COLOR Textual takes greys, unless colours are the terminal's own: then it takes none.
+        # For NO_COLOR Textual uses greys, unless colours are the terminal's own: then it uses none.
         super().__init__(start, ansi_color=True if "NO_COLOR" in os.environ else None)
         self._keys = Keys(self, super().on_event)
         self._leaving_until = 0.0
@@ -112,7 +112,7 @@ class WizardApp(SaysDefects, BaseApp):
         self.start.loaded()
         self.connection.connect()
         if self.start.screen == WIZARD:
-            await asyncio.to_thread(_screen_class, BROWSER)  # before somebody waits for it
+            await asyncio.to_thread(_screen_class, BROWSER)  # before anybody waits for it
 
     def _add_themes(self) -> None:
         from pgwizard.tui.themes import THEMES, wanted
@@ -160,26 +160,28 @@ class WizardApp(SaysDefects, BaseApp):
 
     def action_stop(self) -> None:
         """Ctrl+C copies what is selected, or stops what runs; otherwise it leaves, at the second press."""
-        text = self.screen.get_selected_text()  # by the mouse; an answer is selected as soon as it has the focus
-        if text:
-            self.copy_to_clipboard(text)
+        selected = self.screen.get_selected_text()  # by the mouse; an answer is selected as soon as it has the focus
+        if selected:
+            self.copy_to_clipboard(selected)
             self.notify("Sent the selection to the terminal's clipboard (OSC 52).", markup=False)
             return
         if any(isinstance(screen, ScreenPart) and screen.stop() for screen in reversed(self.screen_stack)):
             return
-        if self._said_twice("Press Ctrl+C again to leave. Unsaved answers are kept, and offered at the next start."):
+        if self._is_second_press(
+            "Press Ctrl+C again to leave. Unsaved answers are kept, and offered at the next start."
+        ):
             self.exit(130)
 
     async def action_quit(self) -> None:
         """Leave; in the middle of an apply at the second press."""
         writing = any(isinstance(screen, ScreenPart) and screen.is_writing for screen in self.screen_stack)
-        if not writing or self._said_twice(
+        if not writing or self._is_second_press(
             "An apply is running. Press Ctrl+Q again to leave it: the cluster continues, and a later apply resumes."
         ):
             self.exit()
 
-    def _said_twice(self, text: str) -> bool:
-        """Whether this was said a moment ago; else it is said."""
+    def _is_second_press(self, text: str) -> bool:
+        """Whether the key was pressed a moment ago; else show the text and wait for the second press."""
         now = asyncio.get_running_loop().time()
         if now < self._leaving_until:
             return True

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pgwizard.errors import Finding, PgwizardError
 from pgwizard.release.apply import ApplyOutcome
 from pgwizard.release.changes import Change
-from pgwizard.release.report import connect_commands, explained, written
+from pgwizard.release.report import connect_commands, finding_of, progress_text
 from pgwizard.release.stages import Event
 from pgwizard.tui.widgets.outcomes import CONNECT, OutcomeRow, failure_rows, success_rows
 
@@ -66,8 +66,8 @@ class ApplyProgress:
         return rows
 
     def fail(self, error: BaseException) -> list[OutcomeRow]:
-        """Where no log was followed, that of the error takes its place."""
-        self.failure = explained(error, list(self.log))
+        """Where no log was followed, that of the error is kept."""
+        self.failure = finding_of(error, list(self.log))
         findings, log = (error.findings, error.log) if isinstance(error, PgwizardError) else ((), ())
         if not self.log:
             self.log.extend(log)
@@ -81,4 +81,4 @@ class ApplyProgress:
     def _written(self) -> str:
         if self._changes is None:
             return "nothing"
-        return written(self._changes, self._begun, complete=self._is_applied)
+        return progress_text(self._changes, self._begun, complete=self._is_applied)

@@ -17,7 +17,7 @@ from pgwizard.wizard.choices import LISTS, Suggestion, choices
 from pgwizard.wizard.secret_questions import SecretQuestion, asked_by
 
 if TYPE_CHECKING:
-    from pgwizard.tui.screens.secret_browser import Chosen
+    from pgwizard.tui.secret_choice import Chosen
 
 _BESIDE = 60
 """Characters of a choice and its note that fit on a line of a window."""
@@ -35,7 +35,7 @@ class Chooser:
         if question.choices in LISTS:
             current = str(self._pages.draft.value(path))
             window = Pick(question.label, (), current=current, note="loading from the cluster")
-            await self._pages.app.push_screen(window, lambda value: self._picked(path, value))
+            await self._pages.app.push_screen(window, lambda value: self._answer(path, value))
             self._pages.run_worker(
                 self._fill(window, question.choices), group="choose", exclusive=True, exit_on_error=False
             )
@@ -56,7 +56,7 @@ class Chooser:
         if window.is_attached:
             window.fill(items, note)
 
-    def _picked(self, path: QuestionPath, value: str | None) -> None:
+    def _answer(self, path: QuestionPath, value: str | None) -> None:
         if value is not None:
             self._pages.give(path, value)
 
@@ -68,10 +68,10 @@ class Chooser:
         by_address = compares_addresses(draft.answers.images.pgbackrest_version)
         self._pages.open_screen(
             OpenSecretBrowser(question.purpose, repository.s3_endpoint, own, current, by_address),
-            lambda chosen: self._browsed(question, chosen),
+            lambda chosen: self._answer_with_secret(question, chosen),
         )
 
-    def _browsed(self, question: SecretQuestion, chosen: Chosen | None) -> None:
+    def _answer_with_secret(self, question: SecretQuestion, chosen: Chosen | None) -> None:
         if chosen is not None:
             own = self._pages.draft.answers.release.namespace
             for path, value in question.answers(chosen.namespace, chosen.secret, chosen.keys, own):

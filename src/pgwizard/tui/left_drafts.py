@@ -48,15 +48,15 @@ class LeftDrafts:
             f"changed {left.at.astimezone():%d %b %H:%M} · {count} differ{'s' if count == 1 else ''} from the "
             f"defaults{also}\nEnter restores them, F8 deletes them, Esc keeps them for later",
         )
-        await self._screen.app.push_screen(dialog, lambda taken: self._answered(left, older, taken))
+        await self._screen.app.push_screen(dialog, lambda choice: self._decide(left, older, choice))
 
-    async def _answered(self, left: LeftDraft, older: list[LeftDraft], taken: bool | None) -> None:
-        """taken: True to restore the draft, False to delete it, None to keep it. No worker: the next key waits."""
-        if taken is True:
+    async def _decide(self, left: LeftDraft, older: list[LeftDraft], choice: bool | None) -> None:
+        """choice: True to restore the draft, False to delete it, None to keep it. No worker: the next key waits."""
+        if choice is True:
             await self._restore(left.raw)
-        if taken is not None:
+        if choice is not None:
             await self._autosave.drop(left)
-        if taken is not True:
+        if choice is not True:
             await self._offer(older)
 
 

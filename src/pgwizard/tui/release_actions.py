@@ -66,7 +66,7 @@ class ReleaseActions:
         if cluster is None:
             return
         try:
-            await backups.suspend(cluster, cron.real_name, snapshot.ref.namespace, rest=not cron.suspended)
+            await backups.set_suspend(cluster, cron.real_name, snapshot.ref.namespace, suspend=not cron.suspended)
         except PgwizardError as error:
             self._refuse(error)
 

@@ -65,7 +65,7 @@ class SecretSearch:
         first = not self.findings.by_place and bool(batch.rows)
         self.findings.learn(batch.rows)
         self.denied += batch.denied
-        self.failures += batch.said
+        self.failures += batch.failures
         self.seen, self.expected, self.to_come = batch.seen, batch.expected, batch.namespaces_to_come
         if batch.served is not None and self.served is None:
             self._judge_again(batch.served)
@@ -78,7 +78,7 @@ class SecretSearch:
     def _judge_again(self, served: Served | str) -> None:
         """What was read before it was known what the server sends."""
         read = [self.findings.by_place.get(place, ()) for place in self._asked]
-        judged = (candidates.judged(row, self.search, served, self._now()) for rows in read for row in rows)
+        judged = (candidates.judge(row, self.search, served, self._now()) for rows in read for row in rows)
         self.findings.learn(judged)
 
     def claim_unread(self, rows: Iterable[Candidate]) -> list[Candidate]:
@@ -95,7 +95,7 @@ class SecretSearch:
         """Read the contents of a Secret."""
         async with self._gate:
             rows = await self.contents(cluster, row.namespace, row.secret)
-        self.findings.learn(candidates.settled(row, rows))
+        self.findings.learn(candidates.keep_rank(row, rows))
         self._changed(False)
 
     async def contents(self, cluster: Cluster, namespace: str, secret: str) -> tuple[Candidate, ...]:

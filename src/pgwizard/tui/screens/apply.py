@@ -103,7 +103,7 @@ class ApplyScreen(Copies, BaseScreen[str]):
 
     def on_mount(self) -> None:
         """Begin at once: nothing is written before the approval."""
-        self.watch(self.app, "link", self._linked)
+        self.watch(self.app, "link", self._follow_link)
         self.set_interval(0.5, self._tick)
         self._begin()
 
@@ -165,7 +165,7 @@ class ApplyScreen(Copies, BaseScreen[str]):
     def _tick(self) -> None:
         self.query_one(Stages).show(self.start.now())
 
-    def _linked(self) -> None:
+    def _follow_link(self) -> None:
         release = self.answers.release
         demo = f"{DEMO}   " if self.start.demo else ""
         text = f"apply   {demo}{release.namespace}/{release.name}   {self.host.link}"

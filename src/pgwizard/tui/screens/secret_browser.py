@@ -1,12 +1,11 @@
 """The browser of the cluster's Secrets: which could be chosen, why, and why the others will not do.
 
-The screen binds keys and chooses. ``secret_search`` finds and reads; ``widgets.secret_list``, ``candidate_text`` and
-``browser_parts`` show. Values are never shown.
+The screen binds keys and chooses. ``secret_search`` finds and reads, ``secret_choice`` decides about typed names;
+``widgets.secret_list``, ``candidate_text`` and ``browser_parts`` show. Values are never shown.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
 
@@ -23,11 +22,12 @@ from pgwizard.text import plain
 from pgwizard.tls.chain import ChainVerdict
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.copying import Copies, Excerpt
-from pgwizard.tui.defects import SaysDefects
+from pgwizard.tui.defects import ReportsDefects
+from pgwizard.tui.secret_choice import Chosen, TypedName
 from pgwizard.tui.secret_search import SecretSearch
 from pgwizard.tui.widgets import browser_parts
 from pgwizard.tui.widgets.browser_parts import Filter, LineInput
-from pgwizard.tui.widgets.candidate_text import certified, outlined, whole
+from pgwizard.tui.widgets.candidate_text import all_lines, certificate_text, outline_text
 from pgwizard.tui.widgets.dialogs import TextWindow
 from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.tui.widgets.secret_list import WIDE, SecretList
@@ -40,16 +40,7 @@ SETTLE_SECONDS = 0.06
 """How long the list must not move before what is in view is read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """What was chosen. keys: for a CA one, for a key pair that of the name and that of the secret, a passphrase one."""
-
-    namespace: str
-    secret: str
-    keys: tuple[str, ...]
-
-
-class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
+class SecretBrowser(Copies, ReportsDefects, BaseScreen["Chosen | None"]):
     """Ends with what was chosen, or None."""
 
     HELP: ClassVar[str] = (
@@ -221,8 +212,8 @@ class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
         if row is None:
             return Text(browser_parts.nothing(self.secrets))
         if self.search.purpose != "ca" or row.bundle is None:
-            return outlined(row, self.search)
-        return certified(row, self.search, self.secrets.served, self.listing.today)
+            return outline_text(row, self.search)
+        return certificate_text(row, self.search, self.secrets.served, self.listing.today)
 
     # ---- keys ------------------------------------------------------------------------------------------------------
 
@@ -266,7 +257,7 @@ class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
         row = self.listing.row
         if row is None:
             return None
-        return Excerpt(plain(row.place), "\n".join(whole(row)) + "\n", f"{plain(row.secret)}.txt")
+        return Excerpt(plain(row.place), "\n".join(all_lines(row)) + "\n", f"{plain(row.secret)}.txt")
 
     def action_back(self) -> None:
         """Out of the field, out of the filter, out of the browser."""
@@ -328,10 +319,10 @@ class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
     async def _try(self, row: Candidate) -> ChainVerdict | None:
         """Whether the server verifies with it; None where another row is highlighted by the time that is known."""
         here, self._trying = self.listing.row, row
-        self.listing.moved = True  # it stays under the cursor, whatever else is found meanwhile
+        self.listing.moved = True  # it stays under the cursor while others are found
         self._show_row()
         try:
-            found = await browse.confirmed(await self.connection.once_connected(), row, self.search)
+            found = await browse.confirm(await self.connection.once_connected(), row, self.search)
         finally:
             if self._trying is row:  # another one may have begun
                 self._trying = None
@@ -340,36 +331,31 @@ class SecretBrowser(Copies, SaysDefects, BaseScreen["Chosen | None"]):
         return found if here and now and here.identity == now.identity else None
 
     async def _choose_named(self, text: str) -> None:
-        """A typed name. It is accepted as it is where it cannot be read; what is read must fit."""
         field = self.query_one("#typed")
-        named = candidates.named(text, self.search)
+        named = candidates.parse_name(text, self.search)
         if isinstance(named, str):
             self._warn(named)
             return
-        namespace, secret, keys = named
+        name = TypedName(*named)
         cluster = self.connection.cluster
         if cluster is None and self.connection.trouble is None:
             self._warn("Still connecting to the cluster: press Enter again in a moment.")
             return
-        unread = Chosen(namespace, secret, keys or candidates.usual_keys(self.search))
         if cluster is None:
-            self.dismiss(unread)
+            self.dismiss(name.unread(self.search))
             return
-        rows = await self.secrets.contents(cluster, namespace, secret)
+        rows = await self.secrets.contents(cluster, name.namespace, name.secret)
         if not field.is_attached:
-            return  # it was closed meanwhile
-        fitting = [row for row in rows if row.keys and (not keys or row.keys == keys)]
-        if fitting:
-            await field.remove()
-            best = min(fitting, key=lambda row: row.order)
-            self._highlight(best, rows)
-            await self._choose(best)
-        elif rows[0].kind == "cannot be read" and rows[0].hopeful:
-            self.dismiss(unread)
-        elif keys and candidates.has_keys(rows, keys) and self.search.purpose != "ca":
-            self.dismiss(Chosen(namespace, secret, keys))
-        else:
-            self._warn(f"{namespace}/{secret}: {plain(rows[0].why) or 'it does not have these keys'}")
+            return  # Esc closed it
+        match name.choice(rows, self.search):
+            case Candidate() as best:
+                await field.remove()
+                self._highlight(best, rows)
+                await self._choose(best)
+            case Chosen() as chosen:
+                self.dismiss(chosen)
+            case why:
+                self._warn(why)
 
     def _highlight(self, best: Candidate, rows: tuple[Candidate, ...]) -> None:
         """Show the rows of a Secret, the best one under the cursor; a filter that hides it is cleared."""

@@ -1,4 +1,4 @@
-"""The status of a release, live: the verdict first, then what it rests on, backups and Jobs as they run.
+"""The status of a release, live: the verdict first, then its reasons, backups and Jobs as they run.
 
 The screen lays out its parts and binds keys. ``release_watch`` observes, ``release_actions`` writes after a question,
 ``widgets.status_parts`` and ``widgets.job_log`` show.
@@ -155,7 +155,7 @@ Every change to the cluster asks for confirmation first."""
             self.observed.namespace = self.observed.namespace or namespace
         for part, title in {**_TITLES, "log": "log"}.items():
             self._pane(part).entitle(title)
-        self.watch(self.app, "link", self._linked)
+        self.watch(self.app, "link", self._follow_link)
         self.host.applied.subscribe(self, self._after_apply)
         self.set_focus(self._home, scroll_visible=False)
         self.set_interval(1.0, self.show)
@@ -171,7 +171,7 @@ Every change to the cluster asks for confirmation first."""
     def _after_apply(self, _: Applied) -> None:
         self.observed.ask_again("release")
 
-    def _linked(self) -> None:
+    def _follow_link(self) -> None:
         """Go on over a new connection to the same cluster; what was read from one says nothing about another."""
         before, now = self.observed.cluster, self.connection.cluster
         if before is None or now is None or before is now:
@@ -226,7 +226,7 @@ Every change to the cluster asks for confirmation first."""
             self._show_trouble()
             return
         before, self._verdict = self._verdict, judge(known)
-        if before is None or _explained(before) != _explained(self._verdict):
+        if before is None or _message_key(before) != _message_key(self._verdict):
             self.refresh_bindings()
         if self.observed.is_stale:
             self._show_trouble()
@@ -295,7 +295,7 @@ Every change to the cluster asks for confirmation first."""
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Without a snapshot there is little to do; back is offered where there is something to go back to."""
         if action == "explain":
-            return self._verdict is not None and bool(_explained(self._verdict))
+            return self._verdict is not None and bool(_message_key(self._verdict))
         if action in ("backup", "suspend", "info", "answers", "copy", "write_file"):
             return self._verdict is not None
         return action != "leave" or self.has_way_back or self._away
@@ -346,7 +346,7 @@ Every change to the cluster asks for confirmation first."""
     def action_explain(self) -> None:
         """Show the message of the worst reason that has one."""
         if self._verdict is not None:
-            self.open_screen(OpenMessages(messages.link(_explained(self._verdict))))
+            self.open_screen(OpenMessages(messages.link(_message_key(self._verdict))))
 
     def excerpt(self) -> Excerpt | None:
         """The status as the command line prints it."""
@@ -373,6 +373,6 @@ Every change to the cluster asks for confirmation first."""
         await self._actions.change_answers()
 
 
-def _explained(verdict: Verdict) -> str:
+def _message_key(verdict: Verdict) -> str:
     """The key of the message of the worst reason that has one."""
     return next((reason.key for reason in verdict.reasons if reason.key), "")

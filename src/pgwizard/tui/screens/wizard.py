@@ -22,7 +22,7 @@ from pgwizard.text import visible
 from pgwizard.tui.autosave import Autosave
 from pgwizard.tui.base import BaseScreen, Command
 from pgwizard.tui.chooser import Chooser
-from pgwizard.tui.defects import SaysDefects
+from pgwizard.tui.defects import ReportsDefects
 from pgwizard.tui.destination import NAMESPACE, Destination
 from pgwizard.tui.left_drafts import LeftDrafts
 from pgwizard.tui.live_checks import Learned, LiveChecks
@@ -49,7 +49,7 @@ _HELP = {
 }
 
 
-class Wizard(SaysDefects, BaseScreen[None]):
+class Wizard(ReportsDefects, BaseScreen[None]):
     """See the module. raw: the answers of a release to change, as nested keys of the file."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -112,7 +112,7 @@ class Wizard(SaysDefects, BaseScreen[None]):
             lambda: self.draft.raw,
             partial(self.notify, severity="warning", markup=False),
         )
-        self.watch(self.app, "link", self._linked)
+        self.watch(self.app, "link", self._follow_link)
         has_answers = bool(self.release_to_change or self.draft.raw)
         await self.go(self.pages.order[1] if has_answers else CONNECT)
         self._open_autosave(offer=not has_answers or self.release_to_change is not None)
@@ -232,7 +232,7 @@ class Wizard(SaysDefects, BaseScreen[None]):
 
     # ---- the cluster -----------------------------------------------------------------------------------------------
 
-    def _linked(self) -> None:
+    def _follow_link(self) -> None:
         cluster = self.connection.cluster
         if cluster is None:
             self.chooser.propose(None)

@@ -28,8 +28,8 @@ def verdict(row: Candidate) -> str:
     return f"? {plain(row.why)}" if row.why else "… asking the server"
 
 
-def until(days: int) -> str:
-    """Days left, as a person says it."""
+def days_text(days: int) -> str:
+    """Days left, in words."""
     if days < 0:
         return "expired"
     if days >= 3 * 365:
@@ -37,7 +37,7 @@ def until(days: int) -> str:
     return f"in {days} d"
 
 
-def outlined(row: Candidate, search: Search) -> Text:
+def outline_text(row: Candidate, search: Search) -> Text:
     """A Secret by what is known of its keys."""
     chosen = f" · {', '.join(map(plain, row.keys))}" if row.keys else ""
     keys = ", ".join(plain(key, 60) for key in (*row.keys, *row.others)[:12])
@@ -60,8 +60,8 @@ def _lines(head: str, lines: Iterable[str]) -> Text:
     return text
 
 
-def certified(row: Candidate, search: Search, served: Served | str | None, today: datetime | None) -> Text:
-    """A certificate, with what the server says to it."""
+def certificate_text(row: Candidate, search: Search, served: Served | str | None, today: datetime | None) -> Text:
+    """A certificate, with the server's answer to it."""
     first, bundle = row.first, row.bundle
     if first is None or bundle is None:
         return Text("")
@@ -71,21 +71,21 @@ def certified(row: Candidate, search: Search, served: Served | str | None, today
     names = [*first.dns_names[:4], *first.ip_addresses[:2]]
     count = len(first.dns_names) + len(first.ip_addresses) + first.other_names
     left = f", … {count:,} in all" if count > len(names) else ""
-    ends = f" ({until(first.days_left(today))})" if today else ""
+    ends = f" ({days_text(first.days_left(today))})" if today else ""
     times = f"{first.not_before:%Y-%m-%d} to {first.not_after:%Y-%m-%d}{ends}"
     lines = [
         f"{subject}{signed}" + (f", with {', '.join(more)}" if more else ""),
         f"SANs {plain(', '.join(names), 160) or 'none'}{left}",
         f"{first.key_type} · {'CA' if first.is_ca else 'not a CA'} · {times} · sha256 {first.sha256[:17]}…",
         verdict(row),
-        _sent(row, search, served),
+        _server_line(row, search, served),
     ]
     if row.ok:
         lines.append(f"It will be mirrored into namespace {search.namespace}, and compared at each upgrade.")
     return _lines(f"{plain(row.place)} · {plain(row.keys[0])}", lines)
 
 
-def whole(row: Candidate) -> Iterator[str]:
+def all_lines(row: Candidate) -> Iterator[str]:
     """Everything that is known of a row."""
     yield plain("/".join([row.place, *row.keys]), 1_000)
     yield f"{row.kind}: {plain(row.why, 1_000)}" if row.why else str(row.kind)
@@ -101,7 +101,7 @@ def whole(row: Candidate) -> Iterator[str]:
         yield f"sha256       {one.sha256}"
 
 
-def _sent(row: Candidate, search: Search, served: Served | str | None) -> str:
+def _server_line(row: Candidate, search: Search, served: Served | str | None) -> str:
     if served is None:
         return f"Asking {plain(str(search.endpoint))} what it sends …"
     if isinstance(served, str):

@@ -17,8 +17,8 @@ from pgwizard.answers.questions import Answers
 from pgwizard.errors import PgwizardError
 from pgwizard.local import inputs
 from pgwizard.release.apply import ApplyOutcome, Options, ReleaseRequest, run
-from pgwizard.release.changes import Change, counted
-from pgwizard.release.report import event_line, explained
+from pgwizard.release.changes import Change, count_text
+from pgwizard.release.report import event_line, finding_of
 from pgwizard.release.stages import Event
 from pgwizard.tui.base import Hosted
 from pgwizard.tui.navigation import Applied
@@ -109,7 +109,7 @@ class Comparison(Hosted, Vertical):
         elif event.state is WorkerState.ERROR and event.worker.error is not None:
             error = event.worker.error
             findings = error.findings if isinstance(error, PgwizardError) else ()
-            self._show(outcome_table([*failure_rows(explained(error), findings), ("d", "tries again")]))
+            self._show(outcome_table([*failure_rows(finding_of(error), findings), ("d", "tries again")]))
 
     def _after_apply(self, _: Applied) -> None:
         self.forget()
@@ -139,5 +139,5 @@ def summary(changes: Sequence[Change], at: datetime) -> str:
     elif actions <= {"unchanged", "keep"}:
         text = f"= already up to date: all {len(changes)} objects"
     else:
-        text = f"~ {counted(changes)}; Enter shows the changes"
+        text = f"~ {count_text(changes)}; Enter shows the changes"
     return f"{text} · compared {at.astimezone():%d %b %H:%M}"

@@ -141,7 +141,7 @@ class FilteredList(Vertical):
             listed.highlighted = min(max((listed.highlighted or 0) + step, 0), listed.option_count - 1)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """By the mouse. The list may have been filled again meanwhile."""
+        """By the mouse. The list may have been filled again since."""
         event.stop()
         if isinstance(event.option, _Listed):
             self.post_message(self.Chosen(self, event.option.value))

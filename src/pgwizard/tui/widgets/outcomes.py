@@ -54,7 +54,7 @@ def outcome_table(rows: Sequence[OutcomeRow]) -> Table:
 
 
 def outcome_lines(rows: Sequence[OutcomeRow]) -> list[str]:
-    """The rows as plain text; a command stays a line that a shell takes."""
+    """The rows as plain text; a command stays one line, to paste into a shell."""
     return [
         visible(line if word == CONNECT else f"{word:7} {line}") for word, text in rows for line in text.splitlines()
     ]

@@ -15,7 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from pgwizard.text import plain
-from pgwizard.tui.widgets.candidate_text import until, verdict
+from pgwizard.tui.widgets.candidate_text import days_text, verdict
 from pgwizard.wizard.candidates import Candidate, Search
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class SecretList(ScrollView, can_focus=False):
         wanted = {"ca": ("kind", "subject", "ends", "would it verify?")}
         names = wanted.get(self.search.purpose, ("kind", "keys", "", "what speaks for it"))
         return "".join(
-            fitted(name, width) for name, width in zip(("  namespace/secret", *names), self._widths(), strict=True)
+            fit_cell(name, width) for name, width in zip(("  namespace/secret", *names), self._widths(), strict=True)
         )
 
     def _widths(self) -> tuple[int, int, int, int, int]:
@@ -145,7 +145,7 @@ class SecretList(ScrollView, can_focus=False):
         return place, kind, subject, ends, rest - place - subject
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines in view. Textual's own way looks up style, border and padding anew for each: most of a paint.
+        """The lines in view. Textual's own way looks up style, border and padding for each one: most of a paint.
 
         So there is none of these: no border, padding or opacity would be drawn.
         """
@@ -165,7 +165,7 @@ class SecretList(ScrollView, can_focus=False):
             return Strip.blank(width, plain_style)
         row = self.rows[number]
         cells = [
-            fitted(text, size)
+            fit_cell(text, size)
             for text, size in zip(self._cells(row, here=number == self.cursor), self._columns, strict=True)
         ]
         if number == self.cursor:
@@ -186,7 +186,7 @@ class SecretList(ScrollView, can_focus=False):
         else:
             place = row.place if row.keys in {(), ("tls.crt",)} else f"{row.place} · {row.keys[0]}"
             what = first.subject if first else ", ".join(row.others)
-        ends = until(first.days_left(self.today)) if first and self.today else ""
+        ends = days_text(first.days_left(self.today)) if first and self.today else ""
         count = len(row.bundle.certificates) if row.bundle else 1
         kind = f"{row.kind} ({count})" if count > 1 else str(row.kind)
         if kind == "not a certificate" and self._widths()[1] < len(kind):
@@ -194,7 +194,7 @@ class SecretList(ScrollView, can_focus=False):
         return f"{mark} {plain(place, 200)}", kind, plain(what, 120), ends, verdict(row)
 
 
-def fitted(text: str, size: int) -> str:
+def fit_cell(text: str, size: int) -> str:
     """Exactly so many cells, the last one blank; what is cut off says so. Nothing for a column of no size."""
     if not size:
         return ""
