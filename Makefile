@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check unit live golden docs faults bench idle clean
+.PHONY: help demo test check unit rushed live golden docs faults bench idle clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -26,6 +26,9 @@ check: $(READY) ## format, lint and types alone
 
 unit: check ## what needs no cluster
 	$(VENV)/bin/pytest -n 2 -m 'not live'
+
+rushed: $(READY) ## the screens as on a slow machine with a slow cluster (a minute or two)
+	PYTHONPATH=tests $(VENV)/bin/pytest -n 2 -p support.rushed tests/tui
 
 live: $(READY) ## what needs a cluster: PGWIZARD_TEST_KUBECONFIG names its kubeconfig
 	$(VENV)/bin/pytest -n 2 -m live

@@ -295,6 +295,7 @@ class Bench:
     def requests(self) -> dict[str, int]:
         """The requests of an apply that changes nothing, by what they are."""
         from pgwizard.answers import file as answers_file
+        from pgwizard.clock import utc_now
         from pgwizard.kube import http as kube_http
         from pgwizard.kube.client import connect
         from pgwizard.local import inputs
@@ -305,7 +306,7 @@ class Bench:
         file = self._answers(namespace)
         answers = answers_file.load(file.read_bytes(), ()).answers
         assert answers is not None
-        release = apply.ReleaseRequest(answers, inputs.given(answers, file.parent))
+        release = apply.ReleaseRequest(answers, inputs.read_secrets(answers, file.parent))
         counted: collections.Counter[str] = collections.Counter()
         send = kube_http.Http._exchange
 
@@ -320,7 +321,7 @@ class Bench:
 
         async def work() -> apply.ApplyOutcome:
             async with await connect(kubeconfig_file=KUBECONFIG) as cluster:
-                return await apply.run(release, cluster, lambda _: None, approve, apply.Options())
+                return await apply.run(release, cluster, lambda _: None, approve, apply.Options(), now=utc_now)
 
         kube_http.Http._exchange = counting  # type: ignore[method-assign,assignment]
         try:

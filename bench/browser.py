@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import gc
 import os
 import resource
 import statistics
@@ -281,7 +282,7 @@ async def _browser(tls: int, *, held: bool) -> dict[str, Any]:
     from pgwizard.tui.app import WizardApp
     from pgwizard.tui.screens.secret_browser import SecretBrowser
     from pgwizard.tui.start import Start
-    from pgwizard.tui.widgets.candidates import SecretList
+    from pgwizard.tui.widgets.secret_list import SecretList
     from pgwizard.wizard import browse
 
     async def connect(stack: AsyncExitStack) -> Any:
@@ -289,7 +290,7 @@ async def _browser(tls: int, *, held: bool) -> dict[str, Any]:
 
         return await stack.enter_async_context(await real())
 
-    app, seen = WizardApp(Start(connect, lambda _path, _text: None)), Seen(tls)
+    app, seen = WizardApp(Start(connect, lambda _path, _text: None, loaded=gc.freeze)), Seen(tls)
     task = asyncio.create_task(app.run_async())
     await app.connection.once_connected()
     await asyncio.sleep(1)
@@ -312,7 +313,7 @@ async def _browser(tls: int, *, held: bool) -> dict[str, Any]:
     seen.watch(SecretList, "move", lambda listing: bool(listing.rows))
     await seen.run(app, held=held)
     assert isinstance(app.screen, SecretBrowser)
-    found = [row for rows in app.screen.findings.by_place.values() for row in rows]
+    found = [row for rows in app.screen.secrets.findings.by_place.values() for row in rows]
     assert sum(row.bundle is not None for row in found) >= tls, "certificates are missing"
     app.exit()
     await task
@@ -398,8 +399,6 @@ def _ms_since(begin: float) -> float:
 
 
 def _inside(side: str, tls: int) -> int:
-    import gc
-
     report = reporter()
     if side in ("browser", "held"):
         gc.set_threshold(50_000)  # as the command line does

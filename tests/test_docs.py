@@ -7,7 +7,6 @@ import functools
 import importlib
 import re
 import tomllib
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +111,7 @@ def test_every_pgwizard_command_that_is_shown_is_understood(name: str) -> None:
 
 
 def _facts() -> Facts:
-    return Facts(ca=read_bundle((ROOT / "examples/minio-ca.crt").read_bytes(), datetime(2027, 1, 1, tzinfo=UTC)))
+    return Facts(ca=read_bundle((ROOT / "examples/minio-ca.crt").read_bytes()))
 
 
 def _answers_of_the_readme() -> Answers:
@@ -258,7 +257,7 @@ def _messages() -> list[str]:
 
 
 @pytest.mark.parametrize("message", _messages())
-def test_a_message_in_the_documentation_is_one_that_is_said(message: str) -> None:
+def test_a_message_in_the_documentation_is_one_of_the_program(message: str) -> None:
     for fragment in filter(None, (part.strip() for part in message.split("…"))):
         assert any(fragment in literal for literal in _literals()), fragment
 
@@ -347,3 +346,11 @@ def test_a_document_speaks_of_the_project_alone(name: str) -> None:
     text = _text(name)
     assert not re.search(r"/work/|/root/|/home/|/tmp/[a-z]|\.\./shared", text)
     assert not re.search(r"!\[[^]]*\]\((?!screenshots/)", text)
+
+
+@pytest.mark.parametrize(
+    "name", ["CONTRIBUTING.md", "docs/architecture.md", "docs/dependencies.md", "templates/WHY.md"]
+)
+def test_a_document_names_only_paths_that_exist(name: str) -> None:
+    paths = re.findall(r"`((?:src|tests|docs|templates|bench)/[\w./-]+)`", _text(name))
+    assert [path for path in paths if not (ROOT / path).exists()] == []

@@ -26,6 +26,27 @@ def test_an_endpoint_is_scheme_host_and_port(text: str, endpoint: Endpoint) -> N
     assert Endpoint.parse(text) == endpoint
 
 
+@pytest.mark.parametrize(
+    ("host", "is_address"),
+    [("10.0.0.1", True), ("1.2.3", True), ("2130706433", True), ("[::1]", True), ("minio", False), ("1.2.3.a", False)],
+)
+def test_a_host_of_digits_and_dots_is_an_address_as_for_libc(host: str, is_address: bool) -> None:
+    assert Endpoint.parse(host).is_address == is_address
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ("https://s3.example.com/", "s3.example.com"),
+        ("a:9000/", "a:9000"),
+        ("http://a:9000", "http://a:9000"),
+        ("[::1]:9000", "[::1]:9000"),
+    ],
+)
+def test_pgbackrest_gets_the_scheme_only_where_it_is_http(answer: str, text: str) -> None:
+    assert str(Endpoint.parse(answer)) == text
+
+
 @pytest.mark.parametrize("text", ["", "a b", "host:x", "http://a/b", "ftp://a"])
 def test_what_is_no_endpoint_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not an endpoint: expected host:port"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,6 +42,22 @@ EDGES: dict[str, str] = {
     "__main__": "cli",
 }
 """What each package may import beside the ground."""
+
+PUBLIC: dict[str, str] = {
+    "answers": "file questions reference schema secrets strict_yaml",
+    "kube": "api client health jobs kubeconfig lease",
+    "diagnose": "diagnose messages row",
+    "simulator": "clock cluster",
+    "tls": "certificates chain handshake",
+    "plan": "checks cron manifests names pgbackrest plan retention tuning",
+    "release": "apply backups changes checks record records report rollout stages survey uninstall",
+    "status": "observe report snapshot verdict",
+    "wizard": "browse candidate_index candidates choices draft lookup secret_questions text_input",
+    "local": "autosave files inputs",
+    "tui": "app navigation start",
+    "cli": "main",
+}
+"""The modules of each package that another package may import; all others are its own."""
 
 PURE = (
     "answers.questions",
@@ -113,6 +130,31 @@ def test_packages_import_only_what_their_edges_allow() -> None:
         if _package(other) not in (_package(dotted), *GROUND, *EDGES.get(_package(dotted), "").split())
     ]
     assert crossed == []
+
+
+def test_other_packages_import_only_the_public_modules_of_a_package() -> None:
+    used: dict[str, set[str]] = {package: set() for package in PUBLIC}
+    for dotted in _modules():
+        for other in _ours(dotted):
+            if _package(other) not in (_package(dotted), *GROUND):
+                used[_package(other)].add(other.partition(".")[2])
+    assert used == {package: set(modules.split()) for package, modules in PUBLIC.items()}
+
+
+def test_a_package_names_its_main_modules() -> None:
+    for package, modules in PUBLIC.items():
+        named = set(re.findall(r"``(\w+)``", ast.get_docstring(_modules()[package]) or ""))
+        assert named & set(modules.split()), f"{package} names none of its public modules"
+
+
+def test_no_module_imports_a_private_name() -> None:
+    private = [
+        f"{dotted} imports {name}"
+        for dotted in _modules()
+        for name in _imports(dotted)
+        if name.startswith("pgwizard") and re.search(r"\._(?!_)", name)
+    ]
+    assert private == []
 
 
 def test_every_package_has_its_edges() -> None:

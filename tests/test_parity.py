@@ -25,7 +25,7 @@ from textual.widgets import Input
 from pgwizard.answers.schema import QuestionPath as Question
 from pgwizard.answers.schema import is_union, page_of, tag_key
 from pgwizard.cli import connect as cli_connect
-from pgwizard.kube.api import Cluster, Object, Ref, Written
+from pgwizard.kube.api import Cluster, Object, Ref, WriteResult
 from pgwizard.local.files import write_folder, write_text
 from pgwizard.plan import manifests
 from pgwizard.release import record
@@ -105,19 +105,19 @@ class Recording(SimCluster):
     def _note(self, done: str, about: Any) -> None:
         vars(self).setdefault("bodies", []).append((done, same(about)))
 
-    async def apply(self, obj: Object, *, dry_run: bool = False, force: bool = False) -> Written:
+    async def apply(self, obj: Object, *, dry_run: bool = False, force: bool = False) -> WriteResult:
         self._note(f"apply {Ref.of(obj)} dry_run={dry_run} force={force}", obj)
         return await super().apply(obj, dry_run=dry_run, force=force)
 
-    async def create(self, obj: Object, *, dry_run: bool = False) -> Written:
+    async def create(self, obj: Object, *, dry_run: bool = False) -> WriteResult:
         self._note(f"create {obj['kind']} dry_run={dry_run}", obj)
         return await super().create(obj, dry_run=dry_run)
 
-    async def patch(self, ref: Ref, patch: Object, *, dry_run: bool = False) -> Written:
+    async def patch(self, ref: Ref, patch: Object, *, dry_run: bool = False) -> WriteResult:
         self._note(f"patch {ref} dry_run={dry_run}", patch)
         return await super().patch(ref, patch, dry_run=dry_run)
 
-    async def replace(self, obj: Object) -> Written:
+    async def replace(self, obj: Object) -> WriteResult:
         self._note(f"replace {Ref.of(obj)}", obj)
         return await super().replace(obj)
 

@@ -81,6 +81,13 @@ async def without_nodes(sim: SimCluster) -> None:
     sim.rules.deny("list", "nodes")
 
 
+def denying(verb: str, resource: str, namespace: str = "*") -> Arrange:
+    async def arrange(sim: SimCluster) -> None:
+        sim.rules.deny(verb, resource, namespace)
+
+    return arrange
+
+
 async def without_a_default_class(sim: SimCluster) -> None:
     found = sim.store.peek(Ref(STORAGE_CLASS, "standard"))
     assert found is not None
@@ -194,6 +201,21 @@ CASES = {
     ),
     "no default StorageClass": Case(
         {}, ["warning storage.storageClass: no StorageClass is the default"], without_a_default_class
+    ),
+    "a list of StorageClasses that may not be read": Case(
+        {},
+        ["warning storage.storageClass: not checked: no permission to list StorageClasses"],
+        denying("list", "storageclasses"),
+    ),
+    "an S3 server behind pods without the right to port-forward": Case(
+        {},
+        ["warning repository.endpoint: not checked: no permission to port-forward to the S3 server"],
+        denying("create", "pods/portforward"),
+    ),
+    "releases of other namespaces that may not be listed": Case(
+        {},
+        ["warning repository.path: not checked against other namespaces: no permission to list Secrets there"],
+        denying("list", "secrets", ""),
     ),
     "a list that fails": Case(
         {},

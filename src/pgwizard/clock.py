@@ -1,8 +1,7 @@
-"""The machine's clock. It is read here alone: whatever needs the time is given a ``Clock``."""
+"""The machine's clock. Entry points pass ``utc_now`` on; everything else takes a ``Clock`` or a moment."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -13,8 +12,3 @@ Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """The machine's time."""
     return datetime.now(UTC)
-
-
-def seconds() -> float:
-    """The machine's monotonic clock, to measure how long something takes."""
-    return time.perf_counter()

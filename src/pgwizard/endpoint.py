@@ -10,6 +10,7 @@ from typing import Literal
 from pgwizard.text import plain
 
 _PATTERN = re.compile(r"(?:(https?)://)?(\[[0-9A-Fa-f:.]+\]|[^/:\s]+)(?::([0-9]{1,5}))?/?", re.ASCII)
+_DIGITS_AND_DOTS = re.compile(r"[0-9.]+", re.ASCII)
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -35,16 +36,29 @@ class Endpoint:
 
     @property
     def is_address(self) -> bool:
-        """Whether the host is an IP address."""
+        """Whether the host is an IP address.
+
+        libc takes any host of digits and dots for one, such as ``10.1``, and never asks a DNS server for it.
+        """
+        if _DIGITS_AND_DOTS.fullmatch(self.host):
+            return True
         try:
             ip_address(self.host)
         except ValueError:
             return False
         return True
 
+    @property
+    def authority(self) -> str:
+        """``host:port``; without the port where it is the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        """The form of pgBackRest's options: the authority, with the scheme only where it is http."""
+        return f"http://{self.authority}" if self.scheme == "http" else self.authority
+
     def url(self, bucket: str, path: str, *, in_host: bool) -> str:
         """Where a path of a bucket is; in_host: the bucket is part of the host's name, else of the path."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
-        place = f"{bucket}.{host}{port}" if in_host else f"{host}{port}/{bucket}"
+        place = f"{bucket}.{self.authority}" if in_host else f"{self.authority}/{bucket}"
         return f"{self.scheme}://{place}{path}"

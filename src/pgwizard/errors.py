@@ -17,9 +17,9 @@
     │       ├── Invalid             4   400 or 422
     │       └── ServerFailure       4   429 and 5xx that outlived the retries
     ├── PreflightError              5   a check failed before the first write; carries every finding
-    ├── OwnershipConflict           6   somebody else owns what pgwizard would write
-    ├── DeadlineError               7   something was waited for in vain
-    ├── RolloutFailed               8   the cluster says that a pod cannot start
+    ├── OwnershipConflict           6   another tool owns what pgwizard would write
+    ├── DeadlineError               7   a wait ended at its deadline
+    ├── RolloutFailed               8   a pod cannot start
     ├── FirstBackupFailed           9   the hook Job failed
     ├── Locked                     10   another run holds the release
     ├── NotProven                  11   what was looked at is not known to be recoverable without a risk
@@ -45,7 +45,7 @@ class Finding:
     """One thing that is wrong or needs a look: what, why, and what to do. All of it is text; unknown parts are empty.
 
     question: dotted path of the answer to change, such as ``storage.size``; empty where it is about no single answer.
-    text: what is wrong, on which object. cause: why. fix: what to do. key: its anchor in docs/errors.md.
+    text: what failed, on which object. cause: why. fix: what to do. key: its anchor in docs/errors.md.
     line, column: 1-based place in the file of answers; None where the value does not come from a file.
     """
 
@@ -80,7 +80,7 @@ class PgwizardError(Exception):
     """Base of all. ``str()`` is the whole for a log: the message, and below it each finding and the end of a log.
 
     message: one line: what failed, on which object, and the reason that the server gives.
-    findings: what is wrong one by one, where there may be several things.
+    findings: each problem, where there may be several.
     fault: what is known of the cause, and what to do about it. hint: what to do next where there is no fault.
     log: the last lines that a failed program printed.
     """
@@ -169,7 +169,7 @@ class Unauthorized(ApiError):
 
 
 class Forbidden(ApiError):
-    """403: RBAC, admission or Pod Security says no."""
+    """403: RBAC, admission or Pod Security refuses."""
 
 
 class NotFound(ApiError):
@@ -207,21 +207,21 @@ class PreflightError(PgwizardError):
 
 
 class OwnershipConflict(PgwizardError):
-    """Somebody else owns what pgwizard would write."""
+    """Another tool owns what pgwizard would write."""
 
     exit_code = 6
     meaning = "another tool owns an object or a field that would be written"
 
 
 class DeadlineError(PgwizardError):
-    """Something was waited for in vain; the message says what, and what was seen last."""
+    """A wait ended at its deadline; the message names what was awaited, and its last known state."""
 
     exit_code = 7
     meaning = "a wait ended at its deadline"
 
 
 class RolloutFailed(PgwizardError):
-    """The cluster says that the pod cannot start."""
+    """The cluster reports that the pod cannot start."""
 
     exit_code = 8
     meaning = "the database pod cannot start"
@@ -242,14 +242,14 @@ class Locked(PgwizardError):
 
 
 class NotProven(PgwizardError):
-    """The verdict on a release is another than recoverable; the message says which."""
+    """The verdict on a release is not recoverable; the message names it."""
 
     exit_code = 11
     meaning = "the verdict on a release is another than recoverable: at risk, not recoverable, gone, or unknown"
 
 
 class Interrupted(PgwizardError):
-    """The user stopped it; the message says what is there."""
+    """The user stopped it; the message names what was written."""
 
     exit_code = 130
     meaning = "stopped by the user"

@@ -26,7 +26,7 @@ _POSTGRES_KB = {"kB": 1, "MB": 1024, "GB": 1024**2, "TB": 1024**3}
 def size_bytes(text: str) -> int:
     """The bytes of a Kubernetes quantity such as ``10Gi``.
 
-    Raises ValueError that says what was expected, and the likely meaning where there is one.
+    Raises ValueError with what was expected, and the likely meaning where there is one.
     Source: apimachinery ``resource.Quantity``; exponents and sub-byte units are left out, nobody means them.
     """
     match = _SIZE.fullmatch(text)
@@ -89,7 +89,7 @@ _NANO, _LARGEST_BINARY = Decimal("1e-9"), Decimal(2**63 - 1)
 
 
 def read_quantity(value: object) -> Decimal | None:
-    """The number that a quantity of a live object stands for, such as ``10Gi``, ``1395864371200m`` or ``6e9``.
+    """The value of a quantity of a live object, such as ``10Gi``, ``1395864371200m`` or ``6e9``.
 
     Exact, but as in the server rounded away from zero to 1e-9, and binary ones end at 2^63 - 1. None for what is no
     quantity. Source: apimachinery ``resource.ParseQuantity``, v0.34.

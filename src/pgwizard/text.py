@@ -17,12 +17,12 @@ def plain(text: str, limit: int = 300) -> str:
 
 
 def fit(name: str) -> str:
-    """A name fit to be shown: no API server takes another one, but somebody may answer in its place."""
+    """A name that is safe to print. An API server accepts no other, but another server may answer in its place."""
     return plain(visible(name))
 
 
 def fit_line(line: str) -> str:
-    """A line of a log, fit for a terminal; what stands in columns keeps them."""
+    """A line of a log, safe for a terminal; columns are kept."""
     return "".join(c if c.isprintable() else " " for c in line[:1_000]).rstrip()
 
 

@@ -71,7 +71,7 @@ def test_what_is_out_of_bounds_says_the_bound() -> None:
     ]
 
 
-def test_what_is_wrong_leaves_the_rest_to_be_checked() -> None:
+def test_invalid_answers_do_not_keep_others_from_being_checked() -> None:
     loaded = answers_file.load(b"storage: {size: 10GB}\nrelease: {name: shop}\n")
     assert loaded.answers is not None
     assert (loaded.answers.release.name, loaded.answers.storage.size) == ("shop", "10Gi")
@@ -114,7 +114,7 @@ def test_an_override_wins_and_makes_the_blocks_that_it_needs() -> None:
     assert loaded.answers.tls.source is None
 
 
-def test_an_override_of_what_is_wrong_makes_it_right() -> None:
+def test_an_override_replaces_an_invalid_answer() -> None:
     assert _problems("storage: 7\n", "storage.size=20Gi") == []
 
 

@@ -164,6 +164,11 @@ def test_the_value_of_a_secret_in_the_place_of_a_variable_is_not_repeated() -> N
     assert "hunter2" not in problem["msg"]
 
 
+def test_a_port_of_the_endpoint_that_is_out_of_range_is_refused() -> None:
+    with pytest.raises(ValidationError, match="70000 is not a port; expected 1 to 65535"):
+        answers_of(repository={"endpoint": "a:70000"})
+
+
 def test_credentials_in_a_url_are_not_repeated() -> None:
     with pytest.raises(ValidationError) as caught:
         answers_of(repository={"endpoint": "https://key:hunter2@s3.example.com"})
@@ -173,8 +178,8 @@ def test_credentials_in_a_url_are_not_repeated() -> None:
 
 
 def test_a_certificate_is_mirrored_only_where_one_is_trusted() -> None:
-    assert Answers().tls_mirrored()
-    assert answers_of(tls={"source": None, "caFile": "ca.crt"}).tls_mirrored()
-    assert not answers_of(tls={"source": None}).tls_mirrored()
-    assert not answers_of(tls={"verify": False}).tls_mirrored()
-    assert not answers_of(repository={"enabled": False}).tls_mirrored()
+    assert Answers().has_tls_mirror()
+    assert answers_of(tls={"source": None, "caFile": "ca.crt"}).has_tls_mirror()
+    assert not answers_of(tls={"source": None}).has_tls_mirror()
+    assert not answers_of(tls={"verify": False}).has_tls_mirror()
+    assert not answers_of(repository={"enabled": False}).has_tls_mirror()

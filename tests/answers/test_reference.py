@@ -28,7 +28,7 @@ def test_lines_of_the_commented_file_fit_a_terminal() -> None:
 
 
 def test_every_alternative_of_the_commented_file_reads_once_uncommented() -> None:
-    """``# or:`` and the block below it stand in for the block above."""
+    """``# or:`` and the block below it can replace the block above."""
     text = reference.commented_answers()
     blocks = re.findall(r"^( *)# or: .*\n(\1# \w+:\n(?:\1#   .*\n)*)", text, re.MULTILINE)
     assert len(blocks) >= 10
@@ -38,7 +38,7 @@ def test_every_alternative_of_the_commented_file_reads_once_uncommented() -> Non
         answers = {"repository": uncommented} if indent else uncommented
         loaded = answers_file.load(yaml.safe_dump(answers).encode())
         wrong = {problem.question.rpartition(".")[2] for problem in loaded.problems}
-        assert not wrong - {"secret"}, (key, loaded.problems)  # SECRET is a stand-in, and no object's name
+        assert not wrong - {"secret"}, (key, loaded.problems)  # SECRET is a placeholder, and no object's name
 
 
 def test_the_schema_is_a_schema_and_the_defaults_are_valid() -> None:

@@ -114,3 +114,10 @@ def test_a_release_without_any_job_says_so(sim: SimCluster, answers: str) -> Non
     assert run("apply", answers, "--set", "repository.enabled=false").code == 0
     done = run("logs")
     assert (done.code, done.err) == (5, "pgwizard: release default/postgresql has no backup Job\n")
+
+
+def test_a_followed_backup_with_page_errors_ends_as_the_status_does(released: SimCluster) -> None:
+    released.runtime.programs.has_damaged_pages = True
+    done = headless.run("backup", "-n", "default", "--demo", "--follow")
+    assert done.code == 11
+    assert "default/postgresql: the backup has page checksum errors" in done.err

@@ -420,3 +420,19 @@ def test_a_demonstrated_status_has_a_release_to_look_at_and_loads_no_face() -> N
     assert done.stdout.splitlines()[0] == "default/postgresql"
     assert "RECOVERABLE" in done.stdout.splitlines()[1]
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_an_apply_whose_first_backup_has_page_errors_ends_as_its_status_does(sim: SimCluster, answers: str) -> None:
+    sim.runtime.programs.has_damaged_pages = True
+    done = applied()
+    assert "\nRelease is up, but its first full backup has page checksum errors.\n" in done.out
+    status = headless.run("status", "-n", "default", "--demo")
+    assert (done.code, status.code) == (11, 11)
+    cause = "files of the database were damaged when it was taken"
+    assert done.err.splitlines() == [
+        f"pgwizard: default/postgresql: the backup has page checksum errors: {cause}",
+        "pg_amcheck names the damaged tables and indexes. Then take a full backup.",
+        "More: pgwizard explain docs/errors.md#status-damaged",
+    ]
+    line = json.loads(applied("--json").out.splitlines()[-1])
+    assert (line["outcome"], line["findings"]) == ("unchanged", [])

@@ -48,10 +48,7 @@ _AFTER = (
     Event("record", "done", "revision 1", 0.02),
 )
 
-_REACHED = (
-    "Release is up. First full backup succeeded.\n"
-    "postgresql.shop.svc:5432, database shop; superuser and password are in Secret shop/postgresql"
-)
+_REACHED = "Release is up. First full backup succeeded."
 
 
 WIDTH = 110
@@ -76,7 +73,7 @@ def _printed() -> Console:
     for event in _AFTER:
         reporter(writer)(event)
     plan = planned(answers_of(release={"namespace": "shop", "database": "shop"}))
-    show_outcome(writer, ApplyOutcome("deployed", _CHANGES, (), _REACHED, plan), connect_commands(plan))
+    show_outcome(writer, ApplyOutcome("deployed", _CHANGES, _REACHED, plan=plan), connect_commands(plan))
     writer.close()
     return console
 

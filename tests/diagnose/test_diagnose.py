@@ -426,7 +426,7 @@ def test_a_refused_certificate_is_not_taken_for_encryption() -> None:
     assert "cipher" not in {found.question.rpartition(".")[2] for found in diagnoses(text)}
 
 
-def test_a_symptom_yields_to_its_cause_wherever_that_stands() -> None:
+def test_a_cause_wins_over_its_symptom_wherever_it_is_in_the_log() -> None:
     symptom, cause = _fixture("backup-timeout"), _fixture("wrong-ca")
     assert _key(symptom) == "wal-not-archived"
     assert _key(f"{cause}\n{symptom}") == _key(f"{symptom}\n{cause}") == "certificate-self-signed"
@@ -531,7 +531,7 @@ def test_of_a_longer_text_the_end_is_read() -> None:
     assert _key("x\n" * MAX_CHARACTERS + "cipher header invalid") == "repository-not-encrypted"
 
 
-def test_ranks_are_told_apart() -> None:
+def test_ranks_are_distinguished() -> None:
     assert {row.rank for row in ROWS} == set(Rank)
 
 

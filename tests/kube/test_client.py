@@ -84,7 +84,7 @@ def test_transient_faults_are_repeated(verb: str, fault: str) -> None:
     async def scenario() -> None:
         clock = Clock()
         method = verb.split(maxsplit=1)[0]
-        # What must not be done twice is looked up first, unless the server said that it had not even begun.
+        # What must not be done twice is looked up first, unless the server answered that it had not begun.
         lookups = [refuses(404)] if method in {"PUT", "POST"} and fault != "429" else []
         async with scripted(TRANSIENT[fault], *lookups, says(LIVE), clock=clock) as (cluster, api):
             await VERBS[verb](cluster)
@@ -375,7 +375,7 @@ def test_permissions_side_by_side() -> None:
     async def scenario() -> None:
         accesses = [Access(verb, "pods/exec", namespace="ns", name="db-0") for verb in ("get", "create")]
         async with scripted(rules_review()) as (cluster, api):
-            assert list((await cluster.allowed(accesses)).values()) == [True, False]
+            assert list((await cluster.check_access(accesses)).values()) == [True, False]
         rules, *reviews = api.seen
         assert rules.body["spec"] == {"namespace": "ns"}
         assert len(reviews) == 2
@@ -395,7 +395,7 @@ def test_permissions_that_the_rules_of_a_namespace_grant_are_not_asked_for_one_b
         rule = {"verbs": ["*"], "apiGroups": ["", "apps"], "resources": ["*"]}
         accesses = [Access(verb, "secrets", namespace=place) for verb in ("create", "patch") for place in ("a", "b")]
         async with scripted(rules_review(rule)) as (cluster, api):
-            allowed = await cluster.allowed([*accesses, Access("get", "namespaces", name="a")])
+            allowed = await cluster.check_access([*accesses, Access("get", "namespaces", name="a")])
         assert set(allowed.values()) == {True}
         assert [request.path.rpartition("/")[2] for request in api.seen] == [
             "selfsubjectrulesreviews",
@@ -424,7 +424,7 @@ def test_a_rule_grants_no_more_than_it_says(rule: dict[str, list[str]], granted:
     async def scenario() -> None:
         access = Access("create", "pods/exec", namespace="ns", name="db-0")
         async with scripted(rules_review(rule)) as (cluster, _):
-            assert await cluster.allowed([access]) == {access: granted}
+            assert await cluster.check_access([access]) == {access: granted}
 
     run(scenario())
 
@@ -433,7 +433,7 @@ def test_permissions_that_cannot_be_asked_for() -> None:
     async def scenario() -> None:
         async with scripted(refuses(403, "Forbidden")) as (cluster, _):
             with pytest.raises(errors.Forbidden):
-                await cluster.allowed([Access("get", f"r{n}") for n in range(30)])
+                await cluster.check_access([Access("get", f"r{n}") for n in range(30)])
 
     run(scenario())
 
@@ -669,7 +669,7 @@ def test_watch_survives(fault: Step) -> None:
     run(scenario())
 
 
-def test_watch_of_an_object_made_anew() -> None:
+def test_watch_of_a_recreated_object() -> None:
     async def scenario() -> None:
         again = streams(event("MODIFIED", bare("a", "12", "other")), end="silent")
         async with scripted(listing(bare("a")), again) as (cluster, _):

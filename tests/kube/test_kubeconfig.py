@@ -76,12 +76,12 @@ def now(work: Callable[[], Awaitable[T]]) -> T:
     return asyncio.run(within())
 
 
-def read(held: Login) -> Credentials:
-    return now(held.current)
+def read(login_: Login) -> Credentials:
+    return now(login_.current)
 
 
-def authorization(held: Login) -> str:
-    return dict(read(held).headers).get("Authorization", "")
+def authorization(login_: Login) -> str:
+    return dict(read(login_).headers).get("Authorization", "")
 
 
 # -- files ------------------------------------------------------------------------------------------------------------
@@ -247,16 +247,16 @@ def test_token_files_are_read_again(tmp_path: Path) -> None:
     target = load(kubeconfig=saved(tmp_path / "config", config({"tokenFile": "token"})))
 
     async def scenario() -> None:
-        held = Login(target, now=lambda: wall[0])
-        assert ("Authorization", "Bearer first") in (await held.current()).headers
+        login_ = Login(target, now=lambda: wall[0])
+        assert ("Authorization", "Bearer first") in (await login_.current()).headers
         saved(tmp_path / "token", "second")
-        assert ("Authorization", "Bearer first") in (await held.current()).headers
+        assert ("Authorization", "Bearer first") in (await login_.current()).headers
         wall[0] += 61
-        assert ("Authorization", "Bearer second") in (await held.current()).headers
+        assert ("Authorization", "Bearer second") in (await login_.current()).headers
         (tmp_path / "token").unlink()
-        assert held.refused(await held.current())
+        assert login_.reject(await login_.current())
         with pytest.raises(KubeconfigError, match="token file of 'one' cannot be read"):
-            await held.current()
+            await login_.current()
 
     run(scenario())
 
@@ -316,8 +316,8 @@ def test_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     script = f'printf %s "$KUBERNETES_EXEC_INFO" > info; echo "$1 $MY" > said; {printing(token=TOKEN)}'
     options = {"args": ["get"], "env": [{"name": "MY", "value": "own"}], "provideClusterInfo": True}
-    held = login(tmp_path, plugin(tmp_path, script, **options), **{"tls-server-name": "other"})
-    assert authorization(held) == f"Bearer {TOKEN}"
+    login_ = login(tmp_path, plugin(tmp_path, script, **options), **{"tls-server-name": "other"})
+    assert authorization(login_) == f"Bearer {TOKEN}"
     info = json.loads((tmp_path / "info").read_text())
     assert info["spec"]["interactive"] is False
     assert info["spec"]["cluster"] == {"server": "https://one.test:6443/base", "tls-server-name": "other"}
@@ -378,18 +378,18 @@ def test_a_plugin_runs_once_until_it_expires(tmp_path: Path, monkeypatch: pytest
     target = load(kubeconfig=saved(tmp_path / "config", config(plugin(tmp_path, script))))
 
     async def scenario() -> None:
-        held = Login(target, now=lambda: wall[0])
-        await asyncio.gather(*(held.current() for _ in range(5)))
+        login_ = Login(target, now=lambda: wall[0])
+        await asyncio.gather(*(login_.current() for _ in range(5)))
         wall[0] += 45
-        await held.current()
+        await login_.current()
         assert runs(tmp_path) == 1
         wall[0] += 10
-        await held.current()
+        await login_.current()
         assert runs(tmp_path) == 2
-        # What it prints has expired by now: it is not run for every request all the same.
+        # What it prints has expired by now: yet it is not run for every request.
         wall[0] += 3600
-        await held.current()
-        await held.current()
+        await login_.current()
+        await login_.current()
         assert runs(tmp_path) == 3
 
     run(scenario())

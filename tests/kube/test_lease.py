@@ -14,10 +14,10 @@ from pgwizard.kube import lease as kube_lease
 from pgwizard.kube.api import NAMESPACE, Object, Ref
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
-from support.faulting import LEASE, applied, cluster, deployed, live
+from support.faulting import LEASE, applied, clock, cluster, deployed, live
 from support.simtime import run
 
-REF = kube_lease.lease_ref("postgresql", "default")
+REF = Ref(LEASE, "postgresql-pgwizard", "default")
 
 
 def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
@@ -36,14 +36,14 @@ def holder(sim: SimCluster) -> str:
 
 def lease(owner: str, seconds_ago: float = 0) -> Object:
     """A Lease that another run renewed so long ago."""
-    made = kube_lease._lease(REF, owner)
     at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
-    made["spec"]["renewTime"] = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return made
+    return kube_lease._lease(REF, owner, lambda: at)
 
 
-async def held_for(sim: SimCluster, seconds: float, said: list[str] | None = None, **options: Any) -> None:
-    async with kube_lease.held(sim, REF, said=(said if said is not None else []).append, **options):
+async def hold_for(sim: SimCluster, seconds: float, reports: list[str] | None = None, **options: Any) -> None:
+    async with kube_lease.hold(
+        sim, REF, now=clock(sim), report=(reports if reports is not None else []).append, **options
+    ):
         await asyncio.sleep(seconds)
 
 
@@ -60,14 +60,14 @@ async def living(sim: SimCluster, owner: str) -> None:
 def test_a_free_lock_is_taken_renewed_and_given_back() -> None:
     async def scenario(sim: SimCluster) -> None:
         seen: list[tuple[str, str]] = []
-        async with kube_lease.held(sim, REF, said=pytest.fail, holder="me"):
+        async with kube_lease.hold(sim, REF, now=clock(sim), report=pytest.fail, holder="me"):
             for _ in range(3):
                 seen.append((holder(sim), live(sim, LEASE, REF.name)["spec"]["renewTime"]))
                 await asyncio.sleep(kube_lease.RENEW_SECONDS + 1)
         assert [owner for owner, _ in seen] == ["me"] * 3
         assert len({renewed for _, renewed in seen}) == 3
         assert holder(sim) == ""
-        await held_for(sim, 1)
+        await hold_for(sim, 1)
 
     on(scenario)
 
@@ -81,14 +81,14 @@ def test_a_lock_that_is_held_by_a_living_run_is_left_alone() -> None:
     async def scenario(sim: SimCluster) -> None:
         await sim.create(lease("anna@host/1"))
         other = asyncio.create_task(living(sim, "anna@host/1"))
-        said: list[str] = []
+        reports: list[str] = []
         with pytest.raises(Locked) as caught:
-            await held_for(sim, 1, said)
+            await hold_for(sim, 1, reports)
         other.cancel()
         await asyncio.gather(other, return_exceptions=True)
-        assert len(said) == 1
-        assert said[0].startswith("anna@host/1 holds the lock since ")
-        assert said[0].endswith(": waiting 15 s to see whether it lives")
+        assert len(reports) == 1
+        assert reports[0].startswith("anna@host/1 holds the lock since ")
+        assert reports[0].endswith(": waiting 15 s to see whether it lives")
         assert caught.value.message.startswith(
             "Lease default/postgresql-pgwizard: anna@host/1 is writing to this release, last seen "
         )
@@ -101,11 +101,11 @@ def test_a_lock_that_is_held_by_a_living_run_is_left_alone() -> None:
 def test_a_lock_whose_holder_does_not_renew_it_is_taken_over_after_watching() -> None:
     async def scenario(sim: SimCluster) -> None:
         await sim.create(lease("dead@host/1"))
-        loop, said = asyncio.get_running_loop(), list[str]()
+        loop, reports = asyncio.get_running_loop(), list[str]()
         start = loop.time()
-        await held_for(sim, 0, said)
+        await hold_for(sim, 0, reports)
         assert loop.time() - start == kube_lease.DURATION_SECONDS + 1
-        assert len(said) == 1
+        assert len(reports) == 1
 
     on(scenario)
 
@@ -116,11 +116,11 @@ def test_a_clock_that_differs_steals_nothing(seconds_ago: float) -> None:
 
     async def scenario(sim: SimCluster) -> None:
         await sim.create(lease("anna@host/1", seconds_ago))
-        loop, said = asyncio.get_running_loop(), list[str]()
+        loop, reports = asyncio.get_running_loop(), list[str]()
         start = loop.time()
-        await held_for(sim, 0, said)
+        await hold_for(sim, 0, reports)
         assert loop.time() - start == kube_lease.DURATION_SECONDS + 1
-        assert len(said) == 1
+        assert len(reports) == 1
 
     on(scenario)
 
@@ -129,9 +129,9 @@ def test_a_lease_that_cannot_be_read_is_watched_too() -> None:
     async def scenario(sim: SimCluster) -> None:
         await sim.create(lease("anna@host/1"))
         sim.store.put({**live(sim, LEASE, REF.name), "spec": {"holderIdentity": "anna@host/1", "renewTime": "soon"}})
-        said: list[str] = []
-        await held_for(sim, 0, said)
-        assert len(said) == 1
+        reports: list[str] = []
+        await hold_for(sim, 0, reports)
+        assert len(reports) == 1
 
     on(scenario)
 
@@ -141,7 +141,7 @@ def test_a_lock_that_is_lost_stops_the_writer() -> None:
         after = list[str]()
 
         async def writer() -> None:
-            async with kube_lease.held(sim, REF, said=pytest.fail, holder="me"):
+            async with kube_lease.hold(sim, REF, now=clock(sim), report=pytest.fail, holder="me"):
                 stolen = lease("thief")
                 stolen["metadata"]["resourceVersion"] = live(sim, LEASE, REF.name)["metadata"]["resourceVersion"]
                 await sim.replace(stolen)
@@ -155,7 +155,7 @@ def test_a_lock_that_is_lost_stops_the_writer() -> None:
         )
         assert after == []
         assert holder(sim) == "thief"
-        await asyncio.sleep(0)  # the task goes on: its cancellation was taken back
+        await asyncio.sleep(0)  # the task continues: its cancellation was undone
 
     on(scenario)
 
@@ -163,10 +163,10 @@ def test_a_lock_that_is_lost_stops_the_writer() -> None:
 def test_a_namespace_that_is_deleted_is_named_as_the_cause() -> None:
     async def scenario(sim: SimCluster) -> None:
         namespace = Ref(NAMESPACE, "shop")
-        ref = kube_lease.lease_ref("postgresql", "shop")
+        ref = Ref(LEASE, "postgresql-pgwizard", "shop")
 
         async def writer() -> None:
-            async with kube_lease.held(sim, ref, said=pytest.fail, holder="me"):
+            async with kube_lease.hold(sim, ref, now=clock(sim), report=pytest.fail, holder="me"):
                 await sim.delete(namespace)
                 await asyncio.sleep(60)
 
@@ -177,10 +177,10 @@ def test_a_namespace_that_is_deleted_is_named_as_the_cause() -> None:
     on(scenario)
 
 
-def test_a_lease_that_somebody_deleted_is_a_lost_lock() -> None:
+def test_a_deleted_lease_is_a_lost_lock() -> None:
     async def scenario(sim: SimCluster) -> None:
         async def writer() -> None:
-            async with kube_lease.held(sim, REF, said=pytest.fail, holder="me"):
+            async with kube_lease.hold(sim, REF, now=clock(sim), report=pytest.fail, holder="me"):
                 await sim.delete(REF)
                 await asyncio.sleep(60)
 
@@ -193,7 +193,7 @@ def test_a_lease_that_somebody_deleted_is_a_lost_lock() -> None:
 def test_one_failed_renewal_does_not_stop_the_writer() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults.append(Fault("503", "update", "leases"))
-        await held_for(sim, 30)
+        await hold_for(sim, 30)
         assert holder(sim) == ""
 
     on(scenario)
@@ -203,7 +203,7 @@ def test_a_lock_that_cannot_be_renewed_until_it_ends_stops_the_writer() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults.append(Fault("503", "update", "leases", times=None))
         with pytest.raises(Locked, match="was lost while writing"):
-            await held_for(sim, 60)
+            await hold_for(sim, 60)
 
     on(scenario)
 
@@ -212,7 +212,7 @@ def test_a_lock_that_cannot_be_renewed_until_it_ends_stops_the_writer() -> None:
 def test_a_lock_is_given_back_after_a_failure(error: BaseException) -> None:
     async def scenario(sim: SimCluster) -> None:
         with pytest.raises(type(error)):
-            async with kube_lease.held(sim, REF, said=pytest.fail):
+            async with kube_lease.hold(sim, REF, now=clock(sim), report=pytest.fail):
                 raise error
         assert holder(sim) == ""
 
@@ -221,7 +221,7 @@ def test_a_lock_is_given_back_after_a_failure(error: BaseException) -> None:
 
 def test_a_lock_is_given_back_by_a_run_that_is_cancelled() -> None:
     async def scenario(sim: SimCluster) -> None:
-        task = asyncio.create_task(held_for(sim, 60))
+        task = asyncio.create_task(hold_for(sim, 60))
         await asyncio.sleep(7)
         assert holder(sim) != ""
         task.cancel()
@@ -238,7 +238,7 @@ def test_of_two_that_race_one_wins() -> None:
 
         async def one(name: str) -> None:
             nonlocal inside, most
-            async with kube_lease.held(sim, REF, said=lambda _: None, holder=name):
+            async with kube_lease.hold(sim, REF, now=clock(sim), report=lambda _: None, holder=name):
                 inside += 1
                 most = max(most, inside)
                 await asyncio.sleep(60)

@@ -99,7 +99,7 @@ def test_a_value_of_any_type_is_taken_where_it_fits_and_refused_everywhere_else(
         *((text, "null") for text in ("", "~", "null", "Null", "NULL", "!!null ''")),
     ],
 )
-def test_a_scalar_is_what_the_yaml_reader_of_kubernetes_takes_it_for(plain: str, kind: str) -> None:
+def test_a_scalar_has_the_type_that_the_yaml_reader_of_kubernetes_gives_it(plain: str, kind: str) -> None:
     content = f"value: {plain}\n".encode()
     if kind == "null":
         assert typed_yaml.read(content, {"value": str}) == {"value": ""}

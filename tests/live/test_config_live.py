@@ -150,7 +150,7 @@ def test_every_option_that_is_offered_is_one_that_a_configuration_may_hold(shell
     """The table of options in ``pgwizard.pgbackrest`` against the real one."""
     files = {
         f"{name}.conf": f"[global]\n{name}=\n[main]\npg1-path=/x\n"
-        for name in [*pgbackrest.known(), "no-such-option"]
+        for name in [*pgbackrest.known_options(), "no-such-option"]
         if (pgbackrest.since(name) or ()) <= INSTALLED
     }
     _, warnings = options_read(shell, [(file, "pg1-path") for file in files], files)

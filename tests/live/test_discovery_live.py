@@ -10,10 +10,12 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
+from pgwizard.clock import utc_now
+from pgwizard.endpoint import Endpoint
 from pgwizard.kube.api import SECRET, Ref
 from pgwizard.kube.client import KubeCluster, connect
 from pgwizard.tls import handshake
-from pgwizard.wizard.browse import browse, contents, served
+from pgwizard.wizard.browse import ask_endpoint, browse, contents
 from pgwizard.wizard.candidates import Candidate, Search
 from support.headless import certificate, pem
 from support.rigtools import KUBECONFIG, LIVE, own_namespace
@@ -21,7 +23,7 @@ from support.rigtools import KUBECONFIG, LIVE, own_namespace
 T = TypeVar("T")
 pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
-ENDPOINT = "minio.minio.svc:9000"
+ENDPOINT = Endpoint.parse("minio.minio.svc:9000")
 
 
 def on(scenario: Callable[[KubeCluster], Awaitable[T]]) -> T:
@@ -39,10 +41,11 @@ def test_the_real_server_is_seen_through_a_forwarded_port() -> None:
         assert sent.chain.certificates[0].names("minio.minio.svc")
         assert (await handshake.verify(cluster, ENDPOINT, sent.chain.pem)).ok
         other = await handshake.verify(cluster, ENDPOINT, pem(certificate("other")).decode())
-        assert (other.ok, other.message) == (False, "[18] self-signed certificate")
-        wrong = await handshake.verify(cluster, "minio.minio.svc.wrong.name:9000", sent.chain.pem)
-        assert not wrong.ok
-        assert "not for minio.minio.svc.wrong.name" in wrong.message
+        assert other.finding is not None
+        assert other.finding.text == "[18] self-signed certificate"
+        wrong = await handshake.verify(cluster, Endpoint.parse("minio.minio.svc.wrong.name:9000"), sent.chain.pem)
+        assert wrong.finding is not None
+        assert "not for minio.minio.svc.wrong.name" in wrong.finding.text
 
     on(scenario)
 
@@ -61,7 +64,7 @@ def test_the_authority_of_the_real_server_comes_first_and_wrong_ones_say_why(kub
 
         async def scenario(cluster: KubeCluster) -> list[Candidate]:
             found: dict[tuple[str, str], list[Candidate]] = {}
-            async with contextlib.aclosing(browse(cluster, Search("ca", ENDPOINT))) as batches:
+            async with contextlib.aclosing(browse(cluster, Search("ca", ENDPOINT), utc_now)) as batches:
                 async for batch in batches:
                     for row in batch.rows:
                         found[row.namespace, row.secret] = []
@@ -86,7 +89,7 @@ def test_a_secret_that_is_deleted_meanwhile_says_so() -> None:
             cluster,
             Ref(SECRET, "never", "default"),
             search,
-            await served(cluster, search),
+            await ask_endpoint(cluster, search),
             certificate().not_valid_before_utc,
         )
         assert [row.why for row in rows] == ["does not exist (any more)"]

@@ -6,13 +6,14 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from pgwizard.clock import utc_now
 from pgwizard.kube.api import Cluster
 from pgwizard.kube.client import connect
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups
 from pgwizard.status import observe
 from pgwizard.status.snapshot import Snapshot
@@ -36,7 +37,7 @@ async def seen(cluster: Cluster, namespace: str, reached: Callable[[Snapshot], b
     """Observe until a snapshot is as it should be; three minutes at most."""
     async with (
         asyncio.timeout(DEADLINE_SECONDS),
-        aclosing(observe.observe(cluster, "postgresql", namespace)) as snapshots,
+        aclosing(observe.observe(cluster, ReleaseRef(namespace, "postgresql"), now=utc_now)) as snapshots,
     ):
         async for snapshot in snapshots:
             if reached(snapshot):
@@ -51,18 +52,18 @@ async def _backed_up(namespace: str) -> tuple[Snapshot, list[str]]:
         first = await seen(cluster, namespace, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
         assert judge(first).state == "recoverable", judge(first).reasons
         assert [backup.type for backup in first.backups] == ["full"]
-        job = await backups.backup_now(cluster, "postgresql", namespace, "incr", datetime.now(UTC))
+        job = await backups.backup_now(cluster, ReleaseRef(namespace, "postgresql"), "incr", utc_now())
 
         def done(snapshot: Snapshot) -> bool:
             states.extend(run.state for run in snapshot.runs if run.name == job)
             return len(snapshot.backups) == 2 and states[-1] == "succeeded"
 
         last = await seen(cluster, namespace, done)
-        lines = [line async for line in backups.log(cluster, "postgresql", namespace, job)]
+        lines = [line async for line in backups.log(cluster, ReleaseRef(namespace, "postgresql"), job)]
         assert any("new backup label" in line for line in lines), lines
-        await backups.suspend(cluster, INCREMENTAL, namespace, rest=True)
+        await backups.set_suspend(cluster, INCREMENTAL, namespace, suspend=True)
         await seen(cluster, namespace, lambda snapshot: any(cron.suspended for cron in snapshot.crons))
-        await backups.suspend(cluster, INCREMENTAL, namespace, rest=False)
+        await backups.set_suspend(cluster, INCREMENTAL, namespace, suspend=False)
     return last, list(dict.fromkeys(states))
 
 

@@ -56,15 +56,15 @@ def test_two_wizards_of_one_process_keep_apart(tmp_path: Path) -> None:
     assert len(kept(tmp_path)) == 2
     other.drop()
     assert kept(tmp_path) == ["release:\n  name: shop\nstorage:\n  size: 20Gi\n"]
-    assert Drafts(tmp_path).left() == []
+    assert Drafts(tmp_path).find_abandoned() == []
     one.close()
-    assert Drafts(tmp_path).left()
+    assert Drafts(tmp_path).find_abandoned()
 
 
 def test_the_drafts_of_ended_wizards_are_found_the_newest_first(tmp_path: Path) -> None:
     older = ended(tmp_path, 1, "release: {name: old}\n", 1_000)
     newest = ended(tmp_path, 2, "release: {name: new}\n", 2_000)
-    assert [(left.path, left.raw, left.at.timestamp()) for left in Drafts(tmp_path).left()] == [
+    assert [(left.path, left.raw, left.at.timestamp()) for left in Drafts(tmp_path).find_abandoned()] == [
         (newest, {"release": {"name": "new"}}, 2_000),
         (older, {"release": {"name": "old"}}, 1_000),
     ]
@@ -87,11 +87,11 @@ def test_a_draft_is_offered_once_its_wizard_no_longer_runs(tmp_path: Path, how: 
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "kept\n"
-        assert Drafts(tmp_path).left() == []
+        assert Drafts(tmp_path).find_abandoned() == []
         if how == "is killed":
             running.kill()
         running.communicate("\n")
-    [left] = Drafts(tmp_path).left()
+    [left] = Drafts(tmp_path).find_abandoned()
     Drafts(tmp_path).drop(left)
     assert list(tmp_path.iterdir()) == []
 
@@ -99,13 +99,13 @@ def test_a_draft_is_offered_once_its_wizard_no_longer_runs(tmp_path: Path, how: 
 @pytest.mark.parametrize("text", ["", "{}\n", "- a list\n", "a: [\n", "&a a: *a\n"])
 def test_what_holds_no_answers_is_passed_over(tmp_path: Path, text: str) -> None:
     ended(tmp_path, 1, text, 1_000)
-    assert Drafts(tmp_path).left() == []
+    assert Drafts(tmp_path).find_abandoned() == []
 
 
 def test_old_drafts_do_not_pile_up(tmp_path: Path) -> None:
     for number in range(9):
         ended(tmp_path, number, "release: {name: a}\n", 1_000 + number)
-    Drafts(tmp_path).left()
+    Drafts(tmp_path).find_abandoned()
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"draft-{number:016x}.yaml" for number in range(4, 9)]
 
 
@@ -113,7 +113,7 @@ def test_a_disk_that_cannot_be_written_costs_the_draft_alone(tmp_path: Path) -> 
     (tmp_path / "state").write_text("a file in the folder's place")
     drafts = Drafts(tmp_path / "state")
     assert not drafts.keep(RAW)
-    assert drafts.left() == []
+    assert drafts.find_abandoned() == []
     drafts.drop()
     (tmp_path / "state").unlink()
     assert drafts.keep(RAW)
@@ -133,7 +133,7 @@ def test_a_user_id_without_a_home_has_no_autosave_and_no_crash(monkeypatch: pyte
     monkeypatch.setattr(os, "getuid", lambda: 987_654_321)
     assert state_folder() is None
     drafts = Drafts(state_folder())
-    assert drafts.left() == []
+    assert drafts.find_abandoned() == []
     assert not drafts.keep(RAW)
     drafts.drop()
     drafts.close()

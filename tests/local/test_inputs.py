@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from pgwizard.answers.secrets import Sensitive
 from pgwizard.errors import Finding
 from pgwizard.local import inputs
 from support.headless import CA, answers_of
+
+NOW = datetime.now(UTC)
 
 
 def from_env() -> Answers:
@@ -27,7 +30,7 @@ def test_variables_and_files_are_read(folder: Path, monkeypatch: pytest.MonkeyPa
     (folder / "sub" / "password").write_bytes(b"pa ss\xff\r\n")
     monkeypatch.setenv("A_KEY", "access")
     monkeypatch.setenv("S_KEY", "secret")
-    found = inputs.given(from_env(), folder).values
+    found = inputs.read_secrets(from_env(), folder).values
     shown = {key: value.reveal() if isinstance(value, Sensitive) else value for key, value in found.items()}
     assert shown == {
         ("credentials", "username"): b"app",
@@ -41,7 +44,7 @@ def test_what_is_missing_or_blank_is_a_problem_without_its_value(folder: Path, m
     (folder / "user").write_text("")
     monkeypatch.delenv("A_KEY", raising=False)
     monkeypatch.setenv("S_KEY", "canary \n")
-    found = inputs.given(from_env(), folder).values
+    found = inputs.read_secrets(from_env(), folder).values
     assert {value for value in found.values() if isinstance(value, Finding)} == {
         Finding("credentials.username", f"{folder / 'user'} is empty"),
         Finding("credentials.password", f"{folder / 'sub/password'}: cannot be read: No such file or directory"),
@@ -54,7 +57,7 @@ def test_a_disabled_repository_reads_no_secrets(folder: Path) -> None:
     answers = answers_of(
         repository={"enabled": False, "credentials": {"from": "env", "accessKey": "A", "secretKey": "B"}}
     )
-    assert inputs.given(answers, folder).values == {}
+    assert inputs.read_secrets(answers, folder).values == {}
 
 
 def test_a_secret_is_taken_from_a_regular_file_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +66,7 @@ def test_a_secret_is_taken_from_a_regular_file_alone(folder: Path, monkeypatch: 
     (folder / "sub" / "password").write_bytes(b"x" * (inputs.LIMIT_BYTES + 1))
     monkeypatch.setenv("A_KEY", "access")
     monkeypatch.setenv("S_KEY", "secret")
-    found = inputs.given(from_env(), folder).of("credentials")
+    found = inputs.read_secrets(from_env(), folder).of("credentials")
     kind = "cannot be read: it is a pipe, and only a regular file is taken"
     assert found == {
         "username": Finding("credentials.username", f"{folder / 'user'}: {kind}"),
@@ -74,12 +77,12 @@ def test_a_secret_is_taken_from_a_regular_file_alone(folder: Path, monkeypatch: 
 def test_the_certificate_comes_from_the_command_line_or_else_from_the_answers(folder: Path) -> None:
     answers = answers_of(tls={"source": None, "caFile": "ca.crt"})
     os.mkfifo(folder / "ca.crt")
-    bundle, problems = inputs.certificate(answers, folder)
+    bundle, problems = inputs.certificate(answers, folder, NOW)
     assert bundle is None
     assert problems == [
         Finding("tls.caFile", f"{folder / 'ca.crt'}: cannot be read: it is a pipe, and only a regular file is taken")
     ]
-    bundle, problems = inputs.certificate(answers, folder, str(CA))
+    bundle, problems = inputs.certificate(answers, folder, NOW, str(CA))
     assert bundle is not None
     assert problems == []
 
@@ -87,4 +90,4 @@ def test_the_certificate_comes_from_the_command_line_or_else_from_the_answers(fo
 @pytest.mark.parametrize("sections", [{"tls": {"verify": False}}, {"repository": {"enabled": False}}])
 def test_a_certificate_that_is_not_wanted_is_not_read(sections: dict[str, object], folder: Path) -> None:
     answers = Answers.model_validate({"tls": {}, **sections})
-    assert inputs.certificate(answers, folder, "missing.crt") == (None, [])
+    assert inputs.certificate(answers, folder, NOW, "missing.crt") == (None, [])

@@ -25,7 +25,7 @@ exit "$(<"$PLACE/go.$kind")"
 
 
 class Place:
-    """A folder that stands for the container's /tmp and /etc/pgbackrest."""
+    """A folder in place of the container's /tmp and /etc/pgbackrest."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -80,7 +80,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
 
 
 @pytest.mark.parametrize("code", [0, 1, 50, 103])
-def test_what_it_runs_is_told_to_its_last_word_and_its_code_is_its_own(place: Place, code: int) -> None:
+def test_the_whole_output_is_copied_and_the_exit_code_is_kept(place: Place, code: int) -> None:
     place.let_go("full", code)
     assert ended(place.ask("full")) == (code, ["begin full", "end full"])
 

@@ -147,7 +147,6 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
         "credentials.secret",
         "postgresql-minio-ca is a Secret that the release makes for something else",
     ),
-    ({"repository": {"endpoint": "a:70000"}}, "repository.endpoint", "70000 is not a port; expected 1 to 65535"),
     (
         {"repository": {"endpoint": "http://a"}},
         "repository.endpoint",
@@ -335,6 +334,24 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
         ),
     ),
     (
+        {"schedule": {"full": "30 2 * * 0", "timeZone": "Europe/Berlin"}},
+        "schedule.full",
+        (
+            "clocks change in Europe/Berlin: the run at 02:30 is skipped once in March and starts twice in October; "
+            "use 30 3 * * 0 instead"
+        ),
+    ),
+    (
+        {"schedule": {"full": "0 0 * * 5", "incremental": "0 * * * 0-4", "timeZone": "Africa/Cairo"}},
+        "schedule.full",
+        "clocks change in Africa/Cairo: the run at 00:00 is skipped once in April; choose another hour or day",
+    ),
+    (
+        {"schedule": {"full": "0 0 * * 0", "incremental": "0 2 * * 1-5", "timeZone": "America/Santiago"}},
+        "schedule.full",
+        "clocks change in America/Santiago: the run at 00:00 is skipped once in September; use 0 1 * * 0 instead",
+    ),
+    (
         {"retention": {"full": None}},
         "retention.full",
         "null: no backup ever expires, and the bucket grows until it is full",
@@ -362,7 +379,7 @@ def test_what_deserves_a_second_look_is_a_warning(sections: dict[str, Any], path
 
 def test_what_has_no_repository_is_not_asked_about_one() -> None:
     answers = {
-        "repository": {"enabled": False, "endpoint": "a:99999", "bucket": "a.b"},
+        "repository": {"enabled": False, "endpoint": "a:9001", "bucket": "a.b"},
         "schedule": {"full": "nonsense"},
         "retention": {"full": None},
         "advanced": {"block": True, "archivePushQueueMax": "9Pi"},
@@ -388,4 +405,11 @@ def test_all_errors_come_at_once_in_the_order_of_the_questions() -> None:
 
 
 def test_every_option_that_pgwizard_writes_is_one_that_pgbackrest_knows() -> None:
-    assert set(checks._ASKED) <= {pgbackrest.plain(option) for option in pgbackrest.known()}
+    assert set(checks._ASKED) <= {pgbackrest.strip_index(option) for option in pgbackrest.known_options()}
+
+
+@pytest.mark.parametrize("version", [13, 14, 16])
+def test_a_refused_parameter_names_the_table_of_another_version_that_refuses_it(version: int) -> None:
+    errors, _ = _found(images={"postgresqlVersion": version}, tuning={"parameters": {"work_mem": "1G"}})
+    origin = f" (checked by the parameters of PostgreSQL 15; pgwizard has no table for {version})"
+    assert errors["tuning.parameters.work_mem"].endswith(origin)

@@ -1,7 +1,7 @@
 """Hostile text in every answer: refused with a problem at its place, or given back unchanged by every reader.
 
 The readers: both loaders of PyYAML for manifests; for postgresql.conf the lexer of PostgreSQL's ``guc-file.l`` and for
-pgbackrest.conf the rules of pgBackRest's ``ini.c``, both written anew here.
+pgbackrest.conf the rules of pgBackRest's ``ini.c``, both rewritten here.
 """
 
 from __future__ import annotations
@@ -472,7 +472,7 @@ def _put(around: dict[str, Any], path: str, text: str) -> dict[str, Any]:
 
 
 def _quoted(answers: object) -> bytes:
-    """As YAML in which every text is quoted and nothing but ASCII stands."""
+    """As YAML in which every text is quoted and everything is ASCII."""
     return json.dumps(answers, ensure_ascii=True).encode()
 
 
@@ -505,7 +505,7 @@ def _refused_or_unchanged(place: Place, text: str) -> None:
         _conf(objects)
         _ini(objects)
     assert [found for item in objects.values() for found in texts_that_kubernetes_expands(item) if "$(" in found] == []
-    escaped = manifests.quoted(text)
+    escaped = manifests.yaml_value(text)
     changed = [item for item in rendered if escaped in item.text or f"={text}\n" in item.text]
     for item in changed[:2]:
         assert yaml.load(item.text, yaml.SafeLoader) == item.object
@@ -581,7 +581,7 @@ def test_overrides_of_any_kind_are_answers_or_problems_and_never_an_exception(pa
 def test_a_quoted_text_is_the_same_to_every_reader(text: str) -> None:
     if re.search("[\ud800-\udfff]", text):
         return
-    written = manifests.quoted(text)
+    written = manifests.yaml_value(text)
     assert json.loads(written) == text
     assert yaml.load(written, yaml.SafeLoader) == yaml.load(written, yaml.CSafeLoader) == text
     assert re.search("[\x7f-\x9f\u2028\u2029\ufeff]", written) is None

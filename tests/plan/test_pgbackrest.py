@@ -14,16 +14,16 @@ def test_versions_compare_as_numbers() -> None:
         < pgbackrest.version("2.52.1")
         < pgbackrest.version("2.53")
     )
-    assert pgbackrest.written((2, 52, 1)) == "2.52.1"
+    assert pgbackrest.version_text((2, 52, 1)) == "2.52.1"
 
 
 @pytest.mark.parametrize(
     ("plain", "indexed"), [("repo-path", "repo1-path"), ("pg-path", "pg1-path"), ("process-max", "process-max")]
 )
 def test_an_option_is_spelt_with_its_index_in_a_file(plain: str, indexed: str) -> None:
-    assert pgbackrest.indexed(plain) == indexed
-    assert pgbackrest.plain(indexed) == plain
-    assert pgbackrest.indexed(indexed) == indexed
+    assert pgbackrest.add_index(plain) == indexed
+    assert pgbackrest.strip_index(indexed) == plain
+    assert pgbackrest.add_index(indexed) == indexed
 
 
 def test_only_repository_1_and_cluster_1_exist() -> None:
@@ -38,7 +38,7 @@ def test_an_option_has_the_version_that_brought_it(option: str, since: tuple[int
 
 
 def test_secret_options_are_known_so_that_they_can_be_refused() -> None:
-    assert {pgbackrest.indexed(option) for option in pgbackrest.SECRET} <= set(pgbackrest.known())
+    assert {pgbackrest.add_index(option) for option in pgbackrest.SECRET} <= set(pgbackrest.known_options())
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_the_default_parameters_begin_with_the_seeds() -> None:
     assert dict(list(values.items())[:7]) == expected
 
 
-def test_an_override_stands_in_the_place_of_the_computed_parameter() -> None:
+def test_an_override_replaces_the_computed_parameter() -> None:
     changed = parameters(answers_of(tuning={"parameters": {"work_mem": "7MB", "log_statement": "all"}}))
     names = [item.name for item in parameters(Answers())]
     assert [item.name for item in changed] == [*names, "log_statement"]
@@ -129,7 +129,7 @@ def test_no_option_is_written_twice() -> None:
     assert len(names) == len(set(names))
 
 
-def test_generated_credentials_stand_in_the_releases_own_secret() -> None:
+def test_generated_credentials_are_in_the_releases_own_secret() -> None:
     plan = planned(answers_of(credentials={"from": "generate", "username": "root"}))
     assert (plan.username, plan.password) == (KeyRef("postgresql", "username"), KeyRef("postgresql", "password"))
     assert plan.credentials_source == "generated once, for root"

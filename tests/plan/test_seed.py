@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import functools
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ COPY_OF_THE_CA = "cp /usr/local/share/ca-certificates/minio/tls.crt /etc/ssl/cer
 
 @functools.cache
 def _facts() -> Facts:
-    return Facts(ca=read_bundle(CERTIFICATE.read_bytes(), datetime(2027, 1, 1, tzinfo=UTC)))
+    return Facts(ca=read_bundle(CERTIFICATE.read_bytes()))
 
 
 def _rendered(answers: dict[str, Any] | None = None) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgwizard.answers import reference
 from pgwizard.plan import settings
 
 
@@ -71,19 +72,21 @@ def test_what_the_server_refuses_is_refused_with_what_it_expects(name: str, text
 
 
 def test_a_name_that_the_version_does_not_have_is_known_where_the_table_has_the_version() -> None:
-    assert settings.unknown("shared_bufers", 15) == "is no parameter of PostgreSQL 15: did you mean shared_buffers?"
-    assert settings.unknown("io_method", 17) is not None
-    assert settings.unknown("io_method", 18) is None
-    assert settings.unknown("promote_trigger_file", 15) is None
-    assert settings.unknown("promote_trigger_file", 17) is not None
+    assert (
+        settings.find_unknown("shared_bufers", 15) == "is no parameter of PostgreSQL 15: did you mean shared_buffers?"
+    )
+    assert settings.find_unknown("io_method", 17) is not None
+    assert settings.find_unknown("io_method", 18) is None
+    assert settings.find_unknown("promote_trigger_file", 15) is None
+    assert settings.find_unknown("promote_trigger_file", 17) is not None
 
 
 def test_a_version_that_the_table_does_not_have_is_given_the_benefit_of_the_doubt() -> None:
-    assert settings.unknown("vacuum_cleanup_index_scale_factor", 13) is None
-    assert settings.unknown("promote_trigger_file", 16) is None
-    assert settings.unknown("reserved_connections", 16) is None
-    assert settings.unknown("shared_bufers", 16) is not None
-    assert settings.unknown("pg_stat_statements.max", 18) is None
+    assert settings.find_unknown("vacuum_cleanup_index_scale_factor", 13) is None
+    assert settings.find_unknown("promote_trigger_file", 16) is None
+    assert settings.find_unknown("reserved_connections", 16) is None
+    assert settings.find_unknown("shared_bufers", 16) is not None
+    assert settings.find_unknown("pg_stat_statements.max", 18) is None
 
 
 @given(text=st.text(max_size=30), name=st.sampled_from(["work_mem", "fsync", "wal_level", "random_page_cost", "port"]))
@@ -92,3 +95,24 @@ def test_no_text_does_anything_but_be_read_or_be_refused(text: str, name: str) -
     assert setting is not None
     with contextlib.suppress(ValueError):
         setting.read(text)
+
+
+@pytest.mark.parametrize("version", settings.VERSIONS)
+def test_a_refusal_by_the_table_of_the_version_itself_names_no_other(version: int) -> None:
+    assert settings.origin("work_mem", version) == ""
+
+
+def test_a_parameter_of_16_that_15_does_not_have_is_checked_by_17() -> None:
+    assert settings.origin("allow_alter_system", 16).startswith(" (checked by the parameters of PostgreSQL 17;")
+
+
+def test_the_reference_of_answers_names_the_versions_that_have_a_table() -> None:
+    *others, last = map(str, settings.VERSIONS)
+    assert f"pg_settings of PostgreSQL {', '.join(others)} and {last}." in reference.documentation()
+
+
+def test_the_reference_of_answers_is_true_of_the_versions_without_a_table() -> None:
+    assert settings.find_unknown("no_such_parameter", 14) is None
+    assert settings.find_unknown("no_such_parameter", 16) is not None
+    assert settings.of("allow_alter_system", 15) is None
+    assert settings.of("allow_alter_system", 16) == settings.of("allow_alter_system", 17)

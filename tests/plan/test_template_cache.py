@@ -48,7 +48,7 @@ def test_a_second_run_reads_what_the_first_kept_and_prints_the_same(prefix: Path
     assert len(written) > 15
 
 
-def test_broken_files_are_compiled_anew(prefix: Path) -> None:
+def test_broken_files_are_compiled_again(prefix: Path) -> None:
     first = manifests_with(prefix)
     files = {file: file.read_bytes() for file in kept(prefix)}
     for number, (file, content) in enumerate(files.items()):

@@ -9,10 +9,13 @@ import pytest
 
 from pgwizard.errors import FirstBackupFailed, Interrupted, OwnershipConflict, PreflightError
 from pgwizard.kube.api import Ref
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, record, survey
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, Killed, Request, ScriptedOutcome
+from pgwizard.status import observe
+from pgwizard.status.verdict import judge
 from support.faulting import (
     CLAIM,
     CONFIGMAP,
@@ -25,6 +28,7 @@ from support.faulting import (
     STATEFULSET,
     answers_of,
     applied,
+    clock,
     cluster,
     deployed,
     live,
@@ -95,13 +99,15 @@ def test_what_goes_while_the_changes_are_looked_at_stops_the_apply(monkeypatch: 
 
         first = len(sim.requests)
         with pytest.raises(PreflightError, match="postgresql-pgbackrest-s3 does not exist"):
-            await apply.run(apply.ReleaseRequest(answers_of()), sim, lambda _: None, approve, apply.Options())
+            await apply.run(
+                apply.ReleaseRequest(answers_of()), sim, lambda _: None, approve, apply.Options(), now=clock(sim)
+            )
         assert not [request for request in sim.requests[first:] if request.is_write]
 
     on(scenario)
 
 
-def test_a_repository_that_moves_says_that_its_past_stays() -> None:
+def test_a_moved_repository_is_warned_of_since_old_backups_stay_behind() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         told = await applied(sim, answers_of(repository={"path": "/elsewhere"}))
@@ -129,7 +135,7 @@ def test_a_bucket_that_was_tried_in_vain_holds_no_past() -> None:
     on(scenario)
 
 
-def test_the_stages_are_told_in_order() -> None:
+def test_the_stages_are_reported_in_order() -> None:
     async def scenario(sim: SimCluster) -> None:
         told = await deployed(sim)
         ended = [event.stage for event in told.events if event.kind == "done"]
@@ -218,7 +224,7 @@ def test_a_new_schedule_alone_leaves_the_pod_alone() -> None:
     on(scenario)
 
 
-def test_what_somebody_changed_by_hand_is_shown_as_a_conflict() -> None:
+def test_a_change_by_hand_is_shown_as_a_conflict() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         config = live(sim, CONFIGMAP, "postgresql-config")
@@ -394,7 +400,7 @@ def grown(size: str = "20Gi", **storage: Any) -> Any:
     return answers_of(storage={"size": size, **storage})
 
 
-def test_a_volume_grows_and_the_pod_goes_on() -> None:
+def test_a_volume_grows_and_the_pod_keeps_running() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         before, old = uid(sim), live(sim, STATEFULSET, "postgresql")["metadata"]["uid"]
@@ -413,7 +419,7 @@ def test_a_volume_grows_and_the_pod_goes_on() -> None:
     on(scenario)
 
 
-def test_a_volume_that_grows_beside_another_change_does_not_claim_that_the_pod_goes_on() -> None:
+def test_a_volume_that_grows_beside_another_change_does_not_claim_that_the_pod_keeps_running() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         before = uid(sim)
@@ -509,7 +515,9 @@ def test_a_size_below_that_of_a_claim_that_was_grown_by_hand_is_refused_before_a
             f"storage.size: the volume has {shown} and cannot shrink to 20Gi: set storage.size to {shown}, or more"
         ]
         assert told.writes == []
-        assert [problem.question for problem in (await survey.survey(sim, grown("20Gi"))).errors] == ["storage.size"]
+        assert [problem.question for problem in (await survey.survey(sim, grown("20Gi"), at=clock(sim)())).errors] == [
+            "storage.size"
+        ]
         await deployed(sim, grown(shown))
 
     on(scenario)
@@ -525,7 +533,7 @@ def test_a_growth_that_never_took_place_may_be_taken_back() -> None:
     on(scenario)
 
 
-def test_a_live_size_that_nobody_can_read_is_left_to_the_server() -> None:
+def test_an_unreadable_live_size_is_left_to_the_server() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         claim = live(sim, CLAIM, VOLUME.name)
@@ -675,7 +683,7 @@ STEPS = ["patch persistentvolumeclaims", "delete statefulsets", "apply statefuls
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("kind", ["kill-before", "kill-after"])
-def test_a_growth_that_was_killed_goes_on(step: str, kind: str) -> None:
+def test_a_killed_growth_resumes(step: str, kind: str) -> None:
     dead: list[bool] = []
 
     def killed(request: Request) -> Any:
@@ -740,5 +748,33 @@ def test_a_hook_job_of_the_same_spec_that_still_runs_is_waited_for() -> None:
         again = await deployed(sim)
         assert "create jobs/postgresql-pgbackrest-init" not in again.writes
         assert live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"] == first
+
+    on(scenario)
+
+
+def test_a_first_backup_with_page_errors_is_a_finding_of_the_apply() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.programs.has_damaged_pages = True
+        told = await deployed(sim)
+        assert told.outcome is not None
+        assert told.outcome.headline == "Release is up, but its first full backup has page checksum errors."
+        (finding,) = told.outcome.findings
+        assert (finding.severity, finding.key) == ("warning", "status-damaged")
+        assert "first backup: the backup has page checksum errors" in [
+            f"{event.stage}: {event.finding.text}" for event in told.events if event.finding
+        ]
+        assert told.texts("done")[-2] == "a full backup is in the repository"
+        verdict = judge(await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim)))
+        assert (verdict.state, verdict.reasons[0].key) == ("not recoverable", "status-damaged")
+
+    on(scenario)
+
+
+def test_an_apply_without_findings_has_a_valid_first_backup() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        told = await deployed(sim)
+        assert told.outcome is not None
+        assert told.outcome.headline == "Release is up. First full backup succeeded."
+        assert told.outcome.findings == ()
 
     on(scenario)

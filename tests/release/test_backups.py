@@ -8,20 +8,21 @@ import pytest
 
 from pgwizard.errors import Forbidden, NotFound, PreflightError
 from pgwizard.kube.api import Ref
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.status import observe
 from pgwizard.status.snapshot import RepositoryInfo, Snapshot
 from pgwizard.status.verdict import judge
-from support.faulting import CRONJOB, JOB, live
-from support.observing import clock, on, seen
+from support.faulting import CRONJOB, JOB, clock, live
+from support.observing import on, seen
 from support.snapshots import FIT_NAME, HOSTILE_NAME, UNKNOWN_KEY
 
 
 def test_a_backup_now_is_seen_running_and_done() -> None:
     async def scenario(sim: SimCluster) -> None:
-        name = await backups.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+        name = await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", clock(sim)())
         made = live(sim, JOB, name)
         assert made["metadata"]["ownerReferences"][0]["name"] == "postgresql-pgbackrest-incr"
         assert made["metadata"]["annotations"] == {"cronjob.kubernetes.io/instantiate": "manual"}
@@ -34,20 +35,20 @@ def test_a_backup_now_is_seen_running_and_done() -> None:
         found = await seen(sim, done)
         assert list(dict.fromkeys(states)) == ["running", "succeeded"]
         assert [item.type for item in found.backups] == ["full", "incr"]
-        assert [line async for line in backups.log(sim, "postgresql", "default", name)][-1].endswith(
+        assert [line async for line in backups.log(sim, ReleaseRef("default", "postgresql"), name)][-1].endswith(
             "expire command end: completed successfully (49ms)"
         )
 
     on(scenario)
 
 
-def test_a_full_backup_of_a_release_with_a_long_name_is_said_to_be_one() -> None:
+def test_a_full_backup_of_a_release_with_a_long_name_counts_as_full() -> None:
     """Its Job's name is cut before it says what it takes."""
     name = "a-release-whose-name-fills-its-limit"
 
     async def scenario(sim: SimCluster) -> None:
-        job = await backups.backup_now(sim, name, "default", "full", clock(sim)())
-        found = await observe.look(sim, name, "default", now=clock(sim))
+        job = await backups.backup_now(sim, ReleaseRef("default", name), "full", clock(sim)())
+        found = await observe.look(sim, ReleaseRef("default", name), now=clock(sim))
         assert [(run.kind, run.state) for run in found.runs if run.name == job] == [("full", "running")]
         empty = judge(replace(found, repository=RepositoryInfo(())))
         assert empty.reasons[0].fix == f"Job {job} is taking one."
@@ -59,7 +60,7 @@ def test_a_backup_that_fails_names_cause_and_fix() -> None:
     fate = ScriptedOutcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(UNKNOWN_KEY,), exit_code=39)
 
     async def scenario(sim: SimCluster) -> None:
-        name = await backups.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+        name = await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", clock(sim)())
         found = await seen(sim, lambda snapshot: any(item.fault for item in snapshot.runs))
         broken = next(item for item in found.runs if item.name == name)
         assert (broken.state, broken.tail) == ("failed", (UNKNOWN_KEY,))
@@ -71,31 +72,31 @@ def test_a_backup_that_fails_names_cause_and_fix() -> None:
     on(scenario, outcomes=[fate])
 
 
-def test_a_backup_that_is_refused_says_the_server_s_reason() -> None:
+def test_a_refused_backup_has_the_server_s_reason() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults = [Fault("403", verb="create", resource="jobs")]
         with pytest.raises(Forbidden, match="denied by a fault"):
-            await backups.backup_now(sim, "postgresql", "default", "full", clock(sim)())
+            await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "full", clock(sim)())
         sim.faults = []
         await sim.delete(Ref(CRONJOB, "postgresql-pgbackrest-full", "default"))
         with pytest.raises(NotFound, match="postgresql-pgbackrest-full"):
-            await backups.backup_now(sim, "postgresql", "default", "full", clock(sim)())
+            await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "full", clock(sim)())
 
     on(scenario)
 
 
-def test_a_schedule_rests_and_goes_on() -> None:
+def test_a_schedule_is_suspended_and_resumed() -> None:
     async def scenario(sim: SimCluster) -> None:
         name = "postgresql-pgbackrest-incr"
-        await backups.suspend(sim, name, "default", rest=True)
+        await backups.set_suspend(sim, name, "default", suspend=True)
         resting = await seen(sim, lambda snapshot: any(item.suspended for item in snapshot.crons))
         assert [item.name for item in resting.crons if resting.next_run(item) is None] == [name]
-        await backups.suspend(sim, name, "default", rest=False)
-        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
+        await backups.set_suspend(sim, name, "default", suspend=False)
+        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
         assert [item.suspended for item in found.crons] == [False, False]
         sim.faults = [Fault("403", verb="patch", resource="cronjobs")]
         with pytest.raises(Forbidden, match="denied by a fault"):
-            await backups.suspend(sim, name, "default", rest=True)
+            await backups.set_suspend(sim, name, "default", suspend=True)
 
     on(scenario)
 
@@ -104,7 +105,7 @@ def test_a_job_without_a_pod_has_no_log() -> None:
     async def scenario(sim: SimCluster) -> None:
         for name, fit in (("none", "none"), (HOSTILE_NAME, FIT_NAME)):
             with pytest.raises(PreflightError) as caught:
-                _ = [line async for line in backups.log(sim, "postgresql", "default", name)]
+                _ = [line async for line in backups.log(sim, ReleaseRef("default", "postgresql"), name)]
             assert str(caught.value) == f"Job default/{fit} has no pod, so there is no log of it"
 
     on(scenario)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from pgwizard.kube.api import Object, Ref, Resource
-from pgwizard.release.changes import Change, compare, cost, counted, normalised, text
+from pgwizard.release.changes import Change, compare, cost, count_text, normalise, text
 from pgwizard.release.report import change_lines
 
 REF = Ref(Resource("v1", "ConfigMap"), "a", "shop")
@@ -27,9 +27,9 @@ def served(obj: Object, **metadata: Any) -> Object:
     return {**obj, "metadata": {**obj["metadata"], **kept, **metadata}, "status": {"phase": "well"}}
 
 
-def test_what_only_the_server_says_is_no_change() -> None:
+def test_a_field_that_only_the_server_sets_is_no_change() -> None:
     assert compare(served(configmap(x="1")), served(configmap(x="1"), resourceVersion="8")) == Change(REF, "unchanged")
-    assert normalised(served(configmap(x="1"))) == configmap(x="1")
+    assert normalise(served(configmap(x="1"))) == configmap(x="1")
 
 
 def test_what_is_not_there_is_created() -> None:
@@ -89,11 +89,11 @@ def test_the_copy_that_kubectl_keeps_of_a_secret_never_appears() -> None:
 
 def test_changes_are_counted_in_words() -> None:
     actions: list[Any] = ["create", "create", "unchanged", "update", "delete", "replace", "keep"]
-    assert counted(Change(REF, action) for action in actions) == (
+    assert count_text(Change(REF, action) for action in actions) == (
         "2 to create, 1 to update, 1 to replace, 1 to delete, 1 unchanged, 1 kept"
     )
-    assert counted([Change(REF, "create"), Change(REF, "keep")], done=True) == "1 created, 1 kept"
-    assert counted([]) == ""
+    assert count_text([Change(REF, "create"), Change(REF, "keep")], done=True) == "1 created, 1 kept"
+    assert count_text([]) == ""
 
 
 def statefulset(image: str, replicas: int = 1) -> Object:

@@ -10,10 +10,11 @@ import pytest
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Finding
 from pgwizard.kube.api import NODE, Ref
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import checks, record, survey
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.pods import NODE as NODE_NAME
-from support.faulting import answers_of, deployed
+from support.faulting import answers_of, clock, deployed
 from support.simtime import run
 
 
@@ -26,7 +27,7 @@ def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
 
 
 async def found(sim: SimCluster, answers: Answers) -> list[Finding]:
-    surveyed = await survey.survey(sim, answers)
+    surveyed = await survey.survey(sim, answers, at=clock(sim)())
     return [*surveyed.errors, *surveyed.doubts, *await checks.run(checks.Subject(sim, answers, surveyed))]
 
 
@@ -61,13 +62,13 @@ def test_an_image_that_the_database_already_runs_is_not_looked_for() -> None:
 
 async def rewritten(sim: SimCluster, section: str, key: str, value: Any) -> None:
     """One answer of the last revision, as another version of pgwizard may have written it."""
-    live = sim.store.peek(record.ref("postgresql", "default"))
+    live = sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql")))
     assert live is not None
     kept = record.read(live)
     assert kept.last is not None
     answers = {**kept.last.answers, section: {**kept.last.answers[section], key: value}}
     revision = record.Revision(1, kept.last.at, "deployed", kept.last.spec, answers)
-    changed = record.Record(kept.name, kept.namespace, kept.inventory, (revision,), kept.salt)
+    changed = record.Record(kept.ref, kept.inventory, (revision,), kept.salt)
     await sim.apply(changed.secret(), force=True)
 
 
@@ -81,12 +82,23 @@ def test_a_recorded_answer_that_is_not_valid_any_more_does_not_hide_what_cannot_
     on(scenario)
 
 
-def test_a_record_whose_release_is_not_valid_any_more_says_what_is_not_checked() -> None:
+def test_an_unreadable_revision_is_warned_of_with_what_is_not_checked() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         await rewritten(sim, "release", "gone", "whatever")
         (finding,) = await found(sim, answers_of(release={"database": "shop"}))
         assert (finding.severity, finding.question) == ("warning", "release.name")
         assert finding.text.endswith("whether database and superuser stay the same is not checked")
+
+    on(scenario)
+
+
+def test_a_key_pair_that_may_not_be_read_in_its_namespace_is_not_checked_and_that_is_reported() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.rules.deny("get", "secrets", "shop")
+        existing = {"from": "existing", "namespace": "shop", "secret": "s3-backup"}
+        (finding,) = await found(sim, answers_of(repository={"credentials": existing}))
+        assert (finding.severity, finding.question) == ("warning", "repository.credentials.secret")
+        assert finding.text == "not checked: no permission to get Secret shop/s3-backup"
 
     on(scenario)

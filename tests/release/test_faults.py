@@ -28,7 +28,7 @@ def test_an_apply_survives_a_fault_at_any_request(kind: str) -> None:
     assert [verdict for verdict in map(bench().judge, cases) if verdict.violations] == []
 
 
-def test_a_run_is_told_of_at_its_first_and_its_last_request() -> None:
+def test_a_run_is_reported_at_its_first_and_its_last_request() -> None:
     for verb in ("install", "upgrade"):
         for nth in (1, bench().lengths[verb]):
             for kind in ("kill-before", "kill-after"):
@@ -64,7 +64,7 @@ def test_a_password_that_an_apply_changes_is_a_violation(monkeypatch: pytest.Mon
     assert "the password was lost or changed" in verdict.violations
 
 
-def test_a_password_that_is_told_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_leaked_password_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Sensitive, "__repr__", lambda self: self.reveal().decode())
     monkeypatch.setattr(
         ApplyOutcome, "__repr__", lambda _: f"{Sensitive(faulting.CANARIES['s3_secretKey'].encode())!r}"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pgwizard.kube.api import Ref, Resource
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record
 from pgwizard.release.record import Record, Revision
 
@@ -21,7 +22,7 @@ ANSWERS = {"release": {"name": "db"}}
 
 
 def begun(spec: str = "a", before: Record | None = None) -> Record:
-    return (before or Record("db", "shop")).begun([SERVICE], AT, spec, ANSWERS)
+    return (before or Record(ReleaseRef("shop", "db"))).begin([SERVICE], AT, spec, ANSWERS)
 
 
 def numbers(found: Record) -> list[tuple[int, str]]:
@@ -29,7 +30,9 @@ def numbers(found: Record) -> list[tuple[int, str]]:
 
 
 def test_the_secret_of_a_record() -> None:
-    secret = Record("db", "shop", (SERVICE, NAMESPACE), (Revision(1, AT, "applying", "a", ANSWERS),), "salt").secret()
+    secret = Record(
+        ReleaseRef("shop", "db"), (SERVICE, NAMESPACE), (Revision(1, AT, "applying", "a", ANSWERS),), "salt"
+    ).secret()
     content = json.loads(base64.b64decode(secret["data"].pop("record")))
     assert secret == {
         "apiVersion": "v1",
@@ -54,7 +57,9 @@ def test_the_secret_of_a_record() -> None:
 
 
 def test_a_record_comes_back_as_it_went() -> None:
-    before = Record("db", "shop", (SERVICE, NAMESPACE), (Revision(1, AT, "deployed", "a", ANSWERS),), "salt")
+    before = Record(
+        ReleaseRef("shop", "db"), (SERVICE, NAMESPACE), (Revision(1, AT, "deployed", "a", ANSWERS),), "salt"
+    )
     assert record.read(before.secret()) == before
 
 
@@ -147,29 +152,29 @@ def changed(key: str, value: Any) -> dict[str, Any]:
 
 
 def test_an_inventory_covers_what_is_and_what_will_be() -> None:
-    before = Record("db", "shop", (STATEFULSET, SERVICE))
-    assert before.begun([SERVICE, NAMESPACE], "now", "a", {}).inventory == (STATEFULSET, SERVICE, NAMESPACE)
-    assert begun().ended([NAMESPACE], "deployed").inventory == (NAMESPACE,)
+    before = Record(ReleaseRef("shop", "db"), (STATEFULSET, SERVICE))
+    assert before.begin([SERVICE, NAMESPACE], "now", "a", {}).inventory == (STATEFULSET, SERVICE, NAMESPACE)
+    assert begun().finish([NAMESPACE], "deployed").inventory == (NAMESPACE,)
 
 
 def test_revisions_are_counted() -> None:
-    first = begun("a").ended([SERVICE], "deployed")
+    first = begun("a").finish([SERVICE], "deployed")
     second = begun("b", first)
     assert numbers(second) == [(1, "deployed"), (2, "applying")]
     assert second.last is not None
     assert second.last.answers == ANSWERS
-    assert Record("db", "shop").last is None
+    assert Record(ReleaseRef("shop", "db")).last is None
 
 
 @pytest.mark.parametrize("outcome", ["applying", "failed"])
-def test_an_interrupted_revision_goes_on_under_its_number(outcome: Any) -> None:
-    interrupted = begun("a") if outcome == "applying" else begun("a").ended([], outcome)
+def test_an_interrupted_revision_keeps_its_number(outcome: Any) -> None:
+    interrupted = begun("a") if outcome == "applying" else begun("a").finish([], outcome)
     assert numbers(begun("a", interrupted)) == [(1, "applying")]
     assert numbers(begun("b", interrupted)) == [(1, outcome), (2, "applying")]
 
 
 def test_only_the_last_ten_revisions_are_kept() -> None:
-    found = Record("db", "shop")
+    found = Record(ReleaseRef("shop", "db"))
     for number in range(12):
-        found = begun(str(number), found).ended([], "deployed")
+        found = begun(str(number), found).finish([], "deployed")
     assert [number for number, _ in numbers(found)] == list(range(3, 13))

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from pgwizard.errors import AnswersError, Finding, PreflightError
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record, records, uninstall
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.status import observe
-from support.faulting import SECRET, answers_of, deployed, live, secret
+from support.faulting import SECRET, answers_of, clock, deployed, live, secret
 from support.observing import on
 
 ELSEWHERE = {"repository": {"enabled": False}, "tls": {"verify": False, "source": None}}
@@ -26,15 +27,15 @@ def test_releases_are_found_wherever_they_are() -> None:
         await deployed(sim, answers_of(release={"namespace": "staging"}, **ELSEWHERE))
         await sim.create({**secret("broken-pgwizard", "monitoring"), "type": record.TYPE})
         found = await records.releases(sim, None)
-        assert [(item.namespace, item.name) for item in found] == [("default", "postgresql"), ("staging", "postgresql")]
-        assert [item.namespace for item in await records.releases(sim, "staging")] == ["staging"]
+        assert [str(item.ref) for item in found] == ["default/postgresql", "staging/postgresql"]
+        assert [item.ref.namespace for item in await records.releases(sim, "staging")] == ["staging"]
 
     on(scenario)
 
 
 def test_the_answers_of_the_last_revision_are_those_that_were_applied() -> None:
     async def scenario(sim: SimCluster) -> None:
-        found = await records.answers_of(sim, "postgresql", "default")
+        found = await records.answers_of(sim, ReleaseRef("default", "postgresql"))
         assert found["schedule"] == {"full": "0 3 * * 0", "incremental": "0 2 * * 1-6", "timeZone": "Etc/UTC"}
         assert json.dumps(found)
 
@@ -42,9 +43,9 @@ def test_the_answers_of_the_last_revision_are_those_that_were_applied() -> None:
 
 
 def test_the_only_release_of_a_namespace_needs_no_name() -> None:
-    shop, other = record.Record("shop", "default"), record.Record("other", "default")
-    assert records.chosen([shop], "default") == "shop"
-    many = [record.Record(f"r{number}", "shop") for number in range(7)]
+    shop, other = record.Record(ReleaseRef("default", "shop")), record.Record(ReleaseRef("default", "other"))
+    assert records.only_release([shop], "default") == shop.ref
+    many = [record.Record(ReleaseRef("shop", f"r{number}")) for number in range(7)]
     for there, hint in (
         ([], "No other one is seen: -n names another namespace, and pgwizard installs one."),
         (many[:2], "There is shop/r0, shop/r1: give the name, and its namespace with -n."),
@@ -54,23 +55,23 @@ def test_the_only_release_of_a_namespace_needs_no_name() -> None:
         ),
     ):
         with pytest.raises(PreflightError, match="there is no release in namespace default") as missing:
-            records.chosen(there, "default")
+            records.only_release(there, "default")
         assert missing.value.hint == hint
     with pytest.raises(AnswersError) as caught:
-        records.chosen([other, shop], "default")
+        records.only_release([other, shop], "default")
     assert caught.value.findings == (Finding("NAME", "namespace default has 2 releases: name one of other, shop"),)
 
 
-def test_a_record_comes_with_its_version_and_none_is_told_from_one_that_has_to_be_there() -> None:
+def test_a_record_comes_with_its_version_and_a_missing_one_is_none_or_an_error() -> None:
     async def scenario(sim: SimCluster) -> None:
-        found, version = await records.recorded(sim, "postgresql", "default")
+        found, version = await records.find(sim, ReleaseRef("default", "postgresql"))
         assert found is not None
-        assert (found.name, found.last and found.last.outcome) == ("postgresql", "deployed")
+        assert (found.ref.name, found.last and found.last.outcome) == ("postgresql", "deployed")
         assert version == live(sim, SECRET, "postgresql-pgwizard")["metadata"]["resourceVersion"]
-        assert await records.required(sim, "postgresql", "default") == (found, version)
-        assert await records.recorded(sim, "other", "default") == (None, "")
+        assert await records.get(sim, ReleaseRef("default", "postgresql")) == (found, version)
+        assert await records.find(sim, ReleaseRef("default", "other")) == (None, "")
         with pytest.raises(PreflightError) as caught:
-            await records.required(sim, "other", "default")
+            await records.get(sim, ReleaseRef("default", "other"))
         assert caught.value.message == "there is no release other in namespace default"
         assert caught.value.hint == "There is default/postgresql: give the name, and its namespace with -n."
 
@@ -79,27 +80,27 @@ def test_a_record_comes_with_its_version_and_none_is_told_from_one_that_has_to_b
 
 def test_where_a_namespace_has_no_release_those_of_others_are_offered_if_they_may_be_listed() -> None:
     async def scenario(sim: SimCluster) -> None:
-        assert [item.namespace for item in await records.choices(sim, "default")] == ["default"]
-        assert [item.namespace for item in await records.choices(sim, "staging")] == ["default"]
+        assert [item.ref.namespace for item in await records.choices(sim, "default")] == ["default"]
+        assert [item.ref.namespace for item in await records.choices(sim, "staging")] == ["default"]
         sim.faults = [Fault("403", verb="list", resource="secrets", times=None)]
         with pytest.raises(PreflightError) as caught:
-            await records.required(sim, "other", "default")
+            await records.get(sim, ReleaseRef("default", "other"))
         assert caught.value.hint == "No other one is seen: -n names another namespace, and pgwizard installs one."
 
     on(scenario)
 
 
 @pytest.mark.parametrize("question", ["an apply", "an uninstall", "a status", "its answers"])
-def test_a_record_that_is_damaged_or_of_another_version_is_said_to_be_so(question: str) -> None:
+def test_a_record_that_is_damaged_or_of_another_version_is_refused_as_such(question: str) -> None:
     """Nothing of pgwizard itself is at fault."""
 
     async def scenario(sim: SimCluster) -> None:
         sim.store.put({**live(sim, SECRET, "postgresql-pgwizard"), "data": {"record": "e30="}})
         asked: dict[str, Callable[[], Awaitable[Any]]] = {
             "an apply": lambda: deployed(sim),
-            "an uninstall": lambda: uninstall.removal(sim, "postgresql", "default", purge_data=False),
-            "a status": lambda: observe.look(sim, "postgresql", "default"),
-            "its answers": lambda: records.answers_of(sim, "postgresql", "default"),
+            "an uninstall": lambda: uninstall.removal(sim, ReleaseRef("default", "postgresql"), purge_data=False),
+            "a status": lambda: observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim)),
+            "its answers": lambda: records.answers_of(sim, ReleaseRef("default", "postgresql")),
         }
         with pytest.raises(PreflightError) as caught:
             await asked[question]()

@@ -16,7 +16,7 @@ from pgwizard.release import rollout
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
 from support import headless
-from support.faulting import JOB, SECRET, STATEFULSET, Told, answers_of, applied, cluster, deployed, live
+from support.faulting import JOB, SECRET, STATEFULSET, Told, answers_of, applied, clock, cluster, deployed, live
 from support.simtime import run
 
 PROMISED_SECONDS = 20
@@ -69,7 +69,7 @@ def test_an_image_that_cannot_be_pulled() -> None:
     assert told.at[-1] < jobs.GRACE_SECONDS + PROMISED_SECONDS
 
 
-def test_the_name_of_a_registry_is_told_whole() -> None:
+def test_the_name_of_a_registry_is_not_cut() -> None:
     image, host = "registry.example.com/a-team/of-some-department/postgres-pgbackrest:15.0", "registry.example.com"
     refused = (
         f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": failed to do request: Head '
@@ -127,7 +127,7 @@ def test_a_crash_that_heals_within_the_grace_is_no_failure() -> None:
         ("never-ready", "starting: 1 of 1 containers started", "1 of 1 containers started"),
     ],
 )
-def test_what_may_still_come_is_waited_for_and_told_at_once(kind: Any, first: str, last: str) -> None:
+def test_what_may_still_recover_is_reported_at_once_and_waited_for(kind: Any, first: str, last: str) -> None:
     told = stuck(ScriptedOutcome(kind, "default/*"))
     assert isinstance(told.error, DeadlineError)
     assert told.error.message.startswith("postgresql-0 in default was not ready after 120 s: ")
@@ -182,7 +182,7 @@ def test_a_secret_that_loses_a_key_meanwhile() -> None:
     on(scenario)
 
 
-def test_a_failed_install_goes_on_once_the_cause_is_gone() -> None:
+def test_a_failed_install_resumes_once_the_cause_is_gone() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("image-pull", DATABASE))
         assert isinstance((await applied(sim)).error, RolloutFailed)
@@ -206,11 +206,11 @@ def test_a_rollout_that_is_stuck_on_a_broken_pod_is_recovered(policy: str) -> No
         sim.outcomes.append(ScriptedOutcome("image-pull", DATABASE))
         await _another_template(sim, "broken")
         with pytest.raises(RolloutFailed):
-            await rollout.wait_ready(sim, plan, 120, lambda _: None)
+            await rollout.wait_ready(sim, plan, 120, lambda _: None, at=clock(sim)())
         sim.outcomes.clear()
         await _another_template(sim, "mended")
         said: list[str] = []
-        assert await rollout.wait_ready(sim, plan, 120, said.append) == "postgresql-0 is ready"
+        assert await rollout.wait_ready(sim, plan, 120, said.append, at=clock(sim)()) == "postgresql-0 is ready"
         assert ("postgresql-0 is stuck in an old revision: it is replaced" in said) is (policy == "OrderedReady")
 
     on(scenario)
@@ -221,7 +221,7 @@ async def _another_template(sim: SimCluster, mark: str) -> None:
     await sim.patch(Ref(STATEFULSET, "postgresql", "default"), annotations)
 
 
-def test_what_is_there_already_is_not_said_to_be_missing() -> None:
+def test_an_existing_pod_is_not_reported_missing() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         sim.outcomes.append(ScriptedOutcome("never-ready", DATABASE))
@@ -240,7 +240,7 @@ def test_what_is_there_already_is_not_said_to_be_missing() -> None:
         (False, "the old pod is stopping: up to 120 s"),
     ],
 )
-def test_a_pod_that_stops_says_how_long_that_may_take_and_why(backups: bool, said: str) -> None:
+def test_a_stopping_pod_is_reported_with_its_grace_period_and_the_reason(backups: bool, said: str) -> None:
     seen = rollout._Seen("postgresql-0", backups)
     seen.take(WatchEvent("ADDED", {"kind": "StatefulSet", "metadata": {"generation": 1}}))
     for left in (120, 0):  # none is left once its containers have ended
@@ -269,7 +269,7 @@ def test_a_hook_job_that_fails_gives_its_lines_cause_and_fix() -> None:
     assert f"a try failed: {told.error.fault.cause}" in told.texts("progress")  # before the last of its tries has ended
 
 
-def test_a_try_that_fails_is_told_with_its_cause_and_not_that_its_pod_failed() -> None:
+def test_a_failed_try_is_reported_with_its_cause_and_not_as_a_failed_pod() -> None:
     line = (
         "2026-11-23 09:00:00.000 P00  ERROR: [028]: backup and archive info files exist but do not match the database"
     )
@@ -288,7 +288,7 @@ def test_the_cause_of_a_try_that_failed_may_stand_below_the_line_of_its_error() 
     assert progress(told)[-1].startswith("a try failed: The bucket does not exist")
 
 
-def test_a_hook_job_that_fails_without_a_known_cause_says_where_to_look() -> None:
+def test_a_hook_job_that_fails_without_a_known_cause_names_the_command_to_look() -> None:
     told = stuck(ScriptedOutcome("job-failed", HOOK, lines=("hm",)))
     assert isinstance(told.error, FirstBackupFailed)
     assert told.error.hint == (
@@ -311,7 +311,7 @@ def test_a_hook_job_that_is_deleted_meanwhile() -> None:
     on(scenario)
 
 
-def test_a_hook_job_whose_pod_cannot_start_says_why_and_is_not_waited_for() -> None:
+def test_a_hook_job_whose_pod_cannot_start_fails_at_once_with_the_reason() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("image-pull", HOOK))
         told = await applied(sim)
@@ -327,7 +327,7 @@ def test_a_hook_job_whose_pod_cannot_start_says_why_and_is_not_waited_for() -> N
     on(scenario)
 
 
-def test_the_log_of_the_hook_job_is_told_as_it_comes() -> None:
+def test_the_log_of_the_hook_job_is_followed() -> None:
     told = stuck()
     assert told.error is None
     lines = told.texts("log")
@@ -342,7 +342,7 @@ def test_a_hook_job_that_takes_too_long_names_what_it_waits_for() -> None:
         await applied(sim, wait=False)
         job = Ref(JOB, "another", "default")
         with pytest.raises(DeadlineError) as caught:
-            await jobs.wait_job(sim, job, 10, lambda _: None, lambda _: None, explain=rollout.explain)
+            await jobs.wait_job(sim, job, 10, lambda _: None, lambda _: None, explain=rollout.explain, at=clock(sim)())
         assert caught.value.message == "Job default/another had not ended after 10 s: its pod is awaited"
 
     on(scenario)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pgwizard.answers.secrets import Given, Sensitive
+from pgwizard.answers.secrets import SecretInputs, Sensitive
 from pgwizard.errors import Finding, PreflightError
 from pgwizard.kube.api import Ref
 from pgwizard.release.changes import Change
@@ -59,14 +59,14 @@ def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> Non
     run(main())
 
 
-def unset(*names: str) -> Given:
+def unset(*names: str) -> SecretInputs:
     """Variables that are not set in this run's shell."""
     parts = [tuple(name.split("_", 1)) for name in names]
-    return Given({(role, key): Finding(f"{role}.{key}", f"variable {key} is not set") for role, key in parts})
+    return SecretInputs({(role, key): Finding(f"{role}.{key}", f"variable {key} is not set") for role, key in parts})
 
 
-def both(*sources: Given) -> Given:
-    return Given({place: value for source in sources for place, value in source.values.items()})
+def both(*sources: SecretInputs) -> SecretInputs:
+    return SecretInputs({place: value for source in sources for place, value in source.values.items()})
 
 
 def change(told: Told, ref: str) -> Change:
@@ -102,7 +102,7 @@ def test_two_releases_have_two_passwords() -> None:
     assert len(set(found)) == 2
 
 
-def test_a_secret_that_somebody_made_is_completed_and_kept() -> None:
+def test_a_secret_made_by_hand_is_completed_and_kept() -> None:
     async def scenario(sim: SimCluster) -> None:
         await sim.guest(manager="kubectl-create").create(secret("postgresql", password="mine"))
         await deployed(sim)
@@ -159,7 +159,7 @@ def test_a_secret_that_appears_at_the_last_moment_is_kept() -> None:
     on(scenario)
 
 
-def test_a_password_that_differs_from_the_stored_one_changes_nothing_and_is_said() -> None:
+def test_a_password_that_differs_from_the_stored_one_changes_nothing_and_is_warned_of() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, ENV, given(**CANARIES))
         told = await deployed(sim, ENV, given(**{**CANARIES, "credentials_password": "another"}))
@@ -215,7 +215,7 @@ def test_a_pod_takes_new_s3_credentials_even_where_the_run_that_brought_them_was
     on(scenario)
 
 
-def test_a_pod_takes_s3_credentials_that_somebody_else_changed() -> None:
+def test_a_pod_picks_up_s3_credentials_changed_by_another_tool() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         before = live(sim, POD, "postgresql-0")["metadata"]["uid"]
@@ -333,7 +333,7 @@ def assert_nothing_told(sim: SimCluster, told: Told, values: list[str]) -> None:
         assert not any(form in text for text in texts for form in forms(value)), value
 
 
-def test_no_value_is_told_by_an_install_an_upgrade_or_a_rotation() -> None:
+def test_no_secret_value_leaks_in_an_install_an_upgrade_or_a_rotation() -> None:
     async def scenario(sim: SimCluster) -> None:
         values = [*CANARIES.values(), "canary-rotated-6a"]
         assert_nothing_told(sim, await deployed(sim, ENV, given(**CANARIES)), values)
@@ -346,7 +346,7 @@ def test_no_value_is_told_by_an_install_an_upgrade_or_a_rotation() -> None:
 
 @pytest.mark.parametrize("verb", ["create", "apply"])
 @pytest.mark.parametrize("kind", ["422", "403", "500", "truncated", "409"])
-def test_no_value_is_told_by_a_failure(verb: str, kind: Any) -> None:
+def test_no_secret_value_leaks_in_a_failure(verb: str, kind: Any) -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults.append(Fault(kind, verb, "secrets", "postgresql", writes_only=True))
         told = await applied(sim, ENV, given(**CANARIES))
@@ -356,7 +356,7 @@ def test_no_value_is_told_by_a_failure(verb: str, kind: Any) -> None:
     on(scenario)
 
 
-def test_a_generated_password_is_told_nowhere() -> None:
+def test_a_generated_password_leaks_nowhere() -> None:
     async def scenario(sim: SimCluster) -> None:
         told = await deployed(sim)
         assert_nothing_told(sim, told, [data(sim, "postgresql")["password"]])

@@ -20,7 +20,7 @@ def heard(error: BaseException | None) -> list[tuple[str, str]]:
     events: list[Event] = []
 
     async def staged() -> None:
-        async with stages.told("wait", events.append) as stage:
+        async with stages.enter("wait", events.append) as stage:
             stage.progress("waiting")
             stage.done("it is there")
             if error is not None:
@@ -34,7 +34,7 @@ def heard(error: BaseException | None) -> list[tuple[str, str]]:
     return [(event.kind, event.text) for event in events]
 
 
-def test_a_stage_ends_with_what_it_came_to() -> None:
+def test_a_stage_ends_with_its_summary() -> None:
     assert heard(None) == [("began", ""), ("progress", "waiting"), ("done", "it is there")]
 
 
@@ -46,11 +46,11 @@ def test_a_stage_ends_with_what_it_came_to() -> None:
         (ValueError("internal"), "stopped"),
     ],
 )
-def test_a_stage_that_fails_says_the_first_line_of_why(error: Exception, text: str) -> None:
+def test_a_failed_stage_is_reported_with_the_first_line_of_its_error(error: Exception, text: str) -> None:
     assert heard(error)[-1] == ("failed", text)
 
 
-def test_of_all_that_is_to_be_deleted_only_ours_is() -> None:
+def test_only_our_own_objects_are_deleted() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         role, absent = Ref(ROLE, "postgresql-pgbackrest", "default"), Ref(SERVICE, "absent", "default")
@@ -67,8 +67,8 @@ def test_the_wait_for_what_was_deleted_has_an_end_and_does_not_mistake_another_o
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         uid = live(sim, SERVICE, "postgresql")["metadata"]["uid"]
-        await deletion.gone(sim, SERVED, "another", 5)
+        await deletion.wait_until_gone(sim, SERVED, "another", 5)
         with pytest.raises(DeadlineError, match="Service default/postgresql was still there 5 s after it was deleted"):
-            await deletion.gone(sim, SERVED, uid, 5)
+            await deletion.wait_until_gone(sim, SERVED, uid, 5)
 
     on(scenario)

@@ -13,6 +13,7 @@ import yaml
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import NotFound, PreflightError
 from pgwizard.kube.api import Access, Object, Ref
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, resolve
 from pgwizard.release import apply, checks, dry_run, record, rights, survey, uninstall
 from pgwizard.simulator.cluster import SimCluster
@@ -26,6 +27,7 @@ from support.faulting import (
     UPGRADED,
     answers_of,
     applied,
+    clock,
     cluster,
     data,
     deployed,
@@ -178,11 +180,11 @@ def test_the_rights_that_are_asked_for_are_enough(answers: Answers) -> None:
     on(scenario)
 
 
-def test_a_certificate_file_stands_in_for_the_right_to_read_its_secret() -> None:
+def test_a_certificate_file_replaces_the_right_to_read_its_secret() -> None:
     async def scenario(sim: SimCluster) -> None:
         only(sim, rights.accesses(INSTALLED, ca_file=True))
         release = apply.ReleaseRequest(INSTALLED, S3, headless.trusted())
-        outcome = await apply.run(release, sim, lambda _: None, approved, apply.Options(dry_run=True))
+        outcome = await apply.run(release, sim, lambda _: None, approved, apply.Options(dry_run=True), now=clock(sim))
         assert outcome.result == "dry-run"
 
     on(scenario)
@@ -242,7 +244,7 @@ def test_a_removal_names_its_missing_rights_before_it_deletes() -> None:
         sim.rules.deny("delete", "services", "default")
         sim.rules.deny("delete", "leases", "default")
         with pytest.raises(PreflightError) as caught:
-            await uninstall.removal(sim, "postgresql", "default", purge_data=False)
+            await uninstall.removal(sim, ReleaseRef("default", "postgresql"), purge_data=False)
         assert [problem.whole for problem in caught.value.findings] == [
             "delete services in namespace default   check: kubectl auth can-i delete services -n default",
             (
@@ -337,11 +339,11 @@ def test_a_certificate_that_has_not_begun() -> None:
     )
 
 
-def test_a_certificate_from_a_file_stands_in_where_the_secret_cannot_be_looked_up() -> None:
+def test_a_certificate_from_a_file_replaces_a_secret_that_cannot_be_read() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults.append(Fault("403", "get", "secrets", "minio-tls", times=None))
         release = apply.ReleaseRequest(answers_of(), ca_file=headless.trusted())
-        surveyed = await survey.survey(sim, release.answers, release.ca_file)
+        surveyed = await survey.survey(sim, release.answers, release.ca_file, at=clock(sim)())
         assert surveyed.ca == headless.trusted()
 
     on(scenario)
@@ -418,7 +420,7 @@ def test_what_pod_security_would_refuse_is_a_warning_of_the_dry_run() -> None:
 
 def _kept(name: str, **sections: Any) -> record.Record:
     dumped = Answers.model_validate(sections).model_dump(by_alias=True, mode="json")
-    return record.Record(name, "shop", revisions=(record.Revision(1, "now", "deployed", "spec", dumped),))
+    return record.Record(ReleaseRef("shop", name), revisions=(record.Revision(1, "now", "deployed", "spec", dumped),))
 
 
 def test_what_other_releases_say_to_the_answers() -> None:
@@ -426,12 +428,14 @@ def test_what_other_releases_say_to_the_answers() -> None:
         _kept("same", repository={"path": "/shop"}),
         _kept("elsewhere", repository={"path": "/other"}),
         _kept("without", repository={"enabled": False}),
-        record.Record("begun", "shop"),
-        record.Record("odd", "shop", revisions=(record.Revision(1, "now", "deployed", "spec", {"no": "answers"}),)),
+        record.Record(ReleaseRef("shop", "begun")),
+        record.Record(
+            ReleaseRef("shop", "odd"), revisions=(record.Revision(1, "now", "deployed", "spec", {"no": "answers"}),)
+        ),
     ]
     answers = Answers.model_validate({"release": {"name": "new", "namespace": "shop"}, "repository": {"path": "/shop"}})
     shared = "shop/same backs up to backups/shop at minio.minio.svc:9000 as well"
-    assert [str(found) for found in checks.neighbours(answers, others, ("shop", "elsewhere"))] == [
+    assert [str(found) for found in checks.neighbours(answers, others, ReleaseRef("shop", "elsewhere"))] == [
         f"repository.path: {shared}: one path a database, never shared",
         "release.name: this makes a second release: shop/elsewhere stays as it is",
     ]
@@ -446,7 +450,7 @@ def test_another_name_of_the_same_store_is_no_move() -> None:
     assert checks.moved(Answers(), None) == ()
 
 
-def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
+def test_immutable_settings_are_reported_while_a_person_answers() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, answers_of(storage={"storageClass": "standard"}))
         answers = answers_of(
@@ -454,7 +458,7 @@ def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
             credentials={"from": "generate", "username": "owner"},
             storage={"size": "5Gi", "storageClass": "fixed"},
         )
-        found = await survey.survey(sim, answers)
+        found = await survey.survey(sim, answers, at=clock(sim)())
         assert [problem.question for problem in found.errors] == [
             "release.database",
             "credentials.username",
@@ -463,7 +467,7 @@ def test_what_a_release_was_made_with_is_told_while_a_person_answers() -> None:
         ]
         sim.rules.deny("get", "secrets")  # without the record nobody knows what was made
         sim.rules.deny("get", "persistentvolumeclaims")
-        assert [problem.question for problem in (await survey.survey(sim, answers)).fixed] == [
+        assert [problem.question for problem in (await survey.survey(sim, answers, at=clock(sim)())).fixed] == [
             "storage.storageClass",
             "storage.size",
         ]
@@ -508,7 +512,7 @@ def test_who_must_hold_what_a_role_grants_installs_although_a_dry_run_has_made_n
     on(scenario)
 
 
-def test_a_binding_to_a_role_that_nobody_makes_is_an_error() -> None:
+def test_a_binding_to_a_role_that_is_never_created_is_an_error() -> None:
     async def scenario(sim: SimCluster) -> None:
         await sim.create(role("administrator", "default", [{"apiGroups": ["*"], "resources": ["*"], "verbs": WRITING}]))
         await sim.create(binding("administrator", "default", "kim"))

@@ -9,19 +9,20 @@ import pytest
 
 from pgwizard.errors import PreflightError
 from pgwizard.kube.api import Ref
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record, uninstall
 from pgwizard.release.stages import Event, Report
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Killed, Request
 from release.test_apply import DATABASE, VOLUME, on
-from support.faulting import CLAIM, SECRET, SERVICE, answers_of, deployed, live, taken_over
+from support.faulting import CLAIM, SECRET, SERVICE, answers_of, clock, deployed, live, taken_over
 
 
 async def removed(
     sim: SimCluster, name: str = "postgresql", *, purge_data: bool = False, report: Report = lambda _: None
 ) -> uninstall.Removal:
-    found = await uninstall.removal(sim, name, "default", purge_data=purge_data)
-    await uninstall.remove(found, sim, report)
+    found = await uninstall.removal(sim, ReleaseRef("default", name), purge_data=purge_data)
+    await uninstall.remove(found, sim, report, now=clock(sim))
     return found
 
 
@@ -68,7 +69,7 @@ def test_purging_deletes_the_data_and_keeps_the_certificate() -> None:
     on(scenario)
 
 
-def test_an_uninstall_that_was_killed_goes_on() -> None:
+def test_a_killed_uninstall_resumes() -> None:
     def killed(request: Request) -> Any:
         return "kill-before" if request.verb == "delete" and request.resource == "services" else None
 
@@ -80,7 +81,7 @@ def test_an_uninstall_that_was_killed_goes_on() -> None:
         sim.faults.clear()
         await removed(sim)
         assert sim.store.peek(DATABASE) is None
-        assert sim.store.peek(record.ref("postgresql", "default")) is None
+        assert sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql"))) is None
 
     on(scenario)
 
@@ -96,7 +97,7 @@ def test_what_another_tool_has_taken_over_is_kept_and_the_uninstall_ends() -> No
             ("done", "9 deleted, 4 kept"),
         ]
         assert sim.store.peek(service) is not None
-        assert sim.store.peek(record.ref("postgresql", "default")) is None
+        assert sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql"))) is None
 
     on(scenario)
 
@@ -113,7 +114,7 @@ def test_what_another_tool_makes_anew_at_once_is_not_waited_for() -> None:
         sim.faults.append(anew)
         await removed(sim)
         assert live(sim, SERVICE, "postgresql")["metadata"]["uid"] == "another"
-        assert sim.store.peek(record.ref("postgresql", "default")) is None
+        assert sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql"))) is None
 
     on(scenario)
 
@@ -142,10 +143,10 @@ def test_the_password_of_a_release_that_is_named_like_a_certificate_is_purged() 
 def test_a_release_that_changed_since_it_was_looked_at_is_not_removed() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
-        found = await uninstall.removal(sim, "postgresql", "default", purge_data=False)
+        found = await uninstall.removal(sim, ReleaseRef("default", "postgresql"), purge_data=False)
         await deployed(sim, answers_of(schedule={"full": "0 3 * * 0"}))
         with pytest.raises(PreflightError, match="has changed since it was looked at; nothing was deleted"):
-            await uninstall.remove(found, sim, lambda _: None)
+            await uninstall.remove(found, sim, lambda _: None, now=clock(sim))
         assert sim.store.peek(DATABASE) is not None
 
     on(scenario)

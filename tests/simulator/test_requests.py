@@ -102,7 +102,7 @@ def test_a_denial_in_the_words_of_the_server() -> None:
         sim.rules.deny("patch", "configmaps", "default")
         sim.rules.deny("create", "pods/exec")
         access = Access("create", "pods/exec", namespace="shop", name="x")
-        assert await sim.allowed([access]) == {access: False}
+        assert await sim.check_access([access]) == {access: False}
         with pytest.raises(errors.Forbidden) as caught:
             await sim.apply(configmap())
         assert str(caught.value) == (

@@ -15,6 +15,7 @@ from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.diagnose.row import Diagnosis
 from pgwizard.errors import Finding, Forbidden, PgwizardError, PreflightError, Unreachable
 from pgwizard.kube.api import NAMESPACE, POD, ExecResult, Ref, WatchEvent
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, record, uninstall
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
@@ -22,16 +23,16 @@ from pgwizard.status import observe, report
 from pgwizard.status import snapshot as status_snapshot
 from pgwizard.status.observations import LogFailed, LogRead, Observation
 from pgwizard.status.snapshot import Missing, ReleaseSummary, Run, Snapshot, Volume
-from pgwizard.status.verdict import judge
-from support.faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, deployed, live
-from support.observing import applying, clock, on, recorded, seen
+from pgwizard.status.verdict import judge, outage
+from support.faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, applied, clock, deployed, live
+from support.observing import applying, on, recorded, seen
 from support.simtime import run
 from support.snapshots import NOW, UNKNOWN_KEY, said, segment
 
 
 def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
     async def scenario(sim: SimCluster) -> None:
-        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
+        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
         assert (found.pending_sources, found.failures) == ((), {})
         assert said(found) == ("recoverable", [])
         assert found.release is not None
@@ -57,13 +58,13 @@ def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
     on(scenario)
 
 
-def test_what_is_denied_is_said_and_the_rest_is_seen() -> None:
+def test_a_denied_source_is_reported_and_the_others_are_read() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults = [
             Fault("403", resource="pods/exec", times=None),
             Fault("403", verb="list", resource="cronjobs", times=None),
         ]
-        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
+        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
         assert sorted(found.failures) == ["archiver", "cronjobs", "repository", "volume"]
         assert all("denied by a fault" in why.text for why in found.failures.values())
         assert judge(found).state == "unknown"
@@ -104,7 +105,7 @@ def test_what_was_deleted_while_a_watch_was_lost_goes() -> None:
     on(scenario)
 
 
-def test_a_defect_is_said_in_the_place_of_its_answer_and_the_question_is_asked_again() -> None:
+def test_a_defect_replaces_the_answer_and_the_source_is_polled_again() -> None:
     async def scenario(sim: SimCluster) -> None:
         execute, watch = sim.exec, sim.watch
         broken = True
@@ -153,7 +154,7 @@ def test_a_log_that_could_not_be_read_is_read_the_next_time(asked: bool) -> None
     async def scenario(sim: SimCluster) -> None:
         sim.faults = [Fault("503", resource="pods/log", times=1)]
         again, unread = observe.Again(), list[tuple[str, float]]()
-        await backups.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+        await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", clock(sim)())
 
         def read(snapshot: Snapshot) -> bool:
             found = broken(snapshot)
@@ -174,11 +175,11 @@ def test_a_log_that_could_not_be_read_is_read_the_next_time(asked: bool) -> None
 
 def test_a_log_that_may_not_be_read_holds_nothing_up() -> None:
     async def scenario(sim: SimCluster) -> None:
-        await backups.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+        await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", clock(sim)())
         await seen(sim, lambda snapshot: broken(snapshot) is not None)
         sim.faults = [Fault("403", resource="pods/log", times=None)]
         began = sim.clock.now()
-        found = broken(await observe.look(sim, "postgresql", "default", now=clock(sim)))
+        found = broken(await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim)))
         assert sim.clock.now() - began < 10
         assert found is not None
         assert (found.tail, "denied by a fault" in found.unread) == (None, True)
@@ -188,19 +189,19 @@ def test_a_log_that_may_not_be_read_holds_nothing_up() -> None:
 
 def test_a_log_whose_pod_is_gone_is_not_asked_for_again() -> None:
     async def scenario(sim: SimCluster) -> None:
-        name = await backups.backup_now(sim, "postgresql", "default", "incr", clock(sim)())
+        name = await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", clock(sim)())
         await seen(sim, lambda snapshot: broken(snapshot) is not None)
         for pod in sim.store.find(POD, "default"):
             if pod["metadata"]["name"].startswith(name):
                 sim.store.remove(Ref.of(pod))
-        found = broken(await observe.look(sim, "postgresql", "default", now=clock(sim)))
+        found = broken(await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim)))
         assert found is not None
         assert found.tail == (f"the log cannot be read: Job default/{name} has no pod, so there is no log of it",)
 
     on(scenario, outcomes=[FAILS])
 
 
-def test_a_log_that_breaks_pgwizard_is_said_and_the_next_one_is_read() -> None:
+def test_a_log_that_breaks_pgwizard_is_reported_and_the_next_one_is_read() -> None:
     async def read(job: str) -> AsyncGenerator[str, None]:
         if job == "first":
             raise KeyError("secret")
@@ -258,21 +259,24 @@ def test_backups_that_an_apply_elsewhere_turns_on_and_off_are_asked_for_from_the
 def test_a_release_that_is_not_there_or_cannot_be_read_is_an_error() -> None:
     async def scenario(sim: SimCluster) -> None:
         with pytest.raises(PreflightError, match="there is no release other in namespace default"):
-            await observe.look(sim, "other", "default")
+            await observe.look(sim, ReleaseRef("default", "other"), now=clock(sim))
         sim.faults = [Fault("403", resource="secrets", times=None)]
         with pytest.raises(Forbidden, match="denied by a fault"):
-            await observe.look(sim, "postgresql", "default")
+            await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
 
     on(scenario)
 
 
-def test_a_release_that_is_removed_while_it_is_watched_says_so() -> None:
+def test_a_release_removed_while_it_is_observed_is_reported_gone() -> None:
     async def scenario(sim: SimCluster) -> None:
         again = observe.Again()
 
         def gone(snapshot: Snapshot) -> bool:
-            if not snapshot.pending_sources and sim.store.peek(record.ref("postgresql", "default")) is not None:
-                sim.store.remove(record.ref("postgresql", "default"))
+            if (
+                not snapshot.pending_sources
+                and sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql"))) is not None
+            ):
+                sim.store.remove(record.secret_ref(ReleaseRef("default", "postgresql")))
                 sim.runtime.delete(Ref(STATEFULSET, "postgresql", "default"))
                 again.ask(*observe.ASKED)
             return "release" in snapshot.failures
@@ -283,7 +287,7 @@ def test_a_release_that_is_removed_while_it_is_watched_says_so() -> None:
     on(scenario)
 
 
-def test_an_uninstall_is_told_within_two_seconds_though_the_record_goes_last() -> None:
+def test_an_uninstall_shows_within_two_seconds_though_the_record_goes_last() -> None:
     """When it goes nothing is left that is watched and could tell."""
 
     async def scenario(sim: SimCluster) -> None:
@@ -291,8 +295,8 @@ def test_an_uninstall_is_told_within_two_seconds_though_the_record_goes_last() -
         ended: list[float] = []
 
         async def remove() -> None:
-            found = await uninstall.removal(sim, "postgresql", "default", purge_data=False)
-            await uninstall.remove(found, sim, lambda _: None)
+            found = await uninstall.removal(sim, ReleaseRef("default", "postgresql"), purge_data=False)
+            await uninstall.remove(found, sim, lambda _: None, now=clock(sim))
             ended.append(sim.clock.now())
 
         def gone(snapshot: Snapshot) -> bool:
@@ -312,7 +316,7 @@ def test_an_uninstall_is_told_within_two_seconds_though_the_record_goes_last() -
 
 
 @pytest.mark.parametrize("denied", [False, True], ids=["the namespace may be read", "it may not"])
-def test_a_namespace_that_is_deleted_while_it_is_watched_is_said_within_seconds(denied: bool) -> None:
+def test_a_namespace_deleted_while_it_is_observed_shows_within_seconds(denied: bool) -> None:
     async def scenario(sim: SimCluster) -> None:
         if denied:
             sim.faults = [Fault("403", verb="get", resource="namespaces", times=None)]
@@ -344,7 +348,10 @@ def test_a_release_that_comes_back_is_judged_anew() -> None:
         steps: list[str] = []
         kept = {
             ref: sim.store.peek(ref)
-            for ref in (record.ref("postgresql", "default"), Ref(STATEFULSET, "postgresql", "default"))
+            for ref in (
+                record.secret_ref(ReleaseRef("default", "postgresql")),
+                Ref(STATEFULSET, "postgresql", "default"),
+            )
         }
 
         def back(snapshot: Snapshot) -> bool:
@@ -435,7 +442,7 @@ def test_half_an_hour_of_watching_asks_at_its_pace_and_leaves_nothing_behind() -
 
 
 @pytest.mark.parametrize("stopped", [False, True], ids=["--no-wait", "stopped before the StatefulSet"])
-def test_an_apply_whose_end_nobody_recorded_is_not_asked_for_without_end(stopped: bool) -> None:
+def test_an_abandoned_apply_is_not_polled_fast_without_end(stopped: bool) -> None:
     async def scenario(sim: SimCluster) -> None:
         applying(sim)
         if stopped:
@@ -485,11 +492,13 @@ def store_down(sim: SimCluster, asked: list[int]) -> None:
 
 
 @pytest.mark.parametrize(("timeout_seconds", "io_timeout"), [(30, 2), (120, 8), (5, 1)])
-def test_one_look_says_why_a_store_that_is_down_does_not_answer(timeout_seconds: float, io_timeout: int) -> None:
+def test_one_look_has_the_reason_of_a_store_that_is_down(timeout_seconds: float, io_timeout: int) -> None:
     async def scenario(sim: SimCluster) -> None:
         asked: list[int] = []
         store_down(sim, asked)
-        found = await observe.look(sim, "postgresql", "default", now=clock(sim), timeout_seconds=timeout_seconds)
+        found = await observe.look(
+            sim, ReleaseRef("default", "postgresql"), now=clock(sim), timeout_seconds=timeout_seconds
+        )
         assert asked == [io_timeout]
         assert found.pending_sources == ()
         ended = timeout_seconds > RETRIES * io_timeout
@@ -500,7 +509,7 @@ def test_one_look_says_why_a_store_that_is_down_does_not_answer(timeout_seconds:
     on(scenario)
 
 
-def test_a_store_that_is_down_is_asked_more_patiently_while_somebody_watches() -> None:
+def test_a_store_that_is_down_gets_a_longer_timeout_while_it_is_observed() -> None:
     async def scenario(sim: SimCluster) -> None:
         asked: list[int] = []
         store_down(sim, asked)
@@ -513,14 +522,14 @@ def test_a_store_that_is_down_is_asked_more_patiently_while_somebody_watches() -
 
 def test_a_release_without_backups_is_seen_as_such() -> None:
     async def scenario(sim: SimCluster) -> None:
-        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
+        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
         assert said(found) == ("not recoverable", ["this release makes no backups"])
         assert (found.crons, found.pending_sources, found.failures) == ((), (), {})
 
     on(scenario, answers={"repository": {"enabled": False}})
 
 
-def test_one_look_tells_wal_that_was_dropped_from_wal_that_is_new() -> None:
+def test_one_look_distinguishes_dropped_wal_from_new_wal() -> None:
     own: list[int] = []
 
     def psql(command: list[str], _: bytes) -> ExecResult | None:
@@ -530,7 +539,7 @@ def test_one_look_tells_wal_that_was_dropped_from_wal_that_is_new() -> None:
     async def scenario(sim: SimCluster) -> None:
         own.append(sim.runtime.programs.repository("default").system_id)
         sim.runtime.programs.answers.append(psql)
-        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
+        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
         assert found.missing_wal == segment(900)
         assert judge(found).reasons[0].key == "wal-dropped"
 
@@ -557,14 +566,14 @@ def test_a_repository_with_another_release_s_backups_proves_nothing_with_and_wit
         theirs, ours = programs.repository("shop").system_id, programs._system_id("shop")
         assert theirs == programs._system_id("default") != ours
         reason = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
-        first = await observe.look(sim, "postgresql", "shop", now=clock(sim))
+        first = await observe.look(sim, ReleaseRef("shop", "postgresql"), now=clock(sim))
         assert [run.state for run in first.runs] == ["failed"]
         assert said(first) == ("not recoverable", [reason])
         sim.runtime.delete(Ref(JOB, "postgresql-pgbackrest-init", "shop"))
-        without = await observe.look(sim, "postgresql", "shop", now=clock(sim))
+        without = await observe.look(sim, ReleaseRef("shop", "postgresql"), now=clock(sim))
         assert (without.runs, without.backups, without.intact_backups, without.stored_bytes) == ((), (), (), 0)
         assert said(without) == ("not recoverable", [reason])
-        assert said(await observe.look(sim, "postgresql", "default", now=clock(sim))) == ("recoverable", [])
+        assert said(await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))) == ("recoverable", [])
 
     on(scenario)
 
@@ -591,5 +600,47 @@ def test_a_database_that_is_scaled_to_0_is_down_and_what_was_seen_of_it_before_s
         sim.runtime.change(ref, lambda obj: obj["spec"].update(replicas=1))
         back = await seen(sim, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
         assert said(back) == ("recoverable", [])
+
+    on(scenario)
+
+
+CRASH = ScriptedOutcome(
+    "crash-loop",
+    "default/postgresql-0",
+    lines=("LOG:  starting PostgreSQL", "FATAL:  could not write lock file: No space left on device"),
+    container="postgresql",
+)
+
+
+def test_a_server_that_crashes_is_diagnosed_from_its_log_as_an_apply_diagnoses_it() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(CRASH)
+        await sim.delete(Ref(POD, "postgresql-0", "default"))
+        found = await seen(sim, lambda snapshot: bool(snapshot.crash_log))
+        assert found.crash_log is not None
+        assert found.crash_log[-1] == "FATAL: could not write lock file: No space left on device"
+        reason = judge(found).reasons[0]
+        told = await applied(sim, answers_of(tuning={"connections": 42}))
+        assert told.error is not None
+        assert told.error.fault is not None
+        assert (reason.key, reason.cause, reason.fix) == (
+            told.error.fault.key,
+            told.error.fault.cause,
+            told.error.fault.fix,
+        )
+        sim.outcomes.clear()
+        await sim.delete(Ref(POD, "postgresql-0", "default"))
+        await seen(sim, lambda snapshot: snapshot.crash_log is None and outage(snapshot) is None)
+
+    on(scenario)
+
+
+def test_an_unknown_crash_shows_the_last_line_of_the_log() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(replace(CRASH, lines=("the moon is full",)))
+        await sim.delete(Ref(POD, "postgresql-0", "default"))
+        await seen(sim, lambda snapshot: snapshot.crash is not None)
+        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        assert judge(found).reasons[0].cause == "its log ends with: the moon is full"
 
     on(scenario)

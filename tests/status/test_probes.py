@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from pgwizard.kube.api import ExecResult, Ref
-from pgwizard.plan.names import Names
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.status import observe, probes
 from pgwizard.status.snapshot import Archiver, Backup, RepositoryInfo, Volume, Wal
 from pgwizard.status.verdict import judge
-from support.faulting import POD, SECRET, live
-from support.observing import clock, on, recorded
+from support.faulting import POD, SECRET, clock, live
+from support.observing import on, recorded
 from support.snapshots import SYSTEM, segment
 
 # ---- reading -------------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def test_backups_of_an_earlier_cluster_are_left_out() -> None:
         (info(status={"code": 1, "message": "missing stanza path"}, repo=[], backup=[]), "missing stanza path"),
     ],
 )
-def test_a_stanza_that_is_not_there_is_told_from_one_that_is_empty(answer: Any, stanza: str) -> None:
+def test_a_missing_stanza_differs_from_an_empty_one(answer: Any, stanza: str) -> None:
     found = probes.repository_of(answer)
     assert (found.backups, found.stanza) == ((), stanza)
 
@@ -148,7 +148,7 @@ def test_the_volume_is_the_last_line_of_df() -> None:
             probes.volume_of(wrong)
 
 
-def test_psql_is_told_the_superuser_or_asks_the_container_for_it() -> None:
+def test_psql_gets_the_superuser_or_the_container_s_variable() -> None:
     known, asked = probes.archiver_command("owner"), probes.archiver_command(None)
     assert known[:6] == ("psql", "-XAtq", "-d", "postgres", "-U", "owner")
     assert asked[:4] == ("bash", "-c", 'exec psql -XAtq -d postgres -U "$POSTGRES_USER" "$@"', "psql")
@@ -162,7 +162,7 @@ def test_psql_is_told_the_superuser_or_asks_the_container_for_it() -> None:
 def test_answers_of_another_shape_are_taken_for_none(odd: Any) -> None:
     async def scenario(sim: SimCluster) -> None:
         recorded(sim, credentials=odd, repository=odd)
-        found = (await observe.look(sim, "postgresql", "default", now=clock(sim))).release
+        found = (await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))).release
         assert found is not None
         assert (found.backups, found.superuser) == (True, None)
 
@@ -174,11 +174,11 @@ def test_a_certificate_whose_source_changed_or_went_is_seen() -> None:
 
     async def scenario(sim: SimCluster) -> None:
         await sim.patch(source, {"data": {"tls.crt": base64.b64encode(b"no certificate").decode()}})
-        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
+        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
         assert found.certificate is not None
         assert found.certificate.source == "differs"
         await sim.delete(source)
-        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
+        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
         assert found.certificate is not None
         assert found.certificate.source == "gone"
 
@@ -201,7 +201,7 @@ def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
         sim.runtime.programs.answers.append(psql)
         pod = live(sim, POD, "postgresql-0")
         sim.runtime.logs[pod["metadata"]["uid"], "postgresql"].write(line)
-        found = await observe.look(sim, "postgresql", "default", now=clock(sim))
+        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
         assert found.archiver is not None
         assert (found.archiver.is_failing, found.archiver.waiting) == (True, 4)
         worst = judge(found).reasons[0]
@@ -223,7 +223,7 @@ def test_archiving_that_fails_names_its_cause_from_the_collected_log_where_the_c
 
     async def scenario(sim: SimCluster) -> None:
         sim.runtime.programs.answers.append(in_pod)
-        found = await probes.archiver(sim, Names.of("postgresql"), "default", "postgres")
+        found = await probes.archiver(sim, ReleaseRef("default", "postgresql"), "postgres")
         assert found.fault is not None
         assert found.fault.key == "s3-no-bucket"
 

@@ -11,12 +11,12 @@ import pytest
 from pgwizard import text as text_module
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.kube.api import Ref, Resource
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.changes import Action, Change
 from pgwizard.release.report import change_line, event_line
 from pgwizard.release.stages import Event, EventKind
 from pgwizard.status import report
 from pgwizard.status.observations import failure
-from pgwizard.status.reduce import unwatched
 from pgwizard.status.report import status_lines
 from pgwizard.status.snapshot import MirroredCertificate, ReleaseSummary, RepositoryInfo, Run, Snapshot, Volume, Wal
 from pgwizard.status.verdict import judge
@@ -72,7 +72,7 @@ def test_every_kind_of_event_and_change_has_a_sign() -> None:
     ]
 
 
-def test_a_reason_stands_behind_a_change() -> None:
+def test_a_change_line_ends_with_its_reason() -> None:
     change = Change(REF, "replace", why="the volume grows from 10Gi; the pod keeps running")
     assert change_line(change) == (
         "± replace   StatefulSet shop/postgresql   (the volume grows from 10Gi; the pod keeps running)"
@@ -101,7 +101,7 @@ def test_a_length_of_time_has_two_units_at_most(seconds: float, text: str, rough
     assert (text_module.span(seconds), text_module.about(seconds)) == (text, rough)
 
 
-def test_a_moment_says_its_year_only_where_it_is_another() -> None:
+def test_a_moment_has_its_year_only_if_that_is_another() -> None:
     assert report.when(datetime(2026, 11, 8, 2, 0, tzinfo=UTC), NOW) == "Sun 8 Nov 02:00"
     assert report.when(datetime(2025, 11, 9, 2, 0, tzinfo=UTC), NOW) == "Sun 9 Nov 2025 02:00"
 
@@ -123,7 +123,7 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
         "",
         "✓ release     revision 3 deployed, applied Tue 3 Nov 12:00 UTC",
         "✓ next full   Sun 29 Nov 02:00 UTC (in 5 d)",
-        "✓ WAL         1,204 segments by number, up to 000000010000000500000017; a gap among them would not show",
+        "✓ WAL         1,204 segments by number, up to 000000010000000500000017; gaps are not checked",
         "✓ archiver    fine, last segment 38 s ago",
         "✓ repository  16 backups, 14.9Gi, +953.67Mi a day, WAL not counted",
         "✓ volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 4 d 13 h",
@@ -164,8 +164,8 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
     ]
 
 
-def test_what_is_loading_is_told_from_what_is_denied_old_and_empty() -> None:
-    empty = Snapshot("postgresql", "shop", NOW)
+def test_loading_differs_from_denied_old_and_empty() -> None:
+    empty = Snapshot(ReleaseRef("shop", "postgresql"), NOW)
     assert {fact.text for fact in report.facts(empty)} == {"reading"}
     denied = replace(
         empty, failures={"cronjobs": failure("cronjobs is forbidden"), "volume": failure("pods/exec is forbidden")}
@@ -187,15 +187,15 @@ def test_what_is_loading_is_told_from_what_is_denied_old_and_empty() -> None:
     ]
 
 
-def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
+def test_an_unobserved_release_shows_its_age_on_each_line() -> None:
     """Its marks are no longer those of what is fine, and nothing counts on as if it were seen."""
     later = NOW + timedelta(minutes=4)
-    left = unwatched(FINE, later)
+    left = FINE.without_watch(later)
     assert [str(fact) for fact in report.facts(left)] == [
         "! release     revision 3 deployed, applied Tue 3 Nov 12:00 UTC (as of 4 min 20 s ago: no longer watched)",
         "! next full   Sun 29 Nov 02:00 UTC (in 5 d) (as of 4 min ago: no longer watched)",
         (
-            "! WAL         1,204 segments by number, up to 000000010000000500000017; a gap among them would not show "
+            "! WAL         1,204 segments by number, up to 000000010000000500000017; gaps are not checked "
             "(as of 4 min 20 s ago)"
         ),
         "! archiver    fine, last segment 4 min 38 s ago (as of 4 min 5 s ago: no longer watched)",
@@ -207,16 +207,16 @@ def test_what_nobody_watches_any_more_says_how_old_it_is_on_each_line() -> None:
         "! CA          ends 2029-02-24 (in 823 d), same as its source (as of 4 min 20 s ago: no longer watched)",
     ]
     assert judge(left).state == "unknown"
-    assert judge(unwatched(FINE, NOW)).state == "at risk"
-    broken = unwatched(replace(FINE, crons=(), answered_at={}, failures={"cronjobs": failure("no route")}), later)
+    assert judge(FINE.without_watch(NOW)).state == "at risk"
+    broken = replace(FINE, crons=(), answered_at={}, failures={"cronjobs": failure("no route")}).without_watch(later)
     assert report.loading_or_empty(broken, "cronjobs", "none") == "? not known: no route"
     assert report.loading_or_empty(broken, "jobs", "none") == "? not known: no longer watched"
 
 
-def test_a_release_that_is_gone_is_told_by_what_was_seen_last_and_nothing_else() -> None:
+def test_a_release_that_is_gone_shows_its_last_known_state_only() -> None:
     assert status_lines(LEFT, judge(LEFT))[:7] == [
         "✗ GONE",
-        "! release shop/postgresql is gone since 2026-11-23 12:00 UTC: its record and its StatefulSet are not there",
+        "! release shop/postgresql is gone since 2026-11-23 12:00 UTC: neither its record nor its StatefulSet exists",
         "  Its repository may still hold backups: 2 when it was read last, the newest of 2026-11-23 02:24 UTC.",
         "! still there: PersistentVolumeClaim shop/postgresql-storage-postgresql-0",
         "",
@@ -224,7 +224,7 @@ def test_a_release_that_is_gone_is_told_by_what_was_seen_last_and_nothing_else()
         "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted (as of 20 s ago: the release is gone)",
     ]
     assert len(report.facts(replace(LEFT, repository=None))) == 1
-    assert report.loading_or_empty(LEFT, "repository", "none yet") == "· not asked any more: the release is gone"
+    assert report.loading_or_empty(LEFT, "repository", "none yet") == "· no longer read: the release is gone"
     assert report.loading_or_empty(LEFT, "jobs", "none yet") == "none"
 
 
@@ -277,7 +277,7 @@ FACTS: list[tuple[dict[str, Any], str]] = [
     ({"repository": RepositoryInfo(())}, "! WAL         none in the archive"),
     (
         {"repository": RepositoryInfo((), wal=Wal("0" * 24, "00000002" + "0" * 16))},
-        "✓ WAL         on several timelines, up to 000000020000000000000000; a gap among them would not show",
+        "✓ WAL         on several timelines, up to 000000020000000000000000; gaps are not checked",
     ),
     ({"crons": (), "answered_at": {"cronjobs": NOW}}, "! next full   none: no schedule for it, or it is suspended"),
     (
@@ -380,7 +380,7 @@ def test_every_backup_is_a_line_the_newest_first() -> None:
     assert "pgbackrest info" not in report.status_lines(nothing, judge(nothing))
 
 
-def test_a_job_of_a_repository_that_cannot_be_read_is_not_said_to_have_made_nothing() -> None:
+def test_a_job_of_an_unreadable_repository_is_not_reported_without_a_backup() -> None:
     """What was read of it after the Job's end stays true when it cannot be read any more."""
     unread = replace(FINE, repository=RepositoryInfo((), stanza="cannot be read"))
     assert report.run_cells(unread, DONE)[-1] == "not known: the repository cannot be read"
@@ -405,10 +405,10 @@ def test_another_database_s_backups_are_shown_as_nothing_of_this_one() -> None:
     assert report.timeline(replace(theirs, runs=()), judge(theirs), 80) == []
 
 
-def test_a_database_that_is_down_is_said_where_its_answers_would_stand() -> None:
+def test_a_database_that_is_down_is_named_in_place_of_its_answers() -> None:
     assert [str(fact) for fact in report.facts(DOWN)[2:6]] == [
         (
-            "! WAL         1,204 segments by number, up to 000000010000000500000017; a gap among them would not show "
+            "! WAL         1,204 segments by number, up to 000000010000000500000017; gaps are not checked "
             "(as of 20 s ago)"
         ),
         "! archiver    fine, last segment 38 s ago (as of 5 s ago: the database is not running)",
@@ -431,7 +431,7 @@ def test_a_database_that_is_down_is_said_where_its_answers_would_stand() -> None
     assert report.loading_or_empty(fresh, "repository", "none yet") == "? not known: the database is not running"
 
 
-def test_what_a_store_refused_is_told_by_its_cause_and_once() -> None:
+def test_a_refusal_of_the_store_is_shown_once_by_its_cause() -> None:
     dump = "[ProtocolError] HTTP request failed with 403 (Forbidden): *** Path/Query ***: GET /backups/?delimiter=%2F"
     fresh = replace(FINE, repository=None, failures={"repository": failure(dump)}, runs=())
     assert [str(fact) for fact in report.facts(fresh) if fact.mark == "?"] == [

@@ -114,7 +114,7 @@ def test_the_window_never_ends_with_a_damaged_backup() -> None:
 def test_a_damaged_backup_is_one_that_was_taken() -> None:
     daily = replace(INCR, schedule="0 15 * * *")
     snapshot = replace(release(stanza(weekly(*range(14, 21)))), crons=(replace(FULL, schedule="0 15 * * 1"), daily))
-    assert not [text for text in texts(snapshot) if "there is none since" in text]
+    assert not [text for text in texts(snapshot) if "has not been taken" in text]
 
 
 def test_old_damage_with_intact_backups_since_is_no_risk() -> None:
@@ -188,7 +188,7 @@ def test_backups_of_another_repository_prove_nothing() -> None:
     snapshot = release(two(NO_BACKUPS, OK, *ELSEWHERE))
     assert (snapshot.backups, texts(snapshot)) == ((), ["there is no valid full backup with its WAL"])
     missing = release(two(MISSING, OK, *ELSEWHERE))
-    assert texts(missing) == ["pgBackRest says: missing stanza path"]
+    assert texts(missing) == ["pgBackRest reports: missing stanza path"]
 
 
 def test_a_first_repository_that_cannot_be_read_is_no_empty_one() -> None:
@@ -196,9 +196,9 @@ def test_a_first_repository_that_cannot_be_read_is_no_empty_one() -> None:
         repository_of(two(UNREADABLE, OK, *ELSEWHERE))
 
 
-def test_an_answer_without_the_first_repository_says_so() -> None:
+def test_an_answer_without_the_first_repository_is_reported() -> None:
     snapshot = release(stanza(ELSEWHERE, repos={2: OK}))
-    assert texts(snapshot) == ["pgBackRest says: repo1 is not configured"]
+    assert texts(snapshot) == ["pgBackRest reports: repo1 is not configured"]
 
 
 def test_the_archive_of_another_repository_is_not_the_first_one_s() -> None:

@@ -14,6 +14,7 @@ from pgwizard.cli.verbs.status_line import status_line
 from pgwizard.errors import Finding
 from pgwizard.kube.api import CLAIM, CRONJOB, JOB, POD, STATEFULSET, Ref
 from pgwizard.kube.health import Health
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.status import report
 from pgwizard.status import snapshot as status_snapshot
 from pgwizard.status.observations import (
@@ -81,14 +82,14 @@ def test_figures_come_from_backups_and_segments() -> None:
     assert found.repository.wal.segments == 1001
 
 
-def test_figures_that_nothing_stands_behind_are_unknown() -> None:
+def test_figures_without_data_are_unknown() -> None:
     young = replace(
         FINE,
         repository=RepositoryInfo((backup("full", 0, wal=1),), wal=Wal(segment(1), segment(9))),
         answered_at={"repository": NOW},
     )
     assert (young.growth_bytes_per_day, young.wal_bytes_per_day, young.outage_days) == (None, None, None)
-    unread = Snapshot("postgresql", "shop", NOW)
+    unread = Snapshot(ReleaseRef("shop", "postgresql"), NOW)
     assert (unread.stored_bytes, unread.growth_bytes_per_day, unread.wal_bytes_per_day, unread.outage_days) == (
         None,
         None,
@@ -118,7 +119,7 @@ def test_freshness_is_that_of_the_oldest_answer() -> None:
     """Watches are silent where nothing changes; what was never heard is said in its own place."""
     assert FINE.read_at == at(seconds=20)
     assert replace(FINE, answered_at={**FINE.answered_at, "volume": at(seconds=90)}).read_at == at(seconds=90)
-    assert Snapshot("postgresql", "shop", NOW, answered_at={"jobs": NOW}).read_at is None
+    assert Snapshot(ReleaseRef("shop", "postgresql"), NOW, answered_at={"jobs": NOW}).read_at is None
     bare = ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None)
     assert replace(FINE, release=bare, answered_at={**FINE.answered_at, "archiver": at(9)}).read_at == at(seconds=20)
 
@@ -133,7 +134,7 @@ def test_times_are_read_as_kubernetes_and_postgresql_write_them() -> None:
 
 # ---- observations --------------------------------------------------------------------------------------------------
 
-EMPTY = Snapshot("postgresql", "shop", at(1))
+EMPTY = Snapshot(ReleaseRef("shop", "postgresql"), at(1))
 
 
 def job(name: str, uid: str = "u", **status_: Any) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def of_job(name: str, obj: Any) -> Observation:
     return ObjectSeen(NOW, Ref(JOB, name, "shop"), obj)
 
 
-def test_an_answer_is_kept_where_the_next_question_fails_and_says_why() -> None:
+def test_an_answer_is_kept_when_the_next_poll_fails_with_a_reason() -> None:
     first = reduce(EMPTY, VolumeRead(at(seconds=60), Volume(10, 5)))
     then = reduce(first, SourceFailed(NOW, "volume", failure("pods/exec is forbidden")))
     assert (then.volume, then.answered_at, then.failures) == (
@@ -162,7 +163,7 @@ def test_an_answer_is_kept_where_the_next_question_fails_and_says_why() -> None:
     assert (again.volume, again.failures, again.at) == (Volume(10, 4), {}, NOW)
 
 
-def test_loading_is_told_from_empty() -> None:
+def test_loading_differs_from_empty() -> None:
     assert "cronjobs" in EMPTY.pending_sources
     listed = reduce(EMPTY, ListRead(NOW, CRONJOB))
     assert "cronjobs" not in listed.pending_sources
@@ -243,7 +244,7 @@ def test_the_kind_of_a_job_is_that_of_the_cronjob_that_owns_it(release: str, nam
     """Its name may be cut, and holds whatever the release is called."""
     obj = job(name)
     obj["metadata"]["ownerReferences"] = [{"kind": "CronJob", "name": owner}] if owner else []
-    found = reduce(replace(EMPTY, name=release), of_job(name, obj))
+    found = reduce(replace(EMPTY, ref=ReleaseRef("shop", release)), of_job(name, obj))
     assert [run.kind for run in found.runs] == [kind]
 
 
@@ -313,7 +314,7 @@ def test_the_log_of_a_failed_job_gives_its_cause_and_stays_with_it() -> None:
     assert anew.runs[0].tail is None
 
 
-def test_a_log_that_can_never_be_read_says_so_in_its_place() -> None:
+def test_a_log_that_can_never_be_read_is_replaced_by_the_reason() -> None:
     name = "postgresql-pgbackrest-full-1"
     seen = reduce(EMPTY, of_job(name, job(name, **failed())))
     told = reduce(seen, LogFailed(Ref(JOB, name, "shop"), "it has no pod", is_final=True))

@@ -11,6 +11,7 @@ import pytest
 
 from pgwizard.diagnose.diagnose import ROWS, diagnose
 from pgwizard.kube.health import Health
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.status.observations import RepositoryRead, failure
 from pgwizard.status.reduce import reduce
 from pgwizard.status.snapshot import (
@@ -54,8 +55,11 @@ def test_a_valid_full_backup_and_a_working_archive_are_recoverable_up_to_the_las
 
 
 def test_what_has_not_been_read_proves_nothing() -> None:
-    assert said(Snapshot("postgresql", "shop", NOW)) == ("unknown", ["the repository has not been read yet"])
-    denied = Snapshot("postgresql", "shop", NOW, failures={"repository": failure("pods/exec is forbidden")})
+    assert said(Snapshot(ReleaseRef("shop", "postgresql"), NOW)) == (
+        "unknown",
+        ["the repository has not been read yet"],
+    )
+    denied = Snapshot(ReleaseRef("shop", "postgresql"), NOW, failures={"repository": failure("pods/exec is forbidden")})
     assert said(denied) == ("unknown", ["the repository cannot be read: pods/exec is forbidden"])
 
 
@@ -84,7 +88,7 @@ def test_a_repository_that_stopped_answering_is_a_risk_at_once_with_its_cause() 
 @pytest.mark.parametrize(
     ("repository", "reason"),
     [
-        (RepositoryInfo((), "missing stanza path"), "pgBackRest says: missing stanza path"),
+        (RepositoryInfo((), "missing stanza path"), "pgBackRest reports: missing stanza path"),
         (RepositoryInfo(()), "there is no valid full backup with its WAL"),
         (
             RepositoryInfo((backup("incr", 1),), wal=Wal(segment(1), segment(2))),
@@ -166,7 +170,7 @@ def test_a_backup_without_its_wal_proves_no_moment() -> None:
     assert judge(replace(FINE, repository=repository, archiver=replace(ARCHIVER, last_at=None))).until == at(1.4)
 
 
-def test_wal_that_the_archiver_told_of_and_the_next_reading_of_the_repository_lacks_was_dropped() -> None:
+def test_archived_wal_that_the_next_reading_of_the_repository_lacks_was_dropped() -> None:
     stopped = RepositoryRead(NOW, REPOSITORY)
     ahead = replace(FINE, archiver=replace(ARCHIVER, last_wal=segment(1310), last_at=at(seconds=1)))
     first = reduce(ahead, stopped)
@@ -174,7 +178,7 @@ def test_wal_that_the_archiver_told_of_and_the_next_reading_of_the_repository_la
     dropped = reduce(first, stopped)
     assert said(dropped) == (
         "at risk",
-        [f"WAL was dropped: {segment(1310)} is archived, says PostgreSQL, and the archive ends with {segment(1303)}"],
+        [f"WAL was dropped: PostgreSQL reports {segment(1310)} as archived, but the archive ends with {segment(1303)}"],
     )
     assert (judge(dropped).until, judge(dropped).reasons[0].key) == (at(0.4), "wal-dropped")
     there = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(1310)))
@@ -253,23 +257,23 @@ RISKS: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"archiver": replace(ARCHIVER, waiting=7, last_at=at(seconds=600))},
-        "7 segments of WAL wait to be archived since 2026-11-23 11:50 UTC",
+        "7 WAL segments waiting to be archived; the last was archived at 2026-11-23 11:50 UTC",
     ),
     (
         {"archiver": replace(ARCHIVER, waiting=7, last_at=None)},
-        "7 segments of WAL wait to be archived and none has been archived",
+        "7 WAL segments waiting to be archived; none was yet",
     ),
     (
         {"archiver": replace(ARCHIVER, waiting=5_000, last_at=at(seconds=3))},
-        "5000 segments of WAL wait to be archived since 2026-11-23 11:59 UTC",
+        "5000 WAL segments waiting to be archived; the last was archived at 2026-11-23 11:59 UTC",
     ),
     (
         {"archiver": replace(ARCHIVER, waiting=1, last_at=at(seconds=600))},
-        "1 segments of WAL wait to be archived since 2026-11-23 11:50 UTC",
+        "1 WAL segment waiting to be archived; the last was archived at 2026-11-23 11:50 UTC",
     ),
     (
         {"missing_wal": segment(1310)},
-        f"WAL was dropped: {segment(1310)} is archived, says PostgreSQL, and the archive ends with {segment(1303)}",
+        f"WAL was dropped: PostgreSQL reports {segment(1310)} as archived, but the archive ends with {segment(1303)}",
     ),
     ({"crons": (INCR,)}, "there is no schedule of full backups"),
     ({"crons": ()}, "there is no schedule of full backups"),
@@ -284,7 +288,7 @@ RISKS: list[tuple[dict[str, Any], str]] = [
     ({"crons": (FULL, replace(INCR, suspended=True))}, "the schedule postgresql-pgbackrest-incr is suspended"),
     (
         {"repository": RepositoryInfo((backup("full", 8.4),), wal=Wal(segment(100), segment(1303)))},
-        "a backup of postgresql-pgbackrest-full was due on 2026-11-22 02:00 UTC, and there is none since",
+        "a backup of postgresql-pgbackrest-full was due on 2026-11-22 02:00 UTC and has not been taken",
     ),
     ({"certificate": MirroredCertificate(NOW + timedelta(days=13), "same")}, "the certificate ends on 2026-12-06"),
     ({"certificate": MirroredCertificate(at(1), "same")}, "the certificate ended on 2026-11-22"),
@@ -293,7 +297,7 @@ RISKS: list[tuple[dict[str, Any], str]] = [
         "the certificate is no longer that of its source",
     ),
     ({"certificate": MirroredCertificate(NOW + timedelta(days=99), "gone")}, "the source of the certificate is gone"),
-    ({"volume": Volume(100, 9)}, "only 9% of the volume are free"),
+    ({"volume": Volume(100, 9)}, "only 9% of the volume is free"),
     (
         {"objects": {**FINE.objects, KEPT: Health("failed", "volume claim lost")}},
         "PersistentVolumeClaim shop/postgresql-storage-postgresql-0: volume claim lost",
@@ -323,12 +327,12 @@ def test_what_is_over_or_not_due_yet_is_no_risk(change: dict[str, Any]) -> None:
     assert said(replace(FINE, **change)) == ("recoverable", [])
 
 
-def test_a_release_that_is_gone_is_said_first_and_nothing_is_advised_for_it() -> None:
+def test_a_release_that_is_gone_is_the_first_reason_and_has_no_other_advice() -> None:
     verdict = judge(LEFT)
     assert (verdict.state, verdict.since, verdict.until) == ("gone", None, None)
     assert [(str(reason), reason.fix) for reason in verdict.reasons] == [
         (
-            "release shop/postgresql is gone since 2026-11-23 12:00 UTC: its record and its StatefulSet are not there",
+            "release shop/postgresql is gone since 2026-11-23 12:00 UTC: neither its record nor its StatefulSet exists",
             "Its repository may still hold backups: 2 when it was read last, the newest of 2026-11-23 02:24 UTC.",
         ),
         ("still there: PersistentVolumeClaim shop/postgresql-storage-postgresql-0", ""),
@@ -346,10 +350,10 @@ def test_a_release_that_is_gone_is_said_first_and_nothing_is_advised_for_it() ->
         ("unread", ""),
     ],
 )
-def test_what_became_of_the_namespace_is_said_where_it_can_be_read(namespace: Any, said_of_it: str) -> None:
+def test_the_state_of_the_namespace_is_reported_if_it_can_be_read(namespace: Any, said_of_it: str) -> None:
     gone = replace(LEFT, objects={}, repository=None, missing=Missing(namespace, NOW))
     [reason] = judge(gone).reasons
-    assert str(reason).partition("are not there")[2] == said_of_it
+    assert str(reason).partition("StatefulSet exists")[2] == said_of_it
     assert reason.fix == "Its repository may still hold backups."
     bare = ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None)
     assert judge(replace(gone, release=bare)).reasons[0].fix == ""
@@ -364,7 +368,7 @@ def test_a_release_whose_statefulset_is_there_or_was_not_looked_for_is_not_gone(
     assert judge(replace(LEFT, missing=None)).state == "at risk"
 
 
-def test_a_database_that_is_scaled_to_0_is_said_first_and_nothing_false_beside_it() -> None:
+def test_a_database_scaled_to_0_is_the_first_reason_without_false_ones() -> None:
     verdict = judge(DOWN)
     assert (verdict.state, verdict.since) == ("at risk", at(1.4))
     [reason] = verdict.reasons
@@ -399,7 +403,7 @@ CRASHES = "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error
         (
             Health("progressing", "starting: 0 of 1 containers started"),
             "is not ready: starting: 0 of 1 containers started",
-            "kubectl describe pod postgresql-0 -n shop says more.",
+            "kubectl describe pod postgresql-0 -n shop has the details.",
             "status-down",
         ),
         (
@@ -411,7 +415,7 @@ CRASHES = "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error
     ],
     ids=["crashes", "pending", "starts", "no pod"],
 )
-def test_a_database_that_does_not_run_is_said_with_its_pod_s_own_reason(
+def test_a_database_that_does_not_run_has_its_pod_s_own_reason(
     pod: Health | None, text: str, fix: str, key: str
 ) -> None:
     objects = {STATEFUL: Health("progressing", "0 of 1 pods ready"), **({SERVER: pod} if pod else {})}
@@ -422,7 +426,7 @@ def test_a_database_that_does_not_run_is_said_with_its_pod_s_own_reason(
     assert verdict.state == "at risk"
 
 
-def test_a_statefulset_that_is_not_there_is_said_with_what_creates_it() -> None:
+def test_a_missing_statefulset_is_reported_with_what_creates_it() -> None:
     missing = replace(FINE, objects={}, failures={"repository": failure('pods "postgresql-0" not found')})
     [reason] = judge(missing).reasons
     assert (str(reason), reason.fix) == (
@@ -436,7 +440,7 @@ def test_a_statefulset_that_is_not_there_is_said_with_what_creates_it() -> None:
     assert all("down" not in str(reason) for reason in judge(unseen).reasons), "nobody has looked"
 
 
-def test_what_the_store_says_of_itself_is_said_though_the_pod_is_not_ready() -> None:
+def test_an_error_of_the_store_is_reported_though_the_pod_is_not_ready() -> None:
     unready = {STATEFUL: Health("progressing", "0 of 1 pods ready"), SERVER: Health("progressing", "starting")}
     verdict = judge(replace(FINE, objects=unready, failures={"repository": failure(UNKNOWN_KEY)}))
     assert verdict.reasons[1].key == "s3-unknown-key"
@@ -457,7 +461,7 @@ def test_the_fault_of_a_job_or_of_the_archiver_is_preferred_where_it_knows_more(
     assert judge(replace(refused, archiver=archiver)).reasons[0].key == "s3-unknown-key"
 
 
-def test_that_archiving_fails_is_said_though_the_repository_has_not_been_read() -> None:
+def test_failing_archiving_is_reported_though_the_repository_has_not_been_read() -> None:
     failing = replace(ARCHIVER, failed_wal=segment(1304), failed_at=NOW, fault=diagnose(UNKNOWN_KEY))
     unread = replace(FINE, repository=None, archiver=failing)
     assert [reason.key for reason in judge(unread).reasons] == ["", "s3-unknown-key"]

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from pgwizard.errors import AlreadyExists, Conflict, Forbidden, Gone, Invalid, NotFound
-from pgwizard.kube.api import Access, Cluster, ListPage, Object, Ref, Resource, WatchEvent, Written
+from pgwizard.kube.api import Access, Cluster, ListPage, Object, Ref, Resource, WatchEvent, WriteResult
 from support.waiting import DEADLINE_SECONDS
 
 CONFIG_MAP = Resource("v1", "ConfigMap")
@@ -144,7 +144,7 @@ class ClusterContract:
     @scenario
     async def test_create_then_get(self, lab: Lab) -> None:
         written = await lab.cluster.create(config_map(lab.namespace, a="1"))
-        assert isinstance(written, Written)
+        assert isinstance(written, WriteResult)
         assert written.object["metadata"]["uid"]
         assert written.object["metadata"]["creationTimestamp"]
         got = await lab.cluster.get(Ref.of(written.object))
@@ -507,14 +507,14 @@ class ClusterContract:
             Access("patch", "statefulsets", "apps", lab.namespace),
             Access("create", "namespaces"),
         ]
-        assert await lab.cluster.allowed([*accesses, accesses[0]]) == dict.fromkeys(accesses, True)
-        assert await lab.cluster.allowed([]) == {}
+        assert await lab.cluster.check_access([*accesses, accesses[0]]) == dict.fromkeys(accesses, True)
+        assert await lab.cluster.check_access([]) == {}
 
     @scenario
     async def test_a_stranger_may_nothing(self, lab: Lab) -> None:
         ref = Ref.of((await lab.cluster.create(config_map(lab.namespace))).object)
         access = Access("get", "configmaps", namespace=lab.namespace)
-        assert await lab.stranger.allowed([access]) == {access: False}
+        assert await lab.stranger.check_access([access]) == {access: False}
         with pytest.raises(Forbidden, match="settings") as caught:
             await lab.stranger.get(ref)
         assert caught.value.status == 403
@@ -546,7 +546,7 @@ class ClusterContract:
         await lab.cluster.apply(binding("binder", "binder"))
         wanted, asked = binding("own", "nothing"), Access("patch", "rolebindings", api, lab.namespace)
         async with asyncio.timeout(DEADLINE_SECONDS):
-            while not (await lab.stranger.allowed([asked]))[asked]:  # noqa: ASYNC110 - nothing tells when
+            while not (await lab.stranger.check_access([asked]))[asked]:  # noqa: ASYNC110 - nothing tells when
                 await asyncio.sleep(0.05)
         for dry_run in (True, False):
             with pytest.raises(NotFound, match=r'rolebindings.* "nothing" not found'):
@@ -590,7 +590,7 @@ class ClusterContract:
         }
         # The authorizer learns of new roles a moment later.
         async with asyncio.timeout(DEADLINE_SECONDS):
-            while await lab.stranger.allowed(list(expected)) != expected:  # noqa: ASYNC110 - nothing tells when
+            while await lab.stranger.check_access(list(expected)) != expected:  # noqa: ASYNC110 - nothing tells when
                 await asyncio.sleep(0.05)
         assert await names(lab.stranger, CONFIG_MAP, lab.namespace) == []
         with pytest.raises(Forbidden):

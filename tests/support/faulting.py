@@ -15,10 +15,12 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.answers.questions import Answers
-from pgwizard.answers.secrets import Given, Sensitive
+from pgwizard.answers.secrets import SecretInputs, Sensitive
+from pgwizard.clock import Clock
 from pgwizard.errors import PgwizardError
 from pgwizard.kube.api import Object, Ref, Resource
 from pgwizard.release import apply
@@ -50,15 +52,20 @@ def answers_of(**sections: Any) -> Answers:
     return Answers.model_validate(sections)
 
 
-def given(**values: str) -> Given:
+def given(**values: str) -> SecretInputs:
     """``given(s3_accessKey="...")``: what variables or files held."""
     parts = {tuple(name.split("_", 1)): Sensitive(value.encode()) for name, value in values.items()}
-    return Given({(role, key): value for (role, key), value in parts.items()})
+    return SecretInputs({(role, key): value for (role, key), value in parts.items()})
 
 
 def cluster(*, behind_seconds: float = 0, **options: Any) -> SimCluster:
     """A simulated cluster with the example world, whose time the loop moves; its clock may be behind this machine's."""
     return SimCluster(clock=LoopClock(behind_seconds), **options)
+
+
+def clock(sim: SimCluster) -> Clock:
+    """The cluster's own time."""
+    return lambda: datetime.fromtimestamp(sim.clock.now(), UTC)
 
 
 @dataclass
@@ -92,7 +99,7 @@ class Told:
 
 
 async def applied(
-    sim: SimCluster, answers: Answers | None = None, secrets: Given | None = None, **options: Any
+    sim: SimCluster, answers: Answers | None = None, secrets: SecretInputs | None = None, **options: Any
 ) -> Told:
     """One apply; what it raises is in ``error``."""
     told, first = Told(), len(sim.requests)
@@ -108,9 +115,9 @@ async def applied(
         told.shown = tuple(changes)
         return bool(approval)
 
-    release = apply.ReleaseRequest(answers or answers_of(), secrets or Given())
+    release = apply.ReleaseRequest(answers or answers_of(), secrets or SecretInputs())
     try:
-        told.outcome = await apply.run(release, sim, report, approve, apply.Options(**options))
+        told.outcome = await apply.run(release, sim, report, approve, apply.Options(**options), now=clock(sim))
     except PgwizardError as error:
         told.error = error
     finally:
@@ -118,7 +125,7 @@ async def applied(
     return told
 
 
-async def deployed(sim: SimCluster, answers: Answers | None = None, secrets: Given | None = None) -> Told:
+async def deployed(sim: SimCluster, answers: Answers | None = None, secrets: SecretInputs | None = None) -> Told:
     """One apply that must succeed."""
     told = await applied(sim, answers, secrets)
     if told.error is not None:

@@ -32,7 +32,7 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 @functools.cache
 def trusted() -> Bundle:
     """The certificate of the golden files."""
-    return read_bundle(CA.read_bytes(), NOW)
+    return read_bundle(CA.read_bytes())
 
 
 def planned(answers: Answers, ca: Bundle | None = None) -> Plan:

@@ -9,13 +9,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pgwizard.clock import Clock
 from pgwizard.kube.api import ExecResult
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.status import observe
 from pgwizard.status.snapshot import Snapshot
-from support.faulting import SECRET, answers_of, cluster, deployed, live
+from support.faulting import SECRET, answers_of, clock, cluster, deployed, live
 from support.simtime import run
 
 Scenario = Callable[[SimCluster], Awaitable[None]]
@@ -37,15 +37,11 @@ def on(scenario: Scenario, *, answers: dict[str, Any] | None = None, **options: 
     run(main())
 
 
-def clock(sim: SimCluster) -> Clock:
-    return lambda: datetime.fromtimestamp(sim.clock.now(), UTC)
-
-
 async def seen(sim: SimCluster, reached: Callable[[Snapshot], bool], again: observe.Again | None = None) -> Snapshot:
     """Observe until a snapshot is as it should be; two simulated hours at most."""
     async with (
         asyncio.timeout(7_200),
-        aclosing(observe.observe(sim, "postgresql", "default", now=clock(sim), again=again)) as snapshots,
+        aclosing(observe.observe(sim, ReleaseRef("default", "postgresql"), now=clock(sim), again=again)) as snapshots,
     ):
         async for snapshot in snapshots:
             if reached(snapshot):
@@ -55,7 +51,7 @@ async def seen(sim: SimCluster, reached: Callable[[Snapshot], bool], again: obse
 
 def recorded(sim: SimCluster, **sections: Any) -> None:
     """Change the answers of the last revision, as an apply elsewhere does."""
-    ref = record.ref("postgresql", "default")
+    ref = record.secret_ref(ReleaseRef("default", "postgresql"))
     read = record.read(live(sim, SECRET, ref.name))
     last = read.revisions[-1]
     changed = replace(last, answers={**last.answers, **sections})
@@ -64,7 +60,7 @@ def recorded(sim: SimCluster, **sections: Any) -> None:
 
 def applying(sim: SimCluster) -> None:
     """As an apply leaves its record that does not wait, or that was stopped."""
-    ref = record.ref("postgresql", "default")
+    ref = record.secret_ref(ReleaseRef("default", "postgresql"))
     read = record.read(live(sim, SECRET, ref.name))
     now = datetime.fromtimestamp(sim.clock.now(), UTC).isoformat()
     sim.store.put(replace(read, revisions=(replace(read.revisions[-1], outcome="applying", at=now),)).secret())

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0, Health
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.status.observations import failure
 from pgwizard.status.snapshot import (
     PACE_SECONDS,
@@ -56,8 +57,7 @@ REPOSITORY = RepositoryInfo(
     (backup("full", 1.4), backup("incr", 0.4)), wal=Wal(segment(100), segment(1303)), system_id=SYSTEM
 )
 FINE = Snapshot(
-    "postgresql",
-    "shop",
+    ReleaseRef("shop", "postgresql"),
     NOW,
     release=RELEASE,
     objects={SERVER: Health("ready", "ready"), STATEFUL: Health("ready", "1 of 1 pods ready")},

@@ -6,26 +6,28 @@ import contextlib
 import ssl
 import tempfile
 import time
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgwizard.tls.certificates import LIMIT_BYTES, Certificate, read_bundle
+from pgwizard.tls.certificates import LIMIT_BYTES, Certificate, check_dates, read_bundle
 from pgwizard.tls.chain import ChainVerdict, would_verify
-from support.headless import CA, NOW, certificate, der, pem, private_key, trusted
+from support.headless import CA, certificate, der, pem, private_key, trusted
 
 
 def _refusal(data: bytes, now: datetime | None = None) -> str:
     with pytest.raises(ValueError, match=r".") as caught:
-        read_bundle(data, now or datetime.now(UTC))
+        check_dates(read_bundle(data), now or datetime.now(UTC))
     return str(caught.value)
 
 
@@ -50,12 +52,12 @@ def test_a_certificate_is_read() -> None:
 def test_the_text_that_is_kept_is_the_certificate_alone() -> None:
     plain = CA.read_text()
     around = f"Bag Attributes\n  friendlyName: x\n{plain}trailing text\n".replace("\n", "\r\n").encode()
-    assert read_bundle(around, NOW).pem == plain
+    assert read_bundle(around).pem == plain
 
 
 def test_a_chain_keeps_its_order_and_ends_with_its_first_end() -> None:
     first, second = certificate("one", ends=timedelta(days=9)), certificate("two", ends=timedelta(days=3))
-    bundle = read_bundle(pem(first) + pem(second), datetime.now(UTC))
+    bundle = read_bundle(pem(first) + pem(second))
     assert [item.subject for item in bundle.certificates] == ["CN=one", "CN=two"]
     assert bundle.pem.encode() == pem(first) + pem(second)
     assert bundle.ends == second.not_valid_after_utc
@@ -100,6 +102,12 @@ def test_a_certificate_out_of_its_time_is_refused() -> None:
     )
 
 
+def test_a_bundle_with_one_member_out_of_its_dates_is_taken() -> None:
+    for days in ((-9, -3), (3, 9)):
+        other, good = issue("other", ca=True, days=days), issue("good", ca=True)
+        check_dates(read_bundle(other.pem + good.pem), datetime.now(UTC))
+
+
 @pytest.mark.parametrize(
     "data",
     [b"-----BEGIN CERTIFICATE-----\n", b"-----BEGIN A-----\n", b"-----BEGIN ", b"-----END CERTIFICATE-----", b"-----"],
@@ -132,11 +140,23 @@ def _named(*names: str, common: str = "", addresses: tuple[str, ...] = ()) -> Ce
         (_named("b", common="a"), "a", False),
         (_named(), "", False),
         (_named(addresses=("10.0.0.1",)), "10.0.0.1", False),
-        (_named(common="10.0.0.1", addresses=("10.0.0.2",)), "10.0.0.1", True),
+        (_named(common="10.0.0.1", addresses=("10.0.0.2",)), "10.0.0.1", False),
+        (replace(_named(common="a"), other_names=1), "a", False),
     ],
 )
 def test_names_are_compared_as_pgbackrest_does(certificate_: Certificate, host: str, fits: bool) -> None:
     assert certificate_.names(host) == fits
+
+
+@pytest.mark.filterwarnings("ignore")  # of the library, at the making
+@pytest.mark.parametrize("odd", [{"number": 0}, {"country": "DEU"}, {"number": 5}])
+def test_an_odd_serial_number_or_country_is_read_without_a_warning(odd: dict[str, Any]) -> None:
+    usual = der(issue("minio.minio.svc", ca=True, **odd).certificate)
+    data = ssl.DER_cert_to_PEM_cert(usual.replace(b"\x02\x01\x05", b"\x02\x01\xfb", 1)).encode()  # 5 becomes -5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (found,) = read_bundle(data).certificates
+    assert found.names("minio.minio.svc")
 
 
 def test_addresses_count_from_pgbackrest_2_53_on() -> None:
@@ -151,7 +171,7 @@ def test_a_thousand_names_are_read_in_no_time() -> None:
     names = tuple(f"host-{number}.example.com" for number in range(1000))
     data = issue("many", names=names).pem
     begin = time.process_time()
-    (found,) = read_bundle(data, datetime.now(UTC)).certificates
+    (found,) = read_bundle(data).certificates
     assert time.process_time() - begin < 0.1
     assert found.dns_names == names
 
@@ -161,12 +181,15 @@ def test_a_thousand_names_are_read_in_no_time() -> None:
 HOST = "minio.minio.svc"
 
 
+Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
+
+
 @dataclass(frozen=True)
 class Issued:
     """A certificate and its key. Keys follow from a number, so that a name may come with another key."""
 
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: Key
 
     @property
     def pem(self) -> bytes:
@@ -189,13 +212,23 @@ def issue(
     path_length: int | None = None,
     usage: str = "",
     identifiers: bool = True,
+    kind: _ASN1Type | None = None,
+    country: str = "",
+    key: Key | None = None,
 ) -> Issued:
-    """ca None: no basic constraints at all. usage: ``client`` or ``sign`` narrows what it may do."""
-    key = ec.derive_private_key(1000 + 7 * number + sum(name.encode()), ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    """ca None: no basic constraints at all. usage: ``client`` or ``sign`` narrows what it may do.
+
+    kind: the string type in which the names are written.
+    """
+    key = key or ec.derive_private_key(1000 + 7 * number + sum(name.encode()), ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name, kind)])
+    if country:
+        subject = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, country, _validate=False), *subject])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(
-        issuer.certificate.subject if issuer else subject,
+        x509.Name([x509.NameAttribute(part.oid, str(part.value), kind) for part in issuer.certificate.subject])
+        if issuer
+        else subject,
         subject,
         key.public_key(),
         number,
@@ -229,7 +262,8 @@ def issue(
         own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
         theirs = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
         builder = builder.add_extension(own, critical=False).add_extension(theirs, critical=False)
-    return Issued(builder.sign(signer, hashes.SHA256()), key)
+    hash_ = None if isinstance(signer, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return Issued(builder.sign(signer, hash_), key)
 
 
 def openssl_takes(given: bytes, sent: bytes, key: bytes) -> tuple[bool, str]:
@@ -262,11 +296,12 @@ def openssl_takes(given: bytes, sent: bytes, key: bytes) -> tuple[bool, str]:
 def judged(given: list[Issued], sent: list[Issued]) -> tuple[ChainVerdict, tuple[bool, str]]:
     now = datetime.now(UTC)
     ours, theirs = (b"".join(item.pem for item in items) for items in (given, sent))
-    bundle, chain = read_bundle(ours, now, valid=False), read_bundle(theirs, now, valid=False)
+    bundle, chain = read_bundle(ours), read_bundle(theirs)
     return would_verify(bundle, chain, HOST, now), openssl_takes(ours, theirs, sent[0].key_pem)
 
 
 DAYS = st.sampled_from([(-10, 10)] * 6 + [(-10, -1), (1, 10)])
+KINDS = st.sampled_from([_ASN1Type.UTF8String, _ASN1Type.PrintableString])
 AUTHORITY = st.fixed_dictionaries(
     {
         "ca": st.sampled_from([True] * 6 + [False, None]),
@@ -274,6 +309,7 @@ AUTHORITY = st.fixed_dictionaries(
         "path_length": st.sampled_from([None, None, None, 0, 1]),
         "usage": st.sampled_from(["", "", "", "sign", "client"]),
         "identifiers": st.booleans(),
+        "kind": KINDS,
     }
 )
 LEAF = st.fixed_dictionaries(
@@ -283,11 +319,12 @@ LEAF = st.fixed_dictionaries(
         "names": st.sampled_from([(HOST,), (HOST,), (HOST,), ("*.minio.svc",), ("other.example.com",), ()]),
         "usage": st.sampled_from(["", "", "", "sign", "client"]),
         "identifiers": st.booleans(),
+        "kind": KINDS,
     }
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     root=AUTHORITY,
     middle=AUTHORITY,
@@ -320,6 +357,26 @@ def test_the_verdict_is_openssl_s_own(
     verdict, (ok, message) = judged(chosen, sent)
     assert verdict.ok == ok, (verdict, message)
     assert verdict.why
+
+
+@pytest.mark.parametrize("kind", ["EC", "RSA", "Ed25519"])
+def test_a_name_in_another_string_type_is_the_same_name(kind: str) -> None:
+    key: Key | None = None
+    if kind != "EC":
+        key = rsa.generate_private_key(65537, 2048) if kind == "RSA" else ed25519.Ed25519PrivateKey.generate()
+    root = issue("root", ca=True, kind=_ASN1Type.UTF8String, key=key)
+    leaf = issue("leaf", root, names=(HOST,), kind=_ASN1Type.PrintableString)
+    verdict, (ok, message) = judged([root], [leaf])
+    assert (verdict, ok) == (ChainVerdict(True, "signed the server's certificate", is_direct_issuer=True), True), (
+        message
+    )
+
+
+@pytest.mark.parametrize("days", [(-9, -3), (3, 9)])
+def test_an_authority_out_of_its_dates_beside_the_good_one_changes_nothing(days: tuple[int, int]) -> None:
+    root, other = issue("root", ca=True), issue("other", ca=True, days=days)
+    verdict, (ok, message) = judged([other, root], [issue("leaf", root, names=(HOST,))])
+    assert (verdict.ok, ok) == (True, True), message
 
 
 def test_the_reasons_in_words() -> None:
@@ -363,4 +420,5 @@ def test_the_reasons_in_words() -> None:
     ]
     for trusted_, sent, ok, why in cases:
         verdict, (openssl, message) = judged(trusted_, sent)
-        assert (verdict, openssl) == (ChainVerdict(ok, why), ok), message
+        assert (verdict.ok, verdict.why, openssl) == (ok, why, ok), message
+        assert verdict.is_direct_issuer == (why == "signed the server's certificate")

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from pgwizard.errors import DeadlineError, PgwizardError, Unreachable
+from pgwizard.endpoint import Endpoint
+from pgwizard.errors import DeadlineError, Finding, PgwizardError, Unreachable
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
@@ -40,7 +41,7 @@ def refused(endpoint: str, prepare: Callable[[SimCluster], Awaitable[Any]] | Non
         if prepare is not None:
             await prepare(sim)
         with pytest.raises(PgwizardError) as caught:
-            await handshake(sim, endpoint)
+            await handshake(sim, Endpoint.parse(endpoint))
         told.append(caught.value)
 
     on(scenario)
@@ -53,7 +54,7 @@ def refused(endpoint: str, prepare: Callable[[SimCluster], Awaitable[Any]] | Non
 def test_the_chain_is_seen_through_the_pod_behind_the_service() -> None:
     async def scenario(sim: SimCluster) -> None:
         for host in ("minio.minio.svc", "minio.minio.svc.cluster.local", "MINIO.minio.SVC"):
-            sent = await handshake(sim, f"{host}:9000")
+            sent = await handshake(sim, Endpoint.parse(f"{host}:9000"))
             assert (sent.tls, [c.subject for c in sent.chain.certificates]) == ("TLS 1.3", ["CN=minio.minio.svc"])
         assert {(r.verb, r.name) for r in sim.requests if r.resource == "pods/portforward"} == {("create", "minio-0")}
 
@@ -62,13 +63,15 @@ def test_the_chain_is_seen_through_the_pod_behind_the_service() -> None:
 
 def test_a_chosen_certificate_is_tried_for_real() -> None:
     async def scenario(sim: SimCluster) -> None:
-        sent = await handshake(sim, ENDPOINT)
-        found = await verify(sim, ENDPOINT, sent.chain.pem)
-        assert (found.ok, found.message.startswith("verified in ")) == (True, True)
-        other = await verify(sim, ENDPOINT, issue("other", ca=True).pem.decode())
-        assert (other.ok, other.message) == (False, "[18] self-signed certificate")
-        odd = await verify(sim, "minio.minio.svc.odd:9000", sent.chain.pem)
-        assert (odd.ok, odd.message.endswith(", not for minio.minio.svc.odd")) == (False, True)
+        sent = await handshake(sim, Endpoint.parse(ENDPOINT))
+        found = await verify(sim, Endpoint.parse(ENDPOINT), sent.chain.pem)
+        assert found.ok
+        other = await verify(sim, Endpoint.parse(ENDPOINT), issue("other", ca=True).pem.decode())
+        assert other.finding == Finding("tls.source", "[18] self-signed certificate")
+        odd = await verify(sim, Endpoint.parse("minio.minio.svc.odd:9000"), sent.chain.pem)
+        assert odd.finding is not None
+        assert odd.finding.question == "repository.endpoint"
+        assert odd.finding.text.endswith(", not for minio.minio.svc.odd")
 
     on(scenario)
 
@@ -82,7 +85,7 @@ def test_a_named_port_of_the_pod_is_found() -> None:
 
     async def scenario(sim: SimCluster) -> None:
         await name_it(sim)
-        assert isinstance(await handshake(sim, ENDPOINT), Served)
+        assert isinstance(await handshake(sim, Endpoint.parse(ENDPOINT)), Served)
 
     on(scenario)
 
@@ -147,7 +150,7 @@ def over_tcp(
             server = await asyncio.start_server(handle, "127.0.0.1", 0, **how)
             port = server.sockets[0].getsockname()[1]
             try:
-                return await handshake(sim, f"127.0.0.1:{port}", deadline_seconds=deadline_seconds)
+                return await handshake(sim, Endpoint.parse(f"127.0.0.1:{port}"), deadline_seconds=deadline_seconds)
             except PgwizardError as error:
                 return error
             finally:
@@ -219,7 +222,3 @@ def test_a_port_that_nobody_listens_at() -> None:
     message, hint = refused("127.0.0.1:1")
     assert message.startswith("127.0.0.1:1 cannot be reached from this machine: ")
     assert hint == "pods may still reach it"
-
-
-def test_what_is_no_endpoint_is_an_error_of_ours() -> None:
-    assert refused("a b")[0] == "a b is not an endpoint: expected host:port"

@@ -18,8 +18,9 @@ from pgwizard.answers.questions import Answers
 from pgwizard.errors import AnswersError, DeadlineError, Finding, FirstBackupFailed, ServerFailure, Unreachable
 from pgwizard.kube import jobs
 from pgwizard.kube.api import LEASE, Cluster, Object, Ref, Resource
+from pgwizard.release.apply import STAGES
 from pgwizard.release.changes import Change
-from pgwizard.release.report import connect_commands, explained
+from pgwizard.release.report import connect_commands, finding_of
 from pgwizard.release.stages import Event
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
@@ -28,13 +29,14 @@ from pgwizard.tui.app import WizardApp
 from pgwizard.tui.screens.apply import ApplyScreen
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.start import Start
+from pgwizard.tui.widgets.approval import Approval
 from pgwizard.tui.widgets.log import Log
-from pgwizard.tui.widgets.panes import TextPart
+from pgwizard.tui.widgets.outcomes import OutcomeBox
 from pgwizard.tui.widgets.stages import Stages
 from support import simtime
 from support.faulting import STATEFULSET, answers_of, deployed, live
 from support.faulting import cluster as simulated
-from support.screens import opened, painted, press, settled, until
+from support.screens import opened, painted, press, settled, until, words
 from tui.test_folds import lines
 
 HOOK = "default/postgresql-pgbackrest-init*"
@@ -81,7 +83,8 @@ class Driven:
 
     def stages(self) -> list[str]:
         """``✓ survey``, from the top."""
-        return [f"{stage.mark} {stage.name}" for stage in self.screen.query_one(Stages).stages]
+        lines = painted(self.screen.query_one(Stages)).splitlines()
+        return [f"{line[0]} {name}" for line in lines for name in STAGES if line[2:].startswith(name)]
 
     def keys(self) -> set[str]:
         """The keys of this screen that do something now."""
@@ -89,10 +92,20 @@ class Driven:
         return {binding.key for node, binding, enabled, _ in found if node is self.screen and enabled and binding.show}
 
     def text(self, selector: str) -> str:
-        return self.screen.query_one(selector, TextPart).text
+        return words(self.screen.query_one(selector))
 
-    def log(self) -> list[str]:
-        return self.screen.query_one(Log).lines
+    @property
+    def log(self) -> str:
+        return words(self.screen.query_one(Log))
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in one line."""
+        return words(self.screen.query_one(OutcomeBox))
+
+
+def one_line(*lines: str) -> str:
+    return " ".join(" ".join(lines).split())
 
 
 Scenario = Callable[[Driven], Awaitable[None]]
@@ -149,8 +162,8 @@ def test_an_apply_tells_its_stages_and_leads_on_to_the_status() -> None:
         await press(driven.pilot, "y")
         await driven.reached("ended")
         assert {stage[0] for stage in driven.stages()} == {"✓"}
-        assert any("new backup label" in line for line in driven.log())
-        assert driven.screen.ending[0] == "✓       Release is up. First full backup succeeded."
+        assert "expire command end" in driven.log
+        assert driven.ending.startswith("✓ Release is up. First full backup succeeded.")
         assert driven.keys() == {"enter", "c", "escape"}
         assert driven.published == [False, True], "it has begun to write; all of it is in the cluster"
         await press(driven.pilot, "enter")
@@ -171,7 +184,7 @@ def test_where_nothing_is_to_be_done_nothing_is_asked() -> None:
             "- first backup",
             "- record",
         ]
-        assert driven.screen.ending[0] == "✓       Already up to date."
+        assert driven.ending.startswith("✓ Already up to date.")
 
     applying(scenario, before=Answers())
 
@@ -180,14 +193,12 @@ def test_it_ends_with_the_commands_to_connect_which_are_copied_unwrapped() -> No
     async def scenario(driven: Driven) -> None:
         await driven.applied()
         await driven.reached("ended")
-        commands = connect_commands(driven.screen.outcome.plan, "prod", "/home/ada/.kube/config")  # type: ignore[arg-type, union-attr]
-        assert driven.screen.ending[2:] == [*commands]
+        commands = connect_commands(driven.screen.progress.outcome.plan, "prod", "/home/ada/.kube/config")  # type: ignore[arg-type, union-attr]
         assert all("--context prod --kubeconfig /home/ada/.kube/config" in command for command in commands)
         await press(driven.pilot, "c")
         assert all(command in driven.pilot.app.clipboard for command in commands)
-        shown = " ".join(painted(driven.pilot).split())
-        assert "export PGPASSWORD=" in shown
-        assert "port-forward service/postgresql" in shown
+        assert "export PGPASSWORD=" in driven.ending
+        assert "port-forward service/postgresql" in driven.ending
 
     applying(scenario, start={"context": "prod", "kubeconfig": "/home/ada/.kube/config"})
 
@@ -198,14 +209,14 @@ def test_it_ends_with_the_commands_to_connect_which_are_copied_unwrapped() -> No
 def test_what_is_lost_is_named_and_wants_the_name_typed() -> None:
     async def scenario(driven: Driven) -> None:
         await driven.asked()
-        assert driven.text("#costs").splitlines() == [
+        assert driven.text("#costs") == one_line(
             (
                 "! StatefulSet default/postgresql: the volume grows from 10Gi, and it can never shrink again; the pod "
                 "restarts: connections end, and the database is away for a moment"
             ),
             "! CronJob default/postgresql-pgbackrest-incr: these backups are no longer taken",
             "! CronJob default/postgresql-pgbackrest-full: these backups are no longer taken",
-        ]
+        )
         await press(driven.pilot, "y")
         assert driven.text("#prompt") == ("To delete 7 objects, type the release's name, postgresql, and press Enter.")
         await press(driven.pilot, *"yes", "enter")
@@ -216,8 +227,8 @@ def test_what_is_lost_is_named_and_wants_the_name_typed() -> None:
         await press(driven.pilot, "y", *"postgresql", "enter")
         await driven.reached("ended")
         assert "✓ prune" in driven.stages()
-        assert driven.screen.outcome is not None
-        assert driven.screen.outcome.result == "deployed"
+        assert driven.screen.progress.outcome is not None
+        assert driven.screen.progress.outcome.result == "deployed"
 
     applying(scenario, answers_of(repository={"enabled": False}, storage={"size": "20Gi"}), before=Answers())
 
@@ -229,7 +240,7 @@ def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -
     async def scenario(driven: Driven) -> None:
         await driven.applied()
         await driven.reached("failed")
-        assert driven.screen.ending == [
+        assert driven.ending == one_line(
             "✗       Job default/postgresql-pgbackrest-init failed: Job has reached the specified backoff limit",
             (
                 "cause   The certificate of minio.minio.svc:9000 (10.0.0.1) was signed by an authority that is not "
@@ -241,9 +252,9 @@ def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -
             ),
             "more    docs/errors.md#certificate-unknown-authority",
             "written 11 of 11 objects (the Job of the first backup not counted)",
-        ]
+        )
         assert driven.stages()[-2:] == ["✗ first backup", "· record"]
-        assert driven.screen._log[-1].startswith("P00 ERROR: [095]")
+        assert "P00 ERROR: [095]" in driven.log
         assert driven.text("#prompt") == (
             "Press Enter to change Certificate authority (tls.source), or r to try again."
         )
@@ -263,8 +274,8 @@ def test_after_the_cause_is_gone_it_is_tried_again_from_what_is_there() -> None:
         await press(driven.pilot, "r")
         await driven.applied()
         await driven.reached("ended")
-        assert driven.screen.outcome is not None
-        assert [change.action for change in driven.screen.outcome.changes].count("replace") == 1
+        assert driven.screen.progress.outcome is not None
+        assert [change.action for change in driven.screen.progress.outcome.changes].count("replace") == 1
 
     applying(scenario, outcomes=[ScriptedOutcome("job-failed", HOOK, lines=UNTRUSTED)])
 
@@ -278,9 +289,9 @@ def test_a_pod_that_cannot_start_shows_its_last_lines_and_its_question(monkeypat
     async def scenario(driven: Driven) -> None:
         await driven.applied()
         await driven.reached("failed")
-        assert driven.log()[-1] == "FATAL: could not write lock file: No space left on device"
-        assert driven.screen.failure is not None
-        assert driven.screen.failure.question == "storage.size"
+        assert driven.log.endswith("FATAL: could not write lock file: No space left on device")
+        assert driven.screen.progress.failure is not None
+        assert driven.screen.progress.failure.question == "storage.size"
 
     applying(scenario, outcomes=[fate])
 
@@ -289,14 +300,14 @@ def test_answers_that_lead_nowhere_lead_to_their_question_before_anything_is_wri
     async def scenario(driven: Driven) -> None:
         await driven.reached("failed")
         assert driven.stages()[:2] == ["✓ survey", "✗ checks"]
-        assert driven.screen.ending == [
+        assert driven.ending == one_line(
             "✗       the cluster does not have what the answers name; nothing was written",
             (
                 "        release.namespace: namespace nowhere does not exist: set release.createNamespace to true, or "
                 "run kubectl create namespace nowhere"
             ),
             "        repository.credentials.secret: Secret nowhere/postgresql-pgbackrest-s3 does not exist",
-        ]
+        )
         await press(driven.pilot, "enter")
         assert await driven.gone() == "release.namespace"
 
@@ -317,8 +328,8 @@ def test_what_the_cluster_refuses_midway_is_said_in_its_place_and_tried_again(ki
         driven.sim.faults.append(Fault(kind, "apply", "services", writes_only=True))
         await press(driven.pilot, "y")
         await driven.reached("failed")
-        assert driven.screen.ending[0] == f"✗       {FAULTS[kind]}"
-        assert driven.screen.ending[-1] == (
+        assert driven.ending.startswith(f"✗ {FAULTS[kind]}")
+        assert driven.ending.endswith(
             "written 7 of 11 objects (the Job of the first backup not counted); "
             "Service default/postgresql was in progress"
         )
@@ -336,7 +347,7 @@ def test_a_namespace_that_is_deleted_midway_is_said() -> None:
         await driven.sim.delete(Ref(Resource("v1", "Namespace"), "staging"))
         await press(driven.pilot, "y")
         await driven.reached("failed")
-        assert "staging" in driven.screen.ending[0]
+        assert "staging" in driven.ending
 
     applying(
         scenario,
@@ -389,13 +400,13 @@ def test_before_the_approval_going_back_writes_nothing(key: str) -> None:
 def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> None:
     async def scenario(driven: Driven) -> None:
         await driven.applied()
-        await until(driven.pilot, lambda: driven.screen.query_one(Stages).now == "wait")
+        await until(driven.pilot, lambda: "● wait" in driven.stages())
         await press(driven.pilot, key)
         await driven.reached("stopped")
-        assert driven.screen.ending == [
+        assert driven.ending == one_line(
             "-       Stopped watching. The cluster continues. Apply again at any time to resume.",
             "written 11 of 11 objects (the Job of the first backup not counted)",
-        ]
+        )
         assert driven.stages()[5:] == ["- wait", "· first backup", "· record"]
         assert driven.text("#prompt") == "Press r to apply again from here, Esc for the answers."
         assert driven.keys() == {"r", "c", "escape"}
@@ -414,11 +425,11 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
 def test_a_namespace_that_is_made_counts_among_what_is_written() -> None:
     async def scenario(driven: Driven) -> None:
         await driven.applied()
-        await until(driven.pilot, lambda: driven.screen.query_one(Stages).now == "wait")
+        await until(driven.pilot, lambda: "● wait" in driven.stages())
         await driven.pilot.press("escape")
         await driven.reached("stopped")
-        assert {stage.name: stage.text for stage in driven.screen.query_one(Stages).stages}["apply"] == "5 created"
-        assert driven.screen.ending[1] == "written 5 of 5 objects"
+        assert "✓ apply 5 created" in words(driven.screen.query_one(Stages))
+        assert driven.ending.endswith("written 5 of 5 objects")
 
     made = {"namespace": "new", "createNamespace": True}
     answers = answers_of(release=made, repository={"enabled": False}, tls={"verify": False, "source": None})
@@ -436,7 +447,7 @@ def test_a_second_escape_while_it_stops_is_no_second_stop() -> None:
 
         driven.sim.get = slow  # type: ignore[method-assign]
         await driven.applied()
-        await until(driven.pilot, lambda: driven.screen.query_one(Stages).now == "wait")
+        await until(driven.pilot, lambda: "● wait" in driven.stages())
         seen = [driven.screen.is_writing]
         await press(driven.pilot, "escape")
         await driven.reached("stopping")
@@ -458,7 +469,9 @@ def test_reasons_and_costs_from_the_cluster_are_spelt_out() -> None:
     async def scenario(driven: Driven) -> None:
         await driven.asked()
         screen = driven.screen
-        approval = asyncio.create_task(screen._approve([Change(Ref(STATEFULSET, f"x{HOSTILE}", "shop"), "delete")]))
+        approval = asyncio.create_task(
+            screen.query_one(Approval).ask([Change(Ref(STATEFULSET, f"x{HOSTILE}", "shop"), "delete")])
+        )
         await until(driven.pilot, lambda: "owned" in driven.text("#costs"))
         assert driven.text("#costs").isprintable()
         approval.cancel()
@@ -505,12 +518,10 @@ def test_the_present_stage_counts_its_seconds_and_a_warning_stands_under_its_sta
 def test_what_the_checks_find_is_shown_under_their_stage_before_the_approval() -> None:
     async def scenario(driven: Driven) -> None:
         await driven.asked()
-        checks = driven.screen.query_one(Stages).stages[1]
-        found = [
-            "tls.verify: false: backups go to whoever answers at the endpoint",
-            "storage.storageClass: StorageClass fast does not exist: the volume would wait for it",
-        ]
-        assert (checks.text, checks.warnings) == ("11 objects, 2 warnings", found)
+        stages = words(driven.screen.query_one(Stages))
+        assert "✓ checks 11 objects, 2 warnings" in stages
+        assert "! tls.verify: false: backups go to whoever answers at the endpoint" in stages
+        assert "! storage.storageClass: StorageClass fast does not exist: the volume would wai" in stages
 
     applying(scenario, answers_of(tls={"verify": False, "source": None}, storage={"storageClass": "fast"}))
 
@@ -518,16 +529,16 @@ def test_what_the_checks_find_is_shown_under_their_stage_before_the_approval() -
 def test_an_error_is_explained_by_its_fault_or_by_the_log_before_it() -> None:
     fault = Finding(key="volume-full", cause="The disk is full.", fix="Grow it.")
     told = FirstBackupFailed("Job shop/x failed: gave up", fault=fault, hint="See its log.")
-    assert explained(told) == replace(fault, text="Job shop/x failed: gave up")
+    assert finding_of(told) == replace(fault, text="Job shop/x failed: gave up")
     problems = AnswersError("the answers", [Finding("", "odd"), Finding("storage.size", "too small")])
-    assert explained(problems).question == "storage.size"
-    assert explained(DeadlineError("too late"), ["No space left on device"]).key == "volume-full"
+    assert finding_of(problems).question == "storage.size"
+    assert finding_of(DeadlineError("too late"), ["No space left on device"]).key == "volume-full"
     quota = ServerFailure("busy", status=503, hint="Wait.")
-    assert explained(quota) == Finding(text="busy", fix="Wait.")
+    assert finding_of(quota) == Finding(text="busy", fix="Wait.")
 
 
 def test_of_a_defect_only_its_type_is_told() -> None:
-    assert explained(KeyError("s3cret")) == Finding(
+    assert finding_of(KeyError("s3cret")) == Finding(
         text="a defect of pgwizard itself: KeyError", fix="Try again, and report it."
     )
 
@@ -536,3 +547,17 @@ def test_stages_that_nobody_expected_get_a_line() -> None:
     stages = Stages(["apply", "record"])
     stages.take(Event("prune", "began"), datetime(2026, 11, 23, tzinfo=UTC))
     assert [stage.name for stage in stages.stages] == ["apply", "prune", "record"]
+
+
+def test_a_first_backup_with_page_errors_is_no_plain_success() -> None:
+    async def scenario(driven: Driven) -> None:
+        driven.sim.runtime.programs.has_damaged_pages = True
+        await driven.asked()
+        await press(driven.pilot, "y")
+        await driven.reached("ended")
+        ending = driven.screen.ending
+        assert ending[0] == "!       Release is up, but its first full backup has page checksum errors."
+        assert "cause   files of the database were damaged when it was taken" in ending
+        assert driven.keys() == {"enter", "e", "c", "escape"}
+
+    applying(scenario)

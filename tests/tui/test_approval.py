@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.release.changes import Change
-from pgwizard.release.report import written
+from pgwizard.release.report import progress_text
 from pgwizard.tui.widgets.approval import ASKS, Approval
 from support import simtime
 from support.screens import opened, painted, press, settled
@@ -114,4 +114,4 @@ def test_what_is_deleted_wants_the_name_of_the_release() -> None:
 def test_what_was_written_of_an_apply_that_did_not_end_is_counted(
     changes: list[Change], begun: list[Change], complete: bool, text: str
 ) -> None:
-    assert written(changes, begun, complete=complete) == text
+    assert progress_text(changes, begun, complete=complete) == text

@@ -21,7 +21,7 @@ class Store:
         self.calls: list[tuple[str, Any]] = []
         self.is_full = False
 
-    def left(self) -> list[Any]:
+    def find_abandoned(self) -> list[Any]:
         return []
 
     def keep(self, raw: dict[str, Any]) -> bool:
@@ -114,7 +114,7 @@ def test_the_end_of_the_wizard_does_not_bring_back_forgotten_answers() -> None:
     async def scenario(one: Kept) -> None:
         one.raw = SIZE
         one.autosave.forget()
-        await asyncio.sleep(0)
+        await asyncio.sleep(2 * DELAY_SECONDS)
         one.autosave.close()
         assert one.store.calls == [("drop", None), ("close", None)]
 

@@ -23,6 +23,7 @@ from textual.widgets import Input, OptionList, Static
 from pgwizard.cli import start
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import Cluster, ListPage, Object, Ref, Resource
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.record import Record, Revision
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, FaultKind
@@ -38,7 +39,8 @@ from support import simtime
 from support.faulting import NAMESPACE, SECRET
 from support.faulting import cluster as simulated
 from support.headless import _key, pem
-from support.screens import opened, press, settled, until
+from support.screens import notices, opened, painted, press, settled, until
+from tui.test_secret_browser import searched
 from tui.test_wizard import driven, listed, row, said
 
 
@@ -48,11 +50,6 @@ async def goes_on(pilot: Pilot[int], wizard: Wizard) -> None:
     await until(pilot, lambda: bool(wizard.query("#page-Storage QuestionRow")))
     cast("Input", row(wizard, "storage.size").control).value = "33Gi"
     await until(pilot, lambda: wizard.draft.answers.storage.size == "33Gi")
-
-
-def seen(screen: Screen[Any]) -> str:
-    """Everything that is on the screen, a line a line."""
-    return "\n".join("".join(segment.text for segment in strip) for strip in screen._compositor.render_strips())
 
 
 def text(screen: Screen[Any], selector: str) -> str:
@@ -145,7 +142,7 @@ async def picking(pilot: Pilot[int], wizard: Wizard, page: str, path: str) -> st
     await wizard.go(page)
     row(wizard, path).control.focus()
     await press(pilot, "f4")
-    return text(await listed(pilot), "#said")
+    return text(await listed(pilot), "#note")
 
 
 async def browsing(pilot: Pilot[int], wizard: Wizard, path: str) -> SecretBrowser:
@@ -154,7 +151,7 @@ async def browsing(pilot: Pilot[int], wizard: Wizard, path: str) -> SecretBrowse
     await press(pilot, "f4")
     await until(pilot, lambda: isinstance(pilot.app.screen, SecretBrowser))
     browser = cast("SecretBrowser", pilot.app.screen)
-    await until(pilot, lambda: browser.state in {"done", "failed"} and browser._repaint is None)
+    await searched(pilot, browser)
     return browser
 
 
@@ -248,7 +245,7 @@ def test_a_secret_that_is_deleted_between_its_choice_and_the_apply() -> None:
 def test_a_watch_that_drops_for_good_during_the_apply_is_said_and_goes_on_with_r(kind: FaultKind, words: str) -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         sim = sim_of(pilot)
-        sim.faults = [Fault(kind, verb="watch", times=None)]
+        sim.faults = [Fault(kind, verb="watch", resource="statefulsets", times=None)]
         screen = await asked(pilot)
         await press(pilot, "y")
         await until(pilot, lambda: screen.state == "failed")
@@ -319,7 +316,7 @@ def test_a_list_that_may_not_be_read_is_said_in_its_place_and_a_name_is_typed(de
 
         await wizard.go("TLS")
         browser = await browsing(pilot, wizard, "tls.source.secret")
-        assert ("may not be read (why: f7)" in text(browser, "#counts")) == ("secrets" in denied)
+        assert ("may not be read (why: F7)" in text(browser, "#counts")) == ("secrets" in denied)
         detail = text(browser, "#detail")
         why = "namespaces may not be listed, so only" if "namespaces" in denied else "Secrets may not be listed there"
         assert (why in detail) == ("secrets" in denied)
@@ -357,7 +354,7 @@ def test_five_thousand_namespaces_come_while_keys_are_heeded() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: said(wizard, "namespaces") == "loading namespaces")
         await press(pilot, *"4321", "ctrl+n")
-        assert wizard.page == "Database"
+        assert wizard.page == "Release"
         await press(pilot, "ctrl+b")
         assert wizard.page == "Connect"
         assert said(wizard, "namespaces") == "loading namespaces"
@@ -397,7 +394,7 @@ def nasty() -> SimCluster:
     ]
     for at in (NASTY, 5):
         revision = Revision(1, cast("str", at), "deployed", "", {})
-        objects.append(Record(f"{at}", "minio", revisions=(revision,)).secret())
+        objects.append(Record(ReleaseRef("minio", f"{at}"), revisions=(revision,)).secret())
     for obj in objects:
         sim.store.put(sim.store.birth(obj))
     return sim
@@ -417,7 +414,7 @@ def test_nothing_that_a_cluster_says_reaches_the_terminal_as_it_is(size: tuple[i
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         async def clean() -> str:
             await settled(pilot)
-            found = seen(pilot.app.screen)
+            found = painted(pilot)
             assert CONTROLS.findall(found) == [], found
             return found
 
@@ -426,7 +423,7 @@ def test_nothing_that_a_cluster_says_reaches_the_terminal_as_it_is(size: tuple[i
         await clean()
         wizard.query_one("#namespaces FilterInput").focus()
         await press(pilot, *"owned")
-        await until(pilot, lambda: "1 of 11" in seen(wizard))
+        await until(pilot, lambda: "1 of 11" in painted(wizard))
         await clean()
         for page, path in (
             ("Storage", "storage.storageClass"),
@@ -483,13 +480,13 @@ def test_a_certificate_with_a_thousand_names() -> None:
         await until(pilot, lambda: "1,000 in all" in text(browser, "#detail"))
         assert "host-0.example.com" in text(browser, "#detail")
         await press(pilot, "enter")
-        await until(pilot, lambda: browser._doubted is not None)
+        await until(pilot, lambda: any("Enter again selects it" in notice for notice in notices(pilot)))
         await press(pilot, "enter")
         await until(pilot, lambda: pilot.app.screen is wizard)
         await settled(pilot)
         assert wizard.draft.answers.tls.source is not None
         assert wizard.draft.answers.tls.source.secret == "thousand"
-        await until(pilot, lambda: "a thousand names" in seen(wizard))
+        await until(pilot, lambda: "a thousand names" in painted(wizard))
         await goes_on(pilot, wizard)
 
     driven(scenario, cluster=thousand)

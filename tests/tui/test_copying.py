@@ -16,7 +16,7 @@ from pgwizard.tui.copying import COPY, WRITE, Copies, Excerpt
 from pgwizard.tui.start import Save, Start
 from pgwizard.tui.widgets.dialogs import Line
 from support import simtime
-from support.screens import opened, press, until
+from support.screens import notices, opened, press, until
 
 EXCERPT = Excerpt("the status", "first\nsecond\n", "status.txt")
 
@@ -43,10 +43,6 @@ def played(scenario: Callable[[Pilot[int]], Awaitable[None]], save: Save) -> Non
             await scenario(pilot)
 
     simtime.run(main())
-
-
-def notices(pilot: Pilot[int]) -> list[str]:
-    return [notice.message for notice in pilot.app._notifications]
 
 
 def test_copying_names_what_was_sent_and_where_and_offers_a_file() -> None:

@@ -7,12 +7,11 @@ from textual.app import App, ComposeResult
 from pgwizard.simulator.world import HOSTILE
 from pgwizard.tui.widgets.folds import Fold, Folds
 from support import simtime
-from support.screens import opened, press
+from support.screens import opened, painted, press
 
 
 def lines(widget: Folds) -> list[str]:
-    """What is seen of the objects, without blanks at the ends."""
-    return [widget.render_line(y).text.rstrip() for y in range(min(widget.size.height, len(widget._rows)))]
+    return painted(widget).rstrip("\n").splitlines()
 
 
 def test_text_of_others_cannot_reach_the_terminal() -> None:

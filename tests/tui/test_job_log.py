@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import PreflightError, Unreachable
 from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups
 from pgwizard.status.snapshot import Run
 from pgwizard.tui.base import BaseApp
@@ -92,7 +93,7 @@ def played(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def follow(log: JobLog, run: Run) -> None:
-    log.follow(run, "postgresql", "default")
+    log.follow(run, ReleaseRef("default", "postgresql"))
 
 
 def told() -> list[str]:
@@ -113,6 +114,7 @@ def test_a_job_that_ends_leaves_a_reader_at_the_same_lines(monkeypatch: pytest.M
         pod.write(*LINES)
         follow(log, RUNNING)
         await until(pilot, lambda: log.lines == LINES)
+        await settled(pilot)  # Textual scrolls only what it has laid out
         log.scroll_to(y=5, animate=False)
         await settled(pilot)
         pod.write("the end")
@@ -174,6 +176,7 @@ def test_another_job_has_its_own_log_and_its_title(monkeypatch: pytest.MonkeyPat
         pod.write(*LINES)
         follow(log, RUNNING)
         await until(pilot, lambda: log.lines == LINES)
+        await settled(pilot)  # Textual scrolls only what it has laid out
         log.scroll_to(y=5, animate=False)
         await settled(pilot)
         pod.lines = [f"other {number}" for number in range(40)]

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
 
+from pgwizard.tui.keys import key_name
 from pgwizard.tui.widgets.keyline import KeyLine
 from support import simtime
 from support.screens import click, opened, press, settled
@@ -126,3 +127,21 @@ def test_behind_another_screen_it_stays_as_it_is_and_is_told_anew_afterwards() -
         assert "a letter" not in str(keys.render())
 
     played(scenario)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("ctrl+n", "Ctrl+N"),
+        ("shift+left", "Shift+Left"),
+        ("f9", "F9"),
+        ("enter", "Enter"),
+        ("escape", "Esc"),
+        ("pagedown", "PgDn"),
+        ("slash", "/"),
+        ("n", "n"),
+        ("N", "N"),
+    ],
+)
+def test_keys_are_named_as_on_the_keyboard(key: str, name: str) -> None:
+    assert key_name(key) == name

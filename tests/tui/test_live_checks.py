@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pgwizard.answers.questions import Answers
+from pgwizard.clock import utc_now
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.plan import Facts
 from pgwizard.simulator.cluster import SimCluster
@@ -35,6 +36,7 @@ class Checked:
             answers=lambda: self.answers,
             release=lambda: None,
             learn=self.learned.append,
+            now=utc_now,
         )
 
     async def _connect(self, stack: AsyncExitStack) -> Cluster:

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from pgwizard.answers.questions import Answers
 from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.navigation import Applied, OpenMessages, OpenStatus, OpenWizard
@@ -68,15 +69,16 @@ def test_the_asker_hears_of_the_end_of_the_screen_that_it_asked_for() -> None:
 def test_a_status_that_is_open_below_is_gone_back_to() -> None:
     async def scenario(pilot: Pilot[int], app: WizardApp) -> None:
         ends: list[Any] = []
-        blank(app).open_screen(OpenStatus("postgresql", "default"))
+        blank(app).open_screen(OpenStatus(ReleaseRef("default", "postgresql")))
         await until(pilot, lambda: isinstance(app.screen, StatusScreen) and app.screen.release is not None)
         status = app.screen
         assert isinstance(status, StatusScreen)
         status.open_screen(OpenWizard(None), ends.append)
         await until(pilot, lambda: isinstance(app.screen, Wizard) and app.screen.page != "")
         assert isinstance(app.screen, Wizard)
-        app.screen.open_screen(OpenStatus("postgresql", "default"))
+        app.screen.open_screen(OpenStatus(ReleaseRef("default", "postgresql")))
         await until(pilot, lambda: app.screen is status)
+        await settled(pilot)
         assert kinds(app) == ["Blank", "StatusScreen"]
         assert ends == [None]
         await press(pilot, "escape")
@@ -86,10 +88,10 @@ def test_a_status_that_is_open_below_is_gone_back_to() -> None:
 
 def test_the_status_of_another_release_opens_over_the_one_below() -> None:
     async def scenario(pilot: Pilot[int], app: WizardApp) -> None:
-        blank(app).open_screen(OpenStatus("postgresql", "default"))
+        blank(app).open_screen(OpenStatus(ReleaseRef("default", "postgresql")))
         await until(pilot, lambda: isinstance(app.screen, StatusScreen) and app.screen.release is not None)
         assert isinstance(app.screen, StatusScreen)
-        app.screen.open_screen(OpenStatus("postgresql", "staging"))
+        app.screen.open_screen(OpenStatus(ReleaseRef("staging", "postgresql")))
         await until(pilot, lambda: kinds(app) == ["Blank", "StatusScreen", "StatusScreen"])
         await press(pilot, "escape", "escape")
 

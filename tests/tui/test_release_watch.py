@@ -11,8 +11,8 @@ from pgwizard.release.record import Record
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.status.verdict import judge
 from pgwizard.tui.release_watch import ReleaseWatch
-from support.faulting import answers_of, deployed
-from support.observing import clock, on
+from support.faulting import answers_of, clock, deployed
+from support.observing import on
 
 
 class Watched:
@@ -30,7 +30,7 @@ class Watched:
         return self._clock() + self.ahead
 
     def _offer(self, there: Sequence[Record], namespace: str) -> None:
-        self.offered.append([f"{each.namespace}/{each.name}" for each in there if namespace])
+        self.offered.append([str(each.ref) for each in there if namespace])
 
     async def until(self, reached: Callable[[], bool]) -> None:
         async with asyncio.timeout(7_200):

@@ -36,10 +36,11 @@ from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import ClusterChoice, Connect, Start
-from pgwizard.tui.widgets.dialogs import ChoiceDialog, Help, Line, Offer, Pick, TextWindow
+from pgwizard.tui.widgets.dialogs import ChoiceDialog, Line, Offer, Pick, TextWindow
+from pgwizard.tui.widgets.help import Help
 from support import goldens
 from support.camera import NOW, SIZES, Camera, Moment, Remote, Scene, play, use_simulated_machine
-from support.faulting import answers_of
+from support.faulting import answers_of, clock
 from support.headless import GOLDEN, ROOT
 
 SCREENS = GOLDEN / "screens"
@@ -115,7 +116,9 @@ async def install(cluster: SimCluster, **sections: Any) -> None:
         return True
 
     answers = answers_of(**(SHOP | sections))
-    await apply.run(apply.ReleaseRequest(answers), cluster, lambda _: None, approve, apply.Options())
+    await apply.run(
+        apply.ReleaseRequest(answers), cluster, lambda _: None, approve, apply.Options(), now=clock(cluster)
+    )
 
 
 def df(command: list[str], _: bytes) -> ExecResult | None:

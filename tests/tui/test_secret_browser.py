@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -18,17 +18,20 @@ from pgwizard.kube.api import Cluster
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tui.app import WizardApp
-from pgwizard.tui.screens.secret_browser import Chosen, Filter, SecretBrowser, Told
+from pgwizard.tui.screens.secret_browser import ENDPOINT, REPAINT_SECONDS, SecretBrowser
+from pgwizard.tui.secret_choice import Chosen
 from pgwizard.tui.start import Start
-from pgwizard.tui.widgets import candidates as tui_widgets_candidates
-from pgwizard.tui.widgets.candidates import CandidateIndex, fitted
+from pgwizard.tui.widgets import candidate_text
+from pgwizard.tui.widgets.browser_parts import Filter
 from pgwizard.tui.widgets.keyline import KeyLine
+from pgwizard.tui.widgets.secret_list import fit_cell
 from pgwizard.wizard import browse as wizard_browse
 from pgwizard.wizard import candidates
+from pgwizard.wizard.candidate_index import CandidateIndex
 from pgwizard.wizard.candidates import Candidate
 from support import simtime
 from support.faulting import cluster as simulated
-from support.screens import opened, press, settled, until
+from support.screens import notices, opened, painted, press, settled, until
 
 Scenario = Callable[[Pilot[int], SecretBrowser], Awaitable[None]]
 NOTHING = "nothing yet"
@@ -62,7 +65,7 @@ def driven(
                 await first(pilot, browser)
             await app.push_screen(browser, ended.append)
             if done:
-                await until(pilot, lambda: browser.state in {"done", "failed"} and browser._repaint is None)
+                await searched(pilot, browser)
             await scenario(pilot, browser)
             await settled(pilot)
 
@@ -70,12 +73,19 @@ def driven(
     return ended
 
 
+async def searched(pilot: Pilot[int], browser: SecretBrowser) -> None:
+    """The search has ended, and what it found last is listed."""
+    await until(pilot, lambda: browser.secrets.state in {"done", "failed"})
+    await asyncio.sleep(REPAINT_SECONDS)
+    await settled(pilot)
+
+
 def text(browser: SecretBrowser, name: str) -> str:
     return str(browser.query_one(f"#{name}", Static).render())
 
 
 def places(browser: SecretBrowser) -> list[str]:
-    return [row.place for row in browser.findings.shown]
+    return [row.place for row in browser.secrets.findings.shown]
 
 
 async def stand_on(pilot: Pilot[int], browser: SecretBrowser, place: str) -> Candidate:
@@ -116,11 +126,20 @@ def test_what_is_known_of_a_certificate_is_copied_whole() -> None:
     driven(scenario)
 
 
+def test_what_is_copied_can_be_written_to_a_file() -> None:
+    async def scenario(pilot: Pilot[int], _: SecretBrowser) -> None:
+        await press(pilot, "f9")
+        assert "Write minio/minio-tls to which file?" in painted(pilot)
+        assert "minio-tls.txt" in painted(pilot)
+
+    driven(scenario)
+
+
 def test_one_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await stand_on(pilot, browser, "cert-manager/root-ca")
         await press(pilot, "enter")
-        await until(pilot, lambda: browser._doubted is not None)
+        await until(pilot, lambda: any("Enter again selects it" in notice for notice in notices(pilot)))
         assert pilot.app.screen is browser
         await press(pilot, "enter")
         await until(pilot, lambda: pilot.app.screen is not browser)
@@ -140,9 +159,9 @@ def test_words_filter_as_they_are_typed_and_escape_takes_them_back() -> None:
         every = len(places(browser))
         await press(pilot, *"tenant-3")
         assert places(browser) == ["ingress-nginx/tenant-3-tls"]
-        assert text(browser, "counts").startswith(f"1 of {every} pass the filter")
+        assert text(browser, "counts").startswith(f"1 of {every} match the filter")
         await press(pilot, *" nowhere")
-        assert text(browser, "detail") == "Nothing passes the filter. escape clears it."
+        assert text(browser, "detail") == "Nothing matches the filter. Esc clears it."
         await press(pilot, "escape")
         assert len(places(browser)) == every
         assert pilot.app.screen is browser
@@ -152,9 +171,9 @@ def test_words_filter_as_they_are_typed_and_escape_takes_them_back() -> None:
 
 def test_what_is_promising_is_read_when_it_comes_into_view() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        await until(pilot, lambda: browser.findings.by_place["cert-manager", "trust-bundle"][0].kind == "CA")
-        assert browser.findings.by_place["cert-manager", "trust-bundle"][0].keys == ("ca.crt",)
-        assert browser.findings.by_place["default", "api-token"][0].kind == "not read"
+        await until(pilot, lambda: browser.secrets.findings.by_place["cert-manager", "trust-bundle"][0].kind == "CA")
+        assert browser.secrets.findings.by_place["cert-manager", "trust-bundle"][0].keys == ("ca.crt",)
+        assert browser.secrets.findings.by_place["default", "api-token"][0].kind == "not read"
 
     driven(scenario)
 
@@ -187,13 +206,13 @@ def test_what_was_found_before_the_browser_is_shown_is_shown_with_it(monkeypatch
 
     async def first(pilot: Pilot[int], browser: SecretBrowser) -> None:
         browser.begin()
-        await until(pilot, lambda: browser.state == "done")
+        await until(pilot, lambda: browser.secrets.state == "done")
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         def below() -> int:
             return len(browser.listing.rows) - browser.listing.size.height
 
-        assert list(browser.listing.rows) == browser.findings.shown != []
+        assert list(browser.listing.rows) == browser.secrets.findings.shown != []
         await until(pilot, lambda: text(browser, "counts").startswith(f"{below()} more in 7 namespaces · DEMO"))
         assert searches == [browser.search]
 
@@ -209,9 +228,9 @@ def test_what_a_key_changes_is_painted(monkeypatch: pytest.MonkeyPatch) -> None:
 
         monkeypatch.setattr(pilot.app, "_display", display)
         browser.action_move(1)
-        await until(pilot, lambda: f"▸ {browser.findings.shown[1].place}" in "".join(painted))
+        await until(pilot, lambda: f"▸ {browser.secrets.findings.shown[1].place}" in "".join(painted))
         await press(pilot, *"zz")
-        assert "Nothing passes the filter" in "".join(painted)
+        assert "Nothing matches the filter" in "".join(painted)
 
     driven(scenario)
 
@@ -221,23 +240,22 @@ def test_denied_is_not_empty_and_not_failed() -> None:
         sim.rules.deny("list", "secrets")
 
     async def denied(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        assert "10 namespaces may not be read (why: f7)" in text(browser, "counts")
+        assert "10 namespaces may not be read (why: F7)" in text(browser, "counts")
         assert "You can still type a name: F6" in text(browser, "detail")
         await press(pilot, "f7")
-        told = cast("Told", pilot.app.screen).told.plain
-        assert "shop: Secrets may not be listed there: kubectl auth can-i list secrets -n shop" in told
+        assert "shop: Secrets may not be listed there: kubectl auth can-i list secrets -n shop" in painted(pilot)
         await press(pilot, "escape")
         assert pilot.app.screen is browser
 
     async def empty(_: Pilot[int], browser: SecretBrowser) -> None:
-        assert text(browser, "detail") == "There is no Secret in this namespace kube-public. A name can be typed: f6"
+        assert text(browser, "detail") == "There is no Secret in this namespace kube-public. You can type a name: F6"
 
     async def failed(_: Pilot[int], browser: SecretBrowser) -> None:
-        assert browser.state == "failed"
+        assert browser.secrets.state == "failed"
         assert text(browser, "detail").startswith("The list could not be read: ")
 
     driven(denied, prepare=deny)
-    driven(empty, "database", "", "kube-public")
+    driven(empty, "database", ENDPOINT, "kube-public")
     driven(failed, prepare=lambda sim: setattr(sim, "faults", [Fault("401", times=None, resource="secrets")]))
 
 
@@ -291,7 +309,7 @@ def test_what_may_not_be_read_is_taken_at_its_word() -> None:
 def test_a_name_that_will_not_do_is_said_in_place(name: str) -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await typed(pilot, browser, name)
-        await until(pilot, lambda: len(pilot.app._notifications) > 0)
+        await until(pilot, lambda: notices(pilot) != [])
         assert pilot.app.screen is browser
         assert browser.query("#typed")
         await press(pilot, "escape")
@@ -342,7 +360,7 @@ def test_escape_while_a_typed_name_is_read_closes_the_field_alone(monkeypatch: p
 
 def test_a_try_says_that_it_goes_on_and_a_second_enter_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        gate = Gate(monkeypatch, "confirmed")
+        gate = Gate(monkeypatch, "confirm")
         await press(pilot, "enter", "enter", "enter")
         await until(pilot, lambda: gate.asked > 0)
         assert text(browser, "counts") == "trying minio/minio-tls on minio.minio.svc:9000 …"
@@ -356,7 +374,7 @@ def test_a_try_says_that_it_goes_on_and_a_second_enter_waits_for_it(monkeypatch:
 
 def test_who_moved_on_meanwhile_has_chosen_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        gate = Gate(monkeypatch, "confirmed")
+        gate = Gate(monkeypatch, "confirm")
         await press(pilot, "enter")
         await until(pilot, lambda: gate.asked > 0)
         await press(pilot, "down")
@@ -373,7 +391,7 @@ def test_a_typed_name_that_the_filter_hides_is_the_one_that_enter_chooses() -> N
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await press(pilot, *"minio-tls")
         await typed(pilot, browser, "cert-manager/root-ca")
-        await until(pilot, lambda: browser._doubted is not None)
+        await until(pilot, lambda: any("Enter again selects it" in notice for notice in notices(pilot)))
         assert browser.query_one(Filter).value == ""
         await press(pilot, "enter")
         await until(pilot, lambda: pilot.app.screen is not browser)
@@ -382,17 +400,17 @@ def test_a_typed_name_that_the_filter_hides_is_the_one_that_enter_chooses() -> N
 
 
 def test_what_was_read_before_the_server_had_answered_is_judged_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = Gate(monkeypatch, "served")
+    gate = Gate(monkeypatch, "ask_endpoint")
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         def bundle() -> Candidate:
-            return browser.findings.by_place["cert-manager", "trust-bundle"][0]
+            return browser.secrets.findings.by_place["cert-manager", "trust-bundle"][0]
 
-        await until(pilot, lambda: ("cert-manager", "trust-bundle") in browser.findings.by_place)
+        await until(pilot, lambda: ("cert-manager", "trust-bundle") in browser.secrets.findings.by_place)
         await until(pilot, lambda: bundle().bundle is not None)
         assert bundle().ok is None
         gate.open()
-        await until(pilot, lambda: browser.state == "done" and bundle().ok is False)
+        await until(pilot, lambda: browser.secrets.state == "done" and bundle().ok is False)
 
     driven(scenario, done=False)
 
@@ -402,22 +420,13 @@ def test_what_went_wrong_is_not_said_to_be_empty() -> None:
         assert text(browser, "detail").startswith("Not everything could be read: namespace default: ")
 
     fault = Fault("500", "list", "secrets", times=None)
-    driven(scenario, "database", "", "default", prepare=lambda sim: setattr(sim, "faults", [fault]))
-
-
-def test_an_endpoint_that_is_none_is_said_where_it_is_tried() -> None:
-    async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        await stand_on(pilot, browser, "minio/minio-tls")
-        await press(pilot, "enter")
-        await until(pilot, lambda: pilot.app.screen is not browser)
-
-    assert driven(scenario, "ca", "minio.minio.svc:99999") == [Chosen("minio", "minio-tls", ("tls.crt",))]
+    driven(scenario, "database", ENDPOINT, "default", prepare=lambda sim: setattr(sim, "faults", [fault]))
 
 
 def test_read_again_begins_with_the_best_one() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await press(pilot, "down", "down", "f5")
-        await until(pilot, lambda: browser.state == "done" and browser._repaint is None)
+        await searched(pilot, browser)
         row = browser.listing.row
         assert row is not None
         assert row.place == "minio/minio-tls"
@@ -467,7 +476,7 @@ def test_a_key_pair_of_other_names_can_be_typed() -> None:
         await until(pilot, lambda: pilot.app.screen is not browser)
 
     keys = ("admin-user", "admin-password")
-    assert driven(scenario, "database", "", "monitoring") == [Chosen("monitoring", "grafana-admin", keys)]
+    assert driven(scenario, "database", ENDPOINT, "monitoring") == [Chosen("monitoring", "grafana-admin", keys)]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (220, 60), (40, 12)])
@@ -494,29 +503,31 @@ def test_help_is_the_application_s() -> None:
         assert pilot.app.screen is browser
         await settled(pilot)
         assert str(browser.query_one(KeyLine).render()).startswith(
-            " enter choose  f5 again  f6 type a name  f7 why denied  f8 copy  esc back  ^q quit  f1 help "
+            " Enter choose  F5 reload  F6 type a name  F7 why denied  F8 copy  Esc back  Ctrl+Q quit  F1 help "
         )
 
     driven(scenario)
 
 
 def test_words() -> None:
-    assert [tui_widgets_candidates.until(days) for days in (-1, 0, 824, 1095)] == [
+    assert [candidate_text.days_text(days) for days in (-1, 0, 824, 1095)] == [
         "expired",
         "in 0 d",
         "in 824 d",
         "in 3 y",
     ]
-    assert [fitted("abcd", size) for size in (0, 4, 5, 6)] == ["", "ab… ", "abcd ", "abcd  "]
+    assert [fit_cell("abcd", size) for size in (0, 4, 5, 6)] == ["", "ab… ", "abcd ", "abcd  "]
 
 
 def test_among_ten_thousand_rows_the_last_is_a_key_away_and_each_is_found_by_its_name() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        browser.findings.learn(Candidate(f"ns-{n % 20}", f"secret-{n}", "not read", rank=80) for n in range(10_000))
-        browser._show()
+        browser.secrets.findings.learn(
+            Candidate(f"ns-{n % 20}", f"secret-{n}", "not read", rank=80) for n in range(10_000)
+        )
+        await press(pilot, "s", "backspace")  # a filter lists them
         await press(pilot, "end")
-        assert browser.listing.cursor == len(browser.findings.shown) - 1
+        assert browser.listing.cursor == len(browser.secrets.findings.shown) - 1
         await press(pilot, "home", *"secret-9999")
-        assert [row.secret for row in browser.findings.shown] == ["secret-9999"]
+        assert [row.secret for row in browser.secrets.findings.shown] == ["secret-9999"]
 
     driven(scenario)

@@ -18,6 +18,7 @@ from textual.widgets import Input, OptionList, Static
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import CRONJOB, NAMESPACE, Cluster, ExecResult, Ref
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, record
 from pgwizard.release import backups as release_backups
 from pgwizard.release.changes import Change
@@ -34,15 +35,15 @@ from pgwizard.tui.widgets.details import Details
 from pgwizard.tui.widgets.dialogs import ChoiceDialog, TextWindow
 from pgwizard.tui.widgets.job_details import job_details
 from pgwizard.tui.widgets.job_log import JobLog
-from pgwizard.tui.widgets.panes import TextPart
 from pgwizard.tui.widgets.rows import Rows
 from pgwizard.tui.widgets.status_parts import JobsTable
-from support import simtime
+from support import screens, simtime
+from support.faulting import clock
 from support.faulting import cluster as simulated
 from support.repository_info import schedule, stanza
-from support.screens import opened, press, resize, settled, until
+from support.screens import notices, opened, painted, press, resize, settled, table, until, words
 from support.snapshots import FAILED, FINE
-from tui.test_bad_input import CONTROLS, seen
+from tui.test_bad_input import CONTROLS
 
 Scenario = Callable[[Pilot[int], SimCluster], Awaitable[None]]
 LINE = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
@@ -58,7 +59,7 @@ async def deployed(sim: SimCluster, **sections: Any) -> None:
         return True
 
     answers = Answers.model_validate({"release": {"namespace": "default"}, **sections})
-    await apply.run(apply.ReleaseRequest(answers), sim, lambda _: None, approve, apply.Options())
+    await apply.run(apply.ReleaseRequest(answers), sim, lambda _: None, approve, apply.Options(), now=clock(sim))
 
 
 def driven(
@@ -101,7 +102,7 @@ def status(pilot: Pilot[int]) -> StatusScreen:
 
 
 def title(pilot: Pilot[int], part: str) -> str:
-    return str(status(pilot).query_one(f"#{part}").border_title)
+    return screens.title(status(pilot).query_one(f"#{part}"))
 
 
 def marked(pilot: Pilot[int]) -> list[str]:
@@ -116,30 +117,34 @@ def in_sight(pilot: Pilot[int], part: str) -> bool:
     return screen.query_one("#dash").region.contains_region(screen.query_one(f"#{part}").region)
 
 
-def said(pilot: Pilot[int], part: str) -> str:
-    return status(pilot).query_one(f"#{part}", TextPart).text
+def text(pilot: Pilot[int], part: str) -> str:
+    """The words of a part of the status."""
+    return words(status(pilot).query_one(f"#{part}"))
 
 
-def rows(pilot: Pilot[int], table: str) -> list[list[str]]:
-    """The cells of a table; where one is broken makes no difference."""
-    found = status(pilot).query_one(f"#{table}", Rows)
-    return [[str(cell).replace("\n", " ") for cell in found.get_row_at(number)] for number in range(found.row_count)]
+def rows(pilot: Pilot[int], part: str) -> list[list[str]]:
+    return table(status(pilot).query_one(f"#{part}"))
 
 
-def logged(pilot: Pilot[int]) -> str:
-    """The words of the log."""
-    return " ".join(" ".join(status(pilot).query_one(JobLog).lines).split())
+def log_text(pilot: Pilot[int]) -> str:
+    """The words of the log that are in sight."""
+    return words(status(pilot).query_one(JobLog))
 
 
-def asked(pilot: Pilot[int]) -> str:
-    """The question over the status."""
-    screen = pilot.app.screen
-    return screen._title if isinstance(screen, ChoiceDialog) else ""
+def question(pilot: Pilot[int]) -> str:
+    """The question over the status; empty without one."""
+    return words(pilot.app.screen.query_one(".title")) if isinstance(pilot.app.screen, ChoiceDialog) else ""
 
 
 def explained(pilot: Pilot[int]) -> str:
     """What the page of messages was opened at."""
     return pilot.app.screen.query_one(Input).value if isinstance(pilot.app.screen, Messages) else ""
+
+
+async def scrolled_to(pilot: Pilot[int], part: str) -> None:
+    """Bring a part of the status into sight."""
+    status(pilot).query_one(f"#{part}").scroll_visible(animate=False, immediate=True)
+    await settled(pilot)
 
 
 async def loaded(pilot: Pilot[int]) -> None:
@@ -153,18 +158,18 @@ async def loaded(pilot: Pilot[int]) -> None:
 def test_a_release_that_is_well_says_so_first_with_what_stands_behind_it() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+        await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
         assert status(pilot).query_one("#verdict").has_class("fine")
-        assert said(pilot, "header").startswith("pgwizard   default/postgresql   updated ")
-        assert said(pilot, "header").endswith("   DEMO: a simulated cluster in this process   demo · v1.34.4")
-        assert "61% free (6.1Gi of 10Gi)" in said(pilot, "facts")
-        assert said(pilot, "timeline").splitlines()[-1].count("F") == 1
+        assert text(pilot, "header").startswith("pgwizard default/postgresql updated ")
+        assert text(pilot, "header").endswith(" DEMO: a simulated cluster in this process demo · v1.34.4")
+        assert "61% free (6.1Gi of 10Gi)" in text(pilot, "facts")
+        assert painted(status(pilot).query_one("#timeline")).splitlines()[-1].count("F") == 1
         assert [row[0] for row in rows(pilot, "jobs")] == ["✓ first"]
         assert [[row[0], *row[2:]] for row in rows(pilot, "schedules")] == [
             ["✓ full", "never", "0 2 * * 0"],
             ["✓ incr", "never", "0 2 * * 1-6"],
         ]
-        await until(pilot, lambda: "new backup label" in logged(pilot))
+        await until(pilot, lambda: "expire command end" in log_text(pilot))
 
     driven(scenario)
 
@@ -172,7 +177,7 @@ def test_a_release_that_is_well_says_so_first_with_what_stands_behind_it() -> No
 def test_the_status_and_the_list_of_backups_can_be_taken_elsewhere() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+        await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
         await press(pilot, "i")
         assert status(pilot).query_one("#info", Rows).has_focus
         [[label, *_]] = rows(pilot, "info")
@@ -196,8 +201,8 @@ def test_a_backup_now_asks_which_and_is_seen_from_its_start_to_its_end() -> None
         await press(pilot, "i")
         await until(pilot, lambda: [row[0] for row in rows(pilot, "jobs")] == ["✓ incr", "✓ first"])
         assert status(pilot).query_one(JobsTable).cursor_row == 0
-        await until(pilot, lambda: "2 backups" in said(pilot, "facts"))
-        await until(pilot, lambda: "expire command end" in logged(pilot))
+        await until(pilot, lambda: "2 backups" in text(pilot, "facts"))
+        await until(pilot, lambda: "expire command end" in log_text(pilot))
 
     driven(scenario)
 
@@ -221,14 +226,14 @@ def test_a_failed_job_tells_cause_and_fix_beside_it_and_all_of_it_on_enter() -> 
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await press(pilot, "b", "i")
-        await until(pilot, lambda: "AT RISK" in said(pilot, "verdict"))
-        await until(pilot, lambda: "fix: Put a valid key pair" in logged(pilot))
+        await until(pilot, lambda: "AT RISK" in text(pilot, "verdict"))
+        await until(pilot, lambda: "fix: Put a valid key pair" in log_text(pilot))
         assert rows(pilot, "jobs")[0][3].startswith("failed [039] The S3 store does not know this access key")
         await press(pilot, "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, TextWindow))
         shown = pilot.app.export_screenshot().replace("&#160;", " ")
-        for text in ("docs/errors.md#s3-unknown-key", "Put a valid key pair", "Job has reached the specified backoff"):
-            assert text in shown
+        for part in ("docs/errors.md#s3-unknown-key", "Put a valid key pair", "Job has reached the specified backoff"):
+            assert part in shown
         await press(pilot, "c")
         assert "Put a valid key pair into the Secret that repository.credentials names." in pilot.app.clipboard
         await press(pilot, "e")
@@ -278,9 +283,9 @@ def test_a_log_that_breaks_off_is_read_anew_while_its_job_runs(monkeypatch: pyte
 
         monkeypatch.setattr(sim, "logs", logs)
         await press(pilot, "b")
-        await until(pilot, lambda: asked(pilot) == "Take a backup now?")
+        await until(pilot, lambda: question(pilot) == "Take a backup now?")
         await press(pilot, "f")
-        await until(pilot, lambda: logged(pilot) == "read 3")
+        await until(pilot, lambda: log_text(pilot) == "read 3")
         assert len(set(read)) == 1
 
     driven(scenario, outcomes=[ScriptedOutcome("slow", "*/postgresql-pgbackrest-full*", seconds=3_600)])
@@ -290,7 +295,7 @@ def test_a_question_is_answered_by_going_through_its_choices_too() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await press(pilot, "b")
-        await until(pilot, lambda: asked(pilot) == "Take a backup now?")
+        await until(pilot, lambda: question(pilot) == "Take a backup now?")
         choices = pilot.app.screen.query_one(OptionList)
         await until(pilot, lambda: choices.has_focus)
         await press(pilot, "down", "enter")
@@ -302,18 +307,18 @@ def test_a_question_is_answered_by_going_through_its_choices_too() -> None:
 def test_a_schedule_rests_after_a_yes_and_goes_on_after_another() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        for key, question in (("s", "Which schedule?"), ("2", "Suspend postgresql-pgbackrest-incr?")):
+        for key, title in (("s", "Which schedule?"), ("2", "Suspend postgresql-pgbackrest-incr?")):
             await press(pilot, key)
-            await until(pilot, lambda question=question: asked(pilot) == question)  # type: ignore[misc]
+            await until(pilot, lambda title=title: question(pilot) == title)  # type: ignore[misc]
         await press(pilot, "y")
         await until(pilot, lambda: rows(pilot, "schedules")[1][0] == "‖ incr")
-        await until(pilot, lambda: "the schedule postgresql-pgbackrest-incr is suspended" in said(pilot, "verdict"))
+        await until(pilot, lambda: "the schedule postgresql-pgbackrest-incr is suspended" in text(pilot, "verdict"))
         status(pilot).query_one("#schedules").focus()
         await press(pilot, "down", "s")
-        await until(pilot, lambda: asked(pilot) == "Resume postgresql-pgbackrest-incr?")
+        await until(pilot, lambda: question(pilot) == "Resume postgresql-pgbackrest-incr?")
         await press(pilot, "y")
         await until(pilot, lambda: rows(pilot, "schedules")[1][0] == "✓ incr")
-        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+        await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
 
     driven(scenario)
 
@@ -323,10 +328,9 @@ def test_a_refusal_is_said_with_the_server_s_reason() -> None:
         await loaded(pilot)
         sim.faults = [Fault("403", verb="create", resource="jobs"), Fault("403", verb="patch", resource="cronjobs")]
         for keys in (("b", "f"), ("s", "1", "y")):
-            before = len(pilot.app._notifications)
             await press(pilot, *keys)
-            await until(pilot, lambda before=before: len(pilot.app._notifications) > before)  # type: ignore[misc]
-        assert all("denied by a fault" in notice.message for notice in pilot.app._notifications)
+            await until(pilot, lambda: any("denied by a fault" in notice for notice in notices(pilot)))
+            await until(pilot, lambda: notices(pilot) == [])
 
     driven(scenario)
 
@@ -342,10 +346,10 @@ def test_what_may_not_be_read_says_so_in_its_place() -> None:
 
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await until(pilot, lambda: "UNKNOWN" in said(pilot, "verdict") and "denied by a fault" in said(pilot, "facts"))
+        await until(pilot, lambda: "UNKNOWN" in text(pilot, "verdict") and "denied by a fault" in text(pilot, "facts"))
         await until(pilot, lambda: rows(pilot, "jobs")[0][0].startswith("? not known: "))
         assert rows(pilot, "schedules")[0][0].startswith("? not known: ")
-        assert said(pilot, "timeline").startswith("? not known: ")
+        assert text(pilot, "timeline").startswith("? not known: ")
 
     driven(scenario, prepare=denied)
 
@@ -355,10 +359,10 @@ def test_a_release_that_is_not_there_is_said_and_looked_for_again() -> None:
         return
 
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
-        await until(pilot, lambda: "✗ there is no release in namespace default" in said(pilot, "verdict"))
+        await until(pilot, lambda: "✗ there is no release in namespace default" in text(pilot, "verdict"))
         await deployed(sim)
         await press(pilot, "r")
-        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+        await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
 
     driven(scenario, prepare=nothing)
 
@@ -369,11 +373,11 @@ def test_several_releases_are_listed_and_a_name_chooses_one() -> None:
         await deployed(sim, release={"namespace": "default", "name": "another"}, repository={"path": "/another"})
 
     async def unnamed(pilot: Pilot[int], sim: SimCluster) -> None:
-        await until(pilot, lambda: "has 2 releases: name one of another, postgresql" in said(pilot, "verdict"))
+        await until(pilot, lambda: "has 2 releases: name one of another, postgresql" in text(pilot, "verdict"))
 
     async def named(pilot: Pilot[int], sim: SimCluster) -> None:
-        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
-        assert "default/another" in said(pilot, "header")
+        await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
+        assert "default/another" in text(pilot, "header")
 
     driven(unnamed, prepare=two)
     driven(named, prepare=two, release=("another", "default"))
@@ -385,23 +389,23 @@ def test_one_of_several_releases_or_of_another_namespace_is_chosen_where_no_name
         await deployed(sim, release={"namespace": "default", "name": "another"}, repository={"path": "/another"})
 
     async def several(pilot: Pilot[int], sim: SimCluster) -> None:
-        await until(pilot, lambda: asked(pilot) == "Which release?")
+        await until(pilot, lambda: question(pilot) == "Which release?")
         await press(pilot, "enter")
-        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
-        assert "default/another" in said(pilot, "header")
+        await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
+        assert "default/another" in text(pilot, "header")
 
     async def elsewhere(pilot: Pilot[int], sim: SimCluster) -> None:
-        await until(pilot, lambda: asked(pilot) == "No release in staging. Choose another one?")
+        await until(pilot, lambda: question(pilot) == "No release in staging. Choose another one?")
         await press(pilot, "escape")
-        assert said(pilot, "verdict").splitlines()[:2] == [
-            "✗ there is no release in namespace staging",
-            "There is default/postgresql: give the name, and its namespace with -n.",
-        ]
+        assert text(pilot, "verdict").startswith(
+            "✗ there is no release in namespace staging "
+            "There is default/postgresql: give the name, and its namespace with -n."
+        )
         await press(pilot, "r")
-        await until(pilot, lambda: asked(pilot) != "")
+        await until(pilot, lambda: question(pilot) != "")
         await press(pilot, "1")
-        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
-        assert "default/postgresql" in said(pilot, "header")
+        await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
+        assert "default/postgresql" in text(pilot, "header")
 
     driven(several, prepare=two)
     driven(elsewhere, release=("", "staging"))
@@ -432,6 +436,8 @@ def test_no_column_is_beyond_the_edge_and_what_came_of_a_job_goes_on_in_a_second
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await press(pilot, "b", "i")
+        await until(pilot, lambda: "the last backup Job failed" in text(pilot, "verdict"))
+        await scrolled_to(pilot, "jobs")
         await until(pilot, lambda: rows(pilot, "jobs")[0][-1].startswith("failed [039] The S3"))
         screen = status(pilot)
         last = screen.observed.snapshot
@@ -443,14 +449,18 @@ def test_no_column_is_beyond_the_edge_and_what_came_of_a_job_goes_on_in_a_second
         screen.workers.cancel_group(screen, "observe")
         screen.observed.snapshot = replace(last, repository=replace(last.repository, backups=(full, incr)), crons=crons)
         screen.show()
+        await settled(pilot)
         assert [str(column.label) for column in screen.query_one("#info", Rows).ordered_columns] == backups
         assert [str(column.label) for column in screen.query_one("#schedules", Rows).ordered_columns] == schedules
-        assert rows(pilot, "info")[0][:2] == ["✓   20261123-022400I", "incr"]
-        assert rows(pilot, "schedules")[0][-1] == "0 2 * * 0 America/New_York"
+        await scrolled_to(pilot, "jobs")
         assert rows(pilot, "jobs")[0][-1].endswith(" …") is (size[0] < 180)
+        await scrolled_to(pilot, "info")
+        assert rows(pilot, "info")[0][:2] == ["✓   20261123-022400I", "incr"]
+        await scrolled_to(pilot, "schedules")
+        assert rows(pilot, "schedules")[0][-1] == "0 2 * * 0 America/New_York"
         assert [row.height for row in screen.query_one(JobsTable).ordered_rows] == [2, 1]
-        for table in screen.query(Rows):
-            assert table.virtual_size.width <= table.size.width, table.id
+        for each in screen.query(Rows):
+            assert each.virtual_size.width <= each.size.width, each.id
 
     driven(scenario, size=size, outcomes=[FAILS])
 
@@ -470,9 +480,9 @@ def test_no_connection_is_said_and_tried_again() -> None:
         reached.append(sim)
 
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
-        await until(pilot, lambda: "✗ cannot reach https://10.0.0.1:6443" in said(pilot, "verdict"))
+        await until(pilot, lambda: "✗ cannot reach https://10.0.0.1:6443" in text(pilot, "verdict"))
         await press(pilot, "r")
-        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+        await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
 
     driven(scenario, prepare=keep, connect=connect)
 
@@ -501,8 +511,8 @@ def test_a_defect_that_ends_observing_is_said_and_r_begins_anew(monkeypatch: pyt
             await press(pilot, "r")
             await until(
                 pilot,
-                lambda: said(pilot, "verdict").startswith(
-                    "✗ a defect of pgwizard itself: KeyError\nPress r to try again.\n"
+                lambda: text(pilot, "verdict").startswith(
+                    "✗ a defect of pgwizard itself: KeyError Press r to try again. "
                 ),
             )
         assert screen.observed.snapshot is not None
@@ -510,10 +520,11 @@ def test_a_defect_that_ends_observing_is_said_and_r_begins_anew(monkeypatch: pyt
         [first, *_] = rows(pilot, "jobs")
         app.start = replace(start, now=lambda: last + timedelta(minutes=2))
         screen.show()
-        assert said(pilot, "verdict").splitlines()[-1] == "Showing the last known state, 2 min old."
+        await settled(pilot)
+        assert text(pilot, "verdict").endswith("Showing the last known state, 2 min old.")
         assert {title.removeprefix(titles[part])[:7] for part, title in titled(pilot).items()} == {", as of"}
         assert titled(pilot)["jobs"] == "jobs, as of 2 min ago"
-        lines = said(pilot, "facts")
+        lines = text(pilot, "facts")
         assert ("'✓" in lines, lines.count("no longer watched")) == (False, 6), "of the repository once"
         assert rows(pilot, "jobs")[0] == first, "what nobody watches does not run on"
         await press(pilot, "c")
@@ -523,13 +534,14 @@ def test_a_defect_that_ends_observing_is_said_and_r_begins_anew(monkeypatch: pyt
         assert "RECOVERABLE" not in pilot.app.clipboard
         app.start = replace(start, now=lambda: last + timedelta(minutes=12))
         screen.show()
+        await settled(pilot)
         assert titled(pilot)["jobs"] == "jobs, as of 12 min ago"
-        assert lines != said(pilot, "facts")
+        assert lines != text(pilot, "facts")
         app.start = start
         await press(pilot, "r")
-        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+        await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
         assert titled(pilot) == titles
-        assert "no longer watched" not in said(pilot, "facts")
+        assert "no longer watched" not in text(pilot, "facts")
 
     driven(scenario)
 
@@ -548,18 +560,19 @@ def test_until_the_release_answers_again_nothing_looks_fresh(monkeypatch: pytest
 
         screen.workers.cancel_group(screen, "observe")  # or a snapshot on its way would still come in
         screen.observed.end(Unreachable("cannot reach \x1b[2J\u202ehttps://10.0.0.1"))
-        assert said(pilot, "verdict").startswith(
-            "✗ cannot reach \\x1b[2J\\u202ehttps://10.0.0.1\nPress r to try again.\n"
+        await settled(pilot)
+        assert text(pilot, "verdict").startswith(
+            "✗ cannot reach \\x1b[2J\\u202ehttps://10.0.0.1 Press r to try again. "
         )
         with monkeypatch.context() as patched:
             patched.setattr(observe, "observe", slow)
             await press(pilot, "r")
-            await until(pilot, lambda: said(pilot, "verdict").startswith("· reading\nShowing the last known state, "))
+            await until(pilot, lambda: text(pilot, "verdict").startswith("· reading Showing the last known state, "))
             assert not screen.query_one("#verdict").has_class("lost")
-            assert "no longer watched" in said(pilot, "facts")
+            assert "no longer watched" in text(pilot, "facts")
             waits.set()
-            await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
-            assert "no longer watched" not in said(pilot, "facts")
+            await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
+            assert "no longer watched" not in text(pilot, "facts")
 
     driven(scenario)
 
@@ -587,19 +600,22 @@ def test_another_cluster_is_neither_taken_for_the_one_that_is_shown_nor_written_
             await deployed(other)
             first, server = len(other.requests), "https://prod.example.com:6443"
             app.connection.connect(ClusterChoice("prod", server, "default", Connection(other, server).made))
-            told = f"✗ another cluster was chosen: {server}\nPress r to try again.\nShowing the last known state of "
-            await until(pilot, lambda: said(pilot, "verdict").startswith(f"{told}{sim.server}, "))
+            verdict = (
+                f"✗ another cluster was chosen: {server} Press r to try again. "
+                f"Showing the last known state of {sim.server}, "
+            )
+            await until(pilot, lambda: text(pilot, "verdict").startswith(verdict))
             await press(pilot, "b")
-            await until(pilot, lambda: asked(pilot) == "Take a backup now?")
+            await until(pilot, lambda: question(pilot) == "Take a backup now?")
             await press(pilot, "f")
-            await until(pilot, lambda: bool(app._notifications))
-            assert [note.message for note in app._notifications] == [
+            await until(pilot, lambda: bool(notices(pilot)))
+            assert notices(pilot) == [
                 "Nothing was done: the status shown is not from the connected cluster. Press r to reload it."
             ]
             assert [request for request in other.requests[first:] if request.is_write] == []
             await press(pilot, "r")
             await until(pilot, lambda: shown.observed.server == server)
-            await until(pilot, lambda: "another cluster" not in said(pilot, "verdict"))
+            await until(pilot, lambda: "another cluster" not in text(pilot, "verdict"))
             await press(pilot, "b", "f")
             await until(pilot, lambda: any(request.is_write for request in other.requests[first:]))
 
@@ -613,7 +629,7 @@ def test_a_connection_that_is_made_anew_goes_on_with_what_is_shown() -> None:
         again = Connection(sim, sim.server)
         app.connection.connect(ClusterChoice("the same", sim.server, "default", again.made))
         await until(pilot, lambda: cast("Any", shown.observed.cluster) is again)
-        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+        await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
 
     driven(scenario)
 
@@ -638,17 +654,17 @@ def test_change_answers_opens_the_wizard_with_those_of_the_last_revision_and_bac
 def test_a_revision_shows_as_soon_as_the_status_is_shown_again() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await until(pilot, lambda: "revision 1 deployed" in said(pilot, "facts"))
+        await until(pilot, lambda: "revision 1 deployed" in text(pilot, "facts"))
         await press(pilot, "a")
         await until(pilot, lambda: isinstance(pilot.app.screen, Wizard))
         first = len(sim.requests)
-        live = sim.store.peek(record.ref("postgresql", "default"))
+        live = sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql")))
         assert live is not None
         known = record.read(live)
         newer = replace(known.revisions[-1], number=2)
         sim.store.put(replace(known, revisions=(*known.revisions, newer)).secret())
         await press(pilot, "escape")
-        await until(pilot, lambda: "revision 2 deployed" in said(pilot, "facts"))
+        await until(pilot, lambda: "revision 2 deployed" in text(pilot, "facts"))
         assert sum(request.name == "postgresql-pgwizard" for request in sim.requests[first:]) <= 2
 
     driven(scenario)
@@ -664,7 +680,8 @@ def test_updated_is_the_age_of_the_oldest_answer() -> None:
         app.start = replace(app.start, now=lambda: now)
         screen.observed.snapshot = replace(screen.observed.snapshot, answered_at=heard)
         screen.show()
-        assert "   updated 26 s ago   " in said(pilot, "header")
+        await settled(pilot)
+        assert " updated 26 s ago " in text(pilot, "header")
 
     driven(scenario)
 
@@ -672,15 +689,15 @@ def test_updated_is_the_age_of_the_oldest_answer() -> None:
 def test_a_namespace_that_is_deleted_under_the_status_is_said_and_nothing_wrong_beside_it() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await until(pilot, lambda: "RECOVERABLE" in said(pilot, "verdict"))
+        await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
         sim.runtime.delete(Ref(NAMESPACE, "default"))
-        await until(pilot, lambda: "its namespace is gone too" in said(pilot, "verdict"))
-        await until(pilot, lambda: "none" in said(pilot, "objects"))
+        await until(pilot, lambda: "its namespace is gone too" in text(pilot, "verdict"))
+        await until(pilot, lambda: "none" in text(pilot, "objects"))
         await settled(pilot)
         assert status(pilot).query_one("#verdict").has_class("lost")
-        assert "✗ GONE" in said(pilot, "verdict")
-        assert "Its repository may still hold backups: 1 when it was read last" in said(pilot, "verdict")
-        shown = seen(pilot.app.screen)
+        assert "✗ GONE" in text(pilot, "verdict")
+        assert "Its repository may still hold backups: 1 when it was read last" in text(pilot, "verdict")
+        shown = painted(pilot)
         for wrong in ("AT RISK", "Apply again", "Wait until", "none yet", "updated", "reading"):
             assert wrong not in shown, wrong
         assert title(pilot, "timeline").startswith("backups, as of ")
@@ -705,6 +722,7 @@ def test_a_pane_in_focus_is_marked_without_colour_and_in_sight_and_escape_leaves
         await until(pilot, lambda: marked(pilot) == [part])
         await until(pilot, lambda: in_sight(pilot, part))
         status(pilot).show()
+        await settled(pilot)
         assert marked(pilot) == [part]
         assert status(pilot).query_one(f"#{part}").styles.border_top[0] == "heavy"
         await press(pilot, "escape")
@@ -717,7 +735,7 @@ def test_a_pane_in_focus_is_marked_without_colour_and_in_sight_and_escape_leaves
 def test_escape_leaves_the_status_only_from_where_it_began() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        await pilot.app.push_screen(StatusScreen("postgresql", "default"))
+        await pilot.app.push_screen(StatusScreen(ReleaseRef("default", "postgresql")))
         await until(pilot, lambda: len(pilot.app.screen_stack) == 3)
         upper = pilot.app.screen
         assert isinstance(upper, StatusScreen)
@@ -739,7 +757,7 @@ def test_a_log_keeps_its_mark_when_another_job_is_read() -> None:
         await press(pilot, "l")
         await until(pilot, lambda: title(pilot, "log") == "▸ log of postgresql-pgbackrest-init")
         await release_backups.backup_now(
-            sim, "postgresql", "default", "incr", datetime.fromtimestamp(sim.clock.now(), UTC)
+            sim, ReleaseRef("default", "postgresql"), "incr", datetime.fromtimestamp(sim.clock.now(), UTC)
         )
         await until(pilot, lambda: title(pilot, "log").startswith("▸ log of postgresql-pgbackrest-incr"))
 
@@ -783,7 +801,7 @@ def test_what_did_not_change_is_not_drawn_again_and_the_cursor_stays() -> None:
         listed = status(pilot).query_one(JobsTable)
         here = listed.here
         await release_backups.backup_now(
-            sim, "postgresql", "default", "full", datetime.fromtimestamp(sim.clock.now(), UTC)
+            sim, ReleaseRef("default", "postgresql"), "full", datetime.fromtimestamp(sim.clock.now(), UTC)
         )
         await until(pilot, lambda: rows(pilot, "jobs")[0][0] == "✓ full")
         screen = status(pilot)
@@ -814,7 +832,7 @@ def test_hostile_text_is_shown_as_text() -> None:
         await loaded(pilot)
         await until(pilot, lambda: any("[bold] [2J[/]" in row for row in rows(pilot, "schedules")))
         await settled(pilot)
-        shown = seen(pilot.app.screen)
+        shown = painted(pilot)
         assert "[bold] [2J[/]" in shown
         assert CONTROLS.findall(shown) == []
 
@@ -851,7 +869,7 @@ def test_no_name_that_comes_from_outside_takes_over_the_terminal() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         async def clean() -> str:
             await settled(pilot)
-            shown = seen(pilot.app.screen)
+            shown = painted(pilot)
             assert CONTROLS.findall(shown) == [], shown
             return shown
 
@@ -859,11 +877,11 @@ def test_no_name_that_comes_from_outside_takes_over_the_terminal() -> None:
         jobs = status(pilot).query_one(JobsTable)
         await until(pilot, lambda: status(pilot).query_one(JobsTable).run is not None)
         jobs.move_cursor(row=next(number for number, row in enumerate(rows(pilot, "jobs")) if "evil" in row[3]))
-        await until(pilot, lambda: f"Job default/{fit} has no pod" in logged(pilot))
+        await until(pilot, lambda: f"Job default/{fit} has no pod" in log_text(pilot))
         assert fit.partition("[")[0] in title(pilot, "log")
         shown = await clean()
         assert f"the last backup Job failed: {fit}" in shown
-        assert fit in said(pilot, "objects")
+        assert fit.partition("[")[0] in text(pilot, "objects")
         await press(pilot, "c")
         assert fit in pilot.app.clipboard
         assert CONTROLS.findall(pilot.app.clipboard) == []
@@ -875,10 +893,10 @@ def test_no_name_that_comes_from_outside_takes_over_the_terminal() -> None:
         await press(pilot, "escape")
         sim.faults = [Fault("403", verb="patch", resource="cronjobs")]
         await press(pilot, "s")
-        await until(pilot, lambda: asked(pilot) == "Which schedule?")
+        await until(pilot, lambda: question(pilot) == "Which schedule?")
         assert fit in await clean()
         await press(pilot, "3", "y")
-        await until(pilot, lambda: any("denied by a fault" in notice.message for notice in pilot.app._notifications))
+        await until(pilot, lambda: any("denied by a fault" in notice for notice in notices(pilot)))
         await clean()
         assert next(request for request in reversed(sim.requests) if request.is_write).name == nasty
 
@@ -897,9 +915,10 @@ def test_of_many_backups_the_newest_are_listed_and_the_others_counted() -> None:
         screen.workers.cancel_group(screen, "observe")
         screen.observed.snapshot = replace(last, repository=replace(last.repository, backups=backups))
         screen.show()
-        listed = rows(pilot, "info")
-        assert len(listed) == report.BACKUPS_LISTED + 1
-        assert listed[0][0].endswith(backups[-1].label.rpartition("_")[2])
-        assert listed[-1][0] == f"and {672 - report.BACKUPS_LISTED} older"
+        await settled(pilot)
+        assert screen.query_one("#info", Rows).row_count == report.BACKUPS_LISTED + 1
+        assert rows(pilot, "info")[0][0].endswith(backups[-1].label.rpartition("_")[2])
+        await press(pilot, "i", "ctrl+end")
+        assert rows(pilot, "info")[-1][0] == f"and {672 - report.BACKUPS_LISTED} older"
 
     driven(scenario)

@@ -21,6 +21,7 @@ from pgwizard.errors import Finding, Unreachable
 from pgwizard.kube.api import Cluster, Resource
 from pgwizard.local.autosave import Drafts
 from pgwizard.plan import manifests
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, resolve
 from pgwizard.release.record import Record
 from pgwizard.simulator.cluster import SimCluster
@@ -38,15 +39,17 @@ from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import ClusterChoice, Start
-from pgwizard.tui.widgets.candidates import SecretList
-from pgwizard.tui.widgets.dialogs import FilteredList, FilterInput, Help, Line, Offer, Pick
+from pgwizard.tui.widgets.dialogs import Line, Offer, Pick
+from pgwizard.tui.widgets.filtered_list import FilteredList, FilterInput
+from pgwizard.tui.widgets.help import Help
 from pgwizard.tui.widgets.rail import Rail
+from pgwizard.tui.widgets.secret_list import SecretList
 from pgwizard.tui.widgets.stages import Stages
 from pgwizard.wizard.draft import Draft
 from support import simtime
 from support.faulting import answers_of, deployed
 from support.faulting import cluster as simulated
-from support.screens import opened, press, settled, until
+from support.screens import notices, opened, press, settled, until
 
 Scenario = Callable[[Pilot[int], Wizard, dict[str, str]], Awaitable[None]]
 
@@ -97,7 +100,7 @@ async def listed(pilot: Pilot[int]) -> Pick:
     await until(pilot, lambda: isinstance(pilot.app.screen, Pick))
     await settled(pilot)
     window = cast("Pick", pilot.app.screen)
-    said = window.query_one("#said", Static)
+    said = window.query_one("#note", Static)
     await until(pilot, lambda: str(said.content) != "loading from the cluster")
     return window
 
@@ -177,9 +180,9 @@ def test_from_the_first_page_to_a_valid_backup_by_keyboard_alone() -> None:
         screen = cast("ApplyScreen", pilot.app.screen)
         await until(pilot, lambda: screen.is_asking)
         await press(pilot, "y")
-        await until(pilot, lambda: screen.outcome is not None)
-        assert screen.outcome is not None
-        assert screen.outcome.result == "deployed"
+        await until(pilot, lambda: screen.progress.outcome is not None)
+        assert screen.progress.outcome is not None
+        assert screen.progress.outcome.result == "deployed"
         await press(pilot, "escape")
         await until(pilot, lambda: pilot.app.screen is wizard)
 
@@ -264,7 +267,7 @@ def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_re
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "shop")
         assert options(wizard, "#releases OptionList") == ["  + new release in shop"]
         await press(pilot, "enter")
-        await until(pilot, lambda: wizard.page == "Database")
+        await until(pilot, lambda: wizard.page == "Release")
 
     driven(scenario, places=places)
 
@@ -308,7 +311,7 @@ def test_a_list_of_the_cluster_answers_a_question() -> None:
 
 def test_enter_on_everything_goes_through_every_page() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        await wizard.go("Database")
+        await wizard.go("Release")
         seen = []
         for _press in range(200):
             if wizard.page == "Review":
@@ -328,8 +331,8 @@ def test_help_is_a_key_away_on_every_page() -> None:
             await wizard.go(page)
             await press(pilot, "f1")
             await until(pilot, lambda: isinstance(pilot.app.screen, Help))
-            shown = pilot.app.screen._text.plain  # type: ignore[attr-defined]
-            assert "f9  " in shown
+            shown = str(pilot.app.screen.query_one("VerticalScroll Static", Static).content)
+            assert "F9  " in shown
             assert "delete" not in shown.lower()  # how a line is edited everybody knows
             await press(pilot, "escape")
             await until(pilot, lambda: pilot.app.screen is wizard)
@@ -596,7 +599,7 @@ def test_the_browser_of_secrets_answers_the_question_in_focus() -> None:
 
 def test_what_the_answers_name_and_the_cluster_lacks_is_said_at_its_question() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        await wizard.go("Database")
+        await wizard.go("Release")
         cast("Input", row(wizard, "release.namespace").control).value = "nowhere"
         await until(pilot, lambda: bool(wizard.draft.problems))
         assert {problem.question: problem.text for problem in wizard.draft.problems} == {
@@ -655,7 +658,7 @@ def test_a_wizard_that_was_opened_over_another_screen_is_left_by_escape_and_keep
         await press(pilot, "escape")
         over = Wizard({"storage": {"size": "55Gi"}})
         await pilot.app.push_screen(over)
-        await until(pilot, lambda: over.page == "Database")
+        await until(pilot, lambda: over.page == "Release")
         cast("Input", row(over, "release.database").control).value = "other"
         await until(pilot, lambda: len(list(folder.glob("draft-*.yaml"))) == 2)
         await press(pilot, "escape")
@@ -700,10 +703,8 @@ def test_a_defect_in_the_background_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("pgwizard.tui.pages.namespaces.choices", broken)
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        def told() -> list[str]:
-            return [notice.message for notice in pilot.app._notifications]
-
-        await until(pilot, lambda: any("a defect of pgwizard itself: KeyError" in text for text in told()))
+        defect = "a defect of pgwizard itself: KeyError"
+        await until(pilot, lambda: any(defect in notice for notice in notices(pilot)))
         await wizard.go("Storage")
 
     driven(scenario)
@@ -717,7 +718,7 @@ def test_the_namespace_is_the_contexts_until_somebody_chooses_one() -> None:
 
     async def adopted(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "shop")
-        await wizard.go("Database")
+        await wizard.go("Release")
         cast("Input", row(wizard, "release.namespace").control).value = "default"
         await until(pilot, lambda: wizard.destination.is_chosen)
         app = cast("WizardApp", pilot.app)
@@ -743,9 +744,10 @@ def test_what_was_found_for_one_server_is_not_proposed_for_another() -> None:
         wizard.pages.give(("repository", "endpoint"), "minio.minio.svc:9000")
         await wizard.go("TLS")
         await until(pilot, lambda: wizard.chooser.proposed is not None)
-        cast("WizardApp", pilot.app).connection.cluster = None
-        wizard._linked()
-        assert wizard.chooser.proposed is None
+        app = cast("WizardApp", pilot.app)
+        app.connection.cluster = None
+        app.link = "not connected"
+        await until(pilot, lambda: wizard.chooser.proposed is None)
 
     driven(scenario)
 
@@ -757,14 +759,16 @@ def test_a_certificate_that_the_server_would_not_take_is_said_before_anything_is
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         wizard.pages.give(("tls", "source", "namespace"), "staging")
         wizard.pages.give(("tls", "source", "secret"), "minio-wrong-name")
-        await until(pilot, lambda: bool(wizard.draft.doubts))
-        (doubt,) = wizard.draft.doubts
+        await until(pilot, lambda: bool(wizard.draft.cluster_warnings))
+        (doubt,) = wizard.draft.cluster_warnings
         refused = "minio.minio.svc:9000 would be refused: [18] self-signed certificate"
         assert str(doubt) == f"tls.source: {refused}: the first backup would fail"
         assert ("!", "TLS") in wizard.query_one(Rail).entries
         assert doubt in wizard.draft.warnings
         wizard.pages.give(("repository", "endpoint"), "minio.minio.svc:9111")
-        await until(pilot, lambda: [found.question for found in wizard.draft.doubts] == ["repository.endpoint"])
+        await until(
+            pilot, lambda: [found.question for found in wizard.draft.cluster_warnings] == ["repository.endpoint"]
+        )
 
     driven(scenario)
 
@@ -787,10 +791,10 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         s3 = {"from": "existing", "namespace": "default", "secret": "postgresql-pgbackrest-s3"}
         await deployed(sim, answers_of(release={"namespace": "staging"}, repository={"credentials": s3}))
         await wizard.go("Repository")
-        await press(pilot, "ctrl+b", "ctrl+b", "ctrl+b", "ctrl+b")
+        await press(pilot, *["ctrl+b"] * 5)
         wizard.checks.start()
         said_of = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
-        await until(pilot, lambda: any(said_of in doubt.text for doubt in wizard.draft.doubts))
+        await until(pilot, lambda: any(said_of in doubt.text for doubt in wizard.draft.cluster_warnings))
         assert ("!", "Repository") in wizard.query_one(Rail).entries
         there = "#releases OptionList"
         await until(pilot, lambda: any("staging/postgresql" in option for option in options(wizard, there)))
@@ -822,7 +826,7 @@ def test_a_namespace_that_is_not_there_is_made_and_a_wrong_name_is_not_taken() -
 
 def test_what_nobody_can_see_is_not_taken_from_a_paste() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        await wizard.go("Database")
+        await wizard.go("Release")
         control = cast("Input", row(wizard, "release.database").control)
         control.value = "my\x1b[31m\u202eapp"
         await until(pilot, lambda: control.value == "my[31mapp")
@@ -851,10 +855,10 @@ def test_a_list_opens_before_the_cluster_has_answered_and_takes_what_is_typed_ah
         await press(pilot, "f4", *"fast")
         window = pilot.app.screen
         assert isinstance(window, Pick)
-        assert str(window.query_one("#said", Static).content) == "loading from the cluster"
+        assert str(window.query_one("#note", Static).content) == "loading from the cluster"
         assert window.query_one(FilterInput).value == "fast"
         Slow.goes_on.set()
-        await until(pilot, lambda: not window.query_one("#said").display)
+        await until(pilot, lambda: not window.query_one("#note").display)
         await press(pilot, "enter")
         await until(pilot, lambda: wizard.draft.raw["storage"]["storageClass"] == "fast")
 
@@ -865,6 +869,10 @@ def test_help_speaks_of_the_control_and_not_of_the_file() -> None:
     assert in_words("null takes the default; false is not true.", nothing="empty") == (
         "empty takes the default; no is not yes."
     )
+
+
+def test_help_keeps_the_value_of_a_label_that_kubernetes_has_to_match() -> None:
+    assert in_words('pods labelled x-client: "true"', nothing="empty") == 'pods labelled x-client: "true"'
 
 
 def test_a_parameter_in_focus_shows_its_reason_whole() -> None:
@@ -889,8 +897,8 @@ def test_manifests_that_cannot_be_made_any_more_are_not_exported() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, saved: dict[str, str]) -> None:
         wizard.draft.learn(Facts(), (Finding("tls.source", "is gone"),))
         wizard.post_message(Review.ExportAsked("manifests"))
-        await until(pilot, lambda: bool(pilot.app._notifications))
-        assert [note.message for note in pilot.app._notifications] == ["not exported: the answers have problems"]
+        await until(pilot, lambda: notices(pilot) != [])
+        assert notices(pilot) == ["not exported: the answers have problems"]
         assert saved == {}
 
     driven(scenario)
@@ -912,13 +920,13 @@ def test_a_release_that_is_chosen_is_the_one_that_was_highlighted_whatever_was_r
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         page = wizard.query_one(ReleaseColumn)
         await until(pilot, lambda: "release" in str(page.query_one("#releases-note", Static).content))
-        page._records = [Record("a", "x"), Record("b", "x")]
+        page._records = [Record(ReleaseRef("x", "a")), Record(ReleaseRef("x", "b"))]
         page._show()
         page.query_one("#releases FilterInput").focus()
         await press(pilot, *"x/b")
         await until(pilot, lambda: page.query_one("#releases", FilteredList).here == "x/b")
         page.query_one("#releases OptionList", OptionList).action_select()
-        page._records = [Record("a0", "x"), *page._records]
+        page._records = [Record(ReleaseRef("x", "a0")), *page._records]
         page._show()
         await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
         assert cast("StatusScreen", pilot.app.screen).observed.name == "b"
@@ -933,7 +941,7 @@ def test_a_deleted_draft_is_not_asked_about_again(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, Offer))
         await press(pilot, "f8", "f8")
         await until(pilot, lambda: pilot.app.screen is wizard and not list(tmp_path.iterdir()))
-        assert [note.message for note in pilot.app._notifications] == ["f8 again deletes them for good"]
+        assert notices(pilot) == ["Press F8 again to delete permanently"]
 
     driven(scenario, drafts=lambda: Drafts(tmp_path), ready=lambda _: True)
 
@@ -964,13 +972,13 @@ def test_the_last_answer_is_taken_back_where_it_was_given() -> None:
         await press(pilot, "ctrl+z")
         await until(pilot, lambda: wizard.page == "Storage" and size.has_focus and size.value == "10Gi")
         await press(pilot, "ctrl+z")
-        await until(pilot, lambda: bool(pilot.app._notifications))
-        assert [note.message for note in pilot.app._notifications] == ["nothing to undo"]
+        await until(pilot, lambda: notices(pilot) != [])
+        assert notices(pilot) == ["nothing to undo"]
         wizard.pages.give(("storage", "size"), "30Gi")
         await wizard.go("Review")
         await press(pilot, "ctrl+z")
         await until(pilot, lambda: "storage" not in wizard.draft.raw)
-        assert [note.message for note in pilot.app._notifications] == ["undone: Size"]
+        assert notices(pilot) == ["undone: Size"]
 
     driven(scenario)
 
@@ -984,13 +992,13 @@ def test_what_was_changed_of_a_release_is_offered_when_it_is_opened_again(tmp_pa
         release = {"release": {"namespace": "shop", "name": "db"}}
         await pilot.app.push_screen(Wizard(release))
         over = cast("Wizard", pilot.app.screen)
-        await until(pilot, lambda: over.page == "Database" and over.autosave.is_open)
+        await until(pilot, lambda: over.page == "Release" and over.autosave.is_open)
         over.pages.give(("storage", "size"), "77Gi")
         await press(pilot, "escape")
         await until(pilot, lambda: pilot.app.screen is wizard)
         other = Wizard({"release": {"namespace": "shop", "name": "another"}})
         await pilot.app.push_screen(other)
-        await until(pilot, lambda: other.autosave.is_open and other.page == "Database")
+        await until(pilot, lambda: other.autosave.is_open and other.page == "Release")
         assert pilot.app.screen is other
         await press(pilot, "escape")
         await until(pilot, lambda: pilot.app.screen is wizard)
@@ -1015,7 +1023,7 @@ def test_what_no_question_asks_for_is_left_out_from_the_review() -> None:
         await press(pilot, "enter")
         await until(pilot, lambda: not wizard.draft.problems)
         assert wizard.draft.raw == {}
-        assert [note.message for note in pilot.app._notifications] == ["removed: storage.sise"]
+        assert notices(pilot) == ["removed: storage.sise"]
 
     driven(scenario, raw=raw, ready=lambda wizard: wizard.page != "" and len(wizard.draft.problems) == 1)
 
@@ -1050,7 +1058,7 @@ def test_what_was_applied_above_takes_the_place_of_older_answers_below() -> None
     """Status leads from one wizard to another; to apply in the first one again must not undo the second's."""
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        wizard.release_to_change = ("default", "postgresql")
+        wizard.release_to_change = ReleaseRef("default", "postgresql")
         wizard.pages.give(("tuning", "connections"), 50)
         await wizard.go("Tuning")
         over = Wizard({"tuning": {"connections": 70}, "release": {"namespace": "default"}})
@@ -1071,7 +1079,7 @@ def test_a_size_is_compared_with_the_volume_of_the_release_that_was_opened() -> 
         await deployed(sim, answers_of())
         await pilot.app.push_screen(Wizard({"release": {"namespace": "default"}}))
         over = cast("Wizard", pilot.app.screen)
-        await until(pilot, lambda: over.page == "Database" and over.checks.is_settled)
+        await until(pilot, lambda: over.page == "Release" and over.checks.is_settled)
         over.pages.give(("storage", "size"), "5Gi")
         shrinks = "the volume has 10Gi and cannot shrink to 5Gi: set storage.size to 10Gi, or more"
         await until(pilot, lambda: shrinks in [problem.text for problem in over.draft.problems])

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from pgwizard.clock import utc_now
+from pgwizard.endpoint import Endpoint
 from pgwizard.errors import Unauthorized
 from pgwizard.kube.api import SECRET, Ref
 from pgwizard.simulator.cluster import SimCluster
@@ -19,7 +21,7 @@ from pgwizard.wizard import browse as wizard_browse
 from pgwizard.wizard.browse import Batch, Readable, browse, contents
 from pgwizard.wizard.candidates import Candidate, Purpose, Search
 
-CA = Search("ca", "minio.minio.svc:9000", "default")
+CA = Search("ca", Endpoint.parse("minio.minio.svc:9000"), "default")
 NOW = datetime.now(UTC)
 
 
@@ -35,7 +37,7 @@ def browsed(
             prepare(sim)
             found: dict[str, list[Candidate]] = {}
             batches = []
-            async with contextlib.aclosing(browse(sim, search, readable=readable)) as stream:
+            async with contextlib.aclosing(browse(sim, search, utc_now, readable)) as stream:
                 async for batch in stream:
                     batches.append(batch)
                     for place in {row.place for row in batch.rows}:
@@ -82,7 +84,7 @@ def test_credentials_that_are_refused_end_the_browse(all_at_once: bool) -> None:
 def test_only_what_would_surely_do_is_proposed(endpoint: str, place: str | None) -> None:
     async def scenario() -> Candidate | None:
         async with SimCluster() as sim:
-            return await wizard_browse.best(sim, Search("ca", endpoint, "default"))
+            return await wizard_browse.best(sim, Search("ca", Endpoint.parse(endpoint), "default"), utc_now)
 
     row = asyncio.run(scenario())
     assert (row.place if row else None) == place
@@ -123,7 +125,7 @@ def test_what_looks_like_an_authority_is_to_be_read_when_it_is_seen() -> None:
 
 
 def test_a_server_that_cannot_be_reached_leaves_the_verdict_open() -> None:
-    rows, batches, _ = browsed(Search("ca", "gone.minio.svc:9000", "default"))
+    rows, batches, _ = browsed(Search("ca", Endpoint.parse("gone.minio.svc:9000"), "default"))
     assert {row.ok for row in rows} == {None}
     assert batches[-1].served == "Service minio/gone does not exist. check the endpoint's name and namespace"
     assert "cannot be tried from here" in told(rows)["minio/minio-tls"][2]
@@ -140,8 +142,8 @@ def test_without_the_right_to_list_everywhere_each_namespace_is_asked_about() ->
     rows, batches, sim = browsed(prepare=prepare)
     assert rows[0].place == "minio/minio-tls"
     assert "staging" not in {row.namespace for row in rows}
-    assert [(item.namespace, item.why) for batch in batches for item in batch.denied] == [
-        ("staging", "Secrets may not be listed there: kubectl auth can-i list secrets -n staging")
+    assert [(item.namespace, item.finding.text, item.finding.fix) for batch in batches for item in batch.denied] == [
+        ("staging", "Secrets may not be listed there", "kubectl auth can-i list secrets -n staging")
     ]
     assert not [r for r in sim.requests if r.resource == "secrets" and r.namespace in {None, "staging"}]
 
@@ -154,7 +156,9 @@ def test_without_the_right_to_list_namespaces_the_likely_ones_are_looked_at() ->
     rows, batches, _ = browsed(prepare=prepare)
     assert {row.namespace for row in rows} == {"default", "minio"}
     (denied,) = [item for batch in batches for item in batch.denied]
-    assert denied.why == ("namespaces may not be listed, so only default, minio are looked at; type a name for another")
+    assert denied.finding.text == (
+        "namespaces may not be listed, so only default, minio are searched; type a name for another"
+    )
 
 
 def test_five_thousand_namespaces_of_which_one_may_be_read() -> None:
@@ -181,7 +185,7 @@ def test_a_browse_that_is_left_early_leaves_nothing_running(monkeypatch: pytest.
                 await asyncio.sleep(0)
 
     async def scenario() -> set[asyncio.Task[Any]]:
-        async with SimCluster() as sim, contextlib.aclosing(browse(sim, CA)) as stream:
+        async with SimCluster() as sim, contextlib.aclosing(browse(sim, CA, utc_now)) as stream:
             async for batch in stream:
                 if batch.certificates_read:
                     break
@@ -200,7 +204,7 @@ def test_the_failure_of_one_namespace_ends_nothing_else(kind: Any) -> None:
     rows, batches, _ = browsed(prepare=prepare)
     assert rows[0].place == "minio/minio-tls"
     assert "shop" not in {row.namespace for row in rows}
-    said = [text for batch in batches for text in (*batch.said, *(item.namespace for item in batch.denied))]
+    said = [text for batch in batches for text in (*batch.failures, *(item.namespace for item in batch.denied))]
     assert len(said) == 1
     assert "shop" in said[0]
     assert batches[-1].done
@@ -209,14 +213,14 @@ def test_the_failure_of_one_namespace_ends_nothing_else(kind: Any) -> None:
 def test_an_expired_continuation_begins_the_list_again() -> None:
     rows, batches, _ = browsed(prepare=lambda sim: setattr(sim, "faults", [Fault("410", "list", "secrets", nth=2)]))
     assert len({row.place for row in rows}) == 41
-    assert not [text for batch in batches for text in batch.said]
+    assert not [text for batch in batches for text in batch.failures]
 
 
 def test_a_list_that_always_expires_is_said_to_be_incomplete() -> None:
     _, batches, _ = browsed(
         prepare=lambda sim: setattr(sim, "faults", [Fault("410", "list", "secrets", nth=2, times=None)])
     )
-    said = [text for batch in batches for text in batch.said]
+    said = [text for batch in batches for text in batch.failures]
     assert said == ["the list of Secrets changes faster than it can be read: it is not complete"]
     assert batches[-1].done
 
@@ -253,7 +257,7 @@ def read(
         async with SimCluster() as sim:
             prepare(sim)
             namespace, _, name = place.partition("/")
-            server = await wizard_browse.served(sim, search)
+            server = await wizard_browse.ask_endpoint(sim, search)
             return await contents(sim, Ref(SECRET, name, namespace), search, server, NOW)
 
     return asyncio.run(scenario())
@@ -278,7 +282,7 @@ def test_a_secret_that_is_gone_or_may_not_be_read_says_so() -> None:
 
 
 def test_the_key_pair_of_the_own_namespace_comes_first() -> None:
-    rows, _, sim = browsed(Search("s3", "minio.minio.svc:9000", "default"))
+    rows, _, sim = browsed(Search("s3", Endpoint.parse("minio.minio.svc:9000"), "default"))
     assert (rows[0].place, rows[0].keys, rows[0].why) == (
         "default/postgresql-pgbackrest-s3",
         ("accessKey", "secretKey"),

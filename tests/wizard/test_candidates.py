@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from pgwizard.endpoint import Endpoint
 from pgwizard.simulator.world import HOSTILE
 from pgwizard.wizard import candidates
-from pgwizard.wizard.candidates import Purpose, Search, judged, outline, rows_of
+from pgwizard.wizard.candidates import Purpose, Search, judge, outline, rows_of
 from pgwizard.wizard.secret_questions import asked_by
 from support.headless import certificate, der, pem, private_key
 
-CA = Search("ca", "minio.minio.svc:9000", "default")
+CA = Search("ca", Endpoint.parse("minio.minio.svc:9000"), "default")
 NOW = datetime.now(UTC)
 
 
@@ -71,7 +72,7 @@ def test_a_mirror_comes_last_and_names_what_it_is_a_mirror_of() -> None:
     served = "cannot be reached"
     (found,), (copy,), seen = rows_of(origin, CA, served, NOW), rows_of(mirror, CA, served, NOW), outline(mirror, CA)
     assert min([seen, copy, found], key=lambda row: row.order) is found
-    for row in (copy, seen, judged(copy, CA, served, NOW)):
+    for row in (copy, seen, judge(copy, CA, served, NOW)):
         assert (row.ok, row.why, row.hopeful) == (False, "a mirror of minio/minio-tls: choose that", False)
 
 
@@ -85,7 +86,7 @@ def test_a_mirror_comes_last_and_names_what_it_is_a_mirror_of() -> None:
 def test_a_key_pair_that_is_mirrored_is_no_source_and_one_of_a_variable_is(source: str, ok: bool, why: str) -> None:
     item = secret({"accessKey": b"a", "secretKey": b"b"}, "postgresql-pgbackrest-s3", "default")
     item["metadata"]["annotations"] = {"pgwizard/values-from": source}
-    (row,) = rows_of(item, Search("s3", "", "default"), None, NOW)
+    (row,) = rows_of(item, Search("s3", None, "default"), None, NOW)
     assert (row.ok, row.why) == (ok, why)
 
 
@@ -145,19 +146,19 @@ def test_the_keys_of_a_secret_that_is_not_read_are_known_from_who_manages_them()
     ],
 )
 def test_a_name_that_is_typed(search: Search, text: str, expected: object) -> None:
-    assert candidates.named(text, search) == expected
+    assert candidates.parse_name(text, search) == expected
 
 
 @pytest.mark.parametrize("text", ["", "a/b/c/d", "A/B", "../x", "a b", HOSTILE, "a/b/c,d"])
 def test_what_is_not_a_name_is_said(text: str) -> None:
-    wrong = candidates.named(text, CA)
+    wrong = candidates.parse_name(text, CA)
     assert isinstance(wrong, str)
     assert wrong.isprintable()
 
 
 def test_another_namespace_will_not_do_for_the_database() -> None:
     search = Search("database", namespace="shop")
-    assert candidates.named("other/db/a,b", search) == "it must be in the release's own namespace, shop"
+    assert candidates.parse_name("other/db/a,b", search) == "it must be in the release's own namespace, shop"
 
 
 def test_a_choice_answers_the_questions_about_its_secret() -> None:

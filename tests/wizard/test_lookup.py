@@ -10,7 +10,7 @@ from pgwizard.answers.questions import Answers
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.wizard.lookup import Learnt, look_up
-from support.faulting import answers_of, deployed
+from support.faulting import answers_of, clock, deployed
 
 
 def learnt(
@@ -23,7 +23,7 @@ def learnt(
             for other in others:
                 await deployed(sim, other)
             sim.faults = list(faults)
-            return [told async for told in look_up(sim, answers, None, opened)]
+            return [told async for told in look_up(sim, answers, None, opened, at=clock(sim)())]
 
     return asyncio.run(main())
 
@@ -34,18 +34,18 @@ def said(problems: Sequence[Any] | None) -> list[tuple[str, str]]:
 
 def test_what_is_wrong_comes_before_what_is_only_doubtful() -> None:
     first, last = learnt(answers_of(credentials={"from": "existing", "secret": "not-there"}))
-    assert first.doubts is None
-    assert (first.bundle, first.wrong) == (last.bundle, last.wrong)
+    assert first.warnings is None
+    assert (first.bundle, first.errors) == (last.bundle, last.errors)
     assert first.bundle is not None
-    assert [path for path, _ in said(first.wrong)] == ["credentials.secret"]
-    assert last.doubts == ()
+    assert [path for path, _ in said(first.errors)] == ["credentials.secret"]
+    assert last.warnings == ()
 
 
 def test_a_certificate_that_the_server_would_refuse_is_a_doubt() -> None:
     tls = {"source": {"namespace": "staging", "secret": "minio-wrong-name", "key": "tls.crt"}}
     *_, last = learnt(answers_of(tls=tls))
-    assert last.wrong == ()
-    ((path, message),) = said(last.doubts)
+    assert last.errors == ()
+    ((path, message),) = said(last.warnings)
     assert path == "tls.source"
     assert message.startswith("minio.minio.svc:9000 would be refused: ")
     assert message.endswith(": the first backup would fail")
@@ -56,10 +56,10 @@ def test_a_release_that_uses_the_same_path_is_a_doubt() -> None:
     other = answers_of(release={"namespace": "staging"}, repository={"credentials": s3})
     *_, last = learnt(answers_of(), others=[other])
     shared = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
-    assert said(last.doubts) == [("repository.path", f"{shared}: one path a database, never shared")]
+    assert said(last.warnings) == [("repository.path", f"{shared}: one path a database, never shared")]
 
 
 def test_a_cluster_that_does_not_answer_is_a_problem_and_worth_another_look() -> None:
     (only,) = learnt(answers_of(), faults=[Fault("reset-before", times=None)])
-    assert (only.again, only.bundle, only.doubts) == (True, None, ())
-    assert [path for path, _ in said(only.wrong)] == ["tls.source"]
+    assert (only.is_incomplete, only.bundle, only.warnings) == (True, None, ())
+    assert [path for path, _ in said(only.errors)] == ["tls.source"]

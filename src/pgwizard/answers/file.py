@@ -22,24 +22,23 @@ _Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """What a file and its overrides say.
+class LoadedAnswers:
+    """A file of answers and its overrides, validated.
 
-    answers: valid where there is no problem. With problems it holds defaults in place of what is wrong, so that rules
-    across fields can speak about the rest; None where the file is no file of answers at all.
-    wrong: the paths of what was replaced. overridden: those whose value is not the file's. unsaid: those of wrong
-    values that no problem repeats, because they may be secrets.
+    answers: with defaults in place of invalid values, so that rules across fields can check the others; None where
+    the file is no file of answers at all. wrong: the paths of those defaults. overridden: the paths set by overrides.
+    hidden: the paths of invalid values that no message may quote, because they may be secrets.
     """
 
     answers: Answers | None
     problems: tuple[Finding, ...]
     wrong: frozenset[str] = frozenset()
     overridden: frozenset[str] = frozenset()
-    unsaid: frozenset[_Path] = frozenset()
+    hidden: frozenset[_Path] = frozenset()
     _places: dict[str, strict_yaml.Position] = field(default_factory=dict)
 
-    def located(self, problem: Finding) -> Finding:
-        """The problem with the place of its path in the file, or of the nearest parent that stands there."""
+    def locate(self, problem: Finding) -> Finding:
+        """The problem with the line of its path in the file, or of the nearest parent in the file."""
         path = problem.question
         if any(_within(path, overridden) for overridden in self.overridden):
             return replace(problem, text=f"{problem.text} (from --set)")
@@ -51,11 +50,11 @@ class Loaded:
         return problem
 
     def about_right_answers(self, problem: Finding) -> bool:
-        """Whether a problem across fields speaks of answers that are right themselves."""
+        """Whether a problem across fields is about valid answers only."""
         return not any(_within(problem.question, path) or _within(path, problem.question) for path in self.wrong)
 
 
-def load(data: bytes, overrides: Sequence[str] = ()) -> Loaded:
+def load(data: bytes, overrides: Sequence[str] = ()) -> LoadedAnswers:
     """Read a file of answers, then apply ``path=value`` overrides. Never raises for bad input."""
     document = strict_yaml.read(data)
     problems = list(document.problems)
@@ -63,24 +62,24 @@ def load(data: bytes, overrides: Sequence[str] = ()) -> Loaded:
     if value is None and not problems:
         problems.append(Finding("", "the file is empty: pgwizard init prints one with every default"))
     elif not problems and not isinstance(value, dict):
-        problems.append(Finding("", f"expected a block of keys, found {_described(value)}: begin with release:", 1))
+        problems.append(Finding("", f"expected a block of keys, found {_describe(value)}: begin with release:", 1))
     if not isinstance(value, dict):
-        return Loaded(None, tuple(problems))
+        return LoadedAnswers(None, tuple(problems))
     overridden, wrong = _override(value, overrides)
     problems += wrong
-    answers, found, unsaid = _validated(value)
+    answers, found, hidden = _validate(value)
     places = {".".join(map(str, path)): place for path, place in document.places.items()}
-    loaded = Loaded(
-        answers, (), frozenset(problem.question for problem in found), frozenset(overridden), unsaid, places
+    loaded = LoadedAnswers(
+        answers, (), frozenset(problem.question for problem in found), frozenset(overridden), hidden, places
     )
-    problems += [loaded.located(problem) for problem in found]
+    problems += [loaded.locate(problem) for problem in found]
     return replace(loaded, problems=tuple(sorted(problems, key=lambda problem: problem.line or 0)))
 
 
-def taken(value: dict[str, Any]) -> Loaded:
-    """Answers that were given one by one, as the nested keys of a file. Never raises for bad input."""
-    answers, found, unsaid = _validated(value)
-    return Loaded(answers, tuple(found), frozenset(problem.question for problem in found), unsaid=unsaid)
+def from_mapping(value: dict[str, Any]) -> LoadedAnswers:
+    """Validate answers as nested keys, as in a file. Never raises for bad input."""
+    answers, found, hidden = _validate(value)
+    return LoadedAnswers(answers, tuple(found), frozenset(problem.question for problem in found), hidden=hidden)
 
 
 def _within(path: str, parent: str) -> bool:
@@ -95,7 +94,7 @@ _DEEPEST = 8
 
 
 def _override(value: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str], list[Finding]]:
-    """The paths that were overridden, and what is wrong with the overrides."""
+    """The paths that were overridden, and the problems of the overrides."""
     paths, problems = [], []
     for override in overrides:
         dotted, equals, text = override.partition("=")
@@ -112,7 +111,7 @@ def _override(value: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str
 
 
 def _assign(value: dict[str, Any], path: list[str], leaf: object) -> None:
-    """Parents that are no block are replaced by one: the override is what is wanted."""
+    """Parents that are no block are replaced by one, since the override wins."""
     if path[:2] in (["tuning", "parameters"], ["advanced", "options"]) and len(path) > 3:
         path = [*path[:2], ".".join(path[2:])]
     for part in path[:-1]:
@@ -125,30 +124,30 @@ def _assign(value: dict[str, Any], path: list[str], leaf: object) -> None:
 # ---- validation ----------------------------------------------------------------------------------------------------
 
 
-def _validated(value: dict[str, Any]) -> tuple[Answers | None, list[Finding], frozenset[_Path]]:
-    """The answers, what is wrong with them, and where that is not repeated; it is left out until the rest is valid."""
+def _validate(value: dict[str, Any]) -> tuple[Answers | None, list[Finding], frozenset[_Path]]:
+    """The answers, their problems, and the hidden paths. Invalid values are left out until the others are valid."""
     problems: list[Finding] = []
-    unsaid: set[_Path] = set()
+    hidden: set[_Path] = set()
     for _ in range(4):  # leaving out one part of a union can uncover what another part lacks
         try:
-            return Answers.model_validate(value), problems, frozenset(unsaid)
+            return Answers.model_validate(value), problems, frozenset(hidden)
         except ValidationError as error:
             details = error.errors(include_url=False)
-        located = [(_located(detail), detail) for detail in details]
+        located = [(_locate(detail), detail) for detail in details]
         known = {problem.question for problem in problems}
         found = [_problem(path, section, detail) for (path, section), detail in located]
-        unsaid |= {
+        hidden |= {
             path
             for ((path, _), detail), problem in zip(located, found, strict=True)
-            if _is_unsaid(detail, problem.text)
+            if _hides_value(detail, problem.text)
         }
         problems += [problem for problem in found if problem.question not in known]
         value = _without(value, [path for (path, _), _ in located])
-    return None, problems, frozenset(unsaid)
+    return None, problems, frozenset(hidden)
 
 
-def _is_unsaid(detail: ErrorDetails, message: str) -> bool:
-    """Whether a message keeps to itself what it speaks of; what stands under a wrong key is never told."""
+def _hides_value(detail: ErrorDetails, message: str) -> bool:
+    """Whether a message leaves out the value that it is about. A value under an unknown key is always left out."""
     given = detail["input"]
     if detail["type"] == "missing":
         return False
@@ -161,7 +160,7 @@ def _is_unsaid(detail: ErrorDetails, message: str) -> bool:
 
 def _without(value: dict[str, Any], paths: list[_Path]) -> dict[str, Any]:
     """A copy without these paths; where a required key is missing, without its block."""
-    copy = _copied(value)
+    copy = _copy(value)
     for path in paths:
         node: Any = copy
         *parents, last = path or ("",)
@@ -174,11 +173,11 @@ def _without(value: dict[str, Any], paths: list[_Path]) -> dict[str, Any]:
     return copy
 
 
-def _copied(node: dict[str, Any]) -> dict[str, Any]:
-    return {key: _copied(item) if isinstance(item, dict) else item for key, item in node.items()}
+def _copy(node: dict[str, Any]) -> dict[str, Any]:
+    return {key: _copy(item) if isinstance(item, dict) else item for key, item in node.items()}
 
 
-def _located(detail: ErrorDetails) -> tuple[_Path, type[Section] | None]:
+def _locate(detail: ErrorDetails) -> tuple[_Path, type[Section] | None]:
     """The path as the file spells it, and the section that the last key belongs to.
 
     pydantic puts the name of the chosen alternative into its path; it is none of the file's keys.
@@ -247,17 +246,17 @@ def _message(path: _Path, section: type[Section] | None, detail: ErrorDetails) -
         return "is required"
     if kind in _EXPECTED:
         quotes = ": put it in quotes" if kind == "string_type" and isinstance(given, (bool, int, float)) else ""
-        found = "text" if isinstance(given, str) else _described(given)  # it may be a secret: not echoed
+        found = "text" if isinstance(given, str) else _describe(given)  # it may be a secret: not echoed
         return f"expected {_EXPECTED[kind]}, found {found}{quotes}"
     if kind in ("literal_error", "union_tag_invalid"):
         choices = re.findall(r"'([^']*)'", str(context.get("expected") or context["expected_tags"]))
         found = context.get("tag", given)
-        return f"expected one of {', '.join(choices)}, found {_described(found)}{_guess(found, choices)}"
+        return f"expected one of {', '.join(choices)}, found {_describe(found)}{_guess(found, choices)}"
     if kind == "union_tag_not_found":
         key = re.findall(r"\w+", str(context["discriminator"]))[-1].replace("source", "from")
         return f"{key}: is required, and says which of the alternatives this is"
     if kind in _BOUND:
-        return _BOUND[kind].format(**context, found=_described(given))
+        return _BOUND[kind].format(**context, found=_describe(given))
     if kind == "value_error":
         return str(context["error"])
     return detail["msg"][0].lower() + detail["msg"][1:]
@@ -273,7 +272,7 @@ def _guess(word: object, choices: list[str]) -> str:
     return f": did you mean {named[0]}?" if named else ""
 
 
-def _described(value: object) -> str:
+def _describe(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, float)):

@@ -13,11 +13,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from pgwizard import quantities
+from pgwizard.endpoint import Endpoint
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """How a question is put. help says in one line what it decides and what a good answer is.
+    """The text of a question. help: one line, what it decides and what a good answer is.
 
     choices: the name of a list of live choices from the cluster, such as ``storageClasses``; empty for none.
     """
@@ -36,7 +37,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The wizard's page that a section stands on; sections that name the same one stand together."""
+    """The wizard's page of a section; sections that name the same page share it."""
 
     title: str
 
@@ -73,6 +74,11 @@ def _matching(pattern: str, expected: str) -> AfterValidator:
         return text
 
     return AfterValidator(check)
+
+
+def _endpoint_text(text: str) -> str:
+    Endpoint.parse(text)  # refuses a port that is out of range
+    return text
 
 
 def _echo(text: str) -> str:
@@ -192,6 +198,7 @@ EndpointText = Annotated[
         rf"(https?://)?{_HOST}(:[0-9]{{1,5}})?/?",
         "an S3 endpoint; expected host or host:port, such as minio.minio.svc:9000",
     ),
+    AfterValidator(_endpoint_text),
 ]
 Bucket = Annotated[
     str,
@@ -475,9 +482,9 @@ class Repository(Section):
     cipher: Cipher = None
 
     @property
-    def s3_endpoint(self) -> str:
-        """The endpoint as pgBackRest takes it: host and port alone."""
-        return self.endpoint.removeprefix("https://").rstrip("/")
+    def s3_endpoint(self) -> Endpoint:
+        """The endpoint taken apart."""
+        return Endpoint.parse(self.endpoint)
 
 
 class CaSource(Section):
@@ -670,7 +677,8 @@ class Advanced(Section):
 class Answers(Section):
     """All that a person decides about a release."""
 
-    release: Annotated[Release, Page("Database")] = Field(default_factory=Release)
+    release: Annotated[Release, Page("Release")] = Field(default_factory=Release)
+    images: Annotated[Images, Page("Database")] = Field(default_factory=Images)
     credentials: Annotated[Credentials, Page("Database")] = Field(default_factory=GeneratedCredentials)
     storage: Annotated[Storage, Page("Storage")] = Field(default_factory=Storage)
     tuning: Annotated[Tuning, Page("Tuning")] = Field(default_factory=Tuning)
@@ -680,10 +688,9 @@ class Answers(Section):
     schedule: Annotated[Schedule, Page("Schedule")] = Field(default_factory=Schedule)
     retention: Annotated[Retention, Page("Schedule")] = Field(default_factory=Retention)
     compression: Annotated[Compression, Page("Repository")] = Field(default_factory=GzCompression)
-    images: Annotated[Images, Page("Advanced")] = Field(default_factory=Images)
     advanced: Annotated[Advanced, Page("Advanced")] = Field(default_factory=Advanced)
 
-    def tls_mirrored(self) -> bool:
+    def has_tls_mirror(self) -> bool:
         """Whether a certificate is mirrored and trusted, rather than the public authorities."""
         return self.repository.enabled and self.tls.verify and bool(self.tls.source or self.tls.ca_file)
 

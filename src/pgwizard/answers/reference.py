@@ -72,7 +72,7 @@ def _alternatives(found: FieldInfo, default: type, indent: str) -> Iterator[str]
 
 
 def _shown(found: FieldInfo) -> str:
-    """An answer to show: the default, the one choice there is, or an upper-case stand-in."""
+    """An answer to show: the default, the only choice, or a placeholder in upper case."""
     literal = _literal(found)
     if literal:
         return str(literal[0])
@@ -95,7 +95,7 @@ def _default_value(value: object) -> str:
 
 
 def answers_text(value: dict[str, Any]) -> str:
-    """Given answers as a file, without comments; an empty one stands for every default."""
+    """Answers as the text of a file, without comments; an empty text means every default."""
     if not value:
         return "{}\n"
     return "\n".join(_block(value, "")) + "\n"
@@ -161,7 +161,25 @@ def documentation() -> str:
                 chosen = " (default)" if section is type(default) else ""
                 lines += [f"**`{_tag(section)}`**{chosen}: {_first_line(section)}", ""]
             lines += [*_table(section, ""), ""]
-    return "\n".join(lines).rstrip() + "\n"
+    return "\n".join([*lines, *_PARAMETERS])
+
+
+_PARAMETERS = (
+    "## Parameters of PostgreSQL",
+    "",
+    "The names and values in `tuning.parameters` are checked against pg_settings of PostgreSQL 15, 17 and 18. There is",
+    "no table for another `images.postgresqlVersion`:",
+    "",
+    "| version | names | values |",
+    "|---|---|---|",
+    "| 13, 14 | not checked: a name that PostgreSQL 15 does not have is written as it is | by the rules of 15 |",
+    "| 16 | refused where neither 15 nor 17 has it | by the rules of 15, or of 17 where only that has the name |",
+    "",
+    "So a value whose limits differ between the versions can be refused wrongly, or reach a server that does not",
+    "start. A refusal by the table of another version names that version.",
+    "",
+)
+"""What ``plan.settings`` does with a version; a test compares the versions."""
 
 
 def _tag(section: type[Section]) -> str:

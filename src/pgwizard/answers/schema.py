@@ -24,7 +24,7 @@ def pages() -> list[str]:
 
 
 def sections_of(page: str) -> list[str]:
-    """The sections that stand on a page, in order."""
+    """The sections of a page, in order."""
     return [section for title, section in _sections() if title == page]
 
 
@@ -41,7 +41,7 @@ def _sections() -> Iterator[tuple[str, str]]:
 
 
 def field_at(path: QuestionPath, chosen: Any) -> FieldInfo | None:
-    """The field of a path. chosen: path -> tag of the alternative that stands there."""
+    """The field of a path. chosen: path -> tag of the chosen alternative."""
     owner: type[BaseModel] = Answers
     found: FieldInfo | None = None
     for depth, key in enumerate(path, start=1):
@@ -57,7 +57,7 @@ def field_at(path: QuestionPath, chosen: Any) -> FieldInfo | None:
 
 
 def label_at(path: QuestionPath, chosen: Any = lambda _: "") -> tuple[str, QuestionPath]:
-    """What a question is called, and where it stands; of what chooses an alternative, those of the whole block.
+    """The label of a question and its page; for the tag of an alternative, those of the whole block.
 
     chosen: as for ``field_at``.
     """

@@ -37,7 +37,7 @@ class Sensitive:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class SecretInputs:
     """The secrets that answers refer to by variable or file, read by the face; a Finding where one is missing.
 
     Keys are role and key of the Secret: ``("credentials", "password")``, ``("s3", "accessKey")``, ``("cipher",

@@ -48,7 +48,7 @@ class Document:
     problems: list[Finding] = field(default_factory=list)
 
     def place(self, path: NodePath) -> Position | None:
-        """The place of path, or of its nearest parent that stands in the file."""
+        """The position of path, or of its nearest parent in the file."""
         while path:
             if path in self.places:
                 return self.places[path]
@@ -61,7 +61,7 @@ class _Unreadable(Exception):
 
 
 def read(data: bytes) -> Document:
-    """Read UTF-8 bytes. Never raises for bad input: ``problems`` say what is wrong, with line and column."""
+    """Read UTF-8 bytes. Never raises for bad input: each of ``problems`` has a line and a column."""
     document = Document()
     if len(data) > LIMIT_BYTES:
         document.problems.append(Finding("", f"larger than {LIMIT_BYTES // 1024} KiB: no file of answers"))

@@ -1,1 +1,1 @@
-"""The command line: verbs, and the headless face."""
+"""The command line: verbs, and the headless face. ``main`` is the entry point."""

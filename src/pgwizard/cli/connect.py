@@ -12,8 +12,10 @@ from typing import TypeVar
 from pgwizard.answers.questions import Answers
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import CONTEXT, DEMO, KUBECONFIG, NAMESPACE
+from pgwizard.clock import utc_now
 from pgwizard.errors import Interrupted
 from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, records
 from pgwizard.release.changes import Change
 
@@ -40,7 +42,9 @@ async def connected(place: ClusterSource) -> AsyncIterator[Cluster]:
         clock = ScaledClock(_HURRY if place.released else 1)
         async with SimCluster(clock=clock) as simulated:
             if place.released:
-                await apply.run(apply.ReleaseRequest(Answers()), simulated, lambda _: None, _yes, apply.Options())
+                await apply.run(
+                    apply.ReleaseRequest(Answers()), simulated, lambda _: None, _yes, apply.Options(), now=utc_now
+                )
                 clock.run_at(1)
             yield simulated
     else:
@@ -80,10 +84,12 @@ def run(call: Invocation, work: Callable[[Cluster], Awaitable[T]], *, released: 
         raise Interrupted("stopped", hint=resume) from None
 
 
-async def chosen(call: Invocation, cluster: Cluster) -> tuple[str, str]:
-    """Name and namespace of the release that the command line names; without a name the only one there is.
+async def chosen(call: Invocation, cluster: Cluster) -> ReleaseRef:
+    """The release that the command line names; without a name the only one there is.
 
     Raises PreflightError for none, AnswersError for several.
     """
     namespace = call[NAMESPACE] or cluster.namespace
-    return call.word or records.chosen(await records.choices(cluster, namespace), namespace), namespace
+    if call.word:
+        return ReleaseRef(namespace, call.word)
+    return records.only_release(await records.choices(cluster, namespace), namespace)

@@ -85,7 +85,7 @@ def line_of(record: JsonLine) -> str:
 def error_line(error: PgwizardError) -> ErrorLine:
     """Why a run failed."""
     fault = error.fault or Finding()
-    problems = tuple(map(_problem, error.findings))
+    problems = tuple(map(problem_part, error.findings))
     return ErrorLine(error.message, error.exit_code, problems, error.log, fault.key, fault.cause, fault.fix, error.hint)
 
 
@@ -95,10 +95,10 @@ def explain_command(key: str) -> str:
 
 
 def warning_line(finding: Finding) -> WarningLine:
-    return WarningLine(**{item.name: getattr(_problem(finding), item.name) for item in fields(ProblemPart)})
+    return WarningLine(**{item.name: getattr(problem_part(finding), item.name) for item in fields(ProblemPart)})
 
 
-def _problem(finding: Finding) -> ProblemPart:
+def problem_part(finding: Finding) -> ProblemPart:
     message = ": ".join(filter(None, (finding.text, finding.cause)))
     return ProblemPart(finding.question, message, finding.fix, finding.line, finding.column)
 

@@ -11,6 +11,7 @@ from pgwizard.answers import file as answers_file
 from pgwizard.answers.strict_yaml import LIMIT_BYTES as ANSWERS_LIMIT_BYTES
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import CA_FILE, SET
+from pgwizard.clock import utc_now
 from pgwizard.errors import AnswersError, Finding
 from pgwizard.local import inputs
 from pgwizard.plan import checks
@@ -52,17 +53,17 @@ def planned(source: Source) -> tuple[Plan, tuple[Finding, ...]]:
     problems = list(loaded.problems)
     if loaded.answers is None:
         raise AnswersError(source.name, problems)
-    ca, wrong = inputs.certificate(loaded.answers, source.folder, source.ca_file)
-    problems += [loaded.located(problem) for problem in wrong]
+    ca, wrong = inputs.certificate(loaded.answers, source.folder, utc_now(), source.ca_file)
+    problems += [loaded.locate(problem) for problem in wrong]
     findings = checks.check(loaded.answers, Facts(ca=ca))
     problems += [
-        loaded.located(problem)
+        loaded.locate(problem)
         for problem in findings.errors
         if loaded.about_right_answers(problem) and not (wrong and problem.question.startswith("tls."))
     ]
     if problems:
         raise AnswersError(source.name, sorted(problems, key=lambda problem: problem.line or 0))
-    return resolve(loaded.answers, Facts(ca=ca)), tuple(map(loaded.located, findings.warnings))
+    return resolve(loaded.answers, Facts(ca=ca)), tuple(map(loaded.locate, findings.warnings))
 
 
 def read(source: Source) -> bytes:
@@ -86,7 +87,7 @@ def release_of(source: Source) -> ReleaseRequest:
     loaded = answers_file.load(read(source), source.overrides)
     if loaded.answers is None or loaded.problems:
         raise AnswersError(source.name, loaded.problems)
-    bundle, wrong = inputs.certificate(loaded.answers, source.folder, source.ca_file)
+    bundle, wrong = inputs.certificate(loaded.answers, source.folder, utc_now(), source.ca_file)
     if wrong:
-        raise AnswersError(source.name, [loaded.located(problem) for problem in wrong])
-    return ReleaseRequest(loaded.answers, inputs.given(loaded.answers, source.folder), bundle)
+        raise AnswersError(source.name, [loaded.locate(problem) for problem in wrong])
+    return ReleaseRequest(loaded.answers, inputs.read_secrets(loaded.answers, source.folder), bundle)

@@ -5,6 +5,7 @@ It refuses rules and widgets: it makes the ``Start`` of the terminal face.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -74,6 +75,7 @@ def start(
         folder=folder or Path(),
         context=context,
         kubeconfig=kubeconfig,
+        loaded=gc.freeze,  # what was loaded stays: no collection has to look through it again
     )
 
 

@@ -85,9 +85,9 @@ POSTGRESQL = (
     ),
     row(
         "start-refused",
-        rf"FATAL: (?!{_SESSIONS})(?P<said>[^\n]{{1,300}})"
+        rf"FATAL: (?!{_SESSIONS})(?P<reason>[^\n]{{1,300}})"
         r"|postgres: (?P<checked>\w{1,63} \(\d{1,10}\) must be less than [^\n]{1,100})",
-        "PostgreSQL ended by itself: {said}{checked}.",
+        "PostgreSQL ended by itself: {reason}{checked}.",
         "Correct the parameter that the line is about in tuning.parameters and apply again.",
         "tuning.parameters",
         rank=Rank.BROAD,

@@ -1,13 +1,13 @@
-"""What an error text means and what to do about it: ``diagnose(text) -> Diagnosis | None``.
+"""The cause of an error text, and its fix: ``diagnose(text) -> Diagnosis | None``.
 
-Owns the table of what pgBackRest, S3 stores, PostgreSQL and Kubernetes say when they fail. Pure. It refuses to guess: a
+Owns the table of the errors of pgBackRest, S3 stores, PostgreSQL and Kubernetes. Pure. It refuses to guess: a
 text that no row knows gives None. It looks at the text alone, so it knows neither the answers nor the cluster.
 
 How a row is chosen where several fit. The same fault has many shells: an unknown authority is exit code 95 of
 ``stanza-create``, 103 of ``archive-push``, 82 of ``check`` and 99 inside ``info``. So the exit code is never matched;
 what names a cause wins over what leaves several open, that over a mere symptom, and a remark comes last. Among equals
 the latest line wins, since a log holds earlier tries too; on one line the earlier row. pgBackRest's ``HINT`` lines are
-never matched: ``is or was the repo encrypted?`` also stands under a certificate that was refused.
+never matched: ``is or was the repo encrypted?`` also follows a refused certificate.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pgwizard.diagnose.store import NETWORK, PGBACKREST, REPOSITORY, S3, TLS
 from pgwizard.errors import Finding
 
 MAX_CHARACTERS = 1_000_000
-"""Of a longer text only the end is read: that is where a log says why it ended."""
+"""Of a longer text only the end is read: that is where a log has the reason for its end."""
 
 
 def diagnose(text: str) -> Diagnosis | None:

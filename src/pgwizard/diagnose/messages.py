@@ -1,6 +1,6 @@
-"""The page of messages, ``docs/errors.md``, as entries to look through: what was said, why, and what to do.
+"""The page of messages, ``docs/errors.md``, as entries to search: message, cause and fix.
 
-It owns where the page is and how it is read. It refuses to know who says what: that is the page's.
+It owns where the page is and how it is parsed. The messages themselves are written in the page alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message. key: its anchor; text: with ``…`` for what differs; cause: why it is said, empty where text says it.
+    """One message. key: its anchor; text: with ``…`` for what differs; cause: empty where text names it.
 
     answer: the question that is most likely at fault, as a dotted path; both may be empty.
     """
@@ -26,13 +26,13 @@ class Entry:
 
     @property
     def link(self) -> str:
-        """Where it stands in the documentation."""
+        """Its address in the documentation."""
         return link(self.key)
 
     def holds(self, words: str) -> bool:
-        """Whether each of these words stands in it, whatever the case; its link holds the whole of its key alone."""
-        told = " ".join((self.link, self.text, self.cause, self.answer, self.fix)).lower()
-        return all(word in told if "#" not in word else word == self.link for word in words.lower().split())
+        """Whether it holds each of these words, in any case. A word with ``#`` must be the whole link."""
+        text = " ".join((self.link, self.text, self.cause, self.answer, self.fix)).lower()
+        return all(word in text if "#" not in word else word == self.link for word in words.lower().split())
 
 
 def link(key: str) -> str:

@@ -16,7 +16,7 @@ class Diagnosis(Finding):
     """A fault that text of a program shows. cause and fix: one or two sentences each; key: always there.
 
     text: the line that shows it. question: the answer that is most likely at fault; empty for none.
-    exit_code: what the failed program ended with, as the text says; None where it does not.
+    exit_code: what the failed program ended with, as the text states it; else None.
     """
 
     exit_code: int | None = None
@@ -27,7 +27,7 @@ class Rank(IntEnum):
 
     CAUSE = 0
     BROAD = 1
-    """What is wrong is known; why has several answers."""
+    """The fault is known, its cause is one of several."""
     SYMPTOM = 2
     """Something else failed before."""
     REMARK = 3
@@ -39,7 +39,7 @@ class KnownFault:
     """One kind of fault. cause and fix may name groups of the pattern in braces.
 
     A pattern stays within a line, begins with fixed text wherever it can, and repeats only with a bound: the text is
-    hostile. Runs of blanks are one blank by then.
+    hostile. Runs of blanks have been replaced by one blank.
     """
 
     key: str
@@ -73,8 +73,8 @@ def _line(text: str, match: re.Match[str]) -> str:
 def _exit_code(text: str, match: re.Match[str]) -> int | None:
     """The first code from the line on: the program's last words; else the last one before it."""
     after = _CODE.search(text, line_start(text, match))
-    said = after or latest(_CODE, text[: match.start()])
-    return int(said[1] or said[2]) if said else None
+    code = after or latest(_CODE, text[: match.start()])
+    return int(code[1] or code[2]) if code else None
 
 
 def diagnosis(row: KnownFault, match: re.Match[str], text: str) -> Diagnosis:

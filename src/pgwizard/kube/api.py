@@ -117,7 +117,7 @@ class WatchEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WriteResult:
     """What the server made of a write, and the warnings it sent along (Pod Security, deprecations)."""
 
     object: Object
@@ -126,7 +126,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class ExecResult:
-    """The end of a command in a container. exit_code is None where the connection ended without saying."""
+    """The end of a command in a container. exit_code is None where the connection ended before it."""
 
     stdout: bytes
     stderr: bytes
@@ -147,7 +147,7 @@ class Cluster(Protocol):
     """The verbs. Every call has a deadline and ends in a value or in an error of ``errors.ClusterError``'s branch.
 
     Reads and writes are retried by the cluster itself (429, 5xx, resets), so a caller never loops. Writes that may be
-    repeated are: apply, patch and delete; a create whose answer was lost is looked up before it is called a failure.
+    repeated are: apply, patch and delete; a create whose answer was lost is looked up before it counts as a failure.
     """
 
     @property
@@ -188,18 +188,18 @@ class Cluster(Protocol):
         labels: str = "",
         fields: str = "",
     ) -> AsyncGenerator[WatchEvent, None]:
-        """List, then watch, for ever: relists on 410 and after a silent stall. Use ``contextlib.aclosing``."""
+        """List, then watch, without end: relists on 410 and after a silent stall. Use ``contextlib.aclosing``."""
 
-    async def apply(self, obj: Object, *, dry_run: bool = False, force: bool = False) -> Written:
+    async def apply(self, obj: Object, *, dry_run: bool = False, force: bool = False) -> WriteResult:
         """Server-side apply as field manager ``pgwizard``, strict validation. Raises Conflict, Invalid, Forbidden."""
 
-    async def create(self, obj: Object, *, dry_run: bool = False) -> Written:
+    async def create(self, obj: Object, *, dry_run: bool = False) -> WriteResult:
         """Raises AlreadyExists."""
 
-    async def patch(self, ref: Ref, patch: Object, *, dry_run: bool = False) -> Written:
+    async def patch(self, ref: Ref, patch: Object, *, dry_run: bool = False) -> WriteResult:
         """JSON merge patch."""
 
-    async def replace(self, obj: Object) -> Written:
+    async def replace(self, obj: Object) -> WriteResult:
         """PUT; with metadata.resourceVersion it is a compare-and-swap that raises Conflict."""
 
     async def delete(
@@ -234,7 +234,7 @@ class Cluster(Protocol):
     def port_forward(self, namespace: str, pod: str, port: int) -> AbstractAsyncContextManager[ByteStream]:
         """A connection to a pod's port by way of the API server."""
 
-    async def allowed(self, accesses: Sequence[Access]) -> dict[Access, bool]:
+    async def check_access(self, accesses: Sequence[Access]) -> dict[Access, bool]:
         """SelfSubjectAccessReview for each, side by side."""
 
     async def close(self) -> None:
@@ -282,7 +282,7 @@ async def side_by_side(questions: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
-async def found(cluster: Cluster, ref: Ref) -> Object | None:
+async def find_object(cluster: Cluster, ref: Ref) -> Object | None:
     """The object, or None."""
     try:
         return await cluster.get(ref)

@@ -17,7 +17,18 @@ import aiohttp
 
 from pgwizard.errors import ApiError, ClusterError, Gone, NotFound, ServerFailure, Unreachable
 from pgwizard.kube import credentials, kubeconfig, streams
-from pgwizard.kube.api import POD, Access, ByteStream, ExecResult, ListPage, Object, Ref, Resource, WatchEvent, Written
+from pgwizard.kube.api import (
+    POD,
+    Access,
+    ByteStream,
+    ExecResult,
+    ListPage,
+    Object,
+    Ref,
+    Resource,
+    WatchEvent,
+    WriteResult,
+)
 from pgwizard.kube.http import Answer, Call, Http, Patience, api_error
 from pgwizard.text import plain
 
@@ -88,15 +99,15 @@ class KubeCluster:
         """Raises NotFound."""
         return (await self._http.call(_on(ref, "GET", "get"))).body
 
-    async def apply(self, obj: Object, *, dry_run: bool = False, force: bool = False) -> Written:
+    async def apply(self, obj: Object, *, dry_run: bool = False, force: bool = False) -> WriteResult:
         """Server-side apply, strict validation."""
         params = [*self._write(dry_run=dry_run), ("force", str(force).lower())]
         call = _on(
             Ref.of(obj), "PATCH", "apply", params, obj, content_type="application/apply-patch+yaml", verb="patch"
         )
-        return _written(await self._http.call(call))
+        return _write_result(await self._http.call(call))
 
-    async def create(self, obj: Object, *, dry_run: bool = False) -> Written:
+    async def create(self, obj: Object, *, dry_run: bool = False) -> WriteResult:
         """Raises AlreadyExists, unless what is there is what was sent by a request whose answer was lost."""
         ref = Ref.of(obj)
         call = Call(
@@ -107,22 +118,22 @@ class KubeCluster:
             obj,
             access=_access("create", ref.resource, ref.namespace),
         )
-        return _written(await self._http.call(call, None if dry_run else lambda: self._served(ref, obj)))
+        return _write_result(await self._http.call(call, None if dry_run else lambda: self._find_written(ref, obj)))
 
-    async def patch(self, ref: Ref, patch: Object, *, dry_run: bool = False) -> Written:
+    async def patch(self, ref: Ref, patch: Object, *, dry_run: bool = False) -> WriteResult:
         """JSON merge patch."""
         params = self._write(dry_run=dry_run)
-        return _written(
+        return _write_result(
             await self._http.call(
                 _on(ref, "PATCH", "patch", params, patch, content_type="application/merge-patch+json")
             )
         )
 
-    async def replace(self, obj: Object) -> Written:
+    async def replace(self, obj: Object) -> WriteResult:
         """PUT."""
         ref = Ref.of(obj)
         call = _on(ref, "PUT", "replace", self._write(dry_run=False), obj, verb="update")
-        return _written(await self._http.call(call, lambda: self._served(ref, obj)))
+        return _write_result(await self._http.call(call, lambda: self._find_written(ref, obj)))
 
     async def delete(
         self,
@@ -142,7 +153,7 @@ class KubeCluster:
         params = [("fieldManager", self._manager), ("fieldValidation", "Strict")]
         return [*params, ("dryRun", "All")] if dry_run else params
 
-    async def _served(self, ref: Ref, sent: Object) -> Answer | None:
+    async def _find_written(self, ref: Ref, sent: Object) -> Answer | None:
         """The object, where a write was done although its answer was lost: all that was sent is there."""
         try:
             live = await self.get(ref)
@@ -202,7 +213,7 @@ class KubeCluster:
         labels: str = "",
         fields: str = "",
     ) -> AsyncGenerator[WatchEvent, None]:
-        """List, then watch, for ever. Raises what went wrong only after ``Patience.watch_failures`` in a row."""
+        """List, then watch, without end. Raises an error only after ``Patience.watch_failures`` in a row."""
         known: dict[tuple[str, str], Object] = {}
         version = ""
         failures = 0
@@ -256,7 +267,7 @@ class KubeCluster:
             lines = _lines(response, WATCH_LINE_BYTES, self._http.patience.liveness_seconds)
             async with contextlib.aclosing(lines):
                 while True:
-                    with self._http.translated(call):
+                    with self._http.translate_errors(call):
                         try:
                             line, whole = await anext(lines)
                         except StopAsyncIteration:
@@ -297,7 +308,7 @@ class KubeCluster:
             lines = _lines(response, LOG_LINE_BYTES, idle)
             async with contextlib.aclosing(lines):
                 while True:
-                    with self._http.translated(call):
+                    with self._http.translate_errors(call):
                         try:
                             line, _ = await anext(lines)
                         except StopAsyncIteration:
@@ -346,13 +357,13 @@ class KubeCluster:
 
     # -- permissions --------------------------------------------------------------------------------------------------
 
-    async def allowed(self, accesses: Sequence[Access]) -> dict[Access, bool]:
+    async def check_access(self, accesses: Sequence[Access]) -> dict[Access, bool]:
         """What a namespace's rules grant is known by one review; a SelfSubjectAccessReview for each of the others."""
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
 
         async def ask(access: Access) -> bool:
             async with gate:
-                return await self._allowed(access)
+                return await self._review(access)
 
         questions = list(dict.fromkeys(accesses))
         namespaces = sorted({access.namespace for access in questions if access.namespace})
@@ -372,7 +383,7 @@ class KubeCluster:
             return []
         return list((answer.body.get("status") or {}).get("resourceRules") or [])
 
-    async def _allowed(self, access: Access) -> bool:
+    async def _review(self, access: Access) -> bool:
         resource, _, subresource = access.resource.partition("/")
         attributes = {
             "verb": access.verb,
@@ -444,8 +455,8 @@ def _selectors(labels: str, fields: str) -> list[tuple[str, str]]:
     return [(key, value) for key, value in pairs if value]
 
 
-def _written(answer: Answer) -> Written:
-    return Written(answer.body, answer.warnings)
+def _write_result(answer: Answer) -> WriteResult:
+    return WriteResult(answer.body, answer.warnings)
 
 
 def _holds(live: Any, sent: Any) -> bool:

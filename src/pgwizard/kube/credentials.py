@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pgwizard.errors import KubeconfigError
-from pgwizard.kube.kubeconfig import Target, _read, _reason, _text
+from pgwizard.kube.kubeconfig import Target, decode, read_bytes, reason_of
 from pgwizard.text import plain
 
 PLUGIN_SECONDS = 60.0
@@ -55,19 +55,19 @@ class Login:
         self._target = target
         self._now = now
         self._lock = asyncio.Lock()
-        self._held: Credentials | None = None
+        self._credentials: Credentials | None = None
 
     async def current(self) -> Credentials:
         """Credentials that are fresh. Raises KubeconfigError; never returns none where the kubeconfig names some."""
         async with self._lock:
-            if self._held is None or self._now() >= self._held.fresh_until:
-                self._held = await self._fetch()
-            return self._held
+            if self._credentials is None or self._now() >= self._credentials.fresh_until:
+                self._credentials = await self._fetch()
+            return self._credentials
 
-    def refused(self, credentials: Credentials) -> bool:
+    def reject(self, credentials: Credentials) -> bool:
         """The server answered 401 to these. True if asking again may give others."""
-        if self._held is credentials and credentials.renewable:
-            self._held = None
+        if self._credentials is credentials and credentials.renewable:
+            self._credentials = None
         return credentials.renewable
 
     def invalid_certificate(self, credentials: Credentials) -> str:
@@ -86,8 +86,8 @@ class Login:
         authorization, fresh_until, renewable = "", float("inf"), bool(values.get("client-certificate"))
         pair: tuple[bytes, bytes] | None = None
         if token_file := values.get("tokenFile"):
-            content = await asyncio.to_thread(_read, user.folder / token_file, f"the token file of {user.name!r}")
-            authorization = f"Bearer {_text(content, f'the token file of {user.name!r}')}"
+            content = await asyncio.to_thread(read_bytes, user.folder / token_file, f"the token file of {user.name!r}")
+            authorization = f"Bearer {decode(content, f'the token file of {user.name!r}')}"
             fresh_until, renewable = self._now() + TOKEN_FILE_SECONDS, True
         elif token := values.get("token"):
             authorization = f"Bearer {token}"
@@ -95,7 +95,7 @@ class Login:
             login = f"{values['username']}:{values.get('password', '')}"
             authorization = f"Basic {base64.b64encode(login.encode()).decode()}"
         elif values.get("auth-provider"):
-            authorization = await asyncio.to_thread(_auth_provider, self._target)
+            authorization = await asyncio.to_thread(_auth_provider, self._target, self._now())
             # The refresh token lives in the kubeconfig; the package decides by the token's own expiry.
             fresh_until, renewable = self._now() + TOKEN_FILE_SECONDS, True
         elif plugin := values.get("exec"):
@@ -205,7 +205,7 @@ def _private_file(content: bytes) -> Iterator[str]:
             Path(path).unlink()
 
 
-def _auth_provider(target: Target) -> str:
+def _auth_provider(target: Target, at: float) -> str:
     """A token by ``kubernetes``' own OIDC code, which also saves a renewed refresh token in the kubeconfig."""
     from kubernetes.config import load_kube_config
 
@@ -213,7 +213,7 @@ def _auth_provider(target: Target) -> str:
     provider = target.user.values["auth-provider"]
     name = provider.get("name") or ""
     if name == "oidc":
-        _require_verified_renewal(target.user.name, provider.get("config") or {})
+        _require_verified_renewal(target.user.name, provider.get("config") or {}, at)
     try:
         with tempfile.TemporaryDirectory() as folder:
             load_kube_config(  # type: ignore[no-untyped-call]
@@ -230,7 +230,7 @@ def _auth_provider(target: Target) -> str:
     return token
 
 
-def _require_verified_renewal(user: str, config: Mapping[str, str]) -> None:
+def _require_verified_renewal(user: str, config: Mapping[str, str], at: float) -> None:
     """``kubernetes`` verifies no certificate where none is set, and would send the refresh token to whoever answers."""
     if config.get("idp-certificate-authority") or config.get("idp-certificate-authority-data"):
         return
@@ -238,7 +238,7 @@ def _require_verified_renewal(user: str, config: Mapping[str, str]) -> None:
     expires: Any = None
     with contextlib.suppress(ValueError, AttributeError):
         expires = json.loads(base64.urlsafe_b64decode(f"{claims[0]}===" if claims else "")).get("exp")
-    if isinstance(expires, int | float) and expires <= time.time() + _RENEWED_EARLY_SECONDS:
+    if isinstance(expires, int | float) and expires <= at + _RENEWED_EARLY_SECONDS:
         raise KubeconfigError(
             f"the id-token of user {plain(user)!r} has expired, and without idp-certificate-authority it cannot be "
             "renewed safely",
@@ -282,7 +282,7 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any]) -> Mapping[str,
     except (OSError, ValueError) as error:
         hint = plain(plugin.get("installHint") or "", 600)
         raise KubeconfigError(
-            f"the credentials plug-in {plain(command)} cannot be started: {_reason(error)}",
+            f"the credentials plug-in {plain(command)} cannot be started: {reason_of(error)}",
             hint=hint or "install it, or make it findable by PATH",
         ) from None
     stdout, stderr = await _outcome(process, command)

@@ -1,7 +1,7 @@
-"""How one object is doing, from what it says of itself: ``assess(object) -> Health``.
+"""The health of one object, from its own status: ``assess(object) -> Health``.
 
-Pure, kind by kind, after kstatus; but a pod that cannot start is told apart from one that is starting, with the
-kubelet's own words. It refuses to wait and to look at other objects: whoever waits puts several together.
+Pure, kind by kind, after kstatus; but a pod that cannot start is distinguished from one that is starting, with
+the kubelet's message. It does not wait, and does not look at other objects: the caller combines several.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ STUCK = frozenset(
     }
 )
 """Reasons out of which a container rarely comes by itself."""
-SAID_CHARACTERS = 1000
-"""The kubelet names an image three times before it says what is wrong with it."""
+MESSAGE_CHARACTERS = 1000
+"""The kubelet repeats the image three times before the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,8 @@ def _container(status: dict[str, Any]) -> Health | None:
     waiting = state.get("waiting", {})
     reason = plain(waiting.get("reason", ""))
     if reason in STUCK:
-        said = plain(waiting.get("message") or "", SAID_CHARACTERS)
-        why = f": {said}" if said and reason != "CrashLoopBackOff" else last
+        text = plain(waiting.get("message") or "", MESSAGE_CHARACTERS)
+        why = f": {text}" if text and reason != "CrashLoopBackOff" else last
         return Health("failed", f"container {name}: {reason}{why}", reason)
     if state.get("terminated", {}).get("exitCode"):
         return Health("progressing", f"container {name}{last}", end)

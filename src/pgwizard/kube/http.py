@@ -109,8 +109,8 @@ class _Status(Exception):
         self.retry_after = retry_after
 
 
-class _Failed(Exception):
-    """One try failed. lost: the server may have acted all the same."""
+class _TryError(Exception):
+    """One try failed. lost: the answer was lost, and the server may have acted."""
 
     def __init__(
         self,
@@ -225,12 +225,12 @@ class Http:
             await socket_.close()
 
     @contextlib.contextmanager
-    def translated(self, call: Call) -> Iterator[None]:
+    def translate_errors(self, call: Call) -> Iterator[None]:
         """Exceptions of the transport become errors of ours."""
         try:
             with self._one_try(call):
                 yield
-        except _Failed as failed:
+        except _TryError as failed:
             raise failed.error("") from None
 
     async def _persist(
@@ -250,9 +250,9 @@ class Http:
             try:
                 with self._one_try(call):
                     return await once(credentials)
-            except _Failed as caught:
+            except _TryError as caught:
                 failed = caught
-            if failed.status == 401 and not renewed and self._login.refused(credentials):
+            if failed.status == 401 and not renewed and self._login.reject(credentials):
                 renewed = True
                 continue
             lost = lost or failed.lost
@@ -266,10 +266,10 @@ class Http:
             wait = patience.delay(tries) if failed.retry_after is None else failed.retry_after
             over = tries >= (call.tries or patience.tries) or (patience.clock() - begin + wait > patience.total_seconds)
             if over or not failed.transient or (failed.lost and not call.repeatable):
-                raise self._explained(failed, f" ({tries} tries)" if tries > 1 else "", credentials)
+                raise self._explain(failed, f" ({tries} tries)" if tries > 1 else "", credentials)
             await patience.sleep(wait)
 
-    def _explained(self, failed: _Failed, tries: str, credentials: Credentials) -> ClusterError:
+    def _explain(self, failed: _TryError, tries: str, credentials: Credentials) -> ClusterError:
         """The error, with the client certificate as its cause where the server refused one that is not valid.
 
         It answers 401, or hangs up in the middle of TLS.
@@ -288,7 +288,7 @@ class Http:
             async with response:
                 content = await response.read()
                 warnings = tuple(_warnings(response.headers.getall("Warning", [])))
-        return Answer(_parsed(content), warnings)
+        return Answer(_parse(content), warnings)
 
     async def _open(self, call: Call, credentials: Credentials) -> aiohttp.ClientResponse:
         async with asyncio.timeout(self.patience.request_seconds):
@@ -371,16 +371,16 @@ class Http:
         except ValueError:
             raise self._failure(call, f"the answer to {call.method} {call.path} is cut off or not JSON") from None
 
-    def _refusal(self, call: Call, answer: _Status) -> _Failed:
+    def _refusal(self, call: Call, answer: _Status) -> _TryError:
         try:
-            body = _parsed(answer.body)
+            body = _parse(answer.body)
         except ValueError:
             whose = f"HTTP {answer.status}, and not in the words of a Kubernetes API server{self.target.route}"
             body = {"message": whose}
         # Server-side apply refuses an unknown field with a 500 that no repetition will change.
         invalid = answer.status == 500 and "failed to create typed patch object" in str(body.get("message"))
         status = 422 if invalid else answer.status
-        return _Failed(
+        return _TryError(
             lambda tries: api_error(call, status, body, tries),
             status=status,
             transient=status in TRANSIENT,
@@ -388,14 +388,16 @@ class Http:
             retry_after=answer.retry_after,
         )
 
-    def _failure(self, call: Call, what: str, *, transient: bool = True, lost: bool = True, hint: str = "") -> _Failed:
+    def _failure(
+        self, call: Call, what: str, *, transient: bool = True, lost: bool = True, hint: str = ""
+    ) -> _TryError:
         hint = hint or (
             "is it the proxy for this server? NO_PROXY names those that are reached without one"
             if self.target.proxy
             else "is the cluster running, and can this machine reach it?"
         )
         where = f"{self.target.label}{self.target.route}"
-        return _Failed(
+        return _TryError(
             lambda tries: Unreachable(f"cannot {call.purpose}: {where}: {what}{tries}", hint=hint),
             transient=transient,
             lost=lost,
@@ -408,7 +410,7 @@ def api_error(call: Call, status: int, answer: Mapping[str, Any], tries: str = "
     details = answer.get("details")
     raw = (details.get("causes") if isinstance(details, dict) else None) or []
     causes = [
-        (plain(str(cause.get("field") or "")), _masked(plain(str(cause.get("message") or "")), call))
+        (plain(str(cause.get("field") or "")), _mask(plain(str(cause.get("message") or "")), call))
         for cause in raw
         if isinstance(cause, dict)
     ]
@@ -417,7 +419,7 @@ def api_error(call: Call, status: int, answer: Mapping[str, Any], tries: str = "
         text = "; ".join(f"{where}: {message}" for where, message in causes[:5])
         text += f" and {len(causes) - 5} more" if len(causes) > 5 else ""
     else:
-        text = _masked(plain(str(answer.get("message") or "")), call) or reason or f"HTTP {status}"
+        text = _mask(plain(str(answer.get("message") or "")), call) or reason or f"HTTP {status}"
     kind = AlreadyExists if status == 409 and reason == "AlreadyExists" else _CLASSES.get(status, ApiError)
     if status >= 500:
         kind = ServerFailure
@@ -459,7 +461,7 @@ def _hint(kind: type[ApiError], call: Call, text: str, *, conflict: bool) -> str
     return _HINTS.get(kind, "")
 
 
-def _masked(text: str, call: Call) -> str:
+def _mask(text: str, call: Call) -> str:
     """The server sometimes quotes what it does not like; a Secret's values are not to be quoted."""
     if call.body is None or "/secrets" not in call.path:  # a patch carries no kind
         return text
@@ -483,7 +485,7 @@ def _reason(error: BaseException) -> str:
     return "it ended too early" if isinstance(error, aiohttp.ClientPayloadError) else "closed by the other side"
 
 
-def _parsed(content: bytes) -> Object:
+def _parse(content: bytes) -> Object:
     answer = json.loads(content)
     if not isinstance(answer, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - as bad as text that does not parse

@@ -8,22 +8,22 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pgwizard.errors import ClusterError, DeadlineError, Finding, FirstBackupFailed, NotFound
 from pgwizard.kube.api import EVENT, JOB, POD, Cluster, Object, Ref, WatchEvent
-from pgwizard.kube.health import SAID_CHARACTERS, STUCK, Health, assess, condition
+from pgwizard.kube.health import MESSAGE_CHARACTERS, STUCK, Health, assess, condition
 from pgwizard.text import plain
 
 GRACE_SECONDS = 20.0
 """How long a container may be stuck before it is called failed: a registry or a Secret may be a moment late."""
 TAIL_LINES = 20
 
-Said = Callable[[str], None]
+Report = Callable[[str], None]
 Explain = Callable[[str], Finding | None]
 """Error text to what is known of its cause."""
-_TELLING = frozenset(
+NOTABLE_REASONS = frozenset(
     {
         "FailedCreate",
         "FailedScheduling",
@@ -39,12 +39,12 @@ _TELLING = frozenset(
 )
 
 
-def _told(event: Object) -> str:
+def event_text(event: Object) -> str:
     """What an event says."""
-    return f"{plain(event['reason'])}: {plain(event.get('message') or '', SAID_CHARACTERS)}"
+    return f"{plain(event['reason'])}: {plain(event.get('message') or '', MESSAGE_CHARACTERS)}"
 
 
-def _concerns(event: WatchEvent, names: set[str]) -> bool:
+def is_about(event: WatchEvent, names: set[str]) -> bool:
     """Whether it is about the release's own objects."""
     if event.type == "SYNCED":
         return False
@@ -54,11 +54,11 @@ def _concerns(event: WatchEvent, names: set[str]) -> bool:
     return about.get("name") in names
 
 
-async def _events(cluster: Cluster, namespace: str) -> AsyncGenerator[WatchEvent, None]:
-    """Events from now on, since an old one explains an old failure. Only what is there already is judged by its time:
-    the clocks of the cluster and of this machine may differ.
+async def recent_events(cluster: Cluster, namespace: str, since: datetime) -> AsyncGenerator[WatchEvent, None]:
+    """Events from now on, since an old one explains an old failure. Only those from before the watch are filtered by
+    time: the clocks of the cluster and of this machine may differ.
     """
-    since, synced = datetime.now(UTC), False
+    synced = False
     async with aclosing(cluster.watch(EVENT, namespace)) as events:
         async for event in events:
             synced = synced or event.type == "SYNCED"
@@ -92,12 +92,12 @@ class _JobWatch:
 
     cluster: Cluster
     job: Ref
-    said: Said
-    logged: Said
+    report: Report
+    log: Report
     explain: Explain
     last: str = "its pod is awaited"
     lines: list[str] = field(default_factory=list)
-    heard: set[str] = field(default_factory=set)
+    reports: set[str] = field(default_factory=set)
     followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     stuck_since: float | None = None
     failed: set[str] = field(default_factory=set)
@@ -118,15 +118,15 @@ class _JobWatch:
             health = assess(obj)
             if health.status == "failed" and health.reason not in STUCK:
                 self.failed.add(obj["metadata"]["name"])
-                self._tell(self._tried() or health.message)
+                self._report_once(self._retry_cause() or health.message)
             elif health.status == "failed" or (health.status == "progressing" and not self.lines):
-                self._tell(health.message)  # once it speaks, its log says more
+                self._report_once(health.message)  # once it speaks, its log says more
             if health.reason not in STUCK:
                 self.stuck_since = None
             elif self.stuck_since is None:
                 self.stuck_since = asyncio.get_running_loop().time()
-        elif _concerns(event, {self.job.name, *self.followers}) and obj.get("reason") in _TELLING:
-            self._tell(_told(obj))
+        elif is_about(event, {self.job.name, *self.followers}) and obj.get("reason") in NOTABLE_REASONS:
+            self._report_once(event_text(obj))
         return None
 
     @property
@@ -153,37 +153,37 @@ class _JobWatch:
                 hint=f"See kubectl -n {self.job.namespace} describe pod -l job-name={self.job.name}",
             )
 
-    async def drained(self) -> None:
+    async def drain(self) -> None:
         """The last lines of a container arrive a moment after its end."""
         if self.followers:
             await asyncio.wait(self.followers.values(), timeout=5)
 
-    async def closed(self) -> None:
+    async def close(self) -> None:
         """End every follower."""
         for task in self.followers.values():
             task.cancel()
         await asyncio.gather(*self.followers.values(), return_exceptions=True)
 
-    def _tell(self, text: str) -> None:
+    def _report_once(self, text: str) -> None:
         self.last = text
-        if text not in self.heard:
-            self.heard.add(text)
-            self.said(text)
+        if text not in self.reports:
+            self.reports.add(text)
+            self.report(text)
 
-    def _hear(self, line: str) -> None:
+    def _read_line(self, line: str) -> None:
         if " DETAIL: " in line:  # a line a file: they keep the stream busy, people need their sum
             if share := re.search(r"([0-9]+)\.[0-9]+%\)", line):
-                self._tell(f"{int(share[1]) // 10 * 10} % of the files are stored")
+                self._report_once(f"{int(share[1]) // 10 * 10} % of the files are stored")
             return
         self.lines.append(line)
         del self.lines[:-400]
-        self.logged(line)
+        self.log(line)
         if begun := re.search(r"INFO: ([a-z-]+) command begin", line):
-            self._tell(f"pgBackRest runs {begun[1]}")
+            self._report_once(f"pgBackRest runs {begun[1]}")
         if " ERROR: " in line and (fault := self.explain(line)):  # the Job tries again, for long
-            self._tell(f"a try failed: {fault.cause}")
+            self._report_once(f"a try failed: {fault.cause}")
 
-    def _tried(self) -> str:
+    def _retry_cause(self) -> str:
         """Why a try failed, from its whole log: the line of the error need not say it."""
         fault = self.explain("\n".join(self.lines))
         return f"a try failed: {fault.cause}" if fault else ""
@@ -200,36 +200,39 @@ class _JobWatch:
                 log = self.cluster.logs(pod["metadata"]["namespace"], name, container, follow=True)
                 async with aclosing(log) as lines:
                     async for line in lines:
-                        self._hear(plain(line))
-            if name in self.failed and (tried := self._tried()):  # a log's last lines may come after its pod's end
-                self._tell(tried)
+                        self._read_line(plain(line))
+            if name in self.failed and (tried := self._retry_cause()):  # the last lines may come late
+                self._report_once(tried)
 
         self.followers[name] = asyncio.create_task(read(), name=f"log of {name}")
 
 
 async def wait_job(
-    cluster: Cluster, job: Ref, timeout_seconds: float, said: Said, logged: Said, *, explain: Explain
+    cluster: Cluster, job: Ref, timeout_seconds: float, report: Report, log: Report, *, explain: Explain, at: datetime
 ) -> str:
-    """Wait for a Job, its log as it goes. Raises FirstBackupFailed with cause and fix, and DeadlineError."""
+    """Wait for a Job, and follow its log. at: the time, in UTC.
+
+    Raises FirstBackupFailed with cause and fix, and DeadlineError.
+    """
     namespace = job.namespace or ""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
-    seen = _JobWatch(cluster, job, said, logged, explain)
+    seen = _JobWatch(cluster, job, report, log, explain)
     watches = [
         cluster.watch(JOB, namespace, fields=f"metadata.name={job.name}"),
         cluster.watch(POD, namespace, labels=f"job-name={job.name}"),
-        _events(cluster, namespace),
+        recent_events(cluster, namespace, at),
     ]
-    async with _merged(watches) as events:
+    async with merge_watches(watches) as events:
         try:
             while loop.time() < deadline:
-                event = await _next(events, min(deadline - loop.time(), 5))
+                event = await next_event(events, min(deadline - loop.time(), 5))
                 seen.check_stuck(loop.time())
                 if event is None or event.type == "SYNCED":
                     continue
                 health = seen.take(event)
                 if health is not None and health.status != "progressing":
-                    await seen.drained()
+                    await seen.drain()
                     if health.status == "failed":
                         raise seen.failure(event.object)
                     return "a valid full backup is in the repository"
@@ -239,14 +242,14 @@ async def wait_job(
                 hint="It continues in the cluster. Run it again to keep watching.",
             )
         finally:
-            await seen.closed()
+            await seen.close()
 
 
 # ---- several watches as one stream ---------------------------------------------------------------------------------
 
 
 @contextlib.asynccontextmanager
-async def _merged(watches: list[Any]) -> AsyncIterator[asyncio.Queue[WatchEvent | BaseException]]:
+async def merge_watches(watches: list[Any]) -> AsyncIterator[asyncio.Queue[WatchEvent | BaseException]]:
     """All events in one queue; an error of one watch ends up there too. Every watch is closed on the way out."""
     queue: asyncio.Queue[WatchEvent | BaseException] = asyncio.Queue()
 
@@ -269,10 +272,10 @@ async def _merged(watches: list[Any]) -> AsyncIterator[asyncio.Queue[WatchEvent 
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _next(events: asyncio.Queue[WatchEvent | BaseException], seconds: float) -> WatchEvent | None:
+async def next_event(events: asyncio.Queue[WatchEvent | BaseException], seconds: float) -> WatchEvent | None:
     """The next event, or None when none comes in time."""
     try:
-        async with asyncio.timeout(max(0.01, seconds)):  # wait_for loses a Ctrl-C that meets an event, before 3.12
+        async with asyncio.timeout(max(0.01, seconds)):  # wait_for loses a Ctrl+C that meets an event, before 3.12
             event = await events.get()
     except TimeoutError:
         return None

@@ -93,7 +93,7 @@ class Part:
         if data := self.values.get(f"{key}-data"):
             return bytes(data)
         if path := self.values.get(key):
-            return _read(self.folder / path, f"{key} of {self.name!r} in the kubeconfig")
+            return read_bytes(self.folder / path, f"{key} of {self.name!r} in the kubeconfig")
         return None
 
 
@@ -130,15 +130,15 @@ def load(context: str | None = None, kubeconfig: str | None = None, namespace: s
 
     Blocking: call it in a thread. Raises KubeconfigError.
     """
-    present, files = _present(kubeconfig)
+    present, files = _existing_files(kubeconfig)
     if not present:
         if kubeconfig is None and context is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
             return _in_cluster(namespace)
-        raise _absent(files)
+        raise _no_kubeconfig(files)
     return _from_files(os.pathsep.join(present), context, namespace)
 
 
-def _present(kubeconfig: str | None) -> tuple[list[str], str]:
+def _existing_files(kubeconfig: str | None) -> tuple[list[str], str]:
     """The files that are there, and what was asked for, for messages."""
     files = kubeconfig or os.environ.get("KUBECONFIG") or _default_file()
     asked = [files] if kubeconfig else files.split(os.pathsep)
@@ -153,7 +153,7 @@ def _default_file() -> str:
         return ""
 
 
-def _absent(files: str) -> KubeconfigError:
+def _no_kubeconfig(files: str) -> KubeconfigError:
     return KubeconfigError(
         f"there is no kubeconfig: {plain(files)} does not exist"
         if files
@@ -181,14 +181,14 @@ def contexts(kubeconfig: str | None = None) -> list[Context]:
 
     Nothing is run and nothing is sent. Blocking: call it in a thread. Raises KubeconfigError.
     """
-    present, files = _present(kubeconfig)
+    present, files = _existing_files(kubeconfig)
     if not present:
         if kubeconfig is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
             target = _in_cluster(None)
             return [Context("", target.label, target.namespace, current=True)]
-        raise _absent(files)
+        raise _no_kubeconfig(files)
     contents = [(Path(path), _content(path)) for path in present]
-    merged = _merged(contents)
+    merged = _merge(contents)
     current = next((content["current-context"] for _, content in contents if content.get("current-context")), "")
     listed = [
         Context(
@@ -216,7 +216,7 @@ def _runs(user: Part | None) -> str:
 
 def _from_files(files: str, context: str | None, namespace: str | None) -> Target:
     contents = [(Path(path), _content(path)) for path in files.split(os.pathsep)]
-    merged = _merged(contents)
+    merged = _merge(contents)
     currents = (content.get("current-context") for _, content in contents)
     chosen = context or next(filter(None, currents), "")
     if not chosen:
@@ -280,7 +280,7 @@ def _content(path: str) -> Mapping[str, Any]:
     return content
 
 
-def _merged(contents: list[tuple[Path, Mapping[str, Any]]]) -> dict[str, dict[str, Part]]:
+def _merge(contents: list[tuple[Path, Mapping[str, Any]]]) -> dict[str, dict[str, Part]]:
     """Clusters, users and contexts by name, the first file that names one wins, as in client-go."""
     merged: dict[str, dict[str, Part]] = {"cluster": {}, "user": {}, "context": {}}
     for path, content in contents:
@@ -358,18 +358,18 @@ def _in_cluster(namespace: str | None) -> Target:
     )
 
 
-def _read(path: Path, what: str) -> bytes:
+def read_bytes(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
     except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
-        raise KubeconfigError(f"{what} cannot be read: {plain(str(path))}: {_reason(error)}") from None
+        raise KubeconfigError(f"{what} cannot be read: {plain(str(path))}: {reason_of(error)}") from None
 
 
-def _reason(error: OSError | ValueError) -> str:
+def reason_of(error: OSError | ValueError) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _text(content: bytes, what: str) -> str:
+def decode(content: bytes, what: str) -> str:
     try:
         return content.decode("ascii").strip()
     except UnicodeDecodeError:
@@ -434,7 +434,7 @@ def _reached_directly(host: str, port: str, exceptions: str) -> bool:
 
 
 def _excepts(entry: str, host: str, port: str, address: _Address | None) -> bool:
-    """``*``; a network; an address or a domain, with or without a port. A domain stands for those below it as well,
+    """``*``; a network; an address or a domain, with or without a port. A domain covers those below it as well,
     after a dot or ``*.`` for those alone.
     """
     if entry == "*":

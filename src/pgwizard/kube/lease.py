@@ -12,20 +12,15 @@ import getpass
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 from typing import Any
 
+from pgwizard.clock import Clock
 from pgwizard.errors import AlreadyExists, ClusterError, Conflict, Locked, NotFound, Unreachable
 from pgwizard.kube.api import LEASE, NAMESPACE, Cluster, Object, Ref
 from pgwizard.text import plain
 
 DURATION_SECONDS = 15
 RENEW_SECONDS = 5
-
-
-def lease_ref(name: str, namespace: str) -> Ref:
-    """The Lease of a release."""
-    return Ref(LEASE, f"{name}-pgwizard", namespace)
 
 
 def _me() -> str:
@@ -35,28 +30,29 @@ def _me() -> str:
 
 
 @contextlib.asynccontextmanager
-async def held(
+async def hold(
     cluster: Cluster,
     ref: Ref,
     *,
-    said: Callable[[str], None],
+    report: Callable[[str], None],
+    now: Clock,
     sleep: Callable[[float], Any] = asyncio.sleep,
     holder: str | None = None,
 ) -> AsyncIterator[None]:
-    """Hold the Lease for the block. said: told why it takes a while.
+    """Hold the Lease for the block. report: called with the reason for a wait.
 
     Raises Locked where another run holds it; where the Lease is lost meanwhile, the block is cancelled and Locked
     raised, or NotFound where that is since its namespace goes. The Lease is given back on every way out that leaves
     time for it.
     """
     me = holder or _me()
-    await _acquire(cluster, ref, me, said, sleep)
+    await _acquire(cluster, ref, me, now, report=report, sleep=sleep)
     task = asyncio.current_task()
     lost: list[ClusterError] = []
 
     async def renew() -> None:
         try:
-            await _renewed(cluster, ref, me, sleep)
+            await _keep_renewing(cluster, ref, me, now, sleep)
         except ClusterError as error:
             lost.append(error)
             if task is not None:
@@ -86,7 +82,7 @@ async def held(
             await renewal
         if not lost:
             with contextlib.suppress(ClusterError):
-                await _write(cluster, await cluster.get(ref), "", required=me)
+                await _write(cluster, await cluster.get(ref), "", now, required=me)
 
 
 async def _namespace_goes(cluster: Cluster, name: str) -> bool:
@@ -98,8 +94,8 @@ async def _namespace_goes(cluster: Cluster, name: str) -> bool:
     return bool(live["metadata"].get("deletionTimestamp"))
 
 
-async def _renewed(cluster: Cluster, ref: Ref, me: str, sleep: Callable[[float], Any]) -> None:
-    """Renew the Lease for ever. Raises once it is somebody else's, or may be since it could not be renewed in time."""
+async def _keep_renewing(cluster: Cluster, ref: Ref, me: str, now: Clock, sleep: Callable[[float], Any]) -> None:
+    """Renew the Lease without end. Raises once another run holds it, or could since it was not renewed in time."""
     loop = asyncio.get_running_loop()
     renewed = loop.time()
     while True:
@@ -107,8 +103,8 @@ async def _renewed(cluster: Cluster, ref: Ref, me: str, sleep: Callable[[float],
         try:
             async with asyncio.timeout_at(renewed + DURATION_SECONDS):
                 live = await cluster.get(ref)
-                if _held_by(live)[0] == me:
-                    await _write(cluster, live, me, required=me)
+                if _holder(live)[0] == me:
+                    await _write(cluster, live, me, now, required=me)
                     renewed = loop.time()
                     continue
         except TimeoutError:
@@ -117,11 +113,11 @@ async def _renewed(cluster: Cluster, ref: Ref, me: str, sleep: Callable[[float],
             if loop.time() + RENEW_SECONDS >= renewed + DURATION_SECONDS:
                 raise
             continue
-        raise Conflict(f"it is held by {plain(_held_by(live)[0]) or 'nobody'}", status=409, reason="Conflict")
+        raise Conflict(f"it is held by {plain(_holder(live)[0]) or 'nobody'}", status=409, reason="Conflict")
 
 
 async def _acquire(
-    cluster: Cluster, ref: Ref, me: str, said: Callable[[str], None], sleep: Callable[[float], Any]
+    cluster: Cluster, ref: Ref, me: str, now: Clock, *, report: Callable[[str], None], sleep: Callable[[float], Any]
 ) -> None:
     seen: tuple[str, str] | None = None
     for _ in range(4):  # free or stale at the second look at the latest, unless others race for it
@@ -129,14 +125,14 @@ async def _acquire(
             live = await cluster.get(ref)
         except NotFound:
             try:
-                await cluster.create(_lease(ref, me))
+                await cluster.create(_lease(ref, me, now))
                 return
             except AlreadyExists:
                 continue
-        owner, renewed = _held_by(live)
+        owner, renewed = _holder(live)
         if not owner or owner == me or seen == (owner, renewed):
             try:
-                await _write(cluster, live, me, required=owner)
+                await _write(cluster, live, me, now, required=owner)
                 return
             except Conflict:
                 continue
@@ -144,21 +140,21 @@ async def _acquire(
             break
         seen = owner, renewed
         since = f"{plain(owner)} holds the lock since {plain(renewed)}"
-        said(f"{since}: waiting {DURATION_SECONDS} s to see whether it lives")
+        report(f"{since}: waiting {DURATION_SECONDS} s to see whether it lives")
         await sleep(DURATION_SECONDS + 1)
     raise Locked(
         f"{ref}: {plain(owner)} is writing to this release, last seen {plain(renewed)}",
-        hint="Wait until it ends, or end it; a dead one is taken over by itself.",
+        hint="Wait until it ends, or end it; the lock of a dead one expires after 15 s.",
     )
 
 
-def _held_by(live: Object) -> tuple[str, str]:
+def _holder(live: Object) -> tuple[str, str]:
     spec = live.get("spec", {})
     return str(spec.get("holderIdentity") or ""), str(spec.get("renewTime") or "")
 
 
-def _lease(ref: Ref, holder: str) -> Object:
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def _lease(ref: Ref, holder: str, now: Clock) -> Object:
+    at = now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return {
         "apiVersion": LEASE.api_version,
         "kind": LEASE.kind,
@@ -170,17 +166,17 @@ def _lease(ref: Ref, holder: str) -> Object:
         "spec": {
             **({"holderIdentity": holder} if holder else {}),  # an empty one is not valid
             "leaseDurationSeconds": DURATION_SECONDS,
-            "acquireTime": now,
-            "renewTime": now,
+            "acquireTime": at,
+            "renewTime": at,
         },
     }
 
 
-async def _write(cluster: Cluster, live: Object, holder: str, *, required: str) -> None:
-    """Compare and swap. Raises Conflict where somebody else was faster."""
-    if _held_by(live)[0] != required:
-        raise Conflict(f"the lock is held by {plain(_held_by(live)[0]) or 'nobody'}", status=409, reason="Conflict")
-    fresh = _lease(Ref.of(live), holder)
+async def _write(cluster: Cluster, live: Object, holder: str, now: Clock, *, required: str) -> None:
+    """Compare and swap. Raises Conflict where another run was faster."""
+    if _holder(live)[0] != required:
+        raise Conflict(f"the lock is held by {plain(_holder(live)[0]) or 'nobody'}", status=409, reason="Conflict")
+    fresh = _lease(Ref.of(live), holder, now)
     if holder == required:
         fresh["spec"]["acquireTime"] = live["spec"].get("acquireTime", fresh["spec"]["acquireTime"])
     fresh["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]

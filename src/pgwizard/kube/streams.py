@@ -66,7 +66,7 @@ class _Port:
 
     async def read(self) -> bytes:
         """The next bytes; empty at the end."""
-        with self._http.translated(self._call):
+        with self._http.translate_errors(self._call):
             while (frame := await _frame(self._socket)) is not None:
                 channel, data = frame
                 content = data if channel in self._begun else data[2:]
@@ -86,7 +86,7 @@ class _Port:
     async def write(self, data: bytes) -> None:
         """Send all of data."""
         try:
-            with self._http.translated(self._call):
+            with self._http.translate_errors(self._call):
                 for start in range(0, len(data), CHUNK_BYTES):
                     await self._socket.send_bytes(bytes([PORT_DATA]) + data[start : start + CHUNK_BYTES])
         except Unreachable:
@@ -98,7 +98,7 @@ class _Port:
 
 async def _outcome(http: Http, call: Call, socket: aiohttp.ClientWebSocketResponse) -> dict[int, bytearray]:
     output = {STDOUT: bytearray(), STDERR: bytearray(), STATUS: bytearray()}
-    with http.translated(call), contextlib.suppress(TimeoutError):
+    with http.translate_errors(call), contextlib.suppress(TimeoutError):
         async with asyncio.timeout(None) as grace:
             while (frame := await _frame(socket)) is not None:
                 channel, data = frame

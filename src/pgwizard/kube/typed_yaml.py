@@ -92,10 +92,10 @@ def _value(node: yaml.Node, shape: Shape, place: str, depth: int) -> Any:
             return base64.b64decode(re.sub(r"[\r\n]", "", _text(node)), validate=True)
         except ValueError:
             raise WrongType(_line(node), place, "not base64", "base64, in lines or not, without blanks") from None
-    raise WrongType(_line(node), place, kind, _wanted(shape, kind))
+    raise WrongType(_line(node), place, kind, _expectation(shape, kind))
 
 
-def _wanted(shape: Shape, found: str) -> str:
+def _expectation(shape: Shape, found: str) -> str:
     if isinstance(shape, list | dict):
         return "a list" if isinstance(shape, list) else "a mapping"
     if shape is bool:

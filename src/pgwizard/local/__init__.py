@@ -1,1 +1,1 @@
-"""This machine's disk and environment: files that answers name, output, and autosaved drafts."""
+"""This machine's disk and environment: ``inputs`` that answers name, output ``files``, and ``autosave`` of drafts."""

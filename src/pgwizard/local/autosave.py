@@ -1,4 +1,4 @@
-"""Unsaved answers on disk, so that a crash, a closed terminal or Ctrl-C loses nothing.
+"""Unsaved answers on disk, so that a crash, a closed terminal or Ctrl+C loses nothing.
 
 One file a running wizard, readable by its owner alone; what an ended one left behind is offered to the next. A lock
 that the kernel lets go of with its process tells the one from the other. Answers hold references only, so no secret is
@@ -60,12 +60,12 @@ class Drafts:
         self._lock: int | None = None
         self._turn = threading.RLock()
 
-    def left(self) -> list[AbandonedDraft]:
+    def find_abandoned(self) -> list[AbandonedDraft]:
         """The drafts whose wizards have ended, the newest first; older ones than a handful are forgotten. Blocking."""
         found: list[AbandonedDraft] = []
         with contextlib.suppress(OSError):
             for path in sorted(self._folder.iterdir()):
-                if not _NAME.fullmatch(path.name) or path == self._own or _is_held(_lock_of(path)):
+                if not _NAME.fullmatch(path.name) or path == self._own or _is_locked(_lock_of(path)):
                     continue
                 if (one := _read(path)) is not None:
                     found.append(one)
@@ -125,7 +125,7 @@ def _read(path: Path) -> AbandonedDraft | None:
     return AbandonedDraft(path, at, value) if isinstance(value, dict) and value else None
 
 
-def _is_held(lock: Path) -> bool:
+def _is_locked(lock: Path) -> bool:
     """Whether a living wizard holds it. Where there is none, its wizard has ended."""
     try:
         handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)

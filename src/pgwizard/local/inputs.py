@@ -6,7 +6,7 @@ It reads them once, into values that cannot be printed. It refuses to judge what
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from pgwizard.answers.questions import (
     FileCredentials,
     FileS3Credentials,
 )
-from pgwizard.answers.secrets import Given, Sensitive
+from pgwizard.answers.secrets import SecretInputs, Sensitive
 from pgwizard.errors import AnswersError, Finding
 from pgwizard.local import files as local_files
 from pgwizard.tls.certificates import Bundle
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 from typing import TYPE_CHECKING
 
 from pgwizard.tls import certificates
-from pgwizard.tls.certificates import read_bundle
+from pgwizard.tls.certificates import check_dates, read_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,19 +50,21 @@ _ROLES: dict[type, tuple[str, str]] = {
 }
 
 
-def referred(answers: Answers, folder: Path) -> tuple[Given, Bundle | None]:
-    """The secrets and the certificates that the answers refer to. Raises AnswersError."""
-    bundle, wrong = certificate(answers, folder)
+def read_references(answers: Answers, folder: Path, at: datetime) -> tuple[SecretInputs, Bundle | None]:
+    """The secrets and the certificates that the answers refer to. at: the time, in UTC. Raises AnswersError."""
+    bundle, wrong = certificate(answers, folder, at)
     if wrong:
         raise AnswersError("the answers", wrong)
-    return given(answers, folder), bundle
+    return read_secrets(answers, folder), bundle
 
 
-def certificate(answers: Answers, folder: Path, ca_file: str | None = None) -> tuple[Bundle | None, list[Finding]]:
+def certificate(
+    answers: Answers, folder: Path, at: datetime, ca_file: str | None = None
+) -> tuple[Bundle | None, list[Finding]]:
     """The certificate file, where one is given and wanted: ``ca_file``, the command line's, else the answers'."""
     if not answers.repository.enabled or not answers.tls.verify:
         return None, []
-    if ca_file is not None and not answers.tls_mirrored():
+    if ca_file is not None and not answers.has_tls_mirror():
         return None, [
             Finding("tls.source", "null trusts the public authorities only, but --ca-file gives a certificate")
         ]
@@ -73,12 +75,12 @@ def certificate(answers: Answers, folder: Path, ca_file: str | None = None) -> t
     else:
         return None, []
     try:
-        return read_file(path, datetime.now(UTC)), []
+        return read_file(path, at), []
     except ValueError as error:
         return None, [Finding(question, str(error))]
 
 
-def given(answers: Answers, folder: Path) -> Given:
+def read_secrets(answers: Answers, folder: Path) -> SecretInputs:
     """Read the variables and files that answers name. What is missing is a Finding, since it may not be needed."""
     found: dict[tuple[str, str], Sensitive | Finding] = {}
     sections: list[Any] = [answers.credentials]
@@ -93,7 +95,7 @@ def given(answers: Answers, folder: Path) -> Given:
             if name != "source":
                 key = str(field.alias)
                 found[role, key] = take(getattr(section, name), folder, f"{question}.{key}")
-    return Given(found)
+    return SecretInputs(found)
 
 
 def _from_variable(name: str, _: Path, question: str) -> Sensitive | Finding:
@@ -126,6 +128,8 @@ def read_file(path: Path, now: datetime) -> Bundle:
     """The certificates of a file. Raises ValueError, which names the file."""
     data = local_files.read(path, certificates.LIMIT_BYTES)
     try:
-        return read_bundle(data, now)
+        bundle = read_bundle(data)
+        check_dates(bundle, now)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+    return bundle

@@ -1,4 +1,4 @@
-"""What is wrong, or worth a second look, when the answers are taken together.
+"""Errors and warnings across answers.
 
 Each rule is a generator of findings over the whole of the answers; a rule about one answer alone belongs to that
 answer's type. It refuses I/O and never changes an answer.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from decimal import Decimal
 
 from pydantic import BaseModel
@@ -21,7 +22,6 @@ from pgwizard.answers.questions import (
     ExistingCredentials,
     ExistingS3Credentials,
 )
-from pgwizard.endpoint import Endpoint
 from pgwizard.errors import Finding
 from pgwizard.plan import cron, pgbackrest, settings
 from pgwizard.plan.names import Names
@@ -165,7 +165,7 @@ def _overrides(answers: Answers, _: Facts) -> _Found:
         path = f"tuning.parameters.{name}"
         if name in _NOT_OVERRIDDEN:
             yield Finding(path, f"cannot be overridden: {_NOT_OVERRIDDEN[name]}")
-        elif (refused := _refused(name, value, answers)) is not None:
+        elif (refused := _refusal(name, value, answers)) is not None:
             yield Finding(path, refused)
         else:
             yield from _unwise(path, name, settings.of(name, answers.images.postgresql_version), value)
@@ -175,10 +175,10 @@ _SEGMENTS_KEPT = 2
 """Of WAL, at least, whatever pg_settings says: a server with less does not start."""
 
 
-def _refused(name: str, value: str, answers: Answers) -> str | None:
+def _refusal(name: str, value: str, answers: Answers) -> str | None:
     """Why PostgreSQL would not start with this value; None where it would, as far as that can be known."""
     version = answers.images.postgresql_version
-    if message := settings.unknown(name, version):
+    if message := settings.find_unknown(name, version):
         return message
     if len(value) >= 2 and value[0] == value[-1] == "'":
         return (
@@ -190,7 +190,7 @@ def _refused(name: str, value: str, answers: Answers) -> str | None:
     try:
         read = setting.read(value)
     except ValueError as error:
-        return str(error)
+        return str(error) + settings.origin(name, version)
     if name == "wal_level" and read == "minimal":
         return f"{value!r} ends archiving; expected replica or logical"
     if name in ("min_wal_size", "max_wal_size"):
@@ -220,7 +220,7 @@ def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) 
 
 
 def _own_secrets(answers: Answers, _: Facts) -> _Found:
-    """A Secret that is said to exist, and whose name is that of one that the release makes for something else."""
+    """A Secret that the answers name as existing, with the name of one that the release creates itself."""
     repository, names = answers.repository, Names.of(answers.release.name)
     uses: dict[str, BaseModel | None] = {"credentials": answers.credentials}
     if repository.enabled:
@@ -233,7 +233,7 @@ def _own_secrets(answers: Answers, _: Facts) -> _Found:
         or (isinstance(use, ExistingS3Credentials) and not mirrored_s3(answers))
     }
     made = {own[path] for path, use in uses.items() if use is not None and path not in existing}
-    if answers.tls_mirrored():
+    if answers.has_tls_mirror():
         made.add(names.ca)
     for path, secret in existing.items():
         if secret in made:
@@ -269,11 +269,7 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
     repository = answers.repository
     if not repository.enabled:
         return
-    try:
-        endpoint = Endpoint.parse(repository.endpoint)
-    except ValueError as error:
-        yield Finding("repository.endpoint", str(error))
-        return
+    endpoint = repository.s3_endpoint
     version = pgbackrest.version(answers.images.pgbackrest_version)
     if endpoint.scheme == "http":
         if version < pgbackrest.HTTP_SINCE:
@@ -286,7 +282,7 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
         yield _warning(
             "repository.endpoint",
             f"pgBackRest {answers.images.pgbackrest_version} finds no IP address among a certificate's alternative "
-            f"names: give a host name, or use {pgbackrest.written(pgbackrest.IP_SAN_SINCE)} or newer",
+            f"names: give a host name, or use {pgbackrest.version_text(pgbackrest.IP_SAN_SINCE)} or newer",
         )
     if endpoint.port == 9001:
         yield _warning("repository.endpoint", "9001 is where MinIO has its console; its S3 API is on 9000")
@@ -313,7 +309,7 @@ def _certificate(answers: Answers, facts: Facts) -> _Found:
 def _too_old(path: str, what: str, needed: pgbackrest.Version, answers: Answers) -> Finding:
     return Finding(
         path,
-        f"{what} needs pgBackRest {pgbackrest.written(needed)} or newer; images.pgbackrestVersion is "
+        f"{what} needs pgBackRest {pgbackrest.version_text(needed)} or newer; images.pgbackrestVersion is "
         f"{answers.images.pgbackrest_version}",
     )
 
@@ -341,6 +337,29 @@ def _schedule(answers: Answers, _: Facts) -> _Found:
             f"starts together with the full backup, first at {moment:%A %H:%M}: one waits for the other; "
             "keep the days apart, as in 0 2 * * 0 and 0 2 * * 1-6",
         )
+    for name, schedule in read.items():
+        if warning := _clock_changes(schedule, zone, answers.schedule.time_zone):
+            yield _warning(f"schedule.{name}", warning)
+
+
+_RARE_SECONDS = 4 * 3600
+"""A schedule that runs more often is not warned of: the run before or after a lost one does as well."""
+
+
+def _clock_changes(schedule: cron.CronSchedule, zone: tzinfo, zone_name: str) -> str:
+    changes = schedule.clock_changes(zone)
+    skipped, doubled = changes.skipped, changes.doubled
+    if not (skipped or doubled) or schedule.shortest_gap_seconds() < _RARE_SECONDS:
+        return ""
+    effects = []
+    if skipped:
+        effects.append(f"the run at {skipped:%H:%M} is skipped once in {skipped:%B}")
+    if doubled:
+        same = skipped is not None and skipped.time() == doubled.time()
+        effects.append(f"{'' if same else f'the run at {doubled:%H:%M} '}starts twice in {doubled:%B}")
+    steady = schedule.without_clock_changes(zone)
+    fix = f"use {steady.cron} instead" if steady else "choose another hour or day"
+    return f"clocks change in {zone_name}: {' and '.join(effects)}; {fix}"
 
 
 def _retention(answers: Answers, _: Facts) -> _Found:
@@ -353,7 +372,7 @@ def _retention(answers: Answers, _: Facts) -> _Found:
     try:
         gap_days = cron.CronSchedule(answers.schedule.full).shortest_gap_seconds() / 86_400
     except ValueError:
-        return  # said where it arises
+        return  # reported where it arises
     kept_days = retention.full * (gap_days if retention.full_type == "count" else 1)
     if kept_days > 3650:
         yield _warning(
@@ -403,7 +422,7 @@ def _options(answers: Answers, _: Facts) -> _Found:
     version = pgbackrest.version(answers.images.pgbackrest_version)
     seen: set[str] = set()
     for name in answers.advanced.options:
-        path, plain = f"advanced.options.{name}", pgbackrest.plain(name)
+        path, plain = f"advanced.options.{name}", pgbackrest.strip_index(name)
         since = pgbackrest.since(name)
         if plain in seen:
             yield Finding(path, "given twice, with and without its index")
@@ -413,7 +432,7 @@ def _options(answers: Answers, _: Facts) -> _Found:
         elif plain in _ASKED or (plain == "archive-timeout" and answers.advanced.archive_async):
             yield Finding(path, f"is already answered: {_ASKED.get(plain, 'advanced.archiveAsync sets it to 120 s')}")
         elif since is None:
-            close = difflib.get_close_matches(pgbackrest.indexed(name), pgbackrest.known(), 1)
+            close = difflib.get_close_matches(pgbackrest.add_index(name), pgbackrest.known_options(), 1)
             yield Finding(path, "is no option that pgBackRest reads" + (f": did you mean {close[0]}?" if close else ""))
         elif version < since:
             yield _too_old(path, name, since, answers)

@@ -1,15 +1,18 @@
-"""Cron schedules as Kubernetes reads them, and when they fire.
+"""Cron schedules as Kubernetes reads them, and when they fire: the rules are those of robfig/cron 3.0.1.
 
-It refuses what one of the two readers takes and the other does not: Kubernetes (robfig/cron) has no 7 for Sunday and
-no ``L``, ``#`` or ``W``; ``@every`` and ``TZ=`` are left out because nobody can tell when they fire.
+Its rules differ from those of Debian's cron where clocks change: an hour that is skipped has no run, an hour that comes
+twice has two. cronsim reads the fields and puts them into words; it refuses what Kubernetes refuses (7 for Sunday,
+``L``, ``#``, ``W``). ``@every`` and ``TZ=`` are left out because their runs depend on more than the schedule.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import islice, pairwise, takewhile
 from zoneinfo import ZoneInfo
 
@@ -38,7 +41,7 @@ class CronSchedule:
         from cronsim import CronSim, CronSimError
 
         self.cron = cron
-        self._expression = _normalised(cron)
+        self._expression = _normalise(cron)
         try:
             next(CronSim(self._expression, _EPOCH))
         except CronSimError as error:
@@ -59,11 +62,19 @@ class CronSchedule:
 
     def upcoming(self, after: datetime, count: int) -> list[datetime]:
         """The next ``count`` times strictly after a moment, in that moment's time zone; fewer where years end."""
-        return list(islice(_runs(self._expression, after), count))
+        return [_in_zone(run, after.tzinfo) for run in islice(_runs(self._fields, _utc(after), after.tzinfo), count)]
 
     def before(self, moment: datetime, floor: datetime) -> Iterator[datetime]:
-        """The times strictly before a moment and after ``floor``, the latest first, each looked for once asked for."""
-        return takewhile(lambda at: at > floor, _runs(self._expression, moment, reverse=True))
+        """The times strictly before a moment and after ``floor``, the latest first, each found when it is needed.
+
+        Runs can only be found forward: this looks through spans further and further back, each twice as long.
+        """
+        latest, earliest, span = _utc(moment) - datetime.resolution, _utc(floor), timedelta(days=8)
+        while latest > earliest:
+            begin = earliest if latest - earliest <= span else latest - span
+            runs = [*_until(latest, _runs(self._fields, begin, moment.tzinfo))]
+            yield from (_in_zone(run, moment.tzinfo) for run in reversed(runs))
+            latest, span = begin, span * 2
 
     def in_words(self) -> str:
         """Such as ``At 02:00 on Sunday``."""
@@ -81,36 +92,241 @@ class CronSchedule:
 
     def never_on_a_day_of(self, other: CronSchedule) -> bool:
         """Whether both go by the weekday and share none."""
-        mine, theirs = self._weekdays(), other._weekdays()
-        return mine is not None and theirs is not None and mine.isdisjoint(theirs)
+        mine, theirs = self._fields, other._fields
+        return mine.by_weekday and theirs.by_weekday and mine.weekdays.isdisjoint(theirs.weekdays)
 
-    def _weekdays(self) -> set[object] | None:
-        """None where the day of the month counts too."""
-        from cronsim import CronSim
+    def clock_changes(self, time_zone: tzinfo) -> ClockChanges:
+        """The runs that a zone's change of clocks skips or doubles, by the zone's rules for the years to come."""
+        return _clock_changes(self._expression, time_zone)
 
-        by_weekday = self._expression.split(" ")[2] == "*"
-        return set(CronSim(self._expression, _EPOCH).weekdays) if by_weekday else None
+    def without_clock_changes(self, time_zone: tzinfo) -> CronSchedule | None:
+        """The same schedule at another hour, where no change of clocks skips or doubles a run; None if there is none.
+
+        Only a schedule with one hour can be moved.
+        """
+        minute, hour, *days = self._expression.split(" ")
+        if not hour.isdigit():
+            return None
+        hours = [*range(int(hour) + 1, 24), *reversed(range(int(hour)))]
+        others = (CronSchedule(" ".join([minute, str(other), *days])) for other in hours)
+        return next((each for each in others if each.clock_changes(time_zone) == ClockChanges(None, None)), None)
+
+    @functools.cached_property
+    def _fields(self) -> _Fields:
+        return _fields(self._expression)
 
 
-def _runs(expression: str, moment: datetime, *, reverse: bool = False) -> Iterator[datetime]:
-    """Times one after another, up to where the calendar begins or ends: cronsim goes on and fails there."""
+@dataclass(frozen=True, slots=True)
+class ClockChanges:
+    """One run of each kind as the clock on the wall shows it, None where there is none.
+
+    skipped: does not happen, for its hour (or its day) is lost. doubled: happens twice.
+    """
+
+    skipped: datetime | None
+    doubled: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int]
+    """0 is Sunday."""
+    by_weekday: bool
+    """Every day of the month will do."""
+    both_days: bool
+    """The day of the month and the weekday must both match; else one of the two is enough."""
+
+    def on_day(self, day: date) -> bool:
+        of_month, of_week = day.day in self.days, day.isoweekday() % 7 in self.weekdays
+        return of_month and of_week if self.both_days else of_month or of_week
+
+
+_STAR = re.compile(r"(^|,)\*(/0*1)?(,|$)")
+
+
+@functools.cache
+def _fields(expression: str) -> _Fields:
     from cronsim import CronSim
 
+    found = CronSim(expression, _EPOCH)
+    _, _, of_month, _, of_week = expression.split(" ")
+    has_star = any(_STAR.search(field) for field in (of_month, of_week))
+    weekdays = frozenset(int(str(day)) % 7 for day in found.weekdays)
+    return _Fields(
+        frozenset(found.minutes),
+        frozenset(found.hours),
+        frozenset(found.days),
+        frozenset(found.months),
+        weekdays,
+        by_weekday=of_month == "*",
+        both_days=has_star,
+    )
+
+
+_DAY, _HOUR, _MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+_YEARS_AHEAD = 5
+
+
+def _next_run(fields: _Fields, after: datetime, time_zone: tzinfo | None) -> datetime | None:  # noqa: C901, PLR0912
+    """The first run after a moment, both in UTC without a zone; None where none comes within five years.
+
+    This is ``SpecSchedule.Next`` of robfig/cron 3.0.1, with longer steps where they change nothing, so that it does
+    the same where clocks change at midnight (it may miss that day) or by half an hour. The steps go forward on the
+    clock on the wall, and each loop that passes the end of its unit begins again with the months.
+    """
+    at = after.replace(microsecond=0) + timedelta(seconds=1)
+    is_aligned = False
+    local = _local(at, time_zone)
+    last_year = local.year + _YEARS_AHEAD
+    while local.year <= last_year:
+        while local.month not in fields.months:
+            if not is_aligned:
+                is_aligned, local = True, local.replace(day=1, hour=0, minute=0, second=0)
+            at = _instant(_month_later(local), time_zone)
+            local = _local(at, time_zone)
+            if local.month == 1:
+                break
+        else:
+            while not fields.on_day(local):
+                if not is_aligned:
+                    is_aligned, local = True, local.replace(hour=0, minute=0, second=0)
+                    at = _instant(local, time_zone)
+                    local = _local(at, time_zone)
+                begin = at
+                at = _instant(local + _days_ahead(fields, local), time_zone)
+                hour = _local(at, time_zone).hour
+                at += (24 - hour if hour > 12 else -hour) * _HOUR  # midnight does not exist on that day
+                local = _local(at, time_zone)
+                if at <= begin:
+                    return None  # a whole day was left out (Samoa, 2011), where the original never ends
+                if local.day == 1:
+                    break
+            else:
+                while local.hour not in fields.hours:
+                    if not is_aligned:
+                        is_aligned, at = True, _instant(local.replace(minute=0, second=0), time_zone)
+                    at += _steady(_ahead(fields.hours, local.hour, 24) * _HOUR, at, time_zone, _HOUR)
+                    local = _local(at, time_zone)
+                    if local.hour == 0:
+                        break
+                else:
+                    while local.minute not in fields.minutes:
+                        if not is_aligned:
+                            is_aligned, at = True, at.replace(second=0)
+                        at += _steady(_ahead(fields.minutes, local.minute, 60) * _MINUTE, at, time_zone, _MINUTE)
+                        local = _local(at, time_zone)
+                        if local.minute == 0:
+                            break
+                    else:
+                        if at.second == 0:
+                            return at
+                        is_aligned, at = True, at + timedelta(seconds=60 - at.second)
+                        local = _local(at, time_zone)
+    return None
+
+
+def _days_ahead(fields: _Fields, local: datetime) -> timedelta:
+    """To the next day that matches, or to the first of a month; one day unless it is midnight."""
+    day = local + _DAY
+    while local.hour == 0 and day.day != 1 and not fields.on_day(day):
+        day += _DAY
+    return day - local
+
+
+def _ahead(wanted: frozenset[int], present: int, end: int) -> int:
+    """How many hours or minutes to the next that matches, or to the end of the day or hour."""
+    return min((later for later in wanted if later > present), default=end) - present
+
+
+def _steady(ahead: timedelta, at: datetime, time_zone: tzinfo | None, unit: timedelta) -> timedelta:
+    """That step, or one unit alone where the clocks change on the way."""
+    return ahead if _offset(at, time_zone) == _offset(at + ahead, time_zone) else unit
+
+
+def _month_later(local: datetime) -> datetime:
+    """A month later on the wall; a day that this month does not have is counted on into the next."""
+    first = local.replace(day=1) + timedelta(days=31)  # in the next month, or OverflowError
+    return first.replace(day=1) + timedelta(days=local.day - 1)
+
+
+def _runs(fields: _Fields, after: datetime, time_zone: tzinfo | None) -> Iterator[datetime]:
+    """Times one after another, up to where the calendar ends; these and ``after`` are UTC without a zone."""
+    run: datetime | None = after
     try:
-        yield from CronSim(expression, moment, reverse=reverse)
+        while run is not None and (run := _next_run(fields, run, time_zone)) is not None:
+            yield run
     except OverflowError:
         return
 
 
+def _until(latest: datetime, runs: Iterator[datetime]) -> Iterator[datetime]:
+    return takewhile(lambda run: run <= latest, runs)
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _in_zone(utc: datetime, time_zone: tzinfo | None) -> datetime:
+    return utc.replace(tzinfo=UTC).astimezone(time_zone)
+
+
+def _local(utc: datetime, time_zone: tzinfo | None) -> datetime:
+    """What a clock on the wall shows."""
+    return utc if time_zone is UTC else _in_zone(utc, time_zone).replace(tzinfo=None, fold=0)
+
+
+def _instant(local: datetime, time_zone: tzinfo | None) -> datetime:
+    """The moment at which a clock on the wall shows a time, by the rule of Go's ``time.Date``.
+
+    For a time that does not exist, or exists twice, it is the offset at the same time in UTC that decides.
+    """
+    if time_zone is UTC:
+        return local
+    at = local - _offset(local, time_zone)
+    return local - _offset(at, time_zone)
+
+
+def _offset(utc: datetime, time_zone: tzinfo | None) -> timedelta:
+    return _in_zone(utc, time_zone).utcoffset() or timedelta()
+
+
+_RULES_FROM, _RULES_DAYS = datetime.fromisoformat("2032-01-01"), 731
+"""Years far enough ahead that the zone database has rules for them rather than decisions of the past."""
+
+
+@functools.cache
+def _changes(time_zone: tzinfo) -> tuple[datetime, ...]:
+    """The days (in UTC) on which a zone changes its clocks, within two years of its rules."""
+    days = [_RULES_FROM + timedelta(days=number) for number in range(_RULES_DAYS)]
+    return tuple(day for day, after in pairwise(days) if _offset(day, time_zone) != _offset(after, time_zone))
+
+
+@functools.lru_cache(maxsize=64)
+def _clock_changes(expression: str, time_zone: tzinfo) -> ClockChanges:
+    fields = _fields(expression)
+    skipped = doubled = None
+    for day in _changes(time_zone):
+        begin, end = day - timedelta(days=2), day + timedelta(days=3)
+        runs = Counter(_local(run, time_zone) for run in _until(end, _runs(fields, begin, time_zone)))
+        first, last = begin + timedelta(days=1), end - timedelta(days=1)
+        expected = [*_until(last, _runs(fields, first, UTC))]
+        skipped = skipped or next((run for run in expected if runs[run] == 0), None)
+        doubled = doubled or next((run for run in expected if runs[run] > 1), None)
+    return ClockChanges(skipped, doubled)
+
+
 @functools.cache
 def _shortest_gap_seconds(expression: str) -> int:
-    from cronsim import CronSim
-
-    runs = islice(CronSim(expression, _EPOCH), 64)
+    runs = CronSchedule(expression).upcoming(_EPOCH, 64)
     return int(min((later - earlier).total_seconds() for earlier, later in pairwise(runs)))
 
 
-def _normalised(cron: str) -> str:
+def _normalise(cron: str) -> str:
     """The schedule with nicknames and ``?`` written out. Raises ValueError."""
     if cron.lower() in _NICKNAMES:
         return _NICKNAMES[cron.lower()]

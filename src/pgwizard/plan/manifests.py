@@ -167,13 +167,13 @@ def _place(value: object) -> str:
     if not isinstance(value, (str, bool, int)):
         raise PlacementError(f"a template places {value!r}, which is no scalar")
     _placed[type(value), value] += 1
-    return quoted(value) if isinstance(value, str) else json.dumps(value)
+    return yaml_value(value) if isinstance(value, str) else json.dumps(value)
 
 
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
-def quoted(text: str) -> str:
+def yaml_value(text: str) -> str:
     """A double-quoted scalar that JSON, YAML 1.1 and YAML 1.2 readers take for the same text."""
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False))
 
@@ -199,7 +199,7 @@ _ESCAPES = {"\\": "\\\\", "'": "''", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b"
 
 
 def postgresql_value(value: str) -> str:
-    r"""A value as postgresql.conf takes it: bare where it is a number or a word, else quoted.
+    r"""A value in the syntax of postgresql.conf: bare where it is a number or a word, else quoted.
 
     Quotes and backslashes are doubled, control characters escaped (``DeescapeQuotedString`` of PostgreSQL).
     """
@@ -209,7 +209,7 @@ def postgresql_value(value: str) -> str:
 
 
 def pgbackrest_value(value: str) -> str:
-    """A value as pgbackrest.conf takes it, which is as it is: it has no quoting, so what would need some is refused."""
+    """A value for pgbackrest.conf, unchanged. The file has no quoting: a value that would need it is refused."""
     if not value or value != value.strip() or any(ord(character) < 32 or ord(character) == 127 for character in value):
         raise PlacementError("pgbackrest.conf cannot hold this value")
     return value
@@ -232,7 +232,7 @@ def _finalizer(quote: Callable[[str], str]) -> Callable[[object], str]:
     return finalize
 
 
-class _Compiled(BytecodeCache):
+class _CompiledTemplates(BytecodeCache):
     """Keeps compiled templates where Python keeps compiled modules, and by its rules.
 
     Whoever may write there may write this module as well. Where it cannot be written, nothing is kept.
@@ -278,7 +278,7 @@ def _environment(finalize: Callable[[Any], str]) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         auto_reload=False,
-        bytecode_cache=_Compiled(),
+        bytecode_cache=_CompiledTemplates(),
     )
     environment.filters = {
         "block": _block,

@@ -5,12 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pgwizard.answers.questions import Answers
 
 STANZA = "main"
 DATA = "/var/lib/postgresql/data"
 CA_FILE = "/etc/ssl/certs/minio-ca.crt"
 CA_KEY = "tls.crt"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ReleaseRef:
+    """One release of a cluster."""
+
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, answers: Answers) -> ReleaseRef:
+        """The release that the answers describe."""
+        return cls(answers.release.namespace, answers.release.name)
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +78,9 @@ _MIRRORED = {
 
 
 def mirrored_from(metadata: Mapping[str, Any]) -> str:
-    """The Secret, as namespace/name, that a Secret of ours says to be a mirror of; empty where it says none.
+    """The Secret, as namespace/name, that one of pgwizard's Secrets mirrors; empty where it mirrors none.
 
-    As it stands there: whoever shows it makes it fit to be shown.
+    Read from an annotation and not escaped: the caller escapes it before it is shown.
     """
     annotations = metadata.get("annotations") or {}
     found = (pattern.fullmatch(str(annotations.get(key, ""))) for key, pattern in _MIRRORED.items())

@@ -1,7 +1,7 @@
 """What each version of pgBackRest knows: its options, and the PostgreSQL versions it can read.
 
 Sources: the release notes, and the ``help`` of 2.45 for the options that need no newer one. It refuses to guess about
-an option that it has never heard of: that is a slip until proven otherwise.
+an unknown option: it counts as a slip.
 """
 
 from __future__ import annotations
@@ -132,27 +132,27 @@ def compares_addresses(text: str) -> bool:
     return version(text) >= (2, 53)
 
 
-def written(number: Version) -> str:
+def version_text(number: Version) -> str:
     """(2, 52, 1) as ``2.52.1``."""
     return ".".join(map(str, number))
 
 
-def plain(option: str) -> str:
+def strip_index(option: str) -> str:
     """The option without its index: ``repo1-path`` is ``repo-path``. Only repository 1 and cluster 1 exist here."""
     return re.sub(r"^(repo|pg)1-", r"\1-", option)
 
 
-def indexed(option: str) -> str:
+def add_index(option: str) -> str:
     """The option as a configuration file spells it: ``repo-path`` is ``repo1-path``."""
     return re.sub(r"^(repo|pg)-", r"\g<1>1-", option)
 
 
-def known() -> list[str]:
+def known_options() -> list[str]:
     """Every option that a configuration may hold, spelt as the file does."""
-    return sorted(indexed(option) for option in _KNOWN)
+    return sorted(add_index(option) for option in _KNOWN)
 
 
 def since(option: str) -> Version | None:
     """The version that brought the option: (0,) where any has it, None where none does."""
-    name = plain(option)
+    name = strip_index(option)
     return _NEWER.get(name, (0,)) if name in _KNOWN else None

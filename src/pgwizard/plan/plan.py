@@ -1,7 +1,7 @@
 """Every value that a template places, decided: ``resolve(answers, facts) -> Plan``.
 
 Names, labels and numbers are made here and nowhere else. It refuses I/O: what the world knows comes in as ``Facts``.
-Answers are taken as they are; ``checks`` says beforehand whether they make sense together.
+Answers are taken as they are; ``checks`` has checked them before.
 """
 
 from __future__ import annotations
@@ -27,10 +27,9 @@ from pgwizard.answers.questions import (
     NoCompression,
     S3Credentials,
 )
-from pgwizard.endpoint import Endpoint
 from pgwizard.plan import cron as plan_cron
-from pgwizard.plan.names import CA_FILE, DATA, STANZA, Names
-from pgwizard.plan.pgbackrest import indexed
+from pgwizard.plan.names import CA_FILE, DATA, STANZA, Names, ReleaseRef
+from pgwizard.plan.pgbackrest import add_index
 from pgwizard.plan.tuning import Machine, Parameter, tune
 from pgwizard.tls.certificates import Bundle
 
@@ -116,11 +115,16 @@ class Plan:
     s3_port: int
     s3_namespace: str | None
 
+    @property
+    def ref(self) -> ReleaseRef:
+        """The release that is planned."""
+        return ReleaseRef(self.namespace, self.names.release)
+
 
 def resolve(answers: Answers, facts: Facts) -> Plan:
     """The plan of answers in which ``checks.check`` finds no error."""
     names = Names.of(answers.release.name)
-    backups, tls = answers.repository.enabled, answers.tls_mirrored()
+    backups, tls = answers.repository.enabled, answers.has_tls_mirror()
     instance = (Pair("app.kubernetes.io/name", "postgresql"), Pair("app.kubernetes.io/instance", names.release))
     common = (
         Pair("app.kubernetes.io/managed-by", "pgwizard"),
@@ -170,7 +174,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         pull_policy=answers.images.pull_policy,
         pull_secrets=tuple(answers.images.pull_secrets),
         network_policy=answers.advanced.network_policy,
-        s3_port=Endpoint.parse(answers.repository.endpoint).port,
+        s3_port=answers.repository.s3_endpoint.port,
         s3_namespace=_s3_namespace(answers),
     )
 
@@ -258,7 +262,7 @@ def ca_source(answers: Answers) -> str:
 
 
 def parameters(answers: Answers) -> list[Parameter]:
-    """Every line of postgresql.conf; what the answers override stands in its place, with that as its reason."""
+    """Every line of postgresql.conf. An override replaces the computed value, and the reason names the override."""
     tuning = answers.tuning
     tuned = tune(
         Machine(
@@ -271,13 +275,13 @@ def parameters(answers: Answers) -> list[Parameter]:
             version=answers.images.postgresql_version,
         )
     )
-    found = {parameter.name: parameter for parameter in (*_fixed(answers), *tuned)}
+    found = {parameter.name: parameter for parameter in (*_fixed_parameters(answers), *tuned)}
     for name, value in tuning.parameters.items():
         found[name] = Parameter(name, value, "as asked")
     return list(found.values())
 
 
-def _fixed(answers: Answers) -> list[Parameter]:
+def _fixed_parameters(answers: Answers) -> list[Parameter]:
     listen = Parameter("listen_addresses", "*", "the Service reaches the pod by its address")
     level = Parameter("wal_level", "replica", "enough for backups and replicas")
     if not answers.repository.enabled:
@@ -305,7 +309,7 @@ def options(answers: Answers) -> list[Pair]:
     return [
         *_repository_options(answers),
         *_backup_options(answers),
-        *(Pair(indexed(name), value) for name, value in answers.advanced.options.items()),
+        *(Pair(add_index(name), value) for name, value in answers.advanced.options.items()),
     ]
 
 
@@ -315,12 +319,12 @@ def _repository_options(answers: Answers) -> list[Pair]:
         Pair("repo1-type", "s3"),
         Pair("repo1-path", repository.path),
         Pair("repo1-s3-bucket", repository.bucket),
-        Pair("repo1-s3-endpoint", repository.s3_endpoint),
+        Pair("repo1-s3-endpoint", str(repository.s3_endpoint)),
         Pair("repo1-s3-region", repository.region),
         Pair("repo1-s3-uri-style", repository.uri_style),
         Pair("repo1-storage-verify-tls", "y" if answers.tls.verify else "n"),
     ]
-    if answers.tls_mirrored():
+    if answers.has_tls_mirror():
         found.append(Pair("repo1-storage-ca-file", CA_FILE))
     if repository.cipher is not None:
         found.append(Pair("repo1-cipher-type", "aes-256-cbc"))
@@ -360,7 +364,7 @@ def _backup_options(answers: Answers) -> list[Pair]:
 
 def _s3_namespace(answers: Answers) -> str | None:
     """A Service of the cluster is named ``name`` or ``name.namespace.svc``; two labels alone may be a public domain."""
-    endpoint = Endpoint.parse(answers.repository.endpoint)
+    endpoint = answers.repository.s3_endpoint
     labels = endpoint.host.lower().split(".")
     if len(labels) >= 3 and labels[2] == "svc":
         return labels[1]

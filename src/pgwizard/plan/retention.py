@@ -11,7 +11,7 @@ from pgwizard.plan.cron import CronSchedule
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RetainedBackups:
     """The backups that a repository holds once a schedule has long been followed, oldest first.
 
     since: from when on the database can be recovered; None where nothing would have been taken yet. whole: whether
@@ -25,26 +25,28 @@ class Kept:
 
 
 LONGEST = 1_000
-"""Backups of a kind that are looked at: more than anybody reads. A thousand take about 40 ms."""
+"""Backups of a kind that are looked at: more than anybody reads. A thousand take about 0.2 s."""
 YEARS = 10
 """How far back backups are looked for: a full one every fourth year would else lead to before the calendar."""
 
 
-def kept(full: CronSchedule, incremental: CronSchedule, now: datetime, *, keep: int | None, by_days: bool) -> Kept:
+def retain(
+    full: CronSchedule, incremental: CronSchedule, now: datetime, *, keep: int | None, by_days: bool
+) -> RetainedBackups:
     """What is kept at ``now``, in its time zone. keep: that many full backups, or days; None keeps everything.
 
     pgBackRest's rule: by count the last ``keep`` full backups stay; by time the newest that is older than ``keep`` days
     stays as well, so that every moment of those days can be reached. Incremental backups go with their full one.
     """
     # the same moment in two time zones is equal, and its days are not
-    return _kept(full, incremental, now, now.tzinfo, keep, by_days)
+    return _retain(full, incremental, now, now.tzinfo, keep, by_days)
 
 
 _COMING = 32
 """Full backups that are looked at for the shortest time between them: a month of daily ones."""
 
 
-def least(
+def shortest_reach(
     full: CronSchedule, incremental: CronSchedule, now: datetime, *, keep: int | None, by_days: bool
 ) -> timedelta | None:
     """How far back one can go at the worst moment from ``now`` on; None where nothing would have been taken yet.
@@ -52,34 +54,34 @@ def least(
     By count that is right after a full backup, which takes the place of the oldest one. By time it is when a full
     backup is as old as was asked for, so that the one before it goes.
     """
-    return _least(full, incremental, now, now.tzinfo, keep, by_days)
+    return _shortest_reach(full, incremental, now, now.tzinfo, keep, by_days)
 
 
 @functools.lru_cache(maxsize=32)
-def _least(
+def _shortest_reach(
     full: CronSchedule, incremental: CronSchedule, now: datetime, _zone: tzinfo | None, keep: int | None, by_days: bool
 ) -> timedelta | None:
-    held = kept(full, incremental, now, keep=keep, by_days=by_days)
-    if held.since is None:
+    backups = retain(full, incremental, now, keep=keep, by_days=by_days)
+    if backups.since is None:
         return None
-    spans = [now - held.since]
+    spans = [now - backups.since]
     if keep is not None and by_days:
         spans.append(timedelta(days=keep))
     elif keep is not None:
         coming = full.upcoming(now, _COMING)
-        times = [*held.fulls, *coming]
+        times = [*backups.fulls, *coming]
         spans += [at - times[max(place - keep + 1, 0)] for place, at in enumerate(times) if at > now]
     return min(spans)
 
 
 _SHOWN = 8
-"""Full backups that stand for all where none is ever deleted."""
+"""Full backups that are shown where none is ever deleted."""
 
 
 @functools.lru_cache(maxsize=32)
-def _kept(
+def _retain(
     full: CronSchedule, incremental: CronSchedule, now: datetime, _zone: tzinfo | None, keep: int | None, by_days: bool
-) -> Kept:
+) -> RetainedBackups:
     floor = now - timedelta(days=365 * YEARS)
     fulls: list[datetime] = []
     whole = keep is None
@@ -93,7 +95,7 @@ def _kept(
             whole = True
             break
     if not fulls:
-        return Kept((), (), None, whole=False)
+        return RetainedBackups((), (), None, whole=False)
     newer = list(islice(incremental.before(now, fulls[-1]), LONGEST + 1))
     whole = whole and len(newer) <= LONGEST
-    return Kept(tuple(reversed(fulls)), tuple(reversed(newer[:LONGEST])), fulls[-1], whole)
+    return RetainedBackups(tuple(reversed(fulls)), tuple(reversed(newer[:LONGEST])), fulls[-1], whole)

@@ -21,7 +21,7 @@ Value = bool | Decimal | str
 
 TABLE = Path(__file__).with_name("settings.tsv")
 VERSIONS = (15, 17, 18)
-"""Those that the table was read from; of the others only what a neighbour has is known."""
+"""The versions in the table. Another one is checked by the table of a neighbour, see ``origin``."""
 
 _BYTES: dict[str, int] = {"B": 1, "kB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 _MICROSECONDS: dict[str, int] = {
@@ -56,9 +56,9 @@ class Setting:
     choices: tuple[str, ...] = ()
 
     def read(self, text: str) -> Value:
-        """The value as the server takes it: a bool, a number in the setting's unit, or text.
+        """The value as the server reads it: a bool, a number in the setting's unit, or text.
 
-        Raises ValueError that says what the server expects.
+        Raises ValueError with what the server expects.
         """
         match self.kind:
             case "bool":
@@ -89,13 +89,13 @@ class Setting:
         return known[wanted]
 
     def _number(self, text: str) -> Decimal:
-        expected = self._expected()
+        expected = self._expectation()
         match = _NUMBER.fullmatch(text)
         if match is None:
             raise ValueError(f"{_short(text)} is not a number; expected {expected}")
         number, unit = _decimal(match[1], whole=self.kind == "integer"), match[2]
         if unit:
-            number = self._converted(number, unit, text)
+            number = self._convert(number, unit, text)
         if self.kind == "integer":
             number = number.to_integral_value()  # to the nearest, half to even, as rint does
         low, high = self.minimum, self.maximum
@@ -103,7 +103,7 @@ class Setting:
             raise ValueError(f"{_short(text)} is outside {low} to {high}{f' (in {self.unit})' if self.unit else ''}")
         return number
 
-    def _converted(self, number: Decimal, unit: str, text: str) -> Decimal:
+    def _convert(self, number: Decimal, unit: str, text: str) -> Decimal:
         if not self.unit:
             raise ValueError(f"{_short(text)} has a unit; expected a number alone")
         units = _BYTES if self._is_size else _MICROSECONDS
@@ -123,7 +123,7 @@ class Setting:
         count, name = re.fullmatch(r"([0-9]*)(.*)", self.unit).groups()  # type: ignore[union-attr]
         return int(count or 1) * {**_BYTES, **_MICROSECONDS, "": 1}[name]
 
-    def _expected(self) -> str:
+    def _expectation(self) -> str:
         if not self.unit:
             return "a whole number" if self.kind == "integer" else "a number"
         return f"a number with one of the units {', '.join(_BYTES if self._is_size else _MICROSECONDS)}"
@@ -159,7 +159,15 @@ def of(name: str, version: int) -> Setting | None:
     return _table(_nearest(version)).get(name) or (_table(17).get(name) if version == 16 else None)
 
 
-def unknown(name: str, version: int) -> str | None:
+def origin(name: str, version: int) -> str:
+    """The table that a refusal comes from, to be appended to it; empty where it is that of the version itself."""
+    if version in VERSIONS:
+        return ""
+    table = _nearest(version) if name in _table(_nearest(version)) or version != 16 else 17
+    return f" (checked by the parameters of PostgreSQL {table}; pgwizard has no table for {version})"
+
+
+def find_unknown(name: str, version: int) -> str | None:
     """Why the server would not start: it has no parameter of that name. None where it has one, or may have one."""
     if "." in name or version < VERSIONS[0] or of(name, version) is not None:
         return None  # an extension's, or of a version that the table does not have

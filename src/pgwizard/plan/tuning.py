@@ -35,7 +35,7 @@ _IO_CONCURRENCY = {"hdd": 2, "ssd": 200, "san": 300, "nvme": 1000}
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One line of postgresql.conf and why it says so."""
+    """One line of postgresql.conf and its reason."""
 
     name: str
     value: str
@@ -133,7 +133,7 @@ def _planner(machine: Machine) -> list[Parameter]:
 
 
 def _workers(machine: Machine) -> list[Parameter]:
-    """Below 4 cores PostgreSQL's own defaults stand."""
+    """Below 4 cores PostgreSQL's own defaults are kept."""
     cores = machine.cores
     if cores < 4:
         return []

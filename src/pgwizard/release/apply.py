@@ -1,8 +1,8 @@
 """Brings a release into a cluster: the stages in plain sight, each safe to repeat.
 
-Nothing is written before every object was tried and shown; whatever interrupts a run, the next one goes on from what it
-finds. Passwords are made once and never changed. It refuses to print, to ask, and to read files: a face reports the
-events and gives the approval, and secrets come in as ``Given``.
+Nothing is written before every object was tried and shown; after an interruption the next run resumes. Passwords are
+made once and never changed. It does not print, prompt or read files: a face reports the events and approves, and
+secrets come in as ``Given``.
 """
 
 from __future__ import annotations
@@ -12,26 +12,24 @@ import contextlib
 import hashlib
 import hmac
 import secrets
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Literal
 
 from pgwizard.answers.questions import Answers
-from pgwizard.answers.secrets import Given, Sensitive
+from pgwizard.answers.secrets import SecretInputs, Sensitive
+from pgwizard.clock import Clock
 from pgwizard.errors import AlreadyExists, AnswersError, Finding, Interrupted, Locked, PgwizardError, PreflightError
 from pgwizard.kube import api as kube_api
-from pgwizard.kube import jobs, lease
+from pgwizard.kube import lease
 from pgwizard.kube.api import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, Cluster, Object, Ref
 from pgwizard.kube.health import assess, condition
 from pgwizard.plan import checks, manifests
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, Plan, resolve
 from pgwizard.quantities import size_text
 from pgwizard.release import (
-    checks as release_checks,
-)
-from pgwizard.release import (
+    backups,
     deletion,
     record,
     rollout,
@@ -40,23 +38,26 @@ from pgwizard.release import (
     survey,
 )
 from pgwizard.release import (
+    checks as release_checks,
+)
+from pgwizard.release import (
     dry_run as release_dry_run,
 )
 from pgwizard.release import (
     rights as release_rights,
 )
-from pgwizard.release.changes import Change, compare, counted
+from pgwizard.release.changes import Change, compare, count_text
 from pgwizard.release.dry_run import Trial
 from pgwizard.release.stages import Report, Stage
 from pgwizard.tls.certificates import Bundle
 
 STAGES = ("survey", "checks", "dry run", "lock", "apply", "wait", "first backup", "prune", "record")
 AGES_SECONDS = 2.0
-"""How long what was approved may have been looked at before the cluster is asked again."""
+"""After a longer look at the changes, what the answers name is read again."""
 HASH = "pgwizard/spec"
 """Annotation of the hook Job: the checksum of everything that was rendered, so that each spec runs it once."""
 S3_MARK = "pgwizard/s3-credentials"
-"""Annotation of the pod: changes with the S3 credentials, which it reads only when it starts; tells nothing of them."""
+"""Annotation of the pod: changes with the S3 credentials, which it reads only when it starts; reveals nothing."""
 
 Approve = Callable[[Sequence[Change]], Awaitable[bool]]
 Result = Literal["deployed", "unchanged", "dry-run", "applied"]
@@ -76,32 +77,33 @@ class Options:
 class ReleaseRequest:
     """What is wanted: answers, the secrets that they refer to, and certificates from a file, if any.
 
-    opened: namespace and name of the release that a person opened to change it, if any.
+    opened: the release that a person opened to change it, if any.
     """
 
     answers: Answers
-    given: Given = field(default_factory=Given)
+    given: SecretInputs = field(default_factory=SecretInputs)
     ca_file: Bundle | None = None
-    opened: tuple[str, str] | None = None
+    opened: ReleaseRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyOutcome:
-    """What a run came to. ``unchanged``: everything was as wanted, and nothing was written.
+    """How a run ended. ``unchanged``: the cluster was as wanted, and nothing was written.
 
-    plan: what was rendered; ``report.connect_commands`` takes it.
+    headline: the result in one line. findings: why the release cannot be relied on although it is up; the warnings of
+    a stage come as events. plan: what was rendered, for ``report.address`` and ``report.connect_commands``.
     """
 
     result: Result
     changes: tuple[Change, ...]
-    warnings: tuple[Finding, ...] = ()
-    message: str = ""
+    headline: str
+    findings: tuple[Finding, ...] = ()
     plan: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """Everything decided, nothing written."""
+    """All decisions of a run, before the first write."""
 
     plan: Plan
     surveyed: survey.Survey
@@ -111,7 +113,6 @@ class _Prepared:
     data: Mapping[Ref, Mapping[str, Sensitive]]
     spec: str
     salt: str
-    warnings: tuple[Finding, ...]
 
     @property
     def objects(self) -> list[Object]:
@@ -122,8 +123,8 @@ class _Prepared:
         claim = survey.claim_ref(self.plan)
         return (*map(Ref.of, self.objects), claim)
 
-    def outcome(self, result: Result, message: str) -> ApplyOutcome:
-        return ApplyOutcome(result, self.changes, self.warnings, message, self.plan)
+    def outcome(self, result: Result, headline: str, findings: tuple[Finding, ...] = ()) -> ApplyOutcome:
+        return ApplyOutcome(result, self.changes, headline, findings, self.plan)
 
     @property
     def job(self) -> Trial | None:
@@ -134,72 +135,71 @@ class _Prepared:
 
 
 async def run(
-    release: ReleaseRequest, cluster: Cluster, report: Report, approve: Approve, options: Options
+    release: ReleaseRequest, cluster: Cluster, report: Report, approve: Approve, options: Options, *, now: Clock
 ) -> ApplyOutcome:
     """Bring the release to what is wanted, stage by stage.
 
     Raises AnswersError, PreflightError, OwnershipConflict, Locked, RolloutFailed, DeadlineError, FirstBackupFailed,
     Interrupted, and the errors of the cluster. A run that failed or was killed is simply run again.
     """
-    prepared = await prepare(release, cluster, report, options)
+    prepared = await prepare(release, cluster, report, options, now)
     if options.dry_run:
         return prepared.outcome("dry-run", "Dry run: nothing was written.")
-    if _settled(prepared, release):
+    if _is_up_to_date(prepared, release):
         return prepared.outcome("unchanged", "Already up to date.")
-    shown = time.monotonic()
+    loop = asyncio.get_running_loop()
+    shown = loop.time()
     if not await approve(prepared.changes):
         raise Interrupted("not approved: nothing was written")
-    if time.monotonic() - shown > AGES_SECONDS:
-        await _still_there(release, cluster)
-    await _namespace_first(prepared, cluster, report)
-    async with _locked(prepared, cluster, report):
-        written = await _begun(prepared, release, cluster)
+    if loop.time() - shown > AGES_SECONDS:
+        await _require_references(release, cluster, now)
+    await _create_namespace(prepared, cluster, report)
+    async with _hold_lock(prepared, cluster, report, now):
+        written = await _write_revision(prepared, release, cluster, now)
         try:
-            async with stages.told("apply", report) as stage:
+            async with stages.enter("apply", report) as stage:
                 await _retire_unfinished(prepared, cluster)
                 stage.done(await _apply(prepared, cluster, stage, force=options.force_conflicts))
             if not options.wait:
-                await _started(prepared, cluster)  # it waits by itself: WAL without a stanza would fill the volume
-                message = "Applied without waiting for the first backup. Run it again to wait for it."
-                return prepared.outcome("applied", message)
+                await _start_job(prepared, cluster)  # it waits by itself: WAL without a stanza would fill the volume
+                headline = "Applied without waiting for the first backup. Run it again to wait for it."
+                return prepared.outcome("applied", headline)
             await _start_early(prepared, cluster)
-            async with stages.told("wait", report) as stage:
+            async with stages.enter("wait", report) as stage:
                 plan = prepared.plan
-                stage.done(await rollout.wait_ready(cluster, plan, options.timeout_seconds, stage.progress))
-            await _first_backup(prepared, cluster, report)
+                stage.done(await rollout.wait_ready(cluster, plan, options.timeout_seconds, stage.progress, at=now()))
+            findings = await _first_backup(prepared, cluster, report, now)
             await _prune(prepared, cluster, report)
         except PgwizardError:
-            with contextlib.suppress(PgwizardError):  # the failure that is being told is the one that matters
-                await cluster.apply(written.ended(written.inventory, "failed").secret(), force=True)
+            with contextlib.suppress(PgwizardError):  # the first failure is the one to report
+                await cluster.apply(written.finish(written.inventory, "failed").secret(), force=True)
             raise
-        async with stages.told("record", report) as stage:
-            await cluster.apply(written.ended(prepared.inventory, "deployed").secret(), force=True)
+        async with stages.enter("record", report) as stage:
+            await cluster.apply(written.finish(prepared.inventory, "deployed").secret(), force=True)
             stage.done(f"revision {written.revisions[-1].number}")
-    return prepared.outcome("deployed", _summary(prepared.plan))
+    return prepared.outcome("deployed", _headline(prepared.plan, findings), findings)
 
 
-def _summary(plan: Plan) -> str:
-    works = "Release is up. First full backup succeeded." if plan.backups else "Release is up. It has no backups."
-    return (
-        f"{works}\n{plan.names.release}.{plan.namespace}.svc:5432, database {plan.database}; "
-        f"superuser and password are in Secret {plan.namespace}/{plan.username.secret}"
-    )
+def _headline(plan: Plan, findings: Sequence[Finding]) -> str:
+    if findings:
+        return "Release is up, but its first full backup has page checksum errors."
+    return "Release is up. First full backup succeeded." if plan.backups else "Release is up. It has no backups."
 
 
-async def _still_there(release: ReleaseRequest, cluster: Cluster) -> None:
-    """What was shown has become old while a person looked at it: a pod is not stopped for one that cannot start."""
-    gone = (await survey.survey(cluster, release.answers, release.ca_file)).errors
+async def _require_references(release: ReleaseRequest, cluster: Cluster, now: Clock) -> None:
+    """A long approval makes the survey old: no running pod is stopped for one that could not start."""
+    gone = (await survey.survey(cluster, release.answers, release.ca_file, at=now())).errors
     if gone:
-        raise PreflightError("what the answers name has gone meanwhile; nothing was written", gone)
+        raise PreflightError("a referenced object no longer exists; nothing was written", gone)
 
 
-async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, options: Options) -> _Prepared:
+async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, options: Options, now: Clock) -> _Prepared:
     """Read, check and try everything; write nothing."""
     answers = release.answers
-    async with stages.told("survey", report) as stage:
+    async with stages.enter("survey", report) as stage:
         rights, surveyed = await asyncio.gather(
             release_rights.require_rights(cluster, answers, ca_file=release.ca_file is not None),
-            survey.survey(cluster, answers, release.ca_file),
+            survey.survey(cluster, answers, release.ca_file, at=now()),
             return_exceptions=True,
         )
         for found in (rights, surveyed):  # a missing right explains the rest
@@ -208,7 +208,7 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
         if isinstance(surveyed, BaseException):
             raise surveyed
         stage.done(f"{cluster.server}, namespace {answers.release.namespace}")
-    async with stages.told("checks", report) as stage:
+    async with stages.enter("checks", report) as stage:
         facts = Facts(ca=surveyed.ca)
         findings = checks.check(answers, facts)
         outside = await release_checks.run(release_checks.Subject(cluster, answers, surveyed, release.opened))
@@ -220,23 +220,23 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
             raise AnswersError("the answers", findings.errors)
         plan = resolve(answers, facts)
         rendered = manifests.render(plan)
-        warned = f", {_counted(len(warnings), 'warning')}" if warnings else ""  # a face may know of more
+        warned = f", {_count(len(warnings), 'warning')}" if warnings else ""  # a face may know of more
         stage.done(f"{len(rendered)} objects{warned}")
-    async with stages.told("dry run", report) as stage:
+    async with stages.enter("dry run", report) as stage:
         values = await secret_values.decide(answers, release.given, plan, surveyed, cluster)
         for finding in values.warnings:
             stage.warning(finding)
         salt = (surveyed.record and surveyed.record.salt) or secrets.token_hex(16)
         mark = hmac.digest(salt.encode(), values.s3, "sha256").hex()[:16] if values.s3 else ""
         spec = hashlib.sha256("---\n".join([*(item.text for item in rendered), mark]).encode()).hexdigest()
-        objects = [_stamped(item.object, spec, mark) for item in rendered]
+        objects = [_stamp(item.object, spec, mark) for item in rendered]
         trials = await release_dry_run.try_out(
             cluster, plan, objects, force=options.force_conflicts, namespace_exists=surveyed.namespace_exists
         )
         for trial in trials:
             for warning in trial.warnings:
                 stage.warning(Finding(text=f"{Ref.of(trial.wanted)}: {warning}", severity="warning"))
-        pruned = _pruned(surveyed.record, objects)
+        pruned = _leftovers(surveyed.record, objects)
         if pruned:
             await release_rights.require_deletion(cluster, pruned)
         changes = (*(_change(trial, spec, values.to_write) for trial in trials), *(_removal(ref) for ref in pruned))
@@ -248,29 +248,29 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
         for trial in trials:
             if trial.after is not None:
                 untried += f"; {Ref.of(trial.wanted)} can be tried only after its {trial.after.resource.kind} is made"
-        stage.done(counted(changes) + untried)
-    return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), values.to_write, spec, salt, warnings)
+        stage.done(count_text(changes) + untried)
+    return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), values.to_write, spec, salt)
 
 
-def _counted(count: int, word: str) -> str:
+def _count(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 # ---- what is wanted ------------------------------------------------------------------------------------------------
 
 
-def _stamped(obj: Object, spec: str, mark: str) -> Object:
+def _stamp(obj: Object, spec: str, mark: str) -> Object:
     """The hook Job with the checksum of what it belongs to; the pod with the mark of its S3 credentials."""
     resource = Ref.of(obj).resource
     if resource == JOB:
-        return _annotated(obj, HASH, spec)
+        return _annotate(obj, HASH, spec)
     if resource == STATEFULSET and mark:
-        template = _annotated(obj["spec"]["template"], S3_MARK, mark)
+        template = _annotate(obj["spec"]["template"], S3_MARK, mark)
         return {**obj, "spec": {**obj["spec"], "template": template}}
     return obj
 
 
-def _annotated(obj: Object, key: str, value: str) -> Object:
+def _annotate(obj: Object, key: str, value: str) -> Object:
     metadata = obj["metadata"]
     return {**obj, "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), key: value}}}
 
@@ -298,26 +298,26 @@ def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]
     return compare(trial.live, trial.result)
 
 
-_KEPT = frozenset({SECRET, CLAIM, NAMESPACE})
+_NEVER_PRUNED = frozenset({SECRET, CLAIM, NAMESPACE})
 
 
-def _pruned(before: record.Record | None, objects: Sequence[Object]) -> list[Ref]:
+def _leftovers(before: record.Record | None, objects: Sequence[Object]) -> list[Ref]:
     """What the release had and no longer wants, last applied first. Volumes, Secrets and the namespace always stay."""
     wanted = set(map(Ref.of, objects))
     inventory = before.inventory if before else ()
-    return [ref for ref in reversed(inventory) if ref not in wanted and ref.resource not in _KEPT]
+    return [ref for ref in reversed(inventory) if ref not in wanted and ref.resource not in _NEVER_PRUNED]
 
 
 def _removal(ref: Ref) -> Change:
     return Change(ref, "delete", why="no longer part of the release")
 
 
-def _settled(prepared: _Prepared, release: ReleaseRequest) -> bool:
+def _is_up_to_date(prepared: _Prepared, release: ReleaseRequest) -> bool:
     """Whether nothing is to be written, and nothing to be waited for."""
     if any(change.action not in ("unchanged", "keep") for change in prepared.changes):
         return False
     last = prepared.surveyed.record.last if prepared.surveyed.record else None
-    if last is None or last.outcome != "deployed" or last.answers != _references(release.answers):
+    if last is None or last.outcome != "deployed" or last.answers != _dump(release.answers):
         return False
     for trial in prepared.trials:
         if Ref.of(trial.wanted).resource in (STATEFULSET, JOB) and assess(trial.live or {}).status != "ready":
@@ -325,7 +325,7 @@ def _settled(prepared: _Prepared, release: ReleaseRequest) -> bool:
     return True
 
 
-def _references(answers: Answers) -> dict[str, object]:
+def _dump(answers: Answers) -> dict[str, object]:
     dumped: dict[str, object] = answers.model_dump(by_alias=True, mode="json")
     return dumped
 
@@ -333,8 +333,8 @@ def _references(answers: Answers) -> dict[str, object]:
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
-async def _namespace_first(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
-    """The namespace is made before the lock, which lives in it; then all the rest is tried before it is written."""
+async def _create_namespace(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
+    """Create the namespace, which the lock needs; then try all other objects before they are written."""
     if prepared.surveyed.namespace_exists:
         return
     namespace, *others = prepared.objects
@@ -348,27 +348,26 @@ async def _namespace_first(prepared: _Prepared, cluster: Cluster, report: Report
 
 
 @contextlib.asynccontextmanager
-async def _locked(prepared: _Prepared, cluster: Cluster, report: Report) -> AsyncIterator[None]:
-    """Hold the release, and make sure that it is still the one that was surveyed."""
+async def _hold_lock(prepared: _Prepared, cluster: Cluster, report: Report, now: Clock) -> AsyncIterator[None]:
+    """Hold the release's Lease, and check that its record is still the surveyed one."""
     plan = prepared.plan
     async with contextlib.AsyncExitStack() as stack:
-        async with stages.told("lock", report) as stage:
-            ref = lease.lease_ref(plan.names.release, plan.namespace)
-            await stack.enter_async_context(lease.held(cluster, ref, said=stage.progress))
-            live = await kube_api.found(cluster, record.ref(plan.names.release, plan.namespace))
+        async with stages.enter("lock", report) as stage:
+            ref = record.lease_ref(plan.ref)
+            await stack.enter_async_context(lease.hold(cluster, ref, report=stage.progress, now=now))
+            live = await kube_api.find_object(cluster, record.secret_ref(plan.ref))
             if (live["metadata"]["resourceVersion"] if live else "") != prepared.surveyed.record_version:
                 raise Locked("another run changed this release meanwhile; nothing was written", hint="Run it again.")
             stage.done(str(ref))
         yield
 
 
-async def _begun(prepared: _Prepared, release: ReleaseRequest, cluster: Cluster) -> record.Record:
-    """Write down what will exist before it does, so that whatever is left can be found."""
+async def _write_revision(prepared: _Prepared, release: ReleaseRequest, cluster: Cluster, now: Clock) -> record.Record:
+    """Record what will exist before it does, so that the leftovers of an interrupted run are known."""
     plan = prepared.plan
-    before = prepared.surveyed.record or record.Record(plan.names.release, plan.namespace)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    before = prepared.surveyed.record or record.Record(plan.ref)
     before = replace(before, salt=prepared.salt)
-    begun = before.begun(prepared.inventory, now, prepared.spec, _references(release.answers))
+    begun = before.begin(prepared.inventory, now().isoformat(timespec="seconds"), prepared.spec, _dump(release.answers))
     await cluster.apply(begun.secret(), force=True)
     return begun
 
@@ -389,24 +388,24 @@ async def _apply(prepared: _Prepared, cluster: Cluster, stage: Stage, *, force: 
             await secret_values.store(cluster, trial, values)
         await cluster.apply(trial.wanted, force=force)
     applied = [change for change in prepared.changes if change.action != "delete" and change.ref.resource != JOB]
-    return counted(applied, done=True)
+    return count_text(applied, done=True)
 
 
 async def _grow(plan: Plan, cluster: Cluster, wanted: Object, live: Object) -> None:
     """Grow the claim, then replace the StatefulSet around its running pod, since a claim template cannot change."""
     ref = survey.claim_ref(plan)
-    if await kube_api.found(cluster, ref) is not None:
+    if await kube_api.find_object(cluster, ref) is not None:
         await cluster.patch(ref, {"spec": {"resources": {"requests": {"storage": plan.storage_size}}}})
     uid = live["metadata"]["uid"]
     await cluster.delete(Ref.of(wanted), uid=uid, propagation="Orphan")
-    await deletion.gone(cluster, Ref.of(wanted), uid, 60)
+    await deletion.wait_until_gone(cluster, Ref.of(wanted), uid, 60)
     await cluster.apply(wanted)
 
 
 async def _start_early(prepared: _Prepared, cluster: Cluster) -> None:
-    """Start the hook Job beside the very first pod: it waits for the rollout by itself, and its own pod is up by then.
+    """Start the hook Job beside the very first pod: it waits for the rollout itself, and its own pod starts meanwhile.
 
-    Of an upgrade it starts after the wait, so that a pod that cannot start leaves the last Job as it is.
+    In an upgrade it starts after the wait, so that a pod that cannot start leaves the last Job alone.
     """
     installed = any(trial.live for trial in prepared.trials if Ref.of(trial.wanted).resource == STATEFULSET)
     if prepared.job is not None and prepared.job.live is None and not installed:
@@ -414,17 +413,17 @@ async def _start_early(prepared: _Prepared, cluster: Cluster) -> None:
             await cluster.create(prepared.job.wanted)
 
 
-async def _first_backup(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
-    """Wait for the hook Job of this spec."""
+async def _first_backup(prepared: _Prepared, cluster: Cluster, report: Report, now: Clock) -> tuple[Finding, ...]:
+    """Wait for the hook Job of this spec. Returns what is wrong with the backup that it took."""
     if prepared.job is None:
-        return
-    async with stages.told("first backup", report) as stage:
-        await _started(prepared, cluster)
-        job = prepared.job.wanted
-        deadline = job["spec"]["activeDeadlineSeconds"] + 60
-        stage.done(
-            await jobs.wait_job(cluster, Ref.of(job), deadline, stage.progress, stage.log, explain=rollout.explain)
-        )
+        return ()
+    async with stages.enter("first backup", report) as stage:
+        await _start_job(prepared, cluster)
+        findings = await backups.wait(cluster, prepared.job.wanted, stage.progress, stage.log, at=now())
+        for finding in findings:
+            stage.warning(finding)
+        stage.done("a full backup is in the repository" if findings else "a valid full backup is in the repository")
+        return findings
 
 
 async def _retire_unfinished(prepared: _Prepared, cluster: Cluster) -> None:
@@ -438,18 +437,18 @@ async def _retire_unfinished(prepared: _Prepared, cluster: Cluster) -> None:
         )
 
 
-async def _started(prepared: _Prepared, cluster: Cluster) -> None:
+async def _start_job(prepared: _Prepared, cluster: Cluster) -> None:
     """Run the hook Job once for each spec; one that is running or has succeeded for this spec is not run again."""
     if prepared.job is None:
         return
     ref = Ref.of(prepared.job.wanted)
-    live = await kube_api.found(cluster, ref)
+    live = await kube_api.find_object(cluster, ref)
     if live is not None:
         metadata = live["metadata"]
         same = (metadata.get("annotations") or {}).get(HASH) == prepared.spec
         if not same or condition(live, "Failed").get("status") == "True" or metadata.get("deletionTimestamp"):
             await cluster.delete(ref, uid=metadata["uid"])
-            await deletion.gone(cluster, ref, metadata["uid"], 120)
+            await deletion.wait_until_gone(cluster, ref, metadata["uid"], 120)
             live = None
     if live is None:
         with contextlib.suppress(AlreadyExists):
@@ -459,6 +458,6 @@ async def _started(prepared: _Prepared, cluster: Cluster) -> None:
 async def _prune(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
     if not prepared.pruned:
         return
-    async with stages.told("prune", report) as stage:
+    async with stages.enter("prune", report) as stage:
         deleted, foreign = await deletion.delete_ours(cluster, prepared.pruned, stage)
         stage.done(f"{len(deleted)} deleted" + (f", {len(foreign)} kept" if foreign else ""))

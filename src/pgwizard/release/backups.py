@@ -1,32 +1,43 @@
-"""The backup Jobs of a release: one that is started now, a schedule that rests, and a Job's log.
-
-These are the two writes that an operator makes from the status. It refuses to wait for what it has started: that is
-seen in the next snapshots.
-"""
+"""The backup Jobs of a release: start one, suspend a schedule, read or follow a Job's log."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
 from typing import Literal
 
-from pgwizard.errors import PreflightError
+from pgwizard.errors import Finding, PreflightError
+from pgwizard.kube import jobs
 from pgwizard.kube.api import CRONJOB, JOB, POD, Cluster, Object, Ref, owners
-from pgwizard.plan.names import Names
+from pgwizard.plan.names import Names, ReleaseRef
+from pgwizard.release import rollout
 from pgwizard.text import fit, fit_line
 
 TAIL_LINES = 200
 """Lines of a log that are read to find a cause."""
+FIND_DAMAGE = "pg_amcheck names the damaged tables and indexes."
+DAMAGED = "files of the database were damaged when it was taken"
+"""Why a backup has page checksum errors."""
+_PAGE_ERROR = re.compile(r" WARN: (invalid page checksums? found|page misalignment) in file ")
+"""pgBackRest stores a damaged page with this warning, and ends with 0."""
+_DEADLINE_SECONDS = 86_400
+"""Of a Job that has none of its own."""
 
 
-async def backup_now(cluster: Cluster, name: str, namespace: str, kind: Literal["full", "incr"], at: datetime) -> str:
+def full_backup_command(release: ReleaseRef) -> str:
+    """The command line that takes a full backup; the screen of the status has the key b for it."""
+    return f"pgwizard backup {fit(release.name)} -n {fit(release.namespace)} --type full"
+
+
+async def backup_now(cluster: Cluster, release: ReleaseRef, kind: Literal["full", "incr"], at: datetime) -> str:
     """Start a Job from the CronJob, as ``kubectl create job --from`` does; at names it. Returns the Job's name.
 
     Raises ClusterError with the server's reason.
     """
-    names = Names.of(name)
-    cron = await cluster.get(Ref(CRONJOB, names.full if kind == "full" else names.incremental, namespace))
+    names = Names.of(release.name)
+    cron = await cluster.get(Ref(CRONJOB, names.full if kind == "full" else names.incremental, release.namespace))
     template, about = cron["spec"]["jobTemplate"], cron["metadata"]
     owner = {
         "apiVersion": CRONJOB.api_version,
@@ -37,7 +48,7 @@ async def backup_now(cluster: Cluster, name: str, namespace: str, kind: Literal[
     }
     metadata = {
         "name": f"{about['name'][:47]}-{int(at.timestamp()):x}",
-        "namespace": namespace,
+        "namespace": release.namespace,
         "labels": (template.get("metadata") or {}).get("labels") or {},
         "annotations": {"cronjob.kubernetes.io/instantiate": "manual"},
         "ownerReferences": [owner],
@@ -47,18 +58,40 @@ async def backup_now(cluster: Cluster, name: str, namespace: str, kind: Literal[
     return str(metadata["name"])
 
 
-async def suspend(cluster: Cluster, cron: str, namespace: str, *, rest: bool) -> None:
-    """Let a CronJob rest, or go on. The next apply brings back what the answers say. Raises ClusterError."""
-    await cluster.patch(Ref(CRONJOB, cron, namespace), {"spec": {"suspend": rest}})
+async def wait(
+    cluster: Cluster, job: Object, report: jobs.Report, log: jobs.Report, *, at: datetime
+) -> tuple[Finding, ...]:
+    """Wait for a backup Job, and follow its log. at: the time, in UTC. Returns why its backup cannot be relied on.
+
+    Raises FirstBackupFailed with cause and fix, and DeadlineError.
+    """
+    page_errors = 0
+
+    def read(line: str) -> None:
+        nonlocal page_errors
+        page_errors += bool(_PAGE_ERROR.search(line))
+        log(line)
+
+    deadline = job["spec"].get("activeDeadlineSeconds", _DEADLINE_SECONDS) + 60
+    await jobs.wait_job(cluster, Ref.of(job), deadline, report, read, explain=rollout.explain, at=at)
+    if not page_errors:
+        return ()
+    text, fix = "the backup has page checksum errors", f"{FIND_DAMAGE} Then take a full backup."
+    return (Finding(text=text, severity="warning", key="status-damaged", cause=DAMAGED, fix=fix),)
 
 
-async def newest_first(cluster: Cluster, name: str, namespace: str) -> list[Object]:
+async def set_suspend(cluster: Cluster, cron: str, namespace: str, *, suspend: bool) -> None:
+    """Suspend a CronJob, or resume it; the next apply restores the answers' value. Raises ClusterError."""
+    await cluster.patch(Ref(CRONJOB, cron, namespace), {"spec": {"suspend": suspend}})
+
+
+async def newest_first(cluster: Cluster, release: ReleaseRef) -> list[Object]:
     """The backup Jobs of a release, that of the first backup among them. Raises ClusterError."""
-    jobs: list[Object] = []
-    async with aclosing(cluster.pages(JOB, namespace, labels=_labels(name))) as pages:
+    found: list[Object] = []
+    async with aclosing(cluster.pages(JOB, release.namespace, labels=_labels(release.name))) as pages:
         async for page in pages:
-            jobs += [{**job, "apiVersion": JOB.api_version, "kind": JOB.kind} for job in page.items]
-    return sorted(jobs, key=lambda job: str(job["metadata"].get("creationTimestamp", "")), reverse=True)
+            found += [{**job, "apiVersion": JOB.api_version, "kind": JOB.kind} for job in page.items]
+    return sorted(found, key=lambda job: str(job["metadata"].get("creationTimestamp", "")), reverse=True)
 
 
 def _labels(name: str) -> str:
@@ -66,21 +99,21 @@ def _labels(name: str) -> str:
 
 
 async def log(
-    cluster: Cluster, name: str, namespace: str, job: str, *, follow: bool = False, tail: int = TAIL_LINES
+    cluster: Cluster, release: ReleaseRef, job: str, *, follow: bool = False, tail: int = TAIL_LINES
 ) -> AsyncGenerator[str, None]:
     """Lines of the newest pod of a Job of this release, fit for a terminal; with follow also those to come.
 
     Raises PreflightError where no pod is left, and ClusterError with the kubelet's reason where it has not started.
     """
     pods: list[Object] = []
-    async with aclosing(cluster.pages(POD, namespace, labels=_labels(name))) as pages:
+    async with aclosing(cluster.pages(POD, release.namespace, labels=_labels(release.name))) as pages:
         async for page in pages:
             pods += [pod for pod in page.items if job in owners(pod, JOB.kind)]
     if not pods:
-        raise PreflightError(f"Job {namespace}/{fit(job)} has no pod, so there is no log of it")
+        raise PreflightError(f"Job {release.namespace}/{fit(job)} has no pod, so there is no log of it")
     newest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
     container = newest["spec"]["containers"][0]["name"]
-    lines = cluster.logs(namespace, newest["metadata"]["name"], container, follow=follow, tail=tail)
+    lines = cluster.logs(release.namespace, newest["metadata"]["name"], container, follow=follow, tail=tail)
     async with aclosing(lines):
         async for line in lines:
             yield fit_line(line)

@@ -50,23 +50,23 @@ class Change:
 
 
 def compare(live: Object | None, wanted: Object) -> Change:
-    """Live against what the server says it would become (a dry run's answer)."""
+    """Compare a live object with the server's answer to a dry run."""
     ref = Ref.of(wanted)
     if live is None:
         return Change(ref, "create", "", text(wanted))
-    if normalised(live) == normalised(wanted):
+    if normalise(live) == normalise(wanted):
         return Change(ref, "unchanged")
-    before, after = _masked(normalised(live), normalised(wanted))
+    before, after = _mask(normalise(live), normalise(wanted))
     restarts = ref.resource.kind == "StatefulSet" and before["spec"]["template"] != after["spec"]["template"]
     return Change(ref, "update", _dump(before), _dump(after), restarts=restarts)
 
 
 def text(obj: Object) -> str:
     """An object as YAML, without server-made fields and without secrets."""
-    return _dump(_masked(normalised(obj), normalised(obj))[0])
+    return _dump(_mask(normalise(obj), normalise(obj))[0])
 
 
-def normalised(obj: Object) -> Object:
+def normalise(obj: Object) -> Object:
     """An object without what the server keeps for itself."""
     copy = {key: value for key, value in obj.items() if key != "status"}
     metadata = {key: value for key, value in copy.get("metadata", {}).items() if key not in _SERVER_FIELDS}
@@ -79,7 +79,7 @@ def normalised(obj: Object) -> Object:
     return copy
 
 
-def _masked(before: Object, after: Object) -> tuple[Object, Object]:
+def _mask(before: Object, after: Object) -> tuple[Object, Object]:
     if after.get("kind") != "Secret":
         return before, after
     before, after = dict(before), dict(after)
@@ -139,7 +139,7 @@ _COUNTED = {
 }
 
 
-def counted(changes: Iterable[Change], *, done: bool = False) -> str:
+def count_text(changes: Iterable[Change], *, done: bool = False) -> str:
     """``3 to create, 1 to update, 13 unchanged``, for people; once it is done ``3 created, ...``."""
     actions = [change.action for change in changes]
     return ", ".join(

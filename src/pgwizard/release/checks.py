@@ -1,8 +1,8 @@
-"""What the cluster and the S3 server say to answers: one list of checks, which the wizard and the apply both run.
+"""Checks of answers against the cluster and the S3 server; the wizard and the apply both run this one list.
 
 Their findings are warnings. What can be seen from this machine is not what the pod will see: an endpoint that nothing
 here reaches may well be reached from the cluster, and the proof that counts is the first backup, which runs there.
-Every check ends within a deadline, and says so where it ended at it.
+Every check ends within a deadline, and reports where it was cut off.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from dataclasses import dataclass
 
 from pgwizard.answers.questions import Answers
+from pgwizard.endpoint import Endpoint
 from pgwizard.errors import ClusterError, Finding, Forbidden, PgwizardError
 from pgwizard.kube.api import DEFAULT_STORAGE_CLASS, NODE, STORAGE_CLASS, Cluster, Object, Resource
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.pgbackrest import compares_addresses
 from pgwizard.release import records
 from pgwizard.release.record import Record
-from pgwizard.release.survey import Survey, recorded
+from pgwizard.release.survey import Survey, read_sections
 from pgwizard.text import plain
 from pgwizard.tls import handshake
 
 DEADLINE_SECONDS = 10.0
-"""Longer than a handshake's own deadline, whose message says more."""
+"""Longer than a handshake's own deadline, whose message is clearer."""
 OLDEST_SERVER = (1, 30)
 """A command with input ends in order from here on: WebSockets close one direction since ``v5.channel.k8s.io``."""
 NODES_READ = 500
@@ -32,12 +34,12 @@ NODES_READ = 500
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is checked. opened: namespace and name of the release that a person opened to change it, if any."""
+    """What is checked. opened: the release that a person opened to change it, if any."""
 
     cluster: Cluster
     answers: Answers
     surveyed: Survey
-    opened: tuple[str, str] | None = None
+    opened: ReleaseRef | None = None
 
 
 async def run(subject: Subject) -> tuple[Finding, ...]:
@@ -48,10 +50,11 @@ async def run(subject: Subject) -> tuple[Finding, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """waits_for: what a check that did not end had asked for. question: where that is said."""
+    """waits_for: what the check reads, for messages. permission: to do what. question: where that is shown."""
 
     find: Callable[[Subject], Awaitable[Sequence[Finding]]]
     waits_for: str
+    permission: str
     question: str
 
 
@@ -62,7 +65,7 @@ async def _within_deadline(check: _Check, subject: Subject) -> Sequence[Finding]
     except TimeoutError:
         why = f"no answer within {DEADLINE_SECONDS:g} s"
     except Forbidden:
-        return ()
+        return (_warning(check.question, f"not checked: no permission to {check.permission}"),)
     except ClusterError as error:
         why = error.message
     return (_warning(check.question, f"not checked: {check.waits_for}: {why}"),)
@@ -91,7 +94,7 @@ async def _server_version(subject: Subject) -> Sequence[Finding]:
 async def _image(subject: Subject) -> Sequence[Finding]:
     """Whether a node has the database's image. A kubelet lists its 50 largest images: not listed is not absent."""
     image, policy = subject.answers.images.postgresql, subject.answers.images.pull_policy
-    if _runs(subject.surveyed.standing.statefulset, image):
+    if _runs(subject.surveyed.installation.statefulset, image):
         return ()
     fix = (
         "load it onto the nodes (images.pullPolicy is Never)"
@@ -150,7 +153,7 @@ def _untagged(repository: str) -> str:
 async def _storage_class(subject: Subject) -> Sequence[Finding]:
     """Whether the cluster can make the volume; one that there is already keeps its class."""
     chosen = subject.answers.storage.storage_class
-    if subject.surveyed.standing.claim is not None:
+    if subject.surveyed.installation.claim is not None:
         return ()
     names, default = set[str](), False
     async with contextlib.aclosing(_objects(subject.cluster, STORAGE_CLASS)) as objects:
@@ -169,21 +172,21 @@ async def _storage_class(subject: Subject) -> Sequence[Finding]:
 
 
 async def _endpoint(subject: Subject) -> Sequence[Finding]:
-    """A real handshake, by pgBackRest's rules where a certificate was chosen. Not tried without the right to do it."""
+    """A real handshake, by pgBackRest's rules where a certificate was chosen."""
     answers, bundle = subject.answers, subject.surveyed.ca
-    endpoint = answers.repository.endpoint
-    if not answers.repository.enabled or (answers.tls_mirrored() and bundle is None):
+    endpoint = answers.repository.s3_endpoint
+    if not answers.repository.enabled or (answers.has_tls_mirror() and bundle is None):
         return ()
     try:
-        if endpoint.startswith("http://"):
+        if endpoint.scheme == "http":
             await handshake.reach(subject.cluster, endpoint)
         elif bundle is None:
             await handshake.handshake(subject.cluster, endpoint)
         else:
             by_address = compares_addresses(answers.images.pgbackrest_version)
             verified = await handshake.verify(subject.cluster, endpoint, bundle.pem, by_address=by_address)
-            if not verified.ok:
-                refused = f"{endpoint} would be refused: {plain(verified.message)}: the first backup would fail"
+            if verified.finding is not None:
+                refused = f"{endpoint} would be refused: {plain(verified.finding.text)}: the first backup would fail"
                 return (_warning("tls.source", refused),)
     except Forbidden:
         raise
@@ -197,13 +200,17 @@ async def _endpoint(subject: Subject) -> Sequence[Finding]:
 
 
 async def _releases(subject: Subject) -> Sequence[Finding]:
-    """What other releases say to these answers, and the release's own past."""
-    own = subject.surveyed.record
+    """Conflicts with other releases, and with the release's own past."""
+    own, unchecked = subject.surveyed.record, tuple[Finding, ...]()
     try:
         there = await records.releases(subject.cluster, None)
-    except Forbidden:  # of the namespace alone: the apply needs that right itself
+    except Forbidden:
         there = await records.releases(subject.cluster, subject.answers.release.namespace)
-    return (*moved(subject.answers, own), *neighbours(subject.answers, there, subject.opened, is_new=own is None))
+        if subject.answers.repository.enabled:
+            text = "not checked against other namespaces: no permission to list Secrets there"
+            unchecked = (_warning("repository.path", text),)
+    near = neighbours(subject.answers, there, subject.opened, is_new=own is None)
+    return (*moved(subject.answers, own), *near, *unchecked)
 
 
 def moved(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
@@ -211,7 +218,7 @@ def moved(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
 
     What was tried since and failed has no backups. Another endpoint alone may well be another name of the same store.
     """
-    then = recorded(own.deployed if own else None, "release", "repository")
+    then = read_sections(own.deployed if own else None, "release", "repository")
     before, now = _repository(then) if then else None, _repository(answers)
     if before is None or now is None or before[1:] == now[1:]:
         return ()
@@ -220,36 +227,36 @@ def moved(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
 
 
 def neighbours(
-    answers: Answers, there: Sequence[Record], opened: tuple[str, str] | None = None, *, is_new: bool = False
+    answers: Answers, there: Sequence[Record], opened: ReleaseRef | None = None, *, is_new: bool = False
 ) -> tuple[Finding, ...]:
-    """What the other releases of the cluster say to these answers. Pure.
+    """Conflicts of these answers with the other releases of the cluster. Pure.
 
-    opened: namespace and name of the release that was to be changed, if any. is_new: whether the answers make one.
+    opened: the release that was to be changed, if any. is_new: whether the answers make one.
     """
-    name, place = (answers.release.namespace, answers.release.name), _repository(answers)
+    own, place = ReleaseRef.of(answers), _repository(answers)
     findings = []
     for release in there:
-        other = (release.namespace, release.name)
-        if other == name:
+        other = release.ref
+        if other == own:
             continue
-        if other == opened or (is_new and release.namespace == name[0]):
-            text = f"this makes a second release: {'/'.join(other)} stays as it is"
+        if other == opened or (is_new and other.namespace == own.namespace):
+            text = f"this makes a second release: {other} stays as it is"
             findings.append(_warning("release.name", text))
-        answered = recorded(release.last, "release", "repository")
+        answered = read_sections(release.last, "release", "repository")
         if answered is not None and place is not None and _repository(answered) == place:
-            text = f"{'/'.join(other)} backs up to {_s3(place)} as well: one path a database, never shared"
+            text = f"{other} backs up to {_s3(place)} as well: one path a database, never shared"
             findings.append(_warning("repository.path", text))
     return tuple(findings)
 
 
-def _repository(answers: Answers) -> tuple[str, str, str] | None:
+def _repository(answers: Answers) -> tuple[Endpoint, str, str] | None:
     """Endpoint, bucket and path; None where there are no backups."""
     repository = answers.repository
     return (repository.s3_endpoint, repository.bucket, repository.path) if repository.enabled else None
 
 
-def _s3(place: tuple[str, str, str]) -> str:
-    endpoint, bucket, path = (plain(part, 100) for part in place)
+def _s3(place: tuple[Endpoint, str, str]) -> str:
+    endpoint, bucket, path = (plain(str(part), 100) for part in place)
     return f"{bucket}{path} at {endpoint}"
 
 
@@ -265,9 +272,9 @@ async def _objects(cluster: Cluster, resource: Resource, limit: int | None = Non
 
 
 _CHECKS = (
-    _Check(_server_version, "the server's version", "release.namespace"),
-    _Check(_image, "the list of nodes", "images.postgresql"),
-    _Check(_storage_class, "the list of StorageClasses", "storage.storageClass"),
-    _Check(_endpoint, "the S3 server", "repository.endpoint"),
-    _Check(_releases, "the other releases", "repository.path"),
+    _Check(_server_version, "the server's version", "get the server's version", "release.namespace"),
+    _Check(_image, "the list of nodes", "list nodes", "images.postgresql"),
+    _Check(_storage_class, "the list of StorageClasses", "list StorageClasses", "storage.storageClass"),
+    _Check(_endpoint, "the S3 server", "port-forward to the S3 server", "repository.endpoint"),
+    _Check(_releases, "the other releases", "list Secrets", "repository.path"),
 )

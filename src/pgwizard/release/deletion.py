@@ -22,7 +22,7 @@ async def delete_ours(cluster: Cluster, refs: Sequence[Ref], stage: Stage) -> tu
     foreign: list[Ref] = []
     for ref in refs:
         stage.changing(Change(ref, "delete"))
-        live = await kube_api.found(cluster, ref)
+        live = await kube_api.find_object(cluster, ref)
         if live is None:
             continue
         if owner := survey.foreign_owner(live):
@@ -34,12 +34,12 @@ async def delete_ours(cluster: Cluster, refs: Sequence[Ref], stage: Stage) -> tu
     return deleted, foreign
 
 
-async def gone(cluster: Cluster, ref: Ref, uid: str, seconds: float) -> None:
+async def wait_until_gone(cluster: Cluster, ref: Ref, uid: str, seconds: float) -> None:
     """Wait until that very object is no longer there; another one of its name may be. Raises DeadlineError."""
     try:
         async with asyncio.timeout(seconds):
             while True:
-                live = await kube_api.found(cluster, ref)
+                live = await kube_api.find_object(cluster, ref)
                 if live is None or live["metadata"]["uid"] != uid:
                     return
                 await asyncio.sleep(0.2)

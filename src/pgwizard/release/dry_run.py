@@ -24,8 +24,8 @@ from pgwizard.kube.api import (
     Cluster,
     Object,
     Ref,
-    Written,
-    found,
+    WriteResult,
+    find_object,
     side_by_side,
 )
 from pgwizard.plan.plan import Plan
@@ -38,9 +38,9 @@ from pgwizard.release.survey import claim_ref, foreign_owner
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One object as it is, and as the server says it would be. warnings: what the server said about it.
+    """One object as it is, and as the server says it would be. warnings: the server's.
 
-    after: what must be made before it can be tried; until then the wanted object stands for the server's answer.
+    after: what must be made before it can be tried; until then result is the wanted object.
     Objects are not shown by repr: a Secret's data is among them.
     """
 
@@ -65,7 +65,7 @@ async def try_out(
 ) -> list[Trial]:
     """Dry-run every object. Raises OwnershipConflict or PreflightError with all that the server would refuse.
 
-    In a namespace that is still to be made nothing can be tried: the wanted objects stand for the server's answer. Nor
+    In a namespace that is still to be made nothing can be tried: results are the wanted objects. Nor
     can a RoleBinding whose Role is still to be made, by who must hold what it grants.
     """
     wanted = set(map(Ref.of, objects))
@@ -74,10 +74,12 @@ async def try_out(
         ref = Ref.of(obj)
         if not namespace_exists and ref.namespace is not None:
             return Trial(obj, None, obj)
-        live = await found(cluster, ref)
+        live = await find_object(cluster, ref)
         if live is not None and (owner := foreign_owner(live)):
             return _Refusal("owned", Finding("", f"{ref} belongs to {owner}"))
-        if ref.resource == JOB:  # never changed, only made anew: under another name it can be tried beside the old one
+        if (
+            ref.resource == JOB
+        ):  # never changed, only created again: under another name it can be tried beside the old one
             attempt = {**obj, "metadata": {**obj["metadata"], "name": f"{ref.name}-try"}}
             tried = await _attempt(ref, cluster.create(attempt, dry_run=True))
             return tried if isinstance(tried, _Refusal) else Trial(obj, live, obj, tried.warnings)
@@ -87,7 +89,7 @@ async def try_out(
             return await _dry_run(cluster, plan, obj, live, force=force)
         except NotFound:  # the server looks into the Role for what it would grant, and a dry run has made none
             role = _role_of(obj)
-            if role is None or role not in wanted or await found(cluster, role) is not None:
+            if role is None or role not in wanted or await find_object(cluster, role) is not None:
                 raise
             return Trial(obj, live, obj, after=role)
 
@@ -131,8 +133,8 @@ async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | Non
     return Trial(obj, live, result, tried.warnings, grows_from)
 
 
-async def _attempt(ref: Ref, write: Coroutine[Any, Any, Written]) -> Written | _Refusal:
-    """The server's answer; its refusal is one, so that the others go on."""
+async def _attempt(ref: Ref, write: Coroutine[Any, Any, WriteResult]) -> WriteResult | _Refusal:
+    """The server's answer; a refusal is a value, so that all are collected."""
     try:
         return await write
     except Conflict as error:
@@ -165,7 +167,7 @@ async def _growth(cluster: Cluster, plan: Plan, live: Object) -> tuple[Finding |
     before, wanted = claim_size(live), plan.storage_size
     if before is None or read_quantity(before) in (None, read_quantity(wanted)):
         return None, None
-    claim = await found(cluster, claim_ref(plan))
+    claim = await find_object(cluster, claim_ref(plan))
     if claim is None or read_quantity(claimed_size(claim)) == read_quantity(wanted):
         return None, before
     try:

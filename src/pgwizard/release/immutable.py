@@ -1,7 +1,7 @@
-"""What of a release that stands cannot be changed in place, said at its question before anything is tried. Pure.
+"""Settings that cannot be changed after installation, reported at their questions before any dry run. Pure.
 
 The first start alone makes the superuser and the database, a StatefulSet keeps its StorageClass, and a volume never
-shrinks. It refuses to read the cluster, and to show a value of a Secret.
+shrinks. It never shows a value of a Secret.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pgwizard.text import plain
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A release as it stands. statefulset and claim are the live ones, None where they are not there.
+class Installation:
+    """An installed release. statefulset and claim are the live ones, None where they do not exist.
 
     before: the answers that its database was made with; None where there are none, or another version wrote them.
     superuser: the role that the first start made, None where that is not known.
@@ -31,36 +31,36 @@ class Standing:
     superuser: str | None = field(default=None, repr=False)
 
 
-def problems(answers: Answers, standing: Standing, superuser: str | None) -> list[Finding]:
+def problems(answers: Answers, installation: Installation, superuser: str | None) -> list[Finding]:
     """Every answer that would change what cannot change. superuser: the one that the answers name, where it is known.
 
     Without its volume claim a release starts afresh, and makes what is asked for.
     """
-    if standing.claim is None and standing.statefulset is None:
+    if installation.claim is None and installation.statefulset is None:
         return []
-    return [*_first_start(answers, standing, superuser), *_volume(answers, standing)]
+    return [*_first_start(answers, installation, superuser), *_volume(answers, installation)]
 
 
-def _first_start(answers: Answers, standing: Standing, superuser: str | None) -> Iterator[Finding]:
-    if standing.claim is None or standing.before is None:
+def _first_start(answers: Answers, installation: Installation, superuser: str | None) -> Iterator[Finding]:
+    if installation.claim is None or installation.before is None:
         return
-    made, wanted = standing.before.release.database, answers.release.database
+    made, wanted = installation.before.release.database, answers.release.database
     if made != wanted:
         yield Finding(
             "release.database",
             f"the first start made the database {made}, and no later one makes another: keep it, and make {wanted} by "
             f"SQL: CREATE DATABASE {wanted}",
         )
-    if superuser is not None and (problem := other_superuser(answers, standing, superuser)):
+    if superuser is not None and (problem := other_superuser(answers, installation, superuser)):
         yield problem
 
 
-def other_superuser(answers: Answers, standing: Standing, superuser: str) -> Finding | None:
+def other_superuser(answers: Answers, installation: Installation, superuser: str) -> Finding | None:
     """That the answers name another superuser than the one that the first start made; one of a Secret is not shown."""
-    if standing.claim is None or standing.before is None or standing.superuser in (None, superuser):
+    if installation.claim is None or installation.before is None or installation.superuser in (None, superuser):
         return None
-    known = isinstance(standing.before.credentials, GeneratedCredentials)
-    made = f"the superuser {plain(standing.superuser or '', 63)}" if known else "another superuser"
+    known = isinstance(installation.before.credentials, GeneratedCredentials)
+    made = f"the superuser {plain(installation.superuser or '', 63)}" if known else "another superuser"
     message = (
         f"the first start made {made}, and no later one makes this one: keep it; SQL makes further roles: CREATE ROLE"
     )
@@ -68,35 +68,35 @@ def other_superuser(answers: Answers, standing: Standing, superuser: str) -> Fin
     return Finding(f"credentials.{where}", message)
 
 
-def _volume(answers: Answers, standing: Standing) -> Iterator[Finding]:
-    if standing.statefulset is None:
+def _volume(answers: Answers, installation: Installation) -> Iterator[Finding]:
+    if installation.statefulset is None:
         return
-    template = _template(standing.statefulset)
+    template = _template(installation.statefulset)
     if template is None:
         return
     made, wanted = template.get("storageClassName"), answers.storage.storage_class
     if made != wanted:
-        stays = plain(made, 253) if made else f"null, the cluster's default{_default_of(standing.claim)}"
+        stays = plain(made, 253) if made else f"null, the cluster's default{_default_of(installation.claim)}"
         yield Finding(
             "storage.storageClass",
             f"the volume keeps the StorageClass that it was made with: keep {stays}; for another one, make a new "
             "release and restore into it",
         )
-    kept, size = _unshrinkable(standing, answers.storage.size), answers.storage.size
+    kept, size = _unshrinkable(installation, answers.storage.size), answers.storage.size
     if kept is not None:
         message = f"the volume has {kept} and cannot shrink to {size}: set storage.size to {kept}, or more"
         yield Finding("storage.size", message)
 
 
-def _unshrinkable(standing: Standing, size: str) -> str | None:
+def _unshrinkable(installation: Installation, size: str) -> str | None:
     """What the volume has, where it would have to shrink to this size; None where it need not.
 
-    The claim decides, which somebody may have grown by hand; the template where the claim is not there or may not be
+    The claim decides, which may have been grown by hand; the template where the claim is not there or may not be
     read. A claim whose volume has not grown yet may ask for less again.
     """
-    template = claim_size(standing.statefulset) if standing.statefulset else None
-    kept = claimed_size(standing.claim) or template
-    capacity = (((standing.claim or {}).get("status") or {}).get("capacity") or {}).get("storage")
+    template = claim_size(installation.statefulset) if installation.statefulset else None
+    kept = claimed_size(installation.claim) or template
+    capacity = (((installation.claim or {}).get("status") or {}).get("capacity") or {}).get("storage")
     wanted, made, asked, has = map(read_quantity, (size, template, kept, capacity))
     if wanted is None or asked is None or wanted == made or wanted >= asked or (has is not None and wanted > has):
         return None

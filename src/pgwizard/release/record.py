@@ -1,7 +1,7 @@
-"""What a release remembers of itself in the cluster: answers, inventory, and the last revisions, in one Secret.
+"""The record of a release in the cluster: answers, inventory, and the last revisions, in one Secret.
 
 Any machine can open, compare, upgrade and remove a release from it. Answers hold references only, so no secret is in
-it; it is a Secret because answers and names are nobody's business either. It refuses to talk to a cluster.
+it; it is a Secret because answers and names are not public either. No I/O.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from pgwizard.kube.api import SECRET, Object, Ref, Resource
+from pgwizard.kube.api import LEASE, SECRET, Object, Ref, Resource
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.text import plain
 
 TYPE = "pgwizard/release.v1"
@@ -42,11 +43,10 @@ class Revision:
 class Record:
     """inventory: every object that may exist because of this release, so that pruning survives an interruption.
 
-    salt: random; what is derived from a secret with it tells nothing to who cannot read Secrets.
+    salt: random; without it a value derived from a secret reveals nothing.
     """
 
-    name: str
-    namespace: str
+    ref: ReleaseRef
     inventory: tuple[Ref, ...] = ()
     revisions: tuple[Revision, ...] = ()
     salt: str = ""
@@ -58,13 +58,13 @@ class Record:
 
     @property
     def deployed(self) -> Revision | None:
-        """The newest revision that was brought to its end: what stands, whatever was tried since."""
+        """The newest revision that succeeded, whatever was tried since."""
         return next((found for found in reversed(self.revisions) if found.outcome == "deployed"), None)
 
-    def begun(self, inventory: Iterable[Ref], at: str, spec: str, answers: Mapping[str, Any]) -> Record:
+    def begin(self, inventory: Iterable[Ref], at: str, spec: str, answers: Mapping[str, Any]) -> Record:
         """With a new revision, and an inventory that covers both what is there and what will be.
 
-        An interrupted revision of the same spec goes on under its number.
+        An interrupted revision of the same spec keeps its number.
         """
         union = tuple(dict.fromkeys((*self.inventory, *inventory)))
         last, kept = self.last, self.revisions
@@ -74,7 +74,7 @@ class Record:
         revision = Revision(number, at, "applying", spec, answers)
         return replace(self, inventory=union, revisions=(*kept, revision)[-_REVISIONS:])
 
-    def ended(self, inventory: Iterable[Ref], outcome: Literal["deployed", "failed"]) -> Record:
+    def finish(self, inventory: Iterable[Ref], outcome: Literal["deployed", "failed"]) -> Record:
         """With the last revision's outcome, and the inventory that is left."""
         *earlier, last = self.revisions
         return replace(self, inventory=tuple(inventory), revisions=(*earlier, replace(last, outcome=outcome)))
@@ -92,11 +92,11 @@ class Record:
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {
-                "name": f"{self.name}-pgwizard",
-                "namespace": self.namespace,
+                "name": secret_ref(self.ref).name,
+                "namespace": self.ref.namespace,
                 "labels": {
                     "app.kubernetes.io/name": "postgresql",
-                    "app.kubernetes.io/instance": self.name,
+                    "app.kubernetes.io/instance": self.ref.name,
                     "app.kubernetes.io/managed-by": "pgwizard",
                 },
             },
@@ -105,14 +105,19 @@ class Record:
         }
 
 
-def ref(name: str, namespace: str) -> Ref:
-    """Where the record of a release is."""
-    return Ref(SECRET, f"{name}-pgwizard", namespace)
+def secret_ref(release: ReleaseRef) -> Ref:
+    """The Secret that holds the record of a release."""
+    return Ref(SECRET, f"{release.name}-pgwizard", release.namespace)
 
 
-def absent(name: str, namespace: str) -> str:
-    """What is said where a release has no record."""
-    return f"there is no release {name} in namespace {namespace}"
+def lease_ref(release: ReleaseRef) -> Ref:
+    """The Lease that keeps a second writer away from a release."""
+    return Ref(LEASE, f"{release.name}-pgwizard", release.namespace)
+
+
+def absence(release: ReleaseRef) -> str:
+    """The message for a release that has no record."""
+    return f"there is no release {release.name} in namespace {release.namespace}"
 
 
 def read(secret: Object) -> Record:
@@ -128,7 +133,7 @@ def read(secret: Object) -> Record:
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         where = plain(f"{metadata['namespace']}/{metadata['name']}")
         raise ValueError(f"Secret {where} holds no record of a release") from error
-    return Record(name, metadata["namespace"], inventory, revisions, salt)
+    return Record(ReleaseRef(metadata["namespace"], name), inventory, revisions, salt)
 
 
 # Whoever may write Secrets in some namespace can write records: what is shown of one is not taken on trust.

@@ -1,7 +1,4 @@
-"""Which releases there are, and the record of one: found, read, and told in a person's words where there is none.
-
-It refuses to write: a record changes by an apply and goes with an uninstall, and both are ``deploy``'s.
-"""
+"""Finds the releases of a cluster and reads their records. It does not write: ``apply`` and ``uninstall`` do."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from typing import Any
 
 from pgwizard.errors import AnswersError, ClusterError, Finding, NotFound, PreflightError
 from pgwizard.kube.api import SECRET, Cluster
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record
 from pgwizard.text import fit
 
@@ -21,13 +19,13 @@ UNREADABLE = (
 )
 
 
-async def recorded(cluster: Cluster, name: str, namespace: str) -> tuple[record.Record | None, str]:
+async def find(cluster: Cluster, release: ReleaseRef) -> tuple[record.Record | None, str]:
     """The record of a release and its resourceVersion; None and an empty text where there is none.
 
     Raises PreflightError where what is there is no record that this version can read, and ClusterError.
     """
     try:
-        live = await cluster.get(record.ref(name, namespace))
+        live = await cluster.get(record.secret_ref(release))
     except NotFound:
         return None, ""
     try:
@@ -36,19 +34,19 @@ async def recorded(cluster: Cluster, name: str, namespace: str) -> tuple[record.
         raise PreflightError(str(error), hint=UNREADABLE) from error
 
 
-async def required(cluster: Cluster, name: str, namespace: str) -> tuple[record.Record, str]:
-    """The same of a release that has to be there. Raises PreflightError where it is not."""
-    found, version = await recorded(cluster, name, namespace)
+async def get(cluster: Cluster, release: ReleaseRef) -> tuple[record.Record, str]:
+    """As ``find``. Raises PreflightError where there is no such release."""
+    found, version = await find(cluster, release)
     if found is None:
-        raise PreflightError(record.absent(name, namespace), hint=listed(await _everywhere(cluster)))
+        raise PreflightError(record.absence(release), hint=other_releases_text(await _everywhere(cluster)))
     return found, version
 
 
-async def answers_of(cluster: Cluster, name: str, namespace: str) -> dict[str, Any]:
+async def answers_of(cluster: Cluster, release: ReleaseRef) -> dict[str, Any]:
     """The answers of the last revision, as nested keys of the file. Raises PreflightError where there are none."""
-    found, _ = await required(cluster, name, namespace)
+    found, _ = await get(cluster, release)
     if found.last is None:
-        raise PreflightError(f"the record of release {namespace}/{name} holds no revision")
+        raise PreflightError(f"the record of release {release} holds no revision")
     return dict(found.last.answers)
 
 
@@ -60,7 +58,7 @@ async def releases(cluster: Cluster, namespace: str | None) -> list[record.Recor
             for secret in page.items:
                 with contextlib.suppress(ValueError):
                     found.append(record.read(secret))
-    return sorted(found, key=lambda item: (item.namespace, item.name))
+    return sorted(found, key=lambda item: item.ref)
 
 
 async def choices(cluster: Cluster, namespace: str) -> list[record.Record]:
@@ -74,24 +72,25 @@ async def _everywhere(cluster: Cluster) -> list[record.Record]:
     return []
 
 
-def listed(there: Sequence[record.Record]) -> str:
-    """What there is instead, as a sentence that says how to get there; the first few of many."""
+def other_releases_text(there: Sequence[record.Record]) -> str:
+    """The other releases and how to name one, as a sentence; the first few of many."""
     if not there:
         return "No other one is seen: -n names another namespace, and pgwizard installs one."
-    named = [f"{fit(release.namespace)}/{fit(release.name)}" for release in there[:_NAMED]]
+    named = [fit(str(item.ref)) for item in there[:_NAMED]]
     more = [f"{len(there) - _NAMED} more"] if len(there) > _NAMED else []
     return f"There is {', '.join([*named, *more])}: give the name, and its namespace with -n."
 
 
-def chosen(there: Sequence[record.Record], namespace: str) -> str:
-    """The name of the only release of a namespace, of those that there are.
+def only_release(there: Sequence[record.Record], namespace: str) -> ReleaseRef:
+    """The only release of a namespace among those that there are.
 
     Raises PreflightError for none, AnswersError for several.
     """
-    names = [release.name for release in there if release.namespace == namespace]
-    if not names:
-        raise PreflightError(f"there is no release in namespace {namespace}", hint=listed(there))
-    if len(names) > 1:
-        message = f"namespace {namespace} has {len(names)} releases: name one of {', '.join(names)}"
+    here = [item.ref for item in there if item.ref.namespace == namespace]
+    if not here:
+        raise PreflightError(f"there is no release in namespace {namespace}", hint=other_releases_text(there))
+    if len(here) > 1:
+        names = ", ".join(release.name for release in here)
+        message = f"namespace {namespace} has {len(here)} releases: name one of {names}"
         raise AnswersError("the command line", [Finding("NAME", message)])
-    return names[0]
+    return here[0]

@@ -47,6 +47,15 @@ def change_lines(changes: Sequence[Change], *, whole: bool) -> list[str]:
 
 # ---- how to connect ------------------------------------------------------------------------------------------------
 
+
+def address(plan: Plan) -> str:
+    """Where the database is in the cluster, and where its superuser and password are."""
+    return (
+        f"{plan.names.release}.{plan.namespace}.svc:5432, database {plan.database}; "
+        f"superuser and password are in Secret {plan.namespace}/{plan.username.secret}"
+    )
+
+
 LOCAL_PORT = 15432
 """Of the port-forward: 5432 is often taken by a PostgreSQL of this machine."""
 
@@ -75,8 +84,8 @@ def _secret_value(kubectl: str, key: KeyRef) -> str:
 # ---- findings and errors ---------------------------------------------------------------------------------------------
 
 
-def explained(error: BaseException, log: Sequence[str] = ()) -> Finding:
-    """An error with its cause and what to do, as far as they are known. log: lines read before it, which may tell.
+def finding_of(error: BaseException, log: Sequence[str] = ()) -> Finding:
+    """An error with its cause and what to do, as far as known. log: lines read before it, with a possible cause.
 
     Of a defect only the type is shown: its text may hold anything.
     """
@@ -95,7 +104,7 @@ def explained(error: BaseException, log: Sequence[str] = ()) -> Finding:
 
 
 def error_lines(error: PgwizardError) -> list[str]:
-    """All that an error says: what failed, each finding, the end of the log, and why and what to do."""
+    """An error in full: what failed, each finding, the end of the log, cause and fix."""
     lines = [error.message, *(f"  {finding.whole}" for finding in error.findings)]
     lines += [f"    {line}" for line in error.log]
     if error.fault:
@@ -106,7 +115,7 @@ def error_lines(error: PgwizardError) -> list[str]:
 # ---- what was written ------------------------------------------------------------------------------------------------
 
 
-def written(changes: Sequence[Change], begun: Sequence[Change], *, complete: bool) -> str:
+def progress_text(changes: Sequence[Change], begun: Sequence[Change], *, complete: bool) -> str:
     """How many of the objects of an apply that did not end are in the cluster.
 
     changes: all that were approved; begun: those that it began to write, in order; complete: whether it wrote all.

@@ -42,7 +42,7 @@ _BACKUP_KINDS = (  # who gives a right to the CronJobs must have it: hence get p
 def accesses(answers: Answers, *, ca_file: bool = False) -> list[Access]:
     """Every right that an apply of these answers may need, in the release's namespace and beyond.
 
-    ca_file: whether a certificate is given as a file, which stands in where its Secret may not be read.
+    ca_file: whether a certificate is given as a file, which replaces its Secret.
     """
     namespace = answers.release.namespace
     kinds = list(_RELEASE_KINDS)
@@ -53,7 +53,7 @@ def accesses(answers: Answers, *, ca_file: bool = False) -> list[Access]:
     needed = [Access(verb, resource, group, namespace) for resource, group, verbs in kinds for verb in verbs]
     if answers.release.create_namespace:
         needed += [Access(verb, "namespaces", name=namespace if verb != "create" else "") for verb in _WRITE]
-    if answers.tls_mirrored() and answers.tls.source is not None and not ca_file:
+    if answers.has_tls_mirror() and answers.tls.source is not None and not ca_file:
         needed.append(Access("get", "secrets", "", answers.tls.source.namespace, answers.tls.source.secret))
     credentials = answers.repository.credentials
     if answers.repository.enabled and mirrored_s3(answers) and isinstance(credentials, ExistingS3Credentials):
@@ -74,7 +74,7 @@ async def require_deletion(cluster: Cluster, refs: Sequence[Ref]) -> None:
 
 async def require(cluster: Cluster, needed: Sequence[Access]) -> None:
     """Raises PreflightError with all of them that are missing."""
-    allowed = await cluster.allowed(needed)
+    allowed = await cluster.check_access(needed)
     missing = [access for access, granted in allowed.items() if not granted]
     if missing:
         raise PreflightError(

@@ -1,8 +1,8 @@
-"""Waits until what was applied works, and says why it does not as soon as the cluster knows.
+"""Waits for the database's pod, and fails with a cause as soon as the cluster shows one.
 
-The StatefulSet, its pod, its volume claim and their events are watched together; what a pod that cannot start says
-goes out at once, not at the deadline. It refuses to change anything but one: a pod of an old revision that blocks its
-own replacement is deleted.
+The StatefulSet, its pod, its volume claim and their events are watched together; why a pod cannot start
+is reported at once, not at the deadline. Its only write: it deletes a pod of an old revision that blocks its
+own replacement.
 """
 
 from __future__ import annotations
@@ -12,17 +12,29 @@ import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pgwizard.errors import ClusterError, DeadlineError, Finding, RolloutFailed
 from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Cluster, Object, Ref, Resource, WatchEvent
 from pgwizard.kube.health import Health, assess
-from pgwizard.kube.jobs import _TELLING, GRACE_SECONDS, Said, _concerns, _events, _merged, _next, _told, tail
+from pgwizard.kube.jobs import (
+    GRACE_SECONDS,
+    NOTABLE_REASONS,
+    Report,
+    event_text,
+    is_about,
+    merge_watches,
+    next_event,
+    recent_events,
+    tail,
+)
+from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.plan import Plan
 
 
 @dataclass
 class _Seen:
-    """What the watches have shown of one release so far. listed: the kinds of which all that exist were told."""
+    """What the watches have shown of one release so far. listed: the kinds whose lists are complete."""
 
     pod_name: str
     backups: bool
@@ -30,10 +42,10 @@ class _Seen:
     statefulset: Object | None = None
     pod: Object | None = None
     claim: Object | None = None
-    said_by_event: str = ""
+    event_message: str = ""
     stuck_since: float | None = None
     stuck_revision_since: float | None = None
-    said: list[str] = field(default_factory=list)
+    reports: list[str] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -52,19 +64,19 @@ class _Seen:
                 self.pod = obj
             case "PersistentVolumeClaim":
                 self.claim = obj
-            case "Event" if obj is not None and obj.get("reason") in _TELLING:
-                self.said_by_event = _told(obj)
+            case "Event" if obj is not None and obj.get("reason") in NOTABLE_REASONS:
+                self.event_message = event_text(obj)
 
     def health(self) -> Health:
-        """One verdict: the pod's own words before the StatefulSet's, and an event where neither says why."""
+        """One verdict: the pod's state before the StatefulSet's, and an event where neither has a reason."""
         if self.statefulset is None:
             return Health("progressing", "the StatefulSet is not there yet")
         whole = assess(self.statefulset)
         if whole.status == "ready" and self.pod is not None and assess(self.pod).status == "ready":
             return whole
         if self.pod is None:
-            said = f": {self.said_by_event}" if self.said_by_event else ""
-            return Health("progressing", f"there is no pod yet{said}", self.said_by_event.partition(":")[0])
+            event = f": {self.event_message}" if self.event_message else ""
+            return Health("progressing", f"there is no pod yet{event}", self.event_message.partition(":")[0])
         if self.pod["metadata"].get("deletionTimestamp"):
             return Health("progressing", self._stopping(self.pod))
         pod = assess(self.pod)
@@ -73,10 +85,10 @@ class _Seen:
         if pod.status == "progressing" and self.claim is not None and not pod.reason:
             claim = assess(self.claim)
             if claim.status != "ready":
-                said = f": {self.said_by_event}" if self.said_by_event else ""
-                return Health("progressing", f"{claim.message}{said}", claim.reason)
-        if not pod.reason and self.said_by_event and "started" in pod.message:
-            return Health(pod.status, f"{pod.message} ({self.said_by_event})", pod.reason)
+                event = f": {self.event_message}" if self.event_message else ""
+                return Health("progressing", f"{claim.message}{event}", claim.reason)
+        if not pod.reason and self.event_message and "started" in pod.message:
+            return Health(pod.status, f"{pod.message} ({self.event_message})", pod.reason)
         return pod
 
     def _stopping(self, pod: Object) -> str:
@@ -87,8 +99,8 @@ class _Seen:
         return "the old pod is stopping" + (f": up to {limit} s{why}" if limit else "")
 
 
-async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said: Said) -> str:
-    """Wait until the pod of the newest revision is Ready. Returns what to say of it.
+async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said: Report, *, at: datetime) -> str:
+    """Wait until the pod of the newest revision is Ready. Returns a summary. at: the time, in UTC.
 
     Raises RolloutFailed once a container is stuck, with its last log lines, and DeadlineError.
     """
@@ -100,19 +112,19 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
         _marked(cluster.watch(STATEFULSET, namespace, fields=f"metadata.name={names.release}"), STATEFULSET),
         _marked(cluster.watch(POD, namespace, fields=f"metadata.name={names.pod}"), POD),
         cluster.watch(CLAIM, namespace, fields=f"metadata.name=postgresql-storage-{names.pod}"),
-        _events(cluster, namespace),
+        recent_events(cluster, namespace, at),
     ]
     claim = f"postgresql-storage-{names.pod}"
-    async with _merged(watches) as events:
+    async with merge_watches(watches) as events:
         while True:
-            event = await _next(events, min(deadline, loop.time() + 1) - loop.time())
-            if event is not None and (event.type == "SYNCED" or _concerns(event, {names.release, names.pod, claim})):
+            event = await next_event(events, min(deadline, loop.time() + 1) - loop.time())
+            if event is not None and (event.type == "SYNCED" or is_about(event, {names.release, names.pod, claim})):
                 seen.take(event)
             health = seen.health()
             if health.status == "ready":
                 return f"{names.pod} is ready"
-            if seen.complete and health.message not in seen.said:
-                seen.said.append(health.message)
+            if seen.complete and health.message not in seen.reports:
+                seen.reports.append(health.message)
                 said(health.message)
             await _unblock(cluster, seen, loop.time(), said)
             if _is_stuck(seen, health, loop.time()):
@@ -126,7 +138,7 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
 
 
 async def _marked(watch: AsyncGenerator[WatchEvent, None], resource: Resource) -> AsyncGenerator[WatchEvent, None]:
-    """The watch, whose ``SYNCED`` says of which kind."""
+    """The watch, with the kind in its ``SYNCED``."""
     async with aclosing(watch) as events:
         async for event in events:
             yield WatchEvent("SYNCED", {"kind": resource.kind}) if event.type == "SYNCED" else event
@@ -149,7 +161,7 @@ def _crashed_before(pod: Object | None) -> bool:
     return any(container.get("restartCount") for container in every)
 
 
-async def _unblock(cluster: Cluster, seen: _Seen, now: float, said: Said) -> None:
+async def _unblock(cluster: Cluster, seen: _Seen, now: float, said: Report) -> None:
     """Delete the pod of an old revision: a StatefulSet waits for it to get ready before it replaces it."""
     pod, statefulset = seen.pod, seen.statefulset
     if pod is None or statefulset is None or pod["metadata"].get("deletionTimestamp"):
@@ -167,18 +179,28 @@ async def _unblock(cluster: Cluster, seen: _Seen, now: float, said: Said) -> Non
     elif now - seen.stuck_revision_since >= 5:
         seen.stuck_revision_since = None
         said(f"{seen.pod_name} is stuck in an old revision: it is replaced")
-        with contextlib.suppress(ClusterError):  # gone already, or new already: the watches will tell
+        with contextlib.suppress(ClusterError):  # deleted or replaced already: the watches will show it
             await cluster.delete(Ref.of({**pod, **_POD_KIND}), uid=pod["metadata"]["uid"])
 
 
 _POD_KIND = {"apiVersion": POD.api_version, "kind": POD.kind}
 
 
+def is_crash(health: Health) -> bool:
+    """Whether a container of the pod ends by itself, so that its log has the reason."""
+    return health.reason in ("CrashLoopBackOff", "Error", "RunContainerError")
+
+
+async def crash_log(cluster: Cluster, release: ReleaseRef, health: Health) -> list[str]:
+    """The last lines of the container of the database's pod that crashes; empty where none does."""
+    if not is_crash(health):
+        return []
+    container = "minio-ca-init" if "minio-ca-init" in health.message else "postgresql"
+    return await tail(cluster, release.namespace, Names.of(release.name).pod, container)
+
+
 async def _failure(cluster: Cluster, plan: Plan, health: Health) -> RolloutFailed:
-    log: list[str] = []
-    if health.reason in ("CrashLoopBackOff", "Error", "RunContainerError"):
-        container = "minio-ca-init" if "minio-ca-init" in health.message else "postgresql"
-        log = await tail(cluster, plan.namespace, plan.names.pod, container)
+    log = await crash_log(cluster, plan.ref, health)
     return RolloutFailed(
         f"{plan.names.pod} in namespace {plan.namespace} cannot start: {health.message}",
         fault=explain("\n".join([health.message, *log])),

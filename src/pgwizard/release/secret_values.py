@@ -1,7 +1,7 @@
 """The values of the release's own Secrets: which of them a run must write, and how they are written.
 
-What is stored stays: a password and a passphrase are never changed, S3 credentials only to those that are given.
-Values are written apart from the objects, and never applied. It refuses to read variables and files.
+What is stored stays: a password and a passphrase are never changed, S3 credentials only to the answers'.
+Values are written apart from the objects, and never applied. It reads no variables and no files.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pgwizard.answers.questions import Answers, ExistingS3Credentials, GeneratedCredentials
-from pgwizard.answers.secrets import Given, Sensitive
+from pgwizard.answers.secrets import SecretInputs, Sensitive
 from pgwizard.errors import AlreadyExists, Finding, PreflightError
 from pgwizard.kube import api as kube_api
 from pgwizard.kube.api import SECRET, Cluster, Ref
@@ -35,7 +35,7 @@ class Values:
     warnings: tuple[Finding, ...] = ()
 
 
-async def decide(answers: Answers, given: Given, plan: Plan, surveyed: Survey, cluster: Cluster) -> Values:
+async def decide(answers: Answers, given: SecretInputs, plan: Plan, surveyed: Survey, cluster: Cluster) -> Values:
     """Compare what is given with what is stored. Raises PreflightError with every value that is neither, or wrong."""
     problems: list[Finding] = []
     warnings: list[Finding] = []
@@ -48,7 +48,7 @@ async def decide(answers: Answers, given: Given, plan: Plan, surveyed: Survey, c
         data[ref] = _missing(stored, wanted, problems)
         changed = _changed(stored, wanted)
         problems += _other_superuser(answers, stored, wanted, surveyed)
-        if "username" in changed and surveyed.standing.claim is None:  # a first start will make it
+        if "username" in changed and surveyed.installation.claim is None:  # a first start will make it
             data[ref]["username"] = changed["username"]
         if not isinstance(answers.credentials, GeneratedCredentials) and "password" in changed:
             differs = f"{ref}: the password given differs from the stored one, which stays: an apply never changes it"
@@ -80,17 +80,17 @@ def _other_superuser(
     answers: Answers, stored: Mapping[str, bytes], wanted: Mapping[str, Sensitive | Finding], surveyed: Survey
 ) -> list[Finding]:
     """That a variable or a file holds another superuser than the one that the first start made."""
-    name, stands = wanted.get("username"), surveyed.standing
+    name, installation = wanted.get("username"), surveyed.installation
     if not isinstance(name, Sensitive):
         return []
-    if stands.superuser is None and "username" in stored:
-        stands = replace(stands, superuser=stored["username"].decode(errors="replace"))
-    problem = immutable.other_superuser(answers, stands, name.reveal().decode(errors="replace"))
+    if installation.superuser is None and "username" in stored:
+        installation = replace(installation, superuser=stored["username"].decode(errors="replace"))
+    problem = immutable.other_superuser(answers, installation, name.reveal().decode(errors="replace"))
     return [problem] if problem else []
 
 
 def _kept_s3(answers: Answers, surveyed: Survey) -> dict[str, bytes]:
-    """The S3 credentials of a Secret that somebody else keeps in the release's namespace."""
+    """The S3 credentials of a Secret in the release's namespace that another tool manages."""
     credentials = answers.repository.credentials
     if not answers.repository.enabled or not isinstance(credentials, ExistingS3Credentials):
         return {}
@@ -100,11 +100,11 @@ def _kept_s3(answers: Answers, surveyed: Survey) -> dict[str, bytes]:
 
 
 async def _stored(cluster: Cluster, ref: Ref, surveyed: Survey) -> dict[str, bytes]:
-    live = await kube_api.found(cluster, ref) if surveyed.namespace_exists else None
+    live = await kube_api.find_object(cluster, ref) if surveyed.namespace_exists else None
     return {key: base64.b64decode(value) for key, value in ((live or {}).get("data") or {}).items()}
 
 
-def _database_credentials(answers: Answers, given: Given) -> dict[str, Sensitive | Finding]:
+def _database_credentials(answers: Answers, given: SecretInputs) -> dict[str, Sensitive | Finding]:
     credentials = answers.credentials
     if isinstance(credentials, GeneratedCredentials):
         return {

@@ -1,9 +1,9 @@
-"""What a run tells while it goes on, as data; a face decides how it looks."""
+"""The progress of a run as data; a face decides how it looks."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -35,14 +35,14 @@ Report = Callable[[Event], None]
 
 @dataclass
 class Stage:
-    """One stage, as it is told."""
+    """A running stage, which reports its events."""
 
     name: str
     report: Report
     summary: str = ""
 
     def progress(self, text: str) -> None:
-        """What it does at the moment."""
+        """Report a step."""
         self.report(Event(self.name, "progress", text))
 
     def changing(self, change: Change) -> None:
@@ -50,27 +50,28 @@ class Stage:
         self.report(Event(self.name, "progress", f"{change.action} {change.ref}", change=change))
 
     def warning(self, finding: Finding) -> None:
-        """What a person should know, and what stops nothing."""
+        """Report a finding that stops nothing."""
         self.report(Event(self.name, "warning", str(finding), finding=finding))
 
     def log(self, text: str) -> None:
-        """A line that the cluster said."""
+        """A line of a log."""
         self.report(Event(self.name, "log", text))
 
     def done(self, text: str) -> None:
-        """What it came to, told once it ends."""
+        """Set the summary, which is reported at the end."""
         self.summary = text
 
 
 @contextlib.asynccontextmanager
-async def told(name: str, report: Report) -> AsyncIterator[Stage]:
-    """A stage from its beginning to its end, or to what ended it."""
-    stage, start = Stage(name, report), time.monotonic()
+async def enter(name: str, report: Report) -> AsyncIterator[Stage]:
+    """Run a stage: report its beginning, its end and duration, or its failure."""
+    loop = asyncio.get_running_loop()
+    stage, start = Stage(name, report), loop.time()
     report(Event(name, "began"))
     try:
         yield stage
     except BaseException as error:
         message = error.message if isinstance(error, PgwizardError) else "stopped"
-        report(Event(name, "failed", message, time.monotonic() - start))
+        report(Event(name, "failed", message, loop.time() - start))
         raise
-    report(Event(name, "done", stage.summary, time.monotonic() - start))
+    report(Event(name, "done", stage.summary, loop.time() - start))

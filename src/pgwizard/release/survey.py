@@ -9,7 +9,7 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pgwizard.answers.questions import (
     Answers,
@@ -32,24 +32,24 @@ from pgwizard.kube.api import (
     Cluster,
     Object,
     Ref,
-    found,
+    find_object,
     side_by_side,
 )
 from pgwizard.plan.checks import together
-from pgwizard.plan.names import Names, mirrored_from
+from pgwizard.plan.names import Names, ReleaseRef, mirrored_from
 from pgwizard.plan.plan import Plan, mirrored_s3
 from pgwizard.release import immutable, record, records
-from pgwizard.release.immutable import Standing
+from pgwizard.release.immutable import Installation
 from pgwizard.text import plain
-from pgwizard.tls.certificates import Bundle, read_bundle
+from pgwizard.tls.certificates import Bundle, check_dates, read_bundle
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What was read. None stands for what is not there, or may not be read.
+    """The result of a survey. None where an object does not exist, or may not be read.
 
     s3_source: the Secret of another namespace that is mirrored. existing: Secrets of the release's namespace that the
-    answers name, by name. standing: what of the release stands already.
+    answers name, by name. installation: what is installed already.
     unreadable: that the release's record is none that this version can read. missing: what the answers name and the
     cluster does not have. fixed: what the release keeps as it was made. doubts: what could not be compared.
     """
@@ -60,7 +60,7 @@ class Survey:
     ca: Bundle | None
     s3_source: Object | None = field(repr=False)
     existing: dict[str, Object | None] = field(default_factory=dict, repr=False)
-    standing: Standing = field(default_factory=Standing, repr=False)
+    installation: Installation = field(default_factory=Installation, repr=False)
     unreadable: Finding | None = None
     missing: tuple[Finding, ...] = ()
     fixed: tuple[Finding, ...] = ()
@@ -73,16 +73,16 @@ class Survey:
 
     def require(self, own: Sequence[Finding] = ()) -> None:
         """Raises PreflightError with every error, and those that the answers have by themselves, if there are any."""
-        found = together(self.errors, own)
+        find_object = together(self.errors, own)
         if self.unreadable:
-            raise PreflightError(self.unreadable.text, found, hint=self.unreadable.fix)
+            raise PreflightError(self.unreadable.text, find_object, hint=self.unreadable.fix)
         if self.errors:
             what = (
                 "the cluster does not have what the answers name"
                 if self.missing
                 else "an installed release cannot change this"
             )
-            raise PreflightError(f"{what}; nothing was written", found)
+            raise PreflightError(f"{what}; nothing was written", find_object)
 
 
 # ---- survey --------------------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ async def _read(cluster: Cluster, refs: Iterable[Ref]) -> _Live:
 
     async def look(ref: Ref) -> Object | None:
         try:
-            return await found(cluster, ref)
+            return await find_object(cluster, ref)
         except Forbidden as error:
             denied[ref] = error
             return None
@@ -114,14 +114,15 @@ async def _read(cluster: Cluster, refs: Iterable[Ref]) -> _Live:
     return _Live(dict(zip(asked, await side_by_side([look(ref) for ref in asked]), strict=True)), denied)
 
 
-async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = None) -> Survey:
+async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = None, *, at: datetime) -> Survey:
     """Read what the answers name, and compare. Raises only where the cluster does not answer.
 
-    What may not be read is left out of the findings, but for the certificate: the rights that an apply needs are
-    another check. ca_file: certificates from a file, for where the source Secret cannot be looked up.
+    A Secret that may not be read is a warning, but for the certificate: the rights that an apply needs are another
+    check. ca_file: certificates from a file, for where the source Secret cannot be looked up. at: the time,
+    in UTC.
     """
     names, namespace = Names.of(answers.release.name), answers.release.namespace
-    own, home = record.ref(names.release, namespace), Ref(NAMESPACE, namespace)
+    own, home = record.secret_ref(ReleaseRef.of(answers)), Ref(NAMESPACE, namespace)
     statefulset, claim = Ref(STATEFULSET, names.release, namespace), claim_of(answers)
     named = {secret: Ref(SECRET, secret, namespace) for secret, _, _ in _named_secrets(answers)}
     sources = [ref for ref in (_s3_source(answers), _ca_source(answers)) if ref is not None]
@@ -135,13 +136,13 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
         namespace_exists=home in live.denied or live.get(home) is not None,
         record=known,
         record_version=version,
-        ca=_ca(answers, ca_file, live, missing),
+        ca=_ca(answers, ca_file, live, at, missing),
         s3_source=live.get(s3) if s3 else None,
         existing={secret: live.get(ref) for secret, ref in named.items()},
-        standing=Standing(before, _ours(live.get(statefulset)), live.get(claim), superuser),
+        installation=Installation(before, _ours(live.get(statefulset)), live.get(claim), superuser),
     )
-    missing += _reference_problems(answers, surveyed, live)
-    fixed = immutable.problems(answers, surveyed.standing, _named_superuser(answers, surveyed.existing))
+    missing += _reference_problems(answers, surveyed, live, doubts)
+    fixed = immutable.problems(answers, surveyed.installation, _named_superuser(answers, surveyed.existing))
     return replace(surveyed, unreadable=unreadable, missing=tuple(missing), fixed=tuple(fixed), doubts=tuple(doubts))
 
 
@@ -164,18 +165,18 @@ def _s3_source(answers: Answers) -> Ref | None:
 
 def _ca_source(answers: Answers) -> Ref | None:
     source = answers.tls.source
-    return Ref(SECRET, source.secret, source.namespace) if source and answers.tls_mirrored() else None
+    return Ref(SECRET, source.secret, source.namespace) if source and answers.has_tls_mirror() else None
 
 
 def _ours(statefulset: Object | None) -> Object | None:
-    """What another tool has is no release of ours that stands; that it is in the way, the dry run says."""
+    """A StatefulSet of another tool is not an installed release; the dry run reports it as a conflict."""
     return None if statefulset is None or foreign_owner(statefulset) else statefulset
 
 
 def _made_with(
     past: record.Record | None, statefulset: Object | None, claim: Object | None, doubts: list[Finding]
 ) -> Answers | None:
-    """The answers that the database was made with, as far as the record tells; release and credentials alone.
+    """The answers that the database was made with, by its record; release and credentials only.
 
     One that is ready was made, and on a volume that was bound a start that failed later on may have made one too.
     """
@@ -184,7 +185,7 @@ def _made_with(
         ready = (statefulset or {}).get("status", {}).get("readyReplicas")
         bound = (claim or {}).get("status", {}).get("phase") == "Bound"
         made = past.last if ready or bound else None
-    before = recorded(made, "release", "credentials")
+    before = read_sections(made, "release", "credentials")
     if made is not None and before is None:
         unread = f"the answers of revision {made.number} cannot be read by this version of pgwizard"
         text = f"{unread}: whether database and superuser stay the same is not checked"
@@ -223,7 +224,7 @@ def _text(secret: Object | None, key: str) -> str | None:
     return base64.b64decode(coded).decode(errors="replace") if coded else None
 
 
-def recorded(revision: record.Revision | None, *sections: str) -> Answers | None:
+def read_sections(revision: record.Revision | None, *sections: str) -> Answers | None:
     """These sections of a revision's answers, with defaults for all else; None without one, or where one is not valid.
 
     What another version wrote may not be valid any more in a section that is not asked for.
@@ -236,7 +237,7 @@ def recorded(revision: record.Revision | None, *sections: str) -> Answers | None
         return None
 
 
-def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, problems: list[Finding]) -> Bundle | None:
+def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, problems: list[Finding]) -> Bundle | None:
     """The certificates of the source Secret, each way of its being wrong with its own words."""
     source, ref = answers.tls.source, _ca_source(answers)
     if source is None or ref is None:
@@ -254,7 +255,9 @@ def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, problems: list[Fi
         return None
     data = secret["data"]
     try:
-        return read_bundle(base64.b64decode(data[source.key], validate=True), datetime.now(UTC))
+        bundle = read_bundle(base64.b64decode(data[source.key], validate=True))
+        check_dates(bundle, at)
+        return bundle
     except binascii.Error:
         problems.append(Finding("tls.source.key", f"{where}, key {source.key}: the server sent no base64"))
     except ValueError as error:
@@ -291,7 +294,7 @@ def _named_secrets(answers: Answers) -> list[tuple[str, tuple[str, ...], str]]:
     return named
 
 
-def _reference_problems(answers: Answers, surveyed: Survey, live: _Live) -> list[Finding]:
+def _reference_problems(answers: Answers, surveyed: Survey, live: _Live, doubts: list[Finding]) -> list[Finding]:
     namespace = answers.release.namespace
     problems = []
     if not surveyed.namespace_exists and not answers.release.create_namespace:
@@ -308,6 +311,7 @@ def _reference_problems(answers: Answers, surveyed: Survey, live: _Live) -> list
         named.append((source, (s3.access_key_key, s3.secret_key_key), "repository.credentials.secret"))
     for ref, keys, question in named:
         if ref in live.denied:
+            doubts.append(Finding(question, f"not checked: no permission to get {ref}", severity="warning"))
             continue
         secret = live.get(ref)
         if secret is None:
@@ -335,7 +339,7 @@ def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str
 
 
 def foreign_owner(live: Object) -> str | None:
-    """The tool that says that it manages a live object; None for ours and for nobody's."""
+    """The tool that manages a live object; None for pgwizard's own and for unmanaged ones."""
     labels, annotations = live["metadata"].get("labels") or {}, live["metadata"].get("annotations") or {}
     manager = labels.get("app.kubernetes.io/managed-by")
     if "meta.helm.sh/release-name" in annotations:

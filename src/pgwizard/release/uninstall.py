@@ -1,18 +1,19 @@
 """Takes a release out of a cluster: what would go and what stays, and the deletion of what was shown.
 
 The volume and what it is read with stay unless they are to be purged; the repository in S3 is never touched. It
-refuses to ask: a face does, between ``removal`` and ``remove``.
+does not prompt: a face does, between ``removal`` and ``remove``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pgwizard.clock import Clock
 from pgwizard.errors import PreflightError
 from pgwizard.kube import api as kube_api
 from pgwizard.kube import lease
 from pgwizard.kube.api import CLAIM, NAMESPACE, SECRET, Cluster, Ref
-from pgwizard.plan.names import Names
+from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import deletion, record, records, rights, stages
 from pgwizard.release.stages import Event, Report
 
@@ -27,18 +28,18 @@ class Removal:
     kept: tuple[tuple[Ref, str], ...]
 
 
-async def removal(cluster: Cluster, name: str, namespace: str, *, purge_data: bool) -> Removal:
-    """Read the release's record and say what an uninstall would do. Raises PreflightError where it cannot be read."""
-    found, version = await records.required(cluster, name, namespace)
+async def removal(cluster: Cluster, release: ReleaseRef, *, purge_data: bool) -> Removal:
+    """Read the record and decide what an uninstall would do. Raises PreflightError where it cannot be read."""
+    found, version = await records.get(cluster, release)
     deleted: list[Ref] = []
     kept: list[tuple[Ref, str]] = []
     for ref in reversed(found.inventory):
-        why = _why_kept(ref, name, purge_data=purge_data)
+        why = _why_kept(ref, release.name, purge_data=purge_data)
         if why is None:
             deleted.append(ref)
         else:
             kept.append((ref, why))
-    await rights.require_deletion(cluster, [*deleted, record.ref(name, namespace), lease.lease_ref(name, namespace)])
+    await rights.require_deletion(cluster, [*deleted, record.secret_ref(release), record.lease_ref(release)])
     return Removal(found, version, tuple(deleted), tuple(kept))
 
 
@@ -61,15 +62,15 @@ def _why_kept(ref: Ref, name: str, *, purge_data: bool) -> str | None:
     return None
 
 
-async def remove(found: Removal, cluster: Cluster, report: Report) -> None:
+async def remove(found: Removal, cluster: Cluster, report: Report, *, now: Clock) -> None:
     """Delete what ``removal`` named. Safe to repeat. Raises PreflightError where the release has changed since."""
-    release = found.record
-    ref = lease.lease_ref(release.name, release.namespace)
+    release = found.record.ref
+    ref = record.lease_ref(release)
     async with (
-        lease.held(cluster, ref, said=lambda text: report(Event("lock", "progress", text))),
-        stages.told("remove", report) as stage,
+        lease.hold(cluster, ref, report=lambda text: report(Event("lock", "progress", text)), now=now),
+        stages.enter("remove", report) as stage,
     ):
-        live = await kube_api.found(cluster, record.ref(release.name, release.namespace))
+        live = await kube_api.find_object(cluster, record.secret_ref(release))
         if live is not None and live["metadata"]["resourceVersion"] != found.version:
             raise PreflightError(
                 f"release {release.name} in namespace {release.namespace} has changed since it was looked at; nothing "
@@ -78,7 +79,7 @@ async def remove(found: Removal, cluster: Cluster, report: Report) -> None:
             )
         deleted, foreign = await deletion.delete_ours(cluster, found.deleted, stage)
         for target, uid in deleted.items():
-            await deletion.gone(cluster, target, uid, 180)
-        await cluster.delete(record.ref(release.name, release.namespace))
-        await cluster.delete(ref)  # while it is held: given back, it could be somebody else's by then
+            await deletion.wait_until_gone(cluster, target, uid, 180)
+        await cluster.delete(record.secret_ref(release))
+        await cluster.delete(ref)  # still held: after a release another run could hold it
         stage.done(f"{len(deleted)} deleted, {len(found.kept) + len(foreign)} kept")

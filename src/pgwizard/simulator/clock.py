@@ -52,7 +52,7 @@ class ScaledClock:
 
 
 class ManualClock:
-    """Time that stands still until ``advance``: nothing in a test waits, and every run has the same order."""
+    """Time that is frozen until ``advance``: nothing in a test waits, and every run has the same order."""
 
     def __init__(self, start: float = 1_790_000_000) -> None:
         self._now = float(start)

@@ -18,14 +18,14 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from pgwizard import errors
-from pgwizard.kube.api import Access, ByteStream, ExecResult, ListPage, Object, Ref, Resource, WatchEvent, Written
+from pgwizard.kube.api import Access, ByteStream, ExecResult, ListPage, Object, Ref, Resource, WatchEvent, WriteResult
 from pgwizard.simulator import admission, doors, ssa, statuses, world
 from pgwizard.simulator.birth import born
 from pgwizard.simulator.clock import Clock, ScaledClock, stamp
 from pgwizard.simulator.controllers import RECONCILERS
 from pgwizard.simulator.faults import FaultRule, Request, ScriptedOutcome
-from pgwizard.simulator.gate import Asked, Gate
-from pgwizard.simulator.policy import ADMINISTRATOR, Rules, growth_allowed, pod_security
+from pgwizard.simulator.gate import ApiCall, Gate
+from pgwizard.simulator.policy import ADMINISTRATOR, Rules, can_grow, pod_security
 from pgwizard.simulator.runtime import Runtime
 from pgwizard.simulator.store import CLUSTER_SCOPED, Selector, Store, StoreChange
 from pgwizard.simulator.watches import View
@@ -37,7 +37,7 @@ _POD = Resource("v1", "Pod")
 class SimCluster:
     """A cluster in memory. ``speed``: how many times as fast its time runs; ``clock`` replaces time altogether.
 
-    faults: asked at every request. outcomes: fates of pods and Jobs. rules: RBAC. requests: all that was asked.
+    faults: consulted at every request. outcomes: fates of pods and Jobs. rules: RBAC. requests: all, in order.
     With ``example=False`` only the namespaces of an empty cluster and the StorageClasses exist.
     """
 
@@ -86,7 +86,7 @@ class SimCluster:
 
     @property
     def faults(self) -> list[FaultRule]:
-        """Asked at every request."""
+        """Called at every request."""
         return self._gate.faults
 
     @faults.setter
@@ -105,12 +105,12 @@ class SimCluster:
 
     async def version(self) -> str:
         """The version whose behaviour was recorded."""
-        asked = Asked("get", "version", "/version", "ask for the server's version")
-        return await self._perform(asked, lambda: "v1.34.4")
+        call = ApiCall("get", "version", "/version", "ask for the server's version")
+        return await self._perform(call, lambda: "v1.34.4")
 
     async def get(self, ref: Ref) -> Object:
         """Raises NotFound."""
-        return await self._perform(Asked.about("get", ref), lambda: copy.deepcopy(self._stored(ref)))
+        return await self._perform(ApiCall.about("get", ref), lambda: copy.deepcopy(self._find(ref)))
 
     async def pages(
         self,
@@ -136,7 +136,7 @@ class SimCluster:
 
         step: Callable[[], None] = first
         while step is first or rest:
-            await self._perform(Asked.within("list", resource, namespace), step)
+            await self._perform(ApiCall.within("list", resource, namespace), step)
             step = following
             size = len(rest) if limit is None else limit
             chunk, rest = rest[:size], rest[size:]
@@ -166,11 +166,11 @@ class SimCluster:
                 wake.clear()
                 changes = self.store.since(version) if version is not None else None
                 if changes is None:
-                    found = await self._perform(Asked.within("list", resource, namespace), everything)
+                    found = await self._perform(ApiCall.within("list", resource, namespace), everything)
                     version = self.store.version
                     for event in view.listed(found):
                         yield event
-                    await self._perform(Asked.within("watch", resource, namespace), lambda: None)
+                    await self._perform(ApiCall.within("watch", resource, namespace), lambda: None)
                     continue
                 for change in changes:
                     version = change[0]
@@ -182,53 +182,53 @@ class SimCluster:
         finally:
             self.store.listeners.remove(listen)
 
-    async def apply(self, obj: Object, *, dry_run: bool = False, force: bool = False) -> Written:
+    async def apply(self, obj: Object, *, dry_run: bool = False, force: bool = False) -> WriteResult:
         """Server-side apply."""
         ref = Ref.of(obj)
 
-        def commit() -> Written:
+        def commit() -> WriteResult:
             applied = admission.decode(obj, ref, applied=True)
             live = self.store.peek(ref)
             new = ssa.apply(live, applied, self._manager, stamp(self.clock.now()), force=force)
             return self._write(ref, live, new, dry_run=dry_run)
 
-        return await self._perform(Asked.about("apply", ref, dry_run=dry_run), commit)
+        return await self._perform(ApiCall.about("apply", ref, dry_run=dry_run), commit)
 
-    async def create(self, obj: Object, *, dry_run: bool = False) -> Written:
+    async def create(self, obj: Object, *, dry_run: bool = False) -> WriteResult:
         """Raises AlreadyExists."""
         named = copy.deepcopy(obj)
         if "name" not in named["metadata"]:
             named["metadata"]["name"] = named["metadata"]["generateName"] + self.store.suffix()
         ref = Ref.of(named)
 
-        def commit() -> Written:
+        def commit() -> WriteResult:
             new = admission.decode(named, ref, applied=False)
             self._place(ref)
             if self.store.peek(ref) is not None:
                 raise statuses.already_exists(ref)
-            return self._write(ref, None, self._updated(None, new), dry_run=dry_run)
+            return self._write(ref, None, self._update(None, new), dry_run=dry_run)
 
-        return await self._perform(Asked.about("create", ref, dry_run=dry_run), commit)
+        return await self._perform(ApiCall.about("create", ref, dry_run=dry_run), commit)
 
-    async def patch(self, ref: Ref, patch: Object, *, dry_run: bool = False) -> Written:
+    async def patch(self, ref: Ref, patch: Object, *, dry_run: bool = False) -> WriteResult:
         """JSON merge patch."""
 
-        def commit() -> Written:
-            live = self._stored(ref)
+        def commit() -> WriteResult:
+            live = self._find(ref)
             version = (patch.get("metadata") or {}).get("resourceVersion")
             if version is not None and version != live["metadata"]["resourceVersion"]:
                 raise statuses.modified(ref)
             new = admission.decode(_merge_patch(live, patch), ref, applied=False)
-            return self._write(ref, live, self._updated(live, new), dry_run=dry_run)
+            return self._write(ref, live, self._update(live, new), dry_run=dry_run)
 
-        return await self._perform(Asked.about("patch", ref, dry_run=dry_run), commit)
+        return await self._perform(ApiCall.about("patch", ref, dry_run=dry_run), commit)
 
-    async def replace(self, obj: Object) -> Written:
+    async def replace(self, obj: Object) -> WriteResult:
         """PUT."""
         ref = Ref.of(obj)
 
-        def commit() -> Written:
-            live = self._stored(ref)
+        def commit() -> WriteResult:
+            live = self._find(ref)
             version = obj["metadata"].get("resourceVersion")
             if version is not None and version != live["metadata"]["resourceVersion"]:
                 raise statuses.modified(ref)
@@ -238,9 +238,9 @@ class SimCluster:
                     new["metadata"][key] = live["metadata"][key]
             if "status" in live:
                 new["status"] = live["status"]
-            return self._write(ref, live, self._updated(live, new), dry_run=False)
+            return self._write(ref, live, self._update(live, new), dry_run=False)
 
-        return await self._perform(Asked.about("update", ref, word="replace"), commit)
+        return await self._perform(ApiCall.about("update", ref, word="replace"), commit)
 
     async def delete(
         self,
@@ -259,7 +259,7 @@ class SimCluster:
                 raise statuses.other_uid(ref, uid, live["metadata"]["uid"])
             self.runtime.delete(ref, orphan=propagation == "Orphan")
 
-        await self._perform(Asked.about("delete", ref), commit)
+        await self._perform(ApiCall.about("delete", ref), commit)
 
     async def logs(
         self, namespace: str, pod: str, container: str, *, follow: bool = False, tail: int | None = None
@@ -267,8 +267,8 @@ class SimCluster:
         """Lines as they come."""
         ref = Ref(_POD, pod, namespace)
         purpose = f"read the logs of pod {namespace}/{pod}, container {container}"
-        asked = Asked.of_pod("get", "log", ref, purpose)
-        log = await self._perform(asked, lambda: self.runtime.log(self._stored(ref), container))
+        call = ApiCall.of_pod("get", "log", ref, purpose)
+        log = await self._perform(call, lambda: self.runtime.log(self._find(ref), container))
         start = 0 if tail is None else max(len(log.lines) - tail, 0)
         async with aclosing(log.read(start, follow=follow)) as lines:
             async for line in lines:
@@ -287,8 +287,8 @@ class SimCluster:
         """Run one of the canned programs."""
         ref = Ref(_POD, pod, namespace)
         purpose = f"run {command[0]} in pod {namespace}/{pod}, container {container}"
-        asked = Asked.of_pod("create", "exec", ref, purpose)
-        found = await self._perform(asked, lambda: self._running(ref, container))
+        call = ApiCall.of_pod("create", "exec", ref, purpose)
+        found = await self._perform(call, lambda: self._running(ref, container))
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await self.runtime.programs.run(found, list(command), stdin)
@@ -297,23 +297,23 @@ class SimCluster:
 
     def port_forward(self, namespace: str, pod: str, port: int) -> AbstractAsyncContextManager[ByteStream]:
         """A connection; only ports of pods that the world furnished with a server answer."""
-        return self._forwarded(Ref(_POD, pod, namespace), port)
+        return self._forward_port(Ref(_POD, pod, namespace), port)
 
     @asynccontextmanager
-    async def _forwarded(self, ref: Ref, port: int) -> AsyncIterator[ByteStream]:
+    async def _forward_port(self, ref: Ref, port: int) -> AsyncIterator[ByteStream]:
         purpose = f"connect to port {port} of pod {ref.namespace}/{ref.name}"
-        asked = Asked.of_pod("create", "portforward", ref, purpose)
-        found = await self._perform(asked, lambda: self._stored(ref))
+        call = ApiCall.of_pod("create", "portforward", ref, purpose)
+        found = await self._perform(call, lambda: self._find(ref))
         async with doors.connect(self.store, self.runtime.objects, found, port) as stream:
             yield stream
 
-    async def allowed(self, accesses: Sequence[Access]) -> dict[Access, bool]:
+    async def check_access(self, accesses: Sequence[Access]) -> dict[Access, bool]:
         """SelfSubjectAccessReview for each."""
         review = Resource("authorization.k8s.io/v1", "SelfSubjectAccessReview")
-        asked = Asked("review", review.plural, review.path(), "ask for permissions")
+        call = ApiCall("review", review.plural, review.path(), "ask for permissions")
         result = {}
         for access in dict.fromkeys(accesses):
-            result[access] = await self._perform(asked, partial(self.rules.allows, access, self._user))
+            result[access] = await self._perform(call, partial(self.rules.allows, access, self._user))
         return result
 
     async def close(self) -> None:
@@ -326,14 +326,14 @@ class SimCluster:
         if self._closed:
             raise RuntimeError("the cluster was closed")
 
-    def _stored(self, ref: Ref) -> Object:
+    def _find(self, ref: Ref) -> Object:
         found = self.store.peek(ref)
         if found is None:
             raise statuses.not_found(ref)
         return found
 
     def _running(self, ref: Ref, container: str) -> Object:
-        found = self._stored(ref)
+        found = self._find(ref)
         for item in found["status"].get("containerStatuses") or ():
             if item["name"] == container and "running" in item["state"]:
                 return found
@@ -350,10 +350,10 @@ class SimCluster:
         if "deletionTimestamp" in home["metadata"]:
             raise statuses.terminating(ref)
 
-    def _updated(self, live: Object | None, new: Object) -> Object:
+    def _update(self, live: Object | None, new: Object) -> Object:
         return ssa.update(live, admission.default(admission.tidy(new)), self._manager, stamp(self.clock.now()))
 
-    def _write(self, ref: Ref, live: Object | None, new: Object, *, dry_run: bool) -> Written:
+    def _write(self, ref: Ref, live: Object | None, new: Object, *, dry_run: bool) -> WriteResult:
         if live is None:
             self._place(ref)
             new = born(self.store, self.store.birth(new))
@@ -361,14 +361,10 @@ class SimCluster:
         if ref.resource.kind == "RoleBinding" and not self.rules.resolves(new, self._user):
             raise statuses.no_role(ref, new["roleRef"]["name"])
         admission.validate(ref, new, live)
-        if (
-            live is not None
-            and ref.resource.kind == "PersistentVolumeClaim"
-            and not growth_allowed(self.store, new, live)
-        ):
+        if live is not None and ref.resource.kind == "PersistentVolumeClaim" and not can_grow(self.store, new, live):
             raise statuses.not_resizable(ref)
         stored = new if dry_run else self.store.put(new)
-        return Written(copy.deepcopy(stored), self._warnings(ref, new))
+        return WriteResult(copy.deepcopy(stored), self._warnings(ref, new))
 
     def _warnings(self, ref: Ref, new: Object) -> tuple[str, ...]:
         home = self.store.peek(Ref(Resource("v1", "Namespace"), ref.namespace)) if ref.namespace else None
@@ -377,9 +373,9 @@ class SimCluster:
         text = pod_security(new, level)
         return (f'would violate PodSecurity "restricted:latest": {text}',) if text else ()
 
-    async def _perform(self, asked: Asked, action: Callable[[], T]) -> T:
+    async def _perform(self, call: ApiCall, action: Callable[[], T]) -> T:
         self._check_open()
-        return await self._gate.perform(asked, action, self._user)
+        return await self._gate.perform(call, action, self._user)
 
 
 def _metadata(obj: Object) -> Object:

@@ -58,7 +58,7 @@ class Request:
 
 @dataclass(slots=True)
 class Fault:
-    """Fail matching requests: from the ``nth`` match on, ``times`` times (None: for ever). Globs; empty matches all."""
+    """Fail matching requests: from the ``nth`` match on, ``times`` times (None: always). Globs; empty matches all."""
 
     kind: FaultKind
     verb: str = "*"
@@ -71,7 +71,7 @@ class Fault:
     seen: int = 0
 
     def strikes(self, request: Request) -> FaultKind | None:
-        """Asked once for every request, in order."""
+        """Called once for every request, in order."""
         if self.number is not None and request.number != self.number:
             return None
         if self.writes_only and not request.is_write:
@@ -95,7 +95,7 @@ def struck(rules: Sequence[FaultRule], request: Request) -> FaultKind | None:
 
 
 def failure(kind: FaultKind, request: Request, purpose: str, server: str) -> BaseException:
-    """What the client raises for this fault; API errors still to be ``statuses.worded``."""
+    """What the client raises for this fault; API errors still to be ``statuses.explain``."""
     what = f"cannot {purpose}: {server}"
     refusals: dict[str, Callable[[], BaseException]] = {
         "401": lambda: errors.Unauthorized("Unauthorized", status=401, reason="Unauthorized"),

@@ -1,4 +1,4 @@
-"""Owns the way of a request: recorded, struck by faults, authorized, done, worded. It refuses to know what is done."""
+"""Owns the way of a request: recorded, struck by faults, authorized, done, explain. It refuses to know what is done."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pgwizard import errors
 from pgwizard.kube.api import Access, Ref, Resource
 from pgwizard.simulator.faults import AFTER_COMMIT, FaultRule, Request, failure, struck
 from pgwizard.simulator.policy import ADMINISTRATOR, Rules
-from pgwizard.simulator.statuses import forbidden, worded
+from pgwizard.simulator.statuses import explain, forbidden
 
 T = TypeVar("T")
 _RBAC_VERBS = {"apply": "patch"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ApiCall:
     """One request. ``access`` is None where no permission is needed; ``what`` is the plural or ``pods/exec``."""
 
     verb: str
@@ -29,7 +29,7 @@ class Asked:
     dry_run: bool = False
 
     @classmethod
-    def about(cls, verb: str, ref: Ref, *, word: str = "", dry_run: bool = False) -> Asked:
+    def about(cls, verb: str, ref: Ref, *, word: str = "", dry_run: bool = False) -> ApiCall:
         """A request about one object."""
         resource = ref.resource
         name = None if verb == "create" else ref.name
@@ -38,14 +38,14 @@ class Asked:
         return cls(verb, resource.plural, path, f"{word or verb} {ref}", access, dry_run)
 
     @classmethod
-    def within(cls, verb: str, resource: Resource, namespace: str | None) -> Asked:
+    def within(cls, verb: str, resource: Resource, namespace: str | None) -> ApiCall:
         """A list or watch."""
         access = Access(verb, resource.plural, resource.group, namespace)
         where = f" in namespace {namespace}" if namespace else ""
         return cls(verb, resource.plural, resource.path(namespace), f"{verb} {resource.plural}{where}", access)
 
     @classmethod
-    def of_pod(cls, verb: str, part: str, ref: Ref, purpose: str) -> Asked:
+    def of_pod(cls, verb: str, part: str, ref: Ref, purpose: str) -> ApiCall:
         """A subresource of a pod."""
         access = Access(verb, f"pods/{part}", "", ref.namespace, ref.name)
         return cls(verb, f"pods/{part}", ref.resource.path(ref.namespace, ref.name, part), purpose, access)
@@ -61,23 +61,23 @@ class Gate:
         self._server = server
         self._prepare = prepare
 
-    async def perform(self, asked: Asked, action: Callable[[], T], user: str = ADMINISTRATOR) -> T:
+    async def perform(self, call: ApiCall, action: Callable[[], T], user: str = ADMINISTRATOR) -> T:
         """Do it, or raise what the client would raise."""
         self._prepare()
-        access = asked.access
+        access = call.access
         namespace, name = (access.namespace, access.name) if access else (None, "")
-        request = Request(len(self.requests) + 1, asked.verb, asked.what, asked.path, namespace, name, asked.dry_run)
+        request = Request(len(self.requests) + 1, call.verb, call.what, call.path, namespace, name, call.dry_run)
         self.requests.append(request)
         fault = struck(self.faults, request)
         await asyncio.sleep(0)  # as any request, it lets others run
         try:
             if fault is not None and fault not in AFTER_COMMIT:
-                raise failure(fault, request, asked.purpose, self._server)
+                raise failure(fault, request, call.purpose, self._server)
             if access is not None and not self._rules.allows(access, user):
                 raise forbidden(user, access)
             result = action()
             if fault is not None:
-                raise failure(fault, request, asked.purpose, self._server)
+                raise failure(fault, request, call.purpose, self._server)
         except errors.ApiError as error:
-            raise worded(error, asked.purpose, access) from None
+            raise explain(error, call.purpose, access) from None
         return result

@@ -15,7 +15,7 @@ _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class KeyPair:
     """A certificate and its key."""
 
     certificate: x509.Certificate
@@ -49,10 +49,10 @@ class Authority:
         name: str,
         hosts: tuple[str, ...] = (),
         *,
-        issuer: Issued | None = None,
+        issuer: KeyPair | None = None,
         ca: bool = False,
         days: tuple[float, float] = (-30, 824),
-    ) -> Issued:
+    ) -> KeyPair:
         """A certificate for a common name; days: when it begins and ends, counted from now."""
         number = int.from_bytes(hashlib.sha256(name.encode()).digest(), "big") % (_ORDER - 1) + 1
         key = ec.derive_private_key(number, ec.SECP256R1())
@@ -71,4 +71,4 @@ class Authority:
             names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
             builder = builder.add_extension(names, critical=False)
         signed = builder.sign(issuer.key if issuer else key, hashes.SHA256(), ecdsa_deterministic=True)
-        return Issued(signed, key)
+        return KeyPair(signed, key)

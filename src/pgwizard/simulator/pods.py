@@ -102,10 +102,10 @@ async def _schedule(rt: Runtime, ref: Ref, found: Object) -> float | None:
         if not name or problem:
             continue
         target = Ref(CLAIM, name, namespace)
-        held = rt.store.peek(target)
-        if held is None:
+        claim = rt.store.peek(target)
+        if claim is None:
             problem = f'persistentvolumeclaim "{name}" not found'
-        elif held["status"]["phase"] != "Bound":
+        elif claim["status"]["phase"] != "Bound":
             rt.change(target, lambda obj: obj["metadata"].setdefault("annotations", {}).update({_NODE_KEY: NODE}))
             return 1
     if problem:
@@ -141,12 +141,12 @@ def _missing_volume(rt: Runtime, found: Object) -> str:
             source = volume.get(key)
             if not source or source.get("optional"):
                 continue
-            held = rt.store.peek(Ref(Resource("v1", kind), source[field], found["metadata"]["namespace"]))
+            source_object = rt.store.peek(Ref(Resource("v1", kind), source[field], found["metadata"]["namespace"]))
             start = f'MountVolume.SetUp failed for volume "{volume["name"]}" : '
-            if held is None:
+            if source_object is None:
                 return f'{start}{kind.lower()} "{source[field]}" not found'
             for item in source.get("items") or ():
-                if item["key"] not in {**(held.get("data") or {}), **(held.get("binaryData") or {})}:
+                if item["key"] not in {**(source_object.get("data") or {}), **(source_object.get("binaryData") or {})}:
                     return f"{start}references non-existent {kind.lower()} key: {item['key']}"
     return ""
 
@@ -159,10 +159,10 @@ def _missing_variable(rt: Runtime, found: Object, container: dict[str, Any]) -> 
             wanted = source.get(key)
             if not wanted or wanted.get("optional"):
                 continue
-            held = rt.store.peek(Ref(Resource("v1", kind), wanted["name"], namespace))
-            if held is None:
+            source_object = rt.store.peek(Ref(Resource("v1", kind), wanted["name"], namespace))
+            if source_object is None:
                 return f'{kind.lower()} "{wanted["name"]}" not found'
-            if wanted["key"] not in (held.get("data") or {}):
+            if wanted["key"] not in (source_object.get("data") or {}):
                 return f"couldn't find key {wanted['key']} in {kind} {namespace}/{wanted['name']}"
     return ""
 
@@ -187,7 +187,7 @@ async def _start(rt: Runtime, ref: Ref, container: dict[str, Any], key: str) -> 
         return left
     await rt.clock.sleep(0.5)
     if outcome := rt.outcome("image-pull", found, name):
-        return await _pull_failed(rt, ref, key, container, outcome)
+        return await _fail_pull(rt, ref, key, container, outcome)
     rt.event(found, "Pulled", f'Container image "{image}" already present on machine')
     if problem := _missing_variable(rt, found, container):
         _set(rt, ref, key, name, state={"waiting": {"reason": "CreateContainerConfigError", "message": problem}})
@@ -201,7 +201,7 @@ async def _start(rt: Runtime, ref: Ref, container: dict[str, Any], key: str) -> 
     _set(rt, ref, key, name, state=runs, imageID=f"{image}@sha256:{'0' * 64}", started=True)
     if crash := rt.outcome("crash-loop", found, name):
         log.write(*(crash.lines or ("FATAL:  could not start",)))
-        return await _crashed(rt, ref, key, name, began=began, code=crash.exit_code)
+        return await _crash(rt, ref, key, name, began=began, code=crash.exit_code)
     if key == "initContainerStatuses":
         await rt.clock.sleep(1)
         log.end()
@@ -224,7 +224,7 @@ def _over(rt: Runtime, began: str, code: int) -> dict[str, Any]:
     return {"terminated": {"exitCode": code, "reason": reason, "startedAt": began, "finishedAt": ended}}
 
 
-async def _pull_failed(rt: Runtime, ref: Ref, key: str, container: dict[str, Any], outcome: ScriptedOutcome) -> float:
+async def _fail_pull(rt: Runtime, ref: Ref, key: str, container: dict[str, Any], outcome: ScriptedOutcome) -> float:
     name, image = container["name"], container["image"]
     found = rt.store.peek(ref)
     if found is None:
@@ -256,7 +256,7 @@ def _backing_off(rt: Runtime, status: dict[str, Any]) -> float:
     return ended + _backoff_seconds(status["restartCount"] - 1) - rt.clock.now()
 
 
-async def _crashed(rt: Runtime, ref: Ref, key: str, name: str, *, began: str, code: int) -> float:
+async def _crash(rt: Runtime, ref: Ref, key: str, name: str, *, began: str, code: int) -> float:
     await rt.clock.sleep(1)
     rt.logs[_uid(rt, ref), name].end()
     found = _set(rt, ref, key, name, state=_over(rt, began, code), ready=False, started=False)

@@ -39,7 +39,7 @@ class Rules:
         asked = (access.verb, access.resource, access.namespace or "")
         if any(all(map(fnmatchcase, asked, rule)) for rule in self._denied):
             return False
-        return user == ADMINISTRATOR or any(_permits(rule, access) for rule in self._granted(access, user))
+        return user == ADMINISTRATOR or any(_permits(rule, access) for rule in self._rules_of(access, user))
 
     def resolves(self, binding: Object, user: str) -> bool:
         """Whether the server finds what a RoleBinding would grant: who may not bind any Role must hold all of it."""
@@ -48,7 +48,7 @@ class Rules:
         role = Ref(Resource(_RBAC, "Role"), to["name"], namespace)
         return to["kind"] != "Role" or self._store.peek(role) is not None or self.allows(bind, user)
 
-    def _granted(self, access: Access, user: str) -> list[dict[str, Any]]:
+    def _rules_of(self, access: Access, user: str) -> list[dict[str, Any]]:
         rules: list[dict[str, Any]] = []
         for binding in self._store.find(Resource(_RBAC, "RoleBinding"), access.namespace or ""):
             if any(user in _names(subject, access.namespace) for subject in binding.get("subjects") or ()):
@@ -70,7 +70,7 @@ def _permits(rule: dict[str, Any], access: Access) -> bool:
     return not rule.get("resourceNames") or access.name in rule["resourceNames"]
 
 
-def growth_allowed(store: Store, new: Object, old: Object) -> bool:
+def can_grow(store: Store, new: Object, old: Object) -> bool:
     """Whether the claim's class lets it grow, where it does."""
     if requested_storage(new) <= requested_storage(old):
         return True

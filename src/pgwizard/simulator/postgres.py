@@ -36,7 +36,7 @@ class SimulatedRepository:
     system_id: int = 0
     backups: list[dict[str, Any]] = field(default_factory=list)
     began: float = 0
-    held: bool = False
+    is_locked: bool = False
 
 
 @dataclass(slots=True)
@@ -51,6 +51,8 @@ class Programs:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.answers: list[Answer] = []
+        self.has_damaged_pages = False
+        """Whether a backup that is taken now meets a page with a wrong checksum."""
         self.repositories: dict[tuple[str, str, str], SimulatedRepository] = {}
         self._store = store
         self._clock = clock
@@ -145,8 +147,8 @@ class Programs:
         for owner in obj["metadata"].get("ownerReferences") or ():
             names.append(owner["name"])
             place = Ref(Resource(owner["apiVersion"], owner["kind"]), owner["name"], obj["metadata"]["namespace"])
-            if (held := self._store.peek(place)) is not None:
-                names += self._owners(held)
+            if (live := self._store.peek(place)) is not None:
+                names += self._owners(live)
         return names
 
     async def _first_backup(self, namespace: str, release: str, log: ContainerLog) -> int:
@@ -161,7 +163,7 @@ class Programs:
             return code
         self._check(namespace, log)
         repository = self.repository(namespace)
-        if fulls := [backup for backup in repository.backups if backup["type"] == "full"]:
+        if fulls := [backup for backup in repository.backups if backup["type"] == "full" and not backup["error"]]:
             log.write(f"{len(fulls)} valid full backup(s) found: no new one is taken")
             return 0
         return await self._backup(namespace, "full", log)
@@ -224,7 +226,7 @@ class Programs:
             self._say(log, f"[055]: unable to load info file {path}", level="ERROR")
             log.write(" " * 35 + "HINT: has a stanza-create been performed?")
             return 55
-        if repository.held:
+        if repository.is_locked:
             lock = f"/tmp/pgbackrest/{stanza}-backup.lock"  # noqa: S108 (a text of pgBackRest)
             self._say(
                 log, f"[050]: unable to acquire lock on file '{lock}': Resource temporarily unavailable", level="ERROR"
@@ -234,11 +236,11 @@ class Programs:
         if kind != "full" and not repository.backups:
             self._say(log, f"no prior backup exists, {kind} backup has been changed to full", level="WARN")
             kind = "full"
-        repository.held = True
+        repository.is_locked = True
         try:
             return await self._copy(repository, kind, log)
         finally:
-            repository.held = False
+            repository.is_locked = False
 
     async def _copy(self, repository: SimulatedRepository, kind: str, log: ContainerLog) -> int:
         began = self._clock.now()
@@ -251,7 +253,11 @@ class Programs:
         self._say(log, "execute non-exclusive backup stop and wait for all WAL segments to archive")
         self._say(log, f"backup stop archive = {segment}, lsn = 0/{int(segment[-8:], 16):X}000138")
         self._say(log, f"check archive for segment(s) {segment}:{segment}")
+        if self.has_damaged_pages:
+            path = "/var/lib/postgresql/data/pgdata/base/16384/16385"
+            self._say(log, f"invalid page checksum found in file {path} at page 3", level="WARN")
         new = add_backup(repository, kind, began, self._clock.now(), segment)
+        new["error"] = self.has_damaged_pages
         self._say(log, f"new backup label = {new['label']}")
         size = new["info"]["delta"] / 1024 / 1024
         self._say(log, f"{kind} backup size = {size:.1f}MB, file total = 1266")
@@ -269,7 +275,7 @@ class Programs:
         repository = self.repository(namespace)
         if not repository.system_id:
             missing = {"code": 1, "message": "missing stanza path"}
-            lock = {"backup": {"held": repository.held}}
+            lock = {"backup": {"held": repository.is_locked}}
             one = {"cipher": "none", "key": 1, "status": missing}
             head = {"archive": [], "backup": [], "cipher": "none", "db": [], "name": repository.stanza}
             return [head | {"repo": [one], "status": missing | {"lock": lock}}]
@@ -284,7 +290,7 @@ class Programs:
                 "db": [database | {"system-id": repository.system_id, "version": "15"}],
                 "name": repository.stanza,
                 "repo": [{"cipher": "none", "key": 1, "status": status}],
-                "status": status | {"lock": {"backup": {"held": repository.held}}},
+                "status": status | {"lock": {"backup": {"held": repository.is_locked}}},
             }
         ]
 
@@ -313,8 +319,8 @@ class Programs:
             (r"select\s+1", "1"),
         )
         for sql in (*arguments, stdin.decode(errors="replace")):
-            said = [answer for pattern, answer in answers if re.search(pattern, sql, re.IGNORECASE)]
-            log.write(*said[:1])
+            replies = [answer for pattern, answer in answers if re.search(pattern, sql, re.IGNORECASE)]
+            log.write(*replies[:1])
         return 0
 
     def _archiver(self, namespace: str) -> str:
@@ -322,18 +328,18 @@ class Programs:
         repository, system = self.repository(namespace), self._system_id(namespace)
         segment = self._segment(repository, self._clock.now())
         now = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S+00")
-        told = f"{int(segment[-8:], 16)}|{segment}|{now}|0||"
+        archived = f"{int(segment[-8:], 16)}|{segment}|{now}|0||"
         if repository.system_id not in (0, system):
-            told = f"0|||1|{segment}|{now}"
-        return f"{told}|{system}|{_SEGMENT_SECONDS}"
+            archived = f"0|||1|{segment}|{now}"
+        return f"{archived}|{system}|{_SEGMENT_SECONDS}"
 
     def _say(self, log: ContainerLog, text: str, *, level: str = "INFO") -> None:
         at = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         log.write(f"{at} P00 {level:>6}: {text}")
 
     def _settings(self, namespace: str) -> _Settings:
-        for held in self._store.find(Resource("v1", "ConfigMap"), namespace):
-            text = (held.get("data") or {}).get("pgbackrest.conf")
+        for config_map in self._store.find(Resource("v1", "ConfigMap"), namespace):
+            text = (config_map.get("data") or {}).get("pgbackrest.conf")
             if not text:
                 continue
             parser = configparser.RawConfigParser(strict=False, delimiters=("=",))

@@ -30,7 +30,7 @@ def canonical(value: object) -> object:
     return _decimal(number, exponential=exponential)
 
 
-def measured(value: object) -> object:
+def amount(value: object) -> object:
     """What quantities are compared by: ``1Gi`` and ``1073741824`` are the same size."""
     number = read_quantity(value)
     return value if number is None else number

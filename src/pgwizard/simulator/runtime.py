@@ -65,23 +65,23 @@ class Runtime:
         self._loop = loop
         self._tasks.clear()
         self._wakes.clear()
-        if self._changed not in self.store.listeners:
-            self.store.listeners.append(self._changed)
+        if self._on_change not in self.store.listeners:
+            self.store.listeners.append(self._on_change)
         for obj in self.store.everything():
             self._touch(Ref.of(obj))
 
     async def stop(self) -> None:
         """End every worker."""
         tasks = list(self._tasks.values()) if self._loop is asyncio.get_running_loop() else []
-        if self._changed in self.store.listeners:
-            self.store.listeners.remove(self._changed)
+        if self._on_change in self.store.listeners:
+            self.store.listeners.remove(self._on_change)
         self._loop = None
         self._tasks.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _changed(self, change: StoreChange) -> None:
+    def _on_change(self, change: StoreChange) -> None:
         _, _, obj, _ = change
         if self._loop is None or self._loop.is_closed():
             return

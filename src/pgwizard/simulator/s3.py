@@ -48,12 +48,12 @@ class ObjectStore:
         bucket, _, key = unquote(target.path).lstrip("/").partition("/")
         found = re.search(r"(?im)^authorization:.*Credential=([^/,]+)/", head)
         if not found:
-            return _failed(method, 403, "AccessDenied", "Access Denied.")
+            return _error(method, 403, "AccessDenied", "Access Denied.")
         if found[1] not in self.access_keys:
             text = "The Access Key Id you provided does not exist in our records."
-            return _failed(method, 403, "InvalidAccessKeyId", text)
+            return _error(method, 403, "InvalidAccessKeyId", text)
         if bucket not in self.buckets:
-            return _failed(method, 404, "NoSuchBucket", "The specified bucket does not exist")
+            return _error(method, 404, "NoSuchBucket", "The specified bucket does not exist")
         if not key:
             return self._bucket(method, bucket, parse_qs(target.query, keep_blank_values=True))
         return self._object(method, self.buckets[bucket], key, body)
@@ -62,7 +62,7 @@ class ObjectStore:
         if method == "HEAD":
             return _reply(method, 200)
         if method != "GET":
-            return _failed(method, 405, "MethodNotAllowed", "The specified method is not allowed.")
+            return _error(method, 405, "MethodNotAllowed", "The specified method is not allowed.")
         if "location" in query:
             return _reply(method, 200, b'<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>')
         prefix = query.get("prefix", [""])[0]
@@ -86,11 +86,11 @@ class ObjectStore:
             bucket.pop(key, None)
             return _reply(method, 204)
         if key not in bucket:
-            return _failed(method, 404, "NoSuchKey", "The specified key does not exist.")
+            return _error(method, 404, "NoSuchKey", "The specified key does not exist.")
         return _reply(method, 200, bucket[key], etag=bucket[key])
 
 
-def _failed(method: str, status: int, code: str, text: str) -> bytes:
+def _error(method: str, status: int, code: str, text: str) -> bytes:
     body = f"<Error><Code>{code}</Code><Message>{text}</Message></Error>".encode()
     return _reply(method, status, body, extra=f"x-minio-error-code: {code}\r\nx-minio-error-desc: {text}\r\n")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from pgwizard.simulator.quantity import canonical, measured
+from pgwizard.simulator.quantity import amount, canonical
 
 # Type= field:content ...; content is s(tring), i(nteger), b(oolean), n(umber), u (a quantity), q (a time, or text that
 # may be a number), a(nything) or another type, then {} for a map, [] for an atomic list, [*] for a set, [key+key] for a
@@ -283,7 +283,7 @@ def root(kind: str) -> SchemaField:
     return SchemaField(kind) if kind in types() else SchemaField("a", atomic=True)
 
 
-def keyed(item: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+def key_of(item: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     """The keys that identify an item of a list, in the order in which the server prints them."""
     return {key: item.get(key, KEY_DEFAULTS.get(key)) for key in sorted(keys) if key in item or key in KEY_DEFAULTS}
 
@@ -291,7 +291,7 @@ def keyed(item: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
 def _step(item: Any, parent: SchemaField, index: int, *, by_key: bool) -> str:
     if by_key and parent.keys and isinstance(item, dict):
         named = ",".join(
-            f'{k}="{v}"' if isinstance(v, str) else f"{k}={v}" for k, v in keyed(item, parent.keys).items()
+            f'{k}="{v}"' if isinstance(v, str) else f"{k}={v}" for k, v in key_of(item, parent.keys).items()
         )
         return f"[{named}]"
     return f"[{index}]"
@@ -369,4 +369,4 @@ def comparable(value: Any, field: SchemaField) -> Any:
         return [comparable(item, field.item) for item in value]
     if isinstance(value, dict) and field.content != "a":
         return {key: comparable(item, field_of(field, key) or SchemaField("a")) for key, item in value.items()}
-    return measured(value) if field.content == "u" else value
+    return amount(value) if field.content == "u" else value

@@ -112,7 +112,7 @@ def _children(value: Any, field: SchemaField) -> dict[str, tuple[Any, SchemaFiel
 def _segment(item: Any, field: SchemaField) -> str:
     if field.is_set:
         return "v:" + json.dumps(item)
-    return "k:" + json.dumps(schema.keyed(item, field.keys), separators=(",", ":"))
+    return "k:" + json.dumps(schema.key_of(item, field.keys), separators=(",", ":"))
 
 
 def _fields(value: Any, field: SchemaField, path: FieldPath = ()) -> Iterator[FieldPath]:
@@ -258,7 +258,7 @@ def apply(live: Object | None, applied: Object, manager: str, now: str, *, force
     clashes = [(other, paths & changed) for other, paths in others.items() if paths & changed]
     if clashes and not force:
         raise conflicts(
-            [(str(other), printed(paths)) for other, paths in sorted(clashes, key=lambda clash: str(clash[0]))]
+            [(str(other), print_paths(paths)) for other, paths in sorted(clashes, key=lambda clash: str(clash[0]))]
         )
     result: Owned = {owner: (wanted, since if wanted == before else now)}
     for other, paths in others.items():
@@ -285,7 +285,7 @@ def update(live: Object | None, new: Object, manager: str, now: str) -> Object:
     return result
 
 
-def printed(paths: Iterable[FieldPath]) -> list[str]:
+def print_paths(paths: Iterable[FieldPath]) -> list[str]:
     """Paths as in conflict messages, in the server's order: of one parent the plain fields before what lies deeper."""
     members = sorted(paths, key=lambda path: [(end < len(path), segment) for end, segment in enumerate(path, 1)])
     return ["".join(map(_print_segment, path)) for path in members]

@@ -11,7 +11,7 @@ from pgwizard import errors
 from pgwizard.kube.api import Access, Ref, Resource
 
 Cause = tuple[str, str]
-"""A field and what is wrong with it."""
+"""A field and its error."""
 
 
 def group_resource(resource: Resource) -> str:
@@ -144,7 +144,7 @@ def conflicts(found: Sequence[tuple[str, Sequence[str]]]) -> errors.Conflict:
     return errors.Conflict(text, status=409, reason="Conflict", causes=causes)
 
 
-def worded(error: errors.ApiError, purpose: str, access: Access | None) -> errors.ApiError:
+def explain(error: errors.ApiError, purpose: str, access: Access | None) -> errors.ApiError:
     """The error as the real client words it: what could not be done, the server's text, and what to do next."""
     clash = any(text.startswith("conflict with ") for _, text in error.causes)
     text = error.message

@@ -190,7 +190,7 @@ class Store:
         return [change for change in self._changes if change[0] > version]
 
     def compact(self) -> None:
-        """Forget the past: every watch that did not keep up, and every list half read, is told 410."""
+        """Forget the past: every watch that did not keep up, and every list half read, gets 410."""
         self._changes.clear()
         self.oldest = self.version
 

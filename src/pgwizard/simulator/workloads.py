@@ -37,7 +37,7 @@ def _owner(obj: Object) -> dict[str, Any]:
     }
 
 
-def _owned(rt: Runtime, kind: Resource, owner: Object) -> list[Object]:
+def _children(rt: Runtime, kind: Resource, owner: Object) -> list[Object]:
     uid, namespace = owner["metadata"]["uid"], owner["metadata"]["namespace"]
     return [
         obj
@@ -53,7 +53,7 @@ def _make_pod(owner: Object, template: dict[str, Any], name: str, labels: dict[s
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": copy.deepcopy(template["spec"])}
 
 
-def _refused(rt: Runtime, owner: Object, name: str) -> str:
+def _refusal(rt: Runtime, owner: Object, name: str) -> str:
     """Why no pod can be created; empty where it can."""
     if outcome := rt.outcome("quota", owner):
         text = outcome.message or (
@@ -96,7 +96,7 @@ async def statefulset(rt: Runtime, ref: Ref) -> float | None:
             rt.event(found, "SuccessfulDelete", text, source="statefulset-controller")
             rt.delete(Ref.of(pod))
             break
-    for pod in _owned(rt, POD, found):
+    for pod in _children(rt, POD, found):
         if int(pod["metadata"]["name"].rpartition("-")[2]) >= wanted:
             rt.delete(Ref.of(pod))
     _count(rt, ref, revision)
@@ -111,17 +111,17 @@ def _create_replica(rt: Runtime, found: Object, ordinal: int, revision: str) -> 
     source = "statefulset-controller"
     for claim in found["spec"].get("volumeClaimTemplates") or ():
         short = claim["metadata"]["name"]
-        held = f"{short}-{name}"
-        volumes.append({"name": short, "persistentVolumeClaim": {"claimName": held}})
-        if rt.store.peek(Ref(CLAIM, held, namespace)) is None:
+        claim_name = f"{short}-{name}"
+        volumes.append({"name": short, "persistentVolumeClaim": {"claimName": claim_name}})
+        if rt.store.peek(Ref(CLAIM, claim_name, namespace)) is None:
             new = copy.deepcopy(claim) | {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
-            new["metadata"] |= {"name": held, "namespace": namespace}
+            new["metadata"] |= {"name": claim_name, "namespace": namespace}
             labels = (found["spec"].get("selector") or {}).get("matchLabels") or {}
             new["metadata"]["labels"] = (new["metadata"].get("labels") or {}) | labels
             rt.store.put(born(rt.store, rt.store.birth(new)))
-            text = f"create Claim {held} Pod {name} in StatefulSet {owner} success"
+            text = f"create Claim {claim_name} Pod {name} in StatefulSet {owner} success"
             rt.event(found, "SuccessfulCreate", text, source=source)
-    if problem := _refused(rt, found, name):
+    if problem := _refusal(rt, found, name):
         text = f"create Pod {name} in StatefulSet {owner} failed error: {problem}"
         rt.event(found, "FailedCreate", text, warning=True, source=source)
         return _RETRY_SECONDS
@@ -137,7 +137,7 @@ def _count(rt: Runtime, ref: Ref, revision: str) -> None:
     found = rt.store.peek(ref)
     if found is None:
         return
-    pods = _owned(rt, POD, found)
+    pods = _children(rt, POD, found)
     fresh = [pod for pod in pods if (pod["metadata"].get("labels") or {}).get(_HASH) == revision]
     well = len([pod for pod in pods if ready(pod)])
     before = found["status"].get("currentRevision", revision)
@@ -192,7 +192,7 @@ async def job(rt: Runtime, ref: Ref) -> float | None:
     now = rt.clock.now()
     status = copy.deepcopy(found["status"])
     status.setdefault("startTime", stamp(now))
-    pods = _owned(rt, POD, found)
+    pods = _children(rt, POD, found)
     phases = [pod["status"]["phase"] for pod in pods]
     failed = phases.count("Failed")
     active = [pod for pod in pods if pod["status"]["phase"] not in {"Failed", "Succeeded"}]
@@ -224,7 +224,7 @@ async def _next_attempt(rt: Runtime, ref: Ref, failed: int) -> float | None:
     if found is None:
         return 0
     name = f"{ref.name}-{rt.store.suffix()}"
-    if problem := _refused(rt, found, name):
+    if problem := _refusal(rt, found, name):
         rt.event(found, "FailedCreate", f"Error creating: {problem}", warning=True, source="job-controller")
         return _RETRY_SECONDS
     pod = _make_pod(found, found["spec"]["template"], name, {})
@@ -277,7 +277,7 @@ async def cronjob(rt: Runtime, ref: Ref) -> float | None:
     now = rt.clock.now()
     if due > now:
         return due - now
-    running = [job for job in _owned(rt, JOB, found) if not job_over(job)]
+    running = [job for job in _children(rt, JOB, found) if not job_over(job)]
     if found["spec"]["concurrencyPolicy"] == "Forbid" and running:
         rt.event(
             found,
@@ -301,7 +301,7 @@ def _note(fields: dict[str, Any], obj: Any) -> None:
 
 
 def _tidy(rt: Runtime, ref: Ref, found: Object) -> None:
-    jobs = sorted(_owned(rt, JOB, found), key=lambda job: str(job["metadata"]["creationTimestamp"]))
+    jobs = sorted(_children(rt, JOB, found), key=lambda job: str(job["metadata"]["creationTimestamp"]))
     for outcome, limit in (("Complete", "successfulJobsHistoryLimit"), ("Failed", "failedJobsHistoryLimit")):
         over = [job for job in jobs if job_over(job) == outcome]
         for job in over[: max(len(over) - int(found["spec"].get(limit, 3)), 0)]:

@@ -14,7 +14,7 @@ from typing import Any
 from pgwizard.kube.api import Object
 from pgwizard.simulator import admission
 from pgwizard.simulator.birth import born
-from pgwizard.simulator.pki import Authority, Issued
+from pgwizard.simulator.pki import Authority, KeyPair
 from pgwizard.simulator.pods import NODE
 from pgwizard.simulator.runtime import Runtime
 from pgwizard.simulator.store import Store
@@ -54,7 +54,7 @@ class _Builder:
         coded = {key: base64.b64encode(value).decode() for key, value in data.items()}
         self.add({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind, "data": coded})
 
-    def pair(self, place: str, issued: Issued, chain: bytes = b"", **more: Any) -> None:
+    def pair(self, place: str, issued: KeyPair, chain: bytes = b"", **more: Any) -> None:
         """A certificate with its key."""
         self.secret(place, {"tls.crt": issued.pem + chain, "tls.key": issued.key_pem}, _TLS, **more)
 

@@ -1,4 +1,4 @@
-"""What was seen of a release: one type for each thing that a source can say. Pure."""
+"""Observations of a release: one type for each kind of answer. Pure."""
 
 from __future__ import annotations
 
@@ -108,8 +108,15 @@ class LogFailed:
     is_final: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class CrashLogRead:
+    """The last lines of the log of a server that crashes; empty where they cannot be read."""
+
+    lines: Sequence[str]
+
+
 Answer = ReleaseRead | RepositoryRead | ArchiverRead | VolumeRead | CertificateRead
-Observation = Answer | ObjectSeen | ListRead | SourceFailed | LogRead | LogFailed
+Observation = Answer | ObjectSeen | ListRead | SourceFailed | LogRead | LogFailed | CrashLogRead
 
 
 def failure(text: str) -> Finding:

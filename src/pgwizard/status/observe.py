@@ -1,7 +1,7 @@
-"""How a release is doing, live: it watches and asks, and hands out a ``Snapshot`` for each burst of what is seen.
+"""Observes a release: watches and polls its sources, and yields a ``Snapshot`` for each burst of observations.
 
-``observe`` never ends, ``look`` ends once every source has answered. What an answer means is not decided here:
-``probes`` reads it, ``reduce`` puts it into the snapshot, ``verdict`` says what it proves.
+``observe`` never ends, ``look`` ends once every source has answered. Nothing is judged here: ``probes`` parses an
+answer, ``reduce`` puts it into the snapshot, ``verdict`` judges the snapshot.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from pgwizard.clock import Clock, utc_now
+from pgwizard.clock import Clock
 from pgwizard.errors import DeadlineError, Finding, PgwizardError, PreflightError
 from pgwizard.kube.api import JOB, POD, Cluster, Ref, Resource, WatchEvent
-from pgwizard.plan.names import Names
-from pgwizard.release import backups, records
+from pgwizard.kube.health import Health
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.release import backups, records, rollout
 from pgwizard.status import probes
 from pgwizard.status.observations import (
     Answer,
     ArchiverRead,
     CertificateRead,
+    CrashLogRead,
     ListRead,
     LogFailed,
     LogRead,
@@ -37,11 +39,11 @@ from pgwizard.status.observations import (
     failure,
 )
 from pgwizard.status.reduce import reduce
-from pgwizard.status.snapshot import PACE_SECONDS, WATCHED, Snapshot
+from pgwizard.status.snapshot import PACE_SECONDS, WATCHED, ReleaseSummary, Snapshot
 from pgwizard.text import plain
 
 ASKED = (*PACE_SECONDS, "log")
-"""What is asked from time to time, and the logs that could not be read; all else is watched."""
+"""The sources that are polled, and the logs that could not be read; all others are watched."""
 _SOON_SECONDS = 1.5
 """After how long an unsettled record is read again."""
 _IO_TIMEOUT_SECONDS = 5
@@ -53,20 +55,20 @@ _AGAIN_SECONDS = 10.0
 
 
 class Again:
-    """What wakes ``observe`` before its time: each question has an event of its own, so that none is missed."""
+    """Wakes ``observe`` before its time: each source has an event of its own, so that no request is lost."""
 
     def __init__(self) -> None:
         self._events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.soon: Collection[str] = ()
-        """What is asked again soon, rather than at its pace."""
+        """Sources that are polled again soon, rather than at their pace."""
 
     def ask(self, *sources: str) -> None:
-        """Ask these at once."""
+        """Poll these sources now."""
         for source in sources:
             self._events[source].set()
 
     async def due(self, source: str, seconds: float) -> None:
-        """Return when it is time to ask again."""
+        """Return when it is time to poll a source again."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SOON_SECONDS if source in self.soon else seconds):
                 await self._events[source].wait()
@@ -75,51 +77,50 @@ class Again:
 
 async def observe(
     cluster: Cluster,
-    name: str,
-    namespace: str,
+    release: ReleaseRef,
     *,
-    now: Clock = utc_now,
+    now: Clock,
     again: Again | None = None,
     io_timeout_seconds: int = _IO_TIMEOUT_SECONDS,
 ) -> AsyncGenerator[Snapshot, None]:
-    """Snapshots, one for each burst of what is seen; for ever. Use ``contextlib.aclosing``: nothing is left then.
+    """Snapshots, one for each burst of observations, without end. Use ``contextlib.aclosing``, which ends all tasks.
 
-    Raises PreflightError where there is no such release, and ClusterError where its record cannot be read. What cannot
-    be asked later on is said in ``unknown``, and asked again.
+    Raises PreflightError where there is no such release, and ClusterError where its record cannot be read. A source
+    that fails later is listed in ``failures``, and polled again.
     """
-    there, _ = await records.required(cluster, name, namespace)
-    release = probes.release_of(there)
-    snapshot = reduce(Snapshot(name, namespace, now()), ReleaseRead(now(), release))
+    there, _ = await records.get(cluster, release)
+    summary = ReleaseSummary.of(there)
+    snapshot = reduce(Snapshot(release, now()), ReleaseRead(now(), summary))
     again = again or Again()
     queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # a flood waits at the server, not here
-    names = Names.of(name)
     questions: dict[str, Callable[[datetime], Awaitable[Answer]]] = {
-        "release": lambda at: _read_release(cluster, name, namespace, at),
-        "repository": lambda at: _read_repository(cluster, names, namespace, io_timeout_seconds, at),
-        "archiver": lambda at: _read_archiver(cluster, names, namespace, (snapshot.release or release).superuser, at),
-        "volume": lambda at: _read_volume(cluster, names, namespace, at),
-        "certificate": lambda at: _read_certificate(cluster, names, namespace, at),
+        "release": lambda at: _read_release(cluster, release, at),
+        "repository": lambda at: _read_repository(cluster, release, io_timeout_seconds, at),
+        "archiver": lambda at: _read_archiver(cluster, release, (snapshot.release or summary).superuser, at),
+        "volume": lambda at: _read_volume(cluster, release, at),
+        "certificate": lambda at: _read_certificate(cluster, release, at),
     }
     tasks = [
-        *(asyncio.create_task(_watched(cluster, resource, snapshot, queue, now)) for resource in WATCHED),
+        *(asyncio.create_task(_watch(cluster, resource, snapshot, queue, now)) for resource in WATCHED),
         asyncio.create_task(
             _logs(
-                lambda job: backups.log(cluster, name, namespace, job),
-                lambda: [Ref(JOB, run.real_name, namespace) for run in snapshot.runs_without_log],
+                lambda job: backups.log(cluster, release, job),
+                lambda: [Ref(JOB, run.real_name, release.namespace) for run in snapshot.runs_without_log],
                 queue,
                 again,
             )
         ),
+        asyncio.create_task(_crash_logs(cluster, release, lambda: snapshot.crash, queue, again)),
     ]
     asking: dict[str, asyncio.Task[None]] = {}
-    asked: set[str] = set()
+    requested: set[str] = set()
     try:
         yield snapshot
         while True:
             for source in (
                 questions.keys() & set(snapshot.sources) - asking.keys()
             ):  # an apply may have turned backups on
-                asking[source] = asyncio.create_task(_every(source, questions[source], queue, now, again))
+                asking[source] = asyncio.create_task(_poll(source, questions[source], queue, now, again))
             for source in asking.keys() - set(snapshot.sources):
                 asking[source].cancel()
                 tasks.append(asking.pop(source))
@@ -130,9 +131,11 @@ async def observe(
             again.soon = ("release",) if snapshot.is_changing else ()
             again.ask(*_worth_asking(before, snapshot))
             unread = {run.uid for run in snapshot.runs_without_log}
-            if unread - asked:
+            if unread - requested:
                 again.ask("log")
-            asked = unread
+            if snapshot.crash is not None and before.crash is None:
+                again.ask("crash log")
+            requested = unread
             yield snapshot
     finally:
         tasks += asking.values()
@@ -142,9 +145,9 @@ async def observe(
 
 
 def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
-    """What a change makes worth asking: the record for any, since an apply may have made it.
+    """The sources to poll after a change: the record after any, since an apply may have caused it.
 
-    The rest where a backup has ended, or where the pod answers from now on.
+    The others once a backup has ended, or once the pod is ready.
     """
     ready = {ref for ref, health in after.objects.items() if ref.resource == POD and health.status == "ready"}
     if any(ref in before.objects and before.objects[ref].status != "ready" for ref in ready):
@@ -158,22 +161,20 @@ def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
 
 
 def _objects(snapshot: Snapshot) -> tuple[Any, ...]:
-    """What an apply changes, of what is watched."""
+    """The watched state that an apply changes."""
     runs = [(run.uid, run.state) for run in snapshot.runs]
     return (snapshot.objects, [replace(cron, last=None, succeeded=None) for cron in snapshot.crons], runs)
 
 
-async def look(
-    cluster: Cluster, name: str, namespace: str, *, now: Clock = utc_now, timeout_seconds: float = 30
-) -> Snapshot:
-    """One snapshot, once every source has answered; what has not at the deadline says so. Raises as ``observe``.
+async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_seconds: float = 30) -> Snapshot:
+    """One snapshot, once every source has answered or failed, or at the deadline. Raises as ``observe``.
 
     Where the archiver is ahead, the repository is read again, until that is known to be new WAL or dropped WAL.
     """
     snapshot, again = None, Again()
     io_timeout = min(max(int(timeout_seconds / _INFO_TRIES), 1), 2 * _IO_TIMEOUT_SECONDS)
     with contextlib.suppress(TimeoutError):
-        observed = observe(cluster, name, namespace, now=now, again=again, io_timeout_seconds=io_timeout)
+        observed = observe(cluster, release, now=now, again=again, io_timeout_seconds=io_timeout)
         async with asyncio.timeout(timeout_seconds), aclosing(observed) as snapshots:
             async for snapshot in snapshots:
                 if snapshot.pending_sources:
@@ -182,7 +183,7 @@ async def look(
                     break
                 again.ask("repository")
     if snapshot is None:
-        raise DeadlineError(f"the record of release {namespace}/{name} was not read within {timeout_seconds:.0f} s")
+        raise DeadlineError(f"the record of release {release} was not read within {timeout_seconds:.0f} s")
     for source in snapshot.pending_sources:
         if source in snapshot.sources:  # the log of a failed Job is none
             late = Finding(text=f"no answer within {timeout_seconds:.0f} s")
@@ -190,17 +191,17 @@ async def look(
     return snapshot
 
 
-async def _watched(
+async def _watch(
     cluster: Cluster, resource: Resource, snapshot: Snapshot, queue: asyncio.Queue[Observation], now: Clock
 ) -> None:
-    labels = f"app.kubernetes.io/instance={snapshot.name},app.kubernetes.io/name=postgresql"
+    labels = f"app.kubernetes.io/instance={snapshot.ref.name},app.kubernetes.io/name=postgresql"
     shown: set[Ref] = set()
     while True:
         there: set[Ref] = set()
         try:
-            async with aclosing(cluster.watch(resource, snapshot.namespace, labels=labels)) as events:
+            async with aclosing(cluster.watch(resource, snapshot.ref.namespace, labels=labels)) as events:
                 async for event in events:
-                    seen = _seen(resource, event, snapshot.namespace, now())
+                    seen = _seen(resource, event, snapshot.ref.namespace, now())
                     if isinstance(seen, ListRead):  # a new watch does not know what was deleted before it
                         for ref in shown - there:
                             await queue.put(ObjectSeen(now(), ref))
@@ -210,7 +211,7 @@ async def _watched(
                     else:
                         there.add(seen.ref)
                     await queue.put(seen)
-        except Exception as error:  # noqa: BLE001 - what is not asked any more would look as if nothing changed
+        except Exception as error:  # noqa: BLE001 - a source that is no longer polled would look unchanged
             await queue.put(SourceFailed(now(), resource.plural, failure(_why(error))))
         shown |= there
         await asyncio.sleep(_AGAIN_SECONDS)
@@ -230,7 +231,7 @@ def _seen(resource: Resource, event: WatchEvent, namespace: str, at: datetime) -
     return ObjectSeen(at, ref, None if event.type == "DELETED" else {**event.object, "kind": resource.kind})
 
 
-async def _every(
+async def _poll(
     source: str,
     ask: Callable[[datetime], Awaitable[Answer]],
     queue: asyncio.Queue[Observation],
@@ -242,34 +243,46 @@ async def _every(
             seen: Observation = await ask(now())  # an answer is as old as its question
         except ValueError as error:  # the program's own words
             seen = SourceFailed(now(), source, failure(plain(str(error))))
-        except Exception as error:  # noqa: BLE001 - an answer that grows old in silence would be no answer
+        except Exception as error:  # noqa: BLE001 - a source that fails silently would look up to date
             seen = SourceFailed(now(), source, failure(_why(error)))
         await queue.put(seen)
         await again.due(source, PACE_SECONDS[source])
 
 
-async def _read_release(cluster: Cluster, name: str, namespace: str, at: datetime) -> ReleaseRead:
-    return ReleaseRead(at, await probes.release(cluster, name, namespace))
+async def _read_release(cluster: Cluster, release: ReleaseRef, at: datetime) -> ReleaseRead:
+    return ReleaseRead(at, await probes.summary(cluster, release))
 
 
 async def _read_repository(
-    cluster: Cluster, names: Names, namespace: str, io_timeout_seconds: int, at: datetime
+    cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, at: datetime
 ) -> RepositoryRead:
-    return RepositoryRead(at, await probes.repository(cluster, names, namespace, io_timeout_seconds))
+    return RepositoryRead(at, await probes.repository(cluster, release, io_timeout_seconds))
 
 
-async def _read_archiver(
-    cluster: Cluster, names: Names, namespace: str, superuser: str | None, at: datetime
-) -> ArchiverRead:
-    return ArchiverRead(at, await probes.archiver(cluster, names, namespace, superuser))
+async def _read_archiver(cluster: Cluster, release: ReleaseRef, superuser: str | None, at: datetime) -> ArchiverRead:
+    return ArchiverRead(at, await probes.archiver(cluster, release, superuser))
 
 
-async def _read_volume(cluster: Cluster, names: Names, namespace: str, at: datetime) -> VolumeRead:
-    return VolumeRead(at, await probes.volume(cluster, names, namespace))
+async def _read_volume(cluster: Cluster, release: ReleaseRef, at: datetime) -> VolumeRead:
+    return VolumeRead(at, await probes.volume(cluster, release))
 
 
-async def _read_certificate(cluster: Cluster, names: Names, namespace: str, at: datetime) -> CertificateRead:
-    return CertificateRead(at, await probes.certificate(cluster, names, namespace))
+async def _read_certificate(cluster: Cluster, release: ReleaseRef, at: datetime) -> CertificateRead:
+    return CertificateRead(at, await probes.certificate(cluster, release))
+
+
+async def _crash_logs(
+    cluster: Cluster,
+    release: ReleaseRef,
+    crash: Callable[[], Health | None],
+    queue: asyncio.Queue[Observation],
+    again: Again,
+) -> None:
+    """Read the end of the log of a server while it crashes: a later crash may have another cause."""
+    while True:
+        if (health := crash()) is not None:
+            await queue.put(CrashLogRead(await rollout.crash_log(cluster, release, health)))
+        await again.due("crash log", _AGAIN_SECONDS)
 
 
 async def _logs(
@@ -278,7 +291,7 @@ async def _logs(
     queue: asyncio.Queue[Observation],
     again: Again,
 ) -> None:
-    """Read the ends of the logs of failed Jobs, one after another; only what has no pod is not tried again."""
+    """Read the ends of the logs of failed Jobs, one after another. Only a Job without a pod is not tried again."""
     while True:
         for job in unread():
             try:

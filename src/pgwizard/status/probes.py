@@ -1,7 +1,7 @@
-"""The questions that no watch answers: the record, the repository, the archiver, the volume, the certificate.
+"""Reads what no watch shows: the record, the repository, the archiver, the volume, the certificate.
 
 Each asks once and returns what a ``Snapshot`` keeps; what a command prints becomes a value by a pure function. It
-refuses to ask again, and to take an answer that it does not understand for an empty one.
+does not poll, and never takes an answer that it cannot parse for an empty one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,12 +17,11 @@ from typing import Any
 
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import ClusterError, Forbidden
-from pgwizard.kube.api import NAMESPACE, SECRET, Cluster, Ref, found
-from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names
-from pgwizard.release import record, records
+from pgwizard.kube.api import NAMESPACE, SECRET, Cluster, Ref, find_object
+from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names, ReleaseRef
+from pgwizard.release import records
 from pgwizard.release.backups import TAIL_LINES
 from pgwizard.status.snapshot import (
-    LONG_AGO,
     Archiver,
     Backup,
     MirroredCertificate,
@@ -63,7 +62,7 @@ def info_command(io_timeout_seconds: int) -> tuple[str, ...]:
 
 
 def archiver_command(superuser: str | None) -> tuple[str, ...]:
-    """The command of psql. superuser: where it is not known, the container's own variable is asked."""
+    """The command of psql. superuser: where it is not known, the container's own variable is used."""
     queries = ("-c", _STATISTICS, "-c", _WAITING)
     if superuser is not None:
         return ("psql", "-XAtq", "-d", "postgres", "-U", superuser, *queries)
@@ -74,16 +73,17 @@ def archiver_command(superuser: str | None) -> tuple[str, ...]:
 
 _OK, _NO_BACKUP, _UNREADABLE = 0, 2, 99
 _OWN = 1
-"""The key of the repository that the release writes; somebody may have added others to its configuration."""
+"""The key of the repository that the release writes; its configuration may hold others that were added by hand."""
 
 
 def repository_of(info: Any) -> RepositoryInfo:
-    """The first repository in ``pgbackrest info --output=json``; another one says nothing about the release's own.
+    """The first repository in ``pgbackrest info --output=json``; the others are not the release's own.
 
     Backups of an earlier system-id are left out: the database with the highest id is the one that the stanza was made
     or upgraded for last, and pgBackRest takes backups and WAL of no other one.
 
-    Raises ValueError with the repository's own words where it could not be read: info itself ends with 0 even then.
+    Raises ValueError with pgBackRest's message where the repository could not be read; info
+    ends with 0 even then.
     """
     try:
         stanza = next((item for item in info if item["name"] == STANZA), None)
@@ -130,7 +130,7 @@ def _backup(item: Any) -> Backup:
 
 
 def archiver_of(text: str) -> Archiver:
-    """The archiver in psql's lines: the columns of the statistics, and below how many segments wait, if it says so.
+    """The archiver in psql's lines: the columns of the statistics, and in a second line the waiting segments.
 
     Raises ValueError for anything else.
     """
@@ -153,36 +153,20 @@ def volume_of(text: str) -> Volume:
     """The volume in ``df --output=size,avail`` in bytes. Raises ValueError for anything else."""
     size, free = text.splitlines()[-1].split() if text.strip() else ("", "")
     if int(size) <= 0:
-        raise ValueError(f"df says that the volume has {size} bytes")
+        raise ValueError(f"df reports a volume of {size} bytes")
     return Volume(int(size), int(free))
-
-
-def release_of(read: record.Record) -> ReleaseSummary:
-    """A record at a glance."""
-    last = read.last
-    if last is None:
-        return ReleaseSummary(0, "", None, backups=True, superuser=None)
-    sections = (last.answers.get(section) for section in ("credentials", "repository"))
-    credentials, repository = (section if isinstance(section, Mapping) else {} for section in sections)
-    return ReleaseSummary(
-        revision=last.number,
-        outcome=last.outcome,
-        applied=moment(last.at),
-        backups=repository.get("enabled") is not False,
-        superuser=credentials.get("username") if credentials.get("from") == "generate" else None,
-    )
 
 
 # ---- asking --------------------------------------------------------------------------------------------------------
 
 
-async def release(cluster: Cluster, name: str, namespace: str) -> ReleaseSummary | Missing:
+async def summary(cluster: Cluster, release: ReleaseRef) -> ReleaseSummary | Missing:
     """The record at a glance; where there is none, what became of the namespace, if that may be read."""
-    there, _ = await records.recorded(cluster, name, namespace)
+    there, _ = await records.find(cluster, release)
     if there is not None:
-        return release_of(there)
+        return ReleaseSummary.of(there)
     try:
-        home = await found(cluster, Ref(NAMESPACE, namespace))
+        home = await find_object(cluster, Ref(NAMESPACE, release.namespace))
     except Forbidden:
         return Missing("unread")
     if home is None:
@@ -190,10 +174,10 @@ async def release(cluster: Cluster, name: str, namespace: str) -> ReleaseSummary
     return Missing("ending" if home["metadata"].get("deletionTimestamp") else "there")
 
 
-async def repository(cluster: Cluster, names: Names, namespace: str, io_timeout_seconds: int) -> RepositoryInfo:
-    """What ``pgbackrest info`` says. Raises ValueError where it cannot say it. io_timeout_seconds: see info_command."""
+async def repository(cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int) -> RepositoryInfo:
+    """The answer of ``pgbackrest info``. Raises ValueError where it fails. io_timeout_seconds: see info_command."""
     command = info_command(io_timeout_seconds)
-    text = await _run_in_pod(cluster, names, namespace, command, _EXEC_SECONDS["repository"])
+    text = await _run_in_pod(cluster, release, command, _EXEC_SECONDS["repository"])
     try:
         info = json.loads(text)
     except ValueError:
@@ -201,71 +185,75 @@ async def repository(cluster: Cluster, names: Names, namespace: str, io_timeout_
     return repository_of(info)
 
 
-async def archiver(cluster: Cluster, names: Names, namespace: str, superuser: str | None) -> Archiver:
-    """What pg_stat_archiver says, with the cause where archiving fails. Raises ValueError where psql fails."""
-    text = await _run_in_pod(cluster, names, namespace, archiver_command(superuser), _EXEC_SECONDS["archiver"])
+async def archiver(cluster: Cluster, release: ReleaseRef, superuser: str | None) -> Archiver:
+    """The row of pg_stat_archiver, with the cause where archiving fails. Raises ValueError where psql fails."""
+    text = await _run_in_pod(cluster, release, archiver_command(superuser), _EXEC_SECONDS["archiver"])
     try:
-        said = archiver_of(text)
+        archiver = archiver_of(text)
     except ValueError:
         raise ValueError(f"psql answered with something else: {plain(text, 120)}") from None
-    if not said.is_failing:
-        return said
-    fault = diagnose(await _server_log(cluster, names, namespace))
-    return replace(said, fault=fault or diagnose(await _collected_log(cluster, names, namespace)))
+    if not archiver.is_failing:
+        return archiver
+    fault = diagnose(await _server_log(cluster, release))
+    return replace(archiver, fault=fault or diagnose(await _collected_log(cluster, release)))
 
 
-async def _server_log(cluster: Cluster, names: Names, namespace: str) -> str:
+async def _server_log(cluster: Cluster, release: ReleaseRef) -> str:
     """The end of the container's log; empty where it cannot be read: a cause is a help, not the finding."""
     with contextlib.suppress(ClusterError):
-        async with aclosing(cluster.logs(namespace, names.pod, "postgresql", tail=TAIL_LINES)) as tail:
+        async with aclosing(
+            cluster.logs(release.namespace, Names.of(release.name).pod, "postgresql", tail=TAIL_LINES)
+        ) as tail:
             return "\n".join([fit_line(line) async for line in tail])
     return ""
 
 
-async def _collected_log(cluster: Cluster, names: Names, namespace: str) -> str:
+async def _collected_log(cluster: Cluster, release: ReleaseRef) -> str:
     """The end of the file that PostgreSQL's logging collector writes; empty where it does not run."""
     with contextlib.suppress(ClusterError, ValueError):
-        text = await _run_in_pod(cluster, names, namespace, COLLECTED_LOG_COMMAND, _EXEC_SECONDS["archiver"])
+        text = await _run_in_pod(cluster, release, COLLECTED_LOG_COMMAND, _EXEC_SECONDS["archiver"])
         return "\n".join(map(fit_line, text.splitlines()))
     return ""
 
 
-async def volume(cluster: Cluster, names: Names, namespace: str) -> Volume:
-    """What ``df`` says of the data. Raises ValueError where it cannot say it."""
-    text = await _run_in_pod(cluster, names, namespace, VOLUME_COMMAND, _EXEC_SECONDS["volume"])
+async def volume(cluster: Cluster, release: ReleaseRef) -> Volume:
+    """Size and free space of the data's volume. Raises ValueError where ``df`` fails."""
+    text = await _run_in_pod(cluster, release, VOLUME_COMMAND, _EXEC_SECONDS["volume"])
     try:
         return volume_of(text)
     except ValueError:
         raise ValueError(f"df answered with something else: {plain(text, 120)}") from None
 
 
-async def certificate(cluster: Cluster, names: Names, namespace: str) -> MirroredCertificate | None:
+async def certificate(cluster: Cluster, release: ReleaseRef) -> MirroredCertificate | None:
     """The mirrored certificate beside its source; None where the release mirrors none."""
-    mirror = await found(cluster, Ref(SECRET, names.ca, namespace))
+    mirror = await find_object(cluster, Ref(SECRET, Names.of(release.name).ca, release.namespace))
     if mirror is None:
         return None
-    mine = read_bundle(base64.b64decode((mirror.get("data") or {}).get(CA_KEY, "")), LONG_AGO, valid=False)
+    mine = read_bundle(base64.b64decode((mirror.get("data") or {}).get(CA_KEY, "")))
     source = str((mirror["metadata"].get("annotations") or {}).get("pgwizard/source", "")).split("/")
     if len(source) != 3:
         return MirroredCertificate(mine.ends, "unread")
     try:
-        original = await found(cluster, Ref(SECRET, source[1], source[0]))
+        original = await find_object(cluster, Ref(SECRET, source[1], source[0]))
     except Forbidden:
         return MirroredCertificate(mine.ends, "unread")
     there = base64.b64decode(((original or {}).get("data") or {}).get(source[2], ""))
     if not there:
         return MirroredCertificate(mine.ends, "gone")
     try:
-        same = read_bundle(there, LONG_AGO, valid=False).pem == mine.pem
+        same = read_bundle(there).pem == mine.pem
     except ValueError:
         same = False
     return MirroredCertificate(mine.ends, "same" if same else "differs")
 
 
-async def _run_in_pod(cluster: Cluster, names: Names, namespace: str, command: Sequence[str], seconds: float) -> str:
-    """What a command prints. Raises ValueError with its own words where it fails."""
-    result = await cluster.exec(namespace, names.pod, "postgresql", command, timeout_seconds=seconds)
+async def _run_in_pod(cluster: Cluster, release: ReleaseRef, command: Sequence[str], seconds: float) -> str:
+    """The output of a command. Raises ValueError with what it printed where it fails."""
+    result = await cluster.exec(
+        release.namespace, Names.of(release.name).pod, "postgresql", command, timeout_seconds=seconds
+    )
     if result.exit_code != 0:
-        said = plain((result.stderr or result.stdout).decode(errors="replace"))
-        raise ValueError(f"{command[0]} ended with {result.exit_code}{f': {said}' if said else ''}")
+        output = plain((result.stderr or result.stdout).decode(errors="replace"))
+        raise ValueError(f"{command[0]} ended with {result.exit_code}{f': {output}' if output else ''}")
     return result.stdout.decode(errors="replace")

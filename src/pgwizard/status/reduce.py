@@ -9,7 +9,7 @@ from typing import Literal
 
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import Finding
-from pgwizard.kube.api import CRONJOB, JOB, Object, Ref, owners
+from pgwizard.kube.api import CRONJOB, JOB, POD, Object, Ref, owners
 from pgwizard.kube.health import assess, condition
 from pgwizard.plan.names import Names
 from pgwizard.release import record
@@ -17,6 +17,7 @@ from pgwizard.status.observations import (
     Answer,
     ArchiverRead,
     CertificateRead,
+    CrashLogRead,
     ListRead,
     LogFailed,
     LogRead,
@@ -32,7 +33,6 @@ from pgwizard.status.snapshot import (
     OBJECTS_KEPT,
     RUNS_KEPT,
     TAIL_KEPT,
-    WATCHED,
     BackupKind,
     Cron,
     Missing,
@@ -40,7 +40,7 @@ from pgwizard.status.snapshot import (
     Run,
     Snapshot,
     Wal,
-    _is_segment,
+    is_segment,
     moment,
 )
 from pgwizard.text import fit, plain, visible
@@ -50,25 +50,27 @@ def reduce(snapshot: Snapshot, seen: Observation) -> Snapshot:
     """The snapshot with one observation put in."""
     if isinstance(seen, LogRead | LogFailed):
         return replace(snapshot, runs=_with_log(snapshot.runs, seen))
-    known = _reduced(replace(snapshot, at=max(snapshot.at, seen.at)), seen)
+    if isinstance(seen, CrashLogRead):
+        return replace(snapshot, crash_log=tuple(seen.lines)[-TAIL_KEPT:])
+    known = _apply(replace(snapshot, at=max(snapshot.at, seen.at)), seen)
     if known.has_no_statefulset == snapshot.has_no_statefulset:
         return known
     return replace(known, no_statefulset_since=seen.at if known.has_no_statefulset else None)
 
 
-def _reduced(snapshot: Snapshot, seen: Answer | ObjectSeen | ListRead | SourceFailed) -> Snapshot:
+def _apply(snapshot: Snapshot, seen: Answer | ObjectSeen | ListRead | SourceFailed) -> Snapshot:
     match seen:
         case SourceFailed():
-            return _failed(snapshot, seen.source, seen.why)
+            return _with_failure(snapshot, seen.source, seen.why)
         case ObjectSeen():
             return _with_object(snapshot, seen.ref, seen.object)
         case ListRead():
-            return _answered(snapshot, seen.resource.plural, seen.at)
+            return _with_success(snapshot, seen.resource.plural, seen.at)
         case ReleaseRead(release=Missing() as missing):
             since = snapshot.missing.since if snapshot.missing else seen.at
-            why = Finding(text=record.absent(snapshot.name, snapshot.namespace))
-            return _failed(replace(snapshot, missing=replace(missing, since=since)), seen.source, why)
-    return _with_answer(_answered(snapshot, seen.source, seen.at), seen)
+            why = Finding(text=record.absence(snapshot.ref))
+            return _with_failure(replace(snapshot, missing=replace(missing, since=since)), seen.source, why)
+    return _with_answer(_with_success(snapshot, seen.source, seen.at), seen)
 
 
 def _with_answer(snapshot: Snapshot, seen: Answer) -> Snapshot:
@@ -76,7 +78,7 @@ def _with_answer(snapshot: Snapshot, seen: Answer) -> Snapshot:
         case ReleaseRead(release=ReleaseSummary() as release):
             return replace(snapshot, release=release, missing=None)
         case RepositoryRead():
-            return replace(_compared(snapshot, seen.repository.wal), repository=seen.repository)
+            return replace(_compare_wal(snapshot, seen.repository.wal), repository=seen.repository)
         case ArchiverRead():
             return replace(snapshot, archiver=seen.archiver)
         case VolumeRead():
@@ -86,43 +88,33 @@ def _with_answer(snapshot: Snapshot, seen: Answer) -> Snapshot:
     return snapshot
 
 
-def _answered(snapshot: Snapshot, source: str, at: datetime) -> Snapshot:
+def _with_success(snapshot: Snapshot, source: str, at: datetime) -> Snapshot:
     failures = {other: why for other, why in snapshot.failures.items() if other != source}
     return replace(snapshot, failures=failures, answered_at={**snapshot.answered_at, source: at})
 
 
-def _failed(snapshot: Snapshot, source: str, why: Finding) -> Snapshot:
+def _with_failure(snapshot: Snapshot, source: str, why: Finding) -> Snapshot:
     return replace(snapshot, failures={**snapshot.failures, source: why})
 
 
-def _compared(snapshot: Snapshot, wal: Wal | None) -> Snapshot:
-    """WAL that was archived before the repository was asked has to be in its answer, whatever the clocks say."""
+def _compare_wal(snapshot: Snapshot, wal: Wal | None) -> Snapshot:
+    """WAL that was archived before the repository was read must be in its answer, whatever the clocks show."""
     expected = snapshot.expected_wal
     newest = snapshot.archiver.last_wal if snapshot.archiver else ""
     return replace(
         snapshot,
         missing_wal=expected if wal is None or expected > wal.last else "",
-        expected_wal=newest if _is_segment(newest) else expected,
+        expected_wal=newest if is_segment(newest) else expected,
     )
-
-
-def unwatched(snapshot: Snapshot, at: datetime) -> Snapshot:
-    """What is left at a moment of a snapshot whose release nobody watches any more: no source speaks for it.
-
-    A list of Kubernetes was known up to the last thing that was seen.
-    """
-    watched = {resource.plural: snapshot.at for resource in WATCHED if resource.plural in snapshot.answered_at}
-    failures = {**dict.fromkeys(snapshot.sources, Finding(text="no longer watched")), **snapshot.failures}
-    return replace(snapshot, at=at, answered_at={**snapshot.answered_at, **watched}, failures=failures)
 
 
 def _with_log(runs: Sequence[Run], seen: LogRead | LogFailed) -> tuple[Run, ...]:
     return tuple(
-        _logged(run, seen) if run.real_name == seen.job.name and run.state == "failed" else run for run in runs
+        _add_log(run, seen) if run.real_name == seen.job.name and run.state == "failed" else run for run in runs
     )
 
 
-def _logged(run: Run, seen: LogRead | LogFailed) -> Run:
+def _add_log(run: Run, seen: LogRead | LogFailed) -> Run:
     if isinstance(seen, LogFailed) and not seen.is_final:
         return replace(run, unread=seen.why)
     lines = tuple(seen.lines) if isinstance(seen, LogRead) else (f"the log cannot be read: {seen.why}",)
@@ -131,7 +123,7 @@ def _logged(run: Run, seen: LogRead | LogFailed) -> Run:
 
 
 def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
-    names = Names.of(snapshot.name)
+    names = Names.of(snapshot.ref.name)
     if ref.resource == CRONJOB:
         crons = [cron for cron in snapshot.crons if cron.real_name != ref.name] + ([_cron(obj, names)] if obj else [])
         crons.sort(key=lambda cron: (cron.real_name not in (names.full, names.incremental), cron.name))
@@ -147,7 +139,10 @@ def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
         objects[ref] = replace(health, message=visible(health.message))
     own = (names.release, names.pod)
     kept = sorted(objects, key=lambda ref: (ref.name not in own, objects[ref].status != "failed", str(ref)))
-    return replace(snapshot, objects={ref: objects[ref] for ref in sorted(kept[:OBJECTS_KEPT], key=str)})
+    after = replace(snapshot, objects={ref: objects[ref] for ref in sorted(kept[:OBJECTS_KEPT], key=str)})
+    pod = objects.get(Ref(POD, names.pod, snapshot.ref.namespace))
+    is_over = pod is None or pod.status == "ready"  # between two crashes it is only starting
+    return replace(after, crash_log=None) if is_over else after
 
 
 def _raw(name: str) -> str:
@@ -181,7 +176,7 @@ def _run(obj: Object, names: Names, before: Run | None) -> Run:
     if health.status != "progressing":
         state = "succeeded" if health.status == "ready" else "failed"
     uid = fit(str(obj["metadata"].get("uid", "")))
-    known = before if before is not None and before.uid == uid else None  # the hook Job is made anew under its name
+    known = before if before is not None and before.uid == uid else None  # the hook Job keeps its name
     return Run(
         name=fit(name),
         uid=uid,

@@ -1,6 +1,6 @@
 """Events, changes and snapshots as text for people: a line each, no colour that means anything alone.
 
-Pure: the same event gives the same line. It refuses to print and to know terminals.
+Pure: the same event gives the same line. It does not print.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def window(verdict: Verdict, now: datetime) -> str:
 
 
 def reason_lines(verdict: Verdict) -> list[str]:
-    """Why it is not better, each with what to do below it."""
+    """The reasons of a verdict, each with its fix below it."""
     lines = []
     for reason in verdict.reasons:
         lines.append(f"! {reason}")
@@ -79,7 +79,7 @@ def reason_lines(verdict: Verdict) -> list[str]:
 
 
 def facts(snapshot: Snapshot) -> list[Fact]:
-    """What stands behind the verdict, a line each."""
+    """The facts behind the verdict, a line each."""
     if snapshot.is_gone:
         last = replace(snapshot, failures=dict.fromkeys(("release", "repository"), Finding(text="the release is gone")))
         return [_release_fact(last), *([_repository_fact(last)] if last.repository else [])]
@@ -102,23 +102,23 @@ def _not_known(snapshot: Snapshot, source: str, label: str) -> Fact:
     return Fact("·", label, "reading")
 
 
-def _aged(snapshot: Snapshot, source: str, fact: Fact, *, told: bool = False) -> Fact:
-    """An old answer says its age; unless that is told elsewhere, also why there is no newer one.
+def _aged(snapshot: Snapshot, source: str, fact: Fact, *, has_cause: bool = False) -> Fact:
+    """The fact with the age of an old answer, and why there is no newer one. has_cause: that is shown elsewhere.
 
     What failed at its last try is old at once.
     """
     from pgwizard.status.verdict import failure_text, outdated_seconds
 
-    heard = snapshot.answered_at.get(source)
-    if heard is None or (source not in snapshot.failures and outdated_seconds(snapshot, source) is None):
+    read_at = snapshot.answered_at.get(source)
+    if read_at is None or (source not in snapshot.failures and outdated_seconds(snapshot, source) is None):
         return fact
-    age = (snapshot.at - heard).total_seconds()
-    because = f": {failure_text(snapshot, source)}" if source in snapshot.failures and not told else ""
+    age = (snapshot.at - read_at).total_seconds()
+    because = f": {failure_text(snapshot, source)}" if source in snapshot.failures and not has_cause else ""
     return Fact("!", fact.label, f"{fact.text} (as of {span(age)} ago{because})")
 
 
 def _unread(snapshot: Snapshot) -> str:
-    """That the repository cannot be read; why stands once, in the line about it."""
+    """That the repository cannot be read; the cause is only in the line about the repository."""
     from pgwizard.status.verdict import DOWN, is_silent
 
     return DOWN if is_silent(snapshot, "repository") else "the repository cannot be read"
@@ -158,10 +158,10 @@ def _wal_facts(snapshot: Snapshot) -> list[Fact]:
     else:
         count = repository.wal.segments
         many = "on several timelines" if count is None else f"{count:,} segments by number"
-        lacks = f"{snapshot.missing_wal} is not there" if snapshot.missing_wal else "a gap among them would not show"
+        lacks = f"{snapshot.missing_wal} is not there" if snapshot.missing_wal else "gaps are not checked"
         wal = Fact("!" if snapshot.missing_wal else "✓", "WAL", f"{many}, up to {repository.wal.last}; {lacks}")
     if repository is not None:
-        wal = _aged(snapshot, "repository", wal, told=True)
+        wal = _aged(snapshot, "repository", wal, has_cause=True)
     if archiver is None:
         return [wal, _not_known(snapshot, "archiver", "archiver")]
     read_at = snapshot.answered_at.get("archiver", snapshot.at)
@@ -181,7 +181,7 @@ def _archiver_fact(archiver: Archiver, read_at: datetime, now: datetime) -> Fact
         return Fact("!", "archiver", f"behind, {last}{waits}")
     if is_archiving(archiver, read_at):
         return Fact("✓", "archiver", f"fine, {last}{waits}")
-    idle = "idle, " if archiver.waiting == 0 and archiver.last_at is not None else ""  # nobody writes
+    idle = "idle, " if archiver.waiting == 0 and archiver.last_at is not None else ""  # no writes
     return Fact("·", "archiver", f"{idle}{last}{waits}")
 
 
@@ -192,8 +192,8 @@ def _repository_fact(snapshot: Snapshot) -> Fact:
     if snapshot.repository.stanza:
         return Fact("!", "repository", snapshot.repository.stanza)
     if snapshot.has_other_database:
-        held = len(snapshot.repository.backups)
-        text = f"another database's: {held} backup{'' if held == 1 else 's'}, of system-id"
+        others = len(snapshot.repository.backups)
+        text = f"another database's: {others} backup{'' if others == 1 else 's'}, of system-id"
         return _aged(snapshot, "repository", Fact("!", "repository", f"{text} {snapshot.repository.system_id}"))
     grows = (
         f", +{human_size(int(snapshot.growth_bytes_per_day))} a day"
@@ -251,7 +251,7 @@ def _certificate_fact(snapshot: Snapshot) -> Fact:
 
 
 def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
-    """A backup Job as cells: mark and kind, when it started, how long it took, and what came of it."""
+    """A backup Job as cells: mark and kind, start, duration, and result."""
     started = when(run.started, snapshot.at) if run.started else ""
     end = run.ended or (snapshot.at if run.state == "running" else None)
     took = span((end - run.started).total_seconds()) if end and run.started else ""
@@ -271,9 +271,9 @@ def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
 
 
 def _nothing_new(snapshot: Snapshot, run: Run) -> str:
-    """What came of a Job that ended well and has no backup in what is known of the repository.
+    """The result of a Job that succeeded and has no backup in the known state of the repository.
 
-    What was read after its end stays true where the repository cannot be read any more.
+    An answer read after its end stays true even if the repository cannot be read later.
     """
     read_at, ended = snapshot.answered_at.get("repository"), run.ended
     if snapshot.has_other_database:
@@ -285,7 +285,7 @@ def _nothing_new(snapshot: Snapshot, run: Run) -> str:
 
 
 _PRINTED = 10
-"""Backups in a text that nobody can scroll as a list."""
+"""Backups in a text, which does not scroll."""
 BACKUPS_LISTED = 400
 """Backups in a list that can be scrolled; the verdict and all figures go by all of them."""
 BACKUP_TITLES = ("backup", "type", "ended", "took", "database", "stored", "WAL from")
@@ -301,7 +301,7 @@ def backup_cells(backup: Backup, *, whole: bool = True) -> tuple[str, ...]:
     return (
         f"▫ {label}: page errors" if backup.error else f"✓ {label}",
         backup.type,
-        when(backup.stop, backup.stop),  # its year stands in the label
+        when(backup.stop, backup.stop),  # the label has its year
         about((backup.stop - backup.start).total_seconds()),
         human_size(backup.size),
         human_size(backup.stored),
@@ -328,9 +328,9 @@ def cron_cells(snapshot: Snapshot, cron: Cron) -> tuple[str, str, str, str]:
 
 
 def object_cells(snapshot: Snapshot) -> list[tuple[str, ...]]:
-    """The release's objects that do well or not: mark and kind, how each is doing, and its name.
+    """The release's objects with a state as cells: mark and kind, message, and name.
 
-    Jobs and schedules have lists of their own; a ConfigMap, a Service and their like are there, and that is all.
+    Jobs and schedules have lists of their own; a ConfigMap or a Service has no state.
     """
     return [
         (f"{_HEALTH[health.status]} {ref.resource.kind}", health.message, fit(ref.name))
@@ -339,9 +339,9 @@ def object_cells(snapshot: Snapshot) -> list[tuple[str, ...]]:
 
 
 def loading_or_empty(snapshot: Snapshot, source: str, empty: str) -> str:
-    """What to say in the place of an empty list: that it still loads, that it may not be read, or that it is empty."""
+    """The text in place of an empty list: still loading, not readable, or empty."""
     if snapshot.is_gone:
-        return "none" if source in snapshot.sources else "· not asked any more: the release is gone"
+        return "none" if source in snapshot.sources else "· no longer read: the release is gone"
     if source in snapshot.failures:
         return f"? not known: {_unread(snapshot) if source == 'repository' else snapshot.failures[source].text}"
     if source == "repository" and snapshot.has_other_database:
@@ -399,7 +399,7 @@ def _window_mark(verdict: Verdict, begin: datetime, now: datetime, cells: int) -
 
 
 def status_lines(snapshot: Snapshot, verdict: Verdict) -> list[str]:
-    """A snapshot as text, what matters most first."""
+    """A snapshot as text, the most important first."""
     now = snapshot.at
     lines = [f"{headline(verdict)}   {window(verdict, now)}".rstrip(), *reason_lines(verdict), ""]
     lines += [str(fact) for fact in facts(snapshot)]

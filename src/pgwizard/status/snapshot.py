@@ -1,4 +1,4 @@
-"""All that is known of a release at a moment, as one frozen ``Snapshot``; each observation makes a new one. Pure.
+"""The known state of a release at a moment, as one frozen ``Snapshot``; each observation makes a new one. Pure.
 
 A snapshot never grows beyond its limits, whatever a cluster sends.
 """
@@ -16,18 +16,19 @@ from pgwizard.errors import Finding
 from pgwizard.kube.api import CLAIM, CRONJOB, JOB, POD, STATEFULSET, Ref
 from pgwizard.kube.health import Health
 from pgwizard.plan import cron as plan_cron
+from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.tuning import SEGMENT_BYTES
+from pgwizard.release.record import Record
+from pgwizard.release.rollout import is_crash
 
 RUNS_KEPT, OBJECTS_KEPT = 20, 50
-"""What a snapshot holds at most, whatever the cluster sends. What the verdict needs is never among what is left out,
-and of backups it needs all.
-"""
+"""Limits of a snapshot, whatever the cluster sends. What the verdict needs is never left out; backups have no limit."""
 TAIL_KEPT = 20
 """Lines of a log that a snapshot keeps."""
 WATCHED = (STATEFULSET, POD, CLAIM, CRONJOB, JOB)
-"""What tells of its changes by itself."""
+"""Kinds that are watched."""
 PACE_SECONDS = {"release": 10.0, "repository": 60.0, "archiver": 10.0, "volume": 60.0, "certificate": 60.0}
-"""What is asked from time to time, and how often."""
+"""Sources that are polled, and how often."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 BackupKind = Literal["full", "incr", "init"]
@@ -37,7 +38,7 @@ _WAITING_USUAL = 2
 _SHORTEST_SPAN = timedelta(hours=1)
 """A rate from less than this would be a guess."""
 _SETTLING = timedelta(minutes=30)
-"""After this an apply or an uninstall that was begun is taken for one that nobody ends."""
+"""After this an unfinished apply or uninstall counts as abandoned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,22 @@ class ReleaseSummary:
     applied: datetime | None
     backups: bool
     superuser: str | None
+
+    @classmethod
+    def of(cls, record: Record) -> ReleaseSummary:
+        """The summary of a record; an unreadable answer is left out."""
+        last = record.last
+        if last is None:
+            return cls(0, "", None, backups=True, superuser=None)
+        sections = (last.answers.get(section) for section in ("credentials", "repository"))
+        credentials, repository = (section if isinstance(section, Mapping) else {} for section in sections)
+        return cls(
+            revision=last.number,
+            outcome=last.outcome,
+            applied=moment(last.at),
+            backups=repository.get("enabled") is not False,
+            superuser=credentials.get("username") if credentials.get("from") == "generate" else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +116,7 @@ class Wal:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryInfo:
-    """What pgBackRest says. backups: oldest first; stanza: what is wrong with it as a whole, empty for nothing.
+    """The repository by pgBackRest's answer. backups: oldest first; stanza: its error as a whole, empty for none.
 
     system_id: of the database whose backups these are, empty where there is none yet.
     """
@@ -169,7 +186,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Archiver:
-    """What the server says of its archiving. waiting: segments that are ready and not archived, None where not known.
+    """The server's statistics of its archiving. waiting: segments that are ready and not archived, None if unknown.
 
     system_id: the server's own; timeout_seconds: its archive_timeout, 0 for none.
     """
@@ -208,7 +225,7 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class MirroredCertificate:
-    """The mirrored certificate. source: what stands at its source now; ``unread`` where that may not be read."""
+    """The mirrored certificate. source: how the source compares; ``unread`` where that may not be read."""
 
     ends: datetime | None
     source: Literal["same", "differs", "gone", "unread"]
@@ -216,18 +233,18 @@ class MirroredCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that is known at ``at``; None stands for not known.
+    """The state at ``at``; None means not known.
 
     objects: StatefulSet, pod and claim. answered_at: when each source last answered; failures: why a source did not at
     its last try, which leaves its older answer in place. A source in neither is still pending. expected_wal: the newest
     segment that the archiver reported before the repository last answered; missing_wal: what was expected before that
     answer and is not in it, empty for nothing. So a segment that was archived since is not missed. missing: that the
     record, which had been read, is no longer there. no_statefulset_since: since when the StatefulSet is not there; None
-    while it is, or has not been looked for.
+    while it is, or has not been looked for. crash_log: the last lines of a server that crashes, None until they are
+    read.
     """
 
-    name: str
-    namespace: str
+    ref: ReleaseRef
     at: datetime
     release: ReleaseSummary | None = None
     objects: Mapping[Ref, Health] = field(default_factory=dict)
@@ -243,15 +260,25 @@ class Snapshot:
     missing_wal: str = ""
     missing: Missing | None = None
     no_statefulset_since: datetime | None = None
+    crash_log: tuple[str, ...] | None = None
+
+    def without_watch(self, at: datetime) -> Snapshot:
+        """What is still known at a later moment without observing in between: every source is out of date.
+
+        A list of Kubernetes was known up to the last thing that was seen.
+        """
+        watched = {resource.plural: self.at for resource in WATCHED if resource.plural in self.answered_at}
+        failures = {**dict.fromkeys(self.sources, Finding(text="no longer watched")), **self.failures}
+        return replace(self, at=at, answered_at={**self.answered_at, **watched}, failures=failures)
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What is asked: the record and the lists of Kubernetes, and with backups the repository and its like."""
+        """All sources: the record, the lists of Kubernetes and the volume, and with backups those about them."""
         lists = ("release", *(resource.plural for resource in WATCHED))
-        if self.is_gone:  # there is no pod to ask
+        if self.is_gone:  # there is no pod to run a command in
             return lists
-        asked = (*lists, "volume")
-        return (*asked, "repository", "archiver", "certificate") if self.wants_backups else asked
+        running = (*lists, "volume")
+        return (*running, "repository", "archiver", "certificate") if self.wants_backups else running
 
     @property
     def is_gone(self) -> bool:
@@ -276,7 +303,7 @@ class Snapshot:
 
     @property
     def read_at(self) -> datetime | None:
-        """Since when nothing that is asked has been asked anew, at the oldest; what is watched is always of now."""
+        """When the oldest answer of a polled source was read; None before the first. Watched lists are current."""
         return min(
             (at for source, at in self.answered_at.items() if source in PACE_SECONDS and source in self.sources),
             default=None,
@@ -284,14 +311,22 @@ class Snapshot:
 
     @property
     def wants_backups(self) -> bool:
-        """Whether the release is to have backups; until the record is read, that is taken for granted."""
+        """Whether the release is to have backups; assumed until the record is read."""
         return self.release is None or self.release.backups
 
     @property
     def pending_sources(self) -> tuple[str, ...]:
-        """Sources that have not said anything yet, ``log`` for that of a failed Job."""
+        """Sources that have neither answered nor failed yet, ``log`` for that of a failed Job or server."""
         missing = [source for source in self.sources if source not in self.answered_at and source not in self.failures]
-        return (*missing, *(["log"] if any(not run.unread for run in self.runs_without_log) else []))
+        log = any(not run.unread for run in self.runs_without_log)
+        log = log or (self.crash is not None and self.crash_log is None)
+        return (*missing, *(["log"] if log else []))
+
+    @property
+    def crash(self) -> Health | None:
+        """The state of the database's pod where it crashes, else None."""
+        pod = self.objects.get(Ref(POD, Names.of(self.ref.name).pod, self.ref.namespace))
+        return pod if pod is not None and is_crash(pod) else None
 
     @property
     def runs_without_log(self) -> tuple[Run, ...]:
@@ -300,12 +335,12 @@ class Snapshot:
 
     @property
     def system_id(self) -> str:
-        """That of the database which runs; empty until it has told."""
+        """The system identifier of the running database; empty until it is known."""
         return self.archiver.system_id if self.archiver else ""
 
     @property
     def has_other_database(self) -> bool:
-        """Whether the repository is another database's; False until both have told whose they are."""
+        """Whether the repository is another database's; False until both system identifiers are known."""
         theirs = self.repository.system_id if self.repository else ""
         return bool(self.system_id and theirs) and self.system_id != theirs
 
@@ -323,7 +358,7 @@ class Snapshot:
         """Whether the archiver reported a segment that was not in the repository when it was read: new, or dropped."""
         newest = self.archiver.last_wal if self.archiver else ""
         wal = self.repository.wal if self.repository else None
-        return _is_segment(newest) and newest > (wal.last if wal else "") and not self.has_other_database
+        return is_segment(newest) and newest > (wal.last if wal else "") and not self.has_other_database
 
     @property
     def backups(self) -> tuple[Backup, ...]:
@@ -341,7 +376,7 @@ class Snapshot:
         return min((due for cron in self.crons if cron.kind == "full" and (due := self.next_run(cron))), default=None)
 
     def next_run(self, cron: Cron) -> datetime | None:
-        """When a CronJob runs next, counted from ``at``; None while it rests."""
+        """When a CronJob runs next, counted from ``at``; None while it is suspended."""
         return None if cron.suspended else cron.due(self.at)
 
     @property
@@ -393,8 +428,8 @@ def segments_between(first: str, last: str) -> int | None:
     return high - low if high >= low else None
 
 
-def _is_segment(name: str) -> bool:
-    """Told from the files of histories, which are archived as well."""
+def is_segment(name: str) -> bool:
+    """Whether a file of the archive is a segment, and no history file."""
     return segments_between(name, name) is not None
 
 

@@ -1,7 +1,7 @@
-"""What the observations prove: whether the database could be recovered, to which moments, and why not better.
+"""The verdict on a snapshot: whether the database can be recovered, to which moments, and the reasons against it.
 
-``judge`` turns a ``Snapshot`` into a ``Verdict``; every threshold stands here, for whoever shows a figure beside it.
-Pure: it refuses to ask, and to call an old observation proof.
+``judge`` turns a ``Snapshot`` into a ``Verdict``; every threshold is here, also for showing a figure beside it.
+Pure. An old observation proves nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pgwizard.errors import Finding
 from pgwizard.kube.api import POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0
 from pgwizard.plan.names import Names
+from pgwizard.release.backups import DAMAGED, FIND_DAMAGE, full_backup_command
 from pgwizard.status.snapshot import (
     LONG_AGO,
     PACE_SECONDS,
@@ -38,7 +39,7 @@ RecoveryState = Literal["recoverable", "at risk", "not recoverable", "unknown", 
 
 _PROOF = ("repository", "archiver")
 _IN_POD = (*_PROOF, "volume")
-"""What is asked of the database's own container."""
+"""Sources that run a command in the database's container."""
 _RECENT = timedelta(days=1)
 DOWN = "the database is not running"
 _OVERDUE = timedelta(hours=2)
@@ -65,7 +66,7 @@ class Verdict:
 def outdated_seconds(snapshot: Snapshot, source: str) -> float | None:
     """The age of a source's answer in seconds where it is too old to go by; None where it is not, or there is none.
 
-    A watch is silent where nothing changes, and says in ``failures`` that it broke: what is watched is never too old.
+    A watch is silent while nothing changes, and a broken one is in ``failures``: a watched list is never too old.
     """
     at = snapshot.answered_at.get(source)
     if at is None or source not in PACE_SECONDS:
@@ -75,14 +76,14 @@ def outdated_seconds(snapshot: Snapshot, source: str) -> float | None:
 
 
 _ARCHIVES = timedelta(seconds=30)
-"""How long a segment may take on its way, and how often the archiver is asked."""
+"""How long a segment may take to be archived, plus the interval at which the archiver is polled."""
 
 
 def is_archiving(archiver: Archiver, read_at: datetime) -> bool:
     """Whether archiving is seen to work: it did after it last failed, and as lately as archive_timeout asks for.
 
-    What waits must be new: pgBackRest tries for a minute before it says that it failed. A database that nobody writes
-    to archives nothing, so False is no fault.
+    Waiting segments must be new: pgBackRest tries for a minute before it reports a failure. A database without writes
+    archives nothing, so False is no fault.
     """
     if archiver.last_at is None or archiver.is_failing or is_delayed(archiver, read_at):
         return False
@@ -112,8 +113,8 @@ def is_nearly_full(volume: Volume) -> bool:
 
 
 def outage(snapshot: Snapshot) -> Finding | None:
-    """Why the database does not run, and what to do; None where it does, and where nobody has looked."""
-    names, namespace = Names.of(fit(snapshot.name)), fit(snapshot.namespace)
+    """Why the database does not run, and what to do; None where it runs, and where that is not known."""
+    names, namespace = Names.of(fit(snapshot.ref.name)), fit(snapshot.ref.namespace)
     if snapshot.is_gone:
         return None
     if snapshot.has_no_statefulset:
@@ -130,10 +131,14 @@ def outage(snapshot: Snapshot) -> Finding | None:
         return _reason(f"the database is down: it has no pod; {workload.message}", fix, "status-down")
     if pod.status == "ready":
         return None
-    fault = diagnose(pod.message)
+    log = snapshot.crash_log or ()
+    symptom, fault = diagnose(pod.message), diagnose("\n".join([pod.message, *log]))
     word = "down" if pod.status == "failed" else "not ready"
-    fix = fault.fix if fault else f"kubectl describe pod {names.pod} -n {namespace} says more."
-    return _reason(f"the database is {word}: {pod.message}", fix, fault.key if fault else "status-down")
+    fix = fault.fix if fault else f"kubectl describe pod {names.pod} -n {namespace} has the details."
+    reason = _reason(f"the database is {word}: {pod.message}", fix, fault.key if fault else "status-down")
+    if fault is not None and fault != symptom:
+        return replace(reason, cause=fault.cause)
+    return replace(reason, cause=f"its log ends with: {log[-1]}") if log else reason
 
 
 def _reason(text: str, fix: str = "", key: str = "") -> Finding:
@@ -147,7 +152,7 @@ def _because(text: str, fault: Finding | None) -> Finding:
 
 def _server(snapshot: Snapshot) -> tuple[Ref, Ref]:
     """The StatefulSet and the pod of the database."""
-    names, namespace = Names.of(snapshot.name), snapshot.namespace
+    names, namespace = Names.of(snapshot.ref.name), snapshot.ref.namespace
     return Ref(STATEFULSET, names.release, namespace), Ref(POD, names.pod, namespace)
 
 
@@ -174,7 +179,7 @@ def failure_of(snapshot: Snapshot, source: str) -> Finding | None:
 
 
 def _recent(snapshot: Snapshot) -> Iterable[Finding]:
-    """What the archiver and the newest Job failed of: both are told more by the store than ``info`` is."""
+    """The faults of the archiver and of the newest Job: the store tells both more than it tells ``info``."""
     if snapshot.archiver is not None and snapshot.archiver.is_failing and snapshot.archiver.fault is not None:
         yield snapshot.archiver.fault
     run = _last_ended(snapshot)
@@ -186,7 +191,7 @@ def _last_ended(snapshot: Snapshot) -> Run | None:
     return next((run for run in reversed(snapshot.runs) if run.state != "running"), None)
 
 
-# ---- judging -------------------------------------------------------------------------------------------------------
+# ---- the verdict -----------------------------------------------------------------------------------------------------
 
 
 def judge(snapshot: Snapshot) -> Verdict:
@@ -196,21 +201,21 @@ def judge(snapshot: Snapshot) -> Verdict:
     """
     if snapshot.missing is not None and snapshot.is_gone:
         return Verdict("gone", None, None, tuple(_gone(snapshot, snapshot.missing)))
-    verdict, worst = _proven(snapshot), outage(snapshot)
+    verdict, worst = _judge_backups(snapshot), outage(snapshot)
     if worst is None:
         return verdict
     state: RecoveryState = "at risk" if verdict.state == "recoverable" else verdict.state
     return replace(verdict, state=state, reasons=(worst, *verdict.reasons))
 
 
-def _proven(snapshot: Snapshot) -> Verdict:
-    """The verdict but for whether the database runs."""
+def _judge_backups(snapshot: Snapshot) -> Verdict:
+    """The verdict without regard to whether the database runs."""
     if not snapshot.wants_backups:
         return _lost("this release makes no backups", "Set repository.enabled to true and apply.")
     read_at, repository = snapshot.answered_at.get("repository"), snapshot.repository
-    asked = "repository" in snapshot.failures and not is_silent(snapshot, "repository")
+    is_unreadable = "repository" in snapshot.failures and not is_silent(snapshot, "repository")
     if repository is None or read_at is None:
-        text = "the repository cannot be read" if asked else "the repository has not been read yet"
+        text = "the repository cannot be read" if is_unreadable else "the repository has not been read yet"
         return _unknown(snapshot, "repository", text)
     age = outdated_seconds(snapshot, "repository")
     if age is not None:
@@ -221,8 +226,8 @@ def _proven(snapshot: Snapshot) -> Verdict:
         return _lost(text, _ANOTHER_PATH, "status-foreign")
     taken = next((run.name for run in snapshot.runs if run.state == "running" and run.kind != "incr"), None)
     if repository.stanza:
-        fix = f"Job {taken} is running: it may mend that." if taken else "Apply again: it creates what is missing."
-        return _lost(f"pgBackRest says: {repository.stanza}", fix)
+        fix = f"Job {taken} is running: it may fix that." if taken else "Apply again: it creates what is missing."
+        return _lost(f"pgBackRest reports: {repository.stanza}", fix)
     proven = [backup for backup in snapshot.intact_backups if _has_wal(backup, repository.wal)]
     fulls = {backup.label for backup in snapshot.backups if backup.type == "full"}
     begin = next((backup.stop for backup in proven if backup.full_label in fulls), None)
@@ -231,7 +236,7 @@ def _proven(snapshot: Snapshot) -> Verdict:
     if not snapshot.system_id:
         text = "whose backups the repository holds is not known: the database has not reported its system-id"
         return _unknown(snapshot, "archiver", text, "status-whose")
-    reasons = [_explained(snapshot, "repository", "the repository cannot be read")] if asked else []
+    reasons = [_explained(snapshot, "repository", "the repository cannot be read")] if is_unreadable else []
     reasons += [*_damaged(snapshot), *_archiving(snapshot), *_running(snapshot)]
     reasons += [*_surroundings(snapshot), *_unread(snapshot)]
     archiver, until = snapshot.archiver, proven[-1].stop
@@ -246,17 +251,16 @@ _ANOTHER_PATH = (
 )
 
 
-_FIND_DAMAGE = "pg_amcheck names the damaged tables and indexes."
-
-
 def _without_base(snapshot: Snapshot, remedy: str) -> Verdict:
-    """That no backup is there to begin a recovery with. remedy: what mends that already, empty for nothing."""
+    """That there is no backup to begin a recovery with. remedy: what creates one already, empty for nothing."""
     count = len(snapshot.backups)
     if count and not snapshot.intact_backups:
         which = "the only one has" if count == 1 else f"all {count} have"
-        fix = f"{_FIND_DAMAGE} Then take a full backup: {remedy or _full_backup(snapshot)}"
+        fix = f"{FIND_DAMAGE} Then take a full backup: {remedy or full_backup_command(snapshot.ref)}"
         return _lost(f"no backup is intact: {which} page checksum errors", fix, "status-damaged")
-    lost = _lost("there is no valid full backup with its WAL", remedy or f"Take one now: {_full_backup(snapshot)}")
+    lost = _lost(
+        "there is no valid full backup with its WAL", remedy or f"Take one now: {full_backup_command(snapshot.ref)}"
+    )
     return replace(lost, reasons=(*lost.reasons, *_damaged(snapshot)))
 
 
@@ -264,22 +268,17 @@ def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
     """That the newest backups have page checksum errors, or the newest full one: recovery begins with an older one."""
     newest = list(takewhile(lambda backup: backup.error, reversed(snapshot.backups)))
     full = next((backup for backup in reversed(snapshot.backups) if backup.type == "full"), None)
-    when = "files of the database were damaged when it was taken"
+    when = DAMAGED
     if newest and snapshot.intact_backups:
         base, text = snapshot.intact_backups[-1].label, f"backup {newest[0].label} has page checksum errors: {when}"
         if len(newest) > 1:
             first, many = newest[-1].label, when.replace("it was", "they were")
             text = f"the {len(newest)} newest backups have page checksum errors, since {first}: {many}"
         fix = f"{base} is the newest intact backup: pgbackrest restore --set={base} replays the WAL since."
-        yield _reason(text, f"{fix} {_FIND_DAMAGE}", "status-damaged")
+        yield _reason(text, f"{fix} {FIND_DAMAGE}", "status-damaged")
     elif full is not None and full.error:
-        fix = f"Take a full backup now: {_full_backup(snapshot)} {_FIND_DAMAGE}"
+        fix = f"Take a full backup now: {full_backup_command(snapshot.ref)} {FIND_DAMAGE}"
         yield _reason(f"full backup {full.label} has page checksum errors: {when}", fix, "status-damaged")
-
-
-def _full_backup(snapshot: Snapshot) -> str:
-    """The command that takes one; the screen has the key b for it."""
-    return f"pgwizard backup {fit(snapshot.name)} -n {fit(snapshot.namespace)} --type full"
 
 
 def _lost(text: str, fix: str, key: str = "") -> Verdict:
@@ -287,7 +286,7 @@ def _lost(text: str, fix: str, key: str = "") -> Verdict:
 
 
 def _unknown(snapshot: Snapshot, source: str, text: str, key: str = "") -> Verdict:
-    """What is not known for want of a source; that archiving fails is known without, and often of the same cause.
+    """The verdict without a source; a failure of the archiving is reported even so, and often has the same cause.
 
     key: where no fault is known that has one.
     """
@@ -301,21 +300,21 @@ _NAMESPACES = {"gone": "; its namespace is gone too", "ending": "; its namespace
 
 
 def _gone(snapshot: Snapshot, missing: Missing) -> Iterable[Finding]:
-    """That nothing is there any more, and what may be left of it."""
+    """That the release is gone, and what may be left of it."""
     since = f"{missing.since or snapshot.at:%Y-%m-%d %H:%M} UTC"
-    text = f"release {snapshot.namespace}/{snapshot.name} is gone since {since}: its record and its StatefulSet are not"
+    text = f"release {snapshot.ref} is gone since {since}: neither its record nor its StatefulSet exists"
     fix, backups = "", snapshot.backups
     if snapshot.wants_backups:
         fix = "Its repository may still hold backups"
         if backups:
             fix += f": {len(backups)} when it was read last, the newest of {backups[-1].stop:%Y-%m-%d %H:%M} UTC"
-    yield _reason(f"{text} there{_NAMESPACES.get(missing.namespace, '')}", fix and f"{fix}.")
+    yield _reason(f"{text}{_NAMESPACES.get(missing.namespace, '')}", fix and f"{fix}.")
     if snapshot.objects:
         yield _reason(f"still there: {', '.join(fit(str(ref)) for ref in snapshot.objects)}")
 
 
 def _explained(snapshot: Snapshot, source: str, text: str) -> Finding:
-    """A reason, with why its source does not answer. That the database is down has been said by then."""
+    """A reason, with why its source does not answer. An outage of the database is a reason of its own."""
     if is_silent(snapshot, source) or source not in snapshot.failures:
         return _reason(text)
     failure = failure_of(snapshot, source)
@@ -332,19 +331,20 @@ def _archiving(snapshot: Snapshot) -> Iterable[Finding]:
     wal = snapshot.repository.wal if snapshot.repository else None
     if (segment := snapshot.missing_wal) and wal is not None:
         yield _reason(
-            f"WAL was dropped: {segment} is archived, says PostgreSQL, and the archive ends with {wal.last}",
-            "Mend the archiving, and take a full backup at once.",
+            f"WAL was dropped: PostgreSQL reports {segment} as archived, but the archive ends with {wal.last}",
+            "Fix the archiving, then take a full backup.",
             "wal-dropped",
         )
-    if archiver is None or at is None:  # which has been judged by then: it tells the system-id
+    if archiver is None or at is None:  # without the system-id the verdict is unknown already
         return
     age = outdated_seconds(snapshot, "archiver")
     if age is not None:
         yield _explained(snapshot, "archiver", f"the archiver last answered {age:.0f} s ago")
     yield from _failing(snapshot)
     if not archiver.is_failing and is_delayed(archiver, at):
-        last = f"since {archiver.last_at:%Y-%m-%d %H:%M} UTC" if archiver.last_at else "and none has been archived"
-        yield _reason(f"{archiver.waiting} segments of WAL wait to be archived {last}")
+        last = f"the last was archived at {archiver.last_at:%Y-%m-%d %H:%M} UTC" if archiver.last_at else "none was yet"
+        count = f"{archiver.waiting} WAL segment{'' if archiver.waiting == 1 else 's'}"
+        yield _reason(f"{count} waiting to be archived; {last}")
 
 
 def _failing(snapshot: Snapshot) -> Iterable[Finding]:
@@ -358,7 +358,7 @@ def _failing(snapshot: Snapshot) -> Iterable[Finding]:
 
 
 def _running(snapshot: Snapshot) -> Iterable[Finding]:
-    """What is wrong with the backups that are to come."""
+    """Risks to the next backups."""
     run = _last_ended(snapshot)
     if run is not None and run.state == "failed":
         yield _because(f"the last backup Job failed: {run.name}", run.fault or Finding(cause=run.message))
@@ -371,7 +371,7 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
         last = next((each for each in reversed(snapshot.backups) if cron.kind != "full" or each.type == "full"), None)
         due = cron.due(last.stop) if last else None
         if due is not None and snapshot.at - due > _OVERDUE:
-            yield _reason(f"a backup of {cron.name} was due on {due:%Y-%m-%d %H:%M} UTC, and there is none since")
+            yield _reason(f"a backup of {cron.name} was due on {due:%Y-%m-%d %H:%M} UTC and has not been taken")
 
 
 def _surroundings(snapshot: Snapshot) -> Iterable[Finding]:
@@ -382,17 +382,19 @@ def _surroundings(snapshot: Snapshot) -> Iterable[Finding]:
     if certificate is not None and certificate.source == "differs":
         yield _reason("the certificate is no longer that of its source", "Apply again: this mirrors it again.")
     if certificate is not None and certificate.source == "gone":
-        yield _reason("the source of the certificate is gone", "Bring it back, or answer with another one, and apply.")
+        yield _reason(
+            "the source of the certificate is gone", "Restore it, or name another one in tls.source, and apply."
+        )
     if volume is not None and is_nearly_full(volume):
         free = volume.free / volume.size
-        yield _reason(f"only {free:.0%} of the volume are free", "Make storage.size larger, and apply.")
+        yield _reason(f"only {free:.0%} of the volume is free", "Make storage.size larger, and apply.")
     for ref, health in snapshot.objects.items():
-        if health.status == "failed" and ref not in _server(snapshot):  # of which ``outage`` tells
+        if health.status == "failed" and ref not in _server(snapshot):  # ``outage`` reports those
             yield _reason(f"{fit(str(ref))}: {health.message}")
 
 
 def _unread(snapshot: Snapshot) -> Iterable[Finding]:
-    """What may hide a risk, since nobody could look; repository and archiver have been judged by then."""
+    """Sources that may hide a risk because they cannot be read; repository and archiver are judged before."""
     for source in snapshot.sources:
         if source in _PROOF:
             continue

@@ -1,1 +1,1 @@
-"""Whether pgBackRest would trust a server: certificates, chains, and the handshake."""
+"""Whether pgBackRest would trust a server: ``certificates``, their ``chain``, and a real ``handshake``."""

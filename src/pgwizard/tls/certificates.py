@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import warnings
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import zip_longest
@@ -49,6 +50,20 @@ class Certificate:
         """Whether subject and issuer are the same name."""
         return self.subject == self.issuer
 
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The names that pgBackRest compares with a host.
+
+        The common name counts only where there is no alternative name of any kind (its tls/client.c, not the RFC).
+        """
+        if self.dns_names or self.ip_addresses or self.other_names or not self.common_name:
+            return self.dns_names
+        return (self.common_name,)
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether ``now`` is within its dates."""
+        return self.not_before <= now < self.not_after
+
     def days_left(self, now: datetime) -> int:
         """Whole days until it ends; below zero once it has ended."""
         return int((self.not_after - now).total_seconds() // DAY_SECONDS)
@@ -56,13 +71,13 @@ class Certificate:
     def names(self, host: str, *, by_address: bool = False) -> bool:
         """Whether it is for this host, by pgBackRest's rules.
 
-        The common name counts only where no DNS name is there; a wildcard stands for exactly one label. An address is
-        compared with addresses from pgBackRest 2.53 on: ``by_address``.
+        A wildcard stands for exactly one label. An address is compared with addresses from pgBackRest 2.53 on:
+        ``by_address``.
         """
         wanted = host.lower()
         if by_address and _address(wanted) is not None:
             return _address(wanted) in map(_address, self.ip_addresses)
-        return any(_matches(name.lower(), wanted) for name in self.dns_names or (self.common_name,))
+        return any(_matches(name.lower(), wanted) for name in self.host_names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +92,16 @@ class Bundle:
         """When the first of them ends."""
         return min(certificate.not_after for certificate in self.certificates)
 
+    def is_valid(self, now: datetime) -> bool:
+        """Whether ``now`` is within the dates of one of them at least."""
+        return any(certificate.is_valid(now) for certificate in self.certificates)
 
-def read_bundle(data: bytes, now: datetime, *, valid: bool = True) -> Bundle:
-    """The certificates of PEM bytes.
 
-    Raises ValueError that says what the bytes are instead (a private key, DER, no certificate, a broken one); with
-    ``valid`` also that a certificate has ended or not yet begun at ``now``. A key is refused even where
-    certificates stand beside it.
+def read_bundle(data: bytes) -> Bundle:
+    """The certificates of PEM bytes, whatever their dates.
+
+    Raises ValueError that says what the bytes are instead (a private key, DER, no certificate, a broken one). A key is
+    refused even beside certificates.
     """
     if len(data) > LIMIT_BYTES:
         raise ValueError(f"larger than {LIMIT_BYTES // 1024} KiB: not a certificate")
@@ -94,8 +112,6 @@ def read_bundle(data: bytes, now: datetime, *, valid: bool = True) -> Bundle:
     if not blocks:
         raise ValueError(_instead(data, labels))
     parsed = [_parse(block, number, len(blocks)) for number, block in enumerate(blocks, start=1)]
-    for certificate, _ in parsed if valid else ():
-        _check_validity(certificate, now)
     return Bundle("".join(pem for _, pem in parsed), tuple(certificate for certificate, _ in parsed))
 
 
@@ -123,14 +139,18 @@ def _instead(data: bytes, labels: list[str]) -> str:
 
 
 def _parse(block: bytes, number: int, total: int) -> tuple[Certificate, str]:
-    """The certificate, and its PEM text written anew: without headers, carriage returns and odd line lengths."""
+    """The certificate, and its PEM text rewritten without headers, carriage returns and odd line lengths."""
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
     which = f"certificate {number} of {total}" if total > 1 else "the certificate"
     try:
-        certificate = x509.load_pem_x509_certificate(block)
-        return _summary(certificate), certificate.public_bytes(Encoding.PEM).decode("ascii")
+        with warnings.catch_warnings():
+            # odd serial numbers and names, which OpenSSL accepts: the library's words are not for our users
+            warnings.simplefilter("ignore")
+            certificate = x509.load_pem_x509_certificate(block)
+            summary = _summary(certificate)
+        return summary, certificate.public_bytes(Encoding.PEM).decode("ascii")
     except (ValueError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType) as error:
         raise ValueError(f"{which} is broken: its PEM text does not hold a certificate") from error
 
@@ -179,12 +199,19 @@ def _key_type(certificate: X509Certificate) -> str:
     return type(key).__name__.strip("_").removesuffix("PublicKey")
 
 
-def _check_validity(certificate: Certificate, now: datetime) -> None:
+def check_dates(bundle: Bundle, now: datetime) -> None:
+    """Raises ValueError where no certificate is valid at ``now``.
+
+    One that is out of its dates beside a valid one is harmless: OpenSSL builds its chain past it, and the bundles of
+    distributions have such members.
+    """
+    if bundle.is_valid(now):
+        return
+    certificate = bundle.certificates[0]
     name = certificate.subject or "the certificate"
     if certificate.not_after <= now:
         raise ValueError(f"{name} ended on {_day(certificate.not_after)}: renew it at its source")
-    if certificate.not_before > now:
-        raise ValueError(f"{name} is valid only from {_day(certificate.not_before)} on: check the clock, or wait")
+    raise ValueError(f"{name} is valid only from {_day(certificate.not_before)} on: check the clock, or wait")
 
 
 def _day(moment: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,10 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChainVerdict:
-    """Whether pgBackRest would take the server's certificate; ``ok`` is None where that is not known. why: always."""
+    """Whether pgBackRest would take the server's certificate; ``ok`` is None where that is not known. why: always.
+
+    is_direct_issuer: whether the authority signed the server's certificate itself, with no intermediate between.
+    """
 
     ok: bool | None
     why: str
+    is_direct_issuer: bool = False
 
 
 class _Untrusted(Exception):
@@ -41,7 +46,9 @@ class _Link:
     def x509(self) -> X509Certificate:
         from cryptography import x509
 
-        return x509.load_pem_x509_certificate(self.pem.encode())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return x509.load_pem_x509_certificate(self.pem.encode())
 
     @cached_property
     def extensions(self) -> dict[type, Any]:
@@ -73,9 +80,6 @@ class _Link:
             return signature.startswith("1.2.840.10045.4.")
         return True
 
-    def is_valid(self, now: datetime) -> bool:
-        return self.about.not_before <= now < self.about.not_after
-
     @property
     def called(self) -> str:
         return self.about.subject or f"the certificate with serial number {self.about.serial}"
@@ -95,24 +99,24 @@ def would_verify(
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
 
-    given, sent = list(_links(bundle)), _sent(server_chain)
+    given, sent = list(_links(bundle)), _sent_links(server_chain)
     try:
-        chain, untrusted = _built(given, sent, now)
+        chain, untrusted = _build(given, sent, now)
         _check_purposes(chain)
         _check_strength(chain)
         _check_signatures(chain, now)
     except _Untrusted as refused:
-        return ChainVerdict(False, _plainer(bundle, server_chain, now) or str(refused))
+        return ChainVerdict(False, _plain_reason(bundle, server_chain, now) or str(refused))
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return ChainVerdict(None, "uses cryptography that is not known here: only a real handshake can tell")
     if not sent[0].about.names(host, by_address=by_address):
-        return ChainVerdict(False, f"the server's certificate is for {_named(sent[0].about)}, not for {host}")
+        return ChainVerdict(False, f"the server's certificate is for {_names_text(sent[0].about)}, not for {host}")
     if any(x509.NameConstraints in link.extensions for link in chain[1:]):
         return ChainVerdict(None, "an authority may sign certain names only: only a real handshake can tell")
     if len(chain) == 1:
         return ChainVerdict(True, "this very certificate is what the server sends")
     if untrusted == 1:
-        return ChainVerdict(True, "signed the server's certificate")
+        return ChainVerdict(True, "signed the server's certificate", is_direct_issuer=True)
     return ChainVerdict(True, f"signed {chain[untrusted - 1].called}, which the server sends along")
 
 
@@ -123,7 +127,7 @@ def _links(bundle: Bundle) -> Iterator[_Link]:
 
 
 @lru_cache(maxsize=4)
-def _sent(server_chain: Bundle) -> list[_Link]:
+def _sent_links(server_chain: Bundle) -> list[_Link]:
     """Parsed once, not for each of hundreds of candidates."""
     return list(_links(server_chain))
 
@@ -137,11 +141,11 @@ def _issuer(of: _Link, among: Sequence[_Link], chain: Sequence[_Link], now: date
     """The first that is valid now, else the one that ends last; never one that is in the chain already."""
     used = {link.about.sha256 for link in chain} if len(chain) > 1 or not of.self_signed else set()
     fitting = [link for link in among if link.about.sha256 not in used and link.may_have_signed(of)]
-    valid = [link for link in fitting if link.is_valid(now)]
+    valid = [link for link in fitting if link.about.is_valid(now)]
     return valid[0] if valid else max(fitting, key=lambda link: link.about.not_after, default=None)
 
 
-def _built(given: Sequence[_Link], sent: Sequence[_Link], now: datetime) -> tuple[list[_Link], int]:
+def _build(given: Sequence[_Link], sent: Sequence[_Link], now: datetime) -> tuple[list[_Link], int]:
     """The chain from the server's certificate to its anchor, and how many of its links the server sent alone."""
     chain, rest = [sent[0]], list(sent[1:])
     while True:
@@ -210,7 +214,7 @@ def _check_purposes(chain: Sequence[_Link]) -> None:
 
 
 def _may_sign(link: _Link, *, anchor: bool) -> bool:
-    """An old anchor need not say that it is a CA; what stands between must."""
+    """An old anchor need not say that it is a CA; an intermediate must."""
     from cryptography import x509
 
     usage, constraints = link.extensions.get(x509.KeyUsage), link.extensions.get(x509.BasicConstraints)
@@ -245,17 +249,33 @@ def _check_signatures(chain: Sequence[_Link], now: datetime) -> None:
             continue
         if issuer is not None:
             try:
-                link.x509.verify_directly_issued_by(issuer.x509)
+                _check_signature(link.x509, issuer.x509)
             except InvalidSignature:
                 raise _Untrusted(f"has the name of the authority that signed {link.called}, but another key") from None
-        if not link.is_valid(now):
+        if not link.about.is_valid(now):
             raise _Untrusted(f"{link.called} {_out_of_time(link.about, now)}")
 
 
-def _plainer(bundle: Bundle, server_chain: Bundle, now: datetime) -> str:
+def _check_signature(signed: X509Certificate, issuer: X509Certificate) -> None:
+    """Raises InvalidSignature. Names were compared before, as OpenSSL does: without regard to their string types."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+
+    key, how, hash_ = issuer.public_key(), signed.signature_algorithm_parameters, signed.signature_hash_algorithm
+    signature, content = signed.signature, signed.tbs_certificate_bytes
+    if isinstance(key, rsa.RSAPublicKey) and isinstance(how, padding.PSS | padding.PKCS1v15) and hash_ is not None:
+        key.verify(signature, content, how, hash_)
+    elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(how, ec.ECDSA):
+        key.verify(signature, content, how)
+    elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        key.verify(signature, content)
+    else:
+        signed.verify_directly_issued_by(issuer)
+
+
+def _plain_reason(bundle: Bundle, server_chain: Bundle, now: datetime) -> str:
     """The simplest true reason against what is given, as a person would say it; empty where there is none."""
     own = server_chain.certificates[0]
-    if all(certificate.not_after <= now or certificate.not_before > now for certificate in bundle.certificates):
+    if not bundle.is_valid(now):
         return _out_of_time(bundle.certificates[0], now)
     theirs = {certificate.sha256 for certificate in server_chain.certificates}
     if not any(item.is_ca or item.self_signed or item.sha256 in theirs for item in bundle.certificates):
@@ -277,9 +297,8 @@ def _ago(seconds: float) -> str:
     return f"{int(seconds // 3600)} h" if seconds >= 3600 else f"{max(1, int(seconds // 60))} min"
 
 
-def _named(certificate: Certificate) -> str:
-    names = [*(certificate.dns_names or ((certificate.common_name,) if certificate.common_name else ()))]
-    names += certificate.ip_addresses
+def _names_text(certificate: Certificate) -> str:
+    names = [*certificate.host_names, *certificate.ip_addresses]
     if not names:
         return "no name at all"
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import re
 import ssl
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from pgwizard.endpoint import Endpoint
-from pgwizard.errors import DeadlineError, NotFound, Unreachable
+from pgwizard.errors import DeadlineError, Finding, NotFound, Unreachable
 from pgwizard.kube.api import POD, SERVICE, ByteStream, Cluster, Object, Ref
 from pgwizard.text import plain
 from pgwizard.tls.certificates import Bundle, read_bundle
@@ -37,15 +35,19 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """The end of a handshake that trusted one certificate alone. message: for people."""
+class Verification:
+    """The end of a handshake that trusted one certificate alone. finding: why it failed; None where it succeeded."""
 
-    ok: bool
-    message: str
+    finding: Finding | None
     seconds: float
 
+    @property
+    def ok(self) -> bool:
+        """Whether pgBackRest would trust the server."""
+        return self.finding is None
 
-async def handshake(cluster: Cluster, endpoint: str, *, deadline_seconds: float = DEADLINE_SECONDS) -> Served:
+
+async def handshake(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: float = DEADLINE_SECONDS) -> Served:
     """What the endpoint sends, trusted or not.
 
     Raises Unreachable where it cannot be reached or does not speak TLS, DeadlineError where it does not answer in time,
@@ -55,24 +57,29 @@ async def handshake(cluster: Cluster, endpoint: str, *, deadline_seconds: float 
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # to see what is sent; nothing else is ever exchanged over this connection
     begin = time.perf_counter()
-    tls = await _shaken(cluster, endpoint, context, deadline_seconds)
-    pem = b"".join(ssl.DER_cert_to_PEM_cert(der).encode() for der in _sent(tls))
+    tls = await _shake_hands(cluster, endpoint, context, deadline_seconds)
+    pem = b"".join(ssl.DER_cert_to_PEM_cert(der).encode() for der in _sent_chain(tls))
     try:
-        chain = read_bundle(pem, datetime.now(UTC), valid=False)
+        chain = read_bundle(pem)
     except ValueError as error:
-        raise Unreachable(f"{plain(endpoint)}: what the server sends in its handshake {error}") from None
+        raise Unreachable(f"{plain(str(endpoint))}: what the server sends in its handshake {error}") from None
     return Served(chain, (tls.version() or "TLS").replace("TLSv", "TLS "), time.perf_counter() - begin)
 
 
-async def reach(cluster: Cluster, endpoint: str, *, deadline_seconds: float = DEADLINE_SECONDS) -> None:
+async def reach(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: float = DEADLINE_SECONDS) -> None:
     """A connection to the endpoint and nothing more, for one that speaks no TLS. Raises as ``handshake`` does."""
     async with _open(cluster, endpoint, "did not take a connection within", deadline_seconds):
         return
 
 
 async def verify(
-    cluster: Cluster, endpoint: str, pem: str, *, by_address: bool = False, deadline_seconds: float = DEADLINE_SECONDS
-) -> Verified:
+    cluster: Cluster,
+    endpoint: Endpoint,
+    pem: str,
+    *,
+    by_address: bool = False,
+    deadline_seconds: float = DEADLINE_SECONDS,
+) -> Verification:
     """A real handshake that trusts these certificates alone, as pgBackRest does, and compares the name as it does.
 
     Raises as ``handshake`` does.
@@ -82,59 +89,48 @@ async def verify(
     # From Python 3.13 on an intermediate would do and other rules be stricter; pgBackRest has OpenSSL's own defaults.
     context.verify_flags &= ~(ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT)
     try:
-        host = Endpoint.parse(endpoint).host
         context.load_verify_locations(cadata=pem)
     except ssl.SSLError as error:
         raise Unreachable(f"OpenSSL does not take the certificate: {plain(error.reason or 'it is broken')}") from None
-    except ValueError as error:
-        raise Unreachable(str(error)) from None
     begin = time.perf_counter()
     try:
-        tls = await _shaken(cluster, endpoint, context, deadline_seconds)
+        tls = await _shake_hands(cluster, endpoint, context, deadline_seconds)
     except ssl.SSLCertVerificationError as error:
-        message = f"[{error.verify_code}] {plain(error.verify_message)}"
-        return Verified(False, message, time.perf_counter() - begin)
+        text = f"[{error.verify_code}] {plain(error.verify_message)}"
+        return Verification(Finding("tls.source", text), time.perf_counter() - begin)
     seconds = time.perf_counter() - begin
-    own = read_bundle(ssl.DER_cert_to_PEM_cert(_sent(tls)[0]).encode(), datetime.now(UTC), valid=False).certificates[0]
-    if not own.names(host, by_address=by_address):
-        names = plain(", ".join(own.dns_names or (own.common_name,)), 80)
-        return Verified(False, f"the server's certificate is for {names}, not for {host}", seconds)
-    return Verified(True, f"verified in {seconds * 1000:.0f} ms", seconds)
+    own = read_bundle(ssl.DER_cert_to_PEM_cert(_sent_chain(tls)[0]).encode()).certificates[0]
+    if not own.names(endpoint.host, by_address=by_address):
+        names = plain(", ".join(own.host_names), 80) or "no host name"
+        text = f"the server's certificate is for {names}, not for {endpoint.host}"
+        return Verification(Finding("repository.endpoint", text), seconds)
+    return Verification(None, seconds)
 
 
-async def _shaken(cluster: Cluster, endpoint: str, context: ssl.SSLContext, deadline_seconds: float) -> ssl.SSLObject:
+async def _shake_hands(
+    cluster: Cluster, endpoint: Endpoint, context: ssl.SSLContext, deadline_seconds: float
+) -> ssl.SSLObject:
     """The client's end after the handshake; the connection is closed already."""
-    async with _open(cluster, endpoint, "did not answer a TLS handshake within", deadline_seconds) as (
-        stream,
-        host,
-        port,
-    ):
-        return await _shake(stream, context, host, port)
+    async with _open(cluster, endpoint, "did not answer a TLS handshake within", deadline_seconds) as stream:
+        return await _exchange(stream, context, endpoint)
 
 
 @contextlib.asynccontextmanager
-async def _open(
-    cluster: Cluster, endpoint: str, what: str, deadline_seconds: float
-) -> AsyncIterator[tuple[ByteStream, str, int]]:
-    """A connection, with host and port, until the deadline."""
+async def _open(cluster: Cluster, endpoint: Endpoint, what: str, deadline_seconds: float) -> AsyncIterator[ByteStream]:
+    """A connection that lasts until the deadline."""
     try:
-        parsed = Endpoint.parse(endpoint)
-    except ValueError as error:
-        raise Unreachable(str(error)) from None
-    host, port = parsed.host, parsed.port
-    try:
-        async with asyncio.timeout(deadline_seconds), _connected(cluster, host, port) as stream:
-            yield stream, host, port
+        async with asyncio.timeout(deadline_seconds), _connect(cluster, endpoint) as stream:
+            yield stream
     except TimeoutError:
         raise DeadlineError(
-            f"{host}:{port} {what} {deadline_seconds:g} s",
+            f"{_place(endpoint)} {what} {deadline_seconds:g} s",
             hint="is it the port of the S3 API, and does a firewall or network policy drop the connection?",
         ) from None
 
 
-async def _shake(stream: ByteStream, context: ssl.SSLContext, host: str, port: int) -> ssl.SSLObject:
+async def _exchange(stream: ByteStream, context: ssl.SSLContext, endpoint: Endpoint) -> ssl.SSLObject:
     received, sending = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = context.wrap_bio(received, sending, server_hostname=host)
+    tls = context.wrap_bio(received, sending, server_hostname=endpoint.host)
     first = b""
     while True:
         try:
@@ -144,28 +140,28 @@ async def _shake(stream: ByteStream, context: ssl.SSLContext, host: str, port: i
         except ssl.SSLCertVerificationError:
             raise
         except ssl.SSLError as error:
-            raise _no_tls(host, port, first, plain(error.reason or "the handshake failed")) from None
+            raise _no_tls(endpoint, first, plain(error.reason or "the handshake failed")) from None
         else:
             return tls
         if sending.pending:
             await stream.write(sending.read())
         data = await stream.read()
         if not data:
-            raise _no_tls(host, port, first, "the server hung up during the handshake")
+            raise _no_tls(endpoint, first, "the server hung up during the handshake")
         first = (first + data)[:16]
         received.write(data)
 
 
-def _no_tls(host: str, port: int, first: bytes, reason: str) -> Unreachable:
+def _no_tls(endpoint: Endpoint, first: bytes, reason: str) -> Unreachable:
     if first.startswith(b"HTTP/"):
         return Unreachable(
-            f"{host}:{port} speaks plain HTTP, not TLS",
+            f"{_place(endpoint)} speaks plain HTTP, not TLS",
             hint="turn TLS on at the server; before 2.58 pgBackRest cannot do without, whatever tls.verify says",
         )
-    return Unreachable(f"{host}:{port} does not speak TLS: {reason}", hint="is it the port of the S3 API?")
+    return Unreachable(f"{_place(endpoint)} does not speak TLS: {reason}", hint="is it the port of the S3 API?")
 
 
-def _sent(tls: ssl.SSLObject) -> list[bytes]:
+def _sent_chain(tls: ssl.SSLObject) -> list[bytes]:
     """The chain as DER, the server's own certificate first."""
     if hasattr(tls, "get_unverified_chain"):  # from Python 3.13 on
         return list(tls.get_unverified_chain())
@@ -173,18 +169,23 @@ def _sent(tls: ssl.SSLObject) -> list[bytes]:
     return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in chain or ()]
 
 
+def _place(endpoint: Endpoint) -> str:
+    """Host and port, the latter even where it is the usual one."""
+    return f"{endpoint.host}:{endpoint.port}"
+
+
 # ---- the way there -------------------------------------------------------------------------------------------------
 
 
 @contextlib.asynccontextmanager
-async def _connected(cluster: Cluster, host: str, port: int) -> AsyncIterator[ByteStream]:
-    inside = _IN_CLUSTER.fullmatch(host)
+async def _connect(cluster: Cluster, endpoint: Endpoint) -> AsyncIterator[ByteStream]:
+    inside = _IN_CLUSTER.fullmatch(endpoint.host)
     if inside is None:
-        async with _tcp(host, port) as stream:
+        async with _tcp(endpoint) as stream:
             yield stream
         return
     name, namespace = inside[1].lower(), inside[2].lower()
-    pod, number = await _behind(cluster, namespace, name, port)
+    pod, number = await _find_pod(cluster, namespace, name, endpoint.port)
     async with cluster.port_forward(namespace, pod, number) as stream:
         yield stream
 
@@ -206,32 +207,25 @@ class _Tcp:
 
 
 @contextlib.asynccontextmanager
-async def _tcp(host: str, port: int) -> AsyncIterator[ByteStream]:
+async def _tcp(endpoint: Endpoint) -> AsyncIterator[ByteStream]:
+    host, place = endpoint.host, _place(endpoint)
     try:
-        reader, writer = await asyncio.open_connection(host, port)
+        reader, writer = await asyncio.open_connection(host, endpoint.port)
     except OSError as error:
-        inside = "" if "." in host or _is_address(host) else f"; inside the cluster write {host}.NAMESPACE.svc"
+        inside = "" if "." in host or endpoint.is_address else f"; inside the cluster write {host}.NAMESPACE.svc"
         raise Unreachable(
-            f"{host}:{port} cannot be reached from this machine: {plain(error.strerror or str(error))}",
+            f"{place} cannot be reached from this machine: {plain(error.strerror or str(error))}",
             hint=f"pods may still reach it{inside}",
         ) from None
     try:
         yield _Tcp(reader, writer)
     except OSError as error:
-        raise Unreachable(f"{host}:{port}: the connection was lost: {plain(error.strerror or str(error))}") from None
+        raise Unreachable(f"{place}: the connection was lost: {plain(error.strerror or str(error))}") from None
     finally:
         writer.transport.abort()  # nothing is owed to the server, and a farewell could last
 
 
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-async def _behind(cluster: Cluster, namespace: str, name: str, port: int) -> tuple[str, int]:
+async def _find_pod(cluster: Cluster, namespace: str, name: str, port: int) -> tuple[str, int]:
     """A ready pod behind the Service, and the port of it that the Service's port leads to."""
     where = f"Service {namespace}/{name}"
     try:

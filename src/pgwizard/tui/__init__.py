@@ -1,1 +1,4 @@
-"""The terminal face: what is seen and pressed. No input or output of its own, and no rules."""
+"""The terminal face: what is seen and pressed. No input or output of its own, and no rules.
+
+``app`` is the application, ``start`` what it gets from the machine.
+"""

@@ -6,10 +6,8 @@ It owns the connection to the cluster and the themes, and passes both on. It ref
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import os
-import time
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar, cast
@@ -23,8 +21,8 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from pgwizard.tui.base import BaseApp, ScreenPart
-from pgwizard.tui.defects import SaysDefects
-from pgwizard.tui.keys import Keys
+from pgwizard.tui.defects import ReportsDefects
+from pgwizard.tui.keys import Keys, key_name
 from pgwizard.tui.navigation import BROWSER, WIZARD, Applied, Open, OpenMessages, OpenStatus
 from pgwizard.tui.start import Start
 
@@ -43,7 +41,7 @@ class Opening(Screen[None]):
         yield Static("loading the questions", id="opening-state")
 
 
-class WizardApp(SaysDefects, BaseApp):
+class WizardApp(ReportsDefects, BaseApp):
     """See the module."""
 
     CSS_PATH = "pgwizard.tcss"
@@ -52,12 +50,12 @@ class WizardApp(SaysDefects, BaseApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "quit", priority=True),
         Binding("ctrl+c", "stop", "stop", show=False, priority=True),
-        Binding("f1,question_mark", "explain", "help", key_display="f1"),
+        Binding("f1,question_mark", "explain", "help", key_display="F1"),
         Binding("ctrl+t", "next_theme", "theme", show=False),
     ]
 
     def __init__(self, start: Start) -> None:
-        # For NO_COLOR Textual takes greys, unless colours are the terminal's own: then it takes none.
+        # For NO_COLOR Textual uses greys, unless colours are the terminal's own: then it uses none.
         super().__init__(start, ansi_color=True if "NO_COLOR" in os.environ else None)
         self._keys = Keys(self, super().on_event)
         self._leaving_until = 0.0
@@ -78,9 +76,8 @@ class WizardApp(SaysDefects, BaseApp):
         self.call_after_refresh(self._load)
 
     def get_key_display(self, binding: Binding) -> str:
-        """As it stands on the key."""
-        shown = super().get_key_display(binding)
-        return "enter" if shown == "⏎" else shown
+        """``Ctrl+N``, as everything else that is read here names it."""
+        return binding.key_display or key_name(binding.key)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: themes, the way out, messages, and every key of the screen by its name."""
@@ -112,10 +109,10 @@ class WizardApp(SaysDefects, BaseApp):
         self._add_themes()
         screen = await asyncio.to_thread(_screen_class, self.start.screen)
         await self.push_screen(screen())
-        gc.freeze()  # what was loaded stays: no collection has to look through it again
+        self.start.loaded()
         self.connection.connect()
         if self.start.screen == WIZARD:
-            await asyncio.to_thread(_screen_class, BROWSER)  # before somebody waits for it
+            await asyncio.to_thread(_screen_class, BROWSER)  # before anybody waits for it
 
     def _add_themes(self) -> None:
         from pgwizard.tui.themes import THEMES, wanted
@@ -140,8 +137,7 @@ class WizardApp(SaysDefects, BaseApp):
 
     async def _went_back(self, asked: OpenStatus) -> bool:
         """Close what is above the status of the release, where that is open already."""
-        release = asked.name, asked.in_namespace
-        shows = [isinstance(each, ScreenPart) and each.release == release for each in self.screen_stack]
+        shows = [isinstance(each, ScreenPart) and each.release == asked.release for each in self.screen_stack]
         if not any(shows):
             return False
         for _ in range(shows[::-1].index(True)):
@@ -156,35 +152,37 @@ class WizardApp(SaysDefects, BaseApp):
 
     def action_explain(self) -> None:
         """What this screen is for, its keys, its marks."""
-        from pgwizard.tui.widgets.dialogs import Help, keys_of
+        from pgwizard.tui.widgets.help import Help, keys_of
 
         if not isinstance(self.screen, Help):
             text = self.screen.help_text() if isinstance(self.screen, ScreenPart) else ""
             self.push_screen(Help(text, keys_of(self.screen)))
 
     def action_stop(self) -> None:
-        """Ctrl-C copies what is selected, or stops what runs; otherwise it leaves, at the second press."""
-        text = self.screen.get_selected_text()  # by the mouse; an answer is selected as soon as it has the focus
-        if text:
-            self.copy_to_clipboard(text)
+        """Ctrl+C copies what is selected, or stops what runs; otherwise it leaves, at the second press."""
+        selected = self.screen.get_selected_text()  # by the mouse; an answer is selected as soon as it has the focus
+        if selected:
+            self.copy_to_clipboard(selected)
             self.notify("Sent the selection to the terminal's clipboard (OSC 52).", markup=False)
             return
         if any(isinstance(screen, ScreenPart) and screen.stop() for screen in reversed(self.screen_stack)):
             return
-        if self._said_twice("ctrl+c again leaves: unsaved answers are kept, and offered at the next start"):
+        if self._is_second_press(
+            "Press Ctrl+C again to leave. Unsaved answers are kept, and offered at the next start."
+        ):
             self.exit(130)
 
     async def action_quit(self) -> None:
         """Leave; in the middle of an apply at the second press."""
         writing = any(isinstance(screen, ScreenPart) and screen.is_writing for screen in self.screen_stack)
-        if not writing or self._said_twice(
-            "an apply is writing: ctrl+q again leaves it. The cluster continues; run it again at any time: it resumes"
+        if not writing or self._is_second_press(
+            "An apply is running. Press Ctrl+Q again to leave it: the cluster continues, and a later apply resumes."
         ):
             self.exit()
 
-    def _said_twice(self, text: str) -> bool:
-        """Whether this was said a moment ago; else it is said."""
-        now = time.monotonic()
+    def _is_second_press(self, text: str) -> bool:
+        """Whether the key was pressed a moment ago; else show the text and wait for the second press."""
+        now = asyncio.get_running_loop().time()
         if now < self._leaving_until:
             return True
         self._leaving_until = now + LEAVE_SECONDS

@@ -51,7 +51,7 @@ class Autosave:
 
     async def left(self) -> list[LeftDraft]:
         """The drafts of wizards that have ended, the newest first."""
-        return await asyncio.to_thread(self._store.left) if self._store is not None else []
+        return await asyncio.to_thread(self._store.find_abandoned) if self._store is not None else []
 
     async def drop(self, left: LeftDraft) -> None:
         """Delete a draft of another wizard."""

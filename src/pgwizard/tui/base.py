@@ -16,6 +16,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.signal import Signal
 
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.tui.connection import Connection
 from pgwizard.tui.navigation import Applied, Open
 from pgwizard.tui.start import Start
@@ -94,8 +95,8 @@ class ScreenPart(Hosted):
         return False
 
     @property
-    def release(self) -> tuple[str, str] | None:
-        """Name and namespace of the release whose status it shows."""
+    def release(self) -> ReleaseRef | None:
+        """The release whose status it shows."""
         return None
 
     @property

@@ -10,13 +10,14 @@ from pgwizard.errors import ClusterError
 from pgwizard.plan.pgbackrest import compares_addresses
 from pgwizard.tui.navigation import OpenSecretBrowser
 from pgwizard.tui.pages.pages import Pages
-from pgwizard.tui.widgets.dialogs import Item, Pick
+from pgwizard.tui.widgets.dialogs import Pick
+from pgwizard.tui.widgets.filtered_list import Item
 from pgwizard.wizard.candidates import Candidate
 from pgwizard.wizard.choices import LISTS, Suggestion, choices
 from pgwizard.wizard.secret_questions import SecretQuestion, asked_by
 
 if TYPE_CHECKING:
-    from pgwizard.tui.screens.secret_browser import Chosen
+    from pgwizard.tui.secret_choice import Chosen
 
 _BESIDE = 60
 """Characters of a choice and its note that fit on a line of a window."""
@@ -33,8 +34,8 @@ class Chooser:
         """Open the choices of a question, before they are known: what is typed ahead goes into the window."""
         if question.choices in LISTS:
             current = str(self._pages.draft.value(path))
-            window = Pick(question.label, (), current=current, said="loading from the cluster")
-            await self._pages.app.push_screen(window, lambda value: self._picked(path, value))
+            window = Pick(question.label, (), current=current, note="loading from the cluster")
+            await self._pages.app.push_screen(window, lambda value: self._answer(path, value))
             self._pages.run_worker(
                 self._fill(window, question.choices), group="choose", exclusive=True, exit_on_error=False
             )
@@ -55,7 +56,7 @@ class Chooser:
         if window.is_attached:
             window.fill(items, note)
 
-    def _picked(self, path: QuestionPath, value: str | None) -> None:
+    def _answer(self, path: QuestionPath, value: str | None) -> None:
         if value is not None:
             self._pages.give(path, value)
 
@@ -66,11 +67,11 @@ class Chooser:
         current = (place or own, str(draft.value(question.secret) or ""))
         by_address = compares_addresses(draft.answers.images.pgbackrest_version)
         self._pages.open_screen(
-            OpenSecretBrowser(question.purpose, repository.endpoint, own, current, by_address),
-            lambda chosen: self._browsed(question, chosen),
+            OpenSecretBrowser(question.purpose, repository.s3_endpoint, own, current, by_address),
+            lambda chosen: self._answer_with_secret(question, chosen),
         )
 
-    def _browsed(self, question: SecretQuestion, chosen: Chosen | None) -> None:
+    def _answer_with_secret(self, question: SecretQuestion, chosen: Chosen | None) -> None:
         if chosen is not None:
             own = self._pages.draft.answers.release.namespace
             for path, value in question.answers(chosen.namespace, chosen.secret, chosen.keys, own):

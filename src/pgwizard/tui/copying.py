@@ -37,7 +37,7 @@ class Copies(Hosted):
         raise NotImplementedError
 
     def action_copy(self) -> None:
-        """A terminal may ignore the sequence without a word, so nobody can tell whether it was copied."""
+        """A terminal may ignore the sequence silently, so whether it was copied is unknown."""
         excerpt = self.excerpt()
         if excerpt is None:
             return

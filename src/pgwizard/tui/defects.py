@@ -1,4 +1,4 @@
-"""What a worker dies of is said on the screen; Textual tells it only to the widget that started it."""
+"""A worker that dies is reported on the screen; Textual reports it only to the widget that started it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _place(error: BaseException | None) -> str:
     return f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
 
 
-class SaysDefects:
+class ReportsDefects:
     """For widgets, screens and the application, beside their own base."""
 
     app: Any

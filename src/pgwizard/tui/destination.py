@@ -1,4 +1,4 @@
-"""Which namespace the release goes to while nobody has chosen one, and whether it is to be created."""
+"""Which namespace the release goes to until a person chooses one, and whether it is to be created."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Answering(Protocol):
 
 
 class Destination:
-    """is_chosen: whether somebody chose the namespace, so that no context's replaces it."""
+    """is_chosen: whether a person chose the namespace, so that no context's replaces it."""
 
     def __init__(self, pages: Answering, *, is_chosen: bool) -> None:
         self._pages = pages

@@ -15,10 +15,25 @@ from typing import Any
 
 from textual.app import App
 from textual.events import Key
+from textual.keys import format_key
 from textual.widgets import Input
 
 PATIENCE_SECONDS = 3.0
-"""More than a page takes to be made on a busy machine."""
+"""Longer than it takes to make a page on a busy machine."""
+
+
+_LABELS = {"escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn"}
+
+
+def key_name(key: str) -> str:
+    """How a person reads a key of Textual: ``Ctrl+N`` for ``ctrl+n``, ``/`` for ``slash``. N is another key than n."""
+    *modifiers, last = key.split("+")
+    if len(last) > 1:
+        symbol = format_key(last)
+        last = symbol if len(symbol) == 1 and symbol.isascii() else _LABELS.get(last, last.capitalize())
+    elif modifiers:
+        last = last.upper()
+    return "+".join([*map(str.capitalize, modifiers), last])
 
 
 class Keys:
@@ -42,7 +57,7 @@ class Keys:
             key = self._waiting.popleft()
             letter = key.is_printable and isinstance(self._app.focused, Input)
             if self._typing and not letter:
-                await self._settle()  # a key that the application takes itself, as ctrl+q, would overtake the letters
+                await self._settle()  # a key of the application itself, such as Ctrl+Q, would overtake the letters
             await self._handle(key)
             self._typing = letter
             if not letter:  # a letter moves nothing; the next one follows it through the same queue
@@ -59,7 +74,7 @@ class Keys:
         """
         for _ in range(3):
             focused = self._app.focused
-            there = focused is not None and focused.is_attached  # a page that was taken away may still have the focus
+            there = focused is not None and focused.is_attached  # a removed page may still have the focus
             chain = list(focused.ancestors_with_self) if focused and there else [self._app.screen, self._app]
             for pump in chain:
                 reached = asyncio.Event()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.tui.autosave import Autosave
 from pgwizard.tui.widgets.dialogs import Offer
 from pgwizard.wizard.draft import Draft
@@ -23,8 +24,8 @@ class LeftDrafts:
     ) -> None:
         self._screen, self._autosave, self._restore = screen, autosave, restore
 
-    async def offer(self, release: tuple[str, str] | None, *, has_answers: Callable[[], bool]) -> None:
-        """release: namespace and name of the release that is being changed: only its own drafts are offered.
+    async def offer(self, release: ReleaseRef | None, *, has_answers: Callable[[], bool]) -> None:
+        """release: the one that is being changed: only its own drafts are offered.
 
         has_answers: whether a new release has answers already; then nothing is offered.
         """
@@ -40,26 +41,24 @@ class LeftDrafts:
             return
         left, *older = drafts
         draft = Draft(left.raw)
-        namespace, name = _release(left)
         count = sum(1 for _ in draft.given())
         also = f" · {len(older)} older draft{'s' if len(older) > 1 else ''}" if older else ""
         dialog = Offer(
-            f"Unsaved answers for {namespace}/{name}",
+            f"Unsaved answers for {_release(left)}",
             f"changed {left.at.astimezone():%d %b %H:%M} · {count} differ{'s' if count == 1 else ''} from the "
             f"defaults{also}\nEnter restores them, F8 deletes them, Esc keeps them for later",
         )
-        await self._screen.app.push_screen(dialog, lambda taken: self._answered(left, older, taken))
+        await self._screen.app.push_screen(dialog, lambda choice: self._decide(left, older, choice))
 
-    async def _answered(self, left: LeftDraft, older: list[LeftDraft], taken: bool | None) -> None:
-        """taken: True to restore the draft, False to delete it, None to keep it. No worker: the next key waits."""
-        if taken is True:
+    async def _decide(self, left: LeftDraft, older: list[LeftDraft], choice: bool | None) -> None:
+        """choice: True to restore the draft, False to delete it, None to keep it. No worker: the next key waits."""
+        if choice is True:
             await self._restore(left.raw)
-        if taken is not None:
+        if choice is not None:
             await self._autosave.drop(left)
-        if taken is not True:
+        if choice is not True:
             await self._offer(older)
 
 
-def _release(left: LeftDraft) -> tuple[str, str]:
-    release = Draft(left.raw).answers.release
-    return release.namespace, release.name
+def _release(left: LeftDraft) -> ReleaseRef:
+    return ReleaseRef.of(Draft(left.raw).answers)

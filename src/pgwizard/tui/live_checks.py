@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgwizard.answers.questions import Answers
+from pgwizard.clock import Clock
 from pgwizard.errors import Finding
 from pgwizard.local import inputs
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts
 from pgwizard.tui.background import Job, Run
 from pgwizard.tui.connection import Connection
@@ -28,15 +30,15 @@ _NAMING = frozenset({"release", "credentials", "storage", "repository", "tls", "
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What is known so far. doubts: None where they were not looked up yet, so that those from before stay."""
+    """What is known so far. warnings: None where they were not looked up yet, so that those from before stay."""
 
     facts: Facts
     problems: tuple[Finding, ...] = ()
-    doubts: tuple[Finding, ...] | None = None
+    warnings: tuple[Finding, ...] | None = None
 
 
 class LiveChecks:
-    """answers: what to look up; release: namespace and name of the release that is being changed, None for a new one.
+    """answers: what to look up; release: the one that is being changed, None for a new one.
 
     learn: called as soon as something is known. folder: what the names of files are relative to.
     """
@@ -48,11 +50,12 @@ class LiveChecks:
         run: Run,
         *,
         answers: Callable[[], Answers],
-        release: Callable[[], tuple[str, str] | None],
+        release: Callable[[], ReleaseRef | None],
         learn: Callable[[Learned], None],
+        now: Clock,
     ) -> None:
         self._connection, self._folder, self._run = connection, folder, run
-        self._answers, self._release, self._learn = answers, release, learn
+        self._answers, self._release, self._learn, self._now = answers, release, learn, now
         self._work: Job | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._settled = asyncio.Event()
@@ -107,10 +110,10 @@ class LiveChecks:
             return
         await asyncio.sleep(DELAY_SECONDS)
         answers = self._answers()
-        bundle, unread = await asyncio.to_thread(inputs.certificate, answers, self._folder)
-        async with contextlib.aclosing(look_up(cluster, answers, bundle, self._release())) as steps:
+        bundle, unread = await asyncio.to_thread(inputs.certificate, answers, self._folder, self._now())
+        async with contextlib.aclosing(look_up(cluster, answers, bundle, self._release(), at=self._now())) as steps:
             async for step in steps:
-                self._learn(Learned(Facts(ca=step.bundle), (*unread, *step.wrong), step.doubts))
+                self._learn(Learned(Facts(ca=step.bundle), (*unread, *step.errors), step.warnings))
                 self._settled.set()
-        if step.again:
+        if step.is_incomplete:
             self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self.start)

@@ -16,6 +16,8 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from pgwizard.answers.questions import Answers
+    from pgwizard.endpoint import Endpoint
+    from pgwizard.plan.names import ReleaseRef
 
 WIZARD = "pgwizard.tui.screens.wizard:Wizard"
 STATUS = "pgwizard.tui.screens.status:StatusScreen"
@@ -42,8 +44,7 @@ class OpenStatus(Open):
     """The status of a release. Where it is open already, below this screen, go back to it."""
 
     screen = STATUS
-    name: str
-    in_namespace: str
+    release: ReleaseRef
 
 
 @dataclass
@@ -58,12 +59,12 @@ class OpenWizard(Open):
 class OpenApply(Open):
     """Apply these answers. Ends with the dotted path of a question to go back to; empty for none.
 
-    opened: namespace and name of the release that the answers were opened from, if any.
+    opened: the release that the answers were opened from, if any.
     """
 
     screen = "pgwizard.tui.screens.apply:ApplyScreen"
     answers: Answers
-    opened: tuple[str, str] | None = None
+    opened: ReleaseRef | None = None
 
 
 @dataclass
@@ -75,7 +76,7 @@ class OpenSecretBrowser(Open):
 
     screen = BROWSER
     purpose: Literal["ca", "s3", "database", "passphrase"]
-    endpoint: str
+    endpoint: Endpoint
     own_namespace: str
     current: tuple[str, str]
     by_address: bool

@@ -42,7 +42,7 @@ class ReleaseActions:
             return False
         kind: Literal["full", "incr"] = "full" if key == "f" else "incr"
         try:
-            job = await backups.backup_now(cluster, snapshot.name, snapshot.namespace, kind, self._screen.start.now())
+            job = await backups.backup_now(cluster, snapshot.ref, kind, self._screen.start.now())
         except PgwizardError as error:
             self._refuse(error)
             return False
@@ -66,7 +66,7 @@ class ReleaseActions:
         if cluster is None:
             return
         try:
-            await backups.suspend(cluster, cron.real_name, snapshot.namespace, rest=not cron.suspended)
+            await backups.set_suspend(cluster, cron.real_name, snapshot.ref.namespace, suspend=not cron.suspended)
         except PgwizardError as error:
             self._refuse(error)
 
@@ -82,7 +82,7 @@ class ReleaseActions:
         if snapshot is None or cluster is None:
             return
         try:
-            raw = await records.answers_of(cluster, snapshot.name, snapshot.namespace)
+            raw = await records.answers_of(cluster, snapshot.ref)
         except PgwizardError as error:
             self._refuse(error)
             return

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pgwizard.errors import PgwizardError
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import records
 from pgwizard.status import observe
-from pgwizard.status.reduce import unwatched
 from pgwizard.status.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ class ReleaseWatch:
         namespace = self.namespace = self.namespace or cluster.namespace
         if not self.name:
             there = await records.choices(cluster, namespace)
-            if len(there) != 1 or there[0].namespace != namespace:
+            if len(there) != 1 or there[0].ref.namespace != namespace:
                 self._choose(there, namespace)
-            self.name = records.chosen(there, namespace)
-        observed = observe.observe(cluster, self.name, namespace, now=self._now, again=self._again)
+            self.name = records.only_release(there, namespace).name
+        observed = observe.observe(cluster, ReleaseRef(namespace, self.name), now=self._now, again=self._again)
         async with aclosing(observed) as snapshots:
             async for snapshot in snapshots:
                 self.snapshot, self.is_stale, self.server = snapshot, False, cluster.server
@@ -83,7 +83,8 @@ class ReleaseWatch:
         """What is known as of now; what is no longer observed ages."""
         if self.snapshot is None:
             return None
-        return unwatched(self.snapshot, self._now()) if self.is_stale else replace(self.snapshot, at=self._now())
+        now = self._now()
+        return self.snapshot.without_watch(now) if self.is_stale else replace(self.snapshot, at=now)
 
     @property
     def age_seconds(self) -> float | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pgwizard.clock import Clock, utc_now
 from pgwizard.tui.navigation import WIZARD
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class LeftDraft(Protocol):
 class DraftStore(Protocol):
     """Unsaved answers on disk. Every call is short and blocking."""
 
-    def left(self) -> list[Any]:
+    def find_abandoned(self) -> list[Any]:
         """Each a ``LeftDraft``, the newest first."""
 
     def keep(self, raw: dict[str, Any]) -> bool:
@@ -68,7 +69,7 @@ class Start:
     only one there is) and the namespace (None: the context's) of the release to look at. now: the time, in UTC.
     places: the clusters to choose from, blocking, or KubeconfigError. export: writes a folder of files, or OutputError.
     drafts: made when first needed; None keeps none. folder: what the names of files are relative to. context,
-    kubeconfig: as they were named to connect with; None where they were not.
+    kubeconfig: as they were named to connect with; None where they were not. loaded: called once the screen is open.
     """
 
     connect: Connect
@@ -77,10 +78,11 @@ class Start:
     demo: bool = False
     raw: dict[str, Any] | None = None
     release: tuple[str, str | None] = ("", None)
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now: Clock = utc_now
     places: Callable[[], Sequence[ClusterChoice]] = tuple
     export: Export = lambda _folder, _texts: None
     drafts: Callable[[], DraftStore] | None = None
     folder: Path = Path()
     context: str | None = None
     kubeconfig: str | None = None
+    loaded: Callable[[], object] = lambda: None

@@ -1,1 +1,1 @@
-"""Asking without widgets: a draft of answers, choices from the cluster, and candidates for Secrets."""
+"""Asking without widgets: a ``draft`` of answers, ``choices`` from the cluster, ``candidates`` for Secrets."""

@@ -1,8 +1,8 @@
 """Looks through the cluster's Secrets for what could be chosen: certificates to trust, and credentials.
 
-``browse`` finds them and tells as it goes: what may be read, the TLS Secrets with their certificates, all others by
-their metadata alone; ``contents`` reads one of those when somebody looks at it. What a Secret is worth, ``secretrows``
-says. It refuses to write, and to keep a value.
+``browse`` reports them as they arrive: TLS Secrets with their certificates, all others by their metadata alone;
+``contents`` reads one of those when it is shown. How good a Secret is, ``candidates`` decides. It never writes, and
+never keeps a value.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Coroutine, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from pgwizard.errors import ClusterError, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
+from pgwizard.clock import Clock
+from pgwizard.errors import ClusterError, Finding, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
 from pgwizard.kube.api import NAMESPACE, SECRET, Access, Cluster, ListPage, Object, Ref
 from pgwizard.text import plain
 from pgwizard.tls import handshake
 from pgwizard.tls.chain import ChainVerdict
 from pgwizard.tls.handshake import Served
-from pgwizard.wizard.candidates import Candidate, Search, by_secret, judged, outline, place_of, rows_of
+from pgwizard.wizard.candidates import Candidate, Search, by_secret, judge, outline, place_of, rows_of
 
 SLICE_SECONDS = 0.004
 """How long a list keeps the event loop; a key press waits no longer."""
@@ -31,17 +32,17 @@ HASTE = 0.008, 0.001
 """Slice and breath while certificates are read: a screen waits for them."""
 SIDE_BY_SIDE = 8
 REVIEWS = 64
-"""Namespaces that are asked about at once."""
+"""Namespaces in one batch of access reviews."""
 RELISTS = 3
 _OPAQUE_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Denied:
-    """A namespace whose Secrets may not be listed, and why. An empty name: all of them at once."""
+class Denial:
+    """A namespace whose Secrets may not be listed. An empty name: all of them at once."""
 
     namespace: str
-    why: str
+    finding: Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,13 @@ class Batch:
     """What was found since the last one. A row replaces all rows of its Secret that came before.
 
     seen, expected: Secrets so far and in all, the latter 0 where nobody says; namespaces, and those still to come.
-    said: what went wrong on the way, for people. served: what the endpoint sends, or why that is not known; None until
+    failures: what could not be read, for people. served: what the endpoint sends, or why that is not known; None until
     it is. done: the last one.
     """
 
     rows: tuple[Candidate, ...] = ()
-    denied: tuple[Denied, ...] = ()
-    said: tuple[str, ...] = ()
+    denied: tuple[Denial, ...] = ()
+    failures: tuple[str, ...] = ()
     seen: int = 0
     expected: int = 0
     namespaces_to_come: int = 0
@@ -73,15 +74,15 @@ Readable = set[str | None]
 async def browse(
     cluster: Cluster,
     search: Search,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Clock,
     readable: Readable | None = None,
 ) -> AsyncGenerator[Batch, None]:
     """Everything that could be chosen, as it is found. Use ``contextlib.aclosing``.
 
-    readable: what access reviews have granted before in this cluster is not asked again; what they grant is added.
+    readable: what access reviews have granted before in this cluster is not reviewed again; what they grant is added.
 
-    What goes wrong with one namespace or one list is told in ``Batch.said`` and ends nothing; only what ends
-    everything (no connection, credentials refused) is raised.
+    A namespace or a list that cannot be read is reported in ``Batch.failures``; only what ends the whole search
+    (no connection, credentials refused) is raised.
     """
     queue: asyncio.Queue[Batch | None] = asyncio.Queue()
     task = asyncio.create_task(_Walk(cluster, search, now, queue, set() if readable is None else readable).run())
@@ -99,7 +100,7 @@ async def browse(
 async def best(
     cluster: Cluster,
     search: Search,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Clock,
     readable: Readable | None = None,
 ) -> Candidate | None:
     """The one to propose, once all was looked through: the first that would surely do. None where there is none."""
@@ -112,30 +113,30 @@ async def best(
 
 @dataclass
 class _Walk:
-    """One browse: it knows which Secrets it has told about, and what the endpoint sends."""
+    """One search: the Secrets that it has reported, and what the endpoint sends."""
 
     cluster: Cluster
     search: Search
-    now: Callable[[], datetime]
+    now: Clock
     queue: asyncio.Queue[Batch | None]
     readable: Readable
     served: Served | str | None = None
-    told: set[tuple[str, str]] = field(default_factory=set)
+    seen: set[tuple[str, str]] = field(default_factory=set)
     unjudged: list[tuple[Candidate, ...]] = field(default_factory=list)
     expected: int = 0
-    shaking: asyncio.Task[None] | None = None
+    handshake_task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Fill the queue."""
         try:
             await self._walk()
             if self.search.purpose == "ca":
-                await self._shaken()
-            self._tell(done=True)
+                await self._start_handshake()
+            self._report(done=True)
         finally:
-            if self.shaking is not None:
-                self.shaking.cancel()
-                await asyncio.wait([self.shaking])
+            if self.handshake_task is not None:
+                self.handshake_task.cancel()
+                await asyncio.wait([self.handshake_task])
 
     async def _walk(self) -> None:
         if self.search.purpose in {"database", "passphrase"}:
@@ -149,28 +150,28 @@ class _Walk:
         if namespace in self.readable:
             return True
         access = _listing(namespace)
-        granted = (await self.cluster.allowed([access]))[access]
+        granted = (await self.cluster.check_access([access]))[access]
         if granted:
             self.readable.add(namespace)
         return granted
 
-    def _tell(self, rows: Iterable[Candidate] = (), **more: Any) -> None:
-        batch = Batch(tuple(rows), seen=len(self.told), expected=self.expected, served=self.served, **more)
+    def _report(self, rows: Iterable[Candidate] = (), **more: Any) -> None:
+        batch = Batch(tuple(rows), seen=len(self.seen), expected=self.expected, served=self.served, **more)
         self.queue.put_nowait(batch)
 
-    def _shaken(self) -> asyncio.Task[None]:
+    def _start_handshake(self) -> asyncio.Task[None]:
         """Once the first certificates are there: what is seen comes before what it is worth."""
-        if self.shaking is None:
-            self.shaking = asyncio.create_task(self._shake())
-        return self.shaking
+        if self.handshake_task is None:
+            self.handshake_task = asyncio.create_task(self._ask_endpoint())
+        return self.handshake_task
 
-    async def _shake(self) -> None:
-        """See what the endpoint sends, then judge anew what was found before."""
-        self.served = await served(self.cluster, self.search)
+    async def _ask_endpoint(self) -> None:
+        """See what the endpoint sends, then judge again the rows from before."""
+        self.served = await ask_endpoint(self.cluster, self.search)
         earlier, self.unjudged = self.unjudged, []
-        self._tell()
+        self._report()
         async for slice_ in _sliced(earlier):  # by Secrets, as a row replaces all that came of its Secret before
-            self._tell([judged(row, self.search, self.served, self.now()) for rows in slice_ for row in rows])
+            self._report([judge(row, self.search, self.served, self.now()) for rows in slice_ for row in rows])
 
     # -- all Secrets at once
 
@@ -183,28 +184,28 @@ class _Walk:
             await self._others(None)
         except Forbidden as error:  # a right that was taken away
             self.readable.clear()
-            self._tell(denied=(Denied("", error.message),))
+            self._report(denied=(Denial("", Finding(text=error.message)),))
 
     async def _typed(self, namespace: str | None) -> None:
         """TLS Secrets, in one answer: the server has it from its cache, where pages may come from etcd."""
         async for page in self._pages(namespace, fields="type=kubernetes.io/tls", limit=None):
             await self._read(page.items)
-        self._tell(certificates_read=namespace is None)
-        self._shaken()
+        self._report(certificates_read=namespace is None)
+        self._start_handshake()
 
     async def _others(self, namespace: str | None) -> None:
         """All other Secrets: names and keys, no value leaves the server."""
         async for page in self._pages(namespace, metadata_only=True, limit=500):
             fresh = [item for item in page.items if self._fresh(item)]
             if namespace is None:
-                self.expected = max(self.expected, len(self.told) + (page.remaining or 0))
+                self.expected = max(self.expected, len(self.seen) + (page.remaining or 0))
             async for slice_ in _sliced(fresh):
-                self._tell([outline(item, self.search) for item in slice_])
+                self._report([outline(item, self.search) for item in slice_])
 
     async def _own(self) -> None:
         """The release's own namespace with contents, whose values are dropped at once."""
         if not await self._may(self.search.namespace):
-            self._tell(denied=(_denied(self.search.namespace),))
+            self._report(denied=(_denial(self.search.namespace),))
             return
         await self._guarded(self.search.namespace, self._read_all(self.search.namespace))
 
@@ -214,21 +215,21 @@ class _Walk:
 
     def _fresh(self, item: Object) -> bool:
         key = place_of(item)
-        if key in self.told:
+        if key in self.seen:
             return False
-        self.told.add(key)
+        self.seen.add(key)
         return True
 
     async def _read(self, items: Iterable[Object]) -> None:
         async for slice_ in _sliced(items, *HASTE):
             rows: list[Candidate] = []
             for item in slice_:
-                self.told.add(place_of(item))
+                self.seen.add(place_of(item))
                 found = rows_of(item, self.search, self.served, self.now())
                 if self.served is None and found[0].bundle:
                     self.unjudged.append(found)
                 rows += found
-            self._tell(rows)
+            self._report(rows)
 
     async def _pages(self, namespace: str | None, **how: Any) -> AsyncGenerator[ListPage, None]:
         """A list; from its beginning again where the server has forgotten its place (410)."""
@@ -242,7 +243,7 @@ class _Walk:
                 where = f" of namespace {namespace}" if namespace else ""
                 if attempt == RELISTS:
                     text = f"the list of Secrets{where} changes faster than it can be read: it is not complete"
-                    self._tell(said=(text,))
+                    self._report(failures=(text,))
 
     # -- namespace by namespace
 
@@ -252,17 +253,19 @@ class _Walk:
         except ClusterError as error:
             likely = {self.search.namespace, self.cluster.namespace, *self.search.homes}
             names = sorted(likely)
-            why = f"namespaces may not be listed, so only {', '.join(names)} are looked at; type a name for another"
-            self._tell(denied=(Denied("", why if isinstance(error, Forbidden) else error.message),))
+            text = error.message
+            if isinstance(error, Forbidden):
+                text = f"namespaces may not be listed, so only {', '.join(names)} are searched; type a name for another"
+            self._report(denied=(Denial("", Finding(text=text)),))
         left = len(names)
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
         for start in range(0, len(names), REVIEWS):
             part = names[start : start + REVIEWS]
-            allowed = await self.cluster.allowed([_listing(name) for name in part])
+            allowed = await self.cluster.check_access([_listing(name) for name in part])
             readable = [name for name in part if allowed[_listing(name)]]
-            denied = tuple(_denied(name) for name in part if name not in readable)
+            denied = tuple(_denial(name) for name in part if name not in readable)
             left -= len(denied)
-            self._tell(denied=denied, namespaces_to_come=left)
+            self._report(denied=denied, namespaces_to_come=left)
 
             async def one(name: str) -> None:
                 async with gate:
@@ -275,7 +278,7 @@ class _Walk:
             except BaseExceptionGroup as errors:
                 raise errors.exceptions[0] from None
             left -= len(readable)
-            self._tell(namespaces_to_come=left)
+            self._report(namespaces_to_come=left)
 
     async def _namespaces(self) -> list[str]:
         """The release's own and the endpoint's first: they are the likely ones."""
@@ -295,19 +298,21 @@ class _Walk:
         await self._others(name)
 
     async def _guarded(self, namespace: str, work: Coroutine[Any, Any, None]) -> None:
-        """One namespace's failure is told, and ends nothing else."""
+        """One namespace that cannot be read does not end the search."""
         try:
             await work
         except Forbidden as error:
-            self._tell(denied=(Denied(namespace, error.message),))
+            self._report(denied=(Denial(namespace, Finding(text=error.message)),))
         except Unauthorized:
             raise  # nothing else would be answered either
         except ClusterError as error:
-            self._tell(said=(f"namespace {namespace}: {error.message}",))
+            self._report(failures=(f"namespace {namespace}: {error.message}",))
 
 
-async def served(cluster: Cluster, search: Search) -> Served | str:
+async def ask_endpoint(cluster: Cluster, search: Search) -> Served | str:
     """What the endpoint sends, or why that cannot be seen, and what to do."""
+    if search.endpoint is None:
+        return "there is no endpoint to ask"
     try:
         return await handshake.handshake(cluster, search.endpoint)
     except PgwizardError as error:
@@ -331,23 +336,24 @@ async def contents(
     return rows_of(item, search, server, now)
 
 
-async def confirmed(cluster: Cluster, row: Candidate, search: Search) -> ChainVerdict:
+async def confirm(cluster: Cluster, row: Candidate, search: Search) -> ChainVerdict:
     """A real handshake that trusts this row's certificates alone; ``ok`` is None where there was none."""
-    if row.bundle is None:
+    if row.bundle is None or search.endpoint is None:
         return ChainVerdict(None, "holds no certificate")
     try:
         found = await handshake.verify(cluster, search.endpoint, row.bundle.pem, by_address=search.by_address)
     except PgwizardError as error:
         return ChainVerdict(None, error.message)
-    return ChainVerdict(found.ok, found.message)
+    return ChainVerdict(found.ok, found.finding.text if found.finding else "")
 
 
 def _listing(namespace: str | None) -> Access:
     return Access("list", "secrets", "", namespace)
 
 
-def _denied(namespace: str) -> Denied:
-    return Denied(namespace, f"Secrets may not be listed there: {_listing(namespace).command()}")
+def _denial(namespace: str) -> Denial:
+    text, command = "Secrets may not be listed there", _listing(namespace).command()
+    return Denial(namespace, Finding(text=text, fix=command))
 
 
 async def _sliced(

@@ -1,7 +1,7 @@
 """What a Secret could be chosen for, as rows: what it is, whether it would do, and how good it is. Pure.
 
 A certificate is judged against what the endpoint really sends, credentials by the names of their keys; each row says
-why it stands where it does. It refuses to read, and to keep a value: of a Secret's data the names of its keys and its
+the reason for its rank. It refuses to read, and to keep a value: of a Secret's data the names of its keys and its
 certificates remain, and nothing else.
 """
 
@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Literal
 
 from pgwizard.endpoint import Endpoint
@@ -84,14 +83,6 @@ KEY_PAIRS: Mapping[Purpose, tuple[tuple[str, ...], ...]] = {
 """By purpose, from the surest on: the keys of the name and the secret, or of the passphrase."""
 
 
-@lru_cache(maxsize=8)
-def _host(endpoint: str) -> str:
-    try:
-        return Endpoint.parse(endpoint).host
-    except ValueError:
-        return endpoint
-
-
 @dataclass(frozen=True, slots=True)
 class Search:
     """What is looked for. namespace: the release's own; database and passphrase are looked for there alone.
@@ -101,14 +92,14 @@ class Search:
     """
 
     purpose: Purpose
-    endpoint: str = ""
+    endpoint: Endpoint | None = None
     namespace: str = "default"
     by_address: bool = False
 
     @property
     def host(self) -> str:
-        """The endpoint's host; as it was given where it is none."""
-        return _host(self.endpoint)
+        """The endpoint's host; empty without one."""
+        return self.endpoint.host if self.endpoint else ""
 
     @property
     def homes(self) -> tuple[str, ...]:
@@ -146,7 +137,7 @@ class Candidate:
 
     @property
     def first(self) -> Certificate | None:
-        """The certificate that stands first."""
+        """The first certificate."""
         return self.bundle.certificates[0] if self.bundle else None
 
     @property
@@ -168,7 +159,7 @@ def by_secret(rows: Iterable[Candidate]) -> dict[tuple[str, str], list[Candidate
     return found
 
 
-def settled(before: Candidate, rows: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+def keep_rank(before: Candidate, rows: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
     """Rows of a Secret that was read because it was in view: what is of no use stays where it was seen."""
     return tuple(row if row.keys else replace(row, rank=min(row.rank, before.rank)) for row in rows)
 
@@ -234,10 +225,10 @@ def _rows_of(item: Object, search: Search, server: Served | str | None, now: dat
     keys = tuple(sorted(data))
     for key in keys:
         others = tuple(other for other in keys if other != key)
-        text, broken = _certificates_of(key, data[key], now)
+        text, broken = _certificates_of(key, data[key])
         if text is not None:
             row = Candidate(namespace, name, kind_of(text), (key,), others, text)
-            rows.append(judged(row, search, server, now))
+            rows.append(judge(row, search, server, now))
         elif broken:
             wrong.append((key, broken))
     if rows:
@@ -256,7 +247,7 @@ def _rows_of(item: Object, search: Search, server: Served | str | None, now: dat
     return (Candidate(namespace, name, "other keys", others=keys, why=nothing, rank=85),)
 
 
-def _certificates_of(key: str, coded: str, now: datetime) -> tuple[Bundle | None, str]:
+def _certificates_of(key: str, coded: str) -> tuple[Bundle | None, str]:
     """The certificates of a key's value, or what is wrong with them; neither where it is meant for something else."""
     if key == "tls.key":
         return None, ""  # not even decoded
@@ -270,7 +261,7 @@ def _certificates_of(key: str, coded: str, now: datetime) -> tuple[Bundle | None
     if b"CERTIFICATE-----" not in value and not meant:
         return None, ""
     try:
-        return read_bundle(value, now, valid=False), ""
+        return read_bundle(value), ""
     except ValueError as error:
         return None, str(error)
 
@@ -300,7 +291,7 @@ def kind_of_one(certificate: Certificate) -> CandidateKind:
 # ---- judging and ranking -------------------------------------------------------------------------------------------
 
 
-def judged(row: Candidate, search: Search, server: Served | str | None, now: datetime) -> Candidate:
+def judge(row: Candidate, search: Search, server: Served | str | None, now: datetime) -> Candidate:
     """The row with its verdict, its reason in words and its rank. Pure."""
     if row.bundle is None or row.mirror_of:
         return row
@@ -309,28 +300,28 @@ def judged(row: Candidate, search: Search, server: Served | str | None, now: dat
     else:
         verdict = ChainVerdict(None, "" if server is None else "cannot be tried from here")
     first = row.bundle.certificates[0]
-    named = verdict.ok is None and first.names(search.host, by_address=search.by_address)
-    rank = _rank(row, verdict, search, now, named=named)
-    return replace(row, ok=verdict.ok, why=_reason(verdict, search, named=named), rank=rank)
+    is_named = verdict.ok is None and first.names(search.host, by_address=search.by_address)
+    rank = _rank(row, verdict, search, now, is_named=is_named)
+    return replace(row, ok=verdict.ok, why=_reason(verdict, search, is_named=is_named), rank=rank)
 
 
-def _reason(verdict: ChainVerdict, search: Search, *, named: bool) -> str:
-    if verdict.ok and verdict.why == "signed the server's certificate":
+def _reason(verdict: ChainVerdict, search: Search, *, is_named: bool) -> str:
+    if verdict.is_direct_issuer:
         return f"signed the certificate that {search.endpoint} sends"
-    if named:
+    if is_named:
         return f"names {search.host}" + (f"; {verdict.why}" if verdict.why else "")
     return verdict.why
 
 
-def _rank(row: Candidate, verdict: ChainVerdict, search: Search, now: datetime, *, named: bool) -> int:
+def _rank(row: Candidate, verdict: ChainVerdict, search: Search, now: datetime, *, is_named: bool) -> int:
     kinds = {"CA": 0, "self-signed": 1, "chain": 2, "leaf": 3}
     kind = kinds.get(row.kind, 4)
     near = row.namespace in search.homes
     if verdict.ok:
         return kind * 2 + (not near)
-    ended = bool(row.bundle and row.bundle.ends <= now)
+    ended = bool(row.bundle and not row.bundle.is_valid(now))
     if verdict.ok is None:
-        return 30 if ended else 10 + kind + (0 if named else 8)
+        return 30 if ended else 10 + kind + (0 if is_named else 8)
     return 35 if ended else 30 + kind
 
 
@@ -359,7 +350,7 @@ def _credentials(namespace: str, name: str, keys: Mapping[str, bool], search: Se
 # ---- names that are typed ------------------------------------------------------------------------------------------
 
 
-def named(text: str, search: Search) -> tuple[str, str, tuple[str, ...]] | str:
+def parse_name(text: str, search: Search) -> tuple[str, str, tuple[str, ...]] | str:
     """Namespace, Secret and keys of a typed ``namespace/secret/key,key``, or what is wrong with it.
 
     Without a namespace it is the release's own, which is the only one for database and passphrase.

@@ -1,4 +1,4 @@
-"""Answers while they are being given: what was said, what it comes to, and what is wrong with it so far.
+"""Answers while they are being given: as given, as a model with defaults, and their problems so far.
 
 The same validation and the same checks as for a file, after every answer. It refuses secrets, widgets and files: it is
 given values and gives text.
@@ -38,8 +38,8 @@ class Draft:
     answers: Answers = field(init=False)
     problems: tuple[Finding, ...] = field(init=False, default=())
     warnings: tuple[Finding, ...] = field(init=False, default=())
-    doubts: tuple[Finding, ...] = field(init=False, default=())
-    _world: tuple[Finding, ...] = field(init=False, default=())
+    cluster_warnings: tuple[Finding, ...] = field(init=False, default=())
+    _cluster_errors: tuple[Finding, ...] = field(init=False, default=())
     _shelved: dict[tuple[QuestionPath, str], dict[str, Any]] = field(init=False, default_factory=dict)
     _before: list[tuple[QuestionPath, dict[str, Any]]] = field(init=False, default_factory=list)
     """Which question was answered, and what raw was before; what is typed into one question is one step."""
@@ -56,7 +56,7 @@ class Draft:
         self._give(path, value)
 
     def adopt(self, path: QuestionPath, value: object) -> None:
-        """Answer one question for a person, who has not been asked: no step to take back, nor any before it."""
+        """Answer one question on a person's behalf: neither this step nor an earlier one can be undone."""
         self._before.clear()
         self._give(path, value)
 
@@ -75,24 +75,24 @@ class Draft:
         self.evaluate()
 
     def choose(self, path: QuestionPath, tag: str) -> None:
-        """Take another alternative of a union, or ``NOTHING``; what was said in it before comes back."""
+        """Take another alternative of a union, or ``NOTHING``; its earlier answers come back."""
         self._remember(path)
         before = self.chosen(path)
-        stands = _at(self.raw, path, None)
-        if isinstance(stands, dict):
-            self._shelved[path, before] = stands
+        current = _at(self.raw, path, None)
+        if isinstance(current, dict):
+            self._shelved[path, before] = current
         key = tag_key(path)
         fresh = self._shelved.get((path, tag)) or ({key: tag} if key else {})
         self._give(path, None if tag == NOTHING else fresh)
 
     def chosen(self, path: QuestionPath) -> str:
-        """The tag of the alternative that stands: ``from`` or ``type``; ``SOME`` or ``NOTHING`` of an optional one."""
-        stands = _at(self.raw, path, _ABSENT)
-        if stands is _ABSENT:
-            stands = _at(_dumped(Answers()), path, None)
-        if stands is None:
+        """The tag of the chosen alternative: ``from`` or ``type``; ``SOME`` or ``NOTHING`` of an optional one."""
+        current = _at(self.raw, path, _ABSENT)
+        if current is _ABSENT:
+            current = _at(_dumped(Answers()), path, None)
+        if current is None:
             return NOTHING
-        return str(stands.get(tag_key(path) or "", SOME)) if isinstance(stands, dict) else NOTHING
+        return str(current.get(tag_key(path) or "", SOME)) if isinstance(current, dict) else NOTHING
 
     def forget(self, path: QuestionPath) -> None:
         """Back to the default; a block that is empty then goes as well."""
@@ -131,7 +131,7 @@ class Draft:
         return None
 
     def value(self, path: QuestionPath) -> Any:
-        """What stands for a question now: what was given, right or wrong, else its default."""
+        """The current answer to a question, right or wrong, else its default."""
         given = _at(self.raw, path)
         if given is not _ABSENT:
             return given
@@ -141,21 +141,23 @@ class Draft:
         fields = field_at(path, self.chosen)
         return fields.get_default(call_default_factory=True) if fields and not fields.is_required() else ""
 
-    def learn(self, facts: Facts, wrong: tuple[Finding, ...] = (), doubts: tuple[Finding, ...] = ()) -> None:
-        """Take in what was read from the world, what was wrong with it, and what only looks wrong from here."""
-        self.facts, self._world, self.doubts = facts, wrong, doubts
+    def learn(
+        self, facts: Facts, cluster_errors: tuple[Finding, ...] = (), cluster_warnings: tuple[Finding, ...] = ()
+    ) -> None:
+        """Keep what the cluster says about the answers, and check them again."""
+        self.facts, self._cluster_errors, self.cluster_warnings = facts, cluster_errors, cluster_warnings
         self.evaluate()
 
     def evaluate(self) -> None:
-        """Validate and check anew."""
-        loaded = answers_file.taken(self.raw)
+        """Validate and check all answers."""
+        loaded = answers_file.from_mapping(self.raw)
         problems = list(loaded.problems)
         if loaded.answers is not None:
             self.answers = loaded.answers
             findings = check(self.answers, self.facts)
-            found = together(self._world, findings.errors)
+            found = together(self._cluster_errors, findings.errors)
             problems += [problem for problem in found if loaded.about_right_answers(problem)]
-            self.warnings = (*self.doubts, *findings.warnings)
+            self.warnings = (*self.cluster_warnings, *findings.warnings)
         self.problems = tuple(problems)
 
     def problem_of(self, path: QuestionPath) -> str:
@@ -174,7 +176,7 @@ class Draft:
         return ("" if kept == self.raw else _LEFT_OUT) + answers_text(kept)
 
     def rows(self) -> Iterator[tuple[QuestionPath, Any, Any]]:
-        """Every question that stands, as (path, answer, default), in the order of the pages; fit to be shown."""
+        """Every question that applies, as (path, answer, default), in the order of the pages; fit to be shown."""
         defaults = _dumped(Answers())
         for path, value in _leaves(self.answers, ()):
             shown = value
@@ -218,8 +220,8 @@ def _differing(node: Mapping[str, Any], default: Mapping[str, Any], path: Questi
 def worth_keeping(raw: Mapping[str, Any]) -> bool:
     """Whether there is something to come back to: to have looked into a namespace is not."""
     release = raw.get("release")
-    told = set(release) - {"namespace"} if isinstance(release, Mapping) else release is not None
-    return bool(set(raw) - {"release"} or told)
+    more = set(release) - {"namespace"} if isinstance(release, Mapping) else release is not None
+    return bool(set(raw) - {"release"} or more)
 
 
 # ---- no secrets ----------------------------------------------------------------------------------------------------
@@ -230,17 +232,17 @@ _LEFT_OUT = "# What may be a secret was left out: secrets come from Secrets, var
 
 def without_secrets(raw: dict[str, Any]) -> dict[str, Any]:
     """A copy to keep or to show: without secret options, and without wrong values that no problem dares to repeat."""
-    loaded = answers_file.taken(raw)
-    return _fit(raw, (), loaded.unsaid) if loaded.answers is not None else {}
+    loaded = answers_file.from_mapping(raw)
+    return _fit(raw, (), loaded.hidden) if loaded.answers is not None else {}
 
 
-def _fit(node: dict[str, Any], path: tuple[Any, ...], unsaid: frozenset[tuple[Any, ...]]) -> dict[str, Any]:
+def _fit(node: dict[str, Any], path: tuple[Any, ...], hidden: frozenset[tuple[Any, ...]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, item in node.items():
         here = (*path, key)
-        if here in unsaid or (path == _OPTIONS and pgbackrest.is_secret(str(key))):
+        if here in hidden or (path == _OPTIONS and pgbackrest.is_secret(str(key))):
             continue
-        fit = _fit(item, here, unsaid) if isinstance(item, dict) else item
+        fit = _fit(item, here, hidden) if isinstance(item, dict) else item
         if fit != {} or item == {}:  # a block of secrets alone goes with them
             found[key] = fit
     return found

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Finding, PgwizardError
 from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import checks, survey
 from pgwizard.tls.certificates import Bundle
 
@@ -20,30 +22,30 @@ from pgwizard.tls.certificates import Bundle
 class Learnt:
     """What is known so far. bundle: the certificate that the answers name; None where there is none to be had.
 
-    wrong: errors; doubts: warnings, None until they are known; again: whether something could not be asked, so that it
-    is worth to look up again.
+    warnings: None until they are known. is_incomplete: whether something could not be read, so that another look-up is
+    worthwhile.
     """
 
     bundle: Bundle | None
-    wrong: tuple[Finding, ...]
-    doubts: tuple[Finding, ...] | None = None
-    again: bool = False
+    errors: tuple[Finding, ...]
+    warnings: tuple[Finding, ...] | None = None
+    is_incomplete: bool = False
 
 
 async def look_up(
-    cluster: Cluster, answers: Answers, ca_file: Bundle | None, opened: tuple[str, str] | None
+    cluster: Cluster, answers: Answers, ca_file: Bundle | None, opened: ReleaseRef | None, *, at: datetime
 ) -> AsyncGenerator[Learnt, None]:
     """What the answers name, then also the findings of the checks.
 
-    ca_file: the certificate that the answers name as a file; opened: namespace and name of the release that is being
-    changed, None for a new one. A cluster that does not answer is a finding, never raised.
+    ca_file: the certificate that the answers name as a file; opened: the release that is being changed, None for a
+    new one. A cluster that does not answer is a finding, never raised.
     """
     try:
-        surveyed = await survey.survey(cluster, answers, ca_file)
+        surveyed = await survey.survey(cluster, answers, ca_file, at=at)
     except PgwizardError as error:
-        yield Learnt(ca_file, (Finding("tls.source", error.message),), doubts=(), again=True)
+        yield Learnt(ca_file, (Finding("tls.source", error.message),), warnings=(), is_incomplete=True)
         return
     learnt = Learnt(surveyed.ca, surveyed.errors)
     yield learnt
     found = await checks.run(checks.Subject(cluster, answers, surveyed, opened))
-    yield replace(learnt, doubts=(*surveyed.doubts, *found))
+    yield replace(learnt, warnings=(*surveyed.doubts, *found))

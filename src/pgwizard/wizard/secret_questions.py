@@ -52,7 +52,7 @@ SECRET_QUESTIONS: Mapping[QuestionPath, SecretQuestion] = {
         "passphrase", ("repository", "cipher", "secret"), (("repository", "cipher", "passphraseKey"),)
     ),
 }
-"""By the block that a question stands in."""
+"""By the block that a question is in."""
 
 
 def asked_by(path: QuestionPath) -> SecretQuestion:

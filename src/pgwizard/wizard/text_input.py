@@ -1,4 +1,4 @@
-"""An answer as a line of text: how it stands in an input, and what is meant by what is typed there.
+"""An answer as a line of text: how it is shown in an input, and the value of what is typed there.
 
 Pure. It refuses to judge: what fits no type stays text, to be called wrong by the models.
 """
@@ -20,14 +20,14 @@ ESCAPED = r"\;"
 
 
 def write_text(value: Any) -> str:
-    """A value as it stands in an input."""
+    """A value as it is shown in an input."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
         parts = [f"{name}={_scalar_text(item).replace(';', ESCAPED)}" for name, item in value.items()]
-        # a backslash must not stand before the semicolon that ends its value
+        # a backslash must not precede the semicolon that ends its value
         return "; ".join(f"{part} " if part.endswith("\\") else part for part in parts)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
@@ -48,7 +48,7 @@ def read_text(found: FieldInfo, text: str) -> Any:
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
-    """``name=value; name=value``, or with colons as in the file; a secret, which is refused, goes on to the end."""
+    """``name=value; name=value``, or with colons as in the file; a secret, which is refused, extends to the end."""
     while text := text.strip():
         part, *rest = re.split(r"(?<!\\);", text, maxsplit=1)
         name, *value = re.split("[=:]", part, maxsplit=1)

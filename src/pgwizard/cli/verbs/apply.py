@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pgwizard.cli import connect, prompt
-from pgwizard.cli.json_lines import JsonLine
+from pgwizard.cli.json_lines import JsonLine, ProblemPart, explain_command, problem_part
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.source import release_of, source_of
 from pgwizard.cli.table import (
@@ -21,10 +21,13 @@ from pgwizard.cli.table import (
     YES,
 )
 from pgwizard.cli.writer import Writer
+from pgwizard.clock import utc_now
+from pgwizard.errors import Finding, NotProven
 from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply as release_apply
 from pgwizard.release.changes import Action, Change
-from pgwizard.release.report import change_lines, connect_commands, event_line
+from pgwizard.release.report import address, change_lines, connect_commands, event_line
 from pgwizard.release.stages import Event, EventKind, Report
 
 DIFFERENCES = 1
@@ -56,12 +59,16 @@ class ChangeLine(JsonLine):
 
 @dataclass(frozen=True, slots=True)
 class OutcomeLine(JsonLine):
-    """What an apply or a diff came to, its last line. connect: shell commands that open psql on the database."""
+    """How an apply or a diff ended, its last line. connect: shell commands that open psql on the database.
+
+    findings: why the release cannot be relied on although it is up.
+    """
 
     type_name = "outcome"
     outcome: release_apply.Result
     message: str
     connect: tuple[str, ...]
+    findings: tuple[ProblemPart, ...]
 
 
 def apply(call: Invocation, writer: Writer) -> None:
@@ -77,6 +84,14 @@ def apply(call: Invocation, writer: Writer) -> None:
     if outcome.plan is not None and outcome.result in ("deployed", "unchanged"):
         commands = connect_commands(outcome.plan, call[CONTEXT], call[KUBECONFIG])
     show_outcome(writer, outcome, commands)
+    if outcome.plan is not None:
+        require_proof(outcome.plan.ref, outcome.findings)
+
+
+def require_proof(release: ReleaseRef, findings: Sequence[Finding]) -> None:
+    """Raises NotProven where there are findings about a backup, as the status of the release does."""
+    for finding in findings:
+        raise NotProven(f"{release}: {finding}", hint=f"{finding.fix}\nMore: {explain_command(finding.key)}")
 
 
 def diff(call: Invocation, writer: Writer) -> int:
@@ -100,7 +115,7 @@ def _run(
         return await prompt.confirmed(f"Apply this to {release.answers.release.namespace}? [y/N] ")
 
     async def work(cluster: Cluster) -> release_apply.ApplyOutcome:
-        return await release_apply.run(release, cluster, reporter(writer), approve, options)
+        return await release_apply.run(release, cluster, reporter(writer), approve, options, now=utc_now)
 
     outcome = connect.run(call, work, resume="The cluster continues. Run it again at any time: it resumes.")
     if outcome.result == "dry-run":
@@ -127,6 +142,11 @@ def show_changes(writer: Writer, changes: Sequence[Change], *, whole: bool) -> N
 
 
 def show_outcome(writer: Writer, outcome: release_apply.ApplyOutcome, commands: Sequence[str] = ()) -> None:
-    """What it came to, and how to connect."""
-    shown = [outcome.message, *(["Connect with:", *(f"  {command}" for command in commands)] if commands else [])]
-    writer.line("\n".join(shown), OutcomeLine(outcome.result, outcome.message, tuple(commands)))
+    """The result, and how to connect."""
+    lines = [outcome.headline]
+    if outcome.result == "deployed" and outcome.plan is not None:
+        lines.append(address(outcome.plan))
+    message, findings = "\n".join(lines), tuple(map(problem_part, outcome.findings))
+    if commands:
+        lines += ["Connect with:", *(f"  {command}" for command in commands)]
+    writer.line("\n".join(lines), OutcomeLine(outcome.result, message, tuple(commands), findings))

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal, cast
 
 from pgwizard.cli import connect
 from pgwizard.cli.json_lines import JsonLine, NoteLine, explain_command
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
+from pgwizard.cli.verbs.apply import require_proof
 from pgwizard.cli.writer import Writer
+from pgwizard.clock import utc_now
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import PreflightError
 from pgwizard.kube.api import JOB, Cluster, Object, Ref
 from pgwizard.kube.health import assess
-from pgwizard.kube.jobs import wait_job
-from pgwizard.release import backups, records, rollout
-from pgwizard.status.probes import release_of
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.release import backups, records
+from pgwizard.status.snapshot import ReleaseSummary
 from pgwizard.text import fit
 
 _NAMED = 5
 """Jobs that a message names."""
-_DEADLINE_SECONDS = 86_400
-"""Of a Job that has none of its own."""
 
 BackupType = Literal["full", "incr"]
 
@@ -63,17 +62,17 @@ def backup(call: Invocation, writer: Writer) -> None:
     kind = cast("BackupType", call[BACKUP_TYPE])
 
     async def work(cluster: Cluster) -> None:
-        name, namespace = await connect.chosen(call, cluster)
-        found, _ = await records.required(cluster, name, namespace)
-        if not release_of(found).backups:
+        release = await connect.chosen(call, cluster)
+        found, _ = await records.get(cluster, release)
+        if not ReleaseSummary.of(found).backups:
             raise PreflightError(
-                f"release {namespace}/{name} takes no backups", hint="Set repository.enabled to true and apply."
+                f"release {release} takes no backups", hint="Set repository.enabled to true and apply."
             )
-        job = fit(await backups.backup_now(cluster, name, namespace, kind, datetime.now(UTC)))
-        follow = "" if call[FOLLOW] else f"\nFollow it with: pgwizard logs {name} -n {namespace} -f"
-        writer.line(f"started Job {namespace}/{job}{follow}", JobLine(namespace, job, kind))
+        job = fit(await backups.backup_now(cluster, release, kind, utc_now()))
+        follow = "" if call[FOLLOW] else f"\nFollow it with: pgwizard logs {release.name} -n {release.namespace} -f"
+        writer.line(f"started Job {release.namespace}/{job}{follow}", JobLine(release.namespace, job, kind))
         if call[FOLLOW]:
-            await _follow(cluster, await cluster.get(Ref(JOB, job, namespace)), writer)
+            await _follow(cluster, await cluster.get(Ref(JOB, job, release.namespace)), release, writer)
 
     connect.run(call, work, released=True, resume="A started backup continues in the cluster: pgwizard logs -f.")
 
@@ -82,13 +81,13 @@ def logs(call: Invocation, writer: Writer) -> None:
     """Print the log of a Job. With ``--follow`` raises FirstBackupFailed where it fails."""
 
     async def work(cluster: Cluster) -> None:
-        name, namespace = await connect.chosen(call, cluster)
-        job = _picked(await backups.newest_first(cluster, name, namespace), name, namespace, call[JOB_NAME])
+        release = await connect.chosen(call, cluster)
+        job = _picked(await backups.newest_first(cluster, release), release, call[JOB_NAME])
         if call[FOLLOW] and assess(job).status == "progressing":
-            await _follow(cluster, job, writer)
+            await _follow(cluster, job, release, writer)
             return
         shown, read = fit(job["metadata"]["name"]), []
-        lines = backups.log(cluster, name, namespace, job["metadata"]["name"], tail=call[TAIL])
+        lines = backups.log(cluster, release, job["metadata"]["name"], tail=call[TAIL])
         async with aclosing(lines):
             async for line in lines:
                 read.append(line)
@@ -100,27 +99,27 @@ def logs(call: Invocation, writer: Writer) -> None:
     connect.run(call, work, released=True)
 
 
-def _picked(jobs: list[Object], name: str, namespace: str, wanted: str | None) -> Object:
+def _picked(jobs: list[Object], release: ReleaseRef, wanted: str | None) -> Object:
     """The Job of a name; without one the newest. Raises PreflightError."""
     if not jobs:
-        raise PreflightError(f"release {namespace}/{fit(name)} has no backup Job")
+        raise PreflightError(f"release {fit(str(release))} has no backup Job")
     for job in jobs:
         if wanted in (None, job["metadata"]["name"]):
             return job
     named = ", ".join(fit(job["metadata"]["name"]) for job in jobs[:_NAMED])
     raise PreflightError(
-        f"release {namespace}/{fit(name)} has no backup Job {fit(wanted or '')}", hint=f"The newest are: {named}."
+        f"release {fit(str(release))} has no backup Job {fit(wanted or '')}", hint=f"The newest are: {named}."
     )
 
 
-async def _follow(cluster: Cluster, job: Object, writer: Writer) -> None:
-    """Print the log of a Job that runs, to its end."""
+async def _follow(cluster: Cluster, job: Object, release: ReleaseRef, writer: Writer) -> None:
+    """Print the log of a Job that runs, to its end. Raises NotProven where its backup cannot be relied on."""
     shown = fit(job["metadata"]["name"])
-    await wait_job(
+    findings = await backups.wait(
         cluster,
-        Ref.of(job),
-        job["spec"].get("activeDeadlineSeconds", _DEADLINE_SECONDS) + 60,
+        job,
         lambda text: writer.note(f"· {text}", NoteLine(text)),
         lambda line: writer.line(line, LogLine(shown, line)),
-        explain=rollout.explain,
+        at=utc_now(),
     )
+    require_proof(release, findings)

@@ -10,8 +10,10 @@ from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import ALL_NAMESPACES, JSON, NAMESPACE, PURGE_DATA, YES
 from pgwizard.cli.verbs.apply import ChangeLine, reporter
 from pgwizard.cli.writer import Writer
+from pgwizard.clock import utc_now
 from pgwizard.errors import Interrupted, UsageError
 from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import records
 from pgwizard.release.uninstall import removal, remove
 
@@ -34,9 +36,9 @@ def releases(call: Invocation, writer: Writer) -> None:
     async def work(cluster: Cluster) -> list[ReleaseLine]:
         where = None if call[ALL_NAMESPACES] else call[NAMESPACE] or cluster.namespace
         return [
-            ReleaseLine(item.namespace, item.name, item.last.number, item.last.outcome, item.last.at)
+            ReleaseLine(item.ref.namespace, item.ref.name, item.last.number, item.last.outcome, item.last.at)
             if item.last
-            else ReleaseLine(item.namespace, item.name, 0, "", "")
+            else ReleaseLine(item.ref.namespace, item.ref.name, 0, "", "")
             for item in await records.releases(cluster, where)
         ]
 
@@ -58,15 +60,17 @@ def uninstall(call: Invocation, writer: Writer) -> None:
         raise UsageError(f"--purge-data: expected the release's name, {name}: its data would be deleted")
 
     async def work(cluster: Cluster) -> None:
-        found = await removal(cluster, name, call[NAMESPACE] or cluster.namespace, purge_data=purge is not None)
+        found = await removal(
+            cluster, ReleaseRef(call[NAMESPACE] or cluster.namespace, name), purge_data=purge is not None
+        )
         for ref in found.deleted:
             writer.line(f"- delete    {ref}", ChangeLine("delete", str(ref), "", restarts=False, diff=None))
         kept = [(str(ref), why) for ref, why in found.kept]
         for shown, why in [*kept, ("the repository in S3", "backups are never deleted from here")]:
             writer.line(f"= keep      {shown}   ({why})", ChangeLine("keep", shown, why, restarts=False, diff=None))
-        question = f"Remove {name} from {found.record.namespace}? [y/N] "
+        question = f"Remove {name} from {found.record.ref.namespace}? [y/N] "
         if prompt.is_asked(yes=call[YES]) and not await prompt.confirmed(question):
             raise Interrupted("not approved: nothing was written")
-        await remove(found, cluster, reporter(writer))
+        await remove(found, cluster, reporter(writer), now=utc_now)
 
     connect.run(call, work, released=True, resume="Run it again to remove what is left.")

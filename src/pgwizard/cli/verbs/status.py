@@ -30,19 +30,18 @@ def _once(call: Invocation, writer: Writer) -> None:
     from pgwizard.cli import connect
     from pgwizard.cli.json_lines import explain_command
     from pgwizard.cli.verbs.status_line import status_line
+    from pgwizard.clock import utc_now
     from pgwizard.status import observe
     from pgwizard.status.report import status_lines
     from pgwizard.status.verdict import judge
 
     async def work(cluster: Cluster) -> Snapshot:
-        name, namespace = await connect.chosen(call, cluster)
-        return await observe.look(cluster, name, namespace)
+        return await observe.look(cluster, await connect.chosen(call, cluster), now=utc_now)
 
     snapshot = connect.run(call, work, released=True)
     verdict = judge(snapshot)
-    release = f"{snapshot.namespace}/{snapshot.name}"
-    writer.line("\n".join([release, *status_lines(snapshot, verdict)]), status_line(snapshot, verdict))
+    writer.line("\n".join([str(snapshot.ref), *status_lines(snapshot, verdict)]), status_line(snapshot, verdict))
     if verdict.state != "recoverable":
         why = f": {verdict.reasons[0]}" if verdict.reasons else ""
         key = next((reason.key for reason in verdict.reasons if reason.key), "")
-        raise NotProven(f"{release}: {verdict.state}{why}", hint=f"More: {explain_command(key)}" if key else "")
+        raise NotProven(f"{snapshot.ref}: {verdict.state}{why}", hint=f"More: {explain_command(key)}" if key else "")

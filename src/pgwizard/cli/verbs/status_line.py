@@ -86,8 +86,8 @@ def status_line(snapshot: Snapshot, verdict: Verdict) -> StatusLine:
     repository, archiver = snapshot.own_repository, snapshot.archiver
     wal = repository.wal if repository else None
     return StatusLine(
-        name=snapshot.name,
-        namespace=snapshot.namespace,
+        name=snapshot.ref.name,
+        namespace=snapshot.ref.namespace,
         at=snapshot.at,
         verdict=verdict,
         release=snapshot.release,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -16,7 +15,7 @@ from textual.timer import Timer
 from pgwizard.errors import PgwizardError
 from pgwizard.text import visible
 from pgwizard.tui.pages.column import Column
-from pgwizard.tui.widgets.dialogs import FilteredList, Item
+from pgwizard.tui.widgets.filtered_list import FilteredList, Item
 
 if TYPE_CHECKING:
     from pgwizard.tui.start import ClusterChoice
@@ -76,11 +75,12 @@ class ClusterColumn(Column):
     async def _probe(self, choice: ClusterChoice, gate: asyncio.Semaphore) -> None:
         """Try one. A context whose log-in runs a program is left alone until it is chosen."""
         async with gate:
-            started = time.monotonic()
+            loop = asyncio.get_running_loop()
+            started = loop.time()
             try:
                 async with asyncio.timeout(PROBE_SECONDS), AsyncExitStack() as stack:
                     version = await (await choice.connect(stack)).version()
-                state = f"✓ answers in {(time.monotonic() - started) * 1000:.0f} ms · {version}"
+                state = f"✓ answers in {(loop.time() - started) * 1000:.0f} ms · {version}"
             except TimeoutError:
                 state = f"✗ no answer within {PROBE_SECONDS:.0f} s"
             except PgwizardError as error:
@@ -104,7 +104,7 @@ class ClusterColumn(Column):
         untried = f"· logs in with {visible(choice.runs)} when selected" if choice.runs else "· connecting"
         return self._states.get(choice.name, untried)
 
-    def on_filtered_list_taken(self, event: FilteredList.Taken) -> None:
+    def on_filtered_list_chosen(self, event: FilteredList.Chosen) -> None:
         event.stop()
         chosen = next((choice for choice in self.choices if visible(choice.name) == event.value), None)
         if chosen is not None:

@@ -9,11 +9,11 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from pgwizard.tui.base import Hosted
-from pgwizard.tui.defects import SaysDefects
-from pgwizard.tui.widgets.dialogs import FilteredList
+from pgwizard.tui.defects import ReportsDefects
+from pgwizard.tui.widgets.filtered_list import FilteredList
 
 
-class Column(Hosted, SaysDefects, Vertical):
+class Column(Hosted, ReportsDefects, Vertical):
     """See the module. The line says whether the list is loading, denied, unreachable or complete."""
 
     DEFAULT_CSS = """

@@ -46,7 +46,7 @@ class Connect(Hosted, Vertical):
             yield self._releases
 
     def on_mount(self) -> None:
-        self.watch(self.app, "link", self._linked)
+        self.watch(self.app, "link", self._follow_link)
 
     def aim(self, target: str) -> None:
         """The release goes to another namespace."""
@@ -64,7 +64,7 @@ class Connect(Hosted, Vertical):
         first: Column = self._clusters if len(self._clusters.choices) > 1 else self._namespaces
         first.focus_filter()
 
-    def _linked(self) -> None:
+    def _follow_link(self) -> None:
         self._namespaces.stop()
         self._releases.stop()
         if self._is_read or self.connection.trouble is not None:
@@ -77,7 +77,7 @@ class Connect(Hosted, Vertical):
         elif self._releases.loaded_of is not self.connection.place:
             self._namespaces.clear(Column.WAITING)
             self._releases.clear(Column.WAITING)
-        else:  # the same cluster again: the lists stay, so that nobody loses their place
+        else:  # the same cluster again: the lists keep their cursors
             self._namespaces.note(Column.WAITING)
             self._releases.note(Column.WAITING)
 

@@ -139,7 +139,7 @@ class Form(VerticalScroll, can_focus=False):
         if field is None or event.value == write_text(before):
             return  # it is shown, not typed: what a person wrote into the file may not fit on a line
         printable = "".join(filter(str.isprintable, event.value))
-        if printable != event.value:  # the rest came with a paste, and nobody could see it
+        if printable != event.value:  # invisible characters come with a paste
             event.input.value = printable
             return
         value = read_text(field, event.value)

@@ -7,7 +7,7 @@ from textual.message import Message
 
 from pgwizard.errors import ClusterError, Forbidden
 from pgwizard.tui.pages.column import Column
-from pgwizard.tui.widgets.dialogs import FilteredList, Item
+from pgwizard.tui.widgets.filtered_list import FilteredList, Item
 from pgwizard.wizard.choices import choices
 from pgwizard.wizard.draft import Draft
 
@@ -68,7 +68,7 @@ class NamespaceColumn(Column):
         self.listed.fill([Item(choice.value, choice.note) for choice in found], self.target)
         self.note(f"the release goes to {self.target}")
 
-    def on_filtered_list_taken(self, event: FilteredList.Taken) -> None:
+    def on_filtered_list_chosen(self, event: FilteredList.Chosen) -> None:
         event.stop()
         if problem := Draft({"release": {"namespace": event.value}}).problem_of(("release", "namespace")):
             self.note(f"✗ {problem}")

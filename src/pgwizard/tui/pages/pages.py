@@ -25,7 +25,7 @@ class Pages(Hosted, ContentSwitcher):
     """One page is shown at a time; it is made when it is shown first."""
 
     class Answered(Message):
-        """A question has another answer. adopted: it follows from the cluster, nobody chose it."""
+        """A question has another answer. adopted: by what the cluster says, not by a person."""
 
         def __init__(self, path: QuestionPath, *, adopted: bool = False) -> None:
             super().__init__()
@@ -47,7 +47,7 @@ class Pages(Hosted, ContentSwitcher):
         self._visited.add(page)
         known = self.query(f"#page-{page}")
         if not known:
-            await self.add_content(self._made(page), id=f"page-{page}")
+            await self.add_content(self._make(page), id=f"page-{page}")
         self.current = f"page-{page}"
         self.page = page
         if known and page == CONNECT:  # it loads by itself when it is made
@@ -66,7 +66,7 @@ class Pages(Hosted, ContentSwitcher):
             if question is None or not shown.focus_question(question):
                 shown.focus_first()
 
-    def _made(self, page: str) -> Widget:
+    def _make(self, page: str) -> Widget:
         if page == CONNECT:
             return Connect(self.draft.answers.release.namespace)
         if page == REVIEW:
@@ -85,7 +85,7 @@ class Pages(Hosted, ContentSwitcher):
 
     def marks(self) -> list[tuple[str, str]]:
         """(mark, page) for the rail."""
-        findings = (*self.draft.problems, *self.draft.doubts)
+        findings = (*self.draft.problems, *self.draft.cluster_warnings)
         doubtful = {schema.page_of(finding.question) for finding in findings}
         return [(self._mark(page, doubtful), page) for page in self.order]
 
@@ -97,7 +97,7 @@ class Pages(Hosted, ContentSwitcher):
         return "✓" if page in self._visited else "·"
 
     def reload(self) -> None:
-        """What was applied or removed meanwhile is listed, where the first page is shown."""
+        """List releases and namespaces again, where the first page is shown."""
         if self.page == CONNECT:
             self.query_one(Connect).reload()
 
@@ -141,9 +141,9 @@ class Pages(Hosted, ContentSwitcher):
         self.current = None  # or a new page of the same name would not be shown
         await self.remove_children()
 
-    def learn(self, facts: Facts, problems: tuple[Finding, ...], doubts: tuple[Finding, ...]) -> None:
+    def learn(self, facts: Facts, problems: tuple[Finding, ...], warnings: tuple[Finding, ...]) -> None:
         """Show what the cluster says about the answers."""
-        self.draft.learn(facts, problems, doubts)
+        self.draft.learn(facts, problems, warnings)
         for form in self.query(Form):
             form.show_problems()
         if self.page == REVIEW:

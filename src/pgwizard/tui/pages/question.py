@@ -21,9 +21,9 @@ def widget_id(path: QuestionPath) -> str:
 
 
 def in_words(text: str, *, nothing: str) -> str:
-    """A help text that is about the file, as a page says it. nothing: the word for null on the page."""
+    """A help text about the file, in the words of a page. nothing: the word for null there. What is quoted stays."""
     words = {"null": nothing, "true": "yes", "false": "no"}
-    return re.sub(r"\b(null|true|false)\b", lambda match: words[match[0]], text)
+    return re.sub(r"(?<!\")\b(null|true|false)\b", lambda match: words[match[0]], text)
 
 
 class QuestionRow(Vertical):

@@ -14,7 +14,7 @@ from pgwizard.release import records
 from pgwizard.text import visible
 from pgwizard.tui.navigation import OpenStatus, OpenWizard
 from pgwizard.tui.pages.column import Column
-from pgwizard.tui.widgets.dialogs import FilteredList, Item
+from pgwizard.tui.widgets.filtered_list import FilteredList, Item
 
 if TYPE_CHECKING:
     from pgwizard.release.record import Record
@@ -84,19 +84,19 @@ class ReleaseColumn(Column):
     def _show(self) -> None:
         items = [Item(_NEW, shown=f"+ new release in {self._target}")]
         for record in self._records:
-            last, name = record.last, f"{record.namespace}/{record.name}"
+            last, name = record.last, str(record.ref)
             state = (
                 f"revision {last.number}, {visible(last.outcome)} {visible(last.at[:16])}" if last else "no revision"
             )
             items.append(Item(name, "", (state,), visible(name)))
         self.listed.fill(items, "")
 
-    def on_filtered_list_taken(self, event: FilteredList.Taken) -> None:
+    def on_filtered_list_chosen(self, event: FilteredList.Chosen) -> None:
         event.stop()
         if event.value == _NEW:
             self.post_message(self.NewWanted())
         elif (record := self._record(event.value)) is not None:
-            self.open_screen(OpenStatus(record.name, record.namespace), self._reload)
+            self.open_screen(OpenStatus(record.ref), self._reload)
 
     def action_change(self) -> None:
         """Open the answers of the highlighted release, as they were applied last."""
@@ -109,7 +109,7 @@ class ReleaseColumn(Column):
 
     def _record(self, name: str) -> Record | None:
         """By its namespace/name, whatever has been listed since."""
-        return next((record for record in self._records if f"{record.namespace}/{record.name}" == name), None)
+        return next((record for record in self._records if str(record.ref) == name), None)
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """A release is changed only where one is highlighted."""

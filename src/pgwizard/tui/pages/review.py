@@ -114,7 +114,7 @@ class Review(Copies, Vertical):
             self.query_one(AnswersTable).show(self.draft)
 
     def enter(self) -> None:
-        """Show the draft to somebody who comes to the page: problems first."""
+        """Show the draft when the page is opened: problems first."""
         if self.draft.problems:
             self.section = "problems"
         elif self.section == "problems" and not self.draft.warnings:

@@ -13,11 +13,11 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from pgwizard.tui.base import Hosted
-from pgwizard.tui.defects import SaysDefects
+from pgwizard.tui.defects import ReportsDefects
 from pgwizard.wizard.draft import Draft
 
 
-class Panel(Hosted, SaysDefects, Vertical):
+class Panel(Hosted, ReportsDefects, Vertical):
     """Shows what follows from a draft."""
 
     DEFAULT_CSS = """

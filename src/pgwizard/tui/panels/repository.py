@@ -6,7 +6,6 @@ from typing import Any
 
 from rich.text import Text
 
-from pgwizard.endpoint import Endpoint
 from pgwizard.plan.pgbackrest import is_secret
 from pgwizard.plan.plan import options
 from pgwizard.tui.panels.base import Panel
@@ -22,11 +21,7 @@ class RepositoryPanel(Panel):
         if not repository.enabled:
             text.append("No backups\n", "bold")
             return text.append("PostgreSQL runs without a repository: what is lost cannot be recovered.")
-        try:
-            endpoint = Endpoint.parse(repository.endpoint)
-            url = endpoint.url(repository.bucket, repository.path, in_host=repository.uri_style == "host")
-        except ValueError as error:
-            url = str(error)
+        url = repository.s3_endpoint.url(repository.bucket, repository.path, in_host=repository.uri_style == "host")
         text.append("Backups go to\n", "bold")
         text.append(f"  {url}\n")
         text.append("  backup/   the backups    archive/   the WAL\n\n", "dim")

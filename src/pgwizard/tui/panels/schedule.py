@@ -41,8 +41,8 @@ class SchedulePanel(Panel):
 def _append_runs(text: Text, full: cron.CronSchedule, incremental: cron.CronSchedule, now: datetime) -> None:
     runs = [(at, "F full") for at in full.upcoming(now, _RUNS)]
     runs += [(at, "▪ incremental") for at in incremental.upcoming(now, _RUNS)]
-    for at, kind in sorted(runs)[:_RUNS]:
-        text.append(f"  {at:%a %d %b %H:%M}  {kind:13}  in {span((at - now).total_seconds())}\n")
+    for at, kind in sorted(runs, key=lambda run: run[0].timestamp())[:_RUNS]:
+        text.append(f"  {at:%a %d %b %H:%M}  {kind:13}  in {span(at.timestamp() - now.timestamp())}\n")
     if not runs:
         text.append("  none that can be calculated\n")
 
@@ -57,11 +57,11 @@ def _append_kept(
     by_days: bool,
 ) -> None:
     minute = now.replace(second=0, microsecond=0)  # what is typed within a minute is calculated once
-    kept = plan_retention.kept(full, incremental, minute, keep=keep, by_days=by_days)
+    kept = plan_retention.retain(full, incremental, minute, keep=keep, by_days=by_days)
     if kept.since is None:
         text.append(f"  not known: no full backup in the {plan_retention.YEARS} years before now\n")
         return
-    least = plan_retention.least(full, incremental, minute, keep=keep, by_days=by_days) or timedelta()
+    least = plan_retention.shortest_reach(full, incremental, minute, keep=keep, by_days=by_days) or timedelta()
     more = "" if kept.whole else "at least "
     text.append(f"  {more}{len(kept.fulls):,} full and {len(kept.incrementals):,} incremental backups\n")
     text.append(f"  recoverable: {_recoverable(keep, least, now - kept.since)}\n")
@@ -87,7 +87,7 @@ def _recoverable(keep: int | None, least: timedelta, present: timedelta) -> str:
     return f"at least the last {always}" + ("" if always == today else f" ({today} now)")
 
 
-def timeline(kept: plan_retention.Kept, now: datetime, weeks: int = 6) -> Iterable[str]:
+def timeline(kept: plan_retention.RetainedBackups, now: datetime, weeks: int = 6) -> Iterable[str]:
     """A line a week, a column a day, Monday first: the backups, and the days that can be recovered."""
     first = (now - timedelta(days=now.weekday())).date()
     fulls, others = {at.date() for at in kept.fulls}, {at.date() for at in kept.incrementals}

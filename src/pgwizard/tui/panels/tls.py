@@ -8,7 +8,8 @@ from rich.text import Text
 from textual import work
 from textual.message import Message
 
-from pgwizard.errors import PgwizardError
+from pgwizard.endpoint import Endpoint
+from pgwizard.errors import Forbidden, PgwizardError
 from pgwizard.plan.pgbackrest import compares_addresses
 from pgwizard.text import plain
 from pgwizard.tls import handshake
@@ -35,7 +36,7 @@ class TlsPanel(Panel):
             super().__init__()
             self.candidate = candidate
 
-    _tried: tuple[str, str] | None = None
+    _tried: tuple[Endpoint, str] | None = None
     """Endpoint and certificate."""
     _answer = ""
     _best: Candidate | None = None
@@ -49,7 +50,7 @@ class TlsPanel(Panel):
     def refresh_from(self, draft: Draft) -> None:
         """See Panel. Another certificate or endpoint is tried."""
         super().refresh_from(draft)
-        endpoint, bundle = draft.answers.repository.endpoint, draft.facts.ca
+        endpoint, bundle = draft.answers.repository.s3_endpoint, draft.facts.ca
         wanted = (endpoint, bundle.pem) if bundle and draft.answers.tls.verify else None
         if wanted != self._tried and self.is_composed:
             self._tried, self._answer = wanted, "· trying it on the server" if wanted else ""
@@ -58,12 +59,17 @@ class TlsPanel(Panel):
                 self._try(*wanted)
 
     @work(group="handshake", exclusive=True, exit_on_error=False)
-    async def _try(self, endpoint: str, pem: str) -> None:
+    async def _try(self, endpoint: Endpoint, pem: str) -> None:
         cluster = await self.connection.once_connected()
         try:
             by_address = compares_addresses(self.draft.answers.images.pgbackrest_version)
             found = await handshake.verify(cluster, endpoint, pem, by_address=by_address)
-            self._answer = f"{'✓' if found.ok else '✗'} {endpoint}: {plain(found.message)}"
+            if found.finding is None:
+                self._answer = f"✓ {endpoint}: verified in {found.seconds * 1000:.0f} ms"
+            else:
+                self._answer = f"✗ {endpoint}: {plain(found.finding.text)}"
+        except Forbidden:
+            self._answer = "! not checked: no permission to port-forward to the S3 server"
         except PgwizardError as error:
             self._answer = f"! {error.message}" + (f"\n  {error.hint}" if error.hint else "")
         super().refresh_from(self.draft)
@@ -73,7 +79,7 @@ class TlsPanel(Panel):
         cluster = await self.connection.once_connected()
         answers = self.draft.answers
         by_address = compares_addresses(answers.images.pgbackrest_version)
-        search = candidates.Search("ca", answers.repository.endpoint, answers.release.namespace, by_address)
+        search = candidates.Search("ca", answers.repository.s3_endpoint, answers.release.namespace, by_address)
         try:
             self._best = await browse.best(cluster, search, self.start.now, self.connection.readable)
             self._no_best = "" if self._best else "no readable Secret would verify this endpoint"

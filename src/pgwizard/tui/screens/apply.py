@@ -1,13 +1,12 @@
 """An apply: the changes, their approval, then each stage as it runs, and how it ended.
 
-The screen runs ``release.apply`` and binds keys. ``widgets.approval`` asks, ``widgets.stages``, ``widgets.log`` and
-``widgets.outcomes`` show.
+The screen runs ``release.apply`` and binds keys. ``apply_progress`` keeps what the run reports; ``widgets.approval``,
+``widgets.stages``, ``widgets.log`` and ``widgets.outcomes`` show.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
@@ -18,13 +17,13 @@ from textual.worker import Worker, WorkerState
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.schema import label_at
 from pgwizard.diagnose import messages
-from pgwizard.errors import Finding, PgwizardError
 from pgwizard.local import inputs
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.apply import STAGES, ApplyOutcome, Options, ReleaseRequest, run
 from pgwizard.release.changes import Change
-from pgwizard.release.report import connect_commands, explained, written
 from pgwizard.release.stages import Event
 from pgwizard.text import visible
+from pgwizard.tui.apply_progress import RESUMES, ApplyProgress
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.copying import COPY, WRITE, Copies, Excerpt
 from pgwizard.tui.navigation import Applied, OpenMessages, OpenStatus
@@ -32,18 +31,15 @@ from pgwizard.tui.start import DEMO
 from pgwizard.tui.widgets.approval import Approval
 from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.tui.widgets.log import Log
-from pgwizard.tui.widgets.outcomes import CONNECT, OutcomeBox, OutcomeRow, failure_rows, outcome_lines
+from pgwizard.tui.widgets.outcomes import OutcomeBox, OutcomeRow, outcome_lines
 from pgwizard.tui.widgets.panes import TextPart
 from pgwizard.tui.widgets.stages import Stages
 
 ApplyState = Literal["reading", "asking", "writing", "stopping", "stopped", "failed", "ended"]
-RESUMES = "The cluster continues. Apply again at any time to resume."
-_LOG_KEPT = 400
-"""Lines of the log in which the cause of a failure is looked for, and that are copied."""
 
 
 class ApplyScreen(Copies, BaseScreen[str]):
-    """opened: namespace and name of the release that the answers were opened from, if any.
+    """opened: the release that the answers were opened from, if any.
 
     Ends with the dotted path of the question to go back to after a failure; empty for none.
     """
@@ -73,16 +69,11 @@ class ApplyScreen(Copies, BaseScreen[str]):
         "At the end Enter opens the status; after a failure, the question to change."
     )
 
-    def __init__(self, answers: Answers, opened: tuple[str, str] | None = None) -> None:
+    def __init__(self, answers: Answers, opened: ReleaseRef | None = None) -> None:
         super().__init__()
         self.answers, self.opened = answers, opened
-        self.outcome: ApplyOutcome | None = None
-        self.failure: Finding | None = None
         self.state: ApplyState = "reading"
-        self._changes: tuple[Change, ...] = ()
-        self._begun: list[Change] = []
-        self._approved = False
-        self._log: deque[str] = deque(maxlen=_LOG_KEPT)
+        self.progress = ApplyProgress()
         self._work: Worker[ApplyOutcome] | None = None
 
     @property
@@ -112,15 +103,12 @@ class ApplyScreen(Copies, BaseScreen[str]):
 
     def on_mount(self) -> None:
         """Begin at once: nothing is written before the approval."""
-        self.watch(self.app, "link", self._linked)
+        self.watch(self.app, "link", self._follow_link)
         self.set_interval(0.5, self._tick)
         self._begin()
 
     def _begin(self) -> None:
-        self.outcome = self.failure = None
-        self._changes, self._approved = (), False
-        self._begun.clear()
-        self._log.clear()
+        self.progress = ApplyProgress()
         self.query_one(Stages).restart()
         self.query_one(OutcomeBox).show(())
         log = self.query_one(Log)
@@ -135,16 +123,16 @@ class ApplyScreen(Copies, BaseScreen[str]):
 
     async def _run(self) -> ApplyOutcome:
         cluster = await self.connection.once_connected()
-        given, bundle = await asyncio.to_thread(inputs.referred, self.answers, self.start.folder)
+        read = inputs.read_references
+        given, bundle = await asyncio.to_thread(read, self.answers, self.start.folder, self.start.now())
         request = ReleaseRequest(self.answers, given, bundle, self.opened)
-        return await run(request, cluster, self._report, self._approve, Options())
+        return await run(request, cluster, self._report, self._approve, Options(), now=self.start.now)
 
     async def _approve(self, changes: Sequence[Change]) -> bool:
-        self._changes = tuple(changes)
         approval = self.query_one(Approval)
         self._turn("asking", "")
         await approval.ask(changes)
-        self._approved = True
+        self.progress.approve(changes)
         approval.display = False
         log = self.query_one(Log)
         log.display = True
@@ -161,17 +149,15 @@ class ApplyScreen(Copies, BaseScreen[str]):
     # ---- progress --------------------------------------------------------------------------------------------------
 
     def _report(self, event: Event) -> None:
+        self.progress.take(event)
         if event.kind == "log":
             self._write_log(event.text)
         elif event.kind == "progress" and event.stage in ("wait", "first backup"):
             self.query_one(Log).write(visible(f"· {event.text}"), "dim")
-        if event.stage == "apply" and event.change is not None:
-            self._begun.append(event.change)
         self.query_one(Stages).take(event, self.start.now())
         self._tick()
 
     def _write_log(self, line: str) -> None:
-        self._log.append(line)
         log = self.query_one(Log)
         log.border_title = "log"
         log.write(visible(line))
@@ -179,7 +165,7 @@ class ApplyScreen(Copies, BaseScreen[str]):
     def _tick(self) -> None:
         self.query_one(Stages).show(self.start.now())
 
-    def _linked(self) -> None:
+    def _follow_link(self) -> None:
         release = self.answers.release
         demo = f"{DEMO}   " if self.start.demo else ""
         text = f"apply   {demo}{release.namespace}/{release.name}   {self.host.link}"
@@ -205,48 +191,38 @@ class ApplyScreen(Copies, BaseScreen[str]):
         elif event.state is WorkerState.ERROR and event.worker.error is not None:
             self._fail(event.worker.error)
         elif event.state is WorkerState.CANCELLED:
-            self._show_end("stopped", [("-", f"Stopped watching. {RESUMES}"), ("written", self._written())])
+            self._show_end("stopped", self.progress.stop())
             self._turn("stopped", "Press r to apply again from here, Esc for the answers.")
 
     def _succeed(self, outcome: ApplyOutcome) -> None:
-        self.outcome = outcome
-        first, _, rest = outcome.message.partition("\n")
-        rows = [("✓", first), *([("", rest)] if rest else [])]
-        if outcome.plan is not None:
-            place = self.connection.place
-            context = place.name if place is not None and not self.start.demo else self.start.context
-            commands = connect_commands(outcome.plan, context, self.start.kubeconfig)
-            rows.append((CONNECT, "\n".join(commands)))
+        place = self.connection.place
+        context = place.name if place is not None and not self.start.demo else self.start.context
+        rows = self.progress.succeed(outcome, context, self.start.kubeconfig)
         self._show_end("done", rows)
         self._turn("ended", "Press Enter for its status, Esc for the answers, c to copy the commands.")
 
     def _fail(self, error: BaseException) -> None:
-        self.failure = found = explained(error, list(self._log))
-        findings, log = (error.findings, error.log) if isinstance(error, PgwizardError) else ((), ())
-        if not self._log:
-            for line in log:
+        has_log = bool(self.progress.log)
+        rows = self.progress.fail(error)
+        if not has_log:
+            for line in self.progress.log:
                 self._write_log(line)
-        rows = failure_rows(found, findings)
-        self._show_end("failed", [*rows, *([("written", self._written())] if self._approved else [])])
-        label, _ = label_at(tuple(found.question.split(".")))
-        change = f"Press Enter to change {label} ({found.question}), or r" if found.question else "Press r"
+        self._show_end("failed", rows)
+        question = self.progress.question
+        label, _ = label_at(tuple(question.split(".")))
+        change = f"Press Enter to change {label} ({question}), or r" if question else "Press r"
         self._turn("failed", f"{change} to try again.")
 
     def _show_end(self, how: Literal["done", "failed", "stopped"], rows: Sequence[OutcomeRow]) -> None:
         self.query_one(Stages).end(how)
-        if self._approved or how == "done":
+        if self.progress.is_approved or how == "done":
             self._publish(complete=how == "done")
         log, box = self.query_one(Log), self.query_one(OutcomeBox)
         box.show(rows)
         box.focus()  # which leaves Enter to the screen
-        log.display = bool(self._log) or (self._approved and how != "failed")
+        log.display = bool(self.progress.log) or (self.progress.is_approved and how != "failed")
         self.set_class(not log.display, "-alone")
         self.query_one(Approval).display = False
-
-    def _written(self) -> str:
-        if not self._approved:
-            return "nothing"
-        return written(self._changes, self._begun, complete=self.query_one(Stages).is_done("apply"))
 
     # ---- keys ------------------------------------------------------------------------------------------------------
 
@@ -264,9 +240,9 @@ class ApplyScreen(Copies, BaseScreen[str]):
         if action == "again" and self.state == "reading":
             return not self.connection.connected.is_set()
         if action == "explain":
-            return bool(self.failure and self.failure.key)
+            return bool(self.progress.message)
         if action == "follow" and self.state == "failed":
-            return bool(self.failure and self.failure.question)
+            return bool(self.progress.question)
         return self.state in states.get(action, (self.state,))
 
     def action_approve(self) -> None:
@@ -275,17 +251,16 @@ class ApplyScreen(Copies, BaseScreen[str]):
 
     def action_follow(self) -> None:
         """Open the status, or the question to change after a failure."""
-        if self.failure is not None:
-            self.dismiss(self.failure.question)
+        if self.progress.failure is not None:
+            self.dismiss(self.progress.question)
             return
-        release = self.answers.release
         self.dismiss("")
-        self.open_screen(OpenStatus(release.name, release.namespace))
+        self.open_screen(OpenStatus(ReleaseRef.of(self.answers)))
 
     def action_explain(self) -> None:
-        """Show the message of the failure."""
-        if self.failure is not None:
-            self.open_screen(OpenMessages(messages.link(self.failure.key)))
+        """Show the message about how it ended."""
+        if self.progress.message:
+            self.open_screen(OpenMessages(messages.link(self.progress.message)))
 
     def action_again(self) -> None:
         """Apply again: what is there already is kept."""
@@ -295,7 +270,7 @@ class ApplyScreen(Copies, BaseScreen[str]):
 
     def excerpt(self) -> Excerpt:
         """How it ended, with the log."""
-        text = "\n".join([*self.ending, *map(visible, self._log)]) + "\n"
+        text = "\n".join([*self.ending, *map(visible, self.progress.log)]) + "\n"
         return Excerpt("the result", text, f"{self.answers.release.name}-apply.txt")
 
     def action_leave(self) -> None:

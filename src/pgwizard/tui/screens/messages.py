@@ -33,7 +33,7 @@ class Messages(Window):
     Messages VerticalScroll { height: 1fr; max-height: 100%; }
     """
     HELP: ClassVar[str] = (
-        "Every message of pgwizard, and what a log means: why it is said, and what to do.\n"
+        "Every message of pgwizard, and what a log means: its cause and its fix.\n"
         "What you type are words of it, in any order. It is the page docs/errors.md."
     )
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -1,144 +1,68 @@
-"""The browser of the cluster's Secrets: what could be chosen, what speaks for each, and why the others will not do.
+"""The browser of the cluster's Secrets: which could be chosen, why, and why the others will not do.
 
-It shows what ``discovery`` finds, as it is found. It refuses requests, rules, and values.
+The screen binds keys and chooses. ``secret_search`` finds and reads, ``secret_choice`` decides about typed names;
+``widgets.secret_list``, ``candidate_text`` and ``browser_parts`` show. Values are never shown.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from datetime import datetime
+from typing import ClassVar, Literal
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.events import Resize, ScreenResume
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
-from pgwizard.errors import PgwizardError
-from pgwizard.kube.api import SECRET, Ref
+from pgwizard.endpoint import Endpoint
 from pgwizard.text import plain
 from pgwizard.tls.chain import ChainVerdict
 from pgwizard.tui.base import BaseScreen
-from pgwizard.tui.defects import SaysDefects
-from pgwizard.tui.widgets.candidates import WIDE, CandidateIndex, SecretList, certified, outlined, whole
-from pgwizard.tui.widgets.dialogs import Window
+from pgwizard.tui.copying import Copies, Excerpt
+from pgwizard.tui.defects import ReportsDefects
+from pgwizard.tui.secret_choice import Chosen, TypedName
+from pgwizard.tui.secret_search import SecretSearch
+from pgwizard.tui.widgets import browser_parts
+from pgwizard.tui.widgets.browser_parts import Filter, LineInput
+from pgwizard.tui.widgets.candidate_text import all_lines, certificate_text, outline_text
+from pgwizard.tui.widgets.dialogs import TextWindow
 from pgwizard.tui.widgets.keyline import KeyLine
+from pgwizard.tui.widgets.secret_list import WIDE, SecretList
 from pgwizard.wizard import browse, candidates
-from pgwizard.wizard.browse import Batch, Denied
 from pgwizard.wizard.candidates import Candidate, Search
 
-if TYPE_CHECKING:
-    from pgwizard.tls.handshake import Served
-
-ENDPOINT = "minio.minio.svc:9000"
+ENDPOINT = Endpoint("https", "minio.minio.svc", 9000)
 REPAINT_SECONDS = 0.1
 SETTLE_SECONDS = 0.06
-"""How long the list must stand still before what is in view is read."""
-AT_ONCE = 4
-LONGEST_TOLD = 300
-QUESTIONS = {
-    "ca": "Which certificate should pgBackRest trust for {endpoint} ?",
-    "s3": "Which Secret has the S3 key pair for {endpoint} ?",
-    "database": "Which Secret of namespace {namespace} has the superuser's name and password?",
-    "passphrase": "Which Secret of namespace {namespace} has the repository's passphrase?",
-}
-SHORT = {
-    "ca": "Trust which certificate for {endpoint} ?",
-    "s3": "Which S3 key pair for {endpoint} ?",
-    "database": "Which Secret with superuser's name, password?",
-    "passphrase": "Which Secret with the passphrase?",
-}
-PLACEHOLDERS = {
-    "ca": "namespace/secret, or namespace/secret/key",
-    "s3": "namespace/secret, or namespace/secret/key of the name,key of the secret",
-    "database": "secret, or secret/key of the name,key of the password",
-    "passphrase": "secret, or secret/key",
-}
+"""How long the list must not move before what is in view is read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """What was chosen. keys: for a CA one, for a key pair that of the name and that of the secret, a passphrase one."""
-
-    namespace: str
-    secret: str
-    keys: tuple[str, ...]
-
-
-class LineInput(Input):
-    """An input of one line, as wide as it is told; the application's own rule for inputs gives way."""
-
-    def __init__(self, placeholder: str, name: str, width: int | str) -> None:
-        super().__init__(placeholder=placeholder, id=name, compact=True)
-        self.styles.width = width
-        self.styles.height = 1
-        self.styles.padding = (0, 1)
-
-
-class Filter(LineInput):
-    """Words that a row must hold. It has all keys: those for the list move in the list."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "screen.choose", "choose"),
-        Binding("up", "screen.move(-1)", show=False),
-        Binding("down", "screen.move(1)", show=False),
-        Binding("pageup", "screen.page(-1)", show=False),
-        Binding("pagedown", "screen.page(1)", show=False),
-        Binding("home", "screen.end(0)", show=False),
-        Binding("end", "screen.end(1)", show=False),
-    ]
-
-
-class Told(Window):
-    """Some lines to read; any of the keys to leave closes it."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,f7", "leave", "close")]
-    DEFAULT_CSS = """
-    Told > VerticalScroll { width: 90%; max-width: 110; height: auto; max-height: 80%; padding: 1 2;
-        background: $surface; border: round $primary; }
-    Told Static { height: auto; }
-    """
-
-    def __init__(self, title: str, lines: Sequence[str]) -> None:
-        super().__init__()
-        self.told = Text(f"{title}\n\n", "bold")
-        self.told.append("\n".join(lines[:LONGEST_TOLD]), "not bold")
-        if len(lines) > LONGEST_TOLD:
-            self.told.append(f"\nand {len(lines) - LONGEST_TOLD:,} more", "not bold")
-        self.told.append("\n\nescape closes this", "not bold dim")
-
-    def compose(self) -> ComposeResult:
-        """The lines."""
-        with VerticalScroll():
-            yield Static(self.told, markup=False)
-
-
-class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
-    """See the module. It ends with what was chosen, or None."""
+class SecretBrowser(Copies, ReportsDefects, BaseScreen["Chosen | None"]):
+    """Ends with what was chosen, or None."""
 
     HELP: ClassVar[str] = (
-        "Every Secret that you may read, the best one first, and the reason why. Values are never shown.\n\n"
-        "✓ would do   ✗ would not, and why   ? is not known   · not read yet\n\n"
-        "What is promising by its name or its keys is read when it comes into view.\n\n"
+        "Every Secret that you may read, the best one first, with the reason. Values are never shown.\n\n"
+        "✓ would do   ✗ would not, and why   ? unknown   · not read yet\n\n"
+        "A Secret whose name or keys look right is read when it comes into view.\n\n"
         "What you type filters by any words: name, kind, subject, host names.\n"
-        "enter chooses; what would not verify is chosen by a second enter\n"
-        "f5 reads all again   f6 takes a name that is not in the list\n"
-        "f7 says which namespaces may not be read, and how to ask for it"
+        "Enter chooses; Enter again chooses one that would not verify.\n"
+        "F5 reads everything again. F6 accepts a name that is not in the list.\n"
+        "F7 lists the namespaces that may not be read, and how to ask for it."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f5", "again", "again", tooltip="read all again"),
+        Binding("f5", "again", "reload", tooltip="read everything again"),
         Binding("f6", "type", "type a name", tooltip="name a Secret that is not in the list"),
-        Binding("f7", "why", "why denied", tooltip="what may not be read, and how to ask for it"),
-        Binding("f8", "copy", "copy", tooltip="copy what is known of the certificate, its whole fingerprint as well"),
+        Binding("f7", "why", "why denied", tooltip="list what may not be read, and how to ask for it"),
+        Binding("f8", "copy", "copy", tooltip="copy what is known of the Secret to the terminal's clipboard (OSC 52)"),
+        Binding("f9", "write_file", "write file", show=False, tooltip="write to a file what F8 copies"),
         Binding("escape", "back", "back"),
     ]
+    WRITE_KEY = "F9"
     BLANK = True  # or each paint makes lines that are never seen
-    # not CSS: that would style the whole application anew at the opening
+    # not CSS: that would style the whole application again at the opening
     DEFAULT_CSS = """
     SecretBrowser #ask { height: 1; }
     SecretBrowser #question { width: 1fr; height: 1; padding: 0 1; text-style: bold; }
@@ -150,48 +74,47 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
     def __init__(
         self,
         purpose: Literal["ca", "s3", "database", "passphrase"] = "ca",
-        endpoint: str = ENDPOINT,
+        endpoint: Endpoint = ENDPOINT,
         namespace: str = "default",
         current: tuple[str, str] = ("", ""),
         by_address: bool = False,
     ) -> None:
         super().__init__()
         self.search = Search(purpose, endpoint, namespace, by_address)
-        self.findings = CandidateIndex()
-        self.denied: list[Denied] = []
-        self.said: list[str] = []
-        self.served: Served | str | None = None
-        self.state: Literal["connecting", "loading", "done", "failed"] = "connecting"
-        self.seen = self.expected = self.to_come = 0
-        self.certificates_read = False
+        self.secrets = self._new_search()
         self.listing = SecretList(self.search, current)
-        self._begun = self._ready = False
+        self._is_begun = self._is_ready = False
         self._repaint: Timer | None = None
         self._settle: Timer | None = None
-        self._asked: set[tuple[str, str]] = set()
         self._doubted: Candidate | None = None
+        """What was refused once: it is chosen by another Enter."""
         self._trying: Candidate | None = None
-        self._gate = asyncio.Semaphore(AT_ONCE)
+
+    def _new_search(self) -> SecretSearch:
+        return SecretSearch(self.search, self._now, self._found)
+
+    def _now(self) -> datetime:
+        return self.start.now()
 
     def compose(self) -> ComposeResult:
-        """Question and filter, the list, what is known of all, what is known of one."""
+        """Question and filter, the list, how far the search is, what is known of one row."""
         with Horizontal(id="ask"):
-            yield Static(self._question(QUESTIONS), id="question", markup=False)
+            yield Static(self._question(browser_parts.QUESTIONS), id="question", markup=False)
             yield Filter("type to filter", "filter", 32)
         yield Static(id="heads", markup=False)
         yield self.listing
         yield Static(id="counts", markup=False)
         yield Static(id="detail", markup=False)
         yield KeyLine()
-        if not self._begun:
+        if not self._is_begun:
             self.begin()
 
     def on_mount(self) -> None:
         """What needs the widgets."""
         self.listing.today = self.start.now()
         self.query_one(Filter).focus()
-        self.watch(self.app, "link", self._tell, init=False)
-        self._ready = True
+        self.watch(self.app, "link", self._show_row, init=False)
+        self._is_ready = True
         self._show()
 
     def on_screen_resume(self, event: ScreenResume) -> None:
@@ -199,128 +122,100 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
         event.refresh_styles = self.stack_updates > 0
 
     def on_resize(self, event: Resize) -> None:
-        """The heads stand above their columns, and other rows are in view."""
+        """The heads are above their columns, and other rows are in view."""
         small = event.size.width < WIDE
         self.query_one(Filter).styles.width = 20 if small else 32
-        question = Text(self._question(SHORT if small else QUESTIONS), overflow="ellipsis", no_wrap=True)
+        words = browser_parts.SHORT_QUESTIONS if small else browser_parts.QUESTIONS
+        question = Text(self._question(words), overflow="ellipsis", no_wrap=True)
         self.query_one("#question", Static).update(question, layout=False)
         self.call_after_refresh(self._fit)
 
     def _question(self, words: dict[str, str]) -> str:
-        return words[self.search.purpose].format(
-            endpoint=plain(self.search.endpoint, 80), namespace=self.search.namespace
-        )
+        endpoint, namespace = plain(str(self.search.endpoint), 80), self.search.namespace
+        return words[self.search.purpose].format(endpoint=endpoint, namespace=namespace)
 
     def _fit(self) -> None:
         self.query_one("#heads", Static).update(Text(self.listing.heads()), layout=False)
-        self._tell()  # how many are below
-        self._look()
+        self._follow()
 
-    # -- finding
+    # ---- finding ---------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Search: already before the browser is shown, as the cluster can answer while its widgets are made."""
+        self._is_begun = True
+        self.run_worker(self._browse(), name="browse secrets", group="browse", exclusive=True, exit_on_error=False)
+
+    async def _browse(self) -> None:
+        await self.secrets.run(await self.connection.once_connected(), self.connection.readable)
 
     def action_again(self) -> None:
-        """Read everything anew; where there is no connection, make it first."""
+        """Read everything again; where there is no connection, connect first."""
         if self.connection.cluster is None:
             self.connection.connect()
         self.connection.readable.clear()
         self.listing.moved, self._doubted = False, None
-        self.findings, self.denied, self.said = CandidateIndex(), [], []
-        self._asked.clear()
-        self.state, self.seen, self.expected, self.served = "connecting", 0, 0, None
-        self.certificates_read = False
-        self.findings.arrange(self.query_one(Filter).value)
+        self.secrets = self._new_search()
+        self.secrets.findings.arrange(self.query_one(Filter).value)
         self._show()
         self.begin()
 
-    def begin(self) -> None:
-        """Search: already before the browser is shown, as the cluster can answer while its widgets are made."""
-        self._begun = True
-        self.run_worker(self._browse(), name="browse secrets", group="browse", exclusive=True, exit_on_error=False)
-
-    async def _browse(self) -> None:
-        cluster = await self.connection.once_connected()
-        self.state = "loading"
-        try:
-            found = browse.browse(cluster, self.search, self.start.now, self.connection.readable)
-            async with contextlib.aclosing(found) as batches:
-                async for batch in batches:
-                    self._take(batch)
-        except PgwizardError as error:
-            self.state = "failed"
-            self.said.append(". ".join(part for part in (error.message, error.hint) if part))
-        except Exception as error:
-            self.state = "failed"
-            self.said.append(f"a defect of pgwizard itself: {type(error).__name__}")
-            raise
-        finally:
-            self._soon()
-
-    def _take(self, batch: Batch) -> None:
-        first = not self.findings.by_place and batch.rows
-        self.findings.learn(batch.rows)
-        self.denied += batch.denied
-        self.said += batch.said
-        self.seen, self.expected, self.to_come = batch.seen, batch.expected, batch.namespaces_to_come
-        if batch.served is not None and self.served is None:
-            self._judge_anew(batch.served)
-        self.served = batch.served or self.served
-        self.certificates_read = self.certificates_read or batch.certificates_read
-        if batch.done:
-            self.state = "done"
-        if not self._ready:  # it is shown with all else
-            return
-        if first:
+    def _found(self, first: bool) -> None:
+        """Show the first rows at once, all others together with what comes in the same moment."""
+        if first and self._is_ready:
             self._show()
-        else:
-            self._soon()
-
-    def _judge_anew(self, served: Served | str) -> None:
-        """What was read because it was in view, before it was known what the server sends."""
-        now, read = self.start.now(), [self.findings.by_place.get(place, ()) for place in self._asked]
-        self.findings.learn(candidates.judged(row, self.search, served, now) for rows in read for row in rows)
-
-    def _soon(self) -> None:
-        """Paint what came, once for all that comes in the same moment."""
-        if self._repaint is None:
+        elif self._is_ready and self._repaint is None:
             self._repaint = self.set_timer(REPAINT_SECONDS, self._show)
 
     def _show(self) -> None:
         self._repaint = None
-        here = self.listing.row
-        self.findings.arrange()
-        cursor = self.findings.place_of(here) if here is not None and self.listing.moved else 0
-        self.listing.show(self.findings.shown, cursor if cursor is not None else self.listing.cursor)
-        self._tell()
-        self._look()
+        here, findings = self.listing.row, self.secrets.findings
+        findings.arrange()
+        cursor = findings.place_of(here) if here is not None and self.listing.moved else 0
+        self.listing.show(findings.shown, cursor if cursor is not None else self.listing.cursor)
+        self._follow()
 
-    def _look(self) -> None:
-        """Read what is in view, once the list stands still."""
+    def _follow(self) -> None:
+        """Another row is highlighted, or other rows are in view, which are read once the list does not move."""
+        self._show_row()
         if self._settle is not None:
             self._settle.stop()
         self._settle = self.set_timer(SETTLE_SECONDS, self._read_in_view)
 
     def _read_in_view(self) -> None:
         self._settle = None
-        wanted = [row for row in self.listing.in_view if row.kind == "not read" and row.hopeful]
-        here = self.listing.row
-        if here is not None and here.kind == "not read" and self.listing.moved:
-            wanted.append(here)
-        for row in wanted:
-            place = (row.namespace, row.secret)
-            if place not in self._asked:
-                self._asked.add(place)
-                self.run_worker(self._read(row), group="contents", exit_on_error=False)
+        rows = [row for row in self.listing.in_view if row.hopeful]
+        if self.listing.row is not None and self.listing.moved:
+            rows.append(self.listing.row)
+        for row in self.secrets.claim_unread(rows):
+            self.run_worker(self._read(row), group="contents", exit_on_error=False)
 
     async def _read(self, row: Candidate) -> None:
-        cluster = await self.connection.once_connected()
-        async with self._gate:
-            rows = await browse.contents(
-                cluster, Ref(SECRET, row.secret, row.namespace), self.search, self.served, self.start.now()
-            )
-        self.findings.learn(candidates.settled(row, rows))
-        self._soon()
+        await self.secrets.read(await self.connection.once_connected(), row)
 
-    # -- telling
+    def _show_row(self, *_: object) -> None:
+        if not self._is_ready:
+            return
+        self.query_one("#counts", Static).update(Text(self._progress(), no_wrap=True), layout=False)
+        self.query_one("#detail", Static).update(self._detail(), layout=False)
+
+    def _progress(self) -> str:
+        if self._trying is not None:
+            return f"trying {plain(self._trying.place)} on {plain(str(self.search.endpoint), 80)} …"
+        is_filtered = bool(self.query_one(Filter).value)
+        in_view = len(self.listing.in_view)
+        text = browser_parts.progress(self.secrets, in_view, self.host.link, is_filtered=is_filtered)
+        is_connecting = self.secrets.state == "connecting"
+        return f"{text} · DEMO: simulated" if self.start.demo and not is_connecting else text
+
+    def _detail(self) -> Text:
+        row = self.listing.row
+        if row is None:
+            return Text(browser_parts.nothing(self.secrets))
+        if self.search.purpose != "ca" or row.bundle is None:
+            return outline_text(row, self.search)
+        return certificate_text(row, self.search, self.secrets.served, self.listing.today)
+
+    # ---- keys ------------------------------------------------------------------------------------------------------
 
     def on_secret_list_highlighted(self) -> None:
         """By the mouse."""
@@ -330,86 +225,13 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
         self._doubted = None
         self._follow()
 
-    def _follow(self) -> None:
-        self._tell()
-        self._look()
-
-    def _tell(self, *_: object) -> None:
-        if not self._ready:
-            return
-        self.query_one("#counts", Static).update(Text(self._counts(), no_wrap=True), layout=False)
-        self.query_one("#detail", Static).update(self._detail(), layout=False)
-
-    def _counts(self) -> str:
-        shown, known = len(self.findings.shown), sum(map(len, self.findings.by_place.values()))
-        parts: list[str] = []
-        if self._trying is not None:
-            return f"trying {plain(self._trying.place)} on {plain(self.search.endpoint, 80)} …"
-        if self.state == "connecting":
-            link = plain(self.host.link)
-            return link if link.startswith("not connected") else "connecting to the cluster …"
-        if self.query_one(Filter).value:
-            parts.append(f"{shown:,} of {known:,} pass the filter")
-        elif known:
-            below = max(0, shown - len(self.listing.in_view))
-            spaces = len(self.findings.namespaces)
-            more = f"{below:,} more" if below else f"{known:,} in all"
-            parts.append(f"{more} in {spaces:,} namespace{'s' if spaces != 1 else ''}")
-        if self.denied:
-            named = sum(1 for denied in self.denied if denied.namespace)
-            what = f"{named:,} namespace{'s' if named != 1 else ''}" if named else "some"
-            parts.append(f"{what} may not be read (why: f7)")
-        if self.state == "loading":
-            total = f" of {self.expected:,}" if self.expected > self.seen else ""
-            parts.append(f"loading {self.seen:,}{total}" + (f", {self.to_come:,} namespaces" if self.to_come else ""))
-        elif self.state == "failed":
-            parts.append("stopped (why: f7; read again: f5)")
-        if self.said and self.state != "failed":
-            parts.append(f"! {plain(self.said[-1], 120)}")
-        if self.start.demo:
-            parts.append("DEMO: simulated")
-        return " · ".join(parts)
-
-    def _detail(self) -> Text:
-        row = self.listing.row
-        if row is None:
-            return Text(self._nothing())
-        if self.search.purpose != "ca" or row.bundle is None:
-            return outlined(row, self.search)
-        return certified(row, self.search, self.served, self.listing.today)
-
-    def _nothing(self) -> str:
-        """Loading, empty, filtered, denied and failed are different things."""
-        if self.state == "connecting":
-            return ""
-        if self.state == "failed":
-            return f"The list could not be read: {plain(self.said[-1], 600) if self.said else ''}"
-        if self.findings.by_place:
-            return "Nothing passes the filter. escape clears it."
-        if self.said:
-            return f"Not everything could be read: {plain(self.said[-1], 600)}"
-        if self.state == "loading":
-            return "Looking …"
-        if self.denied:
-            return f"{plain(self.denied[0].why, 600)}\nYou can still type a name: F6"
-        where = f"namespace {self.search.namespace}" if self.search.purpose in {"database", "passphrase"} else "cluster"
-        return f"There is no Secret in this {where}. A name can be typed: f6"
-
-    # -- keys
-
-    def action_choose(self) -> None:
-        """Choose the row under the cursor."""
-        row = self.listing.row
-        if row is not None and not (self._trying and self._trying.identity == row.identity):
-            self.run_worker(self._choose(row), group="choose", exclusive=True, exit_on_error=False)
-
     def action_move(self, step: int) -> None:
         """One row up or down."""
         self.listing.move(step)
         self._moved()
 
     def action_page(self, step: int) -> None:
-        """As many rows as are seen."""
+        """As many rows as are in view."""
         self.listing.page(step)
         self._moved()
 
@@ -419,27 +241,23 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
         self._moved()
 
     def action_type(self) -> None:
-        """Name a Secret that is not in the list."""
-        if self.query("#typed"):
-            return
-        field = LineInput(PLACEHOLDERS[self.search.purpose], "typed", "1fr")
-        self.mount(field, after=self.query_one("#ask"))
-        field.focus()
+        """Ask for the name of a Secret that is not in the list."""
+        if not self.query("#typed"):
+            field = LineInput(browser_parts.PLACEHOLDERS[self.search.purpose], "typed", "1fr")
+            self.mount(field, after=self.query_one("#ask"))
+            field.focus()
 
     def action_why(self) -> None:
-        """What may not be read, and what went wrong."""
-        lines = [
-            f"{plain(item.namespace)}: {plain(item.why)}" if item.namespace else plain(item.why) for item in self.denied
-        ]
-        lines += [plain(said, 600) for said in self.said]
-        self.app.push_screen(Told("What could not be read", lines or ["Everything could be read."]))
+        """List what may not be read, and what failed."""
+        lines = browser_parts.unreadable(self.secrets) or ["Everything could be read."]
+        self.app.push_screen(TextWindow("What could not be read", Text("\n".join(lines))))
 
-    def action_copy(self) -> None:
+    def excerpt(self) -> Excerpt | None:
         """What is known of the row, nothing cut off."""
         row = self.listing.row
-        if row is not None:
-            self.app.copy_to_clipboard("\n".join(whole(row)) + "\n")
-            self.notify(f"Sent {plain(row.place)} to the terminal's clipboard (OSC 52).", markup=False)
+        if row is None:
+            return None
+        return Excerpt(plain(row.place), "\n".join(all_lines(row)) + "\n", f"{plain(row.secret)}.txt")
 
     def action_back(self) -> None:
         """Out of the field, out of the filter, out of the browser."""
@@ -456,98 +274,102 @@ class SecretBrowser(SaysDefects, BaseScreen["Chosen | None"]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as it is typed."""
         if event.input.id == "filter":
-            self.findings.arrange(event.value)
+            self.secrets.findings.arrange(event.value)
             self.listing.moved = False
-            self.listing.show(self.findings.shown, 0)
+            self.listing.show(self.secrets.findings.shown, 0)
             self._follow()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The name of a Secret that is not in the list."""
-        self.run_worker(self._named(event.value), group="choose", exclusive=True, exit_on_error=False)
+        self.run_worker(self._choose_named(event.value), group="choose", exclusive=True, exit_on_error=False)
 
-    # -- choosing
+    # ---- choosing --------------------------------------------------------------------------------------------------
 
     def on_secret_list_wanted(self) -> None:
         """By the mouse."""
         self.action_choose()
 
+    def action_choose(self) -> None:
+        """Choose the row under the cursor."""
+        row = self.listing.row
+        if row is not None and not (self._trying and self._trying.identity == row.identity):
+            self.run_worker(self._choose(row), group="choose", exclusive=True, exit_on_error=False)
+
     async def _choose(self, row: Candidate) -> None:
         if row.kind == "not read":
             await self._read(row)
             self._show()
-            self._say("it was not read yet: look at what it holds, then choose")
+            self._warn("It had not been read yet: look at what it contains, then choose.")
             return
         if not row.keys:
-            self._say(plain(row.why) or "there is nothing to choose in it")
+            self._warn(plain(row.why) or "It contains nothing to choose.")
             return
-        sure = self._doubted is not None and self._doubted.identity == row.identity
-        if self.search.purpose == "ca" and not sure:
-            found = ChainVerdict(row.ok, row.why) if row.ok is False else await self._tried(row)
+        is_sure = self._doubted is not None and self._doubted.identity == row.identity
+        if self.search.purpose == "ca" and not is_sure:
+            found = ChainVerdict(row.ok, row.why) if row.ok is False else await self._try(row)
             if found is None:
                 return
             if found.ok is False:
                 self._doubted = row
-                why = f"it would not verify {plain(self.search.endpoint, 80)}: {plain(found.why)}"
-                self._say(f"{why}. Enter again selects it anyway")
+                why = f"It would not verify {plain(str(self.search.endpoint), 80)}: {plain(found.why)}"
+                self._warn(f"{why}. Enter again selects it anyway.")
                 return
         self.dismiss(Chosen(row.namespace, row.secret, row.keys))
 
-    async def _tried(self, row: Candidate) -> ChainVerdict | None:
-        """What the server says to it; None where somebody looks at another row by then."""
+    async def _try(self, row: Candidate) -> ChainVerdict | None:
+        """Whether the server verifies with it; None where another row is highlighted by the time that is known."""
         here, self._trying = self.listing.row, row
-        self.listing.moved = True  # it stays under the cursor, whatever else is found meanwhile
-        self._tell()
+        self.listing.moved = True  # it stays under the cursor while others are found
+        self._show_row()
         try:
-            found = await browse.confirmed(await self.connection.once_connected(), row, self.search)
+            found = await browse.confirm(await self.connection.once_connected(), row, self.search)
         finally:
             if self._trying is row:  # another one may have begun
                 self._trying = None
-                self._tell()
+                self._show_row()
         now = self.listing.row
         return found if here and now and here.identity == now.identity else None
 
-    async def _named(self, text: str) -> None:
-        """A name that was typed. What may not be read, or not now, is taken at its word; what is read must fit."""
+    async def _choose_named(self, text: str) -> None:
         field = self.query_one("#typed")
-        named = candidates.named(text, self.search)
+        named = candidates.parse_name(text, self.search)
         if isinstance(named, str):
-            self._say(named)
+            self._warn(named)
             return
-        namespace, secret, keys = named
+        name = TypedName(*named)
         cluster = self.connection.cluster
         if cluster is None and self.connection.trouble is None:
-            self._say("still connecting to the cluster: enter again in a moment")
+            self._warn("Still connecting to the cluster: press Enter again in a moment.")
             return
         if cluster is None:
-            self.dismiss(Chosen(namespace, secret, keys or candidates.usual_keys(self.search)))
+            self.dismiss(name.unread(self.search))
             return
-        rows = await browse.contents(
-            cluster, Ref(SECRET, secret, namespace), self.search, self.served, self.start.now()
-        )
+        rows = await self.secrets.contents(cluster, name.namespace, name.secret)
         if not field.is_attached:
-            return  # somebody went back meanwhile
-        fitting = [row for row in rows if row.keys and (not keys or row.keys == keys)]
-        if fitting:
-            best = min(fitting, key=lambda row: row.order)
-            self.findings.learn(rows)
-            await field.remove()
-            box = self.query_one(Filter)
-            box.focus()
-            self.findings.arrange()
-            if self.findings.place_of(best) is None:
-                with self.prevent(Input.Changed):
-                    box.value = ""
-                self.findings.arrange("")
-            self.listing.moved = True
-            self.listing.show(self.findings.shown, self.findings.place_of(best) or 0)
-            self._tell()
-            await self._choose(best)
-        elif rows[0].kind == "cannot be read" and rows[0].hopeful:
-            self.dismiss(Chosen(namespace, secret, keys or candidates.usual_keys(self.search)))
-        elif keys and candidates.has_keys(rows, keys) and self.search.purpose != "ca":
-            self.dismiss(Chosen(namespace, secret, keys))
-        else:
-            self._say(f"{namespace}/{secret}: {plain(rows[0].why) or 'has not these keys'}")
+            return  # Esc closed it
+        match name.choice(rows, self.search):
+            case Candidate() as best:
+                await field.remove()
+                self._highlight(best, rows)
+                await self._choose(best)
+            case Chosen() as chosen:
+                self.dismiss(chosen)
+            case why:
+                self._warn(why)
 
-    def _say(self, text: str) -> None:
+    def _highlight(self, best: Candidate, rows: tuple[Candidate, ...]) -> None:
+        """Show the rows of a Secret, the best one under the cursor; a filter that hides it is cleared."""
+        findings, box = self.secrets.findings, self.query_one(Filter)
+        findings.learn(rows)
+        findings.arrange()
+        box.focus()
+        if findings.place_of(best) is None:
+            with self.prevent(Input.Changed):
+                box.value = ""
+            findings.arrange("")
+        self.listing.moved = True
+        self.listing.show(findings.shown, findings.place_of(best) or 0)
+        self._show_row()
+
+    def _warn(self, text: str) -> None:
         self.notify(text, severity="warning", markup=False)

@@ -1,4 +1,4 @@
-"""The status of a release, live: the verdict first, then what it rests on, backups and Jobs as they run.
+"""The status of a release, live: the verdict first, then its reasons, backups and Jobs as they run.
 
 The screen lays out its parts and binds keys. ``release_watch`` observes, ``release_actions`` writes after a question,
 ``widgets.status_parts`` and ``widgets.job_log`` show.
@@ -21,6 +21,7 @@ from textual.worker import Worker, WorkerState
 
 from pgwizard.diagnose import messages
 from pgwizard.errors import ClusterError, PgwizardError
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.report import error_lines
 from pgwizard.status import report
 from pgwizard.status.snapshot import Snapshot
@@ -64,7 +65,7 @@ _OF_REPOSITORY = ("timeline", "info")
 
 
 class StatusScreen(Copies, BaseScreen[None]):
-    """name: empty for the one of ``Start``, or for the only one of the namespace."""
+    """release: None for the one of ``Start``, or for the only one of the namespace."""
 
     DEFAULT_CSS = """
     StatusScreen .pane {
@@ -115,8 +116,9 @@ Every change to the cluster asks for confirmation first."""
         Binding("escape", "leave", "back"),
     ]
 
-    def __init__(self, name: str = "", namespace: str | None = None) -> None:
+    def __init__(self, release: ReleaseRef | None = None) -> None:
         super().__init__()
+        name, namespace = (release.name, release.namespace) if release is not None else ("", None)
         self.observed = ReleaseWatch(name, namespace, self._now, self.show, self._offer)
         self._actions = ReleaseActions(self, self.observed)
         self._verdict: Verdict | None = None
@@ -125,10 +127,10 @@ Every change to the cluster asks for confirmation first."""
         return self.start.now()
 
     @property
-    def release(self) -> tuple[str, str] | None:
+    def release(self) -> ReleaseRef | None:
         """See ScreenPart."""
         snapshot = self.observed.snapshot
-        return (snapshot.name, snapshot.namespace) if snapshot is not None else None
+        return snapshot.ref if snapshot is not None else None
 
     def compose(self) -> ComposeResult:
         """From the top: verdict, facts, backups in time, Jobs and log, backups as a list, schedules, objects."""
@@ -153,7 +155,7 @@ Every change to the cluster asks for confirmation first."""
             self.observed.namespace = self.observed.namespace or namespace
         for part, title in {**_TITLES, "log": "log"}.items():
             self._pane(part).entitle(title)
-        self.watch(self.app, "link", self._linked)
+        self.watch(self.app, "link", self._follow_link)
         self.host.applied.subscribe(self, self._after_apply)
         self.set_focus(self._home, scroll_visible=False)
         self.set_interval(1.0, self.show)
@@ -169,7 +171,7 @@ Every change to the cluster asks for confirmation first."""
     def _after_apply(self, _: Applied) -> None:
         self.observed.ask_again("release")
 
-    def _linked(self) -> None:
+    def _follow_link(self) -> None:
         """Go on over a new connection to the same cluster; what was read from one says nothing about another."""
         before, now = self.observed.cluster, self.connection.cluster
         if before is None or now is None or before is now:
@@ -190,16 +192,16 @@ Every change to the cluster asks for confirmation first."""
     def _offer(self, there: Sequence[Record], namespace: str) -> None:
         """Let one of several be chosen, or one of another namespace; the verdict says why there is none."""
         choices = {str(number): release for number, release in enumerate(there[:9], start=1)}
-        is_here = bool(there) and there[0].namespace == namespace
+        is_here = bool(there) and there[0].ref.namespace == namespace
         title = "Which release?" if is_here else f"No release in {fit(namespace)}. Choose another one?"
 
         def take(key: str | None) -> None:
             if key is not None:
-                self.observed.name, self.observed.namespace = choices[key].name, choices[key].namespace
+                self.observed.name, self.observed.namespace = choices[key].ref.name, choices[key].ref.namespace
                 self._begin()
 
         if choices:
-            named = {key: f"{fit(release.namespace)}/{fit(release.name)}" for key, release in choices.items()}
+            named = {key: fit(str(release.ref)) for key, release in choices.items()}
             self.app.push_screen(ChoiceDialog(title, named), take)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
@@ -224,7 +226,7 @@ Every change to the cluster asks for confirmation first."""
             self._show_trouble()
             return
         before, self._verdict = self._verdict, judge(known)
-        if before is None or _explained(before) != _explained(self._verdict):
+        if before is None or _message_key(before) != _message_key(self._verdict):
             self.refresh_bindings()
         if self.observed.is_stale:
             self._show_trouble()
@@ -286,14 +288,14 @@ Every change to the cluster asks for confirmation first."""
     def _follow_log(self) -> None:
         run = self.query_one(JobsTable).run
         if run is not None and self.observed.namespace is not None:
-            self.query_one(JobLog).follow(run, self.observed.name, self.observed.namespace)
+            self.query_one(JobLog).follow(run, ReleaseRef(self.observed.namespace, self.observed.name))
 
     # ---- keys --------------------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Without a snapshot there is little to do; back is offered where there is something to go back to."""
         if action == "explain":
-            return self._verdict is not None and bool(_explained(self._verdict))
+            return self._verdict is not None and bool(_message_key(self._verdict))
         if action in ("backup", "suspend", "info", "answers", "copy", "write_file"):
             return self._verdict is not None
         return action != "leave" or self.has_way_back or self._away
@@ -344,7 +346,7 @@ Every change to the cluster asks for confirmation first."""
     def action_explain(self) -> None:
         """Show the message of the worst reason that has one."""
         if self._verdict is not None:
-            self.open_screen(OpenMessages(messages.link(_explained(self._verdict))))
+            self.open_screen(OpenMessages(messages.link(_message_key(self._verdict))))
 
     def excerpt(self) -> Excerpt | None:
         """The status as the command line prints it."""
@@ -353,7 +355,7 @@ Every change to the cluster asks for confirmation first."""
             return None
         lines = [*self._trouble_lines(), ""] if self.observed.is_stale else []
         lines += report.status_lines(known, judge(known))
-        return Excerpt("the status", "\n".join(lines) + "\n", f"{known.name}-status.txt")
+        return Excerpt("the status", "\n".join(lines) + "\n", f"{known.ref.name}-status.txt")
 
     @work(group="ask", exit_on_error=False)
     async def action_backup(self) -> None:
@@ -371,6 +373,6 @@ Every change to the cluster asks for confirmation first."""
         await self._actions.change_answers()
 
 
-def _explained(verdict: Verdict) -> str:
+def _message_key(verdict: Verdict) -> str:
     """The key of the message of the worst reason that has one."""
     return next((reason.key for reason in verdict.reasons if reason.key), "")

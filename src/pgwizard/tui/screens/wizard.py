@@ -17,11 +17,12 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from pgwizard.answers.schema import QuestionPath, field_at, label_at, page_of
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.text import visible
 from pgwizard.tui.autosave import Autosave
 from pgwizard.tui.base import BaseScreen, Command
 from pgwizard.tui.chooser import Chooser
-from pgwizard.tui.defects import SaysDefects
+from pgwizard.tui.defects import ReportsDefects
 from pgwizard.tui.destination import NAMESPACE, Destination
 from pgwizard.tui.left_drafts import LeftDrafts
 from pgwizard.tui.live_checks import Learned, LiveChecks
@@ -48,7 +49,7 @@ _HELP = {
 }
 
 
-class Wizard(SaysDefects, BaseScreen[None]):
+class Wizard(ReportsDefects, BaseScreen[None]):
     """See the module. raw: the answers of a release to change, as nested keys of the file."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -57,17 +58,16 @@ class Wizard(SaysDefects, BaseScreen[None]):
         Binding("f2", "panel", "panel", tooltip="show the panel, or go into it"),
         Binding("f3", "take", "best CA", tooltip="choose the proposed certificate"),
         Binding("ctrl+z", "undo", "undo", show=False, tooltip="undo the last answer, and go to its question"),
-        Binding("ctrl+s", "save", "save", tooltip="save the answers as a file: references only, no secret values"),
         Binding("escape", "leave", "leave", tooltip="back to the screen before"),
         Binding("f9", "apply", "apply", tooltip="show what would change, and apply it after you approve"),
+        Binding("ctrl+s", "save", "save", tooltip="save the answers as a file: references only, no secret values"),
     ]
 
     def __init__(self, raw: dict[str, Any] | None = None) -> None:
         super().__init__()
         draft = Draft(differing(raw or {}))
-        release = draft.answers.release
-        self.release_to_change = (release.namespace, release.name) if raw else None
-        """Namespace and name; None for a new release."""
+        self.release_to_change = ReleaseRef.of(draft.answers) if raw else None
+        """None for a new release."""
         self.pages = Pages(draft)
         self.frame = Frame(self.pages)
         self.chooser = Chooser(self.pages)
@@ -103,6 +103,7 @@ class Wizard(SaysDefects, BaseScreen[None]):
             partial(self.run_worker, group="checks", exit_on_error=False),
             answers=lambda: self.draft.answers,
             release=lambda: self.release_to_change,
+            now=self.start.now,
             learn=self._learn,
         )
         self.autosave = Autosave(
@@ -111,7 +112,7 @@ class Wizard(SaysDefects, BaseScreen[None]):
             lambda: self.draft.raw,
             partial(self.notify, severity="warning", markup=False),
         )
-        self.watch(self.app, "link", self._linked)
+        self.watch(self.app, "link", self._follow_link)
         has_answers = bool(self.release_to_change or self.draft.raw)
         await self.go(self.pages.order[1] if has_answers else CONNECT)
         self._open_autosave(offer=not has_answers or self.release_to_change is not None)
@@ -231,7 +232,7 @@ class Wizard(SaysDefects, BaseScreen[None]):
 
     # ---- the cluster -----------------------------------------------------------------------------------------------
 
-    def _linked(self) -> None:
+    def _follow_link(self) -> None:
         cluster = self.connection.cluster
         if cluster is None:
             self.chooser.propose(None)
@@ -242,15 +243,15 @@ class Wizard(SaysDefects, BaseScreen[None]):
         self.checks.connection_changed()
 
     def _learn(self, learned: Learned) -> None:
-        doubts = self.draft.doubts if learned.doubts is None else learned.doubts
-        self.pages.learn(learned.facts, learned.problems, doubts)
+        warnings = self.draft.cluster_warnings if learned.warnings is None else learned.warnings
+        self.pages.learn(learned.facts, learned.problems, warnings)
         self._follow()
 
     async def _after_apply(self, applied: Applied) -> None:
         """Applied answers are no draft any more, here or in a wizard that changes the same release."""
         if not applied.complete:
             return
-        release = applied.answers.release.namespace, applied.answers.release.name
+        release = ReleaseRef.of(applied.answers)
         if self.draft.answers == applied.answers:
             self.release_to_change = release
             self.autosave.forget()

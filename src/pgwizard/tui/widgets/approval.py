@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from pgwizard.release.changes import Change, cost, counted
+from pgwizard.release.changes import Change, cost, count_text
 from pgwizard.text import visible
 from pgwizard.tui.widgets.change_folds import change_folds
 from pgwizard.tui.widgets.folds import Folds
@@ -66,7 +66,7 @@ class Approval(Vertical):
         """Show the changes, and what they mean; returns once they are approved."""
         costs = [f"! {change.ref}: {lost}" for change in changes if (lost := cost(change))]
         self._show(changes, costs)
-        self.query_one(Folds).border_title = Text(f"changes: {counted(changes)}")
+        self.query_one(Folds).border_title = Text(f"changes: {count_text(changes)}")
         self._deleted = sum(change.action == "delete" for change in changes)
         self._answer = asyncio.get_running_loop().create_future()
         self.post_message(self.Prompted(ASKS))

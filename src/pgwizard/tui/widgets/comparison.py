@@ -17,8 +17,8 @@ from pgwizard.answers.questions import Answers
 from pgwizard.errors import PgwizardError
 from pgwizard.local import inputs
 from pgwizard.release.apply import ApplyOutcome, Options, ReleaseRequest, run
-from pgwizard.release.changes import Change, counted
-from pgwizard.release.report import event_line, explained
+from pgwizard.release.changes import Change, count_text
+from pgwizard.release.report import event_line, finding_of
 from pgwizard.release.stages import Event
 from pgwizard.tui.base import Hosted
 from pgwizard.tui.navigation import Applied
@@ -90,8 +90,9 @@ class Comparison(Hosted, Vertical):
 
     async def _run(self, answers: Answers) -> ApplyOutcome:
         cluster = self._cluster = await self.connection.once_connected()
-        given, bundle = await asyncio.to_thread(inputs.referred, answers, self.start.folder)
-        return await run(ReleaseRequest(answers, given, bundle), cluster, self._report, _refuse, Options(dry_run=True))
+        given, bundle = await asyncio.to_thread(inputs.read_references, answers, self.start.folder, self.start.now())
+        request, options = ReleaseRequest(answers, given, bundle), Options(dry_run=True)
+        return await run(request, cluster, self._report, _refuse, options, now=self.start.now)
 
     def _report(self, event: Event) -> None:
         if event.kind in ("began", "progress"):
@@ -108,7 +109,7 @@ class Comparison(Hosted, Vertical):
         elif event.state is WorkerState.ERROR and event.worker.error is not None:
             error = event.worker.error
             findings = error.findings if isinstance(error, PgwizardError) else ()
-            self._show(outcome_table([*failure_rows(explained(error), findings), ("d", "tries again")]))
+            self._show(outcome_table([*failure_rows(finding_of(error), findings), ("d", "tries again")]))
 
     def _after_apply(self, _: Applied) -> None:
         self.forget()
@@ -138,5 +139,5 @@ def summary(changes: Sequence[Change], at: datetime) -> str:
     elif actions <= {"unchanged", "keep"}:
         text = f"= already up to date: all {len(changes)} objects"
     else:
-        text = f"~ {counted(changes)}; Enter shows the changes"
+        text = f"~ {count_text(changes)}; Enter shows the changes"
     return f"{text} · compared {at.astimezone():%d %b %H:%M}"

@@ -156,7 +156,7 @@ class Folds(ScrollView, can_focus=True):
         self._go((here, _TITLE))
 
     def on_click(self, event: Click) -> None:
-        """A title folds; any line takes the cursor."""
+        """A click on a title folds it; on any line it moves the cursor."""
         offset = event.get_content_offset(self)
         if offset is None or offset.y + self.scroll_offset.y >= len(self._rows):
             return

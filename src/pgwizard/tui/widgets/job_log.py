@@ -10,6 +10,7 @@ from rich.text import Text
 from textual import work
 
 from pgwizard.errors import PgwizardError
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups
 from pgwizard.status.snapshot import Run
 from pgwizard.text import plain
@@ -33,7 +34,7 @@ class JobLog(Hosted, Pane, Log):
         super().__init__(id="log", kept=KEPT_LINES)
         self._shown: tuple[str, ...] = ()
 
-    def follow(self, run: Run, name: str, namespace: str) -> None:
+    def follow(self, run: Run, release: ReleaseRef) -> None:
         """Read the log of a Job of this release, and go on while the Job runs.
 
         The same Job in another state is read again to its end: a reader stays at the same lines.
@@ -44,16 +45,16 @@ class JobLog(Hosted, Pane, Log):
         if self._shown[:1] != shown[:1]:
             self.clear()
         self._shown = shown
-        self._read(run, name, namespace)
+        self._read(run, release)
 
     @work(name="read a log", group="log", exclusive=True, exit_on_error=False)
-    async def _read(self, run: Run, name: str, namespace: str) -> None:
+    async def _read(self, run: Run, release: ReleaseRef) -> None:
         await asyncio.sleep(SETTLE_SECONDS)
         self.entitle(f"log of {run.name}")
         cluster = await self.connection.once_connected()
         while True:
             self.restart()
-            await self._read_once(cluster, run, name, namespace)
+            await self._read_once(cluster, run, release)
             if run.state != "running":
                 break
             await asyncio.sleep(RETRY_SECONDS)  # the pod has not started, or failed and gets a successor
@@ -61,9 +62,9 @@ class JobLog(Hosted, Pane, Log):
             for line in f"cause: {run.fault.cause}\nfix: {run.fault.fix}".splitlines():
                 self.write(line, "bold")
 
-    async def _read_once(self, cluster: Cluster, run: Run, name: str, namespace: str) -> None:
+    async def _read_once(self, cluster: Cluster, run: Run, release: ReleaseRef) -> None:
         follow = run.state == "running"
-        lines = backups.log(cluster, name, namespace, run.real_name, follow=follow, tail=KEPT_LINES)
+        lines = backups.log(cluster, release, run.real_name, follow=follow, tail=KEPT_LINES)
         try:
             async with aclosing(lines):
                 async for line in lines:

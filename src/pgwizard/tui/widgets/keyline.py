@@ -1,6 +1,6 @@
 """The keys at the foot of every screen: one line of text that shows what works here and now, and can be clicked.
 
-Textual's ``Footer`` makes a widget of each key, anew at every step from question to question: 35 ms, even behind
+Textual's ``Footer`` makes a widget of each key again at every step from question to question: 35 ms, even behind
 another screen. It refuses to know what any key does.
 """
 
@@ -61,7 +61,7 @@ class KeyLine(Widget):
         self.screen.bindings_updated_signal.subscribe(self, self._follow)
 
     def _follow(self, screen: Screen[object]) -> None:
-        # what is behind another screen is not used; it is told anew when it comes back
+        # what is behind another screen is not used; it is called again when that screen comes back
         if screen.is_active and not self._late:
             self._late = True
             self.call_after_refresh(self._catch_up)

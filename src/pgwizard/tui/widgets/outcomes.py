@@ -12,6 +12,8 @@ from textual.widgets import Static
 
 from pgwizard.diagnose import messages
 from pgwizard.errors import Finding
+from pgwizard.release.apply import ApplyOutcome
+from pgwizard.release.report import address
 from pgwizard.text import visible
 from pgwizard.tui.navigation import message_link
 
@@ -30,6 +32,16 @@ def failure_rows(found: Finding, findings: Sequence[Finding] = ()) -> list[Outco
     return [("✗", found.text), *every, *((word, text) for word, text in rows if text)]
 
 
+def success_rows(outcome: ApplyOutcome) -> list[OutcomeRow]:
+    """An apply that ended: its headline, where the database is, and why the release cannot be relied on."""
+    rows = [("!" if outcome.findings else "✓", outcome.headline)]
+    if outcome.result == "deployed" and outcome.plan is not None:
+        rows.append(("", address(outcome.plan)))
+    for finding in outcome.findings:
+        rows += [("cause", finding.cause), ("fix", finding.fix), (MORE, messages.link(finding.key))]
+    return rows
+
+
 def outcome_table(rows: Sequence[OutcomeRow]) -> Table:
     """The rows, each text wrapped in its own column."""
     table = Table.grid(padding=(0, 1))
@@ -42,7 +54,7 @@ def outcome_table(rows: Sequence[OutcomeRow]) -> Table:
 
 
 def outcome_lines(rows: Sequence[OutcomeRow]) -> list[str]:
-    """The rows as plain text; a command stays a line that a shell takes."""
+    """The rows as plain text; a command stays one line, to paste into a shell."""
     return [
         visible(line if word == CONNECT else f"{word:7} {line}") for word, text in rows for line in text.splitlines()
     ]

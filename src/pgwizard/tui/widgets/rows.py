@@ -39,7 +39,7 @@ def _layout(
         if sum(needed[shown] + padding for shown in numbers) > width and number in numbers:
             numbers.remove(number)
     rest = width - padding - sum(needed[shown] + padding for shown in numbers[:-1])
-    last = max(min(rest, needed[numbers[-1]]), _NARROWEST)
+    last = min(needed[numbers[-1]], max(rest, _NARROWEST))
     return _Layout(tuple(numbers), (*(needed[shown] for shown in numbers[:-1]), last))
 
 

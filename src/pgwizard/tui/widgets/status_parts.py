@@ -1,6 +1,6 @@
 """What the status screen shows of a snapshot: the verdict, the facts behind it, backups in time, tables, objects.
 
-Each part takes a snapshot and shows it as ``status.report`` words it.
+Each part shows a snapshot in the words of ``status.report``.
 """
 
 from __future__ import annotations

@@ -1,17 +1,13 @@
-"""A candidate in words, on a line of the list or below it, and the list that stays quick at ten thousand of them.
-
-Only lines that are seen are drawn. It refuses requests, rules, and values.
-"""
+"""The list of candidates, which stays quick at ten thousand of them: only lines in view are drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
-from rich.text import Text
 from textual.events import Click
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -19,65 +15,15 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from pgwizard.text import plain
-from pgwizard.wizard import candidates
+from pgwizard.tui.widgets.candidate_text import days_text, verdict
 from pgwizard.wizard.candidates import Candidate, Search
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pgwizard.tls.handshake import Served
-
 WIDE = 100
 """Columns from which the subject has one of its own."""
 FAINT = Style(dim=True)
-
-
-class CandidateIndex:
-    """The rows in order, filtered; a row of a Secret replaces what was known of it."""
-
-    def __init__(self) -> None:
-        self.by_place: dict[tuple[str, str], tuple[Candidate, ...]] = {}
-        self.shown: list[Candidate] = []
-        self.namespaces: set[str] = set()
-        self._sorted: list[tuple[tuple[int, str, str, tuple[str, ...]], Candidate, str]] = []
-        self._filter = ""
-
-    def learn(self, rows: Iterable[Candidate]) -> None:
-        """Take rows in; they are shown after ``arrange``."""
-        fresh = candidates.by_secret(rows)
-        self.namespaces |= {namespace for namespace, _ in fresh}
-        if stale := fresh.keys() & self.by_place.keys():
-            self._sorted = [entry for entry in self._sorted if (entry[1].namespace, entry[1].secret) not in stale]
-        for place, found in fresh.items():
-            self.by_place[place] = tuple(found)
-            self._sorted += [(row.order, row, _haystack(row)) for row in found]
-
-    def arrange(self, wanted: str | None = None) -> None:
-        """Sort, and keep what the filter lets through: every word of it somewhere in the row."""
-        if wanted is not None:
-            self._filter = wanted
-        self._sorted.sort(key=lambda entry: entry[0])
-        words = self._filter.lower().split()
-        if words:
-            self.shown = [row for _, row, text in self._sorted if all(word in text for word in words)]
-        else:
-            self.shown = [row for _, row, _ in self._sorted]
-
-    def place_of(self, row: Candidate) -> int | None:
-        """Where a Secret's row is shown now: the same key, else the Secret's first."""
-        same = [number for number, shown in enumerate(self.shown) if shown.identity == row.identity]
-        if same:
-            return same[0]
-        place = (row.namespace, row.secret)
-        return next((n for n, shown in enumerate(self.shown) if (shown.namespace, shown.secret) == place), None)
-
-
-def _haystack(row: Candidate) -> str:
-    first = row.first
-    words = [row.place, row.kind, *row.keys]
-    if first is not None:
-        words += [first.subject, *first.dns_names]
-    return " ".join(words).lower()
 
 
 class SecretList(ScrollView, can_focus=False):
@@ -183,7 +129,7 @@ class SecretList(ScrollView, can_focus=False):
         wanted = {"ca": ("kind", "subject", "ends", "would it verify?")}
         names = wanted.get(self.search.purpose, ("kind", "keys", "", "what speaks for it"))
         return "".join(
-            fitted(name, width) for name, width in zip(("  namespace/secret", *names), self._widths(), strict=True)
+            fit_cell(name, width) for name, width in zip(("  namespace/secret", *names), self._widths(), strict=True)
         )
 
     def _widths(self) -> tuple[int, int, int, int, int]:
@@ -199,7 +145,7 @@ class SecretList(ScrollView, can_focus=False):
         return place, kind, subject, ends, rest - place - subject
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines in view. Textual's own way looks up style, border and padding anew for each: most of a paint.
+        """The lines in view. Textual's own way looks up style, border and padding for each one: most of a paint.
 
         So there is none of these: no border, padding or opacity would be drawn.
         """
@@ -219,7 +165,7 @@ class SecretList(ScrollView, can_focus=False):
             return Strip.blank(width, plain_style)
         row = self.rows[number]
         cells = [
-            fitted(text, size)
+            fit_cell(text, size)
             for text, size in zip(self._cells(row, here=number == self.cursor), self._columns, strict=True)
         ]
         if number == self.cursor:
@@ -240,7 +186,7 @@ class SecretList(ScrollView, can_focus=False):
         else:
             place = row.place if row.keys in {(), ("tls.crt",)} else f"{row.place} · {row.keys[0]}"
             what = first.subject if first else ", ".join(row.others)
-        ends = until(first.days_left(self.today)) if first and self.today else ""
+        ends = days_text(first.days_left(self.today)) if first and self.today else ""
         count = len(row.bundle.certificates) if row.bundle else 1
         kind = f"{row.kind} ({count})" if count > 1 else str(row.kind)
         if kind == "not a certificate" and self._widths()[1] < len(kind):
@@ -248,109 +194,8 @@ class SecretList(ScrollView, can_focus=False):
         return f"{mark} {plain(place, 200)}", kind, plain(what, 120), ends, verdict(row)
 
 
-def fitted(text: str, size: int) -> str:
+def fit_cell(text: str, size: int) -> str:
     """Exactly so many cells, the last one blank; what is cut off says so. Nothing for a column of no size."""
     if not size:
         return ""
     return f"{set_cell_size(text, size - 2)}… " if cell_len(text) >= size else set_cell_size(text, size)
-
-
-def verdict(row: Candidate) -> str:
-    """A mark and the reason, in few words."""
-    if row.ok is not None:
-        return f"✓ yes: {plain(row.why)}" if row.ok else f"✗ {plain(row.why)}"
-    if row.kind == "not read":
-        return "· read when it is in view" if row.hopeful else "· not read"
-    if not row.keys:
-        return f"✗ {plain(row.why)}"
-    return f"? {plain(row.why)}" if row.why else "… asking the server"
-
-
-def until(days: int) -> str:
-    """Days left, as a person says it."""
-    if days < 0:
-        return "expired"
-    if days >= 3 * 365:
-        return f"in {days // 365} y"
-    return f"in {days} d"
-
-
-# ---- one row, in words ---------------------------------------------------------------------------------------------
-
-
-def outlined(row: Candidate, search: Search) -> Text:
-    """A Secret by what is known of its keys."""
-    chosen = f" · {', '.join(map(plain, row.keys))}" if row.keys else ""
-    keys = ", ".join(plain(key, 60) for key in (*row.keys, *row.others)[:12])
-    lines = [f"{row.kind}; its keys: {keys} (values are not shown)" if keys else str(row.kind)]
-    if row.kind == "not read":
-        lines.append("It is read when it comes into view, or when you select it.")
-    elif row.why:
-        lines.append(plain(row.why, 400))
-    if row.kind == "other keys" and search.purpose != "ca" and row.others:
-        usual = ",".join(f"KEY{number}" for number, _ in enumerate(candidates.usual_keys(search), start=1))
-        lines.append(f"To use its keys anyway: F6, then {plain(row.place)}/{usual}")
-    if row.keys and search.purpose == "s3" and row.namespace != search.namespace:
-        lines.append(f"It will be mirrored into namespace {search.namespace}.")
-    return _lines(f"{plain(row.place)}{chosen}", lines)
-
-
-def _lines(head: str, lines: Iterable[str]) -> Text:
-    text = Text(head, "bold")
-    text.append("\n" + "\n".join(lines), "not bold")
-    return text
-
-
-def certified(row: Candidate, search: Search, served: Served | str | None, today: datetime | None) -> Text:
-    """A certificate, with what the server says to it."""
-    first, bundle = row.first, row.bundle
-    if first is None or bundle is None:
-        return Text("")
-    subject = plain(first.subject, 120) or "no subject"
-    signed = "" if first.self_signed else f", signed by {plain(first.issuer, 120)}"
-    more = [plain(other.subject, 60) for other in bundle.certificates[1:4]]
-    names = [*first.dns_names[:4], *first.ip_addresses[:2]]
-    count = len(first.dns_names) + len(first.ip_addresses) + first.other_names
-    left = f", … {count:,} in all" if count > len(names) else ""
-    ends = f" ({until(first.days_left(today))})" if today else ""
-    times = f"{first.not_before:%Y-%m-%d} to {first.not_after:%Y-%m-%d}{ends}"
-    lines = [
-        f"{subject}{signed}" + (f", with {', '.join(more)}" if more else ""),
-        f"SANs {plain(', '.join(names), 160) or 'none'}{left}",
-        f"{first.key_type} · {'CA' if first.is_ca else 'not a CA'} · {times} · sha256 {first.sha256[:17]}…",
-        verdict(row),
-        _sent(row, search, served),
-    ]
-    if row.ok:
-        lines.append(f"It will be mirrored into namespace {search.namespace}, and compared at each upgrade.")
-    return _lines(f"{plain(row.place)} · {plain(row.keys[0])}", lines)
-
-
-def whole(row: Candidate) -> Iterator[str]:
-    """Everything that is known of a row."""
-    yield plain("/".join([row.place, *row.keys]), 1_000)
-    yield f"{row.kind}: {plain(row.why, 1_000)}" if row.why else str(row.kind)
-    for one in row.bundle.certificates if row.bundle else ():
-        yield ""
-        yield f"subject      {plain(one.subject, 1_000) or 'none'}"
-        yield f"issuer       {plain(one.issuer, 1_000) or 'none'}"
-        for name in (*one.dns_names, *one.ip_addresses):
-            yield f"SAN          {plain(name, 300)}"
-        yield f"valid        {one.not_before:%Y-%m-%d %H:%M} to {one.not_after:%Y-%m-%d %H:%M} UTC"
-        yield f"key          {one.key_type}, {'CA' if one.is_ca else 'not a CA'}"
-        yield f"serial       {one.serial}"
-        yield f"sha256       {one.sha256}"
-
-
-def _sent(row: Candidate, search: Search, served: Served | str | None) -> str:
-    if served is None:
-        return f"Asking {plain(search.endpoint)} what it sends …"
-    if isinstance(served, str):
-        return f"What the server sends is not known: {plain(served, 400)}"
-    chain = served.chain.certificates
-    own = chain[0]
-    count = f"{len(chain)} certificate{'s' if len(chain) != 1 else ''}"
-    same = row.first is not None and own.sha256 == row.first.sha256
-    signed = "self-signed" if own.self_signed else f"signed by {plain(own.issuer, 80)}"
-    what = ", the same as this" if same else f": {plain(own.subject, 80)}"
-    return f"The server sends {count}, {signed}{what}.  {served.tls}, handshake in {served.seconds * 1000:.0f} ms."

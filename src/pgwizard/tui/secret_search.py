@@ -1,0 +1,104 @@
+"""One search through the cluster's Secrets: what it found, what may not be read, how far it is. It shows nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from pgwizard.errors import PgwizardError
+from pgwizard.kube.api import SECRET, Ref
+from pgwizard.wizard import browse, candidates
+from pgwizard.wizard.browse import Batch, Denial
+from pgwizard.wizard.candidate_index import CandidateIndex
+from pgwizard.wizard.candidates import Candidate, Search
+
+if TYPE_CHECKING:
+    from pgwizard.kube.api import Cluster
+    from pgwizard.tls.handshake import Served
+    from pgwizard.wizard.browse import Readable
+
+READS_AT_ONCE = 4
+
+
+class SecretSearch:
+    """changed: called after each change, with whether these are the first rows."""
+
+    def __init__(self, search: Search, now: Callable[[], datetime], changed: Callable[[bool], None]) -> None:
+        self.search = search
+        self.findings = CandidateIndex()
+        self.denied: list[Denial] = []
+        self.failures: list[str] = []
+        """What could not be read, in words."""
+        self.served: Served | str | None = None
+        """What the server sends, or why that is not known; None until it is asked."""
+        self.state: Literal["connecting", "loading", "done", "failed"] = "connecting"
+        self.seen = self.expected = self.to_come = 0
+        """Secrets seen, Secrets expected, namespaces still to come."""
+        self.certificates_read = False
+        self._now, self._changed = now, changed
+        self._asked: set[tuple[str, str]] = set()
+        self._gate = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def run(self, cluster: Cluster, readable: Readable) -> None:
+        """Search to the end. readable: where Secrets may be listed, as far as it is known."""
+        self.state = "loading"
+        try:
+            found = browse.browse(cluster, self.search, self._now, readable)
+            async with contextlib.aclosing(found) as batches:
+                async for batch in batches:
+                    self.take(batch)
+        except PgwizardError as error:
+            self.state = "failed"
+            self.failures.append(". ".join(part for part in (error.message, error.hint) if part))
+        except Exception as error:
+            self.state = "failed"
+            self.failures.append(f"a defect of pgwizard itself: {type(error).__name__}")
+            raise
+        finally:
+            self._changed(False)
+
+    def take(self, batch: Batch) -> None:
+        """Take in what was found."""
+        first = not self.findings.by_place and bool(batch.rows)
+        self.findings.learn(batch.rows)
+        self.denied += batch.denied
+        self.failures += batch.failures
+        self.seen, self.expected, self.to_come = batch.seen, batch.expected, batch.namespaces_to_come
+        if batch.served is not None and self.served is None:
+            self._judge_again(batch.served)
+        self.served = batch.served or self.served
+        self.certificates_read = self.certificates_read or batch.certificates_read
+        if batch.done:
+            self.state = "done"
+        self._changed(first)
+
+    def _judge_again(self, served: Served | str) -> None:
+        """What was read before it was known what the server sends."""
+        read = [self.findings.by_place.get(place, ()) for place in self._asked]
+        judged = (candidates.judge(row, self.search, served, self._now()) for rows in read for row in rows)
+        self.findings.learn(judged)
+
+    def claim_unread(self, rows: Iterable[Candidate]) -> list[Candidate]:
+        """Those of the rows that are not read yet. Each Secret is returned once, so that it is read once."""
+        wanted = []
+        for row in rows:
+            place = (row.namespace, row.secret)
+            if row.kind == "not read" and place not in self._asked:
+                self._asked.add(place)
+                wanted.append(row)
+        return wanted
+
+    async def read(self, cluster: Cluster, row: Candidate) -> None:
+        """Read the contents of a Secret."""
+        async with self._gate:
+            rows = await self.contents(cluster, row.namespace, row.secret)
+        self.findings.learn(candidates.keep_rank(row, rows))
+        self._changed(False)
+
+    async def contents(self, cluster: Cluster, namespace: str, secret: str) -> tuple[Candidate, ...]:
+        """Read a Secret, as candidates: one for each choice of its keys."""
+        ref = Ref(SECRET, secret, namespace)
+        return await browse.contents(cluster, ref, self.search, self.served, self._now())

@@ -1,0 +1,120 @@
+"""Parts of the browser of Secrets: its lines to type into, and in words how far the search has come."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widgets import Input
+
+from pgwizard.text import plain
+from pgwizard.tui.secret_search import SecretSearch
+from pgwizard.wizard.browse import Denial
+
+_LONGEST = 300
+"""Lines of what could not be read."""
+QUESTIONS = {
+    "ca": "Which certificate should pgBackRest trust for {endpoint} ?",
+    "s3": "Which Secret has the S3 key pair for {endpoint} ?",
+    "database": "Which Secret of namespace {namespace} has the superuser's name and password?",
+    "passphrase": "Which Secret of namespace {namespace} has the repository's passphrase?",
+}
+SHORT_QUESTIONS = {
+    "ca": "Trust which certificate for {endpoint} ?",
+    "s3": "Which S3 key pair for {endpoint} ?",
+    "database": "Which Secret with superuser's name, password?",
+    "passphrase": "Which Secret with the passphrase?",
+}
+PLACEHOLDERS = {
+    "ca": "namespace/secret, or namespace/secret/key",
+    "s3": "namespace/secret, or namespace/secret/key of the name,key of the secret",
+    "database": "secret, or secret/key of the name,key of the password",
+    "passphrase": "secret, or secret/key",
+}
+
+
+class LineInput(Input):
+    """An input of one line, of a width of its own."""
+
+    def __init__(self, placeholder: str, name: str, width: int | str) -> None:
+        super().__init__(placeholder=placeholder, id=name, compact=True)
+        self.styles.width = width
+        self.styles.height = 1
+        self.styles.padding = (0, 1)
+
+
+class Filter(LineInput):
+    """Words that a row must contain. It has all keys: those for the list move in the list."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "screen.choose", "choose"),
+        Binding("up", "screen.move(-1)", show=False),
+        Binding("down", "screen.move(1)", show=False),
+        Binding("pageup", "screen.page(-1)", show=False),
+        Binding("pagedown", "screen.page(1)", show=False),
+        Binding("home", "screen.end(0)", show=False),
+        Binding("end", "screen.end(1)", show=False),
+    ]
+
+
+def progress(secrets: SecretSearch, in_view: int, link: str, *, is_filtered: bool) -> str:
+    """How much was found, what may not be read, and how far the search is. in_view: rows; link: the connection."""
+    if secrets.state == "connecting":
+        return plain(link) if link.startswith("not connected") else "connecting to the cluster …"
+    shown, known = len(secrets.findings.shown), sum(map(len, secrets.findings.by_place.values()))
+    parts: list[str] = []
+    if is_filtered:
+        parts.append(f"{shown:,} of {known:,} match the filter")
+    elif known:
+        below = max(0, shown - in_view)
+        spaces = len(secrets.findings.namespaces)
+        more = f"{below:,} more" if below else f"{known:,} in all"
+        parts.append(f"{more} in {spaces:,} namespace{'s' if spaces != 1 else ''}")
+    if secrets.denied:
+        named = sum(1 for denied in secrets.denied if denied.namespace)
+        what = f"{named:,} namespace{'s' if named != 1 else ''}" if named else "some"
+        parts.append(f"{what} may not be read (why: F7)")
+    if secrets.state == "loading":
+        total = f" of {secrets.expected:,}" if secrets.expected > secrets.seen else ""
+        to_come = f", {secrets.to_come:,} namespaces" if secrets.to_come else ""
+        parts.append(f"loading {secrets.seen:,}{total}{to_come}")
+    elif secrets.state == "failed":
+        parts.append("stopped (why: F7; read again: F5)")
+    if secrets.failures and secrets.state != "failed":
+        parts.append(f"! {plain(secrets.failures[-1], 120)}")
+    return " · ".join(parts)
+
+
+def nothing(secrets: SecretSearch) -> str:
+    """Why there is no row: loading, empty, filtered, denied and failed are different things."""
+    last = plain(secrets.failures[-1], 600) if secrets.failures else ""
+    if secrets.state == "connecting":
+        return ""
+    if secrets.state == "failed":
+        return f"The list could not be read: {last}"
+    if secrets.findings.by_place:
+        return "Nothing matches the filter. Esc clears it."
+    if last:
+        return f"Not everything could be read: {last}"
+    if secrets.state == "loading":
+        return "Searching …"
+    if secrets.denied:
+        return f"{plain(_denial_text(secrets.denied[0]), 600)}\nYou can still type a name: F6"
+    search = secrets.search
+    where = f"namespace {search.namespace}" if search.purpose in {"database", "passphrase"} else "cluster"
+    return f"There is no Secret in this {where}. You can type a name: F6"
+
+
+def _denial_text(denial: Denial) -> str:
+    return ": ".join(filter(None, (denial.finding.text, denial.finding.fix)))
+
+
+def unreadable(secrets: SecretSearch) -> list[str]:
+    """Each namespace that may not be read and why, and each failure; no more lines than anybody reads."""
+    denied = [
+        f"{plain(each.namespace)}: {plain(_denial_text(each))}" if each.namespace else plain(_denial_text(each))
+        for each in secrets.denied
+    ]
+    lines = [*denied, *(plain(text, 600) for text in secrets.failures)]
+    more = len(lines) - _LONGEST
+    return [*lines[:_LONGEST], *([f"and {more:,} more"] if more > 0 else [])]

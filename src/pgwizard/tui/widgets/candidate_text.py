@@ -1,0 +1,115 @@
+"""A candidate in words: its verdict on a line, and all that is known of it below the list. Values are never shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from pgwizard.text import plain
+from pgwizard.wizard import candidates
+from pgwizard.wizard.candidates import Candidate, Search
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pgwizard.tls.handshake import Served
+
+
+def verdict(row: Candidate) -> str:
+    """A mark and the reason, in few words."""
+    if row.ok is not None:
+        return f"✓ yes: {plain(row.why)}" if row.ok else f"✗ {plain(row.why)}"
+    if row.kind == "not read":
+        return "· read when it is in view" if row.hopeful else "· not read"
+    if not row.keys:
+        return f"✗ {plain(row.why)}"
+    return f"? {plain(row.why)}" if row.why else "… asking the server"
+
+
+def days_text(days: int) -> str:
+    """Days left, in words."""
+    if days < 0:
+        return "expired"
+    if days >= 3 * 365:
+        return f"in {days // 365} y"
+    return f"in {days} d"
+
+
+def outline_text(row: Candidate, search: Search) -> Text:
+    """A Secret by what is known of its keys."""
+    chosen = f" · {', '.join(map(plain, row.keys))}" if row.keys else ""
+    keys = ", ".join(plain(key, 60) for key in (*row.keys, *row.others)[:12])
+    lines = [f"{row.kind}; its keys: {keys} (values are not shown)" if keys else str(row.kind)]
+    if row.kind == "not read":
+        lines.append("It is read when it comes into view, or when you select it.")
+    elif row.why:
+        lines.append(plain(row.why, 400))
+    if row.kind == "other keys" and search.purpose != "ca" and row.others:
+        usual = ",".join(f"KEY{number}" for number, _ in enumerate(candidates.usual_keys(search), start=1))
+        lines.append(f"To use its keys anyway: F6, then {plain(row.place)}/{usual}")
+    if row.keys and search.purpose == "s3" and row.namespace != search.namespace:
+        lines.append(f"It will be mirrored into namespace {search.namespace}.")
+    return _lines(f"{plain(row.place)}{chosen}", lines)
+
+
+def _lines(head: str, lines: Iterable[str]) -> Text:
+    text = Text(head, "bold")
+    text.append("\n" + "\n".join(lines), "not bold")
+    return text
+
+
+def certificate_text(row: Candidate, search: Search, served: Served | str | None, today: datetime | None) -> Text:
+    """A certificate, with the server's answer to it."""
+    first, bundle = row.first, row.bundle
+    if first is None or bundle is None:
+        return Text("")
+    subject = plain(first.subject, 120) or "no subject"
+    signed = "" if first.self_signed else f", signed by {plain(first.issuer, 120)}"
+    more = [plain(other.subject, 60) for other in bundle.certificates[1:4]]
+    names = [*first.dns_names[:4], *first.ip_addresses[:2]]
+    count = len(first.dns_names) + len(first.ip_addresses) + first.other_names
+    left = f", … {count:,} in all" if count > len(names) else ""
+    ends = f" ({days_text(first.days_left(today))})" if today else ""
+    times = f"{first.not_before:%Y-%m-%d} to {first.not_after:%Y-%m-%d}{ends}"
+    lines = [
+        f"{subject}{signed}" + (f", with {', '.join(more)}" if more else ""),
+        f"SANs {plain(', '.join(names), 160) or 'none'}{left}",
+        f"{first.key_type} · {'CA' if first.is_ca else 'not a CA'} · {times} · sha256 {first.sha256[:17]}…",
+        verdict(row),
+        _server_line(row, search, served),
+    ]
+    if row.ok:
+        lines.append(f"It will be mirrored into namespace {search.namespace}, and compared at each upgrade.")
+    return _lines(f"{plain(row.place)} · {plain(row.keys[0])}", lines)
+
+
+def all_lines(row: Candidate) -> Iterator[str]:
+    """Everything that is known of a row."""
+    yield plain("/".join([row.place, *row.keys]), 1_000)
+    yield f"{row.kind}: {plain(row.why, 1_000)}" if row.why else str(row.kind)
+    for one in row.bundle.certificates if row.bundle else ():
+        yield ""
+        yield f"subject      {plain(one.subject, 1_000) or 'none'}"
+        yield f"issuer       {plain(one.issuer, 1_000) or 'none'}"
+        for name in (*one.dns_names, *one.ip_addresses):
+            yield f"SAN          {plain(name, 300)}"
+        yield f"valid        {one.not_before:%Y-%m-%d %H:%M} to {one.not_after:%Y-%m-%d %H:%M} UTC"
+        yield f"key          {one.key_type}, {'CA' if one.is_ca else 'not a CA'}"
+        yield f"serial       {one.serial}"
+        yield f"sha256       {one.sha256}"
+
+
+def _server_line(row: Candidate, search: Search, served: Served | str | None) -> str:
+    if served is None:
+        return f"Asking {plain(str(search.endpoint))} what it sends …"
+    if isinstance(served, str):
+        return f"What the server sends is not known: {plain(served, 400)}"
+    chain = served.chain.certificates
+    own = chain[0]
+    count = f"{len(chain)} certificate{'s' if len(chain) != 1 else ''}"
+    same = row.first is not None and own.sha256 == row.first.sha256
+    signed = "self-signed" if own.self_signed else f"signed by {plain(own.issuer, 80)}"
+    what = ", the same as this" if same else f": {plain(own.subject, 80)}"
+    return f"The server sends {count}, {signed}{what}.  {served.tls}, handshake in {served.seconds * 1000:.0f} ms."

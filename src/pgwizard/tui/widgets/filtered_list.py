@@ -1,0 +1,171 @@
+"""A list that is filtered while a person types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to choose. note: what helps to choose it; below: lines that say more; shown: in the value's place."""
+
+    value: str
+    note: str = ""
+    below: tuple[str, ...] = ()
+    shown: str = ""
+
+    @property
+    def haystack(self) -> str:
+        """What a filter looks through."""
+        return "\n".join((self.shown or self.value, self.note, *self.below)).lower()
+
+
+class FilterInput(Input):
+    """A line whose arrows move through the list below it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "move(1)", "down", show=False),
+        Binding("up", "move(-1)", "up", show=False),
+        Binding("pagedown", "move(10)", "down", show=False),
+        Binding("pageup", "move(-10)", "up", show=False),
+    ]
+
+    def action_move(self, step: int) -> None:
+        """Move in the list; the filter keeps the focus."""
+        for parent in self.ancestors:
+            if isinstance(parent, FilteredList):
+                parent.move(step)
+                return
+
+
+class FilteredList(Vertical):
+    """Enter selects the highlighted item. free: the typed text can be selected too, where no item equals it."""
+
+    DEFAULT_CSS = """
+    FilteredList { height: 1fr; }
+    FilteredList FilterInput { border: none; height: 1; padding: 0; background: $boost; }
+    FilteredList OptionList { height: 1fr; border: none; padding: 0; background: $background; }
+    FilteredList OptionList { text-wrap: nowrap; text-overflow: ellipsis; }
+    FilteredList .hint { color: $text-muted; }
+    """
+    _SHOWN = 500
+    """Rows: nobody reads more, and a filter finds the rest."""
+
+    class Chosen(Message):
+        """A value was chosen or typed."""
+
+        def __init__(self, sender: FilteredList, value: str) -> None:
+            super().__init__()
+            self.sender, self.value = sender, value
+
+        @property
+        def control(self) -> FilteredList:
+            """The list."""
+            return self.sender
+
+    def __init__(
+        self,
+        items: Sequence[Item] = (),
+        current: str = "",
+        *,
+        free: bool = True,
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
+        super().__init__(id=id)
+        self._items, self._current, self._found, self._free = items, current, list(items), free
+
+    def compose(self) -> ComposeResult:
+        yield FilterInput(placeholder="type to filter", compact=True)
+        yield OptionList()
+        yield Static(classes="hint", markup=False)
+
+    def on_mount(self) -> None:
+        """The filter alone has the focus."""
+        self.query_one(OptionList).can_focus = False
+        self._show("", self._current)
+
+    def fill(self, items: Sequence[Item], current: str) -> None:
+        """Show other items. What is typed filters them as well; what is highlighted stays so if it is among them."""
+        here = self.here
+        moved = bool(here) and here != self._current and self._current == current
+        self._items, self._current = items, current
+        typed = self.query_one(FilterInput).value
+        self._show(typed, here if moved else self._wanted(typed))
+
+    @property
+    def here(self) -> str:
+        """The highlighted value; empty for none, and while the list is mounted or removed with its page."""
+        highlighted = [listed.highlighted_option for listed in self.query(OptionList)]
+        return next((option.value for option in highlighted if isinstance(option, _Listed)), "")
+
+    def mark(self, current: str) -> None:
+        """Mark another item as the answer of now."""
+        self.fill(self._items, current)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._show(event.value, self._wanted(event.value))
+
+    def _wanted(self, typed: str) -> str:
+        """The current answer as long as nothing is typed; else none, because the best match is the first row."""
+        return "" if typed.strip() else self._current
+
+    def _show(self, typed: str, highlighted: str) -> None:
+        wanted = typed.strip().lower()
+        fitting = [item for item in self._items if wanted in item.haystack]
+        self._found = sorted(fitting, key=lambda item: item.value.lower() != wanted)[: self._SHOWN]
+        if self._free and wanted and all(item.value != typed.strip() for item in fitting):
+            self._found.append(Item(typed.strip(), "as it is typed"))
+        listed = self.query_one(OptionList)
+        listed.clear_options()
+        listed.add_options([_Listed(item, current=item.value == self._current) for item in self._found])
+        here = next((number for number, item in enumerate(self._found) if item.value == highlighted), 0)
+        listed.highlighted = here if self._found else None
+        cut = f", the first {self._SHOWN} shown" if len(fitting) > self._SHOWN else ""
+        counts = f"{len(fitting)} of {len(self._items)}{cut}   {'Enter selects' if self._found else ''}"
+        self.query_one(".hint", Static).update(counts if self._items or wanted else "")
+
+    def move(self, step: int) -> None:
+        listed = self.query_one(OptionList)
+        if listed.option_count:
+            listed.highlighted = min(max((listed.highlighted or 0) + step, 0), listed.option_count - 1)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """By the mouse. The list may have been filled again since."""
+        event.stop()
+        if isinstance(event.option, _Listed):
+            self.post_message(self.Chosen(self, event.option.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        here = self.query_one(OptionList).highlighted
+        if here is not None and here < len(self._found):
+            self.post_message(self.Chosen(self, self._found[here].value))
+
+
+class _Listed(Option):
+    """A row of an item."""
+
+    def __init__(self, item: Item, *, current: bool) -> None:
+        super().__init__(_row(item, current))
+        self.value = item.value
+
+
+def _row(item: Item, current: bool = False) -> Text:
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(f"{'●' if current else ' '} {item.shown or item.value}")
+    if item.note:
+        text.append(f"   {item.note}", "dim")
+    for line in item.below:
+        text.append(f"\n    {line}")
+    return text

@@ -1,0 +1,56 @@
+"""Candidates in order, filtered as a person types. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pgwizard.wizard import candidates
+from pgwizard.wizard.candidates import Candidate
+
+
+class CandidateIndex:
+    """The rows in order, filtered; a row of a Secret replaces what was known of it."""
+
+    def __init__(self) -> None:
+        self.by_place: dict[tuple[str, str], tuple[Candidate, ...]] = {}
+        self.shown: list[Candidate] = []
+        self.namespaces: set[str] = set()
+        self._sorted: list[tuple[tuple[int, str, str, tuple[str, ...]], Candidate, str]] = []
+        self._filter = ""
+
+    def learn(self, rows: Iterable[Candidate]) -> None:
+        """Take rows in; they are shown after ``arrange``."""
+        fresh = candidates.by_secret(rows)
+        self.namespaces |= {namespace for namespace, _ in fresh}
+        if stale := fresh.keys() & self.by_place.keys():
+            self._sorted = [entry for entry in self._sorted if (entry[1].namespace, entry[1].secret) not in stale]
+        for place, found in fresh.items():
+            self.by_place[place] = tuple(found)
+            self._sorted += [(row.order, row, _haystack(row)) for row in found]
+
+    def arrange(self, wanted: str | None = None) -> None:
+        """Sort, and keep what the filter lets through: every word of it somewhere in the row."""
+        if wanted is not None:
+            self._filter = wanted
+        self._sorted.sort(key=lambda entry: entry[0])
+        words = self._filter.lower().split()
+        if words:
+            self.shown = [row for _, row, text in self._sorted if all(word in text for word in words)]
+        else:
+            self.shown = [row for _, row, _ in self._sorted]
+
+    def place_of(self, row: Candidate) -> int | None:
+        """Where a Secret's row is shown now: the same key, else the Secret's first."""
+        same = [number for number, shown in enumerate(self.shown) if shown.identity == row.identity]
+        if same:
+            return same[0]
+        place = (row.namespace, row.secret)
+        return next((n for n, shown in enumerate(self.shown) if (shown.namespace, shown.secret) == place), None)
+
+
+def _haystack(row: Candidate) -> str:
+    first = row.first
+    words = [row.place, row.kind, *row.keys]
+    if first is not None:
+        words += [first.subject, *first.dns_names]
+    return " ".join(words).lower()

@@ -1,0 +1,104 @@
+"""Answers that are chosen from the cluster: a name of a list, a Secret, the best certificate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.pilot import Pilot
+
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
+from pgwizard.tui.chooser import Chooser
+from pgwizard.tui.pages.pages import Pages
+from pgwizard.tui.screens.wizard import Wizard
+from pgwizard.wizard.candidates import Candidate
+from pgwizard.wizard.draft import Draft
+from support.screens import painted, press, until
+from support.wizards import with_wizard
+
+BEST = Candidate("shop", "our-ca", "CA", ("ca.crt",), ok=True)
+
+
+async def open_choices(pilot: Pilot[int], wizard: Wizard, page: str, question: str) -> None:
+    await wizard.go(page, tuple(question.split(".")))
+    await press(pilot, "f4")
+
+
+def test_a_chosen_name_is_the_answer() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await open_choices(pilot, wizard, "Release", "release.namespace")
+        await until(pilot, lambda: "monitoring" in painted(pilot))
+        await press(pilot, *"monit", "enter")
+        assert wizard.draft.answers.release.namespace == "monitoring"
+        assert "Namespace             monitoring" in painted(pilot)
+
+    with_wizard(scenario)
+
+
+def test_esc_leaves_the_answer_as_it_was() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await open_choices(pilot, wizard, "Release", "release.namespace")
+        await until(pilot, lambda: "monitoring" in painted(pilot))
+        await press(pilot, *"monit", "escape")
+        assert wizard.draft.answers.release.namespace == "default"
+
+    with_wizard(scenario)
+
+
+def test_where_the_list_may_not_be_read_the_reason_is_shown_and_a_name_can_be_typed() -> None:
+    def refuse(sim: SimCluster) -> None:
+        sim.faults.append(Fault("403", "list", "storageclasses", times=None))
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await open_choices(pilot, wizard, "Storage", "storage.storageClass")
+        await until(pilot, lambda: ": type the name" in painted(pilot))
+        await press(pilot, *"fast", "enter")
+        assert wizard.draft.answers.storage.storage_class == "fast"
+
+    with_wizard(scenario, prepare=refuse)
+
+
+def test_a_chosen_secret_answers_its_namespace_its_name_and_its_keys() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await open_choices(pilot, wizard, "Repository", "repository.credentials.secret")
+        await until(pilot, lambda: "s3-backup" in painted(pilot))
+        await press(pilot, *"shop/s3-backup")
+        await until(pilot, lambda: "AWS_SECRET_ACCESS_KEY" in painted(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: pilot.app.screen is wizard)
+        assert wizard.draft.raw["repository"]["credentials"] == {
+            "from": "existing",
+            "namespace": "shop",
+            "secret": "s3-backup",
+            "accessKeyKey": "AWS_ACCESS_KEY_ID",
+            "secretKeyKey": "AWS_SECRET_ACCESS_KEY",
+        }
+
+    with_wizard(scenario)
+
+
+def proposal(raw: dict[str, Any], best: Candidate | None) -> Candidate | None:
+    chooser = Chooser(Pages(Draft(raw)))
+    chooser.propose(best)
+    return chooser.proposed
+
+
+def test_the_best_certificate_is_proposed_unless_it_is_chosen_already() -> None:
+    chosen = {"tls": {"source": {"namespace": "shop", "secret": "our-ca", "key": "ca.crt"}}}
+    assert proposal({}, BEST) == BEST
+    assert proposal({}, None) is None
+    assert proposal(chosen, BEST) is None
+
+
+def test_taking_the_proposal_answers_the_certificate_s_questions() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("TLS")
+        wizard.chooser.propose(BEST)
+        wizard.chooser.take_proposed()
+        source = wizard.draft.answers.tls.source
+        assert source is not None
+        assert (source.namespace, source.secret, source.key) == ("shop", "our-ca", "ca.crt")
+        wizard.chooser.take_proposed()
+        assert wizard.chooser.proposed is None
+
+    with_wizard(scenario)

@@ -1,0 +1,95 @@
+"""The frame of the wizard: what is beside the page, by the width of the terminal."""
+
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+
+from pgwizard.tui.pages.frame import MIDDLE, NARROW
+from pgwizard.tui.screens.wizard import Wizard
+from support.screens import painted, press, resize
+from support.wizards import with_wizard
+
+PANEL = "StorageClasses"
+"""A line of the panel beside the page Storage."""
+
+
+@pytest.mark.parametrize(
+    ("width", "has_rail", "has_panel"),
+    [(NARROW - 1, False, False), (NARROW, True, False), (MIDDLE - 1, True, False), (MIDDLE, True, True)],
+)
+def test_the_rail_and_the_panel_are_shown_where_there_is_room(width: int, has_rail: bool, has_panel: bool) -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Storage")
+        await press(pilot)
+        assert ("● Storage" in painted(pilot)) is has_rail
+        assert (PANEL in painted(pilot)) is has_panel
+
+    with_wizard(scenario, (width, 40))
+
+
+def test_a_folded_panel_takes_the_place_of_the_page_and_gives_it_back() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Storage")
+        await press(pilot, "f2")
+        assert PANEL in painted(pilot)
+        assert "Size  " not in painted(pilot)
+        await press(pilot, "escape")
+        assert "Size  " in painted(pilot)
+        assert PANEL not in painted(pilot)
+
+    with_wizard(scenario, (80, 24))
+
+
+def test_a_page_without_a_panel_has_no_key_for_one() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Storage")
+        await press(pilot)
+        assert "F2 panel" in painted(pilot)
+        await wizard.go("Release")
+        await press(pilot, "f2")
+        assert "F2 panel" not in painted(pilot)
+        assert "Namespace  " in painted(pilot)
+
+    with_wizard(scenario, (80, 24))
+
+
+def test_a_panel_that_was_unfolded_folds_with_the_next_page() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Storage")
+        await press(pilot, "f2", "ctrl+n", "f7")
+        assert "Size  " in painted(pilot)
+
+    with_wizard(scenario, (80, 24))
+
+
+def test_a_wider_terminal_shows_the_panel_beside_the_page_again() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Storage")
+        await resize(pilot, 80, 24)
+        assert PANEL not in painted(pilot)
+        await resize(pilot, 120, 40)
+        assert PANEL in painted(pilot)
+        assert "Size  " in painted(pilot)
+
+    with_wizard(scenario, (120, 40))
+
+
+def test_the_last_line_of_the_page_is_about_the_question_in_focus() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Release")
+        await press(pilot, "tab")
+        assert "default: default · F4 lists the choices" in painted(pilot)
+        await press(pilot, "tab", "tab")
+        assert "default: myapp" in painted(pilot)
+
+    with_wizard(scenario)
+
+
+def test_the_rail_marks_a_page_with_a_problem_at_once() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Storage")
+        await press(pilot, "end", "x", "ctrl+n")
+        assert "! Storage" in painted(pilot)
+
+    with_wizard(scenario)

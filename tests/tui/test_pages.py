@@ -1,0 +1,113 @@
+"""The pages of the wizard and the draft behind them."""
+
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from pgwizard.kube.api import Ref, Resource
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.pods import NODE
+from pgwizard.tui.pages.pages import Pages
+from pgwizard.tui.screens.wizard import Wizard
+from pgwizard.wizard.draft import Draft
+from support.screens import painted, press, resize, settled, until
+from support.wizards import with_wizard
+
+
+def without_images(sim: SimCluster) -> None:
+    node = sim.store.peek(Ref(Resource("v1", "Node"), NODE))
+    assert node is not None
+    sim.store.put({**node, "status": {"images": []}})
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_an_image_that_no_node_lists_is_marked_on_the_second_page_of_questions(size: tuple[int, int]) -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Release")
+        await press(pilot, "ctrl+n")
+        lines = painted(pilot).splitlines()
+        assert "PostgreSQL image" in lines[1]
+        await until(
+            pilot, lambda: "! no node lists aryan-laptophp/postgres-pgbackrest:15.0: build it" in painted(pilot)
+        )
+        await press(pilot, "ctrl+n")
+        await resize(pilot, 120, 40)
+        assert "! Database" in painted(pilot)
+
+    with_wizard(scenario, size, prepare=without_images)
+
+
+def test_pages_have_marks_for_where_a_person_is_was_and_should_look() -> None:
+    pages = Pages(Draft({"storage": {"size": "20GB"}}))
+    pages.page = "Release"
+    pages._visited = {"Connect"}
+    assert pages.marks()[:4] == [("✓", "Connect"), ("●", "Release"), ("·", "Database"), ("!", "Storage")]
+
+
+def test_the_pages_end_with_the_first_and_the_last() -> None:
+    pages = Pages(Draft({}))
+    pages.page = "Connect"
+    assert (pages.beside(-1), pages.beside(1), pages.place) == (None, "Release", f"1/{len(pages.order)} Connect")
+    pages.page = "Review"
+    assert (pages.beside(-1), pages.beside(1)) == ("Advanced", None)
+
+
+def test_an_answer_from_elsewhere_is_shown_by_its_control_and_can_be_undone() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Storage")
+        wizard.pages.give(("storage", "size"), "77Gi")
+        await settled(pilot)
+        assert "77Gi" in painted(pilot)
+        assert wizard.pages.undo() == ("storage", "size")
+        await settled(pilot)
+        assert "77Gi" not in painted(pilot)
+        assert wizard.pages.undo() is None
+
+    with_wizard(scenario)
+
+
+def test_what_is_adopted_from_the_cluster_cannot_be_undone() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Release")
+        wizard.pages.adopt(("release", "namespace"), "shop")
+        await settled(pilot)
+        assert "Namespace             shop" in painted(pilot)
+        assert wizard.pages.undo() is None
+
+    with_wizard(scenario)
+
+
+def test_a_question_left_at_its_default_is_no_answer_any_more() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Storage")
+        wizard.pages.give(("storage", "size"), "77Gi")
+        wizard.pages.forget(("storage", "size"))
+        await settled(pilot)
+        assert "Size                  10Gi" in painted(pilot)
+        assert wizard.draft.raw == {}
+
+    with_wizard(scenario)
+
+
+def test_other_answers_are_on_every_page_that_was_made_before() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Storage")
+        await wizard.pages.replace({"storage": {"size": "55Gi"}})
+        await wizard.go("Storage")
+        await settled(pilot)
+        assert "55Gi" in painted(pilot)
+
+    with_wizard(scenario)
+
+
+def test_a_page_keeps_what_was_typed_while_another_one_is_shown() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Storage")
+        await press(pilot, "end", "x", "ctrl+n", "f7")
+        assert isinstance(pilot.app.focused, Input)
+        assert "10Gix" in painted(pilot)
+        assert "✗" in painted(pilot)
+
+    with_wizard(scenario)

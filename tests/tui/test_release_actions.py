@@ -1,0 +1,175 @@
+"""What can be done to a release from its status: each action asks first, and says what was done or why it was not."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from textual.pilot import Pilot
+
+from pgwizard.kube.api import CRONJOB, JOB, Cluster, Ref
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.status.snapshot import Snapshot
+from pgwizard.tui.base import BaseScreen
+from pgwizard.tui.navigation import OpenWizard
+from pgwizard.tui.release_actions import ReleaseActions
+from support.alone import with_screen
+from support.faulting import answers_of, deployed
+from support.faulting import cluster as simulated
+from support.screens import notices, painted, press, settled, until
+from support.snapshots import FINE
+
+RELEASE = ReleaseRef("default", "postgresql")
+FULL = Ref(CRONJOB, "postgresql-pgbackrest-full", "default")
+
+
+@dataclass
+class Watch:
+    """What is known of the release, as the actions see it."""
+
+    snapshot: Snapshot | None
+    server: str
+
+
+def acting(scenario: Callable[[Pilot[int], ReleaseActions, SimCluster, Watch], Awaitable[None]]) -> list[Any]:
+    """Play the scenario over a release that is installed. Returns the screens that were asked for."""
+    opened: list[Any] = []
+    sim = simulated()
+
+    async def connect(stack: AsyncExitStack) -> Cluster:
+        await stack.enter_async_context(sim)
+        await deployed(sim, answers_of())
+        return sim
+
+    async def main(pilot: Pilot[int], screen: BaseScreen[None]) -> None:
+        screen.connection.connect()
+        await until(pilot, lambda: screen.connection.cluster is not None)
+        vars(screen)["open_screen"] = opened.append
+        watch: Any = Watch(replace(FINE, ref=RELEASE), sim.server)
+        await scenario(pilot, ReleaseActions(screen, watch), sim, watch)
+
+    with_screen(main, connect=connect, now=lambda: datetime.fromtimestamp(sim.clock.now(), UTC))
+    return opened
+
+
+def jobs(sim: SimCluster) -> list[str]:
+    return sorted(item["metadata"]["name"] for item in sim.store.find(JOB, "default"))
+
+
+def test_a_backup_starts_a_job_of_the_kind_that_is_chosen() -> None:
+    async def scenario(pilot: Pilot[int], actions: ReleaseActions, sim: SimCluster, _: Watch) -> None:
+        before, results = jobs(sim), list[bool]()
+        run_to_the_end(pilot, actions.back_up, results)
+        await until(pilot, lambda: "Take a backup now?" in painted(pilot))
+        await press(pilot, "f")
+        await until(pilot, lambda: results == [True])
+        (job,) = set(jobs(sim)) - set(before)
+        assert job.startswith("postgresql-pgbackrest-full")
+        await settled(pilot)
+        assert notices(pilot) == [f"Started Job {job}"]
+
+    acting(scenario)
+
+
+def test_esc_starts_no_backup() -> None:
+    async def scenario(pilot: Pilot[int], actions: ReleaseActions, sim: SimCluster, _: Watch) -> None:
+        before, results = jobs(sim), list[bool]()
+        run_to_the_end(pilot, actions.back_up, results)
+        await until(pilot, lambda: "Take a backup now?" in painted(pilot))
+        await press(pilot, "escape")
+        await until(pilot, lambda: results == [False])
+        assert jobs(sim) == before
+
+    acting(scenario)
+
+
+def test_nothing_is_written_to_another_cluster_than_the_one_that_is_shown() -> None:
+    async def scenario(pilot: Pilot[int], actions: ReleaseActions, sim: SimCluster, watch: Watch) -> None:
+        before, results = jobs(sim), list[bool]()
+        watch.server = "https://10.0.0.9:6443"
+        run_to_the_end(pilot, actions.back_up, results)
+        await until(pilot, lambda: "Take a backup now?" in painted(pilot))
+        await press(pilot, "f")
+        await until(pilot, lambda: results == [False])
+        await settled(pilot)
+        assert notices(pilot) == [
+            "Nothing was done: the status shown is not from the connected cluster. Press r to reload it."
+        ]
+        assert jobs(sim) == before
+
+    acting(scenario)
+
+
+def test_a_schedule_is_suspended_after_a_question_that_names_the_effect() -> None:
+    async def scenario(pilot: Pilot[int], actions: ReleaseActions, sim: SimCluster, _: Watch) -> None:
+        run_to_the_end(pilot, lambda: actions.suspend(FULL.name), results := list[Any]())
+        await until(pilot, lambda: "Suspend postgresql-pgbackrest-full?" in painted(pilot))
+        assert "no scheduled full backups until you resume it" in painted(pilot)
+        await press(pilot, "y")
+        await until(pilot, lambda: results == [None])
+        cron = sim.store.peek(FULL)
+        assert cron is not None
+        assert cron["spec"]["suspend"] is True
+
+    acting(scenario)
+
+
+def test_without_a_schedule_under_the_cursor_one_of_all_is_chosen_first() -> None:
+    async def scenario(pilot: Pilot[int], actions: ReleaseActions, _: SimCluster, __: Watch) -> None:
+        run_to_the_end(pilot, lambda: actions.suspend(""), results := list[Any]())
+        await until(pilot, lambda: "Which schedule?" in painted(pilot))
+        await press(pilot, "2")
+        assert "Suspend postgresql-pgbackrest-incr?" in painted(pilot)
+        await press(pilot, "escape")
+        await until(pilot, lambda: results == [None])
+
+    acting(scenario)
+
+
+def test_a_refused_write_is_an_error_with_its_reason() -> None:
+    async def scenario(pilot: Pilot[int], actions: ReleaseActions, sim: SimCluster, _: Watch) -> None:
+        sim.rules.deny("*", "cronjobs")
+        run_to_the_end(pilot, lambda: actions.suspend(FULL.name), results := list[Any]())
+        await until(pilot, lambda: "Suspend postgresql-pgbackrest-full?" in painted(pilot))
+        await press(pilot, "y")
+        await until(pilot, lambda: results == [None])
+        await settled(pilot)
+        (notice,) = notices(pilot)
+        assert "postgresql-pgbackrest-full" in notice
+        assert "forbidden" in notice
+
+    acting(scenario)
+
+
+def test_the_answers_of_the_last_revision_are_opened_in_the_wizard() -> None:
+    async def scenario(_: Pilot[int], actions: ReleaseActions, __: SimCluster, ___: Watch) -> None:
+        await actions.change_answers()
+
+    (asked,) = acting(scenario)
+    assert isinstance(asked, OpenWizard)
+    assert asked.raw is not None
+    assert asked.raw["release"]["name"] == "postgresql"
+
+
+def test_without_a_snapshot_nothing_can_be_done() -> None:
+    async def scenario(pilot: Pilot[int], actions: ReleaseActions, _: SimCluster, watch: Watch) -> None:
+        watch.snapshot = None
+        assert await actions.back_up() is False
+        await actions.suspend("")
+        await actions.change_answers()
+        assert painted(pilot).strip() == ""
+
+    assert acting(scenario) == []
+
+
+def run_to_the_end(pilot: Pilot[int], action: Callable[[], Awaitable[Any]], results: list[Any]) -> None:
+    """Run an action in a worker, as the screen does, and keep what it returns."""
+
+    async def run() -> None:
+        results.append(await action())
+
+    pilot.app.run_worker(run())
