@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pgwizard.kube.api import STATEFULSET, Ref
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
 from support import faulting, headless
@@ -54,6 +55,19 @@ def test_a_followed_backup_that_fails_ends_with_9_and_its_cause(released: SimClu
     done = run("backup", "-f")
     assert done.code == 9
     assert " failed: " in done.err
+
+
+def test_a_backup_of_a_database_that_is_down_starts_with_a_warning(released: SimCluster) -> None:
+    scaled = Ref(STATEFULSET, "postgresql", "default")
+    released.runtime.change(scaled, lambda obj: obj["spec"].update(replicas=0))
+    done = run("backup")
+    assert (done.code, done.out.split()[:2]) == (0, ["started", "Job"])
+    assert done.err == (
+        "warning: the backup would fail: the database is down: its StatefulSet is scaled to 0   "
+        "kubectl scale statefulset postgresql -n default --replicas=1, or apply again.\n"
+    )
+    line = json.loads(run("backup", "--json").err)
+    assert (line["type"], line["message"]) == ("warning", "the database is down: its StatefulSet is scaled to 0")
 
 
 def test_a_release_without_backups_takes_none(sim: SimCluster, answers: str) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from pgwizard.diagnose import messages
+from pgwizard.kube.api import STATEFULSET, Ref
+from pgwizard.simulator.cluster import SimCluster
 from support.headless import run
 
 
@@ -40,3 +44,35 @@ def test_words_that_no_message_holds_are_refused() -> None:
         2,
         "pgwizard: no message holds all of: no such-thing\nFewer words find more; without any all are listed.\n",
     )
+
+
+def test_a_release_that_is_recoverable_has_nothing_to_explain(sim: SimCluster, answers: str, volume: None) -> None:
+    assert run("apply", answers, "--demo").code == 0
+    done = run("explain", "release/postgresql", "--demo")
+    assert (done.code, done.out, done.err) == (0, "", "default/postgresql: recoverable\n")
+
+
+def test_what_is_wrong_with_a_release_is_explained_with_its_fix(sim: SimCluster, answers: str, volume: None) -> None:
+    assert run("apply", answers, "--demo").code == 0
+    scaled = Ref(STATEFULSET, "postgresql", "default")
+    sim.runtime.change(scaled, lambda obj: obj["spec"].update(replicas=0))
+    done = run("explain", "release/", "--demo")  # the only one in the namespace
+    assert done.code == 0
+    assert done.out.splitlines()[:3] == [
+        "the database is down: its StatefulSet is scaled to 0",
+        "  fix     kubectl scale statefulset postgresql -n default --replicas=1, or apply again.",
+        "  link    docs/errors.md#status-down",
+    ]
+    lines = [json.loads(line) for line in run("explain", "release/postgresql", "--demo", "--json").out.splitlines()]
+    assert (lines[0]["type"], lines[0]["key"]) == ("message", "status-down")
+
+
+def test_a_release_that_is_not_there_is_no_word_of_a_message(sim: SimCluster) -> None:
+    done = run("explain", "release/other", "--demo")
+    assert (done.code, done.err.splitlines()[0]) == (5, "pgwizard: there is no release other in namespace default")
+
+
+@pytest.mark.parametrize("option", [["-n", "shop"], ["--demo"], ["--context", "prod"]])
+def test_an_option_of_the_cluster_means_nothing_without_a_release(option: list[str]) -> None:
+    done = run("explain", "certificate", *option)
+    assert (done.code, done.err.splitlines()[-1]) == (2, "Name it: pgwizard explain release/NAME.")

@@ -14,6 +14,7 @@ import pytest
 from pgwizard.cli.json_lines import JsonLine, as_json, line_of, schema_of
 from pgwizard.cli.reference import LINES, WRITTEN_BY
 from pgwizard.cli.table import JSON, VERBS
+from pgwizard.kube.api import STATEFULSET, Ref
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
 from support import headless
@@ -116,6 +117,11 @@ def test_every_line_of_every_verb_is_as_the_schema_says(sim: SimCluster, answers
         *_lines("backup", "--type", "full", "--demo", "-f", code=9),
         *_lines("logs", "--demo"),
         *_lines("status", "--demo", code=11),
+        *_lines("explain", "release/postgresql", "--demo"),
+    }
+    sim.runtime.change(Ref(STATEFULSET, "postgresql", "default"), lambda obj: obj["spec"].update(replicas=0))
+    seen |= {
+        *_lines("backup", "--demo"),
         *_lines("uninstall", "postgresql", "--demo"),
         *_lines("uninstall", "postgresql", "--demo", code=5),
         *_lines("render", "missing.yaml", code=2),

@@ -207,6 +207,19 @@ def test_a_question_that_nobody_answers_can_be_stopped(stop: bytes | int, answer
             process.kill()
 
 
+def test_a_question_leaves_standard_output_to_json(answers: str) -> None:
+    master, slave = os.openpty()
+    with os.fdopen(slave) as terminal, os.fdopen(master, "wb", buffering=0) as keyboard:
+        keyboard.write(b"n\n")
+        command = [sys.executable, "-m", "pgwizard", "apply", answers, "--demo", "--json"]
+        done = subprocess.run(command, check=False, stdin=terminal, capture_output=True, timeout=DEADLINE_SECONDS)
+    assert done.returncode == 130
+    assert {json.loads(line)["type"] for line in done.stdout.splitlines()} == {"event", "change"}
+    question, _, error = done.stderr.decode().partition("[y/N] ")
+    assert question == "Apply this to default? "
+    assert json.loads(error)["exitCode"] == 130
+
+
 def test_a_script_confirms_nothing() -> None:
     assert not sys.stdin.isatty()
     assert prompt.is_asked(yes=False) is False

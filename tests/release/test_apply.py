@@ -61,10 +61,10 @@ def uid(sim: SimCluster) -> str:
 
 def test_an_install_writes_in_order_after_everything_was_tried() -> None:
     async def scenario(sim: SimCluster) -> None:
-        told = await deployed(sim)
-        assert told.outcome is not None
-        assert told.outcome.result == "deployed"
-        assert told.writes == [
+        result = await deployed(sim)
+        assert result.outcome is not None
+        assert result.outcome.result == "deployed"
+        assert result.writes == [
             "apply secrets/postgresql-pgwizard",
             "apply serviceaccounts/postgresql-pgbackrest",
             "create secrets/postgresql",
@@ -81,8 +81,8 @@ def test_an_install_writes_in_order_after_everything_was_tried() -> None:
             "create jobs/postgresql-pgbackrest-init",
             "apply secrets/postgresql-pgwizard",
         ]
-        first_write = next(request.number for request in told.requests if request.is_write)
-        tried = [request.number for request in told.requests if request.dry_run]
+        first_write = next(request.number for request in result.requests if request.is_write)
+        tried = [request.number for request in result.requests if request.dry_run]
         assert len(tried) == 12
         assert max(tried) < first_write
 
@@ -110,8 +110,8 @@ def test_what_goes_while_the_changes_are_looked_at_stops_the_apply(monkeypatch: 
 def test_a_moved_repository_is_warned_of_since_old_backups_stay_behind() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
-        told = await applied(sim, answers_of(repository={"path": "/elsewhere"}))
-        assert told.texts("warning") == [f"repository.path: {STAY}"]
+        result = await applied(sim, answers_of(repository={"path": "/elsewhere"}))
+        assert result.texts("warning") == [f"repository.path: {STAY}"]
 
     on(scenario)
 
@@ -126,9 +126,9 @@ def test_a_bucket_that_was_tried_in_vain_holds_no_past() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         sim.faults.append(Fault("403", "apply", "configmaps", writes_only=True))
-        told = await applied(sim, answers_of(repository={"bucket": "nobucket"}))
-        assert told.texts("warning") == [f"repository.bucket: {STAY}"]
-        assert told.error is not None
+        result = await applied(sim, answers_of(repository={"bucket": "nobucket"}))
+        assert result.texts("warning") == [f"repository.bucket: {STAY}"]
+        assert result.error is not None
         sim.faults.clear()
         assert (await applied(sim)).texts("warning") == []
 
@@ -137,8 +137,8 @@ def test_a_bucket_that_was_tried_in_vain_holds_no_past() -> None:
 
 def test_the_stages_are_reported_in_order() -> None:
     async def scenario(sim: SimCluster) -> None:
-        told = await deployed(sim)
-        ended = [event.stage for event in told.events if event.kind == "done"]
+        result = await deployed(sim)
+        ended = [event.stage for event in result.events if event.kind == "done"]
         assert ended == [stage for stage in apply.STAGES if stage != "prune"]
 
     on(scenario)
@@ -188,15 +188,15 @@ def test_an_upgrade_writes_what_changes_and_restarts_the_pod() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         before = uid(sim)
-        told = await deployed(sim, answers_of(tuning={"connections": 200}, schedule={"full": "0 3 * * 0"}))
-        changed = {ref: action for ref, action in told.actions().items() if action != "unchanged"}
+        result = await deployed(sim, answers_of(tuning={"connections": 200}, schedule={"full": "0 3 * * 0"}))
+        changed = {ref: action for ref, action in result.actions().items() if action != "unchanged"}
         assert changed == {
             "ConfigMap default/postgresql-config": "update",
             "StatefulSet default/postgresql": "update",
             "CronJob default/postgresql-pgbackrest-full": "update",
             "Job default/postgresql-pgbackrest-init": "replace",
         }
-        assert told.writes == [
+        assert result.writes == [
             "apply secrets/postgresql-pgwizard",
             "apply configmaps/postgresql-config",
             "apply statefulsets/postgresql",
@@ -207,7 +207,7 @@ def test_an_upgrade_writes_what_changes_and_restarts_the_pod() -> None:
         ]
         assert uid(sim) != before
         assert live(sim, CRONJOB, "postgresql-pgbackrest-full")["spec"]["schedule"] == "0 3 * * 0"
-        assert "1 valid full backup(s) found: no new one is taken" in told.texts("log")
+        assert "1 valid full backup(s) found: no new one is taken" in result.texts("log")
         numbers = [revision.number for revision in record.read(live(sim, SECRET, "postgresql-pgwizard")).revisions]
         assert numbers == [1, 2]
 
@@ -232,12 +232,12 @@ def test_a_change_by_hand_is_shown_as_a_conflict() -> None:
         by_hand = {**{key: config[key] for key in ("apiVersion", "kind")}, "data": data}
         by_hand["metadata"] = {"name": "postgresql-config", "namespace": "default"}
         await sim.guest(manager="kubectl-edit").apply(by_hand, force=True)
-        told = await applied(sim)
-        assert isinstance(told.error, OwnershipConflict)
-        assert "kubectl-edit" in str(told.error)
-        assert "postgresql.conf" in str(told.error)
-        assert told.error.hint == "Take the fields over with --force-conflicts where that is meant."
-        assert told.writes == []
+        result = await applied(sim)
+        assert isinstance(result.error, OwnershipConflict)
+        assert "kubectl-edit" in str(result.error)
+        assert "postgresql.conf" in str(result.error)
+        assert result.error.hint == "Take the fields over with --force-conflicts where that is meant."
+        assert result.writes == []
         taken = await applied(sim, force_conflicts=True)
         assert taken.error is None
         assert "apply configmaps/postgresql-config" in taken.writes
@@ -251,35 +251,35 @@ def test_a_change_by_hand_is_shown_as_a_conflict() -> None:
 
 def test_a_dry_run_writes_nothing() -> None:
     async def scenario(sim: SimCluster) -> None:
-        told = await applied(sim, dry_run=True)
-        assert told.outcome is not None
-        assert told.outcome.result == "dry-run"
-        assert set(told.actions().values()) == {"create"}
-        assert [request for request in told.requests if request.is_write] == []
+        result = await applied(sim, dry_run=True)
+        assert result.outcome is not None
+        assert result.outcome.result == "dry-run"
+        assert set(result.actions().values()) == {"create"}
+        assert [request for request in result.requests if request.is_write] == []
 
     on(scenario)
 
 
 def test_what_is_not_approved_is_not_written() -> None:
     async def scenario(sim: SimCluster) -> None:
-        told = await applied(
+        result = await applied(
             sim,
             answers_of(release={"namespace": "new", "createNamespace": True}, repository={"enabled": False}),
             approve=False,
         )
-        assert isinstance(told.error, Interrupted)
-        assert told.error.message == "not approved: nothing was written"
-        assert [request for request in told.requests if request.is_write] == []
+        assert isinstance(result.error, Interrupted)
+        assert result.error.message == "not approved: nothing was written"
+        assert [request for request in result.requests if request.is_write] == []
 
     on(scenario)
 
 
 def test_without_waiting_the_run_ends_once_the_hook_job_is_there() -> None:
     async def scenario(sim: SimCluster) -> None:
-        told = await applied(sim, wait=False)
-        assert told.outcome is not None
-        assert told.outcome.result == "applied"
-        assert told.writes[-1] == "create jobs/postgresql-pgbackrest-init"
+        result = await applied(sim, wait=False)
+        assert result.outcome is not None
+        assert result.outcome.result == "applied"
+        assert result.writes[-1] == "create jobs/postgresql-pgbackrest-init"
         later = await deployed(sim)
         assert later.outcome is not None
         assert later.outcome.result == "deployed"
@@ -295,8 +295,8 @@ ELSEWHERE = {"repository": {"enabled": False}, "tls": {"verify": False, "source"
 
 def test_a_missing_namespace_is_made_where_the_answers_ask_for_it() -> None:
     async def scenario(sim: SimCluster) -> None:
-        told = await deployed(sim, answers_of(release={"namespace": "new", "createNamespace": True}, **ELSEWHERE))
-        assert told.writes[0] == "apply namespaces/new"
+        result = await deployed(sim, answers_of(release={"namespace": "new", "createNamespace": True}, **ELSEWHERE))
+        assert result.writes[0] == "apply namespaces/new"
         assert live(sim, NAMESPACE, "new", None)["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == (
             "restricted"
         )
@@ -307,14 +307,14 @@ def test_a_missing_namespace_is_made_where_the_answers_ask_for_it() -> None:
 
 def test_a_missing_namespace_is_refused_where_they_do_not() -> None:
     async def scenario(sim: SimCluster) -> None:
-        told = await applied(sim, answers_of(release={"namespace": "new"}, **ELSEWHERE))
-        assert isinstance(told.error, PreflightError)
-        assert str(told.error) == (
+        result = await applied(sim, answers_of(release={"namespace": "new"}, **ELSEWHERE))
+        assert isinstance(result.error, PreflightError)
+        assert str(result.error) == (
             "the cluster does not have what the answers name; nothing was written\n"
             "  release.namespace: namespace new does not exist: set release.createNamespace to true, or run kubectl "
             "create namespace new"
         )
-        assert told.writes == []
+        assert result.writes == []
 
     on(scenario)
 
@@ -322,8 +322,8 @@ def test_a_missing_namespace_is_refused_where_they_do_not() -> None:
 def test_a_namespace_that_is_there_already_is_left_as_it_is() -> None:
     async def scenario(sim: SimCluster) -> None:
         before = live(sim, NAMESPACE, "staging", None)
-        told = await deployed(sim, answers_of(release={"namespace": "staging", "createNamespace": True}, **ELSEWHERE))
-        assert "apply namespaces/staging" not in told.writes
+        result = await deployed(sim, answers_of(release={"namespace": "staging", "createNamespace": True}, **ELSEWHERE))
+        assert "apply namespaces/staging" not in result.writes
         assert live(sim, NAMESPACE, "staging", None) == before
 
     on(scenario)
@@ -338,18 +338,18 @@ def test_objects_of_others_are_named_all_at_once() -> None:
         labels = {"app.kubernetes.io/managed-by": "argocd"}
         metadata = {"name": "postgresql-config", "namespace": "default", "labels": labels}
         await other.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
-        told = await applied(sim)
-        assert isinstance(told.error, OwnershipConflict)
-        assert sorted(str(told.error).splitlines()) == [
+        result = await applied(sim)
+        assert isinstance(result.error, OwnershipConflict)
+        assert sorted(str(result.error).splitlines()) == [
             "  ConfigMap default/postgresql-config belongs to argocd",
             "  Service default/postgresql belongs to Helm release shop-db",
             "another tool owns what would be written; nothing was written",
         ]
-        assert told.writes == []
-        assert told.error.hint == "Choose another release.name, or remove them with the tool they belong to."
+        assert result.writes == []
+        assert result.error.hint == "Choose another release.name, or remove them with the tool they belong to."
         forced = await applied(sim, force_conflicts=True)
         assert isinstance(forced.error, OwnershipConflict)
-        assert str(forced.error) == str(told.error)
+        assert str(forced.error) == str(result.error)
 
     on(scenario)
 
@@ -361,8 +361,8 @@ def test_a_repository_that_is_switched_off_takes_its_objects_along_but_no_secret
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         secrets = {obj["metadata"]["name"] for obj in sim.store.find(SECRET, "default")}
-        told = await deployed(sim, answers_of(repository={"enabled": False}))
-        deleted = [write.removeprefix("delete ") for write in told.writes if write.startswith("delete")]
+        result = await deployed(sim, answers_of(repository={"enabled": False}))
+        deleted = [write.removeprefix("delete ") for write in result.writes if write.startswith("delete")]
         assert deleted == [
             "jobs/postgresql-pgbackrest-init",
             "cronjobs/postgresql-pgbackrest-incr",
@@ -385,8 +385,8 @@ def test_what_another_tool_has_taken_over_is_not_counted_as_pruned() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         taken_over(sim, Ref(ROLE, "postgresql-pgbackrest", "default"))
-        told = await deployed(sim, answers_of(repository={"enabled": False}))
-        assert [event.text for event in told.events if event.stage == "prune" and event.kind == "done"] == [
+        result = await deployed(sim, answers_of(repository={"enabled": False}))
+        assert [event.text for event in result.events if event.stage == "prune" and event.kind == "done"] == [
             "6 deleted, 1 kept"
         ]
 
@@ -404,8 +404,8 @@ def test_a_volume_grows_and_the_pod_keeps_running() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         before, old = uid(sim), live(sim, STATEFULSET, "postgresql")["metadata"]["uid"]
-        told = await deployed(sim, grown())
-        assert told.writes[:4] == [
+        result = await deployed(sim, grown())
+        assert result.writes[:4] == [
             "apply secrets/postgresql-pgwizard",
             "patch persistentvolumeclaims/postgresql-storage-postgresql-0",
             "delete statefulsets/postgresql",
@@ -423,8 +423,8 @@ def test_a_volume_that_grows_beside_another_change_does_not_claim_that_the_pod_k
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         before = uid(sim)
-        told = await deployed(sim, answers_of(storage={"size": "20Gi"}, tuning={"memory": "2Gi"}))
-        assert [change.why for change in told.shown if change.ref == DATABASE] == ["the volume grows from 10Gi"]
+        result = await deployed(sim, answers_of(storage={"size": "20Gi"}, tuning={"memory": "2Gi"}))
+        assert [change.why for change in result.shown if change.ref == DATABASE] == ["the volume grows from 10Gi"]
         assert uid(sim) != before
 
     on(scenario)
@@ -434,10 +434,10 @@ def test_a_volume_that_grows_beside_another_change_does_not_claim_that_the_pod_k
 def test_a_volume_never_shrinks(size: str) -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
-        told = await applied(sim, grown(size))
-        assert isinstance(told.error, PreflightError)
-        assert f"storage.size: the volume has 10Gi and cannot shrink to {size}" in str(told.error)
-        assert told.writes == []
+        result = await applied(sim, grown(size))
+        assert isinstance(result.error, PreflightError)
+        assert f"storage.size: the volume has 10Gi and cannot shrink to {size}" in str(result.error)
+        assert result.writes == []
 
     on(scenario)
 
@@ -477,15 +477,15 @@ def test_a_size_that_the_server_wrote_in_milli_units_can_grow_and_is_shown_as_it
         shrunk = await applied(sim, grown("10.2Gi"))
         assert isinstance(shrunk.error, PreflightError)
         assert "storage.size: the volume has 10.3Gi and cannot shrink to 10.2Gi" in str(shrunk.error)
-        told = await deployed(sim, grown("20Gi"))
-        assert "the volume grows from 10.3Gi" in next(change.why for change in told.shown if change.ref == DATABASE)
+        result = await deployed(sim, grown("20Gi"))
+        assert "the volume grows from 10.3Gi" in next(change.why for change in result.shown if change.ref == DATABASE)
         assert live(sim, CLAIM, VOLUME.name)["status"]["capacity"] == {"storage": "20Gi"}
 
     on(scenario)
 
 
 async def enlarged(sim: SimCluster, size: str) -> None:
-    """The volume claim as somebody has grown it by hand."""
+    """The volume claim after it was grown by hand."""
     await sim.patch(VOLUME, {"spec": {"resources": {"requests": {"storage": size}}}})
     await sim.clock.sleep(60)
 
@@ -495,8 +495,8 @@ def test_a_claim_that_was_grown_by_hand_is_no_change_until_the_size_is() -> None
         await deployed(sim)
         await enlarged(sim, "30Gi")
         assert (await deployed(sim)).writes == []
-        told = await deployed(sim, grown("30Gi"))
-        assert "delete statefulsets/postgresql" in told.writes
+        result = await deployed(sim, grown("30Gi"))
+        assert "delete statefulsets/postgresql" in result.writes
         assert (await deployed(sim, grown("30Gi"))).writes == []
 
     on(scenario)
@@ -509,12 +509,12 @@ def test_a_size_below_that_of_a_claim_that_was_grown_by_hand_is_refused_before_a
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         await enlarged(sim, by_hand)
-        told = await applied(sim, grown("20Gi"))
-        assert isinstance(told.error, PreflightError)
-        assert [str(problem) for problem in told.error.findings] == [
+        result = await applied(sim, grown("20Gi"))
+        assert isinstance(result.error, PreflightError)
+        assert [str(problem) for problem in result.error.findings] == [
             f"storage.size: the volume has {shown} and cannot shrink to 20Gi: set storage.size to {shown}, or more"
         ]
-        assert told.writes == []
+        assert result.writes == []
         assert [problem.question for problem in (await survey.survey(sim, grown("20Gi"), at=clock(sim)())).errors] == [
             "storage.size"
         ]
@@ -546,11 +546,11 @@ def test_an_unreadable_live_size_is_left_to_the_server() -> None:
 def test_a_class_that_cannot_expand_is_found_before_anything_is_written() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, grown("10Gi", storageClass="fixed"))
-        told = await applied(sim, grown("20Gi", storageClass="fixed"))
-        assert isinstance(told.error, PreflightError)
-        assert "storage.size: the volume of 10Gi cannot grow to 20Gi: " in str(told.error)
-        assert "the storageclass that provisions the pvc must support resize" in str(told.error)
-        assert told.writes == []
+        result = await applied(sim, grown("20Gi", storageClass="fixed"))
+        assert isinstance(result.error, PreflightError)
+        assert "storage.size: the volume of 10Gi cannot grow to 20Gi: " in str(result.error)
+        assert "the storageclass that provisions the pvc must support resize" in str(result.error)
+        assert result.writes == []
 
     on(scenario)
 
@@ -559,15 +559,15 @@ def test_a_class_that_cannot_expand_is_found_before_anything_is_written() -> Non
 def test_another_storage_class_is_refused_in_words(size: str) -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, grown("10Gi", storageClass="standard"))
-        told = await applied(sim, grown(size, storageClass="fixed"))
-        assert isinstance(told.error, PreflightError)
-        assert [str(problem) for problem in told.error.findings] == [
+        result = await applied(sim, grown(size, storageClass="fixed"))
+        assert isinstance(result.error, PreflightError)
+        assert [str(problem) for problem in result.error.findings] == [
             (
                 "storage.storageClass: the volume keeps the StorageClass that it was made with: keep standard; for "
                 "another one, make a new release and restore into it"
             )
         ]
-        assert told.writes == []
+        assert result.writes == []
 
     on(scenario)
 
@@ -575,9 +575,9 @@ def test_another_storage_class_is_refused_in_words(size: str) -> None:
 def test_the_default_storage_class_by_its_name_is_another_one_to_a_stateful_set() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
-        told = await applied(sim, grown("10Gi", storageClass="standard"))
-        assert isinstance(told.error, PreflightError)
-        assert "keep null, the cluster's default (standard when it was made);" in str(told.error)
+        result = await applied(sim, grown("10Gi", storageClass="standard"))
+        assert isinstance(result.error, PreflightError)
+        assert "keep null, the cluster's default (standard when it was made);" in str(result.error)
 
     on(scenario)
 
@@ -600,10 +600,10 @@ MADE_ONCE = [
 def test_another_superuser_or_database_is_refused_once_the_first_start_has_made_them() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
-        told = await applied(sim, SHOP)
-        assert isinstance(told.error, PreflightError)
-        assert [str(problem) for problem in told.error.findings] == MADE_ONCE
-        assert told.writes == []
+        result = await applied(sim, SHOP)
+        assert isinstance(result.error, PreflightError)
+        assert [str(problem) for problem in result.error.findings] == MADE_ONCE
+        assert result.writes == []
 
     on(scenario)
 
@@ -613,9 +613,9 @@ def test_an_install_that_failed_after_its_first_start_has_made_them_too() -> Non
         sim.outcomes.append(ScriptedOutcome("job-failed", "default/postgresql-pgbackrest-init*"))
         assert isinstance((await applied(sim)).error, FirstBackupFailed)
         sim.outcomes.clear()
-        told = await applied(sim, SHOP)
-        assert isinstance(told.error, PreflightError)
-        assert [str(problem) for problem in told.error.findings] == MADE_ONCE
+        result = await applied(sim, SHOP)
+        assert isinstance(result.error, PreflightError)
+        assert [str(problem) for problem in result.error.findings] == MADE_ONCE
 
     on(scenario)
 
@@ -626,10 +626,10 @@ def test_a_database_that_does_not_run_after_an_install_that_failed_is_not_taken_
         assert isinstance((await applied(sim)).error, FirstBackupFailed)
         stopped = live(sim, STATEFULSET, "postgresql")
         sim.store.put({**stopped, "spec": {**stopped["spec"], "replicas": 0}, "status": {}})
-        told = await applied(sim, SHOP)
-        assert isinstance(told.error, PreflightError)
-        assert [str(problem) for problem in told.error.findings] == MADE_ONCE
-        assert told.writes == []
+        result = await applied(sim, SHOP)
+        assert isinstance(result.error, PreflightError)
+        assert [str(problem) for problem in result.error.findings] == MADE_ONCE
+        assert result.writes == []
 
     on(scenario)
 
@@ -639,8 +639,8 @@ def test_a_release_without_its_volume_starts_afresh() -> None:
         await deployed(sim)
         sim.store.remove(DATABASE)
         sim.store.remove(VOLUME)
-        told = await applied(sim, SHOP, dry_run=True)
-        assert told.error is None
+        result = await applied(sim, SHOP, dry_run=True)
+        assert result.error is None
 
     on(scenario)
 
@@ -650,9 +650,9 @@ def test_a_secret_of_your_own_may_name_the_same_superuser_and_no_other(username:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         await sim.create(secret("mine", username=username, password="secret"))
-        told = await applied(sim, answers_of(credentials={"from": "existing", "secret": "mine"}), dry_run=True)
+        result = await applied(sim, answers_of(credentials={"from": "existing", "secret": "mine"}), dry_run=True)
         assert (
-            isinstance(told.error, PreflightError) and told.error.findings[0].question == "credentials.secret"
+            isinstance(result.error, PreflightError) and result.error.findings[0].question == "credentials.secret"
         ) == refused
         back = await deployed(sim)
         assert back.error is None
@@ -664,9 +664,9 @@ def test_a_secret_of_your_own_stays_the_one_that_the_first_start_read() -> None:
     async def scenario(sim: SimCluster) -> None:
         await sim.create(secret("mine", username="owner", password="secret"))
         await deployed(sim, answers_of(credentials={"from": "existing", "secret": "mine"}))
-        told = await applied(sim)
-        assert isinstance(told.error, PreflightError)
-        assert [str(problem) for problem in told.error.findings] == [
+        result = await applied(sim)
+        assert isinstance(result.error, PreflightError)
+        assert [str(problem) for problem in result.error.findings] == [
             (
                 "credentials.username: the first start made another superuser, and no later one makes this one: keep "
                 "it; SQL makes further roles: CREATE ROLE"
@@ -712,12 +712,12 @@ def test_a_killed_growth_resumes(step: str, kind: str) -> None:
 # ---- the hook Job --------------------------------------------------------------------------------------------------
 
 
-def test_a_hook_job_that_failed_is_made_anew() -> None:
+def test_a_failed_hook_job_is_created_again() -> None:
     async def scenario(sim: SimCluster) -> None:
         lines = ("ERROR: [055]: unable to load info file",)
         sim.outcomes.append(ScriptedOutcome("job-failed", "default/postgresql-pgbackrest-init*", lines=lines))
-        told = await applied(sim)
-        assert isinstance(told.error, FirstBackupFailed)
+        result = await applied(sim)
+        assert isinstance(result.error, FirstBackupFailed)
         failed = live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"]
         assert record.read(live(sim, SECRET, "postgresql-pgwizard")).revisions[-1].outcome == "failed"
         sim.outcomes.clear()
@@ -755,15 +755,15 @@ def test_a_hook_job_of_the_same_spec_that_still_runs_is_waited_for() -> None:
 def test_a_first_backup_with_page_errors_is_a_finding_of_the_apply() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.runtime.programs.has_damaged_pages = True
-        told = await deployed(sim)
-        assert told.outcome is not None
-        assert told.outcome.headline == "Release is up, but its first full backup has page checksum errors."
-        (finding,) = told.outcome.findings
+        result = await deployed(sim)
+        assert result.outcome is not None
+        assert result.outcome.headline == "Release is up, but its first full backup has page checksum errors."
+        (finding,) = result.outcome.findings
         assert (finding.severity, finding.key) == ("warning", "status-damaged")
         assert "first backup: the backup has page checksum errors" in [
-            f"{event.stage}: {event.finding.text}" for event in told.events if event.finding
+            f"{event.stage}: {event.finding.text}" for event in result.events if event.finding
         ]
-        assert told.texts("done")[-2] == "a full backup is in the repository"
+        assert result.texts("done")[-2] == "a full backup is in the repository"
         verdict = judge(await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim)))
         assert (verdict.state, verdict.reasons[0].key) == ("not recoverable", "status-damaged")
 
@@ -772,9 +772,9 @@ def test_a_first_backup_with_page_errors_is_a_finding_of_the_apply() -> None:
 
 def test_an_apply_without_findings_has_a_valid_first_backup() -> None:
     async def scenario(sim: SimCluster) -> None:
-        told = await deployed(sim)
-        assert told.outcome is not None
-        assert told.outcome.headline == "Release is up. First full backup succeeded."
-        assert told.outcome.findings == ()
+        result = await deployed(sim)
+        assert result.outcome is not None
+        assert result.outcome.headline == "Release is up. First full backup succeeded."
+        assert result.outcome.findings == ()
 
     on(scenario)

@@ -42,6 +42,15 @@ def test_a_backup_now_is_seen_running_and_done() -> None:
     on(scenario)
 
 
+def test_two_backups_of_one_second_are_two_jobs() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        release, at = ReleaseRef("default", "postgresql"), clock(sim)()
+        names = [await backups.backup_now(sim, release, "incr", at) for _ in range(2)]
+        assert len(set(names)) == len([live(sim, JOB, name) for name in names]) == 2
+
+    on(scenario)
+
+
 def test_a_full_backup_of_a_release_with_a_long_name_counts_as_full() -> None:
     """Its Job's name is cut before it says what it takes."""
     name = "a-release-whose-name-fills-its-limit"

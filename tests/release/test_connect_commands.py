@@ -1,4 +1,4 @@
-"""The commands that connect to a database, run by a shell with stand-ins for kubectl and psql."""
+"""The commands that connect to a database, run by a shell with fakes of kubectl and psql."""
 
 from __future__ import annotations
 

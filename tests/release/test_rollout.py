@@ -46,27 +46,27 @@ def stuck(*outcomes: ScriptedOutcome, timeout: float = 120) -> Told:
     return found[0]
 
 
-def seconds_until(told: Told, text: str) -> float:
-    """How long after the beginning of the wait the text was first told."""
-    began = next(at for event, at in zip(told.events, told.at, strict=True) if event.stage == "wait")
-    return next(at for event, at in zip(told.events, told.at, strict=True) if text in event.text) - began
+def seconds_until(result: Told, text: str) -> float:
+    """How long after the beginning of the wait the text was first reported."""
+    began = next(at for event, at in zip(result.events, result.at, strict=True) if event.stage == "wait")
+    return next(at for event, at in zip(result.events, result.at, strict=True) if text in event.text) - began
 
 
-def progress(told: Told) -> list[str]:
-    """What was told of the first backup as it went on."""
-    return [event.text for event in told.events if (event.stage, event.kind) == ("first backup", "progress")]
+def progress(result: Told) -> list[str]:
+    """The reported progress of the first backup."""
+    return [event.text for event in result.events if (event.stage, event.kind) == ("first backup", "progress")]
 
 
 def test_an_image_that_cannot_be_pulled() -> None:
-    told = stuck(ScriptedOutcome("image-pull", DATABASE))
-    assert isinstance(told.error, RolloutFailed)
-    assert told.error.message.startswith(
+    result = stuck(ScriptedOutcome("image-pull", DATABASE))
+    assert isinstance(result.error, RolloutFailed)
+    assert result.error.message.startswith(
         "postgresql-0 in namespace default cannot start: container minio-ca-init: ImagePullBackOff: Back-off"
     )
-    assert "pull access denied" in told.error.message
-    assert told.error.fault is not None
-    assert seconds_until(told, "ErrImagePull") < PROMISED_SECONDS
-    assert told.at[-1] < jobs.GRACE_SECONDS + PROMISED_SECONDS
+    assert "pull access denied" in result.error.message
+    assert result.error.fault is not None
+    assert seconds_until(result, "ErrImagePull") < PROMISED_SECONDS
+    assert result.at[-1] < jobs.GRACE_SECONDS + PROMISED_SECONDS
 
 
 def test_the_name_of_a_registry_is_not_cut() -> None:
@@ -76,29 +76,29 @@ def test_the_name_of_a_registry_is_not_cut() -> None:
         f'"https://{host}/v2/a-team/of-some-department/postgres-pgbackrest/manifests/15.0": dial tcp: lookup {host} on '
         "10.96.0.10:53: no such host"
     )
-    told = stuck(
+    result = stuck(
         ScriptedOutcome("image-pull", DATABASE, message=f'Back-off pulling image "{image}": ErrImagePull: {refused}')
     )
-    assert told.error is not None
-    assert told.error.fault is not None
-    assert f"The node cannot resolve the registry's name {host}." in told.error.fault.cause
+    assert result.error is not None
+    assert result.error.fault is not None
+    assert f"The node cannot resolve the registry's name {host}." in result.error.fault.cause
 
 
 def test_a_container_that_crashes_shows_its_last_lines() -> None:
     lines = (*tuple(f"line {number}" for number in range(40)), "FATAL:  could not write lock file: No space left")
-    told = stuck(ScriptedOutcome("crash-loop", DATABASE, lines=lines, container="postgresql"))
-    assert isinstance(told.error, RolloutFailed)
-    assert "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error)" in told.error.message
-    shown = told.error.log
+    result = stuck(ScriptedOutcome("crash-loop", DATABASE, lines=lines, container="postgresql"))
+    assert isinstance(result.error, RolloutFailed)
+    assert "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error)" in result.error.message
+    shown = result.error.log
     assert len(shown) == jobs.TAIL_LINES
     assert shown[-1] == "FATAL: could not write lock file: No space left"
-    assert seconds_until(told, "exit code 1") < PROMISED_SECONDS
+    assert seconds_until(result, "exit code 1") < PROMISED_SECONDS
 
 
 def test_an_init_container_that_crashes_shows_its_own_lines() -> None:
-    told = stuck(ScriptedOutcome("crash-loop", DATABASE, lines=("rehash: no such file",), container="minio-ca-init"))
-    assert isinstance(told.error, RolloutFailed)
-    assert told.error.log == ("rehash: no such file",)
+    result = stuck(ScriptedOutcome("crash-loop", DATABASE, lines=("rehash: no such file",), container="minio-ca-init"))
+    assert isinstance(result.error, RolloutFailed)
+    assert result.error.log == ("rehash: no such file",)
 
 
 def test_a_crash_that_heals_within_the_grace_is_no_failure() -> None:
@@ -107,8 +107,8 @@ def test_a_crash_that_heals_within_the_grace_is_no_failure() -> None:
         task = asyncio.create_task(applied(sim))
         await asyncio.sleep(8)
         sim.outcomes.clear()
-        told = await task
-        assert told.error is None
+        result = await task
+        assert result.error is None
 
     on(scenario)
 
@@ -128,22 +128,22 @@ def test_a_crash_that_heals_within_the_grace_is_no_failure() -> None:
     ],
 )
 def test_what_may_still_recover_is_reported_at_once_and_waited_for(kind: Any, first: str, last: str) -> None:
-    told = stuck(ScriptedOutcome(kind, "default/*"))
-    assert isinstance(told.error, DeadlineError)
-    assert told.error.message.startswith("postgresql-0 in default was not ready after 120 s: ")
-    assert last in told.error.message
-    assert told.error.hint
-    assert seconds_until(told, first) < PROMISED_SECONDS
-    assert told.error.exit_code == 7
+    result = stuck(ScriptedOutcome(kind, "default/*"))
+    assert isinstance(result.error, DeadlineError)
+    assert result.error.message.startswith("postgresql-0 in default was not ready after 120 s: ")
+    assert last in result.error.message
+    assert result.error.hint
+    assert seconds_until(result, first) < PROMISED_SECONDS
+    assert result.error.exit_code == 7
 
 
 @pytest.mark.parametrize("behind", [-3600, 3600])
 def test_a_clock_that_differs_hides_no_reason(behind: float) -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("quota", "default/*"))
-        told = await applied(sim, timeout_seconds=60)
-        assert isinstance(told.error, DeadlineError)
-        assert "exceeded quota: compute" in told.error.message
+        result = await applied(sim, timeout_seconds=60)
+        assert isinstance(result.error, DeadlineError)
+        assert "exceeded quota: compute" in result.error.message
 
     on(scenario, behind_seconds=behind)
 
@@ -155,8 +155,8 @@ def test_an_old_event_explains_nothing() -> None:
         sim.outcomes.clear()
         sim.outcomes.append(ScriptedOutcome("unschedulable", "default/*"))
         await asyncio.sleep(600)
-        told = await applied(sim, timeout_seconds=60)
-        assert "quota" not in "\n".join(told.texts())
+        result = await applied(sim, timeout_seconds=60)
+        assert "quota" not in "\n".join(result.texts())
 
     on(scenario, behind_seconds=700)
 
@@ -171,13 +171,13 @@ def test_a_secret_that_loses_a_key_meanwhile() -> None:
                     sim.store.put({**found, "data": {"accessKey": found["data"]["accessKey"]}})
 
         sim.faults.append(meanwhile)
-        told = await applied(sim)
-        assert isinstance(told.error, RolloutFailed)
+        result = await applied(sim)
+        assert isinstance(result.error, RolloutFailed)
         assert (
             "container postgresql: CreateContainerConfigError: couldn't find key secretKey in Secret "
             "default/postgresql-pgbackrest-s3"
-        ) in told.error.message
-        assert seconds_until(told, "couldn't find key") < PROMISED_SECONDS
+        ) in result.error.message
+        assert seconds_until(result, "couldn't find key") < PROMISED_SECONDS
 
     on(scenario)
 
@@ -187,16 +187,16 @@ def test_a_failed_install_resumes_once_the_cause_is_gone() -> None:
         sim.outcomes.append(ScriptedOutcome("image-pull", DATABASE))
         assert isinstance((await applied(sim)).error, RolloutFailed)
         sim.outcomes.clear()
-        told = await deployed(sim)
+        result = await deployed(sim)
         # The first install's Job waits for the pod by itself, and is there already.
-        assert told.writes == ["apply secrets/postgresql-pgwizard", "apply secrets/postgresql-pgwizard"]
+        assert result.writes == ["apply secrets/postgresql-pgwizard", "apply secrets/postgresql-pgwizard"]
 
     on(scenario)
 
 
 @pytest.mark.parametrize("policy", ["Parallel", "OrderedReady"])
 def test_a_rollout_that_is_stuck_on_a_broken_pod_is_recovered(policy: str) -> None:
-    """OrderedReady stands for releases that were made otherwise: there a pod that never got ready is never replaced."""
+    """OrderedReady is that of other tools' releases: there a pod that never got ready is never replaced."""
 
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
@@ -225,8 +225,8 @@ def test_an_existing_pod_is_not_reported_missing() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         sim.outcomes.append(ScriptedOutcome("never-ready", DATABASE))
-        told = await applied(sim, answers_of(tuning={"connections": 200}), timeout_seconds=30)
-        waited = [event.text for event in told.events if (event.stage, event.kind) == ("wait", "progress")]
+        result = await applied(sim, answers_of(tuning={"connections": 200}), timeout_seconds=30)
+        waited = [event.text for event in result.events if (event.stage, event.kind) == ("wait", "progress")]
         assert waited
         assert "the StatefulSet is not there yet" not in waited
 
@@ -258,40 +258,40 @@ def test_a_hook_job_that_fails_gives_its_lines_cause_and_fix() -> None:
         "2026-11-23 09:00:00.000 P00   INFO: stanza-create command begin 2.45: --stanza=main",
         "2026-11-23 09:00:00.000 P00  ERROR: [028]: backup and archive info files exist but do not match the database",
     )
-    told = stuck(ScriptedOutcome("job-failed", HOOK, lines=lines, exit_code=28))
-    assert isinstance(told.error, FirstBackupFailed)
+    result = stuck(ScriptedOutcome("job-failed", HOOK, lines=lines, exit_code=28))
+    assert isinstance(result.error, FirstBackupFailed)
     message = "Job default/postgresql-pgbackrest-init failed: Job has reached the specified backoff limit"
-    assert told.error.message == message
-    assert told.error.log[-1] == " ".join(lines[-1].split())
-    assert told.error.fault is not None
-    assert told.error.fault.fix
-    assert told.error.exit_code == 9
-    assert f"a try failed: {told.error.fault.cause}" in told.texts("progress")  # before the last of its tries has ended
+    assert result.error.message == message
+    assert result.error.log[-1] == " ".join(lines[-1].split())
+    assert result.error.fault is not None
+    assert result.error.fault.fix
+    assert result.error.exit_code == 9
+    assert f"a try failed: {result.error.fault.cause}" in result.texts("progress")  # before the last try
 
 
 def test_a_failed_try_is_reported_with_its_cause_and_not_as_a_failed_pod() -> None:
     line = (
         "2026-11-23 09:00:00.000 P00  ERROR: [028]: backup and archive info files exist but do not match the database"
     )
-    told = stuck(ScriptedOutcome("job-failed", HOOK, lines=(line,), exit_code=28))
-    assert progress(told)[-1].startswith("a try failed: The repository's path holds the backups of another database")
+    result = stuck(ScriptedOutcome("job-failed", HOOK, lines=(line,), exit_code=28))
+    assert progress(result)[-1].startswith("a try failed: The repository's path holds the backups of another database")
 
 
-def test_the_cause_of_a_try_that_failed_may_stand_below_the_line_of_its_error() -> None:
+def test_the_cause_of_a_failed_try_may_follow_the_line_of_its_error() -> None:
     lines = (
         "ERROR: [039]: HTTP request failed with 404 (Not Found):",
         "       *** Response Content ***:",
         "       <Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>",
         "command terminated with exit code 39",
     )
-    told = stuck(ScriptedOutcome("job-failed", HOOK, lines=lines, exit_code=39))
-    assert progress(told)[-1].startswith("a try failed: The bucket does not exist")
+    result = stuck(ScriptedOutcome("job-failed", HOOK, lines=lines, exit_code=39))
+    assert progress(result)[-1].startswith("a try failed: The bucket does not exist")
 
 
 def test_a_hook_job_that_fails_without_a_known_cause_names_the_command_to_look() -> None:
-    told = stuck(ScriptedOutcome("job-failed", HOOK, lines=("hm",)))
-    assert isinstance(told.error, FirstBackupFailed)
-    assert told.error.hint == (
+    result = stuck(ScriptedOutcome("job-failed", HOOK, lines=("hm",)))
+    assert isinstance(result.error, FirstBackupFailed)
+    assert result.error.hint == (
         "See kubectl -n default logs job/postgresql-pgbackrest-init. Run it again after the fix."
     )
 
@@ -302,10 +302,12 @@ def test_a_hook_job_that_is_deleted_meanwhile() -> None:
         await asyncio.sleep(8)
         live(sim, JOB, "postgresql-pgbackrest-init")
         await sim.guest().delete(Ref(JOB, "postgresql-pgbackrest-init", "default"))
-        told = await task
-        assert isinstance(told.error, FirstBackupFailed)
-        assert told.error.message == "Job default/postgresql-pgbackrest-init was deleted while it ran"
-        assert told.error.hint == "See whether its namespace goes: kubectl get namespace default. If not, run it again."
+        result = await task
+        assert isinstance(result.error, FirstBackupFailed)
+        assert result.error.message == "Job default/postgresql-pgbackrest-init was deleted while it ran"
+        assert (
+            result.error.hint == "See whether its namespace goes: kubectl get namespace default. If not, run it again."
+        )
         assert (await applied(sim)).error is None
 
     on(scenario)
@@ -314,26 +316,26 @@ def test_a_hook_job_that_is_deleted_meanwhile() -> None:
 def test_a_hook_job_whose_pod_cannot_start_fails_at_once_with_the_reason() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("image-pull", HOOK))
-        told = await applied(sim)
-        assert isinstance(told.error, FirstBackupFailed)
-        assert told.error.message.startswith("Job default/postgresql-pgbackrest-init cannot start: container ")
-        assert "ImagePullBackOff" in told.error.message
-        assert told.error.fault is not None
-        assert told.at[-1] < 60
+        result = await applied(sim)
+        assert isinstance(result.error, FirstBackupFailed)
+        assert result.error.message.startswith("Job default/postgresql-pgbackrest-init cannot start: container ")
+        assert "ImagePullBackOff" in result.error.message
+        assert result.error.fault is not None
+        assert result.at[-1] < 60
         sim.outcomes.clear()
         again = await deployed(sim)
-        assert "create jobs/postgresql-pgbackrest-init" not in again.writes  # it goes on by itself
+        assert "create jobs/postgresql-pgbackrest-init" not in again.writes  # it continues by itself
 
     on(scenario)
 
 
 def test_the_log_of_the_hook_job_is_followed() -> None:
-    told = stuck()
-    assert told.error is None
-    lines = told.texts("log")
+    result = stuck()
+    assert result.error is None
+    lines = result.texts("log")
     assert any("stanza-create command begin" in line for line in lines)
     assert any("new backup label = " in line for line in lines)
-    runs = [text.removeprefix("pgBackRest runs ") for text in told.texts("progress") if "pgBackRest runs" in text]
+    runs = [text.removeprefix("pgBackRest runs ") for text in result.texts("progress") if "pgBackRest runs" in text]
     assert (runs[0], runs[-2:]) == ("stanza-create", ["backup", "expire"])
 
 

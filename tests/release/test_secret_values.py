@@ -1,4 +1,4 @@
-"""Secrets: made once, kept permanently, compared without being shown, and never told."""
+"""Secrets: made once, kept permanently, compared without being shown, and never leaked."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def both(*sources: SecretInputs) -> SecretInputs:
     return SecretInputs({place: value for source in sources for place, value in source.values.items()})
 
 
-def change(told: Told, ref: str) -> Change:
-    changes = told.outcome.changes if told.outcome else told.shown
+def change(result: Told, ref: str) -> Change:
+    changes = result.outcome.changes if result.outcome else result.shown
     return next(found for found in changes if str(found.ref) == ref)
 
 
@@ -127,9 +127,9 @@ def test_a_volume_that_is_gone_gets_the_superuser_that_is_asked_for() -> None:
 def test_another_superuser_in_a_variable_is_refused() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, ENV, given(**CANARIES))
-        told = await applied(sim, ENV, given(**{**CANARIES, "credentials_username": "another"}))
-        assert isinstance(told.error, PreflightError)
-        assert [(problem.question, problem.text) for problem in told.error.findings] == [
+        result = await applied(sim, ENV, given(**{**CANARIES, "credentials_username": "another"}))
+        assert isinstance(result.error, PreflightError)
+        assert [(problem.question, problem.text) for problem in result.error.findings] == [
             (
                 "credentials.username",
                 (
@@ -138,7 +138,7 @@ def test_another_superuser_in_a_variable_is_refused() -> None:
                 ),
             )
         ]
-        assert told.writes == []
+        assert result.writes == []
 
     on(scenario)
 
@@ -162,14 +162,14 @@ def test_a_secret_that_appears_at_the_last_moment_is_kept() -> None:
 def test_a_password_that_differs_from_the_stored_one_changes_nothing_and_is_warned_of() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, ENV, given(**CANARIES))
-        told = await deployed(sim, ENV, given(**{**CANARIES, "credentials_password": "another"}))
-        assert told.texts("warning") == [
+        result = await deployed(sim, ENV, given(**{**CANARIES, "credentials_password": "another"}))
+        assert result.texts("warning") == [
             (
                 "Secret default/postgresql: the password given differs from the stored one, which stays: an apply "
                 "never changes it"
             )
         ]
-        assert told.writes == []
+        assert result.writes == []
         assert data(sim, "postgresql")["password"] == CANARIES["credentials_password"]
 
     on(scenario)
@@ -181,15 +181,15 @@ def test_a_password_that_differs_from_the_stored_one_changes_nothing_and_is_warn
 def test_s3_credentials_that_differ_are_updated_and_shown_as_changed_without_values() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, ENV, given(**CANARIES))
-        told = await deployed(sim, ENV, given(**{**CANARIES, "s3_secretKey": "canary-rotated"}))
-        found = change(told, "Secret default/postgresql-pgbackrest-s3")
+        result = await deployed(sim, ENV, given(**{**CANARIES, "s3_secretKey": "canary-rotated"}))
+        found = change(result, "Secret default/postgresql-pgbackrest-s3")
         assert found.action == "update"
         assert [line for line in found.lines() if line[0] in "+-" and line[1] not in "+-"] == [
             "-  secretKey: '*** (before)'",
             "+  secretKey: '*** (after)'",
         ]
         assert data(sim, "postgresql-pgbackrest-s3") == {"accessKey": "canary-access-3d", "secretKey": "canary-rotated"}
-        assert [write for write in told.writes if "postgresql-pgbackrest-s3" in write] == [
+        assert [write for write in result.writes if "postgresql-pgbackrest-s3" in write] == [
             "patch secrets/postgresql-pgbackrest-s3",
             "apply secrets/postgresql-pgbackrest-s3",
         ]
@@ -207,9 +207,9 @@ def test_a_pod_takes_new_s3_credentials_even_where_the_run_that_brought_them_was
         with pytest.raises(Killed):
             await applied(sim, ENV, rotated)
         sim.faults.clear()
-        told = await deployed(sim, ENV, rotated)
+        result = await deployed(sim, ENV, rotated)
         assert live(sim, POD, "postgresql-0")["metadata"]["uid"] != before
-        assert "create jobs/postgresql-pgbackrest-init" in told.writes  # it checks the archive anew
+        assert "create jobs/postgresql-pgbackrest-init" in result.writes  # it checks the archive again
         assert (await deployed(sim, ENV, rotated)).writes == []
 
     on(scenario)
@@ -246,9 +246,9 @@ def test_the_mark_of_the_s3_credentials_differs_from_release_to_release() -> Non
 def test_variables_that_are_missing_later_keep_what_is_stored() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, ENV, given(**CANARIES))
-        told = await deployed(sim, ENV, unset(*CANARIES))
-        assert told.outcome is not None
-        assert told.outcome.result == "unchanged"
+        result = await deployed(sim, ENV, unset(*CANARIES))
+        assert result.outcome is not None
+        assert result.outcome.result == "unchanged"
         assert data(sim, "postgresql-pgbackrest-s3")["secretKey"] == CANARIES["s3_secretKey"]
 
     on(scenario)
@@ -258,14 +258,14 @@ def test_variables_that_are_missing_at_first_are_all_named() -> None:
     async def scenario(sim: SimCluster) -> None:
         missing = unset("credentials_password", "s3_secretKey", "cipher_passphrase")
         empty = ENV.model_copy(update={"release": answers_of(release={"namespace": "staging"}).release})
-        told = await applied(sim, empty, both(given(s3_accessKey="x"), missing))
-        assert isinstance(told.error, PreflightError)
-        assert [str(problem) for problem in told.error.findings] == [
+        result = await applied(sim, empty, both(given(s3_accessKey="x"), missing))
+        assert isinstance(result.error, PreflightError)
+        assert [str(problem) for problem in result.error.findings] == [
             "credentials.password: variable password is not set",
             "cipher.passphrase: variable passphrase is not set",
             "s3.secretKey: variable secretKey is not set",
         ]
-        assert told.writes == []
+        assert result.writes == []
 
     on(scenario)
 
@@ -273,15 +273,15 @@ def test_variables_that_are_missing_at_first_are_all_named() -> None:
 def test_another_passphrase_is_refused() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, ENV, given(**CANARIES))
-        told = await applied(sim, ENV, given(**{**CANARIES, "cipher_passphrase": "canary-other"}))
-        assert isinstance(told.error, PreflightError)
-        assert [str(problem) for problem in told.error.findings] == [
+        result = await applied(sim, ENV, given(**{**CANARIES, "cipher_passphrase": "canary-other"}))
+        assert isinstance(result.error, PreflightError)
+        assert [str(problem) for problem in result.error.findings] == [
             (
                 "repository.cipher: Secret default/postgresql-pgbackrest-cipher: the passphrase differs from the "
                 "stored one; the first backup fixed it"
             )
         ]
-        assert told.writes == []
+        assert result.writes == []
 
     on(scenario)
 
@@ -300,15 +300,15 @@ def test_s3_credentials_of_another_namespace_are_mirrored_and_follow_their_sourc
         }
         new = {"data": {"secretKey": base64.b64encode(b"rotated").decode()}}
         await sim.guest(manager="vault").patch(Ref(SECRET, "postgresql-pgbackrest-s3", "default"), new)
-        told = await deployed(sim, answers)
-        assert told.actions()["Secret staging/postgresql-pgbackrest-s3"] == "update"
+        result = await deployed(sim, answers)
+        assert result.actions()["Secret staging/postgresql-pgbackrest-s3"] == "update"
         assert data(sim, "postgresql-pgbackrest-s3", "staging")["secretKey"] == "rotated"
         assert (await deployed(sim, answers)).writes == []
 
     on(scenario)
 
 
-# ---- nothing is told -----------------------------------------------------------------------------------------------
+# ---- nothing leaks -----------------------------------------------------------------------------------------------
 
 
 def forms(value: str) -> tuple[str, str]:
@@ -320,12 +320,17 @@ def test_what_is_decided_shows_no_value() -> None:
     assert "canary" not in repr(Values({ref: {"secretKey": Sensitive(b"canary")}}, b"canary"))
 
 
-def assert_nothing_told(sim: SimCluster, told: Told, values: list[str]) -> None:
-    changes = told.outcome.changes if told.outcome else told.shown
-    texts = [*told.texts(), repr(told.events), repr(changes), *(line for found in changes for line in found.lines())]
-    for error in (told.error, getattr(told.error, "__cause__", None), getattr(told.error, "__context__", None)):
+def assert_nothing_leaked(sim: SimCluster, result: Told, values: list[str]) -> None:
+    changes = result.outcome.changes if result.outcome else result.shown
+    texts = [
+        *result.texts(),
+        repr(result.events),
+        repr(changes),
+        *(line for found in changes for line in found.lines()),
+    ]
+    for error in (result.error, getattr(result.error, "__cause__", None), getattr(result.error, "__context__", None)):
         texts += [str(error), repr(error), getattr(error, "hint", ""), repr(getattr(error, "__dict__", ""))]
-    texts += [f"{request}" for request in told.requests]
+    texts += [f"{request}" for request in result.requests]
     stored = sim.store.peek(Ref(SECRET, "postgresql-pgwizard", "default"))
     texts.append(base64.b64decode(stored["data"]["record"]).decode() if stored else "")
     texts += [repr(obj) for obj in sim.store.everything() if obj["kind"] != "Secret"]
@@ -336,10 +341,10 @@ def assert_nothing_told(sim: SimCluster, told: Told, values: list[str]) -> None:
 def test_no_secret_value_leaks_in_an_install_an_upgrade_or_a_rotation() -> None:
     async def scenario(sim: SimCluster) -> None:
         values = [*CANARIES.values(), "canary-rotated-6a"]
-        assert_nothing_told(sim, await deployed(sim, ENV, given(**CANARIES)), values)
+        assert_nothing_leaked(sim, await deployed(sim, ENV, given(**CANARIES)), values)
         rotated = given(**{**CANARIES, "s3_secretKey": "canary-rotated-6a", "credentials_password": "canary-new-7d"})
         larger = ENV.model_copy(update={"tuning": answers_of(tuning={"connections": 200}).tuning})
-        assert_nothing_told(sim, await deployed(sim, larger, rotated), [*values, "canary-new-7d"])
+        assert_nothing_leaked(sim, await deployed(sim, larger, rotated), [*values, "canary-new-7d"])
 
     on(scenario)
 
@@ -349,17 +354,17 @@ def test_no_secret_value_leaks_in_an_install_an_upgrade_or_a_rotation() -> None:
 def test_no_secret_value_leaks_in_a_failure(verb: str, kind: Any) -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults.append(Fault(kind, verb, "secrets", "postgresql", writes_only=True))
-        told = await applied(sim, ENV, given(**CANARIES))
-        assert told.error is not None
-        assert_nothing_told(sim, told, list(CANARIES.values()))
+        result = await applied(sim, ENV, given(**CANARIES))
+        assert result.error is not None
+        assert_nothing_leaked(sim, result, list(CANARIES.values()))
 
     on(scenario)
 
 
 def test_a_generated_password_leaks_nowhere() -> None:
     async def scenario(sim: SimCluster) -> None:
-        told = await deployed(sim)
-        assert_nothing_told(sim, told, [data(sim, "postgresql")["password"]])
+        result = await deployed(sim)
+        assert_nothing_leaked(sim, result, [data(sim, "postgresql")["password"]])
         assert CONFIGMAP.kind in {obj["kind"] for obj in sim.store.everything()}
         assert "password" in live(sim, SECRET, "postgresql")["data"]
 

@@ -1,4 +1,4 @@
-"""A stage as it is told, and the deletions that end: of that very object, and never of another tool's."""
+"""The events of a stage, and deletions: of our own objects only, each waited for."""
 
 from __future__ import annotations
 

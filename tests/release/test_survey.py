@@ -50,11 +50,11 @@ def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> Non
     run(main())
 
 
-def refused(told: Any) -> list[str]:
+def refused(result: Any) -> list[str]:
     """The problems of a run that wrote nothing."""
-    assert isinstance(told.error, PreflightError), told.error
-    assert [request for request in told.requests if request.is_write] == []
-    return [problem.whole for problem in told.error.findings]
+    assert isinstance(result.error, PreflightError), result.error
+    assert [request for request in result.requests if request.is_write] == []
+    return [problem.whole for problem in result.error.findings]
 
 
 def role(name: str, namespace: str, rules: list[Any]) -> Object:
@@ -104,14 +104,14 @@ def only(sim: SimCluster, accesses: Iterable[Access]) -> list[Access]:
 def test_a_right_that_is_missing_is_named_before_anything_is_written(access: Access) -> None:
     async def scenario(sim: SimCluster) -> None:
         only(sim, set(NEEDED) - {access})
-        told = await applied(sim, EVERYTHING)
-        (problem,) = refused(told)
+        result = await applied(sim, EVERYTHING)
+        (problem,) = refused(result)
         group = f".{access.group}" if access.group else ""
         assert problem.startswith(f"{access.verb} {access.resource}{group}")
         assert problem.endswith(f"   check: {access.command()}")
         assert (f" in namespace {access.namespace} " in problem) is (access.namespace is not None)
-        assert told.error is not None
-        assert set(granted(told.error.hint)) == {access}
+        assert result.error is not None
+        assert set(granted(result.error.hint)) == {access}
 
     on(scenario)
 
@@ -132,10 +132,10 @@ def granted(hint: str) -> Iterable[Access]:
 def test_all_missing_rights_are_named_at_once() -> None:
     async def scenario(sim: SimCluster) -> None:
         only(sim, [])
-        told = await applied(sim, EVERYTHING)
-        assert len(refused(told)) == len(NEEDED)
-        assert told.error is not None
-        assert sorted(granted(told.error.hint), key=str) == sorted(NEEDED, key=str)
+        result = await applied(sim, EVERYTHING)
+        assert len(refused(result)) == len(NEEDED)
+        assert result.error is not None
+        assert sorted(granted(result.error.hint), key=str) == sorted(NEEDED, key=str)
 
     on(scenario)
 
@@ -144,9 +144,9 @@ def test_the_words_of_a_missing_right() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.rules.deny("patch", "statefulsets", "default")
         sim.rules.deny("create", "pods/exec", "default")
-        told = await applied(sim)
-        assert told.error is not None
-        assert f"{told.error}\n{told.error.hint}" == (
+        result = await applied(sim)
+        assert result.error is not None
+        assert f"{result.error}\n{result.error.hint}" == (
             "demo does not let you do all that this needs; nothing was written\n"
             "  patch statefulsets.apps in namespace default   check: kubectl auth can-i patch statefulsets.apps -n "
             "default\n"
@@ -201,8 +201,8 @@ def test_a_repository_that_goes_needs_the_rights_that_it_came_with() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, INSTALLED, S3)
         only(sim, rights.accesses(bare))
-        told = await applied(sim, bare)
-        assert "delete cronjobs.batch in namespace default" in "\n".join(refused(told))
+        result = await applied(sim, bare)
+        assert "delete cronjobs.batch in namespace default" in "\n".join(refused(result))
 
     on(scenario)
 
@@ -267,8 +267,8 @@ def wrong(key: str, value: bytes | None, **source: str) -> list[str]:
         if value is not None:
             bare = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "trust", "namespace": "minio"}}
             await sim.create({**bare, "data": {key: base64.b64encode(value).decode()}})
-        told = await applied(sim, answers_of(tls={"source": {"secret": "trust", **source}}))
-        said.extend(refused(told))
+        result = await applied(sim, answers_of(tls={"source": {"secret": "trust", **source}}))
+        said.extend(refused(result))
 
     on(scenario)
     return said
@@ -356,8 +356,8 @@ def test_a_certificate_that_changes_at_its_source_changes_the_mirror_and_restart
         new = headless.pem(headless.certificate("minio, renewed"))
         patch = {"data": {"tls.crt": base64.b64encode(new).decode()}}
         await sim.guest(manager="cert-manager").patch(Ref(SECRET, "minio-tls", "minio"), patch)
-        told = await deployed(sim)
-        assert told.actions()["Secret default/postgresql-minio-ca"] == "update"
+        result = await deployed(sim)
+        assert result.actions()["Secret default/postgresql-minio-ca"] == "update"
         assert data(sim, "postgresql-minio-ca")["tls.crt"] == new.decode()
         assert live(sim, POD, "postgresql-0")["metadata"]["uid"] != before
 
@@ -412,8 +412,8 @@ def test_what_pod_security_would_refuse_is_a_warning_of_the_dry_run() -> None:
     async def scenario(sim: SimCluster) -> None:
         labels = {"pod-security.kubernetes.io/warn": "restricted"}
         await sim.patch(Ref(NAMESPACE, "default"), {"metadata": {"labels": labels}})
-        told = await deployed(sim)
-        assert told.texts("warning") == []  # the release meets it
+        result = await deployed(sim)
+        assert result.texts("warning") == []  # the release meets it
 
     on(scenario)
 
@@ -499,9 +499,9 @@ def test_who_must_hold_what_a_role_grants_installs_although_a_dry_run_has_made_n
             await sim.create(role("administrator", namespace, rules))
             await sim.create(binding("administrator", namespace, "kim"))
         user = sim.guest(user="kim")
-        told = await applied(user)
-        assert told.error is None
-        tried = next(event.text for event in told.events if (event.stage, event.kind) == ("dry run", "done"))
+        result = await applied(user)
+        assert result.error is None
+        tried = next(event.text for event in result.events if (event.stage, event.kind) == ("dry run", "done"))
         assert tried == (
             "12 to create; RoleBinding default/postgresql-pgbackrest can be tried only after its Role is made"
         )

@@ -49,10 +49,10 @@ def test_a_release_comes_back_onto_what_was_kept() -> None:
         await deployed(sim)
         password, volume = live(sim, SECRET, "postgresql")["data"], live(sim, CLAIM, VOLUME.name)["metadata"]["uid"]
         await removed(sim)
-        told = await deployed(sim)
+        result = await deployed(sim)
         assert live(sim, SECRET, "postgresql")["data"] == password
         assert live(sim, CLAIM, VOLUME.name)["metadata"]["uid"] == volume
-        assert "1 valid full backup(s) found: no new one is taken" in told.texts("log")
+        assert "1 valid full backup(s) found: no new one is taken" in result.texts("log")
 
     on(scenario)
 
@@ -89,10 +89,10 @@ def test_a_killed_uninstall_resumes() -> None:
 def test_what_another_tool_has_taken_over_is_kept_and_the_uninstall_ends() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
-        service, told = Ref(SERVICE, "postgresql", "default"), list[Event]()
+        service, result = Ref(SERVICE, "postgresql", "default"), list[Event]()
         taken_over(sim, service)
-        await removed(sim, report=told.append)
-        assert [(event.kind, event.text) for event in told if event.kind in ("warning", "done")] == [
+        await removed(sim, report=result.append)
+        assert [(event.kind, event.text) for event in result if event.kind in ("warning", "done")] == [
             ("warning", "Service default/postgresql belongs to Helm by now: it is kept"),
             ("done", "9 deleted, 4 kept"),
         ]
@@ -102,16 +102,16 @@ def test_what_another_tool_has_taken_over_is_kept_and_the_uninstall_ends() -> No
     on(scenario)
 
 
-def test_what_another_tool_makes_anew_at_once_is_not_waited_for() -> None:
+def test_an_object_that_another_tool_creates_again_is_not_waited_for() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         service = live(sim, SERVICE, "postgresql")
 
-        def anew(request: Request) -> None:
+        def recreate(request: Request) -> None:
             if request.verb == "get" and request.resource == "services" and sim.store.peek(Ref.of(service)) is None:
                 sim.store.put({**service, "metadata": {**service["metadata"], "uid": "another"}})
 
-        sim.faults.append(anew)
+        sim.faults.append(recreate)
         await removed(sim)
         assert live(sim, SERVICE, "postgresql")["metadata"]["uid"] == "another"
         assert sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql"))) is None
@@ -122,10 +122,10 @@ def test_what_another_tool_makes_anew_at_once_is_not_waited_for() -> None:
 def test_what_went_before_is_not_counted_as_deleted() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
-        told = list[Event]()
+        result = list[Event]()
         await sim.delete(Ref(SERVICE, "postgresql", "default"))
-        await removed(sim, report=told.append)
-        assert told[-1].text == "9 deleted, 3 kept"
+        await removed(sim, report=result.append)
+        assert result[-1].text == "9 deleted, 3 kept"
 
     on(scenario)
 

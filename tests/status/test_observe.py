@@ -343,7 +343,7 @@ def test_a_namespace_deleted_while_it_is_observed_shows_within_seconds(denied: b
     on(scenario)
 
 
-def test_a_release_that_comes_back_is_judged_anew() -> None:
+def test_a_release_that_comes_back_gets_a_new_verdict() -> None:
     async def scenario(sim: SimCluster) -> None:
         steps: list[str] = []
         kept = {
@@ -456,7 +456,7 @@ def test_an_abandoned_apply_is_not_polled_fast_without_end(stopped: bool) -> Non
             return 3_600 in counts
 
         await seen(sim, over)
-        assert counts[600] - counts[0] > 200, "an apply that ends is told within two seconds"
+        assert counts[600] - counts[0] > 200, "an apply that ends shows within two seconds"
         assert counts[3_600] - counts[3_000] <= 70
 
     on(scenario)
@@ -620,13 +620,13 @@ def test_a_server_that_crashes_is_diagnosed_from_its_log_as_an_apply_diagnoses_i
         assert found.crash_log is not None
         assert found.crash_log[-1] == "FATAL: could not write lock file: No space left on device"
         reason = judge(found).reasons[0]
-        told = await applied(sim, answers_of(tuning={"connections": 42}))
-        assert told.error is not None
-        assert told.error.fault is not None
+        result = await applied(sim, answers_of(tuning={"connections": 42}))
+        assert result.error is not None
+        assert result.error.fault is not None
         assert (reason.key, reason.cause, reason.fix) == (
-            told.error.fault.key,
-            told.error.fault.cause,
-            told.error.fault.fix,
+            result.error.fault.key,
+            result.error.fault.cause,
+            result.error.fault.fix,
         )
         sim.outcomes.clear()
         await sim.delete(Ref(POD, "postgresql-0", "default"))

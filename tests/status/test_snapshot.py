@@ -189,7 +189,7 @@ def test_a_record_is_missed_from_the_first_time_on_until_it_is_there_again() -> 
     [(at(minutes=1), True), (at(minutes=-1), True), (at(minutes=31), False), (at(3), False), (None, False)],
 )
 def test_an_apply_that_is_long_ago_is_not_waited_for(applied: datetime | None, unsettled: bool) -> None:
-    """With --no-wait, or stopped, it stays one that is applied for ever."""
+    """With --no-wait, or stopped, it stays one that is being applied."""
     applying = ReleaseSummary(2, "applying", applied, backups=True, superuser=None)
     there = replace(FINE, objects={STATEFUL: Health("ready", "1 of 1 pods ready")})
     assert replace(there, release=applying).is_changing is unsettled
@@ -249,7 +249,7 @@ def test_the_kind_of_a_job_is_that_of_the_cronjob_that_owns_it(release: str, nam
 
 
 def test_the_kind_of_a_schedule_is_that_of_its_whole_name() -> None:
-    """A CronJob of somebody else's under the same labels is no schedule of full backups."""
+    """A CronJob of another tool under the same labels is no schedule of full backups."""
     found = EMPTY
     for name in ("postgresql-pgbackrest-full", "postgresql-pgbackrest-incr", "postgresql-check-full"):
         seen = ObjectSeen(NOW, Ref(CRONJOB, name, "shop"), named("CronJob", name))
@@ -271,7 +271,7 @@ def named(kind: str, name: str, **more: Any) -> dict[str, Any]:
 
 
 def test_a_name_is_made_fit_to_be_shown_and_kept_for_requests() -> None:
-    """The API server refuses such names; somebody who answers in its place need not."""
+    """The API server refuses such names; an impostor need not."""
     over = {"conditions": [{"type": "Failed", "status": "True", "message": HOSTILE_NAME}]}
     claim = named("PersistentVolumeClaim", HOSTILE_NAME, status={"phase": "Bound", "capacity": {"storage": "\x9b2J"}})
     pod = named("Pod", HOSTILE_NAME, status={"phase": "Failed", "message": HOSTILE_NAME})
@@ -304,32 +304,32 @@ def test_the_log_of_a_failed_job_gives_its_cause_and_stays_with_it() -> None:
     name = "postgresql-pgbackrest-full-1"
     seen = reduce(EMPTY, of_job(name, job(name, **failed())))
     lines = ["P00   INFO: backup command begin", "P00  ERROR: [050]: unable to acquire lock on file '/tmp/x.lock'"]
-    told = reduce(seen, LogRead(Ref(JOB, name, "shop"), lines))
-    again = reduce(told, of_job(name, job(name, **failed())))
+    result = reduce(seen, LogRead(Ref(JOB, name, "shop"), lines))
+    again = reduce(result, of_job(name, job(name, **failed())))
     assert again.runs[0].tail == tuple(lines)
     assert again.runs[0].fault is not None
     assert again.runs[0].fault.exit_code == 50
     assert "log" not in again.pending_sources
-    anew = reduce(again, of_job(name, job(name, uid="another", **failed())))
-    assert anew.runs[0].tail is None
+    second = reduce(again, of_job(name, job(name, uid="another", **failed())))
+    assert second.runs[0].tail is None
 
 
 def test_a_log_that_can_never_be_read_is_replaced_by_the_reason() -> None:
     name = "postgresql-pgbackrest-full-1"
     seen = reduce(EMPTY, of_job(name, job(name, **failed())))
-    told = reduce(seen, LogFailed(Ref(JOB, name, "shop"), "it has no pod", is_final=True))
-    assert told.runs[0].tail == ("the log cannot be read: it has no pod",)
-    assert "log" not in told.pending_sources
+    result = reduce(seen, LogFailed(Ref(JOB, name, "shop"), "it has no pod", is_final=True))
+    assert result.runs[0].tail == ("the log cannot be read: it has no pod",)
+    assert "log" not in result.pending_sources
 
 
 def test_a_log_that_could_not_be_read_this_time_is_neither_read_nor_loading() -> None:
     name, ref = "postgresql-pgbackrest-full-1", Ref(JOB, "postgresql-pgbackrest-full-1", "shop")
     seen = reduce(EMPTY, of_job(name, job(name, **failed())))
-    told = reduce(seen, LogFailed(ref, "pods/log is forbidden"))
-    told = reduce(told, of_job(name, job(name, **failed())))
-    assert (told.runs[0].tail, told.runs[0].unread) == (None, "pods/log is forbidden")
-    assert "log" not in told.pending_sources
-    read = reduce(told, LogRead(ref, ["P00  ERROR: [050]: unable to acquire lock on file '/tmp/x'"]))
+    result = reduce(seen, LogFailed(ref, "pods/log is forbidden"))
+    result = reduce(result, of_job(name, job(name, **failed())))
+    assert (result.runs[0].tail, result.runs[0].unread) == (None, "pods/log is forbidden")
+    assert "log" not in result.pending_sources
+    read = reduce(result, LogRead(ref, ["P00  ERROR: [050]: unable to acquire lock on file '/tmp/x'"]))
     assert (read.runs[0].unread, (read.runs[0].fault or pytest.fail("no cause")).exit_code) == ("", 50)
 
 

@@ -84,12 +84,13 @@ def run(call: Invocation, work: Callable[[Cluster], Awaitable[T]], *, released: 
         raise Interrupted("stopped", hint=resume) from None
 
 
-async def chosen(call: Invocation, cluster: Cluster) -> ReleaseRef:
+async def chosen(call: Invocation, cluster: Cluster, name: str | None = None) -> ReleaseRef:
     """The release that the command line names; without a name the only one there is.
 
+    name: where it is not the first argument as it was typed.
     Raises PreflightError for none, AnswersError for several.
     """
     namespace = call[NAMESPACE] or cluster.namespace
-    if call.word:
-        return ReleaseRef(namespace, call.word)
+    if name := call.word if name is None else name:
+        return ReleaseRef(namespace, name)
     return records.only_release(await records.choices(cluster, namespace), namespace)

@@ -18,7 +18,8 @@ from pgwizard.cli.options import Option, Verb
 from pgwizard.cli.table import EXCLUSIVE, EXIT_CODE, VERBS, WITHOUT_VERB
 from pgwizard.cli.verbs.apply import DIFFERENCES, ChangeLine, EventLine, OutcomeLine
 from pgwizard.cli.verbs.backup import FaultLine, JobLine, LogLine
-from pgwizard.cli.verbs.offline import MessageLine, VersionLine
+from pgwizard.cli.verbs.explain import MessageLine
+from pgwizard.cli.verbs.offline import VersionLine
 from pgwizard.cli.verbs.releases import ReleaseLine
 from pgwizard.cli.verbs.render import FilesLine
 from pgwizard.cli.verbs.status_line import StatusLine
@@ -46,11 +47,11 @@ WRITTEN_BY: dict[str, tuple[type[JsonLine], ...]] = {
     "apply": (EventLine, ChangeLine, OutcomeLine),
     "diff": (EventLine, ChangeLine, OutcomeLine),
     "status": (StatusLine,),
-    "backup": (JobLine, LogLine, NoteLine),
+    "backup": (JobLine, LogLine, WarningLine, NoteLine),
     "logs": (LogLine, NoteLine, FaultLine),
     "releases": (ReleaseLine,),
     "uninstall": (ChangeLine, EventLine),
-    "explain": (MessageLine,),
+    "explain": (MessageLine, NoteLine),
     "version": (VersionLine,),
 }
 """By verb, the types of its lines; beside them any may end with an error."""
@@ -102,7 +103,9 @@ _JSON = f"""\
 With `--json` each line is one JSON object, on standard error too. `type` says which kind of line it is, and
 `apiVersion` is `{json_lines.API_VERSION}` until a key changes its meaning or goes. Every key of a type is always there;
 `null` means none, or not known. Times are ISO 8601 in UTC, sizes are bytes. [output.schema.json](output.schema.json) is
-the JSON schema of a line. Only `render --json` without `-o` prints something else: a Kubernetes `List` for kubectl."""
+the JSON schema of a line. Two things are no such line: `render --json` without `-o` prints one Kubernetes `List`, as
+`kubectl get -o json` does, for `kubectl apply -f -`; and a question to a person at the terminal is plain text on
+standard error, which `--yes` leaves out."""
 
 
 def _text(text: str) -> list[str]:

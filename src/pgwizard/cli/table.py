@@ -118,7 +118,7 @@ VERBS: dict[str, Verb] = {
             "Print the manifests of a file of answers",
             "Checks the answers and prints every object in apply order. It needs no cluster: the certificate comes "
             "from --ca-file or tls.caFile, and Secrets come without values; notes on standard error say how to create "
-            "them.",
+            "them. --json prints one Kubernetes List, or with -o the names of the files.",
             "pgwizard render answers.yaml --ca-file minio-ca.crt\n"
             "pgwizard render answers.yaml --ca-file minio-ca.crt -o manifests",
             "render:render",
@@ -209,13 +209,16 @@ VERBS: dict[str, Verb] = {
         ),
         Verb(
             "explain",
-            "Explain a message: its cause and what to do",
+            "Explain a message, or why a release is not recoverable",
             "Searches the messages of pgwizard, and what pgBackRest, S3 stores, PostgreSQL and Kubernetes report, for "
-            "all of the words. Without words it lists every message.",
-            "pgwizard explain certificate expired\npgwizard explain docs/errors.md#s3-access-denied",
-            "offline:explain",
-            (Argument("WORD", "words of a message, in any order, or its link", required=False, many=True),),
-            (JSON,),
+            "all of the words. Without words it lists every message. release/NAME reads the status of a release and "
+            "prints each finding, worst first, with its cause and fix; the options of the cluster go with it.",
+            "pgwizard explain certificate expired\n"
+            "pgwizard explain docs/errors.md#s3-access-denied\n"
+            "pgwizard explain release/postgresql -n shop",
+            "explain:explain",
+            (Argument("WORD", "words of a message, its link, or release/NAME", required=False, many=True),),
+            _RELEASE,
             synonyms=("why",),
         ),
         Verb(

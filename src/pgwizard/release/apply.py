@@ -414,7 +414,7 @@ async def _start_early(prepared: _Prepared, cluster: Cluster) -> None:
 
 
 async def _first_backup(prepared: _Prepared, cluster: Cluster, report: Report, now: Clock) -> tuple[Finding, ...]:
-    """Wait for the hook Job of this spec. Returns what is wrong with the backup that it took."""
+    """Wait for the hook Job of this spec. Returns why its backup cannot be relied on."""
     if prepared.job is None:
         return ()
     async with stages.enter("first backup", report) as stage:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Literal
 
-from pgwizard.errors import Finding, PreflightError
+from pgwizard.errors import AlreadyExists, Finding, PreflightError
 from pgwizard.kube import jobs
 from pgwizard.kube.api import CRONJOB, JOB, POD, Cluster, Object, Ref, owners
 from pgwizard.plan.names import Names, ReleaseRef
@@ -22,6 +22,7 @@ DAMAGED = "files of the database were damaged when it was taken"
 """Why a backup has page checksum errors."""
 _PAGE_ERROR = re.compile(r" WARN: (invalid page checksums? found|page misalignment) in file ")
 """pgBackRest stores a damaged page with this warning, and ends with 0."""
+_NAMES_TRIED = 10
 _DEADLINE_SECONDS = 86_400
 """Of a Job that has none of its own."""
 
@@ -32,9 +33,10 @@ def full_backup_command(release: ReleaseRef) -> str:
 
 
 async def backup_now(cluster: Cluster, release: ReleaseRef, kind: Literal["full", "incr"], at: datetime) -> str:
-    """Start a Job from the CronJob, as ``kubectl create job --from`` does; at names it. Returns the Job's name.
+    """Start a Job from the CronJob, as ``kubectl create job --from`` does. Returns the Job's name.
 
-    Raises ClusterError with the server's reason.
+    The name ends with the second of ``at``, or with a later one where other Jobs have that name. Raises ClusterError
+    with the server's reason.
     """
     names = Names.of(release.name)
     cron = await cluster.get(Ref(CRONJOB, names.full if kind == "full" else names.incremental, release.namespace))
@@ -47,14 +49,22 @@ async def backup_now(cluster: Cluster, release: ReleaseRef, kind: Literal["full"
         "controller": True,
     }
     metadata = {
-        "name": f"{about['name'][:47]}-{int(at.timestamp()):x}",
+        "name": "",
         "namespace": release.namespace,
         "labels": (template.get("metadata") or {}).get("labels") or {},
         "annotations": {"cronjob.kubernetes.io/instantiate": "manual"},
         "ownerReferences": [owner],
     }
     job = {"apiVersion": JOB.api_version, "kind": JOB.kind, "metadata": metadata, "spec": template["spec"]}
-    await cluster.create(job)
+    first = int(at.timestamp())
+    for second in range(first, first + _NAMES_TRIED):
+        metadata["name"] = f"{about['name'][:47]}-{second:x}"
+        try:
+            await cluster.create(job)
+            break
+        except AlreadyExists:
+            if second == first + _NAMES_TRIED - 1:
+                raise
     return str(metadata["name"])
 
 

@@ -110,7 +110,7 @@ def claimed_size(claim: Object | None) -> str | None:
 
 
 def _default_of(claim: Object | None) -> str:
-    """The class that the cluster's default stood for when the claim was made."""
+    """The class that was the cluster's default when the claim was made."""
     name = (claim or {}).get("spec", {}).get("storageClassName")
     return f" ({plain(name, 253)} when it was made)" if name else ""
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from pgwizard.clock import Clock
 from pgwizard.errors import DeadlineError, Finding, PgwizardError, PreflightError
-from pgwizard.kube.api import JOB, POD, Cluster, Ref, Resource, WatchEvent
+from pgwizard.kube.api import JOB, POD, STATEFULSET, Cluster, Ref, Resource, WatchEvent
 from pgwizard.kube.health import Health
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, records, rollout
@@ -40,6 +40,7 @@ from pgwizard.status.observations import (
 )
 from pgwizard.status.reduce import reduce
 from pgwizard.status.snapshot import PACE_SECONDS, WATCHED, ReleaseSummary, Snapshot
+from pgwizard.status.verdict import outage
 from pgwizard.text import plain
 
 ASKED = (*PACE_SECONDS, "log")
@@ -191,10 +192,27 @@ async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_sec
     return snapshot
 
 
+async def database_outage(cluster: Cluster, release: ReleaseRef, *, now: Clock) -> Finding | None:
+    """``verdict.outage`` of a release that nobody observes: reads its StatefulSet and its pods alone."""
+    snapshot = Snapshot(release, now())
+    for resource in (STATEFULSET, POD):
+        async with aclosing(cluster.pages(resource, release.namespace, labels=_labels(release))) as pages:
+            async for page in pages:
+                for item in page.items:
+                    ref = Ref(resource, item["metadata"]["name"], release.namespace)
+                    snapshot = reduce(snapshot, ObjectSeen(now(), ref, {**item, "kind": resource.kind}))
+        snapshot = reduce(snapshot, ListRead(now(), resource))
+    return outage(snapshot)
+
+
+def _labels(release: ReleaseRef) -> str:
+    return f"app.kubernetes.io/instance={release.name},app.kubernetes.io/name=postgresql"
+
+
 async def _watch(
     cluster: Cluster, resource: Resource, snapshot: Snapshot, queue: asyncio.Queue[Observation], now: Clock
 ) -> None:
-    labels = f"app.kubernetes.io/instance={snapshot.ref.name},app.kubernetes.io/name=postgresql"
+    labels = _labels(snapshot.ref)
     shown: set[Ref] = set()
     while True:
         there: set[Ref] = set()

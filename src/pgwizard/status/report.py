@@ -95,7 +95,7 @@ def facts(snapshot: Snapshot) -> list[Fact]:
 def _not_known(snapshot: Snapshot, source: str, label: str) -> Fact:
     from pgwizard.status.verdict import (
         failure_text,
-    )  # here and below: the rules are there where somebody has a snapshot
+    )  # here and below: not needed without a snapshot
 
     if source in snapshot.failures:
         return Fact("?", label, f"not known: {failure_text(snapshot, source)}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from pgwizard.cli import connect
-from pgwizard.cli.json_lines import JsonLine, NoteLine, explain_command
+from pgwizard.cli.json_lines import JsonLine, NoteLine, explain_command, warning_line
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
 from pgwizard.cli.verbs.apply import require_proof
@@ -19,6 +19,7 @@ from pgwizard.kube.api import JOB, Cluster, Object, Ref
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, records
+from pgwizard.status.observe import database_outage
 from pgwizard.status.snapshot import ReleaseSummary
 from pgwizard.text import fit
 
@@ -68,6 +69,8 @@ def backup(call: Invocation, writer: Writer) -> None:
             raise PreflightError(
                 f"release {release} takes no backups", hint="Set repository.enabled to true and apply."
             )
+        if (down := await database_outage(cluster, release, now=utc_now)) is not None:
+            writer.note(f"warning: the backup would fail: {down.whole}", warning_line(down))
         job = fit(await backups.backup_now(cluster, release, kind, utc_now()))
         follow = "" if call[FOLLOW] else f"\nFollow it with: pgwizard logs {release.name} -n {release.namespace} -f"
         writer.line(f"started Job {release.namespace}/{job}{follow}", JobLine(release.namespace, job, kind))

@@ -1,4 +1,4 @@
-"""The verbs that need neither answers nor a cluster: ``init``, ``schema``, ``explain``, ``completion``, and so on."""
+"""The verbs that need neither answers nor a cluster: ``init``, ``schema``, ``completion``, and so on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pgwizard.cli.json_lines import JsonLine
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import OUTPUT_FILE
 from pgwizard.cli.writer import Writer
-from pgwizard.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +18,6 @@ class VersionLine(JsonLine):
 
     type_name = "version"
     version: str
-
-
-@dataclass(frozen=True, slots=True)
-class MessageLine(JsonLine):
-    """One message of docs/errors.md. answer: the question that is most likely at fault; empty where there is none."""
-
-    type_name = "message"
-    key: str
-    text: str
-    cause: str
-    answer: str
-    fix: str
 
 
 def init(call: Invocation, writer: Writer) -> None:
@@ -49,21 +36,6 @@ def schema(_: Invocation, writer: Writer) -> None:
     from pgwizard.answers.reference import schema as answers_schema
 
     writer.put(json.dumps(answers_schema(), indent=2) + "\n")
-
-
-def explain(call: Invocation, writer: Writer) -> None:
-    """Every message that holds all of the words; without words, a line for each message."""
-    from pgwizard.diagnose import messages
-
-    words = " ".join(call.words)
-    found = [entry for entry in messages.entries() if entry.holds(words)]
-    if not found:
-        raise UsageError(f"no message holds all of: {words}", hint="Fewer words find more; without any all are listed.")
-    for number, entry in enumerate(found):
-        parts = (("why", entry.cause), ("answer", entry.answer), ("fix", entry.fix), ("link", entry.link))
-        lines = [entry.text, *(f"  {title:7} {text}" for title, text in parts if text)]
-        shown = "\n".join(["", *lines] if number else lines) if words else f"{entry.key:40} {entry.text}"
-        writer.line(shown, MessageLine(entry.key, entry.text, entry.cause, entry.answer, entry.fix))
 
 
 def completion(call: Invocation, writer: Writer) -> None:

@@ -25,20 +25,26 @@ def status(call: Invocation, writer: Writer) -> int:
     return 0
 
 
-def _once(call: Invocation, writer: Writer) -> None:
-    """Loads no Textual; the screen loads none of this before its first paint."""
+def snapshot_of(call: Invocation, name: str) -> Snapshot:
+    """A release as it is now; name: empty for the only one there is. Loads no Textual, and not before it is called."""
     from pgwizard.cli import connect
-    from pgwizard.cli.json_lines import explain_command
-    from pgwizard.cli.verbs.status_line import status_line
     from pgwizard.clock import utc_now
     from pgwizard.status import observe
+
+    async def work(cluster: Cluster) -> Snapshot:
+        return await observe.look(cluster, await connect.chosen(call, cluster, name), now=utc_now)
+
+    return connect.run(call, work, released=True)
+
+
+def _once(call: Invocation, writer: Writer) -> None:
+    """The screen loads none of this before its first paint."""
+    from pgwizard.cli.json_lines import explain_command
+    from pgwizard.cli.verbs.status_line import status_line
     from pgwizard.status.report import status_lines
     from pgwizard.status.verdict import judge
 
-    async def work(cluster: Cluster) -> Snapshot:
-        return await observe.look(cluster, await connect.chosen(call, cluster), now=utc_now)
-
-    snapshot = connect.run(call, work, released=True)
+    snapshot = snapshot_of(call, call.word)
     verdict = judge(snapshot)
     writer.line("\n".join([str(snapshot.ref), *status_lines(snapshot, verdict)]), status_line(snapshot, verdict))
     if verdict.state != "recoverable":

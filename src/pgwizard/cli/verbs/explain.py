@@ -1,0 +1,69 @@
+"""``explain``: a message by its words, or why the status of a release is not better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pgwizard.cli.json_lines import JsonLine, NoteLine
+from pgwizard.cli.options import Invocation
+from pgwizard.cli.writer import Writer
+from pgwizard.diagnose import messages
+from pgwizard.errors import UsageError
+
+RELEASE = "release/"
+"""The prefix of a word that names a release, as kubectl's TYPE/NAME does."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLine(JsonLine):
+    """A message of docs/errors.md, or a finding about a release, whose key is empty where no message explains it.
+
+    answer: the question that is most likely at fault; empty where there is none.
+    """
+
+    type_name = "message"
+    key: str
+    text: str
+    cause: str
+    answer: str
+    fix: str
+
+
+def explain(call: Invocation, writer: Writer) -> None:
+    """Print messages or a release's findings. Raises UsageError where no message holds all words."""
+    if call.word.startswith(RELEASE) and len(call.words) == 1:
+        _explain_release(call, writer)
+        return
+    if call.values.keys() - {"--json"}:
+        option = next(iter(call.values.keys() - {"--json"}))
+        raise UsageError(f"{option} means nothing without a release", hint="Name it: pgwizard explain release/NAME.")
+    words = " ".join(call.words)
+    found = [entry for entry in messages.entries() if entry.holds(words)]
+    if not found:
+        raise UsageError(f"no message holds all of: {words}", hint="Fewer words find more; without any all are listed.")
+    for number, entry in enumerate(found):
+        line = MessageLine(entry.key, entry.text, entry.cause, entry.answer, entry.fix)
+        writer.line(_paragraph(line, number) if words else f"{entry.key:40} {entry.text}", line)
+
+
+def _explain_release(call: Invocation, writer: Writer) -> None:
+    from pgwizard.cli.verbs.status import snapshot_of
+    from pgwizard.status.verdict import judge
+
+    snapshot = snapshot_of(call, call.word.removeprefix(RELEASE))
+    verdict = judge(snapshot)
+    state = f"{snapshot.ref}: {verdict.state}"
+    writer.note(state, NoteLine(state))
+    answers = {entry.key: entry.answer for entry in messages.entries()}
+    for number, reason in enumerate(verdict.reasons):
+        answer = reason.question or answers.get(reason.key, "")
+        line = MessageLine(reason.key, reason.text, reason.cause, answer, reason.fix)
+        writer.line(_paragraph(line, number), line)
+
+
+def _paragraph(line: MessageLine, number: int) -> str:
+    """The text and below it what is known, after an empty line unless it is the first."""
+    link = messages.link(line.key) if line.key else ""
+    parts = (("why", line.cause), ("answer", line.answer), ("fix", line.fix), ("link", link))
+    lines = [line.text, *(f"  {title:7} {text}" for title, text in parts if text)]
+    return "\n".join(["", *lines] if number else lines)
