@@ -82,7 +82,7 @@ def test_the_plain_copy_of_the_certificate_is_not_trusted(kubectl_binary: str) -
         assert "403" in said.decode() + errors
 
 
-def test_a_wrong_image_is_told_early_and_the_right_one_recovers(place: Site) -> None:
+def test_a_wrong_image_is_reported_early_and_the_right_one_recovers(place: Site) -> None:
     with place.start({"images": {"postgresql": f"{IMAGE}-typo"}}, "--timeout", "3600") as run:
         said = run.communicate(timeout=DEADLINE_SECONDS)[0]  # long before the end of its own wait
     assert run.returncode == 8, said
@@ -135,7 +135,7 @@ def test_a_wrong_s3_key_fails_with_its_cause_and_the_right_one_reaches_the_pod(p
     assert place.secret("postgresql") == password
 
 
-def test_ctrl_c_while_waiting_gives_the_lock_back_and_the_next_run_goes_on(place: Site) -> None:
+def test_ctrl_c_while_waiting_releases_the_lock_and_the_next_run_resumes(place: Site) -> None:
     run = place.start({})
     assert run.stdout is not None
     said = []
@@ -160,7 +160,7 @@ KILLS = 10
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_killed_at_random_moments_it_goes_on_where_it_was(kubectl_binary: str, tmp_path: Path, seed: int) -> None:
+def test_an_apply_that_is_killed_at_random_moments_resumes(kubectl_binary: str, tmp_path: Path, seed: int) -> None:
     moments = random.Random(seed)
     kills = 0
     while kills < KILLS:

@@ -185,7 +185,7 @@ def test_logs_of_what_is_not_there(namespace: str) -> None:
     on_cluster(scenario)
 
 
-def test_following_is_given_up_at_will(namespace: str) -> None:
+def test_following_a_log_can_be_stopped(namespace: str) -> None:
     async def scenario(cluster: KubeCluster) -> None:
         async with contextlib.aclosing(cluster.logs(namespace, "shell", "main", follow=True)) as lines:
             assert await anext(lines) == "ready"

@@ -254,7 +254,7 @@ exit 1
 """
 
 
-def test_a_plug_in_that_asks_never_writes_on_the_screen_and_its_failure_is_said(tmp_path: Path) -> None:
+def test_a_plug_in_that_prompts_never_writes_on_the_screen_and_its_failure_is_shown(tmp_path: Path) -> None:
     plugin, kubeconfig = tmp_path / "log-in", tmp_path / "kubeconfig"
     plugin.write_text(ASKS)
     plugin.chmod(0o700)

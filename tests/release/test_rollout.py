@@ -16,7 +16,7 @@ from pgwizard.release import rollout
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
 from support import headless
-from support.faulting import JOB, SECRET, STATEFULSET, Told, answers_of, applied, clock, cluster, deployed, live
+from support.faulting import JOB, SECRET, STATEFULSET, ApplyRun, answers_of, applied, clock, cluster, deployed, live
 from support.simtime import run
 
 PROMISED_SECONDS = 20
@@ -34,9 +34,9 @@ def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> Non
     run(main())
 
 
-def stuck(*outcomes: ScriptedOutcome, timeout: float = 120) -> Told:
+def stuck(*outcomes: ScriptedOutcome, timeout: float = 120) -> ApplyRun:
     """A first install on a cluster where this happens."""
-    found: list[Told] = []
+    found: list[ApplyRun] = []
 
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.extend(outcomes)
@@ -46,13 +46,13 @@ def stuck(*outcomes: ScriptedOutcome, timeout: float = 120) -> Told:
     return found[0]
 
 
-def seconds_until(result: Told, text: str) -> float:
+def seconds_until(result: ApplyRun, text: str) -> float:
     """How long after the beginning of the wait the text was first reported."""
     began = next(at for event, at in zip(result.events, result.at, strict=True) if event.stage == "wait")
     return next(at for event, at in zip(result.events, result.at, strict=True) if text in event.text) - began
 
 
-def progress(result: Told) -> list[str]:
+def progress(result: ApplyRun) -> list[str]:
     """The reported progress of the first backup."""
     return [event.text for event in result.events if (event.stage, event.kind) == ("first backup", "progress")]
 

@@ -21,7 +21,7 @@ from support.faulting import (
     POD,
     SECRET,
     STATEFULSET,
-    Told,
+    ApplyRun,
     answers_of,
     applied,
     cluster,
@@ -69,7 +69,7 @@ def both(*sources: SecretInputs) -> SecretInputs:
     return SecretInputs({place: value for source in sources for place, value in source.values.items()})
 
 
-def change(result: Told, ref: str) -> Change:
+def change(result: ApplyRun, ref: str) -> Change:
     changes = result.outcome.changes if result.outcome else result.shown
     return next(found for found in changes if str(found.ref) == ref)
 
@@ -320,7 +320,7 @@ def test_what_is_decided_shows_no_value() -> None:
     assert "canary" not in repr(Values({ref: {"secretKey": Sensitive(b"canary")}}, b"canary"))
 
 
-def assert_nothing_leaked(sim: SimCluster, result: Told, values: list[str]) -> None:
+def assert_nothing_leaked(sim: SimCluster, result: ApplyRun, values: list[str]) -> None:
     changes = result.outcome.changes if result.outcome else result.shown
     texts = [
         *result.texts(),

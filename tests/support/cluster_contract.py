@@ -597,7 +597,7 @@ class ClusterContract:
             await lab.stranger.create(config_map(lab.namespace))
 
     @scenario
-    async def test_errors_are_told_apart(self, lab: Lab) -> None:
+    async def test_errors_are_distinguished(self, lab: Lab) -> None:
         """A caller that catches one of these never catches another by accident."""
         assert not issubclass(Gone, Conflict)
         with pytest.raises(NotFound) as caught:

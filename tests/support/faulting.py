@@ -69,8 +69,8 @@ def clock(sim: SimCluster) -> Clock:
 
 
 @dataclass
-class Told:
-    """What one apply said and did."""
+class ApplyRun:
+    """One apply: how it ended, what it reported and what it requested."""
 
     outcome: apply.ApplyOutcome | None = None
     error: PgwizardError | None = None
@@ -100,9 +100,9 @@ class Told:
 
 async def applied(
     sim: SimCluster, answers: Answers | None = None, secrets: SecretInputs | None = None, **options: Any
-) -> Told:
+) -> ApplyRun:
     """One apply; what it raises is in ``error``."""
-    told, first = Told(), len(sim.requests)
+    told, first = ApplyRun(), len(sim.requests)
     approval = options.pop("approve", True)
     loop = asyncio.get_running_loop()
     start = loop.time()
@@ -125,7 +125,7 @@ async def applied(
     return told
 
 
-async def deployed(sim: SimCluster, answers: Answers | None = None, secrets: SecretInputs | None = None) -> Told:
+async def deployed(sim: SimCluster, answers: Answers | None = None, secrets: SecretInputs | None = None) -> ApplyRun:
     """One apply that must succeed."""
     told = await applied(sim, answers, secrets)
     if told.error is not None:
@@ -256,7 +256,7 @@ class _Witness:
                     self.violations.append("the hook Job succeeded twice for one spec")
 
 
-async def _attempt(sim: SimCluster, answers: Answers, verdicts: list[str]) -> Told | None:
+async def _attempt(sim: SimCluster, answers: Answers, verdicts: list[str]) -> ApplyRun | None:
     """One run as a process of its own; None where it was killed. Nothing of it is left running."""
     task = asyncio.create_task(applied(sim, answers, given(**CANARIES)), name="the run")
     await asyncio.wait([task])
@@ -275,7 +275,7 @@ async def _attempt(sim: SimCluster, answers: Answers, verdicts: list[str]) -> To
     return task.result()
 
 
-def _leaks(sim: SimCluster, told: Told) -> Iterable[str]:
+def _leaks(sim: SimCluster, told: ApplyRun) -> Iterable[str]:
     password = data(sim, "postgresql")["password"] if sim.store.peek(Ref(SECRET, "postgresql", "default")) else ""
     texts = [*told.texts(), str(told.error), repr(told.error), getattr(told.error, "hint", ""), repr(told.outcome)]
     record = sim.store.peek(Ref(SECRET, "postgresql-pgwizard", "default"))

@@ -64,14 +64,14 @@ class Kubectl:
         def has_succeeded() -> bool:
             conditions = self.json("get", "job", name).get("status", {}).get("conditions", [])
             reached = {item["type"] for item in conditions if item["status"] == "True"}
-            assert "Failed" not in reached, f"{name}: {conditions}\n{told()}"
+            assert "Failed" not in reached, f"{name}: {conditions}\n{output()}"
             return "Complete" in reached
 
-        def told() -> str:
+        def output() -> str:
             logs = self.outcome("logs", f"job/{name}", "--all-containers", "--tail=60")[1]
             return (logs + self.outcome("describe", "pods")[1]).decode(errors="replace")
 
-        wait_until(f"Job {name} is complete", has_succeeded, told)
+        wait_until(f"Job {name} is complete", has_succeeded, output)
 
     def json(self, *arguments: str) -> Any:
         return json.loads(self.run(*arguments, "-o", "json")[0])

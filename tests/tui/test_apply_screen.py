@@ -63,12 +63,12 @@ class Driven:
         self.left: list[str | None] = []
         self.published: list[bool] = []
 
-    async def asked(self) -> None:
+    async def await_approval(self) -> None:
         await until(self.pilot, lambda: self.screen.is_asking or self.screen.state == "failed")
         assert self.screen.is_asking, self.screen.ending
 
-    async def applied(self) -> None:
-        await self.asked()
+    async def approve(self) -> None:
+        await self.await_approval()
         await press(self.pilot, "y")
 
     async def reached(self, state: str) -> None:
@@ -142,9 +142,9 @@ def applying(
 # ---- a good end ----------------------------------------------------------------------------------------------------
 
 
-def test_an_apply_tells_its_stages_and_leads_on_to_the_status() -> None:
+def test_an_apply_shows_its_stages_and_leads_to_the_status() -> None:
     async def scenario(driven: Driven) -> None:
-        await driven.asked()
+        await driven.await_approval()
         assert driven.stages() == [
             "✓ survey",
             "✓ checks",
@@ -173,7 +173,7 @@ def test_an_apply_tells_its_stages_and_leads_on_to_the_status() -> None:
     applying(scenario)
 
 
-def test_where_nothing_is_to_be_done_nothing_is_asked() -> None:
+def test_an_apply_without_changes_needs_no_approval() -> None:
     async def scenario(driven: Driven) -> None:
         await driven.reached("ended")
         assert driven.stages()[2:] == [
@@ -191,7 +191,7 @@ def test_where_nothing_is_to_be_done_nothing_is_asked() -> None:
 
 def test_it_ends_with_the_commands_to_connect_which_are_copied_unwrapped() -> None:
     async def scenario(driven: Driven) -> None:
-        await driven.applied()
+        await driven.approve()
         await driven.reached("ended")
         commands = connect_commands(driven.screen.progress.outcome.plan, "prod", "/home/ada/.kube/config")  # type: ignore[arg-type, union-attr]
         assert all("--context prod --kubeconfig /home/ada/.kube/config" in command for command in commands)
@@ -206,9 +206,9 @@ def test_it_ends_with_the_commands_to_connect_which_are_copied_unwrapped() -> No
 # ---- what is lost --------------------------------------------------------------------------------------------------
 
 
-def test_what_is_lost_is_named_and_wants_the_name_typed() -> None:
+def test_losses_are_named_and_need_the_release_s_name_typed() -> None:
     async def scenario(driven: Driven) -> None:
-        await driven.asked()
+        await driven.await_approval()
         assert driven.text("#costs") == one_line(
             (
                 "! StatefulSet default/postgresql: the volume grows from 10Gi, and it can never shrink again; the pod "
@@ -238,7 +238,7 @@ def test_what_is_lost_is_named_and_wants_the_name_typed() -> None:
 
 def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -> None:
     async def scenario(driven: Driven) -> None:
-        await driven.applied()
+        await driven.approve()
         await driven.reached("failed")
         assert driven.ending == one_line(
             "✗       Job default/postgresql-pgbackrest-init failed: Job has reached the specified backoff limit",
@@ -268,11 +268,11 @@ def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -
 
 def test_after_the_cause_is_gone_it_is_tried_again_from_what_is_there() -> None:
     async def scenario(driven: Driven) -> None:
-        await driven.applied()
+        await driven.approve()
         await driven.reached("failed")
         driven.sim.outcomes.clear()
         await press(driven.pilot, "r")
-        await driven.applied()
+        await driven.approve()
         await driven.reached("ended")
         assert driven.screen.progress.outcome is not None
         assert [change.action for change in driven.screen.progress.outcome.changes].count("replace") == 1
@@ -287,7 +287,7 @@ def test_a_pod_that_cannot_start_shows_its_last_lines_and_its_question(monkeypat
     )
 
     async def scenario(driven: Driven) -> None:
-        await driven.applied()
+        await driven.approve()
         await driven.reached("failed")
         assert driven.log.endswith("FATAL: could not write lock file: No space left on device")
         assert driven.screen.progress.failure is not None
@@ -296,7 +296,7 @@ def test_a_pod_that_cannot_start_shows_its_last_lines_and_its_question(monkeypat
     applying(scenario, outcomes=[fate])
 
 
-def test_answers_that_lead_nowhere_lead_to_their_question_before_anything_is_written() -> None:
+def test_missing_objects_lead_to_their_question_before_anything_is_written() -> None:
     async def scenario(driven: Driven) -> None:
         await driven.reached("failed")
         assert driven.stages()[:2] == ["✓ survey", "✗ checks"]
@@ -322,9 +322,9 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("kind", FAULTS)
-def test_what_the_cluster_refuses_midway_is_said_in_its_place_and_tried_again(kind: Any) -> None:
+def test_a_refused_write_is_shown_at_its_stage_and_can_be_tried_again(kind: Any) -> None:
     async def scenario(driven: Driven) -> None:
-        await driven.asked()
+        await driven.await_approval()
         driven.sim.faults.append(Fault(kind, "apply", "services", writes_only=True))
         await press(driven.pilot, "y")
         await driven.reached("failed")
@@ -335,15 +335,15 @@ def test_what_the_cluster_refuses_midway_is_said_in_its_place_and_tried_again(ki
         )
         assert driven.stages()[4] == "✗ apply"
         await press(driven.pilot, "r")
-        await driven.applied()
+        await driven.approve()
         await driven.reached("ended")
 
     applying(scenario)
 
 
-def test_a_namespace_that_is_deleted_midway_is_said() -> None:
+def test_a_namespace_that_is_deleted_during_the_apply_is_named() -> None:
     async def scenario(driven: Driven) -> None:
-        await driven.asked()
+        await driven.await_approval()
         await driven.sim.delete(Ref(Resource("v1", "Namespace"), "staging"))
         await press(driven.pilot, "y")
         await driven.reached("failed")
@@ -377,7 +377,7 @@ def test_without_a_connection_it_says_so_and_connects_again() -> None:
             assert "not connected: cannot reach prod-eu" in driven.text("#header")
             assert driven.keys() == {"r", "escape"}
             await press(pilot, "r")
-            await driven.asked()
+            await driven.await_approval()
 
     simtime.run(main())
 
@@ -388,7 +388,7 @@ def test_without_a_connection_it_says_so_and_connects_again() -> None:
 @pytest.mark.parametrize("key", ["escape", "ctrl+c"])
 def test_before_the_approval_going_back_writes_nothing(key: str) -> None:
     async def scenario(driven: Driven) -> None:
-        await driven.asked()
+        await driven.await_approval()
         await press(driven.pilot, key)
         assert await driven.gone() == ""
         assert [request for request in driven.sim.requests if request.is_write] == []
@@ -399,7 +399,7 @@ def test_before_the_approval_going_back_writes_nothing(key: str) -> None:
 @pytest.mark.parametrize("key", ["escape", "ctrl+c"])
 def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> None:
     async def scenario(driven: Driven) -> None:
-        await driven.applied()
+        await driven.approve()
         await until(driven.pilot, lambda: "● wait" in driven.stages())
         await press(driven.pilot, key)
         await driven.reached("stopped")
@@ -413,7 +413,7 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
         assert live(driven.sim, STATEFULSET, "postgresql") is not None
         driven.sim.outcomes.clear()
         await press(driven.pilot, "r")
-        await driven.applied()
+        await driven.approve()
         await driven.reached("ended")
         assert driven.published == [False, False, False, True]
         await press(driven.pilot, "escape")
@@ -424,7 +424,7 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
 
 def test_a_namespace_that_is_made_counts_among_what_is_written() -> None:
     async def scenario(driven: Driven) -> None:
-        await driven.applied()
+        await driven.approve()
         await until(driven.pilot, lambda: "● wait" in driven.stages())
         await driven.pilot.press("escape")
         await driven.reached("stopped")
@@ -446,7 +446,7 @@ def test_a_second_escape_while_it_stops_is_no_second_stop() -> None:
             return await get(ref)
 
         driven.sim.get = slow  # type: ignore[method-assign]
-        await driven.applied()
+        await driven.approve()
         await until(driven.pilot, lambda: "● wait" in driven.stages())
         seen = [driven.screen.is_writing]
         await press(driven.pilot, "escape")
@@ -467,7 +467,7 @@ def test_a_second_escape_while_it_stops_is_no_second_stop() -> None:
 
 def test_reasons_and_costs_from_the_cluster_are_spelt_out() -> None:
     async def scenario(driven: Driven) -> None:
-        await driven.asked()
+        await driven.await_approval()
         screen = driven.screen
         approval = asyncio.create_task(
             screen.query_one(Approval).ask([Change(Ref(STATEFULSET, f"x{HOSTILE}", "shop"), "delete")])
@@ -482,7 +482,7 @@ def test_reasons_and_costs_from_the_cluster_are_spelt_out() -> None:
 # ---- stages --------------------------------------------------------------------------------------------------------
 
 
-def test_the_present_stage_counts_its_seconds_and_a_warning_stands_under_its_stage() -> None:
+def test_the_running_stage_counts_its_seconds_and_shows_its_warnings_below() -> None:
     from rich.console import Console
 
     begun = datetime(2026, 11, 23, tzinfo=UTC)
@@ -517,7 +517,7 @@ def test_the_present_stage_counts_its_seconds_and_a_warning_stands_under_its_sta
 
 def test_what_the_checks_find_is_shown_under_their_stage_before_the_approval() -> None:
     async def scenario(driven: Driven) -> None:
-        await driven.asked()
+        await driven.await_approval()
         stages = words(driven.screen.query_one(Stages))
         assert "✓ checks 11 objects, 2 warnings" in stages
         assert "! tls.verify: false: backups go to whoever answers at the endpoint" in stages
@@ -537,7 +537,7 @@ def test_an_error_is_explained_by_its_fault_or_by_the_log_before_it() -> None:
     assert finding_of(quota) == Finding(text="busy", fix="Wait.")
 
 
-def test_of_a_defect_only_its_type_is_told() -> None:
+def test_a_defect_shows_only_its_type() -> None:
     assert finding_of(KeyError("s3cret")) == Finding(
         text="a defect of pgwizard itself: KeyError", fix="Try again, and report it."
     )
@@ -552,7 +552,7 @@ def test_stages_that_nobody_expected_get_a_line() -> None:
 def test_a_first_backup_with_page_errors_is_no_plain_success() -> None:
     async def scenario(driven: Driven) -> None:
         driven.sim.runtime.programs.has_damaged_pages = True
-        await driven.asked()
+        await driven.await_approval()
         await press(driven.pilot, "y")
         await driven.reached("ended")
         ending = driven.screen.ending

@@ -55,7 +55,7 @@ class Asked:
         return self.answer.done()
 
 
-def asked(scenario: Callable[[Asked], Awaitable[None]], *changes: Change) -> None:
+def with_approval(scenario: Callable[[Asked], Awaitable[None]], *changes: Change) -> None:
     async def main() -> None:
         async with opened(Alone(), size=(100, 20)) as pilot:
             asking = Asked(pilot, changes)
@@ -75,7 +75,7 @@ def test_changes_without_loss_want_one_yes() -> None:
         assert await asking.answer
         assert not asking.approval.is_asked
 
-    asked(scenario, SERVICE, CONFIG)
+    with_approval(scenario, SERVICE, CONFIG)
 
 
 def test_what_is_deleted_wants_the_name_of_the_release() -> None:
@@ -93,7 +93,7 @@ def test_what_is_deleted_wants_the_name_of_the_release() -> None:
         await press(asking.pilot, *"postgresql", "enter")
         assert asking.answer.done()
 
-    asked(scenario, SERVICE, CRON)
+    with_approval(scenario, SERVICE, CRON)
 
 
 @pytest.mark.parametrize(

@@ -41,10 +41,10 @@ from support.faulting import cluster as simulated
 from support.headless import _key, pem
 from support.screens import notices, opened, painted, press, settled, until
 from tui.test_secret_browser import searched
-from tui.test_wizard import driven, listed, row, said
+from tui.test_wizard import driven, listed, note, row
 
 
-async def goes_on(pilot: Pilot[int], wizard: Wizard) -> None:
+async def continue_elsewhere(pilot: Pilot[int], wizard: Wizard) -> None:
     """Another page can be answered."""
     await wizard.go("Storage")
     await until(pilot, lambda: bool(wizard.query("#page-Storage QuestionRow")))
@@ -96,7 +96,7 @@ def plugin(command: str, mode: str = "IfAvailable") -> str:
     ],
     ids=["missing", "broken", "no mapping", "unreachable", "no plug-in", "asks", "asks always", "fails"],
 )
-def test_what_keeps_from_connecting_is_said_in_place(
+def test_a_failed_connection_shows_its_cause_on_the_first_page(
     folder: Path, monkeypatch: pytest.MonkeyPatch, config: str | None, words: list[str]
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
@@ -111,11 +111,11 @@ def test_what_keeps_from_connecting_is_said_in_place(
         async with opened(app, size=(120, 40)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Wizard) and app.connection.trouble is not None)
             wizard = cast("Wizard", app.screen)
-            await until(pilot, lambda: said(wizard, "clusters").startswith("✗"))
+            await until(pilot, lambda: note(wizard, "clusters").startswith("✗"))
             for word in words:
-                assert word in said(wizard, "clusters")
-            assert "type the name and press Enter" in said(wizard, "namespaces")
-            await goes_on(pilot, wizard)
+                assert word in note(wizard, "clusters")
+            assert "type the name and press Enter" in note(wizard, "namespaces")
+            await continue_elsewhere(pilot, wizard)
 
     simtime.run(main())
 
@@ -123,7 +123,7 @@ def test_what_keeps_from_connecting_is_said_in_place(
 # ---- what changes midway -------------------------------------------------------------------------------------------
 
 
-async def asked(pilot: Pilot[int]) -> ApplyScreen:
+async def approval(pilot: Pilot[int]) -> ApplyScreen:
     """f9, until the approval is waited for, or it has failed before."""
     await press(pilot, "f9")
     await until(pilot, lambda: isinstance(pilot.app.screen, ApplyScreen))
@@ -168,14 +168,14 @@ def test_a_token_that_expires_midway() -> None:
         )
         await back(pilot, wizard)
         wizard.draft.learn(wizard.draft.facts)  # what a look-up would have found in the meantime
-        screen = await asked(pilot)
+        screen = await approval(pilot)
         assert "Unauthorized" in screen.ending[0]
         assert any(line.startswith("fix") and "log in again" in line for line in screen.ending), screen.ending
         sim.faults = []
         await press(pilot, "r")
         await until(pilot, lambda: screen.is_asking)
         await back(pilot, wizard)
-        await goes_on(pilot, wizard)
+        await continue_elsewhere(pilot, wizard)
 
     driven(scenario)
 
@@ -191,7 +191,7 @@ SHOP = {
 def test_a_namespace_that_is_deleted_after_it_was_chosen() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         sim_of(pilot).store.remove(Ref(NAMESPACE, "shop"))
-        screen = await asked(pilot)
+        screen = await approval(pilot)
         assert screen.ending == [
             "✗       the cluster does not have what the answers name; nothing was written",
             (
@@ -201,20 +201,20 @@ def test_a_namespace_that_is_deleted_after_it_was_chosen() -> None:
         ]
         await back(pilot, wizard, "enter")
         await until(pilot, lambda: row(wizard, "release.namespace").control.has_focus)
-        await goes_on(pilot, wizard)
+        await continue_elsewhere(pilot, wizard)
 
     driven(scenario, raw=SHOP)
 
 
 def test_a_namespace_that_is_deleted_after_the_differences_were_shown() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        screen = await asked(pilot)
+        screen = await approval(pilot)
         sim_of(pilot).store.remove(Ref(NAMESPACE, "shop"))
         await press(pilot, "y")
         await until(pilot, lambda: screen.state == "failed")
         assert 'namespaces "shop" not found' in screen.ending[0]
         await back(pilot, wizard)
-        await goes_on(pilot, wizard)
+        await continue_elsewhere(pilot, wizard)
 
     driven(scenario, raw=SHOP)
 
@@ -222,14 +222,14 @@ def test_a_namespace_that_is_deleted_after_the_differences_were_shown() -> None:
 def test_a_secret_that_is_deleted_between_its_choice_and_the_apply() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         sim_of(pilot).store.remove(Ref(SECRET, "postgresql-pgbackrest-s3", "default"))
-        screen = await asked(pilot)
+        screen = await approval(pilot)
         assert screen.ending == [
             "✗       the cluster does not have what the answers name; nothing was written",
             "        repository.credentials.secret: Secret default/postgresql-pgbackrest-s3 does not exist",
         ]
         await back(pilot, wizard, "enter")
         await until(pilot, lambda: row(wizard, "repository.credentials.secret").control.has_focus)
-        await goes_on(pilot, wizard)
+        await continue_elsewhere(pilot, wizard)
 
     driven(scenario)
 
@@ -242,11 +242,11 @@ def test_a_secret_that_is_deleted_between_its_choice_and_the_apply() -> None:
         ("500", "etcdserver: leader changed"),
     ],
 )
-def test_a_watch_that_drops_for_good_during_the_apply_is_said_and_goes_on_with_r(kind: FaultKind, words: str) -> None:
+def test_a_watch_that_drops_for_good_fails_the_apply_and_r_resumes_it(kind: FaultKind, words: str) -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         sim = sim_of(pilot)
         sim.faults = [Fault(kind, verb="watch", resource="statefulsets", times=None)]
-        screen = await asked(pilot)
+        screen = await approval(pilot)
         await press(pilot, "y")
         await until(pilot, lambda: screen.state == "failed")
         assert screen.ending[0].startswith("✗       cannot watch statefulsets in namespace default: ")
@@ -259,7 +259,7 @@ def test_a_watch_that_drops_for_good_during_the_apply_is_said_and_goes_on_with_r
         await until(pilot, lambda: screen.state == "ended")
         assert screen.ending[0] == "✓       Release is up. First full backup succeeded."
         await back(pilot, wizard)
-        await goes_on(pilot, wizard)
+        await continue_elsewhere(pilot, wizard)
 
     driven(scenario)
 
@@ -267,14 +267,14 @@ def test_a_watch_that_drops_for_good_during_the_apply_is_said_and_goes_on_with_r
 def test_a_watch_that_was_left_behind_lists_again() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         sim = sim_of(pilot)
-        screen = await asked(pilot)
+        screen = await approval(pilot)
         await press(pilot, "y")
         await until(pilot, lambda: any(request.verb == "watch" for request in sim.requests))
         sim.store.compact()
         await until(pilot, lambda: screen.state in ("ended", "failed"))
         assert screen.ending[0] == "✓       Release is up. First full backup succeeded."
         await back(pilot, wizard)
-        await goes_on(pilot, wizard)
+        await continue_elsewhere(pilot, wizard)
 
     driven(scenario)
 
@@ -285,7 +285,7 @@ LISTS = ("namespaces", "storageclasses", "services", "secrets")
 
 
 @pytest.mark.parametrize("denied", [*((one,) for one in LISTS), LISTS], ids="+".join)
-def test_a_list_that_may_not_be_read_is_said_in_its_place_and_a_name_is_typed(denied: tuple[str, ...]) -> None:
+def test_a_list_without_permission_says_so_and_a_name_can_be_typed(denied: tuple[str, ...]) -> None:
     def cluster() -> SimCluster:
         sim = simulated()
         for one in denied:
@@ -294,12 +294,12 @@ def test_a_list_that_may_not_be_read_is_said_in_its_place_and_a_name_is_typed(de
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         for what, words in (("namespaces", ("waiting", "reading")), ("releases", ("waiting", "looking"))):
-            await until(pilot, lambda what=what, words=words: not said(wizard, what).startswith(words))  # type: ignore[misc]
-        namespaces = said(wizard, "namespaces").startswith(
+            await until(pilot, lambda what=what, words=words: not note(wizard, what).startswith(words))  # type: ignore[misc]
+        namespaces = note(wizard, "namespaces").startswith(
             "! no permission to list namespaces: type the name and press Enter"
         )
         assert namespaces == ("namespaces" in denied)
-        assert said(wizard, "releases").startswith("! cannot list secrets") == ("secrets" in denied)
+        assert note(wizard, "releases").startswith("! cannot list secrets") == ("secrets" in denied)
 
         classes = await picking(pilot, wizard, "Storage", "storage.storageClass")
         assert classes.startswith("! cannot list storageclasses: ") == ("storageclasses" in denied)
@@ -321,7 +321,7 @@ def test_a_list_that_may_not_be_read_is_said_in_its_place_and_a_name_is_typed(de
         why = "namespaces may not be listed, so only" if "namespaces" in denied else "Secrets may not be listed there"
         assert (why in detail) == ("secrets" in denied)
         await back(pilot, wizard)
-        await goes_on(pilot, wizard)
+        await continue_elsewhere(pilot, wizard)
 
     driven(scenario, cluster=cluster)
 
@@ -352,19 +352,19 @@ def test_five_thousand_namespaces_come_while_keys_are_heeded() -> None:
         sim.store.put(sim.store.birth(named("Namespace", f"team-{number:04}")))
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        await until(pilot, lambda: said(wizard, "namespaces") == "loading namespaces")
+        await until(pilot, lambda: note(wizard, "namespaces") == "loading namespaces")
         await press(pilot, *"4321", "ctrl+n")
         assert wizard.page == "Release"
         await press(pilot, "ctrl+b")
         assert wizard.page == "Connect"
-        assert said(wizard, "namespaces") == "loading namespaces"
+        assert note(wizard, "namespaces") == "loading namespaces"
         sim.go.set()
         await until(pilot, lambda: "1 of 5010" in str(wizard.query_one("#namespaces .hint", Static).content))
         await press(pilot, *["backspace"] * 4, "t")
         assert "5005 of 5010, the first 500 shown" in str(wizard.query_one("#namespaces .hint", Static).content)
         await press(pilot, "backspace", *"team-4321", "enter")
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "team-4321")
-        await goes_on(pilot, wizard)
+        await continue_elsewhere(pilot, wizard)
 
     driven(scenario, cluster=lambda: sim, ready=lambda wizard: wizard.page == "Connect")
 
@@ -418,7 +418,7 @@ def test_nothing_that_a_cluster_says_reaches_the_terminal_as_it_is(size: tuple[i
             assert CONTROLS.findall(found) == [], found
             return found
 
-        await until(pilot, lambda: said(wizard, "releases").startswith("no releases in this cluster"))
+        await until(pilot, lambda: note(wizard, "releases").startswith("no releases in this cluster"))
         await until(pilot, lambda: "owned" in str(wizard.query_one("#namespaces OptionList", OptionList).options))
         await clean()
         wizard.query_one("#namespaces FilterInput").focus()
@@ -487,6 +487,6 @@ def test_a_certificate_with_a_thousand_names() -> None:
         assert wizard.draft.answers.tls.source is not None
         assert wizard.draft.answers.tls.source.secret == "thousand"
         await until(pilot, lambda: "a thousand names" in painted(wizard))
-        await goes_on(pilot, wizard)
+        await continue_elsewhere(pilot, wizard)
 
     driven(scenario, cluster=thousand)

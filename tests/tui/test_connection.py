@@ -53,7 +53,7 @@ async def defective(_: AsyncExitStack) -> Cluster:
     raise KeyError("nobody thought of this")
 
 
-def test_a_waiter_gets_the_cluster_and_the_state_is_told() -> None:
+def test_a_waiter_gets_the_cluster_and_the_state_is_shown() -> None:
     async def main() -> None:
         told: list[str] = []
         connection = Connection(Servers().connect_to("a", 3), told.append)
@@ -105,7 +105,7 @@ def test_no_choice_connects_to_the_same_cluster_again() -> None:
     ("connect", "message"),
     [(refused, "no route to prod\\x1b[2J"), (defective, "a defect of pgwizard itself: KeyError")],
 )
-def test_trouble_is_told_and_kept_until_the_next_try(connect: Connect, message: str) -> None:
+def test_trouble_is_shown_until_the_next_try(connect: Connect, message: str) -> None:
     async def main() -> None:
         told: list[str] = []
         connection = Connection(connect, told.append)

@@ -100,7 +100,7 @@ def test_an_answer_within_a_block_that_was_none_opens_the_block() -> None:
     driven(scenario, {"tls": {"source": None}}, "tls")
 
 
-def test_another_answer_within_a_block_that_stands_leaves_its_questions_in_place() -> None:
+def test_another_answer_within_a_block_leaves_its_questions_in_place() -> None:
     async def scenario(pilot: Pilot[None], host: Host) -> None:
         secret = host.control("tls.source.secret")
         secret.focus()
@@ -165,7 +165,7 @@ def test_the_default_of_a_block_whose_shape_stays_puts_back_the_answers_in_it() 
 
 
 @pytest.mark.parametrize("presses", [1, 2, 3])
-def test_choices_that_are_made_faster_than_they_are_heard_come_to_the_last_one(presses: int) -> None:
+def test_fast_choices_end_at_the_last_one(presses: int) -> None:
     async def scenario(pilot: Pilot[None], host: Host) -> None:
         choice = host.control("repository.credentials")
         for _ in range(presses):

@@ -96,7 +96,7 @@ def follow(log: JobLog, run: Run) -> None:
     log.follow(run, ReleaseRef("default", "postgresql"))
 
 
-def told() -> list[str]:
+def cause_and_fix() -> list[str]:
     assert FAULT is not None
     return [f"cause: {FAULT.cause}", f"fix: {FAULT.fix}"]
 
@@ -125,7 +125,7 @@ def test_a_job_that_ends_leaves_a_reader_at_the_same_lines(monkeypatch: pytest.M
             await until(pilot, lambda before=before: pod.reads > before)  # type: ignore[misc]
             await settled(pilot)
             assert top(log) == "line 5"
-        await until(pilot, lambda: log.lines[-2:] == told())
+        await until(pilot, lambda: log.lines[-2:] == cause_and_fix())
         assert top(log) == "line 5"
 
     played(scenario, monkeypatch)
@@ -135,9 +135,9 @@ def test_cause_and_fix_of_a_failed_job_are_at_the_end_of_its_log(monkeypatch: py
     async def scenario(pilot: Pilot[int], log: JobLog, pod: Pod) -> None:
         pod.write(*LINES)
         follow(log, replace(FAILED, fault=FAULT))
-        await until(pilot, lambda: log.lines == [*LINES, *told()])
+        await until(pilot, lambda: log.lines == [*LINES, *cause_and_fix()])
         await settled(pilot)
-        assert bottom(log).split()[-1] == told()[-1].split()[-1]
+        assert bottom(log).split()[-1] == cause_and_fix()[-1].split()[-1]
 
     played(scenario, monkeypatch)
 

@@ -116,7 +116,7 @@ def test_a_click_is_as_good_as_the_key() -> None:
     played(scenario)
 
 
-def test_behind_another_screen_it_stays_as_it_is_and_is_told_anew_afterwards() -> None:
+def test_behind_another_screen_it_is_not_painted_and_catches_up_afterwards() -> None:
     async def scenario(pilot: Pilot[None], page: Page, keys: KeyLine) -> None:
         await pilot.app.push_screen(Page())
         page.set_focus(page.query_one(Input))

@@ -124,7 +124,7 @@ def test_nothing_is_offered_over_answers_of_a_new_release() -> None:
     offered(Store(draft("newest")), scenario, has_answers=True)
 
 
-def test_without_drafts_nothing_is_asked() -> None:
+def test_without_drafts_no_question_is_shown() -> None:
     async def scenario(pilot: Pilot[int], _: list[dict[str, Any]]) -> None:
         assert "Unsaved answers" not in painted(pilot)
 

@@ -37,7 +37,7 @@ def played(scenario: Callable[[Pilot[None]], Awaitable[None]]) -> None:
     simtime.run(main())
 
 
-def told(pilot: Pilot[None]) -> tuple[str, str]:
+def shown(pilot: Pilot[None]) -> tuple[str, str]:
     """How many were found, and they."""
     console = Console(width=200, color_system=None)
     with console.capture() as captured:
@@ -49,7 +49,7 @@ def test_a_click_on_a_link_opens_its_message_alone() -> None:
     async def scenario(pilot: Pilot[None]) -> None:
         await click(pilot, "#link", offset=(3, 0))
         await settled(pilot)
-        count, found = told(pilot)
+        count, found = shown(pilot)
         assert count == f"1 of {len(messages.entries())}"
         assert found.startswith("The S3 store does not know this access key")
         assert KEY in found
@@ -59,19 +59,19 @@ def test_a_click_on_a_link_opens_its_message_alone() -> None:
     played(scenario)
 
 
-def test_what_is_typed_takes_the_place_of_the_link_and_arrows_go_through_what_is_found() -> None:
+def test_typing_replaces_the_link_and_arrows_walk_through_the_matches() -> None:
     async def scenario(pilot: Pilot[None]) -> None:
         await pilot.app.run_action(f"app.messages({KEY!r})")
         await settled(pilot)
         await press(pilot, *"backup")
-        count, _ = told(pilot)
+        count, _ = shown(pilot)
         holding = sum(entry.holds("backup") for entry in messages.entries())
         assert count == f"{holding} of {len(messages.entries())}, the first {SHOWN} shown"
         found = pilot.app.screen.query_one(VerticalScroll)
         await press(pilot, "pagedown", "down", "up", "up")
         assert found.scroll_offset.y == 9
         await press(pilot, *" nowhere")
-        assert told(pilot) == (f"0 of {len(messages.entries())}", "")
+        assert shown(pilot) == (f"0 of {len(messages.entries())}", "")
         assert found.scroll_offset.y == 0
 
     played(scenario)

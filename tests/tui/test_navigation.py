@@ -53,7 +53,7 @@ def blank(app: WizardApp) -> Blank:
     return app.screen
 
 
-def test_the_asker_hears_of_the_end_of_the_screen_that_it_asked_for() -> None:
+def test_a_screen_gets_the_result_of_the_screen_that_it_opened() -> None:
     async def scenario(pilot: Pilot[int], app: WizardApp) -> None:
         ends: list[Any] = []
         blank(app).open_screen(OpenMessages("lease"), ends.append)

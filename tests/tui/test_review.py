@@ -122,7 +122,7 @@ def test_what_is_wrong_comes_first_and_enter_goes_to_its_question() -> None:
     reviewed(scenario, {"storage": {"size": "10 Gi"}, "tls": {"verify": False, "source": None}})
 
 
-def test_enter_goes_to_the_question_that_it_was_pressed_at_though_the_lists_are_made_anew() -> None:
+def test_enter_goes_to_the_question_under_the_cursor_though_the_lists_are_rebuilt() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         host.query_one("#problems", OptionList).action_select()
         host.draft.give(("storage", "size"), "20Gi")
@@ -281,10 +281,10 @@ async def compared(pilot: Pilot[int], host: Host) -> str:
     await press(pilot, "d")
     await until(pilot, lambda: all(worker.is_finished for worker in host.workers))
     await settled(pilot)
-    return said(host)
+    return comparison(host)
 
 
-def said(host: Host) -> str:
+def comparison(host: Host) -> str:
     from rich.console import Console
 
     found = host.query_one("#compared", Static).content
@@ -304,13 +304,13 @@ def test_of_a_new_release_all_is_new() -> None:
     reviewed(scenario)
 
 
-def test_a_release_that_stands_is_compared_object_by_object() -> None:
+def test_an_installed_release_is_compared_object_by_object() -> None:
     async def scenario(pilot: Pilot[int], host: Host, sim: SimCluster) -> None:
         await deployed(sim, answers_of())
         assert await compared(pilot, host) == f"= already up to date: all 12 objects{AT}"
         host.draft.give(("schedule", "full"), "0 3 * * 0")
         host.shown()
-        assert said(host) == NOT_COMPARED
+        assert comparison(host) == NOT_COMPARED
         assert await compared(pilot, host) == f"~ 1 to update, 1 to replace, 10 unchanged; Enter shows the changes{AT}"
         await press(pilot, "enter")
         shown = lines(host.query_one("#changes", Folds))
@@ -345,9 +345,9 @@ def test_a_comparison_is_forgotten_with_the_connection_that_it_was_made_by() -> 
         app = cast("WizardApp", pilot.app)
         await compared(pilot, host)
         host.shown()
-        assert said(host).endswith(AT)  # shown again, it is still of this cluster
+        assert comparison(host).endswith(AT)  # shown again, it is still of this cluster
         app.connection.connect(ClusterChoice("another", "https://another", "default", another))
-        await until(pilot, lambda: app.connection.connected.is_set() and said(host) == NOT_COMPARED)
+        await until(pilot, lambda: app.connection.connected.is_set() and comparison(host) == NOT_COMPARED)
         assert host.query_one(Comparison).outcome is None
         assert host.query_one("#changes", Folds).folds == ()
 
@@ -365,11 +365,11 @@ def test_a_comparison_that_waits_for_the_connection_is_made_by_it() -> None:
 
         app.connection.connect(ClusterChoice("slow", "https://slow", "default", slow))
         await press(pilot, "d")
-        assert said(host) == "● waiting for the cluster: connecting"
+        assert comparison(host) == "● waiting for the cluster: connecting"
         gate.set()
         await until(pilot, lambda: host.query_one(Comparison).outcome is not None)
         await settled(pilot)
-        assert said(host).endswith(AT)
+        assert comparison(host).endswith(AT)
 
     reviewed(scenario)
 
@@ -386,8 +386,8 @@ def test_a_comparison_from_before_an_apply_is_forgotten_unless_nothing_was_appro
                 await until(pilot, lambda screen=screen: screen.state == "ended")  # type: ignore[misc]
             await press(pilot, "escape")
             assert pilot.app.screen is host
-            assert said(host).endswith(AT) is not approves
-        assert said(host) == NOT_COMPARED
+            assert comparison(host).endswith(AT) is not approves
+        assert comparison(host) == NOT_COMPARED
         assert await compared(pilot, host) == f"= already up to date: all 12 objects{AT}"
 
     reviewed(scenario)
@@ -415,7 +415,7 @@ def test_what_is_shown_can_be_copied() -> None:
     reviewed(scenario, {"storage": {"size": "50Gi"}})
 
 
-def test_exporting_and_applying_are_asked_of_the_wizard() -> None:
+def test_export_and_apply_are_requests_to_the_wizard() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         await press(pilot, "e", *"shop", "enter", "f9")
         await press(pilot, "e", "escape")

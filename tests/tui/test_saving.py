@@ -39,7 +39,7 @@ def test_the_answers_are_saved_under_the_name_that_is_typed() -> None:
     with_screen(scenario, save=saved.__setitem__)
 
 
-def test_a_file_that_exists_is_kept_and_another_name_is_asked_for() -> None:
+def test_an_existing_file_is_kept_and_another_name_is_requested() -> None:
     names: list[str] = []
 
     def save_unless_it_exists(name: str, _: str) -> None:

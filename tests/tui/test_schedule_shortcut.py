@@ -30,7 +30,7 @@ def test_only_weekdays_decide(full: str, incremental: str, never: bool) -> None:
 
 
 @pytest.mark.parametrize("zone", ["Etc/UTC", "Europe/Berlin", "America/New_York"])
-def test_what_is_said_never_to_collide_does_not(zone: str) -> None:
+def test_schedules_that_never_collide_do_not(zone: str) -> None:
     dice = random.Random(zone)
     said = 0
     for _ in range(300):

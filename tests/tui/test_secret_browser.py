@@ -88,7 +88,7 @@ def places(browser: SecretBrowser) -> list[str]:
     return [row.place for row in browser.secrets.findings.shown]
 
 
-async def stand_on(pilot: Pilot[int], browser: SecretBrowser, place: str) -> Candidate:
+async def move_to(pilot: Pilot[int], browser: SecretBrowser, place: str) -> Candidate:
     while browser.listing.row is None or browser.listing.row.place != place:
         before = browser.listing.cursor
         await press(pilot, "down")
@@ -96,7 +96,7 @@ async def stand_on(pilot: Pilot[int], browser: SecretBrowser, place: str) -> Can
     return browser.listing.row
 
 
-def test_the_best_one_stands_first_and_enter_chooses_it() -> None:
+def test_the_best_one_is_first_and_enter_chooses_it() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         row = browser.listing.row
         assert row is not None
@@ -137,7 +137,7 @@ def test_what_is_copied_can_be_written_to_a_file() -> None:
 
 def test_one_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        await stand_on(pilot, browser, "cert-manager/root-ca")
+        await move_to(pilot, browser, "cert-manager/root-ca")
         await press(pilot, "enter")
         await until(pilot, lambda: any("Enter again selects it" in notice for notice in notices(pilot)))
         assert pilot.app.screen is browser
@@ -178,7 +178,7 @@ def test_what_is_promising_is_read_when_it_comes_into_view() -> None:
     driven(scenario)
 
 
-def test_what_the_cursor_stands_on_stays_under_it_while_others_come() -> None:
+def test_the_row_under_the_cursor_stays_there_while_others_come() -> None:
     findings = CandidateIndex()
     findings.learn([Candidate("b", "b", "CA", rank=30)])
     findings.arrange()
@@ -194,7 +194,7 @@ def test_what_the_cursor_stands_on_stays_under_it_while_others_come() -> None:
     assert [row.keys for row in findings.shown] == [("ca.crt",)]
 
 
-def test_what_was_found_before_the_browser_is_shown_is_shown_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_came_before_the_browser_are_shown_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     searches: list[candidates.Search] = []
     browse = wizard_browse.browse
 
@@ -306,7 +306,7 @@ def test_what_may_not_be_read_is_taken_at_its_word() -> None:
 
 
 @pytest.mark.parametrize("name", ["shop/never", "A B", "shop/database", "minio/minio-tls/other.crt"])
-def test_a_name_that_will_not_do_is_said_in_place(name: str) -> None:
+def test_an_invalid_name_is_refused_in_place(name: str) -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await typed(pilot, browser, name)
         await until(pilot, lambda: notices(pilot) != [])
@@ -358,7 +358,7 @@ def test_escape_while_a_typed_name_is_read_closes_the_field_alone(monkeypatch: p
     assert driven(scenario) == []
 
 
-def test_a_try_says_that_it_goes_on_and_a_second_enter_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_try_is_shown_and_a_second_enter_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         gate = Gate(monkeypatch, "confirm")
         await press(pilot, "enter", "enter", "enter")
@@ -415,7 +415,7 @@ def test_what_was_read_before_the_server_had_answered_is_judged_then(monkeypatch
     driven(scenario, done=False)
 
 
-def test_what_went_wrong_is_not_said_to_be_empty() -> None:
+def test_a_failed_list_is_not_shown_as_empty() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         assert text(browser, "detail").startswith("Not everything could be read: namespace default: ")
 
@@ -519,7 +519,7 @@ def test_words() -> None:
     assert [fit_cell("abcd", size) for size in (0, 4, 5, 6)] == ["", "ab… ", "abcd ", "abcd  "]
 
 
-def test_among_ten_thousand_rows_the_last_is_a_key_away_and_each_is_found_by_its_name() -> None:
+def test_of_ten_thousand_rows_the_last_is_a_key_away_and_a_filter_reaches_each() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         browser.secrets.findings.learn(
             Candidate(f"ns-{n % 20}", f"secret-{n}", "not read", rank=80) for n in range(10_000)

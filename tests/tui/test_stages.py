@@ -10,7 +10,7 @@ from pgwizard.tui.widgets.stages import Stages
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-def taken(*events: Event) -> Stages:
+def after(*events: Event) -> Stages:
     stages = Stages(["apply", "wait", "record"])
     for event in events:
         stages.take(event, AT)
@@ -22,7 +22,7 @@ def marks(stages: Stages) -> list[str]:
 
 
 def test_a_stage_runs_then_is_done_failed_or_skipped() -> None:
-    stages = taken(
+    stages = after(
         Event("apply", "began"), Event("apply", "done", "3 created", 0.5), Event("wait", "skipped", "--no-wait")
     )
     assert marks(stages) == ["✓ apply", "- wait", "· record"]
@@ -35,16 +35,16 @@ def test_a_stage_runs_then_is_done_failed_or_skipped() -> None:
 
 
 def test_a_stage_that_was_not_expected_gets_a_line_before_the_last() -> None:
-    assert marks(taken(Event("prune", "began"))) == ["· apply", "· wait", "● prune", "· record"]
+    assert marks(after(Event("prune", "began"))) == ["· apply", "· wait", "● prune", "· record"]
 
 
 def test_what_did_not_run_was_not_needed_and_what_was_stopped_has_not_failed() -> None:
-    done = taken(Event("apply", "began"), Event("apply", "done", "", 0.5))
+    done = after(Event("apply", "began"), Event("apply", "done", "", 0.5))
     done.end("done")
     assert marks(done) == ["✓ apply", "- wait", "- record"]
-    stopped = taken(Event("apply", "began"))
+    stopped = after(Event("apply", "began"))
     stopped.end("stopped")
     assert marks(stopped) == ["- apply", "· wait", "· record"]
-    failed = taken(Event("apply", "began"), Event("apply", "failed", "403", 0.1))
+    failed = after(Event("apply", "began"), Event("apply", "failed", "403", 0.1))
     failed.end("failed")
     assert marks(failed) == ["✗ apply", "· wait", "· record"]

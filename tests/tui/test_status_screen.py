@@ -155,7 +155,7 @@ async def loaded(pilot: Pilot[int]) -> None:
     await until(pilot, whole)
 
 
-def test_a_release_that_is_well_says_so_first_with_what_stands_behind_it() -> None:
+def test_a_recoverable_release_shows_its_verdict_first_and_the_facts_below() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
@@ -266,7 +266,7 @@ def test_the_details_of_a_failed_job_say_why_no_cause_is_known(
     assert [line.removeprefix("cause").strip() for line in lines if line.startswith("cause")] == [cause]
 
 
-def test_a_log_that_breaks_off_is_read_anew_while_its_job_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_breaks_off_is_read_again_while_its_job_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         real, read = sim.logs, list[str]()
@@ -304,7 +304,7 @@ def test_a_question_is_answered_by_going_through_its_choices_too() -> None:
     driven(scenario)
 
 
-def test_a_schedule_rests_after_a_yes_and_goes_on_after_another() -> None:
+def test_a_schedule_is_suspended_after_a_yes_and_resumed_after_another() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         for key, title in (("s", "Which schedule?"), ("2", "Suspend postgresql-pgbackrest-incr?")):
@@ -323,7 +323,7 @@ def test_a_schedule_rests_after_a_yes_and_goes_on_after_another() -> None:
     driven(scenario)
 
 
-def test_a_refusal_is_said_with_the_server_s_reason() -> None:
+def test_a_refusal_shows_the_server_s_reason() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         sim.faults = [Fault("403", verb="create", resource="jobs"), Fault("403", verb="patch", resource="cronjobs")]
@@ -335,7 +335,7 @@ def test_a_refusal_is_said_with_the_server_s_reason() -> None:
     driven(scenario)
 
 
-def test_what_may_not_be_read_says_so_in_its_place() -> None:
+def test_sources_without_permission_say_so_in_their_places() -> None:
     async def denied(sim: SimCluster) -> None:
         await deployed(sim)
         sim.faults = [
@@ -354,7 +354,7 @@ def test_what_may_not_be_read_says_so_in_its_place() -> None:
     driven(scenario, prepare=denied)
 
 
-def test_a_release_that_is_not_there_is_said_and_looked_for_again() -> None:
+def test_a_missing_release_is_named_and_r_looks_again() -> None:
     async def nothing(_: SimCluster) -> None:
         return
 
@@ -383,7 +383,7 @@ def test_several_releases_are_listed_and_a_name_chooses_one() -> None:
     driven(named, prepare=two, release=("another", "default"))
 
 
-def test_one_of_several_releases_or_of_another_namespace_is_chosen_where_no_name_is_given() -> None:
+def test_without_a_name_one_of_several_releases_or_one_elsewhere_is_chosen() -> None:
     async def two(sim: SimCluster) -> None:
         await deployed(sim)
         await deployed(sim, release={"namespace": "default", "name": "another"}, repository={"path": "/another"})
@@ -430,7 +430,7 @@ WIDE = "20261122-022400F_20261123-022400I"
         ),
     ],
 )
-def test_no_column_is_beyond_the_edge_and_what_came_of_a_job_goes_on_in_a_second_line(
+def test_no_column_is_beyond_the_edge_and_a_result_wraps_into_a_second_line(
     size: tuple[int, int], backups: list[str], schedules: list[str]
 ) -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
@@ -465,7 +465,7 @@ def test_no_column_is_beyond_the_edge_and_what_came_of_a_job_goes_on_in_a_second
     driven(scenario, size=size, outcomes=[FAILS])
 
 
-def test_no_connection_is_said_and_tried_again() -> None:
+def test_a_failed_connection_shows_its_cause_and_r_tries_again() -> None:
     tries: list[int] = []
     reached: list[SimCluster] = []
 
@@ -487,7 +487,7 @@ def test_no_connection_is_said_and_tried_again() -> None:
     driven(scenario, prepare=keep, connect=connect)
 
 
-def test_a_defect_that_ends_observing_is_said_and_r_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_that_ends_the_watch_is_shown_and_r_starts_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was seen before stays, and says how old it is: it must not look fresh, nor count on."""
 
     def broken(*_: Any) -> None:
@@ -622,7 +622,7 @@ def test_another_cluster_is_neither_taken_for_the_one_that_is_shown_nor_written_
     driven(scenario)
 
 
-def test_a_connection_that_is_made_anew_goes_on_with_what_is_shown() -> None:
+def test_a_new_connection_to_the_same_cluster_keeps_the_status() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         app, shown = cast("WizardApp", pilot.app), status(pilot)
@@ -686,7 +686,7 @@ def test_updated_is_the_age_of_the_oldest_answer() -> None:
     driven(scenario)
 
 
-def test_a_namespace_that_is_deleted_under_the_status_is_said_and_nothing_wrong_beside_it() -> None:
+def test_a_deleted_namespace_makes_the_release_gone_and_no_line_contradicts_it() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
@@ -777,7 +777,7 @@ def test_without_backups_there_is_no_list_of_them_to_go_to() -> None:
     driven(scenario, prepare=bare)
 
 
-def test_panes_stand_below_each_other_where_it_is_narrow() -> None:
+def test_panes_are_below_each_other_on_a_narrow_screen() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await settled(pilot)

@@ -115,7 +115,7 @@ def test_every_question_page_comes_from_the_models() -> None:
     driven(scenario)
 
 
-def test_a_wrong_answer_is_said_at_its_question_and_in_the_rail() -> None:
+def test_a_wrong_answer_is_marked_at_its_question_and_in_the_rail() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Storage")
         size = row(wizard, "storage.size")
@@ -199,7 +199,7 @@ def test_nothing_is_applied_while_something_is_wrong() -> None:
     driven(scenario)
 
 
-def test_a_default_that_is_given_again_is_forgotten() -> None:
+def test_an_answer_equal_to_the_default_is_left_out() -> None:
     draft = Draft()
     draft.give(("storage", "size"), "20Gi")
     assert draft.text() == "storage:\n  size: 20Gi\n"
@@ -218,7 +218,7 @@ def test_a_number_in_the_place_of_text_stays_text_in_the_file() -> None:
 # ---- the first page ------------------------------------------------------------------------------------------------
 
 
-def said(wizard: Wizard, what: str) -> str:
+def note(wizard: Wizard, what: str) -> str:
     """What the first page says of one of its lists."""
     line = "#trouble" if what == "clusters" else f"#{what}-note"
     return str(wizard.query_one(line, Static).content)
@@ -253,7 +253,7 @@ def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_re
             found = wizard.query_one("#clusters OptionList", OptionList)
             return [str(found.get_option_at_index(number).prompt) for number in range(found.option_count)]
 
-        await until(pilot, lambda: any("✗" in row for row in rows()) and "no releases" in said(wizard, "releases"))
+        await until(pilot, lambda: any("✗" in row for row in rows()) and "no releases" in note(wizard, "releases"))
         await until(pilot, lambda: not any("· connecting" in row for row in rows()))
         states = [row.splitlines()[2].strip() for row in rows()]
         assert states[0] == "✓ connected"
@@ -272,7 +272,7 @@ def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_re
     driven(scenario, places=places)
 
 
-def test_a_cluster_that_cannot_be_reached_is_said_and_the_wizard_goes_on() -> None:
+def test_an_unreachable_cluster_is_shown_and_the_wizard_continues() -> None:
     saved: dict[str, str] = {}
 
     async def main() -> None:
@@ -280,8 +280,8 @@ def test_a_cluster_that_cannot_be_reached_is_said_and_the_wizard_goes_on() -> No
         async with opened(app, size=(120, 40)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Wizard) and app.connection.trouble is not None)
             wizard = cast("Wizard", app.screen)
-            await until(pilot, lambda: "connection refused" in said(wizard, "clusters"))
-            assert "is the VPN up?" in said(wizard, "clusters")
+            await until(pilot, lambda: "connection refused" in note(wizard, "clusters"))
+            assert "is the VPN up?" in note(wizard, "clusters")
             await wizard.go("Storage")
             cast("Input", row(wizard, "storage.size").control).value = "20Gi"
             await settled(pilot)
@@ -548,7 +548,7 @@ def test_the_chosen_certificate_is_tried_on_the_server_and_a_better_one_proposed
     driven(scenario)
 
 
-def test_the_cluster_is_asked_for_secrets_before_their_browser_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_are_requested_before_their_browser_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     for name in ("begin", "compose"):
         method = getattr(SecretBrowser, name)
@@ -597,7 +597,7 @@ def test_the_browser_of_secrets_answers_the_question_in_focus() -> None:
     driven(scenario)
 
 
-def test_what_the_answers_name_and_the_cluster_lacks_is_said_at_its_question() -> None:
+def test_a_missing_object_is_reported_at_its_question() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Release")
         cast("Input", row(wizard, "release.namespace").control).value = "nowhere"
@@ -631,7 +631,7 @@ def test_another_cluster_leaves_nothing_of_the_one_before() -> None:
         ]
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        await until(pilot, lambda: "no releases" in said(wizard, "releases"))
+        await until(pilot, lambda: "no releases" in note(wizard, "releases"))
         assert "not read yet" not in wizard.draft.problem_of(("tls", "source"))
         await until(pilot, lambda: len(options(wizard, "#clusters OptionList")) == 2)
         wizard.query_one("#clusters FilterInput").focus()
@@ -696,7 +696,7 @@ def test_a_name_that_is_part_of_another_can_be_typed() -> None:
     driven(scenario)
 
 
-def test_a_defect_in_the_background_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_in_the_background_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object) -> list[object]:
         raise KeyError("nobody thought of this")
 
@@ -710,7 +710,7 @@ def test_a_defect_in_the_background_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     driven(scenario)
 
 
-def test_the_namespace_is_the_contexts_until_somebody_chooses_one() -> None:
+def test_the_namespace_is_the_context_s_until_one_is_chosen() -> None:
     class Elsewhere(SimCluster):
         @property
         def namespace(self) -> str:
@@ -727,14 +727,14 @@ def test_the_namespace_is_the_contexts_until_somebody_chooses_one() -> None:
         await settled(pilot)
         assert wizard.draft.answers.release.namespace == "default"
 
-    async def given(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+    async def from_a_file(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         assert wizard.draft.answers.release.namespace == "default"
 
     driven(adopted, cluster=Elsewhere, ready=lambda _: True)
-    driven(given, cluster=Elsewhere, raw={"storage": {"size": "20Gi"}})
+    driven(from_a_file, cluster=Elsewhere, raw={"storage": {"size": "20Gi"}})
 
 
-def test_what_was_found_for_one_server_is_not_proposed_for_another() -> None:
+def test_a_certificate_of_one_server_is_not_proposed_for_another() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         cast("Any", wizard).draft.give(("tls", "source", "namespace"), "staging")
         await wizard.go("TLS")
@@ -755,7 +755,7 @@ def test_what_was_found_for_one_server_is_not_proposed_for_another() -> None:
 # ---- what a person meets --------------------------------------------------------------------------------------------
 
 
-def test_a_certificate_that_the_server_would_not_take_is_said_before_anything_is_applied() -> None:
+def test_a_certificate_that_would_not_verify_is_reported_before_the_apply() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         wizard.pages.give(("tls", "source", "namespace"), "staging")
         wizard.pages.give(("tls", "source", "secret"), "minio-wrong-name")
@@ -785,7 +785,7 @@ def test_what_was_mended_a_moment_ago_does_not_stop_an_apply() -> None:
     driven(scenario)
 
 
-def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes() -> None:
+def test_a_path_of_another_release_is_reported_and_shown_above_the_changes() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         sim = cast("SimCluster", cast("WizardApp", pilot.app).connection.cluster)
         s3 = {"from": "existing", "namespace": "default", "secret": "postgresql-pgbackrest-s3"}
@@ -793,8 +793,8 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         await wizard.go("Repository")
         await press(pilot, *["ctrl+b"] * 5)
         wizard.checks.start()
-        said_of = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
-        await until(pilot, lambda: any(said_of in doubt.text for doubt in wizard.draft.cluster_warnings))
+        warning_text = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
+        await until(pilot, lambda: any(warning_text in doubt.text for doubt in wizard.draft.cluster_warnings))
         assert ("!", "Repository") in wizard.query_one(Rail).entries
         there = "#releases OptionList"
         await until(pilot, lambda: any("staging/postgresql" in option for option in options(wizard, there)))
@@ -802,21 +802,21 @@ def test_a_path_that_another_release_uses_is_said_and_stands_above_the_changes()
         await until(pilot, lambda: isinstance(pilot.app.screen, ApplyScreen) and pilot.app.screen.is_asking)
         stages = pilot.app.screen.query_one(Stages).stages
         warnings = [warning for stage in stages for warning in stage.warnings]
-        assert any(said_of in warning for warning in warnings)
+        assert any(warning_text in warning for warning in warnings)
 
     driven(scenario)
 
 
 def test_a_namespace_that_is_not_there_is_made_and_a_wrong_name_is_not_taken() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        await until(pilot, lambda: "the release goes to default" in said(wizard, "namespaces"))
+        await until(pilot, lambda: "the release goes to default" in note(wizard, "namespaces"))
         wizard.query_one("#namespaces FilterInput").focus()
         await press(pilot, "question_mark", "enter")
-        await until(pilot, lambda: "✗ '?' is not a namespace" in said(wizard, "namespaces"))
+        await until(pilot, lambda: "✗ '?' is not a namespace" in note(wizard, "namespaces"))
         assert wizard.draft.raw == {}
         await press(pilot, "backspace", *"fresh", "enter")
         await until(pilot, lambda: wizard.draft.answers.release.create_namespace)
-        assert said(wizard, "namespaces") == "the release goes to fresh, which will be created"
+        assert note(wizard, "namespaces") == "the release goes to fresh, which will be created"
         wizard.query_one("#namespaces FilterInput").focus()
         await press(pilot, "ctrl+u", *"shop", "enter")
         await until(pilot, lambda: wizard.draft.raw == {"release": {"namespace": "shop"}})
@@ -904,7 +904,7 @@ def test_manifests_that_cannot_be_made_any_more_are_not_exported() -> None:
     driven(scenario)
 
 
-def test_another_version_of_pgbackrest_is_asked_about_anew() -> None:
+def test_another_version_of_pgbackrest_repeats_the_checks() -> None:
     """It decides whether an IP address is compared with a certificate."""
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
@@ -934,7 +934,7 @@ def test_a_release_that_is_chosen_is_the_one_that_was_highlighted_whatever_was_r
     driven(scenario)
 
 
-def test_a_deleted_draft_is_not_asked_about_again(tmp_path: Path) -> None:
+def test_a_deleted_draft_is_not_offered_again(tmp_path: Path) -> None:
     (tmp_path / "draft-0000000000000001.yaml").write_text("storage: {size: 20Gi}\n")
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
@@ -954,7 +954,7 @@ def test_a_panel_is_there_with_its_page() -> None:
     driven(scenario)
 
 
-def test_the_last_answer_is_taken_back_where_it_was_given() -> None:
+def test_undo_takes_back_the_last_answer_on_its_page() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Storage", ("storage", "size"))
         size = cast("Input", row(wizard, "storage.size").control)
@@ -1040,7 +1040,7 @@ def test_escape_folds_the_panel_before_it_leaves_the_page() -> None:
     driven(scenario, (80, 24))
 
 
-def test_choices_stay_whole_where_the_panel_stands_beside_them() -> None:
+def test_choices_stay_whole_beside_the_panel() -> None:
     """Just above the width from which on it does, there is still room for a word and its mark."""
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
