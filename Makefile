@@ -43,8 +43,10 @@ faults: $(READY) ## a fault at every request of an install and an upgrade, as a 
 	PYTHONPATH=tests $(VENV)/bin/python tests/support/faulting.py
 
 bench: $(READY) ## timed figures, as ratios measured side by side
-	$(VENV)/bin/python bench/run.py
-	@if [ -n "$$PGWIZARD_TEST_KUBECONFIG" ]; then $(VENV)/bin/python bench/apply.py && $(VENV)/bin/python bench/browser.py; else echo "bench/apply.py and bench/browser.py need a cluster: PGWIZARD_TEST_KUBECONFIG is not set"; fi
+	@status=0; \
+	for part in run form $${PGWIZARD_TEST_KUBECONFIG:+apply browser}; do $(VENV)/bin/python bench/$$part.py || status=1; done; \
+	if [ -z "$$PGWIZARD_TEST_KUBECONFIG" ]; then echo "bench/apply.py and bench/browser.py need a cluster: PGWIZARD_TEST_KUBECONFIG is not set"; fi; \
+	exit $$status
 
 idle: $(READY) ## whether a status screen that nobody touches grows, in 30 minutes
 	$(VENV)/bin/python bench/idle.py

@@ -1,12 +1,12 @@
-"""The browser of Secrets against ``kubectl get secrets -A``, on a real cluster in one run: ``python bench/browser.py``.
+"""The browser of Secrets against bare prototypes, on a real cluster in one run: ``python bench/browser.py``.
 
 It makes 10,000 Secrets, 300 of them with real certificates, in namespaces of its own, and removes them at the end.
-Every round does each side in turn (A B A B ...), and targets that are ratios are judged by the minimum of each side,
-the first row by the median, waits for a key by the 99th percentile of all rounds. The application runs in processes of
-its own, on terminals of their own: for the first row it is opened by its key on the wizard's TLS page. A key is due
-each 33 ms from a tenth of a second after f4 on, whatever the application does then, and has been answered when the
-line of its cursor has been written.
-Exit code 1 where a target is missed.
+Every round does each side in turn (A B A B ...). The applications run on terminals of their own; the browser is opened
+by its key on the wizard's TLS page. A held key is due each 33 ms from a tenth of a second after F4 on, whatever the
+application does then, and has been answered when the list has been painted after it.
+
+The prototypes do the same requests with aiohttp, json and cryptography alone: one without a screen, one in a bare
+Textual app that shows the certificates in an ``OptionList``.
 
 Needs PGWIZARD_TEST_KUBECONFIG (or KUBECONFIG) and kubectl: what ``eval "$(rig env)"`` sets.
 """
@@ -16,83 +16,53 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
-import contextlib
-import fcntl
 import gc
-import json
 import os
-import pty
 import resource
-import select
-import signal
 import statistics
-import struct
 import subprocess
 import sys
-import tempfile
-import termios
 import threading
 import time
 import uuid
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
+
+from figures import Figure, median_of, quantile, show
+from terminals import Terminal, reporter
 
 KUBECONFIG = os.environ.get("PGWIZARD_TEST_KUBECONFIG") or os.environ.get("KUBECONFIG", "")
 SPACES = 20
 SIDE_BY_SIDE = 48
 KEY_EVERY_SECONDS = 0.033  # a key that is held down
-HELD_FROM_SECONDS = 0.1  # after f4: no hand is quicker
-DEADLINE_SECONDS = 60
+HELD_FROM_SECONDS = 0.1  # after F4: no hand is quicker
+DEADLINE_SECONDS = 120
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace"}
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One target: its figures, what they are compared with, and the most that is allowed."""
-
-    name: str
-    value: float
-    unit: str
-    floor: float
-    target: float
-    against: str
-
-    @property
-    def ratio(self) -> float:
-        return self.value / self.floor
-
-    @property
-    def met(self) -> bool:
-        return self.ratio <= self.target
+SIDES = ("prototype", "browser", "held", "bare")
+"""What runs in turn: no screen; the browser left alone; the browser, then the bare app, with a key that is held."""
 
 
 def main() -> int:
     options = _options()
     if options.inside:
-        gc.set_threshold(50_000)  # as the command line does
-        Path(options.result).write_text(json.dumps(asyncio.run(_inside(options.inside, options.tls))))
-        return 0
+        return _inside(options.inside, options.tls)
     os.environ["KUBECONFIG"] = KUBECONFIG
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as installed: modules are compiled
-    prefix = f"pgw-bench-{uuid.uuid4().hex[:6]}"
+    prefix = options.use or f"pgw-bench-{uuid.uuid4().hex[:6]}"
     try:
-        asyncio.run(_furnish(prefix, options.secrets, options.tls))
-        figures = _measured(options.rounds, options.tls)
+        if not options.use:
+            asyncio.run(_furnish(prefix, options.secrets, options.tls))
+        figures = _figures(options.rounds, options.tls)
     finally:
-        names = [f"{prefix}-{number:02}" for number in range(SPACES)]
-        subprocess.run(
-            ["kubectl", "delete", "namespace", "--wait=false", *names], stdout=subprocess.DEVNULL, check=False
-        )
-    for figure in figures:
-        said = "met" if figure.met else "MISSED"
-        print(
-            f"{figure.name:<52}{figure.value:9.1f} {figure.unit:<4}{figure.ratio:7.3f} x{figure.target:7.3f}  {said}"
-            f" (against {figure.against})"
-        )
-    return 0 if all(figure.met for figure in figures) else 1
+        if options.keep:
+            print(f"kept: --use {prefix}")
+        elif not options.use:
+            names = [f"{prefix}-{number:02}" for number in range(SPACES)]
+            command = ["kubectl", "delete", "namespace", "--wait=false", *names]
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    return show(figures)
 
 
 def _options() -> argparse.Namespace:
@@ -100,8 +70,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each side (default 5)")
     parser.add_argument("--secrets", type=int, default=10_000, help="how many Secrets (default 10,000)")
     parser.add_argument("--tls", type=int, default=300, help="how many of them with certificates (default 300)")
-    parser.add_argument("--inside", choices=["app", "direct"], help=argparse.SUPPRESS)
-    parser.add_argument("--result", help=argparse.SUPPRESS)
+    parser.add_argument("--keep", action="store_true", help="leave the Secrets for another run")
+    parser.add_argument("--use", metavar="PREFIX", help="use the Secrets that a run with --keep left")
+    parser.add_argument("--inside", choices=SIDES, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -172,201 +143,270 @@ def _pairs(count: int) -> list[dict[str, str]]:
 # ---- from outside --------------------------------------------------------------------------------------------------
 
 
-def _measured(rounds: int, tls: int) -> list[Figure]:
-    listing: list[float] = []
-    direct: list[float] = []
-    inside: list[dict[str, Any]] = []
-    _kubectl(), _child("direct", tls), _child("app", tls)  # the first of each warms the caches and compiles the modules
-    for _ in range(rounds):
-        listing.append(_kubectl())
-        began = time.time()
-        direct.append((_child("direct", tls)["all_tls_at"] - began) * 1000)
-        inside.append(_child("app", tls))
-    floor = min(listing)
-    load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
-    print(f"kubectl get secrets -A: min {floor:.0f} ms, median {statistics.median(listing):.0f} ms; {load}")
-    waits = sorted(wait for one in inside for wait in one["keys"])
-    late = waits[min(len(waits) - 1, int(len(waits) * 0.99))]
-    kubectl = "kubectl get secrets -A"
+def _figures(rounds: int, tls: int) -> list[Figure]:
+    taken: dict[str, list[dict[str, Any]]] = {side: [] for side in SIDES}
+    for number in range(rounds + 1):  # the first of each warms the caches and compiles the modules
+        for side in SIDES:
+            result = _run(side, tls)
+            if number:
+                taken[side].append(result)
+    prototype, browser, held, bare = (taken[side] for side in SIDES)
+    waits, bare_waits = ([wait for each in side for wait in each["keys"]] for side in (held, bare))
+    print(f"{len(waits)} keys: median {statistics.median(waits):.0f} ms, at most {max(waits):.0f} ms; ", end="")
+    print(f"bare app, {len(bare_waits)}: {statistics.median(bare_waits):.0f} ms, at most {max(bare_waits):.0f} ms")
+    alone, app = "the same requests without a screen", "a bare Textual app"
 
-    def best(name: str) -> float:
-        return float(min(one[name] for one in inside))
+    def against_prototype(name: str, what: str, target: float | None, unit: str = "ms") -> Figure:
+        return Figure(name, median_of(browser, what), median_of(prototype, what), alone, target, unit)
 
-    firsts = [one["first_row"] for one in inside]
-    peak = max(one["peak_mib"] for one in inside)
-    print(f"first row from {min(firsts):.0f} to {max(firsts):.0f} ms; ", end="")
-    print(f"{len(waits)} keys, median {statistics.median(waits):.0f} ms, at most {waits[-1]:.0f} ms")
     return [
-        Figure("first row after opening the browser", statistics.median(firsts), "ms", 60, 1, "60 ms"),
-        Figure("all TLS Secrets with their certificates", best("certificates"), "ms", floor, 0.05, kubectl),
-        Figure("the metadata of every Secret", best("everything"), "ms", floor, 0.5, kubectl),
-        Figure("from exec to all TLS rows painted", min(direct), "ms", floor, 0.35, kubectl),
-        Figure("key press to paint while loading, p99", late, "ms", 50, 1, "50 ms"),
-        Figure("peak memory", peak, "MiB", 150, 1, "150 MiB"),
+        Figure("first row after F4", median_of(browser, "first_row"), median_of(bare, "first_row"), app, 1.5),
+        against_prototype("all TLS Secrets with their certificates", "certificates", 1.5),
+        against_prototype("the metadata of every Secret", "everything", 1.5),
+        against_prototype("the metadata of every Secret", "cpu", None, "ms of CPU"),
+        Figure("held key to paint, p99", quantile(waits, 0.99), quantile(bare_waits, 0.99), app, 2),
+        Figure("peak memory", max(each["peak_mib"] for each in held), 150, "150 MiB", 1, "MiB"),
     ]
 
 
-def _kubectl() -> float:
-    begin = time.perf_counter()
-    subprocess.run(["kubectl", "get", "secrets", "-A"], stdout=subprocess.DEVNULL, check=True)
-    return (time.perf_counter() - begin) * 1000
+def _run(side: str, tls: int) -> dict[str, Any]:
+    with Terminal([__file__, "--inside", side, "--tls", str(tls)]) as terminal:
+        result = terminal.report(DEADLINE_SECONDS)
+    if result is None:
+        raise SystemExit(f"{side} has not ended within {DEADLINE_SECONDS} s")
+    return result
 
 
-def _child(what: str, tls: int) -> dict[str, Any]:
-    """The application on a terminal of its own, which is read as it writes."""
-    with tempfile.TemporaryDirectory() as folder:
-        result = Path(folder) / "result.json"
-        process, terminal = pty.fork()
-        if process == 0:
-            os.environ["TERM"] = "xterm-256color"
-            command = [sys.executable, __file__, "--inside", what, "--result", str(result), "--tls", str(tls)]
-            os.execv(command[0], command)
-        try:
-            fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-            end = time.monotonic() + 2 * DEADLINE_SECONDS
-            written = b""
-            with contextlib.suppress(OSError):  # the end of the process is the end of its terminal
-                while time.monotonic() < end:
-                    if select.select([terminal], [], [], 1)[0]:
-                        written = (written + os.read(terminal, 65536))[-4_000:]
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-            os.waitpid(process, 0)
-            os.close(terminal)
-        if not result.exists():
-            raise RuntimeError(f"the application ended without a result: {written.decode(errors='replace')}")
-        found: dict[str, Any] = json.loads(result.read_text())
-        return found
+# ---- the prototypes ------------------------------------------------------------------------------------------------
 
 
-# ---- inside the application ----------------------------------------------------------------------------------------
+async def _fetch(took: Callable[[str, list[str]], None], server: str, session: Any) -> None:
+    """The bare work: TLS Secrets with their certificates, then the metadata of all. took: what came, and its names."""
+    import json
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    async with session.get(f"{server}/api/v1/secrets?fieldSelector=type%3Dkubernetes.io%2Ftls") as response:
+        items = json.loads(await response.read())["items"]
+    rows = []
+    for item in items:
+        certificate = x509.load_pem_x509_certificate(base64.b64decode(item["data"]["tls.crt"]))
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        about = (
+            certificate.subject.rfc4514_string(),
+            certificate.fingerprint(SHA256()).hex(),
+            certificate.not_valid_after_utc,
+        )
+        rows.append(f"{item['metadata']['namespace']}/{item['metadata']['name']} {about} {list(names)}")
+    took("certificates", rows)
+    rows, token = [], ""
+    accept = {"Accept": "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"}
+    while True:
+        more = f"&continue={token}" if token else ""
+        async with session.get(f"{server}/api/v1/secrets?limit=500{more}", headers=accept) as response:
+            page = json.loads(await response.read())
+        rows += [f"{item['metadata']['namespace']}/{item['metadata']['name']}" for item in page["items"]]
+        token = page["metadata"].get("continue", "")
+        if not token:
+            break
+    took("everything", rows)
 
 
-async def _inside(what: str, tls: int) -> dict[str, Any]:
-    from pgwizard.tui import app as tui_app
+async def _session(stack: AsyncExitStack) -> tuple[str, Any]:
+    """The server, and a session that has talked to it already, as the wizard's has."""
+    import aiohttp
+    from raw_api import server_and_context
+
+    server, context = server_and_context(KUBECONFIG)
+    # The server takes longer to compress a list than this machine to receive it whole.
+    headers = {"Accept-Encoding": "identity"}
+    client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context), headers=headers)
+    session = await stack.enter_async_context(client)
+    async with session.get(f"{server}/version") as response:
+        await response.read()
+    return server, session
+
+
+async def _prototype(_tls: int) -> dict[str, Any]:
+    async with AsyncExitStack() as stack:
+        server, session = await _session(stack)
+        marks: dict[str, Any] = {}
+        begin, used = time.perf_counter(), time.process_time()
+        await _fetch(lambda what, _: marks.update({what: _ms_since(begin)}), server, session)
+        return marks | {"cpu": (time.process_time() - used) * 1000}
+
+
+async def _bare(tls: int) -> dict[str, Any]:
+    from textual.app import App, ComposeResult
+    from textual.screen import Screen
+    from textual.widgets import Input, OptionList, Static
+
+    class BareList(Screen[None]):
+        def compose(self) -> ComposeResult:
+            yield Input()
+            yield OptionList()
+            yield Static("loading")
+
+        def on_mount(self) -> None:
+            self.query_one(OptionList).focus()
+            self.run_worker(_fetch(self.took, server, session))
+
+        def took(self, what: str, rows: list[str]) -> None:
+            if what == "certificates":
+                self.query_one(OptionList).add_options(rows)
+            seen.mark(what)
+
+    class BareBrowser(App[None]):
+        BINDINGS = [("f4", "browse", "browse")]  # noqa: RUF012 - as Textual's own examples have it
+
+        def action_browse(self) -> None:
+            self.push_screen(BareList())
+
+    async with AsyncExitStack() as stack:
+        server, session = await _session(stack)
+        app, seen = BareBrowser(), Seen(tls)
+        seen.watch(OptionList, "action_cursor_down", lambda listing: listing.option_count > 0)
+        task = asyncio.create_task(app.run_async())
+        await asyncio.sleep(1)
+        await seen.run(app, held=True)
+        app.exit()
+        await task
+    return seen.result()
+
+
+# ---- the browser ---------------------------------------------------------------------------------------------------
+
+
+async def _browser(tls: int, *, held: bool) -> dict[str, Any]:
     from pgwizard.tui.app import WizardApp
+    from pgwizard.tui.screens.secret_browser import SecretBrowser
     from pgwizard.tui.start import Start
+    from pgwizard.tui.widgets.secret_list import SecretList
+    from pgwizard.wizard import browse
 
     async def connect(stack: AsyncExitStack) -> Any:
         from pgwizard.kube.client import connect as real
 
         return await stack.enter_async_context(await real())
 
-    seen = Seen(tls)
-
-    class App(WizardApp):
-        CSS_PATH = str(Path(tui_app.__file__ or "").with_name("pgwizard.tcss"))
-
-        def _display(self, screen: Any, renderable: Any) -> None:
-            super()._display(screen, renderable)
-            if renderable is not None:
-                search = getattr(screen, "secrets", None)
-                seen.painted(getattr(screen, "listing", None), search is not None and search.certificates_read)
-
-    start = Start(connect, lambda _path, _text: None, loaded=gc.freeze)
-    app = App(replace(start, screen="pgwizard.tui.screens.secret_browser:SecretBrowser") if what == "direct" else start)
+    app, seen = WizardApp(Start(connect, lambda _path, _text: None, loaded=gc.freeze)), Seen(tls)
     task = asyncio.create_task(app.run_async())
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        if what == "direct":
-            await seen.all_tls.wait()
-        else:
-            await _opened(app, seen)
+    await app.connection.once_connected()
+    await asyncio.sleep(1)
+    screen: Any = app.screen
+    app.call_later(screen.go, "TLS", ("tls", "source", "secret"))
+    await asyncio.sleep(4)  # the page's own look through the Secrets has ended
+    find = browse.browse
+
+    async def noted(*arguments: Any) -> AsyncGenerator[Any, None]:
+        """The batches, with the times at which the screen has taken them in."""
+        async with aclosing(find(*arguments)) as batches:
+            async for batch in batches:
+                yield batch
+                if batch.certificates_read:
+                    seen.mark("certificates")
+                if batch.done:
+                    seen.mark("everything")
+
+    browse.browse = noted  # type: ignore[assignment]
+    seen.watch(SecretList, "move", lambda listing: bool(listing.rows))
+    await seen.run(app, held=held)
+    assert isinstance(app.screen, SecretBrowser)
+    found = [row for rows in app.screen.secrets.findings.by_place.values() for row in rows]
+    assert sum(row.bundle is not None for row in found) >= tls, "certificates are missing"
     app.exit()
     await task
-    return {
-        "first_row": seen.first_row_ms,
-        "all_tls_at": seen.all_tls_at,
-        "keys": seen.keys,
-        "certificates": seen.marks.get("certificates"),
-        "everything": seen.marks.get("everything"),
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
+    return seen.result()
+
+
+# ---- what was painted when -----------------------------------------------------------------------------------------
 
 
 class Seen:
-    """What was painted when. Times of keys are those at which they were due, whatever the application did then."""
+    """Times in ms after F4; those of keys begin when the key was due, whatever the application did then."""
 
     def __init__(self, tls: int) -> None:
         self.tls = tls
-        self.opened = 0.0
-        self.first_row_ms: float | None = None
-        self.all_tls = asyncio.Event()
-        self.all_tls_at = 0.0
+        self.opened = self.used = self.cpu = 0.0
+        self.marks: dict[str, float] = {}
         self.due: list[float] = []
         self.keys: list[float] = []
         self.moved = self.drawn = 0
-        self.marks: dict[str, float] = {}
+        self.has_rows = False
 
-    def painted(self, listing: Any, certificates_read: bool) -> None:
-        """The terminal has the new lines."""
-        now, rows = time.perf_counter(), getattr(listing, "rows", ())
-        if not rows:
-            return
-        if self.first_row_ms is None:
-            self.first_row_ms = (now - self.opened) * 1000
-        if certificates_read and not self.all_tls_at and sum(row.bundle is not None for row in rows) >= self.tls:
-            self.all_tls_at = time.time()
-            self.all_tls.set()
+    def mark(self, what: str) -> None:
+        self.marks.setdefault(what, _ms_since(self.opened))
+        if what == "everything":
+            self.cpu = (time.process_time() - self.used) * 1000
+
+    def watch(self, kind: Any, move: str, has_rows: Callable[[Any], bool]) -> None:
+        """Note each move of a list's cursor, and which of them was drawn last."""
+        import paints
+
+        go, render_line = getattr(kind, move), kind.render_line
+
+        def moved(listing: Any, *arguments: Any) -> Any:
+            result = go(listing, *arguments)
+            self.moved += 1
+            return result
+
+        def drawn(listing: Any, y: int) -> Any:
+            if has_rows(listing):
+                self.has_rows, self.drawn = True, self.moved
+            return render_line(listing, y)
+
+        setattr(kind, move, moved)
+        kind.render_line = drawn
+        paints.ON_PAINT.append(self.painted)
+
+    def painted(self, now: float) -> None:
+        if self.has_rows:
+            self.marks.setdefault("first_row", (now - self.opened) * 1000)
         self.keys += [(now - due) * 1000 for due in self.due[len(self.keys) : self.drawn]]
 
-    def watch(self, search: Any, listing: Any) -> None:
-        """Note what the search takes in, and which move of the cursor was drawn last."""
-        take, go, render_line = search.take, listing._go, listing.render_line
+    async def run(self, app: Any, *, held: bool) -> None:
+        """F4, and a key that is held down until everything is read."""
+        from textual import events
 
-        def taken(self: Any, batch: Any) -> None:
-            take(self, batch)
-            if self.certificates_read:
-                seen.marks.setdefault("certificates", (time.perf_counter() - seen.opened) * 1000)
-            if batch.done:
-                found = [row for rows in self.findings.by_place.values() for row in rows]
-                assert sum(row.bundle is not None for row in found) >= seen.tls, "certificates are missing"
-                seen.marks["everything"] = (time.perf_counter() - seen.opened) * 1000
+        over, loop = threading.Event(), asyncio.get_running_loop()
 
-        def moved(self: Any, cursor: int) -> None:
-            go(self, cursor)
-            seen.moved += 1
+        def hold() -> None:
+            due = self.opened + HELD_FROM_SECONDS
+            while not over.wait(max(0.0, due - time.perf_counter())):
+                self.due.append(due)
+                loop.call_soon_threadsafe(app.post_message, events.Key("down", None))
+                due += KEY_EVERY_SECONDS
 
-        def drawn(self: Any, y: int) -> Any:
-            if round(self.scroll_offset.y) + y == self.cursor:
-                seen.drawn = seen.moved
-            return render_line(self, y)
+        self.opened, self.used = time.perf_counter(), time.process_time()
+        app.post_message(events.Key("f4", None))
+        holding = asyncio.create_task(asyncio.to_thread(hold)) if held else None
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while "everything" not in self.marks or "first_row" not in self.marks:
+                await asyncio.sleep(0.01)
+            over.set()
+            if holding is not None:
+                await holding
+            while len(self.keys) < len(self.due):
+                await asyncio.sleep(0.01)
 
-        seen = self
-        search.take, listing._go, listing.render_line = taken, moved, drawn
+    def result(self) -> dict[str, Any]:
+        return self.marks | {"keys": self.keys, "cpu": self.cpu}
 
 
-async def _opened(app: Any, seen: Seen) -> None:
-    """The wizard on its TLS page, f4, and a key that is held down until everything is read."""
-    from textual import events
+def _ms_since(begin: float) -> float:
+    return (time.perf_counter() - begin) * 1000
 
-    await app.connection.once_connected()
-    await asyncio.sleep(1)
-    app.call_later(app.screen.go, "TLS", ("tls", "source", "secret"))
-    await asyncio.sleep(4)  # the page's own look through the Secrets has ended
 
-    from pgwizard.tui.secret_search import SecretSearch
-    from pgwizard.tui.widgets.secret_list import SecretList
-
-    seen.watch(SecretSearch, SecretList)
-    over, loop = threading.Event(), asyncio.get_running_loop()
-
-    def hold() -> None:
-        due = seen.opened + HELD_FROM_SECONDS
-        while not over.wait(max(0.0, due - time.perf_counter())):
-            seen.due.append(due)
-            loop.call_soon_threadsafe(app.post_message, events.Key("down", None))
-            due += KEY_EVERY_SECONDS
-
-    seen.opened = time.perf_counter()
-    app.post_message(events.Key("f4", None))
-    holding = asyncio.create_task(asyncio.to_thread(hold))
-    while "everything" not in seen.marks:
-        await asyncio.sleep(0.01)
-    over.set()
-    await holding
-    while len(seen.keys) < len(seen.due):
-        await asyncio.sleep(0.01)
+def _inside(side: str, tls: int) -> int:
+    report = reporter()
+    if side in ("browser", "held"):
+        gc.set_threshold(50_000)  # as the command line does
+        result = asyncio.run(_browser(tls, held=side == "held"))
+    else:
+        result = asyncio.run(_prototype(tls) if side == "prototype" else _bare(tls))
+    report(result | {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+    return 0
 
 
 if __name__ == "__main__":
