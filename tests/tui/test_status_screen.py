@@ -133,8 +133,8 @@ def log_text(pilot: Pilot[int]) -> str:
 
 def question(pilot: Pilot[int]) -> str:
     """The question over the status; empty without one."""
-    titles = pilot.app.screen.query(".title") if isinstance(pilot.app.screen, ChoiceDialog) else []
-    return "".join(map(words, titles))
+    screen = pilot.app.screen
+    return "".join(map(words, screen.query(".title"))) if isinstance(screen, ChoiceDialog) else ""
 
 
 def explained(pilot: Pilot[int]) -> str:
@@ -678,9 +678,9 @@ def test_updated_is_the_age_of_the_oldest_answer() -> None:
         assert screen.observed.snapshot is not None
         now = app.start.now()
         screen.workers.cancel_group(screen, "observe")
-        answered_at = {**dict.fromkeys(screen.observed.snapshot.answered_at, now), "release": now - timedelta(seconds=26)}
+        ages = {**dict.fromkeys(screen.observed.snapshot.answered_at, now), "release": now - timedelta(seconds=26)}
         app.start = replace(app.start, now=lambda: now)
-        screen.observed.snapshot = replace(screen.observed.snapshot, answered_at=answered_at)
+        screen.observed.snapshot = replace(screen.observed.snapshot, answered_at=ages)
         screen.show()
         await settled(pilot)
         assert " updated 26 s ago " in text(pilot, "header")
