@@ -22,10 +22,10 @@
     ├── RolloutFailed               8   a pod cannot start
     ├── FirstBackupFailed           9   the hook Job failed
     ├── Locked                     10   another run holds the release
-    ├── NotProven                  11   what was looked at is not known to be recoverable without a risk
+    ├── NotProven                  11   a release is not known to be recoverable without a risk
     └── Interrupted               130   the user stopped it
 
-It refuses to know where an error comes from: messages arrive complete, in plain text.
+Messages arrive complete, in plain text.
 """
 
 from __future__ import annotations

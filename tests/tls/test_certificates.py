@@ -60,7 +60,7 @@ def test_a_chain_keeps_its_order_and_ends_with_its_first_end() -> None:
     bundle = read_bundle(pem(first) + pem(second))
     assert [item.subject for item in bundle.certificates] == ["CN=one", "CN=two"]
     assert bundle.pem.encode() == pem(first) + pem(second)
-    assert bundle.ends == second.not_valid_after_utc
+    assert bundle.next_end(datetime.now(UTC)) == second.not_valid_after_utc
 
 
 def test_a_private_key_is_refused_even_beside_a_certificate() -> None:
@@ -105,7 +105,9 @@ def test_a_certificate_out_of_its_time_is_refused() -> None:
 def test_a_bundle_with_one_member_out_of_its_dates_is_taken() -> None:
     for days in ((-9, -3), (3, 9)):
         other, good = issue("other", ca=True, days=days), issue("good", ca=True)
-        check_dates(read_bundle(other.pem + good.pem), datetime.now(UTC))
+        now, bundle = datetime.now(UTC), read_bundle(other.pem + good.pem)
+        check_dates(bundle, now)
+        assert bundle.next_end(now) == good.certificate.not_valid_after_utc
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def places(current: Connect) -> list[ClusterChoice]:
 class Unsaved(Drafts):
     """Unsaved answers of another wizard; nothing is written."""
 
-    def left(self) -> list[AbandonedDraft]:
+    def find_abandoned(self) -> list[AbandonedDraft]:
         return [AbandonedDraft(Path("draft.yaml"), NOW - timedelta(hours=14), SHOP)]
 
     def keep(self, _: dict[str, Any]) -> bool:

@@ -6,12 +6,8 @@ import asyncio
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from pgwizard.errors import Interrupted
-
-if TYPE_CHECKING:
-    pass
 
 
 def is_asked(*, yes: bool) -> bool:

@@ -286,7 +286,7 @@ async def _read_volume(cluster: Cluster, release: ReleaseRef, at: datetime) -> V
 
 
 async def _read_certificate(cluster: Cluster, release: ReleaseRef, at: datetime) -> CertificateRead:
-    return CertificateRead(at, await probes.certificate(cluster, release))
+    return CertificateRead(at, await probes.certificate(cluster, release, at))
 
 
 async def _crash_logs(

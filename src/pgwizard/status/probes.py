@@ -225,7 +225,7 @@ async def volume(cluster: Cluster, release: ReleaseRef) -> Volume:
         raise ValueError(f"df answered with something else: {plain(text, 120)}") from None
 
 
-async def certificate(cluster: Cluster, release: ReleaseRef) -> MirroredCertificate | None:
+async def certificate(cluster: Cluster, release: ReleaseRef, at: datetime) -> MirroredCertificate | None:
     """The mirrored certificate beside its source; None where the release mirrors none."""
     mirror = await find_object(cluster, Ref(SECRET, Names.of(release.name).ca, release.namespace))
     if mirror is None:
@@ -233,19 +233,19 @@ async def certificate(cluster: Cluster, release: ReleaseRef) -> MirroredCertific
     mine = read_bundle(base64.b64decode((mirror.get("data") or {}).get(CA_KEY, "")))
     source = str((mirror["metadata"].get("annotations") or {}).get("pgwizard/source", "")).split("/")
     if len(source) != 3:
-        return MirroredCertificate(mine.ends, "unread")
+        return MirroredCertificate(mine.next_end(at), "unread")
     try:
         original = await find_object(cluster, Ref(SECRET, source[1], source[0]))
     except Forbidden:
-        return MirroredCertificate(mine.ends, "unread")
+        return MirroredCertificate(mine.next_end(at), "unread")
     there = base64.b64decode(((original or {}).get("data") or {}).get(source[2], ""))
     if not there:
-        return MirroredCertificate(mine.ends, "gone")
+        return MirroredCertificate(mine.next_end(at), "gone")
     try:
         same = read_bundle(there).pem == mine.pem
     except ValueError:
         same = False
-    return MirroredCertificate(mine.ends, "same" if same else "differs")
+    return MirroredCertificate(mine.next_end(at), "same" if same else "differs")
 
 
 async def _run_in_pod(cluster: Cluster, release: ReleaseRef, command: Sequence[str], seconds: float) -> str:

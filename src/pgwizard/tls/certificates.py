@@ -87,10 +87,13 @@ class Bundle:
     pem: str
     certificates: tuple[Certificate, ...]
 
-    @property
-    def ends(self) -> datetime:
-        """When the first of them ends."""
-        return min(certificate.not_after for certificate in self.certificates)
+    def next_end(self, now: datetime) -> datetime:
+        """When the first of those that are valid at ``now`` ends; where none is, when the last one ended.
+
+        A member that ended long ago beside valid ones is harmless, see ``check_dates``.
+        """
+        valid = [certificate.not_after for certificate in self.certificates if certificate.is_valid(now)]
+        return min(valid) if valid else max(certificate.not_after for certificate in self.certificates)
 
     def is_valid(self, now: datetime) -> bool:
         """Whether ``now`` is within the dates of one of them at least."""

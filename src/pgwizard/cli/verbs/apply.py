@@ -72,7 +72,7 @@ class OutcomeLine(JsonLine):
 
 
 def apply(call: Invocation, writer: Writer) -> None:
-    """Install or upgrade, telling every stage."""
+    """Install or upgrade a release, a line for each stage."""
     options = release_apply.Options(
         dry_run=call[DRY_RUN],
         wait=not call[NO_WAIT],
