@@ -243,6 +243,13 @@ def test_a_headless_run_loads_no_face_and_no_client() -> None:
     assert {"jinja2", "pydantic", "yaml"} <= loaded
 
 
+def test_the_version_loads_nothing_beside_the_command_line() -> None:
+    loaded = _loaded("--version")
+    assert (
+        loaded & {"textual", "kubernetes", "aiohttp", "rich", "pydantic", "jinja2", "cryptography", "argparse"} == set()
+    )
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["apply", "--help"], ["completion", "bash"], ["version", "--json"], ["explain"]],
