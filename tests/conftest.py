@@ -8,14 +8,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 from hypothesis import HealthCheck, settings
 
 from support import simtime
 
-hypothesis.settings.register_profile("any machine", deadline=None)
-hypothesis.settings.load_profile("any machine")
 simtime.install()  # before a module of Textual or of the application takes the machine's clock
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")  # an example may take as long as it takes on a busy machine

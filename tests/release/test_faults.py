@@ -70,13 +70,13 @@ def test_a_leaked_password_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> No
         ApplyOutcome, "__repr__", lambda _: f"{Sensitive(faulting.CANARIES['s3_secretKey'].encode())!r}"
     )
     verdict = bench().judge(Case("install", "429", bench().lengths["install"]))
-    assert "a secret was told" in verdict.violations
+    assert "a secret leaked" in verdict.violations
 
 
 def test_an_error_that_is_none_of_ours_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> str:
         raise KeyError("defect")
 
-    monkeypatch.setattr(apply, "_settled", broken)
+    monkeypatch.setattr(apply, "_is_up_to_date", broken)
     verdict = bench().judge(Case("install", "429", 1))
     assert "not a classified error: KeyError: 'defect'" in verdict.violations

@@ -65,9 +65,9 @@ class Remote(SimCluster):
     def __init__(self, **options: Any) -> None:
         super().__init__(clock=Clock(), **options)
 
-    async def _perform(self, asked: Any, action: Callable[[], Any]) -> Any:
+    async def _perform(self, request: Any, action: Callable[[], Any]) -> Any:
         await asyncio.sleep(LATENCY_SECONDS)
-        return await super()._perform(asked, action)
+        return await super()._perform(request, action)
 
 
 def use_simulated_machine(monkeypatch: pytest.MonkeyPatch) -> None:

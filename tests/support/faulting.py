@@ -53,7 +53,7 @@ def answers_of(**sections: Any) -> Answers:
 
 
 def given(**values: str) -> SecretInputs:
-    """``given(s3_accessKey="...")``: what variables or files held."""
+    """``given(s3_accessKey="...")``: the contents of variables or files."""
     parts = {tuple(name.split("_", 1)): Sensitive(value.encode()) for name, value in values.items()}
     return SecretInputs({(role, key): value for (role, key), value in parts.items()})
 
@@ -102,35 +102,35 @@ async def applied(
     sim: SimCluster, answers: Answers | None = None, secrets: SecretInputs | None = None, **options: Any
 ) -> ApplyRun:
     """One apply; what it raises is in ``error``."""
-    told, first = ApplyRun(), len(sim.requests)
+    result, first = ApplyRun(), len(sim.requests)
     approval = options.pop("approve", True)
     loop = asyncio.get_running_loop()
     start = loop.time()
 
     def report(event: Event) -> None:
-        told.events.append(event)
-        told.at.append(loop.time() - start)
+        result.events.append(event)
+        result.at.append(loop.time() - start)
 
     async def approve(changes: Sequence[Change]) -> bool:
-        told.shown = tuple(changes)
+        result.shown = tuple(changes)
         return bool(approval)
 
     release = apply.ReleaseRequest(answers or answers_of(), secrets or SecretInputs())
     try:
-        told.outcome = await apply.run(release, sim, report, approve, apply.Options(**options), now=clock(sim))
+        result.outcome = await apply.run(release, sim, report, approve, apply.Options(**options), now=clock(sim))
     except PgwizardError as error:
-        told.error = error
+        result.error = error
     finally:
-        told.requests = sim.requests[first:]
-    return told
+        result.requests = sim.requests[first:]
+    return result
 
 
 async def deployed(sim: SimCluster, answers: Answers | None = None, secrets: SecretInputs | None = None) -> ApplyRun:
     """One apply that must succeed."""
-    told = await applied(sim, answers, secrets)
-    if told.error is not None:
-        raise told.error
-    return told
+    result = await applied(sim, answers, secrets)
+    if result.error is not None:
+        raise result.error
+    return result
 
 
 def live(sim: SimCluster, resource: Resource, name: str, namespace: str | None = "default") -> Object:
@@ -275,14 +275,20 @@ async def _attempt(sim: SimCluster, answers: Answers, verdicts: list[str]) -> Ap
     return task.result()
 
 
-def _leaks(sim: SimCluster, told: ApplyRun) -> Iterable[str]:
+def _leaks(sim: SimCluster, result: ApplyRun) -> Iterable[str]:
     password = data(sim, "postgresql")["password"] if sim.store.peek(Ref(SECRET, "postgresql", "default")) else ""
-    texts = [*told.texts(), str(told.error), repr(told.error), getattr(told.error, "hint", ""), repr(told.outcome)]
+    texts = [
+        *result.texts(),
+        str(result.error),
+        repr(result.error),
+        getattr(result.error, "hint", ""),
+        repr(result.outcome),
+    ]
     record = sim.store.peek(Ref(SECRET, "postgresql-pgwizard", "default"))
     texts.append(base64.b64decode(record["data"]["record"]).decode() if record else "")
     for value in (password, *CANARIES.values()):
         if value and any(form in text for text in texts for form in (value, base64.b64encode(value.encode()).decode())):
-            yield "a secret was told"
+            yield "a secret leaked"
 
 
 async def _tried(case: Case, sim: SimCluster) -> Verdict:

@@ -173,7 +173,7 @@ class Site:
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """``over`` on top of ``base``, mappings key by key; one that says where a secret is from stands as a whole."""
+    """``over`` on top of ``base``, mappings key by key; one that names the source of a secret replaces it whole."""
     found = dict(base)
     for key, value in over.items():
         both = isinstance(value, Mapping) and isinstance(found.get(key), Mapping) and "from" not in value

@@ -144,7 +144,7 @@ def tidy(svg: str) -> str:
 
 
 def _replaced(pattern: re.Pattern[str], svg: str, made: Callable[[list[tuple[str, ...]]], list[str]]) -> str:
-    """All that the pattern finds, which stands together, as other lines."""
+    """Replace adjacent matches of the pattern by other lines."""
     found = list(pattern.finditer(svg))
     if not found:
         return svg

@@ -115,7 +115,7 @@ def find_kubectl() -> str | None:
 
 @contextlib.contextmanager
 def own_namespace(binary: str, prefix: str, *labels: str) -> Iterator[Kubectl]:
-    """A namespace of its own; its removal is asked for at the end."""
+    """A namespace of its own; deleted at the end without waiting."""
     kubectl = Kubectl(binary, f"{prefix}-{uuid.uuid4().hex[:8]}")
     kubectl.run("create", "namespace", kubectl.namespace)
     try:
