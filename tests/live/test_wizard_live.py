@@ -24,7 +24,7 @@ pytest_plugins = ["support.rigfixtures"]
 pytestmark = [*LIVE, pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is missing: there is no terminal")]
 
 NAMESPACE, PATH = "NAMESPACE", "/PATH"
-"""Stand in the recorded keys for what is the test's own."""
+"""In the recorded keys in place of the test's own values."""
 RECORDED = [
     # Connect: the namespace by its name; then "new release in it"
     *(NAMESPACE, "Enter", "Enter"),
@@ -32,15 +32,15 @@ RECORDED = [
     "C-n",
     # Storage: a small volume
     *("1Gi", "C-n"),
-    # Tuning: mixed, 512Mi, CPU as it stands, 20 connections, disk and data size and archive_timeout as they stand
+    # Tuning: mixed, 512Mi, CPU unchanged, 20 connections, disk and data size and archive_timeout unchanged
     *("Enter", "512Mi", "Enter", "Enter", "20", "Enter", "Enter", "Enter", "Enter"),
     # Tuning: parameters, and little that is set aside on the node
     *("max_wal_size=256MB; min_wal_size=64MB", "Enter", "64Mi", "Enter", "20m", "C-n"),
-    # Repository: enabled, endpoint, bucket, region as they stand; a path of its own; the style as it stands
+    # Repository: enabled, endpoint, bucket, region unchanged; a path of its own; the style unchanged
     *("Enter", "Enter", "Enter", "Enter", PATH, "Enter", "Enter"),
     # Repository: the key pair from variables
     *("Right", "Enter", "RIG_S3_ACCESS_KEY", "Enter", "RIG_S3_SECRET_KEY", "C-n"),
-    # TLS: the certificate as it stands; save as answers.yaml
+    # TLS: the certificate unchanged; save as answers.yaml
     *("C-s", "Enter"),
 ]
 OPEN = "new release in"
