@@ -15,7 +15,7 @@ from pgwizard.errors import NotFound, PreflightError
 from pgwizard.kube.api import Access, Object, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, resolve
-from pgwizard.release import apply, checks, dry_run, record, rights, survey, uninstall
+from pgwizard.release import apply, checks, dry_run, record, records, rights, survey, uninstall
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from support import headless
@@ -429,7 +429,7 @@ def _kept_with_an_unknown_key(name: str) -> record.Record:
 
 
 def test_what_other_releases_say_to_the_answers() -> None:
-    others = [
+    others: list[records.Listed] = [
         _kept("same", repository={"path": "/shop"}),
         _kept("elsewhere", repository={"path": "/other"}),
         _kept("without", repository={"enabled": False}),
@@ -438,6 +438,7 @@ def test_what_other_releases_say_to_the_answers() -> None:
             ReleaseRef("shop", "odd"), revisions=(record.Revision(1, "now", "deployed", "spec", {"no": "answers"}),)
         ),
         _kept_with_an_unknown_key("newer"),
+        record.UnreadableRecord(ReleaseRef("other", "broken"), "Secret other/odd holds no record"),
     ]
     answers = Answers.model_validate({"release": {"name": "new", "namespace": "shop"}, "repository": {"path": "/shop"}})
     shared = "shop/same backs up to backups/shop at minio.minio.svc:9000 as well"
@@ -445,6 +446,7 @@ def test_what_other_releases_say_to_the_answers() -> None:
         f"repository.path: {shared}: one path a database, never shared",
         "release.name: this makes a second release: shop/elsewhere stays as it is",
         "repository.path: revision 3 of shop/newer cannot be read: whether it shares the path is not checked",
+        "repository.path: Secret other/odd holds no record: whether other/broken shares the path is not checked",
     ]
     assert checks.neighbours(Answers.model_validate({"repository": {"enabled": False}}), others) == ()
 

@@ -20,7 +20,7 @@ from pgwizard.kube.api import DEFAULT_STORAGE_CLASS, NODE, STORAGE_CLASS, Cluste
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.pgbackrest import compares_addresses
 from pgwizard.release import records
-from pgwizard.release.record import Record
+from pgwizard.release.record import Record, UnreadableRecord
 from pgwizard.release.survey import Survey, read_sections
 from pgwizard.text import plain
 from pgwizard.tls import handshake
@@ -231,7 +231,7 @@ def moved(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
 
 
 def neighbours(
-    answers: Answers, there: Sequence[Record], opened: ReleaseRef | None = None, *, is_new: bool = False
+    answers: Answers, there: Sequence[records.Listed], opened: ReleaseRef | None = None, *, is_new: bool = False
 ) -> tuple[Finding, ...]:
     """Conflicts of these answers with the other releases of the cluster. Pure.
 
@@ -247,6 +247,10 @@ def neighbours(
             text = f"this makes a second release: {other} stays as it is"
             findings.append(_warning("release.name", text))
         if place is None:
+            continue
+        if isinstance(release, UnreadableRecord):
+            text = f"{release.problem}: whether {other} shares the path is not checked"
+            findings.append(_warning("repository.path", text, records.UNREADABLE))
             continue
         answered = read_sections(release.last, "repository")
         if release.last is not None and answered is None:
