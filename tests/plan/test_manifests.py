@@ -125,7 +125,7 @@ def test_only_text_numbers_and_booleans_can_be_placed(value: object) -> None:
 
 def test_a_value_that_does_not_come_back_is_a_defect_not_a_manifest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without quotes the label "15" would be a number."""
-    monkeypatch.setattr(manifests, "quoted", str)
+    monkeypatch.setattr(manifests, "yaml_value", str)
     with pytest.raises(manifests.PlacementError, match="'15' did not come back"):
         manifests.render(planned(Answers()))
 

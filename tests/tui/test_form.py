@@ -22,9 +22,9 @@ from support.screens import opened, press, settled
 
 
 class Host(App[None]):
-    """One page of questions. answered: what the form told, in its order."""
+    """One page of questions. answered: the form's messages, in their order."""
 
-    CSS: ClassVar[str] = "Form { height: 1fr; } .row, .nested { height: auto; } .line { height: auto; }"
+    CSS: ClassVar[str] = "Form { height: 1fr; } .nested { height: auto; }"
 
     def __init__(self, raw: dict[str, Any], *sections: str) -> None:
         super().__init__()
@@ -143,7 +143,7 @@ def test_the_default_of_a_block_is_shown_with_its_questions() -> None:
         assert host.shown()["repository.credentials.secret"] == "postgresql-pgbackrest-s3"
         assert choice.has_focus
         assert host.answered == [("repository", "credentials")]
-        await press(pilot, "right")  # what was typed is not lost, and the control goes on from where it stands
+        await press(pilot, "right")  # what was typed is not lost, and the control continues from where it is
         await settled(pilot)
         assert host.draft.answers.repository.credentials.source == "existing"  # two variables are still wanted
         assert host.draft.chosen(("repository", "credentials")) == "env"
@@ -249,3 +249,13 @@ def test_left_and_right_choose(key: str, word: str) -> None:
         assert host.draft.chosen(("repository", "credentials")) == word
 
     driven(scenario, {}, "repository")
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 4, 24])
+def test_a_page_is_painted_in_a_terminal_of_a_few_columns(columns: int) -> None:
+    async def scenario(pilot: Pilot[None], host: Host) -> None:
+        await pilot.resize_terminal(columns, 20)
+        await settled(pilot)
+        assert {row.size.width for row in host.query(QuestionRow)} <= {columns, max(columns - 2, 0)}
+
+    driven(scenario, {}, "release")

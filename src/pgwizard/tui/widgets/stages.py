@@ -29,6 +29,12 @@ class StageLine:
     warnings: list[str] = field(default_factory=list)
 
 
+_WARNING_LINES = 3
+"""Of a long warning on 80 columns."""
+_SHARE = 0.6
+"""Of the screen's lines. Warnings that would take more are cut to a line each: the outcome and the log need theirs."""
+
+
 class Stages(Static):
     """``·`` to come, ``●`` now, ``✓`` done, ``✗`` failed, ``-`` not needed; ``!`` a warning, under its stage."""
 
@@ -98,8 +104,10 @@ class Stages(Static):
         table = Table.grid(expand=True, padding=(0, 1))
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True)
-        table.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
+        table.add_column(ratio=1)
         table.add_column(justify="right", no_wrap=True)
+        lines = len(self.stages) + _WARNING_LINES * sum(len(stage.warnings) for stage in self.stages)
+        is_crowded = lines > self.app.size.height * _SHARE
         for stage in self.stages:
             style = self.get_component_rich_style(f"stages--{self._STYLES[stage.mark]}", partial=True)
             rest = self.get_component_rich_style("stages--quiet", partial=True) if stage.mark in "·-" else ""
@@ -108,8 +116,9 @@ class Stages(Static):
                 took = f"{stage.seconds:.1f} s"
             elif stage.mark == "●" and stage.began is not None:
                 took = f"{max(0.0, (at - stage.began).total_seconds()):.0f} s …"
-            table.add_row(Text(stage.mark, style), Text(stage.name, rest or style), Text(stage.text, rest), Text(took))
+            text = Text(stage.text, rest, overflow="ellipsis", no_wrap=True)
+            table.add_row(Text(stage.mark, style), Text(stage.name, rest or style), text, Text(took))
             for warning in stage.warnings:
                 warns = self.get_component_rich_style("stages--warning", partial=True)
-                table.add_row("", Text("!", warns), Text(warning))
+                table.add_row("", Text("!", warns), Text(warning, overflow="ellipsis", no_wrap=is_crowded))
         self.update(table)
