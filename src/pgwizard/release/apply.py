@@ -294,7 +294,7 @@ def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]
         )
         return replace(changed, action="replace", why=why)
     if ref.resource == JOB and trial.live is not None:
-        if damaged:  # the Job takes a new full backup unless a valid one exists by now
+        if damaged:  # the Job takes a new full backup unless a valid one exists
             return Change(ref, "replace", why="the first full backup has page checksum errors: the Job runs again")
         if (trial.live["metadata"].get("annotations") or {}).get(HASH) == spec and assess(
             trial.live

@@ -191,7 +191,7 @@ async def job(rt: Runtime, ref: Ref) -> float | None:
     await rt.clock.sleep(0.05)
     current = rt.store.peek(ref)
     if current is None or current["metadata"]["uid"] != found["metadata"]["uid"]:
-        return 0  # another Job of that name by now
+        return 0  # another Job has that name
     found, now = current, rt.clock.now()
     status = copy.deepcopy(found["status"])
     status.setdefault("startTime", stamp(now))
