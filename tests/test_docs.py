@@ -98,7 +98,7 @@ def test_every_make_command_that_is_named_exists(name: str) -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_pgwizard_command_that_is_shown_is_understood(name: str) -> None:
-    """A verb alone is a name; placeholders in capitals stand for any value, and what is optional is not looked at."""
+    """A verb alone is a name; placeholders in capitals match any value, and what is optional is not looked at."""
     text = _text(name)
     shown = [
         *re.findall(r"^\$ (?:source <\()?pgwizard\b(.*?)(?:  #.*)?$", "\n".join(_fenced(text)), re.MULTILINE),

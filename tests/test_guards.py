@@ -72,7 +72,7 @@ NEEDS: dict[str, dict[str, Any]] = {
 def _alternatives(
     path: str, section: type[Section], given: dict[str, Any]
 ) -> Iterator[tuple[str, FieldInfo, dict[str, Any]]]:
-    """Each question under a section: its path, its field, and the answers of the section it stands in."""
+    """Each question under a section: its path, its field, and the answers of its section."""
     for found in section.model_fields.values():
         key = str(found.alias)
         inner = sections_in(found.annotation)
@@ -167,7 +167,7 @@ def test_another_answer_changes_a_rendered_byte(path: str, found: FieldInfo, giv
 
 
 def _without_answer(base: dict[str, Any], path: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The answers in which the question stands, but is not answered."""
+    """The answers in which the question is asked, but not answered."""
     parent = path.rpartition(".")[0]
     return _assigned(base, parent, {**given}, {}) if given and parent else base
 
@@ -282,7 +282,7 @@ def _parsed_nodes(tree: nodes.Node) -> Iterator[nodes.Node]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_conditions_stand_only_in_if(name: str) -> None:
+def test_conditions_are_only_in_if(name: str) -> None:
     """And, or and not give values in Jinja2 and booleans elsewhere: they never reach an output."""
 
     def compared(node: nodes.Node) -> Iterator[nodes.Node]:
@@ -297,7 +297,7 @@ def test_conditions_stand_only_in_if(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_block_tag_stands_alone_on_its_line(name: str) -> None:
+def test_a_block_tag_is_alone_on_its_line(name: str) -> None:
     """Inside a line it would eat the line's end."""
     text = (TEMPLATES / name).read_text(encoding="utf-8")
     assert [line for line in text.splitlines() if "{%" in line and not re.fullmatch(r"{% [^%]* %}", line)] == []
@@ -306,7 +306,7 @@ def test_a_block_tag_stands_alone_on_its_line(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.endswith(".yaml")])
-def test_no_expression_of_a_manifest_stands_inside_a_larger_scalar(name: str) -> None:
+def test_no_expression_of_a_manifest_is_part_of_a_larger_scalar(name: str) -> None:
     """Each is a whole key or a whole value: its quotes are the scalar's."""
     lines = [line for line in (TEMPLATES / name).read_text(encoding="utf-8").splitlines() if "{{" in line]
     whole = re.compile(r"\s*(- )?({{ [^}]* }}|[-A-Za-z0-9_./]+)(: ({{ [^}]* }}|\"true\"))?")
@@ -361,7 +361,7 @@ def test_no_test_sleeps() -> None:
 # ---- text is no markup ---------------------------------------------------------------------------------------------
 
 WITH_MARKUP = frozenset({"Static", "Label", "RichLog", "notify"})
-"""What takes a text for markup unless it is told not to."""
+"""What takes a text for markup unless markup is switched off."""
 
 
 def markup(tree: ast.AST) -> Iterator[int]:

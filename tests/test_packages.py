@@ -198,7 +198,7 @@ def test_a_heavy_package_is_imported_in_one_place(package: str) -> None:
 
 
 def test_a_kind_is_named_in_one_place() -> None:
-    """The simulated cluster stands in for a server: it names what it serves by itself."""
+    """The simulated cluster takes the place of a server: it names what it serves by itself."""
     named = [
         dotted
         for dotted, tree in _modules().items()

@@ -129,7 +129,7 @@ class Recording(SimCluster):
 _OWN = frozenset(
     {"uid", "resourceVersion", "creationTimestamp", "controller-uid", "batch.kubernetes.io/controller-uid"}
 )
-"""What a server gives each object anew."""
+"""What a server generates for each object."""
 _RANDOM = re.compile(r"(?<=-init-)[a-z0-9]{5}\b|(?<=pvc-)[0-9a-f-]{36}")
 """The random end of a pod's name, and of a volume's."""
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00(:00)?| UTC)?")
@@ -196,7 +196,7 @@ SHORT = 6
 
 
 async def fill(pilot: Pilot[int], wizard: Wizard, answers: Mapping[str, Any]) -> None:
-    """Answer question by question: choices by the arrow keys, everything else typed or pasted over what stands."""
+    """Answer question by question: choices by the arrow keys, everything else typed or pasted over the present text."""
     for path, value in given(answers):
         if wizard.page != page_of(path[0]):
             await wizard.go(page_of(path[0]))
@@ -210,7 +210,7 @@ async def fill(pilot: Pilot[int], wizard: Wizard, answers: Mapping[str, Any]) ->
         else:
             control.focus()
             text = typed(value)
-            if len(text) <= SHORT:  # the focus has selected what stands
+            if len(text) <= SHORT:  # the focus has selected the text
                 await press(pilot, *(text or ["backspace"]))
             else:
                 pilot.app.post_message(Paste(text))

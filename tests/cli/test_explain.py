@@ -52,7 +52,7 @@ def test_a_release_that_is_recoverable_has_nothing_to_explain(sim: SimCluster, a
     assert (done.code, done.out, done.err) == (0, "", "default/postgresql: recoverable\n")
 
 
-def test_what_is_wrong_with_a_release_is_explained_with_its_fix(sim: SimCluster, answers: str, volume: None) -> None:
+def test_a_finding_of_a_release_is_explained_with_its_fix(sim: SimCluster, answers: str, volume: None) -> None:
     assert run("apply", answers, "--demo").code == 0
     scaled = Ref(STATEFULSET, "postgresql", "default")
     sim.runtime.change(scaled, lambda obj: obj["spec"].update(replicas=0))

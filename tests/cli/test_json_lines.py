@@ -57,7 +57,7 @@ def test_a_line_is_its_fields_in_camel_case_after_version_and_type() -> None:
     assert line_of(SAMPLE).count("\n") == 1
 
 
-def test_the_schema_of_a_line_takes_it_and_nothing_else() -> None:
+def test_the_schema_of_a_line_accepts_it_and_nothing_else() -> None:
     validator = jsonschema.Draft202012Validator(schema_of([SampleLine]))
     right = json.loads(line_of(SAMPLE))
     validator.validate(right)

@@ -112,7 +112,7 @@ def test_without_a_verb_it_is_the_wizard() -> None:
     assert parse([]).verb.name == parse(["--demo"]).verb.name == "wizard"
 
 
-def test_options_stand_on_both_sides_of_a_verb_at_once() -> None:
+def test_options_before_and_after_a_verb_count_together() -> None:
     call = parse(["--context", "prod", "--json", "status", "-nshop", "db", "--kubeconfig=k"])
     assert (call.word, call[CONTEXT], call[NAMESPACE], call[KUBECONFIG], call[JSON]) == (
         *("db", "prod", "shop", "k"),

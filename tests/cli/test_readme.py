@@ -72,7 +72,7 @@ def normalised(text: str) -> str:
 
 
 def test_the_apply_is_what_a_terminal_shows(at_a_terminal: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``...`` stands for lines of the log that are left out."""
+    """``...`` replaces lines of the log that are left out."""
     (answers,) = fenced("yaml")
     block = next(text for text in fenced("") if COMMAND in text)
     before, _, shown = block.partition(f"$ {COMMAND}\n")

@@ -1,4 +1,4 @@
-"""What goes wrong on a real cluster: it is said at once with its cause, and the next run goes on from there."""
+"""Failures on a real cluster: reported at once with their cause, and the next run continues from there."""
 
 from __future__ import annotations
 

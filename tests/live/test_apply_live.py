@@ -63,7 +63,7 @@ def test_an_upgrade_changes_what_it_must_and_no_more(place: Site) -> None:
     assert place.get("pvc", CLAIM)["spec"]["resources"]["requests"]["storage"] == "2Gi"
     assert place.backups() == ["full"]
 
-    # The pod goes on with the new pgbackrest.conf, as soon as the kubelet has brought it.
+    # The pod keeps running with the new pgbackrest.conf, as soon as the kubelet has brought it.
     kept = {**larger, "retention": {"full": 5}}
     place.apply(kept)
     assert place.pod_uid() == uid

@@ -241,7 +241,7 @@ def test_hostile_parameters_come_back_from_postgresql(shell: Shell, tmp_path: Pa
     values = [value for value in values if value not in quoted]
     wrong: dict[str, str] = {}
     for chunk in batched(values, 60):
-        # the last one also stands for PostgreSQL's own text parameters
+        # the last one also covers PostgreSQL's own text parameters
         given = {f"app.p{number}": value for number, value in enumerate(chunk)} | {"log_line_prefix": chunk[-1]}
         conf = configuration(manifests.render(_plan(tmp_path, {"tuning": {"parameters": given}})), "postgresql.conf")
         read = parameters_read(shell, conf, [*given, "port"])

@@ -24,25 +24,27 @@ pytest_plugins = ["support.rigfixtures"]
 pytestmark = [*LIVE, pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is missing: there is no terminal")]
 
 NAMESPACE, PATH = "NAMESPACE", "/PATH"
-"""Stand in the recorded keys for what is the test's own."""
+"""In the recorded keys in place of the test's own values."""
 RECORDED = [
     # Connect: the namespace by its name; then "new release in it"
     *(NAMESPACE, "Enter", "Enter"),
-    # Database: every default
-    "C-n",
+    # Release and Database: every default
+    *("C-n", "C-n"),
     # Storage: a small volume
     *("1Gi", "C-n"),
-    # Tuning: mixed, 512Mi, CPU as it stands, 20 connections, disk and data size and archive_timeout as they stand
+    # Tuning: mixed, 512Mi, CPU unchanged, 20 connections, disk and data size and archive_timeout unchanged
     *("Enter", "512Mi", "Enter", "Enter", "20", "Enter", "Enter", "Enter", "Enter"),
     # Tuning: parameters, and little that is set aside on the node
     *("max_wal_size=256MB; min_wal_size=64MB", "Enter", "64Mi", "Enter", "20m", "C-n"),
-    # Repository: enabled, endpoint, bucket, region as they stand; a path of its own; the style as it stands
+    # Repository: enabled, endpoint, bucket, region unchanged; a path of its own; the style unchanged
     *("Enter", "Enter", "Enter", "Enter", PATH, "Enter", "Enter"),
     # Repository: the key pair from variables
     *("Right", "Enter", "RIG_S3_ACCESS_KEY", "Enter", "RIG_S3_SECRET_KEY", "C-n"),
-    # TLS: the certificate as it stands; save as answers.yaml
+    # TLS: the certificate unchanged; save as answers.yaml
     *("C-s", "Enter"),
 ]
+TO_STORAGE = ("C-n", "C-n", "C-n")
+"""From the first page."""
 OPEN = "new release in"
 """Seen once the first page is there."""
 
@@ -177,15 +179,15 @@ def taken_up(folder: Path) -> None:
     """The next start offers the volume of 77Gi, and gives it back."""
     with terminal(folder) as wizard:
         wizard.shows("1 differs from the")
-        wizard.press("Enter", "C-n")
-        wizard.shows("Storage")
+        wizard.press("Enter", "C-n", "C-n")
+        wizard.shows("● Storage")
         wizard.shows("77Gi")
 
 
 def test_what_is_left_by_ctrl_q_is_offered_at_the_next_start(tmp_path: Path) -> None:
     with terminal(tmp_path) as wizard:
         wizard.shows(OPEN)
-        wizard.press("C-n", "C-n", "77Gi", "C-q")
+        wizard.press(*TO_STORAGE, "77Gi", "C-q")
         wizard.until("it has ended", lambda: not wizard.alive)
     assert drafts(tmp_path) == ["storage:\n  size: 77Gi\n"]
     taken_up(tmp_path)
@@ -194,7 +196,7 @@ def test_what_is_left_by_ctrl_q_is_offered_at_the_next_start(tmp_path: Path) -> 
 def test_what_a_closed_terminal_leaves_is_offered_at_the_next_start(tmp_path: Path) -> None:
     with terminal(tmp_path) as wizard:
         wizard.shows(OPEN)
-        wizard.press("C-n", "C-n", "77Gi")
+        wizard.press(*TO_STORAGE, "77Gi")
         wizard.until("the draft is kept", lambda: drafts(tmp_path) == ["storage:\n  size: 77Gi\n"])
         wizard.tmux("kill-session")
     taken_up(tmp_path)
@@ -203,7 +205,7 @@ def test_what_a_closed_terminal_leaves_is_offered_at_the_next_start(tmp_path: Pa
 def test_another_size_of_the_terminal_loses_nothing(tmp_path: Path) -> None:
     with terminal(tmp_path, 80, 24) as wizard:
         wizard.shows(OPEN)
-        wizard.press("C-n", "C-n", "33Gi")
+        wizard.press(*TO_STORAGE, "33Gi")
         small = wizard.shows("33Gi")
         assert "How long the volume lasts" not in small
         wizard.resize(200, 60)
@@ -234,10 +236,10 @@ def test_no_color_is_heeded(tmp_path: Path) -> None:
     with terminal(tmp_path, NO_COLOR="1") as wizard:
         wizard.shows(OPEN)
         assert wizard.colours <= plain
-        wizard.press("C-n", "C-n")
+        wizard.press(*TO_STORAGE)
         wizard.shows("How long the volume lasts")
         assert wizard.colours <= plain
-        wizard.press("C-b", "C-b", "C-b", "Tab")
+        wizard.press(*(["C-b"] * len(TO_STORAGE)), "C-b", "Tab")
         wizard.until("the chosen row is underlined", lambda: "4" in wizard.colours)
     with terminal(tmp_path) as wizard:
         wizard.shows(OPEN)
@@ -274,7 +276,7 @@ def test_a_plug_in_that_prompts_never_writes_on_the_screen_and_its_failure_is_sh
         assert "failed with exit code 1:" in said
         assert "WRITTEN [31mTO STDERR" in said
         assert "YOUR PASSWORD PLEASE" not in said
-        wizard.press("C-n", "C-n", "44Gi")
+        wizard.press(*TO_STORAGE, "44Gi")
         wizard.shows("44Gi")
         assert "YOUR PASSWORD PLEASE" not in wizard.screen
         assert "TO STDERR" not in wizard.screen

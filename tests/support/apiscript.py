@@ -19,7 +19,7 @@ from pgwizard.kube.http import Http, Patience
 from pgwizard.kube.kubeconfig import Part, Target
 from support.waiting import DEADLINE_SECONDS
 
-TOKEN = "canary-token-5f2c"  # stands in for a credential: it must never be seen again
+TOKEN = "canary-token-5f2c"  # in place of a credential: it must never be seen again
 Step = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 

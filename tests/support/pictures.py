@@ -134,7 +134,7 @@ _WORDS = re.compile(r"\S+(?: \S+)*")
 def tidy(svg: str) -> str:
     """A picture as Rich makes it, without fonts of other hosts; one element a line, the fewest that look the same.
 
-    Words that stand apart are placed apart: not every renderer keeps blanks, or has a font as wide as it should be.
+    Words with blanks between are placed apart: not every renderer keeps blanks, or has a font as wide as it should be.
     """
     svg = re.sub(r"terminal-\d+-", "", _CLIP.sub("", _FONT.sub("", svg)))
     svg = svg.replace("Fira Code, monospace", '"Fira Code", monospace')

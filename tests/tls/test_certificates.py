@@ -345,7 +345,7 @@ def test_the_verdict_is_openssl_s_own(
     gives: set[str],
     leaf_name: str,
 ) -> None:
-    """depth: how many authorities stand above the server's certificate; impostor: the root's name with another key."""
+    """depth: how many authorities are above the server's certificate; impostor: the root's name with another key."""
     top = issue("root", **root)
     between = issue("middle", top, **middle)
     above = {0: None, 1: top, 2: between}[depth]

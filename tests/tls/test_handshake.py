@@ -90,7 +90,7 @@ def test_a_named_port_of_the_pod_is_found() -> None:
     on(scenario)
 
 
-def test_what_stands_between_is_named() -> None:
+def test_a_proxy_in_between_is_named() -> None:
     assert refused("gone.minio.svc:9000")[0] == "Service minio/gone does not exist"
     assert refused("minio.minio.svc:1")[0] == "Service minio/minio has no port 1; its ports: 9000, 9001"
     assert "connection refused" in refused("minio.minio.svc:9001")[0]

@@ -1,4 +1,4 @@
-"""The apply screen: what it tells while it goes on, how a failure leads back, and what stopping leaves."""
+"""The apply screen: what it shows while it runs, how a failure leads back, and what stopping leaves."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ UNTRUSTED = (
 
 
 class Blank(Screen[None]):
-    """Stands for the wizard."""
+    """In place of the wizard."""
 
 
 class Driven:

@@ -1,4 +1,4 @@
-"""What goes wrong around the wizard: each has its message in its place, and the wizard goes on."""
+"""What goes wrong around the wizard: each has its message in its place, and the wizard keeps working."""
 
 from __future__ import annotations
 
@@ -383,7 +383,7 @@ def named(kind: str, name: str, namespace: str | None = None, version: str = "v1
 
 
 def nasty() -> SimCluster:
-    """A cluster, or somebody who answers for it, with texts that no API server would take."""
+    """A cluster, or a man in the middle, with texts that no API server would take."""
     sim = simulated()
     objects = [
         named("Namespace", NASTY),

@@ -1,4 +1,4 @@
-"""One connection at a time: another choice closes the one before, and trouble is told."""
+"""One connection at a time: another choice closes the one before, and trouble is reported."""
 
 from __future__ import annotations
 

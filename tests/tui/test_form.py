@@ -22,7 +22,7 @@ from support.screens import opened, press, settled
 
 
 class Host(App[None]):
-    """One page of questions. answered: what the form told, in its order."""
+    """One page of questions. answered: the form's messages, in their order."""
 
     CSS: ClassVar[str] = "Form { height: 1fr; } .nested { height: auto; }"
 
@@ -143,7 +143,7 @@ def test_the_default_of_a_block_is_shown_with_its_questions() -> None:
         assert host.shown()["repository.credentials.secret"] == "postgresql-pgbackrest-s3"
         assert choice.has_focus
         assert host.answered == [("repository", "credentials")]
-        await press(pilot, "right")  # what was typed is not lost, and the control goes on from where it stands
+        await press(pilot, "right")  # what was typed is not lost, and the control continues from where it is
         await settled(pilot)
         assert host.draft.answers.repository.credentials.source == "existing"  # two variables are still wanted
         assert host.draft.chosen(("repository", "credentials")) == "env"

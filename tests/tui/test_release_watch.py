@@ -16,7 +16,7 @@ from support.observing import on
 
 
 class Watched:
-    """A watch in a task of its own, and what it told of."""
+    """A watch in a task of its own, and what it reported."""
 
     def __init__(self, sim: SimCluster, name: str = "", namespace: str | None = None) -> None:
         self.ahead = timedelta()

@@ -1,4 +1,4 @@
-"""The review: what is wrong, what differs, manifests that fold, what an apply would change; by keys and by mouse."""
+"""The review: problems, what differs, manifests that fold, what an apply would change; by keys and by mouse."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tui.test_folds import lines
 
 
 class Host(Screen[None]):
-    """Stands for a wizard over another screen: shows a review, and keeps what it asks for."""
+    """In place of a wizard over another screen: shows a review, and keeps what it asks for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "leave")]
     draft: Draft
@@ -112,7 +112,7 @@ def table(host: Host) -> list[list[str]]:
 # ---- problems ------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_wrong_comes_first_and_enter_goes_to_its_question() -> None:
+def test_problems_come_first_and_enter_goes_to_their_question() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         assert headings(host) == "[1 problems 1✗ 1!] 2 answers 2≠  3 manifests  4 diff against live "
         assert host.review.section == "problems"

@@ -436,7 +436,7 @@ def test_f5_stays_with_the_cluster_that_was_chosen() -> None:
 
         await until(pilot, lambda: len(shown()) == 2)
         wizard.query_one("#clusters FilterInput").focus()
-        await press(pilot, *"prod", "enter")  # the very name, although prod-eu stands
+        await press(pilot, *"prod", "enter")  # the very name, although prod-eu is there
         await until(pilot, lambda: shown() == ["● prod", "  prod-eu"])
         await press(pilot, "f5", "ctrl+u")
         await until(pilot, lambda: shown() == ["  prod-eu", "● prod"])

@@ -54,7 +54,7 @@ def told(rows: Sequence[Candidate]) -> dict[str, tuple[str, bool | None, str]]:
 # ---- certificates --------------------------------------------------------------------------------------------------
 
 
-def test_a_secret_with_two_certificates_keeps_both_when_they_are_judged_anew() -> None:
+def test_a_secret_with_two_certificates_keeps_both_when_they_are_judged_again() -> None:
     def furnish(sim: SimCluster) -> None:
         found = sim.store.peek(Ref(SECRET, "minio-tls", "minio"))
         assert found is not None
@@ -225,7 +225,7 @@ def test_a_list_that_always_expires_is_said_to_be_incomplete() -> None:
     assert batches[-1].done
 
 
-def test_a_right_that_is_taken_away_midway_is_told() -> None:
+def test_a_right_that_is_lost_midway_is_reported() -> None:
     rows, batches, _ = browsed(prepare=lambda sim: setattr(sim, "faults", [Fault("403", "list", "secrets", nth=2)]))
     assert rows[0].place == "minio/minio-tls"
     assert len([item for batch in batches for item in batch.denied]) == 1
@@ -263,7 +263,7 @@ def read(
     return asyncio.run(scenario())
 
 
-def test_one_secret_is_read_when_somebody_looks_at_it() -> None:
+def test_one_secret_is_read_when_it_is_opened() -> None:
     (row,) = read("cert-manager/trust-bundle")
     assert (row.kind, row.keys, row.ok) == ("CA", ("ca.crt",), False)
 

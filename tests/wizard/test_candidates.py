@@ -1,4 +1,4 @@
-"""What a Secret could be chosen for: kinds told apart, keys known by their names, and a reason for each."""
+"""What a Secret could be chosen for: kinds distinguished, keys known by their names, and a reason for each."""
 
 from __future__ import annotations
 

@@ -41,9 +41,7 @@ def everything_told(draft: Draft) -> str:
     st.text(),
     st.text(),
 )
-def test_whatever_is_typed_into_a_secret_option_is_told_nowhere(
-    option: str, sign: str, before: str, after: str
-) -> None:
+def test_text_typed_into_a_secret_option_appears_nowhere(option: str, sign: str, before: str, after: str) -> None:
     draft = Draft()
     found = field_at(OPTIONS, draft.chosen)
     assert found is not None

@@ -16,7 +16,7 @@ from support.faulting import answers_of, clock, deployed
 def learnt(
     answers: Answers, *, faults: Sequence[Fault] = (), others: Sequence[Answers] = (), opened: Any = None
 ) -> list[Learnt]:
-    """All that is told about these answers. others: releases that are there already."""
+    """All that is reported about these answers. others: releases that are there already."""
 
     async def main() -> list[Learnt]:
         async with SimCluster(speed=50) as sim:
@@ -32,7 +32,7 @@ def said(problems: Sequence[Any] | None) -> list[tuple[str, str]]:
     return [(problem.question, problem.text) for problem in problems or ()]
 
 
-def test_what_is_wrong_comes_before_what_is_only_doubtful() -> None:
+def test_errors_come_before_warnings() -> None:
     first, last = learnt(answers_of(credentials={"from": "existing", "secret": "not-there"}))
     assert first.warnings is None
     assert (first.bundle, first.errors) == (last.bundle, last.errors)

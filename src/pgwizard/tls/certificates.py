@@ -1,4 +1,4 @@
-"""Reads PEM certificates and says what is wrong with them before anything trusts them.
+"""Reads PEM certificates and finds their defects before anything trusts them.
 
 Owns the judgement whether pgBackRest would take a server's certificate, too: OpenSSL's way of building a chain, and
 pgBackRest's way of comparing names. It refuses private keys: a file or a Secret's key that holds one is never passed
@@ -71,7 +71,7 @@ class Certificate:
     def names(self, host: str, *, by_address: bool = False) -> bool:
         """Whether it is for this host, by pgBackRest's rules.
 
-        A wildcard stands for exactly one label. An address is compared with addresses from pgBackRest 2.53 on:
+        A wildcard matches exactly one label. An address is compared with addresses from pgBackRest 2.53 on:
         ``by_address``.
         """
         wanted = host.lower()

@@ -322,7 +322,7 @@ async def ask_endpoint(cluster: Cluster, search: Search) -> Served | str:
 async def contents(
     cluster: Cluster, ref: Ref, search: Search, server: Served | str | None, now: datetime
 ) -> tuple[Candidate, ...]:
-    """One Secret, read now. What is wrong with it (gone, denied) is its row's ``why``."""
+    """One Secret, read now. Its problem (gone, denied) is its row's ``why``."""
     namespace, secret = ref.namespace or "", ref.name
     try:
         item = await cluster.get(ref)

@@ -113,7 +113,7 @@ class Candidate:
     """One thing that can be chosen, or a reason why it cannot: a Secret, or one key of it that holds certificates.
 
     keys: what a choice would name, in order; empty where nothing can be chosen. others: the Secret's other keys, as
-    far as they are known. bundle: the certificates. why: the verdict in words, or what is wrong. rank: smaller is
+    far as they are known. bundle: the certificates. why: the verdict in words, or the problem. rank: smaller is
     better. hopeful: it is not read yet, and its name or keys say that it should be. mirror_of: the Secret that it is a
     release's own copy of: it follows that one only when the release is applied, and so is no source.
     """
@@ -248,7 +248,7 @@ def _rows_of(item: Object, search: Search, server: Served | str | None, now: dat
 
 
 def _certificates_of(key: str, coded: str) -> tuple[Bundle | None, str]:
-    """The certificates of a key's value, or what is wrong with them; neither where it is meant for something else."""
+    """The certificates of a key's value, or their problem; neither where it is meant for something else."""
     if key == "tls.key":
         return None, ""  # not even decoded
     meant = key in {"tls.crt", "ca.crt"} or bool(_CERTIFICATE_KEY.search(key))
@@ -351,7 +351,7 @@ def _credentials(namespace: str, name: str, keys: Mapping[str, bool], search: Se
 
 
 def parse_name(text: str, search: Search) -> tuple[str, str, tuple[str, ...]] | str:
-    """Namespace, Secret and keys of a typed ``namespace/secret/key,key``, or what is wrong with it.
+    """Namespace, Secret and keys of a typed ``namespace/secret/key,key``, or its problem.
 
     Without a namespace it is the release's own, which is the only one for database and passphrase.
     """

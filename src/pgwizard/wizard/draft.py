@@ -30,7 +30,7 @@ STEPS = 100
 class Draft:
     """raw: the answers that were given, as nested dicts in the file's spelling; what is not in it is a default.
 
-    answers: what raw comes to, with defaults in place of what is wrong. problems and warnings carry dotted paths.
+    answers: what raw comes to, with defaults in place of invalid ones. problems and warnings carry dotted paths.
     """
 
     raw: dict[str, Any] = field(default_factory=dict)

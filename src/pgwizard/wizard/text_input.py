@@ -33,7 +33,7 @@ def write_text(value: Any) -> str:
 
 
 def read_text(found: FieldInfo, text: str) -> Any:
-    """What is typed, as the question's type takes it; text that fits no type stays text, to be called wrong."""
+    """The typed text as a value of the question's type; text that fits none stays text, which validation refuses."""
     annotation = found.annotation
     if text == "" and is_optional(found):
         return None

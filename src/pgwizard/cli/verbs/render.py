@@ -34,7 +34,7 @@ def render(call: Invocation, writer: Writer) -> None:
         names = tuple(manifest.file_name for manifest in rendered)
         listed = "\n".join(f"{folder.rstrip('/')}/{name}" for name in names)
         writer.put(line_of(FilesLine(folder, names)) if call[JSON] else f"{listed}\n")
-    elif call[JSON]:  # a list as kubectl takes it, not a line of our own
+    elif call[JSON]:  # a List, which kubectl reads, not a line of our own
         items = [manifest.object for manifest in rendered]
         writer.put(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=2) + "\n")
     else:

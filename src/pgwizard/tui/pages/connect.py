@@ -97,7 +97,7 @@ class Connect(Hosted, Vertical):
         line.display = bool(lines)
 
     def on_namespace_column_chosen(self, event: NamespaceColumn.Chosen) -> None:
-        """Goes on to the wizard, which has the answers."""
+        """Continues with the wizard, which has the answers."""
         self._releases.aim(event.target)
         self._releases.focus_filter()
         if self.connection.cluster is not None:
