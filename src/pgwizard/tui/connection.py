@@ -56,7 +56,7 @@ class Connection:
         await asyncio.gather(*self._closings, return_exceptions=True)  # nobody is left to read an error
 
     async def _open(self) -> None:
-        from pgwizard.errors import PgwizardError
+        from pgwizard.errors import PgwizardError, describe_defect
         from pgwizard.text import visible
 
         self._tell("connecting")
@@ -68,7 +68,7 @@ class Connection:
         except Exception as defect:  # noqa: BLE001 - whatever it is, screens must not wait for it endlessly
             error = defect
             if not isinstance(error, PgwizardError):
-                error = PgwizardError(f"a defect of pgwizard itself: {type(defect).__name__}")
+                error = PgwizardError(describe_defect(defect))
             self.trouble = error
             self._tell(visible(f"not connected: {error.message}"))
             return
