@@ -25,7 +25,8 @@ _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _KIND = re.compile(r"[A-Z][A-Za-z]*")
 _VERSION = re.compile(r"([-.a-z0-9]+/)?v[a-z0-9]+")
 
-RevisionOutcome = Literal["applying", "deployed", "failed"]
+RevisionOutcome = Literal["applying", "deployed", "damaged", "failed"]
+"""damaged: deployed, but its first full backup has page checksum errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Record:
     @property
     def deployed(self) -> Revision | None:
         """The newest revision that succeeded, whatever was tried since."""
-        return next((found for found in reversed(self.revisions) if found.outcome == "deployed"), None)
+        return next((found for found in reversed(self.revisions) if found.outcome in ("deployed", "damaged")), None)
 
     def begin(self, inventory: Iterable[Ref], at: str, spec: str, answers: Mapping[str, Any]) -> Record:
         """With a new revision, and an inventory that covers both what is there and what will be.
@@ -74,7 +75,7 @@ class Record:
         revision = Revision(number, at, "applying", spec, answers)
         return replace(self, inventory=union, revisions=(*kept, revision)[-_REVISIONS:])
 
-    def finish(self, inventory: Iterable[Ref], outcome: Literal["deployed", "failed"]) -> Record:
+    def finish(self, inventory: Iterable[Ref], outcome: Literal["deployed", "damaged", "failed"]) -> Record:
         """With the last revision's outcome, and the inventory that is left."""
         *earlier, last = self.revisions
         return replace(self, inventory=tuple(inventory), revisions=(*earlier, replace(last, outcome=outcome)))
