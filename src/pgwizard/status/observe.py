@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from pgwizard.clock import Clock
-from pgwizard.errors import DeadlineError, Finding, Forbidden, PgwizardError, PreflightError
+from pgwizard.errors import DeadlineError, Finding, Forbidden, PgwizardError, PreflightError, describe_defect
 from pgwizard.kube.api import JOB, POD, STATEFULSET, Cluster, Ref, Resource, WatchEvent
 from pgwizard.kube.health import Health
 from pgwizard.plan.names import ReleaseRef
@@ -242,10 +242,10 @@ async def _watch(
 
 
 def _why(error: Exception) -> str:
-    """Why there is no answer; of a defect only the type, since its text may hold anything."""
+    """Why there is no answer; of a defect only its type."""
     if isinstance(error, PgwizardError):
         return plain(error.message)
-    return f"a defect of pgwizard itself: {type(error).__name__}"
+    return describe_defect(error)
 
 
 def _seen(resource: Resource, event: WatchEvent, namespace: str, at: datetime) -> ObjectSeen | ListRead:
