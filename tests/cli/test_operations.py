@@ -17,6 +17,7 @@ import pytest
 
 from pgwizard.cli import prompt
 from pgwizard.kube.api import Ref
+from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from support import faulting, headless, simtime
@@ -348,6 +349,16 @@ def test_releases_as_a_table_and_as_json(sim: SimCluster, answers: str) -> None:
         "revision": 1,
         "outcome": "deployed",
     }
+
+
+def test_a_release_whose_record_cannot_be_read_is_listed_with_a_warning(sim: SimCluster, answers: str) -> None:
+    sim.store.put({**faulting.secret("broken-pgwizard", "default"), "type": record.TYPE})
+    done = headless.run("releases", "-n", "default", "--demo")
+    assert done.out.splitlines()[1].split() == ["default", "broken", "0", "unreadable"]
+    assert done.err.startswith("warning: Secret default/broken-pgwizard holds no record of a release   It was written")
+    assert done.code == 0
+    (item,) = map(json.loads, headless.run("releases", "-n", "default", "--demo", "--json").out.splitlines())
+    assert (item["name"], item["outcome"]) == ("broken", "unreadable")
 
 
 def test_two_runs_of_a_shell_find_the_same_cluster(sim: SimCluster) -> None:

@@ -106,6 +106,14 @@ class Record:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableRecord:
+    """A release whose record another version wrote, or that is damaged. problem: which Secret it is."""
+
+    ref: ReleaseRef
+    problem: str
+
+
 def secret_ref(release: ReleaseRef) -> Ref:
     """The Secret that holds the record of a release."""
     return Ref(SECRET, f"{release.name}-pgwizard", release.namespace)
@@ -121,12 +129,17 @@ def absence(release: ReleaseRef) -> str:
     return f"there is no release {release.name} in namespace {release.namespace}"
 
 
+def release_of(secret: Object) -> ReleaseRef:
+    """The release whose record a Secret is by its name."""
+    metadata = secret["metadata"]
+    return ReleaseRef(metadata["namespace"], metadata["name"].removesuffix("-pgwizard"))
+
+
 def read(secret: Object) -> Record:
     """The record in a Secret. Raises ValueError where it is none that this version can read."""
-    metadata = secret["metadata"]
-    name = metadata["name"].removesuffix("-pgwizard")
+    metadata, release = secret["metadata"], release_of(secret)
     try:
-        _ref("v1", "Secret", metadata["namespace"], name)
+        _ref("v1", "Secret", release.namespace, release.name)
         data = json.loads(base64.b64decode(secret["data"][_KEY]))
         inventory = tuple(_ref(*parts) for parts in data["inventory"])
         revisions = tuple(_revision(**revision) for revision in data["revisions"])
@@ -134,7 +147,7 @@ def read(secret: Object) -> Record:
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         where = plain(f"{metadata['namespace']}/{metadata['name']}")
         raise ValueError(f"Secret {where} holds no record of a release") from error
-    return Record(ReleaseRef(metadata["namespace"], name), inventory, revisions, salt)
+    return Record(release, inventory, revisions, salt)
 
 
 # Whoever may write Secrets in some namespace can write records: what is shown of one is not taken on trust.

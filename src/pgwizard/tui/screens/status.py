@@ -52,7 +52,7 @@ from pgwizard.tui.widgets.status_parts import (
 )
 
 if TYPE_CHECKING:
-    from pgwizard.release.record import Record
+    from pgwizard.release.records import Listed
 
 NARROW = 100
 """Columns below which panes are below each other."""
@@ -191,7 +191,7 @@ Every change to the cluster asks for confirmation first."""
     async def _observe(self) -> None:
         await self.observed.run(await self.connection.once_connected())
 
-    def _offer(self, there: Sequence[Record], namespace: str) -> None:
+    def _offer(self, there: Sequence[Listed], namespace: str) -> None:
         """Let one of several be chosen, or one of another namespace; the verdict says why there is none."""
         refs = {str(release.ref): release.ref for release in there}
         is_here = bool(there) and there[0].ref.namespace == namespace
