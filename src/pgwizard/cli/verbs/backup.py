@@ -14,7 +14,7 @@ from pgwizard.cli.verbs.apply import require_proof
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import utc_now
 from pgwizard.diagnose.diagnose import diagnose
-from pgwizard.errors import PreflightError
+from pgwizard.errors import FirstBackupFailed, PreflightError
 from pgwizard.kube.api import JOB, Cluster, Object, Ref
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import ReleaseRef
@@ -95,7 +95,13 @@ def logs(call: Invocation, writer: Writer) -> None:
             async for line in lines:
                 read.append(line)
                 writer.line(line, LogLine(shown, line))
-        if assess(job).status == "failed" and (fault := diagnose("\n".join([*read, assess(job).message]))):
+        health = assess(job)
+        if health.status != "failed":
+            return
+        fault = diagnose("\n".join([*read, health.message]))
+        if call[FOLLOW]:
+            raise FirstBackupFailed(f"{Ref(JOB, shown, release.namespace)} failed: {health.message}", fault=fault)
+        if fault:
             more = f"More: {explain_command(fault.key)}"
             writer.note(f"Cause: {fault.cause}\nFix: {fault.fix}\n{more}", FaultLine(fault.key, fault.cause, fault.fix))
 
