@@ -9,8 +9,8 @@ from typing import Literal, cast
 from pgwizard.cli import connect
 from pgwizard.cli.json_lines import JsonLine, NoteLine, explain_command, warning_line
 from pgwizard.cli.options import Invocation
+from pgwizard.cli.run_lines import require_proof
 from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
-from pgwizard.cli.verbs.apply import require_proof
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import utc_now
 from pgwizard.diagnose.diagnose import diagnose
