@@ -8,7 +8,7 @@ import copy
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +17,8 @@ import yaml
 
 from pgwizard.cli import connect as cli_connect
 from pgwizard.kube.api import NODE, STORAGE_CLASS, ByteStream, Cluster, ListPage, Ref, Resource
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, FaultRule
 from pgwizard.simulator.pods import NODE as NODE_NAME
@@ -101,6 +103,16 @@ def released(**sections: Any) -> Arrange:
     return arrange
 
 
+async def with_a_repository_of_another_version(sim: SimCluster) -> None:
+    await deployed(sim)
+    found = sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql")))
+    assert found is not None
+    kept = record.read(found)
+    assert kept.last is not None
+    answers = {**kept.last.answers, "repository": {**kept.last.answers["repository"], "shards": 2}}
+    await sim.apply(replace(kept, revisions=(replace(kept.last, answers=answers),)).secret(), force=True)
+
+
 async def with_a_record_of_another_version(sim: SimCluster) -> None:
     await deployed(sim)
     await sim.patch(
@@ -179,6 +191,11 @@ CASES = {
         {"repository": {"path": "/elsewhere"}},
         ["warning repository.path: the backups so far stay in backups/postgresql at minio.minio.svc:9000"],
         released(),
+    ),
+    "a recorded repository that cannot be read": Case(
+        {"repository": {"path": "/elsewhere"}},
+        ["warning repository.path: revision 1 of the record cannot be read: whether the repository moves is not"],
+        with_a_repository_of_another_version,
     ),
     "an image that no node lists": Case(
         {},

@@ -107,6 +107,11 @@ class PgwizardError(Exception):
         )
 
 
+def describe_defect(error: BaseException | None) -> str:
+    """What is shown of an error that nobody foresaw: only its type, as its text may hold anything."""
+    return f"{PgwizardError.meaning}: {type(error).__name__}"
+
+
 class AnswersError(PgwizardError):
     """The answers are wrong. ``findings`` has all that is wrong, in the order of the file."""
 

@@ -30,7 +30,7 @@ wait_until() {
       say "waited $seconds s in vain until $what" >&2
       exit 1
     fi
-    sleep 1
+    sleep 0.2
   done
 }
 

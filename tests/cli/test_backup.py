@@ -70,6 +70,13 @@ def test_a_backup_of_a_database_that_is_down_starts_with_a_warning(released: Sim
     assert (line["type"], line["message"]) == ("warning", "the database is down: its StatefulSet is scaled to 0")
 
 
+@pytest.mark.parametrize("resource", ["statefulsets", "pods"])
+def test_a_backup_needs_no_right_to_see_the_database(released: SimCluster, resource: str) -> None:
+    released.rules.deny("list", resource)
+    done = run("backup")
+    assert (done.code, done.out.split()[:2], done.err) == (0, ["started", "Job"], "")
+
+
 def test_a_release_without_backups_takes_none(sim: SimCluster, answers: str) -> None:
     assert run("apply", answers, "--set", "repository.enabled=false").code == 0
     done = run("backup")

@@ -22,7 +22,7 @@ from pgwizard.cli.run_lines import reporter
 from pgwizard.cli.writer import Writer
 from pgwizard.errors import Finding
 from pgwizard.kube.api import Ref
-from pgwizard.release import stages
+from pgwizard.release import record, stages
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from support import faulting, headless, simtime
@@ -435,6 +435,16 @@ def test_releases_as_a_table_and_as_json(sim: SimCluster, answers: str) -> None:
     }
 
 
+def test_a_release_whose_record_cannot_be_read_is_listed_with_a_warning(sim: SimCluster, answers: str) -> None:
+    sim.store.put({**faulting.secret("broken-pgwizard", "default"), "type": record.TYPE})
+    done = headless.run("releases", "-n", "default", "--demo")
+    assert done.out.splitlines()[1].split() == ["default", "broken", "0", "unreadable"]
+    assert done.err.startswith("warning: Secret default/broken-pgwizard holds no record of a release   It was written")
+    assert done.code == 0
+    (item,) = map(json.loads, headless.run("releases", "-n", "default", "--demo", "--json").out.splitlines())
+    assert (item["name"], item["outcome"]) == ("broken", "unreadable")
+
+
 def test_two_runs_of_a_shell_find_the_same_cluster(sim: SimCluster) -> None:
     async def twice() -> None:
         async with sim:
@@ -447,6 +457,17 @@ def test_two_runs_of_a_shell_find_the_same_cluster(sim: SimCluster) -> None:
 # ---- status --------------------------------------------------------------------------------------------------------
 
 
+def settle(sim: SimCluster) -> None:
+    """The Job's controller sees the end of the first backup after pgwizard does."""
+
+    async def wait() -> None:
+        async with sim:
+            sim.runtime.ensure_running()
+            await sim.clock.sleep(5)
+
+    simtime.run(wait())
+
+
 def looked(*arguments: str) -> headless.Run:
     return headless.run("status", "--demo", *arguments)
 
@@ -455,6 +476,7 @@ def test_the_status_of_a_new_release_says_first_that_it_is_recoverable(
     sim: SimCluster, answers: str, volume: None
 ) -> None:
     applied()
+    settle(sim)
     done = looked()
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
@@ -481,6 +503,7 @@ def test_a_status_that_is_not_recoverable_ends_with_11_and_says_why(
     sim: SimCluster, answers: str, volume: None
 ) -> None:
     applied()
+    settle(sim)
     sim.runtime.programs.repository("default").backups.clear()
     done = looked()
     assert done.code == 11
@@ -532,5 +555,7 @@ def test_an_apply_whose_first_backup_has_page_errors_ends_as_its_status_does(sim
         "pg_amcheck names the damaged tables and indexes. Then take a full backup.",
         "More: pgwizard explain docs/errors.md#status-damaged",
     ]
-    line = json.loads(applied("--json").out.splitlines()[-1])
-    assert (line["outcome"], line["findings"]) == ("unchanged", [])
+    again = applied("--json")
+    line = next(line for line in map(json.loads, again.out.splitlines()) if line["type"] == "outcome")
+    assert (again.code, line["outcome"]) == (11, "deployed")
+    assert ["the backup has page checksum errors" in finding["message"] for finding in line["findings"]] == [True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from pgwizard.errors import FirstBackupFailed, Interrupted, OwnershipConflict, PreflightError
 from pgwizard.kube.api import Ref
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import apply, record, survey
+from pgwizard.release import apply, backups, record, survey
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, Killed, Request, ScriptedOutcome
@@ -766,6 +767,42 @@ def test_a_first_backup_with_page_errors_is_a_finding_of_the_apply() -> None:
         assert result.texts("done")[-2] == "a full backup is in the repository"
         verdict = judge(await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim)))
         assert (verdict.state, verdict.reasons[0].key) == ("not recoverable", "status-damaged")
+
+    on(scenario)
+
+
+def test_a_damaged_first_backup_is_taken_again_by_the_next_apply() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.programs.has_damaged_pages = True
+        await deployed(sim)
+        again = await deployed(sim)
+        assert again.outcome is not None
+        assert [finding.key for finding in again.outcome.findings] == ["status-damaged"]
+        assert [
+            (change.ref.name, change.action) for change in again.outcome.changes if change.action != "unchanged"
+        ] == [("postgresql-pgbackrest-init", "replace")]
+        sim.runtime.programs.has_damaged_pages = False
+        mended = await deployed(sim)
+        assert mended.outcome is not None
+        assert (mended.outcome.result, mended.outcome.findings) == ("deployed", ())
+        last = await deployed(sim)
+        assert last.outcome is not None
+        assert last.outcome.result == "unchanged"
+
+    on(scenario)
+
+
+def test_a_damaged_first_backup_is_not_taken_again_beside_a_valid_one() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.programs.has_damaged_pages = True
+        await deployed(sim)
+        sim.runtime.programs.has_damaged_pages = False
+        await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "full", clock(sim)())
+        await asyncio.sleep(60)
+        again = await deployed(sim)
+        assert again.outcome is not None
+        assert again.outcome.findings == ()
+        assert "1 valid full backup(s) found: no new one is taken" in again.texts("log")
 
     on(scenario)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -56,6 +57,7 @@ def test_a_full_backup_of_a_release_with_a_long_name_counts_as_full() -> None:
     name = "a-release-whose-name-fills-its-limit"
 
     async def scenario(sim: SimCluster) -> None:
+        await asyncio.sleep(5)  # the controller sees the end of the first Job
         job = await backups.backup_now(sim, ReleaseRef("default", name), "full", clock(sim)())
         found = await observe.look(sim, ReleaseRef("default", name), now=clock(sim))
         assert [(run.kind, run.state) for run in found.runs if run.name == job] == [("full", "running")]

@@ -27,7 +27,10 @@ def test_releases_are_found_wherever_they_are() -> None:
         await deployed(sim, answers_of(release={"namespace": "staging"}, **ELSEWHERE))
         await sim.create({**secret("broken-pgwizard", "monitoring"), "type": record.TYPE})
         found = await records.releases(sim, None)
-        assert [str(item.ref) for item in found] == ["default/postgresql", "staging/postgresql"]
+        assert [str(item.ref) for item in found] == ["default/postgresql", "monitoring/broken", "staging/postgresql"]
+        assert found[1] == record.UnreadableRecord(
+            ReleaseRef("monitoring", "broken"), "Secret monitoring/broken-pgwizard holds no record of a release"
+        )
         assert [item.ref.namespace for item in await records.releases(sim, "staging")] == ["staging"]
 
     on(scenario)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pgwizard.errors import DeadlineError, FirstBackupFailed, RolloutFailed
-from pgwizard.kube import jobs
+from pgwizard.kube import health, jobs
 from pgwizard.kube.api import Ref, WatchEvent
 from pgwizard.plan.plan import Facts, resolve
 from pgwizard.release import rollout
@@ -18,6 +19,7 @@ from pgwizard.simulator.faults import ScriptedOutcome
 from support import headless
 from support.faulting import JOB, SECRET, STATEFULSET, ApplyRun, answers_of, applied, clock, cluster, deployed, live
 from support.simtime import run
+from support.simulated import POD
 
 PROMISED_SECONDS = 20
 DATABASE = "default/postgresql-0"
@@ -348,3 +350,68 @@ def test_a_hook_job_that_takes_too_long_names_what_it_waits_for() -> None:
         assert caught.value.message == "Job default/another had not ended after 10 s: its pod is awaited"
 
     on(scenario)
+
+
+def test_the_first_backup_has_ended_when_its_container_has() -> None:
+    """The Job's controller writes its condition later."""
+
+    async def scenario(sim: SimCluster) -> None:
+        result = await applied(sim)
+        assert result.error is None
+        ended = next(
+            at for event, at in zip(result.events, result.at, strict=True) if "expire command end" in event.text
+        )
+        assert result.at[-1] - ended < 1
+
+    on(scenario)
+
+
+def test_a_sidecar_neither_hides_the_log_of_the_first_backup_nor_its_end() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("sidecar", HOOK))
+        result = await applied(sim)
+        assert result.error is None
+        assert any("new backup label = " in line for line in result.texts("log"))
+        assert "proxy ready" not in result.texts("log")
+        assert health.assess(live(sim, JOB, "postgresql-pgbackrest-init")).status == "progressing"
+        again = await applied(sim)
+        assert again.outcome is not None
+        assert again.outcome.result == "unchanged"
+
+    on(scenario)
+
+
+def test_a_first_backup_that_fails_beside_a_sidecar_is_reported_soon() -> None:
+    lines = ("P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>",)
+    result = stuck(ScriptedOutcome("sidecar", HOOK), ScriptedOutcome("job-failed", HOOK, lines=lines, exit_code=39))
+    assert isinstance(result.error, FirstBackupFailed)
+    assert result.error.message == (
+        "Job default/postgresql-pgbackrest-init failed with exit code 39, but another container keeps its pod running, "
+        "so it is not tried again"
+    )
+    assert result.error.fault is not None
+    assert result.at[-1] < 120
+
+
+def test_a_pod_of_an_earlier_job_of_the_same_name_proves_nothing() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        (pod,) = (
+            pod for pod in sim.store.find(POD, "default") if pod["metadata"]["name"].startswith("postgresql-pgbackrest")
+        )
+        sim.outcomes.append(ScriptedOutcome("job-failed", HOOK))
+        job = live(sim, JOB, "postgresql-pgbackrest-init")
+        await sim.guest().delete(Ref(JOB, "postgresql-pgbackrest-init", "default"))
+        sim.store.put({**pod, "metadata": {**pod["metadata"], "name": "left-over"}})
+        result = await applied(sim)
+        assert live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"] != job["metadata"]["uid"]
+        assert isinstance(result.error, FirstBackupFailed)
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("template", ["init-job.yaml", "full-cronjob.yaml", "incremental-cronjob.yaml"])
+def test_the_container_of_a_job_is_named_as_the_templates_name_it(template: str) -> None:
+    text = (Path(__file__).parents[2] / "templates" / template).read_text()
+    name = text.partition("      containers:")[2].partition("- name: ")[2].split()[0]
+    assert name in jobs.CONTAINERS

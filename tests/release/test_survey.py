@@ -15,7 +15,7 @@ from pgwizard.errors import NotFound, PreflightError
 from pgwizard.kube.api import Access, Object, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, resolve
-from pgwizard.release import apply, checks, dry_run, record, rights, survey, uninstall
+from pgwizard.release import apply, checks, dry_run, record, records, rights, survey, uninstall
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from support import headless
@@ -423,8 +423,13 @@ def _kept(name: str, **sections: Any) -> record.Record:
     return record.Record(ReleaseRef("shop", name), revisions=(record.Revision(1, "now", "deployed", "spec", dumped),))
 
 
+def _kept_with_an_unknown_key(name: str) -> record.Record:
+    revision = record.Revision(3, "now", "deployed", "spec", {"repository": {"path": "/shop", "shards": 2}})
+    return record.Record(ReleaseRef("shop", name), revisions=(revision,))
+
+
 def test_what_other_releases_say_to_the_answers() -> None:
-    others = [
+    others: list[records.Listed] = [
         _kept("same", repository={"path": "/shop"}),
         _kept("elsewhere", repository={"path": "/other"}),
         _kept("without", repository={"enabled": False}),
@@ -432,12 +437,16 @@ def test_what_other_releases_say_to_the_answers() -> None:
         record.Record(
             ReleaseRef("shop", "odd"), revisions=(record.Revision(1, "now", "deployed", "spec", {"no": "answers"}),)
         ),
+        _kept_with_an_unknown_key("newer"),
+        record.UnreadableRecord(ReleaseRef("other", "broken"), "Secret other/odd holds no record"),
     ]
     answers = Answers.model_validate({"release": {"name": "new", "namespace": "shop"}, "repository": {"path": "/shop"}})
     shared = "shop/same backs up to backups/shop at minio.minio.svc:9000 as well"
     assert [str(found) for found in checks.neighbours(answers, others, ReleaseRef("shop", "elsewhere"))] == [
         f"repository.path: {shared}: one path a database, never shared",
         "release.name: this makes a second release: shop/elsewhere stays as it is",
+        "repository.path: revision 3 of shop/newer cannot be read: whether it shares the path is not checked",
+        "repository.path: Secret other/odd holds no record: whether other/broken shares the path is not checked",
     ]
     assert checks.neighbours(Answers.model_validate({"repository": {"enabled": False}}), others) == ()
 
@@ -448,6 +457,13 @@ def test_another_name_of_the_same_store_is_no_move() -> None:
     assert checks.moved(same, live) == ()
     assert len(checks.moved(Answers(), live)) == 1
     assert checks.moved(Answers(), None) == ()
+
+
+def test_a_revision_whose_repository_cannot_be_read_is_warned_of_with_what_is_not_checked() -> None:
+    (finding,) = checks.moved(Answers(), _kept_with_an_unknown_key("new"))
+    assert (finding.severity, finding.question) == ("warning", "repository.path")
+    assert finding.text == "revision 3 of the record cannot be read: whether the repository moves is not checked"
+    assert finding.fix.startswith("It was written by another version of pgwizard")
 
 
 def test_immutable_settings_are_reported_while_a_person_answers() -> None:

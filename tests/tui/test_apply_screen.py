@@ -28,7 +28,7 @@ from pgwizard.simulator.world import HOSTILE
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.screens.apply import ApplyScreen
 from pgwizard.tui.screens.status import StatusScreen
-from pgwizard.tui.start import Start
+from pgwizard.tui.start import Save, Start
 from pgwizard.tui.widgets.approval import Approval
 from pgwizard.tui.widgets.log import Log
 from pgwizard.tui.widgets.outcomes import OutcomeBox
@@ -36,7 +36,7 @@ from pgwizard.tui.widgets.stages import Stages
 from support import simtime
 from support.faulting import STATEFULSET, answers_of, deployed, live
 from support.faulting import cluster as simulated
-from support.screens import opened, painted, press, settled, until, words
+from support.screens import notices, opened, painted, press, settled, until, words
 from tui.test_folds import lines
 
 HOOK = "default/postgresql-pgbackrest-init*"
@@ -117,6 +117,7 @@ def applying(
     *,
     before: Answers | None = None,
     start: Mapping[str, Any] | None = None,
+    save: Save = lambda *_: None,
     **options: Any,
 ) -> None:
     """Open the screen for these answers, on a cluster where others may have been applied before."""
@@ -128,7 +129,7 @@ def applying(
     async def main() -> None:
         if before is not None:
             await deployed(sim, before)
-        app = WizardApp(Start(connect, lambda *_: None, screen=f"{__name__}:Blank", **(start or {})))
+        app = WizardApp(Start(connect, save, screen=f"{__name__}:Blank", **(start or {})))
         async with opened(app, size=(100, 30)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Blank))
             driven = Driven(pilot, ApplyScreen(answers or Answers()), sim)
@@ -541,6 +542,36 @@ def test_a_defect_shows_only_its_type() -> None:
     assert finding_of(KeyError("s3cret")) == Finding(
         text="a defect of pgwizard itself: KeyError", fix="Try again, and report it."
     )
+
+
+def test_a_defect_beside_the_run_is_reported_and_the_result_stays() -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("s3cret")
+
+    async def scenario(driven: Driven) -> None:
+        await driven.approve()
+        await driven.reached("ended")
+        await press(driven.pilot, "w", "enter")
+        await until(driven.pilot, lambda: notices(driven.pilot) != [])
+        [notice] = notices(driven.pilot)
+        assert notice.startswith("a defect of pgwizard itself: KeyError at ")
+        assert driven.screen.state == "ended"
+
+    applying(scenario, save=broken)
+
+
+def test_a_defect_that_ends_the_run_is_shown_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("s3cret")
+
+    monkeypatch.setattr("pgwizard.local.inputs.read_references", broken)
+
+    async def scenario(driven: Driven) -> None:
+        await driven.reached("failed")
+        assert "a defect of pgwizard itself: KeyError" in driven.ending
+        assert notices(driven.pilot) == []
+
+    applying(scenario)
 
 
 def test_stages_that_nobody_expected_get_a_line() -> None:

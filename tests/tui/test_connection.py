@@ -87,6 +87,34 @@ def test_another_choice_ends_the_one_on_its_way_and_closes_the_one_before() -> N
     simtime.run(main())
 
 
+@pytest.mark.parametrize("ends_by", ["another choice", "the end"])
+def test_what_an_opening_holds_is_closed_only_once_it_has_stopped(ends_by: str) -> None:
+    """It may still open something while it is being cancelled."""
+    log: list[str] = []
+
+    async def slow(stack: AsyncExitStack) -> Cluster:
+        stack.callback(log.append, "close")
+        try:
+            await asyncio.sleep(100)
+        finally:
+            await asyncio.sleep(1)
+            stack.callback(log.append, "close what came late")
+            log.append("stopped")
+        raise NotImplementedError
+
+    async def main() -> None:
+        connection = Connection(slow, lambda _: None)
+        connection.connect()
+        await asyncio.sleep(1)
+        if ends_by == "another choice":
+            connection.connect(choice("b", Servers().connect_to("b")))
+            assert (await connection.once_connected()).server == "b"
+        await connection.close()
+        assert log == ["stopped", "close what came late", "close"]
+
+    simtime.run(main())
+
+
 def test_no_choice_connects_to_the_same_cluster_again() -> None:
     async def main() -> None:
         servers = Servers()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from pgwizard.errors import Unreachable
-from pgwizard.release.record import Record
+from pgwizard.release.records import Listed
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.status.verdict import judge
 from pgwizard.tui.release_watch import ReleaseWatch
@@ -29,7 +29,7 @@ class Watched:
     def _now(self) -> datetime:
         return self._clock() + self.ahead
 
-    def _offer(self, there: Sequence[Record], namespace: str) -> None:
+    def _offer(self, there: Sequence[Listed], namespace: str) -> None:
         self.offered.append([str(each.ref) for each in there if namespace])
 
     async def until(self, reached: Callable[[], bool]) -> None:

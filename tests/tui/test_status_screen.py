@@ -547,6 +547,22 @@ def test_a_defect_that_ends_the_watch_is_shown_and_r_starts_it_again(monkeypatch
     driven(scenario)
 
 
+def test_a_defect_beside_the_watch_is_reported_with_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        raise KeyError("secret")
+
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        monkeypatch.setattr("pgwizard.tui.release_actions.ReleaseActions.back_up", broken)
+        await press(pilot, "b")
+        await until(pilot, lambda: screens.notices(pilot) != [])
+        [notice] = screens.notices(pilot)
+        assert notice.startswith("a defect of pgwizard itself: KeyError at ")
+        assert "RECOVERABLE" in text(pilot, "verdict")
+
+    driven(scenario)
+
+
 def test_until_the_release_answers_again_nothing_looks_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     waits = asyncio.Event()
 

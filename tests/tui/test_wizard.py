@@ -23,7 +23,7 @@ from pgwizard.local.autosave import Drafts
 from pgwizard.plan import manifests
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, resolve
-from pgwizard.release.record import Record
+from pgwizard.release.record import Record, UnreadableRecord
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.navigation import Applied
@@ -49,7 +49,7 @@ from pgwizard.wizard.draft import Draft
 from support import simtime
 from support.faulting import answers_of, deployed
 from support.faulting import cluster as simulated
-from support.screens import notices, opened, press, settled, until
+from support.screens import notices, opened, press, settled, until, words
 
 Scenario = Callable[[Pilot[int], Wizard, dict[str, str]], Awaitable[None]]
 
@@ -930,6 +930,23 @@ def test_a_release_that_is_chosen_is_the_one_that_was_highlighted_whatever_was_r
         page._show()
         await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
         assert cast("StatusScreen", pilot.app.screen).observed.name == "b"
+
+    driven(scenario)
+
+
+def test_a_release_whose_record_cannot_be_read_is_listed_and_not_changed() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        page = wizard.query_one(ReleaseColumn)
+        await until(pilot, lambda: "release" in str(page.query_one("#releases-note", Static).content))
+        page._records = [UnreadableRecord(ReleaseRef("x", "a"), "Secret x/a-pgwizard holds no record of a release")]
+        page._show()
+        page.query_one("#releases FilterInput").focus()
+        await press(pilot, *"x/a")
+        await until(pilot, lambda: page.query_one("#releases", FilteredList).here == "x/a")
+        await until(pilot, lambda: "its record cannot be read" in words(pilot))
+        await press(pilot, "f6")
+        await until(pilot, lambda: "! Secret x/a-pgwizard holds no record" in words(page.query_one("#releases-note")))
+        assert pilot.app.screen is wizard
 
     driven(scenario)
 

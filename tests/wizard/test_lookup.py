@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from pgwizard.answers.questions import Answers
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.simulator.faults import Fault
+from pgwizard.simulator.faults import Fault, FaultKind
 from pgwizard.wizard.lookup import Learnt, look_up
 from support.faulting import answers_of, clock, deployed
 
@@ -59,7 +61,11 @@ def test_a_release_that_uses_the_same_path_is_a_doubt() -> None:
     assert said(last.warnings) == [("repository.path", f"{shared}: one path a database, never shared")]
 
 
-def test_a_cluster_that_does_not_answer_is_a_problem_and_worth_another_look() -> None:
-    (only,) = learnt(answers_of(), faults=[Fault("reset-before", times=None)])
+@pytest.mark.parametrize(("kind", "has_fix"), [("reset-before", False), ("401", True)])
+def test_a_cluster_that_does_not_answer_is_a_problem_of_no_answer_and_worth_another_look(
+    kind: FaultKind, has_fix: bool
+) -> None:
+    (only,) = learnt(answers_of(), faults=[Fault(kind, times=None)])
     assert (only.is_incomplete, only.bundle, only.warnings) == (True, None, ())
-    assert [path for path, _ in said(only.errors)] == ["tls.source"]
+    (error,) = only.errors
+    assert (error.question, bool(error.text), bool(error.fix)) == ("", True, has_fix)

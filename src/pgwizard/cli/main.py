@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run(argv: list[str]) -> int:
     from pgwizard.cli.writer import Writer, use_utf8
-    from pgwizard.errors import Interrupted, PgwizardError
+    from pgwizard.errors import Interrupted, PgwizardError, describe_defect
 
     use_utf8()
     writer = Writer(as_json="--json" in argv)  # already while the command line is read: its errors are JSON too
@@ -56,7 +56,7 @@ def _run(argv: list[str]) -> int:
         if os.environ.get("PGWIZARD_TRACEBACK"):
             raise
         defect = PgwizardError(
-            f"a defect of pgwizard itself: {type(error).__name__}. Nothing is known to be wrong with your answers.",
+            f"{describe_defect(error)}. Nothing is known to be wrong with your answers.",
             hint="Set PGWIZARD_TRACEBACK=1 to see where, and report it.",
         )
         writer.error(defect)

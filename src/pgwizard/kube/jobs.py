@@ -19,6 +19,8 @@ from pgwizard.text import plain
 GRACE_SECONDS = 20.0
 """How long a container may be stuck before it is called failed: a registry or a Secret may be a moment late."""
 TAIL_LINES = 20
+CONTAINERS = frozenset({"init", "backup"})
+"""What the templates call the container of a Job; others in its pod were injected, by a mesh for example."""
 
 Report = Callable[[str], None]
 Explain = Callable[[str], Finding | None]
@@ -83,12 +85,52 @@ async def tail(cluster: Cluster, namespace: str, pod: str, container: str, lines
         return []
 
 
+def own_container(pod: Object) -> str:
+    """The name of the container that does the work of a Job's pod."""
+    names = [str(container["name"]) for container in pod["spec"]["containers"]]
+    return next((name for name in names if name in CONTAINERS), names[0])
+
+
+def _own_state(pod: Object) -> dict[str, Any]:
+    statuses = pod.get("status", {}).get("containerStatuses") or []
+    own = own_container(pod)
+    return next((status.get("state") or {} for status in statuses if status["name"] == own), {})
+
+
+def exit_code(pod: Object) -> int | None:
+    """Of the container that does the work; None until it has ended."""
+    code: int | None = _own_state(pod).get("terminated", {}).get("exitCode")
+    return code
+
+
+async def has_succeeded(cluster: Cluster, job: Object) -> bool:
+    """Whether its work is done, although the Job's controller may be late or wait for an injected container."""
+    if assess(job).status != "progressing":
+        return assess(job).status == "ready"
+    metadata = job["metadata"]
+    selector = f"job-name={metadata['name']}"
+    async with aclosing(cluster.pages(POD, metadata["namespace"], labels=selector)) as pages:
+        async for page in pages:
+            if any(_is_of(pod, metadata["uid"]) and exit_code(pod) == 0 for pod in page.items):
+                return True
+    return False
+
+
+def _is_of(pod: Object, job_uid: str) -> bool:
+    """A pod of an earlier Job of that name may still be there."""
+    return any(owner.get("uid") == job_uid for owner in pod["metadata"].get("ownerReferences") or ())
+
+
 # ---- the hook Job --------------------------------------------------------------------------------------------------
 
 
 @dataclass
 class _JobWatch:
-    """What the watches have shown of one Job so far, and its log."""
+    """What the watches have shown of one Job so far, and its log.
+
+    outlived: the code of a container that failed while another keeps its pod, and so the Job, from ending.
+    early: pods that came before the Job, which tells its own from those of an earlier one.
+    """
 
     cluster: Cluster
     job: Ref
@@ -100,10 +142,16 @@ class _JobWatch:
     reports: set[str] = field(default_factory=set)
     followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     stuck_since: float | None = None
+    outlived: int = 0
+    job_uid: str = ""
+    early: list[Object] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
 
     def take(self, event: WatchEvent) -> Health | None:
-        """The Job's health, where the event is about the Job itself. Raises FirstBackupFailed once it is gone."""
+        """The Job's health, where the event shows it: ready as soon as its container has ended with 0.
+
+        Only the Job itself says that it failed, since it tries again. Raises FirstBackupFailed once it is gone.
+        """
         obj, kind = event.object, event.object.get("kind")
         if kind == "Job":
             if event.type == "DELETED":
@@ -112,21 +160,36 @@ class _JobWatch:
                     f"{self.job} was deleted while it ran",
                     hint=f"See whether its namespace goes: kubectl get namespace {namespace}. If not, run it again.",
                 )
-            return assess(obj)
-        if kind == "Pod" and event.type != "DELETED":
-            self._follow(obj)
+            self.job_uid = obj["metadata"]["uid"]
+            early, self.early = self.early, []
+            ended = [health for pod in early if (health := self._take_pod(pod))]
             health = assess(obj)
-            if health.status == "failed" and health.reason not in STUCK:
-                self.failed.add(obj["metadata"]["name"])
-                self._report_once(self._retry_cause() or health.message)
-            elif health.status == "failed" or (health.status == "progressing" and not self.lines):
-                self._report_once(health.message)  # once it speaks, its log says more
-            if health.reason not in STUCK:
-                self.stuck_since = None
-            elif self.stuck_since is None:
-                self.stuck_since = asyncio.get_running_loop().time()
+            return ended[0] if ended and health.status == "progressing" else health
+        if kind == "Pod" and event.type != "DELETED":
+            if self.job_uid:
+                return self._take_pod(obj)
+            self.early.append(obj)
         elif is_about(event, {self.job.name, *self.followers}) and obj.get("reason") in NOTABLE_REASONS:
             self._report_once(event_text(obj))
+        return None
+
+    def _take_pod(self, pod: Object) -> Health | None:
+        if not _is_of(pod, self.job_uid):
+            return None
+        self._follow(pod)
+        health, code = assess(pod), exit_code(pod)
+        if code == 0:
+            return Health("ready", "complete")
+        self.outlived = code if code and pod.get("status", {}).get("phase") == "Running" else 0
+        if self.outlived or (health.status == "failed" and health.reason not in STUCK):
+            self.failed.add(pod["metadata"]["name"])
+            self._report_once(self._retry_cause() or health.message)
+        elif health.status == "failed" or (health.status == "progressing" and not self.lines):
+            self._report_once(health.message)  # once it speaks, its log says more
+        if health.reason not in STUCK and not self.outlived:
+            self.stuck_since = None
+        elif self.stuck_since is None:
+            self.stuck_since = asyncio.get_running_loop().time()
         return None
 
     @property
@@ -145,8 +208,16 @@ class _JobWatch:
         )
 
     def check_stuck(self, now: float) -> None:
-        """Raises FirstBackupFailed where the Job's pod has not been able to start for the grace."""
+        """Raises FirstBackupFailed where the Job's pod has not been able to start, or to end, for the grace."""
         if self.stuck_since is not None and now - self.stuck_since >= GRACE_SECONDS:
+            if self.outlived:
+                raise FirstBackupFailed(
+                    f"{self.job} failed with exit code {self.outlived}, but another container keeps its pod running, "
+                    "so it is not tried again",
+                    fault=self.fault,
+                    hint="Exclude the namespace from the injection of sidecars, delete the Job, and run it again.",
+                    log=self.lines[-TAIL_LINES:],
+                )
             raise FirstBackupFailed(
                 f"{self.job} cannot start: {self.last}",
                 fault=self.fault,
@@ -189,11 +260,10 @@ class _JobWatch:
         return f"a try failed: {fault.cause}" if fault else ""
 
     def _follow(self, pod: Object) -> None:
-        """Read along with the Job's main container, each pod of it once, as soon as it runs."""
-        name, statuses = pod["metadata"]["name"], pod.get("status", {}).get("containerStatuses") or []
-        if name in self.followers or not any({"running", "terminated"} & set(s.get("state", {})) for s in statuses):
+        """Read along with the Job's own container, each pod of it once, as soon as it runs."""
+        name, container = pod["metadata"]["name"], own_container(pod)
+        if name in self.followers or not {"running", "terminated"} & set(_own_state(pod)):
             return
-        container = pod["spec"]["containers"][0]["name"]
 
         async def read() -> None:
             with contextlib.suppress(ClusterError):

@@ -21,7 +21,7 @@ from pgwizard.answers.secrets import SecretInputs, Sensitive
 from pgwizard.clock import Clock
 from pgwizard.errors import AlreadyExists, AnswersError, Finding, Interrupted, Locked, PgwizardError, PreflightError
 from pgwizard.kube import api as kube_api
-from pgwizard.kube import lease
+from pgwizard.kube import jobs, lease
 from pgwizard.kube.api import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, Cluster, Object, Ref
 from pgwizard.kube.health import assess, condition
 from pgwizard.plan import checks, manifests
@@ -145,7 +145,7 @@ async def run(
     prepared = await prepare(release, cluster, report, options, now)
     if options.dry_run:
         return prepared.outcome("dry-run", "Dry run: nothing was written.")
-    if _is_up_to_date(prepared, release):
+    if await _is_up_to_date(prepared, release, cluster):
         return prepared.outcome("unchanged", "Already up to date.")
     loop = asyncio.get_running_loop()
     shown = loop.time()
@@ -175,7 +175,8 @@ async def run(
                 await cluster.apply(written.finish(written.inventory, "failed").secret(), force=True)
             raise
         async with stages.enter("record", report) as stage:
-            await cluster.apply(written.finish(prepared.inventory, "deployed").secret(), force=True)
+            outcome: Literal["deployed", "damaged"] = "damaged" if findings else "deployed"
+            await cluster.apply(written.finish(prepared.inventory, outcome).secret(), force=True)
             stage.done(f"revision {written.revisions[-1].number}")
     return prepared.outcome("deployed", _headline(prepared.plan, findings), findings)
 
@@ -239,7 +240,10 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
         pruned = _leftovers(surveyed.record, objects)
         if pruned:
             await release_rights.require_deletion(cluster, pruned)
-        changes = (*(_change(trial, spec, values.to_write) for trial in trials), *(_removal(ref) for ref in pruned))
+        last = surveyed.record.last if surveyed.record else None
+        damaged = last is not None and last.outcome == "damaged"
+        written = (_change(trial, spec, values.to_write, damaged=damaged) for trial in trials)
+        changes = (*written, *(_removal(ref) for ref in pruned))
         untried = (
             ""
             if surveyed.namespace_exists
@@ -278,7 +282,7 @@ def _annotate(obj: Object, key: str, value: str) -> Object:
 # ---- what changes --------------------------------------------------------------------------------------------------
 
 
-def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]) -> Change:
+def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]], *, damaged: bool) -> Change:
     ref = Ref.of(trial.wanted)
     if values := data.get(ref):
         known = trial.result.get("data") or {}
@@ -290,6 +294,8 @@ def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]
         )
         return replace(changed, action="replace", why=why)
     if ref.resource == JOB and trial.live is not None:
+        if damaged:  # the Job takes a new full backup unless a valid one exists
+            return Change(ref, "replace", why="the first full backup has page checksum errors: the Job runs again")
         if (trial.live["metadata"].get("annotations") or {}).get(HASH) == spec and assess(
             trial.live
         ).status != "failed":
@@ -312,7 +318,7 @@ def _removal(ref: Ref) -> Change:
     return Change(ref, "delete", why="no longer part of the release")
 
 
-def _is_up_to_date(prepared: _Prepared, release: ReleaseRequest) -> bool:
+async def _is_up_to_date(prepared: _Prepared, release: ReleaseRequest, cluster: Cluster) -> bool:
     """Whether nothing is to be written, and nothing to be waited for."""
     if any(change.action not in ("unchanged", "keep") for change in prepared.changes):
         return False
@@ -320,9 +326,10 @@ def _is_up_to_date(prepared: _Prepared, release: ReleaseRequest) -> bool:
     if last is None or last.outcome != "deployed" or last.answers != _dump(release.answers):
         return False
     for trial in prepared.trials:
-        if Ref.of(trial.wanted).resource in (STATEFULSET, JOB) and assess(trial.live or {}).status != "ready":
+        if Ref.of(trial.wanted).resource == STATEFULSET and assess(trial.live or {}).status != "ready":
             return False
-    return True
+    job = prepared.job
+    return job is None or (job.live is not None and await jobs.has_succeeded(cluster, job.live))
 
 
 def _dump(answers: Answers) -> dict[str, object]:
@@ -431,7 +438,9 @@ async def _retire_unfinished(prepared: _Prepared, cluster: Cluster) -> None:
     live = prepared.job.live if prepared.job is not None else None
     if live is None or assess(live).status != "progressing":
         return
-    if (live["metadata"].get("annotations") or {}).get(HASH) != prepared.spec:
+    if (live["metadata"].get("annotations") or {}).get(HASH) != prepared.spec and not await jobs.has_succeeded(
+        cluster, live
+    ):
         await cluster.delete(
             Ref.of({**live, "apiVersion": JOB.api_version, "kind": JOB.kind}), uid=live["metadata"]["uid"]
         )
@@ -446,7 +455,8 @@ async def _start_job(prepared: _Prepared, cluster: Cluster) -> None:
     if live is not None:
         metadata = live["metadata"]
         same = (metadata.get("annotations") or {}).get(HASH) == prepared.spec
-        if not same or condition(live, "Failed").get("status") == "True" or metadata.get("deletionTimestamp"):
+        again = any(change.ref == ref and change.action == "replace" for change in prepared.changes)
+        if not same or again or condition(live, "Failed").get("status") == "True" or metadata.get("deletionTimestamp"):
             await cluster.delete(ref, uid=metadata["uid"])
             await deletion.wait_until_gone(cluster, ref, metadata["uid"], 120)
             live = None

@@ -122,7 +122,7 @@ async def log(
     if not pods:
         raise PreflightError(f"Job {release.namespace}/{fit(job)} has no pod, so there is no log of it")
     newest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
-    container = newest["spec"]["containers"][0]["name"]
+    container = jobs.own_container(newest)
     lines = cluster.logs(release.namespace, newest["metadata"]["name"], container, follow=follow, tail=tail)
     async with aclosing(lines):
         async for line in lines:

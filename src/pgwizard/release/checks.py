@@ -20,7 +20,7 @@ from pgwizard.kube.api import DEFAULT_STORAGE_CLASS, NODE, STORAGE_CLASS, Cluste
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.pgbackrest import compares_addresses
 from pgwizard.release import records
-from pgwizard.release.record import Record
+from pgwizard.release.record import Record, UnreadableRecord
 from pgwizard.release.survey import Survey, read_sections
 from pgwizard.text import plain
 from pgwizard.tls import handshake
@@ -71,8 +71,8 @@ async def _within_deadline(check: _Check, subject: Subject) -> Sequence[Finding]
     return (_warning(check.question, f"not checked: {check.waits_for}: {why}"),)
 
 
-def _warning(question: str, text: str) -> Finding:
-    return Finding(question, text, severity="warning")
+def _warning(question: str, text: str, fix: str = "") -> Finding:
+    return Finding(question, text, severity="warning", fix=fix)
 
 
 # ---- the server ----------------------------------------------------------------------------------------------------
@@ -218,7 +218,11 @@ def moved(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
 
     What was tried since and failed has no backups. Another endpoint alone may well be another name of the same store.
     """
-    then = read_sections(own.deployed if own else None, "release", "repository")
+    revision = own.deployed if own else None
+    then = read_sections(revision, "repository")
+    if revision is not None and then is None:
+        text = f"revision {revision.number} of the record cannot be read: whether the repository moves is not checked"
+        return (_warning("repository.path", text, records.UNREADABLE),)
     before, now = _repository(then) if then else None, _repository(answers)
     if before is None or now is None or before[1:] == now[1:]:
         return ()
@@ -227,7 +231,7 @@ def moved(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
 
 
 def neighbours(
-    answers: Answers, there: Sequence[Record], opened: ReleaseRef | None = None, *, is_new: bool = False
+    answers: Answers, there: Sequence[records.Listed], opened: ReleaseRef | None = None, *, is_new: bool = False
 ) -> tuple[Finding, ...]:
     """Conflicts of these answers with the other releases of the cluster. Pure.
 
@@ -242,8 +246,19 @@ def neighbours(
         if other == opened or (is_new and other.namespace == own.namespace):
             text = f"this makes a second release: {other} stays as it is"
             findings.append(_warning("release.name", text))
-        answered = read_sections(release.last, "release", "repository")
-        if answered is not None and place is not None and _repository(answered) == place:
+        if place is None:
+            continue
+        if isinstance(release, UnreadableRecord):
+            text = f"{release.problem}: whether {other} shares the path is not checked"
+            findings.append(_warning("repository.path", text, records.UNREADABLE))
+            continue
+        answered = read_sections(release.last, "repository")
+        if release.last is not None and answered is None:
+            text = (
+                f"revision {release.last.number} of {other} cannot be read: whether it shares the path is not checked"
+            )
+            findings.append(_warning("repository.path", text, records.UNREADABLE))
+        elif answered is not None and _repository(answered) == place:
             text = f"{other} backs up to {_s3(place)} as well: one path a database, never shared"
             findings.append(_warning("repository.path", text))
     return tuple(findings)

@@ -25,7 +25,8 @@ _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _KIND = re.compile(r"[A-Z][A-Za-z]*")
 _VERSION = re.compile(r"([-.a-z0-9]+/)?v[a-z0-9]+")
 
-RevisionOutcome = Literal["applying", "deployed", "failed"]
+RevisionOutcome = Literal["applying", "deployed", "damaged", "failed"]
+"""damaged: deployed, but its first full backup has page checksum errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Record:
     @property
     def deployed(self) -> Revision | None:
         """The newest revision that succeeded, whatever was tried since."""
-        return next((found for found in reversed(self.revisions) if found.outcome == "deployed"), None)
+        return next((found for found in reversed(self.revisions) if found.outcome in ("deployed", "damaged")), None)
 
     def begin(self, inventory: Iterable[Ref], at: str, spec: str, answers: Mapping[str, Any]) -> Record:
         """With a new revision, and an inventory that covers both what is there and what will be.
@@ -74,7 +75,7 @@ class Record:
         revision = Revision(number, at, "applying", spec, answers)
         return replace(self, inventory=union, revisions=(*kept, revision)[-_REVISIONS:])
 
-    def finish(self, inventory: Iterable[Ref], outcome: Literal["deployed", "failed"]) -> Record:
+    def finish(self, inventory: Iterable[Ref], outcome: Literal["deployed", "damaged", "failed"]) -> Record:
         """With the last revision's outcome, and the inventory that is left."""
         *earlier, last = self.revisions
         return replace(self, inventory=tuple(inventory), revisions=(*earlier, replace(last, outcome=outcome)))
@@ -105,6 +106,14 @@ class Record:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableRecord:
+    """A release whose record another version wrote, or that is damaged. problem: which Secret it is."""
+
+    ref: ReleaseRef
+    problem: str
+
+
 def secret_ref(release: ReleaseRef) -> Ref:
     """The Secret that holds the record of a release."""
     return Ref(SECRET, f"{release.name}-pgwizard", release.namespace)
@@ -120,12 +129,17 @@ def absence(release: ReleaseRef) -> str:
     return f"there is no release {release.name} in namespace {release.namespace}"
 
 
+def release_of(secret: Object) -> ReleaseRef:
+    """The release whose record a Secret is by its name."""
+    metadata = secret["metadata"]
+    return ReleaseRef(metadata["namespace"], metadata["name"].removesuffix("-pgwizard"))
+
+
 def read(secret: Object) -> Record:
     """The record in a Secret. Raises ValueError where it is none that this version can read."""
-    metadata = secret["metadata"]
-    name = metadata["name"].removesuffix("-pgwizard")
+    metadata, release = secret["metadata"], release_of(secret)
     try:
-        _ref("v1", "Secret", metadata["namespace"], name)
+        _ref("v1", "Secret", release.namespace, release.name)
         data = json.loads(base64.b64decode(secret["data"][_KEY]))
         inventory = tuple(_ref(*parts) for parts in data["inventory"])
         revisions = tuple(_revision(**revision) for revision in data["revisions"])
@@ -133,7 +147,7 @@ def read(secret: Object) -> Record:
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         where = plain(f"{metadata['namespace']}/{metadata['name']}")
         raise ValueError(f"Secret {where} holds no record of a release") from error
-    return Record(ReleaseRef(metadata["namespace"], name), inventory, revisions, salt)
+    return Record(release, inventory, revisions, salt)
 
 
 # Whoever may write Secrets in some namespace can write records: what is shown of one is not taken on trust.

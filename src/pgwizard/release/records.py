@@ -18,6 +18,8 @@ UNREADABLE = (
     "It was written by another version of pgwizard, or damaged: use that version, or bring the Secret back from a copy."
 )
 
+Listed = record.Record | record.UnreadableRecord
+
 
 async def find(cluster: Cluster, release: ReleaseRef) -> tuple[record.Record | None, str]:
     """The record of a release and its resourceVersion; None and an empty text where there is none.
@@ -50,29 +52,31 @@ async def answers_of(cluster: Cluster, release: ReleaseRef) -> dict[str, Any]:
     return dict(found.last.answers)
 
 
-async def releases(cluster: Cluster, namespace: str | None) -> list[record.Record]:
-    """The releases of a namespace, or of all (None), in order of namespace and name. Unreadable ones are left out."""
-    found: list[record.Record] = []
+async def releases(cluster: Cluster, namespace: str | None) -> list[Listed]:
+    """The releases of a namespace, or of all (None), in order of namespace and name."""
+    found: list[Listed] = []
     async with contextlib.aclosing(cluster.pages(SECRET, namespace, fields=f"type={record.TYPE}", limit=None)) as pages:
         async for page in pages:
             for secret in page.items:
-                with contextlib.suppress(ValueError):
+                try:
                     found.append(record.read(secret))
+                except ValueError as error:
+                    found.append(record.UnreadableRecord(record.release_of(secret), str(error)))
     return sorted(found, key=lambda item: item.ref)
 
 
-async def choices(cluster: Cluster, namespace: str) -> list[record.Record]:
+async def choices(cluster: Cluster, namespace: str) -> list[Listed]:
     """The releases of a namespace; where it has none, those of all namespaces, if they may be listed."""
     return await releases(cluster, namespace) or await _everywhere(cluster)
 
 
-async def _everywhere(cluster: Cluster) -> list[record.Record]:
+async def _everywhere(cluster: Cluster) -> list[Listed]:
     with contextlib.suppress(ClusterError):  # they are a help; that there is none here is known without them
         return await releases(cluster, None)
     return []
 
 
-def other_releases_text(there: Sequence[record.Record]) -> str:
+def other_releases_text(there: Sequence[Listed]) -> str:
     """The other releases and how to name one, as a sentence; the first few of many."""
     if not there:
         return "No other one is seen: -n names another namespace, and pgwizard installs one."
@@ -81,7 +85,7 @@ def other_releases_text(there: Sequence[record.Record]) -> str:
     return f"There is {', '.join([*named, *more])}: give the name, and its namespace with -n."
 
 
-def only_release(there: Sequence[record.Record], namespace: str) -> ReleaseRef:
+def only_release(there: Sequence[Listed], namespace: str) -> ReleaseRef:
     """The only release of a namespace among those that there are.
 
     Raises PreflightError for none, AnswersError for several.

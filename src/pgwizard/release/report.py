@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pgwizard.errors import Finding, PgwizardError
+from pgwizard.errors import Finding, PgwizardError, describe_defect
 from pgwizard.release.changes import Change
 from pgwizard.release.stages import Event
 from pgwizard.text import visible
@@ -92,7 +92,7 @@ def finding_of(error: BaseException, log: Sequence[str] = ()) -> Finding:
     from pgwizard.diagnose.diagnose import diagnose  # its table of patterns is compiled only where something failed
 
     if not isinstance(error, PgwizardError):
-        return Finding(text=f"a defect of pgwizard itself: {type(error).__name__}", fix="Try again, and report it.")
+        return Finding(text=describe_defect(error), fix="Try again, and report it.")
     known = error.fault or diagnose("\n".join([str(error), *log])) or Finding()
     return Finding(
         question=next((finding.question for finding in error.findings if finding.question), known.question),

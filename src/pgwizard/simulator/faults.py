@@ -145,6 +145,7 @@ OutcomeKind = Literal[
     "job-failed",
     "never-ready",
     "slow",
+    "sidecar",
 ]
 
 
@@ -153,6 +154,7 @@ class ScriptedOutcome:
     """A scripted fate for pods, claims or Jobs whose ``namespace/name`` matches the glob ``who``.
 
     message: replaces the usual text. lines: what the container logs. seconds: how much longer "slow" takes.
+    "sidecar": a mesh puts a container before those of a Job's pod, which does not end by itself.
     """
 
     kind: OutcomeKind

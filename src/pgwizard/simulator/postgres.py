@@ -131,8 +131,9 @@ class Programs:
         await self._clock.sleep(0.5)
         namespace = pod["metadata"]["namespace"]
         names = self._owners(pod)
-        container = pod["spec"]["containers"][0]
-        text = " ".join([*names, *(container.get("command") or ()), *(container.get("args") or ())])
+        containers = pod["spec"]["containers"]
+        words = [word for one in containers for word in (*(one.get("command") or ()), *(one.get("args") or ()))]
+        text = " ".join([*names, *words])
         if "-pgbackrest-init" in text or "init.sh" in text:
             release = next((name.partition("-pgbackrest-init")[0] for name in names if "-pgbackrest-init" in name), "")
             return await self._first_backup(namespace, release or self._release(namespace), log)

@@ -17,7 +17,7 @@ from cronsim import CronSim
 from pgwizard.kube.api import Object, Ref, Resource
 from pgwizard.simulator.birth import born
 from pgwizard.simulator.clock import seconds_of, stamp
-from pgwizard.simulator.pods import CLAIM, ready
+from pgwizard.simulator.pods import CLAIM, SIDECAR, ready
 from pgwizard.simulator.runtime import POD, Runtime
 
 JOB = Resource("batch/v1", "Job")
@@ -189,7 +189,10 @@ async def job(rt: Runtime, ref: Ref) -> float | None:
     if found["spec"].get("suspend"):
         return None
     await rt.clock.sleep(0.05)
-    now = rt.clock.now()
+    current = rt.store.peek(ref)
+    if current is None or current["metadata"]["uid"] != found["metadata"]["uid"]:
+        return 0  # another Job has that name
+    found, now = current, rt.clock.now()
     status = copy.deepcopy(found["status"])
     status.setdefault("startTime", stamp(now))
     pods = _children(rt, POD, found)
@@ -228,6 +231,9 @@ async def _next_attempt(rt: Runtime, ref: Ref, failed: int) -> float | None:
         rt.event(found, "FailedCreate", f"Error creating: {problem}", warning=True, source="job-controller")
         return _RETRY_SECONDS
     pod = _make_pod(found, found["spec"]["template"], name, {})
+    if rt.outcome("sidecar", pod):
+        proxy = {"name": SIDECAR, "image": "istio/proxyv2:1.27"}
+        pod = {**pod, "spec": {**pod["spec"], "containers": [proxy, *pod["spec"]["containers"]]}}
     rt.store.put(born(rt.store, rt.store.birth(pod)))
     rt.event(found, "SuccessfulCreate", f"Created pod: {name}", source="job-controller")
     return 0

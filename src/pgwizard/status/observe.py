@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from pgwizard.clock import Clock
-from pgwizard.errors import DeadlineError, Finding, PgwizardError, PreflightError
+from pgwizard.errors import DeadlineError, Finding, Forbidden, PgwizardError, PreflightError, describe_defect
 from pgwizard.kube.api import JOB, POD, STATEFULSET, Cluster, Ref, Resource, WatchEvent
 from pgwizard.kube.health import Health
 from pgwizard.plan.names import ReleaseRef
@@ -193,14 +193,20 @@ async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_sec
 
 
 async def database_outage(cluster: Cluster, release: ReleaseRef, *, now: Clock) -> Finding | None:
-    """``verdict.outage`` of a release that nobody observes: reads its StatefulSet and its pods alone."""
+    """``verdict.outage`` of a release that nobody observes: reads its StatefulSet and its pods alone.
+
+    None, too, where they may not be listed.
+    """
     snapshot = Snapshot(release, now())
     for resource in (STATEFULSET, POD):
-        async with aclosing(cluster.pages(resource, release.namespace, labels=_labels(release))) as pages:
-            async for page in pages:
-                for item in page.items:
-                    ref = Ref(resource, item["metadata"]["name"], release.namespace)
-                    snapshot = reduce(snapshot, ObjectSeen(now(), ref, {**item, "kind": resource.kind}))
+        try:
+            async with aclosing(cluster.pages(resource, release.namespace, labels=_labels(release))) as pages:
+                async for page in pages:
+                    for item in page.items:
+                        ref = Ref(resource, item["metadata"]["name"], release.namespace)
+                        snapshot = reduce(snapshot, ObjectSeen(now(), ref, {**item, "kind": resource.kind}))
+        except Forbidden:
+            return None
         snapshot = reduce(snapshot, ListRead(now(), resource))
     return outage(snapshot)
 
@@ -236,10 +242,10 @@ async def _watch(
 
 
 def _why(error: Exception) -> str:
-    """Why there is no answer; of a defect only the type, since its text may hold anything."""
+    """Why there is no answer; of a defect only its type."""
     if isinstance(error, PgwizardError):
         return plain(error.message)
-    return f"a defect of pgwizard itself: {type(error).__name__}"
+    return describe_defect(error)
 
 
 def _seen(resource: Resource, event: WatchEvent, namespace: str, at: datetime) -> ObjectSeen | ListRead:

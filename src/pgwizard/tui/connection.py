@@ -38,9 +38,10 @@ class Connection:
             self.place, self._connect_by = place, place.connect
         self.cluster, self.trouble, self.readable = None, None, set()
         self.connected.clear()
-        if self._opening is not None:
-            self._opening.cancel()
-        self._opening = asyncio.create_task(self._open())
+        before, stack = self._opening, self._stack
+        self._stack = AsyncExitStack()
+        self._opening = asyncio.create_task(self._open(self._stack))
+        self._close(before, stack)
 
     async def once_connected(self) -> Cluster:
         """The cluster; waits until there is one."""
@@ -50,25 +51,21 @@ class Connection:
 
     async def close(self) -> None:
         """Nothing is left open."""
-        if self._opening is not None:
-            self._opening.cancel()
-        self._close(self._stack)
+        self._close(self._opening, self._stack)
         await asyncio.gather(*self._closings, return_exceptions=True)  # nobody is left to read an error
 
-    async def _open(self) -> None:
-        from pgwizard.errors import PgwizardError
+    async def _open(self, stack: AsyncExitStack) -> None:
+        from pgwizard.errors import PgwizardError, describe_defect
         from pgwizard.text import visible
 
         self._tell("connecting")
-        self._close(self._stack)
-        stack = self._stack = AsyncExitStack()
         try:
             cluster = await self._connect_by(stack)
             version = await cluster.version()
         except Exception as defect:  # noqa: BLE001 - whatever it is, screens must not wait for it endlessly
             error = defect
             if not isinstance(error, PgwizardError):
-                error = PgwizardError(f"a defect of pgwizard itself: {type(defect).__name__}")
+                error = PgwizardError(describe_defect(defect))
             self.trouble = error
             self._tell(visible(f"not connected: {error.message}"))
             return
@@ -76,9 +73,17 @@ class Connection:
         self.connected.set()
         self._tell(visible(f"{cluster.server} · {version}"))
 
-    def _close(self, stack: AsyncExitStack) -> None:
+    def _close(self, opening: asyncio.Task[None] | None, stack: AsyncExitStack) -> None:
         """In the background, to its end: another choice of a cluster must not leave half of the last one open."""
-        task = asyncio.create_task(stack.aclose())
+
+        async def close() -> None:
+            if opening is not None:
+                await asyncio.wait([opening])  # until then it may put more on the stack
+            await stack.aclose()
+
+        if opening is not None:
+            opening.cancel()
+        task = asyncio.create_task(close())
         self._closings.add(task)
         task.add_done_callback(self._closings.discard)
         task.add_done_callback(lambda done: done.cancelled() or done.exception())

@@ -8,6 +8,8 @@ from typing import Any
 
 from textual.worker import Worker, WorkerState
 
+from pgwizard.errors import describe_defect
+
 
 def _place(error: BaseException | None) -> str:
     """Where it happened, for a report: file and line, and nothing of what was worked on."""
@@ -24,5 +26,5 @@ class ReportsDefects:
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """What is being answered is not lost to a defect; it is not swallowed either."""
         if event.state is WorkerState.ERROR:
-            defect = f"a defect of pgwizard itself: {type(event.worker.error).__name__}{_place(event.worker.error)}"
+            defect = describe_defect(event.worker.error) + _place(event.worker.error)
             self.app.notify(defect, severity="error", timeout=60, markup=False)

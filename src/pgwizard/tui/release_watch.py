@@ -16,7 +16,7 @@ from pgwizard.status.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
-    from pgwizard.release.record import Record
+    from pgwizard.release.records import Listed
 
 
 class ReleaseWatch:
@@ -32,7 +32,7 @@ class ReleaseWatch:
         namespace: str | None,
         now: Callable[[], datetime],
         changed: Callable[[], None],
-        choose: Callable[[Sequence[Record], str], None],
+        choose: Callable[[Sequence[Listed], str], None],
     ) -> None:
         self.name, self.namespace = name, namespace
         self.snapshot: Snapshot | None = None

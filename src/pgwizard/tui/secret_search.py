@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from pgwizard.errors import PgwizardError
+from pgwizard.errors import PgwizardError, describe_defect
 from pgwizard.kube.api import SECRET, Ref
 from pgwizard.wizard import browse, candidates
 from pgwizard.wizard.browse import Batch, Denial
@@ -55,7 +55,7 @@ class SecretSearch:
             self.failures.append(". ".join(part for part in (error.message, error.hint) if part))
         except Exception as error:
             self.state = "failed"
-            self.failures.append(f"a defect of pgwizard itself: {type(error).__name__}")
+            self.failures.append(describe_defect(error))
             raise
         finally:
             self._changed(False)

@@ -15,6 +15,7 @@ from pgwizard.errors import Finding, PgwizardError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import checks, survey
+from pgwizard.release.report import finding_of
 from pgwizard.tls.certificates import Bundle
 
 
@@ -43,7 +44,7 @@ async def look_up(
     try:
         surveyed = await survey.survey(cluster, answers, ca_file, at=at)
     except PgwizardError as error:
-        yield Learnt(ca_file, (Finding("tls.source", error.message),), warnings=(), is_incomplete=True)
+        yield Learnt(ca_file, (finding_of(error),), warnings=(), is_incomplete=True)
         return
     learnt = Learnt(surveyed.ca, surveyed.errors)
     yield learnt

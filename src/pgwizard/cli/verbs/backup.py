@@ -17,6 +17,7 @@ from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import FirstBackupFailed, PreflightError
 from pgwizard.kube.api import JOB, Cluster, Object, Ref
 from pgwizard.kube.health import assess
+from pgwizard.kube.jobs import has_succeeded
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, records
 from pgwizard.status.observe import database_outage
@@ -86,7 +87,7 @@ def logs(call: Invocation, writer: Writer) -> None:
     async def work(cluster: Cluster) -> None:
         release = await connect.chosen(call, cluster)
         job = _picked(await backups.newest_first(cluster, release), release, call[JOB_NAME])
-        if call[FOLLOW] and assess(job).status == "progressing":
+        if call[FOLLOW] and assess(job).status == "progressing" and not await has_succeeded(cluster, job):
             await _follow(cluster, job, release, writer)
             return
         shown, read = fit(job["metadata"]["name"]), []

@@ -5,22 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pgwizard.cli import connect, prompt
-from pgwizard.cli.json_lines import JsonLine
+from pgwizard.cli.json_lines import JsonLine, warning_line
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.run_lines import ChangeLine, reporter
 from pgwizard.cli.table import ALL_NAMESPACES, JSON, NAMESPACE, PURGE_DATA, YES
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import utc_now
-from pgwizard.errors import Interrupted, UsageError
+from pgwizard.errors import Finding, Interrupted, UsageError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import records
+from pgwizard.release.record import UnreadableRecord
 from pgwizard.release.uninstall import removal, remove
+from pgwizard.text import plain
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseLine(JsonLine):
-    """One release. revision, outcome, at: of the last apply; 0 and empty where the record holds none."""
+    """One release. revision, outcome, at: of the last apply; 0 and empty where the record holds none.
+
+    outcome is ``unreadable`` where another version wrote the record, or it is damaged.
+    """
 
     type_name = "release"
     namespace: str
@@ -33,16 +38,12 @@ class ReleaseLine(JsonLine):
 def releases(call: Invocation, writer: Writer) -> None:
     """List the releases of a namespace, or of all."""
 
-    async def work(cluster: Cluster) -> list[ReleaseLine]:
+    async def work(cluster: Cluster) -> list[records.Listed]:
         where = None if call[ALL_NAMESPACES] else call[NAMESPACE] or cluster.namespace
-        return [
-            ReleaseLine(item.ref.namespace, item.ref.name, item.last.number, item.last.outcome, item.last.at)
-            if item.last
-            else ReleaseLine(item.ref.namespace, item.ref.name, 0, "", "")
-            for item in await records.releases(cluster, where)
-        ]
+        return await records.releases(cluster, where)
 
-    found = connect.run(call, work, released=True)
+    listed = connect.run(call, work, released=True)
+    found = list(map(_release_line, listed))
     cells = [(item.namespace, item.name, str(item.revision), item.outcome, item.at) for item in found]
     table = [("NAMESPACE", "NAME", "REVISION", "OUTCOME", "AT"), *cells]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -51,6 +52,20 @@ def releases(call: Invocation, writer: Writer) -> None:
         writer.put(f"{lines[0]}\n")
     for line, item in zip(lines[1:], found, strict=True):
         writer.line(line, item)
+    for release in listed:
+        if isinstance(release, UnreadableRecord):
+            warning = Finding(text=release.problem, severity="warning", fix=records.UNREADABLE)
+            writer.note(f"warning: {warning.whole}", warning_line(warning))
+
+
+def _release_line(release: records.Listed) -> ReleaseLine:
+    namespace, name = plain(release.ref.namespace), plain(release.ref.name)
+    if isinstance(release, UnreadableRecord):
+        return ReleaseLine(namespace, name, 0, "unreadable", "")
+    last = release.last
+    return ReleaseLine(
+        namespace, name, last.number if last else 0, last.outcome if last else "", last.at if last else ""
+    )
 
 
 def uninstall(call: Invocation, writer: Writer) -> None:

@@ -12,7 +12,7 @@ from textual import work
 from textual.message import Message
 from textual.timer import Timer
 
-from pgwizard.errors import PgwizardError
+from pgwizard.errors import PgwizardError, describe_defect
 from pgwizard.text import visible
 from pgwizard.tui.pages.column import Column
 from pgwizard.tui.widgets.filtered_list import FilteredList, Item
@@ -86,7 +86,7 @@ class ClusterColumn(Column):
             except PgwizardError as error:
                 state = f"✗ {error.message}"
             except Exception as defect:  # noqa: BLE001 - one odd context must not stop the others
-                state = f"✗ a defect of pgwizard itself: {type(defect).__name__}"
+                state = f"✗ {describe_defect(defect)}"
         self._states[choice.name] = state
         if self._showing is None:
             self._showing = self.set_timer(SHOW_SECONDS, self._show)

@@ -68,7 +68,7 @@ class Form(VerticalScroll, can_focus=False):
 
     def show_problems(self) -> None:
         """Show each problem and warning at its question."""
-        for row in self.query(QuestionRow):
+        for row in self.walk_children(QuestionRow):
             row.show(self.draft.problem_of(row.path), self.draft.warning_of(row.path))
 
     def _section(self, path: QuestionPath) -> Iterator[Widget]:
@@ -198,10 +198,12 @@ class Form(VerticalScroll, can_focus=False):
 
     def _focus_beside(self, control: Widget, step: int) -> bool:
         """False at the first or the last question."""
-        controls = [row.control for row in self.query(QuestionRow)]
-        place = controls.index(control) + step
-        if 0 <= place < len(controls):
-            controls[place].focus()
+        rows = self.walk_children(QuestionRow)
+        place = [row.control for row in rows].index(control) + step
+        if 0 <= place < len(rows):
+            if not self.screen.can_view_entire(rows[place]):  # at once: Textual's way would paint the page twice
+                self.screen.scroll_to_center(rows[place], animate=False, immediate=True)
+            rows[place].control.focus(scroll_visible=False)
             return True
         return False
 
@@ -253,4 +255,5 @@ def _control(path: QuestionPath, field: FieldInfo, value: Any) -> Widget:
     if choices and all(isinstance(choice, str) for choice in choices):
         return Choice(choices, str(value), id=widget_id(path))
     placeholder = "empty" if is_optional(field) else ""
-    return Input(write_text(value), placeholder=placeholder, compact=True, id=widget_id(path))
+    # Nothing to validate here, and Textual would style each input twice.
+    return Input(write_text(value), placeholder=placeholder, compact=True, validate_on=(), id=widget_id(path))

@@ -38,10 +38,9 @@ def in_words(text: str, *, nothing: str) -> str:
 class QuestionRow(Widget):
     """A question of a page. It decides nothing: its problem comes from the draft."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"question--label", "question--help"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"question--help"}
     DEFAULT_CSS = f"""
     QuestionRow {{ height: auto; layout: vertical; }}
-    QuestionRow > .question--label {{ text-style: bold; }}
     QuestionRow > .question--help {{ color: $text-muted; }}
     QuestionRow.wrong > .question--help {{ color: $text-error; text-style: bold; }}
     QuestionRow.warned > .question--help {{ color: $text-warning; }}
@@ -63,25 +62,27 @@ class QuestionRow(Widget):
         self._default = default
         self._help = in_words(question.help, nothing="none" if isinstance(control, Choice) else "empty")
         self._problem = self._warning = ""
+        self._label = Content(question.label).wrap(LABEL_COLUMNS - 1)
 
     def compose(self) -> ComposeResult:
         yield self.control
 
+    def on_mount(self) -> None:
+        self.watch(self.control, "has_focus", self._show_focus, init=False)
+
+    def _show_focus(self) -> None:
+        self.refresh()
+
     def render(self) -> Content:
-        label, below = self.get_visual_style("question--label"), self.get_visual_style("question--help")
-        if self.has_focus_within:
-            label += Style(reverse=True)
-        labels = [line.stylize(label) for line in self._label_lines()]
+        label, below = Style(bold=True, reverse=self.control.has_focus), self.get_visual_style("question--help")
+        labels = [line.stylize(label) for line in self._label]
         gap = [Content()] * (self.control.outer_size.height - len(labels))
         lines = [line.stylize(below) for line in self._lines_below(self.size.width)]
         return Content("\n").join([*labels, *gap, *lines])
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         control = self.control.get_content_height(container, viewport, width - LABEL_COLUMNS)
-        return max(control, len(self._label_lines())) + len(self._lines_below(width))
-
-    def _label_lines(self) -> list[Content]:
-        return Content(self.question.label).wrap(LABEL_COLUMNS - 1)
+        return max(control, len(self._label)) + len(self._lines_below(width))
 
     def _lines_below(self, width: int) -> list[Content]:
         problem = f"✗ {self._problem}" if self._problem else f"! {self._warning}" if self._warning else ""
@@ -96,11 +97,7 @@ class QuestionRow(Widget):
             self.set_class(bool(warning) and not problem, "warned")
             self.refresh(layout=True)
 
-    def on_descendant_blur(self) -> None:
-        self.refresh()
-
     def on_descendant_focus(self) -> None:
-        self.refresh()
         self.call_after_refresh(self.scroll_visible, animate=False)  # with the line below it
         self.post_message(self.Entered(self))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
@@ -11,13 +11,11 @@ from textual.widgets import OptionList
 
 from pgwizard.errors import ClusterError, Forbidden
 from pgwizard.release import records
+from pgwizard.release.record import UnreadableRecord
 from pgwizard.text import visible
 from pgwizard.tui.navigation import OpenStatus, OpenWizard
 from pgwizard.tui.pages.column import Column
 from pgwizard.tui.widgets.filtered_list import FilteredList, Item
-
-if TYPE_CHECKING:
-    from pgwizard.release.record import Record
 
 _NEW = "+"
 """The value of a new release in the list; it is no namespace/name."""
@@ -40,7 +38,7 @@ class ReleaseColumn(Column):
         self.loaded_of: object = self
         """The cluster whose releases are listed; none so far."""
         self._target = target
-        self._records: list[Record] = []
+        self._records: list[records.Listed] = []
 
     def on_mount(self) -> None:
         self._show()
@@ -84,11 +82,8 @@ class ReleaseColumn(Column):
     def _show(self) -> None:
         items = [Item(_NEW, shown=f"+ new release in {self._target}")]
         for record in self._records:
-            last, name = record.last, str(record.ref)
-            state = (
-                f"revision {last.number}, {visible(last.outcome)} {visible(last.at[:16])}" if last else "no revision"
-            )
-            items.append(Item(name, "", (state,), visible(name)))
+            name = str(record.ref)
+            items.append(Item(name, "", (_state(record),), visible(name)))
         self.listed.fill(items, "")
 
     def on_filtered_list_chosen(self, event: FilteredList.Chosen) -> None:
@@ -100,14 +95,17 @@ class ReleaseColumn(Column):
 
     def action_change(self) -> None:
         """Open the answers of the highlighted release, as they were applied last."""
-        if (record := self._record(self.listed.here)) is not None:
+        record = self._record(self.listed.here)
+        if isinstance(record, UnreadableRecord):
+            self.note(f"! {record.problem}\n{records.UNREADABLE}")
+        elif record is not None:
             last = record.last
             self.open_screen(OpenWizard(dict(last.answers) if last else None), self._reload)
 
     def _reload(self, _: object) -> None:
         self.load()
 
-    def _record(self, name: str) -> Record | None:
+    def _record(self, name: str) -> records.Listed | None:
         """By its namespace/name, whatever has been listed since."""
         return next((record for record in self._records if str(record.ref) == name), None)
 
@@ -119,3 +117,10 @@ class ReleaseColumn(Column):
         """Its keys follow."""
         event.stop()
         self.refresh_bindings()
+
+
+def _state(release: records.Listed) -> str:
+    if isinstance(release, UnreadableRecord):
+        return "its record cannot be read"
+    last = release.last
+    return f"revision {last.number}, {visible(last.outcome)} {visible(last.at[:16])}" if last else "no revision"

@@ -12,6 +12,7 @@ from textual.containers import Vertical
 from textual.timer import Timer
 from textual.widgets import Static
 
+from pgwizard.errors import describe_defect
 from pgwizard.tui.base import Hosted
 from pgwizard.tui.defects import ReportsDefects
 from pgwizard.wizard.draft import Draft
@@ -60,7 +61,7 @@ class Panel(Hosted, ReportsDefects, Vertical):
         try:
             self.show()
         except Exception as error:  # noqa: BLE001 - whatever it is, in a timer it would end the application
-            self._update(Text(f"! a defect of pgwizard itself: {type(error).__name__}"))
+            self._update(Text(f"! {describe_defect(error)}"))
 
     @property
     def is_composed(self) -> bool:

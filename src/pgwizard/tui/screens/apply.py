@@ -26,6 +26,7 @@ from pgwizard.text import visible
 from pgwizard.tui.apply_progress import RESUMES, ApplyProgress
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.copying import COPY, WRITE, Copies, Excerpt
+from pgwizard.tui.defects import ReportsDefects
 from pgwizard.tui.navigation import Applied, OpenMessages, OpenStatus
 from pgwizard.tui.start import DEMO
 from pgwizard.tui.widgets.approval import Approval
@@ -38,7 +39,7 @@ from pgwizard.tui.widgets.stages import Stages
 ApplyState = Literal["reading", "asking", "writing", "stopping", "stopped", "failed", "ended"]
 
 
-class ApplyScreen(Copies, BaseScreen[str]):
+class ApplyScreen(Copies, ReportsDefects, BaseScreen[str]):
     """opened: the release that the answers were opened from, if any.
 
     Ends with the dotted path of the question to go back to after a failure; empty for none.
@@ -183,8 +184,11 @@ class ApplyScreen(Copies, BaseScreen[str]):
     # ---- the end ---------------------------------------------------------------------------------------------------
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Show how the run ended."""
-        if event.worker is not self._work or not self.is_attached:
+        """Show how the run ended; any other worker's defect is reported."""
+        if event.worker is not self._work:
+            return  # the handler of ReportsDefects is called next
+        event.prevent_default()
+        if not self.is_attached:
             return
         if event.state is WorkerState.SUCCESS and isinstance(event.worker.result, ApplyOutcome):
             self._succeed(event.worker.result)

@@ -20,7 +20,7 @@ from textual.widgets import DataTable
 from textual.worker import Worker, WorkerState
 
 from pgwizard.diagnose import messages
-from pgwizard.errors import ClusterError, PgwizardError
+from pgwizard.errors import ClusterError, PgwizardError, describe_defect
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.report import error_lines
 from pgwizard.status import report
@@ -29,6 +29,7 @@ from pgwizard.status.verdict import Verdict, judge
 from pgwizard.text import about, fit, visible
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.copying import COPY, WRITE, Copies, Excerpt
+from pgwizard.tui.defects import ReportsDefects
 from pgwizard.tui.navigation import Applied, OpenMessages
 from pgwizard.tui.release_actions import ReleaseActions
 from pgwizard.tui.release_watch import ReleaseWatch
@@ -50,7 +51,7 @@ from pgwizard.tui.widgets.status_parts import (
 )
 
 if TYPE_CHECKING:
-    from pgwizard.release.record import Record
+    from pgwizard.release.records import Listed
 
 NARROW = 100
 """Columns below which panes are below each other."""
@@ -64,7 +65,7 @@ _TITLES = {
 _OF_REPOSITORY = ("timeline", "info")
 
 
-class StatusScreen(Copies, BaseScreen[None]):
+class StatusScreen(Copies, ReportsDefects, BaseScreen[None]):
     """release: None for the one of ``Start``, or for the only one of the namespace."""
 
     DEFAULT_CSS = """
@@ -189,7 +190,7 @@ Every change to the cluster asks for confirmation first."""
     async def _observe(self) -> None:
         await self.observed.run(await self.connection.once_connected())
 
-    def _offer(self, there: Sequence[Record], namespace: str) -> None:
+    def _offer(self, there: Sequence[Listed], namespace: str) -> None:
         """Let one of several be chosen, or one of another namespace; the verdict says why there is none."""
         choices = {str(number): release for number, release in enumerate(there[:9], start=1)}
         is_here = bool(there) and there[0].ref.namespace == namespace
@@ -205,14 +206,12 @@ Every change to the cluster asks for confirmation first."""
             self.app.push_screen(ChoiceDialog(title, named), take)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Report a defect; where it ended the observing, in the place of the verdict."""
-        if event.state is not WorkerState.ERROR:
-            return
-        defect = f"a defect of pgwizard itself: {type(event.worker.error).__name__}"
-        if event.worker.name == "observe":
-            self.observed.end(PgwizardError(defect))
-        else:
-            self.notify(defect, severity="error", markup=False)
+        """A defect that ended the observing is shown in the place of the verdict, any other one is reported."""
+        if event.worker.name != "observe":
+            return  # the handler of ReportsDefects is called next
+        event.prevent_default()
+        if event.state is WorkerState.ERROR:
+            self.observed.end(PgwizardError(describe_defect(event.worker.error)))
 
     # ---- showing ---------------------------------------------------------------------------------------------------
 
