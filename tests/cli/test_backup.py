@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pgwizard.cli.writer import Writer
 from pgwizard.kube.api import STATEFULSET, Ref
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
@@ -48,6 +49,18 @@ def test_a_backup_that_is_followed_prints_its_log_to_its_end(released: SimCluste
     assert {(line["type"], line["job"]) for line in lines[1:]} == {("log", lines[0]["name"])}
     assert "backup command end: completed successfully" in done.out
     assert {json.loads(line)["type"] for line in done.err.splitlines()} == {"note"}
+
+
+def test_a_followed_backup_ends_with_its_reader(released: SimCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = Writer.put
+
+    def closed(writer: Writer, text: str) -> None:
+        if "P00" in text:
+            raise BrokenPipeError
+        put(writer, text)
+
+    monkeypatch.setattr(Writer, "put", closed)
+    assert run("backup", "--follow").code == 141
 
 
 def test_a_followed_backup_that_fails_ends_with_9_and_its_cause(released: SimCluster) -> None:
