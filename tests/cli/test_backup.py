@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pgwizard.cli.writer import Writer
 from pgwizard.kube.api import STATEFULSET, Ref
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
@@ -48,6 +49,18 @@ def test_a_backup_that_is_followed_prints_its_log_to_its_end(released: SimCluste
     assert {(line["type"], line["job"]) for line in lines[1:]} == {("log", lines[0]["name"])}
     assert "backup command end: completed successfully" in done.out
     assert {json.loads(line)["type"] for line in done.err.splitlines()} == {"note"}
+
+
+def test_a_followed_backup_ends_with_its_reader(released: SimCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = Writer.put
+
+    def closed(writer: Writer, text: str) -> None:
+        if "P00" in text:
+            raise BrokenPipeError
+        put(writer, text)
+
+    monkeypatch.setattr(Writer, "put", closed)
+    assert run("backup", "--follow").code == 141
 
 
 def test_a_followed_backup_that_fails_ends_with_9_and_its_cause(released: SimCluster) -> None:
@@ -121,6 +134,24 @@ def test_the_log_of_a_failed_job_is_followed_by_its_cause_and_fix(sim: SimCluste
     assert (explained.code, explained.out.count("  link ")) == (0, 1)
     fault = json.loads(run("logs", "--json").err)
     assert (fault["type"], f"Cause: {fault['cause']}", f"Fix: {fault['fix']}") == ("fault", cause, fix)
+
+
+def test_a_job_that_has_failed_ends_a_followed_log_with_9_and_its_cause(sim: SimCluster, answers: str) -> None:
+    sim.outcomes.append(ScriptedOutcome("job-failed", "default/*init*", lines=(UNKNOWN_KEY,)))
+    assert run("apply", answers).code == 9
+    done = run("logs", "-f")
+    assert (done.code, done.out) == (9, run("logs").out)
+    failed, *known = done.err.splitlines()
+    assert failed.startswith(f"pgwizard: Job default/{HOOK} failed: ")
+    assert known == run("logs").err.splitlines()
+    assert json.loads(run("logs", "-f", "--json").err)["exitCode"] == 9
+
+
+def test_a_followed_log_of_an_unknown_failure_ends_with_9_too(sim: SimCluster, answers: str) -> None:
+    sim.outcomes.append(ScriptedOutcome("job-failed", "default/*init*", lines=("it went wrong",)))
+    assert run("apply", answers).code == 9
+    done = run("logs", "-f")
+    assert (done.code, done.out) == (9, "it went wrong\n")
 
 
 def test_a_job_that_is_not_there_is_named_with_those_that_are(released: SimCluster) -> None:

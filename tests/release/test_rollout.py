@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pgwizard.errors import DeadlineError, FirstBackupFailed, RolloutFailed
+from pgwizard.errors import DeadlineError, FirstBackupFailed, OutputError, RolloutFailed
 from pgwizard.kube import health, jobs
 from pgwizard.kube.api import Ref, WatchEvent
 from pgwizard.plan.plan import Facts, resolve
@@ -348,6 +348,21 @@ def test_a_hook_job_that_takes_too_long_names_what_it_waits_for() -> None:
         with pytest.raises(DeadlineError) as caught:
             await jobs.wait_job(sim, job, 10, lambda _: None, lambda _: None, explain=rollout.explain, at=clock(sim)())
         assert caught.value.message == "Job default/another had not ended after 10 s: its pod is awaited"
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), OutputError("the disk is full")])
+def test_a_log_that_cannot_be_printed_ends_the_wait_with_that_error(error: Exception) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        assert (await applied(sim)).error is None
+        job = Ref(JOB, "postgresql-pgbackrest-init", "default")
+
+        def fail(_: str) -> None:
+            raise error
+
+        with pytest.raises(type(error)):
+            await jobs.wait_job(sim, job, 60, lambda _: None, fail, explain=rollout.explain, at=clock(sim)())
 
     on(scenario)
 

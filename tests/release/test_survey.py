@@ -33,6 +33,7 @@ from support.faulting import (
     deployed,
     given,
     live,
+    secret,
 )
 from support.simtime import run
 
@@ -365,6 +366,35 @@ def test_a_certificate_that_changes_at_its_source_changes_the_mirror_and_restart
 
 
 # ---- Secrets that the answers name ---------------------------------------------------------------------------------
+
+
+def test_a_value_that_is_no_base64_is_a_problem_of_its_key() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        odd = secret("odd", "default")
+        sim.store.put({**odd, "data": {"username": "%%%", "password": "a"}})
+        found = await survey.survey(sim, answers_of(credentials={"from": "existing", "secret": "odd"}), at=clock(sim)())
+        assert [str(each) for each in found.errors] == [
+            "credentials.secret: Secret default/odd, key username: the server sent no base64",
+            "credentials.secret: Secret default/odd, key password: the server sent no base64",
+        ]
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("key", ["AWS_SESSION_TOKEN", "sessionToken", "session-token", "aws_security_token"])
+def test_a_session_token_beside_an_s3_key_pair_is_warned_of(key: str) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await sim.create(secret("s3", "default", accessKey="A", secretKey="S", **{key: "T"}))
+        existing = {"from": "existing", "namespace": "default", "secret": "s3"}
+        found = await survey.survey(sim, answers_of(repository={"credentials": existing}), at=clock(sim)())
+        (warning,) = found.doubts
+        assert str(warning) == (
+            f"repository.credentials.secret: Secret default/s3 has a session token, {key}, which is not used: its key "
+            "pair is temporary and expires within hours"
+        )
+        assert warning.fix == "Create a key pair that does not expire, and name its Secret."
+
+    on(scenario)
 
 
 def test_every_secret_that_is_wrong_is_named() -> None:

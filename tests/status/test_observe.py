@@ -16,7 +16,7 @@ from pgwizard.diagnose.row import Diagnosis
 from pgwizard.errors import Finding, Forbidden, PgwizardError, PreflightError, Unreachable
 from pgwizard.kube.api import NAMESPACE, POD, ExecResult, Ref, WatchEvent
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import backups, record, uninstall
+from pgwizard.release import backups, record, rollout, uninstall
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.status import observe, report
@@ -642,5 +642,33 @@ def test_an_unknown_crash_shows_the_last_line_of_the_log() -> None:
         await seen(sim, lambda snapshot: snapshot.crash is not None)
         found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
         assert judge(found).reasons[0].cause == "its log ends with: the moon is full"
+
+    on(scenario)
+
+
+def test_a_defect_in_reading_the_log_of_a_crash_is_shown_and_the_log_is_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(CRASH)
+        await sim.delete(Ref(POD, "postgresql-0", "default"))
+        read, tries = rollout.crash_log, 0
+
+        async def fail_once(*arguments: Any) -> list[str]:
+            nonlocal tries
+            tries += 1
+            if tries == 1:
+                raise ZeroDivisionError
+            return await read(*arguments)
+
+        monkeypatch.setattr(rollout, "crash_log", fail_once)
+        shown: list[tuple[str, ...]] = []
+
+        def is_read(snapshot: Snapshot) -> bool:
+            shown.append(snapshot.crash_log or ())
+            return "No space left on device" in "".join(snapshot.crash_log or ())
+
+        await seen(sim, is_read)
+        assert ("(not read: a defect of pgwizard itself: ZeroDivisionError)",) in shown
 
     on(scenario)

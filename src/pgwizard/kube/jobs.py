@@ -229,6 +229,12 @@ class _JobWatch:
         if self.followers:
             await asyncio.wait(self.followers.values(), timeout=5)
 
+    def check_followers(self) -> None:
+        """Raises the error of a follower, such as that of a log that can no longer be printed."""
+        for task in self.followers.values():
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
     async def close(self) -> None:
         """End every follower."""
         for task in self.followers.values():
@@ -279,10 +285,10 @@ class _JobWatch:
 
 async def wait_job(
     cluster: Cluster, job: Ref, timeout_seconds: float, report: Report, log: Report, *, explain: Explain, at: datetime
-) -> str:
+) -> None:
     """Wait for a Job, and follow its log. at: the time, in UTC.
 
-    Raises FirstBackupFailed with cause and fix, and DeadlineError.
+    Raises FirstBackupFailed with cause and fix, DeadlineError, and what report and log raise.
     """
     namespace = job.namespace or ""
     loop = asyncio.get_running_loop()
@@ -297,15 +303,17 @@ async def wait_job(
         try:
             while loop.time() < deadline:
                 event = await next_event(events, min(deadline - loop.time(), 5))
+                seen.check_followers()
                 seen.check_stuck(loop.time())
                 if event is None or event.type == "SYNCED":
                     continue
                 health = seen.take(event)
                 if health is not None and health.status != "progressing":
                     await seen.drain()
+                    seen.check_followers()
                     if health.status == "failed":
                         raise seen.failure(event.object)
-                    return "a valid full backup is in the repository"
+                    return
             raise DeadlineError(
                 f"{job} had not ended after {timeout_seconds:.0f} s: {seen.last}",
                 fault=seen.fault,

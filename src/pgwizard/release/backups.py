@@ -18,13 +18,16 @@ from pgwizard.text import fit, fit_line
 TAIL_LINES = 200
 """Lines of a log that are read to find a cause."""
 FIND_DAMAGE = "pg_amcheck names the damaged tables and indexes."
-DAMAGED = "files of the database were damaged when it was taken"
-"""Why a backup has page checksum errors."""
 _PAGE_ERROR = re.compile(r" WARN: (invalid page checksums? found|page misalignment) in file ")
 """pgBackRest stores a damaged page with this warning, and ends with 0."""
 _NAMES_TRIED = 10
 _DEADLINE_SECONDS = 86_400
 """Of a Job that has none of its own."""
+
+
+def damage_cause(backup_count: int = 1) -> str:
+    """Why backups have page checksum errors."""
+    return f"files of the database were damaged when {'it was' if backup_count == 1 else 'they were'} taken"
 
 
 def full_backup_command(release: ReleaseRef) -> str:
@@ -87,7 +90,7 @@ async def wait(
     if not page_errors:
         return ()
     text, fix = "the backup has page checksum errors", f"{FIND_DAMAGE} Then take a full backup."
-    return (Finding(text=text, severity="warning", key="status-damaged", cause=DAMAGED, fix=fix),)
+    return (Finding(text=text, severity="warning", key="status-damaged", cause=damage_cause(), fix=fix),)
 
 
 async def set_suspend(cluster: Cluster, cron: str, namespace: str, *, suspend: bool) -> None:

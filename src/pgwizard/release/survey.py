@@ -6,8 +6,9 @@ Each object is read once. All that is missing is reported together; nothing is w
 from __future__ import annotations
 
 import base64
-import binascii
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -43,6 +44,10 @@ from pgwizard.release.immutable import Installation
 from pgwizard.text import plain
 from pgwizard.tls.certificates import Bundle, check_dates, read_bundle
 
+_S3_QUESTION = "repository.credentials.secret"
+_SESSION_TOKEN = re.compile(r"(session|security)[-_.]?token", re.IGNORECASE)
+"""AWS called it the security token once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Survey:
@@ -73,16 +78,16 @@ class Survey:
 
     def require(self, own: Sequence[Finding] = ()) -> None:
         """Raises PreflightError with every error, and those that the answers have by themselves, if there are any."""
-        find_object = together(self.errors, own)
+        findings = together(self.errors, own)
         if self.unreadable:
-            raise PreflightError(self.unreadable.text, find_object, hint=self.unreadable.fix)
+            raise PreflightError(self.unreadable.text, findings, hint=self.unreadable.fix)
         if self.errors:
             what = (
                 "the cluster does not have what the answers name"
                 if self.missing
                 else "an installed release cannot change this"
             )
-            raise PreflightError(f"{what}; nothing was written", find_object)
+            raise PreflightError(f"{what}; nothing was written", findings)
 
 
 # ---- survey --------------------------------------------------------------------------------------------------------
@@ -219,9 +224,21 @@ def _named_superuser(answers: Answers, existing: Mapping[str, Object | None]) ->
 
 
 def _text(secret: Object | None, key: str) -> str | None:
-    """One value of a Secret as text, if it is there."""
-    coded = ((secret or {}).get("data") or {}).get(key)
-    return base64.b64decode(coded).decode(errors="replace") if coded else None
+    """One value of a Secret as text; None where it is not there, empty, or none that can be read."""
+    with contextlib.suppress(ValueError):
+        return _value(secret or {}, key, "").decode(errors="replace") or None
+    return None
+
+
+def _value(secret: Object, key: str, where: str) -> bytes:
+    """One value of a Secret. where: the Secret, for messages. Raises ValueError with why there is none."""
+    data = secret.get("data") or {}
+    if key not in data:
+        raise ValueError(f"{where} has no key {key}; its keys: {', '.join(sorted(map(plain, data))) or 'none'}")
+    try:
+        return base64.b64decode(data[key], validate=True)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where}, key {key}: the server sent no base64") from error
 
 
 def read_sections(revision: record.Revision | None, *sections: str) -> Answers | None:
@@ -250,33 +267,31 @@ def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, pro
         why = f"may not be read: {denied.message}" if denied else "does not exist: it holds the certificate to trust"
         problems.append(Finding("tls.source", f"{where} {why}"))
         return None
-    if wrong := _no_source(answers, source, secret):
+    if wrong := _own_mirror(answers, source, secret):
         problems.append(wrong)
         return None
-    data = secret["data"]
     try:
-        bundle = read_bundle(base64.b64decode(data[source.key], validate=True))
+        pem = _value(secret, source.key, where)
+    except ValueError as error:
+        problems.append(Finding("tls.source.key", str(error)))
+        return None
+    try:
+        bundle = read_bundle(pem)
         check_dates(bundle, at)
-        return bundle
-    except binascii.Error:
-        problems.append(Finding("tls.source.key", f"{where}, key {source.key}: the server sent no base64"))
     except ValueError as error:
         problems.append(Finding("tls.source.key", f"{where}, key {source.key} {error}"))
-    return None
-
-
-def _no_source(answers: Answers, source: CaSource, secret: Object) -> Finding | None:
-    """Why a certificate is not to be taken from this Secret, or cannot be."""
-    where = f"Secret {source.namespace}/{source.secret}"
-    if (source.namespace, source.secret) == (answers.release.namespace, Names.of(answers.release.name).ca):
-        origin = plain(mirrored_from(secret["metadata"]), 320) or "the Secret that the certificate comes from"
-        own = "is the release's own mirror: it would only be compared with itself"
-        return Finding("tls.source", f"{where} {own}: name {origin}")
-    data = secret.get("data") or {}
-    if source.key in data:
         return None
-    keys = ", ".join(sorted(map(plain, data))) or "none"
-    return Finding("tls.source.key", f"{where} has no key {source.key}; its keys: {keys}")
+    return bundle
+
+
+def _own_mirror(answers: Answers, source: CaSource, secret: Object) -> Finding | None:
+    """That the source is the release's own copy of it."""
+    if (source.namespace, source.secret) != (answers.release.namespace, Names.of(answers.release.name).ca):
+        return None
+    where = f"Secret {source.namespace}/{source.secret}"
+    origin = plain(mirrored_from(secret["metadata"]), 320) or "the Secret that the certificate comes from"
+    own = "is the release's own mirror: it would only be compared with itself"
+    return Finding("tls.source", f"{where} {own}: name {origin}")
 
 
 def _named_secrets(answers: Answers) -> list[tuple[str, tuple[str, ...], str]]:
@@ -288,7 +303,7 @@ def _named_secrets(answers: Answers) -> list[tuple[str, tuple[str, ...], str]]:
     if answers.repository.enabled:
         s3, cipher = answers.repository.credentials, answers.repository.cipher
         if isinstance(s3, ExistingS3Credentials) and not mirrored_s3(answers):
-            named.append((s3.secret, (s3.access_key_key, s3.secret_key_key), "repository.credentials.secret"))
+            named.append((s3.secret, (s3.access_key_key, s3.secret_key_key), _S3_QUESTION))
         if isinstance(cipher, ExistingCipher):
             named.append((cipher.secret, (cipher.passphrase_key,), "repository.cipher.secret"))
     return named
@@ -308,7 +323,7 @@ def _reference_problems(answers: Answers, surveyed: Survey, live: _Live, doubts:
     named = [(Ref(SECRET, secret, namespace), keys, question) for secret, keys, question in _named_secrets(answers)]
     s3, source = answers.repository.credentials, _s3_source(answers)
     if source is not None and isinstance(s3, ExistingS3Credentials):
-        named.append((source, (s3.access_key_key, s3.secret_key_key), "repository.credentials.secret"))
+        named.append((source, (s3.access_key_key, s3.secret_key_key), _S3_QUESTION))
     for ref, keys, question in named:
         if ref in live.denied:
             doubts.append(Finding(question, f"not checked: no permission to get {ref}", severity="warning"))
@@ -318,19 +333,30 @@ def _reference_problems(answers: Answers, surveyed: Survey, live: _Live, doubts:
             problems.append(Finding(question, f"{ref} does not exist"))
         else:
             problems += _key_problems(secret, keys, str(ref), question)
+            if question == _S3_QUESTION:
+                doubts += _session_token(secret, ref)
     return problems
+
+
+def _session_token(secret: Object, ref: Ref) -> Iterator[Finding]:
+    """That a key pair is temporary: pgBackRest gets no token from a release."""
+    token = next(filter(_SESSION_TOKEN.search, secret.get("data") or {}), None)
+    if token is not None:
+        unused = f"{ref} has a session token, {plain(token)}, which is not used"
+        fix = "Create a key pair that does not expire, and name its Secret."
+        text = f"{unused}: its key pair is temporary and expires within hours"
+        yield Finding(_S3_QUESTION, text, severity="warning", fix=fix)
 
 
 def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str) -> list[Finding]:
     """A value with a line break at its end is S3's commonest wrong secret: it signs nothing that the server accepts."""
-    data = secret.get("data") or {}
     problems = []
     for key in keys:
-        if key not in data:
-            has = ", ".join(sorted(map(plain, data))) or "none"
-            problems.append(Finding(question, f"{where} has no key {key}; its keys: {has}"))
+        try:
+            value = _value(secret, key, where)
+        except ValueError as error:
+            problems.append(Finding(question, str(error)))
             continue
-        value = base64.b64decode(data[key])
         if not value:
             problems.append(Finding(question, f"{where}, key {key} is empty"))
         elif value != value.strip():

@@ -305,7 +305,11 @@ async def _crash_logs(
     """Read the end of the log of a server while it crashes: a later crash may have another cause."""
     while True:
         if (health := crash()) is not None:
-            await queue.put(CrashLogRead(await rollout.crash_log(cluster, release, health)))
+            try:
+                lines = await rollout.crash_log(cluster, release, health)
+            except Exception as error:  # noqa: BLE001 - the log of a later crash is still to be read
+                lines = [f"(not read: {_why(error)})"]
+            await queue.put(CrashLogRead(lines))
         await again.due("crash log", _AGAIN_SECONDS)
 
 

@@ -17,7 +17,7 @@ from pgwizard.errors import Finding
 from pgwizard.kube.api import POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0
 from pgwizard.plan.names import Names
-from pgwizard.release.backups import DAMAGED, FIND_DAMAGE, full_backup_command
+from pgwizard.release.backups import FIND_DAMAGE, damage_cause, full_backup_command
 from pgwizard.status.snapshot import (
     LONG_AGO,
     PACE_SECONDS,
@@ -268,17 +268,15 @@ def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
     """That the newest backups have page checksum errors, or the newest full one: recovery begins with an older one."""
     newest = list(takewhile(lambda backup: backup.error, reversed(snapshot.backups)))
     full = next((backup for backup in reversed(snapshot.backups) if backup.type == "full"), None)
-    when = DAMAGED
     if newest and snapshot.intact_backups:
-        base, text = snapshot.intact_backups[-1].label, f"backup {newest[0].label} has page checksum errors: {when}"
+        base, text = snapshot.intact_backups[-1].label, f"backup {newest[0].label} has page checksum errors"
         if len(newest) > 1:
-            first, many = newest[-1].label, when.replace("it was", "they were")
-            text = f"the {len(newest)} newest backups have page checksum errors, since {first}: {many}"
+            text = f"the {len(newest)} newest backups have page checksum errors, since {newest[-1].label}"
         fix = f"{base} is the newest intact backup: pgbackrest restore --set={base} replays the WAL since."
-        yield _reason(text, f"{fix} {FIND_DAMAGE}", "status-damaged")
+        yield _reason(f"{text}: {damage_cause(len(newest))}", f"{fix} {FIND_DAMAGE}", "status-damaged")
     elif full is not None and full.error:
         fix = f"Take a full backup now: {full_backup_command(snapshot.ref)} {FIND_DAMAGE}"
-        yield _reason(f"full backup {full.label} has page checksum errors: {when}", fix, "status-damaged")
+        yield _reason(f"full backup {full.label} has page checksum errors: {damage_cause()}", fix, "status-damaged")
 
 
 def _lost(text: str, fix: str, key: str = "") -> Verdict:
