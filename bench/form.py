@@ -1,7 +1,7 @@
 """Enter in the form against Tab in a bare Textual app, key by key in turn: ``python bench/form.py``.
 
 Both run on terminals of their own, side by side. A key has been answered when the widget that it moved the focus to is
-painted. Enter goes through all pages of the wizard in its demo; the bare app has two pages of inputs, both mounted.
+painted. Enter goes through all pages of the wizard in its demo; the bare app has as many pages of inputs, all mounted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from terminals import Terminal, reporter
 SETTLE_SECONDS = 0.1
 START_SECONDS = 4.0
 STEP_SECONDS = 30.0
-BARE_QUESTIONS = 12
+BARE_PAGES, BARE_QUESTIONS = 10, 12
 ENTER, TAB, NEXT_PAGE = b"\r", b"\t", b"\x0e"
 Step = dict[str, Any]
 
@@ -119,13 +119,13 @@ def _bare() -> Any:
     from textual.widgets import ContentSwitcher, Input, Label, Static
 
     class BareForm(App[None]):
-        """Two pages, which are there from the start."""
+        """Its pages are mounted from the start, and each is painted first when it is switched to."""
 
         BINDINGS = [("ctrl+n", "next_page", "next page")]  # noqa: RUF012 - as Textual's own examples have it
 
         def compose(self) -> ComposeResult:
             with ContentSwitcher(initial="page-0"):
-                for page in range(2):
+                for page in range(BARE_PAGES):
                     with VerticalScroll(id=f"page-{page}", can_focus=False):
                         for number in range(BARE_QUESTIONS):
                             yield Label(f"Question {number}")
@@ -134,9 +134,9 @@ def _bare() -> Any:
 
         def action_next_page(self) -> None:
             switcher = self.query_one(ContentSwitcher)
-            other = 1 - int(str(switcher.current)[-1])
-            switcher.current = f"page-{other}"
-            self.query_one(f"#question-{other}-0", Input).focus()
+            following = (int(str(switcher.current).removeprefix("page-")) + 1) % BARE_PAGES
+            switcher.current = f"page-{following}"
+            self.query_one(f"#question-{following}-0", Input).focus()
 
     return BareForm()
 

@@ -44,6 +44,7 @@ def test_an_empty_cluster_gets_a_proven_backup_and_a_second_apply_writes_nothing
     assert password not in first.said
     assert place.sql("SHOW max_connections") == "20"
 
+    place.kubectl.wait_for_job(HOOK)  # its controller writes that it is complete after the apply has ended
     before = place.versions()
     assert {f"Secret/{RECORD}", f"Lease/{LEASE}", f"Job/{HOOK}", f"PersistentVolumeClaim/{CLAIM}"} <= set(before)
     second = place.apply(odd)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.events import Resize
 from textual.widget import Widget
 from textual.widgets import Static
@@ -72,7 +73,8 @@ class Frame(Horizontal):
             self._about = text
             line = self.query_one("#about", Static)
             line.display = bool(text)
-            line.update(text)
+            lines = Content(text).wrap(max(line.content_size.width, 1))
+            line.update(text, layout=len(lines) != line.content_size.height)  # the page is laid out again only for that
 
     # ---- the panel -------------------------------------------------------------------------------------------------
 
