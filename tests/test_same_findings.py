@@ -310,14 +310,9 @@ def found_headless(sim: SimCluster, answers: dict[str, Any], monkeypatch: pytest
     Path("answers.yaml").write_text(yaml.safe_dump(answers) if answers else "release: {}\n")
     done = run("diff", "answers.yaml", "--json")
     told = [json.loads(line) for line in (done.out + done.err).splitlines()]
-    warnings = [f"warning {line['text']}" for line in told if line.get("kind") == "warning"]
-    errors = [
-        f"error {found['path']}: {found['message']}"
-        for line in told
-        if line["type"] == "error"
-        for found in line["problems"]
-    ]
-    return {*warnings, *errors}
+    found = [("warning", line["problem"]) for line in told if line.get("kind") == "warning"]
+    found += [("error", problem) for line in told if line["type"] == "error" for problem in line["problems"]]
+    return {f"{kind} {': '.join(filter(None, (item['path'], item['message'])))}" for kind, item in found}
 
 
 @pytest.mark.parametrize("name", CASES)

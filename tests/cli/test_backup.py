@@ -136,6 +136,24 @@ def test_the_log_of_a_failed_job_is_followed_by_its_cause_and_fix(sim: SimCluste
     assert (fault["type"], f"Cause: {fault['cause']}", f"Fix: {fault['fix']}") == ("fault", cause, fix)
 
 
+def test_a_job_that_has_failed_ends_a_followed_log_with_9_and_its_cause(sim: SimCluster, answers: str) -> None:
+    sim.outcomes.append(ScriptedOutcome("job-failed", "default/*init*", lines=(UNKNOWN_KEY,)))
+    assert run("apply", answers).code == 9
+    done = run("logs", "-f")
+    assert (done.code, done.out) == (9, run("logs").out)
+    failed, *known = done.err.splitlines()
+    assert failed.startswith(f"pgwizard: Job default/{HOOK} failed: ")
+    assert known == run("logs").err.splitlines()
+    assert json.loads(run("logs", "-f", "--json").err)["exitCode"] == 9
+
+
+def test_a_followed_log_of_an_unknown_failure_ends_with_9_too(sim: SimCluster, answers: str) -> None:
+    sim.outcomes.append(ScriptedOutcome("job-failed", "default/*init*", lines=("it went wrong",)))
+    assert run("apply", answers).code == 9
+    done = run("logs", "-f")
+    assert (done.code, done.out) == (9, "it went wrong\n")
+
+
 def test_a_job_that_is_not_there_is_named_with_those_that_are(released: SimCluster) -> None:
     done = run("logs", "--job", "nope")
     assert (done.code, done.err) == (

@@ -15,9 +15,10 @@ from pgwizard.cli.json_lines import JsonLine, as_json, line_of, schema_of
 from pgwizard.cli.reference import LINES, WRITTEN_BY
 from pgwizard.cli.table import JSON, VERBS
 from pgwizard.kube.api import STATEFULSET, Ref
+from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
-from support import headless
+from support import faulting, headless
 from support.headless import GOLDEN, ROOT
 
 PUBLISHED = jsonschema.Draft202012Validator(json.loads((ROOT / "docs" / "output.schema.json").read_text()))
@@ -126,6 +127,8 @@ def test_every_line_of_every_verb_is_as_the_schema_says(sim: SimCluster, answers
         *_lines("uninstall", "postgresql", "--demo", code=5),
         *_lines("render", "missing.yaml", code=2),
     }
+    sim.store.put({**faulting.secret("broken-pgwizard", "default"), "type": record.TYPE})
+    seen |= {*_lines("releases", "--demo")}
     described = {(verb, line.type_name) for verb, lines in WRITTEN_BY.items() for line in lines}
     errors = {(verb, kind) for verb, kind in seen if kind == "error"}
     assert seen - errors == described - {("logs", "note")}, "only a Job that runs has remarks"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import io
 import json
@@ -11,13 +12,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pgwizard.cli import prompt
+from pgwizard.cli.run_lines import reporter
+from pgwizard.cli.writer import Writer
+from pgwizard.errors import Finding
 from pgwizard.kube.api import Ref
-from pgwizard.release import record
+from pgwizard.release import record, stages
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from support import faulting, headless, simtime
@@ -93,7 +98,14 @@ def test_every_line_of_json_is_json(sim: SimCluster, answers: str) -> None:
     assert done.code == 0
     lines = [json.loads(line) for line in done.out.splitlines()]
     version = {"apiVersion": "pgwizard/v1"}
-    assert lines[0] == {**version, "type": "event", "stage": "survey", "kind": "began", "text": "", "seconds": None}
+    assert lines[0] == {
+        **version,
+        "type": "event",
+        "stage": "survey",
+        "kind": "began",
+        "text": "",
+        **dict.fromkeys(("seconds", "change", "problem")),
+    }
     change = {
         "action": "create",
         "object": "StatefulSet default/postgresql",
@@ -264,6 +276,78 @@ def test_an_error_goes_to_stderr_with_its_hint(sim: SimCluster, answers: str) ->
     assert done.code == 5
     assert done.err.startswith("pgwizard: demo does not let you do all that this needs; nothing was written\n")
     assert "An administrator grants it with:\n" in done.err
+
+
+@pytest.mark.parametrize("verb", ["apply", "diff"])
+def test_a_problem_of_the_answers_has_the_file_and_the_line_that_render_shows(
+    verb: str, sim: SimCluster, folder: Path
+) -> None:
+    (folder / "a.yaml").write_text("release:\n  namespace: default\nstorage:\n  size: 10Mi\n")
+    rendered = headless.run("render", "a.yaml", "--ca-file", headless.CA)
+    (shown,) = (line for line in rendered.err.splitlines() if "storage.size" in line)
+    assert shown.startswith("  line 4: storage.size: ")
+    done = headless.run(verb, "a.yaml", "--demo")
+    assert (done.code, done.err.splitlines()[:2]) == (2, ["pgwizard: a.yaml: 1 problem", shown])
+    (problem,) = json.loads(headless.run(verb, "a.yaml", "--demo", "--json").err)["problems"]
+    assert (problem["path"], problem["line"]) == ("storage.size", 4)
+
+
+def test_what_the_cluster_does_not_have_has_its_line_in_the_file(sim: SimCluster, folder: Path) -> None:
+    (folder / "a.yaml").write_text("release:\n  namespace: nowhere\n")
+    done = headless.run("apply", "a.yaml", "--demo", "--json")
+    lines = {problem["path"]: problem["line"] for problem in json.loads(done.err)["problems"]}
+    assert (done.code, lines["release.namespace"]) == (5, 2)
+
+
+@pytest.mark.parametrize("verb", ["render", "apply", "diff"])
+def test_a_wrong_certificate_hides_no_other_problem(verb: str, sim: SimCluster, folder: Path) -> None:
+    (folder / "a.yaml").write_text("storage:\n  size: 10Mi\ntls:\n  caFile: missing.crt\n")
+    done = headless.run(verb, "a.yaml", "--json")
+    found = json.loads(done.err)
+    assert (done.code, found["error"]) == (2, "a.yaml: 2 problems")
+    assert [(problem["path"], problem["line"]) for problem in found["problems"]] == [
+        ("storage.size", 2),
+        ("tls.caFile", 4),
+    ]
+
+
+@pytest.mark.parametrize("verb", ["apply", "diff"])
+def test_an_invalid_answer_hides_no_problem_across_the_others(verb: str, folder: Path) -> None:
+    (folder / "a.yaml").write_text("storage:\n  size: 10Mi\ntuning:\n  connections: many\n")
+    found = json.loads(headless.run(verb, "a.yaml", "--json").err)
+    assert [problem["path"] for problem in found["problems"]] == ["storage.size", "tuning.connections"]
+
+
+# ---- warnings ------------------------------------------------------------------------------------------------------
+
+
+def test_a_warning_of_a_run_has_its_question_line_and_fix(sim: SimCluster, folder: Path) -> None:
+    (folder / "a.yaml").write_text("release:\n  namespace: default\ntls:\n  verify: false\n")
+    done = headless.run("diff", "a.yaml", "--demo", "--json")
+    warned = [line for line in map(json.loads, done.out.splitlines()) if line.get("kind") == "warning"]
+    rendered = json.loads(headless.run("render", "a.yaml", "--json").err.splitlines()[0])
+    problem = warned[0]["problem"]
+    assert problem == {key: rendered[key] for key in ("path", "message", "fix", "line", "column", "key")}
+    assert (problem["path"], problem["line"]) == ("tls.verify", 4)
+
+
+def test_the_fix_of_a_warning_is_printed_with_it(sim: SimCluster) -> None:
+    out = io.StringIO()
+    finding = Finding("storage.size", "is small", severity="warning", fix="Raise it.")
+    with contextlib.redirect_stdout(out):
+        stages.Stage("checks", reporter(Writer(as_json=False))).warning(finding)
+    assert out.getvalue() == "! checks        storage.size: is small   Raise it.\n"
+
+
+def test_an_event_of_a_change_says_which(sim: SimCluster, answers: str) -> None:
+    lines = [json.loads(line) for line in applied("--json").out.splitlines()]
+    made = [line["change"] for line in lines if line["type"] == "event" and line["change"]]
+    assert {
+        "action": "create",
+        "object": "StatefulSet default/postgresql",
+        "why": "",
+        "restarts": False,
+    } in made
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

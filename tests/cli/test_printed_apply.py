@@ -6,7 +6,8 @@ import io
 
 from rich.console import Console
 
-from pgwizard.cli.verbs.apply import reporter, show_changes, show_outcome
+from pgwizard.cli.run_lines import reporter, show_changes
+from pgwizard.cli.verbs.apply import show_outcome
 from pgwizard.cli.writer import Writer
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.release.apply import ApplyOutcome

@@ -27,13 +27,17 @@ class JsonLine:
 
 @dataclass(frozen=True, slots=True)
 class ProblemPart:
-    """One problem. path: the question that it is about; line, column: its place in the file of answers, from 1."""
+    """One problem. path: the question that it is about; line, column: its place in the file of answers, from 1.
+
+    key: explained by ``pgwizard explain``, empty where no message is about it.
+    """
 
     path: str
     message: str
     fix: str
     line: int | None
     column: int | None
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class ErrorLine(JsonLine):
 
 @dataclass(frozen=True, slots=True)
 class WarningLine(JsonLine):
-    """What should be known of the answers and stops nothing, on standard error. path, line, column: as in problems."""
+    """What should be known of the answers and stops nothing, on standard error. Its keys are those of a problem."""
 
     type_name = "warning"
     path: str
@@ -64,6 +68,7 @@ class WarningLine(JsonLine):
     fix: str
     line: int | None
     column: int | None
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ def warning_line(finding: Finding) -> WarningLine:
 
 def problem_part(finding: Finding) -> ProblemPart:
     message = ": ".join(filter(None, (finding.text, finding.cause)))
-    return ProblemPart(finding.question, message, finding.fix, finding.line, finding.column)
+    return ProblemPart(finding.question, message, finding.fix, finding.line, finding.column, finding.key)
 
 
 def as_json(value: Any) -> Any:

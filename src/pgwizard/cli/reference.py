@@ -15,8 +15,9 @@ from pgwizard.cli import json_lines, usage
 from pgwizard.cli.json_lines import ErrorLine, JsonLine, NoteLine, WarningLine
 from pgwizard.cli.main import BROKEN_PIPE
 from pgwizard.cli.options import Option, Verb
+from pgwizard.cli.run_lines import ChangeLine, EventLine
 from pgwizard.cli.table import EXCLUSIVE, EXIT_CODE, VERBS, WITHOUT_VERB
-from pgwizard.cli.verbs.apply import DIFFERENCES, ChangeLine, EventLine, OutcomeLine
+from pgwizard.cli.verbs.apply import DIFFERENCES, OutcomeLine
 from pgwizard.cli.verbs.backup import FaultLine, JobLine, LogLine
 from pgwizard.cli.verbs.explain import MessageLine
 from pgwizard.cli.verbs.offline import VersionLine

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgwizard.answers import file as answers_file
+from pgwizard.answers.file import LoadedAnswers
+from pgwizard.answers.questions import Answers
 from pgwizard.answers.strict_yaml import LIMIT_BYTES as ANSWERS_LIMIT_BYTES
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import CA_FILE, SET
 from pgwizard.clock import utc_now
-from pgwizard.errors import AnswersError, Finding
+from pgwizard.errors import AnswersError, Finding, PreflightError
 from pgwizard.local import inputs
 from pgwizard.plan import checks
 from pgwizard.plan.plan import Facts, Plan, resolve
@@ -49,21 +53,12 @@ def source_of(call: Invocation) -> Source:
 
 def planned(source: Source) -> tuple[Plan, tuple[Finding, ...]]:
     """The plan of a source, and the warnings. Raises AnswersError with every problem of the source."""
-    loaded = answers_file.load(read(source), source.overrides)
-    problems = list(loaded.problems)
-    if loaded.answers is None:
+    loaded, answers = _load(source)
+    ca, wrong = inputs.certificate(answers, source.folder, utc_now(), source.ca_file)
+    findings = checks.check(answers, Facts(ca=ca))
+    if problems := _together(loaded, wrong, findings.errors, needs_certificate=not wrong):
         raise AnswersError(source.name, problems)
-    ca, wrong = inputs.certificate(loaded.answers, source.folder, utc_now(), source.ca_file)
-    problems += [loaded.locate(problem) for problem in wrong]
-    findings = checks.check(loaded.answers, Facts(ca=ca))
-    problems += [
-        loaded.locate(problem)
-        for problem in findings.errors
-        if loaded.about_right_answers(problem) and not (wrong and problem.question.startswith("tls."))
-    ]
-    if problems:
-        raise AnswersError(source.name, sorted(problems, key=lambda problem: problem.line or 0))
-    return resolve(loaded.answers, Facts(ca=ca)), tuple(map(loaded.locate, findings.warnings))
+    return resolve(answers, Facts(ca=ca)), tuple(map(loaded.locate, findings.warnings))
 
 
 def read(source: Source) -> bytes:
@@ -80,14 +75,61 @@ def read(source: Source) -> bytes:
         raise AnswersError(source.name, [Finding("", f"cannot be read: {reason}")]) from error
 
 
-def release_of(source: Source) -> ReleaseRequest:
-    """The answers of a source and the secrets that they refer to. Raises AnswersError."""
+@dataclass(frozen=True, slots=True)
+class LocatedRelease:
+    """What a source asks for. locate: a finding about it with its line in the file."""
+
+    name: str
+    request: ReleaseRequest
+    locate: Callable[[Finding], Finding]
+
+    @contextlib.contextmanager
+    def locating(self) -> Iterator[None]:
+        """Give the problems of a run, which knows of no file, their lines in it."""
+        try:
+            yield
+        except AnswersError as error:
+            raise AnswersError(self.name, _in_order(map(self.locate, error.findings))) from error
+        except PreflightError as error:
+            raise PreflightError(error.message, [*map(self.locate, error.findings)], hint=error.hint) from error
+
+
+def release_of(source: Source) -> LocatedRelease:
+    """The answers of a source and the secrets that they refer to.
+
+    Raises AnswersError with every problem of the source, where there is one that needs no cluster to be seen. A run
+    checks across the answers by itself, together with what the cluster has.
+    """
     from pgwizard.release.apply import ReleaseRequest  # not needed for a render
 
+    loaded, answers = _load(source)
+    ca, wrong = inputs.certificate(answers, source.folder, utc_now(), source.ca_file)
+    if loaded.problems or wrong:
+        errors = checks.check(answers, Facts(ca=ca)).errors
+        raise AnswersError(source.name, _together(loaded, wrong, errors, needs_certificate=False))
+    request = ReleaseRequest(answers, inputs.read_secrets(answers, source.folder), ca)
+    return LocatedRelease(source.name, request, loaded.locate)
+
+
+def _load(source: Source) -> tuple[LoadedAnswers, Answers]:
+    """Raises AnswersError where it is no file of answers at all."""
     loaded = answers_file.load(read(source), source.overrides)
-    if loaded.answers is None or loaded.problems:
+    if loaded.answers is None:
         raise AnswersError(source.name, loaded.problems)
-    bundle, wrong = inputs.certificate(loaded.answers, source.folder, utc_now(), source.ca_file)
-    if wrong:
-        raise AnswersError(source.name, [loaded.locate(problem) for problem in wrong])
-    return ReleaseRequest(loaded.answers, inputs.read_secrets(loaded.answers, source.folder), bundle)
+    return loaded, loaded.answers
+
+
+def _together(
+    loaded: LoadedAnswers, certificate: Sequence[Finding], across: Sequence[Finding], *, needs_certificate: bool
+) -> list[Finding]:
+    """Every problem, in the order of the file: of single answers, of the certificate file, and across answers.
+
+    needs_certificate: whether it is a problem that no certificate was read.
+    """
+    missing = () if needs_certificate else ("tls.source", "tls.caFile")
+    across = [item for item in across if loaded.about_right_answers(item) and item.question not in missing]
+    return _in_order([*loaded.problems, *map(loaded.locate, [*certificate, *across])])
+
+
+def _in_order(problems: Iterable[Finding]) -> list[Finding]:
+    return sorted(problems, key=lambda problem: problem.line or 0)

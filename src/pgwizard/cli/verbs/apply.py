@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pgwizard.cli import connect, prompt
-from pgwizard.cli.json_lines import JsonLine, ProblemPart, explain_command, problem_part
+from pgwizard.cli.json_lines import JsonLine, ProblemPart, problem_part
 from pgwizard.cli.options import Invocation
+from pgwizard.cli.run_lines import reporter, require_proof, show_changes
 from pgwizard.cli.source import release_of, source_of
 from pgwizard.cli.table import (
     CONTEXT,
@@ -22,39 +23,13 @@ from pgwizard.cli.table import (
 )
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import utc_now
-from pgwizard.errors import Finding, NotProven
 from pgwizard.kube.api import Cluster
-from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply as release_apply
-from pgwizard.release.changes import Action, Change
-from pgwizard.release.report import address, change_lines, connect_commands, event_line
-from pgwizard.release.stages import Event, EventKind, Report
+from pgwizard.release.changes import Change
+from pgwizard.release.report import address, connect_commands
 
 DIFFERENCES = 1
 """Exit code of ``diff --exit-code`` where there are some, as of diff(1) and ``kubectl diff``."""
-
-
-@dataclass(frozen=True, slots=True)
-class EventLine(JsonLine):
-    """A stage of an apply or an uninstall: it began, made progress, ended. seconds: how long it took, at its end."""
-
-    type_name = "event"
-    stage: str
-    kind: EventKind
-    text: str
-    seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeLine(JsonLine):
-    """One object of a release and what becomes of it. diff: unified, values masked; null where none is shown."""
-
-    type_name = "change"
-    action: Action
-    object: str
-    why: str
-    restarts: bool
-    diff: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +63,6 @@ def apply(call: Invocation, writer: Writer) -> None:
         require_proof(outcome.plan.ref, outcome.findings)
 
 
-def require_proof(release: ReleaseRef, findings: Sequence[Finding]) -> None:
-    """Raises NotProven where there are findings about a backup, as the status of the release does."""
-    for finding in findings:
-        raise NotProven(f"{release}: {finding}", hint=f"{finding.fix}\nMore: {explain_command(finding.key)}")
-
-
 def diff(call: Invocation, writer: Writer) -> int:
     """Show what an apply would change; with ``--exit-code`` it returns DIFFERENCES where there are some."""
     options = release_apply.Options(dry_run=True, force_conflicts=call[FORCE_CONFLICTS])
@@ -107,38 +76,23 @@ def _run(
     call: Invocation, writer: Writer, options: release_apply.Options, *, whole: bool, yes: bool
 ) -> release_apply.ApplyOutcome:
     release = release_of(source_of(call))
+    namespace = release.request.answers.release.namespace
 
     async def approve(changes: Sequence[Change]) -> bool:
         show_changes(writer, changes, whole=whole)
         if not prompt.is_asked(yes=yes):
             return True
-        return await prompt.confirmed(f"Apply this to {release.answers.release.namespace}? [y/N] ")
+        return await prompt.confirmed(f"Apply this to {namespace}? [y/N] ")
 
     async def work(cluster: Cluster) -> release_apply.ApplyOutcome:
-        return await release_apply.run(release, cluster, reporter(writer), approve, options, now=utc_now)
+        report = reporter(writer, release.locate)
+        return await release_apply.run(release.request, cluster, report, approve, options, now=utc_now)
 
-    outcome = connect.run(call, work, resume="The cluster continues. Run it again at any time: it resumes.")
+    with release.locating():
+        outcome = connect.run(call, work, resume="The cluster continues. Run it again at any time: it resumes.")
     if outcome.result == "dry-run":
         show_changes(writer, outcome.changes, whole=whole)
     return outcome
-
-
-def reporter(writer: Writer) -> Report:
-    """Events of a run, one line each."""
-
-    def report(event: Event) -> None:
-        record = EventLine(event.stage, event.kind, event.text, event.seconds)
-        writer.event(event_line(event), event.kind, record)
-
-    return report
-
-
-def show_changes(writer: Writer, changes: Sequence[Change], *, whole: bool) -> None:
-    """Every object; people are not shown those that stay as they are."""
-    for change in changes:
-        shown = "\n".join(change_lines([change], whole=whole)) or None
-        diff = tuple(change.lines()) if whole else None
-        writer.line(shown, ChangeLine(change.action, str(change.ref), change.why, change.restarts, diff))
 
 
 def show_outcome(writer: Writer, outcome: release_apply.ApplyOutcome, commands: Sequence[str] = ()) -> None:

@@ -9,12 +9,12 @@ from typing import Literal, cast
 from pgwizard.cli import connect
 from pgwizard.cli.json_lines import JsonLine, NoteLine, explain_command, warning_line
 from pgwizard.cli.options import Invocation
+from pgwizard.cli.run_lines import require_proof
 from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
-from pgwizard.cli.verbs.apply import require_proof
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import utc_now
 from pgwizard.diagnose.diagnose import diagnose
-from pgwizard.errors import PreflightError
+from pgwizard.errors import FirstBackupFailed, PreflightError
 from pgwizard.kube.api import JOB, Cluster, Object, Ref
 from pgwizard.kube.health import assess
 from pgwizard.kube.jobs import has_succeeded
@@ -96,7 +96,13 @@ def logs(call: Invocation, writer: Writer) -> None:
             async for line in lines:
                 read.append(line)
                 writer.line(line, LogLine(shown, line))
-        if assess(job).status == "failed" and (fault := diagnose("\n".join([*read, assess(job).message]))):
+        health = assess(job)
+        if health.status != "failed":
+            return
+        fault = diagnose("\n".join([*read, health.message]))
+        if call[FOLLOW]:
+            raise FirstBackupFailed(f"{Ref(JOB, shown, release.namespace)} failed: {health.message}", fault=fault)
+        if fault:
             more = f"More: {explain_command(fault.key)}"
             writer.note(f"Cause: {fault.cause}\nFix: {fault.fix}\n{more}", FaultLine(fault.key, fault.cause, fault.fix))
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pgwizard.cli import connect, prompt
 from pgwizard.cli.json_lines import JsonLine, warning_line
 from pgwizard.cli.options import Invocation
+from pgwizard.cli.run_lines import ChangeLine, reporter
 from pgwizard.cli.table import ALL_NAMESPACES, JSON, NAMESPACE, PURGE_DATA, YES
-from pgwizard.cli.verbs.apply import ChangeLine, reporter
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import utc_now
 from pgwizard.errors import Finding, Interrupted, UsageError

@@ -1,0 +1,84 @@
+"""A run that changes a release, as lines: its events, the objects it changes, and what it could not prove."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from pgwizard.cli.json_lines import JsonLine, ProblemPart, explain_command, problem_part
+from pgwizard.cli.writer import Writer
+from pgwizard.errors import Finding, NotProven
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.release.changes import Action, Change
+from pgwizard.release.report import change_lines, event_line
+from pgwizard.release.stages import Event, EventKind, Report
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePart:
+    """One object of a release and what becomes of it."""
+
+    action: Action
+    object: str
+    why: str
+    restarts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine(JsonLine):
+    """A stage of an apply or an uninstall: it began, made progress, ended. seconds: how long it took, at its end.
+
+    change: the one that is being made. problem: what a warning is about.
+    """
+
+    type_name = "event"
+    stage: str
+    kind: EventKind
+    text: str
+    seconds: float | None
+    change: ChangePart | None
+    problem: ProblemPart | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine(JsonLine):
+    """One object of a release and what becomes of it. diff: unified, values masked; null where none is shown."""
+
+    type_name = "change"
+    action: Action
+    object: str
+    why: str
+    restarts: bool
+    diff: tuple[str, ...] | None
+
+
+def reporter(writer: Writer, locate: Callable[[Finding], Finding] = lambda finding: finding) -> Report:
+    """Events of a run, one line each. locate: gives a warning its line in the file of answers."""
+
+    def report(event: Event) -> None:
+        change, problem = None, None
+        if event.change is not None:
+            made = event.change
+            change = ChangePart(made.action, str(made.ref), made.why, made.restarts)
+        if event.finding is not None:
+            finding = locate(event.finding)
+            event, problem = replace(event, text=finding.whole), problem_part(finding)
+        record = EventLine(event.stage, event.kind, event.text, event.seconds, change, problem)
+        writer.event(event_line(event), event.kind, record)
+
+    return report
+
+
+def show_changes(writer: Writer, changes: Sequence[Change], *, whole: bool) -> None:
+    """Every object; people are not shown those that stay as they are."""
+    for change in changes:
+        shown = "\n".join(change_lines([change], whole=whole)) or None
+        diff = tuple(change.lines()) if whole else None
+        writer.line(shown, ChangeLine(change.action, str(change.ref), change.why, change.restarts, diff))
+
+
+def require_proof(release: ReleaseRef, findings: Sequence[Finding]) -> None:
+    """Raises NotProven where there are findings about a backup, as the status of the release does."""
+    if findings:
+        worst = findings[0]
+        raise NotProven(f"{release}: {worst}", hint=f"{worst.fix}\nMore: {explain_command(worst.key)}")
