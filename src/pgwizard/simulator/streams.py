@@ -15,7 +15,6 @@ class ContainerLog:
         self._readers: list[asyncio.Event] = []
 
     def write(self, *lines: str) -> None:
-        """Add lines."""
         self.lines += lines
         self._wake()
 

@@ -68,7 +68,6 @@ class WizardApp(ReportsDefects, BaseApp):
             await super().on_event(event)
 
     def get_default_screen(self) -> Screen[Any]:
-        """Painted first."""
         return Opening()
 
     def on_mount(self) -> None:

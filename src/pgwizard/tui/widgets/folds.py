@@ -131,7 +131,6 @@ class Folds(ScrollView, can_focus=True):
         self._put(0 if side < 0 else len(self._rows))
 
     def action_slide(self, columns: int) -> None:
-        """Long lines."""
         self.scroll_relative(x=columns, animate=False)
 
     def action_turn(self) -> None:
