@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 
 def visible(text: str) -> str:
     """Text from a file made fit for a terminal: escape sequences and marks of direction are spelt out."""
@@ -24,10 +22,6 @@ def fit(name: str) -> str:
 def fit_line(line: str) -> str:
     """A line of a log, safe for a terminal; columns are kept."""
     return "".join(c if c.isprintable() else " " for c in line[:1_000]).rstrip()
-
-
-if TYPE_CHECKING:
-    pass
 
 
 def span(seconds: float) -> str:

@@ -6,19 +6,20 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 from textual.worker import WorkerCancelled
 
+from pgwizard.endpoint import Endpoint
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import Cluster
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tui.app import WizardApp
-from pgwizard.tui.screens.secret_browser import ENDPOINT, REPAINT_SECONDS, SecretBrowser
+from pgwizard.tui.screens.secret_browser import REPAINT_SECONDS, SecretBrowser
 from pgwizard.tui.secret_choice import Chosen
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets import candidate_text
@@ -35,6 +36,8 @@ from support.screens import notices, opened, painted, press, settled, until
 
 Scenario = Callable[[Pilot[int], SecretBrowser], Awaitable[None]]
 NOTHING = "nothing yet"
+ENDPOINT = Endpoint("https", "minio.minio.svc", 9000)
+ASKED: tuple[Literal["ca"], Endpoint, str, tuple[str, str], bool] = ("ca", ENDPOINT, "default", ("", ""), False)
 
 
 def driven(
@@ -60,7 +63,7 @@ def driven(
         app = WizardApp(Start(connect, lambda _path, _text: None, screen="textual.screen:Screen", demo=True))
         async with opened(app, size) as pilot:
             await until(pilot, lambda: app.connection.cluster is not None)
-            browser = SecretBrowser(*asked)
+            browser = SecretBrowser(*asked, *ASKED[len(asked) :])
             if first is not None:
                 await first(pilot, browser)
             await app.push_screen(browser, ended.append)
@@ -270,7 +273,7 @@ def test_before_there_is_a_cluster_it_says_so() -> None:
         app = WizardApp(Start(refused, lambda _path, _text: None, screen="textual.screen:Screen"))
         async with opened(app, size=(120, 40)) as pilot:
             await until(pilot, lambda: len(app.screen_stack) == 2)
-            browser = SecretBrowser()
+            browser = SecretBrowser(*ASKED)
             await app.push_screen(browser)
             assert text(browser, "counts") == "connecting to the cluster …"
             goes_on.set()
@@ -447,7 +450,7 @@ def test_without_a_connection_a_name_is_taken_at_its_word_and_f5_connects() -> N
         app = WizardApp(Start(refused, lambda _path, _text: None, screen="textual.screen:Screen"))
         async with opened(app, size=(120, 40)) as pilot:
             await until(pilot, lambda: app.connection.trouble is not None)
-            browser = SecretBrowser()
+            browser = SecretBrowser(*ASKED)
             await app.push_screen(browser, ended.append)
             await press(pilot, "f5")
             await until(pilot, lambda: len(tries) == 2 and app.connection.trouble is not None)

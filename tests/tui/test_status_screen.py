@@ -19,7 +19,7 @@ from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import CRONJOB, NAMESPACE, Cluster, ExecResult, Ref
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import apply, record
+from pgwizard.release import apply, record, records
 from pgwizard.release import backups as release_backups
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
@@ -32,7 +32,8 @@ from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import ClusterChoice, Start
 from pgwizard.tui.widgets.details import Details
-from pgwizard.tui.widgets.dialogs import ChoiceDialog, TextWindow
+from pgwizard.tui.widgets.dialogs import ChoiceDialog, Pick, TextWindow
+from pgwizard.tui.widgets.filtered_list import FilteredList
 from pgwizard.tui.widgets.job_details import job_details
 from pgwizard.tui.widgets.job_log import JobLog
 from pgwizard.tui.widgets.rows import Rows
@@ -134,7 +135,7 @@ def log_text(pilot: Pilot[int]) -> str:
 def question(pilot: Pilot[int]) -> str:
     """The question over the status; empty without one."""
     screen = pilot.app.screen
-    return "".join(map(words, screen.query(".title"))) if isinstance(screen, ChoiceDialog) else ""
+    return "".join(map(words, screen.query(".title"))) if isinstance(screen, (ChoiceDialog, Pick)) else ""
 
 
 def explained(pilot: Pilot[int]) -> str:
@@ -404,12 +405,35 @@ def test_without_a_name_one_of_several_releases_or_one_elsewhere_is_chosen() -> 
         )
         await press(pilot, "r")
         await until(pilot, lambda: question(pilot) != "")
-        await press(pilot, "1")
+        await press(pilot, "enter")
         await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
         assert "default/postgresql" in text(pilot, "header")
 
     driven(several, prepare=two)
     driven(elsewhere, release=("", "staging"))
+
+
+def test_any_of_many_releases_is_found_by_typing_and_only_one_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = records.choices
+
+    async def many(cluster: Cluster, namespace: str) -> Any:
+        [there] = await real(cluster, namespace)
+        others = [replace(there, ref=ReleaseRef("default", f"another-{number}")) for number in range(20)]
+        return [*others, there]
+
+    monkeypatch.setattr(records, "choices", many)
+
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await until(pilot, lambda: question(pilot) == "Which release?")
+        window = pilot.app.screen
+        await press(pilot, *"nowhere", "enter")
+        await until(pilot, lambda: "0 of 21" in words(window.query_one(FilteredList)))
+        assert pilot.app.screen is window, "what is typed is no release"
+        await press(pilot, *["backspace"] * len("nowhere"), *"postgresql", "enter")
+        await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
+        assert "default/postgresql" in text(pilot, "header")
+
+    driven(scenario)
 
 
 WIDE = "20261122-022400F_20261123-022400I"
@@ -555,8 +579,8 @@ def test_a_defect_beside_the_watch_is_reported_with_its_place(monkeypatch: pytes
         await loaded(pilot)
         monkeypatch.setattr("pgwizard.tui.release_actions.ReleaseActions.back_up", broken)
         await press(pilot, "b")
-        await until(pilot, lambda: screens.notices(pilot) != [])
-        [notice] = screens.notices(pilot)
+        await until(pilot, lambda: notices(pilot) != [])
+        [notice] = notices(pilot)
         assert notice.startswith("a defect of pgwizard itself: KeyError at ")
         assert "RECOVERABLE" in text(pilot, "verdict")
 

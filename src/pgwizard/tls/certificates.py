@@ -1,8 +1,8 @@
 """Reads PEM certificates and finds their defects before anything trusts them.
 
-Owns the judgement whether pgBackRest would take a server's certificate, too: OpenSSL's way of building a chain, and
-pgBackRest's way of comparing names. It refuses private keys: a file or a Secret's key that holds one is never passed
-on. ``cryptography`` does the parsing, and is loaded when the first certificate is read.
+Whether pgBackRest would trust a server's chain is decided in ``chain``. Private keys are refused: a file or a Secret's
+key that holds one is never passed on. ``cryptography`` does the parsing, and is loaded when the first certificate is
+read.
 """
 
 from __future__ import annotations

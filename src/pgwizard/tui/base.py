@@ -42,17 +42,14 @@ class Hosted:
 
     @property
     def host(self) -> BaseApp:
-        """The application."""
         return cast("BaseApp", cast("DOMNode", self).app)
 
     @property
     def start(self) -> Start:
-        """How the application began."""
         return self.host.start
 
     @property
     def connection(self) -> Connection:
-        """The connection to the cluster."""
         return self.host.connection
 
     def open_screen(self, asked: Open, closed: Callable[[Any], object] | None = None) -> None:

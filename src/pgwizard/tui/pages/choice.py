@@ -45,7 +45,6 @@ class Choice(Widget, can_focus=True):
 
         @property
         def control(self) -> Choice:
-            """The sender."""
             return self.choice
 
     class Submitted(Message):

@@ -39,7 +39,6 @@ class Column(Hosted, ReportsDefects, Vertical):
 
     @property
     def listed(self) -> FilteredList:
-        """The list."""
         return self.query_one(FilteredList)
 
     def note(self, text: str) -> None:

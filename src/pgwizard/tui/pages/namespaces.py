@@ -51,7 +51,6 @@ class NamespaceColumn(Column):
 
     @work(group="namespaces", exclusive=True, exit_on_error=False)
     async def load(self) -> None:
-        """List them."""
         cluster = await self.connection.once_connected()
         self.note("loading namespaces")
         self._names = None

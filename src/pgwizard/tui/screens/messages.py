@@ -1,6 +1,6 @@
 """Every message with its cause and what to do, found as one types; it opens at the one that a screen speaks of.
 
-It shows the entries of ``pgwizard.messages``; it refuses to explain anything itself.
+It shows the entries of ``pgwizard.diagnose.messages``; it explains nothing itself.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _told(found: Sequence[messages.Entry]) -> Group:
 
 def _entry(entry: messages.Entry) -> Iterator[RenderableType]:
     yield Text(entry.text, "bold")
-    for word, text in (("why", entry.cause), ("answer", entry.answer), ("do", entry.fix)):
+    for word, text in (("why", entry.cause), ("answer", entry.answer), ("fix", entry.fix)):
         if text:
             row = Table.grid(padding=(0, 1))
             row.add_column(width=6)

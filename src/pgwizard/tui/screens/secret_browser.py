@@ -34,7 +34,6 @@ from pgwizard.tui.widgets.secret_list import WIDE, SecretList
 from pgwizard.wizard import browse, candidates
 from pgwizard.wizard.candidates import Candidate, Search
 
-ENDPOINT = Endpoint("https", "minio.minio.svc", 9000)
 REPAINT_SECONDS = 0.1
 SETTLE_SECONDS = 0.06
 """How long the list must not move before what is in view is read."""
@@ -73,11 +72,11 @@ class SecretBrowser(Copies, ReportsDefects, BaseScreen["Chosen | None"]):
 
     def __init__(
         self,
-        purpose: Literal["ca", "s3", "database", "passphrase"] = "ca",
-        endpoint: Endpoint = ENDPOINT,
-        namespace: str = "default",
-        current: tuple[str, str] = ("", ""),
-        by_address: bool = False,
+        purpose: Literal["ca", "s3", "database", "passphrase"],
+        endpoint: Endpoint,
+        namespace: str,
+        current: tuple[str, str],
+        by_address: bool,
     ) -> None:
         super().__init__()
         self.search = Search(purpose, endpoint, namespace, by_address)

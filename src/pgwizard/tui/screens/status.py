@@ -35,7 +35,8 @@ from pgwizard.tui.release_actions import ReleaseActions
 from pgwizard.tui.release_watch import ReleaseWatch
 from pgwizard.tui.start import DEMO
 from pgwizard.tui.widgets.details import Details
-from pgwizard.tui.widgets.dialogs import ChoiceDialog
+from pgwizard.tui.widgets.dialogs import Pick
+from pgwizard.tui.widgets.filtered_list import Item
 from pgwizard.tui.widgets.job_details import job_details
 from pgwizard.tui.widgets.job_log import JobLog
 from pgwizard.tui.widgets.keyline import KeyLine
@@ -192,18 +193,18 @@ Every change to the cluster asks for confirmation first."""
 
     def _offer(self, there: Sequence[Listed], namespace: str) -> None:
         """Let one of several be chosen, or one of another namespace; the verdict says why there is none."""
-        choices = {str(number): release for number, release in enumerate(there[:9], start=1)}
+        refs = {str(release.ref): release.ref for release in there}
         is_here = bool(there) and there[0].ref.namespace == namespace
         title = "Which release?" if is_here else f"No release in {fit(namespace)}. Choose another one?"
 
-        def take(key: str | None) -> None:
-            if key is not None:
-                self.observed.name, self.observed.namespace = choices[key].ref.name, choices[key].ref.namespace
+        def take(chosen: str | None) -> None:
+            if chosen is not None:
+                self.observed.name, self.observed.namespace = refs[chosen].name, refs[chosen].namespace
                 self._begin()
 
-        if choices:
-            named = {key: fit(str(release.ref)) for key, release in choices.items()}
-            self.app.push_screen(ChoiceDialog(title, named), take)
+        if refs:
+            items = [Item(ref, shown=fit(ref)) for ref in refs]
+            self.app.push_screen(Pick(title, items, free=False), take)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A defect that ended the observing is shown in the place of the verdict, any other one is reported."""

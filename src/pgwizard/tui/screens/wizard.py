@@ -79,7 +79,6 @@ class Wizard(ReportsDefects, BaseScreen[None]):
 
     @property
     def draft(self) -> Draft:
-        """The answers."""
         return self.pages.draft
 
     @property

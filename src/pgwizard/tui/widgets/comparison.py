@@ -59,7 +59,6 @@ class Comparison(Hosted, Vertical):
 
     @property
     def folds(self) -> Folds:
-        """The changes."""
         return self.query_one(Folds)
 
     def is_of(self, answers: Answers) -> bool:

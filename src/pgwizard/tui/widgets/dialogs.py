@@ -69,7 +69,7 @@ class Line(Window):
 
 
 class Pick(Window):
-    """A list to choose from; answers with a value of it, with what was typed, or with None."""
+    """A list to choose from; answers with a value of it or None, where it is free also with what was typed."""
 
     DEFAULT_CSS = "Pick FilteredList { height: 20; max-height: 60%; }"
     HELP: ClassVar[str] = (
@@ -77,15 +77,18 @@ class Pick(Window):
         "Enter selects what is highlighted, or what was typed; Esc cancels."
     )
 
-    def __init__(self, title: str, items: Sequence[Item], *, current: str = "", note: str = "") -> None:
+    def __init__(
+        self, title: str, items: Sequence[Item], *, current: str = "", note: str = "", free: bool = True
+    ) -> None:
         super().__init__()
+        self._free = free
         self._title, self._items, self._current, self._note = title, items, current, note
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(self._title, classes="title", markup=False)
             yield Static(self._note, id="note", classes="hint", markup=False)
-            yield FilteredList(self._items, self._current)
+            yield FilteredList(self._items, self._current, free=self._free)
         yield KeyLine()
 
     def on_mount(self) -> None:

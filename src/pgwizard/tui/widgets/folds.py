@@ -1,6 +1,6 @@
 """Many lines, by object: what ``Review`` shows of manifests and changes, and ``Apply`` of changes.
 
-It refuses to know what the lines mean; text of others is spelt out where it is drawn.
+It does not know what the lines mean; text of others is spelt out where it is drawn.
 """
 
 from __future__ import annotations
@@ -131,7 +131,6 @@ class Folds(ScrollView, can_focus=True):
         self._put(0 if side < 0 else len(self._rows))
 
     def action_slide(self, columns: int) -> None:
-        """Long lines."""
         self.scroll_relative(x=columns, animate=False)
 
     def action_turn(self) -> None:

@@ -29,12 +29,10 @@ class Pane:
             self._show_title()
 
     def on_focus(self) -> None:
-        """Mark it."""
         self._is_marked = True
         self._show_title()
 
     def on_blur(self) -> None:
-        """Unmark it."""
         self._is_marked = False
         self._show_title()
 

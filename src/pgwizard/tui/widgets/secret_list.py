@@ -66,7 +66,6 @@ class SecretList(ScrollView, can_focus=False):
         return self.rows[top : top + max(1, self.size.height)]
 
     def show(self, rows: Sequence[Candidate], cursor: int) -> None:
-        """Other rows."""
         self.rows = rows
         self.cursor = max(0, min(cursor, len(rows) - 1))
         self.set_reactive(SecretList.virtual_size, Size(0, len(rows)))  # to assign it would lay out the whole screen
