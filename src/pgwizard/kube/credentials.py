@@ -1,6 +1,6 @@
 """What a request is authenticated with: tokens, client certificates, credentials plug-ins, and the TLS context.
 
-It refuses to be interactive, and to put a credential into a text.
+It is never interactive, and never puts a credential into a text.
 """
 
 from __future__ import annotations

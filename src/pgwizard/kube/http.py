@@ -4,7 +4,7 @@ What is repeated, for all methods alike: 429 (after Retry-After), 500, 502, 503,
 them), lost connections, answers that are late or cut off; with exponential backoff and jitter, bounded in number and in
 time. Everything else fails at once. A request that must not be made twice is looked up before it is repeated.
 
-It refuses to know verbs and kinds, and to put headers, credentials, request bodies or the text of a third party's
+It knows no verbs and no kinds, and never puts headers, credentials, request bodies or the text of a third party's
 exception into a message.
 """
 

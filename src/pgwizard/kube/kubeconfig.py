@@ -5,7 +5,7 @@ the import takes 0.3 s. The rest is done here, because that package sends reques
 fails, lends the plug-in the terminal, ignores impersonation, lets the last file choose the context, and leaves client
 keys in temporary files.
 
-It refuses to send requests, to be interactive, and to put a credential into a text.
+It sends no requests, is never interactive, and never puts a credential into a text.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Commands and ports of pods over a WebSocket, in the kubelet's framing: the first byte of a message is its channel.
 
-It refuses to know how a WebSocket is opened and as whom.
+The caller brings the WebSocket.
 """
 
 from __future__ import annotations

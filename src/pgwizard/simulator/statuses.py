@@ -1,6 +1,6 @@
 """Owns the server's failure texts: one function for each status that the simulation answers with.
 
-The texts were recorded from a v1.34 API server. It refuses to decide when one of them is due.
+The texts were recorded from a v1.34 API server. When one of them is due is decided elsewhere.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """TLS with the S3 endpoint: what it sends, and whether a chosen certificate verifies it.
 
 An endpoint inside the cluster is reached through a ready pod behind its Service, by the API server's port-forward, with
-the true name in SNI; any other one over TCP. It refuses requests: no byte of S3 and no credential is ever sent.
+the true name in SNI; any other one over TCP. It makes no requests: no byte of S3 and no credential is ever sent.
 """
 
 from __future__ import annotations
