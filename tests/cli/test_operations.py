@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import copy
 import io
@@ -290,6 +291,15 @@ def test_a_problem_of_the_answers_has_the_file_and_the_line_that_render_shows(
     assert (done.code, done.err.splitlines()[:2]) == (2, ["pgwizard: a.yaml: 1 problem", shown])
     (problem,) = json.loads(headless.run(verb, "a.yaml", "--demo", "--json").err)["problems"]
     assert (problem["path"], problem["line"]) == ("storage.size", 4)
+
+
+def test_the_certificate_of_the_command_line_replaces_the_secret_s(sim: SimCluster, answers: str) -> None:
+    assert applied("--ca-file", str(headless.CA), "--no-wait").code == 0
+    mirror = sim.store.peek(Ref(SECRET, "postgresql-minio-ca", "default"))
+    assert mirror is not None
+    (value,) = mirror["data"].values()
+    assert base64.b64decode(value).decode() == headless.trusted().pem
+    assert "minio/minio-tls" not in json.dumps(mirror)
 
 
 def test_what_the_cluster_does_not_have_has_its_line_in_the_file(sim: SimCluster, folder: Path) -> None:
