@@ -27,7 +27,7 @@ from pgwizard.release import record, stages
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from support import faulting, headless, simtime
-from support.faulting import CLAIM, SECRET, deployed
+from support.faulting import CLAIM, SECRET, deployed, settle
 from support.waiting import DEADLINE_SECONDS
 
 
@@ -465,17 +465,6 @@ def test_two_runs_of_a_shell_find_the_same_cluster(sim: SimCluster) -> None:
 
 
 # ---- status --------------------------------------------------------------------------------------------------------
-
-
-def settle(sim: SimCluster) -> None:
-    """The Job's controller sees the end of the first backup after pgwizard does."""
-
-    async def wait() -> None:
-        async with sim:
-            sim.runtime.ensure_running()
-            await sim.clock.sleep(5)
-
-    simtime.run(wait())
 
 
 def looked(*arguments: str) -> headless.Run:
