@@ -102,7 +102,7 @@ def test_a_proxy_in_between_is_named() -> None:
 
     assert refused(ENDPOINT, unready) == (
         "no pod of Service minio/minio is ready",
-        "kubectl get pods -n minio shows why",
+        "See kubectl get pods -n minio",
     )
 
     async def selects_none(sim: SimCluster) -> None:
@@ -189,7 +189,7 @@ def test_plain_http_is_named() -> None:
     error = over_tcp(http)
     assert isinstance(error, Unreachable)
     assert error.message.endswith("speaks plain HTTP, not TLS")
-    assert error.hint.startswith("turn TLS on at the server")
+    assert error.hint.startswith("Turn TLS on at the server")
 
 
 def test_a_server_that_speaks_something_else_or_hangs_up_is_named() -> None:
@@ -221,4 +221,4 @@ def test_a_server_that_does_not_answer_meets_the_deadline() -> None:
 def test_a_port_that_nobody_listens_at() -> None:
     message, hint = refused("127.0.0.1:1")
     assert message.startswith("127.0.0.1:1 cannot be reached from this machine: ")
-    assert hint == "pods may still reach it"
+    assert hint == "Pods may still reach it."

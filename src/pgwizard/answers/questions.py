@@ -1,7 +1,7 @@
 """The questions: what a person decides about a release. One ``Section`` is one page and one block of answers.yaml.
 
 Source order is page order. Everything that shows a question (file, schema, documentation, widgets) is derived from
-these models. It refuses secrets: answers hold references to them. Rules across fields belong to ``plan``, because a
+these models. Answers hold references to secrets, never their values. Rules across fields belong to ``plan``, because a
 section is validated while others are still being filled in.
 """
 

@@ -1,6 +1,6 @@
 """What the wizard may touch of the machine it runs on: the kubeconfig's contexts, files to save to, and its draft.
 
-It refuses rules and widgets: it makes the ``Start`` of the terminal face.
+Contains no rules and no widgets: it makes the ``Start`` of the terminal face.
 """
 
 from __future__ import annotations

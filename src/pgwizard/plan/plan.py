@@ -1,6 +1,6 @@
 """Every value that a template places, decided: ``resolve(answers, facts) -> Plan``.
 
-Names, labels and numbers are made here and nowhere else. It refuses I/O: what the world knows comes in as ``Facts``.
+Names, labels and numbers are made here and nowhere else. Does no I/O: what the world knows comes in as ``Facts``.
 Answers are taken as they are; ``checks`` has checked them before.
 """
 

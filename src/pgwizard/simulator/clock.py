@@ -1,4 +1,4 @@
-"""Owns simulated time. It refuses calendars: seconds since the epoch in, RFC 3339 text out."""
+"""Owns simulated time. No calendars: seconds since the epoch in, RFC 3339 text out."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Owns the canned programs: PostgreSQL's start-up log, pgBackRest with a simulated repository, psql, pg_isready.
 
-The texts and the JSON are those of pgBackRest 2.45 and PostgreSQL 15. It refuses SQL (a query is recognised by a
+The texts and the JSON are those of pgBackRest 2.45 and PostgreSQL 15. Not simulated: SQL (a query is recognised by a
 pattern or answered with nothing), shells, WAL contents, and every other program: exit code 127.
 """
 

@@ -1,7 +1,7 @@
 """Owns what drives the controllers: one worker per object, Events, logs, deletion with its dependents.
 
 Every worker is level-triggered: it reads the object, does the next step and goes back to sleep, so a run that was
-abandoned is picked up by the next one. Which steps there are is not its business; it refuses finalizers and nodes.
+abandoned is picked up by the next one. Which steps there are is not its business. Not simulated: finalizers and nodes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The application: one window, painted before anything slow is loaded.
 
-It owns the connection to the cluster and the themes, and passes both on. It refuses rules.
+It owns the connection to the cluster and the themes, and passes both on. Contains no rules.
 """
 
 from __future__ import annotations

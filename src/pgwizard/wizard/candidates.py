@@ -1,7 +1,7 @@
 """What a Secret could be chosen for, as rows: what it is, whether it would do, and how good it is. Pure.
 
 A certificate is judged against what the endpoint really sends, credentials by the names of their keys; each row says
-the reason for its rank. It refuses to read, and to keep a value: of a Secret's data the names of its keys and its
+the reason for its rank. It reads nothing, and keeps no value: of a Secret's data the names of its keys and its
 certificates remain, and nothing else.
 """
 

@@ -1,7 +1,7 @@
 """Answers while they are being given: as given, as a model with defaults, and their problems so far.
 
-The same validation and the same checks as for a file, after every answer. It refuses secrets, widgets and files: it is
-given values and gives text.
+The same validation and the same checks as for a file, after every answer. Contains no secrets, widgets or files:
+values in, text out.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Every message with its cause and what to do, found as one types; it opens at the one that a screen speaks of.
 
-It shows the entries of ``pgwizard.diagnose.messages``; it refuses to explain anything itself.
+It shows the entries of ``pgwizard.diagnose.messages``; it explains nothing itself.
 """
 
 from __future__ import annotations
