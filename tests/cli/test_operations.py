@@ -149,7 +149,7 @@ def test_a_person_confirms_and_may_refuse(sim: SimCluster, answers: str, monkeyp
         return False
 
     monkeypatch.setattr(prompt, "is_asked", lambda *, yes: not yes)
-    monkeypatch.setattr(prompt, "confirmed", no)
+    monkeypatch.setattr(prompt, "confirm", no)
     done = applied()
     assert done.code == 130
     assert questions == ["Apply this to default? [y/N] "]
@@ -182,7 +182,7 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 )
 def test_only_a_clear_yes_is_a_yes_and_the_end_of_input_is_none(typed: bytes, meant: bool, keyboard: int) -> None:
     os.write(keyboard, typed)
-    assert asyncio.run(prompt.confirmed("? ")) is meant
+    assert asyncio.run(prompt.confirm("? ")) is meant
 
 
 @pytest.mark.parametrize("stop", [b"\x03", signal.SIGTERM, signal.SIGHUP])
