@@ -32,7 +32,7 @@ def snapshot_of(call: Invocation, name: str) -> Snapshot:
     from pgwizard.status import observe
 
     async def work(cluster: Cluster) -> Snapshot:
-        return await observe.look(cluster, await connect.chosen(call, cluster, name), now=utc_now)
+        return await observe.look(cluster, await connect.choose_release(call, cluster, name), now=utc_now)
 
     return connect.run(call, work, released=True)
 
