@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import copy
 import io
@@ -26,7 +27,7 @@ from pgwizard.release import record, stages
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from support import faulting, headless, simtime
-from support.faulting import CLAIM, SECRET, deployed
+from support.faulting import CLAIM, SECRET, deployed, settle
 from support.waiting import DEADLINE_SECONDS
 
 
@@ -292,6 +293,15 @@ def test_a_problem_of_the_answers_has_the_file_and_the_line_that_render_shows(
     assert (problem["path"], problem["line"]) == ("storage.size", 4)
 
 
+def test_the_certificate_of_the_command_line_replaces_the_secret_s(sim: SimCluster, answers: str) -> None:
+    assert applied("--ca-file", str(headless.CA), "--no-wait").code == 0
+    mirror = sim.store.peek(Ref(SECRET, "postgresql-minio-ca", "default"))
+    assert mirror is not None
+    (value,) = mirror["data"].values()
+    assert base64.b64decode(value).decode() == headless.trusted().pem
+    assert "minio/minio-tls" not in json.dumps(mirror)
+
+
 def test_what_the_cluster_does_not_have_has_its_line_in_the_file(sim: SimCluster, folder: Path) -> None:
     (folder / "a.yaml").write_text("release:\n  namespace: nowhere\n")
     done = headless.run("apply", "a.yaml", "--demo", "--json")
@@ -455,17 +465,6 @@ def test_two_runs_of_a_shell_find_the_same_cluster(sim: SimCluster) -> None:
 
 
 # ---- status --------------------------------------------------------------------------------------------------------
-
-
-def settle(sim: SimCluster) -> None:
-    """The Job's controller sees the end of the first backup after pgwizard does."""
-
-    async def wait() -> None:
-        async with sim:
-            sim.runtime.ensure_running()
-            await sim.clock.sleep(5)
-
-    simtime.run(wait())
 
 
 def looked(*arguments: str) -> headless.Run:
