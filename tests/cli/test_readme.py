@@ -59,7 +59,7 @@ def at_a_terminal(sim: SimCluster, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(connect, "open_cluster", connected)
     monkeypatch.setattr(SimCluster, "server", "prod-eu (https://10.0.0.1:6443)")
-    monkeypatch.setattr(prompt, "is_asked", lambda *, yes: not yes)
+    monkeypatch.setattr(prompt, "is_interactive", lambda *, yes: not yes)
     monkeypatch.setattr(prompt, "confirm", approves)
     monkeypatch.setattr(headless, "_stream", lambda: Terminal(io.BytesIO(), encoding="utf-8", newline=""))
     monkeypatch.setenv("TERM", "dumb")  # the same lines, without a spinner in between

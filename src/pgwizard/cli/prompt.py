@@ -10,7 +10,7 @@ import sys
 from pgwizard.errors import Interrupted
 
 
-def is_asked(*, yes: bool) -> bool:
+def is_interactive(*, yes: bool) -> bool:
     """Only a person at a terminal can answer; a script has decided already."""
     return not yes and sys.stdin is not None and sys.stdin.isatty()
 

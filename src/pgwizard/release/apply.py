@@ -484,5 +484,5 @@ async def _prune(prepared: _Preparation, cluster: Cluster, report: Report) -> No
     if not prepared.pruned:
         return
     async with stages.enter("prune", report) as stage:
-        deleted, foreign = await deletion.delete_ours(cluster, prepared.pruned, stage)
-        stage.done(f"{len(deleted)} deleted" + (f", {len(foreign)} kept" if foreign else ""))
+        deleted, others = await deletion.delete_ours(cluster, prepared.pruned, stage)
+        stage.done(f"{len(deleted)} deleted" + (f", {len(others)} kept" if others else ""))

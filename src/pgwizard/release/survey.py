@@ -121,8 +121,8 @@ async def _read(cluster: Cluster, refs: Iterable[Ref]) -> _Live:
             denied[ref] = error
             return None
 
-    asked = list(dict.fromkeys(refs))
-    return _Live(dict(zip(asked, await side_by_side([look(ref) for ref in asked]), strict=True)), denied)
+    distinct = list(dict.fromkeys(refs))
+    return _Live(dict(zip(distinct, await side_by_side([look(ref) for ref in distinct]), strict=True)), denied)
 
 
 async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = None, *, at: datetime) -> Survey:

@@ -43,7 +43,7 @@ from pgwizard.status.snapshot import PACE_SECONDS, WATCHED, ReleaseSummary, Snap
 from pgwizard.status.verdict import outage
 from pgwizard.text import plain
 
-ASKED = (*PACE_SECONDS, "log")
+POLLED = (*PACE_SECONDS, "log")
 """The sources that are polled, and the logs that could not be read; all others are watched."""
 _SOON_SECONDS = 1.5
 """After how long an unsettled record is read again."""
@@ -152,7 +152,7 @@ def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
     """
     ready = {ref for ref, health in after.objects.items() if ref.resource == POD and health.status == "ready"}
     if any(ref in before.objects and before.objects[ref].status != "ready" for ref in ready):
-        return ASKED
+        return POLLED
     running = {run.uid for run in before.runs if run.state == "running"}
     ended = any(run.uid in running and run.state != "running" for run in after.runs)
     if ended:

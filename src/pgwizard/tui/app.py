@@ -127,16 +127,16 @@ class WizardApp(ReportsDefects, BaseApp):
     # ---- navigation ------------------------------------------------------------------------------------------------
 
     @on(Open)
-    async def _open_screen(self, asked: Open) -> None:
-        if isinstance(asked, OpenStatus) and await self._went_back(asked):
+    async def _open_screen(self, request: Open) -> None:
+        if isinstance(request, OpenStatus) and await self._went_back(request):
             return
-        screen = _screen_class(asked.screen)(*asked.arguments())
+        screen = _screen_class(request.screen)(*request.arguments())
         screen.begin()
-        await self.push_screen(screen, asked.closed)
+        await self.push_screen(screen, request.closed)
 
-    async def _went_back(self, asked: OpenStatus) -> bool:
+    async def _went_back(self, request: OpenStatus) -> bool:
         """Close what is above the status of the release, where that is open already."""
-        shows = [isinstance(each, ScreenPart) and each.release == asked.release for each in self.screen_stack]
+        shows = [isinstance(each, ScreenPart) and each.release == request.release for each in self.screen_stack]
         if not any(shows):
             return False
         for _ in range(shows[::-1].index(True)):

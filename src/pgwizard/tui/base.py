@@ -52,11 +52,11 @@ class HostAccess:
     def connection(self) -> Connection:
         return self.host.connection
 
-    def open_screen(self, asked: Open, closed: Callable[[Any], object] | None = None) -> None:
+    def open_screen(self, request: Open, closed: Callable[[Any], object] | None = None) -> None:
         """Ask for another screen. closed: called with what it ends with, in the asker's own turn."""
         if closed is not None:
-            asked.closed = lambda result: cast("DOMNode", self).call_next(closed, result)
-        self.host.post_message(asked)
+            request.closed = lambda result: cast("DOMNode", self).call_next(closed, result)
+        self.host.post_message(request)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pgwizard.tui.widgets.dialogs import Pick
 from pgwizard.tui.widgets.filtered_list import Item
 from pgwizard.wizard.candidates import Candidate
 from pgwizard.wizard.choices import LISTS, Suggestion, choices
-from pgwizard.wizard.secret_questions import SecretQuestion, asked_by
+from pgwizard.wizard.secret_questions import SecretQuestion, secret_question_of
 
 if TYPE_CHECKING:
     from pgwizard.tui.secret_choice import SecretChoice
@@ -61,7 +61,7 @@ class Chooser:
             self._pages.give(path, value)
 
     def _browse(self, path: QuestionPath) -> None:
-        question, draft = asked_by(path), self._pages.draft
+        question, draft = secret_question_of(path), self._pages.draft
         own, repository = draft.answers.release.namespace, draft.answers.repository
         place = str(draft.value(question.namespace) or "") if question.namespace else ""
         current = (place or own, str(draft.value(question.secret) or ""))

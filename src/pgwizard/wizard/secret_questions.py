@@ -57,6 +57,6 @@ SECRET_QUESTIONS: Mapping[QuestionPath, SecretQuestion] = {
 """By the block that a question is in."""
 
 
-def asked_by(path: QuestionPath) -> SecretQuestion:
+def secret_question_of(path: QuestionPath) -> SecretQuestion:
     """The Secret that a question is about. Raises StopIteration where it is about none."""
     return next(found for block, found in SECRET_QUESTIONS.items() if path[: len(block)] == block)

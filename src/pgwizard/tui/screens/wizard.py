@@ -259,7 +259,7 @@ class Wizard(ReportsDefects, BaseScreen[None]):
             await self._replace(without_defaults(dump(applied.answers)), self.page)
         self.pages.reload()
 
-    @on(Review.ApplyAsked)
+    @on(Review.ApplyRequested)
     async def action_apply(self) -> None:
         """Open the apply; answers with problems go to the review instead."""
         if self.connection.cluster is None and self.connection.trouble is None:
@@ -289,7 +289,7 @@ class Wizard(ReportsDefects, BaseScreen[None]):
     async def _export(self, folder: str) -> None:
         await self.saving.export(self.draft, folder)
 
-    def on_review_export_asked(self, event: Review.ExportAsked) -> None:
+    def on_review_export_requested(self, event: Review.ExportRequested) -> None:
         self._export(event.folder)
 
     # ---- what is shown ---------------------------------------------------------------------------------------------
