@@ -2,7 +2,7 @@
 
 Nothing is written before every object was tried and shown; after an interruption the next run resumes. Passwords are
 made once and never changed. It does not print, prompt or read files: a face reports the events and approves, and
-secrets come in as ``Given``.
+secrets come in as ``SecretInputs``.
 """
 
 from __future__ import annotations
@@ -194,23 +194,27 @@ async def _require_references(release: ReleaseRequest, cluster: Cluster, now: Cl
         raise PreflightError("a referenced object no longer exists; nothing was written", gone)
 
 
-async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, options: Options, now: Clock) -> _Prepared:
-    """Read, check and try everything; write nothing."""
-    answers = release.answers
+async def _survey(release: ReleaseRequest, cluster: Cluster, report: Report, now: Clock) -> survey.Survey:
     async with stages.enter("survey", report) as stage:
         rights, surveyed = await asyncio.gather(
-            release_rights.require_rights(cluster, answers, ca_file=release.ca_file is not None),
-            survey.survey(cluster, answers, release.ca_file, at=now()),
+            release_rights.require_rights(cluster, release.answers, ca_file=release.ca_file is not None),
+            survey.survey(cluster, release.answers, release.ca_file, at=now()),
             return_exceptions=True,
         )
-        for found in (rights, surveyed):  # a missing right explains the rest
-            if isinstance(found, BaseException):
-                raise found
+        if isinstance(rights, BaseException):  # a missing right explains the rest
+            raise rights
         if isinstance(surveyed, BaseException):
             raise surveyed
-        stage.done(f"{cluster.server}, namespace {answers.release.namespace}")
+        stage.done(f"{cluster.server}, namespace {release.answers.release.namespace}")
+        return surveyed
+
+
+async def _check(
+    release: ReleaseRequest, cluster: Cluster, surveyed: survey.Survey, report: Report
+) -> tuple[Plan, list[manifests.Manifest]]:
+    """The plan, and what it renders to."""
     async with stages.enter("checks", report) as stage:
-        facts = Facts(ca=surveyed.ca)
+        answers, facts = release.answers, Facts(ca=surveyed.ca)
         findings = checks.check(answers, facts)
         outside = await release_checks.run(release_checks.Subject(cluster, answers, surveyed, release.opened))
         warnings = (*findings.warnings, *surveyed.doubts, *outside)
@@ -223,8 +227,15 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
         rendered = manifests.render(plan)
         warned = f", {_count(len(warnings), 'warning')}" if warnings else ""  # a face may know of more
         stage.done(f"{len(rendered)} objects{warned}")
+        return plan, rendered
+
+
+async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, options: Options, now: Clock) -> _Prepared:
+    """Read, check and try everything; write nothing."""
+    surveyed = await _survey(release, cluster, report, now)
+    plan, rendered = await _check(release, cluster, surveyed, report)
     async with stages.enter("dry run", report) as stage:
-        values = await secret_values.decide(answers, release.given, plan, surveyed, cluster)
+        values = await secret_values.decide(release.answers, release.given, plan, surveyed, cluster)
         for finding in values.warnings:
             stage.warning(finding)
         salt = (surveyed.record and surveyed.record.salt) or secrets.token_hex(16)

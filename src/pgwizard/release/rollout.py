@@ -30,6 +30,7 @@ from pgwizard.kube.jobs import (
 )
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.plan import Plan
+from pgwizard.release.survey import claim_ref
 
 
 @dataclass
@@ -104,17 +105,16 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
 
     Raises RolloutFailed once a container is stuck, with its last log lines, and DeadlineError.
     """
-    namespace, names = plan.namespace, plan.names
+    namespace, names, claim = plan.namespace, plan.names, claim_ref(plan).name
     seen = _Seen(names.pod, plan.backups)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
     watches = [
         _marked(cluster.watch(STATEFULSET, namespace, fields=f"metadata.name={names.release}"), STATEFULSET),
         _marked(cluster.watch(POD, namespace, fields=f"metadata.name={names.pod}"), POD),
-        cluster.watch(CLAIM, namespace, fields=f"metadata.name=postgresql-storage-{names.pod}"),
+        cluster.watch(CLAIM, namespace, fields=f"metadata.name={claim}"),
         recent_events(cluster, namespace, at),
     ]
-    claim = f"postgresql-storage-{names.pod}"
     async with merge_watches(watches) as events:
         while True:
             event = await next_event(events, min(deadline, loop.time() + 1) - loop.time())
