@@ -450,7 +450,7 @@ def test_a_refusal_of_the_store_is_shown_once_by_its_cause() -> None:
 
 
 def test_the_status_as_json_says_how_to_mend_a_source_that_did_not_answer() -> None:
-    why = Finding(text="no route", cause="it is down", fix="Start it.", key="s3-timeout")
+    why = Finding(text="no route", cause="it is down", fix="Start it.", key="s3-access-denied")
     snapshot = replace(FINE, failures={"volume": why})
     assert as_json(status_line(snapshot, judge(snapshot)))["unknown"] == {
         "volume": {
@@ -459,6 +459,6 @@ def test_the_status_as_json_says_how_to_mend_a_source_that_did_not_answer() -> N
             "fix": "Start it.",
             "line": None,
             "column": None,
-            "key": "s3-timeout",
+            "key": "s3-access-denied",
         }
     }

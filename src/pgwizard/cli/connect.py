@@ -36,7 +36,7 @@ class ClusterSource:
 
 
 @contextlib.asynccontextmanager
-async def connected(place: ClusterSource) -> AsyncIterator[Cluster]:
+async def open_cluster(place: ClusterSource) -> AsyncIterator[Cluster]:
     """The cluster, closed on every way out."""
     if place.demo:
         from pgwizard.simulator.clock import ScaledClock
@@ -78,7 +78,7 @@ def run(call: Invocation, work: Callable[[Cluster], Awaitable[T]], *, released: 
         if task is not None:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, task.cancel)
-        async with connected(place) as cluster:
+        async with open_cluster(place) as cluster:
             return await work(cluster)
 
     try:
@@ -87,7 +87,7 @@ def run(call: Invocation, work: Callable[[Cluster], Awaitable[T]], *, released: 
         raise Interrupted("stopped", hint=resume) from None
 
 
-async def chosen(call: Invocation, cluster: Cluster, name: str | None = None) -> ReleaseRef:
+async def choose_release(call: Invocation, cluster: Cluster, name: str | None = None) -> ReleaseRef:
     """The release that the command line names; without a name the only one there is.
 
     name: where it is not the first argument as it was typed.
@@ -104,6 +104,6 @@ def snapshot_of(call: Invocation, name: str) -> Snapshot:
     from pgwizard.status import observe  # most verbs need no status
 
     async def work(cluster: Cluster) -> Snapshot:
-        return await observe.look(cluster, await chosen(call, cluster, name), now=utc_now)
+        return await observe.look(cluster, await choose_release(call, cluster, name), now=utc_now)
 
     return run(call, work, released=True)
