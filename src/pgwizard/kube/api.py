@@ -244,6 +244,7 @@ class Cluster(Protocol):
 NAMESPACE = Resource("v1", "Namespace")
 NODE = Resource("v1", "Node")
 SECRET = Resource("v1", "Secret")
+CONFIGMAP = Resource("v1", "ConfigMap")
 SERVICE = Resource("v1", "Service")
 POD = Resource("v1", "Pod")
 CLAIM = Resource("v1", "PersistentVolumeClaim")
