@@ -291,7 +291,7 @@ def by_file(sim: Recording, monkeypatch: pytest.MonkeyPatch) -> list[Did]:
         async with sim:
             yield sim
 
-    monkeypatch.setattr(cli_connect, "connected", connected)
+    monkeypatch.setattr(cli_connect, "open_cluster", connected)
     monkeypatch.setattr(asyncio, "run", simtime.run)
     did = []
     for _ in range(2):

@@ -23,6 +23,8 @@ BANNED = re.compile(
     r"|a way out|what came of)\b",
     re.IGNORECASE,
 )
+BANNED_NAMES = {"told", "said", "held", "heard", "stands", "anew", "judged", "asked"}
+"""As a part of a name in the program: a name is a noun or a verb."""
 MODULES = sorted(path for folder in ("src", "tests", "bench", "tools") for path in (ROOT / folder).rglob("*.py"))
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "templates" / "WHY.md"]
 
@@ -56,6 +58,23 @@ def _remarks(path: Path) -> Iterator[tuple[int, str]]:
             yield token.start[0], token.string
 
 
+def _names(path: Path) -> Iterator[tuple[int, str]]:
+    """Functions, classes, attributes, arguments and variables of a module, with their lines."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.Attribute):
+            yield node.lineno, node.attr
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name):
+            yield node.lineno, node.id
+
+
+def _words(name: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+
+
 def test_the_list_finds_what_it_bans() -> None:
     assert BANNED.findall("It stands anew. Outstanding, understands, renewed.") == ["stands", "anew"]
 
@@ -74,6 +93,24 @@ def test_remarks_are_docstrings_comments_and_test_names(tmp_path: Path) -> None:
     module = tmp_path / "test_module.py"
     module.write_text('"""One."""\n\n\ndef test_two_words() -> None:\n    """Three."""  # four\n')
     assert sorted(_remarks(module)) == [(1, "One."), (4, "test two words"), (5, "# four"), (5, "Three.")]
+
+
+def test_a_name_is_split_at_underscores_and_capitals() -> None:
+    assert _words("_ApplyAsked") == {"apply", "asked"}
+    assert _words("is_asked") == {"is", "asked"}
+    assert _words("ASKED") == {"asked"}
+    assert _words("threshold") == {"threshold"}
+
+
+def test_names_are_those_of_functions_classes_attributes_arguments_and_variables(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("class A:\n    def b(self, c): self.d = e\n")
+    assert {name for _, name in _names(module)} == {"A", "b", "self", "c", "d", "e"}
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_name_in_the_program_holds_a_banned_word(path: Path) -> None:
+    assert [f"line {line}: {name}" for line, name in _names(path) if _words(name) & BANNED_NAMES] == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

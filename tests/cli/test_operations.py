@@ -148,8 +148,8 @@ def test_a_person_confirms_and_may_refuse(sim: SimCluster, answers: str, monkeyp
         questions.append(question)
         return False
 
-    monkeypatch.setattr(prompt, "is_asked", lambda *, yes: not yes)
-    monkeypatch.setattr(prompt, "confirmed", no)
+    monkeypatch.setattr(prompt, "is_interactive", lambda *, yes: not yes)
+    monkeypatch.setattr(prompt, "confirm", no)
     done = applied()
     assert done.code == 130
     assert questions == ["Apply this to default? [y/N] "]
@@ -182,7 +182,7 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 )
 def test_only_a_clear_yes_is_a_yes_and_the_end_of_input_is_none(typed: bytes, meant: bool, keyboard: int) -> None:
     os.write(keyboard, typed)
-    assert asyncio.run(prompt.confirmed("? ")) is meant
+    assert asyncio.run(prompt.confirm("? ")) is meant
 
 
 @pytest.mark.parametrize("stop", [b"\x03", signal.SIGTERM, signal.SIGHUP])
@@ -236,19 +236,19 @@ def test_a_question_leaves_standard_output_to_json(answers: str) -> None:
 
 def test_a_script_confirms_nothing() -> None:
     assert not sys.stdin.isatty()
-    assert prompt.is_asked(yes=False) is False
+    assert prompt.is_interactive(yes=False) is False
 
 
 def test_a_script_without_standard_input_confirms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
-    assert prompt.is_asked(yes=False) is False
+    assert prompt.is_interactive(yes=False) is False
 
 
 def test_a_person_who_pipes_the_output_confirms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    assert prompt.is_asked(yes=False) is True
-    assert prompt.is_asked(yes=True) is False
+    assert prompt.is_interactive(yes=False) is True
+    assert prompt.is_interactive(yes=True) is False
 
 
 # ---- exit codes ----------------------------------------------------------------------------------------------------

@@ -405,7 +405,7 @@ def test_all_errors_come_at_once_in_the_order_of_the_questions() -> None:
 
 
 def test_every_option_that_pgwizard_writes_is_one_that_pgbackrest_knows() -> None:
-    assert set(checks._ASKED) <= {pgbackrest.strip_index(option) for option in pgbackrest.known_options()}
+    assert set(checks._ANSWERED_ELSEWHERE) <= {pgbackrest.strip_index(option) for option in pgbackrest.known_options()}
 
 
 @pytest.mark.parametrize("version", [13, 14, 16])

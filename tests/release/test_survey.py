@@ -368,6 +368,27 @@ def test_a_certificate_that_changes_at_its_source_changes_the_mirror_and_restart
 # ---- Secrets that the answers name ---------------------------------------------------------------------------------
 
 
+def test_a_ca_in_a_config_map_comes_with_the_way_to_use_it() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        metadata = {"name": "trust", "namespace": "minio"}
+        pem = headless.CA.read_text()
+        sim.store.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": pem}})
+        answers = answers_of(tls={"source": {"namespace": "minio", "secret": "trust"}})
+        (problem,) = (await survey.survey(sim, answers, at=clock(sim)())).missing
+        assert str(problem) == (
+            "tls.source: Secret minio/trust does not exist, but a ConfigMap of that name has certificates"
+        )
+        assert problem.fix == (
+            "Set tls.caFile to ca.crt and tls.source to null, after: "
+            r"kubectl -n minio get configmap trust -o jsonpath='{.data.ca\.crt}' > ca.crt"
+        )
+        sim.rules.deny("get", "configmaps", "minio")
+        (denied,) = (await survey.survey(sim, answers, at=clock(sim)())).missing
+        assert denied.text == "Secret minio/trust does not exist: it holds the certificate to trust"
+
+    on(scenario)
+
+
 def test_a_value_that_is_no_base64_is_a_problem_of_its_key() -> None:
     async def scenario(sim: SimCluster) -> None:
         odd = secret("odd", "default")

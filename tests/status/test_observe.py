@@ -161,7 +161,7 @@ def test_a_log_that_could_not_be_read_is_read_the_next_time(asked: bool) -> None
             if found is not None and found.unread and not unread:
                 unread.append((found.unread, sim.clock.now()))
                 if asked:
-                    again.ask(*observe.ASKED)
+                    again.ask(*observe.POLLED)
             return found is not None and found.fault is not None
 
         found = await seen(sim, read, again)
@@ -278,7 +278,7 @@ def test_a_release_removed_while_it_is_observed_is_reported_gone() -> None:
             ):
                 sim.store.remove(record.secret_ref(ReleaseRef("default", "postgresql")))
                 sim.runtime.delete(Ref(STATEFULSET, "postgresql", "default"))
-                again.ask(*observe.ASKED)
+                again.ask(*observe.POLLED)
             return "release" in snapshot.failures
 
         found = await seen(sim, gone, again)

@@ -69,11 +69,11 @@ def with_approval(scenario: Callable[[Asked], Awaitable[None]], *changes: Change
 def test_changes_without_loss_want_one_yes() -> None:
     async def scenario(asking: Asked) -> None:
         assert asking.prompt == ASKS
-        assert asking.approval.is_asked
+        assert asking.approval.is_waiting
         assert "1 to create, 1 to update" in painted(asking.pilot)
         assert await asking.approve()
         assert await asking.answer
-        assert not asking.approval.is_asked
+        assert not asking.approval.is_waiting
 
     with_approval(scenario, SERVICE, CONFIG)
 

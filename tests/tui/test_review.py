@@ -64,10 +64,10 @@ class Host(Screen[None]):
     def on_review_jump(self, event: Review.Jump) -> None:
         self.asked.append(("jump", event.path))
 
-    def on_review_export_asked(self, event: Review.ExportAsked) -> None:
+    def on_review_export_requested(self, event: Review.ExportRequested) -> None:
         self.asked.append(("export", event.folder))
 
-    def on_review_apply_asked(self) -> None:
+    def on_review_apply_requested(self) -> None:
         self.asked.append(("apply",))
 
 

@@ -896,7 +896,7 @@ def test_manifests_that_cannot_be_made_any_more_are_not_exported() -> None:
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, saved: dict[str, str]) -> None:
         wizard.draft.learn(Facts(), (Finding("tls.source", "is gone"),))
-        wizard.post_message(Review.ExportAsked("manifests"))
+        wizard.post_message(Review.ExportRequested("manifests"))
         await until(pilot, lambda: notices(pilot) != [])
         assert notices(pilot) == ["not exported: the answers have problems"]
         assert saved == {}

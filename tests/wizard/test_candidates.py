@@ -12,7 +12,7 @@ from pgwizard.endpoint import Endpoint
 from pgwizard.simulator.world import HOSTILE
 from pgwizard.wizard import candidates
 from pgwizard.wizard.candidates import Purpose, Search, judge, outline, rows_of
-from pgwizard.wizard.secret_questions import asked_by
+from pgwizard.wizard.secret_questions import secret_question_of
 from support.headless import certificate, der, pem, private_key
 
 CA = Search("ca", Endpoint.parse("minio.minio.svc:9000"), "default")
@@ -162,7 +162,10 @@ def test_another_namespace_will_not_do_for_the_database() -> None:
 
 
 def test_a_choice_answers_the_questions_about_its_secret() -> None:
-    s3, ca = asked_by(("repository", "credentials", "secret")), asked_by(("tls", "source", "secret"))
+    s3, ca = (
+        secret_question_of(("repository", "credentials", "secret")),
+        secret_question_of(("tls", "source", "secret")),
+    )
     where, secret = ("repository", "credentials", "namespace"), ("repository", "credentials", "secret")
     names = [("repository", "credentials", "accessKeyKey"), ("repository", "credentials", "secretKeyKey")]
     assert list(s3.answers("minio", "root", ("user", "password"), "shop")) == [
@@ -177,4 +180,4 @@ def test_a_choice_answers_the_questions_about_its_secret() -> None:
         (("tls", "source", "secret"), "ca"),
         (("tls", "source", "key"), "ca.crt"),
     ]
-    assert asked_by(("credentials", "secret")).namespace is None
+    assert secret_question_of(("credentials", "secret")).namespace is None

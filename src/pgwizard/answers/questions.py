@@ -296,7 +296,7 @@ class FileCredentials(Section):
     password: Annotated[Text, Question("File of the password", "The file that holds the password.")]
 
 
-Credentials = Annotated[
+DatabaseCredentials = Annotated[
     GeneratedCredentials | ExistingCredentials | EnvCredentials | FileCredentials,
     Field(discriminator="source"),
     Question(
@@ -679,7 +679,7 @@ class Answers(Section):
 
     release: Annotated[Release, Page("Release")] = Field(default_factory=Release)
     images: Annotated[Images, Page("Database")] = Field(default_factory=Images)
-    credentials: Annotated[Credentials, Page("Database")] = Field(default_factory=GeneratedCredentials)
+    credentials: Annotated[DatabaseCredentials, Page("Database")] = Field(default_factory=GeneratedCredentials)
     storage: Annotated[Storage, Page("Storage")] = Field(default_factory=Storage)
     tuning: Annotated[Tuning, Page("Tuning")] = Field(default_factory=Tuning)
     resources: Annotated[Resources, Page("Tuning")] = Field(default_factory=Resources)

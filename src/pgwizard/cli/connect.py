@@ -7,7 +7,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pgwizard.answers.questions import Answers
 from pgwizard.cli.options import Invocation
@@ -18,6 +18,9 @@ from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, records
 from pgwizard.release.changes import Change
+
+if TYPE_CHECKING:
+    from pgwizard.status.snapshot import Snapshot
 
 T = TypeVar("T")
 
@@ -33,7 +36,7 @@ class ClusterSource:
 
 
 @contextlib.asynccontextmanager
-async def connected(place: ClusterSource) -> AsyncIterator[Cluster]:
+async def open_cluster(place: ClusterSource) -> AsyncIterator[Cluster]:
     """The cluster, closed on every way out."""
     if place.demo:
         from pgwizard.simulator.clock import ScaledClock
@@ -75,7 +78,7 @@ def run(call: Invocation, work: Callable[[Cluster], Awaitable[T]], *, released: 
         if task is not None:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, task.cancel)
-        async with connected(place) as cluster:
+        async with open_cluster(place) as cluster:
             return await work(cluster)
 
     try:
@@ -84,7 +87,7 @@ def run(call: Invocation, work: Callable[[Cluster], Awaitable[T]], *, released: 
         raise Interrupted("stopped", hint=resume) from None
 
 
-async def chosen(call: Invocation, cluster: Cluster, name: str | None = None) -> ReleaseRef:
+async def choose_release(call: Invocation, cluster: Cluster, name: str | None = None) -> ReleaseRef:
     """The release that the command line names; without a name the only one there is.
 
     name: where it is not the first argument as it was typed.
@@ -94,3 +97,13 @@ async def chosen(call: Invocation, cluster: Cluster, name: str | None = None) ->
     if name := call.word if name is None else name:
         return ReleaseRef(namespace, name)
     return records.only_release(await records.choices(cluster, namespace), namespace)
+
+
+def snapshot_of(call: Invocation, name: str) -> Snapshot:
+    """A release as it is now; name: empty for the only one there is."""
+    from pgwizard.status import observe  # most verbs need no status
+
+    async def work(cluster: Cluster) -> Snapshot:
+        return await observe.look(cluster, await choose_release(call, cluster, name), now=utc_now)
+
+    return run(call, work, released=True)

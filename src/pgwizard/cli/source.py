@@ -51,7 +51,7 @@ def source_of(call: Invocation) -> Source:
     return Source(call.word, call[SET], call[CA_FILE])
 
 
-def planned(source: Source) -> tuple[Plan, tuple[Finding, ...]]:
+def resolve_plan(source: Source) -> tuple[Plan, tuple[Finding, ...]]:
     """The plan of a source, and the warnings. Raises AnswersError with every problem of the source."""
     loaded, answers = _load(source)
     ca, wrong = inputs.certificate(answers, source.folder, utc_now(), source.ca_file)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pgwizard.tui.navigation import WIZARD
-from pgwizard.tui.start import ClusterChoice, Connect, Start
+from pgwizard.tui.start import ClusterChoice, Connector, Start
 
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
@@ -31,12 +31,12 @@ def start(
     """How the terminal face begins here. Imports nothing that the first paint does not need."""
     state = "pgwizard-demo" if demo else "pgwizard"
 
-    def connector(name: str | None) -> Connect:
+    def connector(name: str | None) -> Connector:
         async def connect(stack: AsyncExitStack) -> Cluster:
             from pgwizard.cli import connect as cli_connect
 
             place = cli_connect.ClusterSource(name, kubeconfig, demo, released=screen != WIZARD)
-            return await stack.enter_async_context(cli_connect.connected(place))
+            return await stack.enter_async_context(cli_connect.open_cluster(place))
 
         return connect
 

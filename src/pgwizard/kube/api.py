@@ -244,6 +244,7 @@ class Cluster(Protocol):
 NAMESPACE = Resource("v1", "Namespace")
 NODE = Resource("v1", "Node")
 SECRET = Resource("v1", "Secret")
+CONFIGMAP = Resource("v1", "ConfigMap")
 SERVICE = Resource("v1", "Service")
 POD = Resource("v1", "Pod")
 CLAIM = Resource("v1", "PersistentVolumeClaim")
@@ -265,7 +266,7 @@ SIDE_BY_SIDE = 8
 async def side_by_side(questions: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """All results, a few requests at a time; the first error ends the others."""
     gate = asyncio.Semaphore(SIDE_BY_SIDE)
-    asked = list(questions)
+    every = list(questions)
 
     async def through(question: Coroutine[Any, Any, T]) -> T:
         async with gate:
@@ -273,11 +274,11 @@ async def side_by_side(questions: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(through(question)) for question in asked]
+            tasks = [group.create_task(through(question)) for question in every]
     except BaseExceptionGroup as errors:  # the first is what happened, the others are its consequences
         raise errors.exceptions[0] from None
     finally:
-        for question in asked:  # one whose turn never came must not complain of it
+        for question in every:  # one whose turn never came must not complain of it
             question.close()
     return [task.result() for task in tasks]
 

@@ -92,7 +92,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A success: the parsed body, and the texts of the Warning headers."""
 
     body: Object
@@ -199,7 +199,7 @@ class Http:
                     connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
         return connection
 
-    async def call(self, call: Call, recover: Callable[[], Awaitable[Answer | None]] | None = None) -> Answer:
+    async def call(self, call: Call, recover: Callable[[], Awaitable[Response | None]] | None = None) -> Response:
         """Send and read the answer.
 
         recover: asked before a repetition whether the request was served after all, although its answer was lost.
@@ -282,13 +282,13 @@ class Http:
         error.hint = "Get a new client certificate: log in again, or ask whoever gave you the kubeconfig."
         return error
 
-    async def _exchange(self, call: Call, credentials: Credentials) -> Answer:
+    async def _exchange(self, call: Call, credentials: Credentials) -> Response:
         async with asyncio.timeout(self.patience.request_seconds):
             response = await self._send(call, credentials)
             async with response:
                 content = await response.read()
                 warnings = tuple(_warnings(response.headers.getall("Warning", [])))
-        return Answer(_parse(content), warnings)
+        return Response(_parse(content), warnings)
 
     async def _open(self, call: Call, credentials: Credentials) -> aiohttp.ClientResponse:
         async with asyncio.timeout(self.patience.request_seconds):

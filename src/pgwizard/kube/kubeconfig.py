@@ -141,8 +141,8 @@ def load(context: str | None = None, kubeconfig: str | None = None, namespace: s
 def _existing_files(kubeconfig: str | None) -> tuple[list[str], str]:
     """The files that are there, and what was asked for, for messages."""
     files = kubeconfig or os.environ.get("KUBECONFIG") or _default_file()
-    asked = [files] if kubeconfig else files.split(os.pathsep)
-    return [path for path in asked if path and Path(path).exists()], files
+    names = [files] if kubeconfig else files.split(os.pathsep)
+    return [path for path in names if path and Path(path).exists()], files
 
 
 def _default_file() -> str:

@@ -73,10 +73,10 @@ def write_folder(folder: str, texts: Mapping[str, str], replaceable: Collection[
                 f"{target} is the current folder or holds it, and is replaced as a whole: nothing was written",
                 hint="Give a folder of its own with -o.",
             )
-        foreign = _foreign(target, replaceable)
-        if foreign:
+        other = _find_other_entry(target, replaceable)
+        if other:
             raise OutputError(
-                f"{target} holds {foreign}, which is no manifest of pgwizard: nothing was written",
+                f"{target} holds {other}, which is no manifest of pgwizard: nothing was written",
                 hint="Give a folder of its own with -o.",
             )
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def write_folder(folder: str, texts: Mapping[str, str], replaceable: Collection[
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _foreign(target: Path, ours: Collection[str]) -> str | None:
+def _find_other_entry(target: Path, ours: Collection[str]) -> str | None:
     """The first entry of the target that an earlier run did not write; its own name where it is no folder."""
     if not target.exists() and not target.is_symlink():
         return None

@@ -384,7 +384,7 @@ def _retention(answers: Answers, _: Facts) -> _Found:
 
 # ---- pgBackRest ----------------------------------------------------------------------------------------------------
 
-_ASKED = {
+_ANSWERED_ELSEWHERE = {
     "repo-type": "it is S3",
     "repo-path": "use repository.path",
     "repo-s3-bucket": "use repository.bucket",
@@ -429,8 +429,10 @@ def _options(answers: Answers, _: Facts) -> _Found:
         seen.add(plain)
         if plain in pgbackrest.SECRET:
             yield Finding(path, "is a secret: it comes from a Secret, never from a configuration file")
-        elif plain in _ASKED or (plain == "archive-timeout" and answers.advanced.archive_async):
-            yield Finding(path, f"is already answered: {_ASKED.get(plain, 'advanced.archiveAsync sets it to 120 s')}")
+        elif plain in _ANSWERED_ELSEWHERE or (plain == "archive-timeout" and answers.advanced.archive_async):
+            yield Finding(
+                path, f"is already answered: {_ANSWERED_ELSEWHERE.get(plain, 'advanced.archiveAsync sets it to 120 s')}"
+            )
         elif since is None:
             close = difflib.get_close_matches(pgbackrest.add_index(name), pgbackrest.known_options(), 1)
             yield Finding(path, "is no option that pgBackRest reads" + (f": did you mean {close[0]}?" if close else ""))

@@ -19,19 +19,19 @@ async def delete_ours(cluster: Cluster, refs: Sequence[Ref], stage: Stage) -> tu
     First: what was deleted, with its uid; it may take a while to go. Second: what another tool has.
     """
     deleted: dict[Ref, str] = {}
-    foreign: list[Ref] = []
+    others: list[Ref] = []
     for ref in refs:
         stage.changing(Change(ref, "delete"))
         live = await kube_api.find_object(cluster, ref)
         if live is None:
             continue
-        if owner := survey.foreign_owner(live):
+        if owner := survey.other_owner(live):
             stage.warning(Finding(text=f"{ref} belongs to {owner} by now: it is kept", severity="warning"))
-            foreign.append(ref)
+            others.append(ref)
             continue
         deleted[ref] = live["metadata"]["uid"]
         await cluster.delete(ref, uid=deleted[ref])
-    return deleted, foreign
+    return deleted, others
 
 
 async def wait_until_gone(cluster: Cluster, ref: Ref, uid: str, seconds: float) -> None:

@@ -97,8 +97,14 @@ def _unshrinkable(installation: Installation, size: str) -> str | None:
     template = claim_size(installation.statefulset) if installation.statefulset else None
     kept = claimed_size(installation.claim) or template
     capacity = (((installation.claim or {}).get("status") or {}).get("capacity") or {}).get("storage")
-    wanted, made, asked, has = map(read_quantity, (size, template, kept, capacity))
-    if wanted is None or asked is None or wanted == made or wanted >= asked or (has is not None and wanted > has):
+    wanted, made, requested, has = map(read_quantity, (size, template, kept, capacity))
+    if (
+        wanted is None
+        or requested is None
+        or wanted == made
+        or wanted >= requested
+        or (has is not None and wanted > has)
+    ):
         return None
     return size_text(kept)
 

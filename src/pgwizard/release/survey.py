@@ -27,6 +27,7 @@ from pgwizard.errors import (
 )
 from pgwizard.kube.api import (
     CLAIM,
+    CONFIGMAP,
     NAMESPACE,
     SECRET,
     STATEFULSET,
@@ -47,6 +48,8 @@ from pgwizard.tls.certificates import Bundle, check_dates, read_bundle
 _S3_QUESTION = "repository.credentials.secret"
 _SESSION_TOKEN = re.compile(r"(session|security)[-_.]?token", re.IGNORECASE)
 """AWS called it the security token once."""
+
+_CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,9 @@ class _Live:
     def get(self, ref: Ref) -> Object | None:
         return self.objects.get(ref)
 
+    def with_others(self, others: _Live) -> _Live:
+        return _Live({**self.objects, **others.objects}, {**self.denied, **others.denied})
+
 
 async def _read(cluster: Cluster, refs: Iterable[Ref]) -> _Live:
     """Each object once."""
@@ -115,8 +121,8 @@ async def _read(cluster: Cluster, refs: Iterable[Ref]) -> _Live:
             denied[ref] = error
             return None
 
-    asked = list(dict.fromkeys(refs))
-    return _Live(dict(zip(asked, await side_by_side([look(ref) for ref in asked]), strict=True)), denied)
+    distinct = list(dict.fromkeys(refs))
+    return _Live(dict(zip(distinct, await side_by_side([look(ref) for ref in distinct]), strict=True)), denied)
 
 
 async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = None, *, at: datetime) -> Survey:
@@ -132,6 +138,9 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
     named = {secret: Ref(SECRET, secret, namespace) for secret, _, _ in _named_secrets(answers)}
     sources = [ref for ref in (_s3_source(answers), _ca_source(answers)) if ref is not None]
     live = await _read(cluster, [home, own, statefulset, claim, *named.values(), *sources])
+    ca_source = _ca_source(answers)
+    if ca_source is not None and ca_file is None and live.get(ca_source) is None:
+        live = live.with_others(await _read(cluster, [_namesake(ca_source)]))
     missing, doubts = list[Finding](), list[Finding]()
     known, version, unreadable = _record(live.get(own))
     before = _made_with(known, live.get(statefulset), live.get(claim), doubts)
@@ -175,7 +184,7 @@ def _ca_source(answers: Answers) -> Ref | None:
 
 def _ours(statefulset: Object | None) -> Object | None:
     """A StatefulSet of another tool is not an installed release; the dry run reports it as a conflict."""
-    return None if statefulset is None or foreign_owner(statefulset) else statefulset
+    return None if statefulset is None or other_owner(statefulset) else statefulset
 
 
 def _made_with(
@@ -265,7 +274,8 @@ def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, pro
             return ca_file
         denied = live.denied.get(ref)
         why = f"may not be read: {denied.message}" if denied else "does not exist: it holds the certificate to trust"
-        problems.append(Finding("tls.source", f"{where} {why}"))
+        published = None if denied else live.get(_namesake(ref))
+        problems.append((published and config_map_finding(published, where)) or Finding("tls.source", f"{where} {why}"))
         return None
     if wrong := _own_mirror(answers, source, secret):
         problems.append(wrong)
@@ -282,6 +292,24 @@ def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, pro
         problems.append(Finding("tls.source.key", f"{where}, key {source.key} {error}"))
         return None
     return bundle
+
+
+def _namesake(secret: Ref) -> Ref:
+    """The ConfigMap of the name: trust-manager and Kubernetes itself publish authorities in those."""
+    return Ref(CONFIGMAP, secret.name, secret.namespace)
+
+
+def config_map_finding(config_map: Object, where: str) -> Finding | None:
+    """How to use the certificates of a ConfigMap in place of a Secret, where it has some. where: the Secret."""
+    keys = [key for key, text in (config_map.get("data") or {}).items() if "-----BEGIN CERTIFICATE-----" in str(text)]
+    key = next(filter(_CONFIG_KEY.fullmatch, sorted(keys, key=lambda name: name != "ca.crt")), None)
+    if key is None:
+        return None
+    namespace, name = config_map["metadata"]["namespace"], config_map["metadata"]["name"]
+    path = key.replace(".", "\\.")
+    command = f"kubectl -n {plain(namespace)} get configmap {plain(name)} -o jsonpath='{{.data.{path}}}' > ca.crt"
+    text = f"{where} does not exist, but a ConfigMap of that name has certificates"
+    return Finding("tls.source", text, fix=f"Set tls.caFile to ca.crt and tls.source to null, after: {command}")
 
 
 def _own_mirror(answers: Answers, source: CaSource, secret: Object) -> Finding | None:
@@ -364,7 +392,7 @@ def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str
     return problems
 
 
-def foreign_owner(live: Object) -> str | None:
+def other_owner(live: Object) -> str | None:
     """The tool that manages a live object; None for pgwizard's own and for unmanaged ones."""
     labels, annotations = live["metadata"].get("labels") or {}, live["metadata"].get("annotations") or {}
     manager = labels.get("app.kubernetes.io/managed-by")

@@ -77,9 +77,9 @@ async def remove(found: Removal, cluster: Cluster, report: Report, *, now: Clock
                 "was deleted",
                 hint="Run it again: it looks again.",
             )
-        deleted, foreign = await deletion.delete_ours(cluster, found.deleted, stage)
+        deleted, others = await deletion.delete_ours(cluster, found.deleted, stage)
         for target, uid in deleted.items():
             await deletion.wait_until_gone(cluster, target, uid, 180)
         await cluster.delete(record.secret_ref(release))
         await cluster.delete(ref)  # still held: after a release another run could hold it
-        stage.done(f"{len(deleted)} deleted, {len(found.kept) + len(foreign)} kept")
+        stage.done(f"{len(deleted)} deleted, {len(found.kept) + len(others)} kept")

@@ -20,7 +20,7 @@ def seconds_of(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-class Clock(Protocol):
+class SimulatedClock(Protocol):
     """What the simulation asks of time."""
 
     def now(self) -> float:

@@ -36,8 +36,8 @@ class Rules:
 
     def allows(self, access: Access, user: str = ADMINISTRATOR) -> bool:
         """The authorizer's answer."""
-        asked = (access.verb, access.resource, access.namespace or "")
-        if any(all(map(fnmatchcase, asked, rule)) for rule in self._denied):
+        right = (access.verb, access.resource, access.namespace or "")
+        if any(all(map(fnmatchcase, right, rule)) for rule in self._denied):
             return False
         return user == ADMINISTRATOR or any(_permits(rule, access) for rule in self._rules_of(access, user))
 

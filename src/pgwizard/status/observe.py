@@ -23,7 +23,6 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, records, rollout
 from pgwizard.status import probes
 from pgwizard.status.observations import (
-    Answer,
     ArchiverRead,
     CertificateRead,
     CrashLogRead,
@@ -32,6 +31,7 @@ from pgwizard.status.observations import (
     LogRead,
     ObjectSeen,
     Observation,
+    Reading,
     ReleaseRead,
     RepositoryRead,
     SourceFailed,
@@ -43,7 +43,7 @@ from pgwizard.status.snapshot import PACE_SECONDS, WATCHED, ReleaseSummary, Snap
 from pgwizard.status.verdict import outage
 from pgwizard.text import plain
 
-ASKED = (*PACE_SECONDS, "log")
+POLLED = (*PACE_SECONDS, "log")
 """The sources that are polled, and the logs that could not be read; all others are watched."""
 _SOON_SECONDS = 1.5
 """After how long an unsettled record is read again."""
@@ -94,7 +94,7 @@ async def observe(
     snapshot = reduce(Snapshot(release, now()), ReleaseRead(now(), summary))
     again = again or Again()
     queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # a flood waits at the server, not here
-    questions: dict[str, Callable[[datetime], Awaitable[Answer]]] = {
+    questions: dict[str, Callable[[datetime], Awaitable[Reading]]] = {
         "release": lambda at: _read_release(cluster, release, at),
         "repository": lambda at: _read_repository(cluster, release, io_timeout_seconds, at),
         "archiver": lambda at: _read_archiver(cluster, release, (snapshot.release or summary).superuser, at),
@@ -152,7 +152,7 @@ def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
     """
     ready = {ref for ref, health in after.objects.items() if ref.resource == POD and health.status == "ready"}
     if any(ref in before.objects and before.objects[ref].status != "ready" for ref in ready):
-        return ASKED
+        return POLLED
     running = {run.uid for run in before.runs if run.state == "running"}
     ended = any(run.uid in running and run.state != "running" for run in after.runs)
     if ended:
@@ -257,7 +257,7 @@ def _seen(resource: Resource, event: WatchEvent, namespace: str, at: datetime) -
 
 async def _poll(
     source: str,
-    ask: Callable[[datetime], Awaitable[Answer]],
+    ask: Callable[[datetime], Awaitable[Reading]],
     queue: asyncio.Queue[Observation],
     now: Clock,
     again: Again,

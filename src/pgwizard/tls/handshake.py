@@ -26,7 +26,7 @@ _CHUNK = 65536
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class Handshake:
     """What a server sends in its handshake: its own certificate first. tls: such as ``TLS 1.3``; seconds: it took."""
 
     chain: Bundle
@@ -47,7 +47,7 @@ class Verification:
         return self.finding is None
 
 
-async def handshake(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: float = DEADLINE_SECONDS) -> Served:
+async def handshake(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: float = DEADLINE_SECONDS) -> Handshake:
     """What the endpoint sends, trusted or not.
 
     Raises Unreachable where it cannot be reached or does not speak TLS, DeadlineError where it does not answer in time,
@@ -63,7 +63,7 @@ async def handshake(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: f
         chain = read_bundle(pem)
     except ValueError as error:
         raise Unreachable(f"{plain(str(endpoint))}: what the server sends in its handshake {error}") from None
-    return Served(chain, (tls.version() or "TLS").replace("TLSv", "TLS "), time.perf_counter() - begin)
+    return Handshake(chain, (tls.version() or "TLS").replace("TLSv", "TLS "), time.perf_counter() - begin)
 
 
 async def reach(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: float = DEADLINE_SECONDS) -> None:

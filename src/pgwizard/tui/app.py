@@ -114,11 +114,11 @@ class WizardApp(ReportsDefects, BaseApp):
             await asyncio.to_thread(_screen_class, BROWSER)  # before anybody waits for it
 
     def _add_themes(self) -> None:
-        from pgwizard.tui.themes import THEMES, wanted
+        from pgwizard.tui.themes import THEMES, theme_from
 
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = wanted(dict(os.environ), self.theme)
+        self.theme = theme_from(dict(os.environ), self.theme)
 
     async def on_unmount(self) -> None:
         """Nothing is left open."""
@@ -127,16 +127,16 @@ class WizardApp(ReportsDefects, BaseApp):
     # ---- navigation ------------------------------------------------------------------------------------------------
 
     @on(Open)
-    async def _open_screen(self, asked: Open) -> None:
-        if isinstance(asked, OpenStatus) and await self._went_back(asked):
+    async def _open_screen(self, request: Open) -> None:
+        if isinstance(request, OpenStatus) and await self._went_back(request):
             return
-        screen = _screen_class(asked.screen)(*asked.arguments())
+        screen = _screen_class(request.screen)(*request.arguments())
         screen.begin()
-        await self.push_screen(screen, asked.closed)
+        await self.push_screen(screen, request.closed)
 
-    async def _went_back(self, asked: OpenStatus) -> bool:
+    async def _went_back(self, request: OpenStatus) -> bool:
         """Close what is above the status of the release, where that is open already."""
-        shows = [isinstance(each, ScreenPart) and each.release == asked.release for each in self.screen_stack]
+        shows = [isinstance(each, ScreenPart) and each.release == request.release for each in self.screen_stack]
         if not any(shows):
             return False
         for _ in range(shows[::-1].index(True)):
@@ -194,9 +194,9 @@ class WizardApp(ReportsDefects, BaseApp):
 
     def action_next_theme(self) -> None:
         """Dark, light, high contrast, in turn."""
-        from pgwizard.tui.themes import following
+        from pgwizard.tui.themes import next_theme
 
-        self.theme = following(self.theme)
+        self.theme = next_theme(self.theme)
 
 
 def _screen_class(name: str) -> type[Any]:

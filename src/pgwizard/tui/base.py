@@ -37,7 +37,7 @@ class BaseApp(App[int]):
         self.applied: Signal[Applied] = Signal(self, "applied")
 
 
-class Hosted:
+class HostAccess:
     """For widgets and screens of the application, beside their own base."""
 
     @property
@@ -52,11 +52,11 @@ class Hosted:
     def connection(self) -> Connection:
         return self.host.connection
 
-    def open_screen(self, asked: Open, closed: Callable[[Any], object] | None = None) -> None:
+    def open_screen(self, request: Open, closed: Callable[[Any], object] | None = None) -> None:
         """Ask for another screen. closed: called with what it ends with, in the asker's own turn."""
         if closed is not None:
-            asked.closed = lambda result: cast("DOMNode", self).call_next(closed, result)
-        self.host.post_message(asked)
+            request.closed = lambda result: cast("DOMNode", self).call_next(closed, result)
+        self.host.post_message(request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Command:
     action: str
 
 
-class ScreenPart(Hosted):
+class ScreenPart(HostAccess):
     """What the application asks of its screens; beside a ``Screen`` or a ``ModalScreen``."""
 
     def begin(self) -> None:

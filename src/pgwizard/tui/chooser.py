@@ -14,10 +14,10 @@ from pgwizard.tui.widgets.dialogs import Pick
 from pgwizard.tui.widgets.filtered_list import Item
 from pgwizard.wizard.candidates import Candidate
 from pgwizard.wizard.choices import LISTS, Suggestion, choices
-from pgwizard.wizard.secret_questions import SecretQuestion, asked_by
+from pgwizard.wizard.secret_questions import SecretQuestion, secret_question_of
 
 if TYPE_CHECKING:
-    from pgwizard.tui.secret_choice import Chosen
+    from pgwizard.tui.secret_choice import SecretChoice
 
 _BESIDE = 60
 """Characters of a choice and its note that fit on a line of a window."""
@@ -61,7 +61,7 @@ class Chooser:
             self._pages.give(path, value)
 
     def _browse(self, path: QuestionPath) -> None:
-        question, draft = asked_by(path), self._pages.draft
+        question, draft = secret_question_of(path), self._pages.draft
         own, repository = draft.answers.release.namespace, draft.answers.repository
         place = str(draft.value(question.namespace) or "") if question.namespace else ""
         current = (place or own, str(draft.value(question.secret) or ""))
@@ -71,7 +71,7 @@ class Chooser:
             lambda chosen: self._answer_with_secret(question, chosen),
         )
 
-    def _answer_with_secret(self, question: SecretQuestion, chosen: Chosen | None) -> None:
+    def _answer_with_secret(self, question: SecretQuestion, chosen: SecretChoice | None) -> None:
         if chosen is not None:
             own = self._pages.draft.answers.release.namespace
             for path, value in question.answers(chosen.namespace, chosen.secret, chosen.keys, own):

@@ -76,7 +76,7 @@ class ReleaseWatch:
 
     def ask_again(self, *sources: str) -> None:
         """Ask these sources at once, or all of them."""
-        self._again.ask(*(sources or observe.ASKED))
+        self._again.ask(*(sources or observe.POLLED))
 
     @property
     def known(self) -> Snapshot | None:

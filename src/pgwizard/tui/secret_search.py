@@ -17,7 +17,7 @@ from pgwizard.wizard.candidates import Candidate, Search
 
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
-    from pgwizard.tls.handshake import Served
+    from pgwizard.tls.handshake import Handshake
     from pgwizard.wizard.browse import Readable
 
 READS_AT_ONCE = 4
@@ -32,14 +32,14 @@ class SecretSearch:
         self.denied: list[Denial] = []
         self.failures: list[str] = []
         """What could not be read, in words."""
-        self.served: Served | str | None = None
+        self.served: Handshake | str | None = None
         """What the server sends, or why that is not known; None until it is asked."""
         self.state: Literal["connecting", "loading", "done", "failed"] = "connecting"
         self.seen = self.expected = self.to_come = 0
         """Secrets seen, Secrets expected, namespaces still to come."""
         self.certificates_read = False
         self._now, self._changed = now, changed
-        self._asked: set[tuple[str, str]] = set()
+        self._claimed: set[tuple[str, str]] = set()
         self._gate = asyncio.Semaphore(READS_AT_ONCE)
 
     async def run(self, cluster: Cluster, readable: Readable) -> None:
@@ -75,19 +75,19 @@ class SecretSearch:
             self.state = "done"
         self._changed(first)
 
-    def _judge_again(self, served: Served | str) -> None:
+    def _judge_again(self, served: Handshake | str) -> None:
         """What was read before it was known what the server sends."""
-        read = [self.findings.by_place.get(place, ()) for place in self._asked]
-        judged = (candidates.judge(row, self.search, served, self._now()) for rows in read for row in rows)
-        self.findings.learn(judged)
+        read = [self.findings.by_place.get(place, ()) for place in self._claimed]
+        rows_again = (candidates.judge(row, self.search, served, self._now()) for rows in read for row in rows)
+        self.findings.learn(rows_again)
 
     def claim_unread(self, rows: Iterable[Candidate]) -> list[Candidate]:
         """Those of the rows that are not read yet. Each Secret is returned once, so that it is read once."""
         wanted = []
         for row in rows:
             place = (row.namespace, row.secret)
-            if row.kind == "not read" and place not in self._asked:
-                self._asked.add(place)
+            if row.kind == "not read" and place not in self._claimed:
+                self._claimed.add(place)
                 wanted.append(row)
         return wanted
 

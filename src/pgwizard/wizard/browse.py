@@ -17,11 +17,12 @@ from typing import Any
 
 from pgwizard.clock import Clock
 from pgwizard.errors import ClusterError, Finding, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
-from pgwizard.kube.api import NAMESPACE, SECRET, Access, Cluster, ListPage, Object, Ref
+from pgwizard.kube.api import CONFIGMAP, NAMESPACE, SECRET, Access, Cluster, ListPage, Object, Ref, find_object
+from pgwizard.release.survey import config_map_finding
 from pgwizard.text import plain
 from pgwizard.tls import handshake
 from pgwizard.tls.chain import ChainVerdict
-from pgwizard.tls.handshake import Served
+from pgwizard.tls.handshake import Handshake
 from pgwizard.wizard.candidates import Candidate, Search, by_secret, judge, outline, place_of, rows_of
 
 SLICE_SECONDS = 0.004
@@ -60,7 +61,7 @@ class Batch:
     seen: int = 0
     expected: int = 0
     namespaces_to_come: int = 0
-    served: Served | str | None = None
+    served: Handshake | str | None = None
     certificates_read: bool = False
     done: bool = False
 
@@ -120,7 +121,7 @@ class _Walk:
     now: Clock
     queue: asyncio.Queue[Batch | None]
     readable: Readable
-    served: Served | str | None = None
+    served: Handshake | str | None = None
     seen: set[tuple[str, str]] = field(default_factory=set)
     unjudged: list[tuple[Candidate, ...]] = field(default_factory=list)
     expected: int = 0
@@ -309,7 +310,7 @@ class _Walk:
             self._report(failures=(f"namespace {namespace}: {error.message}",))
 
 
-async def ask_endpoint(cluster: Cluster, search: Search) -> Served | str:
+async def ask_endpoint(cluster: Cluster, search: Search) -> Handshake | str:
     """What the endpoint sends, or why that cannot be seen, and what to do."""
     if search.endpoint is None:
         return "there is no endpoint to ask"
@@ -320,20 +321,31 @@ async def ask_endpoint(cluster: Cluster, search: Search) -> Served | str:
 
 
 async def contents(
-    cluster: Cluster, ref: Ref, search: Search, server: Served | str | None, now: datetime
+    cluster: Cluster, ref: Ref, search: Search, server: Handshake | str | None, now: datetime
 ) -> tuple[Candidate, ...]:
     """One Secret, read now. Its problem (gone, denied) is its row's ``why``."""
     namespace, secret = ref.namespace or "", ref.name
     try:
         item = await cluster.get(ref)
     except NotFound:
-        return (Candidate(namespace, secret, "cannot be read", why="does not exist (any more)", rank=95),)
+        why = await _published(cluster, ref) if search.purpose == "ca" else ""
+        why = why or "does not exist (any more)"
+        return (Candidate(namespace, secret, "cannot be read", why=why, rank=95),)
     except Forbidden:
         why = "may not be read: " + Access("get", "secrets", "", namespace, secret).command()
         return (Candidate(namespace, secret, "cannot be read", why=why, rank=95, hopeful=True),)
     except ClusterError as error:
         return (Candidate(namespace, secret, "cannot be read", why=plain(error.message), rank=95),)
     return rows_of(item, search, server, now)
+
+
+async def _published(cluster: Cluster, ref: Ref) -> str:
+    """How to use the certificates of a ConfigMap of that name; empty where there are none."""
+    with contextlib.suppress(ClusterError):
+        found = await find_object(cluster, Ref(CONFIGMAP, ref.name, ref.namespace))
+        if found is not None and (finding := config_map_finding(found, str(ref))):
+            return f"{finding.text}. {finding.fix}"
+    return ""
 
 
 async def confirm(cluster: Cluster, row: Candidate, search: Search) -> ChainVerdict:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pgwizard.wizard.candidates import Purpose
 
-# ---- the questions that a Secret answers ---------------------------------------------------------------------------
+if TYPE_CHECKING:
+    from pgwizard.answers.schema import QuestionPath
 
-QuestionPath = tuple[str, ...]
+# ---- the questions that a Secret answers ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,6 @@ SECRET_QUESTIONS: Mapping[QuestionPath, SecretQuestion] = {
 """By the block that a question is in."""
 
 
-def asked_by(path: QuestionPath) -> SecretQuestion:
+def secret_question_of(path: QuestionPath) -> SecretQuestion:
     """The Secret that a question is about. Raises StopIteration where it is about none."""
     return next(found for block, found in SECRET_QUESTIONS.items() if path[: len(block)] == block)

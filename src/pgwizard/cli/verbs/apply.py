@@ -80,9 +80,9 @@ def _run(
 
     async def approve(changes: Sequence[Change]) -> bool:
         show_changes(writer, changes, whole=whole)
-        if not prompt.is_asked(yes=yes):
+        if not prompt.is_interactive(yes=yes):
             return True
-        return await prompt.confirmed(f"Apply this to {namespace}? [y/N] ")
+        return await prompt.confirm(f"Apply this to {namespace}? [y/N] ")
 
     async def work(cluster: Cluster) -> release_apply.ApplyOutcome:
         report = reporter(writer, release.locate)

@@ -80,10 +80,10 @@ class Review(Copies, Vertical):
             super().__init__()
             self.path = path
 
-    class ApplyAsked(Message):
+    class ApplyRequested(Message):
         """The answers are to be applied."""
 
-    class ExportAsked(Message):
+    class ExportRequested(Message):
         """The manifests are to be written, a file an object. folder: as it was typed."""
 
         def __init__(self, folder: str) -> None:
@@ -236,7 +236,7 @@ class Review(Copies, Vertical):
 
     def action_apply(self) -> None:
         """The wizard applies, or tells why not."""
-        self.post_message(self.ApplyAsked())
+        self.post_message(self.ApplyRequested())
 
     def action_search(self) -> None:
         """Ask what to search for."""
@@ -268,7 +268,7 @@ class Review(Copies, Vertical):
         self.focus()
         purpose = cast("Prompt", event.input).purpose
         if purpose == "export" and event.value.strip():
-            self.post_message(self.ExportAsked(event.value.strip()))
+            self.post_message(self.ExportRequested(event.value.strip()))
         elif purpose == "search" and self._folds is not None:
             self._hint(f"{self._folds.step(0)} · n: next, N: previous")
 

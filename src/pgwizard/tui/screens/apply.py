@@ -80,7 +80,7 @@ class ApplyScreen(Copies, ReportsDefects, BaseScreen[str]):
     @property
     def is_asking(self) -> bool:
         """Whether the approval is waited for."""
-        return self.query_one(Approval).is_asked
+        return self.query_one(Approval).is_waiting
 
     @property
     def ending(self) -> list[str]:

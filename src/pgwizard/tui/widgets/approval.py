@@ -58,7 +58,7 @@ class Approval(Vertical):
         self.query_one(Folds).focus()
 
     @property
-    def is_asked(self) -> bool:
+    def is_waiting(self) -> bool:
         """Whether an answer is waited for."""
         return self._answer is not None and not self._answer.done()
 

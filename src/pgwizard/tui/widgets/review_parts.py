@@ -78,10 +78,10 @@ class ProblemList(OptionList):
         for mark, problem in marked:
             place = tuple(problem.question.split("."))
             label = label_at(place, draft.chosen)[0] if problem.question else "all answers"
-            is_asked = not problem.question or field_at(place, draft.chosen) is not None
+            is_open = not problem.question or field_at(place, draft.chosen) is not None
             text = Table.grid(padding=(0, 1))
             text.add_row(Text(mark, "bold"), Text.assemble((label, "bold"), f"   {problem.question}"))
-            text.add_row("", Text(visible(problem.text) + ("" if is_asked else " · Enter removes it")))
+            text.add_row("", Text(visible(problem.text) + ("" if is_open else " · Enter removes it")))
             self.add_option(ProblemOption(text, problem.question))
         if not marked:
             self.add_option(Option(NO_PROBLEMS, disabled=True))
