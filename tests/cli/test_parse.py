@@ -188,6 +188,12 @@ def test_a_time_that_is_none_or_not_above_0_is_refused(text: str) -> None:
     assert "--timeout" in str(refused("apply", "f", f"--timeout={text}"))
 
 
+@pytest.mark.parametrize("option", ["--namespace", "--context", "--kubeconfig"])
+def test_an_empty_text_is_not_taken_for_the_default(option: str) -> None:
+    """An unset variable of a script would otherwise uninstall a release of another namespace."""
+    assert f"{option}: expected " in str(refused("uninstall", f"{option}="))
+
+
 @pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", "²"])
 def test_a_number_of_lines_is_a_whole_number_above_0(text: str) -> None:
     assert str(refused("logs", f"--tail={text}")) == f"--tail {text}: expected a whole number above 0"

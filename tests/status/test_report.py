@@ -9,7 +9,10 @@ from typing import Any, get_args
 import pytest
 
 from pgwizard import text as text_module
+from pgwizard.cli.json_lines import as_json
+from pgwizard.cli.verbs.status_line import status_line
 from pgwizard.diagnose.diagnose import diagnose
+from pgwizard.errors import Finding
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.changes import Action, Change
@@ -444,3 +447,18 @@ def test_a_refusal_of_the_store_is_shown_once_by_its_cause() -> None:
     assert report.loading_or_empty(fresh, "repository", "none") == "? not known: the repository cannot be read"
     knows = replace(fresh, runs=(DONE, replace(FAILED, fault=diagnose(UNKNOWN_KEY))))
     assert f"? repository  not known: {CAUSE}" in [str(fact) for fact in report.facts(knows)]
+
+
+def test_the_status_as_json_says_how_to_mend_a_source_that_did_not_answer() -> None:
+    why = Finding(text="no route", cause="it is down", fix="Start it.", key="s3-access-denied")
+    snapshot = replace(FINE, failures={"volume": why})
+    assert as_json(status_line(snapshot, judge(snapshot)))["unknown"] == {
+        "volume": {
+            "path": "",
+            "message": "no route: it is down",
+            "fix": "Start it.",
+            "line": None,
+            "column": None,
+            "key": "s3-access-denied",
+        }
+    }

@@ -20,6 +20,7 @@ from pgwizard.tls import handshake
 from pgwizard.wizard import browse as wizard_browse
 from pgwizard.wizard.browse import Batch, Readable, browse, contents
 from pgwizard.wizard.candidates import Candidate, Purpose, Search
+from support import headless
 
 CA = Search("ca", Endpoint.parse("minio.minio.svc:9000"), "default")
 NOW = datetime.now(UTC)
@@ -261,6 +262,16 @@ def read(
             return await contents(sim, Ref(SECRET, name, namespace), search, server, NOW)
 
     return asyncio.run(scenario())
+
+
+def test_a_config_map_of_the_name_of_a_missing_secret_is_pointed_out() -> None:
+    def publish(sim: SimCluster) -> None:
+        metadata = {"name": "trust", "namespace": "shop"}
+        data = {"ca.crt": headless.CA.read_text()}
+        sim.store.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+
+    (row,) = read("shop/trust", prepare=publish)
+    assert row.why.startswith("Secret shop/trust does not exist, but a ConfigMap of that name has certificates. Set ")
 
 
 def test_one_secret_is_read_when_it_is_opened() -> None:

@@ -7,7 +7,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pgwizard.answers.questions import Answers
 from pgwizard.cli.options import Invocation
@@ -18,6 +18,9 @@ from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, records
 from pgwizard.release.changes import Change
+
+if TYPE_CHECKING:
+    from pgwizard.status.snapshot import Snapshot
 
 T = TypeVar("T")
 
@@ -94,3 +97,13 @@ async def choose_release(call: Invocation, cluster: Cluster, name: str | None = 
     if name := call.word if name is None else name:
         return ReleaseRef(namespace, name)
     return records.only_release(await records.choices(cluster, namespace), namespace)
+
+
+def snapshot_of(call: Invocation, name: str) -> Snapshot:
+    """A release as it is now; name: empty for the only one there is."""
+    from pgwizard.status import observe  # most verbs need no status
+
+    async def work(cluster: Cluster) -> Snapshot:
+        return await observe.look(cluster, await choose_release(call, cluster, name), now=utc_now)
+
+    return run(call, work, released=True)

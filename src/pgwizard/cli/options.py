@@ -38,7 +38,12 @@ def switch(*flags: str, about: str) -> Option[bool]:
 
 
 def text(*flags: str, value: str, about: str, completes: Completion = "") -> Option[str | None]:
-    return Option(flags, about, default=None, value=value, read=lambda typed: typed[-1], completes=completes)
+    def read(typed: Sequence[str]) -> str:
+        if not typed[-1]:  # an unset variable of the shell must not select the default namespace or cluster
+            raise ValueError(f"expected {value}, not an empty text")
+        return typed[-1]
+
+    return Option(flags, about, default=None, value=value, read=read, completes=completes)
 
 
 def texts(*flags: str, value: str, about: str) -> Option[tuple[str, ...]]:

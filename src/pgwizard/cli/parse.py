@@ -117,7 +117,8 @@ def _values(verb: Verb, typed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
             try:
                 values[option.flag] = option.read(typed[option.flag])
             except ValueError as error:
-                raise UsageError(f"{option.flag} {fit(typed[option.flag][-1])}: {error}") from None
+                shown = f"{option.flag} {fit(typed[option.flag][-1])}".rstrip()
+                raise UsageError(f"{shown}: {error}") from None
     return values
 
 

@@ -10,7 +10,7 @@ from pgwizard.cli.writer import Writer
 from pgwizard.errors import Finding, NotProven
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.changes import Action, Change
-from pgwizard.release.report import change_lines, event_line
+from pgwizard.release.report import change_lines, event_line, event_text
 from pgwizard.release.stages import Event, EventKind, Report
 
 
@@ -64,7 +64,7 @@ def reporter(writer: Writer, locate: Callable[[Finding], Finding] = lambda findi
             finding = locate(event.finding)
             event, problem = replace(event, text=finding.whole), problem_part(finding)
         record = EventLine(event.stage, event.kind, event.text, event.seconds, change, problem)
-        writer.event(event_line(event), event.kind, record)
+        writer.event(event_line(event), event_text(event), event.kind, record)
 
     return report
 

@@ -54,16 +54,19 @@ class Writer:
         elif text is not None:
             self.put(f"{text}\n")
 
-    def event(self, text: str, kind: str, record: JsonLine) -> None:
-        """What a run does, as it happens. kind: of the event, which says whether a line stays."""
+    def event(self, line: str, text: str, kind: str, record: JsonLine) -> None:
+        """What a run does, as it happens. text: the line without its mark, whose place the spinner takes.
+
+        kind: of the event, which says whether a line stays.
+        """
         if self._json:
             self.put(line_of(record))
         elif not self._is_animated:
             if kind != "began":
-                self.put(f"{text}\n")
+                self.put(f"{line}\n")
         else:
             with _written():
-                self._draw(text, kind)
+                self._draw(line, text, kind)
 
     # ---- standard error --------------------------------------------------------------------------------------------
 
@@ -97,15 +100,15 @@ class Writer:
             self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         return self._console is not None
 
-    def _draw(self, line: str, kind: str) -> None:
+    def _draw(self, line: str, text: str, kind: str) -> None:
         from rich.text import Text
 
         if kind in ("began", "progress"):
             if self._spinner is None:
-                self._spinner = self._console.status(Text(line[2:]))
+                self._spinner = self._console.status(Text(text))
                 self._spinner.start()
             else:
-                self._spinner.update(Text(line[2:]))
+                self._spinner.update(Text(text))
             return
         if kind in ("done", "failed"):
             self.close()

@@ -178,13 +178,18 @@ async def run(
             outcome: Literal["deployed", "damaged"] = "damaged" if findings else "deployed"
             await cluster.apply(written.finish(prepared.inventory, outcome).secret(), force=True)
             stage.done(f"revision {written.revisions[-1].number}")
-    return prepared.outcome("deployed", _headline(prepared.plan, findings), findings)
+    headline = _headline(prepared.plan, findings, written.revisions[-1].number)
+    return prepared.outcome("deployed", headline, findings)
 
 
-def _headline(plan: Plan, findings: Sequence[Finding]) -> str:
+def _headline(plan: Plan, findings: Sequence[Finding], revision: int) -> str:
+    """A later revision takes no backup where there is a valid full one already."""
     if findings:
         return "Release is up, but its first full backup has page checksum errors."
-    return "Release is up. First full backup succeeded." if plan.backups else "Release is up. It has no backups."
+    if not plan.backups:
+        return "Release is up. It has no backups."
+    backup = "First full backup succeeded." if revision == 1 else "A valid full backup is in the repository."
+    return f"Release is up. {backup}"
 
 
 async def _require_references(release: ReleaseRequest, cluster: Cluster, now: Clock) -> None:

@@ -20,10 +20,13 @@ _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "unchang
 
 def event_line(event: Event) -> str:
     """``✓ apply         14 to create   0.9 s``; a log line is indented under its stage."""
-    if event.kind == "log":
-        return f"    {event.text}"
+    return f"    {event.text}" if event.kind == "log" else f"{_MARKS[event.kind]} {event_text(event)}"
+
+
+def event_text(event: Event) -> str:
+    """``apply         14 to create   0.9 s``: the line of a stage without its mark."""
     took = f"   {event.seconds:.1f} s" if event.seconds is not None else ""
-    return f"{_MARKS[event.kind]} {event.stage:13} {event.text}{took}".rstrip()
+    return f"{event.stage:13} {event.text}{took}".rstrip()
 
 
 def change_line(change: Change) -> str:

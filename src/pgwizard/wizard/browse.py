@@ -17,7 +17,8 @@ from typing import Any
 
 from pgwizard.clock import Clock
 from pgwizard.errors import ClusterError, Finding, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
-from pgwizard.kube.api import NAMESPACE, SECRET, Access, Cluster, ListPage, Object, Ref
+from pgwizard.kube.api import CONFIGMAP, NAMESPACE, SECRET, Access, Cluster, ListPage, Object, Ref, find_object
+from pgwizard.release.survey import config_map_finding
 from pgwizard.text import plain
 from pgwizard.tls import handshake
 from pgwizard.tls.chain import ChainVerdict
@@ -327,13 +328,24 @@ async def contents(
     try:
         item = await cluster.get(ref)
     except NotFound:
-        return (Candidate(namespace, secret, "cannot be read", why="does not exist (any more)", rank=95),)
+        why = await _published(cluster, ref) if search.purpose == "ca" else ""
+        why = why or "does not exist (any more)"
+        return (Candidate(namespace, secret, "cannot be read", why=why, rank=95),)
     except Forbidden:
         why = "may not be read: " + Access("get", "secrets", "", namespace, secret).command()
         return (Candidate(namespace, secret, "cannot be read", why=why, rank=95, hopeful=True),)
     except ClusterError as error:
         return (Candidate(namespace, secret, "cannot be read", why=plain(error.message), rank=95),)
     return rows_of(item, search, server, now)
+
+
+async def _published(cluster: Cluster, ref: Ref) -> str:
+    """How to use the certificates of a ConfigMap of that name; empty where there are none."""
+    with contextlib.suppress(ClusterError):
+        found = await find_object(cluster, Ref(CONFIGMAP, ref.name, ref.namespace))
+        if found is not None and (finding := config_map_finding(found, str(ref))):
+            return f"{finding.text}. {finding.fix}"
+    return ""
 
 
 async def confirm(cluster: Cluster, row: Candidate, search: Search) -> ChainVerdict:

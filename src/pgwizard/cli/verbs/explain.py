@@ -46,10 +46,10 @@ def explain(call: Invocation, writer: Writer) -> None:
 
 
 def _explain_release(call: Invocation, writer: Writer) -> None:
-    from pgwizard.cli.verbs.status import snapshot_of
+    from pgwizard.cli import connect
     from pgwizard.status.verdict import judge
 
-    snapshot = snapshot_of(call, call.word.removeprefix(RELEASE_WORD))
+    snapshot = connect.snapshot_of(call, call.word.removeprefix(RELEASE_WORD))
     verdict = judge(snapshot)
     state = f"{snapshot.ref}: {verdict.state}"
     writer.note(state, NoteLine(state))

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import JSON, NAMESPACE
-from pgwizard.cli.verbs.wizard import at_a_terminal, face
+from pgwizard.cli.terminal import at_a_terminal, face
 from pgwizard.cli.writer import Writer
 from pgwizard.errors import NotProven
-
-if TYPE_CHECKING:
-    from pgwizard.kube.api import Cluster
-    from pgwizard.status.snapshot import Snapshot
 
 SCREEN = "pgwizard.tui.screens.status:StatusScreen"
 
@@ -25,26 +19,15 @@ def status(call: Invocation, writer: Writer) -> int:
     return 0
 
 
-def snapshot_of(call: Invocation, name: str) -> Snapshot:
-    """A release as it is now; name: empty for the only one there is. Loads no Textual, and not before it is called."""
-    from pgwizard.cli import connect
-    from pgwizard.clock import utc_now
-    from pgwizard.status import observe
-
-    async def work(cluster: Cluster) -> Snapshot:
-        return await observe.look(cluster, await connect.choose_release(call, cluster, name), now=utc_now)
-
-    return connect.run(call, work, released=True)
-
-
 def _once(call: Invocation, writer: Writer) -> None:
     """The screen loads none of this before its first paint."""
+    from pgwizard.cli import connect
     from pgwizard.cli.json_lines import explain_command
     from pgwizard.cli.verbs.status_line import status_line
     from pgwizard.status.report import status_lines
     from pgwizard.status.verdict import judge
 
-    snapshot = snapshot_of(call, call.word)
+    snapshot = connect.snapshot_of(call, call.word)
     verdict = judge(snapshot)
     writer.line("\n".join([str(snapshot.ref), *status_lines(snapshot, verdict)]), status_line(snapshot, verdict))
     if verdict.state != "recoverable":

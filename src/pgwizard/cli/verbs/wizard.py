@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from pgwizard.cli.options import Invocation
-from pgwizard.cli.table import ANSWERS, CONTEXT, DEMO, KUBECONFIG
+from pgwizard.cli.table import ANSWERS
+from pgwizard.cli.terminal import at_a_terminal, face
 from pgwizard.cli.writer import Writer
 from pgwizard.errors import UsageError
 
@@ -23,20 +23,6 @@ def wizard(call: Invocation, _: Writer) -> int:
     if path is None:
         return face(call)
     return face(call, raw=_answers(path), folder=Path(path).parent if path != "-" else Path())
-
-
-def at_a_terminal() -> bool:
-    """Whether a person sees what is drawn and can answer."""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
-
-
-def face(call: Invocation, **start: Any) -> int:
-    """Open the terminal face and return its exit code. Imports nothing that the first paint does not need."""
-    from pgwizard.cli import start as cli_start
-    from pgwizard.tui.app import WizardApp
-
-    place: dict[str, Any] = {"context": call[CONTEXT], "kubeconfig": call[KUBECONFIG], "demo": call[DEMO]}
-    return WizardApp(cli_start.start(**place, **start)).run() or 0
 
 
 def _answers(path: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pgwizard.errors import PgwizardError
 from pgwizard.local import inputs
 from pgwizard.release.apply import ApplyOutcome, Options, ReleaseRequest, run
 from pgwizard.release.changes import Change, count_text
-from pgwizard.release.report import event_line, finding_of
+from pgwizard.release.report import event_text, finding_of
 from pgwizard.release.stages import Event
 from pgwizard.tui.base import HostAccess
 from pgwizard.tui.navigation import Applied
@@ -95,7 +95,7 @@ class Comparison(HostAccess, Vertical):
 
     def _report(self, event: Event) -> None:
         if event.kind in ("began", "progress"):
-            self._show(f"● comparing: {event_line(event)[2:]}")
+            self._show(f"● comparing: {event_text(event)}")
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Show what was found, or why it could not be."""
