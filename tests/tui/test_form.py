@@ -76,7 +76,7 @@ def driven(scenario: Callable[[Pilot[None], Host], Awaitable[None]], raw: dict[s
 
 def stands(draft: Draft, path: Question) -> str:
     """What the draft says of a question, as a control shows it."""
-    return draft.chosen(path) if alternatives(path) else write_text(draft.value(path))
+    return draft.tag(path) if alternatives(path) else write_text(draft.value(path))
 
 
 TLS = ("tls.source.namespace", "tls.source.secret", "tls.source.key")
@@ -146,7 +146,7 @@ def test_the_default_of_a_block_is_shown_with_its_questions() -> None:
         await press(pilot, "right")  # what was typed is not lost, and the control continues from where it is
         await settled(pilot)
         assert host.draft.answers.repository.credentials.source == "existing"  # two variables are still wanted
-        assert host.draft.chosen(("repository", "credentials")) == "env"
+        assert host.draft.tag(("repository", "credentials")) == "env"
 
     driven(scenario, {"repository": {"credentials": ENV}}, "repository")
 
@@ -172,7 +172,7 @@ def test_fast_choices_end_at_the_last_one(presses: int) -> None:
             choice.action_move(1)
         await settled(pilot)
         assert choice.value == ("env", "file", "existing")[presses - 1]
-        assert host.draft.chosen(("repository", "credentials")) == choice.value
+        assert host.draft.tag(("repository", "credentials")) == choice.value
         assert host.draft.raw.keys() == ({"repository"} if presses < 3 else set())
 
     driven(scenario, {}, "repository")
@@ -246,7 +246,7 @@ def test_left_and_right_choose(key: str, word: str) -> None:
         host.control("repository.credentials").focus()
         await press(pilot, key)
         assert host.shown()["repository.credentials"] == word
-        assert host.draft.chosen(("repository", "credentials")) == word
+        assert host.draft.tag(("repository", "credentials")) == word
 
     driven(scenario, {}, "repository")
 

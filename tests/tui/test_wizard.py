@@ -983,7 +983,7 @@ def test_undo_takes_back_the_last_answer_on_its_page() -> None:
         kinds = row(wizard, "repository.credentials").control
         await until(pilot, lambda: kinds.has_focus)
         await press(pilot, "right")
-        await until(pilot, lambda: wizard.draft.chosen(("repository", "credentials")) == "env")
+        await until(pilot, lambda: wizard.draft.tag(("repository", "credentials")) == "env")
         await press(pilot, "ctrl+z")
         await until(pilot, lambda: "repository" not in wizard.draft.raw)
         await until(pilot, lambda: row_is_there(wizard, "repository.credentials.secret"))

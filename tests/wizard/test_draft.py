@@ -43,7 +43,7 @@ def everything_told(draft: Draft) -> str:
 )
 def test_text_typed_into_a_secret_option_appears_nowhere(option: str, sign: str, before: str, after: str) -> None:
     draft = Draft()
-    found = field_at(OPTIONS, draft.chosen)
+    found = field_at(OPTIONS, draft.tag)
     assert found is not None
     draft.give(OPTIONS, read_text(found, f"delta=y; {option}{sign}{before}{SECRET}{after}"))
     assert SECRET not in everything_told(draft)
@@ -163,7 +163,7 @@ def test_taking_everything_back_gives_what_it_began_with(answers: list[tuple[str
 def test_a_section_with_nothing_below_it_has_its_defaults() -> None:
     draft = Draft({"release": None, "storage": {"size": "20Gi"}})
     assert draft.raw == {"storage": {"size": "20Gi"}}
-    assert draft.chosen(("release",)) != NOTHING
+    assert draft.tag(("release",)) != NOTHING
 
 
 def test_what_was_taken_back_does_not_come_back_with_its_alternative() -> None:

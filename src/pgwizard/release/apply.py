@@ -77,13 +77,13 @@ class Options:
 class ReleaseRequest:
     """What is wanted: answers, the secrets that they refer to, and certificates from a file, if any.
 
-    opened: the release that a person opened to change it, if any.
+    origin: the release that a person opened to change it, if any.
     """
 
     answers: Answers
-    given: SecretInputs = field(default_factory=SecretInputs)
+    secrets: SecretInputs = field(default_factory=SecretInputs)
     ca_file: Bundle | None = None
-    opened: ReleaseRef | None = None
+    origin: ReleaseRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +221,7 @@ async def _check(
     async with stages.enter("checks", report) as stage:
         answers, facts = release.answers, Facts(ca=surveyed.ca)
         findings = checks.check(answers, facts)
-        outside = await release_checks.run(release_checks.Subject(cluster, answers, surveyed, release.opened))
+        outside = await release_checks.run(release_checks.Subject(cluster, answers, surveyed, release.origin))
         warnings = (*findings.warnings, *surveyed.doubts, *outside)
         for finding in warnings:
             stage.warning(finding)
@@ -242,7 +242,7 @@ async def prepare(
     surveyed = await _survey(release, cluster, report, now)
     plan, rendered = await _check(release, cluster, surveyed, report)
     async with stages.enter("dry run", report) as stage:
-        values = await secret_values.decide(release.answers, release.given, plan, surveyed, cluster)
+        values = await secret_values.decide(release.answers, release.secrets, plan, surveyed, cluster)
         for finding in values.warnings:
             stage.warning(finding)
         salt = (surveyed.record and surveyed.record.salt) or secrets.token_hex(16)

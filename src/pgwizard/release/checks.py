@@ -34,12 +34,12 @@ NODES_READ = 500
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is checked. opened: the release that a person opened to change it, if any."""
+    """What is checked. origin: the release that a person opened to change it, if any."""
 
     cluster: Cluster
     answers: Answers
     surveyed: Survey
-    opened: ReleaseRef | None = None
+    origin: ReleaseRef | None = None
 
 
 async def run(subject: Subject) -> tuple[Finding, ...]:
@@ -209,7 +209,7 @@ async def _releases(subject: Subject) -> Sequence[Finding]:
         if subject.answers.repository.enabled:
             text = "not checked against other namespaces: no permission to list Secrets there"
             unchecked = (_warning("repository.path", text),)
-    near = neighbours(subject.answers, there, subject.opened, is_new=own is None)
+    near = neighbours(subject.answers, there, subject.origin, is_new=own is None)
     return (*moved(subject.answers, own), *near, *unchecked)
 
 
@@ -231,11 +231,11 @@ def moved(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
 
 
 def neighbours(
-    answers: Answers, there: Sequence[records.Listed], opened: ReleaseRef | None = None, *, is_new: bool = False
+    answers: Answers, there: Sequence[records.Listed], origin: ReleaseRef | None = None, *, is_new: bool = False
 ) -> tuple[Finding, ...]:
     """Conflicts of these answers with the other releases of the cluster. Pure.
 
-    opened: the release that was to be changed, if any. is_new: whether the answers make one.
+    origin: the release that was to be changed, if any. is_new: whether the answers make one.
     """
     own, place = ReleaseRef.of(answers), _repository(answers)
     findings = []
@@ -243,7 +243,7 @@ def neighbours(
         other = release.ref
         if other == own:
             continue
-        if other == opened or (is_new and other.namespace == own.namespace):
+        if other == origin or (is_new and other.namespace == own.namespace):
             text = f"this makes a second release: {other} stays as it is"
             findings.append(_warning("release.name", text))
         if place is None:

@@ -41,7 +41,7 @@ class LeftDrafts:
             return
         left, *older = drafts
         draft = Draft(left.raw)
-        count = sum(1 for _ in draft.given())
+        count = sum(1 for _ in draft.non_defaults())
         also = f" · {len(older)} older draft{'s' if len(older) > 1 else ''}" if older else ""
         dialog = Offer(
             f"Unsaved answers for {_release(left)}",

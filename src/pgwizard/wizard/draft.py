@@ -77,7 +77,7 @@ class Draft:
     def choose(self, path: QuestionPath, tag: str) -> None:
         """Take another alternative of a union, or ``NOTHING``; its earlier answers come back."""
         self._remember(path)
-        before = self.chosen(path)
+        before = self.tag(path)
         current = _at(self.raw, path, None)
         if isinstance(current, dict):
             self._shelved[path, before] = current
@@ -85,7 +85,7 @@ class Draft:
         fresh = self._shelved.get((path, tag)) or ({key: tag} if key else {})
         self._give(path, None if tag == NOTHING else fresh)
 
-    def chosen(self, path: QuestionPath) -> str:
+    def tag(self, path: QuestionPath) -> str:
         """The tag of the chosen alternative: ``from`` or ``type``; ``SOME`` or ``NOTHING`` of an optional one."""
         current = _at(self.raw, path, _ABSENT)
         if current is _ABSENT:
@@ -138,7 +138,7 @@ class Draft:
         found = _at(_dumped(self.answers), path)
         if found is not _ABSENT:
             return found
-        fields = field_at(path, self.chosen)
+        fields = field_at(path, self.tag)
         return fields.get_default(call_default_factory=True) if fields and not fields.is_required() else ""
 
     def learn(
@@ -184,7 +184,7 @@ class Draft:
                 shown = {name: "***" if pgbackrest.is_secret(name) else text for name, text in value.items()}
             yield path, shown, _at(defaults, path, None)
 
-    def given(self) -> Iterator[QuestionPath]:
+    def non_defaults(self) -> Iterator[QuestionPath]:
         """The questions that were answered with anything but their default."""
         for path, value, default in self.rows():
             if value != default:
@@ -193,7 +193,7 @@ class Draft:
     def _opened(self, path: QuestionPath) -> dict[str, Any]:
         """An empty block; of a union, with the tag that says which alternative it is."""
         key = tag_key(path)
-        return {key: self.chosen(path)} if key else {}
+        return {key: self.tag(path)} if key else {}
 
 
 def without_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:

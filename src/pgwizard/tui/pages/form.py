@@ -72,12 +72,12 @@ class Form(VerticalScroll, can_focus=False):
             row.show(self.draft.problem_of(row.path), self.draft.warning_of(row.path))
 
     def _section(self, path: QuestionPath) -> Iterator[Widget]:
-        field = field_at(path, self.draft.chosen)
+        field = field_at(path, self.draft.tag)
         question = question_of(field.metadata) if field else None
         shapes = alternatives(path)
         if field is not None and (len(shapes) > 1 or is_optional(field)):
             title = Question(question.label if question else path[-1].capitalize(), question.help if question else "")
-            self._shapes[path] = self.draft.chosen(path)
+            self._shapes[path] = self.draft.tag(path)
             control = Choice(_words(shapes, field), self._shapes[path], id=widget_id(path))
             yield QuestionRow(path, title, control)
             yield Vertical(*self._questions(path), id=f"in-{widget_id(path)}", classes="nested")
@@ -85,7 +85,7 @@ class Form(VerticalScroll, can_focus=False):
             yield from self._questions(path)
 
     def _questions(self, path: QuestionPath) -> Iterator[Widget]:
-        tag = self.draft.chosen(path)
+        tag = self.draft.tag(path)
         shapes = alternatives(path)
         shape = next((section for section in shapes if tag in tags_of(section)), None if tag == NOTHING else shapes[0])
         if shape is None:
@@ -108,7 +108,7 @@ class Form(VerticalScroll, can_focus=False):
         path = _path_of(event.choice)
         if not alternatives(path):
             self.draft.give(path, {"yes": True, "no": False}.get(event.value, event.value))
-        elif event.value != self.draft.chosen(path):
+        elif event.value != self.draft.tag(path):
             self.draft.choose(path, event.value)
             await self._reshape(path)
         self._answered(path)
@@ -119,13 +119,13 @@ class Form(VerticalScroll, can_focus=False):
 
     async def _reshape(self, path: QuestionPath) -> None:
         """Mount the questions of the alternative that is chosen, where those of another one are mounted."""
-        if self._shapes[path] == self.draft.chosen(path):
+        if self._shapes[path] == self.draft.tag(path):
             return
         nested = self.query_one(f"#in-{widget_id(path)}", Vertical)
         if nested.has_focus_within:
             self.query_one(f"#{widget_id(path)}", Choice).focus()
         await nested.remove_children()
-        self._shapes[path] = self.draft.chosen(path)
+        self._shapes[path] = self.draft.tag(path)
         await nested.mount(*self._questions(path))
         self.show_problems()
 
@@ -135,7 +135,7 @@ class Form(VerticalScroll, can_focus=False):
         if self._is_outdated(event.input, event.value):
             return
         path = _path_of(event.input)
-        field, before = field_at(path, self.draft.chosen), self.draft.value(path)
+        field, before = field_at(path, self.draft.tag), self.draft.value(path)
         if field is None or event.value == write_text(before):
             return  # it is shown, not typed: what a person wrote into the file may not fit on a line
         printable = "".join(filter(str.isprintable, event.value))
@@ -160,7 +160,7 @@ class Form(VerticalScroll, can_focus=False):
             within = row.path[: len(path)] == path
             if alternatives(row.path):
                 if within or path[: len(row.path)] == row.path:
-                    cast("Choice", row.control).value = self.draft.chosen(row.path)
+                    cast("Choice", row.control).value = self.draft.tag(row.path)
                     self.call_later(self._reshape, row.path)  # in turn with the choices that are on their way
             elif within:
                 value = self.draft.value(row.path)

@@ -143,7 +143,7 @@ class Wizard(ReportsDefects, BaseScreen[None]):
     async def jump(self, path: str) -> None:
         """Go to the question of a dotted path. An answer that no question asks for can only be left out."""
         question = tuple(path.split("."))
-        if field_at(question, self.draft.chosen) is None and self.draft.value(question) != "":
+        if field_at(question, self.draft.tag) is None and self.draft.value(question) != "":
             self.pages.forget(question)
             self.notify(f"removed: {visible(path)}", markup=False)
             return
@@ -207,7 +207,7 @@ class Wizard(ReportsDefects, BaseScreen[None]):
         if path is None:
             self.notify("nothing to undo", markup=False)
         elif self.page in (CONNECT, REVIEW):
-            self.notify(f"undone: {label_at(path, self.draft.chosen)[0]}", markup=False)
+            self.notify(f"undone: {label_at(path, self.draft.tag)[0]}", markup=False)
         else:
             await self.go(page_of(".".join(path)), path)
 

@@ -77,8 +77,8 @@ class ProblemList(OptionList):
         marked = [*(("✗", item) for item in draft.problems), *(("!", item) for item in draft.warnings)]
         for mark, problem in marked:
             place = tuple(problem.question.split("."))
-            label = label_at(place, draft.chosen)[0] if problem.question else "all answers"
-            is_open = not problem.question or field_at(place, draft.chosen) is not None
+            label = label_at(place, draft.tag)[0] if problem.question else "all answers"
+            is_open = not problem.question or field_at(place, draft.tag) is not None
             text = Table.grid(padding=(0, 1))
             text.add_row(Text(mark, "bold"), Text.assemble((label, "bold"), f"   {problem.question}"))
             text.add_row("", Text(visible(problem.text) + ("" if is_open else " · Enter removes it")))
@@ -110,7 +110,7 @@ class AnswersTable(DataTable[Text | str]):
             differs = value != default
             if self.only_changed and not differs:
                 continue
-            label, place = label_at(path, draft.chosen)
+            label, place = label_at(path, draft.tag)
             question = ".".join(place)
             if page != page_of(question):
                 page = page_of(question)
