@@ -191,7 +191,7 @@ def test_a_time_that_is_none_or_not_above_0_is_refused(text: str) -> None:
 @pytest.mark.parametrize("option", ["--namespace", "--context", "--kubeconfig"])
 def test_an_empty_text_is_not_taken_for_the_default(option: str) -> None:
     """An unset variable of a script would otherwise uninstall a release of another namespace."""
-    assert f"{option}: expected " in str(refused("uninstall", f"{option}="))
+    assert f"{option}: expected " in str(refused("uninstall", "postgresql", f"{option}="))
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", "²"])
