@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pgwizard.clock import utc_now
 from pgwizard.tui.navigation import WIZARD
 from pgwizard.tui.start import ClusterChoice, Connect, Start
 
@@ -65,6 +66,7 @@ def start(
     return Start(
         connector(context),
         _save,
+        utc_now,
         screen=screen,
         demo=demo,
         raw=raw,
