@@ -7,17 +7,21 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pgwizard.answers.questions import Answers
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import CONTEXT, DEMO, KUBECONFIG, NAMESPACE
-from pgwizard.clock import utc_now
+from pgwizard.clock import Clock, utc_now
 from pgwizard.errors import Interrupted
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, records
 from pgwizard.release.changes import Change
+
+if TYPE_CHECKING:
+    from pgwizard.simulator.cluster import SimCluster
 
 T = TypeVar("T")
 
@@ -43,7 +47,12 @@ async def connected(place: ClusterSource) -> AsyncIterator[Cluster]:
         async with SimCluster(clock=clock) as simulated:
             if place.released:
                 await apply.run(
-                    apply.ReleaseRequest(Answers()), simulated, lambda _: None, _yes, apply.Options(), now=utc_now
+                    apply.ReleaseRequest(Answers()),
+                    simulated,
+                    lambda _: None,
+                    _yes,
+                    apply.Options(),
+                    now=clock_of(simulated, demo=True),
                 )
                 clock.run_at(1)
             yield simulated
@@ -52,6 +61,14 @@ async def connected(place: ClusterSource) -> AsyncIterator[Cluster]:
 
         async with await connect(place.context, place.kubeconfig) as cluster:
             yield cluster
+
+
+def clock_of(cluster: Cluster, *, demo: bool) -> Clock:
+    """The time that a cluster is judged by: the machine's, or that of the simulated one, which has run ahead."""
+    if not demo:
+        return utc_now
+    simulated = cast("SimCluster", cluster)
+    return lambda: datetime.fromtimestamp(simulated.clock.now(), UTC)
 
 
 _HURRY = 30

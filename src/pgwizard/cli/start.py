@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pgwizard.clock import utc_now
+from pgwizard.clock import Clock, utc_now
 from pgwizard.tui.navigation import WIZARD
 from pgwizard.tui.start import ClusterChoice, Connect, Start
 
@@ -30,6 +30,7 @@ def start(
     folder: Path | None = None,
 ) -> Start:
     """How the terminal face begins here. Imports nothing that the first paint does not need."""
+    clock: Clock = utc_now
     state = "pgwizard-demo" if demo else "pgwizard"
 
     def connector(name: str | None) -> Connect:
@@ -37,7 +38,10 @@ def start(
             from pgwizard.cli import connect as cli_connect
 
             place = cli_connect.ClusterSource(name, kubeconfig, demo, released=screen != WIZARD)
-            return await stack.enter_async_context(cli_connect.connected(place))
+            nonlocal clock
+            cluster = await stack.enter_async_context(cli_connect.connected(place))
+            clock = cli_connect.clock_of(cluster, demo=demo)
+            return cluster
 
         return connect
 
@@ -66,7 +70,7 @@ def start(
     return Start(
         connector(context),
         _save,
-        utc_now,
+        lambda: clock(),
         screen=screen,
         demo=demo,
         raw=raw,

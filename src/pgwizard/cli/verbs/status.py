@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pgwizard.cli.options import Invocation
-from pgwizard.cli.table import JSON, NAMESPACE
+from pgwizard.cli.table import DEMO, JSON, NAMESPACE
 from pgwizard.cli.verbs.wizard import at_a_terminal, face
 from pgwizard.cli.writer import Writer
 from pgwizard.errors import NotProven
@@ -28,11 +28,11 @@ def status(call: Invocation, writer: Writer) -> int:
 def snapshot_of(call: Invocation, name: str) -> Snapshot:
     """A release as it is now; name: empty for the only one there is. Loads no Textual, and not before it is called."""
     from pgwizard.cli import connect
-    from pgwizard.clock import utc_now
     from pgwizard.status import observe
 
     async def work(cluster: Cluster) -> Snapshot:
-        return await observe.look(cluster, await connect.chosen(call, cluster, name), now=utc_now)
+        now = connect.clock_of(cluster, demo=call[DEMO])
+        return await observe.look(cluster, await connect.chosen(call, cluster, name), now=now)
 
     return connect.run(call, work, released=True)
 
