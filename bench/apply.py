@@ -269,10 +269,10 @@ class Bench:
 
     def _chart(self, namespace: str) -> Path:
         """The same objects as they are, with the values of the Secrets."""
-        from pgwizard.cli.source import Source, planned
+        from pgwizard.cli.source import Source, resolve_plan
         from pgwizard.plan import manifests
 
-        plan, _ = planned(Source(str(self._answers(namespace)), ca_file=os.environ["RIG_S3_CA"]))
+        plan, _ = resolve_plan(Source(str(self._answers(namespace)), ca_file=os.environ["RIG_S3_CA"]))
         values = {
             "postgresql": {"username": "postgres", "password": uuid.uuid4().hex},
             "postgresql-pgbackrest-s3": {
@@ -311,7 +311,7 @@ class Bench:
         counted: collections.Counter[str] = collections.Counter()
         send = kube_http.Http._exchange
 
-        async def counting(http: kube_http.Http, call: kube_http.Call, credentials: Any) -> kube_http.Answer:
+        async def counting(http: kube_http.Http, call: kube_http.Call, credentials: Any) -> kube_http.Response:
             dry = " (dry run)" if ("dryRun", "All") in call.params else ""
             what = call.purpose.split("/")[0].rsplit(" ", 1)[0] if call.access else call.purpose
             counted[f"{call.method} {what}{dry}"] += 1

@@ -174,10 +174,10 @@ def _process(command: Sequence[str], peaks: list[float] | None = None) -> float:
 
 def _against_helm(answers: Path, helm: str, folder: Path, rounds: int) -> Result:
     """Rendering and re-parsing a resolved plan, warm, against ``helm template`` of the same objects as they are."""
-    from pgwizard.cli.source import Source, planned
+    from pgwizard.cli.source import Source, resolve_plan
     from pgwizard.plan import manifests
 
-    plan, _ = planned(Source(str(answers), ca_file=str(CERTIFICATE)))
+    plan, _ = resolve_plan(Source(str(answers), ca_file=str(CERTIFICATE)))
     chart = folder / "chart"
     (chart / "templates").mkdir(parents=True)
     (chart / "Chart.yaml").write_text("apiVersion: v2\nname: static\nversion: 0.1.0\n")

@@ -180,14 +180,27 @@ def test_a_package_holds_a_docstring_and_no_code() -> None:
         assert len(tree.body) == 1, f"{path}: code in a package"
 
 
-def test_no_two_classes_have_the_same_name() -> None:
-    """A message within a widget is named with it: two widgets may both have a ``Changed``."""
+def _classes(tree: ast.Module) -> Iterator[str]:
+    """Classes, nested ones too, and type aliases; a message within a widget is named with it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and "Message" not in map(ast.unparse, node.bases):
+            yield node.name
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            yield from (name for name in map(ast.unparse, node.targets) if re.fullmatch(r"[A-Z]+[a-z]\w*", name))
+
+
+def test_no_two_classes_or_type_aliases_have_the_same_name() -> None:
     homes: dict[str, list[str]] = {}
     for dotted, tree in _modules().items():
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef):
-                homes.setdefault(node.name, []).append(dotted)
+        for name in _classes(tree):
+            homes.setdefault(name, []).append(dotted)
     assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
+def test_classes_are_nested_ones_and_type_aliases_too() -> None:
+    source = "class One:\n    class Two: ...\n    class Changed(Message): ...\nThree = One | None\nFOUR = 4\n"
+    assert sorted(_classes(ast.parse(source))) == ["One", "Three", "Two"]
 
 
 @pytest.mark.parametrize("package", ALONE)

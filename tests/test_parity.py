@@ -39,7 +39,7 @@ from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets.dialogs import Line
 from support import simtime
-from support.faulting import EVENT, LEASE, SECRET, secret
+from support.faulting import EVENT, LEASE, SECRET, secret, settle
 from support.headless import CA, GOLDEN, run
 from support.screens import opened, press, settled, until
 from tui.test_wizard import driven, row
@@ -294,13 +294,14 @@ def by_file(sim: Recording, monkeypatch: pytest.MonkeyPatch) -> list[Did]:
         async with sim:
             yield sim
 
-    monkeypatch.setattr(cli_connect, "connected", connected)
+    monkeypatch.setattr(cli_connect, "open_cluster", connected)
     monkeypatch.setattr(asyncio, "run", simtime.run)
     did = []
     for _ in range(2):
         first = so_far(sim)
         done = run("apply", "answers.yaml", "--yes")
         assert done.code == 0, done.err
+        settle(sim)
         did.append(Did.since(first, sim))
     return did
 

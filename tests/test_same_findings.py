@@ -306,7 +306,7 @@ def found_headless(sim: SimCluster, answers: dict[str, Any], monkeypatch: pytest
         async with sim:
             yield sim
 
-    monkeypatch.setattr(cli_connect, "connected", connected)
+    monkeypatch.setattr(cli_connect, "open_cluster", connected)
     monkeypatch.setattr(asyncio, "run", simtime.run)
     Path("answers.yaml").write_text(yaml.safe_dump(answers) if answers else "release: {}\n")
     done = run("diff", "answers.yaml", "--json")

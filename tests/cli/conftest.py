@@ -28,7 +28,7 @@ def sim(monkeypatch: pytest.MonkeyPatch) -> SimCluster:
         async with shared:
             yield shared
 
-    monkeypatch.setattr(connect, "connected", connected)
+    monkeypatch.setattr(connect, "open_cluster", connected)
     monkeypatch.setattr(asyncio, "run", simtime.run)
     return shared
 

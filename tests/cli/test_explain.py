@@ -76,3 +76,8 @@ def test_a_release_that_is_not_there_is_no_word_of_a_message(sim: SimCluster) ->
 def test_an_option_of_the_cluster_means_nothing_without_a_release(option: list[str]) -> None:
     done = run("explain", "certificate", *option)
     assert (done.code, done.err.splitlines()[-1]) == (2, "Name it: pgwizard explain release/NAME.")
+
+
+def test_the_first_option_that_needs_a_release_is_named_in_the_order_of_the_help() -> None:
+    for options in (["--demo", "-n", "shop"], ["-n", "shop", "--demo"]):
+        assert run("explain", "s3", *options).err.startswith("pgwizard: --namespace means nothing without a release\n")

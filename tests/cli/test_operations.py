@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import copy
 import io
@@ -26,7 +27,7 @@ from pgwizard.release import record, stages
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from support import faulting, headless, simtime
-from support.faulting import CLAIM, SECRET, deployed
+from support.faulting import CLAIM, SECRET, deployed, settle
 from support.waiting import DEADLINE_SECONDS
 
 
@@ -148,7 +149,7 @@ def test_a_person_confirms_and_may_refuse(sim: SimCluster, answers: str, monkeyp
         return False
 
     monkeypatch.setattr(prompt, "is_asked", lambda *, yes: not yes)
-    monkeypatch.setattr(prompt, "confirmed", no)
+    monkeypatch.setattr(prompt, "confirm", no)
     done = applied()
     assert done.code == 130
     assert questions == ["Apply this to default? [y/N] "]
@@ -181,7 +182,7 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 )
 def test_only_a_clear_yes_is_a_yes_and_the_end_of_input_is_none(typed: bytes, meant: bool, keyboard: int) -> None:
     os.write(keyboard, typed)
-    assert asyncio.run(prompt.confirmed("? ")) is meant
+    assert asyncio.run(prompt.confirm("? ")) is meant
 
 
 @pytest.mark.parametrize("stop", [b"\x03", signal.SIGTERM, signal.SIGHUP])
@@ -290,6 +291,15 @@ def test_a_problem_of_the_answers_has_the_file_and_the_line_that_render_shows(
     assert (done.code, done.err.splitlines()[:2]) == (2, ["pgwizard: a.yaml: 1 problem", shown])
     (problem,) = json.loads(headless.run(verb, "a.yaml", "--demo", "--json").err)["problems"]
     assert (problem["path"], problem["line"]) == ("storage.size", 4)
+
+
+def test_the_certificate_of_the_command_line_replaces_the_secret_s(sim: SimCluster, answers: str) -> None:
+    assert applied("--ca-file", str(headless.CA), "--no-wait").code == 0
+    mirror = sim.store.peek(Ref(SECRET, "postgresql-minio-ca", "default"))
+    assert mirror is not None
+    (value,) = mirror["data"].values()
+    assert base64.b64decode(value).decode() == headless.trusted().pem
+    assert "minio/minio-tls" not in json.dumps(mirror)
 
 
 def test_what_the_cluster_does_not_have_has_its_line_in_the_file(sim: SimCluster, folder: Path) -> None:
@@ -455,17 +465,6 @@ def test_two_runs_of_a_shell_find_the_same_cluster(sim: SimCluster) -> None:
 
 
 # ---- status --------------------------------------------------------------------------------------------------------
-
-
-def settle(sim: SimCluster) -> None:
-    """The Job's controller sees the end of the first backup after pgwizard does."""
-
-    async def wait() -> None:
-        async with sim:
-            sim.runtime.ensure_running()
-            await sim.clock.sleep(5)
-
-    simtime.run(wait())
 
 
 def looked(*arguments: str) -> headless.Run:

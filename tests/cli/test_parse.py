@@ -227,3 +227,20 @@ def test_flags_mean_one_thing_within_a_verb_and_its_words_leave_no_doubt() -> No
 
 def test_every_default_is_finite() -> None:
     assert math.isfinite(TIMEOUT.default)
+
+
+@pytest.mark.parametrize("verb", ["render", "apply", "diff"])
+def test_a_file_after_f_is_answered_with_how_to_write_it(verb: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse([verb, "-f", "answers.yaml"])
+    assert refused.value.hint == f"Write the file without -f: pgwizard {verb} answers.yaml."
+
+
+def test_a_log_that_is_followed_has_no_last_lines() -> None:
+    with pytest.raises(UsageError, match="--tail means nothing with --follow"):
+        parse(["logs", "-f", "--tail", "5"])
+
+
+@pytest.mark.parametrize("options", [["--yes"], ["--no-wait"], ["--timeout", "5m"]])
+def test_a_dry_run_takes_every_option_of_the_command_that_it_tries(options: list[str]) -> None:
+    assert parse(["apply", "answers.yaml", "--dry-run", *options])[DRY_RUN]

@@ -57,10 +57,10 @@ def at_a_terminal(sim: SimCluster, monkeypatch: pytest.MonkeyPatch) -> None:
         sys.stdout.write(f"{question}y\n")
         return True
 
-    monkeypatch.setattr(connect, "connected", connected)
+    monkeypatch.setattr(connect, "open_cluster", connected)
     monkeypatch.setattr(SimCluster, "server", "prod-eu (https://10.0.0.1:6443)")
     monkeypatch.setattr(prompt, "is_asked", lambda *, yes: not yes)
-    monkeypatch.setattr(prompt, "confirmed", approves)
+    monkeypatch.setattr(prompt, "confirm", approves)
     monkeypatch.setattr(headless, "_stream", lambda: Terminal(io.BytesIO(), encoding="utf-8", newline=""))
     monkeypatch.setenv("TERM", "dumb")  # the same lines, without a spinner in between
 

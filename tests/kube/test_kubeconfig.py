@@ -162,7 +162,7 @@ def test_unusable_files(tmp_path: Path, content: Any, words: str) -> None:
 def test_an_unknown_context_says_which_there_are(tmp_path: Path) -> None:
     with pytest.raises(KubeconfigError) as caught:
         load("absent", saved(tmp_path / "config", config()))
-    assert caught.value.hint == "it has: one"
+    assert caught.value.hint == "It has: one."
 
 
 def test_nothing_at_all() -> None:
@@ -428,7 +428,7 @@ def test_credentials_are_renewed_once_on_401(
                 else:
                     with pytest.raises(Unauthorized) as caught:
                         await cluster.get(REF)
-                    assert "log in again" in caught.value.hint
+                    assert "Log in again" in caught.value.hint
         assert runs(tmp_path) == 2
         assert len(api.seen) == (3 if accepted else 2)
 
@@ -828,7 +828,7 @@ def test_a_client_certificate_that_has_expired_is_the_reason_of_a_401(tmp_path: 
         if words:
             said = words.format(ends=ends)
             assert str(caught.value).endswith(f": Unauthorized: the client certificate of user 'one' {said}")
-            assert "get a new client certificate" in caught.value.hint
+            assert "Get a new client certificate" in caught.value.hint
         else:
             assert "certificate" not in f"{caught.value}{caught.value.hint}"
 

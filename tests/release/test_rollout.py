@@ -243,7 +243,7 @@ def test_an_existing_pod_is_not_reported_missing() -> None:
     ],
 )
 def test_a_stopping_pod_is_reported_with_its_grace_period_and_the_reason(backups: bool, said: str) -> None:
-    seen = rollout._Seen("postgresql-0", backups)
+    seen = rollout._Progress("postgresql-0", backups)
     seen.take(WatchEvent("ADDED", {"kind": "StatefulSet", "metadata": {"generation": 1}}))
     for left in (120, 0):  # none is left once its containers have ended
         metadata = {"deletionTimestamp": "2026-11-26T09:00:00Z", "deletionGracePeriodSeconds": left}

@@ -115,6 +115,21 @@ def test_a_job_knows_its_backup_by_the_time() -> None:
     assert FINE.backup_of(replace(DONE, ended=None)) is None
 
 
+def test_jobs_that_ran_side_by_side_get_no_backup_that_may_be_the_other_s() -> None:
+    """The second waits for the first one's lock, so that both backups lie within its time."""
+    first, second = FINE.backups
+    early = replace(DONE, uid="a", started=first.start, ended=first.stop)
+    late = replace(DONE, uid="b", started=first.start, ended=second.stop)
+    both = replace(FINE, runs=(early, late))
+    assert (both.backup_of(early), both.backup_of(late)) == (None, None)
+    assert both.is_backup_unclear(early)
+    assert both.is_backup_unclear(late)
+    one_after_another = replace(late, started=second.start)
+    alone = replace(FINE, runs=(early, one_after_another))
+    assert (alone.backup_of(early), alone.backup_of(one_after_another)) == (first, second)
+    assert not alone.is_backup_unclear(early)
+
+
 def test_freshness_is_that_of_the_oldest_answer() -> None:
     """Watches are silent where nothing changes; what was never heard is said in its own place."""
     assert FINE.read_at == at(seconds=20)

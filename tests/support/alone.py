@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from pgwizard.clock import Clock, utc_now
 from pgwizard.kube.api import Cluster
 from pgwizard.tui.base import BaseApp, BaseScreen
-from pgwizard.tui.start import Connect, Save, Start
+from pgwizard.tui.start import Connector, Save, Start
 from support import simtime
 from support.screens import opened
 
@@ -31,7 +31,7 @@ class _Alone(BaseApp):
 def with_screen(
     scenario: Callable[[Pilot[int], BaseScreen[None]], Awaitable[None]],
     *,
-    connect: Connect = no_cluster,
+    connect: Connector = no_cluster,
     save: Save = lambda *_: None,
     now: Clock = utc_now,
     **start: Any,

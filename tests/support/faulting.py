@@ -125,6 +125,17 @@ async def applied(
     return result
 
 
+def settle(sim: SimCluster) -> None:
+    """The Job's controller sees the end of the first backup after pgwizard does."""
+
+    async def wait() -> None:
+        async with sim:
+            sim.runtime.ensure_running()
+            await sim.clock.sleep(5)
+
+    run(wait())
+
+
 async def deployed(sim: SimCluster, answers: Answers | None = None, secrets: SecretInputs | None = None) -> ApplyRun:
     """One apply that must succeed."""
     result = await applied(sim, answers, secrets)

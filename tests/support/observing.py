@@ -18,6 +18,8 @@ from pgwizard.status.snapshot import Snapshot
 from support.faulting import SECRET, answers_of, clock, cluster, deployed, live
 from support.simtime import run
 
+_CONTROLLER_SECONDS = 5
+"""The Job's controller sees the end of the first backup after the apply does."""
 Scenario = Callable[[SimCluster], Awaitable[None]]
 
 
@@ -32,6 +34,7 @@ def on(scenario: Scenario, *, answers: dict[str, Any] | None = None, **options: 
         async with cluster(**options) as sim:
             sim.runtime.programs.answers.append(df)
             await deployed(sim, answers_of(**(answers or {})))
+            await sim.clock.sleep(_CONTROLLER_SECONDS)
             await scenario(sim)
 
     run(main())

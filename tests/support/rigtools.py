@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pgwizard.cli.source import Source, planned
+from pgwizard.cli.source import Source, resolve_plan
 from pgwizard.plan import manifests
 from pgwizard.plan.plan import Plan
 from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE, wait_until
@@ -156,7 +156,7 @@ def pod_object(name: str) -> dict[str, Any]:
 
 def plan_of(answers: Path, *overrides: str, ca_file: Path | None = None) -> Plan:
     """The plan of a file of answers, read as the command line reads it."""
-    return planned(Source(str(answers), overrides, str(ca_file) if ca_file else None))[0]
+    return resolve_plan(Source(str(answers), overrides, str(ca_file) if ca_file else None))[0]
 
 
 def documents(rendered: list[manifests.Manifest]) -> bytes:

@@ -16,7 +16,7 @@ from pgwizard.errors import DeadlineError, Finding, PgwizardError, Unreachable
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
-from pgwizard.tls.handshake import Served, handshake, verify
+from pgwizard.tls.handshake import Handshake, handshake, verify
 from support.waiting import DEADLINE_SECONDS
 from tls.test_certificates import issue
 
@@ -85,7 +85,7 @@ def test_a_named_port_of_the_pod_is_found() -> None:
 
     async def scenario(sim: SimCluster) -> None:
         await name_it(sim)
-        assert isinstance(await handshake(sim, Endpoint.parse(ENDPOINT)), Served)
+        assert isinstance(await handshake(sim, Endpoint.parse(ENDPOINT)), Handshake)
 
     on(scenario)
 
@@ -102,7 +102,7 @@ def test_a_proxy_in_between_is_named() -> None:
 
     assert refused(ENDPOINT, unready) == (
         "no pod of Service minio/minio is ready",
-        "kubectl get pods -n minio shows why",
+        "See kubectl get pods -n minio",
     )
 
     async def selects_none(sim: SimCluster) -> None:
@@ -128,7 +128,7 @@ def over_tcp(
     answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
     deadline_seconds: float = DEADLINE_SECONDS,
     **how: Any,
-) -> Served | PgwizardError:
+) -> Handshake | PgwizardError:
     handlers: set[asyncio.Task[Any]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -145,7 +145,7 @@ def over_tcp(
                 await writer.wait_closed()
             handlers.discard(task)
 
-    async def main() -> Served | PgwizardError:
+    async def main() -> Handshake | PgwizardError:
         async with SimCluster(example=False) as sim:
             server = await asyncio.start_server(handle, "127.0.0.1", 0, **how)
             port = server.sockets[0].getsockname()[1]
@@ -175,7 +175,7 @@ def test_a_whole_chain_comes_over_tcp() -> None:
         writer.close()
 
     sent = over_tcp(nothing, ssl=context)
-    assert isinstance(sent, Served)
+    assert isinstance(sent, Handshake)
     assert [c.subject for c in sent.chain.certificates] == ["CN=leaf", "CN=middle"]
 
 
@@ -189,7 +189,7 @@ def test_plain_http_is_named() -> None:
     error = over_tcp(http)
     assert isinstance(error, Unreachable)
     assert error.message.endswith("speaks plain HTTP, not TLS")
-    assert error.hint.startswith("turn TLS on at the server")
+    assert error.hint.startswith("Turn TLS on at the server")
 
 
 def test_a_server_that_speaks_something_else_or_hangs_up_is_named() -> None:
@@ -221,4 +221,4 @@ def test_a_server_that_does_not_answer_meets_the_deadline() -> None:
 def test_a_port_that_nobody_listens_at() -> None:
     message, hint = refused("127.0.0.1:1")
     assert message.startswith("127.0.0.1:1 cannot be reached from this machine: ")
-    assert hint == "pods may still reach it"
+    assert hint == "Pods may still reach it."

@@ -170,7 +170,7 @@ def test_a_token_that_expires_midway() -> None:
         wizard.draft.learn(wizard.draft.facts)  # what a look-up would have found in the meantime
         screen = await approval(pilot)
         assert "Unauthorized" in screen.ending[0]
-        assert any(line.startswith("fix") and "log in again" in line for line in screen.ending), screen.ending
+        assert any(line.startswith("fix") and "Log in again" in line for line in screen.ending), screen.ending
         sim.faults = []
         await press(pilot, "r")
         await until(pilot, lambda: screen.is_asking)
@@ -418,7 +418,7 @@ def test_nothing_that_a_cluster_says_reaches_the_terminal_as_it_is(size: tuple[i
             assert CONTROLS.findall(found) == [], found
             return found
 
-        await until(pilot, lambda: note(wizard, "releases").startswith("no releases in this cluster"))
+        await until(pilot, lambda: note(wizard, "releases").startswith("1 release in this cluster"))
         await until(pilot, lambda: "owned" in str(wizard.query_one("#namespaces OptionList", OptionList).options))
         await clean()
         wizard.query_one("#namespaces FilterInput").focus()

@@ -13,7 +13,7 @@ import pytest
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import Cluster
 from pgwizard.tui.connection import Connection
-from pgwizard.tui.start import ClusterChoice, Connect
+from pgwizard.tui.start import ClusterChoice, Connector
 from support import simtime
 
 
@@ -23,7 +23,7 @@ class Servers:
     def __init__(self) -> None:
         self.log: list[str] = []
 
-    def connect_to(self, name: str, seconds: float = 0) -> Connect:
+    def connect_to(self, name: str, seconds: float = 0) -> Connector:
         async def version() -> str:
             return "v1.34"
 
@@ -41,7 +41,7 @@ class Servers:
         return connect
 
 
-def choice(name: str, connect: Connect) -> ClusterChoice:
+def choice(name: str, connect: Connector) -> ClusterChoice:
     return ClusterChoice(name, "https://there", "default", connect)
 
 
@@ -133,7 +133,7 @@ def test_no_choice_connects_to_the_same_cluster_again() -> None:
     ("connect", "message"),
     [(refused, "no route to prod\\x1b[2J"), (defective, "a defect of pgwizard itself: KeyError")],
 )
-def test_trouble_is_shown_until_the_next_try(connect: Connect, message: str) -> None:
+def test_trouble_is_shown_until_the_next_try(connect: Connector, message: str) -> None:
     async def main() -> None:
         told: list[str] = []
         connection = Connection(connect, told.append)

@@ -15,7 +15,7 @@ from pgwizard.plan.plan import Facts
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tui.connection import Connection
-from pgwizard.tui.live_checks import DELAY_SECONDS, RETRY_SECONDS, Learned, LiveChecks
+from pgwizard.tui.live_checks import DELAY_SECONDS, RETRY_SECONDS, CheckResults, LiveChecks
 from support import simtime
 from support.faulting import answers_of
 from support.faulting import cluster as simulated
@@ -27,7 +27,7 @@ class Checked:
     def __init__(self) -> None:
         self.sim: SimCluster
         self.answers = answers_of()
-        self.learned: list[Learned] = []
+        self.learned: list[CheckResults] = []
         self.connection = Connection(self._connect, lambda _: self.checks.connection_changed())
         self.checks = LiveChecks(
             self.connection,
@@ -123,7 +123,7 @@ def test_nothing_is_known_of_another_cluster() -> None:
     async def scenario(one: Checked) -> None:
         one.connection.connect()
         await asyncio.sleep(0)
-        assert one.learned[-1] == Learned(Facts(), (), ())
+        assert one.learned[-1] == CheckResults(Facts(), (), ())
         assert one.checks.is_settled, "nobody waits for a cluster that may never come"
         await one.connection.once_connected()
         await asyncio.sleep(0)

@@ -328,7 +328,7 @@ def test_a_comparison_that_fails_says_why_in_its_place_and_can_be_tried_again() 
         sim.faults.append(Fault("401", times=None))
         assert await compared(pilot, host) == (
             "✗   cannot ask for permissions: Unauthorized\n"
-            "fix the credentials of the kubeconfig are not accepted (any more): log in again\n"
+            "fix Log in again: the credentials of the kubeconfig are not accepted (any more).\n"
             "d   tries again"
         )
         sim.faults.clear()

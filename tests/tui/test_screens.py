@@ -35,7 +35,7 @@ from pgwizard.tui.screens.messages import Messages
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import Wizard
-from pgwizard.tui.start import ClusterChoice, Connect, Start
+from pgwizard.tui.start import ClusterChoice, Connector, Start
 from pgwizard.tui.widgets.dialogs import ChoiceDialog, Line, Offer, Pick, TextWindow
 from pgwizard.tui.widgets.help import Help
 from support import goldens
@@ -90,7 +90,7 @@ def _simulated_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 # ---- clusters ------------------------------------------------------------------------------------------------------
 
 
-def connection_to(cluster: SimCluster) -> Connect:
+def connection_to(cluster: SimCluster) -> Connector:
     """A connection to a cluster that is there."""
 
     async def connect(stack: AsyncExitStack) -> Cluster:
@@ -125,12 +125,12 @@ def df(command: list[str], _: bytes) -> ExecResult | None:
     return ExecResult(b"1B-blocks Avail\n53687091200 32749125632\n", b"", 0) if command[0] == "df" else None
 
 
-def start_with(connect: Connect, **more: Any) -> Start:
+def start_with(connect: Connector, **more: Any) -> Start:
     """Where every scene begins: the clock of the loop, and no disk."""
     return Start(connect, lambda *_: None, now=lambda: Moment.now(UTC), **more)
 
 
-def places(current: Connect) -> list[ClusterChoice]:
+def places(current: Connector) -> list[ClusterChoice]:
     return [
         ClusterChoice("prod-eu", "https://10.0.0.1:6443", "shop", current, current=True),
         ClusterChoice("staging", "https://10.0.0.2:6443", "staging", connection_to(Remote(example=False))),

@@ -21,7 +21,7 @@ from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.screens.secret_browser import REPAINT_SECONDS, SecretBrowser
-from pgwizard.tui.secret_choice import Chosen
+from pgwizard.tui.secret_choice import SecretChoice
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets import candidate_text
 from pgwizard.tui.widgets.browser_parts import Filter
@@ -48,12 +48,12 @@ def driven(
     prepare: Callable[[SimCluster], None] = lambda _: None,
     done: bool = True,
     first: Callable[[Pilot[int], SecretBrowser], Awaitable[None]] | None = None,
-) -> list[Chosen | str | None]:
+) -> list[SecretChoice | str | None]:
     """Open the browser over an empty screen, wait until all is read, play the scenario; what the browser ended with.
 
     first: before it is opened.
     """
-    ended: list[Chosen | str | None] = []
+    ended: list[SecretChoice | str | None] = []
 
     async def connect(stack: AsyncExitStack) -> Cluster:
         sim = await stack.enter_async_context(simulated())
@@ -110,7 +110,7 @@ def test_the_best_one_is_first_and_enter_chooses_it() -> None:
         await press(pilot, "enter")
         await until(pilot, lambda: not isinstance(pilot.app.screen, SecretBrowser))
 
-    assert driven(scenario) == [Chosen("minio", "minio-tls", ("tls.crt",))]
+    assert driven(scenario) == [SecretChoice("minio", "minio-tls", ("tls.crt",))]
 
 
 def test_what_is_known_of_a_certificate_is_copied_whole() -> None:
@@ -148,7 +148,7 @@ def test_one_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
         await press(pilot, "enter")
         await until(pilot, lambda: pilot.app.screen is not browser)
 
-    assert driven(scenario) == [Chosen("cert-manager", "root-ca", ("tls.crt",))]
+    assert driven(scenario) == [SecretChoice("cert-manager", "root-ca", ("tls.crt",))]
 
 
 def test_escape_leaves_with_nothing() -> None:
@@ -294,7 +294,7 @@ def test_a_name_can_be_typed() -> None:
         await typed(pilot, browser, "minio/minio-tls")
         await until(pilot, lambda: pilot.app.screen is not browser)
 
-    assert driven(scenario) == [Chosen("minio", "minio-tls", ("tls.crt",))]
+    assert driven(scenario) == [SecretChoice("minio", "minio-tls", ("tls.crt",))]
 
 
 def test_what_may_not_be_read_is_taken_at_its_word() -> None:
@@ -306,7 +306,7 @@ def test_what_may_not_be_read_is_taken_at_its_word() -> None:
         sim.rules.deny("*", "secrets", "shop")
         sim.faults = [lambda r: "403" if r.verb == "get" and r.namespace == "shop" else None]
 
-    assert driven(scenario, prepare=deny) == [Chosen("shop", "hidden", ("ca.crt",))]
+    assert driven(scenario, prepare=deny) == [SecretChoice("shop", "hidden", ("ca.crt",))]
 
 
 @pytest.mark.parametrize("name", ["shop/never", "A B", "shop/database", "minio/minio-tls/other.crt"])
@@ -373,7 +373,7 @@ def test_a_running_try_is_shown_and_a_second_enter_waits_for_it(monkeypatch: pyt
         await until(pilot, lambda: pilot.app.screen is not browser)
         assert gate.asked == 1
 
-    assert driven(scenario) == [Chosen("minio", "minio-tls", ("tls.crt",))]
+    assert driven(scenario) == [SecretChoice("minio", "minio-tls", ("tls.crt",))]
 
 
 def test_who_moved_on_meanwhile_has_chosen_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -400,7 +400,7 @@ def test_a_typed_name_that_the_filter_hides_is_the_one_that_enter_chooses() -> N
         await press(pilot, "enter")
         await until(pilot, lambda: pilot.app.screen is not browser)
 
-    assert driven(scenario) == [Chosen("cert-manager", "root-ca", ("tls.crt",))]
+    assert driven(scenario) == [SecretChoice("cert-manager", "root-ca", ("tls.crt",))]
 
 
 def test_what_was_read_before_the_server_had_answered_is_judged_then(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -445,7 +445,7 @@ def test_without_a_connection_a_name_is_taken_at_its_word_and_f5_connects() -> N
         tries.append(1)
         raise Unreachable("no connection to https://10.0.0.9:6443: connection refused")
 
-    ended: list[Chosen | None] = []
+    ended: list[SecretChoice | None] = []
 
     async def main() -> None:
         app = WizardApp(Start(refused, lambda _path, _text: None, utc_now, screen="textual.screen:Screen"))
@@ -459,7 +459,7 @@ def test_without_a_connection_a_name_is_taken_at_its_word_and_f5_connects() -> N
             await until(pilot, lambda: bool(ended))
 
     simtime.run(main())
-    assert ended == [Chosen("shop", "our-ca", ("ca.crt",))]
+    assert ended == [SecretChoice("shop", "our-ca", ("ca.crt",))]
 
 
 def test_credentials_show_their_keys_and_never_a_value() -> None:
@@ -471,7 +471,7 @@ def test_credentials_show_their_keys_and_never_a_value() -> None:
         await press(pilot, "enter")
         await until(pilot, lambda: pilot.app.screen is not browser)
 
-    assert driven(scenario, "s3") == [Chosen("shop", "s3-backup", ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))]
+    assert driven(scenario, "s3") == [SecretChoice("shop", "s3-backup", ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))]
 
 
 def test_a_key_pair_of_other_names_can_be_typed() -> None:
@@ -480,7 +480,7 @@ def test_a_key_pair_of_other_names_can_be_typed() -> None:
         await until(pilot, lambda: pilot.app.screen is not browser)
 
     keys = ("admin-user", "admin-password")
-    assert driven(scenario, "database", ENDPOINT, "monitoring") == [Chosen("monitoring", "grafana-admin", keys)]
+    assert driven(scenario, "database", ENDPOINT, "monitoring") == [SecretChoice("monitoring", "grafana-admin", keys)]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (220, 60), (40, 12)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pgwizard.endpoint import Endpoint
-from pgwizard.tui.secret_choice import Chosen, TypedName
+from pgwizard.tui.secret_choice import SecretChoice, TypedName
 from pgwizard.wizard.candidates import Candidate, Search
 
 CA = Search("ca", Endpoint.parse("minio.minio.svc:9000"), "default")
@@ -27,7 +27,7 @@ def test_with_keys_the_candidate_of_these_keys_is_chosen() -> None:
 
 def test_keys_of_other_names_are_accepted_for_a_key_pair_that_has_them() -> None:
     keys = ("admin-user", "admin-password")
-    assert TypedName("shop", "login", keys).choice((OTHER,), PAIR) == Chosen("shop", "login", keys)
+    assert TypedName("shop", "login", keys).choice((OTHER,), PAIR) == SecretChoice("shop", "login", keys)
 
 
 def test_a_key_that_holds_no_certificate_is_refused() -> None:
@@ -35,7 +35,7 @@ def test_a_key_that_holds_no_certificate_is_refused() -> None:
 
 
 def test_a_secret_that_may_not_be_read_is_accepted_with_the_usual_keys() -> None:
-    assert TypedName("shop", "certs", ()).choice((DENIED,), CA) == Chosen("shop", "certs", ("tls.crt",))
+    assert TypedName("shop", "certs", ()).choice((DENIED,), CA) == SecretChoice("shop", "certs", ("tls.crt",))
 
 
 def test_a_secret_that_does_not_exist_is_refused() -> None:

@@ -127,7 +127,7 @@ def test_what_looks_like_an_authority_is_to_be_read_when_it_is_seen() -> None:
 def test_a_server_that_cannot_be_reached_leaves_the_verdict_open() -> None:
     rows, batches, _ = browsed(Search("ca", Endpoint.parse("gone.minio.svc:9000"), "default"))
     assert {row.ok for row in rows} == {None}
-    assert batches[-1].served == "Service minio/gone does not exist. check the endpoint's name and namespace"
+    assert batches[-1].served == "Service minio/gone does not exist. Check the endpoint's name and namespace."
     assert "cannot be tried from here" in told(rows)["minio/minio-tls"][2]
 
 

@@ -15,7 +15,7 @@ from pgwizard.answers.schema import NOTHING, field_at
 from pgwizard.local.autosave import Drafts
 from pgwizard.tui.panels.repository import RepositoryPanel
 from pgwizard.tui.widgets.review_parts import answer_text
-from pgwizard.wizard.draft import Draft, differing, without_secrets, worth_keeping
+from pgwizard.wizard.draft import Draft, without_defaults, without_secrets, worth_keeping
 from pgwizard.wizard.text_input import read_text
 
 OPTIONS = ("advanced", "options")
@@ -96,9 +96,9 @@ def test_answers_that_were_written_out_whole_come_down_to_what_differs() -> None
     }
     answers = Answers.model_validate(said)
     whole = answers.model_dump(by_alias=True, mode="json")
-    assert differing(whole) == said
-    assert Answers.model_validate(differing(whole)) == answers
-    assert differing(Answers().model_dump(by_alias=True, mode="json")) == {}
+    assert without_defaults(whole) == said
+    assert Answers.model_validate(without_defaults(whole)) == answers
+    assert without_defaults(Answers().model_dump(by_alias=True, mode="json")) == {}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_to_have_looked_into_a_namespace_is_nothing_to_come_back_to(raw: dict[st
 def test_what_is_given_leaves_the_answers_that_it_began_with_as_they_were() -> None:
     """They may be those of a release's record."""
     applied = {"repository": {"credentials": {"from": "existing", "secret": "s3"}}}
-    Draft(differing(applied)).give(("repository", "credentials", "secret"), "another")
+    Draft(without_defaults(applied)).give(("repository", "credentials", "secret"), "another")
     assert applied == {"repository": {"credentials": {"from": "existing", "secret": "s3"}}}
 
 

@@ -11,16 +11,16 @@ import pytest
 from pgwizard.answers.questions import Answers
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, FaultKind
-from pgwizard.wizard.lookup import Learnt, look_up
+from pgwizard.wizard.lookup import LookupStep, look_up
 from support.faulting import answers_of, clock, deployed
 
 
 def learnt(
     answers: Answers, *, faults: Sequence[Fault] = (), others: Sequence[Answers] = (), opened: Any = None
-) -> list[Learnt]:
+) -> list[LookupStep]:
     """All that is reported about these answers. others: releases that are there already."""
 
-    async def main() -> list[Learnt]:
+    async def main() -> list[LookupStep]:
         async with SimCluster(speed=50) as sim:
             for other in others:
                 await deployed(sim, other)

@@ -1,6 +1,6 @@
 """A file of answers: bytes and overrides in, ``Answers`` and every problem with its place out.
 
-It turns pydantic's findings into the words of the questions. It refuses to open files: bytes come in as an argument.
+It turns pydantic's findings into the words of the questions. It opens no files: bytes come in as an argument.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The questions: what a person decides about a release. One ``Section`` is one page and one block of answers.yaml.
 
 Source order is page order. Everything that shows a question (file, schema, documentation, widgets) is derived from
-these models. It refuses secrets: answers hold references to them. Rules across fields belong to ``plan``, because a
+these models. Answers hold references to secrets, never their values. Rules across fields belong to ``plan``, because a
 section is validated while others are still being filled in.
 """
 
@@ -296,7 +296,7 @@ class FileCredentials(Section):
     password: Annotated[Text, Question("File of the password", "The file that holds the password.")]
 
 
-Credentials = Annotated[
+DatabaseCredentials = Annotated[
     GeneratedCredentials | ExistingCredentials | EnvCredentials | FileCredentials,
     Field(discriminator="source"),
     Question(
@@ -679,7 +679,7 @@ class Answers(Section):
 
     release: Annotated[Release, Page("Release")] = Field(default_factory=Release)
     images: Annotated[Images, Page("Database")] = Field(default_factory=Images)
-    credentials: Annotated[Credentials, Page("Database")] = Field(default_factory=GeneratedCredentials)
+    credentials: Annotated[DatabaseCredentials, Page("Database")] = Field(default_factory=GeneratedCredentials)
     storage: Annotated[Storage, Page("Storage")] = Field(default_factory=Storage)
     tuning: Annotated[Tuning, Page("Tuning")] = Field(default_factory=Tuning)
     resources: Annotated[Resources, Page("Tuning")] = Field(default_factory=Resources)

@@ -1,6 +1,6 @@
 """A secret on its way from where it is kept to the API server, and the secrets that answers refer to.
 
-A secret refuses to be printed, compared, pickled or formatted; ``reveal`` is called where it is sent, and nowhere else.
+A secret cannot be printed, compared, pickled or formatted; ``reveal`` is called where it is sent, and nowhere else.
 """
 
 from __future__ import annotations

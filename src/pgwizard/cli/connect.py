@@ -37,7 +37,7 @@ class ClusterSource:
 
 
 @contextlib.asynccontextmanager
-async def connected(place: ClusterSource) -> AsyncIterator[Cluster]:
+async def open_cluster(place: ClusterSource) -> AsyncIterator[Cluster]:
     """The cluster, closed on every way out."""
     if place.demo:
         from pgwizard.simulator.clock import ScaledClock
@@ -92,7 +92,7 @@ def run(call: Invocation, work: Callable[[Cluster], Awaitable[T]], *, released: 
         if task is not None:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, task.cancel)
-        async with connected(place) as cluster:
+        async with open_cluster(place) as cluster:
             return await work(cluster)
 
     try:
@@ -101,7 +101,7 @@ def run(call: Invocation, work: Callable[[Cluster], Awaitable[T]], *, released: 
         raise Interrupted("stopped", hint=resume) from None
 
 
-async def chosen(call: Invocation, cluster: Cluster, name: str | None = None) -> ReleaseRef:
+async def choose_release(call: Invocation, cluster: Cluster, name: str | None = None) -> ReleaseRef:
     """The release that the command line names; without a name the only one there is.
 
     name: where it is not the first argument as it was typed.

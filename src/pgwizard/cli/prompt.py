@@ -15,7 +15,7 @@ def is_asked(*, yes: bool) -> bool:
     return not yes and sys.stdin is not None and sys.stdin.isatty()
 
 
-async def confirmed(question: str) -> bool:
+async def confirm(question: str) -> bool:
     """Ask the person at the terminal, before anything is written. Only y or yes is a yes; the end of input is a no.
 
     Raises Interrupted where it is stopped instead.

@@ -81,7 +81,16 @@ def _command_line() -> str:
     lines += [line for verb in VERBS.values() for line in _verb(verb)]
     lines += ["## Options that exclude each other", ""]
     lines += [f"- `{first.flag}` and `{second.flag}`" for first, second in EXCLUSIVE]
-    lines += ["", "## Output", "", *_text(_OUTPUT), *_text(_JSON), "| type | what it is |", "|---|---|"]
+    lines += [
+        "",
+        *_text(_DRY_RUN),
+        "## Output",
+        "",
+        *_text(_OUTPUT),
+        *_text(_JSON),
+        "| type | what it is |",
+        "|---|---|",
+    ]
     lines += [f"| `{line.type_name}` | {' '.join((line.__doc__ or '').split())} |" for line in LINES]
     lines += ["", "| verb | types of its lines |", "|---|---|"]
     for verb, written in WRITTEN_BY.items():
@@ -97,6 +106,9 @@ argument."""
 _WITHOUT = """\
 `pgwizard` opens the wizard. `pgwizard --headless FILE` is `render`, and `pgwizard --headless FILE --apply` is
 `apply`, each with its options."""
+_DRY_RUN = """\
+`apply --dry-run` takes every option of `apply`, also those that matter only once it writes, as `--yes`, `--no-wait` and
+`--timeout` do: a pipeline tries the very command that it runs next."""
 _OUTPUT = """\
 Data goes to standard output, everything else to standard error. Both are UTF-8, whatever the locale says. Where
 standard output cannot be written, the run ends with exit code 3: see [exit codes](exit-codes.md)."""

@@ -51,7 +51,7 @@ def source_of(call: Invocation) -> Source:
     return Source(call.word, call[SET], call[CA_FILE])
 
 
-def planned(source: Source) -> tuple[Plan, tuple[Finding, ...]]:
+def resolve_plan(source: Source) -> tuple[Plan, tuple[Finding, ...]]:
     """The plan of a source, and the warnings. Raises AnswersError with every problem of the source."""
     loaded, answers = _load(source)
     ca, wrong = inputs.certificate(answers, source.folder, utc_now(), source.ca_file)
@@ -107,8 +107,18 @@ def release_of(source: Source) -> LocatedRelease:
     if loaded.problems or wrong:
         errors = checks.check(answers, Facts(ca=ca)).errors
         raise AnswersError(source.name, _together(loaded, wrong, errors, needs_certificate=False))
+    answers = _trusting(answers, source)
     request = ReleaseRequest(answers, inputs.read_secrets(answers, source.folder), ca)
     return LocatedRelease(source.name, request, loaded.locate)
+
+
+def _trusting(answers: Answers, source: Source) -> Answers:
+    """The answers with ``--ca-file`` in place of the Secret: neither compared with it now nor at later upgrades."""
+    if source.ca_file is None or not answers.has_tls_mirror():
+        return answers
+    path = str(Path(source.ca_file).absolute())  # relative names in answers are relative to their file
+    tls = answers.tls.model_copy(update={"source": None, "ca_file": path})
+    return answers.model_copy(update={"tls": tls})
 
 
 def _load(source: Source) -> tuple[LoadedAnswers, Answers]:

@@ -1,6 +1,6 @@
 """What the wizard may touch of the machine it runs on: the kubeconfig's contexts, files to save to, and its draft.
 
-It refuses rules and widgets: it makes the ``Start`` of the terminal face.
+Contains no rules and no widgets: it makes the ``Start`` of the terminal face.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgwizard.clock import Clock, utc_now
 from pgwizard.tui.navigation import WIZARD
-from pgwizard.tui.start import ClusterChoice, Connect, Start
+from pgwizard.tui.start import ClusterChoice, Connector, Start
 
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
@@ -33,13 +33,13 @@ def start(
     clock: Clock = utc_now
     state = "pgwizard-demo" if demo else "pgwizard"
 
-    def connector(name: str | None) -> Connect:
+    def connector(name: str | None) -> Connector:
         async def connect(stack: AsyncExitStack) -> Cluster:
             from pgwizard.cli import connect as cli_connect
 
             place = cli_connect.ClusterSource(name, kubeconfig, demo, released=screen != WIZARD)
             nonlocal clock
-            cluster = await stack.enter_async_context(cli_connect.connected(place))
+            cluster = await stack.enter_async_context(cli_connect.open_cluster(place))
             clock = cli_connect.clock_of(cluster, demo=demo)
             return cluster
 
@@ -70,7 +70,7 @@ def start(
     return Start(
         connector(context),
         _save,
-        lambda: clock(),
+        lambda: clock(),  # noqa: PLW0108 - another one once the simulated cluster is there
         screen=screen,
         demo=demo,
         raw=raw,

@@ -67,7 +67,11 @@ FOLLOW = switch("-f", "--follow", about="print the log until the Job ends; exits
 TAIL = number("--tail", value="LINES", default=200, about="how many of the last lines to print")
 
 _CLUSTER: tuple[Option[Any], ...] = (CONTEXT, KUBECONFIG, DEMO)
-_RELEASE: tuple[Option[Any], ...] = (NAMESPACE, *_CLUSTER, JSON)
+RELEASE_WORD = "release/"
+"""The prefix of a word of ``explain`` that names a release, as kubectl's TYPE/NAME does."""
+WITH_RELEASE_WORD: tuple[Option[Any], ...] = (NAMESPACE, *_CLUSTER)
+"""What means nothing to ``explain`` unless a word names a release."""
+_RELEASE: tuple[Option[Any], ...] = (*WITH_RELEASE_WORD, JSON)
 _SOURCE: tuple[Option[Any], ...] = (SET, CA_FILE)
 
 EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
@@ -75,14 +79,23 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (KUBECONFIG, DEMO),
     (NAMESPACE, ALL_NAMESPACES),
     (TIMEOUT, NO_WAIT),
+    (TAIL, FOLLOW),
 )
-"""Of each pair the second makes the first mean nothing. ``--dry-run`` is not among them: it tries the same command."""
+"""Of each pair the second makes the first mean nothing. ``--dry-run`` is not among them: it tries the same command.
+``--follow`` judges a backup by its whole log.
+"""
 
 # ---- verbs ---------------------------------------------------------------------------------------------------------
 
 _FILE = Argument("FILE", "the answers; - reads standard input", completes="file")
 _NAME = Argument("NAME", "the release; may be left out where the namespace has only one", required=False)
 _NAMESPACE_IS_AN_ANSWER = {"--namespace": "The namespace is an answer: --set release.namespace=NAME."}
+
+
+def _without_flag(verb: str) -> dict[str, str]:
+    """What to type for ``-f FILE``, which is how kubectl takes a file."""
+    return {"--follow": f"Write the file without -f: pgwizard {verb} answers.yaml."}
+
 
 VERBS: dict[str, Verb] = {
     verb.name: verb
@@ -125,7 +138,7 @@ VERBS: dict[str, Verb] = {
             (_FILE,),
             (OUTPUT_FOLDER, *_SOURCE, JSON),
             synonyms=("template",),
-            instead=_NAMESPACE_IS_AN_ANSWER,
+            instead={**_NAMESPACE_IS_AN_ANSWER, **_without_flag("render")},
         ),
         Verb(
             "apply",
@@ -140,7 +153,11 @@ VERBS: dict[str, Verb] = {
             (_FILE,),
             (*_SOURCE, DRY_RUN, DIFF, YES, NO_WAIT, TIMEOUT, FORCE_CONFLICTS, *_CLUSTER, JSON),
             synonyms=("install", "upgrade", "update", "create", "deploy"),
-            instead={**_NAMESPACE_IS_AN_ANSWER, "--output": "Manifests: pgwizard render FILE -o DIR."},
+            instead={
+                **_NAMESPACE_IS_AN_ANSWER,
+                **_without_flag("apply"),
+                "--output": "Manifests: pgwizard render FILE -o DIR.",
+            },
         ),
         Verb(
             "diff",
@@ -152,7 +169,7 @@ VERBS: dict[str, Verb] = {
             (_FILE,),
             (*_SOURCE, EXIT_CODE, FORCE_CONFLICTS, *_CLUSTER, JSON),
             synonyms=("plan", "compare"),
-            instead=_NAMESPACE_IS_AN_ANSWER,
+            instead={**_NAMESPACE_IS_AN_ANSWER, **_without_flag("diff")},
         ),
         Verb(
             "status",

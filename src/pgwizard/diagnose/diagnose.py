@@ -1,6 +1,6 @@
 """The cause of an error text, and its fix: ``diagnose(text) -> Diagnosis | None``.
 
-Owns the table of the errors of pgBackRest, S3 stores, PostgreSQL and Kubernetes. Pure. It refuses to guess: a
+Owns the table of the errors of pgBackRest, S3 stores, PostgreSQL and Kubernetes. Pure. It never guesses: a
 text that no row knows gives None. It looks at the text alone, so it knows neither the answers nor the cluster.
 
 How a row is chosen where several fit. The same fault has many shells: an unknown authority is exit code 95 of

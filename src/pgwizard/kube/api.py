@@ -1,7 +1,7 @@
 """What every cluster speaks, real or simulated: the ``Cluster`` protocol and the values that cross it.
 
 Objects are plain dicts as the API server sends them. No kind is known here: a REST path follows from apiVersion, kind
-and namespace by rule. It refuses all I/O.
+and namespace by rule. Does no I/O.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``KubeCluster``: the ``Cluster`` protocol on a real API server.
 
 Owns the verbs, list-then-watch, and the streams of a pod (logs, commands, ports). ``kubehttp`` sends, ``kubeconfig``
-says where to and as whom. It refuses to know kinds: objects are dicts, and a path follows from apiVersion and kind.
+says where to and as whom. It knows no kinds: objects are dicts, and a path follows from apiVersion and kind.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pgwizard.kube.api import (
     WatchEvent,
     WriteResult,
 )
-from pgwizard.kube.http import Answer, Call, Http, Patience, api_error
+from pgwizard.kube.http import Call, Http, Patience, Response, api_error
 from pgwizard.text import plain
 
 T = TypeVar("T")
@@ -153,7 +153,7 @@ class KubeCluster:
         params = [("fieldManager", self._manager), ("fieldValidation", "Strict")]
         return [*params, ("dryRun", "All")] if dry_run else params
 
-    async def _find_written(self, ref: Ref, sent: Object) -> Answer | None:
+    async def _find_written(self, ref: Ref, sent: Object) -> Response | None:
         """The object, where a write was done although its answer was lost: all that was sent is there."""
         try:
             live = await self.get(ref)
@@ -164,7 +164,7 @@ class KubeCluster:
         if texts := sent.get("stringData"):
             coded = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
             wanted["data"] = {**(sent.get("data") or {}), **coded}
-        return Answer(live) if _holds(live, wanted) else None
+        return Response(live) if _holds(live, wanted) else None
 
     # -- lists --------------------------------------------------------------------------------------------------------
 
@@ -455,7 +455,7 @@ def _selectors(labels: str, fields: str) -> list[tuple[str, str]]:
     return [(key, value) for key, value in pairs if value]
 
 
-def _write_result(answer: Answer) -> WriteResult:
+def _write_result(answer: Response) -> WriteResult:
     return WriteResult(answer.body, answer.warnings)
 
 

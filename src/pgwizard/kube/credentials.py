@@ -1,6 +1,6 @@
 """What a request is authenticated with: tokens, client certificates, credentials plug-ins, and the TLS context.
 
-It refuses to be interactive, and to put a credential into a text.
+It is never interactive, and never puts a credential into a text.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ def _auth_provider(target: Target, at: float) -> str:
     if not token:
         raise KubeconfigError(
             f"the auth-provider {plain(name)!r} of the kubeconfig gave no token",
-            hint="log in again, or use a credentials plug-in (exec)",
+            hint="Log in again, or use a credentials plug-in (exec).",
         )
     return token
 
@@ -242,7 +242,7 @@ def _require_verified_renewal(user: str, config: Mapping[str, str], at: float) -
         raise KubeconfigError(
             f"the id-token of user {plain(user)!r} has expired, and without idp-certificate-authority it cannot be "
             "renewed safely",
-            hint="renew it with: kubectl get namespaces; or use a credentials plug-in (exec)",
+            hint="Use a credentials plug-in (exec), or renew it with: kubectl get namespaces",
         )
 
 
@@ -260,7 +260,7 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any]) -> Mapping[str,
     if plugin.get("interactiveMode") == "Always":
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} wants a terminal of its own (interactiveMode: Always)",
-            hint="log in with it first, and use a kubeconfig whose plug-in can run without a terminal",
+            hint="Log in with it first, and use a kubeconfig whose plug-in can run without a terminal.",
         )
     spec: dict[str, Any] = {"interactive": False}
     if plugin.get("provideClusterInfo"):
@@ -283,14 +283,14 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any]) -> Mapping[str,
         hint = plain(plugin.get("installHint") or "", 600)
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} cannot be started: {reason_of(error)}",
-            hint=hint or "install it, or make it findable by PATH",
+            hint=hint or "Install it, or add its folder to PATH.",
         ) from None
     stdout, stderr = await _outcome(process, command)
     if process.returncode:
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} failed with exit code {process.returncode}: "
             f"{plain(stderr.decode(errors='replace')) or 'it wrote nothing to stderr'}",
-            hint="log in again, then try the plug-in with: kubectl get namespaces",
+            hint="Log in again, then try the plug-in with: kubectl get namespaces",
         )
     try:
         answer = json.loads(stdout)
@@ -314,7 +314,7 @@ async def _outcome(process: asyncio.subprocess.Process, command: str) -> tuple[b
     except TimeoutError:
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} gave no answer within {PLUGIN_SECONDS:g} s",
-            hint="it may wait for a login in the browser: log in first",
+            hint="Log in first: it may wait for a login in the browser.",
         ) from None
     finally:
         if process.returncode is None:

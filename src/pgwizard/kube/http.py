@@ -4,7 +4,7 @@ What is repeated, for all methods alike: 429 (after Retry-After), 500, 502, 503,
 them), lost connections, answers that are late or cut off; with exponential backoff and jitter, bounded in number and in
 time. Everything else fails at once. A request that must not be made twice is looked up before it is repeated.
 
-It refuses to know verbs and kinds, and to put headers, credentials, request bodies or the text of a third party's
+It knows no verbs and no kinds, and never puts headers, credentials, request bodies or the text of a third party's
 exception into a message.
 """
 
@@ -92,7 +92,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A success: the parsed body, and the texts of the Warning headers."""
 
     body: Object
@@ -199,7 +199,7 @@ class Http:
                     connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
         return connection
 
-    async def call(self, call: Call, recover: Callable[[], Awaitable[Answer | None]] | None = None) -> Answer:
+    async def call(self, call: Call, recover: Callable[[], Awaitable[Response | None]] | None = None) -> Response:
         """Send and read the answer.
 
         recover: asked before a repetition whether the request was served after all, although its answer was lost.
@@ -279,16 +279,16 @@ class Http:
         if not cause:
             return failed.error(tries)
         error = failed.error(f"{tries}: {cause}")
-        error.hint = "get a new client certificate: log in again, or ask whoever gave you the kubeconfig"
+        error.hint = "Get a new client certificate: log in again, or ask whoever gave you the kubeconfig."
         return error
 
-    async def _exchange(self, call: Call, credentials: Credentials) -> Answer:
+    async def _exchange(self, call: Call, credentials: Credentials) -> Response:
         async with asyncio.timeout(self.patience.request_seconds):
             response = await self._send(call, credentials)
             async with response:
                 content = await response.read()
                 warnings = tuple(_warnings(response.headers.getall("Warning", [])))
-        return Answer(_parse(content), warnings)
+        return Response(_parse(content), warnings)
 
     async def _open(self, call: Call, credentials: Credentials) -> aiohttp.ClientResponse:
         async with asyncio.timeout(self.patience.request_seconds):
@@ -354,7 +354,7 @@ class Http:
                 call,
                 f"no trusted TLS connection: {plain(str(reason))}",
                 transient=False,
-                hint="is certificate-authority in the kubeconfig the one of this server, and its name the right one?",
+                hint="Check that certificate-authority in the kubeconfig is this server's, and that the name is right.",
             ) from None
         except aiohttp.ClientConnectorError as error:
             raise self._failure(call, f"no connection: {_reason(error)}", lost=False) from None
@@ -392,9 +392,9 @@ class Http:
         self, call: Call, what: str, *, transient: bool = True, lost: bool = True, hint: str = ""
     ) -> _TryError:
         hint = hint or (
-            "is it the proxy for this server? NO_PROXY names those that are reached without one"
+            "Check that it is the proxy for this server. NO_PROXY names those that are reached without one."
             if self.target.proxy
-            else "is the cluster running, and can this machine reach it?"
+            else "Check that the cluster is running, and that this machine can reach it."
         )
         where = f"{self.target.label}{self.target.route}"
         return _TryError(
@@ -445,19 +445,19 @@ _CLASSES: dict[int, type[ApiError]] = {
 
 
 _HINTS: dict[type[ApiError], str] = {
-    Unauthorized: "the credentials of the kubeconfig are not accepted (any more): log in again",
-    AlreadyExists: "use it as it is, delete it, or choose another name",
-    Conflict: "it was changed meanwhile: read it again and repeat",
-    Gone: "the list has expired: list again",
-    ServerFailure: "the API server is overloaded or failing: try again later",
+    Unauthorized: "Log in again: the credentials of the kubeconfig are not accepted (any more).",
+    AlreadyExists: "Use it as it is, delete it, or choose another name.",
+    Conflict: "Read it again and repeat: it was changed meanwhile.",
+    Gone: "List again: the list has expired.",
+    ServerFailure: "Try again later: the API server is overloaded or failing.",
 }
 
 
 def _hint(kind: type[ApiError], call: Call, text: str, *, conflict: bool) -> str:
     if conflict:
-        return "let the other tool give up the field, or take it over by force"
+        return "Let the other tool give up the field, or take it over by force."
     if kind is Forbidden and call.access and "cannot" in text:
-        return f"ask for the permission; the same question: {call.access.command()}"
+        return f"Ask for the permission. The same question: {call.access.command()}"
     return _HINTS.get(kind, "")
 
 

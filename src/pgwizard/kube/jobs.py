@@ -22,7 +22,7 @@ TAIL_LINES = 20
 CONTAINERS = frozenset({"init", "backup"})
 """What the templates call the container of a Job; others in its pod were injected, by a mesh for example."""
 
-Report = Callable[[str], None]
+ReportLine = Callable[[str], None]
 Explain = Callable[[str], Finding | None]
 """Error text to what is known of its cause."""
 NOTABLE_REASONS = frozenset(
@@ -134,8 +134,8 @@ class _JobWatch:
 
     cluster: Cluster
     job: Ref
-    report: Report
-    log: Report
+    report: ReportLine
+    log: ReportLine
     explain: Explain
     last: str = "its pod is awaited"
     lines: list[str] = field(default_factory=list)
@@ -284,7 +284,14 @@ class _JobWatch:
 
 
 async def wait_job(
-    cluster: Cluster, job: Ref, timeout_seconds: float, report: Report, log: Report, *, explain: Explain, at: datetime
+    cluster: Cluster,
+    job: Ref,
+    timeout_seconds: float,
+    report: ReportLine,
+    log: ReportLine,
+    *,
+    explain: Explain,
+    at: datetime,
 ) -> None:
     """Wait for a Job, and follow its log. at: the time, in UTC.
 

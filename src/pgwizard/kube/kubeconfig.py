@@ -5,7 +5,7 @@ the import takes 0.3 s. The rest is done here, because that package sends reques
 fails, lends the plug-in the terminal, ignores impersonation, lets the last file choose the context, and leaves client
 keys in temporary files.
 
-It refuses to send requests, to be interactive, and to put a credential into a text.
+It sends no requests, is never interactive, and never puts a credential into a text.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _no_kubeconfig(files: str) -> KubeconfigError:
         f"there is no kubeconfig: {plain(files)} does not exist"
         if files
         else "there is no kubeconfig: KUBECONFIG is not set, and this user has no home directory",
-        hint="set KUBECONFIG, or name the file with --kubeconfig",
+        hint="Set KUBECONFIG, or name the file with --kubeconfig.",
     )
 
 
@@ -221,7 +221,8 @@ def _from_files(files: str, context: str | None, namespace: str | None) -> Targe
     chosen = context or next(filter(None, currents), "")
     if not chosen:
         raise KubeconfigError(
-            f"the kubeconfig {plain(files)} names no current context", hint="kubectl config use-context NAME"
+            f"the kubeconfig {plain(files)} names no current context",
+            hint="Choose one with: kubectl config use-context NAME",
         )
     values = _part(merged, "context", chosen, files).values
     cluster = _part(merged, "cluster", values.get("cluster") or "", files)
@@ -340,7 +341,7 @@ def _part(merged: Mapping[str, Mapping[str, Part]], kind: str, name: str, files:
         return merged[kind][name]
     known = ", ".join(plain(known, 60) for known in merged[kind])
     raise KubeconfigError(
-        f"the kubeconfig {plain(files)} has no {kind} {plain(name)!r}", hint=f"it has: {known or 'none'}"
+        f"the kubeconfig {plain(files)} has no {kind} {plain(name)!r}", hint=f"It has: {known or 'none'}."
     )
 
 
@@ -402,11 +403,11 @@ def _proxy(url: str, configured: str) -> tuple[str | None, str]:
     except ValueError:
         usable = False
     if not usable:
-        raise KubeconfigError(f"{setting} is not the URL of a proxy", hint="expected one such as http://proxy:3128")
+        raise KubeconfigError(f"{setting} is not the URL of a proxy", hint="Set one such as http://proxy:3128.")
     if parts.scheme not in {"http", "https"}:
         scheme = plain(parts.scheme, 20)
         raise KubeconfigError(
-            f"a proxy of the kind {scheme!r} is not supported: {setting}", hint="use an http:// proxy"
+            f"a proxy of the kind {scheme!r} is not supported: {setting}", hint="Use an http:// proxy."
         )
     return proxy, setting
 

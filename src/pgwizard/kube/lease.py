@@ -1,6 +1,6 @@
 """One writer a release: a Lease that is renewed while it is held, and taken over once its holder has died.
 
-It refuses to steal from a living holder: a Lease that is renewed while it is being watched ends in ``Locked``. Clocks
+It never takes a Lease from a living holder: one that is renewed while it is being watched ends in ``Locked``. Clocks
 differ, so how old a Lease says that it is counts for nothing.
 """
 

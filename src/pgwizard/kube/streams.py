@@ -1,6 +1,6 @@
 """Commands and ports of pods over a WebSocket, in the kubelet's framing: the first byte of a message is its channel.
 
-It refuses to know how a WebSocket is opened and as whom.
+The caller brings the WebSocket.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ async def run(http: Http, call: Call, stdin: bytes, timeout_seconds: float) -> E
             if stdin and socket.protocol != "v5.channel.k8s.io":
                 raise ClusterError(
                     f"cannot {call.purpose}: this API server cannot end a command's input",
-                    hint="Kubernetes 1.30 or later is needed",
+                    hint="Use Kubernetes 1.30 or later.",
                 )
             writer = asyncio.create_task(_feed(socket, stdin))
             try:
@@ -77,7 +77,7 @@ class _Port:
                     _, words, reason = text.partition("failed to connect to ")
                     raise Unreachable(
                         f"cannot {self._call.purpose}: {plain(words + reason or text)}",
-                        hint="does the container listen on this port?",
+                        hint="Check that the container listens on this port.",
                     )
                 if channel == PORT_DATA and content:
                     return content
@@ -156,5 +156,5 @@ def _exit_code(call: Call, status: bytes) -> int | None:
         f"cannot {call.purpose}: {plain(text)}",
         status=int(answer.get("code") or 500),
         reason=plain(str(answer.get("reason") or ""), 60),
-        hint="is the container running, and does its image have this command?",
+        hint="Check that the container is running, and that its image has this command.",
     )

@@ -2,7 +2,7 @@
 
 One file a running wizard, readable by its owner alone; what an ended one left behind is offered to the next. A lock
 that the kernel lets go of with its process tells the one from the other. Answers hold references only, so no secret is
-in it. It refuses to fail: a disk that cannot be written costs the draft, not the wizard.
+in it. It never fails: a disk that cannot be written costs the draft, not the wizard.
 """
 
 from __future__ import annotations

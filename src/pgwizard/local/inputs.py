@@ -1,6 +1,6 @@
 """What answers refer to outside of the cluster: variables of the shell, and files. File names are relative to a folder.
 
-It reads them once, into values that cannot be printed. It refuses to judge what is missing: that may not be needed.
+It reads them once, into values that cannot be printed. It does not report what is missing: that may not be needed.
 """
 
 from __future__ import annotations

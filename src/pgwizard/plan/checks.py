@@ -1,7 +1,7 @@
 """Errors and warnings across answers.
 
 Each rule is a generator of findings over the whole of the answers; a rule about one answer alone belongs to that
-answer's type. It refuses I/O and never changes an answer.
+answer's type. Does no I/O and never changes an answer.
 """
 
 from __future__ import annotations

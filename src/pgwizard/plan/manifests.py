@@ -2,7 +2,7 @@
 
 Injection is impossible by construction: every expression in a template is written as one JSON-quoted YAML scalar (or as
 what its configuration file calls a value), undefined names are errors, and what was rendered is parsed again and must
-hold every value that was placed. It refuses decisions: those are the plan's.
+hold every value that was placed. Decisions are the plan's.
 """
 
 from __future__ import annotations

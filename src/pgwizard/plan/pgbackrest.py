@@ -1,7 +1,7 @@
 """What each version of pgBackRest knows: its options, and the PostgreSQL versions it can read.
 
-Sources: the release notes, and the ``help`` of 2.45 for the options that need no newer one. It refuses to guess about
-an unknown option: it counts as a slip.
+Sources: the release notes, and the ``help`` of 2.45 for the options that need no newer one. An unknown option
+counts as a slip.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Every value that a template places, decided: ``resolve(answers, facts) -> Plan``.
 
-Names, labels and numbers are made here and nowhere else. It refuses I/O: what the world knows comes in as ``Facts``.
+Names, labels and numbers are made here and nowhere else. Does no I/O: what the world knows comes in as ``Facts``.
 Answers are taken as they are; ``checks`` has checked them before.
 """
 
@@ -13,7 +13,7 @@ from pgwizard import quantities
 from pgwizard.answers.questions import (
     Answers,
     Cipher,
-    Credentials,
+    DatabaseCredentials,
     EnvCipher,
     EnvCredentials,
     EnvS3Credentials,
@@ -182,7 +182,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
 # ---- secrets -------------------------------------------------------------------------------------------------------
 
 
-def _credential_keys(credentials: Credentials, names: Names) -> tuple[KeyRef, KeyRef]:
+def _credential_keys(credentials: DatabaseCredentials, names: Names) -> tuple[KeyRef, KeyRef]:
     if isinstance(credentials, ExistingCredentials):
         return (
             KeyRef(credentials.secret, credentials.username_key),
@@ -191,7 +191,7 @@ def _credential_keys(credentials: Credentials, names: Names) -> tuple[KeyRef, Ke
     return KeyRef(names.credentials, "username"), KeyRef(names.credentials, "password")
 
 
-def _credentials_source(credentials: Credentials) -> str | None:
+def _credentials_source(credentials: DatabaseCredentials) -> str | None:
     match credentials:
         case GeneratedCredentials():
             return f"generated once, for {credentials.username}"

@@ -2,7 +2,7 @@
 
 Nothing is written before every object was tried and shown; after an interruption the next run resumes. Passwords are
 made once and never changed. It does not print, prompt or read files: a face reports the events and approves, and
-secrets come in as ``Given``.
+secrets come in as ``SecretInputs``.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class ApplyOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
+class _Preparation:
     """All decisions of a run, before the first write."""
 
     plan: Plan
@@ -194,23 +194,27 @@ async def _require_references(release: ReleaseRequest, cluster: Cluster, now: Cl
         raise PreflightError("a referenced object no longer exists; nothing was written", gone)
 
 
-async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, options: Options, now: Clock) -> _Prepared:
-    """Read, check and try everything; write nothing."""
-    answers = release.answers
+async def _survey(release: ReleaseRequest, cluster: Cluster, report: Report, now: Clock) -> survey.Survey:
     async with stages.enter("survey", report) as stage:
         rights, surveyed = await asyncio.gather(
-            release_rights.require_rights(cluster, answers, ca_file=release.ca_file is not None),
-            survey.survey(cluster, answers, release.ca_file, at=now()),
+            release_rights.require_rights(cluster, release.answers, ca_file=release.ca_file is not None),
+            survey.survey(cluster, release.answers, release.ca_file, at=now()),
             return_exceptions=True,
         )
-        for found in (rights, surveyed):  # a missing right explains the rest
-            if isinstance(found, BaseException):
-                raise found
+        if isinstance(rights, BaseException):  # a missing right explains the rest
+            raise rights
         if isinstance(surveyed, BaseException):
             raise surveyed
-        stage.done(f"{cluster.server}, namespace {answers.release.namespace}")
+        stage.done(f"{cluster.server}, namespace {release.answers.release.namespace}")
+        return surveyed
+
+
+async def _check(
+    release: ReleaseRequest, cluster: Cluster, surveyed: survey.Survey, report: Report
+) -> tuple[Plan, list[manifests.Manifest]]:
+    """The plan, and what it renders to."""
     async with stages.enter("checks", report) as stage:
-        facts = Facts(ca=surveyed.ca)
+        answers, facts = release.answers, Facts(ca=surveyed.ca)
         findings = checks.check(answers, facts)
         outside = await release_checks.run(release_checks.Subject(cluster, answers, surveyed, release.opened))
         warnings = (*findings.warnings, *surveyed.doubts, *outside)
@@ -223,8 +227,17 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
         rendered = manifests.render(plan)
         warned = f", {_count(len(warnings), 'warning')}" if warnings else ""  # a face may know of more
         stage.done(f"{len(rendered)} objects{warned}")
+        return plan, rendered
+
+
+async def prepare(
+    release: ReleaseRequest, cluster: Cluster, report: Report, options: Options, now: Clock
+) -> _Preparation:
+    """Read, check and try everything; write nothing."""
+    surveyed = await _survey(release, cluster, report, now)
+    plan, rendered = await _check(release, cluster, surveyed, report)
     async with stages.enter("dry run", report) as stage:
-        values = await secret_values.decide(answers, release.given, plan, surveyed, cluster)
+        values = await secret_values.decide(release.answers, release.given, plan, surveyed, cluster)
         for finding in values.warnings:
             stage.warning(finding)
         salt = (surveyed.record and surveyed.record.salt) or secrets.token_hex(16)
@@ -253,7 +266,7 @@ async def prepare(release: ReleaseRequest, cluster: Cluster, report: Report, opt
             if trial.after is not None:
                 untried += f"; {Ref.of(trial.wanted)} can be tried only after its {trial.after.resource.kind} is made"
         stage.done(count_text(changes) + untried)
-    return _Prepared(plan, surveyed, tuple(trials), changes, tuple(pruned), values.to_write, spec, salt)
+    return _Preparation(plan, surveyed, tuple(trials), changes, tuple(pruned), values.to_write, spec, salt)
 
 
 def _count(count: int, word: str) -> str:
@@ -318,7 +331,7 @@ def _removal(ref: Ref) -> Change:
     return Change(ref, "delete", why="no longer part of the release")
 
 
-async def _is_up_to_date(prepared: _Prepared, release: ReleaseRequest, cluster: Cluster) -> bool:
+async def _is_up_to_date(prepared: _Preparation, release: ReleaseRequest, cluster: Cluster) -> bool:
     """Whether nothing is to be written, and nothing to be waited for."""
     if any(change.action not in ("unchanged", "keep") for change in prepared.changes):
         return False
@@ -340,7 +353,7 @@ def _dump(answers: Answers) -> dict[str, object]:
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
-async def _create_namespace(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
+async def _create_namespace(prepared: _Preparation, cluster: Cluster, report: Report) -> None:
     """Create the namespace, which the lock needs; then try all other objects before they are written."""
     if prepared.surveyed.namespace_exists:
         return
@@ -355,7 +368,7 @@ async def _create_namespace(prepared: _Prepared, cluster: Cluster, report: Repor
 
 
 @contextlib.asynccontextmanager
-async def _hold_lock(prepared: _Prepared, cluster: Cluster, report: Report, now: Clock) -> AsyncIterator[None]:
+async def _hold_lock(prepared: _Preparation, cluster: Cluster, report: Report, now: Clock) -> AsyncIterator[None]:
     """Hold the release's Lease, and check that its record is still the surveyed one."""
     plan = prepared.plan
     async with contextlib.AsyncExitStack() as stack:
@@ -369,7 +382,9 @@ async def _hold_lock(prepared: _Prepared, cluster: Cluster, report: Report, now:
         yield
 
 
-async def _write_revision(prepared: _Prepared, release: ReleaseRequest, cluster: Cluster, now: Clock) -> record.Record:
+async def _write_revision(
+    prepared: _Preparation, release: ReleaseRequest, cluster: Cluster, now: Clock
+) -> record.Record:
     """Record what will exist before it does, so that the leftovers of an interrupted run are known."""
     plan = prepared.plan
     before = prepared.surveyed.record or record.Record(plan.ref)
@@ -379,7 +394,7 @@ async def _write_revision(prepared: _Prepared, release: ReleaseRequest, cluster:
     return begun
 
 
-async def _apply(prepared: _Prepared, cluster: Cluster, stage: Stage, *, force: bool) -> str:
+async def _apply(prepared: _Preparation, cluster: Cluster, stage: Stage, *, force: bool) -> str:
     """Write what changes, in order, and stop at the first error. The Job belongs to the first backup."""
     for trial, change in zip(prepared.trials, prepared.changes, strict=False):
         ref = Ref.of(trial.wanted)
@@ -409,7 +424,7 @@ async def _grow(plan: Plan, cluster: Cluster, wanted: Object, live: Object) -> N
     await cluster.apply(wanted)
 
 
-async def _start_early(prepared: _Prepared, cluster: Cluster) -> None:
+async def _start_early(prepared: _Preparation, cluster: Cluster) -> None:
     """Start the hook Job beside the very first pod: it waits for the rollout itself, and its own pod starts meanwhile.
 
     In an upgrade it starts after the wait, so that a pod that cannot start leaves the last Job alone.
@@ -420,7 +435,7 @@ async def _start_early(prepared: _Prepared, cluster: Cluster) -> None:
             await cluster.create(prepared.job.wanted)
 
 
-async def _first_backup(prepared: _Prepared, cluster: Cluster, report: Report, now: Clock) -> tuple[Finding, ...]:
+async def _first_backup(prepared: _Preparation, cluster: Cluster, report: Report, now: Clock) -> tuple[Finding, ...]:
     """Wait for the hook Job of this spec. Returns why its backup cannot be relied on."""
     if prepared.job is None:
         return ()
@@ -433,7 +448,7 @@ async def _first_backup(prepared: _Prepared, cluster: Cluster, report: Report, n
         return findings
 
 
-async def _retire_unfinished(prepared: _Prepared, cluster: Cluster) -> None:
+async def _retire_unfinished(prepared: _Preparation, cluster: Cluster) -> None:
     """End a hook Job of an earlier spec that still waits for a pod: two at once would get in each other's way."""
     live = prepared.job.live if prepared.job is not None else None
     if live is None or assess(live).status != "progressing":
@@ -446,7 +461,7 @@ async def _retire_unfinished(prepared: _Prepared, cluster: Cluster) -> None:
         )
 
 
-async def _start_job(prepared: _Prepared, cluster: Cluster) -> None:
+async def _start_job(prepared: _Preparation, cluster: Cluster) -> None:
     """Run the hook Job once for each spec; one that is running or has succeeded for this spec is not run again."""
     if prepared.job is None:
         return
@@ -465,7 +480,7 @@ async def _start_job(prepared: _Prepared, cluster: Cluster) -> None:
             await cluster.create(prepared.job.wanted)
 
 
-async def _prune(prepared: _Prepared, cluster: Cluster, report: Report) -> None:
+async def _prune(prepared: _Preparation, cluster: Cluster, report: Report) -> None:
     if not prepared.pruned:
         return
     async with stages.enter("prune", report) as stage:

@@ -72,7 +72,7 @@ async def backup_now(cluster: Cluster, release: ReleaseRef, kind: Literal["full"
 
 
 async def wait(
-    cluster: Cluster, job: Object, report: jobs.Report, log: jobs.Report, *, at: datetime
+    cluster: Cluster, job: Object, report: jobs.ReportLine, log: jobs.ReportLine, *, at: datetime
 ) -> tuple[Finding, ...]:
     """Wait for a backup Job, and follow its log. at: the time, in UTC. Returns why its backup cannot be relied on.
 

@@ -191,7 +191,7 @@ async def _endpoint(subject: Subject) -> Sequence[Finding]:
     except Forbidden:
         raise
     except PgwizardError as error:
-        fix = f". {error.hint[:1].upper()}{error.hint[1:]}" if error.hint else ""
+        fix = f". {error.hint}" if error.hint else ""
         return (_warning("repository.endpoint", f"{error.message}{fix}"),)
     return ()
 

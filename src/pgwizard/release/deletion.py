@@ -25,7 +25,7 @@ async def delete_ours(cluster: Cluster, refs: Sequence[Ref], stage: Stage) -> tu
         live = await kube_api.find_object(cluster, ref)
         if live is None:
             continue
-        if owner := survey.foreign_owner(live):
+        if owner := survey.other_owner(live):
             stage.warning(Finding(text=f"{ref} belongs to {owner} by now: it is kept", severity="warning"))
             foreign.append(ref)
             continue

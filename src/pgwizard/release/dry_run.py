@@ -31,7 +31,7 @@ from pgwizard.kube.api import (
 from pgwizard.plan.plan import Plan
 from pgwizard.quantities import read_quantity, size_text
 from pgwizard.release.immutable import claim_size, claimed_size
-from pgwizard.release.survey import claim_ref, foreign_owner
+from pgwizard.release.survey import claim_ref, other_owner
 
 # ---- live objects and dry runs -------------------------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ async def try_out(
         if not namespace_exists and ref.namespace is not None:
             return Trial(obj, None, obj)
         live = await find_object(cluster, ref)
-        if live is not None and (owner := foreign_owner(live)):
+        if live is not None and (owner := other_owner(live)):
             return _Refusal("owned", Finding("", f"{ref} belongs to {owner}"))
         if (
             ref.resource == JOB

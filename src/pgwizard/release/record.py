@@ -130,16 +130,17 @@ def absence(release: ReleaseRef) -> str:
 
 
 def release_of(secret: Object) -> ReleaseRef:
-    """The release whose record a Secret is by its name."""
+    """The release whose record a Secret is by its name. Raises ValueError where that is no name."""
     metadata = secret["metadata"]
-    return ReleaseRef(metadata["namespace"], metadata["name"].removesuffix("-pgwizard"))
+    named = _ref("v1", "Secret", metadata["namespace"], metadata["name"].removesuffix("-pgwizard"))
+    return ReleaseRef(metadata["namespace"], named.name)
 
 
 def read(secret: Object) -> Record:
     """The record in a Secret. Raises ValueError where it is none that this version can read."""
-    metadata, release = secret["metadata"], release_of(secret)
+    metadata = secret["metadata"]
     try:
-        _ref("v1", "Secret", release.namespace, release.name)
+        release = release_of(secret)
         data = json.loads(base64.b64decode(secret["data"][_KEY]))
         inventory = tuple(_ref(*parts) for parts in data["inventory"])
         revisions = tuple(_revision(**revision) for revision in data["revisions"])

@@ -61,7 +61,8 @@ async def releases(cluster: Cluster, namespace: str | None) -> list[Listed]:
                 try:
                     found.append(record.read(secret))
                 except ValueError as error:
-                    found.append(record.UnreadableRecord(record.release_of(secret), str(error)))
+                    with contextlib.suppress(TypeError, ValueError):  # what has no name of a release is none
+                        found.append(record.UnreadableRecord(record.release_of(secret), str(error)))
     return sorted(found, key=lambda item: item.ref)
 
 

@@ -20,7 +20,7 @@ from pgwizard.kube.health import Health, assess
 from pgwizard.kube.jobs import (
     GRACE_SECONDS,
     NOTABLE_REASONS,
-    Report,
+    ReportLine,
     event_text,
     is_about,
     merge_watches,
@@ -30,10 +30,11 @@ from pgwizard.kube.jobs import (
 )
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.plan import Plan
+from pgwizard.release.survey import claim_ref
 
 
 @dataclass
-class _Seen:
+class _Progress:
     """What the watches have shown of one release so far. listed: the kinds whose lists are complete."""
 
     pod_name: str
@@ -99,22 +100,21 @@ class _Seen:
         return "the old pod is stopping" + (f": up to {limit} s{why}" if limit else "")
 
 
-async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said: Report, *, at: datetime) -> str:
+async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, report: ReportLine, *, at: datetime) -> str:
     """Wait until the pod of the newest revision is Ready. Returns a summary. at: the time, in UTC.
 
     Raises RolloutFailed once a container is stuck, with its last log lines, and DeadlineError.
     """
-    namespace, names = plan.namespace, plan.names
-    seen = _Seen(names.pod, plan.backups)
+    namespace, names, claim = plan.namespace, plan.names, claim_ref(plan).name
+    seen = _Progress(names.pod, plan.backups)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
     watches = [
         _marked(cluster.watch(STATEFULSET, namespace, fields=f"metadata.name={names.release}"), STATEFULSET),
         _marked(cluster.watch(POD, namespace, fields=f"metadata.name={names.pod}"), POD),
-        cluster.watch(CLAIM, namespace, fields=f"metadata.name=postgresql-storage-{names.pod}"),
+        cluster.watch(CLAIM, namespace, fields=f"metadata.name={claim}"),
         recent_events(cluster, namespace, at),
     ]
-    claim = f"postgresql-storage-{names.pod}"
     async with merge_watches(watches) as events:
         while True:
             event = await next_event(events, min(deadline, loop.time() + 1) - loop.time())
@@ -125,8 +125,8 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, said:
                 return f"{names.pod} is ready"
             if seen.complete and health.message not in seen.reports:
                 seen.reports.append(health.message)
-                said(health.message)
-            await _unblock(cluster, seen, loop.time(), said)
+                report(health.message)
+            await _unblock(cluster, seen, loop.time(), report)
             if _is_stuck(seen, health, loop.time()):
                 raise await _failure(cluster, plan, health)
             if loop.time() >= deadline:
@@ -144,7 +144,7 @@ async def _marked(watch: AsyncGenerator[WatchEvent, None], resource: Resource) -
             yield WatchEvent("SYNCED", {"kind": resource.kind}) if event.type == "SYNCED" else event
 
 
-def _is_stuck(seen: _Seen, health: Health, now: float) -> bool:
+def _is_stuck(seen: _Progress, health: Health, now: float) -> bool:
     """Stuck for longer than the grace; of a pod that is being replaced its old self does not count."""
     if health.status != "failed":
         if not _crashed_before(seen.pod):  # one that did is only between two crashes
@@ -161,7 +161,7 @@ def _crashed_before(pod: Object | None) -> bool:
     return any(container.get("restartCount") for container in every)
 
 
-async def _unblock(cluster: Cluster, seen: _Seen, now: float, said: Report) -> None:
+async def _unblock(cluster: Cluster, seen: _Progress, now: float, report: ReportLine) -> None:
     """Delete the pod of an old revision: a StatefulSet waits for it to get ready before it replaces it."""
     pod, statefulset = seen.pod, seen.statefulset
     if pod is None or statefulset is None or pod["metadata"].get("deletionTimestamp"):
@@ -178,7 +178,7 @@ async def _unblock(cluster: Cluster, seen: _Seen, now: float, said: Report) -> N
         seen.stuck_revision_since = now
     elif now - seen.stuck_revision_since >= 5:
         seen.stuck_revision_since = None
-        said(f"{seen.pod_name} is stuck in an old revision: it is replaced")
+        report(f"{seen.pod_name} is stuck in an old revision: it is replaced")
         with contextlib.suppress(ClusterError):  # deleted or replaced already: the watches will show it
             await cluster.delete(Ref.of({**pod, **_POD_KIND}), uid=pod["metadata"]["uid"])
 

@@ -175,7 +175,7 @@ def _ca_source(answers: Answers) -> Ref | None:
 
 def _ours(statefulset: Object | None) -> Object | None:
     """A StatefulSet of another tool is not an installed release; the dry run reports it as a conflict."""
-    return None if statefulset is None or foreign_owner(statefulset) else statefulset
+    return None if statefulset is None or other_owner(statefulset) else statefulset
 
 
 def _made_with(
@@ -364,7 +364,7 @@ def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str
     return problems
 
 
-def foreign_owner(live: Object) -> str | None:
+def other_owner(live: Object) -> str | None:
     """The tool that manages a live object; None for pgwizard's own and for unmanaged ones."""
     labels, annotations = live["metadata"].get("labels") or {}, live["metadata"].get("annotations") or {}
     manager = labels.get("app.kubernetes.io/managed-by")

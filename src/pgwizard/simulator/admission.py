@@ -1,7 +1,7 @@
 """Owns what may be written: strict fields, defaults, immutable fields, a few validations.
 
 Defaults are those of a v1.34 server for the fields that manifests of ours leave out, plus what a Service and a Job are
-given. Who may write is ``policy``'s business. It refuses webhooks, quotas (see ``faults.Outcome``),
+given. Who may write is ``policy``'s business. Not simulated: webhooks, quotas (see ``faults.Outcome``),
 CEL, and nearly all range checks.
 """
 

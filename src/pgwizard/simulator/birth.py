@@ -1,4 +1,4 @@
-"""Owns what the server and its controllers give to a new object at once. It refuses defaults: see ``admission``."""
+"""Owns what the server and its controllers give to a new object at once. Defaults are in ``admission``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns simulated time. It refuses calendars: seconds since the epoch in, RFC 3339 text out."""
+"""Owns simulated time. No calendars: seconds since the epoch in, RFC 3339 text out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def seconds_of(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-class Clock(Protocol):
+class SimulatedClock(Protocol):
     """What the simulation asks of time."""
 
     def now(self) -> float:

@@ -21,7 +21,7 @@ from pgwizard import errors
 from pgwizard.kube.api import Access, ByteStream, ExecResult, ListPage, Object, Ref, Resource, WatchEvent, WriteResult
 from pgwizard.simulator import admission, doors, ssa, statuses, world
 from pgwizard.simulator.birth import born
-from pgwizard.simulator.clock import Clock, ScaledClock, stamp
+from pgwizard.simulator.clock import ScaledClock, SimulatedClock, stamp
 from pgwizard.simulator.controllers import RECONCILERS
 from pgwizard.simulator.faults import FaultRule, Request, ScriptedOutcome
 from pgwizard.simulator.gate import ApiCall, Gate
@@ -45,13 +45,13 @@ class SimCluster:
         self,
         *,
         speed: float = 1,
-        clock: Clock | None = None,
+        clock: SimulatedClock | None = None,
         faults: Sequence[FaultRule] = (),
         outcomes: Sequence[ScriptedOutcome] = (),
         example: bool = True,
         window: int = 10_000,
     ) -> None:
-        self.clock: Clock = clock or ScaledClock(speed)
+        self.clock: SimulatedClock = clock or ScaledClock(speed)
         self.store = Store(self.clock.now, window)
         self.rules = Rules(self.store)
         self.outcomes: list[ScriptedOutcome] = list(outcomes)

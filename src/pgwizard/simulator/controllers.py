@@ -1,4 +1,4 @@
-"""Owns the table of controllers, and the one that empties a namespace. It refuses kinds that are not in the table."""
+"""Owns the table of controllers, and the one that empties a namespace."""
 
 from __future__ import annotations
 

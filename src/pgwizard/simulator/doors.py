@@ -1,6 +1,6 @@
 """Owns what answers behind a forwarded port: MinIO over TLS, with the certificate that its Secret holds now.
 
-It refuses every other port, in the kubelet's words.
+Every other port fails, in the kubelet's words.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Owns what a test can make go wrong: failing requests, a killed client, and scripted fates of pods and Jobs.
 
-It refuses to retry: a fault surfaces as the error that the real client raises once its retries are used up.
+It does not retry: a fault surfaces as the error that the real client raises once its retries are used up.
 """
 
 from __future__ import annotations

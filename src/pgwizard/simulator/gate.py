@@ -1,4 +1,4 @@
-"""Owns the way of a request: recorded, struck by faults, authorized, done, explain. It refuses to know what is done."""
+"""Owns the way of a request: recorded, struck by faults, authorized, done, explain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the certificates of the example world. Keys follow from a name, so every run has the same; it refuses RSA."""
+"""Owns the certificates of the example world. Keys follow from a name, so every run has the same; none is RSA."""
 
 from __future__ import annotations
 

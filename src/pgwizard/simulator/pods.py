@@ -1,6 +1,6 @@
 """Owns the life of pods and claims: scheduling, binding, mounting, container states, readiness, growth.
 
-Times are those of a small cluster with warm images. It refuses probes that really run, eviction and accounting.
+Times are those of a small cluster with warm images. Not simulated: probes that really run, eviction and accounting.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Owns who may do what: RBAC as roles and as a test's denials, Pod Security's warnings,
 and which claims may grow.
 
-The demo user is a cluster administrator; everybody else has what RoleBindings in the store give them. It refuses
+The demo user is a cluster administrator; everybody else has what RoleBindings in the store give them. Not simulated:
 ClusterRoles, groups, and profiles other than "restricted"; that a Role grants more than its writer holds goes unseen.
 """
 

@@ -1,6 +1,6 @@
 """Owns the canned programs: PostgreSQL's start-up log, pgBackRest with a simulated repository, psql, pg_isready.
 
-The texts and the JSON are those of pgBackRest 2.45 and PostgreSQL 15. It refuses SQL (a query is recognised by a
+The texts and the JSON are those of pgBackRest 2.45 and PostgreSQL 15. Not simulated: SQL (a query is recognised by a
 pattern or answered with nothing), shells, WAL contents, and every other program: exit code 127.
 """
 
@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.kube.api import ExecResult, Object, Ref, Resource
-from pgwizard.simulator.clock import Clock
+from pgwizard.simulator.clock import SimulatedClock
 from pgwizard.simulator.store import Store
 from pgwizard.simulator.streams import ContainerLog
 
-Answer = Callable[[list[str], bytes], ExecResult | None]
+CannedProgram = Callable[[list[str], bytes], ExecResult | None]
 """A test's own program: its result, or None for a command that it does not know."""
 
 _POD = Resource("v1", "Pod")
@@ -49,8 +49,8 @@ class _Settings:
 class Programs:
     """What can be run in containers. ``answers`` come before the built-in programs."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self.answers: list[Answer] = []
+    def __init__(self, store: Store, clock: SimulatedClock) -> None:
+        self.answers: list[CannedProgram] = []
         self.has_damaged_pages = False
         """Whether a backup that is taken now meets a page with a wrong checksum."""
         self.repositories: dict[tuple[str, str, str], SimulatedRepository] = {}

@@ -1,7 +1,7 @@
 """Owns what drives the controllers: one worker per object, Events, logs, deletion with its dependents.
 
 Every worker is level-triggered: it reads the object, does the next step and goes back to sleep, so a run that was
-abandoned is picked up by the next one. Which steps there are is not its business; it refuses finalizers and nodes.
+abandoned is picked up by the next one. Which steps there are is not its business. Not simulated: finalizers and nodes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from pgwizard import errors
 from pgwizard.kube.api import Object, Ref, Resource
-from pgwizard.simulator.clock import Clock, stamp
+from pgwizard.simulator.clock import SimulatedClock, stamp
 from pgwizard.simulator.faults import OutcomeKind, ScriptedOutcome
 from pgwizard.simulator.postgres import Programs
 from pgwizard.simulator.s3 import ObjectStore
@@ -44,7 +44,11 @@ class Runtime:
     """The workers of one cluster. They start with the first request of a run and end with ``stop``."""
 
     def __init__(
-        self, store: Store, clock: Clock, outcomes: Sequence[ScriptedOutcome], reconcilers: Mapping[str, Reconciler]
+        self,
+        store: Store,
+        clock: SimulatedClock,
+        outcomes: Sequence[ScriptedOutcome],
+        reconcilers: Mapping[str, Reconciler],
     ) -> None:
         self.store = store
         self.clock = clock

@@ -1,6 +1,6 @@
 """Owns MinIO's API as far as a probe needs it: list, head, get, put and delete in a bucket, over HTTP/1.1.
 
-It refuses to check signatures: a known access key is let in, whatever it signed with. No multipart, no versions.
+It does not check signatures: a known access key is let in, whatever it signed with. No multipart, no versions.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Owns the shape of the kinds that the simulation knows: fields, list keys, and what is atomic.
 
-The table was drawn from the OpenAPI document of a real v1.34 API server. It refuses ranges, enumerations and CEL:
+The table was drawn from the OpenAPI document of a real v1.34 API server. Contains no ranges, enumerations or CEL:
 whether a value makes sense is ``admission``'s business, and only for the values that matter here.
 """
 

@@ -1,7 +1,7 @@
 """Owns field ownership: server-side apply, its conflicts, and managedFields for every other write.
 
-It follows structured-merge-diff for one API version per kind; a live test compares it with a real server. It refuses
-conversion between versions, and it leaves out the entries of managers inside the server, such as the one that owns the
+It follows structured-merge-diff for one API version per kind; a live test compares it with a real server. It does not
+convert between versions, and it leaves out the entries of managers inside the server, such as the one that owns the
 label which every namespace gets.
 """
 

@@ -1,6 +1,6 @@
 """Owns the server's failure texts: one function for each status that the simulation answers with.
 
-The texts were recorded from a v1.34 API server. It refuses to decide when one of them is due.
+The texts were recorded from a v1.34 API server. When one of them is due is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -153,18 +153,18 @@ def explain(error: errors.ApiError, purpose: str, access: Access | None) -> erro
         text = listed + (f" and {len(error.causes) - 5} more" if len(error.causes) > 5 else "")
     hint = _HINTS.get(type(error), "")
     if clash:
-        hint = "let the other tool give up the field, or take it over by force"
+        hint = "Let the other tool give up the field, or take it over by force."
     elif isinstance(error, errors.Forbidden):
-        hint = f"ask for the permission; the same question: {access.command()}" if access and "cannot" in text else ""
+        hint = f"Ask for the permission. The same question: {access.command()}" if access and "cannot" in text else ""
     return type(error)(
         f"cannot {purpose}: {text}", status=error.status, reason=error.reason, causes=error.causes, hint=hint
     )
 
 
 _HINTS: dict[type[errors.ApiError], str] = {
-    errors.Unauthorized: "the credentials of the kubeconfig are not accepted (any more): log in again",
-    errors.AlreadyExists: "use it as it is, delete it, or choose another name",
-    errors.Conflict: "it was changed meanwhile: read it again and repeat",
-    errors.Gone: "the list has expired: list again",
-    errors.ServerFailure: "the API server is overloaded or failing: try again later",
+    errors.Unauthorized: "Log in again: the credentials of the kubeconfig are not accepted (any more).",
+    errors.AlreadyExists: "Use it as it is, delete it, or choose another name.",
+    errors.Conflict: "Read it again and repeat: it was changed meanwhile.",
+    errors.Gone: "List again: the list has expired.",
+    errors.ServerFailure: "Try again later: the API server is overloaded or failing.",
 }

@@ -1,6 +1,6 @@
 """Owns the stored objects: resource versions, uids, selectors, the window of past changes that a watch can read.
 
-It refuses policy: whether a write is allowed or valid was decided before it gets here. It is synchronous; a write is
+Contains no policy: whether a write is allowed or valid was decided before it gets here. It is synchronous; a write is
 seen by its listeners before it returns.
 """
 

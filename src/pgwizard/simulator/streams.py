@@ -1,4 +1,4 @@
-"""Owns container logs that can be followed. It refuses rotation and the logs of a container's former life."""
+"""Owns container logs that can be followed. Not simulated: rotation, and the logs of a container's former life."""
 
 from __future__ import annotations
 

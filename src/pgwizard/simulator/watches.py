@@ -1,4 +1,4 @@
-"""Owns what one watch has shown its reader. It refuses waiting: the caller brings lists and changes."""
+"""Owns what one watch has shown its reader. It does not wait: the caller brings lists and changes."""
 
 from __future__ import annotations
 

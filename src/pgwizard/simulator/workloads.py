@@ -1,6 +1,6 @@
 """Owns the controllers of StatefulSets, Jobs and CronJobs.
 
-It refuses partitions, parallel Jobs, pod failure policies and indexed completion. As in Kubernetes itself, a
+Not simulated: partitions, parallel Jobs, pod failure policies and indexed completion. As in Kubernetes itself, a
 StatefulSet with ``podManagementPolicy: OrderedReady`` does not replace a pod that never became ready.
 """
 

@@ -1,7 +1,7 @@
 """Owns the example world: namespaces, storage classes, MinIO with its certificate, and secrets of every kind.
 
 Among them is what goes wrong elsewhere: certificates that have ended, name another host or are none, and texts that
-would take over a terminal. It refuses releases of pgwizard: those come from pgwizard itself.
+would take over a terminal. Releases come from pgwizard itself.
 """
 
 from __future__ import annotations

@@ -115,8 +115,8 @@ class CrashLogRead:
     lines: Sequence[str]
 
 
-Answer = ReleaseRead | RepositoryRead | ArchiverRead | VolumeRead | CertificateRead
-Observation = Answer | ObjectSeen | ListRead | SourceFailed | LogRead | LogFailed | CrashLogRead
+Reading = ReleaseRead | RepositoryRead | ArchiverRead | VolumeRead | CertificateRead
+Observation = Reading | ObjectSeen | ListRead | SourceFailed | LogRead | LogFailed | CrashLogRead
 
 
 def failure(text: str) -> Finding:

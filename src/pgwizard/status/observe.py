@@ -23,7 +23,6 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, records, rollout
 from pgwizard.status import probes
 from pgwizard.status.observations import (
-    Answer,
     ArchiverRead,
     CertificateRead,
     CrashLogRead,
@@ -32,6 +31,7 @@ from pgwizard.status.observations import (
     LogRead,
     ObjectSeen,
     Observation,
+    Reading,
     ReleaseRead,
     RepositoryRead,
     SourceFailed,
@@ -94,7 +94,7 @@ async def observe(
     snapshot = reduce(Snapshot(release, now()), ReleaseRead(now(), summary))
     again = again or Again()
     queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # a flood waits at the server, not here
-    questions: dict[str, Callable[[datetime], Awaitable[Answer]]] = {
+    questions: dict[str, Callable[[datetime], Awaitable[Reading]]] = {
         "release": lambda at: _read_release(cluster, release, at),
         "repository": lambda at: _read_repository(cluster, release, io_timeout_seconds, at),
         "archiver": lambda at: _read_archiver(cluster, release, (snapshot.release or summary).superuser, at),
@@ -257,7 +257,7 @@ def _seen(resource: Resource, event: WatchEvent, namespace: str, at: datetime) -
 
 async def _poll(
     source: str,
-    ask: Callable[[datetime], Awaitable[Answer]],
+    ask: Callable[[datetime], Awaitable[Reading]],
     queue: asyncio.Queue[Observation],
     now: Clock,
     again: Again,

@@ -14,7 +14,6 @@ from pgwizard.kube.health import assess, condition
 from pgwizard.plan.names import Names
 from pgwizard.release import record
 from pgwizard.status.observations import (
-    Answer,
     ArchiverRead,
     CertificateRead,
     CrashLogRead,
@@ -23,6 +22,7 @@ from pgwizard.status.observations import (
     LogRead,
     ObjectSeen,
     Observation,
+    Reading,
     ReleaseRead,
     RepositoryRead,
     SourceFailed,
@@ -58,7 +58,7 @@ def reduce(snapshot: Snapshot, seen: Observation) -> Snapshot:
     return replace(known, no_statefulset_since=seen.at if known.has_no_statefulset else None)
 
 
-def _apply(snapshot: Snapshot, seen: Answer | ObjectSeen | ListRead | SourceFailed) -> Snapshot:
+def _apply(snapshot: Snapshot, seen: Reading | ObjectSeen | ListRead | SourceFailed) -> Snapshot:
     match seen:
         case SourceFailed():
             return _with_failure(snapshot, seen.source, seen.why)
@@ -73,7 +73,7 @@ def _apply(snapshot: Snapshot, seen: Answer | ObjectSeen | ListRead | SourceFail
     return _with_answer(_with_success(snapshot, seen.source, seen.at), seen)
 
 
-def _with_answer(snapshot: Snapshot, seen: Answer) -> Snapshot:
+def _with_answer(snapshot: Snapshot, seen: Reading) -> Snapshot:
     match seen:
         case ReleaseRead(release=ReleaseSummary() as release):
             return replace(snapshot, release=release, missing=None)

@@ -265,6 +265,8 @@ def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
         came = f"{human_size(backup.size)} → {human_size(backup.stored)}{', page errors' if backup.error else ''}"
     elif run.state == "running":
         came = ""
+    elif snapshot.is_backup_unclear(run):
+        came = "not known: Jobs ran side by side"
     else:
         came = _nothing_new(snapshot, run)
     return (f"{_RUNS[run.state]} {_KINDS[run.kind]}", started, took, came or run.message)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
 from typing import Literal
 
 from pgwizard.diagnose.row import Diagnosis
@@ -408,13 +407,33 @@ class Snapshot:
         return self.volume.free / rate if self.volume and rate else None
 
     def backup_of(self, run: Run) -> Backup | None:
-        """The backup that a Job took, by the times of both."""
+        """The backup that a Job took, by the times of both; None also where another Job may have taken it."""
+        found = self._backups_during(run)
+        return found[0] if len(found) == 1 and not self._is_shared(found[0], run) else None
+
+    def is_backup_unclear(self, run: Run) -> bool:
+        """Whether backups were taken while a Job ran that others may have taken, because Jobs ran side by side."""
+        return bool(self._backups_during(run)) and self.backup_of(run) is None
+
+    def _is_shared(self, backup: Backup, run: Run) -> bool:
+        others = (other for other in self.runs if other.uid != run.uid and other.state == "succeeded")
+        return any(backup in self._backups_during(other) for other in others)
+
+    def _backups_during(self, run: Run) -> list[Backup]:
+        """Those that began and ended within a Job; with some seconds more where there is none."""
         if run.started is None or run.ended is None:
-            return None
-        slack = timedelta(seconds=5)  # Kubernetes and pgBackRest count whole seconds, by clocks of their own
-        begun, ended = run.started - slack, run.ended + slack
-        since = takewhile(lambda backup: backup.stop >= begun, reversed(self.backups))
-        return next((backup for backup in since if backup.start >= begun and backup.stop <= ended), None)
+            return []
+        for slack in (timedelta(seconds=1), timedelta(seconds=5)):  # both count whole seconds, by clocks of their own
+            begun, ended = run.started - slack, run.ended + slack
+            found = []
+            for backup in reversed(self.backups):
+                if backup.stop < begun:
+                    break
+                if backup.start >= begun and backup.stop <= ended:
+                    found.append(backup)
+            if found:
+                return found
+        return []
 
 
 def segments_between(first: str, last: str) -> int | None:

@@ -1,7 +1,7 @@
 """TLS with the S3 endpoint: what it sends, and whether a chosen certificate verifies it.
 
 An endpoint inside the cluster is reached through a ready pod behind its Service, by the API server's port-forward, with
-the true name in SNI; any other one over TCP. It refuses requests: no byte of S3 and no credential is ever sent.
+the true name in SNI; any other one over TCP. It makes no requests: no byte of S3 and no credential is ever sent.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CHUNK = 65536
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class Handshake:
     """What a server sends in its handshake: its own certificate first. tls: such as ``TLS 1.3``; seconds: it took."""
 
     chain: Bundle
@@ -47,7 +47,7 @@ class Verification:
         return self.finding is None
 
 
-async def handshake(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: float = DEADLINE_SECONDS) -> Served:
+async def handshake(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: float = DEADLINE_SECONDS) -> Handshake:
     """What the endpoint sends, trusted or not.
 
     Raises Unreachable where it cannot be reached or does not speak TLS, DeadlineError where it does not answer in time,
@@ -63,7 +63,7 @@ async def handshake(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: f
         chain = read_bundle(pem)
     except ValueError as error:
         raise Unreachable(f"{plain(str(endpoint))}: what the server sends in its handshake {error}") from None
-    return Served(chain, (tls.version() or "TLS").replace("TLSv", "TLS "), time.perf_counter() - begin)
+    return Handshake(chain, (tls.version() or "TLS").replace("TLSv", "TLS "), time.perf_counter() - begin)
 
 
 async def reach(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: float = DEADLINE_SECONDS) -> None:
@@ -124,7 +124,7 @@ async def _open(cluster: Cluster, endpoint: Endpoint, what: str, deadline_second
     except TimeoutError:
         raise DeadlineError(
             f"{_place(endpoint)} {what} {deadline_seconds:g} s",
-            hint="is it the port of the S3 API, and does a firewall or network policy drop the connection?",
+            hint="Check that it is the port of the S3 API, and that no firewall or network policy blocks it.",
         ) from None
 
 
@@ -156,9 +156,11 @@ def _no_tls(endpoint: Endpoint, first: bytes, reason: str) -> Unreachable:
     if first.startswith(b"HTTP/"):
         return Unreachable(
             f"{_place(endpoint)} speaks plain HTTP, not TLS",
-            hint="turn TLS on at the server; before 2.58 pgBackRest cannot do without, whatever tls.verify says",
+            hint="Turn TLS on at the server. Before 2.58 pgBackRest cannot do without, whatever tls.verify says.",
         )
-    return Unreachable(f"{_place(endpoint)} does not speak TLS: {reason}", hint="is it the port of the S3 API?")
+    return Unreachable(
+        f"{_place(endpoint)} does not speak TLS: {reason}", hint="Check that it is the port of the S3 API."
+    )
 
 
 def _sent_chain(tls: ssl.SSLObject) -> list[bytes]:
@@ -212,10 +214,10 @@ async def _tcp(endpoint: Endpoint) -> AsyncIterator[ByteStream]:
     try:
         reader, writer = await asyncio.open_connection(host, endpoint.port)
     except OSError as error:
-        inside = "" if "." in host or endpoint.is_address else f"; inside the cluster write {host}.NAMESPACE.svc"
+        inside = "" if "." in host or endpoint.is_address else f" Inside the cluster write {host}.NAMESPACE.svc."
         raise Unreachable(
             f"{place} cannot be reached from this machine: {plain(error.strerror or str(error))}",
-            hint=f"pods may still reach it{inside}",
+            hint=f"Pods may still reach it.{inside}",
         ) from None
     try:
         yield _Tcp(reader, writer)
@@ -231,18 +233,18 @@ async def _find_pod(cluster: Cluster, namespace: str, name: str, port: int) -> t
     try:
         spec: Object = (await cluster.get(Ref(SERVICE, name, namespace))).get("spec") or {}
     except NotFound:
-        raise Unreachable(f"{where} does not exist", hint="check the endpoint's name and namespace") from None
+        raise Unreachable(f"{where} does not exist", hint="Check the endpoint's name and namespace.") from None
     selector = spec.get("selector") or {}
     if not selector:
-        raise Unreachable(f"{where} selects no pods, so it cannot be tried from here", hint="pods may reach it")
+        raise Unreachable(f"{where} selects no pods, so it cannot be tried from here", hint="Pods may reach it.")
     ports = spec.get("ports") or []
     leading = next((entry for entry in ports if entry.get("port") == port), None)
     if leading is None and spec.get("clusterIP") != "None":
         known = ", ".join(str(entry.get("port")) for entry in ports) or "none"
-        raise Unreachable(f"{where} has no port {port}; its ports: {known}", hint="correct the endpoint's port")
+        raise Unreachable(f"{where} has no port {port}; its ports: {known}", hint="Correct the endpoint's port.")
     pods = await _ready(cluster, namespace, selector)
     if not pods:
-        raise Unreachable(f"no pod of {where} is ready", hint=f"kubectl get pods -n {namespace} shows why")
+        raise Unreachable(f"no pod of {where} is ready", hint=f"See kubectl get pods -n {namespace}")
     # A headless Service is a name alone: clients come to the pod's own port.
     target = port if leading is None or spec.get("clusterIP") == "None" else leading.get("targetPort", port)
     for pod in pods:

@@ -1,6 +1,6 @@
 """The application: one window, painted before anything slow is loaded.
 
-It owns the connection to the cluster and the themes, and passes both on. It refuses rules.
+It owns the connection to the cluster and the themes, and passes both on. Contains no rules.
 """
 
 from __future__ import annotations
@@ -114,11 +114,11 @@ class WizardApp(ReportsDefects, BaseApp):
             await asyncio.to_thread(_screen_class, BROWSER)  # before anybody waits for it
 
     def _add_themes(self) -> None:
-        from pgwizard.tui.themes import THEMES, wanted
+        from pgwizard.tui.themes import THEMES, theme_from
 
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = wanted(dict(os.environ), self.theme)
+        self.theme = theme_from(dict(os.environ), self.theme)
 
     async def on_unmount(self) -> None:
         """Nothing is left open."""
@@ -194,9 +194,9 @@ class WizardApp(ReportsDefects, BaseApp):
 
     def action_next_theme(self) -> None:
         """Dark, light, high contrast, in turn."""
-        from pgwizard.tui.themes import following
+        from pgwizard.tui.themes import next_theme
 
-        self.theme = following(self.theme)
+        self.theme = next_theme(self.theme)
 
 
 def _screen_class(name: str) -> type[Any]:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pgwizard.tui.background import Run
+from pgwizard.tui.background import StartJob
 from pgwizard.wizard.draft import without_secrets, worth_keeping
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Autosave:
     def __init__(
         self,
         make: Callable[[], DraftStore] | None,
-        run: Run,
+        run: StartJob,
         raw: Callable[[], dict[str, Any]],
         warn: Callable[[str], None],
     ) -> None:

@@ -13,5 +13,5 @@ class Job(Protocol):
         """Stop it; no error where it has ended."""
 
 
-Run = Callable[[Callable[[], Coroutine[Any, Any, None]]], Job]
+StartJob = Callable[[Callable[[], Coroutine[Any, Any, None]]], Job]
 """Starts work in the background. Who passes it on reports its defects, and stops it at the end."""

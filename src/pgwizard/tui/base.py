@@ -37,7 +37,7 @@ class BaseApp(App[int]):
         self.applied: Signal[Applied] = Signal(self, "applied")
 
 
-class Hosted:
+class HostAccess:
     """For widgets and screens of the application, beside their own base."""
 
     @property
@@ -68,7 +68,7 @@ class Command:
     action: str
 
 
-class ScreenPart(Hosted):
+class ScreenPart(HostAccess):
     """What the application asks of its screens; beside a ``Screen`` or a ``ModalScreen``."""
 
     def begin(self) -> None:

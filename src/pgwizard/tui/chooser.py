@@ -17,7 +17,7 @@ from pgwizard.wizard.choices import LISTS, Suggestion, choices
 from pgwizard.wizard.secret_questions import SecretQuestion, asked_by
 
 if TYPE_CHECKING:
-    from pgwizard.tui.secret_choice import Chosen
+    from pgwizard.tui.secret_choice import SecretChoice
 
 _BESIDE = 60
 """Characters of a choice and its note that fit on a line of a window."""
@@ -71,7 +71,7 @@ class Chooser:
             lambda chosen: self._answer_with_secret(question, chosen),
         )
 
-    def _answer_with_secret(self, question: SecretQuestion, chosen: Chosen | None) -> None:
+    def _answer_with_secret(self, question: SecretQuestion, chosen: SecretChoice | None) -> None:
         if chosen is not None:
             own = self._pages.draft.answers.release.namespace
             for path, value in question.answers(chosen.namespace, chosen.secret, chosen.keys, own):

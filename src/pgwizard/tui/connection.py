@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pgwizard.errors import PgwizardError
     from pgwizard.kube.api import Cluster
-    from pgwizard.tui.start import ClusterChoice, Connect
+    from pgwizard.tui.start import ClusterChoice, Connector
     from pgwizard.wizard.browse import Readable
 
 
 class Connection:
     """Connects in the background. tell: called with the state of the connection, for people, at each change."""
 
-    def __init__(self, connect_by: Connect, tell: Callable[[str], None]) -> None:
+    def __init__(self, connect_by: Connector, tell: Callable[[str], None]) -> None:
         self.cluster: Cluster | None = None
         self.connected = asyncio.Event()
         self.trouble: PgwizardError | None = None

@@ -1,7 +1,7 @@
 """Keys in the order in which they were typed: each finds the screen that the one before it has made.
 
 Textual hands a key to the widget in focus at once, while what the key before it does (another page, another focus) is
-still on its way: what is typed ahead would land in the wrong question. It refuses to wait for long: a handler that
+still on its way: what is typed ahead would land in the wrong question. It never waits for long: a handler that
 hangs must not take the keyboard with it.
 """
 

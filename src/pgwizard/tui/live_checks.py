@@ -17,7 +17,7 @@ from pgwizard.errors import Finding
 from pgwizard.local import inputs
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts
-from pgwizard.tui.background import Job, Run
+from pgwizard.tui.background import Job, StartJob
 from pgwizard.tui.connection import Connection
 from pgwizard.wizard.lookup import look_up
 
@@ -29,7 +29,7 @@ _NAMING = frozenset({"release", "credentials", "storage", "repository", "tls", "
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class CheckResults:
     """What is known so far. warnings: None where they were not looked up yet, so that those from before stay."""
 
     facts: Facts
@@ -47,11 +47,11 @@ class LiveChecks:
         self,
         connection: Connection,
         folder: Path,
-        run: Run,
+        run: StartJob,
         *,
         answers: Callable[[], Answers],
         release: Callable[[], ReleaseRef | None],
-        learn: Callable[[Learned], None],
+        learn: Callable[[CheckResults], None],
         now: Clock,
     ) -> None:
         self._connection, self._folder, self._run = connection, folder, run
@@ -78,7 +78,7 @@ class LiveChecks:
         if self._connection.cluster is None:
             self._stop()
             self._settled.set()
-            self._learn(Learned(Facts(), (), ()))
+            self._learn(CheckResults(Facts(), (), ()))
         self.start()
 
     async def wait(self, seconds: float) -> None:
@@ -113,7 +113,7 @@ class LiveChecks:
         bundle, unread = await asyncio.to_thread(inputs.certificate, answers, self._folder, self._now())
         async with contextlib.aclosing(look_up(cluster, answers, bundle, self._release(), at=self._now())) as steps:
             async for step in steps:
-                self._learn(Learned(Facts(ca=step.bundle), (*unread, *step.errors), step.warnings))
+                self._learn(CheckResults(Facts(ca=step.bundle), (*unread, *step.errors), step.warnings))
                 self._settled.set()
         if step.is_incomplete:
             self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self.start)

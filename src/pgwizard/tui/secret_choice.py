@@ -10,7 +10,7 @@ from pgwizard.wizard.candidates import Candidate, Search
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SecretChoice:
     """keys: one for a certificate or a passphrase, for a key pair that of the name and that of the secret."""
 
     namespace: str
@@ -26,11 +26,11 @@ class TypedName:
     secret: str
     keys: tuple[str, ...]
 
-    def unread(self, search: Search) -> Chosen:
+    def unread(self, search: Search) -> SecretChoice:
         """The choice where the Secret cannot be read: the keys that were typed, or the usual ones."""
-        return Chosen(self.namespace, self.secret, self.keys or candidates.usual_keys(search))
+        return SecretChoice(self.namespace, self.secret, self.keys or candidates.usual_keys(search))
 
-    def choice(self, rows: tuple[Candidate, ...], search: Search) -> Candidate | Chosen | str:
+    def choice(self, rows: tuple[Candidate, ...], search: Search) -> Candidate | SecretChoice | str:
         """By what was read of the Secret: the candidate that it names, the name as it is, or why it cannot be chosen.
 
         rows: at least one. A Secret that may not be read is accepted, and any keys of one that has them; a certificate
@@ -42,5 +42,5 @@ class TypedName:
         if rows[0].kind == "cannot be read" and rows[0].hopeful:
             return self.unread(search)
         if self.keys and candidates.has_keys(rows, self.keys) and search.purpose != "ca":
-            return Chosen(self.namespace, self.secret, self.keys)
+            return SecretChoice(self.namespace, self.secret, self.keys)
         return f"{self.namespace}/{self.secret}: {plain(rows[0].why) or 'it does not have these keys'}"

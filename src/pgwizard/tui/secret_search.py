@@ -17,7 +17,7 @@ from pgwizard.wizard.candidates import Candidate, Search
 
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
-    from pgwizard.tls.handshake import Served
+    from pgwizard.tls.handshake import Handshake
     from pgwizard.wizard.browse import Readable
 
 READS_AT_ONCE = 4
@@ -32,7 +32,7 @@ class SecretSearch:
         self.denied: list[Denial] = []
         self.failures: list[str] = []
         """What could not be read, in words."""
-        self.served: Served | str | None = None
+        self.served: Handshake | str | None = None
         """What the server sends, or why that is not known; None until it is asked."""
         self.state: Literal["connecting", "loading", "done", "failed"] = "connecting"
         self.seen = self.expected = self.to_come = 0
@@ -75,7 +75,7 @@ class SecretSearch:
             self.state = "done"
         self._changed(first)
 
-    def _judge_again(self, served: Served | str) -> None:
+    def _judge_again(self, served: Handshake | str) -> None:
         """What was read before it was known what the server sends."""
         read = [self.findings.by_place.get(place, ()) for place in self._asked]
         judged = (candidates.judge(row, self.search, served, self._now()) for rows in read for row in rows)

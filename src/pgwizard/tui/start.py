@@ -15,7 +15,7 @@ from pgwizard.tui.navigation import WIZARD
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
 
-Connect = Callable[[AsyncExitStack], Awaitable["Cluster"]]
+Connector = Callable[[AsyncExitStack], Awaitable["Cluster"]]
 Save = Callable[[str, str], None]
 Export = Callable[[str, dict[str, str]], None]
 DEMO = "DEMO: a simulated cluster in this process"
@@ -28,7 +28,7 @@ class ClusterChoice:
     name: str
     server: str
     namespace: str
-    connect: Connect
+    connect: Connector
     runs: str = ""
     current: bool = False
 
@@ -73,7 +73,7 @@ class Start:
     kubeconfig: as they were named to connect with; None where they were not. loaded: called once the screen is open.
     """
 
-    connect: Connect
+    connect: Connector
     save: Save
     now: Clock
     screen: str = WIZARD

@@ -28,12 +28,12 @@ THEMES = (
 _NAMES = {"dark": DARK, "light": LIGHT, "contrast": CONTRAST}
 
 
-def wanted(environment: Mapping[str, str], default: str) -> str:
+def theme_from(environment: Mapping[str, str], default: str) -> str:
     """The theme that PGWIZARD_THEME names: dark, light or contrast."""
     return _NAMES.get(environment.get("PGWIZARD_THEME", ""), default)
 
 
-def following(theme: str) -> str:
+def next_theme(theme: str) -> str:
     """The next one in turn."""
     names = list(_NAMES.values())
     return names[(names.index(theme) + 1) % len(names)] if theme in names else DARK

@@ -21,7 +21,7 @@ from pgwizard.kube.api import NAMESPACE, SECRET, Access, Cluster, ListPage, Obje
 from pgwizard.text import plain
 from pgwizard.tls import handshake
 from pgwizard.tls.chain import ChainVerdict
-from pgwizard.tls.handshake import Served
+from pgwizard.tls.handshake import Handshake
 from pgwizard.wizard.candidates import Candidate, Search, by_secret, judge, outline, place_of, rows_of
 
 SLICE_SECONDS = 0.004
@@ -60,7 +60,7 @@ class Batch:
     seen: int = 0
     expected: int = 0
     namespaces_to_come: int = 0
-    served: Served | str | None = None
+    served: Handshake | str | None = None
     certificates_read: bool = False
     done: bool = False
 
@@ -120,7 +120,7 @@ class _Walk:
     now: Clock
     queue: asyncio.Queue[Batch | None]
     readable: Readable
-    served: Served | str | None = None
+    served: Handshake | str | None = None
     seen: set[tuple[str, str]] = field(default_factory=set)
     unjudged: list[tuple[Candidate, ...]] = field(default_factory=list)
     expected: int = 0
@@ -309,7 +309,7 @@ class _Walk:
             self._report(failures=(f"namespace {namespace}: {error.message}",))
 
 
-async def ask_endpoint(cluster: Cluster, search: Search) -> Served | str:
+async def ask_endpoint(cluster: Cluster, search: Search) -> Handshake | str:
     """What the endpoint sends, or why that cannot be seen, and what to do."""
     if search.endpoint is None:
         return "there is no endpoint to ask"
@@ -320,7 +320,7 @@ async def ask_endpoint(cluster: Cluster, search: Search) -> Served | str:
 
 
 async def contents(
-    cluster: Cluster, ref: Ref, search: Search, server: Served | str | None, now: datetime
+    cluster: Cluster, ref: Ref, search: Search, server: Handshake | str | None, now: datetime
 ) -> tuple[Candidate, ...]:
     """One Secret, read now. Its problem (gone, denied) is its row's ``why``."""
     namespace, secret = ref.namespace or "", ref.name

@@ -1,7 +1,7 @@
 """What a Secret could be chosen for, as rows: what it is, whether it would do, and how good it is. Pure.
 
 A certificate is judged against what the endpoint really sends, credentials by the names of their keys; each row says
-the reason for its rank. It refuses to read, and to keep a value: of a Secret's data the names of its keys and its
+the reason for its rank. It reads nothing, and keeps no value: of a Secret's data the names of its keys and its
 certificates remain, and nothing else.
 """
 
@@ -22,7 +22,7 @@ from pgwizard.plan.names import mirrored_from
 from pgwizard.text import plain
 from pgwizard.tls.certificates import LIMIT_BYTES, Bundle, Certificate, read_bundle
 from pgwizard.tls.chain import ChainVerdict, would_verify
-from pgwizard.tls.handshake import Served
+from pgwizard.tls.handshake import Handshake
 
 Purpose = Literal["ca", "s3", "database", "passphrase"]
 CandidateKind = Literal[
@@ -210,12 +210,12 @@ def _managed_keys(item: Object) -> Iterator[str]:
                     yield key[2:]
 
 
-def rows_of(item: Object, search: Search, server: Served | str | None, now: datetime) -> tuple[Candidate, ...]:
+def rows_of(item: Object, search: Search, server: Handshake | str | None, now: datetime) -> tuple[Candidate, ...]:
     """A whole Secret: each of its keys that holds certificates, or one row that says why there is none. Pure."""
     return tuple(_last_if_mirror(row, item) for row in _rows_of(item, search, server, now))
 
 
-def _rows_of(item: Object, search: Search, server: Served | str | None, now: datetime) -> tuple[Candidate, ...]:
+def _rows_of(item: Object, search: Search, server: Handshake | str | None, now: datetime) -> tuple[Candidate, ...]:
     namespace, name = place_of(item)
     data: Mapping[str, str] = item.get("data") or {}
     if search.purpose != "ca":
@@ -291,11 +291,11 @@ def kind_of_one(certificate: Certificate) -> CandidateKind:
 # ---- judging and ranking -------------------------------------------------------------------------------------------
 
 
-def judge(row: Candidate, search: Search, server: Served | str | None, now: datetime) -> Candidate:
+def judge(row: Candidate, search: Search, server: Handshake | str | None, now: datetime) -> Candidate:
     """The row with its verdict, its reason in words and its rank. Pure."""
     if row.bundle is None or row.mirror_of:
         return row
-    if isinstance(server, Served):
+    if isinstance(server, Handshake):
         verdict = would_verify(row.bundle, server.chain, search.host, now, by_address=search.by_address)
     else:
         verdict = ChainVerdict(None, "" if server is None else "cannot be tried from here")

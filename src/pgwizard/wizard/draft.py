@@ -1,7 +1,7 @@
 """Answers while they are being given: as given, as a model with defaults, and their problems so far.
 
-The same validation and the same checks as for a file, after every answer. It refuses secrets, widgets and files: it is
-given values and gives text.
+The same validation and the same checks as for a file, after every answer. Contains no secrets, widgets or files:
+values in, text out.
 """
 
 from __future__ import annotations
@@ -196,12 +196,12 @@ class Draft:
         return {key: self.chosen(path)} if key else {}
 
 
-def differing(raw: Mapping[str, Any]) -> dict[str, Any]:
+def without_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Answers that were written out whole, as a release's record has them, without what is as by default."""
-    return _differing(raw, dumped(Answers()), ())
+    return _differing(raw, dump(Answers()), ())
 
 
-def dumped(answers: Answers) -> dict[str, Any]:
+def dump(answers: Answers) -> dict[str, Any]:
     """Answers written out whole, as nested keys of the file."""
     return answers.model_dump(by_alias=True, mode="json")
 

@@ -20,7 +20,7 @@ from pgwizard.tls.certificates import Bundle
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class LookupStep:
     """What is known so far. bundle: the certificate that the answers name; None where there is none to be had.
 
     warnings: None until they are known. is_incomplete: whether something could not be read, so that another look-up is
@@ -35,7 +35,7 @@ class Learnt:
 
 async def look_up(
     cluster: Cluster, answers: Answers, ca_file: Bundle | None, opened: ReleaseRef | None, *, at: datetime
-) -> AsyncGenerator[Learnt, None]:
+) -> AsyncGenerator[LookupStep, None]:
     """What the answers name, then also the findings of the checks.
 
     ca_file: the certificate that the answers name as a file; opened: the release that is being changed, None for a
@@ -44,9 +44,9 @@ async def look_up(
     try:
         surveyed = await survey.survey(cluster, answers, ca_file, at=at)
     except PgwizardError as error:
-        yield Learnt(ca_file, (finding_of(error),), warnings=(), is_incomplete=True)
+        yield LookupStep(ca_file, (finding_of(error),), warnings=(), is_incomplete=True)
         return
-    learnt = Learnt(surveyed.ca, surveyed.errors)
+    learnt = LookupStep(surveyed.ca, surveyed.errors)
     yield learnt
     found = await checks.run(checks.Subject(cluster, answers, surveyed, opened))
     yield replace(learnt, warnings=(*surveyed.doubts, *found))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pgwizard.wizard.candidates import Purpose
 
-# ---- the questions that a Secret answers ---------------------------------------------------------------------------
+if TYPE_CHECKING:
+    from pgwizard.answers.schema import QuestionPath
 
-QuestionPath = tuple[str, ...]
+# ---- the questions that a Secret answers ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

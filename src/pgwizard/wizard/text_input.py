@@ -1,6 +1,6 @@
 """An answer as a line of text: how it is shown in an input, and the value of what is typed there.
 
-Pure. It refuses to judge: what fits no type stays text, to be called wrong by the models.
+Pure. It does not validate: what fits no type stays text, to be called wrong by the models.
 """
 
 from __future__ import annotations

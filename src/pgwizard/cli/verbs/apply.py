@@ -82,7 +82,7 @@ def _run(
         show_changes(writer, changes, whole=whole)
         if not prompt.is_asked(yes=yes):
             return True
-        return await prompt.confirmed(f"Apply this to {namespace}? [y/N] ")
+        return await prompt.confirm(f"Apply this to {namespace}? [y/N] ")
 
     async def work(cluster: Cluster) -> release_apply.ApplyOutcome:
         report = reporter(writer, release.locate)

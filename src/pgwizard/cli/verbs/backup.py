@@ -64,7 +64,7 @@ def backup(call: Invocation, writer: Writer) -> None:
     kind = cast("BackupType", call[BACKUP_TYPE])
 
     async def work(cluster: Cluster) -> None:
-        release = await connect.chosen(call, cluster)
+        release = await connect.choose_release(call, cluster)
         found, _ = await records.get(cluster, release)
         if not ReleaseSummary.of(found).backups:
             raise PreflightError(
@@ -85,7 +85,7 @@ def logs(call: Invocation, writer: Writer) -> None:
     """Print the log of a Job. With ``--follow`` raises FirstBackupFailed where it fails."""
 
     async def work(cluster: Cluster) -> None:
-        release = await connect.chosen(call, cluster)
+        release = await connect.choose_release(call, cluster)
         job = _picked(await backups.newest_first(cluster, release), release, call[JOB_NAME])
         if call[FOLLOW] and assess(job).status == "progressing" and not await has_succeeded(cluster, job):
             await _follow(cluster, job, release, writer)

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 from pgwizard.cli.json_lines import JsonLine, NoteLine
 from pgwizard.cli.options import Invocation
+from pgwizard.cli.table import RELEASE_WORD, WITH_RELEASE_WORD
 from pgwizard.cli.writer import Writer
 from pgwizard.diagnose import messages
 from pgwizard.errors import UsageError
-
-RELEASE = "release/"
-"""The prefix of a word that names a release, as kubectl's TYPE/NAME does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +29,13 @@ class MessageLine(JsonLine):
 
 def explain(call: Invocation, writer: Writer) -> None:
     """Print messages or a release's findings. Raises UsageError where no message holds all words."""
-    if call.word.startswith(RELEASE) and len(call.words) == 1:
+    if call.word.startswith(RELEASE_WORD) and len(call.words) == 1:
         _explain_release(call, writer)
         return
-    if call.values.keys() - {"--json"}:
-        option = next(iter(call.values.keys() - {"--json"}))
-        raise UsageError(f"{option} means nothing without a release", hint="Name it: pgwizard explain release/NAME.")
+    for option in WITH_RELEASE_WORD:
+        if option.flag in call.values:
+            message = f"{option.flag} means nothing without a release"
+            raise UsageError(message, hint=f"Name it: pgwizard explain {RELEASE_WORD}NAME.")
     words = " ".join(call.words)
     found = [entry for entry in messages.entries() if entry.holds(words)]
     if not found:
@@ -50,7 +49,7 @@ def _explain_release(call: Invocation, writer: Writer) -> None:
     from pgwizard.cli.verbs.status import snapshot_of
     from pgwizard.status.verdict import judge
 
-    snapshot = snapshot_of(call, call.word.removeprefix(RELEASE))
+    snapshot = snapshot_of(call, call.word.removeprefix(RELEASE_WORD))
     verdict = judge(snapshot)
     state = f"{snapshot.ref}: {verdict.state}"
     writer.note(state, NoteLine(state))

@@ -84,7 +84,7 @@ def uninstall(call: Invocation, writer: Writer) -> None:
         for shown, why in [*kept, ("the repository in S3", "backups are never deleted from here")]:
             writer.line(f"= keep      {shown}   ({why})", ChangeLine("keep", shown, why, restarts=False, diff=None))
         question = f"Remove {name} from {found.record.ref.namespace}? [y/N] "
-        if prompt.is_asked(yes=call[YES]) and not await prompt.confirmed(question):
+        if prompt.is_asked(yes=call[YES]) and not await prompt.confirm(question):
             raise Interrupted("not approved: nothing was written")
         await remove(found, cluster, reporter(writer), now=utc_now)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pgwizard.cli.json_lines import JsonLine, NoteLine, line_of, warning_line
 from pgwizard.cli.options import Invocation
-from pgwizard.cli.source import planned, source_of
+from pgwizard.cli.source import resolve_plan, source_of
 from pgwizard.cli.table import JSON, OUTPUT_FOLDER
 from pgwizard.cli.writer import Writer
 from pgwizard.local.files import write_folder
@@ -26,7 +26,7 @@ class FilesLine(JsonLine):
 
 def render(call: Invocation, writer: Writer) -> None:
     """Print the manifests, or write them into a folder. Raises AnswersError and OutputError."""
-    plan, warnings = planned(source_of(call))
+    plan, warnings = resolve_plan(source_of(call))
     rendered = manifests.render(plan)
     folder = call[OUTPUT_FOLDER]
     if folder is not None:

@@ -32,7 +32,7 @@ def snapshot_of(call: Invocation, name: str) -> Snapshot:
 
     async def work(cluster: Cluster) -> Snapshot:
         now = connect.clock_of(cluster, demo=call[DEMO])
-        return await observe.look(cluster, await connect.chosen(call, cluster, name), now=now)
+        return await observe.look(cluster, await connect.choose_release(call, cluster, name), now=now)
 
     return connect.run(call, work, released=True)
 

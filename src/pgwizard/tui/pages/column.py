@@ -8,12 +8,12 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from pgwizard.tui.base import Hosted
+from pgwizard.tui.base import HostAccess
 from pgwizard.tui.defects import ReportsDefects
 from pgwizard.tui.widgets.filtered_list import FilteredList
 
 
-class Column(Hosted, ReportsDefects, Vertical):
+class Column(HostAccess, ReportsDefects, Vertical):
     """See the module. The line says whether the list is loading, denied, unreachable or complete."""
 
     DEFAULT_CSS = """

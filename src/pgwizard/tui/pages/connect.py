@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from pgwizard.errors import PgwizardError
-from pgwizard.tui.base import Hosted
+from pgwizard.tui.base import HostAccess
 from pgwizard.tui.pages.clusters import ClusterColumn
 from pgwizard.tui.pages.column import Column
 from pgwizard.tui.pages.namespaces import NamespaceColumn
@@ -19,7 +19,7 @@ from pgwizard.tui.pages.releases import ReleaseColumn
 _WITHOUT = "F5 reconnects. The questions can be answered without a cluster."
 
 
-class Connect(Hosted, Vertical):
+class Connect(HostAccess, Vertical):
     """Three columns, from the left: clusters, namespaces, releases; trouble with the cluster above them."""
 
     DEFAULT_CSS = """

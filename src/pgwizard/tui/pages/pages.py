@@ -12,7 +12,7 @@ from pgwizard.answers import schema
 from pgwizard.answers.schema import QuestionPath
 from pgwizard.errors import Finding
 from pgwizard.plan.plan import Facts
-from pgwizard.tui.base import Hosted
+from pgwizard.tui.base import HostAccess
 from pgwizard.tui.pages.connect import Connect
 from pgwizard.tui.pages.form import Form
 from pgwizard.tui.pages.review import Review
@@ -21,7 +21,7 @@ from pgwizard.wizard.draft import Draft
 CONNECT, REVIEW = "Connect", "Review"
 
 
-class Pages(Hosted, ContentSwitcher):
+class Pages(HostAccess, ContentSwitcher):
     """One page is shown at a time; it is made when it is shown first."""
 
     class Answered(Message):

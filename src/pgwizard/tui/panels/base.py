@@ -13,12 +13,12 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from pgwizard.errors import describe_defect
-from pgwizard.tui.base import Hosted
+from pgwizard.tui.base import HostAccess
 from pgwizard.tui.defects import ReportsDefects
 from pgwizard.wizard.draft import Draft
 
 
-class Panel(Hosted, ReportsDefects, Vertical):
+class Panel(HostAccess, ReportsDefects, Vertical):
     """Shows what follows from a draft."""
 
     DEFAULT_CSS = """

@@ -1,6 +1,6 @@
 """Every message with its cause and what to do, found as one types; it opens at the one that a screen speaks of.
 
-It shows the entries of ``pgwizard.diagnose.messages``; it refuses to explain anything itself.
+It shows the entries of ``pgwizard.diagnose.messages``; it explains nothing itself.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Messages(Window):
         found = [entry for entry in every if entry.holds(event.value)]
         more = f", the first {SHOWN} shown" if len(found) > SHOWN else ""
         self.query_one("#count", Static).update(f"{len(found)} of {len(every)}{more}")
-        self.query_one("#found", Static).update(_told(found[:SHOWN]))
+        self.query_one("#found", Static).update(_listing(found[:SHOWN]))
         self.query_one(VerticalScroll).scroll_home(animate=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -78,7 +78,7 @@ class Messages(Window):
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-def _told(found: Sequence[messages.Entry]) -> Group:
+def _listing(found: Sequence[messages.Entry]) -> Group:
     return Group(*(part for entry in found for part in _entry(entry)))
 
 

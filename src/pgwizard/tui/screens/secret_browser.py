@@ -23,7 +23,7 @@ from pgwizard.tls.chain import ChainVerdict
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.copying import Copies, Excerpt
 from pgwizard.tui.defects import ReportsDefects
-from pgwizard.tui.secret_choice import Chosen, TypedName
+from pgwizard.tui.secret_choice import SecretChoice, TypedName
 from pgwizard.tui.secret_search import SecretSearch
 from pgwizard.tui.widgets import browser_parts
 from pgwizard.tui.widgets.browser_parts import Filter, LineInput
@@ -39,7 +39,7 @@ SETTLE_SECONDS = 0.06
 """How long the list must not move before what is in view is read."""
 
 
-class SecretBrowser(Copies, ReportsDefects, BaseScreen["Chosen | None"]):
+class SecretBrowser(Copies, ReportsDefects, BaseScreen["SecretChoice | None"]):
     """Ends with what was chosen, or None."""
 
     HELP: ClassVar[str] = (
@@ -313,7 +313,7 @@ class SecretBrowser(Copies, ReportsDefects, BaseScreen["Chosen | None"]):
                 why = f"It would not verify {plain(str(self.search.endpoint), 80)}: {plain(found.why)}"
                 self._warn(f"{why}. Enter again selects it anyway.")
                 return
-        self.dismiss(Chosen(row.namespace, row.secret, row.keys))
+        self.dismiss(SecretChoice(row.namespace, row.secret, row.keys))
 
     async def _try(self, row: Candidate) -> ChainVerdict | None:
         """Whether the server verifies with it; None where another row is highlighted by the time that is known."""
@@ -351,7 +351,7 @@ class SecretBrowser(Copies, ReportsDefects, BaseScreen["Chosen | None"]):
                 await field.remove()
                 self._highlight(best, rows)
                 await self._choose(best)
-            case Chosen() as chosen:
+            case SecretChoice() as chosen:
                 self.dismiss(chosen)
             case why:
                 self._warn(why)

@@ -25,7 +25,7 @@ from pgwizard.tui.chooser import Chooser
 from pgwizard.tui.defects import ReportsDefects
 from pgwizard.tui.destination import NAMESPACE, Destination
 from pgwizard.tui.left_drafts import LeftDrafts
-from pgwizard.tui.live_checks import Learned, LiveChecks
+from pgwizard.tui.live_checks import CheckResults, LiveChecks
 from pgwizard.tui.navigation import Applied, OpenApply
 from pgwizard.tui.pages.connect import Connect
 from pgwizard.tui.pages.form import Form
@@ -39,7 +39,7 @@ from pgwizard.tui.saving import Saving
 from pgwizard.tui.start import DEMO
 from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.tui.widgets.rail import Rail
-from pgwizard.wizard.draft import Draft, differing, dumped, worth_keeping
+from pgwizard.wizard.draft import Draft, dump, without_defaults, worth_keeping
 
 CHECKED_SECONDS = 5.0
 """How long an apply waits for the live checks of the last answers."""
@@ -65,7 +65,7 @@ class Wizard(ReportsDefects, BaseScreen[None]):
 
     def __init__(self, raw: dict[str, Any] | None = None) -> None:
         super().__init__()
-        draft = Draft(differing(raw or {}))
+        draft = Draft(without_defaults(raw or {}))
         self.release_to_change = ReleaseRef.of(draft.answers) if raw else None
         """None for a new release."""
         self.pages = Pages(draft)
@@ -241,7 +241,7 @@ class Wizard(ReportsDefects, BaseScreen[None]):
         self._show_header()
         self.checks.connection_changed()
 
-    def _learn(self, learned: Learned) -> None:
+    def _learn(self, learned: CheckResults) -> None:
         warnings = self.draft.cluster_warnings if learned.warnings is None else learned.warnings
         self.pages.learn(learned.facts, learned.problems, warnings)
         self._follow()
@@ -256,7 +256,7 @@ class Wizard(ReportsDefects, BaseScreen[None]):
             self.autosave.forget()
         elif self.release_to_change == release:
             self.autosave.forget()
-            await self._replace(differing(dumped(applied.answers)), self.page)
+            await self._replace(without_defaults(dump(applied.answers)), self.page)
         self.pages.reload()
 
     @on(Review.ApplyAsked)

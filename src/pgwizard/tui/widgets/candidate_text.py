@@ -14,7 +14,7 @@ from pgwizard.wizard.candidates import Candidate, Search
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pgwizard.tls.handshake import Served
+    from pgwizard.tls.handshake import Handshake
 
 
 def verdict(row: Candidate) -> str:
@@ -60,7 +60,7 @@ def _lines(head: str, lines: Iterable[str]) -> Text:
     return text
 
 
-def certificate_text(row: Candidate, search: Search, served: Served | str | None, today: datetime | None) -> Text:
+def certificate_text(row: Candidate, search: Search, served: Handshake | str | None, today: datetime | None) -> Text:
     """A certificate, with the server's answer to it."""
     first, bundle = row.first, row.bundle
     if first is None or bundle is None:
@@ -101,7 +101,7 @@ def all_lines(row: Candidate) -> Iterator[str]:
         yield f"sha256       {one.sha256}"
 
 
-def _server_line(row: Candidate, search: Search, served: Served | str | None) -> str:
+def _server_line(row: Candidate, search: Search, served: Handshake | str | None) -> str:
     if served is None:
         return f"Asking {plain(str(search.endpoint))} what it sends …"
     if isinstance(served, str):

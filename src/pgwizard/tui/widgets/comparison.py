@@ -20,7 +20,7 @@ from pgwizard.release.apply import ApplyOutcome, Options, ReleaseRequest, run
 from pgwizard.release.changes import Change, count_text
 from pgwizard.release.report import event_line, finding_of
 from pgwizard.release.stages import Event
-from pgwizard.tui.base import Hosted
+from pgwizard.tui.base import HostAccess
 from pgwizard.tui.navigation import Applied
 from pgwizard.tui.widgets.change_folds import change_folds
 from pgwizard.tui.widgets.folds import Folds
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 NOT_COMPARED = "Not compared yet. Press d to see what an apply would change; nothing is written."
 
 
-class Comparison(Hosted, Vertical):
+class Comparison(HostAccess, Vertical):
     """It is forgotten when the cluster may be another one, or as another apply leaves it."""
 
     DEFAULT_CSS = """

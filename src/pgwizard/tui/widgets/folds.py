@@ -1,6 +1,6 @@
 """Many lines, by object: what ``Review`` shows of manifests and changes, and ``Apply`` of changes.
 
-It refuses to know what the lines mean; text of others is spelt out where it is drawn.
+It does not know what the lines mean; text of others is spelt out where it is drawn.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The keys at the foot of every screen: one line of text that shows what works here and now, and can be clicked.
 
 Textual's ``Footer`` makes a widget of each key again at every step from question to question: 35 ms, even behind
-another screen. It refuses to know what any key does.
+another screen. It does not know what any key does.
 """
 
 from __future__ import annotations

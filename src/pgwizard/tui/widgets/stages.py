@@ -32,7 +32,9 @@ class StageLine:
 _WARNING_LINES = 3
 """Of a long warning on 80 columns."""
 _SHARE = 0.6
-"""Of the screen's lines. Warnings that would take more are cut to a line each: the outcome and the log need theirs."""
+"""Of the screen's lines. Warnings that would take more are cut to a line each, as are those of a failed apply: its
+outcome and its log need the room.
+"""
 
 
 class Stages(Static):
@@ -107,7 +109,8 @@ class Stages(Static):
         table.add_column(ratio=1)
         table.add_column(justify="right", no_wrap=True)
         lines = len(self.stages) + _WARNING_LINES * sum(len(stage.warnings) for stage in self.stages)
-        is_crowded = lines > self.app.size.height * _SHARE
+        has_failed = any(stage.mark == "✗" for stage in self.stages)
+        is_crowded = has_failed or lines > self.app.size.height * _SHARE
         for stage in self.stages:
             style = self.get_component_rich_style(f"stages--{self._STYLES[stage.mark]}", partial=True)
             rest = self.get_component_rich_style("stages--quiet", partial=True) if stage.mark in "·-" else ""
