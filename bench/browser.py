@@ -279,6 +279,7 @@ async def _bare(tls: int) -> dict[str, Any]:
 
 
 async def _browser(tls: int, *, held: bool) -> dict[str, Any]:
+    from pgwizard.clock import utc_now
     from pgwizard.tui.app import WizardApp
     from pgwizard.tui.screens.secret_browser import SecretBrowser
     from pgwizard.tui.start import Start
@@ -290,7 +291,7 @@ async def _browser(tls: int, *, held: bool) -> dict[str, Any]:
 
         return await stack.enter_async_context(await real())
 
-    app, seen = WizardApp(Start(connect, lambda _path, _text: None, loaded=gc.freeze)), Seen(tls)
+    app, seen = WizardApp(Start(connect, lambda _path, _text: None, utc_now, loaded=gc.freeze)), Seen(tls)
     task = asyncio.create_task(app.run_async())
     await app.connection.once_connected()
     await asyncio.sleep(1)

@@ -35,7 +35,7 @@ READERS = {
     "simulator/clock": "the simulated cluster of --demo runs in real time",
 }
 
-ENTRY_POINTS = ("cli/", "tui/start")
+ENTRY_POINTS = ("cli/",)
 """What hands the machine's clock to all else."""
 
 

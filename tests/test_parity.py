@@ -25,6 +25,7 @@ from textual.widgets import Input
 from pgwizard.answers.schema import QuestionPath as Question
 from pgwizard.answers.schema import is_union, page_of, tag_key
 from pgwizard.cli import connect as cli_connect
+from pgwizard.clock import utc_now
 from pgwizard.kube.api import Cluster, Object, Ref, WriteResult
 from pgwizard.local.files import write_folder, write_text
 from pgwizard.plan import manifests
@@ -262,7 +263,9 @@ async def by_wizard(sim: Recording, answers: Mapping[str, Any]) -> list[Did]:
         return await stack.enter_async_context(sim)
 
     app = WizardApp(
-        Start(connect, write_text, export=lambda folder, texts: write_folder(folder, texts, manifests.FILE_NAMES))
+        Start(
+            connect, write_text, utc_now, export=lambda folder, texts: write_folder(folder, texts, manifests.FILE_NAMES)
+        )
     )
     async with opened(app, size=(120, 40)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, Wizard) and app.connection.cluster is not None)

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from pgwizard.cli import connect as cli_connect
+from pgwizard.clock import utc_now
 from pgwizard.kube.api import NODE, STORAGE_CLASS, ByteStream, Cluster, ListPage, Ref, Resource
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record
@@ -291,7 +292,7 @@ async def found_by_the_wizard(sim: SimCluster, answers: dict[str, Any]) -> set[s
     async def connect(stack: AsyncExitStack) -> Cluster:
         return await stack.enter_async_context(sim)
 
-    app = WizardApp(Start(connect, lambda *_: None, raw=answers))
+    app = WizardApp(Start(connect, lambda *_: None, utc_now, raw=answers))
     async with opened(app, (120, 40)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, Wizard) and app.connection.cluster is not None)
         await until(pilot, lambda: all(worker.is_finished for worker in app.workers))

@@ -8,6 +8,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from pgwizard.clock import Clock, utc_now
 from pgwizard.kube.api import Cluster
 from pgwizard.tui.base import BaseApp, BaseScreen
 from pgwizard.tui.start import Connector, Save, Start
@@ -32,12 +33,13 @@ def with_screen(
     *,
     connect: Connector = no_cluster,
     save: Save = lambda *_: None,
+    now: Clock = utc_now,
     **start: Any,
 ) -> None:
     """Play the scenario on an empty screen. start: further fields of ``Start``."""
 
     async def main() -> None:
-        app = _Alone(Start(connect, save, **start))
+        app = _Alone(Start(connect, save, now, **start))
         async with opened(app, (120, 40)) as pilot:
             screen: Any = app.screen
             await scenario(pilot, screen)

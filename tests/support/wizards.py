@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from textual.pilot import Pilot
 
+from pgwizard.clock import Clock, utc_now
 from pgwizard.kube.api import Cluster
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.tui.app import WizardApp
@@ -25,6 +26,7 @@ def with_wizard(
     prepare: Callable[[SimCluster], None] = lambda _: None,
     raw: dict[str, Any] | None = None,
     save: Save = lambda *_: None,
+    now: Clock = utc_now,
     **start: Any,
 ) -> None:
     """Play the scenario once the answers have been compared with the cluster. start: further fields of ``Start``."""
@@ -35,7 +37,7 @@ def with_wizard(
         return sim
 
     async def main() -> None:
-        app = WizardApp(Start(connect, save, raw=raw, **start))
+        app = WizardApp(Start(connect, save, now, raw=raw, **start))
         async with opened(app, size) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Wizard) and app.connection.cluster is not None)
             wizard = cast("Wizard", app.screen)

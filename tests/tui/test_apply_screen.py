@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from pgwizard.answers.questions import Answers
+from pgwizard.clock import utc_now
 from pgwizard.errors import AnswersError, DeadlineError, Finding, FirstBackupFailed, ServerFailure, Unreachable
 from pgwizard.kube import jobs
 from pgwizard.kube.api import LEASE, Cluster, Object, Ref, Resource
@@ -129,7 +130,7 @@ def applying(
     async def main() -> None:
         if before is not None:
             await deployed(sim, before)
-        app = WizardApp(Start(connect, save, screen=f"{__name__}:Blank", **(start or {})))
+        app = WizardApp(Start(connect, save, screen=f"{__name__}:Blank", **{"now": utc_now, **(start or {})}))
         async with opened(app, size=(100, 30)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Blank))
             driven = Driven(pilot, ApplyScreen(answers or Answers()), sim)
@@ -369,7 +370,7 @@ def test_without_a_connection_it_says_so_and_connects_again() -> None:
         return await stack.enter_async_context(sim)
 
     async def main() -> None:
-        app = WizardApp(Start(connect, lambda *_: None, screen=f"{__name__}:Blank"))
+        app = WizardApp(Start(connect, lambda *_: None, utc_now, screen=f"{__name__}:Blank"))
         async with opened(app) as pilot:
             await until(pilot, lambda: "cannot reach" in app.link)
             driven = Driven(pilot, ApplyScreen(Answers()), sim)

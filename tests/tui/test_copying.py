@@ -9,6 +9,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.pilot import Pilot
 
+from pgwizard.clock import utc_now
 from pgwizard.errors import OutputError
 from pgwizard.kube.api import Cluster
 from pgwizard.tui.base import BaseApp, BaseScreen
@@ -39,7 +40,7 @@ def played(scenario: Callable[[Pilot[int]], Awaitable[None]], save: Save) -> Non
         raise NotImplementedError
 
     async def main() -> None:
-        async with opened(Alone(Start(connect, save))) as pilot:
+        async with opened(Alone(Start(connect, save, utc_now))) as pilot:
             await scenario(pilot)
 
     simtime.run(main())

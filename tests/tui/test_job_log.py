@@ -12,6 +12,7 @@ import pytest
 from textual.app import ComposeResult
 from textual.pilot import Pilot
 
+from pgwizard.clock import utc_now
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import PreflightError, Unreachable
 from pgwizard.kube.api import Cluster
@@ -81,7 +82,7 @@ def played(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
         raise NotImplementedError
 
     async def main() -> None:
-        pod, app = Pod(), Alone(Start(connect, lambda *_: None))
+        pod, app = Pod(), Alone(Start(connect, lambda *_: None, utc_now))
         app.connection.cluster = cast("Cluster", object())
         monkeypatch.setattr(backups, "log", pod.log)
         monkeypatch.setattr(job_log, "SETTLE_SECONDS", 0)

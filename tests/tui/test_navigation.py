@@ -9,6 +9,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from pgwizard.answers.questions import Answers
+from pgwizard.clock import utc_now
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.tui.app import WizardApp
@@ -36,7 +37,7 @@ def played(scenario: Callable[[Pilot[int], WizardApp], Awaitable[None]]) -> None
             return await stack.enter_async_context(sim)
 
         await deployed(sim, Answers())
-        app = WizardApp(Start(connect, lambda *_: None, screen=f"{__name__}:Blank"))
+        app = WizardApp(Start(connect, lambda *_: None, utc_now, screen=f"{__name__}:Blank"))
         async with opened(app, (120, 40)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Blank) and app.connection.connected.is_set())
             await scenario(pilot, app)

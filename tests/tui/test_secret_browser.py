@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 from textual.worker import WorkerCancelled
 
+from pgwizard.clock import utc_now
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import Cluster
@@ -60,7 +61,7 @@ def driven(
         return sim
 
     async def main() -> None:
-        app = WizardApp(Start(connect, lambda _path, _text: None, screen="textual.screen:Screen", demo=True))
+        app = WizardApp(Start(connect, lambda _path, _text: None, utc_now, screen="textual.screen:Screen", demo=True))
         async with opened(app, size) as pilot:
             await until(pilot, lambda: app.connection.cluster is not None)
             browser = SecretBrowser(*asked, *ASKED[len(asked) :])
@@ -270,7 +271,7 @@ def test_before_there_is_a_cluster_it_says_so() -> None:
         raise Unreachable("no kubeconfig")
 
     async def main() -> None:
-        app = WizardApp(Start(refused, lambda _path, _text: None, screen="textual.screen:Screen"))
+        app = WizardApp(Start(refused, lambda _path, _text: None, utc_now, screen="textual.screen:Screen"))
         async with opened(app, size=(120, 40)) as pilot:
             await until(pilot, lambda: len(app.screen_stack) == 2)
             browser = SecretBrowser(*ASKED)
@@ -447,7 +448,7 @@ def test_without_a_connection_a_name_is_taken_at_its_word_and_f5_connects() -> N
     ended: list[SecretChoice | None] = []
 
     async def main() -> None:
-        app = WizardApp(Start(refused, lambda _path, _text: None, screen="textual.screen:Screen"))
+        app = WizardApp(Start(refused, lambda _path, _text: None, utc_now, screen="textual.screen:Screen"))
         async with opened(app, size=(120, 40)) as pilot:
             await until(pilot, lambda: app.connection.trouble is not None)
             browser = SecretBrowser(*ASKED)

@@ -6,6 +6,7 @@ import gc
 from contextlib import AsyncExitStack
 
 from pgwizard.cli import start
+from pgwizard.clock import utc_now
 from pgwizard.kube.api import Cluster
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.start import Start
@@ -22,7 +23,7 @@ def test_the_command_line_alone_takes_what_is_loaded_out_of_garbage_collection()
 
     async def main() -> None:
         screen = "textual.screen:Screen"
-        app = WizardApp(Start(never, lambda *_: None, screen=screen, loaded=lambda: calls.append("loaded")))
+        app = WizardApp(Start(never, lambda *_: None, utc_now, screen=screen, loaded=lambda: calls.append("loaded")))
         async with opened(app) as pilot:
             await until(pilot, lambda: calls == ["loaded"])
 

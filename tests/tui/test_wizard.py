@@ -17,6 +17,7 @@ from textual.widgets import Input, OptionList, Static
 from pgwizard.answers import file as answers_file
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.schema import pages
+from pgwizard.clock import utc_now
 from pgwizard.errors import Finding, Unreachable
 from pgwizard.kube.api import Cluster, Resource
 from pgwizard.local.autosave import Drafts
@@ -74,6 +75,7 @@ def driven(
         start = Start(
             connect,
             saved.__setitem__,
+            utc_now,
             demo=True,
             raw=raw,
             places=places,
@@ -276,7 +278,7 @@ def test_an_unreachable_cluster_is_shown_and_the_wizard_continues() -> None:
     saved: dict[str, str] = {}
 
     async def main() -> None:
-        app = WizardApp(Start(unreachable, saved.__setitem__))
+        app = WizardApp(Start(unreachable, saved.__setitem__, utc_now))
         async with opened(app, size=(120, 40)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Wizard) and app.connection.trouble is not None)
             wizard = cast("Wizard", app.screen)

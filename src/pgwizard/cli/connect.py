@@ -7,12 +7,13 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pgwizard.answers.questions import Answers
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import CONTEXT, DEMO, KUBECONFIG, NAMESPACE
-from pgwizard.clock import utc_now
+from pgwizard.clock import Clock, utc_now
 from pgwizard.errors import Interrupted
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
@@ -20,6 +21,7 @@ from pgwizard.release import apply, records
 from pgwizard.release.changes import Change
 
 if TYPE_CHECKING:
+    from pgwizard.simulator.cluster import SimCluster
     from pgwizard.status.snapshot import Snapshot
 
 T = TypeVar("T")
@@ -46,7 +48,12 @@ async def open_cluster(place: ClusterSource) -> AsyncIterator[Cluster]:
         async with SimCluster(clock=clock) as simulated:
             if place.released:
                 await apply.run(
-                    apply.ReleaseRequest(Answers()), simulated, lambda _: None, _yes, apply.Options(), now=utc_now
+                    apply.ReleaseRequest(Answers()),
+                    simulated,
+                    lambda _: None,
+                    _yes,
+                    apply.Options(),
+                    now=clock_of(simulated, demo=True),
                 )
                 clock.run_at(1)
             yield simulated
@@ -55,6 +62,14 @@ async def open_cluster(place: ClusterSource) -> AsyncIterator[Cluster]:
 
         async with await connect(place.context, place.kubeconfig) as cluster:
             yield cluster
+
+
+def clock_of(cluster: Cluster, *, demo: bool) -> Clock:
+    """The time that a cluster is judged by: the machine's, or that of the simulated one, which has run ahead."""
+    if not demo:
+        return utc_now
+    simulated = cast("SimCluster", cluster)
+    return lambda: datetime.fromtimestamp(simulated.clock.now(), UTC)
 
 
 _HURRY = 30
@@ -104,6 +119,7 @@ def snapshot_of(call: Invocation, name: str) -> Snapshot:
     from pgwizard.status import observe  # most verbs need no status
 
     async def work(cluster: Cluster) -> Snapshot:
-        return await observe.look(cluster, await choose_release(call, cluster, name), now=utc_now)
+        now = clock_of(cluster, demo=call[DEMO])
+        return await observe.look(cluster, await choose_release(call, cluster, name), now=now)
 
     return run(call, work, released=True)

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pgwizard.clock import Clock, utc_now
 from pgwizard.tui.navigation import WIZARD
 from pgwizard.tui.start import ClusterChoice, Connector, Start
 
@@ -29,6 +30,7 @@ def start(
     folder: Path | None = None,
 ) -> Start:
     """How the terminal face begins here. Imports nothing that the first paint does not need."""
+    clock: Clock = utc_now
     state = "pgwizard-demo" if demo else "pgwizard"
 
     def connector(name: str | None) -> Connector:
@@ -36,7 +38,10 @@ def start(
             from pgwizard.cli import connect as cli_connect
 
             place = cli_connect.ClusterSource(name, kubeconfig, demo, released=screen != WIZARD)
-            return await stack.enter_async_context(cli_connect.open_cluster(place))
+            nonlocal clock
+            cluster = await stack.enter_async_context(cli_connect.open_cluster(place))
+            clock = cli_connect.clock_of(cluster, demo=demo)
+            return cluster
 
         return connect
 
@@ -65,6 +70,7 @@ def start(
     return Start(
         connector(context),
         _save,
+        lambda: clock(),  # noqa: PLW0108 - another one once the simulated cluster is there
         screen=screen,
         demo=demo,
         raw=raw,

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pgwizard.clock import Clock, utc_now
+from pgwizard.clock import Clock
 from pgwizard.tui.navigation import WIZARD
 
 if TYPE_CHECKING:
@@ -64,9 +64,10 @@ class DraftStore(Protocol):
 @dataclass(frozen=True, slots=True)
 class Start:
     """How to begin. connect: opens the cluster, to be closed by the stack; save: writes a new file, or OutputError.
+    now: the time, in UTC.
 
     screen: the module and class to show; raw: answers from a file, as nested keys of it. release: the name (empty: the
-    only one there is) and the namespace (None: the context's) of the release to look at. now: the time, in UTC.
+    only one there is) and the namespace (None: the context's) of the release to look at.
     places: the clusters to choose from, blocking, or KubeconfigError. export: writes a folder of files, or OutputError.
     drafts: made when first needed; None keeps none. folder: what the names of files are relative to. context,
     kubeconfig: as they were named to connect with; None where they were not. loaded: called once the screen is open.
@@ -74,11 +75,11 @@ class Start:
 
     connect: Connector
     save: Save
+    now: Clock
     screen: str = WIZARD
     demo: bool = False
     raw: dict[str, Any] | None = None
     release: tuple[str, str | None] = ("", None)
-    now: Clock = utc_now
     places: Callable[[], Sequence[ClusterChoice]] = tuple
     export: Export = lambda _folder, _texts: None
     drafts: Callable[[], DraftStore] | None = None
