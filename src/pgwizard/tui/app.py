@@ -122,6 +122,7 @@ class WizardApp(ReportsDefects, BaseApp):
 
     async def on_unmount(self) -> None:
         """Nothing is left open."""
+        await self._keys.close()
         await self.connection.close()
 
     # ---- navigation ------------------------------------------------------------------------------------------------

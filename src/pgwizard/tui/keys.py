@@ -52,6 +52,13 @@ class Keys:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._pass_on())
 
+    async def close(self) -> None:
+        """Drop the keys that wait: the application ends, and nobody is left to take them."""
+        self._waiting.clear()
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
     async def _pass_on(self) -> None:
         while self._waiting:
             key = self._waiting.popleft()
