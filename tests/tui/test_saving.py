@@ -20,17 +20,23 @@ BUNDLE = read_bundle((GOLDEN / "ca.crt").read_bytes())
 CHANGED = {"storage": {"size": "77Gi"}}
 
 
+async def begin_saving(pilot: Pilot[int], screen: BaseScreen[None]) -> list[bool]:
+    """Save up to the question for the name. Returns what will hold whether the answers were saved."""
+    results: list[bool] = []
+
+    async def save() -> None:
+        results.append(await Saving(screen).save(Draft(CHANGED)))
+
+    screen.run_worker(save())
+    await until(pilot, lambda: "Save the answers as" in painted(pilot))
+    return results
+
+
 def test_the_answers_are_saved_under_the_name_that_is_typed() -> None:
     saved: dict[str, str] = {}
 
     async def scenario(pilot: Pilot[int], screen: BaseScreen[None]) -> None:
-        results: list[bool] = []
-
-        async def save() -> None:
-            results.append(await Saving(screen).save(Draft(CHANGED)))
-
-        screen.run_worker(save())
-        await until(pilot, lambda: "Save the answers as" in painted(pilot))
+        results = await begin_saving(pilot, screen)
         await press(pilot, "ctrl+u", *"mine.yaml", "enter")
         await until(pilot, lambda: results == [True])
         assert saved == {"mine.yaml": "storage:\n  size: 77Gi\n"}
@@ -48,13 +54,7 @@ def test_an_existing_file_is_kept_and_another_name_is_requested() -> None:
             raise OutputError(f"{name} exists already", hint="Give another name.")
 
     async def scenario(pilot: Pilot[int], screen: BaseScreen[None]) -> None:
-        results: list[bool] = []
-
-        async def save() -> None:
-            results.append(await Saving(screen).save(Draft(CHANGED)))
-
-        screen.run_worker(save())
-        await until(pilot, lambda: "Save the answers as" in painted(pilot))
+        results = await begin_saving(pilot, screen)
         await press(pilot, "enter")
         await until(pilot, lambda: any("exists already. Give another name." in notice for notice in notices(pilot)))
         await press(pilot, "ctrl+u", *"other.yaml", "enter")
@@ -68,13 +68,7 @@ def test_esc_saves_nothing() -> None:
     saved: dict[str, str] = {}
 
     async def scenario(pilot: Pilot[int], screen: BaseScreen[None]) -> None:
-        results: list[bool] = []
-
-        async def save() -> None:
-            results.append(await Saving(screen).save(Draft(CHANGED)))
-
-        screen.run_worker(save())
-        await until(pilot, lambda: "Save the answers as" in painted(pilot))
+        results = await begin_saving(pilot, screen)
         await press(pilot, "escape")
         await until(pilot, lambda: results == [False])
         assert saved == {}

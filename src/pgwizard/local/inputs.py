@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pgwizard.answers.questions import (
     Answers,
@@ -22,20 +22,8 @@ from pgwizard.answers.questions import (
 from pgwizard.answers.secrets import SecretInputs, Sensitive
 from pgwizard.errors import AnswersError, Finding
 from pgwizard.local import files as local_files
-from pgwizard.tls.certificates import Bundle
-
-if TYPE_CHECKING:
-    pass
-
-
-from typing import TYPE_CHECKING
-
 from pgwizard.tls import certificates
-from pgwizard.tls.certificates import check_dates, read_bundle
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
+from pgwizard.tls.certificates import Bundle, check_dates, read_bundle
 
 LIMIT_BYTES = 1024 * 1024
 """No Secret holds more."""
