@@ -310,9 +310,9 @@ def found_headless(sim: SimCluster, answers: dict[str, Any], monkeypatch: pytest
     monkeypatch.setattr(asyncio, "run", simtime.run)
     Path("answers.yaml").write_text(yaml.safe_dump(answers) if answers else "release: {}\n")
     done = run("diff", "answers.yaml", "--json")
-    told = [json.loads(line) for line in (done.out + done.err).splitlines()]
-    found = [("warning", line["problem"]) for line in told if line.get("kind") == "warning"]
-    found += [("error", problem) for line in told if line["type"] == "error" for problem in line["problems"]]
+    lines = [json.loads(line) for line in (done.out + done.err).splitlines()]
+    found = [("warning", line["problem"]) for line in lines if line.get("kind") == "warning"]
+    found += [("error", problem) for line in lines if line["type"] == "error" for problem in line["problems"]]
     return {f"{kind} {': '.join(filter(None, (item['path'], item['message'])))}" for kind, item in found}
 
 

@@ -530,8 +530,8 @@ def test_what_the_checks_find_is_shown_under_their_stage_before_the_approval() -
 
 def test_an_error_is_explained_by_its_fault_or_by_the_log_before_it() -> None:
     fault = Finding(key="volume-full", cause="The disk is full.", fix="Grow it.")
-    told = FirstBackupFailed("Job shop/x failed: gave up", fault=fault, hint="See its log.")
-    assert finding_of(told) == replace(fault, text="Job shop/x failed: gave up")
+    failure = FirstBackupFailed("Job shop/x failed: gave up", fault=fault, hint="See its log.")
+    assert finding_of(failure) == replace(fault, text="Job shop/x failed: gave up")
     problems = AnswersError("the answers", [Finding("", "odd"), Finding("storage.size", "too small")])
     assert finding_of(problems).question == "storage.size"
     assert finding_of(DeadlineError("too late"), ["No space left on device"]).key == "volume-full"

@@ -25,7 +25,7 @@ def learnt(
             for other in others:
                 await deployed(sim, other)
             sim.faults = list(faults)
-            return [told async for told in look_up(sim, answers, None, opened, at=clock(sim)())]
+            return [step async for step in look_up(sim, answers, None, opened, at=clock(sim)())]
 
     return asyncio.run(main())
 
