@@ -134,7 +134,7 @@ async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | Non
         return await _dry_run(cluster, plan, _without_labels(obj, foreign.labels), live, force=force)
     if isinstance(tried, _Refusal):
         return tried
-    if grows_from is not None:  # made anew: what others added to the live one does not come along
+    if grows_from is not None:  # created again, without what others added to the live one
         tried = await _attempt(ref, cluster.create(_renamed(obj), dry_run=True))
         if isinstance(tried, _Refusal):
             return tried
