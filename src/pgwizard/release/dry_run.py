@@ -33,6 +33,9 @@ from pgwizard.quantities import read_quantity, size_text
 from pgwizard.release.immutable import claim_size, claimed_size
 from pgwizard.release.survey import claim_ref, other_owner
 
+_LABELS = ".metadata.labels."
+"""How the server begins the name of a label in a conflict."""
+
 # ---- live objects and dry runs -------------------------------------------------------------------------------------
 
 
@@ -80,8 +83,7 @@ async def try_out(
         if (
             ref.resource == JOB
         ):  # never changed, only created again: under another name it can be tried beside the old one
-            attempt = {**obj, "metadata": {**obj["metadata"], "name": f"{ref.name}-try"}}
-            tried = await _attempt(ref, cluster.create(attempt, dry_run=True))
+            tried = await _attempt(ref, cluster.create(_renamed(obj), dry_run=True))
             return tried if isinstance(tried, _Refusal) else Trial(obj, live, obj, tried.warnings)
         if ref.resource == NAMESPACE and live is not None:
             return Trial(live, live, live)
@@ -126,11 +128,37 @@ async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | Non
             return _Refusal("invalid", problem)
         if grows_from is not None:  # the claim template cannot change in place: the rest is tried with the old size
             attempt = with_claim_size(obj, grows_from)
-    tried = await _attempt(ref, cluster.apply(attempt, dry_run=True, force=force))
+    try:
+        tried = await _attempt(ref, cluster.apply(attempt, dry_run=True, force=force))
+    except _ForeignLabels as foreign:
+        return await _dry_run(cluster, plan, _without_labels(obj, foreign.labels), live, force=force)
     if isinstance(tried, _Refusal):
         return tried
-    result = with_claim_size(tried.object, plan.storage_size) if grows_from is not None else tried.object
+    if grows_from is not None:  # created again, without what others added to the live one
+        tried = await _attempt(ref, cluster.create(_renamed(obj), dry_run=True))
+        if isinstance(tried, _Refusal):
+            return tried
+    result = {**tried.object, "metadata": {**tried.object["metadata"], "name": ref.name}}
     return Trial(obj, live, result, tried.warnings, grows_from)
+
+
+class _ForeignLabels(Exception):
+    """Nothing but these labels is in conflict: Argo CD and others write labels of their own onto every object."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        super().__init__(*labels)
+        self.labels = labels
+
+
+def _renamed(obj: Object) -> Object:
+    """A copy that can be created beside the live object."""
+    return {**obj, "metadata": {**obj["metadata"], "name": f"{obj['metadata']['name']}-try"}}
+
+
+def _without_labels(obj: Object, labels: Sequence[str]) -> Object:
+    metadata = obj["metadata"]
+    kept = {key: value for key, value in (metadata.get("labels") or {}).items() if key not in labels}
+    return {**obj, "metadata": {**metadata, "labels": kept}}
 
 
 async def _attempt(ref: Ref, write: Coroutine[Any, Any, WriteResult]) -> WriteResult | _Refusal:
@@ -138,6 +166,9 @@ async def _attempt(ref: Ref, write: Coroutine[Any, Any, WriteResult]) -> WriteRe
     try:
         return await write
     except Conflict as error:
+        labels = [field.removeprefix(_LABELS) for field, _ in error.causes if field.startswith(_LABELS)]
+        if labels and len(labels) == len(error.causes):
+            raise _ForeignLabels(labels) from error
         return _Refusal("conflict", Finding("", error.message))
     except (Invalid, Forbidden) as error:
         return _Refusal("invalid", Finding("", _refusal(ref, error)))
