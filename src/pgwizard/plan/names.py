@@ -33,6 +33,18 @@ class ReleaseRef:
 
 
 @dataclass(frozen=True, slots=True)
+class PartialReleaseRef:
+    """A release as far as it is named. namespace: None for the connection's own; name: None for the only one there."""
+
+    namespace: str | None = None
+    name: str | None = None
+
+
+ANY_RELEASE = PartialReleaseRef()
+"""The only release in the connection's namespace."""
+
+
+@dataclass(frozen=True, slots=True)
 class Names:
     """Every object's name."""
 
