@@ -33,6 +33,9 @@ from pgwizard.quantities import live_bytes, size_text
 from pgwizard.release.immutable import claim_size, claimed_size
 from pgwizard.release.survey import claim_ref, other_owner
 
+_LABELS = ".metadata.labels."
+"""How the server begins the name of a label in a conflict."""
+
 # ---- live objects and dry runs -------------------------------------------------------------------------------------
 
 
@@ -80,8 +83,7 @@ async def try_out(
         if (
             ref.resource == JOB
         ):  # never changed, only created again: under another name it can be tried beside the old one
-            attempt = {**obj, "metadata": {**obj["metadata"], "name": f"{ref.name}-try"}}
-            tried = await _attempt(ref, cluster.create(attempt, dry_run=True))
+            tried = await _attempt(ref, cluster.create(_renamed(obj), dry_run=True))
             return tried if isinstance(tried, _Refusal) else Trial(obj, live, obj, tried.warnings)
         if ref.resource == NAMESPACE and live is not None:
             return Trial(live, live, live)
@@ -120,25 +122,44 @@ def _role_of(obj: Object) -> Ref | None:
 async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | None, *, force: bool) -> Trial | _Refusal:
     ref = Ref.of(obj)
     size = claim_size(live) if ref.resource == STATEFULSET and live is not None else None
-    if size is None:
-        answer = await _attempt(ref, cluster.apply(obj, dry_run=True, force=force))
-        return answer if isinstance(answer, _Refusal) else Trial(obj, live, answer.object, answer.warnings)
     # a claim template cannot change in place, not even how its size is written: the rest is tried with the live one
-    attempt, grows = with_claim_size(obj, size), _differ(size, plan.storage_size)
-    if grows and (problem := await _growth_problem(cluster, plan)):
+    attempt = obj if size is None else with_claim_size(obj, size)
+    grows_from = None if size is None or live_bytes(size) in (None, live_bytes(plan.storage_size)) else size
+    if grows_from is not None and (problem := await _growth_problem(cluster, plan)):
         return _Refusal("invalid", problem)
-    answer = await _attempt(ref, cluster.apply(attempt, dry_run=True, force=force))
+    try:
+        answer = await _attempt(ref, cluster.apply(attempt, dry_run=True, force=force))
+    except _ForeignLabels as foreign:
+        return await _dry_run(cluster, plan, _without_labels(obj, foreign.labels), live, force=force)
+    if not isinstance(answer, _Refusal) and grows_from is not None:  # created again, without what others added to it
+        attempt = obj
+        answer = await _attempt(ref, cluster.create(_renamed(obj), dry_run=True))
     if isinstance(answer, _Refusal):
         return answer
-    warnings = tuple(text for text in answer.warnings if "volumeClaimTemplates" not in text)  # nothing can be done
-    if not grows:
-        return Trial(attempt, live, answer.object, warnings)
-    return Trial(obj, live, with_claim_size(answer.object, plan.storage_size), warnings, size)
+    result = {**answer.object, "metadata": {**answer.object["metadata"], "name": ref.name}}
+    warnings = answer.warnings
+    if size is not None and grows_from is None:  # nobody can do anything about those of the live template
+        warnings = tuple(text for text in warnings if "volumeClaimTemplates" not in text)
+    return Trial(attempt, live, result, warnings, grows_from)
 
 
-def _differ(live_size: str, wanted: str) -> bool:
-    """Whether they are different sizes. A live size that nobody can read is left to the server."""
-    return live_bytes(live_size) not in (None, live_bytes(wanted))
+class _ForeignLabels(Exception):
+    """Nothing but these labels is in conflict: Argo CD and others write labels of their own onto every object."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        super().__init__(*labels)
+        self.labels = labels
+
+
+def _renamed(obj: Object) -> Object:
+    """A copy that can be created beside the live object."""
+    return {**obj, "metadata": {**obj["metadata"], "name": f"{obj['metadata']['name']}-try"}}
+
+
+def _without_labels(obj: Object, labels: Sequence[str]) -> Object:
+    metadata = obj["metadata"]
+    kept = {key: value for key, value in (metadata.get("labels") or {}).items() if key not in labels}
+    return {**obj, "metadata": {**metadata, "labels": kept}}
 
 
 async def _attempt(ref: Ref, write: Coroutine[Any, Any, WriteResult]) -> WriteResult | _Refusal:
@@ -146,6 +167,9 @@ async def _attempt(ref: Ref, write: Coroutine[Any, Any, WriteResult]) -> WriteRe
     try:
         return await write
     except Conflict as error:
+        labels = [field.removeprefix(_LABELS) for field, _ in error.causes if field.startswith(_LABELS)]
+        if labels and len(labels) == len(error.causes):
+            raise _ForeignLabels(labels) from error
         return _Refusal("conflict", Finding("", error.message))
     except (Invalid, Forbidden) as error:
         return _Refusal("invalid", Finding("", _refusal(ref, error)))

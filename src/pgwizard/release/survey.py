@@ -403,13 +403,9 @@ def other_owner(live: Object) -> str | None:
 
 def claim_ref(plan: Plan) -> Ref:
     """The release's volume claim."""
-    return _claim(plan.names, plan.namespace)
+    return Ref(CLAIM, plan.names.claim, plan.namespace)
 
 
 def claim_of(answers: Answers) -> Ref:
     """The same, before there is a plan."""
-    return _claim(Names.of(answers.release.name), answers.release.namespace)
-
-
-def _claim(names: Names, namespace: str) -> Ref:
-    return Ref(CLAIM, f"postgresql-storage-{names.pod}", namespace)
+    return Ref(CLAIM, Names.of(answers.release.name).claim, answers.release.namespace)
