@@ -52,7 +52,7 @@ def test_it_waits_for_the_connection_and_then_observes_the_only_release() -> Non
         assert observed.trouble_lines() == [f"· {screen.host.link}"]
         screen.connection.connect()
         await until(pilot, lambda: observed.watch.snapshot is not None)
-        assert (observed.watch.name, observed.watch.server, observed.trouble) == ("postgresql", sim.server, None)
+        assert (str(observed.watch.release), observed.watch.server) == ("default/postgresql", sim.server)
         assert changes
 
     connected(scenario, "postgresql")
@@ -85,6 +85,6 @@ def test_of_several_releases_the_chosen_one_is_observed() -> None:
         assert "2 releases" in str(observed.trouble)
         await press(pilot, "down", "enter")
         await until(pilot, lambda: observed.watch.snapshot is not None)
-        assert (observed.watch.name, observed.trouble) == ("b", None)
+        assert (str(observed.watch.release), observed.trouble) == ("default/b", None)
 
     connected(scenario, "a", "b")

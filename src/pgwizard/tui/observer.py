@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pgwizard.errors import ClusterError, PgwizardError
+from pgwizard.plan.names import ANY_RELEASE
 from pgwizard.release.report import error_lines
 from pgwizard.text import about, fit, visible
 from pgwizard.tui.base import BaseScreen
@@ -31,8 +32,7 @@ class ReleaseObserver:
 
     def __init__(self, screen: BaseScreen[Any], release: ReleaseRef | None, changed: Callable[[], None]) -> None:
         self._screen, self._changed = screen, changed
-        name, namespace = (release.name, release.namespace) if release is not None else ("", None)
-        self.watch = ReleaseWatch(name, namespace, self._now, changed, self._offer)
+        self.watch = ReleaseWatch(release or ANY_RELEASE, self._now, changed, self._offer)
 
     def _now(self) -> datetime:
         return self._screen.start.now()
@@ -44,11 +44,9 @@ class ReleaseObserver:
 
     def begin(self) -> None:
         """Observe, once there is a connection; what is observed until then ends."""
-        watch = self.watch
-        if not watch.name:
-            watch.name, namespace = self._screen.start.release
-            watch.namespace = watch.namespace or namespace
-        watch.trouble = None
+        if self.watch.release is None:
+            self.watch.target = self._screen.start.release
+        self.watch.trouble = None
         self._screen.run_worker(self._observe(), name="observe", group="observe", exclusive=True, exit_on_error=False)
 
     async def _observe(self) -> None:
@@ -81,7 +79,7 @@ class ReleaseObserver:
 
         def take(chosen: str | None) -> None:
             if chosen is not None:
-                self.watch.name, self.watch.namespace = refs[chosen].name, refs[chosen].namespace
+                self.watch.target = refs[chosen]
                 self.begin()
 
         if refs:

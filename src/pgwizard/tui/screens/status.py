@@ -98,9 +98,9 @@ Every change to the cluster asks for confirmation first."""
         """Show what is known, as of now; only what changed is painted."""
         if not self.is_mounted:
             return
-        watch, known = self.observed, self.observed.known
+        watch, known, target = self.observed, self.observed.known, self.observed.target
         read_at = known.read_at if known is not None and not known.is_gone else None
-        name = f"{watch.namespace or '…'}/{watch.name or '…'}"
+        name = f"{target.namespace or '…'}/{target.name or '…'}"
         self.query_one(ReleaseHeader).show_release(name, read_at, is_narrow=self.has_class("-narrow"))
         before, self._verdict = self._verdict, judge(known) if known is not None else None
         if _offers(before) != _offers(self._verdict):
