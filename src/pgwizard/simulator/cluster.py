@@ -25,7 +25,7 @@ from pgwizard.simulator.clock import ScaledClock, SimulatedClock, stamp
 from pgwizard.simulator.controllers import RECONCILERS
 from pgwizard.simulator.faults import FaultRule, Request, ScriptedOutcome
 from pgwizard.simulator.gate import ApiCall, Gate
-from pgwizard.simulator.policy import ADMINISTRATOR, Rules, can_grow, pod_security
+from pgwizard.simulator.policy import ADMINISTRATOR, PolicyRules, can_grow, pod_security
 from pgwizard.simulator.runtime import Runtime
 from pgwizard.simulator.store import CLUSTER_SCOPED, Selector, Store, StoreChange
 from pgwizard.simulator.watches import View
@@ -53,7 +53,7 @@ class SimCluster:
     ) -> None:
         self.clock: SimulatedClock = clock or ScaledClock(speed)
         self.store = Store(self.clock.now, window)
-        self.rules = Rules(self.store)
+        self.rules = PolicyRules(self.store)
         self.outcomes: list[ScriptedOutcome] = list(outcomes)
         self.runtime = Runtime(self.store, self.clock, self.outcomes, RECONCILERS)
         self._gate = Gate(self.rules, self.server, self.runtime.ensure_running)
