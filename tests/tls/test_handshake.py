@@ -106,7 +106,7 @@ def test_a_proxy_in_between_is_named() -> None:
 
     assert refused(ENDPOINT, unready) == (
         "no pod of Service minio/minio is ready",
-        "See kubectl get pods -n minio",
+        "See kubectl -n minio get pods",
     )
 
     async def selects_none(sim: SimCluster) -> None:

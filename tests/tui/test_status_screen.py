@@ -18,7 +18,7 @@ from textual.widgets import Input, OptionList, Static
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import CRONJOB, NAMESPACE, Cluster, ExecResult, Ref
-from pgwizard.plan.names import ReleaseRef
+from pgwizard.plan.names import ANY_RELEASE, PartialReleaseRef, ReleaseRef
 from pgwizard.release import apply, record, records
 from pgwizard.release import backups as release_backups
 from pgwizard.release.changes import Change
@@ -67,7 +67,7 @@ def driven(
     scenario: Scenario,
     *,
     size: tuple[int, int] = (120, 40),
-    release: tuple[str, str | None] = ("", None),
+    release: PartialReleaseRef = ANY_RELEASE,
     outcomes: Sequence[ScriptedOutcome] = (),
     prepare: Callable[[SimCluster], Awaitable[None]] = deployed,
     connect: Callable[[AsyncExitStack], Awaitable[Cluster]] | None = None,
@@ -382,7 +382,7 @@ def test_several_releases_are_listed_and_a_name_chooses_one() -> None:
         assert "default/another" in text(pilot, "header")
 
     driven(unnamed, prepare=two)
-    driven(named, prepare=two, release=("another", "default"))
+    driven(named, prepare=two, release=PartialReleaseRef("default", "another"))
 
 
 def test_without_a_name_one_of_several_releases_or_one_elsewhere_is_chosen() -> None:
@@ -410,7 +410,7 @@ def test_without_a_name_one_of_several_releases_or_one_elsewhere_is_chosen() -> 
         assert "default/postgresql" in text(pilot, "header")
 
     driven(several, prepare=two)
-    driven(elsewhere, release=("", "staging"))
+    driven(elsewhere, release=PartialReleaseRef("staging"))
 
 
 def test_any_of_many_releases_is_found_by_typing_and_only_one_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:

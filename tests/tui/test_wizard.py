@@ -931,7 +931,7 @@ def test_a_release_that_is_chosen_is_the_one_that_was_highlighted_whatever_was_r
         page._records = [Record(ReleaseRef("x", "a0")), *page._records]
         page._show()
         await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
-        assert cast("StatusScreen", pilot.app.screen).observed.name == "b"
+        assert cast("StatusScreen", pilot.app.screen).observed.release == ReleaseRef("x", "b")
 
     driven(scenario)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pgwizard.clock import Clock, utc_now
+from pgwizard.plan.names import ANY_RELEASE, PartialReleaseRef
 from pgwizard.tui.navigation import WIZARD
 from pgwizard.tui.start import ClusterChoice, Connector, Start
 
@@ -25,7 +26,7 @@ def start(
     kubeconfig: str | None = None,
     demo: bool = False,
     screen: str = WIZARD,
-    release: tuple[str, str | None] = ("", None),
+    release: PartialReleaseRef = ANY_RELEASE,
     raw: dict[str, Any] | None = None,
     folder: Path | None = None,
 ) -> Start:
@@ -79,8 +80,6 @@ def start(
         export=_export,
         drafts=drafts,
         folder=folder or Path(),
-        context=context,
-        kubeconfig=kubeconfig,
         loaded=gc.freeze,  # what was loaded stays: no collection has to look through it again
     )
 

@@ -21,7 +21,7 @@ from textual.worker import Worker, WorkerState
 
 from pgwizard.diagnose import messages
 from pgwizard.errors import ClusterError, PgwizardError, describe_defect
-from pgwizard.plan.names import ReleaseRef
+from pgwizard.plan.names import ANY_RELEASE, ReleaseRef
 from pgwizard.release.report import error_lines
 from pgwizard.status import report
 from pgwizard.status.snapshot import Snapshot
@@ -120,8 +120,7 @@ Every change to the cluster asks for confirmation first."""
 
     def __init__(self, release: ReleaseRef | None = None) -> None:
         super().__init__()
-        name, namespace = (release.name, release.namespace) if release is not None else ("", None)
-        self.observed = ReleaseWatch(name, namespace, self._now, self.show, self._offer)
+        self.observed = ReleaseWatch(release or ANY_RELEASE, self._now, self.show, self._offer)
         self._actions = ReleaseActions(self, self.observed)
         self._verdict: Verdict | None = None
 
@@ -152,9 +151,8 @@ Every change to the cluster asks for confirmation first."""
 
     def on_mount(self) -> None:
         """Observe at once; what is not there yet says so."""
-        if not self.observed.name:
-            self.observed.name, namespace = self.start.release
-            self.observed.namespace = self.observed.namespace or namespace
+        if self.observed.release is None:
+            self.observed.target = self.start.release
         for part, title in {**_TITLES, "log": "log"}.items():
             self._pane(part).entitle(title)
         self.watch(self.app, "link", self._follow_link)
@@ -199,7 +197,7 @@ Every change to the cluster asks for confirmation first."""
 
         def take(chosen: str | None) -> None:
             if chosen is not None:
-                self.observed.name, self.observed.namespace = refs[chosen].name, refs[chosen].namespace
+                self.observed.target = refs[chosen]
                 self._begin()
 
         if refs:
@@ -247,7 +245,8 @@ Every change to the cluster asks for confirmation first."""
         snapshot = self.observed.snapshot
         read_at = snapshot.read_at if snapshot and not snapshot.is_gone else None
         updated = f"   updated {about((self._now() - read_at).total_seconds())} ago" if read_at else ""
-        name = f"{self.observed.namespace or '…'}/{self.observed.name or '…'}"
+        target = self.observed.target
+        name = f"{target.namespace or '…'}/{target.name or '…'}"
         self.query_one("#header", TextPart).show(visible(f"pgwizard   {name}{updated}{demo}   {self.host.link}"))
 
     def _show_ages(self, snapshot: Snapshot) -> None:
@@ -287,8 +286,8 @@ Every change to the cluster asks for confirmation first."""
 
     def _follow_log(self) -> None:
         run = self.query_one(JobsTable).run
-        if run is not None and self.observed.namespace is not None:
-            self.query_one(JobLog).follow(run, ReleaseRef(self.observed.namespace, self.observed.name))
+        if run is not None and self.observed.release is not None:
+            self.query_one(JobLog).follow(run, self.observed.release)
 
     # ---- keys --------------------------------------------------------------------------------------------------------
 
