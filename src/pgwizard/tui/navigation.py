@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pgwizard.endpoint import Endpoint
     from pgwizard.errors import Finding
     from pgwizard.plan.names import ReleaseRef
+    from pgwizard.tls.names import Rules
 
 WIZARD = "pgwizard.tui.screens.wizard:Wizard"
 STATUS = "pgwizard.tui.screens.status:StatusScreen"
@@ -80,7 +81,7 @@ class OpenSecretBrowser(Open):
     endpoint: Endpoint
     own_namespace: str
     current: tuple[str, str]
-    by_address: bool
+    rules: Rules
 
 
 @dataclass
