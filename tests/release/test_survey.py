@@ -219,9 +219,7 @@ def test_no_right_is_asked_for_in_vain() -> None:
         "services",
     }
     expected = {
-        *(
-            ("create", kind) for kind in (*applied_kinds, "statefulsets", "namespaces")
-        ),  # a server-side apply may create
+        *(("create", kind) for kind in (*applied_kinds, "namespaces")),  # a server-side apply may create
         ("patch", "namespaces"),
         *(("delete", kind) for kind in applied_kinds),  # pruned by other answers
         ("delete", "pods"),  # one that is stuck in an old revision

@@ -752,7 +752,7 @@ class Answers(Section):
     """All that a person decides about a release."""
 
     release: Annotated[Release, Page("Release")] = Field(default_factory=Release)
-    images: Annotated[Images, Page("Database")] = Field(default_factory=Images)
+    images: Annotated[Images, Page("Release")] = Field(default_factory=Images)
     credentials: Annotated[DatabaseCredentials, Page("Database")] = Field(default_factory=GeneratedCredentials)
     storage: Annotated[Storage, Page("Storage")] = Field(default_factory=Storage)
     tuning: Annotated[Tuning, Page("Tuning")] = Field(default_factory=Tuning)

@@ -231,7 +231,7 @@ RESOURCES = (
         "job-limit-range-ratio",
         rf"{_JOB_POD}\[?[a-z-]{{1,30}} max limit to request ratio per (?P<kind>\w{{1,30}}) is "
         r"(?P<limit>[^,\s]{1,30})",
-        "The namespace's LimitRange lets the limit of a {kind} in the backup Jobs be at most {limit} times its request.",
+        "The namespace's LimitRange lets a limit of the backup Jobs be at most {limit} times its request.",
         "Raise jobs.cpuRequest or jobs.memoryRequest, or lower jobs.cpuLimit or jobs.memoryLimit.",
         "jobs.cpuRequest",
     ),

@@ -25,7 +25,7 @@ from pgwizard.simulator.clock import ScaledClock, SimulatedClock, stamp
 from pgwizard.simulator.controllers import RECONCILERS
 from pgwizard.simulator.faults import FaultRule, Request, ScriptedOutcome
 from pgwizard.simulator.gate import ApiCall, Gate
-from pgwizard.simulator.policy import ADMINISTRATOR, Rules, can_grow, pod_security
+from pgwizard.simulator.policy import ADMINISTRATOR, Rules, can_grow, fractional_sizes, pod_security
 from pgwizard.simulator.runtime import Runtime
 from pgwizard.simulator.store import CLUSTER_SCOPED, Selector, Store, StoreChange
 from pgwizard.simulator.watches import View
@@ -371,7 +371,8 @@ class SimCluster:
         labels = ((home or {}).get("metadata") or {}).get("labels") or {}
         level = labels.get("pod-security.kubernetes.io/warn", labels.get("pod-security.kubernetes.io/enforce", ""))
         text = pod_security(new, level)
-        return (f'would violate PodSecurity "restricted:latest": {text}',) if text else ()
+        found = [f'would violate PodSecurity "restricted:latest": {text}'] if text else []
+        return (*found, *fractional_sizes(new))
 
     async def _perform(self, call: ApiCall, action: Callable[[], T]) -> T:
         self._check_open()
