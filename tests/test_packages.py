@@ -45,7 +45,7 @@ EDGES: dict[str, str] = {
 
 PUBLIC: dict[str, str] = {
     "answers": "file questions reference schema secrets strict_yaml",
-    "kube": "api client health jobs kubeconfig lease",
+    "kube": "api client commands health jobs kubeconfig lease",
     "diagnose": "diagnose messages row",
     "simulator": "clock cluster",
     "tls": "certificates chain handshake",

@@ -209,11 +209,11 @@ async def crash_log(cluster: Cluster, release: ReleaseRef, health: Health) -> li
 
 async def _failure(cluster: Cluster, plan: Plan, health: Health) -> RolloutFailed:
     log = await crash_log(cluster, plan.ref, health)
+    described = ("statefulset", plan.names.release) if health.reason == REFUSED else ("pod", plan.names.pod)
     return RolloutFailed(
         f"{plan.names.pod} in namespace {plan.namespace} cannot start: {health.message}",
         fault=explain("\n".join([health.message, *log])),
-        hint=f"See kubectl -n {plan.namespace} describe "
-        + (f"statefulset {plan.names.release}" if health.reason == REFUSED else f"pod {plan.names.pod}"),
+        hint=f"See {cluster.commands.kubectl('describe', *described, namespace=plan.namespace)}",
         log=log,
     )
 

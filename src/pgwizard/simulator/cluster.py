@@ -19,6 +19,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from pgwizard import errors
 from pgwizard.kube.api import Access, ByteStream, ExecResult, ListPage, Object, Ref, Resource, WatchEvent, WriteResult
+from pgwizard.kube.commands import CURRENT_CONTEXT
 from pgwizard.simulator import admission, doors, ssa, statuses, world
 from pgwizard.simulator.birth import born
 from pgwizard.simulator.clock import ScaledClock, SimulatedClock, stamp
@@ -51,6 +52,7 @@ class SimCluster:
         example: bool = True,
         window: int = 10_000,
     ) -> None:
+        self.commands = CURRENT_CONTEXT
         self.clock: SimulatedClock = clock or ScaledClock(speed)
         self.store = Store(self.clock.now, window)
         self.rules = Rules(self.store)

@@ -244,7 +244,8 @@ async def _find_pod(cluster: Cluster, namespace: str, name: str, port: int) -> t
         raise Unreachable(f"{where} has no port {port}; its ports: {known}", hint="Correct the endpoint's port.")
     pods = await _ready(cluster, namespace, selector)
     if not pods:
-        raise Unreachable(f"no pod of {where} is ready", hint=f"See kubectl get pods -n {namespace}")
+        command = cluster.commands.kubectl("get", "pods", namespace=namespace)
+        raise Unreachable(f"no pod of {where} is ready", hint=f"See {command}")
     # A headless Service is a name alone: clients come to the pod's own port.
     target = port if leading is None or spec.get("clusterIP") == "None" else leading.get("targetPort", port)
     for pod in pods:
