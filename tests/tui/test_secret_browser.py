@@ -19,6 +19,7 @@ from pgwizard.errors import Unreachable
 from pgwizard.kube.api import Cluster
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
+from pgwizard.tls.names import Rules
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.screens.secret_browser import REPAINT_SECONDS, SecretBrowser
 from pgwizard.tui.secret_choice import SecretChoice
@@ -38,7 +39,7 @@ from support.screens import notices, opened, painted, press, settled, until
 Scenario = Callable[[Pilot[int], SecretBrowser], Awaitable[None]]
 NOTHING = "nothing yet"
 ENDPOINT = Endpoint("https", "minio.minio.svc", 9000)
-ASKED: tuple[Literal["ca"], Endpoint, str, tuple[str, str], bool] = ("ca", ENDPOINT, "default", ("", ""), False)
+ASKED: tuple[Literal["ca"], Endpoint, str, tuple[str, str], Rules] = ("ca", ENDPOINT, "default", ("", ""), Rules())
 
 
 def driven(

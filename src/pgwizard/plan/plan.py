@@ -32,6 +32,7 @@ from pgwizard.answers.questions import (
 from pgwizard.plan import cron as plan_cron
 from pgwizard.plan.names import CA_FILE, DATA, STANZA, Names, ReleaseRef
 from pgwizard.plan.pgbackrest import add_index
+from pgwizard.plan.server import s3_server
 from pgwizard.plan.tuning import Machine, Parameter, tune
 from pgwizard.tls.certificates import Bundle
 
@@ -200,7 +201,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         pull_policy=answers.images.pull_policy,
         pull_secrets=tuple(answers.images.pull_secrets),
         network_policy=answers.advanced.network_policy,
-        s3_port=answers.repository.s3_endpoint.port,
+        s3_port=s3_server(answers).port,
         s3_namespace=_s3_namespace(answers),
     )
 
@@ -390,7 +391,7 @@ def _backup_options(answers: Answers) -> list[Pair]:
 
 def _s3_namespace(answers: Answers) -> str | None:
     """A Service of the cluster is named ``name`` or ``name.namespace.svc``; two labels alone may be a public domain."""
-    endpoint = answers.repository.s3_endpoint
+    endpoint = s3_server(answers)
     labels = endpoint.host.lower().split(".")
     if len(labels) >= 3 and labels[2] == "svc":
         return labels[1]

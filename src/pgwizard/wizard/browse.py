@@ -352,15 +352,14 @@ async def _published(cluster: Cluster, ref: Ref) -> str:
     return ""
 
 
-async def confirm(cluster: Cluster, row: Candidate, search: Search) -> ChainVerdict:
-    """A real handshake that trusts this row's certificates alone; ``ok`` is None where there was none."""
+async def confirm(cluster: Cluster, row: Candidate, search: Search, now: datetime) -> ChainVerdict:
+    """The verdict of a handshake of its own; without a reason where none was possible."""
     if row.bundle is None or search.endpoint is None:
-        return ChainVerdict(None, "holds no certificate")
+        return ChainVerdict(None)
     try:
-        found = await handshake.verify(cluster, search.endpoint, row.bundle.pem, by_address=search.by_address)
-    except PgwizardError as error:
-        return ChainVerdict(None, error.message)
-    return ChainVerdict(found.ok, found.finding.text if found.finding else "")
+        return (await handshake.verify(cluster, search.endpoint, row.bundle, search.rules, now)).verdict
+    except PgwizardError:
+        return ChainVerdict(None)
 
 
 def _listing(namespace: str | None) -> Access:
