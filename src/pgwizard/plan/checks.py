@@ -138,6 +138,13 @@ def _requests(answers: Answers, _: Facts) -> _Found:
     if quantities.cpu_millis(resources.cpu_request) > quantities.cpu_millis(limit):
         which = "resources.cpuLimit" if resources.cpu_limit else "tuning.cpu"
         yield Finding("resources.cpuRequest", f"{resources.cpu_request} is above the limit, {which}: {limit}")
+    for key, helper in (("initContainer", answers.init_container), ("jobs", answers.jobs)):
+        if quantities.cpu_millis(helper.cpu_request) > quantities.cpu_millis(helper.cpu_limit):
+            text = f"{helper.cpu_request} is above the limit, {key}.cpuLimit: {helper.cpu_limit}"
+            yield Finding(f"{key}.cpuRequest", text)
+        if quantities.size_bytes(helper.memory_request) > quantities.size_bytes(helper.memory_limit):
+            text = f"{helper.memory_request} is above the limit, {key}.memoryLimit: {helper.memory_limit}"
+            yield Finding(f"{key}.memoryRequest", text)
 
 
 # ---- postgresql.conf -----------------------------------------------------------------------------------------------
