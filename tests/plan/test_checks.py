@@ -92,6 +92,26 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
         "as large as the memory limit: the pod would be killed at once",
     ),
     (
+        {"jobs": {"cpuRequest": "1"}},
+        "jobs.cpuRequest",
+        "1 is above the limit, jobs.cpuLimit: 500m",
+    ),
+    (
+        {"jobs": {"memoryLimit": "16Mi"}},
+        "jobs.memoryRequest",
+        "32Mi is above the limit, jobs.memoryLimit: 16Mi",
+    ),
+    (
+        {"initContainer": {"cpuLimit": "10m"}},
+        "initContainer.cpuRequest",
+        "50m is above the limit, initContainer.cpuLimit: 10m",
+    ),
+    (
+        {"initContainer": {"memoryRequest": "1Gi"}},
+        "initContainer.memoryRequest",
+        "1Gi is above the limit, initContainer.memoryLimit: 64Mi",
+    ),
+    (
         {"tuning": {"parameters": {"shared_buffers": "128M"}}},
         "tuning.parameters.shared_buffers",
         "'128M': 'M' is not a unit of it; expected B, kB, MB, GB, TB: did you mean 128MB?",

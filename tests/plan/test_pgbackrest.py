@@ -120,10 +120,3 @@ def test_the_limits_of_every_option_are_values_of_it(release: pgbackrest.Version
         if option is not None and (option.kind != "time" or release >= pgbackrest.TIME_UNITS_SINCE):
             for value in filter(None, (option.minimum, option.maximum, *option.choices)):
                 option.check(value, release)
-
-
-@pytest.mark.parametrize(
-    ("release", "compares"), [("2.45", False), ("2.52.1", False), ("2.53", True), ("2.54.2", True)]
-)
-def test_addresses_are_compared_with_certificates_from_2_53_on(release: str, compares: bool) -> None:
-    assert pgbackrest.compares_addresses(release) is compares
