@@ -408,7 +408,8 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
         await press(driven.pilot, key)
         await driven.reached("stopped")
         assert driven.ending == one_line(
-            "-       Stopped watching. The cluster continues. Apply again at any time to resume.",
+            "-       Stopped watching. The pod continues to start in the cluster, and the first backup follows. Apply",
+            "again at any time to resume.",
             "written 11 of 11 objects (the Job of the first backup not counted)",
         )
         assert driven.stages()[5:] == ["- wait", "· first backup", "· record"]

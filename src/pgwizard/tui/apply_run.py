@@ -16,7 +16,7 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.apply import ApplyOutcome, Options, ReleaseRequest, run
 from pgwizard.release.changes import Change
 from pgwizard.release.stages import Event
-from pgwizard.tui.apply_progress import RESUMES, ApplyProgress
+from pgwizard.tui.apply_progress import RESUME, ApplyProgress
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.navigation import Applied
 from pgwizard.tui.widgets.apply_view import ApplyView
@@ -97,7 +97,7 @@ class ApplyRun:
         await self._view.ask(changes)
         self.progress.approve(changes)
         self._publish(complete=False)  # what other screens know of the cluster is old from here on
-        self._turn("writing", f"Ctrl+C stops watching. {RESUMES}")
+        self._turn("writing", f"Ctrl+C stops watching. The cluster continues. {RESUME}")
         return True
 
     def _report(self, event: Event) -> None:
