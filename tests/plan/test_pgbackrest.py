@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pgwizard.plan import pgbackrest
+from support.headless import answers_of, rendered
 
 
 def test_versions_compare_as_numbers() -> None:
@@ -39,3 +42,15 @@ def test_an_option_has_the_version_that_brought_it(option: str, since: tuple[int
 
 def test_secret_options_are_known_so_that_they_can_be_refused() -> None:
     assert {pgbackrest.add_index(option) for option in pgbackrest.SECRET} <= set(pgbackrest.known_options())
+
+
+def test_another_spelling_of_the_endpoint_restarts_no_pod() -> None:
+    """An earlier version wrote a default port as it was answered; this one leaves it out."""
+
+    def objects(endpoint: str) -> dict[str, Any]:
+        return rendered(answers_of(repository={"endpoint": endpoint}))
+
+    without, with_default, other = map(objects, ("s3.example.com", "s3.example.com:443", "s3.example.com:8443"))
+    assert without == with_default
+    changed = {obj["kind"]: obj["metadata"]["name"] for role, obj in without.items() if obj != other[role]}
+    assert changed == {"ConfigMap": "postgresql-pgbackrest-config", "Job": "postgresql-pgbackrest-init"}
