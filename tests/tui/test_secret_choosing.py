@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 import pytest
 
+from pgwizard.clock import utc_now
 from pgwizard.kube.api import Cluster
 from pgwizard.simulator.faults import Fault
-from pgwizard.tls.chain import ChainVerdict
+from pgwizard.tls.chain import ChainReason, ChainVerdict
 from pgwizard.tui.secret_choice import SecretChoice
 from pgwizard.tui.secret_choosing import SecretChoosing
 from pgwizard.wizard import browse
@@ -34,6 +36,7 @@ class Picking:
             changed=self._changed,
             leave_name=self._leave_name,
             choose=self.choices.append,
+            now=utc_now,
         )
 
     def _changed(self) -> None:
@@ -96,14 +99,14 @@ def test_a_refusal_is_forgotten_once_the_cursor_was_elsewhere() -> None:
 
 def test_one_that_only_the_handshake_refuses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(*_: object) -> ChainVerdict:
-        return ChainVerdict(False, "the server sends another certificate now")
+        return ChainVerdict(False, ChainReason.OTHER_ISSUER, detail="CN=another")
 
     monkeypatch.setattr(browse, "confirm", refuse)
 
     async def scenario(one: Picking) -> None:
         await one.choose("minio/minio-tls")
         (warning,) = one.warnings
-        assert "the server sends another certificate now" in warning
+        assert "did not sign this one: CN=another did" in warning
 
     picked(scenario)
 
@@ -111,9 +114,9 @@ def test_one_that_only_the_handshake_refuses_is_refused(monkeypatch: pytest.Monk
 def test_who_moves_on_while_a_certificate_is_tried_chooses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     gate, confirm = asyncio.Event(), browse.confirm
 
-    async def slow(cluster: Cluster, row: Candidate, search: Search) -> ChainVerdict:
+    async def slow(cluster: Cluster, row: Candidate, search: Search, now: datetime) -> ChainVerdict:
         await gate.wait()
-        return await confirm(cluster, row, search)
+        return await confirm(cluster, row, search, now)
 
     monkeypatch.setattr(browse, "confirm", slow)
 

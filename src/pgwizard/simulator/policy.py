@@ -20,7 +20,7 @@ ADMINISTRATOR = "demo"
 _RBAC = "rbac.authorization.k8s.io/v1"
 
 
-class Rules:
+class PolicyRules:
     """The authorizer. The administrator may do everything except what was denied."""
 
     def __init__(self, store: Store) -> None:

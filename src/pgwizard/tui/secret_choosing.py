@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from pgwizard.clock import Clock
 from pgwizard.text import plain
-from pgwizard.tls.chain import ChainVerdict
 from pgwizard.tui.connection import Connection
 from pgwizard.tui.secret_choice import SecretChoice, TypedName
 from pgwizard.tui.secret_feed import CandidateList, SecretFeed
@@ -30,9 +30,11 @@ class SecretChoosing:
         changed: Callable[[], None],
         leave_name: Callable[[str], Awaitable[None]],
         choose: Callable[[SecretChoice], object],
+        now: Clock,
     ) -> None:
         self._feed, self._listing, self._connection = feed, listing, connection
         self._warn, self._changed, self._leave_name, self._choose = warn, changed, leave_name, choose
+        self._now = now
         self._doubtful: Candidate | None = None
         """What was refused once: it is chosen by another Enter."""
         self.attempt: Candidate | None = None
@@ -62,30 +64,31 @@ class SecretChoosing:
             self._warn(plain(row.why) or "It contains nothing to choose.")
             return
         if self._feed.secrets.search.purpose == "ca" and not _is_same(self._doubtful, row):
-            verdict = ChainVerdict(row.ok, row.why) if row.ok is False else await self._try(row)
-            if verdict is None:
+            refusal = row.why if row.ok is False else await self._try(row)
+            if refusal is None:
                 return
-            if verdict.ok is False:
+            if refusal:
                 self._doubtful = row
                 server = plain(str(self._feed.secrets.search.endpoint), 80)
-                why = f"It would not verify {server}: {plain(verdict.why)}"
-                self._warn(f"{why}. Enter again selects it anyway.")
+                self._warn(f"It would not verify {server}: {plain(refusal)}. Enter again selects it anyway.")
                 return
         self._choose(SecretChoice(row.namespace, row.secret, row.keys))
 
-    async def _try(self, row: Candidate) -> ChainVerdict | None:
-        """Whether the server verifies with it; None where another row is highlighted by the time that is known."""
+    async def _try(self, row: Candidate) -> str | None:
+        """Why it would not verify the server, empty where it may; None where another row is highlighted meanwhile."""
         here, self.attempt = self._listing.row, row
         self._listing.moved = True  # it stays under the cursor while others are found
         self._changed()
         try:
             cluster = await self._connection().once_connected()
-            verdict = await browse.confirm(cluster, row, self._feed.secrets.search)
+            verdict = await browse.confirm(cluster, row, self._feed.secrets.search, self._now())
         finally:
             if self.attempt is row:  # another one may have begun
                 self.attempt = None
                 self._changed()
-        return verdict if _is_same(here, self._listing.row) else None
+        if not _is_same(here, self._listing.row):
+            return None
+        return verdict.why if verdict.ok is False else ""
 
     async def choose_named(self, text: str) -> None:
         """Choose a Secret by its name, which need not be in the list, or show why it cannot be chosen."""

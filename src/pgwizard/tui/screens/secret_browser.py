@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 
 from pgwizard.endpoint import Endpoint
 from pgwizard.text import plain
+from pgwizard.tls.names import Rules
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.copying import Copies, Excerpt
 from pgwizard.tui.defects import ReportsDefects
@@ -66,10 +67,10 @@ class SecretBrowser(Copies, ReportsDefects, BaseScreen[SecretChoice | None]):
         endpoint: Endpoint,
         namespace: str,
         current: tuple[str, str],
-        by_address: bool,
+        rules: Rules,
     ) -> None:
         super().__init__()
-        self.search = Search(purpose, endpoint, namespace, by_address)
+        self.search = Search(purpose, endpoint, namespace, rules)
         self.listing = SecretList(self.search, current)
         self.question = QuestionBar(self.search, self.listing)
         self.feed = SecretFeed(
@@ -89,6 +90,7 @@ class SecretBrowser(Copies, ReportsDefects, BaseScreen[SecretChoice | None]):
             changed=self._show_row,
             leave_name=self.question.leave_name,
             choose=self.dismiss,
+            now=self._now,
         )
 
     def _now(self) -> datetime:
