@@ -75,6 +75,14 @@ class ObjectSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class JobPodSeen:
+    """A pod that belongs to a Job."""
+
+    at: datetime
+    pod: Object = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ListRead:
     """Every object of a watched list has been seen."""
 
@@ -116,7 +124,7 @@ class CrashLogRead:
 
 
 Reading = ReleaseRead | RepositoryRead | ArchiverRead | VolumeRead | CertificateRead
-Observation = Reading | ObjectSeen | ListRead | SourceFailed | LogRead | LogFailed | CrashLogRead
+Observation = Reading | ObjectSeen | JobPodSeen | ListRead | SourceFailed | LogRead | LogFailed | CrashLogRead
 
 
 def failure(text: str) -> Finding:
