@@ -84,13 +84,34 @@ def would_verify(bundle: Bundle, server_chain: Bundle, host: str, now: datetime,
     server_chain: as sent, the server's own certificate first. Without network; pure.
     """
     own = server_chain.certificates[0]
-    verdict = _verify(bundle, server_chain, now)
+    is_related = not _names_looked_for(server_chain).isdisjoint(_loose(item.subject) for item in bundle.certificates)
+    verdict = _verify(bundle, server_chain, now) if is_related else _without_anchors(server_chain)
     if verdict.ok is False:
         return _in_plain_words(verdict, bundle, server_chain, now)
     if verdict.ok and not rules.fit(own, host):
         message = f"unable to find hostname '{host}' in certificate common name or subject alternative names"
         return ChainVerdict(False, ChainReason.HOST, names_text(own), host, message)
     return verdict
+
+
+# ---- anchors that OpenSSL would never look at --------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4)
+def _names_looked_for(server_chain: Bundle) -> frozenset[str]:
+    """OpenSSL looks for an anchor by the name of an issuer alone; with no other anchor does the verdict change."""
+    return frozenset(_loose(item.issuer) for item in server_chain.certificates)
+
+
+@lru_cache(maxsize=4)
+def _without_anchors(server_chain: Bundle) -> ChainVerdict:
+    """The same at any time: no chain is built, and so no date is looked at. It saves the browser thousands of calls."""
+    return _verify(Bundle("", ()), server_chain, server_chain.certificates[0].not_before)
+
+
+def _loose(name: str) -> str:
+    """Equal for two names at least wherever OpenSSL takes them for the same one: without case, blanks and escapes."""
+    return "".join(name.lower().replace("\\", "").split())
 
 
 # ---- OpenSSL -------------------------------------------------------------------------------------------------------
