@@ -427,9 +427,15 @@ def test_an_uninstall_of_what_is_not_there(sim: SimCluster) -> None:
     )
 
 
+def test_a_namespace_without_releases_says_so(sim: SimCluster) -> None:
+    here = headless.run("releases", "-n", "default", "--demo")
+    assert (here.code, here.out, here.err) == (0, "", "no release in namespace default; -A lists those of all\n")
+    assert headless.run("releases", "-A", "--demo").err == "no release in the cluster\n"
+    line = headless.run("releases", "-A", "--demo", "--json")
+    assert (line.out, json.loads(line.err)["text"]) == ("", "no release in the cluster")
+
+
 def test_releases_as_a_table_and_as_json(sim: SimCluster, answers: str) -> None:
-    empty = headless.run("releases", "-n", "default", "--demo")
-    assert empty.out == "NAMESPACE   NAME   REVISION   OUTCOME   AT\n"
     applied()
     header, row = headless.run("releases", "-A", "--demo").out.splitlines()
     assert header.split() == ["NAMESPACE", "NAME", "REVISION", "OUTCOME", "AT"]

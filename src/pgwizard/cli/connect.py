@@ -27,20 +27,30 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ClusterSource:
-    """Which cluster. demo: the simulated one, in this process; released: with a release in it, to look at."""
+    """Which cluster. demo: the simulated one, in this process; released: with a release in it, to look at.
+
+    simulated: the one of an earlier connection, which the next one finds as it was left.
+    """
 
     context: str | None = None
     kubeconfig: str | None = None
     demo: bool = False
     released: bool = False
+    simulated: SimCluster | None = None
 
 
 @contextlib.asynccontextmanager
 async def open_cluster(place: ClusterSource) -> AsyncIterator[Cluster]:
     """The cluster, closed on every way out."""
-    if place.demo:
+    if place.simulated is not None:
+        try:
+            async with place.simulated.guest() as guest:
+                yield guest
+        finally:
+            await place.simulated.runtime.stop()  # until the next request
+    elif place.demo:
         from pgwizard.simulator.clock import ScaledClock
         from pgwizard.simulator.cluster import SimCluster
 
@@ -56,6 +66,7 @@ async def open_cluster(place: ClusterSource) -> AsyncIterator[Cluster]:
                     now=clock_of(simulated, demo=True),
                 )
                 clock.run_at(1)
+            place.simulated = simulated
             yield simulated
     else:
         from pgwizard.kube.client import connect

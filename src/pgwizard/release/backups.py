@@ -53,11 +53,12 @@ async def backup_now(cluster: Cluster, release: ReleaseRef, kind: Literal["full"
         "uid": about["uid"],
         "controller": True,
     }
+    marks = template.get("metadata") or {}
     metadata = {
         "name": "",
         "namespace": release.namespace,
-        "labels": (template.get("metadata") or {}).get("labels") or {},
-        "annotations": {"cronjob.kubernetes.io/instantiate": "manual"},
+        "labels": marks.get("labels") or {},
+        "annotations": {**(marks.get("annotations") or {}), "cronjob.kubernetes.io/instantiate": "manual"},
         "ownerReferences": [owner],
     }
     job = {"apiVersion": JOB.api_version, "kind": JOB.kind, "metadata": metadata, "spec": template["spec"]}
@@ -121,9 +122,11 @@ def is_backup(job: Object, names: Names) -> bool:
 
 
 async def log(
-    cluster: Cluster, release: ReleaseRef, job: str, *, follow: bool = False, tail: int = TAIL_LINES
+    cluster: Cluster, release: ReleaseRef, job: str, *, follow: bool = False, tail: int | None = TAIL_LINES
 ) -> AsyncGenerator[str, None]:
     """Lines of the newest pod of a Job of this release, fit for a terminal; with follow also those to come.
+
+    tail: how many of the last lines there are; None for all of them.
 
     Raises PreflightError where no pod is left, and ClusterError with the kubelet's reason where it has not started.
     """

@@ -92,16 +92,16 @@ def logs(call: Invocation, writer: Writer) -> None:
         if call[FOLLOW] and assess(job).status == "progressing" and not await has_succeeded(cluster, job):
             await _follow(cluster, job, release, writer, now())
             return
-        shown, read = fit(job["metadata"]["name"]), []
-        lines = backups.log(cluster, release, job["metadata"]["name"], tail=call[TAIL])
+        shown, health = fit(job["metadata"]["name"]), assess(job)
+        has_failed = health.status == "failed"
+        lines = backups.log(cluster, release, job["metadata"]["name"], tail=None if has_failed else call[TAIL])
         async with aclosing(lines):
-            async for line in lines:
-                read.append(line)
-                writer.line(line, LogLine(shown, line))
-        health = assess(job)
-        if health.status != "failed":
+            log = [line async for line in lines]
+        for line in log[-call[TAIL] :]:
+            writer.line(line, LogLine(shown, line))
+        if not has_failed:
             return
-        fault = diagnose("\n".join([*read, health.message]))
+        fault = diagnose("\n".join([*log, health.message]))  # of the whole log, however much of it is shown
         if call[FOLLOW]:
             raise FirstBackupFailed(f"{Ref(JOB, shown, release.namespace)} failed: {health.message}", fault=fault)
         if fault:
