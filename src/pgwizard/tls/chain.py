@@ -62,7 +62,8 @@ class ChainVerdict:
     """Whether pgBackRest would accept the server's certificate; ``ok`` is None where that is not known.
 
     reason: None where nothing was judged. message: pgBackRest's own words where it refuses, with OpenSSL's code where
-    that refuses, such as ``[18] self-signed certificate``. ends: when the first certificate of a trusted chain ends.
+    that refuses, such as ``[18] self-signed certificate``. ends: when the trust ends: the first of the trusted
+    certificates that the chain leads to.
     """
 
     ok: bool | None
@@ -162,10 +163,10 @@ def _sha256(item: X509) -> str:
 
 def _trusted(path: Sequence[Certificate], bundle: Bundle) -> ChainVerdict:
     """path: from the server's certificate up to its anchor."""
-    ends = min(item.not_after for item in path)
+    mine = {item.sha256 for item in bundle.certificates}
+    ends = min(item.not_after for item in path if item.sha256 in mine)
     if len(path) == 1:
         return ChainVerdict(True, ChainReason.IS_SERVER, ends=ends)
-    mine = {item.sha256 for item in bundle.certificates}
     signer = next(depth for depth, item in enumerate(path) if depth and item.sha256 in mine)
     if signer == 1:
         return ChainVerdict(True, ChainReason.IS_ISSUER, ends=ends)
