@@ -369,7 +369,11 @@ def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(sim: SimCluster, ans
     sim.faults.append(struck)
     done = applied()
     assert done.code == 130
-    assert done.err == "pgwizard: stopped\nThe cluster continues. Run it again at any time: it resumes.\n"
+    assert done.err == (
+        "pgwizard: stopped; written: 11 of 11 objects (the Job of the first backup not counted)\n"
+        "The pod continues to start in the cluster, and the first backup follows. "
+        "Run it again at any time: it resumes.\n"
+    )
     lease = faulting.live(sim, faulting.LEASE, "postgresql-pgwizard")
     assert "holderIdentity" not in lease["spec"]
     sim.faults.clear()

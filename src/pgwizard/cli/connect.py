@@ -92,11 +92,15 @@ async def _yes(_: Sequence[Change]) -> bool:
 
 
 def run(
-    call: Invocation, work: Callable[[Cluster, Clock], Awaitable[T]], *, released: bool = False, resume: str = ""
+    call: Invocation,
+    work: Callable[[Cluster, Clock], Awaitable[T]],
+    *,
+    released: bool = False,
+    interruption: Callable[[], Interrupted] = lambda: Interrupted("stopped"),
 ) -> T:
     """Work on the cluster that the options name, by its time. Ctrl+C, SIGTERM and a closed terminal end it in order.
 
-    released: the simulated cluster has a release to look at; resume: how to continue, for whoever stopped it.
+    released: the simulated cluster has a release to look at; interruption: the error for whoever stopped it.
     """
     place = ClusterSource(call[CONTEXT], call[KUBECONFIG], call[DEMO], released)
 
@@ -112,7 +116,7 @@ def run(
     try:
         return asyncio.run(guarded())
     except asyncio.CancelledError:
-        raise Interrupted("stopped", hint=resume) from None
+        raise interruption() from None
 
 
 async def choose_release(call: Invocation, cluster: Cluster, name: str | None = None) -> ReleaseRef:

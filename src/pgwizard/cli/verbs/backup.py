@@ -15,7 +15,7 @@ from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
 from pgwizard.diagnose.diagnose import diagnose
-from pgwizard.errors import FirstBackupFailed, PreflightError
+from pgwizard.errors import FirstBackupFailed, Interrupted, PreflightError
 from pgwizard.kube.api import JOB, Cluster, Object, Ref
 from pgwizard.kube.health import assess
 from pgwizard.kube.jobs import has_succeeded
@@ -80,7 +80,8 @@ def backup(call: Invocation, writer: Writer) -> None:
         if call[FOLLOW]:
             await _follow(cluster, await cluster.get(Ref(JOB, job, release.namespace)), release, writer, now())
 
-    connect.run(call, work, released=True, resume="A started backup continues in the cluster: pgwizard logs -f.")
+    hint = "A started backup continues in the cluster: pgwizard logs -f."
+    connect.run(call, work, released=True, interruption=lambda: Interrupted("stopped", hint=hint))
 
 
 def logs(call: Invocation, writer: Writer) -> None:

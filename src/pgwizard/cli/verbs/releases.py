@@ -94,4 +94,5 @@ def uninstall(call: Invocation, writer: Writer) -> None:
             raise Interrupted("not approved: nothing was written")
         await remove(found, cluster, reporter(writer), now=now)
 
-    connect.run(call, work, released=True, resume="Run it again to remove what is left.")
+    hint = "Run it again to remove what is left."
+    connect.run(call, work, released=True, interruption=lambda: Interrupted("stopped", hint=hint))
