@@ -21,7 +21,7 @@ from tui.test_folds import lines
 
 
 class Parts(App[None]):
-    """A prompt above the part that is tested. messages: what it was told."""
+    """A prompt above the part that is tested. messages: what it reports."""
 
     def __init__(self, part: Folds | ProblemList) -> None:
         super().__init__()
