@@ -58,7 +58,9 @@ class CronSchedule:
                 raise ValueError(f"{cron!r} never fires: there is no such day") from error
             field = next((name for name in _RANGES if name in str(error)), "")
             limits = (
-                f"the {field.replace('-', ' ')} must be within {_RANGES[field]}" if field else "expected five fields"
+                f"the {field.replace('-', ' ')} is not valid; expected {_RANGES[field]}"
+                if field
+                else "expected five fields"
             )
             raise ValueError(f"{cron!r} is not a cron schedule: {limits}") from error
         except StopIteration:
