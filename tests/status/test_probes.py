@@ -13,7 +13,8 @@ from pgwizard.kube.api import ExecResult, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.status import observe, probes
-from pgwizard.status.snapshot import Archiver, Backup, RepositoryInfo, Volume, Wal
+from pgwizard.status.repository import Backup, RepositoryInfo, Wal
+from pgwizard.status.snapshot import Archiver, Volume
 from pgwizard.status.verdict import judge
 from support.faulting import POD, SECRET, clock, live
 from support.observing import on, recorded

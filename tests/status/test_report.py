@@ -21,7 +21,8 @@ from pgwizard.release.stages import Event, EventKind
 from pgwizard.status import report
 from pgwizard.status.observations import failure
 from pgwizard.status.report import status_lines
-from pgwizard.status.snapshot import MirroredCertificate, ReleaseSummary, RepositoryInfo, Run, Snapshot, Volume, Wal
+from pgwizard.status.repository import RepositoryInfo, Wal
+from pgwizard.status.snapshot import MirroredCertificate, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import judge
 from support.snapshots import (
     ANOTHER,

@@ -47,8 +47,8 @@ def test_the_oldest_of_many_backups_counts() -> None:
     assert len(backups) == len(snapshot.backups) == 672
     verdict = judge(snapshot)
     assert (verdict.state, verdict.reasons) == ("recoverable", ())
-    assert verdict.since == snapshot.backups[0].stop == NOW - timedelta(days=28) + repository_info.TAKES
-    assert verdict.until == ARCHIVER.last_at
+    assert snapshot.backups[0].stop == NOW - timedelta(days=28) + repository_info.TAKES
+    assert window_of(verdict) == (snapshot.backups[0].stop, ARCHIVER.last_at)
     assert snapshot.stored_bytes == 3_900_000 + 671 * 90_000
     assert snapshot.growth_bytes_per_day == pytest.approx(90_000 * 24)
     [fact] = [fact for fact in report.facts(snapshot) if fact.label == "repository"]

@@ -14,17 +14,8 @@ from pgwizard.kube.health import Health
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.status.observations import RepositoryRead, failure
 from pgwizard.status.reduce import reduce
-from pgwizard.status.snapshot import (
-    PACE_SECONDS,
-    MirroredCertificate,
-    Missing,
-    ReleaseSummary,
-    RepositoryInfo,
-    Run,
-    Snapshot,
-    Volume,
-    Wal,
-)
+from pgwizard.status.repository import RepositoryInfo, Wal
+from pgwizard.status.snapshot import PACE_SECONDS, MirroredCertificate, Missing, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import Verdict, judge
 from support.snapshots import (
     ANOTHER,
