@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,11 +13,13 @@ import pytest
 from pgwizard.diagnose.diagnose import ROWS, diagnose
 from pgwizard.kube.health import Health
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.status.listing import read
 from pgwizard.status.observations import RepositoryRead, failure
 from pgwizard.status.reduce import reduce
 from pgwizard.status.repository import RepositoryInfo, Wal
 from pgwizard.status.snapshot import PACE_SECONDS, MirroredCertificate, Missing, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import Verdict, judge
+from pgwizard.status.wal import Window
 from support.snapshots import (
     ANOTHER,
     ARCHIVER,
@@ -36,13 +39,18 @@ from support.snapshots import (
     UNKNOWN_KEY,
     at,
     backup,
+    holding,
+    lines_of,
     said,
     segment,
+    window_of,
 )
 
 
 def test_a_valid_full_backup_and_a_working_archive_are_recoverable_up_to_the_last_segment() -> None:
-    assert judge(FINE) == Verdict("recoverable", at(1.4), at(seconds=38), ())
+    assert judge(FINE) == Verdict(
+        "recoverable", (Window(1, FINE.backups[0].label, at(1.4), at(seconds=38), segment(1303)),), ()
+    )
 
 
 def test_what_has_not_been_read_proves_nothing() -> None:
@@ -127,7 +135,8 @@ def test_a_repository_that_stopped_answering_is_a_risk_at_once_with_its_cause() 
 def test_without_a_valid_full_backup_and_its_wal_nothing_is_recoverable(
     repository: RepositoryInfo, reason: str
 ) -> None:
-    assert said(replace(FINE, repository=repository)) == ("not recoverable", [reason])
+    state, reasons = said(holding(repository))
+    assert (state, reasons[0]) == ("not recoverable", reason)
 
 
 def test_the_first_backup_that_still_runs_is_named() -> None:
@@ -138,40 +147,46 @@ def test_the_first_backup_that_still_runs_is_named() -> None:
 
 def test_the_window_begins_with_the_oldest_full_backup_whose_wal_is_there() -> None:
     fulls = (backup("full", 14, wal=50), backup("full", 7, wal=200))
-    found = judge(replace(FINE, repository=RepositoryInfo(fulls, wal=Wal(segment(200), segment(1303)))))
-    assert found.since == at(7)
+    found = judge(holding(RepositoryInfo(fulls, wal=Wal(segment(200), segment(1303)))))
+    assert window_of(found) == (at(7), at(seconds=38))
 
 
 def test_a_backup_of_an_earlier_timeline_counts_where_the_archive_reaches_from_it_to_the_present_one() -> None:
-    grown = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(9, timeline=2)))
-    assert judge(replace(FINE, repository=grown)) == Verdict("recoverable", at(1.4), at(seconds=38), ())
+    forks = base64.b64encode(b"1\t5/18000028\tno recovery target specified\n").decode()
+    runs = [*lines_of(100, 1303), *lines_of(1304, 1310, timeline=2)]
+    grown = read("\n".join(["archive 15-1", f"history 00000002 {int(at(seconds=40).timestamp())} {forks}", *runs]))
+    server = replace(ARCHIVER, timeline=2, last_wal=segment(1310, timeline=2))
+    repository = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(1310, timeline=2)), system_id=SYSTEM)
+    found = replace(FINE, repository=repository, archive=grown, archive_before=grown, archiver=server)
+    assert (said(found), window_of(judge(found))) == (("recoverable", []), (at(1.4), at(seconds=38)))
 
 
 def test_where_wal_waits_nothing_after_the_last_backup_is_proven() -> None:
     verdict = judge(replace(FINE, archiver=replace(ARCHIVER, waiting=5_000, last_at=at(seconds=3))))
-    assert (verdict.state, verdict.until) == ("at risk", at(0.4))
+    assert (verdict.state, window_of(verdict)) == ("at risk", (at(1.4), at(seconds=38)))
     drained = judge(replace(FINE, archiver=replace(ARCHIVER, waiting=2, last_at=at(seconds=3))))
-    assert (drained.state, drained.until) == ("recoverable", at(seconds=3))
+    assert (drained.state, window_of(drained)) == ("recoverable", (at(1.4), at(seconds=3)))
 
 
 def test_a_backup_without_its_wal_proves_no_moment() -> None:
     repository = RepositoryInfo(
         (backup("full", 1.4), backup("incr", 0.4, wal=1304)), wal=Wal(segment(100), segment(1303))
     )
-    assert judge(replace(FINE, repository=repository, archiver=replace(ARCHIVER, last_at=None))).until == at(1.4)
+    found = judge(replace(holding(repository), archiver=replace(ARCHIVER, last_at=None)))
+    assert window_of(found) == (at(1.4), at(seconds=38))
 
 
 def test_archived_wal_that_the_next_reading_of_the_repository_lacks_was_dropped() -> None:
     stopped = RepositoryRead(NOW, REPOSITORY)
     ahead = replace(FINE, archiver=replace(ARCHIVER, last_wal=segment(1310), last_at=at(seconds=1)))
     first = reduce(ahead, stopped)
-    assert judge(first) == Verdict("recoverable", at(1.4), at(seconds=1), ())
+    assert (said(first), window_of(judge(first))) == (("recoverable", []), (at(1.4), at(seconds=1)))
     dropped = reduce(first, stopped)
     assert said(dropped) == (
         "at risk",
         [f"WAL was dropped: PostgreSQL reports {segment(1310)} as archived, but the archive ends with {segment(1303)}"],
     )
-    assert (judge(dropped).until, judge(dropped).reasons[0].key) == (at(0.4), "wal-dropped")
+    assert (window_of(judge(dropped)), judge(dropped).reasons[0].key) == ((at(1.4), at(seconds=38)), "wal-dropped")
     there = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(1310)))
     assert said(reduce(dropped, RepositoryRead(NOW, there))) == ("recoverable", [])
 
@@ -207,7 +222,7 @@ def test_backups_of_another_database_count_for_nothing() -> None:
     assert FINE.repository is not None
     theirs = replace(FINE, repository=replace(FINE.repository, system_id=ANOTHER), missing_wal=segment(1310))
     verdict = judge(theirs)
-    assert (verdict.state, verdict.since, verdict.until) == ("not recoverable", None, None)
+    assert (verdict.state, verdict.windows) == ("not recoverable", ())
     [reason] = verdict.reasons
     assert str(reason) == (
         f"the repository holds another database's backups (system-id {ANOTHER}; this database's is {SYSTEM})"
@@ -320,7 +335,7 @@ def test_what_is_over_or_not_due_yet_is_no_risk(change: dict[str, Any]) -> None:
 
 def test_a_release_that_is_gone_is_the_first_reason_and_has_no_other_advice() -> None:
     verdict = judge(LEFT)
-    assert (verdict.state, verdict.since, verdict.until) == ("gone", None, None)
+    assert (verdict.state, verdict.windows) == ("gone", ())
     assert [(str(reason), reason.fix) for reason in verdict.reasons] == [
         (
             "release shop/postgresql is gone since 2026-11-23 12:00 UTC: neither its record nor its StatefulSet exists",
@@ -361,7 +376,7 @@ def test_a_release_whose_statefulset_is_there_or_was_not_looked_for_is_not_gone(
 
 def test_a_database_scaled_to_0_is_the_first_reason_without_false_ones() -> None:
     verdict = judge(DOWN)
-    assert (verdict.state, verdict.since) == ("at risk", at(1.4))
+    assert (verdict.state, window_of(verdict)) == ("at risk", (at(1.4), at(seconds=38)))
     [reason] = verdict.reasons
     assert (str(reason), reason.fix, reason.key) == (
         "the database is down: its StatefulSet is scaled to 0",

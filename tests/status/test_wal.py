@@ -77,7 +77,7 @@ def windows(there: Archive, backups: Sequence[Backup], timeline: int | None = No
     """Each window as ``timeline: backup since-until``, with ``!N`` for the segment that is missing behind it."""
     found = continuity(there, backups, timeline)
     return [
-        f"{window.timeline}: {window.base.label} {minutes(window.since)}-{minutes(window.until)}"
+        f"{window.timeline}: {window.base} {minutes(window.since)}-{minutes(window.until)}"
         + (f" !{int(window.hole.first[8:], 16)}" if window.hole else "")
         for window in (*found.windows, *found.branches)
     ]

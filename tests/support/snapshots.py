@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0, Health
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.status.observations import failure
 from pgwizard.status.listing import Listing, read
+from pgwizard.status.observations import failure
 from pgwizard.status.repository import Backup, RepositoryInfo, Wal
 from pgwizard.status.snapshot import (
     PACE_SECONDS,
@@ -44,15 +44,19 @@ def backup(kind: str, days: float, *, stored: int = GB, wal: int = 100, error: b
 
 
 def listed(first: int, last: int, *missing: int, timeline: int = 1) -> Listing:
-    """The archive with the segments from first to last but the missing ones; the last one was stored 38 s ago."""
-    lines = [
+    """The archive with the segments from first to last but the missing ones."""
+    found = read("\n".join(["archive 15-1", *lines_of(first, last, *missing, timeline=timeline)]))
+    assert found is not None
+    return found
+
+
+def lines_of(first: int, last: int, *missing: int, timeline: int = 1) -> list[str]:
+    """What the listing prints of segments, each as a run of its own; the last one was stored 38 s ago."""
+    return [
         f"run {segment(each, timeline)} {segment(each, timeline)} 16000 {int(stored(each, last).timestamp())}"
         for each in range(first, last + 1)
         if each not in missing
     ]
-    found = read("\n".join(["archive 15-1", *lines]))
-    assert found is not None
-    return found
 
 
 def stored(number: int, last: int) -> datetime:
@@ -115,6 +119,18 @@ DOWN = replace(
 )
 HOSTILE_NAME = "x\x1b[2J\u202eevil\x9b"
 FIT_NAME = r"x\x1b[2J\u202eevil\x9b"
+
+
+def holding(repository: RepositoryInfo) -> Snapshot:
+    """A release that is fine but for its repository, whose archive has no gap."""
+    wal = repository.wal
+    listing = Listing("15-1")
+    if wal is not None:
+        first, last = (int(name[8:16], 16) * 256 + int(name[16:], 16) for name in (wal.first, wal.last))
+        listing = listed(first, last, timeline=int(wal.last[:8], 16))
+    timeline = int(wal.last[:8], 16) if wal else 1
+    archiver = replace(ARCHIVER, timeline=timeline, system_id=repository.system_id or SYSTEM)
+    return replace(FINE, repository=repository, archive=listing, archive_before=listing, archiver=archiver)
 
 
 def window_of(verdict: Verdict) -> tuple[datetime, datetime] | None:

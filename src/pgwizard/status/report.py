@@ -173,7 +173,7 @@ def _wal_facts(snapshot: Snapshot) -> list[Fact]:
         wal = Fact("!", "WAL", "none in the archive")
     else:
         wal = _continuity_fact(snapshot, repository.wal)
-    if repository is not None:
+    if repository is not None and snapshot.archive is None:
         wal = _aged(snapshot, "repository", wal, has_cause=True)
     if archiver is None:
         return [wal, _not_known(snapshot, "archiver", "archiver")]
@@ -183,18 +183,25 @@ def _wal_facts(snapshot: Snapshot) -> list[Fact]:
 
 def _continuity_fact(snapshot: Snapshot, wal: Wal) -> Fact:
     """How much WAL the archive holds, and whether any is missing."""
+    from pgwizard.status.verdict import outdated_seconds
+
     listing, walk, read_at = snapshot.archive, snapshot.continuity, snapshot.answered_at.get("archive")
     if listing is None or walk is None or read_at is None:
-        why = "cannot be read" if "archive" in snapshot.failures else "is being read"
-        lacks = f"{snapshot.missing_wal} is not there" if snapshot.missing_wal else f"the list of segments {why}"
+        why = "cannot be listed" if "archive" in snapshot.failures else "is being listed"
+        lacks = f"{snapshot.missing_wal} is not there" if snapshot.missing_wal else f"the archive {why}"
         return Fact("!" if snapshot.missing_wal else "·", "WAL", f"up to {wal.last}; {lacks}")
-    is_fine = not (walk.has_hole or walk.strangers or listing.doubles or snapshot.missing_wal) and walk.is_connected
     if snapshot.missing_wal:
         found = f"{snapshot.missing_wal} is not there"
+    elif walk.has_hole:
+        found = "some are missing"
+    elif walk.strangers or listing.doubles:
+        found = "another server's are among them"
     else:
-        found = "WAL is missing" if walk.has_hole else "no gap" if is_fine else "see above"
+        found = "no gap" if walk.is_connected else "the timeline's history is missing"
+    is_old = "archive" in snapshot.failures or outdated_seconds(snapshot, "archive") is not None
     age = span((snapshot.at - read_at).total_seconds())
-    return Fact("✓" if is_fine else "!", "WAL", f"{listing.count:,} segments, checked to {wal.last} {age} ago: {found}")
+    mark: Literal["✓", "!"] = "✓" if found == "no gap" and not is_old else "!"
+    return Fact(mark, "WAL", f"{listing.count:,} segments up to {wal.last}, checked {age} ago: {found}")
 
 
 def _archiver_fact(archiver: Archiver, read_at: datetime, now: datetime) -> Fact:

@@ -154,8 +154,8 @@ class Reach:
 class Window:
     """Moments that can be recovered, on one timeline, all of them. Times are UTC.
 
-    base: the label of the backup that the earliest one is recovered from; last: the last segment; hole: what ends it, None where the
-    archive does.
+    base: the label of the backup that the earliest one is recovered from; last: the last segment; hole: what ends it,
+    None where the archive does.
     """
 
     timeline: int
