@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,13 +14,14 @@ import pytest
 from pgwizard.diagnose.diagnose import ROWS, diagnose
 from pgwizard.kube.health import Health
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.status import report
 from pgwizard.status.listing import read
-from pgwizard.status.observations import RepositoryRead, failure
+from pgwizard.status.observations import ArchiveRead, RepositoryRead, failure
 from pgwizard.status.reduce import reduce
 from pgwizard.status.repository import RepositoryInfo, Wal
 from pgwizard.status.snapshot import PACE_SECONDS, MirroredCertificate, Missing, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import Verdict, judge
-from pgwizard.status.wal import Window
+from pgwizard.status.wal import Hole, Window
 from support.snapshots import (
     ANOTHER,
     ARCHIVER,
@@ -41,6 +43,7 @@ from support.snapshots import (
     backup,
     holding,
     lines_of,
+    listed,
     said,
     segment,
     window_of,
@@ -189,6 +192,123 @@ def test_archived_wal_that_the_next_reading_of_the_repository_lacks_was_dropped(
     assert (window_of(judge(dropped)), judge(dropped).reasons[0].key) == ((at(1.4), at(seconds=38)), "wal-dropped")
     there = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(1310)))
     assert said(reduce(dropped, RepositoryRead(NOW, there))) == ("recoverable", [])
+
+
+# ---- the archive -----------------------------------------------------------------------------------------------------
+
+
+def archived(*missing: int, read_once: bool = False, timeline: int = 1, more: Sequence[str] = ()) -> Snapshot:
+    """A release whose archive lacks segments; its full backup needs 100, its incremental one 600."""
+    found = read("\n".join(["archive 15-1", *more, *lines_of(100, 1303, *missing)]))
+    repository = replace(REPOSITORY, backups=(backup("full", 1.4, wal=100), backup("incr", 0.4, wal=600)))
+    repository = replace(
+        repository,
+        backups=tuple(
+            replace(each, label=name)
+            for each, name in zip(
+                repository.backups, ("20261122-022400F", "20261122-022400F_20261123-022400I"), strict=True
+            )
+        ),
+    )
+    server = replace(ARCHIVER, timeline=timeline)
+    return replace(
+        FINE, repository=repository, archive=found, archive_before=None if read_once else found, archiver=server
+    )
+
+
+DELETED = "then find out what deletes WAL: a lifecycle rule of the bucket, or a pgbackrest expire elsewhere."
+
+
+def test_a_segment_that_is_missing_after_the_newest_backup_ends_what_can_be_recovered() -> None:
+    verdict = judge(archived(1300, 1301))
+    assert (verdict.state, window_of(verdict)) == ("at risk", (at(1.4), at(minutes=4, seconds=38)))
+    assert [str(reason) for reason in verdict.reasons] == [
+        f"WAL segment {segment(1300)} and 1 after it are missing: nothing after 2026-11-23 11:55 UTC can be recovered"
+    ]
+    assert verdict.reasons[0].fix == (
+        f"Take a full backup now, which needs none of it: pgwizard backup postgresql -n shop --full {DELETED}"
+    )
+
+
+def test_a_segment_that_is_missing_between_two_backups_leaves_two_windows() -> None:
+    verdict = judge(archived(400))
+    assert [(window.base, window.since, window.hole) for window in verdict.windows] == [
+        ("20261122-022400F", at(1.4), Hole(segment(400), 1)),
+        ("20261122-022400F_20261123-022400I", at(0.4), None),
+    ]
+    assert (verdict.state, window_of(verdict)) == ("at risk", (at(0.4), at(seconds=38)))
+    assert str(verdict.reasons[0]).startswith(f"WAL segment {segment(400)} is missing: nothing after ")
+    assert str(verdict.reasons[0]).endswith(" and before 2026-11-23 02:24 UTC can be recovered")
+
+
+def test_a_backup_without_its_own_first_segment_is_named_and_the_others_go_on() -> None:
+    verdict = judge(archived(100))
+    assert (verdict.state, window_of(verdict)) == ("at risk", (at(0.4), at(seconds=38)))
+    assert said(archived(100))[1] == [
+        f"backup 20261122-022400F cannot be recovered: WAL segment {segment(100)} is missing"
+    ]
+
+
+def test_without_any_backup_whose_wal_is_there_nothing_is_recoverable() -> None:
+    state, reasons = said(archived(100, 600))
+    assert (state, reasons[0]) == ("not recoverable", "there is no valid full backup with its WAL")
+    assert len(reasons) == 3
+
+
+def test_a_segment_that_one_listing_lacks_is_looked_for_once_more() -> None:
+    assert said(archived(1300, read_once=True))[1] == [
+        f"WAL segment {segment(1300)} was not found, and is looked for once more"
+    ]
+    lost = reduce(FINE, ArchiveRead(NOW, listed(100, 1303, 1300)))
+    assert said(lost) == ("recoverable", [])
+    assert said(reduce(lost, ArchiveRead(NOW, listed(100, 1303, 1300))))[0] == "at risk"
+
+
+def test_another_server_that_archives_into_the_repository_is_named() -> None:
+    theirs = [f"run {segment(900, 8)} {segment(910, 8)} 1 {int(NOW.timestamp())}"]
+    state, reasons = said(archived(more=theirs))
+    assert (state, reasons) == (
+        "at risk",
+        ["another server archives into this repository: on timeline 8; this one is on timeline 1"],
+    )
+    twice = archived(more=[f"double {segment(200)}"])
+    assert said(twice)[1] == [
+        f"WAL segment {segment(200)} is there twice, with different contents: two servers archive"
+    ]
+
+
+def test_a_timeline_whose_history_is_missing_cannot_be_reached() -> None:
+    state, reasons = said(archived(timeline=2))
+    assert (state, reasons) == (
+        "not recoverable",
+        [
+            "there is no valid full backup with its WAL",
+            "the archive lacks 00000002.history: recovery cannot get to the server's timeline",
+            "backup 20261122-022400F_20261123-022400I can be recovered on timeline 1 only, which the server has left",
+        ],
+    )
+
+
+def test_after_a_restore_to_an_older_moment_the_timeline_that_was_left_is_a_window_of_its_own() -> None:
+    forks = base64.b64encode(b"1\t3/E8000028\tbefore 2026-11-23 07:00:00+00\n").decode()
+    history = f"history 00000002 {int(at(seconds=30).timestamp())} {forks}"
+    found = archived(timeline=2, more=[history, *lines_of(1000, 1303, timeline=2)])
+    verdict = judge(found)
+    assert (verdict.state, window_of(verdict)) == ("recoverable", (at(1.4), at(seconds=38)))
+    assert [(window.timeline, window.until) for window in verdict.branches] == [(1, at(seconds=38))]
+    assert report.other_windows(verdict, NOW) == ["on timeline 1 from Sun 22 Nov 02:24 to Mon 23 Nov 11:59 UTC"]
+
+
+def test_a_backup_that_is_newer_than_the_listing_of_the_archive_counts_by_what_info_says() -> None:
+    newer = replace(backup("full", 0.001, wal=1304), label="20261123-115500F")
+    repository = replace(REPOSITORY, backups=(newer,), wal=Wal(segment(100), segment(1305)))
+    found = replace(FINE, repository=repository)
+    assert (said(found), window_of(judge(found))) == (("recoverable", []), (at(0.001), at(seconds=38)))
+
+
+def test_an_archive_that_cannot_be_listed_is_a_risk() -> None:
+    unread = replace(FINE, archive=None, archive_before=None, failures={"archive": failure("awk: command not found")})
+    assert said(unread) == ("at risk", ["archive cannot be read: awk: command not found"])
 
 
 @pytest.mark.parametrize("name", ["", "00000002.history", f"{segment(1310)}.00000028.backup"])
@@ -482,4 +602,5 @@ def test_every_cause_that_a_verdict_may_name_has_its_place_in_the_documentation(
     text = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
     keys = [row.key for row in ROWS]
     keys += ["status-foreign", "status-whose", "status-down", "status-old", "status-damaged", "wal-dropped"]
+    keys += ["wal-missing", "wal-stranger", "wal-history", "wal-branch"]
     assert [key for key in keys if f'<a id="{key}"></a>' not in text] == []

@@ -92,7 +92,7 @@ class Programs:
         program = command[0].rpartition("/")[2] if command else ""
         namespace = pod["metadata"]["namespace"]
         if program == "bash" and "archive-listing" in command[3:4]:
-            log.write(*self._archive_listing(namespace))
+            log.write(*self._archive_listing(namespace, scope=command[5]))
             return 0
         if program in {"bash", "sh"} and len(command) > 1 and command[1].startswith("/etc/pgbackrest/"):
             return await self._backup_as_named(namespace, " ".join(command[1:]), log)
@@ -300,8 +300,8 @@ class Programs:
             }
         ]
 
-    def _archive_listing(self, namespace: str) -> list[str]:
-        """The whole archive, reduced to a line for each run of segments in one folder; see ``status/listing``."""
+    def _archive_listing(self, namespace: str, scope: str) -> list[str]:
+        """The archive, reduced to a line for each run of segments in one folder; see ``status/listing``."""
         repository = self.repository(namespace)
         if not repository.system_id:
             return []
@@ -310,6 +310,8 @@ class Programs:
         for folder in range(last // 256 + 1):
             ends = (max(folder * 256, 1), min(folder * 256 + 255, last))
             at = repository.began + (ends[1] - 2) * _SEGMENT_SECONDS
+            name = _segment_name(folder * 256)[:16]
+            lines += [f"folder {name}", *([f"read {name}"] if scope == "newest" else [])]
             lines.append(
                 f"run {_segment_name(ends[0])} {_segment_name(ends[1])} {16_000 * (ends[1] - ends[0] + 1)} {at:.0f}"
             )

@@ -266,12 +266,12 @@ def _windows(snapshot: Snapshot, walk: Continuity | None, wal: Wal | None) -> tu
 
 
 _NEW_WINDOW = "Take a full backup now, which needs none of it:"
-_WHO_DELETES = "Then find out what deletes WAL: a lifecycle rule of the bucket, or a pgbackrest expire elsewhere."
+_WHO_DELETES = "find out what deletes WAL: a lifecycle rule of the bucket, or a pgbackrest expire elsewhere."
 
 
 def _broken(snapshot: Snapshot, walk: Continuity, windows: Sequence[Window], taken: str | None) -> Iterable[Finding]:
     """What is wrong with the WAL in the archive. taken: the Job that takes a full backup now."""
-    remedy = f"{_NEW_WINDOW} {full_backup_command(snapshot.ref)}" if not taken else f"Job {taken} takes a full backup."
+    remedy = f"{_NEW_WINDOW} {full_backup_command(snapshot.ref)}" if not taken else f"Job {taken} takes a full backup"
     if snapshot.has_new_hole and snapshot.archive_before is None:
         hole = next(reach.hole for reach in walk.reaches if reach.hole)
         yield _reason(f"WAL segment {hole.first} was not found, and is looked for once more", "", "wal-missing")
@@ -279,7 +279,7 @@ def _broken(snapshot: Snapshot, walk: Continuity, windows: Sequence[Window], tak
     if walk.strangers:
         theirs = ", ".join(map(str, walk.strangers))
         yield _reason(
-            f"another server archives into this repository: on timeline {theirs}; this one is on {walk.timeline}",
+            f"another server archives into this repository: on timeline {theirs}; this one is on timeline {walk.timeline}",
             f"Stop it, or give it a repository.path of its own: a clone, or an old copy of this database. {remedy}",
             "wal-stranger",
         )
@@ -301,7 +301,7 @@ def _broken(snapshot: Snapshot, walk: Continuity, windows: Sequence[Window], tak
         which, lost = _which(window.hole), f"after {window.until:%Y-%m-%d %H:%M} UTC"
         if following is None:
             yield _reason(
-                f"{which} missing: nothing {lost} can be recovered", f"{remedy} {_WHO_DELETES}", "wal-missing"
+                f"{which} missing: nothing {lost} can be recovered", f"{remedy}; then {_WHO_DELETES}", "wal-missing"
             )
         else:
             until = f"{following.since:%Y-%m-%d %H:%M} UTC"
@@ -311,7 +311,7 @@ def _broken(snapshot: Snapshot, walk: Continuity, windows: Sequence[Window], tak
     for reach in walk.worthless:
         if reach.hole is not None:
             text = f"backup {reach.backup.label} cannot be recovered: {_which(reach.hole)} missing"
-            yield _reason(text, "" if windows else f"{remedy} {_WHO_DELETES}", "wal-missing")
+            yield _reason(text, "" if windows else f"{remedy}; then {_WHO_DELETES}", "wal-missing")
     if not windows and walk.elsewhere:
         label, timeline = list(walk.elsewhere.items())[-1]
         yield _reason(
