@@ -39,10 +39,3 @@ def test_an_option_has_the_version_that_brought_it(option: str, since: tuple[int
 
 def test_secret_options_are_known_so_that_they_can_be_refused() -> None:
     assert {pgbackrest.add_index(option) for option in pgbackrest.SECRET} <= set(pgbackrest.known_options())
-
-
-@pytest.mark.parametrize(
-    ("release", "compares"), [("2.45", False), ("2.52.1", False), ("2.53", True), ("2.54.2", True)]
-)
-def test_addresses_are_compared_with_certificates_from_2_53_on(release: str, compares: bool) -> None:
-    assert pgbackrest.compares_addresses(release) is compares

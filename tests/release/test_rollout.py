@@ -308,7 +308,8 @@ def test_a_hook_job_that_is_deleted_meanwhile() -> None:
         assert isinstance(result.error, FirstBackupFailed)
         assert result.error.message == "Job default/postgresql-pgbackrest-init was deleted while it ran"
         assert (
-            result.error.hint == "See whether its namespace goes: kubectl get namespace default. If not, run it again."
+            result.error.hint
+            == "See whether its namespace is being deleted: kubectl get namespace default. If not, run it again."
         )
         assert (await applied(sim)).error is None
 

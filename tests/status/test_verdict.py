@@ -21,7 +21,7 @@ from pgwizard.status.reduce import reduce
 from pgwizard.status.repository import RepositoryInfo, Wal
 from pgwizard.status.snapshot import PACE_SECONDS, MirroredCertificate, Missing, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import Verdict, judge
-from pgwizard.status.wal import Hole, Window
+from pgwizard.status.wal import Hole, RecoveryWindow
 from support.snapshots import (
     ANOTHER,
     ARCHIVER,
@@ -52,7 +52,7 @@ from support.snapshots import (
 
 def test_a_valid_full_backup_and_a_working_archive_are_recoverable_up_to_the_last_segment() -> None:
     assert judge(FINE) == Verdict(
-        "recoverable", (Window(1, FINE.backups[0].label, at(1.4), at(seconds=38), segment(1303)),), ()
+        "recoverable", (RecoveryWindow(1, FINE.backups[0].label, at(1.4), at(seconds=38), segment(1303)),), ()
     )
 
 
@@ -223,10 +223,10 @@ def test_a_segment_that_is_missing_after_the_newest_backup_ends_what_can_be_reco
     verdict = judge(archived(1300, 1301))
     assert (verdict.state, window_of(verdict)) == ("at risk", (at(1.4), at(minutes=4, seconds=38)))
     assert [str(reason) for reason in verdict.reasons] == [
-        f"WAL segment {segment(1300)} and 1 after it are missing: nothing after 2026-11-23 11:55 UTC can be recovered"
+        f"nothing after 2026-11-23 11:55 UTC can be recovered: WAL segment {segment(1300)} and 1 after it are missing"
     ]
     assert verdict.reasons[0].fix == (
-        f"Take a full backup now, which needs none of it: pgwizard backup postgresql -n shop --full {DELETED}"
+        f"Take a full backup now, which needs none of it: pgwizard backup postgresql --type full -n shop; {DELETED}"
     )
 
 
@@ -237,11 +237,13 @@ def test_a_segment_that_is_missing_between_two_backups_leaves_two_windows() -> N
         ("20261122-022400F_20261123-022400I", at(0.4), None),
     ]
     assert (verdict.state, window_of(verdict)) == ("at risk", (at(0.4), at(seconds=38)))
-    assert str(verdict.reasons[0]).startswith(f"WAL segment {segment(400)} is missing: nothing after ")
-    assert str(verdict.reasons[0]).endswith(" and before 2026-11-23 02:24 UTC can be recovered")
+    assert str(verdict.reasons[0]) == (
+        "nothing between 2026-11-22 20:55 UTC and 2026-11-23 02:24 UTC can be recovered: "
+        f"WAL segment {segment(400)} is missing"
+    )
 
 
-def test_a_backup_without_its_own_first_segment_is_named_and_the_others_go_on() -> None:
+def test_a_backup_without_its_own_first_segment_is_named_and_the_others_count() -> None:
     verdict = judge(archived(100))
     assert (verdict.state, window_of(verdict)) == ("at risk", (at(0.4), at(seconds=38)))
     assert said(archived(100))[1] == [
@@ -269,7 +271,7 @@ def test_another_server_that_archives_into_the_repository_is_named() -> None:
     state, reasons = said(archived(more=theirs))
     assert (state, reasons) == (
         "at risk",
-        ["another server archives into this repository: on timeline 8; this one is on timeline 1"],
+        ["another server archives into this repository, on timeline 8; this one is on 1"],
     )
     twice = archived(more=[f"double {segment(200)}"])
     assert said(twice)[1] == [
@@ -500,7 +502,7 @@ def test_a_database_scaled_to_0_is_the_first_reason_without_false_ones() -> None
     [reason] = verdict.reasons
     assert (str(reason), reason.fix, reason.key) == (
         "the database is down: its StatefulSet is scaled to 0",
-        "kubectl scale statefulset postgresql -n shop --replicas=1, or apply again.",
+        "kubectl -n shop scale statefulset postgresql --replicas=1, or apply again.",
         "status-down",
     )
     old = replace(
@@ -529,13 +531,13 @@ CRASHES = "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error
         (
             Health("progressing", "starting: 0 of 1 containers started"),
             "is not ready: starting: 0 of 1 containers started",
-            "kubectl describe pod postgresql-0 -n shop has the details.",
+            "kubectl -n shop describe pod postgresql-0 has the details.",
             "status-down",
         ),
         (
             None,
             "is down: it has no pod; 0 of 1 pods ready",
-            "kubectl describe statefulset postgresql -n shop has the reason.",
+            "kubectl -n shop describe statefulset postgresql has the reason.",
             "status-down",
         ),
     ],

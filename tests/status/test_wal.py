@@ -118,7 +118,7 @@ def test_without_any_wal_every_backup_is_worthless() -> None:
     assert (found.windows, found.worthless[0].hole) == ((), Hole(name(3), 1))
 
 
-def test_recovery_goes_on_to_the_next_timeline_from_the_segment_in_which_it_was_left() -> None:
+def test_recovery_continues_on_the_next_timeline_with_the_segment_in_which_it_was_left() -> None:
     there = archive({1: "1-12", 2: "12-20"}, {2: [(1, 12.5)]}, "no recovery target specified")
     assert windows(there, [backup(3, 4), backup(14, 15, 2)], 2) == ["2: 1-3F 4-20"]
 
@@ -199,7 +199,7 @@ class World:
     def recovered(self, backup: Backup, timeline: int) -> tuple[int, int] | None:
         """Timeline and number of the last segment that a recovery reads, one segment after another.
 
-        None where the backup is not consistent by then, or is not on the path.
+        None where the backup is not consistent there, or is not on the path.
         """
         path = [*self.history(timeline), (timeline, float("inf"))]
         own, start = int(backup.wal_start[:8], 16), int(backup.wal_start[8:], 16)

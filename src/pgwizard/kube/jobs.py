@@ -155,10 +155,10 @@ class _JobWatch:
         obj, kind = event.object, event.object.get("kind")
         if kind == "Job":
             if event.type == "DELETED":
-                namespace = self.job.namespace
+                command = self.cluster.commands.kubectl("get", "namespace", str(self.job.namespace))
                 raise FirstBackupFailed(
                     f"{self.job} was deleted while it ran",
-                    hint=f"See whether its namespace goes: kubectl get namespace {namespace}. If not, run it again.",
+                    hint=f"See whether its namespace is being deleted: {command}. If not, run it again.",
                 )
             self.job_uid = obj["metadata"]["uid"]
             early, self.early = self.early, []
@@ -203,7 +203,7 @@ class _JobWatch:
         return FirstBackupFailed(
             f"{job} failed: {why}",
             fault=self.fault,
-            hint=f"See kubectl -n {job.namespace} logs job/{job.name}. Run it again after the fix.",
+            hint=f"See {self._kubectl('logs', f'job/{job.name}')}. Run it again after the fix.",
             log=self.lines[-TAIL_LINES:],
         )
 
@@ -221,8 +221,11 @@ class _JobWatch:
             raise FirstBackupFailed(
                 f"{self.job} cannot start: {self.last}",
                 fault=self.fault,
-                hint=f"See kubectl -n {self.job.namespace} describe pod -l job-name={self.job.name}",
+                hint=f"See {self._kubectl('describe', 'pod', '-l', f'job-name={self.job.name}')}",
             )
+
+    def _kubectl(self, *words: str) -> str:
+        return self.cluster.commands.kubectl(*words, namespace=self.job.namespace)
 
     async def drain(self) -> None:
         """The last lines of a container arrive a moment after its end."""

@@ -26,7 +26,9 @@ from pgwizard.errors import Finding
 from pgwizard.plan import cron, pgbackrest, settings
 from pgwizard.plan.names import Names
 from pgwizard.plan.plan import Facts, mirrored_s3, parameters
+from pgwizard.plan.server import s3_server, server_findings
 from pgwizard.plan.tuning import SEGMENT_BYTES, memory_sum
+from pgwizard.tls.names import IP_SAN_SINCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,13 +280,14 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
             yield Finding("tls.verify", "http:// has no certificate to verify: set it to false, or use https")
     if "." in repository.bucket and version < pgbackrest.DOTTED_BUCKET_SINCE:
         yield _too_old("repository.bucket", "a dot in a bucket's name", pgbackrest.DOTTED_BUCKET_SINCE, answers)
-    if endpoint.is_address and answers.tls.verify and version < pgbackrest.IP_SAN_SINCE:
+    if s3_server(answers).is_address and answers.tls.verify and version < IP_SAN_SINCE:
         yield _warning(
             "repository.endpoint",
             f"pgBackRest {answers.images.pgbackrest_version} finds no IP address among a certificate's alternative "
-            f"names: give a host name, or use {pgbackrest.version_text(pgbackrest.IP_SAN_SINCE)} or newer",
+            f"names: give a host name, or use {pgbackrest.version_text(IP_SAN_SINCE)} or newer",
         )
-    if endpoint.port == 9001:
+    yield from server_findings(answers)
+    if s3_server(answers).port == 9001:
         yield _warning("repository.endpoint", "9001 is where MinIO has its console; its S3 API is on 9000")
 
 

@@ -14,7 +14,6 @@ POSTGRESQL_SINCE: dict[int, Version] = {16: (2, 46), 17: (2, 53, 1), 18: (2, 55)
 COMPRESSION_SINCE: dict[str, Version] = {"lz4": (2, 25), "zst": (2, 27), "bz2": (2, 28)}
 HTTP_SINCE: Version = (2, 58)
 DOTTED_BUCKET_SINCE: Version = (2, 58)
-IP_SAN_SINCE: Version = (2, 53)
 BLOCK_SINCE: Version = (2, 52, 1)
 BUNDLE_SINCE: Version = (2, 39)
 QUEUE_MAX_BYTES = 4 * 1024**5
@@ -125,11 +124,6 @@ def is_secret(option: str) -> bool:
 def version(text: str) -> Version:
     """``"2.52.1"`` as (2, 52, 1)."""
     return tuple(int(part) for part in text.split("."))
-
-
-def compares_addresses(text: str) -> bool:
-    """Whether the release of that number looks for an endpoint that is an address among a certificate's addresses."""
-    return version(text) >= (2, 53)
 
 
 def version_text(number: Version) -> str:

@@ -30,6 +30,7 @@ from pgwizard.answers.questions import (
 from pgwizard.plan import cron as plan_cron
 from pgwizard.plan.names import CA_FILE, DATA, STANZA, Names, ReleaseRef
 from pgwizard.plan.pgbackrest import add_index
+from pgwizard.plan.server import s3_server
 from pgwizard.plan.tuning import Machine, Parameter, tune
 from pgwizard.tls.certificates import Bundle
 
@@ -154,10 +155,10 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         ca_certificate=base64.b64encode(facts.ca.pem.encode()).decode() if tls and facts.ca else None,
         tls=tls,
         fs_group=1001 if tls else 999,
-        storage_size=answers.storage.size,
+        storage_size=quantities.whole_size(answers.storage.size),
         storage_class=answers.storage.storage_class,
-        memory_limit=memory,
-        memory_request=answers.resources.memory_request or memory,
+        memory_limit=quantities.whole_size(memory),
+        memory_request=quantities.whole_size(answers.resources.memory_request or memory),
         cpu_limit=answers.resources.cpu_limit or cpu,
         cpu_request=answers.resources.cpu_request,
         shm_size=str(max(quantities.size_bytes(memory) // 4, 64 * 1024**2)),
@@ -174,7 +175,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         pull_policy=answers.images.pull_policy,
         pull_secrets=tuple(answers.images.pull_secrets),
         network_policy=answers.advanced.network_policy,
-        s3_port=answers.repository.s3_endpoint.port,
+        s3_port=s3_server(answers).port,
         s3_namespace=_s3_namespace(answers),
     )
 
@@ -364,7 +365,7 @@ def _backup_options(answers: Answers) -> list[Pair]:
 
 def _s3_namespace(answers: Answers) -> str | None:
     """A Service of the cluster is named ``name`` or ``name.namespace.svc``; two labels alone may be a public domain."""
-    endpoint = answers.repository.s3_endpoint
+    endpoint = s3_server(answers)
     labels = endpoint.host.lower().split(".")
     if len(labels) >= 3 and labels[2] == "svc":
         return labels[1]

@@ -11,6 +11,7 @@ from typing import Literal
 from pgwizard.errors import AlreadyExists, Finding, PreflightError
 from pgwizard.kube import jobs
 from pgwizard.kube.api import CRONJOB, JOB, POD, Cluster, Object, Ref, owners
+from pgwizard.kube.commands import Commands
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import rollout
 from pgwizard.text import fit, fit_line
@@ -31,9 +32,9 @@ def damage_cause(backup_count: int = 1) -> str:
     return f"files of the database were damaged when {'it was' if backup_count == 1 else 'they were'} taken"
 
 
-def full_backup_command(release: ReleaseRef) -> str:
+def full_backup_command(release: ReleaseRef, commands: Commands) -> str:
     """The command line that takes a full backup; the screen of the status has the key b for it."""
-    return f"pgwizard backup {fit(release.name)} -n {fit(release.namespace)} --type full"
+    return commands.pgwizard("backup", release.name, "--type", "full", namespace=release.namespace)
 
 
 async def backup_now(cluster: Cluster, release: ReleaseRef, kind: Literal["full", "incr"], at: datetime) -> str:

@@ -204,7 +204,7 @@ async def _failure(cluster: Cluster, plan: Plan, health: Health) -> RolloutFaile
     return RolloutFailed(
         f"{plan.names.pod} in namespace {plan.namespace} cannot start: {health.message}",
         fault=explain("\n".join([health.message, *log])),
-        hint=f"See kubectl -n {plan.namespace} describe pod {plan.names.pod}",
+        hint=f"See {cluster.commands.kubectl('describe', 'pod', plan.names.pod, namespace=plan.namespace)}",
         log=log,
     )
 

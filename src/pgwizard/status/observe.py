@@ -109,7 +109,7 @@ async def observe(
     """
     there, _ = await records.get(cluster, release)
     summary = ReleaseSummary.of(there)
-    snapshot = reduce(Snapshot(release, now()), ReleaseRead(now(), summary))
+    snapshot = reduce(Snapshot(release, now(), commands=cluster.commands), ReleaseRead(now(), summary))
     again = again or Again()
     queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # a flood waits at the server, not here
     questions: dict[str, Callable[[datetime], Awaitable[Reading]]] = {
@@ -220,7 +220,7 @@ async def database_outage(cluster: Cluster, release: ReleaseRef, *, now: Clock) 
 
     None, too, where they may not be read.
     """
-    snapshot = Snapshot(release, now())
+    snapshot = Snapshot(release, now(), commands=cluster.commands)
     names = Names.of(release.name)
     for resource, name in ((STATEFULSET, names.release), (POD, names.pod)):
         ref = Ref(resource, name, release.namespace)

@@ -125,7 +125,7 @@ def _backup(item: Any) -> Backup:
 
 
 def _lsn(positions: Any) -> int:
-    """The position at which a backup is consistent, in bytes; 0 where it is not told."""
+    """The position at which a backup is consistent, in bytes; 0 where it is unknown."""
     high, _, low = str((positions or {}).get("stop") or "0/0").partition("/")
     return int(high, 16) * 2**32 + int(low, 16)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pgwizard.status.repository import Backup, Wal
     from pgwizard.status.snapshot import Archiver, Cron, Run, Snapshot
     from pgwizard.status.verdict import RecoveryState, Verdict
-    from pgwizard.status.wal import Window
+    from pgwizard.status.wal import RecoveryWindow
 
 
 # ---- a release's status --------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ def window(verdict: Verdict, now: datetime) -> str:
     return f"from {when(newest.since, now)} UTC to now − {span((now - newest.until).total_seconds())}"
 
 
-def _span(found: Window, now: datetime) -> str:
+def _span(found: RecoveryWindow, now: datetime) -> str:
     return f"from {when(found.since, now)} to {when(found.until, now)} UTC"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import takewhile, zip_longest
 from typing import Literal
 
@@ -29,7 +30,7 @@ from pgwizard.status.snapshot import (
     Snapshot,
     Volume,
 )
-from pgwizard.status.wal import Continuity, Hole, Window
+from pgwizard.status.wal import Continuity, Hole, RecoveryWindow
 from pgwizard.text import fit
 
 STALE_SECONDS = 180.0
@@ -56,12 +57,12 @@ class Verdict:
     """
 
     state: RecoveryState
-    windows: tuple[Window, ...]
+    windows: tuple[RecoveryWindow, ...]
     reasons: tuple[Finding, ...]
-    branches: tuple[Window, ...] = ()
+    branches: tuple[RecoveryWindow, ...] = ()
 
     @property
-    def newest(self) -> Window | None:
+    def newest(self) -> RecoveryWindow | None:
         """The window that a recovery to the newest moment is in; None where there is none."""
         return self.windows[-1] if self.windows else None
 
@@ -120,7 +121,8 @@ def is_nearly_full(volume: Volume) -> bool:
 
 def outage(snapshot: Snapshot) -> Finding | None:
     """Why the database does not run, and what to do; None where it runs, and where that is not known."""
-    names, namespace = Names.of(fit(snapshot.ref.name)), fit(snapshot.ref.namespace)
+    names = Names.of(snapshot.ref.name)
+    kubectl = partial(snapshot.commands.kubectl, namespace=snapshot.ref.namespace)
     if snapshot.is_gone:
         return None
     if snapshot.has_no_statefulset:
@@ -128,19 +130,19 @@ def outage(snapshot: Snapshot) -> Finding | None:
         return _reason("the database is down: its StatefulSet is not there", fix, "status-down")
     workload, pod = (snapshot.objects.get(ref) for ref in _server(snapshot))
     if workload is not None and workload.reason == SCALED_TO_0:
-        fix = f"kubectl scale statefulset {names.release} -n {namespace} --replicas=1, or apply again."
+        fix = f"{kubectl('scale', 'statefulset', names.release, '--replicas=1')}, or apply again."
         return _reason("the database is down: its StatefulSet is scaled to 0", fix, "status-down")
     if pod is None:
         if workload is None or "pods" not in snapshot.answered_at:
             return None
-        fix = f"kubectl describe statefulset {names.release} -n {namespace} has the reason."
+        fix = f"{kubectl('describe', 'statefulset', names.release)} has the reason."
         return _reason(f"the database is down: it has no pod; {workload.message}", fix, "status-down")
     if pod.status == "ready":
         return None
     log = snapshot.crash_log or ()
     symptom, fault = diagnose(pod.message), diagnose("\n".join([pod.message, *log]))
     word = "down" if pod.status == "failed" else "not ready"
-    fix = fault.fix if fault else f"kubectl describe pod {names.pod} -n {namespace} has the details."
+    fix = fault.fix if fault else f"{kubectl('describe', 'pod', names.pod)} has the details."
     reason = _reason(f"the database is {word}: {pod.message}", fix, fault.key if fault else "status-down")
     if fault is not None and fault != symptom:
         return replace(reason, cause=fault.cause)
@@ -246,7 +248,7 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
     return Verdict("at risk" if reasons else "recoverable", windows, tuple(reasons), branches)
 
 
-def _windows(snapshot: Snapshot, walk: Continuity | None, wal: Wal | None) -> tuple[Window, ...]:
+def _windows(snapshot: Snapshot, walk: Continuity | None, wal: Wal | None) -> tuple[RecoveryWindow, ...]:
     """The windows on the server's timeline: by the walk through the archive, and by backups that are newer than it.
 
     Without the walk every backup counts whose first and last segment lie in what ``info`` calls the archive.
@@ -257,7 +259,9 @@ def _windows(snapshot: Snapshot, walk: Continuity | None, wal: Wal | None) -> tu
         windows[-1] = replace(windows[-1], until=max(windows[-1].until, fresh[-1].stop), last=fresh[-1].wal_stop)
     elif fresh:
         base, newest = fresh[0], fresh[-1]
-        windows.append(Window(int(newest.wal_stop[:8], 16), base.label, base.stop, newest.stop, newest.wal_stop))
+        windows.append(
+            RecoveryWindow(int(newest.wal_stop[:8], 16), base.label, base.stop, newest.stop, newest.wal_stop)
+        )
     archiver = snapshot.archiver
     is_current = archiver is not None and not archiver.is_behind and not snapshot.missing_wal
     if windows and windows[-1].hole is None and is_current and archiver is not None and archiver.last_at is not None:
@@ -269,9 +273,15 @@ _NEW_WINDOW = "Take a full backup now, which needs none of it:"
 _WHO_DELETES = "find out what deletes WAL: a lifecycle rule of the bucket, or a pgbackrest expire elsewhere."
 
 
-def _broken(snapshot: Snapshot, walk: Continuity, windows: Sequence[Window], taken: str | None) -> Iterable[Finding]:
-    """What is wrong with the WAL in the archive. taken: the Job that takes a full backup now."""
-    remedy = f"{_NEW_WINDOW} {full_backup_command(snapshot.ref)}" if not taken else f"Job {taken} takes a full backup"
+def _broken(
+    snapshot: Snapshot, walk: Continuity, windows: Sequence[RecoveryWindow], taken: str | None
+) -> Iterable[Finding]:
+    """Faults of the WAL in the archive. taken: the Job that takes a full backup now."""
+    remedy = (
+        f"{_NEW_WINDOW} {full_backup_command(snapshot.ref, snapshot.commands)}"
+        if not taken
+        else f"Job {taken} takes a full backup"
+    )
     if snapshot.has_new_hole and snapshot.archive_before is None:
         hole = next(reach.hole for reach in walk.reaches if reach.hole)
         yield _reason(f"WAL segment {hole.first} was not found, and is looked for once more", "", "wal-missing")
@@ -279,7 +289,7 @@ def _broken(snapshot: Snapshot, walk: Continuity, windows: Sequence[Window], tak
     if walk.strangers:
         theirs = ", ".join(map(str, walk.strangers))
         yield _reason(
-            f"another server archives into this repository: on timeline {theirs}; this one is on timeline {walk.timeline}",
+            f"another server archives into this repository, on timeline {theirs}; this one is on {walk.timeline}",
             f"Stop it, or give it a repository.path of its own: a clone, or an old copy of this database. {remedy}",
             "wal-stranger",
         )
@@ -298,16 +308,12 @@ def _broken(snapshot: Snapshot, walk: Continuity, windows: Sequence[Window], tak
     for window, following in zip_longest(windows, windows[1:]):
         if window.hole is None:
             continue
-        which, lost = _which(window.hole), f"after {window.until:%Y-%m-%d %H:%M} UTC"
-        if following is None:
-            yield _reason(
-                f"{which} missing: nothing {lost} can be recovered", f"{remedy}; then {_WHO_DELETES}", "wal-missing"
-            )
-        else:
-            until = f"{following.since:%Y-%m-%d %H:%M} UTC"
-            yield _reason(
-                f"{which} missing: nothing {lost} and before {until} can be recovered", _WHO_DELETES, "wal-missing"
-            )
+        which, end = f"{_which(window.hole)} missing", f"{window.until:%Y-%m-%d %H:%M} UTC"
+        text, fix = f"nothing after {end} can be recovered: {which}", f"{remedy}; then {_WHO_DELETES}"
+        if following is not None:
+            begin = f"{following.since:%Y-%m-%d %H:%M} UTC"
+            text, fix = f"nothing between {end} and {begin} can be recovered: {which}", f"F{_WHO_DELETES[1:]}"
+        yield _reason(text, fix, "wal-missing")
     for reach in walk.worthless:
         if reach.hole is not None:
             text = f"backup {reach.backup.label} cannot be recovered: {_which(reach.hole)} missing"
@@ -332,15 +338,20 @@ _ANOTHER_PATH = (
 )
 
 
+def _full_backup(snapshot: Snapshot) -> str:
+    return full_backup_command(snapshot.ref, snapshot.commands)
+
+
 def _without_base(snapshot: Snapshot, remedy: str) -> Verdict:
     """That there is no backup to begin a recovery with. remedy: what creates one already, empty for nothing."""
     count = len(snapshot.backups)
     if count and not snapshot.intact_backups:
         which = "the only one has" if count == 1 else f"all {count} have"
-        fix = f"{FIND_DAMAGE} Then take a full backup: {remedy or full_backup_command(snapshot.ref)}"
+        fix = f"{FIND_DAMAGE} Then take a full backup: {remedy or _full_backup(snapshot)}"
         return _lost(f"no backup is intact: {which} page checksum errors", fix, "status-damaged")
     lost = _lost(
-        "there is no valid full backup with its WAL", remedy or f"Take one now: {full_backup_command(snapshot.ref)}"
+        "there is no valid full backup with its WAL",
+        remedy or f"Take one now: {_full_backup(snapshot)}",
     )
     return replace(lost, reasons=(*lost.reasons, *_damaged(snapshot)))
 
@@ -356,7 +367,7 @@ def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
         fix = f"{base} is the newest intact backup: pgbackrest restore --set={base} replays the WAL since."
         yield _reason(f"{text}: {damage_cause(len(newest))}", f"{fix} {FIND_DAMAGE}", "status-damaged")
     elif full is not None and full.error:
-        fix = f"Take a full backup now: {full_backup_command(snapshot.ref)} {FIND_DAMAGE}"
+        fix = f"Take a full backup now: {_full_backup(snapshot)} {FIND_DAMAGE}"
         yield _reason(f"full backup {full.label} has page checksum errors: {damage_cause()}", fix, "status-damaged")
 
 

@@ -151,7 +151,7 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class RecoveryWindow:
     """Moments that can be recovered, on one timeline, all of them. Times are UTC.
 
     base: the label of the backup that the earliest one is recovered from; last: the last segment; hole: what ends it,
@@ -177,8 +177,8 @@ class Continuity:
     """
 
     timeline: int
-    windows: tuple[Window, ...]
-    branches: tuple[Window, ...]
+    windows: tuple[RecoveryWindow, ...]
+    branches: tuple[RecoveryWindow, ...]
     reaches: tuple[Reach, ...]
     elsewhere: Mapping[str, int]
     strangers: tuple[int, ...]
@@ -204,7 +204,7 @@ def continuity(archive: Archive, backups: Sequence[Backup], timeline: int | None
     known = archive.timelines
     live = timeline or max(known, default=1)
     placed = {backup.label: found for backup in backups if (found := _reach(archive, archive.path(live), backup))}
-    elsewhere, branches = dict[str, int](), list[Window]()
+    elsewhere, branches = dict[str, int](), list[RecoveryWindow]()
     strangers = tuple(_strangers(archive, live)) if timeline is not None else ()
     for other in reversed([each for each in known if each != live and each not in strangers]):
         path = archive.path(other)
@@ -247,7 +247,7 @@ def _reach(archive: Archive, path: Sequence[tuple[int, Fork | None]], backup: Ba
             last = archive.name(each, number - 1)
             if run.last <= end:
                 until = max(until, run.archived_at)
-            elif fork is not None and fork.moment is not None:  # the run goes on where this path does not
+            elif fork is not None and fork.moment is not None:  # the run is longer than this path
                 until = max(until, fork.moment)
     cut = Hole(archive.name(path[-1][0], number), 1) if number <= stop else None
     return Reach(backup, None if cut else last, until, cut)
@@ -266,23 +266,25 @@ def _missing(archive: Archive, timeline: int, number: int, end: int) -> int:
     return min(following, end + 1) - number
 
 
-def _windows(timeline: int, reaches: Iterable[Reach]) -> list[Window]:
+def _windows(timeline: int, reaches: Iterable[Reach]) -> list[RecoveryWindow]:
     """The windows of usable backups, oldest first: those that end at one segment share one."""
-    windows: dict[str, Window] = {}
+    windows: dict[str, RecoveryWindow] = {}
     for reach in reaches:
         if reach.last is None:
             continue
         since, until = reach.backup.stop, reach.until
         before = windows.get(reach.last)
         if before is None:
-            windows[reach.last] = Window(timeline, reach.backup.label, since, until, reach.last, reach.hole)
+            windows[reach.last] = RecoveryWindow(timeline, reach.backup.label, since, until, reach.last, reach.hole)
         elif since < before.since:
-            windows[reach.last] = Window(timeline, reach.backup.label, since, before.until, reach.last, reach.hole)
+            windows[reach.last] = RecoveryWindow(
+                timeline, reach.backup.label, since, before.until, reach.last, reach.hole
+            )
     return sorted(windows.values(), key=lambda window: window.since)
 
 
 def _goes_beyond(archive: Archive, live: int, other: int) -> bool:
-    """Whether a timeline holds WAL that the path of the server's does not: it goes on where that left it."""
+    """Whether a timeline holds WAL that the path of the server's does not: it was written beyond the fork."""
     newest = archive.newest(other)
     if newest is None:
         return False

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pgwizard.answers.questions import Answers
     from pgwizard.endpoint import Endpoint
     from pgwizard.plan.names import ReleaseRef
+    from pgwizard.tls.names import Rules
 
 WIZARD = "pgwizard.tui.screens.wizard:Wizard"
 STATUS = "pgwizard.tui.screens.status:StatusScreen"
@@ -79,7 +80,7 @@ class OpenSecretBrowser(Open):
     endpoint: Endpoint
     own_namespace: str
     current: tuple[str, str]
-    by_address: bool
+    rules: Rules
 
 
 @dataclass

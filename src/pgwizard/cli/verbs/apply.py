@@ -24,6 +24,7 @@ from pgwizard.cli.table import (
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
 from pgwizard.kube.api import Cluster
+from pgwizard.kube.commands import Commands
 from pgwizard.release import apply as release_apply
 from pgwizard.release.changes import Change
 from pgwizard.release.report import address, connect_commands
@@ -57,7 +58,7 @@ def apply(call: Invocation, writer: Writer) -> None:
     outcome = _run(call, writer, options, whole=call[DIFF], yes=call[YES])
     commands: tuple[str, ...] = ()
     if outcome.plan is not None and outcome.result in ("deployed", "unchanged"):
-        commands = connect_commands(outcome.plan, call[CONTEXT], call[KUBECONFIG])
+        commands = connect_commands(outcome.plan, Commands(call[CONTEXT], call[KUBECONFIG]))
     show_outcome(writer, outcome, commands)
     if outcome.plan is not None:
         require_proof(outcome.plan.ref, outcome.findings)

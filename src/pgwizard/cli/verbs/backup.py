@@ -74,7 +74,8 @@ def backup(call: Invocation, writer: Writer) -> None:
         if (down := await database_outage(cluster, release, now=now)) is not None:
             writer.note(f"warning: the backup would fail: {down.whole}", WarningLine.of(down))
         job = fit(await backups.backup_now(cluster, release, kind, now()))
-        follow = "" if call[FOLLOW] else f"\nFollow it with: pgwizard logs {release.name} -n {release.namespace} -f"
+        command = cluster.commands.pgwizard("logs", release.name, "-f", namespace=release.namespace)
+        follow = "" if call[FOLLOW] else f"\nFollow it with: {command}"
         writer.line(f"started Job {release.namespace}/{job}{follow}", JobLine(release.namespace, job, kind))
         if call[FOLLOW]:
             await _follow(cluster, await cluster.get(Ref(JOB, job, release.namespace)), release, writer, now())
