@@ -6,7 +6,6 @@ answer's type. Does no I/O and never changes an answer.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -138,6 +137,13 @@ def _requests(answers: Answers, _: Facts) -> _Found:
     if quantities.cpu_millis(resources.cpu_request) > quantities.cpu_millis(limit):
         which = "resources.cpuLimit" if resources.cpu_limit else "tuning.cpu"
         yield Finding("resources.cpuRequest", f"{resources.cpu_request} is above the limit, {which}: {limit}")
+    for key, helper in (("initContainer", answers.init_container), ("jobs", answers.jobs)):
+        if quantities.cpu_millis(helper.cpu_request) > quantities.cpu_millis(helper.cpu_limit):
+            text = f"{helper.cpu_request} is above the limit, {key}.cpuLimit: {helper.cpu_limit}"
+            yield Finding(f"{key}.cpuRequest", text)
+        if quantities.size_bytes(helper.memory_request) > quantities.size_bytes(helper.memory_limit):
+            text = f"{helper.memory_request} is above the limit, {key}.memoryLimit: {helper.memory_limit}"
+            yield Finding(f"{key}.memoryRequest", text)
 
 
 # ---- postgresql.conf -----------------------------------------------------------------------------------------------
@@ -421,26 +427,79 @@ _ANSWERED_ELSEWHERE = {
 }
 
 
+_REFUSED = {
+    "archive-check": "a backup without its WAL cannot be restored",
+    "archive-header-check": "it keeps the WAL of another cluster out of the repository",
+    "archive-mode": "a restored database would archive nothing",
+    "archive-mode-check": "the WAL of a standby would be archived twice",
+    "backup-standby": "there is no standby",
+    "compress": "use compression.type",
+    "link-map": "the data directory has no links",
+    "pg-host-": "backups run in the database's own pod",
+    "repo-azure-": "the repository is S3",
+    "repo-gcs-": "the repository is S3",
+    "repo-host-": "backups run in the database's own pod",
+    "repo-sftp-": "the repository is S3",
+    "repo-target-time": "status, archiving and backups would see the repository as it was",
+    "tls-server-": "no pgBackRest server runs here",
+}
+"""Options that break what pgwizard promises, or that nothing here can use; a name that ends in ``-`` is a family."""
+
+_UNWISE_OPTIONS = {
+    ("checksum-page", "n"): "a backup with damaged pages looks like a good one",
+    ("expire-auto", "n"): "no backup ever expires, and the bucket grows until it is full",
+    ("exclude", None): "what is excluded is missing from every backup",
+    ("page-header-check", "n"): "a backup with damaged pages looks like a good one",
+    ("repo-retention-archive", None): "WAL expires before its backups: older ones cannot be rolled forward",
+}
+
+
 def _options(answers: Answers, _: Facts) -> _Found:
-    version = pgbackrest.version(answers.images.pgbackrest_version)
+    if not answers.repository.enabled:
+        return
+    release = pgbackrest.version(answers.images.pgbackrest_version)
     seen: set[str] = set()
-    for name in answers.advanced.options:
+    for name, value in answers.advanced.options.items():
         path, plain = f"advanced.options.{name}", pgbackrest.strip_index(name)
-        since = pgbackrest.since(name)
         if plain in seen:
             yield Finding(path, "given twice, with and without its index")
         seen.add(plain)
-        if plain in pgbackrest.SECRET:
+        since, option = pgbackrest.since(name), pgbackrest.of(name, release)
+        if pgbackrest.is_secret(plain):
             yield Finding(path, "is a secret: it comes from a Secret, never from a configuration file")
         elif plain in _ANSWERED_ELSEWHERE or (plain == "archive-timeout" and answers.advanced.archive_async):
             yield Finding(
                 path, f"is already answered: {_ANSWERED_ELSEWHERE.get(plain, 'advanced.archiveAsync sets it to 120 s')}"
             )
-        elif since is None:
-            close = difflib.get_close_matches(pgbackrest.add_index(name), pgbackrest.known_options(), 1)
-            yield Finding(path, "is no option that pgBackRest reads" + (f": did you mean {close[0]}?" if close else ""))
-        elif version < since:
+        elif reason := _reason_to_refuse(plain):
+            yield Finding(path, f"cannot be set: {reason}")
+        elif unknown := pgbackrest.find_unknown(name, release):
+            yield Finding(path, unknown)
+        elif option is None and since is not None:
             yield _too_old(path, name, since, answers)
+        elif option is not None:
+            yield from _option_value(path, option, value, release)
+
+
+def _reason_to_refuse(plain: str) -> str:
+    """The reason of the option itself, or of the family that it belongs to."""
+    reasons = (
+        reason
+        for name, reason in _REFUSED.items()
+        if plain == name or (name.endswith("-") and f"{plain}-".startswith(name))
+    )
+    return next(reasons, "")
+
+
+def _option_value(path: str, option: pgbackrest.ConfigOption, value: str, release: pgbackrest.Version) -> _Found:
+    try:
+        option.check(value, release)
+    except ValueError as error:
+        yield Finding(path, str(error))
+        return
+    effect = _UNWISE_OPTIONS.get((option.name, value)) or _UNWISE_OPTIONS.get((option.name, None))
+    if effect:
+        yield _warning(path, f"{value} weakens backups: {effect}")
 
 
 def _versions(answers: Answers, _: Facts) -> _Found:

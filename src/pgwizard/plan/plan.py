@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pgwizard import quantities
 from pgwizard.answers.questions import (
     Answers,
+    BackupJobs,
     Cipher,
     DatabaseCredentials,
     EnvCipher,
@@ -24,6 +25,7 @@ from pgwizard.answers.questions import (
     FileCredentials,
     FileS3Credentials,
     GeneratedCredentials,
+    InitContainer,
     NoCompression,
     S3Credentials,
 )
@@ -63,6 +65,21 @@ class KeyRef:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class ContainerResources:
+    """What a container sets aside and what it may use at most."""
+
+    cpu_request: str
+    cpu_limit: str
+    memory_request: str
+    memory_limit: str
+
+    @classmethod
+    def of(cls, section: InitContainer | BackupJobs) -> ContainerResources:
+        """Those that are answered."""
+        return cls(section.cpu_request, section.cpu_limit, section.memory_request, section.memory_limit)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What the templates place. Text that ends in a configuration file is text here; numbers are YAML's own.
@@ -79,6 +96,10 @@ class Plan:
     labels: tuple[Pair, ...]
     selector: tuple[Pair, ...]
     backup_labels: tuple[Pair, ...]
+    job_labels: tuple[Pair, ...]
+    job_annotations: tuple[Pair, ...]
+    job_resources: ContainerResources
+    init_resources: ContainerResources
     database: str
     probe_user: str | None
     username: KeyRef
@@ -127,6 +148,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
     names = Names.of(answers.release.name)
     backups, tls = answers.repository.enabled, answers.has_tls_mirror()
     instance = (Pair("app.kubernetes.io/name", "postgresql"), Pair("app.kubernetes.io/instance", names.release))
+    backup = (*instance, Pair("app.kubernetes.io/component", "backup"))
     common = (
         Pair("app.kubernetes.io/managed-by", "pgwizard"),
         Pair("app.kubernetes.io/version", str(answers.images.postgresql_version)),
@@ -140,7 +162,11 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         create_namespace=answers.release.create_namespace,
         labels=(*instance, Pair("app.kubernetes.io/component", "database"), *common),
         selector=(*instance, Pair("app.kubernetes.io/component", "database")),
-        backup_labels=(*instance, Pair("app.kubernetes.io/component", "backup"), *common),
+        backup_labels=(*backup, *common),
+        job_labels=(*backup, *common, *(Pair(*label) for label in answers.jobs.labels.items())),
+        job_annotations=tuple(Pair(*annotation) for annotation in answers.jobs.annotations.items()),
+        job_resources=ContainerResources.of(answers.jobs),
+        init_resources=ContainerResources.of(answers.init_container),
         database=answers.release.database,
         probe_user=answers.credentials.username if isinstance(answers.credentials, GeneratedCredentials) else None,
         username=username,

@@ -53,11 +53,12 @@ async def backup_now(cluster: Cluster, release: ReleaseRef, kind: Literal["full"
         "uid": about["uid"],
         "controller": True,
     }
+    marks = template.get("metadata") or {}
     metadata = {
         "name": "",
         "namespace": release.namespace,
-        "labels": (template.get("metadata") or {}).get("labels") or {},
-        "annotations": {"cronjob.kubernetes.io/instantiate": "manual"},
+        "labels": marks.get("labels") or {},
+        "annotations": {**(marks.get("annotations") or {}), "cronjob.kubernetes.io/instantiate": "manual"},
         "ownerReferences": [owner],
     }
     job = {"apiVersion": JOB.api_version, "kind": JOB.kind, "metadata": metadata, "spec": template["spec"]}
