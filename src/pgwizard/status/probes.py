@@ -24,7 +24,15 @@ from pgwizard.release.backups import TAIL_LINES
 from pgwizard.status import listing
 from pgwizard.status.listing import Listing
 from pgwizard.status.repository import Backup, RepositoryInfo, Wal
-from pgwizard.status.snapshot import Archiver, MirroredCertificate, Missing, ReleaseSummary, Volume, moment
+from pgwizard.status.snapshot import (
+    Archiver,
+    MirroredCertificate,
+    Missing,
+    NamespaceState,
+    ReleaseSummary,
+    Volume,
+    moment,
+)
 from pgwizard.text import fit_line, plain
 from pgwizard.tls.certificates import read_bundle
 
@@ -164,17 +172,23 @@ def volume_of(text: str) -> Volume:
 
 
 async def summary(cluster: Cluster, release: ReleaseRef) -> ReleaseSummary | Missing:
-    """The record at a glance; where there is none, what became of the namespace, if that may be read."""
+    """The record at a glance, and whether the namespace is being deleted; where there is none, what became of it."""
     there, _ = await records.find(cluster, release)
+    state = await namespace_state(cluster, release)
     if there is not None:
-        return ReleaseSummary.of(there)
+        return ReleaseSummary.of(there, is_namespace_ending=state == "ending")
+    return Missing(state)
+
+
+async def namespace_state(cluster: Cluster, release: ReleaseRef) -> NamespaceState:
+    """What becomes of the release's namespace; ``unread`` where that may not be read."""
     try:
         home = await find_object(cluster, Ref(NAMESPACE, release.namespace))
     except Forbidden:
-        return Missing("unread")
+        return "unread"
     if home is None:
-        return Missing("gone")
-    return Missing("ending" if home["metadata"].get("deletionTimestamp") else "there")
+        return "gone"
+    return "ending" if home["metadata"].get("deletionTimestamp") else "there"
 
 
 async def repository(cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int) -> RepositoryInfo:
