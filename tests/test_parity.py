@@ -171,11 +171,15 @@ async def furnished() -> Recording:
 # ---- the wizard ----------------------------------------------------------------------------------------------------
 
 
+MAPS = {("tuning", "parameters"), ("advanced", "options"), ("jobs", "labels"), ("jobs", "annotations")}
+"""Questions that are answered with names and values."""
+
+
 def given(answers: Mapping[str, Any], path: Question = ()) -> Iterator[tuple[Question, Any]]:
     """Each answer of a file, as a person comes to it: what chooses an alternative before what is asked in it."""
     for key, value in answers.items():
         here = (*path, key)
-        if isinstance(value, Mapping) and here not in {("tuning", "parameters"), ("advanced", "options")}:
+        if isinstance(value, Mapping) and here not in MAPS:
             if is_union(here):
                 yield here, value.get(tag_key(here) or "", "given")
             yield from given({name: item for name, item in value.items() if name != tag_key(here)}, here)
@@ -245,11 +249,11 @@ async def applied(pilot: Pilot[int], sim: Recording) -> Did:
     await press(pilot, "f9")
     await until(pilot, lambda: isinstance(pilot.app.screen, ApplyScreen))
     screen = cast("ApplyScreen", pilot.app.screen)
-    await until(pilot, lambda: screen.is_asking or screen.state in ("ended", "failed"))
+    await until(pilot, lambda: screen.is_asking or screen.run.state in ("ended", "failed"))
     if screen.is_asking:
         await press(pilot, "y")
-    await until(pilot, lambda: screen.state in ("ended", "failed"))
-    assert screen.state == "ended", screen.ending
+    await until(pilot, lambda: screen.run.state in ("ended", "failed"))
+    assert screen.run.state == "ended", screen.ending
     did = Did.since(first, sim)
     await press(pilot, "escape")
     await until(pilot, lambda: isinstance(pilot.app.screen, Wizard))

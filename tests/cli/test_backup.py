@@ -37,7 +37,7 @@ def test_a_backup_is_a_job_of_the_cronjob(released: SimCluster, options: list[st
     done = run("backup", *options)
     (name,) = jobs(released) - before
     assert (done.code, done.err) == (0, "")
-    assert done.out == (f"started Job default/{name}\nFollow it with: pgwizard logs postgresql -n default -f\n")
+    assert done.out == (f"started Job default/{name}\nFollow it with: pgwizard logs postgresql -f -n default\n")
     owner = faulting.live(released, JOB, name)["metadata"]["ownerReferences"][0]
     assert (owner["kind"], owner["name"]) == ("CronJob", f"postgresql-pgbackrest-{cron}")
 
@@ -77,7 +77,7 @@ def test_a_backup_of_a_database_that_is_down_starts_with_a_warning(released: Sim
     assert (done.code, done.out.split()[:2]) == (0, ["started", "Job"])
     assert done.err == (
         "warning: the backup would fail: the database is down: its StatefulSet is scaled to 0   "
-        "kubectl scale statefulset postgresql -n default --replicas=1, or apply again.\n"
+        "kubectl -n default scale statefulset postgresql --replicas=1, or apply again.\n"
     )
     line = json.loads(run("backup", "--json").err)
     assert (line["type"], line["message"]) == ("warning", "the database is down: its StatefulSet is scaled to 0")
@@ -134,6 +134,15 @@ def test_the_log_of_a_failed_job_is_followed_by_its_cause_and_fix(sim: SimCluste
     assert (explained.code, explained.out.count("  link ")) == (0, 1)
     fault = json.loads(run("logs", "--json").err)
     assert (fault["type"], f"Cause: {fault['cause']}", f"Fix: {fault['fix']}") == ("fault", cause, fix)
+
+
+def test_the_cause_is_found_in_the_whole_log_however_little_of_it_is_shown(sim: SimCluster, answers: str) -> None:
+    lines = (UNKNOWN_KEY, *(f"P00   INFO: line {number}" for number in range(300)))
+    sim.outcomes.append(ScriptedOutcome("job-failed", "default/*init*", lines=lines))
+    assert run("apply", answers).code == 9
+    done = run("logs", "--tail", "2")
+    assert done.out == "P00   INFO: line 298\nP00   INFO: line 299\n"
+    assert done.err == run("logs", "--tail", "400").err != ""
 
 
 def test_a_job_that_has_failed_ends_a_followed_log_with_9_and_its_cause(sim: SimCluster, answers: str) -> None:

@@ -17,8 +17,9 @@ import pytest
 
 from pgwizard.answers.questions import Answers as AnswersModel
 from pgwizard.answers.questions import Section, sections_in
-from pgwizard.diagnose.diagnose import MAX_CHARACTERS, ROWS, diagnose, diagnoses
+from pgwizard.diagnose.diagnose import MAX_CHARACTERS, ROWS, diagnose, diagnoses, sharper
 from pgwizard.diagnose.row import Rank
+from pgwizard.errors import Finding
 from pgwizard.text import plain
 
 FIXTURES = sorted((Path(__file__).parents[1] / "fixtures" / "diagnose").glob("*.txt"))
@@ -166,6 +167,35 @@ SEEN_IN_KUBERNETES = (
             '"c" must set securityContext.allowPrivilegeEscalation=false)'
         ),
     ),
+    (
+        "job-limit-range",
+        (
+            'Error creating: pods "j-b2gcj" is forbidden: [minimum memory usage per Container is 64Mi, but request is '
+            "32Mi, minimum cpu usage per Container is 50m, but request is 20m, cpu max limit to request ratio per "
+            "Container is 4, but provided ratio is 25.000000]"
+        ),
+    ),
+    (
+        "job-limit-range-ratio",
+        (
+            'Error creating: pods "j-9k2xv" is forbidden: cpu max limit to request ratio per Container is 4, but '
+            "provided ratio is 25.000000"
+        ),
+    ),
+    (
+        "limit-range-minimum",
+        (
+            'create Pod s-0 in StatefulSet s failed error: pods "s-0" is forbidden: [minimum memory usage per '
+            "Container is 64Mi, but request is 32Mi, minimum cpu usage per Container is 50m, but request is 20m]"
+        ),
+    ),
+    (
+        "admission-policy",
+        (
+            'create Pod s-0 in StatefulSet s failed error: pods "s-0" is forbidden: ValidatingAdmissionPolicy '
+            "'team' with binding 'all' denied request: every pod needs the label team"
+        ),
+    ),
     ("limit-range", 'pods "lr" is forbidden: maximum memory usage per Container is 512Mi, but limit is 1Gi'),
     (
         "limit-range-storage",
@@ -266,6 +296,25 @@ KUBERNETES = (
     ("container-missing", 'error: unable to upgrade connection: container not found ("postgresql")'),
     ("container-missing", 'Error from server (NotFound): pods "postgresql-0" not found'),
     ("quota-needs-values", "forbidden: failed quota: rq: must specify limits.cpu for: c"),
+    (
+        "security-context-constraint",
+        (
+            'create Pod postgresql-0 in StatefulSet postgresql failed error: pods "postgresql-0" is forbidden: unable '
+            "to validate against any security context constraint: [provider restricted-v2: .containers[0].runAsUser: "
+            "Invalid value: 999: must be in the ranges: [1000680000, 1000689999]]"
+        ),
+    ),
+    (
+        "admission-webhook-silent",
+        'Internal error occurred: failed calling webhook "validate.kyverno.svc-fail": failed to call webhook: Post',
+    ),
+    (
+        "job-quota",
+        (
+            'Error creating: pods "db-pgbackrest-init-x7z2k" is forbidden: exceeded quota: small, requested: '
+            "limits.cpu=500m, used: limits.cpu=2, limited: limits.cpu=2"
+        ),
+    ),
     ("limit-range-ratio", "cpu max limit to request ratio per Container is 2, but provided ratio is 8.000000"),
     ("no-storage-class", "FailedBinding: no persistent volumes available for this claim and no storage class is set"),
     ("volume-elsewhere", "0/3 nodes are available: 3 node(s) had volume node affinity conflict."),
@@ -556,3 +605,10 @@ def test_ranks_are_distinguished() -> None:
 def test_the_end_of_one_session_is_not_taken_for_the_end_of_the_server(said: str) -> None:
     text = f"2026-11-28 00:15:27.259 UTC [78] FATAL:  {said}"
     assert "start-refused" not in {fault.key for fault in diagnoses(text)}
+
+
+def test_a_finding_of_another_origin_is_neither_sharpened_nor_sharper() -> None:
+    known = Finding(key=ROWS[0].key)
+    unknown = Finding(key="status-down")
+    assert sharper(unknown, [known]) is unknown
+    assert sharper(known, [unknown, Finding()]) is known

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from pgwizard.errors import FirstBackupFailed, Interrupted, OwnershipConflict, PreflightError
+from pgwizard.errors import FirstBackupFailed, Interrupted, OutputError, OwnershipConflict, PreflightError
 from pgwizard.kube.api import Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, backups, record, survey
 from pgwizard.release.changes import Change
+from pgwizard.release.stages import Event
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, Killed, Request, ScriptedOutcome
 from pgwizard.status import observe
@@ -132,6 +133,29 @@ def test_a_bucket_that_was_tried_in_vain_holds_no_past() -> None:
         assert result.error is not None
         sim.faults.clear()
         assert (await applied(sim)).texts("warning") == []
+
+    on(scenario)
+
+
+def test_a_reader_that_leaves_during_the_first_backup_leaves_no_revision_that_is_applying() -> None:
+    """As ``pgwizard apply | head -1`` does: the exit code is the reader's, the record is that of a failure."""
+
+    async def scenario(sim: SimCluster) -> None:
+        lines: list[str] = []
+
+        def report(event: Event) -> None:
+            if lines or event.kind == "log":
+                lines.append(event.text)
+                raise BrokenPipeError if len(lines) == 1 else OutputError("standard output is closed")
+
+        async def approve(_: Sequence[Change]) -> bool:
+            return True
+
+        with pytest.raises(BrokenPipeError):
+            await apply.run(apply.ReleaseRequest(answers_of()), sim, report, approve, apply.Options(), now=clock(sim))
+        kept = record.read(live(sim, SECRET, "postgresql-pgwizard"))
+        assert [revision.outcome for revision in kept.revisions] == ["failed"]
+        assert (await applied(sim)).error is None
 
     on(scenario)
 
@@ -455,7 +479,7 @@ def test_the_same_size_in_other_words_is_the_same_size() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "stored"), [("10.3Gi", "11059540787200m"), ("10.5Gi", "10752Mi"), ("20480Mi", "20Gi"), ("20.5G", "20500M")]
+    ("size", "stored"), [("10.3Gi", "11059540788"), ("10.5Gi", "10752Mi"), ("20480Mi", "20Gi"), ("20.5G", "20500M")]
 )
 def test_a_size_that_the_server_writes_in_another_way_is_the_same_size_at_the_next_apply(
     size: str, stored: str
@@ -472,9 +496,54 @@ def test_a_size_that_the_server_writes_in_another_way_is_the_same_size_at_the_ne
     on(scenario)
 
 
-def test_a_size_that_the_server_wrote_in_milli_units_can_grow_and_is_shown_as_it_was_answered() -> None:
+def fractional(sim: SimCluster, size: str = "11059540787200m") -> None:
+    """The release as a pgwizard left it that sent a size as it was answered, which the server keeps in thousandths."""
+    claim, workload = live(sim, CLAIM, VOLUME.name), live(sim, STATEFULSET, "postgresql")
+    (template,) = workload["spec"]["volumeClaimTemplates"]
+    for obj in (claim, template):
+        obj["spec"]["resources"]["requests"]["storage"] = size
+    sim.store.put(claim)
+    sim.store.put(workload)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"storage": {"size": "10.3Gi"}},
+        {"tuning": {"memory": "1.3Gi"}, "resources": {"memoryRequest": "1.1Gi"}},
+    ],
+)
+def test_the_server_warns_of_no_size_that_is_not_a_whole_number_of_bytes(answers: dict[str, Any]) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        result = await deployed(sim, answers_of(**answers))
+        assert "fractional" not in "".join(str(event) for event in result.events)
+
+    on(scenario)
+
+
+def test_a_size_that_the_server_keeps_in_thousandths_is_the_same_size_and_no_change() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, grown("10.3Gi"))
+        fractional(sim)
+        again = await deployed(sim, grown("10.3Gi"))
+        assert again.outcome is not None
+        assert (again.outcome.result, again.writes) == ("unchanged", [])
+        assert "fractional" not in "".join(str(event) for event in again.events)
+        tuned = await deployed(sim, answers_of(storage={"size": "10.3Gi"}, tuning={"connections": 30}))
+        assert "apply statefulsets/postgresql" in tuned.writes
+        assert "delete statefulsets/postgresql" not in tuned.writes
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("is_fractional", [False, True])
+def test_a_size_that_is_no_whole_number_of_bytes_can_grow_and_is_shown_as_it_was_answered(
+    is_fractional: bool,
+) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, grown("10.3Gi"))
+        if is_fractional:
+            fractional(sim)
         shrunk = await applied(sim, grown("10.2Gi"))
         assert isinstance(shrunk.error, PreflightError)
         assert "storage.size: the volume has 10.3Gi and cannot shrink to 10.2Gi" in str(shrunk.error)

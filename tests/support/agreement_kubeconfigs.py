@@ -1,7 +1,6 @@
 """kubectl and pgwizard on the same kubeconfigs and environments: where their requests go, and as whom.
 
-Both ask for one ConfigMap at servers on the loopback that record what arrives. ``compare`` is run by ``make agreement``
-and by the tests.
+Both ask for one ConfigMap at servers on the loopback that record what arrives.
 """
 
 from __future__ import annotations
@@ -37,6 +36,7 @@ from pgwizard.kube import kubeconfig
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.kube.client import connect
 from pgwizard.kube.http import Patience
+from support.agreement import Row
 from support.waiting import DEADLINE_SECONDS
 
 EXEC = "client.authentication.k8s.io"
@@ -284,7 +284,10 @@ def can_mount() -> bool:
     if shutil.which("unshare") is None:
         return False
     done = subprocess.run(
-        ["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/run"], capture_output=True, timeout=DEADLINE_SECONDS
+        ["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/run"],
+        capture_output=True,
+        timeout=DEADLINE_SECONDS,
+        check=False,
     )
     return done.returncode == 0
 
@@ -413,40 +416,47 @@ def open_lab() -> Iterator[tuple[Lab, Path]]:
             lab.close()
 
 
-def compare(
-    only: Callable[[Case], bool] = lambda _: True, tell: Callable[[str], object] = lambda _: None
-) -> tuple[int, int, list[str]]:
-    """Cases tried, cases on which both agree or differ as documented, and the other disagreements in words.
-
-    tell: called with each disagreement as it is found.
-
-    Raises RuntimeError where there is no kubectl.
-    """
+def compare() -> Iterator[Row]:
+    """All cases."""
     binary = kubectl_binary()
     if binary is None:
-        raise RuntimeError("kubectl is neither on PATH nor in KUBEBUILDER_ASSETS")
+        yield Row("kubeconfigs", "kubectl", absent="kubectl is neither on PATH nor in KUBEBUILDER_ASSETS")
+        return
+    yield compare_with(binary)
+
+
+def compare_with(
+    binary: str, only: Callable[[int, Case], bool] = lambda *_: True, tell: Callable[[str], object] = lambda _: None
+) -> Row:
+    """only: by number and case. tell: called with each disagreement as it is found."""
     from support.kubeconfig_cases import cases
 
-    tried, disagreements = 0, []
-    mounts = can_mount()
+    version = json.loads(
+        subprocess.run(
+            [binary, "version", "--client", "--output=json"], capture_output=True, timeout=DEADLINE_SECONDS, check=True
+        ).stdout
+    )["clientVersion"]["gitVersion"]
+    tried, disagreements, mounts = 0, [], can_mount()
     with open_lab() as (lab, folder):
         for number, case in enumerate(cases(lab)):
-            if not only(case) or (case.pod is not None and not mounts):
+            if not only(number, case) or (case.pod is not None and not mounts):
                 continue
             (folder / str(number)).mkdir()
             place = _Place(case, folder / str(number))
             tried += 1
             theirs, ours = run_kubectl(binary, lab, place), run_pgwizard(lab, place)
-            agree = ours == theirs if not case.differs else ours.end == "refused" and theirs.end != "refused"
-            if not agree:
-                disagreements.append(f"{case.name}\n  kubectl:  {theirs}\n  pgwizard: {ours}")
-                tell(disagreements[-1])
-    return tried, tried - len(disagreements), disagreements
+            if ours == theirs or (case.differs and ours.end == "refused" != theirs.end):
+                continue
+            disagreements.append(f"{case.name}\n  kubectl:  {theirs}\n  pgwizard: {ours}")
+            tell(disagreements[-1])
+    return Row("kubeconfigs", f"kubectl {version}", tried, tuple(disagreements))
 
 
 if __name__ == "__main__":
     import sys
 
-    wanted = sys.argv[1:]
-    all_, agreed, _ = compare(lambda case: not wanted or any(word in case.name for word in wanted), print)
-    print(f"kubeconfigs: {all_} tried, {agreed} agreed")
+    words = sys.argv[1:]
+    found = compare_with(
+        kubectl_binary() or "kubectl", lambda _, case: not words or any(word in case.name for word in words), print
+    )
+    print(f"{found.oracle}: {found.tried} tried, {found.agreed} agreed")

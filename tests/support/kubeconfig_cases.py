@@ -463,7 +463,8 @@ def _plugins(lab: Lab) -> Iterator[Case]:
         run = {"command": "./plugin", "apiVersion": f"{EXEC}/v1", "interactiveMode": "Never", **options}
         run = {name: value for name, value in run.items() if value is not ...}
         content = config(cluster or secure, {"exec": run, **(user or {})})
-        return one(f"plug-in: {name}", content, files={"home/.kube/plugin": script}, environment=environment, differs=differs)
+        files = {"home/.kube/plugin": script}
+        return one(f"plug-in: {name}", content, files=files, environment=environment, differs=differs)
 
     beta = f"{EXEC}/v1beta1"
     yield plugin("v1")
@@ -528,7 +529,7 @@ def _plugins(lab: Lab) -> Iterator[Case]:
     yield plugin("a token that is null", credential(token=None))
     yield plugin("an empty token", credential(token=""))
     yield plugin("a token of blanks", credential(token="  "), differs="it is no token")
-        yield plugin("a token with blanks", credential(token=f" {TOKEN} "))
+    yield plugin("a token with blanks", credential(token=f" {TOKEN} "))
     yield plugin("a token with a line break", credential(token=f"{TOKEN}\nX-Evil: 1"))
     for end in (
         "2099-01-01T00:00:00Z",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pgwizard.errors import Finding, PreflightError, Unreachable
 from pgwizard.kube.api import SECRET, SERVICE, Ref
+from pgwizard.kube.commands import CURRENT_CONTEXT
 from pgwizard.release.apply import ApplyOutcome
 from pgwizard.release.changes import Change
 from pgwizard.release.stages import Event
-from pgwizard.tui.apply_progress import RESUMES, ApplyProgress
+from pgwizard.tui.apply_progress import RESUME, ApplyProgress
 
 CREATED = [Change(Ref(kind, "postgresql", "shop"), "create") for kind in (SECRET, SERVICE)]
 LINE = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
@@ -20,7 +21,10 @@ def approved() -> ApplyProgress:
 
 
 def test_before_the_approval_a_stopped_run_has_written_nothing() -> None:
-    assert ApplyProgress().stop() == [("-", f"Stopped watching. {RESUMES}"), ("written", "nothing")]
+    assert ApplyProgress().stop() == [
+        ("-", f"Stopped watching. What is written stays. {RESUME}"),
+        ("written", "nothing"),
+    ]
 
 
 def test_a_stopped_run_counts_what_is_written_and_names_what_was_in_progress() -> None:
@@ -65,6 +69,6 @@ def test_a_failure_before_the_approval_lists_its_findings_and_wrote_nothing() ->
 
 def test_a_run_that_succeeded_without_a_plan_has_no_commands_to_connect_with() -> None:
     progress = ApplyProgress()
-    rows = progress.succeed(ApplyOutcome("unchanged", (), "Already up to date."), None, None)
+    rows = progress.succeed(ApplyOutcome("unchanged", (), "Already up to date."), CURRENT_CONTEXT)
     assert rows == [("✓", "Already up to date.")]
     assert (progress.question, progress.message) == ("", "")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from pgwizard.errors import Unreachable
+from pgwizard.plan.names import ANY_RELEASE, PartialReleaseRef, ReleaseRef
 from pgwizard.release.records import Listed
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.status.verdict import judge
@@ -18,12 +19,12 @@ from support.observing import on
 class Watched:
     """A watch in a task of its own, and what it reported."""
 
-    def __init__(self, sim: SimCluster, name: str = "", namespace: str | None = None) -> None:
+    def __init__(self, sim: SimCluster, target: ReleaseRef | PartialReleaseRef = ANY_RELEASE) -> None:
         self.ahead = timedelta()
         self.offered: list[list[str]] = []
         self._changes = asyncio.Event()
         self._clock = clock(sim)
-        self.watch = ReleaseWatch(name, namespace, self._now, self._changes.set, self._offer)
+        self.watch = ReleaseWatch(target, self._now, self._changes.set, self._offer)
         self.task = asyncio.create_task(self.watch.run(sim))
 
     def _now(self) -> datetime:
@@ -48,7 +49,7 @@ def test_the_only_release_of_the_namespace_is_observed_until_the_watch_ends() ->
         watched = Watched(sim)
         watch = watched.watch
         await watched.until(lambda: watch.snapshot is not None and not watch.snapshot.pending_sources)
-        assert (watch.name, watch.namespace, watch.server) == ("postgresql", "default", sim.server)
+        assert (watch.release, watch.server) == (ReleaseRef("default", "postgresql"), sim.server)
         assert watched.offered == []
         assert watch.known is not None
         assert judge(watch.known).state == "recoverable"
@@ -71,7 +72,7 @@ def test_of_several_releases_one_is_to_be_chosen_and_none_is_observed() -> None:
         await watched.task
         assert watched.offered == [["default/another", "default/postgresql"]]
         assert "2 releases" in str(watched.watch.trouble)
-        named = Watched(sim, "another", "default")
+        named = Watched(sim, ReleaseRef("default", "another"))
         await named.until(lambda: named.watch.snapshot is not None)
         assert named.offered == []
         await named.stop()
@@ -81,7 +82,7 @@ def test_of_several_releases_one_is_to_be_chosen_and_none_is_observed() -> None:
 
 def test_a_release_of_another_namespace_is_offered() -> None:
     async def scenario(sim: SimCluster) -> None:
-        watched = Watched(sim, namespace="staging")
+        watched = Watched(sim, PartialReleaseRef("staging"))
         await watched.task
         assert watched.offered == [["default/postgresql"]]
         assert watched.watch.snapshot is None

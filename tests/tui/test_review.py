@@ -383,7 +383,7 @@ def test_a_comparison_from_before_an_apply_is_forgotten_unless_nothing_was_appro
             await until(pilot, lambda screen=screen: screen.is_asking)  # type: ignore[misc]
             if approves:
                 await press(pilot, "y")
-                await until(pilot, lambda screen=screen: screen.state == "ended")  # type: ignore[misc]
+                await until(pilot, lambda screen=screen: screen.run.state == "ended")  # type: ignore[misc]
             await press(pilot, "escape")
             assert pilot.app.screen is host
             assert comparison(host).endswith(AT) is not approves

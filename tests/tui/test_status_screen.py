@@ -18,7 +18,7 @@ from textual.widgets import Input, OptionList, Static
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import CRONJOB, NAMESPACE, Cluster, ExecResult, Ref
-from pgwizard.plan.names import ReleaseRef
+from pgwizard.plan.names import ANY_RELEASE, PartialReleaseRef, ReleaseRef
 from pgwizard.release import apply, record, records
 from pgwizard.release import backups as release_backups
 from pgwizard.release.changes import Change
@@ -67,7 +67,7 @@ def driven(
     scenario: Scenario,
     *,
     size: tuple[int, int] = (120, 40),
-    release: tuple[str, str | None] = ("", None),
+    release: PartialReleaseRef = ANY_RELEASE,
     outcomes: Sequence[ScriptedOutcome] = (),
     prepare: Callable[[SimCluster], Awaitable[None]] = deployed,
     connect: Callable[[AsyncExitStack], Awaitable[Cluster]] | None = None,
@@ -293,6 +293,23 @@ def test_a_log_that_breaks_off_is_read_again_while_its_job_runs(monkeypatch: pyt
     driven(scenario, outcomes=[ScriptedOutcome("slow", "*/postgresql-pgbackrest-full*", seconds=3_600)])
 
 
+def test_a_risk_that_no_message_knows_is_explained_by_its_own_fix() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        assert "e explain" not in text(pilot, "keys")
+        await press(pilot, "e")
+        assert isinstance(pilot.app.screen, StatusScreen), "there is nothing to explain"
+        await release_backups.set_suspend(sim, "postgresql-pgbackrest-incr", "default", suspend=True)
+        await until(pilot, lambda: "AT RISK" in text(pilot, "verdict"))
+        await until(pilot, lambda: "e explain" in text(pilot, "keys"))
+        await press(pilot, "e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Messages))
+        reason = "the schedule postgresql-pgbackrest-incr is suspended fix Resume it: pgwizard status, key s. "
+        await until(pilot, lambda: words(pilot.app.screen.query_one("#found")).startswith(reason))
+
+    driven(scenario)
+
+
 def test_a_question_is_answered_by_going_through_its_choices_too() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
@@ -382,7 +399,7 @@ def test_several_releases_are_listed_and_a_name_chooses_one() -> None:
         assert "default/another" in text(pilot, "header")
 
     driven(unnamed, prepare=two)
-    driven(named, prepare=two, release=("another", "default"))
+    driven(named, prepare=two, release=PartialReleaseRef("default", "another"))
 
 
 def test_without_a_name_one_of_several_releases_or_one_elsewhere_is_chosen() -> None:
@@ -410,7 +427,7 @@ def test_without_a_name_one_of_several_releases_or_one_elsewhere_is_chosen() -> 
         assert "default/postgresql" in text(pilot, "header")
 
     driven(several, prepare=two)
-    driven(elsewhere, release=("", "staging"))
+    driven(elsewhere, release=PartialReleaseRef("staging"))
 
 
 def test_any_of_many_releases_is_found_by_typing_and_only_one_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:

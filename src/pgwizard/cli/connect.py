@@ -27,20 +27,30 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ClusterSource:
-    """Which cluster. demo: the simulated one, in this process; released: with a release in it, to look at."""
+    """Which cluster. demo: the simulated one, in this process; released: with a release in it, to look at.
+
+    simulated: the one of an earlier connection, which the next one finds as it was left.
+    """
 
     context: str | None = None
     kubeconfig: str | None = None
     demo: bool = False
     released: bool = False
+    simulated: SimCluster | None = None
 
 
 @contextlib.asynccontextmanager
 async def open_cluster(place: ClusterSource) -> AsyncIterator[Cluster]:
     """The cluster, closed on every way out."""
-    if place.demo:
+    if place.simulated is not None:
+        try:
+            async with place.simulated.guest() as guest:
+                yield guest
+        finally:
+            await place.simulated.runtime.stop()  # until the next request
+    elif place.demo:
         from pgwizard.simulator.clock import ScaledClock
         from pgwizard.simulator.cluster import SimCluster
 
@@ -56,6 +66,7 @@ async def open_cluster(place: ClusterSource) -> AsyncIterator[Cluster]:
                     now=clock_of(simulated, demo=True),
                 )
                 clock.run_at(1)
+            place.simulated = simulated
             yield simulated
     else:
         from pgwizard.kube.client import connect
@@ -80,10 +91,16 @@ async def _yes(_: Sequence[Change]) -> bool:
     return True
 
 
-def run(call: Invocation, work: Callable[[Cluster], Awaitable[T]], *, released: bool = False, resume: str = "") -> T:
-    """Work on the cluster that the options name. Ctrl+C, SIGTERM and a closed terminal end it in order.
+def run(
+    call: Invocation,
+    work: Callable[[Cluster, Clock], Awaitable[T]],
+    *,
+    released: bool = False,
+    interruption: Callable[[], Interrupted] = lambda: Interrupted("stopped"),
+) -> T:
+    """Work on the cluster that the options name, by its time. Ctrl+C, SIGTERM and a closed terminal end it in order.
 
-    released: the simulated cluster has a release to look at; resume: how to continue, for whoever stopped it.
+    released: the simulated cluster has a release to look at; interruption: the error for whoever stopped it.
     """
     place = ClusterSource(call[CONTEXT], call[KUBECONFIG], call[DEMO], released)
 
@@ -94,12 +111,12 @@ def run(call: Invocation, work: Callable[[Cluster], Awaitable[T]], *, released: 
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, task.cancel)
         async with open_cluster(place) as cluster:
-            return await work(cluster)
+            return await work(cluster, clock_of(cluster, demo=place.demo))
 
     try:
         return asyncio.run(guarded())
     except asyncio.CancelledError:
-        raise Interrupted("stopped", hint=resume) from None
+        raise interruption() from None
 
 
 async def choose_release(call: Invocation, cluster: Cluster, name: str | None = None) -> ReleaseRef:
@@ -118,8 +135,7 @@ def snapshot_of(call: Invocation, name: str) -> Snapshot:
     """A release as it is now; name: empty for the only one there is."""
     from pgwizard.status import observe  # most verbs need no status
 
-    async def work(cluster: Cluster) -> Snapshot:
-        now = clock_of(cluster, demo=call[DEMO])
+    async def work(cluster: Cluster, now: Clock) -> Snapshot:
         return await observe.look(cluster, await choose_release(call, cluster, name), now=now)
 
     return run(call, work, released=True)

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pgwizard.clock import Clock, utc_now
+from pgwizard.plan.names import ANY_RELEASE, PartialReleaseRef
 from pgwizard.tui.navigation import WIZARD
 from pgwizard.tui.start import ClusterChoice, Connector, Start
 
 if TYPE_CHECKING:
+    from pgwizard.cli.connect import ClusterSource
     from pgwizard.kube.api import Cluster
 
 
@@ -25,7 +27,7 @@ def start(
     kubeconfig: str | None = None,
     demo: bool = False,
     screen: str = WIZARD,
-    release: tuple[str, str | None] = ("", None),
+    release: PartialReleaseRef = ANY_RELEASE,
     raw: dict[str, Any] | None = None,
     folder: Path | None = None,
 ) -> Start:
@@ -33,13 +35,15 @@ def start(
     clock: Clock = utc_now
     state = "pgwizard-demo" if demo else "pgwizard"
 
+    sources: dict[str | None, ClusterSource] = {}
+
     def connector(name: str | None) -> Connector:
         async def connect(stack: AsyncExitStack) -> Cluster:
             from pgwizard.cli import connect as cli_connect
 
-            place = cli_connect.ClusterSource(name, kubeconfig, demo, released=screen != WIZARD)
+            source = cli_connect.ClusterSource(name, kubeconfig, demo, released=screen != WIZARD)
             nonlocal clock
-            cluster = await stack.enter_async_context(cli_connect.open_cluster(place))
+            cluster = await stack.enter_async_context(cli_connect.open_cluster(sources.setdefault(name, source)))
             clock = cli_connect.clock_of(cluster, demo=demo)
             return cluster
 
@@ -79,8 +83,6 @@ def start(
         export=_export,
         drafts=drafts,
         folder=folder or Path(),
-        context=context,
-        kubeconfig=kubeconfig,
         loaded=gc.freeze,  # what was loaded stays: no collection has to look through it again
     )
 

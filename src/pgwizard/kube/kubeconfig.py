@@ -25,6 +25,7 @@ import yaml
 
 from pgwizard.errors import KubeconfigError
 from pgwizard.kube import typed_yaml
+from pgwizard.kube.commands import CURRENT_CONTEXT, Commands
 from pgwizard.text import plain
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -113,6 +114,7 @@ class Target:
     user: Part
     context: str = ""
     files: str = ""
+    commands: Commands = CURRENT_CONTEXT
     proxy: str | None = field(default=None, repr=False)
     proxy_from: str = ""
     login: str = field(default="", repr=False)
@@ -135,6 +137,7 @@ def load(context: str | None = None, kubeconfig: str | None = None, namespace: s
     KubeconfigError.
     """
     contents, files = _read_files(kubeconfig)
+    commands = Commands(context, kubeconfig)
     chosen = context or _current(contents)
     if not chosen and _is_in_pod():
         return _in_cluster(namespace)
@@ -143,9 +146,9 @@ def load(context: str | None = None, kubeconfig: str | None = None, namespace: s
     if not chosen:
         raise KubeconfigError(
             f"the kubeconfig {plain(files)} names no current context",
-            hint="Choose one with: kubectl config use-context NAME",
+            hint=f"Choose one with: {commands.kubectl('config', 'use-context', 'NAME')}",
         )
-    return _from_files(contents, files, chosen, namespace)
+    return _from_files(contents, files, chosen, namespace, commands)
 
 
 _Contents = list[tuple[Path, Mapping[str, Any]]]
@@ -235,7 +238,7 @@ def _runs(user: Part | None) -> str:
 # -- reading the files ------------------------------------------------------------------------------------------------
 
 
-def _from_files(contents: _Contents, files: str, chosen: str, namespace: str | None) -> Target:
+def _from_files(contents: _Contents, files: str, chosen: str, namespace: str | None, commands: Commands) -> Target:
     merged = _merge(contents)
     values = _part(merged, "context", chosen, files).values
     cluster = _part(merged, "cluster", values.get("cluster") or "", files)
@@ -258,6 +261,7 @@ def _from_files(contents: _Contents, files: str, chosen: str, namespace: str | N
         user=user,
         context=chosen,
         files=files,
+        commands=commands,
         proxy=proxy,
         proxy_from=proxy_from,
         login=login,

@@ -33,6 +33,18 @@ class ReleaseRef:
 
 
 @dataclass(frozen=True, slots=True)
+class PartialReleaseRef:
+    """A release as far as it is named. namespace: None for the connection's own; name: None for the only one there."""
+
+    namespace: str | None = None
+    name: str | None = None
+
+
+ANY_RELEASE = PartialReleaseRef()
+"""The only release in the connection's namespace."""
+
+
+@dataclass(frozen=True, slots=True)
 class Names:
     """Every object's name."""
 
@@ -68,6 +80,11 @@ class Names:
             init=f"{release}-pgbackrest-init",
             client=f"{release}-client",
         )
+
+    @property
+    def claim(self) -> str:
+        """The volume claim's: the StatefulSet's controller makes it from the template's and the pod's."""
+        return f"postgresql-storage-{self.pod}"
 
 
 _MIRRORED = {

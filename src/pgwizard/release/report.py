@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pgwizard.errors import Finding, PgwizardError, describe_defect
+from pgwizard.kube.api import JOB, STATEFULSET
+from pgwizard.kube.commands import Commands
 from pgwizard.release.changes import Change
 from pgwizard.release.stages import Event
 from pgwizard.text import visible
@@ -63,25 +66,22 @@ LOCAL_PORT = 15432
 """Of the port-forward: 5432 is often taken by a PostgreSQL of this machine."""
 
 
-def connect_commands(plan: Plan, context: str | None = None, kubeconfig: str | None = None) -> tuple[str, str]:
+def connect_commands(plan: Plan, commands: Commands) -> tuple[str, str]:
     """Two commands for a shell: read the password into a variable, and open psql through a port-forward.
 
-    The password itself is in neither. context, kubeconfig: where they were named, kubectl needs them too.
+    The password itself is in neither.
     """
-    named = (("--context", context), ("--kubeconfig", kubeconfig))
-    kubectl = shlex.join(
-        ["kubectl", *(part for flag, value in named if value for part in (flag, value)), "-n", plan.namespace]
-    )
+    kubectl = partial(commands.kubectl, namespace=plan.namespace)
     user = shlex.quote(plan.probe_user) if plan.probe_user else f'"{_secret_value(kubectl, plan.username)}"'
-    forward = f"{kubectl} port-forward service/{plan.names.release} {LOCAL_PORT}:5432 >/dev/null & sleep 2"
+    forward = f"{kubectl('port-forward', f'service/{plan.names.release}', f'{LOCAL_PORT}:5432')} >/dev/null & sleep 2"
     psql = f"psql -h 127.0.0.1 -p {LOCAL_PORT} -U {user} -d {shlex.quote(plan.database)}"
     return f'export PGPASSWORD="{_secret_value(kubectl, plan.password)}"', f"{forward}; {psql}; kill $!"
 
 
-def _secret_value(kubectl: str, key: KeyRef) -> str:
+def _secret_value(kubectl: Callable[..., str], key: KeyRef) -> str:
     """A command substitution that reads one key of a Secret; dots of a key are escaped for jsonpath."""
-    path = shlex.quote(f"{{.data.{key.key.replace('.', chr(92) + '.')}}}")
-    return f"$({kubectl} get secret {shlex.quote(key.secret)} -o jsonpath={path} | base64 -d)"
+    path = key.key.replace(".", "\\.")
+    return f"$({kubectl('get', 'secret', key.secret, '-o', f'jsonpath={{.data.{path}}}')} | base64 -d)"
 
 
 # ---- findings and errors ---------------------------------------------------------------------------------------------
@@ -131,3 +131,49 @@ def progress_text(changes: Sequence[Change], begun: Sequence[Change], *, complet
     unsure = "" if complete or not begun else f"; {begun[-1].ref} was in progress"
     job = " (the Job of the first backup not counted)" if wanted < len(writes) else ""
     return f"{sure} of {wanted} objects{job}{unsure}"
+
+
+class WriteCount:
+    """What a run has written so far, counted by its approval and its events, and what the cluster does with it."""
+
+    def __init__(self) -> None:
+        self._changes: tuple[Change, ...] | None = None
+        self._begun: list[Change] = []
+        self._is_complete = False
+        self._stage = ""
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether there were changes to approve, and they were: before that nothing is written."""
+        return self._changes is not None
+
+    def approve(self, changes: Sequence[Change]) -> None:
+        """From here on the run writes."""
+        self._changes = tuple(changes)
+
+    def take(self, event: Event) -> None:
+        """Take in an event."""
+        if event.kind == "began":
+            self._stage = event.stage
+        if event.stage == "apply":
+            if event.change is not None:
+                self._begun.append(event.change)
+            self._is_complete = self._is_complete or event.kind == "done"
+
+    @property
+    def text(self) -> str:
+        """How many of how many objects are written."""
+        if self._changes is None:
+            return "nothing"
+        return progress_text(self._changes, self._begun, complete=self._is_complete)
+
+    @property
+    def sequel(self) -> str:
+        """What the cluster does with it when the run stops here."""
+        if self._stage == "first backup":
+            return "The first backup continues in the cluster."
+        if self._stage == "wait":
+            created = {change.ref.resource for change in self._changes or () if change.action == "create"}
+            job = ", and the first backup follows" if {STATEFULSET, JOB} <= created else ""
+            return f"The pod continues to start in the cluster{job}."
+        return "What is written stays."

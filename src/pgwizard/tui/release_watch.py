@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pgwizard.errors import PgwizardError
-from pgwizard.plan.names import ReleaseRef
+from pgwizard.errors import PgwizardError, describe_defect
+from pgwizard.plan.names import PartialReleaseRef, ReleaseRef
 from pgwizard.release import records
 from pgwizard.status import observe
 from pgwizard.status.snapshot import Snapshot
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ReleaseWatch:
-    """name: empty for the only release of the namespace; namespace: None for that of the connection.
+    """target: the release to observe, as far as it is known; what is missing is filled in once there is a connection.
 
     changed: called after each change; choose: called with the releases to choose from and the namespace, where it is
     not clear which one is meant.
@@ -28,13 +28,12 @@ class ReleaseWatch:
 
     def __init__(
         self,
-        name: str,
-        namespace: str | None,
+        target: ReleaseRef | PartialReleaseRef,
         now: Callable[[], datetime],
         changed: Callable[[], None],
         choose: Callable[[Sequence[Listed], str], None],
     ) -> None:
-        self.name, self.namespace = name, namespace
+        self.target = target
         self.snapshot: Snapshot | None = None
         """The newest one; see also ``known``."""
         self.trouble: PgwizardError | None = None
@@ -55,19 +54,32 @@ class ReleaseWatch:
             await self._observe(cluster)
         except PgwizardError as error:
             self.end(error)
+        except Exception as defect:  # noqa: BLE001 - shown in the place of the verdict: nothing else would say it
+            self.end(PgwizardError(describe_defect(defect)))
 
     async def _observe(self, cluster: Cluster) -> None:
-        namespace = self.namespace = self.namespace or cluster.namespace
-        if not self.name:
-            there = await records.choices(cluster, namespace)
-            if len(there) != 1 or there[0].ref.namespace != namespace:
-                self._choose(there, namespace)
-            self.name = records.only_release(there, namespace).name
-        observed = observe.observe(cluster, ReleaseRef(namespace, self.name), now=self._now, again=self._again)
+        release = self.target = await self._complete(cluster, self.target)
+        observed = observe.observe(cluster, release, now=self._now, again=self._again)
         async with aclosing(observed) as snapshots:
             async for snapshot in snapshots:
                 self.snapshot, self.is_stale, self.server = snapshot, False, cluster.server
                 self._changed()
+
+    async def _complete(self, cluster: Cluster, target: ReleaseRef | PartialReleaseRef) -> ReleaseRef:
+        """Raises PreflightError and AnswersError where it is not clear which release is meant."""
+        namespace = target.namespace or cluster.namespace
+        if target.name is not None:
+            return ReleaseRef(namespace, target.name)
+        self.target = PartialReleaseRef(namespace)
+        there = await records.choices(cluster, namespace)
+        if len(there) != 1 or there[0].ref.namespace != namespace:
+            self._choose(there, namespace)
+        return records.only_release(there, namespace)
+
+    @property
+    def release(self) -> ReleaseRef | None:
+        """The release that is observed; None while it is not known which one that is."""
+        return self.target if isinstance(self.target, ReleaseRef) else None
 
     def end(self, trouble: PgwizardError) -> None:
         """Nothing is observed any more."""

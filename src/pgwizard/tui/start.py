@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pgwizard.clock import Clock
+from pgwizard.plan.names import ANY_RELEASE, PartialReleaseRef
 from pgwizard.tui.navigation import WIZARD
 
 if TYPE_CHECKING:
@@ -66,11 +67,10 @@ class Start:
     """How to begin. connect: opens the cluster, to be closed by the stack; save: writes a new file, or OutputError.
     now: the time, in UTC.
 
-    screen: the module and class to show; raw: answers from a file, as nested keys of it. release: the name (empty: the
-    only one there is) and the namespace (None: the context's) of the release to look at.
-    places: the clusters to choose from, blocking, or KubeconfigError. export: writes a folder of files, or OutputError.
-    drafts: made when first needed; None keeps none. folder: what the names of files are relative to. context,
-    kubeconfig: as they were named to connect with; None where they were not. loaded: called once the screen is open.
+    screen: the module and class to show; raw: answers from a file, as nested keys of it. release: the one to look
+    at. places: the clusters to choose from, blocking, or KubeconfigError. export: writes a folder of files, or
+    OutputError. drafts: made when first needed; None keeps none. folder: what the names of files are relative to.
+    loaded: called once the screen is open.
     """
 
     connect: Connector
@@ -79,11 +79,9 @@ class Start:
     screen: str = WIZARD
     demo: bool = False
     raw: dict[str, Any] | None = None
-    release: tuple[str, str | None] = ("", None)
+    release: PartialReleaseRef = ANY_RELEASE
     places: Callable[[], Sequence[ClusterChoice]] = tuple
     export: Export = lambda _folder, _texts: None
     drafts: Callable[[], DraftStore] | None = None
     folder: Path = Path()
-    context: str | None = None
-    kubeconfig: str | None = None
     loaded: Callable[[], object] = lambda: None

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, cast
 
 from pgwizard.cli import connect
-from pgwizard.cli.json_lines import JsonLine, NoteLine, explain_command, warning_line
+from pgwizard.cli.json_lines import JsonLine, NoteLine, WarningLine, explain_command
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.run_lines import require_proof
 from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
 from pgwizard.cli.writer import Writer
-from pgwizard.clock import utc_now
+from pgwizard.clock import Clock
 from pgwizard.diagnose.diagnose import diagnose
-from pgwizard.errors import FirstBackupFailed, PreflightError
+from pgwizard.errors import FirstBackupFailed, Interrupted, PreflightError
 from pgwizard.kube.api import JOB, Cluster, Object, Ref
 from pgwizard.kube.health import assess
 from pgwizard.kube.jobs import has_succeeded
@@ -63,43 +64,45 @@ def backup(call: Invocation, writer: Writer) -> None:
     """Start a Job. With ``--follow`` raises FirstBackupFailed where it fails."""
     kind = cast("BackupType", call[BACKUP_TYPE])
 
-    async def work(cluster: Cluster) -> None:
+    async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
         found, _ = await records.get(cluster, release)
         if not ReleaseSummary.of(found).backups:
             raise PreflightError(
                 f"release {release} takes no backups", hint="Set repository.enabled to true and apply."
             )
-        if (down := await database_outage(cluster, release, now=utc_now)) is not None:
-            writer.note(f"warning: the backup would fail: {down.whole}", warning_line(down))
-        job = fit(await backups.backup_now(cluster, release, kind, utc_now()))
-        follow = "" if call[FOLLOW] else f"\nFollow it with: pgwizard logs {release.name} -n {release.namespace} -f"
+        if (down := await database_outage(cluster, release, now=now)) is not None:
+            writer.note(f"warning: the backup would fail: {down.whole}", WarningLine.of(down))
+        job = fit(await backups.backup_now(cluster, release, kind, now()))
+        command = cluster.commands.pgwizard("logs", release.name, "-f", namespace=release.namespace)
+        follow = "" if call[FOLLOW] else f"\nFollow it with: {command}"
         writer.line(f"started Job {release.namespace}/{job}{follow}", JobLine(release.namespace, job, kind))
         if call[FOLLOW]:
-            await _follow(cluster, await cluster.get(Ref(JOB, job, release.namespace)), release, writer)
+            await _follow(cluster, await cluster.get(Ref(JOB, job, release.namespace)), release, writer, now())
 
-    connect.run(call, work, released=True, resume="A started backup continues in the cluster: pgwizard logs -f.")
+    hint = "A started backup continues in the cluster: pgwizard logs -f."
+    connect.run(call, work, released=True, interruption=lambda: Interrupted("stopped", hint=hint))
 
 
 def logs(call: Invocation, writer: Writer) -> None:
     """Print the log of a Job. With ``--follow`` raises FirstBackupFailed where it fails."""
 
-    async def work(cluster: Cluster) -> None:
+    async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
         job = _picked(await backups.newest_first(cluster, release), release, call[JOB_NAME])
         if call[FOLLOW] and assess(job).status == "progressing" and not await has_succeeded(cluster, job):
-            await _follow(cluster, job, release, writer)
+            await _follow(cluster, job, release, writer, now())
             return
-        shown, read = fit(job["metadata"]["name"]), []
-        lines = backups.log(cluster, release, job["metadata"]["name"], tail=call[TAIL])
+        shown, health = fit(job["metadata"]["name"]), assess(job)
+        has_failed = health.status == "failed"
+        lines = backups.log(cluster, release, job["metadata"]["name"], tail=None if has_failed else call[TAIL])
         async with aclosing(lines):
-            async for line in lines:
-                read.append(line)
-                writer.line(line, LogLine(shown, line))
-        health = assess(job)
-        if health.status != "failed":
+            log = [line async for line in lines]
+        for line in log[-call[TAIL] :]:
+            writer.line(line, LogLine(shown, line))
+        if not has_failed:
             return
-        fault = diagnose("\n".join([*read, health.message]))
+        fault = diagnose("\n".join([*log, health.message]))  # of the whole log, however much of it is shown
         if call[FOLLOW]:
             raise FirstBackupFailed(f"{Ref(JOB, shown, release.namespace)} failed: {health.message}", fault=fault)
         if fault:
@@ -122,7 +125,7 @@ def _picked(jobs: list[Object], release: ReleaseRef, wanted: str | None) -> Obje
     )
 
 
-async def _follow(cluster: Cluster, job: Object, release: ReleaseRef, writer: Writer) -> None:
+async def _follow(cluster: Cluster, job: Object, release: ReleaseRef, writer: Writer, at: datetime) -> None:
     """Print the log of a Job that runs, to its end. Raises NotProven where its backup cannot be relied on."""
     shown = fit(job["metadata"]["name"])
     findings = await backups.wait(
@@ -130,6 +133,6 @@ async def _follow(cluster: Cluster, job: Object, release: ReleaseRef, writer: Wr
         job,
         lambda text: writer.note(f"· {text}", NoteLine(text)),
         lambda line: writer.line(line, LogLine(shown, line)),
-        at=utc_now(),
+        at=at,
     )
     require_proof(release, findings)

@@ -7,6 +7,7 @@ from pgwizard.cli.table import JSON, NAMESPACE
 from pgwizard.cli.terminal import at_a_terminal, face
 from pgwizard.cli.writer import Writer
 from pgwizard.errors import NotProven
+from pgwizard.plan.names import PartialReleaseRef
 
 SCREEN = "pgwizard.tui.screens.status:StatusScreen"
 
@@ -14,7 +15,7 @@ SCREEN = "pgwizard.tui.screens.status:StatusScreen"
 def status(call: Invocation, writer: Writer) -> int:
     """Once it has printed, raises NotProven for any verdict but recoverable."""
     if at_a_terminal() and not call[JSON]:
-        return face(call, screen=SCREEN, release=(call.word, call[NAMESPACE]))
+        return face(call, screen=SCREEN, release=PartialReleaseRef(call[NAMESPACE], call.word or None))
     _once(call, writer)
     return 0
 
