@@ -323,7 +323,11 @@ def test_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert authorization(login_) == f"Bearer {TOKEN}"
     info = json.loads((tmp_path / "info").read_text())
     assert info["spec"]["interactive"] is False
-    assert info["spec"]["cluster"] == {"server": "https://one.test:6443/base", "tls-server-name": "other"}
+    assert info["spec"]["cluster"] == {
+        "server": "https://one.test:6443/base/",
+        "tls-server-name": "other",
+        "config": None,
+    }
     assert (tmp_path / "said").read_text() == "get own\n"
 
 

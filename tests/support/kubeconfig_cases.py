@@ -258,7 +258,8 @@ def _trust(lab: Lab) -> Iterator[Case]:
         "trust: both authorities",
         config({"server": server, "certificate-authority-data": coded(lab.other_ca + lab.ca)}, user),
     )
-    for value in (True, False, None, "true", "false", "", 1, 0, [], [True], {}):
+    flags: tuple[Any, ...] = (True, False, None, "true", "false", "", 1, 0, [], [True], {})
+    for value in flags:
         yield one(f"trust: {skip} {value!r}", config({"server": server, skip: value}, user))
     for word in ("True", "TRUE", "yes", "Yes", "on", "y", "Y", "tRUE", "no", "off", "~", "!!bool true", "!!str true"):
         text = yaml.safe_dump(config({"server": server, skip: "WORD"}, user)).replace("WORD", word)
@@ -358,7 +359,7 @@ def _identities(lab: Lab) -> Iterator[Case]:
         "home/.kube/blank": " \n",
         "home/.kube/lines": f"{TOKEN}\nmore\n",
     }
-    for name, user in {
+    users: dict[str, dict[str, Any]] = {
         "nobody": {},
         "a token": {"token": TOKEN},
         "a token with blanks": {"token": f" {TOKEN} "},
@@ -417,7 +418,8 @@ def _identities(lab: Lab) -> Iterator[Case]:
             "auth-provider": {"name": "oidc"},
             "exec": {"command": "x", "apiVersion": f"{EXEC}/v1", "interactiveMode": "Never"},
         },
-    }.items():
+    }
+    for name, user in users.items():
         yield one(f"user: {name}", config(secure, user), files=pki)
     yield one("user: a token over http", config({"server": lab.http}, {"token": TOKEN}))
     yield one("user: a certificate over http", config({"server": lab.http}, data))

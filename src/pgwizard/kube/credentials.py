@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import yaml
@@ -374,6 +374,8 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any], show: Callable[
     info = {"apiVersion": version, "kind": "ExecCredential", "spec": spec}
     extra = {item["name"]: item.get("value") or "" for item in plugin.get("env") or []}
     environment = {**os.environ, **extra, "KUBERNETES_EXEC_INFO": json.dumps(info)}
+    # With asyncio's own pipe, a program that it leaves in the background would hold the end open.
+    reading, writing = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
             command,
@@ -381,16 +383,19 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any], show: Callable[
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=writing,
             start_new_session=True,  # neither can it open /dev/tty
         )
     except (OSError, ValueError) as error:
+        os.close(reading)
         hint = plain(plugin.get("installHint") or "", 600)
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} cannot be started: {reason_of(error)}",
             hint=hint or "Install it, or add its folder to PATH.",
         ) from None
-    stdout, words = await _outcome(process, command, show)
+    finally:
+        os.close(writing)
+    stdout, words = await _outcome(process, reading, command, show)
     if process.returncode:
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} failed with exit code {process.returncode}: "
@@ -427,7 +432,7 @@ _CREDENTIAL: typed_yaml.Shape = {
 
 
 async def _outcome(
-    process: asyncio.subprocess.Process, command: str, show: Callable[[str], object]
+    process: asyncio.subprocess.Process, stderr: int, command: str, show: Callable[[str], object]
 ) -> tuple[bytes, list[str]]:
     """What it printed, and the last lines of its stderr."""
     words: deque[str] = deque(maxlen=20)
@@ -436,13 +441,14 @@ async def _outcome(
         words.append(line)
         show(line)
 
-    answer, stderr = process.stdout, process.stderr
-    if answer is None or stderr is None:
-        raise TypeError("it was started without pipes")
-    follower = asyncio.create_task(_follow(stderr, follow))
+    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+    transport, _ = await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(stderr, "rb", buffering=0)
+    )
+    follower = asyncio.create_task(_follow(reader, follow))
     try:
         async with asyncio.timeout(PLUGIN_SECONDS):
-            output = await _read_answer(answer, command)
+            output = await _read_answer(cast("asyncio.StreamReader", process.stdout), command)
             await process.wait()
             # A program that it left in the background may hold its stderr open.
             await asyncio.wait([follower], timeout=_PAUSE_SECONDS)
@@ -451,7 +457,7 @@ async def _outcome(
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} was stopped after {span(PLUGIN_SECONDS)}; it was waiting for: "
             f"{plain(' '.join(words)) or 'nothing that it wrote to stderr'}",
-            hint="Log in with it first, for example with: kubectl get namespaces",
+            hint="Log in with it first, then try again.",
         ) from None
     finally:
         follower.cancel()
@@ -459,7 +465,7 @@ async def _outcome(
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-        process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - its end of pipes that others keep open
+        transport.close()
 
 
 async def _read_answer(stream: asyncio.StreamReader, command: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Who is spoken to and as whom: the kubeconfig as kubectl reads it, in-cluster otherwise, and its credentials.
+"""Who is spoken to and as whom: the kubeconfig as kubectl reads it, in-cluster otherwise.
 
 The only module that imports ``kubernetes``, and only where an ``auth-provider`` token is to be refreshed, in a thread:
 the import takes 0.3 s. The rest is done here, because that package sends requests without credentials when a plug-in

@@ -72,7 +72,7 @@ def read(content: bytes, shape: Shape) -> Any:
 
 
 def _extent(node: yaml.Node, known: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:
-    """How many values a node is, each alias counted as what it stands for, and how deep they are nested."""
+    """How many values a node is, each alias counted in full, and how deep they are nested."""
     if isinstance(node, yaml.ScalarNode):
         return 1, 0
     if id(node) not in known:
