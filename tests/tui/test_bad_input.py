@@ -206,6 +206,27 @@ def test_a_namespace_that_is_deleted_after_it_was_chosen() -> None:
     driven(scenario, raw=SHOP)
 
 
+def test_a_namespace_that_is_being_deleted_is_named_before_anything_is_tried() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        sim = sim_of(pilot)
+        namespace = sim.store.peek(Ref(NAMESPACE, "shop"))
+        assert namespace is not None
+        namespace["metadata"]["deletionTimestamp"] = "2026-11-23T12:00:00Z"
+        sim.store.put(namespace)
+        screen = await approval(pilot)
+        assert screen.ending == [
+            "✗       the cluster does not have what the answers name; nothing was written",
+            (
+                "        release.namespace: namespace shop is being deleted, with everything in it   Wait until it is "
+                "gone (kubectl wait namespace/shop --for=delete --timeout=10m) and apply again, or choose "
+                "another namespace."
+            ),
+        ]
+        await back(pilot, wizard, "enter")
+
+    driven(scenario, raw=SHOP)
+
+
 def test_a_namespace_that_is_deleted_after_the_differences_were_shown() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         screen = await approval(pilot)
