@@ -281,11 +281,11 @@ def test_the_least_that_is_recoverable_is_what_is_left_right_after_a_full_backup
 def test_the_least_is_no_more_than_what_there_is_now() -> None:
     """Where not all that is kept can be looked at, and where the newest full backup is younger than the others."""
     for full, keep in ((LEAP, 600), (FULL, 77), (CronSchedule("0 2 1 1 *"), 2)):
-        held = retain(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
+        backups = retain(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
         found = shortest_reach(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
-        assert held.since is not None
+        assert backups.since is not None
         assert found is not None
-        assert found <= MONDAY - held.since
+        assert found <= MONDAY - backups.since
     just_before = datetime(2026, 11, 22, 1, 59, tzinfo=UTC)
     assert shortest_reach(FULL, INCREMENTAL, just_before, keep=2, by_days=False) == timedelta(days=7)
     moment = datetime(1907, 1, 1, tzinfo=UTC)  # 1900 had no 29th of February, and 1896 is too long ago
