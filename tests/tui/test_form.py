@@ -82,7 +82,7 @@ def stands(draft: Draft, path: Question) -> str:
     return draft.tag(path) if alternatives(path) else write_text(draft.value(path))
 
 
-COLLECTIONS = {
+COLLECTIONS: dict[Question, Any] = {
     (str(section.alias), str(field.alias)): get_origin(field.annotation)
     for section in Answers.model_fields.values()
     for model in sections_in(section.annotation)
