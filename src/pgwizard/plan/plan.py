@@ -289,7 +289,7 @@ def ca_source(answers: Answers) -> str:
 
 
 def parameters(answers: Answers) -> list[Parameter]:
-    """Every line of postgresql.conf. An override replaces the computed value, and the reason names the override."""
+    """Every line of postgresql.conf. An override replaces the computed value; what follows from it follows it."""
     tuning = answers.tuning
     tuned = tune(
         Machine(
@@ -300,7 +300,8 @@ def parameters(answers: Answers) -> list[Parameter]:
             disk=tuning.disk,
             data_size=tuning.data_size,
             version=answers.images.postgresql_version,
-        )
+        ),
+        tuning.parameters,
     )
     found = {parameter.name: parameter for parameter in (*_fixed_parameters(answers), *tuned)}
     for name, value in tuning.parameters.items():
