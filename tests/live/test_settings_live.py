@@ -34,7 +34,7 @@ while IFS= read -r name && IFS= read -r value <&3; do
 done <names 3<values
 """
 FIXTURE = Path(__file__).parents[1] / "fixtures/postgresql_values.jsonl"
-"""[version, parameter, spelling, what ``postgres -C`` prints of it or REFUSED]; --update-golden makes it anew."""
+"""[version, parameter, spelling, what ``postgres -C`` prints of it or REFUSED]; --update-golden writes it."""
 NOT_IN_A_FILE = {"transaction_isolation", "transaction_read_only", "transaction_deferrable"}
 """What pg_settings does not tell: the server refuses them in a configuration file."""
 SPELLINGS = {

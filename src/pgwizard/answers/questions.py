@@ -248,8 +248,11 @@ EndpointText = Annotated[
 ]
 Bucket = Annotated[
     str,
-    StringConstraints(min_length=3, max_length=63),
-    _matching(r"[a-z0-9][-.a-z0-9]*[a-z0-9]", "a bucket's name; expected lower-case letters, digits and hyphens"),
+    StringConstraints(min_length=3, max_length=255),
+    # Capitals and underscores are of older AWS buckets and of other vendors.
+    _matching(
+        r"[A-Za-z0-9][-._A-Za-z0-9]*[A-Za-z0-9]", "a bucket's name; expected letters, digits, hyphens, dots and _"
+    ),
 ]
 Region = Annotated[
     str,

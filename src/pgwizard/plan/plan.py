@@ -187,7 +187,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         memory_request=quantities.whole_size(answers.resources.memory_request or memory),
         cpu_limit=answers.resources.cpu_limit or cpu,
         cpu_request=answers.resources.cpu_request,
-        shm_size=str(max(quantities.size_bytes(memory) // 4, 64 * 1024**2)),
+        shm_size=str(shared_memory_bytes(answers)),
         parameters=tuple(parameters(answers)),
         backups=backups,
         options=tuple(options(answers)),
@@ -283,6 +283,11 @@ def ca_source(answers: Answers) -> str:
     """Where the mirrored certificate comes from, as namespace/secret/key; with only a file, its path."""
     source = answers.tls.source
     return f"{source.namespace}/{source.secret}/{source.key}" if source else f"file {answers.tls.ca_file}"
+
+
+def shared_memory_bytes(answers: Answers) -> int:
+    """The size of /dev/shm, which parallel queries use."""
+    return max(quantities.size_bytes(answers.tuning.memory) // 4, 64 * 1024**2)
 
 
 # ---- PostgreSQL ----------------------------------------------------------------------------------------------------
