@@ -343,6 +343,20 @@ def test_a_namespace_deleted_while_it_is_observed_shows_within_seconds(denied: b
     on(scenario)
 
 
+def test_a_namespace_that_cannot_end_is_named_while_its_release_runs() -> None:
+    """A finalizer holds it, so the record and the database are there for long."""
+
+    async def scenario(sim: SimCluster) -> None:
+        namespace = sim.store.peek(Ref(NAMESPACE, "default"))
+        assert namespace is not None
+        namespace["metadata"]["deletionTimestamp"] = "2026-11-23T12:00:00Z"
+        sim.store.put(namespace)
+        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        assert judge(found).reasons[0].text == "namespace default is being deleted, with everything in it"
+
+    on(scenario)
+
+
 def test_a_release_that_comes_back_gets_a_new_verdict() -> None:
     async def scenario(sim: SimCluster) -> None:
         steps: list[str] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +12,13 @@ import pytest
 from pgwizard.kube.api import ExecResult, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
 from pgwizard.status import observe, probes
 from pgwizard.status.snapshot import Archiver, Backup, RepositoryInfo, Volume, Wal
 from pgwizard.status.verdict import judge
+from pgwizard.tls.certificates import read_bundle
 from support.faulting import POD, SECRET, clock, live
+from support.headless import certificate, pem
 from support.observing import on, recorded
 from support.snapshots import SYSTEM, segment
 
@@ -181,6 +184,26 @@ def test_a_certificate_whose_source_changed_or_went_is_seen() -> None:
         found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
         assert found.certificate is not None
         assert found.certificate.source == "gone"
+
+    on(scenario)
+
+
+def test_of_a_bundle_only_what_the_server_s_chain_leads_to_has_an_end() -> None:
+    """A member that ends soon is of no account where the server is verified without it."""
+
+    async def scenario(sim: SimCluster) -> None:
+        mirror = Ref(SECRET, "postgresql-minio-ca", "default")
+        own = base64.b64decode((await sim.get(mirror))["data"]["tls.crt"])
+        soon = pem(certificate("other", ends=timedelta(days=2)))
+        await sim.patch(mirror, {"data": {"tls.crt": base64.b64encode(soon + own).decode()}})
+        at = clock(sim)()
+        found = await probes.certificate(sim, ReleaseRef("default", "postgresql"), at)
+        assert found is not None
+        assert found.ends == read_bundle(own).certificates[0].not_after
+        sim.faults = [Fault("403", "create", "pods/portforward", times=None)]
+        found = await probes.certificate(sim, ReleaseRef("default", "postgresql"), at)
+        assert found is not None
+        assert found.ends == read_bundle(soon).certificates[0].not_after
 
     on(scenario)
 

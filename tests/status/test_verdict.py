@@ -359,6 +359,19 @@ def test_the_state_of_the_namespace_is_reported_if_it_can_be_read(namespace: Any
     assert judge(replace(gone, release=bare)).reasons[0].fix == ""
 
 
+def test_a_namespace_that_is_being_deleted_is_the_first_reason_while_the_release_still_runs() -> None:
+    assert FINE.release is not None
+    first = judge(replace(FINE, release=replace(FINE.release, is_namespace_ending=True)))
+    [reason] = first.reasons
+    assert (first.state, reason.text) == ("at risk", "namespace shop is being deleted, with everything in it")
+    assert reason.fix == (
+        "This cannot be undone: the volume is deleted too. What is in the repository stays: install again with another "
+        "repository.path."
+    )
+    without_record = replace(FINE, missing=Missing("ending", NOW))
+    assert judge(without_record).reasons[0].key == "namespace-ending"
+
+
 def test_a_release_whose_statefulset_is_there_or_was_not_looked_for_is_not_gone() -> None:
     there = replace(LEFT, objects={STATEFUL: Health("ready", "1 of 1 pods ready")})
     unseen = replace(

@@ -102,7 +102,8 @@ async def observe(
     that fails later is listed in ``failures``, and polled again.
     """
     there, _ = await records.get(cluster, release)
-    summary = ReleaseSummary.of(there)
+    is_ending = await probes.namespace_state(cluster, release) == "ending"
+    summary = ReleaseSummary.of(there, is_namespace_ending=is_ending)
     snapshot = reduce(Snapshot(release, now(), commands=cluster.commands), ReleaseRead(now(), summary))
     again = again or Again()
     queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # a flood waits at the server, not here

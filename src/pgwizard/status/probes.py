@@ -16,16 +16,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.diagnose.diagnose import diagnose
-from pgwizard.errors import ClusterError, Forbidden
+from pgwizard.errors import ClusterError, Forbidden, PgwizardError
 from pgwizard.kube.api import NAMESPACE, SECRET, Cluster, Ref, find_object
 from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names, ReleaseRef
+from pgwizard.plan.server import s3_server
 from pgwizard.release import records
 from pgwizard.release.backups import TAIL_LINES
+from pgwizard.release.survey import read_sections
 from pgwizard.status.snapshot import (
     Archiver,
     Backup,
     MirroredCertificate,
     Missing,
+    NamespaceState,
     ReleaseSummary,
     RepositoryInfo,
     Volume,
@@ -33,8 +36,11 @@ from pgwizard.status.snapshot import (
     moment,
 )
 from pgwizard.text import fit_line, plain
-from pgwizard.tls.certificates import read_bundle
+from pgwizard.tls import handshake
+from pgwizard.tls.certificates import Bundle, read_bundle
+from pgwizard.tls.names import Rules
 
+_SERVER_SECTIONS = ("images", "repository", "advanced")
 _EXEC_SECONDS = {"repository": 120.0, "archiver": 20.0, "volume": 20.0}
 
 VOLUME_COMMAND = ("df", "--block-size=1", "--output=size,avail", DATA)
@@ -161,17 +167,23 @@ def volume_of(text: str) -> Volume:
 
 
 async def summary(cluster: Cluster, release: ReleaseRef) -> ReleaseSummary | Missing:
-    """The record at a glance; where there is none, what became of the namespace, if that may be read."""
+    """The record at a glance, and whether the namespace is being deleted; where there is none, what became of it."""
     there, _ = await records.find(cluster, release)
+    state = await namespace_state(cluster, release)
     if there is not None:
-        return ReleaseSummary.of(there)
+        return ReleaseSummary.of(there, is_namespace_ending=state == "ending")
+    return Missing(state)
+
+
+async def namespace_state(cluster: Cluster, release: ReleaseRef) -> NamespaceState:
+    """What becomes of the release's namespace; ``unread`` where that may not be read."""
     try:
         home = await find_object(cluster, Ref(NAMESPACE, release.namespace))
     except Forbidden:
-        return Missing("unread")
+        return "unread"
     if home is None:
-        return Missing("gone")
-    return Missing("ending" if home["metadata"].get("deletionTimestamp") else "there")
+        return "gone"
+    return "ending" if home["metadata"].get("deletionTimestamp") else "there"
 
 
 async def repository(cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int) -> RepositoryInfo:
@@ -231,21 +243,37 @@ async def certificate(cluster: Cluster, release: ReleaseRef, at: datetime) -> Mi
     if mirror is None:
         return None
     mine = read_bundle(base64.b64decode((mirror.get("data") or {}).get(CA_KEY, "")))
+    ends = await _end_of(mine, cluster, release, at)
     source = str((mirror["metadata"].get("annotations") or {}).get("pgwizard/source", "")).split("/")
     if len(source) != 3:
-        return MirroredCertificate(mine.next_end(at), "unread")
+        return MirroredCertificate(ends, "unread")
     try:
         original = await find_object(cluster, Ref(SECRET, source[1], source[0]))
     except Forbidden:
-        return MirroredCertificate(mine.next_end(at), "unread")
+        return MirroredCertificate(ends, "unread")
     there = base64.b64decode(((original or {}).get("data") or {}).get(source[2], ""))
     if not there:
-        return MirroredCertificate(mine.next_end(at), "gone")
+        return MirroredCertificate(ends, "gone")
     try:
         same = read_bundle(there).pem == mine.pem
     except ValueError:
         same = False
-    return MirroredCertificate(mine.next_end(at), "same" if same else "differs")
+    return MirroredCertificate(ends, "same" if same else "differs")
+
+
+async def _end_of(mine: Bundle, cluster: Cluster, release: ReleaseRef, at: datetime) -> datetime:
+    """When the trust in the server ends: of many certificates, only those count that its chain leads to."""
+    if len(mine.certificates) > 1:
+        with contextlib.suppress(
+            PgwizardError
+        ):  # a right that is missing, or a server that cannot be reached from here
+            there, _ = await records.find(cluster, release)
+            answers = read_sections(there.deployed if there else None, *_SERVER_SECTIONS)
+            if answers is not None:
+                rules = Rules(answers.images.pgbackrest_version)
+                found = await handshake.verify(cluster, s3_server(answers), mine, rules, at)
+                return found.verdict.ends or mine.next_end(at)
+    return mine.next_end(at)
 
 
 async def _run_in_pod(cluster: Cluster, release: ReleaseRef, command: Sequence[str], seconds: float) -> str:

@@ -32,6 +32,7 @@ PACE_SECONDS = {"release": 10.0, "repository": 60.0, "archiver": 10.0, "volume":
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 BackupKind = Literal["full", "incr", "init"]
+NamespaceState = Literal["there", "ending", "gone", "unread"]
 
 _WAITING_USUAL = 2
 """A segment, and the history file of a backup that ended with it."""
@@ -43,20 +44,24 @@ _SETTLING = timedelta(minutes=30)
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSummary:
-    """The record at a glance. applied: UTC; backups: whether the answers want any."""
+    """The record at a glance. applied: UTC; backups: whether the answers want any.
+
+    is_namespace_ending: whether the namespace is being deleted; False where that may not be read.
+    """
 
     revision: int
     outcome: str
     applied: datetime | None
     backups: bool
     superuser: str | None
+    is_namespace_ending: bool = False
 
     @classmethod
-    def of(cls, record: Record) -> ReleaseSummary:
+    def of(cls, record: Record, *, is_namespace_ending: bool = False) -> ReleaseSummary:
         """The summary of a record; an unreadable answer is left out."""
         last = record.last
         if last is None:
-            return cls(0, "", None, backups=True, superuser=None)
+            return cls(0, "", None, True, None, is_namespace_ending)
         sections = (last.answers.get(section) for section in ("credentials", "repository"))
         credentials, repository = (section if isinstance(section, Mapping) else {} for section in sections)
         return cls(
@@ -65,6 +70,7 @@ class ReleaseSummary:
             applied=moment(last.at),
             backups=repository.get("enabled") is not False,
             superuser=credentials.get("username") if credentials.get("from") == "generate" else None,
+            is_namespace_ending=is_namespace_ending,
         )
 
 
@@ -72,7 +78,7 @@ class ReleaseSummary:
 class Missing:
     """There is no record any more. namespace: what became of it, where that may be read; since: when it was missed."""
 
-    namespace: Literal["there", "ending", "gone", "unread"]
+    namespace: NamespaceState
     since: datetime | None = None
 
 
@@ -285,6 +291,13 @@ class Snapshot:
     def is_gone(self) -> bool:
         """Whether nothing is left that runs the database or knows how: neither the record nor the StatefulSet."""
         return self.missing is not None and self.has_no_statefulset
+
+    @property
+    def is_namespace_ending(self) -> bool:
+        """Whether the namespace is known to be being deleted."""
+        if self.missing is not None:
+            return self.missing.namespace == "ending"
+        return self.release is not None and self.release.is_namespace_ending
 
     @property
     def has_no_statefulset(self) -> bool:

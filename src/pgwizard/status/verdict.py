@@ -203,11 +203,21 @@ def judge(snapshot: Snapshot) -> Verdict:
     """
     if snapshot.missing is not None and snapshot.is_gone:
         return Verdict("gone", None, None, tuple(_gone(snapshot, snapshot.missing)))
-    verdict, worst = _judge_backups(snapshot), outage(snapshot)
-    if worst is None:
+    verdict, worst = _judge_backups(snapshot), [*_ending(snapshot), *filter(None, [outage(snapshot)])]
+    if not worst:
         return verdict
     state: RecoveryState = "at risk" if verdict.state == "recoverable" else verdict.state
-    return replace(verdict, state=state, reasons=(worst, *verdict.reasons))
+    return replace(verdict, state=state, reasons=(*worst, *verdict.reasons))
+
+
+def _ending(snapshot: Snapshot) -> Iterable[Finding]:
+    """That the namespace is being deleted, which cannot be undone."""
+    if snapshot.is_namespace_ending:
+        namespace = fit(snapshot.ref.namespace)
+        fix = "This cannot be undone: the volume is deleted too."
+        if snapshot.wants_backups:
+            fix += " What is in the repository stays: install again with another repository.path."
+        yield _reason(f"namespace {namespace} is being deleted, with everything in it", fix, "namespace-ending")
 
 
 def _judge_backups(snapshot: Snapshot) -> Verdict:
