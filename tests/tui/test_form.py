@@ -118,12 +118,12 @@ def test_a_wrong_entry_is_shown_at_its_question_in_the_words_of_the_file(questio
         (
             {"tuning": {"parameters": {"wal_level": "minimal", "port": "1", "pg_stat_statements.max": "5"}}},
             "tuning.parameters",
-            "✗ wal_level: 'minimal' ends archiving; expected replica or logical · and 1 more",
+            "✗ wal_level: 'minimal' turns archiving off; expected replica or logical · and 1 more",
         ),
         (
             {"tuning": {"parameters": {"fsync": "off"}}},
             "tuning.parameters",
-            "! fsync: off loses the database at the first power cut",
+            "! fsync: off can destroy the database at a power failure",
         ),
         (
             {"advanced": {"options": {"delta": "y", "db-timout": 5}}},

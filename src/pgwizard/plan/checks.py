@@ -76,7 +76,7 @@ def _volume(answers: Answers, _: Facts) -> _Found:
     size = quantities.size_bytes(answers.storage.size)
     if size < _SMALLEST_VOLUME:
         yield Finding(
-            "storage.size", f"{answers.storage.size} holds no PostgreSQL; expected 256Mi or more, such as 10Gi"
+            "storage.size", f"{answers.storage.size} is too small for PostgreSQL; expected 256Mi or more, such as 10Gi"
         )
         return
     values = {parameter.name: parameter.value for parameter in parameters(answers)}
@@ -225,7 +225,7 @@ def _conflict(name: str, value: str, read: settings.Value, answers: Answers) -> 
     if name in _RESERVED and isinstance(read, Decimal):
         others = [settings.count(each, answers.tuning.parameters, version) or 0 for each in _RESERVED if each != name]
         if read + sum(others) >= answers.tuning.connections:
-            return f"{value} leaves no connection to anybody else; expected less than tuning.connections"
+            return f"{value} leaves no connection for anyone else; expected less than tuning.connections"
     if name == "min_dynamic_shared_memory" and size is not None and size > (room := shared_memory_bytes(answers)):
         return f"{value} is more than /dev/shm has, a quarter of tuning.memory; expected {room // 1024**2}MB or less"
     return None
@@ -233,7 +233,7 @@ def _conflict(name: str, value: str, read: settings.Value, answers: Answers) -> 
 
 _RESERVED = ("superuser_reserved_connections", "reserved_connections")
 _ENDS_THE_SERVER = {
-    ("wal_level", "minimal"): "ends archiving; expected replica or logical",
+    ("wal_level", "minimal"): "turns archiving off; expected replica or logical",
     ("huge_pages", "on"): "needs huge pages, and the pod asks for none: the server would not start",
     ("io_method", "io_uring"): "is forbidden to the container by seccomp's default profile: the server would not start",
     ("bonjour", "True"): "is not built into PostgreSQL for Linux: the server would not start",
@@ -243,8 +243,8 @@ _ENDS_THE_SERVER = {
 }
 """Values, as they are read, that end the server or its archive, or that destroy data."""
 _UNWISE = {
-    ("fsync", "False"): "off loses the database at the first power cut",
-    ("full_page_writes", "False"): "off loses the database at the first power cut",
+    ("fsync", "False"): "off can destroy the database at a power failure",
+    ("full_page_writes", "False"): "off can destroy the database at a power failure",
     ("default_transaction_read_only", "True"): "on lets no application write",
     ("autovacuum", "False"): "off lets tables grow, and stops the database at the wraparound of transactions",
     ("max_slot_wal_keep_size", "-1"): "-1 lets a forgotten replication slot fill the volume",
@@ -261,7 +261,7 @@ _UNWISE = {
 def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) -> _Found:
     read = setting.read(value) if setting is not None else value
     if name == "huge_pages" and read != "off":
-        yield _warning(path, f"{value!r} ends in a bus error on a node with huge pages: the pod asks for none")
+        yield _warning(path, f"{value!r} crashes with a bus error on a node with huge pages: the pod asks for none")
     elif name == "logging_collector" and read is True:
         yield _warning(
             path,
@@ -588,7 +588,7 @@ def _queue(answers: Answers, _: Facts) -> _Found:
     else:
         yield _warning(
             "advanced.archivePushQueueMax",
-            f"past {queue} WAL is dropped: what was recoverable ends there",
+            f"past {queue} WAL is dropped, and recovery ends there",
         )
 
 
