@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -119,8 +120,10 @@ def issue(
         return Issued(builder.sign(signer, None), key)
     made = builder.sign(signer, hash_ or hashes.SHA256())
     if weak_hash or is_version_1:
-        again = X509.from_cryptography(made)
-        again.set_version(0 if is_version_1 else 2)
-        again.sign(PKey.from_cryptography_key(signer), weak_hash or "sha256")
-        made = again.to_cryptography()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # for certificates in earnest
+            again = X509.from_cryptography(made)
+            again.set_version(0 if is_version_1 else 2)
+            again.sign(PKey.from_cryptography_key(signer), weak_hash or "sha256")
+            made = again.to_cryptography()
     return Issued(made, key)
