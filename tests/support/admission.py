@@ -1,7 +1,7 @@
 """Admission on a real cluster: a webhook that puts a sidecar into pods as a mesh does, and policies that refuse.
 
 The API server of the rig lives in a network namespace of its own: a webhook on this machine's loopback is never
-reached, and with ``failurePolicy: Ignore`` nobody is told. So the webhook runs inside that namespace.
+reached, and with ``failurePolicy: Ignore`` that does not show. So the webhook runs inside that namespace.
 """
 
 from __future__ import annotations
