@@ -53,7 +53,7 @@ class Section(BaseModel):
 # ---- kinds of text -------------------------------------------------------------------------------------------------
 
 
-def _printable(text: str) -> str:
+def _visible(text: str) -> str:
     """Printable characters alone: no control characters, no line breaks of any kind, no invisible marks.
 
     pgBackRest's configuration has no quoting, Go's and Python's YAML disagree about the rest, and nobody can review
@@ -62,7 +62,12 @@ def _printable(text: str) -> str:
     for index, character in enumerate(text):
         if not character.isprintable():
             raise ValueError(f"holds a character that cannot be seen, U+{ord(character):04X} at position {index + 1}")
-    if text != text.strip():
+    return text
+
+
+def _printable(text: str) -> str:
+    """Visible text without a blank at its ends, which would not survive where nothing is quoted."""
+    if _visible(text) != text.strip():
         raise ValueError("begins or ends with a blank")
     return text
 
@@ -216,7 +221,7 @@ ParameterValue = Annotated[
     str,
     StringConstraints(max_length=1024),
     BeforeValidator(_parameter_text),
-    AfterValidator(_printable),
+    AfterValidator(_visible),  # blanks at its ends belong to it, as in log_line_prefix
     WithJsonSchema({"type": ["string", "number", "boolean"]}),
 ]
 OptionName = Annotated[
@@ -243,8 +248,11 @@ EndpointText = Annotated[
 ]
 Bucket = Annotated[
     str,
-    StringConstraints(min_length=3, max_length=63),
-    _matching(r"[a-z0-9][-.a-z0-9]*[a-z0-9]", "a bucket's name; expected lower-case letters, digits and hyphens"),
+    StringConstraints(min_length=3, max_length=255),
+    # Capitals and underscores are of older AWS buckets and of other vendors.
+    _matching(
+        r"[A-Za-z0-9][-._A-Za-z0-9]*[A-Za-z0-9]", "a bucket's name; expected letters, digits, hyphens, dots and _"
+    ),
 ]
 Region = Annotated[
     str,
