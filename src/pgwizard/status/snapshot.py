@@ -65,6 +65,7 @@ class ReleaseSummary:
     backups: bool
     superuser: str | None
     is_namespace_ending: bool = False
+    is_tls_verified: bool = True
 
     @classmethod
     def of(cls, record: Record, *, is_namespace_ending: bool = False) -> ReleaseSummary:
@@ -81,6 +82,7 @@ class ReleaseSummary:
             backups=repository.get("enabled") is not False,
             superuser=credentials.get("username") if credentials.get("from") == "generate" else None,
             is_namespace_ending=is_namespace_ending,
+            is_tls_verified=not (isinstance(tls := last.answers.get("tls"), Mapping) and tls.get("verify") is False),
         )
 
 
