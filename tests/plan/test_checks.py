@@ -44,7 +44,7 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"storage": {"size": "100Mi"}},
         "storage.size",
-        "100Mi holds no PostgreSQL; expected 256Mi or more, such as 10Gi",
+        "100Mi is too small for PostgreSQL; expected 256Mi or more, such as 10Gi",
     ),
     (
         {"storage": {"size": "4Gi"}},
@@ -79,7 +79,7 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"tuning": {"parameters": {"wal_level": "minimal"}}},
         "tuning.parameters.wal_level",
-        "'minimal' ends archiving; expected replica or logical",
+        "'minimal' turns archiving off; expected replica or logical",
     ),
     (
         {"tuning": {"parameters": {"shared_buffers": "131072"}}},
@@ -145,7 +145,7 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"tuning": {"parameters": {"superuser_reserved_connections": "100"}}},
         "tuning.parameters.superuser_reserved_connections",
-        "100 leaves no connection to anybody else; expected less than tuning.connections",
+        "100 leaves no connection for anyone else; expected less than tuning.connections",
     ),
     (
         {"tuning": {"parameters": {"shared_preload_libraries": "'pg_stat_statements'"}}},
@@ -311,7 +311,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"tuning": {"parameters": {"huge_pages": "try"}}},
         "tuning.parameters.huge_pages",
-        "'try' ends in a bus error on a node with huge pages: the pod asks for none",
+        "'try' crashes with a bus error on a node with huge pages: the pod asks for none",
     ),
     (
         {"tuning": {"parameters": {"logging_collector": "Yes"}}},
@@ -324,7 +324,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"tuning": {"parameters": {"full_page_writes": "F"}}},
         "tuning.parameters.full_page_writes",
-        "off loses the database at the first power cut",
+        "off can destroy the database at a power failure",
     ),
     (
         {"tuning": {"parameters": {"wal_keep_size": "6000"}}},
@@ -334,7 +334,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"tuning": {"parameters": {"fsync": "off"}}},
         "tuning.parameters.fsync",
-        "off loses the database at the first power cut",
+        "off can destroy the database at a power failure",
     ),
     ({"tls": {"verify": False}}, "tls.verify", "false: backups go to whoever answers at the endpoint"),
     (
@@ -421,7 +421,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"advanced": {"archivePushQueueMax": "1Gi"}},
         "advanced.archivePushQueueMax",
-        "past 1Gi WAL is dropped: what was recoverable ends there",
+        "past 1Gi WAL is dropped, and recovery ends there",
     ),
 ]
 

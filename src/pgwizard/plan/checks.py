@@ -75,7 +75,7 @@ def _volume(answers: Answers, _: Facts) -> _Found:
     size = quantities.size_bytes(answers.storage.size)
     if size < _SMALLEST_VOLUME:
         yield Finding(
-            "storage.size", f"{answers.storage.size} holds no PostgreSQL; expected 256Mi or more, such as 10Gi"
+            "storage.size", f"{answers.storage.size} is too small for PostgreSQL; expected 256Mi or more, such as 10Gi"
         )
         return
     values = {parameter.name: parameter.value for parameter in parameters(answers)}
@@ -200,20 +200,20 @@ def _refusal(name: str, value: str, answers: Answers) -> str | None:
     except ValueError as error:
         return str(error) + settings.origin(name, version)
     if name == "wal_level" and read == "minimal":
-        return f"{value!r} ends archiving; expected replica or logical"
+        return f"{value!r} turns archiving off; expected replica or logical"
     if name in ("min_wal_size", "max_wal_size"):
         wal = settings.size_bytes(name, {name: value}, version)
         if wal is not None and wal < _SEGMENTS_KEPT * SEGMENT_BYTES:
             return f"{value} is less than two WAL segments; expected 32MB or more"
     if name == "superuser_reserved_connections" and isinstance(read, Decimal) and read >= answers.tuning.connections:
-        return f"{value} leaves no connection to anybody else; expected less than tuning.connections"
+        return f"{value} leaves no connection for anyone else; expected less than tuning.connections"
     return None
 
 
 def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) -> _Found:
     read = setting.read(value) if setting is not None else value
     if name == "huge_pages" and read != "off":
-        yield _warning(path, f"{value!r} ends in a bus error on a node with huge pages: the pod asks for none")
+        yield _warning(path, f"{value!r} crashes with a bus error on a node with huge pages: the pod asks for none")
     elif name == "logging_collector" and read is True:
         yield _warning(
             path,
@@ -221,7 +221,7 @@ def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) 
             "start cannot say why",
         )
     elif name in ("fsync", "full_page_writes") and read is False:
-        yield _warning(path, "off loses the database at the first power cut")
+        yield _warning(path, "off can destroy the database at a power failure")
 
 
 # ---- secrets -------------------------------------------------------------------------------------------------------
@@ -528,7 +528,7 @@ def _queue(answers: Answers, _: Facts) -> _Found:
     else:
         yield _warning(
             "advanced.archivePushQueueMax",
-            f"past {queue} WAL is dropped: what was recoverable ends there",
+            f"past {queue} WAL is dropped, and recovery ends there",
         )
 
 
