@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.diagnose.row import Diagnosis
 from pgwizard.errors import Finding, Forbidden, PgwizardError, PreflightError, Unreachable
+from pgwizard.kube import health
 from pgwizard.kube.api import NAMESPACE, POD, ExecResult, Ref, WatchEvent
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, record, rollout, uninstall
@@ -65,7 +67,7 @@ def test_a_denied_source_is_reported_and_the_others_are_read() -> None:
             Fault("403", verb="list", resource="cronjobs", times=None),
         ]
         found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
-        assert sorted(found.failures) == ["archiver", "cronjobs", "repository", "volume"]
+        assert sorted(found.failures) == ["archive", "archiver", "cronjobs", "repository", "volume"]
         assert all("denied by a fault" in why.text for why in found.failures.values())
         assert judge(found).state == "unknown"
         assert len(found.objects) == 3
@@ -130,7 +132,7 @@ def test_a_defect_replaces_the_answer_and_the_source_is_polled_again() -> None:
                 assert snapshot.failures == dict.fromkeys(
                     (
                         *("statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs"),
-                        *("volume", "repository", "archiver"),
+                        *("volume", "repository", "archive", "archiver"),
                     ),
                     Finding(text="a defect of pgwizard itself: KeyError"),
                 )
@@ -357,6 +359,49 @@ def test_a_namespace_that_cannot_end_is_named_while_its_release_runs() -> None:
     on(scenario)
 
 
+def test_a_backup_has_ended_with_its_container_and_a_sidecar_that_keeps_the_job_alive_is_a_risk() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("sidecar", "*/postgresql-pgbackrest-incr*"))
+        at = datetime.fromtimestamp(sim.clock.now(), UTC)
+        job = await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", at)
+
+        def ended(snapshot: Snapshot) -> bool:
+            return any(run.name == job and run.state == "succeeded" for run in snapshot.runs)
+
+        found = await seen(sim, ended)
+        assert judge(found).state == "recoverable"
+        begun = sim.clock.now()
+        found = await seen(sim, lambda snapshot: not snapshot.pending_sources and bool(judge(snapshot).reasons))
+        assert sim.clock.now() - begun < 90
+        text = (
+            f"Job {job} does not end, and its schedule starts no other: its backup has ended, but another container "
+            "keeps its pod running"
+        )
+        fix = f"Exclude the namespace from the injection of sidecars, then: kubectl -n default delete job {job}"
+        assert [(reason.text, reason.fix) for reason in judge(found).reasons] == [(text, fix)]
+
+    on(scenario)
+
+
+def test_the_end_of_a_container_is_the_end_of_its_backup_even_before_the_job_has_it() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        at = datetime.fromtimestamp(sim.clock.now(), UTC)
+        job = await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", at)
+
+        def ended(snapshot: Snapshot) -> bool:
+            return any(run.name == job and run.state == "succeeded" for run in snapshot.runs)
+
+        found = await seen(sim, ended)
+        assert health.assess(live(sim, JOB, job)).status == "progressing"
+        assert found.runs[-1].ended is not None
+        found = await seen(sim, lambda snapshot: ended(snapshot) and not snapshot.pending_sources)
+        await sim.clock.sleep(120)
+        assert health.assess(live(sim, JOB, job)).status == "ready"
+        assert judge(found).state == "recoverable"
+
+    on(scenario)
+
+
 def test_a_release_that_comes_back_gets_a_new_verdict() -> None:
     async def scenario(sim: SimCluster) -> None:
         steps: list[str] = []
@@ -448,7 +493,7 @@ def test_half_an_hour_of_watching_asks_at_its_pace_and_leaves_nothing_behind() -
         assert judge(found).state == "recoverable"
         assert count < 600
         execs = [request for request in sim.requests[first:] if request.resource == "pods/exec"]
-        assert 200 < len(execs) < 260
+        assert 230 < len(execs) < 290
         assert len(sim.store.listeners) == listeners
         assert len(asyncio.all_tasks()) == before
 
@@ -547,7 +592,7 @@ def test_one_look_distinguishes_dropped_wal_from_new_wal() -> None:
     own: list[int] = []
 
     def psql(command: list[str], _: bytes) -> ExecResult | None:
-        dropping = f"900|{segment(900)}|2026-11-23 11:00:00+00|0|||{own[0]}|60\n0\n"
+        dropping = f"900|{segment(900)}|2026-11-23 11:00:00+00|0|||{own[0]}|60|1|16777216\n0\n"
         return ExecResult(dropping.encode(), b"", 0) if command[0] == "psql" else None
 
     async def scenario(sim: SimCluster) -> None:
@@ -604,8 +649,8 @@ def test_a_database_that_is_scaled_to_0_is_down_and_what_was_seen_of_it_before_s
                 states.append(judge(snapshot).state)
                 sim.runtime.change(ref, lambda obj: obj["spec"].update(replicas=0))
             if states and not any(known.resource == POD for known in snapshot.objects):
-                again.ask("repository", "archiver", "volume")
-            return {"repository", "archiver", "volume"} <= set(snapshot.failures)
+                again.ask("repository", "archive", "archiver", "volume")
+            return {"repository", "archive", "archiver", "volume"} <= set(snapshot.failures)
 
         found = await seen(sim, scaled, again)
         assert states == ["recoverable"]

@@ -14,7 +14,8 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.status import observe, probes
-from pgwizard.status.snapshot import Archiver, Backup, RepositoryInfo, Volume, Wal
+from pgwizard.status.repository import Backup, RepositoryInfo, Wal
+from pgwizard.status.snapshot import Archiver, Volume
 from pgwizard.status.verdict import judge
 from pgwizard.tls.certificates import read_bundle
 from support.faulting import POD, SECRET, clock, live
@@ -125,7 +126,7 @@ def test_a_repository_that_could_not_be_read_is_not_an_empty_one(answer: Any, wh
 
 
 def test_the_archiver_is_read_with_and_without_what_waits() -> None:
-    line = f"1204|{segment(9)}|2026-11-23 11:59:22.5+00|2|{segment(8)}|2026-11-20 10:00:00+00|{SYSTEM}|60\n"
+    line = f"1204|{segment(9)}|2026-11-23 11:59:22.5+00|2|{segment(8)}|2026-11-20 10:00:00+00|{SYSTEM}|60|3|67108864\n"
     found = Archiver(
         1204,
         segment(9),
@@ -135,11 +136,20 @@ def test_the_archiver_is_read_with_and_without_what_waits() -> None:
         datetime(2026, 11, 20, 10, 0, tzinfo=UTC),
         system_id=SYSTEM,
         timeout_seconds=60,
+        timeline=3,
+        segment_bytes=67_108_864,
     )
     assert probes.archiver_of(line) == found
     assert probes.archiver_of(f"{line}3\n") == replace(found, waiting=3)
-    assert probes.archiver_of("0|||0|||7|0") == Archiver(0, "", None, 0, "", None, system_id="7")
-    for wrong in ("", "psql: error: connection failed", "x|||0|||7|60", "0|||0||", "0|||0||||60", "0|||0|||seven|60"):
+    assert probes.archiver_of("0|||0|||7|0|1|16777216") == Archiver(0, "", None, 0, "", None, system_id="7", timeline=1)
+    for wrong in (
+        "",
+        "psql: error: connection failed",
+        "x|||0|||7|60|1|1",
+        "0|||0||",
+        "0|||0||||60|1|1",
+        "0|||0|||7|60",
+    ):
         with pytest.raises(ValueError, match=r".+"):
             probes.archiver_of(wrong)
 
@@ -216,7 +226,9 @@ def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
     own: list[int] = []
 
     def psql(command: list[str], _: bytes) -> ExecResult | None:
-        failing = f"1|{segment(1)}|2026-11-23 11:00:00+00|3|{segment(2)}|2026-11-23 11:05:00+00|{own[0]}|60\n4\n"
+        failing = (
+            f"1|{segment(1)}|2026-11-23 11:00:00+00|3|{segment(2)}|2026-11-23 11:05:00+00|{own[0]}|60|1|16777216\n4\n"
+        )
         return ExecResult(failing.encode(), b"", 0) if command[0] == "psql" else None
 
     async def scenario(sim: SimCluster) -> None:
@@ -241,7 +253,7 @@ def test_archiving_that_fails_names_its_cause_from_the_collected_log_where_the_c
 
     def in_pod(command: list[str], _: bytes) -> ExecResult | None:
         if command[0] == "psql":
-            return ExecResult(f"0|||3|{segment(2)}|2026-11-23 11:05:00+00|7|60\n4\n".encode(), b"", 0)
+            return ExecResult(f"0|||3|{segment(2)}|2026-11-23 11:05:00+00|7|60|1|16777216\n4\n".encode(), b"", 0)
         return ExecResult(line.encode(), b"", 0) if tuple(command) == probes.COLLECTED_LOG_COMMAND else None
 
     async def scenario(sim: SimCluster) -> None:

@@ -24,6 +24,7 @@ from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import Cluster, ExecResult
 from pgwizard.local.autosave import AbandonedDraft, Drafts
+from pgwizard.plan.names import PartialReleaseRef
 from pgwizard.release import apply
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
@@ -62,7 +63,7 @@ WRONG: dict[str, Any] = {
     "release": {"name": "Post_gres", "database": "my shop"},
     "storage": {"size": "20GB"},
     "tuning": {"memory": "64Mi", "connections": 0, "parameters": {"shared_bufers": "1GB"}},
-    "repository": {"endpoint": "http://minio:9000", "bucket": "Back_ups", "path": "shop"},
+    "repository": {"endpoint": "http://minio:9000", "bucket": "Back ups", "path": "shop"},
     "tls": {"source": {"namespace": "MinIO", "secret": "minio tls"}},
     "schedule": {"full": "0 2 * * sonntag", "incremental": "*/5", "timeZone": "Europe/Berlim"},
     "retention": {"full": 0},
@@ -333,7 +334,7 @@ async def of_untrusted(camera: Camera) -> None:
 
 # ---- the dashboard -------------------------------------------------------------------------------------------------
 
-DASHBOARD = {"screen": "pgwizard.tui.screens.status:StatusScreen", "release": ("", "shop")}
+DASHBOARD = {"screen": "pgwizard.tui.screens.status:StatusScreen", "release": PartialReleaseRef("shop")}
 
 
 async def observed() -> Start:

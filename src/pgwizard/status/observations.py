@@ -10,14 +10,9 @@ from typing import ClassVar
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import Finding
 from pgwizard.kube.api import Object, Ref, Resource
-from pgwizard.status.snapshot import (
-    Archiver,
-    MirroredCertificate,
-    Missing,
-    ReleaseSummary,
-    RepositoryInfo,
-    Volume,
-)
+from pgwizard.status.listing import Listing
+from pgwizard.status.repository import RepositoryInfo
+from pgwizard.status.snapshot import Archiver, MirroredCertificate, Missing, ReleaseSummary, Volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +31,15 @@ class RepositoryRead:
     source: ClassVar[str] = "repository"
     at: datetime
     repository: RepositoryInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRead:
+    """The WAL that is in the archive."""
+
+    source: ClassVar[str] = "archive"
+    at: datetime
+    listing: Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,14 @@ class ObjectSeen:
     at: datetime
     ref: Ref
     object: Object | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class JobPodSeen:
+    """A pod that belongs to a Job."""
+
+    at: datetime
+    pod: Object = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +127,8 @@ class CrashLogRead:
     lines: Sequence[str]
 
 
-Reading = ReleaseRead | RepositoryRead | ArchiverRead | VolumeRead | CertificateRead
-Observation = Reading | ObjectSeen | ListRead | SourceFailed | LogRead | LogFailed | CrashLogRead
+Reading = ReleaseRead | RepositoryRead | ArchiveRead | ArchiverRead | VolumeRead | CertificateRead
+Observation = Reading | ObjectSeen | JobPodSeen | ListRead | SourceFailed | LogRead | LogFailed | CrashLogRead
 
 
 def failure(text: str) -> Finding:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pgwizard.clock import Clock
@@ -34,10 +34,13 @@ from pgwizard.kube.health import Health
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, records, rollout
 from pgwizard.status import probes
+from pgwizard.status.listing import Listing
 from pgwizard.status.observations import (
+    ArchiveRead,
     ArchiverRead,
     CertificateRead,
     CrashLogRead,
+    JobPodSeen,
     ListRead,
     LogFailed,
     LogRead,
@@ -63,6 +66,10 @@ _IO_TIMEOUT_SECONDS = 5
 """How long pgBackRest tries one request to the store; see ``probes.info_command``."""
 _INFO_TRIES = 15
 """``pgbackrest info`` has ended after this many times its --io-timeout, on a busy machine too."""
+_CHEAP_SEGMENTS = 4_000
+"""So many segments are listed as a whole each time: it takes half a second."""
+_WHOLE_AGAIN = timedelta(hours=1)
+"""After how long a larger archive is listed as a whole again: a hole in the middle of it shows then."""
 _AGAIN_SECONDS = 10.0
 """After how long a watch or a log that was refused is tried again."""
 
@@ -110,6 +117,7 @@ async def observe(
     questions: dict[str, Callable[[datetime], Awaitable[Reading]]] = {
         "release": lambda at: _read_release(cluster, release, at),
         "repository": lambda at: _read_repository(cluster, release, io_timeout_seconds, at),
+        "archive": _ArchiveReader(cluster, release, io_timeout_seconds).read,
         "archiver": lambda at: _read_archiver(cluster, release, (snapshot.release or summary).superuser, at),
         "volume": lambda at: _read_volume(cluster, release, at),
         "certificate": lambda at: _read_certificate(cluster, release, at),
@@ -125,6 +133,7 @@ async def observe(
             )
         ),
         asyncio.create_task(_crash_logs(cluster, release, lambda: snapshot.crash, queue, again)),
+        asyncio.create_task(_watch_job_pods(cluster, release, queue, now)),
     ]
     asking: dict[str, asyncio.Task[None]] = {}
     requested: set[str] = set()
@@ -169,7 +178,9 @@ def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
     running = {run.uid for run in before.runs if run.state == "running"}
     ended = any(run.uid in running and run.state != "running" for run in after.runs)
     if ended:
-        return ("release", "repository", "archiver", "volume")
+        return ("release", "repository", "archive", "archiver", "volume")
+    if after.archive is not before.archive and after.has_new_hole:
+        return ("archive",)
     touched = _objects(before) != _objects(after) or before.is_changing < after.is_changing
     return ("release",) if touched else ()
 
@@ -193,6 +204,8 @@ async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_sec
             async for snapshot in snapshots:
                 if snapshot.pending_sources:
                     continue
+                if snapshot.has_new_hole and "archive" not in snapshot.failures:
+                    continue  # ``observe`` asks for it again
                 if snapshot.missing_wal or not snapshot.has_newer_wal or "repository" in snapshot.failures:
                     break
                 again.ask("repository")
@@ -254,6 +267,17 @@ async def _watch(
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
+async def _watch_job_pods(cluster: Cluster, release: ReleaseRef, queue: asyncio.Queue[Observation], now: Clock) -> None:
+    """Pods of any Job: which Job is the release's is known by its uid. Without the right the Jobs themselves remain."""
+    while True:
+        with contextlib.suppress(PgwizardError):
+            async with aclosing(cluster.watch(POD, release.namespace, labels="job-name")) as events:
+                async for event in events:
+                    if event.type not in ("SYNCED", "DELETED"):
+                        await queue.put(JobPodSeen(now(), event.object))
+        await asyncio.sleep(_AGAIN_SECONDS)
+
+
 def _is_own(resource: Resource, obj: Object, names: Names) -> bool:
     if resource == CRONJOB:
         return obj["metadata"]["name"] in (names.full, names.incremental)
@@ -300,6 +324,25 @@ async def _read_repository(
     cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, at: datetime
 ) -> RepositoryRead:
     return RepositoryRead(at, await probes.repository(cluster, release, io_timeout_seconds))
+
+
+class _ArchiveReader:
+    """Lists the archive: as a whole where that is cheap, or was not done for long, else what may have changed."""
+
+    def __init__(self, cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int) -> None:
+        self._cluster = cluster
+        self._release = release
+        self._io_timeout_seconds = io_timeout_seconds
+        self._known: Listing | None = None
+        self._whole_at: datetime | None = None
+
+    async def read(self, at: datetime) -> ArchiveRead:
+        known = self._known
+        is_due = self._whole_at is None or at - self._whole_at >= _WHOLE_AGAIN
+        if known is None or is_due or known.count <= _CHEAP_SEGMENTS:
+            known, self._whole_at = None, at
+        self._known = await probes.archive(self._cluster, self._release, self._io_timeout_seconds, known)
+        return ArchiveRead(at, self._known)
 
 
 async def _read_archiver(cluster: Cluster, release: ReleaseRef, superuser: str | None, at: datetime) -> ArchiverRead:

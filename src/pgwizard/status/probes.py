@@ -23,16 +23,16 @@ from pgwizard.plan.server import s3_server
 from pgwizard.release import records
 from pgwizard.release.backups import TAIL_LINES
 from pgwizard.release.survey import read_sections
+from pgwizard.status import listing
+from pgwizard.status.listing import Listing
+from pgwizard.status.repository import Backup, RepositoryInfo, Wal
 from pgwizard.status.snapshot import (
     Archiver,
-    Backup,
     MirroredCertificate,
     Missing,
     NamespaceState,
     ReleaseSummary,
-    RepositoryInfo,
     Volume,
-    Wal,
     moment,
 )
 from pgwizard.text import fit_line, plain
@@ -41,7 +41,7 @@ from pgwizard.tls.certificates import Bundle, read_bundle
 from pgwizard.tls.names import Rules
 
 _SERVER_SECTIONS = ("images", "repository", "advanced")
-_EXEC_SECONDS = {"repository": 120.0, "archiver": 20.0, "volume": 20.0}
+_EXEC_SECONDS = {"repository": 120.0, "archive": 120.0, "archiver": 20.0, "volume": 20.0}
 
 VOLUME_COMMAND = ("df", "--block-size=1", "--output=size,avail", DATA)
 COLLECTED_LOG_COMMAND = (
@@ -51,8 +51,9 @@ COLLECTED_LOG_COMMAND = (
 )
 """current_logfiles names the files that are written now, relative to the data directory or absolute."""
 _STATISTICS = """SELECT archived_count, last_archived_wal, last_archived_time, failed_count, last_failed_wal,
-last_failed_time, system_identifier, setting
-FROM pg_stat_archiver, pg_control_system(), pg_settings WHERE name = 'archive_timeout'"""
+last_failed_time, system_identifier, setting, timeline_id, bytes_per_wal_segment
+FROM pg_stat_archiver, pg_control_system(), pg_control_checkpoint(), pg_control_init(), pg_settings
+WHERE name = 'archive_timeout'"""
 _WAITING = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
 
 
@@ -132,7 +133,14 @@ def _backup(item: Any) -> Backup:
         wal_start=plain(item["archive"]["start"] or ""),
         wal_stop=plain(item["archive"]["stop"] or ""),
         error=bool(item.get("error")),
+        lsn_stop=_lsn(item.get("lsn")),
     )
+
+
+def _lsn(positions: Any) -> int:
+    """The position at which a backup is consistent, in bytes; 0 where it is unknown."""
+    high, _, low = str((positions or {}).get("stop") or "0/0").partition("/")
+    return int(high, 16) * 2**32 + int(low, 16)
 
 
 def archiver_of(text: str) -> Archiver:
@@ -141,7 +149,7 @@ def archiver_of(text: str) -> Archiver:
     Raises ValueError for anything else.
     """
     head, *more = [line for line in text.splitlines() if line.strip()] or [""]
-    archived, wal, at, failed, failed_wal, failed_at, system_id, timeout = head.strip().split("|")
+    archived, wal, at, failed, failed_wal, failed_at, system_id, timeout, timeline, segment = head.strip().split("|")
     return Archiver(
         archived=int(archived),
         last_wal=plain(wal),
@@ -152,6 +160,8 @@ def archiver_of(text: str) -> Archiver:
         waiting=int(more[0]) if more else None,
         system_id=str(int(system_id)),
         timeout_seconds=int(timeout),
+        timeline=int(timeline),
+        segment_bytes=int(segment),
     )
 
 
@@ -195,6 +205,19 @@ async def repository(cluster: Cluster, release: ReleaseRef, io_timeout_seconds: 
     except ValueError:
         raise ValueError(f"pgbackrest info answered with no JSON: {plain(text, 120)}") from None
     return repository_of(info)
+
+
+async def archive(
+    cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, known: Listing | None = None
+) -> Listing:
+    """The WAL that is in the archive; with a known listing only what may have changed since is read.
+
+    Raises ValueError where that fails. io_timeout_seconds: see info_command.
+    """
+    command = listing.command(io_timeout_seconds, known)
+    text = await _run_in_pod(cluster, release, command, _EXEC_SECONDS["archive"])
+    found = listing.read(text, known)
+    return await archive(cluster, release, io_timeout_seconds) if found is None else found
 
 
 async def archiver(cluster: Cluster, release: ReleaseRef, superuser: str | None) -> Archiver:
