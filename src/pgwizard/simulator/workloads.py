@@ -12,8 +12,6 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim
-
 from pgwizard.kube.api import Object, Ref, Resource
 from pgwizard.simulator.birth import born
 from pgwizard.simulator.clock import seconds_of, stamp
@@ -279,8 +277,10 @@ async def cronjob(rt: Runtime, ref: Ref) -> float | None:
         return None
     zone = ZoneInfo(found["spec"].get("timeZone", "Etc/UTC"))
     last = seconds_of(found["status"].get("lastScheduleTime", found["metadata"]["creationTimestamp"]))
-    due = next(CronSim(found["spec"]["schedule"], datetime.fromtimestamp(last, UTC).astimezone(zone))).timestamp()
-    now = rt.clock.now()
+    run = rt.next_run(found["spec"]["schedule"], datetime.fromtimestamp(last, UTC).astimezone(zone))
+    if run is None:
+        return None
+    due, now = run.timestamp(), rt.clock.now()
     if due > now:
         return due - now
     running = [job for job in _children(rt, JOB, found) if not job_over(job)]
