@@ -64,6 +64,11 @@ def _refusal(rt: Runtime, owner: Object, name: str) -> str:
             "set securityContext.allowPrivilegeEscalation=false)"
         )
         return f'pods "{name}" is forbidden: {text}'
+    if outcome := rt.outcome("webhook-silent", owner):
+        return outcome.message or (
+            'Internal error occurred: failed calling webhook "pods.policy.example.com": failed to call webhook: Post '
+            '"https://policy.policy.svc:443/pods?timeout=10s": context deadline exceeded'
+        )
     return ""
 
 
