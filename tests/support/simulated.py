@@ -27,7 +27,8 @@ class Cluster(SimCluster):
 
     def __init__(self, clock: ManualClock | None = None, **options: Any) -> None:
         self.manual = clock or ManualClock()
-        super().__init__(clock=self.manual, **{"example": False, "next_run": next_run} | options)
+        options = {"example": False, "next_run": next_run, **options}
+        super().__init__(clock=self.manual, **options)
 
     async def until(self, seconds: float = 30) -> None:
         self.runtime.ensure_running()

@@ -103,7 +103,7 @@ async def set_suspend(cluster: Cluster, cron: str, namespace: str, *, suspend: b
 
 
 def suspension(cron: Object) -> Finding | None:
-    """The warning of an apply about a CronJob that somebody has suspended; None where nobody has."""
+    """The warning of an apply about a CronJob; None where it is not suspended."""
     if not (cron.get("spec") or {}).get("suspend"):
         return None
     text = f"the schedule {fit(cron['metadata']['name'])} is suspended, and this apply does not resume it"

@@ -160,8 +160,8 @@ def _is_stuck(seen: _Progress, health: Health, now: float) -> bool:
         return False
     if seen.stuck_since is None:
         seen.stuck_since = now
-    is_refused = health.reason == REFUSED and seen.refusal is not None
-    return now - seen.stuck_since >= (seen.refusal.grace_seconds if is_refused else GRACE_SECONDS)
+    refusal = seen.refusal if health.reason == REFUSED else None
+    return now - seen.stuck_since >= (refusal.grace_seconds if refusal else GRACE_SECONDS)
 
 
 def _crashed_before(pod: Object | None) -> bool:
