@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def finding_text(finding: Finding) -> str:
-    """What is wrong and what to do, on one line. It may hold what the cluster sent."""
+    """A finding and its fix on one line. It may hold what the cluster sent."""
     return ". ".join(filter(None, (": ".join(filter(None, (finding.text, finding.cause))), finding.fix)))
 
 
