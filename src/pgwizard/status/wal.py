@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pgwizard.status.repository import Backup
+from pgwizard.status.repository import Backup, segment_number
 
 _TO_THE_END = "no recovery target specified"
 """What PostgreSQL writes into a history file whose timeline begins where all WAL of the one before ended."""
@@ -78,18 +78,12 @@ class Archive:
 
     def name(self, timeline: int, number: int) -> str:
         """The file name of a segment: 24 hexadecimal digits."""
-        high, low = divmod(number, self._segments_per_log)
+        high, low = divmod(number, 2**32 // self.segment_bytes)
         return f"{timeline:08X}{high:08X}{low:08X}"
 
     def number(self, name: str) -> int:
         """The number of a segment. Raises ValueError for what is no name of one."""
-        if len(name) != 24:
-            raise ValueError(f"{name} is no segment")
-        return int(name[8:16], 16) * self._segments_per_log + int(name[16:], 16)
-
-    @property
-    def _segments_per_log(self) -> int:
-        return 2**32 // self.segment_bytes
+        return segment_number(name, self.segment_bytes)
 
     @property
     def timelines(self) -> tuple[int, ...]:
