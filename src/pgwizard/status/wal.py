@@ -247,11 +247,13 @@ class _Path:
 
     def _end(self, leg: int, number: int) -> _End:
         """Where recovery ends that begins with a segment."""
-        run = self._archive.run_at(self._legs[leg][0], number)
-        key = (leg, run.first if run else -1 - number)
-        if key not in self._ends:
-            self._ends[key] = self._walk(leg, number)
-        return self._ends[key]
+        timeline, fork = self._legs[leg]
+        run = self._archive.run_at(timeline, number)
+        if run is None or number > _end(self._archive, timeline, fork):
+            return self._walk(leg, number)
+        if (leg, run.first) not in self._ends:
+            self._ends[leg, run.first] = self._walk(leg, number)
+        return self._ends[leg, run.first]
 
     def _walk(self, leg: int, number: int) -> _End:
         archive, last, until = self._archive, None, None
