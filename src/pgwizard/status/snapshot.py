@@ -120,10 +120,10 @@ class Cron:
     def due(self, after: datetime) -> datetime | None:
         """The first run after a moment, in UTC, suspended or not; None where the schedule cannot be read."""
         try:
-            zone = plan_cron.zone(self.zone)
-            return plan_cron.CronSchedule(self.schedule).upcoming(after.astimezone(zone), 1)[0].astimezone(UTC)
-        except (ValueError, IndexError):
+            run = plan_cron.next_run(self.schedule, after.astimezone(plan_cron.zone(self.zone)))
+        except ValueError:
             return None
+        return run and run.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pgwizard.errors import Finding
 from pgwizard.kube.api import POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0
 from pgwizard.plan.names import Names
-from pgwizard.release.backups import FIND_DAMAGE, damage_cause, full_backup_command
+from pgwizard.release.backups import FIND_DAMAGE, RESUME, damage_cause, full_backup_command
 from pgwizard.status.repository import Backup, Wal
 from pgwizard.status.snapshot import (
     LONG_AGO,
@@ -490,7 +490,7 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
         yield _reason("there is no schedule of full backups", "Apply again: it creates what is missing.")
     for cron in snapshot.crons:
         if cron.suspended:
-            yield _reason(f"the schedule {cron.name} is suspended", "Resume it: pgwizard status, key s.")
+            yield _reason(f"the schedule {cron.name} is suspended", RESUME)
             continue
         last = next((each for each in reversed(snapshot.backups) if cron.kind != "full" or each.type == "full"), None)
         due = cron.due(last.stop) if last else None
