@@ -40,7 +40,7 @@ class BaseApp(App[int]):
         start.follow_login(self._show_login)
 
     def _show_login(self, line: str) -> None:
-        """A log-in asks for something: while connecting, or when it is renewed while somebody works."""
+        """A log-in asks for something: while connecting, or later, when it is renewed."""
         if self.connection.cluster is None:
             self.connection.add_login_line(line)
         else:
