@@ -623,8 +623,8 @@ def test_contexts_are_listed_the_current_one_first_and_nothing_is_run(
     files = os.pathsep.join([saved(tmp_path / "a", first), saved(tmp_path / "b", second)])
     monkeypatch.setenv("KUBECONFIG", files)
     assert kubeconfig.contexts() == [
-        kubeconfig.Context("two", "https://two.test:6443/base/", "ns-two", "/bin/aws [31m", current=True),
-        kubeconfig.Context("one", "https://one.test:6443/base/", "ns-one"),
+        kubeconfig.Context("two", "https://two.test:6443/base", "ns-two", "/bin/aws [31m", current=True),
+        kubeconfig.Context("one", "https://one.test:6443/base", "ns-one"),
     ]
 
 
@@ -639,6 +639,24 @@ def test_what_is_shown_of_a_context_is_plain_and_its_name_still_connects(tmp_pat
     target = kubeconfig.load(found.name, path)
     assert target.label.isprintable()
     assert target.namespace == "a b"
+
+
+@pytest.mark.parametrize(
+    ("server", "shown"),
+    [
+        (f"admin:{TOKEN}@10.0.0.1:6443", "http://10.0.0.1:6443"),
+        (f"https://admin:{TOKEN}@one.test:6443/base/?x={TOKEN}", "https://one.test:6443/base"),
+        (f"HTTPS://admin:{TOKEN}@one.test", "https://one.test"),
+        (f"https://admin:{TOKEN}@[one.test", ""),
+        (f"https://admin:{TOKEN}@one.test:port", ""),
+        (f"https://admin:a?{TOKEN}@one.test", ""),
+        (f"https://one.test:port?x={TOKEN}", ""),
+        ("https://one.test:port", "https://one.test:port"),
+    ],
+)
+def test_the_server_of_a_context_is_shown_without_name_and_password(tmp_path: Path, server: str, shown: str) -> None:
+    (found,) = kubeconfig.contexts(saved(tmp_path / "config", config(cluster={"server": server})))
+    assert found.server == shown
 
 
 ODD = "x\x1b[2J\u202eevil"

@@ -55,11 +55,12 @@ async def open_cluster(place: ClusterSource) -> AsyncIterator[Cluster]:
         finally:
             await place.simulated.runtime.stop()  # until the next request
     elif place.demo:
+        from pgwizard.plan.cron import next_run
         from pgwizard.simulator.clock import ScaledClock
         from pgwizard.simulator.cluster import SimCluster
 
         clock = ScaledClock(_HURRY if place.released else 1)
-        async with SimCluster(clock=clock) as simulated:
+        async with SimCluster(clock=clock, next_run=next_run) as simulated:
             if place.released:
                 await apply.run(
                     apply.ReleaseRequest(Answers()),
