@@ -350,7 +350,7 @@ def test_many_backups_without_their_wal_are_one_reason_below_an_archiving_that_f
     listing = listed(100, 1303, *(100 + 10 * day for day in range(1, 10)))
     failing = replace(ARCHIVER, failed=1, failed_wal=segment(1304), failed_at=NOW)
     found = replace(FINE, repository=replace(REPOSITORY, backups=backups), archive=listing, archive_before=listing)
-    assert said(replace(found, archiver=failing, crons=()))[1][:2] == [
+    assert state_and_reasons(replace(found, archiver=failing, crons=()))[1][:2] == [
         f"archiving fails: {segment(1304)} at 2026-11-23 12:00 UTC",
         f"9 backups from {backups[0].label} to {backups[8].label} cannot be recovered: {GONE} missing, among others",
     ]

@@ -531,7 +531,7 @@ class Repository(Section):
     ] = "/postgresql"
     uri_style: Annotated[
         Literal["path", "host"],
-        Question("URI style", "Where the bucket is in a URL: path for MinIO and most others; host: in the host name."),
+        Question("URI style", "Where the bucket is in a URL: path for MinIO and most others, or the host name."),
     ] = "path"
     credentials: S3Credentials = Field(default_factory=ExistingS3Credentials)
     cipher: Cipher = None
