@@ -9,6 +9,7 @@ from datetime import datetime
 import pytest
 
 from pgwizard.clock import utc_now
+from pgwizard.errors import Finding
 from pgwizard.kube.api import Cluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tls.chain import ChainReason, ChainVerdict
@@ -128,7 +129,7 @@ def test_one_that_cannot_be_tried_is_chosen_by_a_second_enter() -> None:
 def test_who_moves_on_while_a_certificate_is_tried_chooses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     gate, confirm = asyncio.Event(), browse.confirm
 
-    async def slow(cluster: Cluster, row: Candidate, search: Search, now: datetime) -> ChainVerdict | str:
+    async def slow(cluster: Cluster, row: Candidate, search: Search, now: datetime) -> ChainVerdict | Finding:
         await gate.wait()
         return await confirm(cluster, row, search, now)
 

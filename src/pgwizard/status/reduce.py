@@ -75,7 +75,13 @@ def _apply(snapshot: Snapshot, seen: Reading | ObjectSeen | ListRead | SourceFai
             since = snapshot.missing.since if snapshot.missing else seen.at
             why = Finding(text=record.absence(snapshot.ref))
             return _with_failure(replace(snapshot, missing=replace(missing, since=since)), seen.source, why)
-    return _with_answer(_with_success(snapshot, seen.source, seen.at), seen)
+    return _with_walk(_with_answer(_with_success(snapshot, seen.source, seen.at), seen))
+
+
+def _with_walk(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with its walk, which the snapshots after it take over."""
+    walk = snapshot.walk
+    return snapshot if walk is None else replace(snapshot, known_walk=(snapshot.walk_inputs, walk))
 
 
 def _with_answer(snapshot: Snapshot, seen: Reading) -> Snapshot:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from pgwizard.clock import Clock
+from pgwizard.errors import Finding
 from pgwizard.text import plain
 from pgwizard.tui.connection import Connection
 from pgwizard.tui.secret_choice import SecretChoice, TypedName
 from pgwizard.tui.secret_feed import CandidateList, SecretFeed
+from pgwizard.tui.widgets.candidate_text import finding_text, reason_text
 from pgwizard.wizard import browse, candidates
 from pgwizard.wizard.candidates import Candidate
 
@@ -61,10 +63,10 @@ class SecretChoosing:
             self._warn("It had not been read yet: look at what it contains, then choose.")
             return
         if not row.keys:
-            self._warn(plain(row.why) or "It contains nothing to choose.")
+            self._warn(reason_text(row) or "It contains nothing to choose.")
             return
         if self._feed.secrets.search.purpose == "ca" and not _is_same(self._doubtful, row):
-            doubt = self._refusal(row.why) if row.ok is False else await self._try(row)
+            doubt = self._refusal(reason_text(row)) if row.ok is False else await self._try(row)
             if doubt is None:
                 return
             if doubt:
@@ -87,8 +89,8 @@ class SecretChoosing:
                 self._changed()
         if not _is_same(here, self._listing.row):
             return None
-        if isinstance(verdict, str):
-            return f"It was not tried on {self._server}: {plain(verdict).rstrip('.')}"
+        if isinstance(verdict, Finding):
+            return f"It was not tried on {self._server}: {plain(finding_text(verdict)).rstrip('.')}"
         if verdict.ok is None:
             return f"Whether it would verify {self._server} is not known: it {plain(verdict.why)}"
         return "" if verdict.ok else self._refusal(verdict.why)
