@@ -766,3 +766,23 @@ def test_the_simulated_cluster_lists_its_archive_as_the_script_does(scope: str) 
         assert found.runs.keys() == whole.runs.keys()
 
     on(scenario)
+
+
+def test_a_job_whose_pod_admission_refuses_shows_the_words_of_the_policy() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("quota", "default/postgresql-pgbackrest-full*", message=POLICY))
+        await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "full", clock(sim)())
+        found = await seen(sim, lambda snapshot: any("denied" in run.message for run in snapshot.runs))
+        (run,) = (run for run in found.runs if run.kind == "full")
+        assert run.state == "running"
+        assert run.message.startswith("waiting for its pod: the cluster refuses the pod: FailedCreate: ")
+        assert POLICY in run.message
+
+        sim.outcomes.clear()
+        found = await seen(sim, lambda snapshot: [run.state for run in snapshot.runs] == ["succeeded"] * 2)
+        assert [run.message for run in found.runs if run.kind == "full"] == ["complete"]
+
+    on(scenario)
+
+
+POLICY = "ValidatingAdmissionPolicy 'team-labels' with binding 'all' denied request: every pod needs the label team"
