@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check unit rushed live golden docs faults bench idle clean
+.PHONY: help demo test check unit rushed live agreement golden docs faults bench idle clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -32,6 +32,9 @@ rushed: $(READY) ## the screens as on a slow machine with a slow cluster (a minu
 
 live: $(READY) ## what needs a cluster: PGWIZARD_TEST_KUBECONFIG names its kubeconfig
 	$(VENV)/bin/pytest -n 2 -m live
+
+agreement: $(READY) ## compare with pgbackrest, kubectl and Kubernetes' cron: cases tried, agreed
+	PYTHONPATH=tests $(VENV)/bin/python -W ignore -m support.agreement
 
 golden: $(READY) ## rewrite all golden files and screenshots; read the difference before you commit it
 	$(VENV)/bin/pytest -q -n 2 -m 'not live' --update-golden

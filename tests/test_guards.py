@@ -25,7 +25,7 @@ from pgwizard import errors
 from pgwizard.answers.questions import Answers, Section, question_of, sections_in
 from pgwizard.plan import manifests
 from pgwizard.plan.names import Names
-from pgwizard.plan.plan import KeyRef, Pair, Plan
+from pgwizard.plan.plan import ContainerResources, KeyRef, Pair, Plan
 from pgwizard.plan.tuning import Parameter
 from pgwizard.wizard.choices import LISTS
 from pgwizard.wizard.secret_questions import SECRET_QUESTIONS
@@ -56,6 +56,16 @@ SAMPLES: dict[str, object] = {
     "images.pgbackrestVersion": "2.59.1",
     "advanced.archivePushQueueMax": "7Gi",
     "advanced.options": {"delta": "y"},
+    "initContainer.cpuRequest": "77m",
+    "initContainer.cpuLimit": "7",
+    "initContainer.memoryRequest": "33Mi",
+    "initContainer.memoryLimit": "77Mi",
+    "jobs.cpuRequest": "77m",
+    "jobs.cpuLimit": "7",
+    "jobs.memoryRequest": "33Mi",
+    "jobs.memoryLimit": "77Mi",
+    "jobs.labels": {"sidecar.istio.io/inject": "false"},
+    "jobs.annotations": {"linkerd.io/inject": "disabled"},
 }
 """Other answers where the type alone does not say what one looks like."""
 
@@ -246,7 +256,11 @@ def test_templates_read_plan_fields_and_the_three_functions_alone_and_all_of_the
 
 def test_every_part_of_a_planned_value_is_placed() -> None:
     placed = {node.attr for name in NAMES for node in _parsed(name).find_all(nodes.Getattr)}
-    parts = {field.name for kind in (Names, KeyRef, Pair, Parameter) for field in dataclasses.fields(kind)}
+    parts = {
+        field.name
+        for kind in (ContainerResources, Names, KeyRef, Pair, Parameter)
+        for field in dataclasses.fields(kind)
+    }
     assert placed == parts
 
 

@@ -171,11 +171,15 @@ async def furnished() -> Recording:
 # ---- the wizard ----------------------------------------------------------------------------------------------------
 
 
+MAPS = {("tuning", "parameters"), ("advanced", "options"), ("jobs", "labels"), ("jobs", "annotations")}
+"""Questions that are answered with names and values."""
+
+
 def given(answers: Mapping[str, Any], path: Question = ()) -> Iterator[tuple[Question, Any]]:
     """Each answer of a file, as a person comes to it: what chooses an alternative before what is asked in it."""
     for key, value in answers.items():
         here = (*path, key)
-        if isinstance(value, Mapping) and here not in {("tuning", "parameters"), ("advanced", "options")}:
+        if isinstance(value, Mapping) and here not in MAPS:
             if is_union(here):
                 yield here, value.get(tag_key(here) or "", "given")
             yield from given({name: item for name, item in value.items() if name != tag_key(here)}, here)

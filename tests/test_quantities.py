@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 
 import pytest
@@ -20,6 +21,8 @@ from pgwizard import quantities
         ("1k", 1000),
         ("2G", 2 * 10**9),
         ("7", 7),
+        ("1.3Gi", 1395864372),
+        ("0.0001Gi", 107375),
     ],
 )
 def test_a_size_is_read_as_kubernetes_reads_it(text: str, size: int) -> None:
@@ -142,11 +145,19 @@ def test_a_size_of_the_answers_is_the_same_quantity_once_it_lives(number: Decima
     text = f"{number}{unit}"
     quantity = quantities.read_quantity(text)
     assert quantity is not None
-    assert quantities.size_bytes(text) == int(quantity)
+    assert quantities.size_bytes(text) == math.ceil(quantity)
+    assert quantities.live_bytes(quantities.whole_size(text)) == quantities.live_bytes(text) == math.ceil(quantity)
     shown = quantities.size_text(text)
-    assert quantities.read_quantity(shown) == quantity
-    assert quantities.size_text(f"{quantity * 1000:f}m") == shown
+    assert quantities.size_text(f"{quantity * 1000:f}m") == quantities.size_text(quantities.whole_size(text)) == shown
     assert quantities.size_bytes(shown) == quantities.size_bytes(text)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sent"),
+    [("10Gi", "10Gi"), ("1.5Gi", "1.5Gi"), ("1.3Gi", "1395864372"), ("20.5G", "20.5G"), ("1.3", "2"), ("7", "7")],
+)
+def test_a_size_is_sent_as_it_is_answered_unless_it_has_a_fraction_of_a_byte(answer: str, sent: str) -> None:
+    assert quantities.whole_size(answer) == sent
 
 
 @pytest.mark.parametrize(
@@ -160,7 +171,9 @@ def test_a_size_of_the_answers_is_the_same_quantity_once_it_lives(number: Decima
         ("2048Mi", "2Gi"),
         ("1Ei", "1024Pi"),
         ("1001", "1001"),
-        ("1500m", "1.5"),
+        ("1395864372", "1.3Gi"),
+        ("1395864373", "1395864373"),
+        ("1500m", "2"),
         ("0", "0"),
         ("-1Gi", "-1Gi"),
         ("\x1b[2J", "\\x1b[2J"),

@@ -6,6 +6,7 @@ live object has is read by the API server's own grammar: whatever it stores, it 
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import ROUND_UP, Context, Decimal
 
@@ -24,7 +25,7 @@ _POSTGRES_KB = {"kB": 1, "MB": 1024, "GB": 1024**2, "TB": 1024**3}
 
 
 def size_bytes(text: str) -> int:
-    """The bytes of a Kubernetes quantity such as ``10Gi``.
+    """The bytes of a Kubernetes quantity such as ``10Gi``, a fraction of one rounded up, as the server does.
 
     Raises ValueError with what was expected, and the likely meaning where there is one.
     Source: apimachinery ``resource.Quantity``; exponents and sub-byte units are left out, nobody means them.
@@ -32,12 +33,19 @@ def size_bytes(text: str) -> int:
     match = _SIZE.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a size{_meant(text)}")
-    size = int(Decimal(match[1]) * _UNITS[match[2] or ""])
-    if size <= 0:
+    exact = _EXACT.multiply(Decimal(match[1]), Decimal(_UNITS[match[2] or ""]))
+    size = _round_up(exact)
+    if exact < 1:
         raise ValueError(f"{text!r} is not a size above zero")
     if size >= 2**63:
         raise ValueError(f"{text!r} is larger than Kubernetes can count; expected less than 8192Pi")
     return size
+
+
+def whole_size(text: str) -> str:
+    """The size as it is, or as bytes where it is not a whole number of them: the server warns of each ``1.3Gi``."""
+    exact = read_quantity(text)
+    return text if exact is not None and exact == int(exact) else str(size_bytes(text))
 
 
 def _meant(text: str) -> str:
@@ -108,17 +116,30 @@ def read_quantity(value: object) -> Decimal | None:
     return number.copy_negate() if sign == "-" else number
 
 
+def live_bytes(value: object) -> int | None:
+    """The bytes of a live quantity, a fraction of one rounded up; None for what is no quantity.
+
+    Sizes are compared by it: older releases have ``1395864371200m`` where 1.3Gi is sent as ``1395864372`` now.
+    """
+    exact = read_quantity(value)
+    return None if exact is None else _round_up(exact)
+
+
+def _round_up(exact: Decimal) -> int:
+    return math.ceil(exact)
+
+
 def size_text(value: object) -> str:
-    """A live size as an answer could have it, of the same value: ``1.3Gi`` where the server has ``1395864371200m``.
+    """A live size as an answer could have it, of the same bytes: ``1.3Gi`` where the server has ``1395864371200m``.
 
     What is no size above zero comes back as it is, as plain text.
     """
-    size = read_quantity(value)
+    size = live_bytes(value)
     if size is None or size <= 0:
         return visible(str(value)[:_LONGEST])
-    spellings = [f"{_EXACT.normalize(size):f}"]
+    spellings = [str(size)]
     for unit, factor in (*_BINARY.items(), *_DECIMAL.items()):
-        count = _EXACT.normalize(_EXACT.divide(size, Decimal(factor)))
-        if count >= 1 and int(count.as_tuple().exponent) >= -2:
-            spellings.append(f"{count:f}{unit}")
+        hundredths = size * 100 // factor
+        if hundredths >= 100 and size * 100 - hundredths * factor < 100:  # rounded up to a byte it is this size
+            spellings.append(f"{Decimal(hundredths).scaleb(-2).normalize(_EXACT):f}{unit}")
     return min(spellings, key=len)

@@ -65,6 +65,15 @@ DEFAULTS = {
         "networkPolicy": False,
         "options": {},
     },
+    "initContainer": {"cpuRequest": "50m", "cpuLimit": "1", "memoryRequest": "32Mi", "memoryLimit": "64Mi"},
+    "jobs": {
+        "cpuRequest": "20m",
+        "cpuLimit": "500m",
+        "memoryRequest": "32Mi",
+        "memoryLimit": "128Mi",
+        "labels": {},
+        "annotations": {},
+    },
 }
 
 
@@ -87,12 +96,22 @@ def test_numbers_and_booleans_are_text_where_a_configuration_file_has_text() -> 
     assert found.tuning.cpu == "0.5"
     assert found.tuning.parameters == {"jit": "on", "work_mem": "7", "seq_page_cost": "1.25"}
     assert found.advanced.options == {"delta": "n", "db-timeout": "60"}
+    assert answers_of(jobs={"labels": {"inject": False}, "annotations": {"port": 15020}}).jobs.model_dump(
+        include={"labels", "annotations"}
+    ) == {"labels": {"inject": "false"}, "annotations": {"port": "15020"}}
 
 
 KINDS: dict[str, tuple[Any, list[str], list[str]]] = {
     "namespace": (questions.Namespace, ["a", "shop-1"], ["", "-a", "a-", "A", "a.b", "a" * 64, "a\n", "a_b", "ä"]),
     "object name": (questions.ObjectName, ["a", "a.b-c", "a" * 253], ["", ".a", "a..b", "a" * 254, "A", "a/b"]),
     "key": (questions.SecretKey, ["tls.crt", "_A-b", "...", "a" * 253], ["", ".", "..", "a/b", "a b", "a" * 254]),
+    "metadata key": (
+        questions.MetadataKey,
+        ["inject", "sidecar.istio.io/inject", "a" * 63, "app.kubernetes.io/part-of"],
+        ["", "/a", "a/", "a" * 64, "A.b/c", "a b", "app.kubernetes.io/instance", "pgwizard/spec", "job-name"],
+    ),
+    "label": (questions.LabelValue, ["", "false", "a.B_1", "a" * 63], ["-a", "a b", "a" * 64, "a\n"]),
+    "annotation": (questions.AnnotationValue, ["", "a b", '{"a": 1}'], ["a\n", "\x1b", " a"]),
     "identifier": (
         questions.Identifier,
         ["myapp", "My_App-2", "_x"],

@@ -37,7 +37,7 @@ def test_a_backup_is_a_job_of_the_cronjob(released: SimCluster, options: list[st
     done = run("backup", *options)
     (name,) = jobs(released) - before
     assert (done.code, done.err) == (0, "")
-    assert done.out == (f"started Job default/{name}\nFollow it with: pgwizard logs postgresql -n default -f\n")
+    assert done.out == (f"started Job default/{name}\nFollow it with: pgwizard logs postgresql -f -n default\n")
     owner = faulting.live(released, JOB, name)["metadata"]["ownerReferences"][0]
     assert (owner["kind"], owner["name"]) == ("CronJob", f"postgresql-pgbackrest-{cron}")
 
@@ -77,7 +77,7 @@ def test_a_backup_of_a_database_that_is_down_starts_with_a_warning(released: Sim
     assert (done.code, done.out.split()[:2]) == (0, ["started", "Job"])
     assert done.err == (
         "warning: the backup would fail: the database is down: its StatefulSet is scaled to 0   "
-        "kubectl scale statefulset postgresql -n default --replicas=1, or apply again.\n"
+        "kubectl -n default scale statefulset postgresql --replicas=1, or apply again.\n"
     )
     line = json.loads(run("backup", "--json").err)
     assert (line["type"], line["message"]) == ("warning", "the database is down: its StatefulSet is scaled to 0")

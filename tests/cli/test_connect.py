@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from datetime import datetime, timedelta
 
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.release import record
+from pgwizard.simulator.cluster import SimCluster
+from support.faulting import LEASE, clock, live
 from support.headless import run
 
 
 def test_a_demonstration_is_judged_by_its_own_time_which_has_run_ahead() -> None:
     ended = run("status", "--demo", "--json")
-    said = json.loads(ended.out.splitlines()[-1])
-    assert said["at"] >= said["backups"][-1]["stop"]
+    status = json.loads(ended.out.splitlines()[-1])
+    assert status["at"] >= status["backups"][-1]["stop"]
+
+
+def test_each_verb_writes_by_the_time_of_the_simulated_cluster(sim: SimCluster, answers: str) -> None:
+    async def pass_a_week() -> datetime:
+        sim.clock.now()
+        await sim.clock.sleep(7 * 86_400)
+        return clock(sim)()
+
+    begin = asyncio.run(pass_a_week())
+    assert run("apply", answers, "--demo").code == 0
+    assert run("backup", "--demo", "--follow").code == 0
+    release = json.loads(run("releases", "--demo", "--json").out)
+    assert abs(datetime.fromisoformat(release["at"]) - begin) < timedelta(hours=1)
+    lease = live(sim, LEASE, record.lease_ref(ReleaseRef("default", "postgresql")).name)
+    assert abs(datetime.fromisoformat(lease["spec"]["renewTime"]) - begin) < timedelta(hours=1)

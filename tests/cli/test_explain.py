@@ -60,7 +60,7 @@ def test_a_finding_of_a_release_is_explained_with_its_fix(sim: SimCluster, answe
     assert done.code == 0
     assert done.out.splitlines()[:3] == [
         "the database is down: its StatefulSet is scaled to 0",
-        "  fix     kubectl scale statefulset postgresql -n default --replicas=1, or apply again.",
+        "  fix     kubectl -n default scale statefulset postgresql --replicas=1, or apply again.",
         "  link    docs/errors.md#status-down",
     ]
     lines = [json.loads(line) for line in run("explain", "release/postgresql", "--demo", "--json").out.splitlines()]

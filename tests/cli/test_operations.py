@@ -509,7 +509,7 @@ def test_a_status_that_is_not_recoverable_ends_with_11_and_says_why(
     assert done.out.splitlines()[1:4] == [
         "✗ NOT RECOVERABLE",
         "! there is no valid full backup with its WAL",
-        "  Take one now: pgwizard backup postgresql -n default --type full",
+        "  Take one now: pgwizard backup postgresql --type full -n default",
     ]
     assert done.err == ("pgwizard: default/postgresql: not recoverable: there is no valid full backup with its WAL\n")
     assert json.loads(looked("--json").err)["exitCode"] == 11

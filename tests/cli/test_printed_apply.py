@@ -10,6 +10,7 @@ from pgwizard.cli.run_lines import reporter, show_changes
 from pgwizard.cli.verbs.apply import show_outcome
 from pgwizard.cli.writer import Writer
 from pgwizard.kube.api import Ref, Resource
+from pgwizard.kube.commands import CURRENT_CONTEXT
 from pgwizard.release.apply import ApplyOutcome
 from pgwizard.release.changes import Change
 from pgwizard.release.report import connect_commands
@@ -74,7 +75,9 @@ def _printed() -> Console:
     for event in _AFTER:
         reporter(writer)(event)
     plan = planned(answers_of(release={"namespace": "shop", "database": "shop"}))
-    show_outcome(writer, ApplyOutcome("deployed", _CHANGES, _REACHED, plan=plan), connect_commands(plan))
+    show_outcome(
+        writer, ApplyOutcome("deployed", _CHANGES, _REACHED, plan=plan), connect_commands(plan, CURRENT_CONTEXT)
+    )
     writer.close()
     return console
 

@@ -166,6 +166,35 @@ SEEN_IN_KUBERNETES = (
             '"c" must set securityContext.allowPrivilegeEscalation=false)'
         ),
     ),
+    (
+        "job-limit-range",
+        (
+            'Error creating: pods "j-b2gcj" is forbidden: [minimum memory usage per Container is 64Mi, but request is '
+            "32Mi, minimum cpu usage per Container is 50m, but request is 20m, cpu max limit to request ratio per "
+            "Container is 4, but provided ratio is 25.000000]"
+        ),
+    ),
+    (
+        "job-limit-range-ratio",
+        (
+            'Error creating: pods "j-9k2xv" is forbidden: cpu max limit to request ratio per Container is 4, but '
+            "provided ratio is 25.000000"
+        ),
+    ),
+    (
+        "limit-range-minimum",
+        (
+            'create Pod s-0 in StatefulSet s failed error: pods "s-0" is forbidden: [minimum memory usage per '
+            "Container is 64Mi, but request is 32Mi, minimum cpu usage per Container is 50m, but request is 20m]"
+        ),
+    ),
+    (
+        "admission-policy",
+        (
+            'create Pod s-0 in StatefulSet s failed error: pods "s-0" is forbidden: ValidatingAdmissionPolicy '
+            "'team' with binding 'all' denied request: every pod needs the label team"
+        ),
+    ),
     ("limit-range", 'pods "lr" is forbidden: maximum memory usage per Container is 512Mi, but limit is 1Gi'),
     (
         "limit-range-storage",
@@ -266,6 +295,25 @@ KUBERNETES = (
     ("container-missing", 'error: unable to upgrade connection: container not found ("postgresql")'),
     ("container-missing", 'Error from server (NotFound): pods "postgresql-0" not found'),
     ("quota-needs-values", "forbidden: failed quota: rq: must specify limits.cpu for: c"),
+    (
+        "security-context-constraint",
+        (
+            'create Pod postgresql-0 in StatefulSet postgresql failed error: pods "postgresql-0" is forbidden: unable '
+            "to validate against any security context constraint: [provider restricted-v2: .containers[0].runAsUser: "
+            "Invalid value: 999: must be in the ranges: [1000680000, 1000689999]]"
+        ),
+    ),
+    (
+        "admission-webhook-silent",
+        'Internal error occurred: failed calling webhook "validate.kyverno.svc-fail": failed to call webhook: Post',
+    ),
+    (
+        "job-quota",
+        (
+            'Error creating: pods "db-pgbackrest-init-x7z2k" is forbidden: exceeded quota: small, requested: '
+            "limits.cpu=500m, used: limits.cpu=2, limited: limits.cpu=2"
+        ),
+    ),
     ("limit-range-ratio", "cpu max limit to request ratio per Container is 2, but provided ratio is 8.000000"),
     ("no-storage-class", "FailedBinding: no persistent volumes available for this claim and no storage class is set"),
     ("volume-elsewhere", "0/3 nodes are available: 3 node(s) had volume node affinity conflict."),

@@ -495,7 +495,7 @@ def test_forbidden_says_how_to_ask() -> None:
         async with scripted(refuses(403, "Forbidden", message)) as (cluster, _):
             with pytest.raises(errors.Forbidden) as caught:
                 await cluster.apply(OBJ)
-        assert "kubectl auth can-i patch configmaps/a -n ns" in caught.value.hint
+        assert "kubectl -n ns auth can-i patch configmaps/a" in caught.value.hint
 
     run(scenario())
 

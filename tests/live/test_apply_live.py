@@ -34,8 +34,10 @@ def prepared(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
 
 
 def test_an_empty_cluster_gets_a_proven_backup_and_a_second_apply_writes_nothing(place: Site) -> None:
-    odd = {"storage": {"size": "1.3Gi"}}  # which the server keeps as 1395864371200m
+    odd = {"storage": {"size": "1.3Gi"}}  # no whole number of bytes
     first = place.apply(odd)
+    assert "fractional" not in first.said
+    assert place.get("pvc", CLAIM)["spec"]["resources"]["requests"]["storage"] == "1395864372"
     assert "Release is up. First full backup succeeded." in first.out
     assert place.backups() == ["full"]
     labels = place.get("namespace", place.kubectl.namespace)["metadata"]["labels"]

@@ -7,7 +7,7 @@ import contextlib
 import json
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from pgwizard.clock import utc_now
@@ -15,6 +15,8 @@ from pgwizard.endpoint import Endpoint
 from pgwizard.kube.api import SECRET, Ref
 from pgwizard.kube.client import KubeCluster, connect
 from pgwizard.tls import handshake
+from pgwizard.tls.certificates import read_bundle
+from pgwizard.tls.names import Rules
 from pgwizard.wizard.browse import ask_endpoint, browse, contents
 from pgwizard.wizard.candidates import Candidate, Search
 from support.headless import certificate, pem
@@ -36,14 +38,16 @@ def on(scenario: Callable[[KubeCluster], Awaitable[T]]) -> T:
 
 def test_the_real_server_is_seen_through_a_forwarded_port() -> None:
     async def scenario(cluster: KubeCluster) -> None:
+        now = datetime.now(UTC)
         sent = await handshake.handshake(cluster, ENDPOINT)
         assert sent.tls == "TLS 1.3"
-        assert sent.chain.certificates[0].names("minio.minio.svc")
-        assert (await handshake.verify(cluster, ENDPOINT, sent.chain.pem)).ok
-        other = await handshake.verify(cluster, ENDPOINT, pem(certificate("other")).decode())
+        assert Rules().fit(sent.chain.certificates[0], "minio.minio.svc")
+        assert (await handshake.verify(cluster, ENDPOINT, sent.chain, Rules(), now)).verdict.ok
+        other = await handshake.verify(cluster, ENDPOINT, read_bundle(pem(certificate("other"))), Rules(), now)
         assert other.finding is not None
         assert other.finding.text == "[18] self-signed certificate"
-        wrong = await handshake.verify(cluster, Endpoint.parse("minio.minio.svc.wrong.name:9000"), sent.chain.pem)
+        wrong_name = Endpoint.parse("minio.minio.svc.wrong.name:9000")
+        wrong = await handshake.verify(cluster, wrong_name, sent.chain, Rules(), now)
         assert wrong.finding is not None
         assert "not for minio.minio.svc.wrong.name" in wrong.finding.text
 

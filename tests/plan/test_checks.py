@@ -92,6 +92,26 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
         "as large as the memory limit: the pod would be killed at once",
     ),
     (
+        {"jobs": {"cpuRequest": "1"}},
+        "jobs.cpuRequest",
+        "1 is above the limit, jobs.cpuLimit: 500m",
+    ),
+    (
+        {"jobs": {"memoryLimit": "16Mi"}},
+        "jobs.memoryRequest",
+        "32Mi is above the limit, jobs.memoryLimit: 16Mi",
+    ),
+    (
+        {"initContainer": {"cpuLimit": "10m"}},
+        "initContainer.cpuRequest",
+        "50m is above the limit, initContainer.cpuLimit: 10m",
+    ),
+    (
+        {"initContainer": {"memoryRequest": "1Gi"}},
+        "initContainer.memoryRequest",
+        "1Gi is above the limit, initContainer.memoryLimit: 64Mi",
+    ),
+    (
         {"tuning": {"parameters": {"shared_buffers": "128M"}}},
         "tuning.parameters.shared_buffers",
         "'128M': 'M' is not a unit of it; expected B, kB, MB, GB, TB: did you mean 128MB?",
@@ -223,6 +243,37 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
         "repo1-symlink needs pgBackRest 2.57 or newer; images.pgbackrestVersion is 2.45",
     ),
     (
+        {"advanced": {"options": {"repo1-storage-tag": "team=shop"}}},
+        "advanced.options.repo1-storage-tag",
+        "repo1-storage-tag needs pgBackRest 2.48 or newer; images.pgbackrestVersion is 2.45",
+    ),
+    (
+        {"advanced": {"options": {"archive-check": "n"}}},
+        "advanced.options.archive-check",
+        "cannot be set: a backup without its WAL cannot be restored",
+    ),
+    (
+        {"advanced": {"options": {"repo1-host": "backup.example.org"}}},
+        "advanced.options.repo1-host",
+        "cannot be set: backups run in the database's own pod",
+    ),
+    (
+        {"advanced": {"options": {"repo1-azure-container": "c"}}},
+        "advanced.options.repo1-azure-container",
+        "cannot be set: the repository is S3",
+    ),
+    (
+        {"advanced": {"options": {"type": "full"}}},
+        "advanced.options.type",
+        "is an option of the command line; pgBackRest ignores it in a file",
+    ),
+    ({"advanced": {"options": {"delta": "yes"}}}, "advanced.options.delta", "'yes' is neither y nor n"),
+    (
+        {"advanced": {"options": {"io-timeout": 7200}}},
+        "advanced.options.io-timeout",
+        "'7200' is outside 100ms to 1h",
+    ),
+    (
         {"advanced": {"options": {"repo-hardlink": "y", "repo1-hardlink": "y"}}},
         "advanced.options.repo1-hardlink",
         "given twice, with and without its index",
@@ -286,6 +337,11 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
         "off loses the database at the first power cut",
     ),
     ({"tls": {"verify": False}}, "tls.verify", "false: backups go to whoever answers at the endpoint"),
+    (
+        {"advanced": {"options": {"checksum-page": False}}},
+        "advanced.options.checksum-page",
+        "n weakens backups: a backup with damaged pages looks like a good one",
+    ),
     (
         {
             "repository": {

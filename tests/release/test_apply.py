@@ -455,7 +455,7 @@ def test_the_same_size_in_other_words_is_the_same_size() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "stored"), [("10.3Gi", "11059540787200m"), ("10.5Gi", "10752Mi"), ("20480Mi", "20Gi"), ("20.5G", "20500M")]
+    ("size", "stored"), [("10.3Gi", "11059540788"), ("10.5Gi", "10752Mi"), ("20480Mi", "20Gi"), ("20.5G", "20500M")]
 )
 def test_a_size_that_the_server_writes_in_another_way_is_the_same_size_at_the_next_apply(
     size: str, stored: str
@@ -472,9 +472,54 @@ def test_a_size_that_the_server_writes_in_another_way_is_the_same_size_at_the_ne
     on(scenario)
 
 
-def test_a_size_that_the_server_wrote_in_milli_units_can_grow_and_is_shown_as_it_was_answered() -> None:
+def fractional(sim: SimCluster, size: str = "11059540787200m") -> None:
+    """The release as a pgwizard left it that sent a size as it was answered, which the server keeps in thousandths."""
+    claim, workload = live(sim, CLAIM, VOLUME.name), live(sim, STATEFULSET, "postgresql")
+    (template,) = workload["spec"]["volumeClaimTemplates"]
+    for obj in (claim, template):
+        obj["spec"]["resources"]["requests"]["storage"] = size
+    sim.store.put(claim)
+    sim.store.put(workload)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"storage": {"size": "10.3Gi"}},
+        {"tuning": {"memory": "1.3Gi"}, "resources": {"memoryRequest": "1.1Gi"}},
+    ],
+)
+def test_the_server_warns_of_no_size_that_is_not_a_whole_number_of_bytes(answers: dict[str, Any]) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        result = await deployed(sim, answers_of(**answers))
+        assert "fractional" not in "".join(str(event) for event in result.events)
+
+    on(scenario)
+
+
+def test_a_size_that_the_server_keeps_in_thousandths_is_the_same_size_and_no_change() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, grown("10.3Gi"))
+        fractional(sim)
+        again = await deployed(sim, grown("10.3Gi"))
+        assert again.outcome is not None
+        assert (again.outcome.result, again.writes) == ("unchanged", [])
+        assert "fractional" not in "".join(str(event) for event in again.events)
+        tuned = await deployed(sim, answers_of(storage={"size": "10.3Gi"}, tuning={"connections": 30}))
+        assert "apply statefulsets/postgresql" in tuned.writes
+        assert "delete statefulsets/postgresql" not in tuned.writes
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("is_fractional", [False, True])
+def test_a_size_that_is_no_whole_number_of_bytes_can_grow_and_is_shown_as_it_was_answered(
+    is_fractional: bool,
+) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, grown("10.3Gi"))
+        if is_fractional:
+            fractional(sim)
         shrunk = await applied(sim, grown("10.2Gi"))
         assert isinstance(shrunk.error, PreflightError)
         assert "storage.size: the volume has 10.3Gi and cannot shrink to 10.2Gi" in str(shrunk.error)

@@ -28,7 +28,7 @@ def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
 
 async def found(sim: SimCluster, answers: Answers) -> list[Finding]:
     surveyed = await survey.survey(sim, answers, at=clock(sim)())
-    return [*surveyed.errors, *surveyed.doubts, *await checks.run(checks.Subject(sim, answers, surveyed))]
+    return [*surveyed.errors, *surveyed.doubts, *await checks.run(checks.Subject(sim, answers, surveyed, clock(sim)()))]
 
 
 @pytest.mark.parametrize(

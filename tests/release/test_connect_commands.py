@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from pgwizard.kube.commands import CURRENT_CONTEXT, Commands
 from pgwizard.release.report import connect_commands
 from support.headless import answers_of, planned
 
@@ -30,10 +31,8 @@ PSQL = """#!/bin/sh
 
 def _run(**sections: Any) -> tuple[list[str], list[str]]:
     """What psql got, its password first; and the calls of kubectl."""
-    where = {"context": "my context", "kubeconfig": "/tmp/it's one"}
-    commands = connect_commands(
-        planned(answers_of(release={"namespace": "shop", "database": "db"}, **sections)), **where
-    )
+    plan = planned(answers_of(release={"namespace": "shop", "database": "db"}, **sections))
+    commands = connect_commands(plan, Commands("my context", "/tmp/it's one"))
     for name, text in (("kubectl", KUBECTL), ("psql", PSQL), ("sleep", SLEEP)):
         Path(name).write_text(text)
         Path(name).chmod(0o755)
@@ -64,5 +63,5 @@ def test_a_superuser_in_a_secret_is_read_from_it() -> None:
 
 
 def test_no_password_is_in_the_commands() -> None:
-    commands = connect_commands(planned(answers_of()))
+    commands = connect_commands(planned(answers_of()), CURRENT_CONTEXT)
     assert json.dumps(commands).count("PGPASSWORD") == 1

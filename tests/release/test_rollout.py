@@ -123,8 +123,6 @@ def test_a_crash_that_heals_within_the_grace_is_no_failure() -> None:
             "cannot be scheduled: 0/1 nodes are available: 1 Insufficient memory.",
             "Insufficient memory",
         ),
-        ("quota", "there is no pod yet: FailedCreate: ", "exceeded quota: compute"),
-        ("pod-security", "there is no pod yet: FailedCreate: ", 'violates PodSecurity "restricted:latest"'),
         ("pvc-pending", "volume claim postgresql-storage-postgresql-0 is Pending: ProvisioningFailed: ", "capacity"),
         ("never-ready", "starting: 1 of 1 containers started", "1 of 1 containers started"),
     ],
@@ -144,7 +142,7 @@ def test_a_clock_that_differs_hides_no_reason(behind: float) -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("quota", "default/*"))
         result = await applied(sim, timeout_seconds=60)
-        assert isinstance(result.error, DeadlineError)
+        assert isinstance(result.error, RolloutFailed)
         assert "exceeded quota: compute" in result.error.message
 
     on(scenario, behind_seconds=behind)
@@ -308,11 +306,79 @@ def test_a_hook_job_that_is_deleted_meanwhile() -> None:
         assert isinstance(result.error, FirstBackupFailed)
         assert result.error.message == "Job default/postgresql-pgbackrest-init was deleted while it ran"
         assert (
-            result.error.hint == "See whether its namespace goes: kubectl get namespace default. If not, run it again."
+            result.error.hint
+            == "See whether its namespace is being deleted: kubectl get namespace default. If not, run it again."
         )
         assert (await applied(sim)).error is None
 
     on(scenario)
+
+
+SCC = (
+    'unable to validate against any security context constraint: [provider "anyuid": Forbidden: not usable by user or '
+    "serviceaccount, provider restricted-v2: .spec.securityContext.fsGroup: Invalid value: []int64{1001}: 1001 is not "
+    "an allowed group]"
+)
+POLICY = "ValidatingAdmissionPolicy 'team-labels' with binding 'all' denied request: every pod needs the label team"
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "key", "question"),
+    [
+        ("quota", "", "quota-exceeded", "tuning.memory"),
+        ("quota", POLICY, "admission-policy", ""),
+        ("quota", "minimum memory usage per Container is 64Mi, but request is 32Mi", "limit-range-minimum", ""),
+        ("pod-security", "", "pod-security", "release.namespace"),
+        ("pod-security", SCC, "security-context-constraint", ""),
+    ],
+)
+def test_a_pod_that_admission_refuses_ends_the_wait_at_once_with_the_words_of_the_policy(
+    kind: Any, message: str, key: str, question: str
+) -> None:
+    result = stuck(ScriptedOutcome(kind, "default/postgresql", message=message))
+    assert isinstance(result.error, RolloutFailed)
+    assert result.error.exit_code == 8
+    assert result.error.message.startswith(
+        "postgresql-0 in namespace default cannot start: the cluster refuses it: FailedCreate: "
+    )
+    assert message in result.error.message
+    assert result.error.fault is not None
+    assert result.error.fault.key == key
+    assert question in result.error.fault.question
+    assert result.at[-1] < 20
+
+
+@pytest.mark.parametrize(
+    ("message", "key", "question"),
+    [
+        (POLICY, "admission-policy", ""),
+        (SCC, "security-context-constraint", ""),
+        ("minimum memory usage per Container is 64Mi, but request is 32Mi", "job-limit-range", "jobs.memoryRequest"),
+        (
+            "cpu max limit to request ratio per Container is 4, but provided ratio is 25.000000",
+            "job-limit-range-ratio",
+            "jobs.cpuRequest",
+        ),
+        (
+            "exceeded quota: compute, requested: limits.cpu=500m, used: limits.cpu=2, limited: limits.cpu=2",
+            "job-quota",
+            "jobs.cpuLimit",
+        ),
+    ],
+)
+def test_a_hook_job_whose_pod_admission_refuses_fails_at_once_with_the_words_of_the_policy(
+    message: str, key: str, question: str
+) -> None:
+    result = stuck(ScriptedOutcome("quota", HOOK, message=message))
+    assert isinstance(result.error, FirstBackupFailed)
+    assert result.error.exit_code == 9
+    assert result.error.message.startswith(
+        "Job default/postgresql-pgbackrest-init cannot start: the cluster refuses its pod: FailedCreate: "
+    )
+    assert message in result.error.message
+    assert result.error.fault is not None
+    assert (result.error.fault.key, result.error.fault.question) == (key, question)
+    assert result.at[-1] < 60
 
 
 def test_a_hook_job_whose_pod_cannot_start_fails_at_once_with_the_reason() -> None:

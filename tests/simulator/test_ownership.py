@@ -208,6 +208,19 @@ def test_pod_security_warns() -> None:
     run(scenario)
 
 
+def test_a_size_that_is_no_whole_number_of_bytes_draws_the_server_s_warning() -> None:
+    async def scenario(sim: Cluster) -> None:
+        obj = statefulset()
+        spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1.3Gi"}}}
+        obj["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "v"}, "spec": spec}]
+        obj["spec"]["template"]["spec"]["containers"][0]["resources"] = {"limits": {"memory": "1.5Gi", "cpu": "0.3"}}
+        where, why = "spec.volumeClaimTemplates[0].resources.requests[storage]", "is invalid, must be an integer"
+        warnings = (await sim.apply(obj, dry_run=True)).warnings
+        assert warnings == (f'{where}: fractional byte value "1395864371200m" {why}',)
+
+    run(scenario)
+
+
 def test_defaults_and_generation() -> None:
     async def scenario(sim: Cluster) -> None:
         first = (await sim.apply(statefulset())).object

@@ -109,7 +109,7 @@ def test_a_denial_in_the_words_of_the_server() -> None:
             'cannot apply ConfigMap default/a: configmaps "a" is forbidden: User "demo" cannot patch resource '
             '"configmaps" in API group "" in the namespace "default"'
         )
-        assert caught.value.hint.endswith("kubectl auth can-i patch configmaps/a -n default")
+        assert caught.value.hint.endswith("kubectl -n default auth can-i patch configmaps/a")
         sim.rules.clear()
         await sim.apply(configmap())
 

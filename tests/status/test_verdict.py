@@ -374,7 +374,7 @@ def test_a_database_scaled_to_0_is_the_first_reason_without_false_ones() -> None
     [reason] = verdict.reasons
     assert (str(reason), reason.fix, reason.key) == (
         "the database is down: its StatefulSet is scaled to 0",
-        "kubectl scale statefulset postgresql -n shop --replicas=1, or apply again.",
+        "kubectl -n shop scale statefulset postgresql --replicas=1, or apply again.",
         "status-down",
     )
     old = replace(
@@ -403,13 +403,13 @@ CRASHES = "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error
         (
             Health("progressing", "starting: 0 of 1 containers started"),
             "is not ready: starting: 0 of 1 containers started",
-            "kubectl describe pod postgresql-0 -n shop has the details.",
+            "kubectl -n shop describe pod postgresql-0 has the details.",
             "status-down",
         ),
         (
             None,
             "is down: it has no pod; 0 of 1 pods ready",
-            "kubectl describe statefulset postgresql -n shop has the reason.",
+            "kubectl -n shop describe statefulset postgresql has the reason.",
             "status-down",
         ),
     ],

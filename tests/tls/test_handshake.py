@@ -7,6 +7,7 @@ import contextlib
 import ssl
 import tempfile
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,9 +17,11 @@ from pgwizard.errors import DeadlineError, Finding, PgwizardError, Unreachable
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
+from pgwizard.tls.certificates import read_bundle
 from pgwizard.tls.handshake import Handshake, handshake, verify
+from pgwizard.tls.names import Rules
+from support.chains import issue
 from support.waiting import DEADLINE_SECONDS
-from tls.test_certificates import issue
 
 ENDPOINT = "minio.minio.svc:9000"
 SERVICE = Ref(Resource("v1", "Service"), "minio", "minio")
@@ -64,11 +67,12 @@ def test_the_chain_is_seen_through_the_pod_behind_the_service() -> None:
 def test_a_chosen_certificate_is_tried_for_real() -> None:
     async def scenario(sim: SimCluster) -> None:
         sent = await handshake(sim, Endpoint.parse(ENDPOINT))
-        found = await verify(sim, Endpoint.parse(ENDPOINT), sent.chain.pem)
-        assert found.ok
-        other = await verify(sim, Endpoint.parse(ENDPOINT), issue("other", ca=True).pem.decode())
+        now = datetime.now(UTC)
+        found = await verify(sim, Endpoint.parse(ENDPOINT), sent.chain, Rules(), now)
+        assert found.finding is None
+        other = await verify(sim, Endpoint.parse(ENDPOINT), read_bundle(issue("other", ca=True).pem), Rules(), now)
         assert other.finding == Finding("tls.source", "[18] self-signed certificate")
-        odd = await verify(sim, Endpoint.parse("minio.minio.svc.odd:9000"), sent.chain.pem)
+        odd = await verify(sim, Endpoint.parse("minio.minio.svc.odd:9000"), sent.chain, Rules(), now)
         assert odd.finding is not None
         assert odd.finding.question == "repository.endpoint"
         assert odd.finding.text.endswith(", not for minio.minio.svc.odd")
@@ -102,7 +106,7 @@ def test_a_proxy_in_between_is_named() -> None:
 
     assert refused(ENDPOINT, unready) == (
         "no pod of Service minio/minio is ready",
-        "See kubectl get pods -n minio",
+        "See kubectl -n minio get pods",
     )
 
     async def selects_none(sim: SimCluster) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pgwizard.errors import Finding, PreflightError, Unreachable
 from pgwizard.kube.api import SECRET, SERVICE, Ref
+from pgwizard.kube.commands import CURRENT_CONTEXT
 from pgwizard.release.apply import ApplyOutcome
 from pgwizard.release.changes import Change
 from pgwizard.release.stages import Event
@@ -65,6 +66,6 @@ def test_a_failure_before_the_approval_lists_its_findings_and_wrote_nothing() ->
 
 def test_a_run_that_succeeded_without_a_plan_has_no_commands_to_connect_with() -> None:
     progress = ApplyProgress()
-    rows = progress.succeed(ApplyOutcome("unchanged", (), "Already up to date."), None, None)
+    rows = progress.succeed(ApplyOutcome("unchanged", (), "Already up to date."), CURRENT_CONTEXT)
     assert rows == [("✓", "Already up to date.")]
     assert (progress.question, progress.message) == ("", "")

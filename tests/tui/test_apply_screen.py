@@ -19,6 +19,7 @@ from pgwizard.clock import utc_now
 from pgwizard.errors import AnswersError, DeadlineError, Finding, FirstBackupFailed, ServerFailure, Unreachable
 from pgwizard.kube import jobs
 from pgwizard.kube.api import LEASE, Cluster, Object, Ref, Resource
+from pgwizard.kube.commands import Commands
 from pgwizard.release.apply import STAGES
 from pgwizard.release.changes import Change
 from pgwizard.release.report import connect_commands, finding_of
@@ -193,16 +194,17 @@ def test_an_apply_without_changes_needs_no_approval() -> None:
 
 def test_it_ends_with_the_commands_to_connect_which_are_copied_unwrapped() -> None:
     async def scenario(driven: Driven) -> None:
+        driven.sim.commands = Commands("prod", "/home/ada/.kube/config")
         await driven.approve()
         await driven.reached("ended")
-        commands = connect_commands(driven.screen.progress.outcome.plan, "prod", "/home/ada/.kube/config")  # type: ignore[arg-type, union-attr]
+        commands = connect_commands(driven.screen.progress.outcome.plan, driven.sim.commands)  # type: ignore[arg-type, union-attr]
         assert all("--context prod --kubeconfig /home/ada/.kube/config" in command for command in commands)
         await press(driven.pilot, "c")
         assert all(command in driven.pilot.app.clipboard for command in commands)
         assert "export PGPASSWORD=" in driven.ending
         assert "port-forward service/postgresql" in driven.ending
 
-    applying(scenario, start={"context": "prod", "kubeconfig": "/home/ada/.kube/config"})
+    applying(scenario)
 
 
 # ---- what is lost --------------------------------------------------------------------------------------------------

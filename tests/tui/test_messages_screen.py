@@ -11,8 +11,9 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from pgwizard.diagnose import messages
+from pgwizard.errors import Finding
 from pgwizard.tui.navigation import message_link
-from pgwizard.tui.screens.messages import SHOWN, Messages
+from pgwizard.tui.screens.messages import ENTRIES_SHOWN, Messages
 from support import simtime
 from support.screens import click, opened, press, settled
 
@@ -66,12 +67,30 @@ def test_typing_replaces_the_link_and_arrows_walk_through_the_matches() -> None:
         await press(pilot, *"backup")
         count, _ = shown(pilot)
         holding = sum(entry.holds("backup") for entry in messages.entries())
-        assert count == f"{holding} of {len(messages.entries())}, the first {SHOWN} shown"
+        assert count == f"{holding} of {len(messages.entries())}, the first {ENTRIES_SHOWN} shown"
         found = pilot.app.screen.query_one(VerticalScroll)
         await press(pilot, "pagedown", "down", "up", "up")
         assert found.scroll_offset.y == 9
         await press(pilot, *" nowhere")
         assert shown(pilot) == (f"0 of {len(messages.entries())}", "")
         assert found.scroll_offset.y == 0
+
+    played(scenario)
+
+
+def test_findings_of_a_release_come_before_the_messages_and_are_found_by_their_words() -> None:
+    reason = Finding(text="the schedule x is suspended", fix="Resume it: pgwizard status, key s.")
+
+    async def scenario(pilot: Pilot[None]) -> None:
+        await pilot.app.push_screen(Messages("", [reason]))
+        await settled(pilot)
+        count, found = shown(pilot)
+        assert count.startswith(f"{len(messages.entries()) + 1} of ")
+        assert found.startswith("the schedule x is suspended\n  fix    Resume it: pgwizard status, key s."), found
+        assert "errors.md#\n" not in found
+        await press(pilot, *"key s.")
+        await settled(pilot)
+        count, found = shown(pilot)
+        assert found.startswith("the schedule x is suspended")
 
     played(scenario)

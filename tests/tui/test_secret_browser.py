@@ -19,6 +19,7 @@ from pgwizard.errors import Unreachable
 from pgwizard.kube.api import Cluster
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
+from pgwizard.tls.names import Rules
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.screens.secret_browser import REPAINT_SECONDS, SecretBrowser
 from pgwizard.tui.secret_choice import SecretChoice
@@ -38,7 +39,7 @@ from support.screens import notices, opened, painted, press, settled, until
 Scenario = Callable[[Pilot[int], SecretBrowser], Awaitable[None]]
 NOTHING = "nothing yet"
 ENDPOINT = Endpoint("https", "minio.minio.svc", 9000)
-ASKED: tuple[Literal["ca"], Endpoint, str, tuple[str, str], bool] = ("ca", ENDPOINT, "default", ("", ""), False)
+ASKED: tuple[Literal["ca"], Endpoint, str, tuple[str, str], Rules] = ("ca", ENDPOINT, "default", ("", ""), Rules())
 
 
 def driven(
@@ -247,7 +248,7 @@ def test_denied_is_not_empty_and_not_failed() -> None:
         assert "10 namespaces may not be read (why: F7)" in text(browser, "counts")
         assert "You can still type a name: F6" in text(browser, "detail")
         await press(pilot, "f7")
-        assert "shop: Secrets may not be listed there: kubectl auth can-i list secrets -n shop" in painted(pilot)
+        assert "shop: Secrets may not be listed there: kubectl -n shop auth can-i list secrets" in painted(pilot)
         await press(pilot, "escape")
         assert pilot.app.screen is browser
 

@@ -293,6 +293,23 @@ def test_a_log_that_breaks_off_is_read_again_while_its_job_runs(monkeypatch: pyt
     driven(scenario, outcomes=[ScriptedOutcome("slow", "*/postgresql-pgbackrest-full*", seconds=3_600)])
 
 
+def test_a_risk_that_no_message_knows_is_explained_by_its_own_fix() -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await loaded(pilot)
+        assert "e explain" not in text(pilot, "keys")
+        await press(pilot, "e")
+        assert isinstance(pilot.app.screen, StatusScreen), "there is nothing to explain"
+        await release_backups.set_suspend(sim, "postgresql-pgbackrest-incr", "default", suspend=True)
+        await until(pilot, lambda: "AT RISK" in text(pilot, "verdict"))
+        await until(pilot, lambda: "e explain" in text(pilot, "keys"))
+        await press(pilot, "e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Messages))
+        reason = "the schedule postgresql-pgbackrest-incr is suspended fix Resume it: pgwizard status, key s. "
+        await until(pilot, lambda: words(pilot.app.screen.query_one("#found")).startswith(reason))
+
+    driven(scenario)
+
+
 def test_a_question_is_answered_by_going_through_its_choices_too() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)

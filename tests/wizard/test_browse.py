@@ -144,7 +144,7 @@ def test_without_the_right_to_list_everywhere_each_namespace_is_asked_about() ->
     assert rows[0].place == "minio/minio-tls"
     assert "staging" not in {row.namespace for row in rows}
     assert [(item.namespace, item.finding.text, item.finding.fix) for batch in batches for item in batch.denied] == [
-        ("staging", "Secrets may not be listed there", "kubectl auth can-i list secrets -n staging")
+        ("staging", "Secrets may not be listed there", "kubectl -n staging auth can-i list secrets")
     ]
     assert not [r for r in sim.requests if r.resource == "secrets" and r.namespace in {None, "staging"}]
 
@@ -283,7 +283,7 @@ def test_a_secret_that_is_gone_or_may_not_be_read_says_so() -> None:
     assert [(row.kind, row.why) for row in read("shop/never")] == [("cannot be read", "does not exist (any more)")]
     denied = read("shop/web-tls", prepare=lambda sim: sim.rules.deny("get", "secrets", "shop"))
     assert [(row.kind, row.why) for row in denied] == [
-        ("cannot be read", "may not be read: kubectl auth can-i get secrets/web-tls -n shop")
+        ("cannot be read", "may not be read: kubectl -n shop auth can-i get secrets/web-tls")
     ]
     broken = read("shop/web-tls", prepare=lambda sim: setattr(sim, "faults", [Fault("500", "get", "secrets")]))
     assert broken[0].kind == "cannot be read"

@@ -112,6 +112,17 @@ def _number_text(value: object) -> object:
     return value
 
 
+def _label_text(value: object) -> object:
+    """Kubernetes takes text alone, and the labels and annotations of meshes are ``true`` and ``false``."""
+    return str(value).lower() if isinstance(value, bool) else _number_text(value)
+
+
+def _free_key(text: str) -> str:
+    if _RESERVED_KEY.fullmatch(text):
+        raise ValueError(f"{_echo(text)} is set by pgwizard or by Kubernetes; expected a key of your own")
+    return text
+
+
 def _parameter_text(value: object) -> object:
     """PostgreSQL's settings are text: ``true`` is on, ``1.1`` is 1.1."""
     if isinstance(value, bool):
@@ -124,6 +135,11 @@ _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _DOMAIN = r"[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*"
 _HOST = rf"({_DOMAIN}\.?|\[[0-9A-Fa-f:.]+\])"
 _IMAGE_PART = r"[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*"
+
+_RESERVED_KEY = re.compile(
+    r"app\.kubernetes\.io/(name|instance|component|managed-by|version)|(batch\.kubernetes\.io|helm\.sh|pgwizard)/.*"
+    r"|job-name|controller-uid"
+)
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_printable)]
 Namespace = Annotated[
@@ -165,6 +181,31 @@ Cpu = Annotated[
     WithJsonSchema(
         {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": quantities.CPU_PATTERN}]}
     ),
+]
+MetadataKey = Annotated[
+    str,
+    StringConstraints(max_length=317),
+    _matching(
+        rf"({_SUBDOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?",
+        "a key of a label or an annotation; expected such as sidecar.istio.io/inject",
+    ),
+    AfterValidator(_free_key),
+]
+LabelValue = Annotated[
+    str,
+    BeforeValidator(_label_text),
+    _matching(
+        r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?",
+        "a label's value; expected at most 63 letters, digits, - _ . such as disabled",
+    ),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+]
+AnnotationValue = Annotated[
+    str,
+    StringConstraints(max_length=1024),
+    BeforeValidator(_label_text),
+    AfterValidator(_printable),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
 ]
 ParameterName = Annotated[
     str,
@@ -674,6 +715,39 @@ class Advanced(Section):
     ] = Field(default_factory=dict)
 
 
+class InitContainer(Section):
+    """What the container may use that prepares the certificates before the database starts."""
+
+    cpu_request: Annotated[
+        Cpu,
+        Question("Init: CPU request", "Of the container that prepares the certificates. A LimitRange may want more."),
+    ] = "50m"
+    cpu_limit: Annotated[Cpu, Question("Init: CPU limit", "The most that it may take.")] = "1"
+    memory_request: Annotated[Size, Question("Init: memory request", "What is set aside for it.")] = "32Mi"
+    memory_limit: Annotated[
+        Size, Question("Init: memory limit", "openssl reads every certificate in it: 64Mi is enough.")
+    ] = "64Mi"
+
+
+class BackupJobs(Section):
+    """What the containers of the backup Jobs may use, and what marks their pods. They hold kubectl alone."""
+
+    cpu_request: Annotated[
+        Cpu, Question("Jobs: CPU request", "Of each container of the backup Jobs, which hold kubectl alone.")
+    ] = "20m"
+    cpu_limit: Annotated[Cpu, Question("Jobs: CPU limit", "The most that it may take.")] = "500m"
+    memory_request: Annotated[Size, Question("Jobs: memory request", "What is set aside for it.")] = "32Mi"
+    memory_limit: Annotated[Size, Question("Jobs: memory limit", "kubectl needs 64Mi.")] = "128Mi"
+    labels: Annotated[
+        dict[MetadataKey, LabelValue],
+        Question("Jobs: labels", 'On Jobs and their pods. Istio stays out by sidecar.istio.io/inject: "false".'),
+    ] = Field(default_factory=dict)
+    annotations: Annotated[
+        dict[MetadataKey, AnnotationValue],
+        Question("Jobs: annotations", "On Jobs and their pods. Linkerd stays out by linkerd.io/inject: disabled."),
+    ] = Field(default_factory=dict)
+
+
 class Answers(Section):
     """All that a person decides about a release."""
 
@@ -689,6 +763,8 @@ class Answers(Section):
     retention: Annotated[Retention, Page("Schedule")] = Field(default_factory=Retention)
     compression: Annotated[Compression, Page("Repository")] = Field(default_factory=GzCompression)
     advanced: Annotated[Advanced, Page("Advanced")] = Field(default_factory=Advanced)
+    init_container: Annotated[InitContainer, Page("Advanced")] = Field(default_factory=InitContainer)
+    jobs: Annotated[BackupJobs, Page("Advanced")] = Field(default_factory=BackupJobs)
 
     def has_tls_mirror(self) -> bool:
         """Whether a certificate is mirrored and trusted, rather than the public authorities."""

@@ -80,8 +80,10 @@ async def _yes(_: Sequence[Change]) -> bool:
     return True
 
 
-def run(call: Invocation, work: Callable[[Cluster], Awaitable[T]], *, released: bool = False, resume: str = "") -> T:
-    """Work on the cluster that the options name. Ctrl+C, SIGTERM and a closed terminal end it in order.
+def run(
+    call: Invocation, work: Callable[[Cluster, Clock], Awaitable[T]], *, released: bool = False, resume: str = ""
+) -> T:
+    """Work on the cluster that the options name, by its time. Ctrl+C, SIGTERM and a closed terminal end it in order.
 
     released: the simulated cluster has a release to look at; resume: how to continue, for whoever stopped it.
     """
@@ -94,7 +96,7 @@ def run(call: Invocation, work: Callable[[Cluster], Awaitable[T]], *, released: 
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, task.cancel)
         async with open_cluster(place) as cluster:
-            return await work(cluster)
+            return await work(cluster, clock_of(cluster, demo=place.demo))
 
     try:
         return asyncio.run(guarded())
@@ -118,8 +120,7 @@ def snapshot_of(call: Invocation, name: str) -> Snapshot:
     """A release as it is now; name: empty for the only one there is."""
     from pgwizard.status import observe  # most verbs need no status
 
-    async def work(cluster: Cluster) -> Snapshot:
-        now = clock_of(cluster, demo=call[DEMO])
+    async def work(cluster: Cluster, now: Clock) -> Snapshot:
         return await observe.look(cluster, await choose_release(call, cluster, name), now=now)
 
     return run(call, work, released=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 from pgwizard.errors import Finding, PgwizardError
 
@@ -39,6 +39,12 @@ class ProblemPart:
     column: int | None
     key: str
 
+    @classmethod
+    def of(cls, finding: Finding) -> Self:
+        """The problem that a finding is about."""
+        message = ": ".join(filter(None, (finding.text, finding.cause)))
+        return cls(finding.question, message, finding.fix, finding.line, finding.column, finding.key)
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorLine(JsonLine):
@@ -59,16 +65,10 @@ class ErrorLine(JsonLine):
 
 
 @dataclass(frozen=True, slots=True)
-class WarningLine(JsonLine):
+class WarningLine(ProblemPart, JsonLine):
     """What should be known of the answers and stops nothing, on standard error. Its keys are those of a problem."""
 
     type_name = "warning"
-    path: str
-    message: str
-    fix: str
-    line: int | None
-    column: int | None
-    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +90,13 @@ def line_of(record: JsonLine) -> str:
 def error_line(error: PgwizardError) -> ErrorLine:
     """Why a run failed."""
     fault = error.fault or Finding()
-    problems = tuple(map(problem_part, error.findings))
+    problems = tuple(map(ProblemPart.of, error.findings))
     return ErrorLine(error.message, error.exit_code, problems, error.log, fault.key, fault.cause, fault.fix, error.hint)
 
 
 def explain_command(key: str) -> str:
     """The command that shows the message of a key in full."""
     return f"pgwizard explain docs/errors.md#{key}"
-
-
-def warning_line(finding: Finding) -> WarningLine:
-    return WarningLine(**{item.name: getattr(problem_part(finding), item.name) for item in fields(ProblemPart)})
-
-
-def problem_part(finding: Finding) -> ProblemPart:
-    message = ": ".join(filter(None, (finding.text, finding.cause)))
-    return ProblemPart(finding.question, message, finding.fix, finding.line, finding.column, finding.key)
 
 
 def as_json(value: Any) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
-from pgwizard.cli.json_lines import JsonLine, ProblemPart, explain_command, problem_part
+from pgwizard.cli.json_lines import JsonLine, ProblemPart, explain_command
 from pgwizard.cli.writer import Writer
 from pgwizard.errors import Finding, NotProven
 from pgwizard.plan.names import ReleaseRef
@@ -22,6 +23,11 @@ class ChangePart:
     object: str
     why: str
     restarts: bool
+
+    @classmethod
+    def of(cls, change: Change) -> Self:
+        """A change of a release."""
+        return cls(change.action, str(change.ref), change.why, change.restarts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +47,22 @@ class EventLine(JsonLine):
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeLine(JsonLine):
+class ChangeLine(ChangePart, JsonLine):
     """One object of a release and what becomes of it. diff: unified, values masked; null where none is shown."""
 
     type_name = "change"
-    action: Action
-    object: str
-    why: str
-    restarts: bool
-    diff: tuple[str, ...] | None
+    diff: tuple[str, ...] | None = None
 
 
 def reporter(writer: Writer, locate: Callable[[Finding], Finding] = lambda finding: finding) -> Report:
     """Events of a run, one line each. locate: gives a warning its line in the file of answers."""
 
     def report(event: Event) -> None:
-        change, problem = None, None
-        if event.change is not None:
-            made = event.change
-            change = ChangePart(made.action, str(made.ref), made.why, made.restarts)
+        change = ChangePart.of(event.change) if event.change is not None else None
+        problem = None
         if event.finding is not None:
             finding = locate(event.finding)
-            event, problem = replace(event, text=finding.whole), problem_part(finding)
+            event, problem = replace(event, text=finding.whole), ProblemPart.of(finding)
         record = EventLine(event.stage, event.kind, event.text, event.seconds, change, problem)
         writer.event(event_line(event), event_text(event), event.kind, record)
 
@@ -73,8 +73,8 @@ def show_changes(writer: Writer, changes: Sequence[Change], *, whole: bool) -> N
     """Every object; people are not shown those that stay as they are."""
     for change in changes:
         shown = "\n".join(change_lines([change], whole=whole)) or None
-        diff = tuple(change.lines()) if whole else None
-        writer.line(shown, ChangeLine(change.action, str(change.ref), change.why, change.restarts, diff))
+        line = ChangeLine.of(change)
+        writer.line(shown, replace(line, diff=tuple(change.lines())) if whole else line)
 
 
 def require_proof(release: ReleaseRef, findings: Sequence[Finding]) -> None:

@@ -80,8 +80,6 @@ def start(
         export=_export,
         drafts=drafts,
         folder=folder or Path(),
-        context=context,
-        kubeconfig=kubeconfig,
         loaded=gc.freeze,  # what was loaded stays: no collection has to look through it again
     )
 

@@ -6,6 +6,8 @@ from pgwizard.diagnose.row import Rank, row
 
 _PULL = r"/v2/[^\"\n]{0,300}\": "  # a registry's API: what is asked of the API server fails alike
 
+_JOB_POD = r"Error creating: pods \"[^\"\n]{1,253}\" is forbidden: "  # as the controller of Jobs reports it
+
 IMAGES = (
     row(
         "image-rate-limited",
@@ -148,6 +150,26 @@ PODS = (
         "release.namespace",
     ),
     row(
+        "security-context-constraint",
+        r"unable to validate against any security context constraint",
+        "No SecurityContextConstraint of OpenShift allows the pod its user and groups, 999 and 1001.",
+        "Let an administrator grant one: oc adm policy add-scc-to-user nonroot-v2 for the ServiceAccounts default and "
+        "NAME-pgbackrest of the namespace.",
+    ),
+    row(
+        "admission-policy",
+        r"ValidatingAdmissionPolicy '(?P<policy>[^'\n]{1,253})' with binding '[^'\n]{1,253}' denied request",
+        "The cluster's policy {policy} refused the object; its words follow on that line.",
+        "Meet the policy, or ask its owner for an exception for this namespace. jobs.labels and jobs.annotations mark "
+        "the Jobs and their pods.",
+    ),
+    row(
+        "admission-webhook-silent",
+        r"failed calling webhook \"(?P<hook>[^\"\n]{1,253})\"",
+        "The cluster's webhook {hook} does not answer, and nothing is admitted without it.",
+        "Look at the webhook's pods and its certificate; its owner can exclude this namespace.",
+    ),
+    row(
         "admission-denied",
         r"admission webhook \"(?P<hook>[^\"\n]{1,253})\" denied the request",
         "The cluster's policy {hook} refused the object; its words follow on that line.",
@@ -171,6 +193,13 @@ RESOURCES = (
         "storage.size",
     ),
     row(
+        "job-quota",
+        rf"{_JOB_POD}exceeded quota: (?P<quota>[^,\n]{{1,253}}), requested: (?P<asked>[^\n]{{1,300}}?)(?:, used|\n|$)",
+        "The namespace's quota {quota} has no room for the backup Jobs: {asked}.",
+        "Lower jobs.cpuRequest, jobs.cpuLimit, jobs.memoryRequest or jobs.memoryLimit, or have the quota raised.",
+        "jobs.cpuLimit",
+    ),
+    row(
         "quota-exceeded",
         r"exceeded quota: (?P<quota>[^,\n]{1,253}), requested: (?P<asked>[^\n]{1,300}?)(?:, used|\n|$)",
         "The namespace's quota {quota} has no room for {asked}.",
@@ -191,8 +220,32 @@ RESOURCES = (
         "storage.size",
     ),
     row(
+        "job-limit-range",
+        rf"{_JOB_POD}\[?(?P<end>m(?:ax|in)imum) (?P<what>[a-z-]{{1,30}}) usage per (?P<kind>\w{{1,30}}) is "
+        r"(?P<limit>[^,\s]{1,30})",
+        "The namespace's LimitRange does not allow this {what} of a {kind} of the backup Jobs: {end} {limit}.",
+        "Choose jobs.cpuRequest, jobs.cpuLimit, jobs.memoryRequest and jobs.memoryLimit within it.",
+        "jobs.memoryRequest",
+    ),
+    row(
+        "job-limit-range-ratio",
+        rf"{_JOB_POD}\[?[a-z-]{{1,30}} max limit to request ratio per (?P<kind>\w{{1,30}}) is "
+        r"(?P<limit>[^,\s]{1,30})",
+        "The namespace's LimitRange lets a limit of the backup Jobs be at most {limit} times its request.",
+        "Raise jobs.cpuRequest or jobs.memoryRequest, or lower jobs.cpuLimit or jobs.memoryLimit.",
+        "jobs.cpuRequest",
+    ),
+    row(
+        "limit-range-minimum",
+        r"minimum (?P<what>[a-z-]{1,30}) usage per (?P<kind>\w{1,30}) is (?P<limit>[^,\s]{1,30})",
+        "The namespace's LimitRange wants a {kind} to have more {what}: at least {limit}.",
+        "Raise initContainer.cpuRequest, initContainer.memoryRequest or those of resources, or have the LimitRange "
+        "changed.",
+        "initContainer.memoryRequest",
+    ),
+    row(
         "limit-range",
-        r"(?P<end>m(?:ax|in)imum) (?P<what>[a-z-]{1,30}) usage per (?P<kind>\w{1,30}) is (?P<limit>[^,\s]{1,30})",
+        r"(?P<end>maximum) (?P<what>[a-z-]{1,30}) usage per (?P<kind>\w{1,30}) is (?P<limit>[^,\s]{1,30})",
         "The namespace's LimitRange does not allow this much {what} for a {kind}: {end} {limit}.",
         "Choose tuning.memory and resources within it, or have the LimitRange changed.",
         "tuning.memory",
@@ -201,7 +254,7 @@ RESOURCES = (
         "limit-range-ratio",
         r"max limit to request ratio per (?P<kind>\w{1,30}) is (?P<limit>[^,\s]{1,30})",
         "The namespace's LimitRange lets the limit of a {kind} be at most {limit} times its request.",
-        "Raise resources.memoryRequest or resources.cpuRequest, or have the LimitRange changed.",
+        "Raise the requests of resources or of initContainer, or have the LimitRange changed.",
         "resources.cpuRequest",
     ),
     row(

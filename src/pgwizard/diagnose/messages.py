@@ -15,7 +15,8 @@ from pathlib import Path
 class Entry:
     """One message. key: its anchor; text: with ``…`` for what differs; cause: empty where text names it.
 
-    answer: the question that is most likely at fault, as a dotted path; both may be empty.
+    answer: the question that is most likely at fault, as a dotted path; both may be empty. Without a key it is a
+    finding that no message of the page explains.
     """
 
     key: str
@@ -26,8 +27,8 @@ class Entry:
 
     @property
     def link(self) -> str:
-        """Its address in the documentation."""
-        return link(self.key)
+        """Its address in the documentation; empty where it has none."""
+        return link(self.key) if self.key else ""
 
     def holds(self, words: str) -> bool:
         """Whether it holds each of these words, in any case. A word with ``#`` must be the whole link."""

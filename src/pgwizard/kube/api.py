@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from pgwizard.errors import (
     NotFound,
 )
+from pgwizard.kube.commands import Commands
 
 Object = dict[str, Any]
 """A Kubernetes object as parsed JSON."""
@@ -83,14 +84,15 @@ class Access:
     namespace: str | None = None
     name: str = ""
 
-    def command(self) -> str:
+    def command(self, commands: Commands) -> str:
         """The kubectl line that asks the same."""
         name = f"/{self.name}" if self.name else ""
         resource, _, subresource = self.resource.partition("/")
         group = f".{self.group}" if self.group else ""
-        sub = f" --subresource={subresource}" if subresource else ""
-        where = f" -n {self.namespace}" if self.namespace else ""
-        return f"kubectl auth can-i {self.verb} {resource}{group}{name}{sub}{where}"
+        sub = [f"--subresource={subresource}"] if subresource else []
+        everywhere = [] if self.namespace else ["-A"]  # else kubectl asks about the context's namespace
+        words = ("auth", "can-i", self.verb, f"{resource}{group}{name}", *sub, *everywhere)
+        return commands.kubectl(*words, namespace=self.namespace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,10 @@ class Cluster(Protocol):
     @property
     def namespace(self) -> str:
         """The namespace that the kubeconfig's context names, or ``default``."""
+
+    @property
+    def commands(self) -> Commands:
+        """Command lines that reach this cluster."""
 
     async def version(self) -> str:
         """The server's gitVersion, such as ``v1.34.4``."""

@@ -29,6 +29,7 @@ from pgwizard.kube.api import (
     WatchEvent,
     WriteResult,
 )
+from pgwizard.kube.commands import Commands
 from pgwizard.kube.http import Call, Http, Patience, Response, api_error
 from pgwizard.text import plain
 
@@ -87,6 +88,11 @@ class KubeCluster:
     def namespace(self) -> str:
         """The context's namespace, or ``default``."""
         return self._http.target.namespace
+
+    @property
+    def commands(self) -> Commands:
+        """With the context and the kubeconfig that were named."""
+        return self._http.target.commands
 
     async def version(self) -> str:
         """The server's gitVersion, fit to be shown."""
@@ -278,7 +284,7 @@ class KubeCluster:
                             raise ValueError("a line without its end")
                         kind, obj = _event(line)
                     if kind == "ERROR":
-                        raise _watch_error(call, obj)
+                        raise _watch_error(call, obj, self.commands)
                     empty = False
                     yield kind, obj
         # A server that hangs up at once, again and again, is not to be asked without a pause.
@@ -522,10 +528,10 @@ def _event(line: bytes) -> tuple[str, Object]:
     return str(kind), obj
 
 
-def _watch_error(call: Call, status: Object) -> ApiError:
+def _watch_error(call: Call, status: Object, commands: Commands) -> ApiError:
     code = status.get("code")
     expired = status.get("reason") in {"Expired", "Gone"}
-    return api_error(call, code if isinstance(code, int) else 410 if expired else 500, status)
+    return api_error(call, code if isinstance(code, int) else 410 if expired else 500, status, commands=commands)
 
 
 async def _lines(

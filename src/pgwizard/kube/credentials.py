@@ -213,7 +213,7 @@ def _auth_provider(target: Target, at: float) -> str:
     provider = target.user.values["auth-provider"]
     name = provider.get("name") or ""
     if name == "oidc":
-        _require_verified_renewal(target.user.name, provider.get("config") or {}, at)
+        _require_verified_renewal(target, provider.get("config") or {}, at)
     try:
         with tempfile.TemporaryDirectory() as folder:
             load_kube_config(  # type: ignore[no-untyped-call]
@@ -230,7 +230,7 @@ def _auth_provider(target: Target, at: float) -> str:
     return token
 
 
-def _require_verified_renewal(user: str, config: Mapping[str, str], at: float) -> None:
+def _require_verified_renewal(target: Target, config: Mapping[str, str], at: float) -> None:
     """``kubernetes`` verifies no certificate where none is set, and would send the refresh token to whoever answers."""
     if config.get("idp-certificate-authority") or config.get("idp-certificate-authority-data"):
         return
@@ -240,9 +240,9 @@ def _require_verified_renewal(user: str, config: Mapping[str, str], at: float) -
         expires = json.loads(base64.urlsafe_b64decode(f"{claims[0]}===" if claims else "")).get("exp")
     if isinstance(expires, int | float) and expires <= at + _RENEWED_EARLY_SECONDS:
         raise KubeconfigError(
-            f"the id-token of user {plain(user)!r} has expired, and without idp-certificate-authority it cannot be "
-            "renewed safely",
-            hint="Use a credentials plug-in (exec), or renew it with: kubectl get namespaces",
+            f"the id-token of user {plain(target.user.name)!r} has expired, and without idp-certificate-authority it "
+            "cannot be renewed safely",
+            hint=f"Use a credentials plug-in (exec), or renew it with: {target.commands.kubectl('get', 'namespaces')}",
         )
 
 
@@ -290,7 +290,7 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any]) -> Mapping[str,
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} failed with exit code {process.returncode}: "
             f"{plain(stderr.decode(errors='replace')) or 'it wrote nothing to stderr'}",
-            hint="Log in again, then try the plug-in with: kubectl get namespaces",
+            hint=f"Log in again, then try the plug-in with: {target.commands.kubectl('get', 'namespaces')}",
         )
     try:
         answer = json.loads(stdout)

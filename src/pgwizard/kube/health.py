@@ -33,6 +33,8 @@ STUCK = frozenset(
     }
 )
 """Reasons out of which a container rarely comes by itself."""
+REFUSED = "FailedCreate"
+"""The reason of an event about pods that a controller cannot create."""
 MESSAGE_CHARACTERS = 1000
 """The kubelet repeats the image three times before the reason."""
 

@@ -43,6 +43,7 @@ from pgwizard.errors import (
     Unreachable,
 )
 from pgwizard.kube.api import Access, Object
+from pgwizard.kube.commands import CURRENT_CONTEXT, Commands
 from pgwizard.kube.credentials import Credentials, Login
 from pgwizard.kube.kubeconfig import Target
 from pgwizard.text import plain
@@ -381,7 +382,7 @@ class Http:
         invalid = answer.status == 500 and "failed to create typed patch object" in str(body.get("message"))
         status = 422 if invalid else answer.status
         return _TryError(
-            lambda tries: api_error(call, status, body, tries),
+            lambda tries: api_error(call, status, body, tries, commands=self.target.commands),
             status=status,
             transient=status in TRANSIENT,
             lost=status >= 500,
@@ -404,7 +405,9 @@ class Http:
         )
 
 
-def api_error(call: Call, status: int, answer: Mapping[str, Any], tries: str = "") -> ApiError:
+def api_error(
+    call: Call, status: int, answer: Mapping[str, Any], tries: str = "", commands: Commands = CURRENT_CONTEXT
+) -> ApiError:
     """The error for a Status object of the server."""
     reason = plain(str(answer.get("reason") or ""), 60)
     details = answer.get("details")
@@ -428,7 +431,7 @@ def api_error(call: Call, status: int, answer: Mapping[str, Any], tries: str = "
         status=status,
         reason=reason,
         causes=causes,
-        hint=_hint(kind, call, text, conflict=conflict),
+        hint=_hint(kind, call, text, commands, conflict=conflict),
     )
 
 
@@ -453,11 +456,11 @@ _HINTS: dict[type[ApiError], str] = {
 }
 
 
-def _hint(kind: type[ApiError], call: Call, text: str, *, conflict: bool) -> str:
+def _hint(kind: type[ApiError], call: Call, text: str, commands: Commands, *, conflict: bool) -> str:
     if conflict:
         return "Let the other tool give up the field, or take it over by force."
     if kind is Forbidden and call.access and "cannot" in text:
-        return f"Ask for the permission. The same question: {call.access.command()}"
+        return f"Ask for the permission. The same question: {call.access.command(commands)}"
     return _HINTS.get(kind, "")
 
 

@@ -12,12 +12,14 @@ from datetime import datetime
 from typing import Any
 
 from pgwizard.errors import ClusterError, DeadlineError, Finding, FirstBackupFailed, NotFound
-from pgwizard.kube.api import EVENT, JOB, POD, Cluster, Object, Ref, WatchEvent
-from pgwizard.kube.health import MESSAGE_CHARACTERS, STUCK, Health, assess, condition
+from pgwizard.kube.api import EVENT, JOB, POD, Cluster, Object, Ref, WatchEvent, find_object
+from pgwizard.kube.health import MESSAGE_CHARACTERS, REFUSED, STUCK, Health, assess, condition
 from pgwizard.text import plain
 
 GRACE_SECONDS = 20.0
 """How long a container may be stuck before it is called failed: a registry or a Secret may be a moment late."""
+REFUSED_SECONDS = 5.0
+"""How long admission may refuse a pod before that is a failure: a quota may be freed by a pod that ends."""
 TAIL_LINES = 20
 CONTAINERS = frozenset({"init", "backup"})
 """What the templates call the container of a Job; others in its pod were injected, by a mesh for example."""
@@ -27,7 +29,7 @@ Explain = Callable[[str], Finding | None]
 """Error text to what is known of its cause."""
 NOTABLE_REASONS = frozenset(
     {
-        "FailedCreate",
+        REFUSED,
         "FailedScheduling",
         "FailedMount",
         "FailedAttachVolume",
@@ -39,6 +41,19 @@ NOTABLE_REASONS = frozenset(
         "ErrImageNeverPull",
     }
 )
+
+
+_REFUSAL = re.compile(
+    r"is forbidden: (?!error looking up service account)|denied the request|denied request|is invalid: "
+)
+
+
+def is_refusal(event: Object) -> bool:
+    """Whether admission refuses an object that a controller would create: quota, policy, webhook, Pod Security, SCC.
+
+    A webhook that does not answer, or a server that fails, is no refusal: the controller tries again.
+    """
+    return event.get("reason") == REFUSED and _REFUSAL.search(event.get("message") or "") is not None
 
 
 def event_text(event: Object) -> str:
@@ -69,11 +84,15 @@ async def recent_events(cluster: Cluster, namespace: str, since: datetime) -> As
 
 
 def _is_recent(event: Object, since: datetime) -> bool:
+    at = _moment(event.get("lastTimestamp") or event.get("eventTime"))
+    return at is None or (since - at).total_seconds() < 10
+
+
+def _moment(text: object) -> datetime | None:
     try:
-        at = datetime.fromisoformat(event.get("lastTimestamp") or event.get("eventTime") or "")
+        return datetime.fromisoformat(str(text))
     except ValueError:
-        return True
-    return (since - at).total_seconds() < 10
+        return None
 
 
 async def tail(cluster: Cluster, namespace: str, pod: str, container: str, lines: int = TAIL_LINES) -> list[str]:
@@ -142,6 +161,8 @@ class _JobWatch:
     reports: set[str] = field(default_factory=set)
     followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     stuck_since: float | None = None
+    has_pod: bool = False
+    refused_since: float | None = None
     outlived: int = 0
     job_uid: str = ""
     early: list[Object] = field(default_factory=list)
@@ -155,10 +176,10 @@ class _JobWatch:
         obj, kind = event.object, event.object.get("kind")
         if kind == "Job":
             if event.type == "DELETED":
-                namespace = self.job.namespace
+                command = self.cluster.commands.kubectl("get", "namespace", str(self.job.namespace))
                 raise FirstBackupFailed(
                     f"{self.job} was deleted while it ran",
-                    hint=f"See whether its namespace goes: kubectl get namespace {namespace}. If not, run it again.",
+                    hint=f"See whether its namespace is being deleted: {command}. If not, run it again.",
                 )
             self.job_uid = obj["metadata"]["uid"]
             early, self.early = self.early, []
@@ -171,11 +192,19 @@ class _JobWatch:
             self.early.append(obj)
         elif is_about(event, {self.job.name, *self.followers}) and obj.get("reason") in NOTABLE_REASONS:
             self._report_once(event_text(obj))
+            if is_refusal(obj) and self.refused_since is None and self._is_about_job(obj):
+                self.refused_since = asyncio.get_running_loop().time()
         return None
+
+    def _is_about_job(self, event: Object) -> bool:
+        """Not about an earlier Job of that name."""
+        about = event.get("involvedObject") or {}
+        return about.get("kind") == JOB.kind and about.get("uid", self.job_uid) in (self.job_uid, "")
 
     def _take_pod(self, pod: Object) -> Health | None:
         if not _is_of(pod, self.job_uid):
             return None
+        self.has_pod, self.refused_since = True, None
         self._follow(pod)
         health, code = assess(pod), exit_code(pod)
         if code == 0:
@@ -203,12 +232,19 @@ class _JobWatch:
         return FirstBackupFailed(
             f"{job} failed: {why}",
             fault=self.fault,
-            hint=f"See kubectl -n {job.namespace} logs job/{job.name}. Run it again after the fix.",
+            hint=f"See {self._kubectl('logs', f'job/{job.name}')}. Run it again after the fix.",
             log=self.lines[-TAIL_LINES:],
         )
 
     def check_stuck(self, now: float) -> None:
         """Raises FirstBackupFailed where the Job's pod has not been able to start, or to end, for the grace."""
+        if self.refused_since is not None and not self.has_pod and now - self.refused_since >= REFUSED_SECONDS:
+            raise FirstBackupFailed(
+                f"{self.job} cannot start: the cluster refuses its pod: {self.last}",
+                fault=self.fault,
+                hint=f"Meet the policy, or have it changed, and run it again. The Job tries again by itself: "
+                f"{self._kubectl('describe', 'job', self.job.name)}",
+            )
         if self.stuck_since is not None and now - self.stuck_since >= GRACE_SECONDS:
             if self.outlived:
                 raise FirstBackupFailed(
@@ -221,8 +257,11 @@ class _JobWatch:
             raise FirstBackupFailed(
                 f"{self.job} cannot start: {self.last}",
                 fault=self.fault,
-                hint=f"See kubectl -n {self.job.namespace} describe pod -l job-name={self.job.name}",
+                hint=f"See {self._kubectl('describe', 'pod', '-l', f'job-name={self.job.name}')}",
             )
+
+    def _kubectl(self, *words: str) -> str:
+        return self.cluster.commands.kubectl(*words, namespace=self.job.namespace)
 
     async def drain(self) -> None:
         """The last lines of a container arrive a moment after its end."""
@@ -298,13 +337,15 @@ async def wait_job(
     Raises FirstBackupFailed with cause and fix, DeadlineError, and what report and log raise.
     """
     namespace = job.namespace or ""
+    live = await find_object(cluster, job)
+    since = _moment(live["metadata"].get("creationTimestamp")) if live else None  # a refusal may be older than the wait
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
     seen = _JobWatch(cluster, job, report, log, explain)
     watches = [
         cluster.watch(JOB, namespace, fields=f"metadata.name={job.name}"),
         cluster.watch(POD, namespace, labels=f"job-name={job.name}"),
-        recent_events(cluster, namespace, at),
+        recent_events(cluster, namespace, since or at),
     ]
     async with merge_watches(watches) as events:
         try:

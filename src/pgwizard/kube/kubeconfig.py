@@ -24,6 +24,7 @@ import yaml
 
 from pgwizard.errors import KubeconfigError
 from pgwizard.kube import typed_yaml
+from pgwizard.kube.commands import CURRENT_CONTEXT, Commands
 from pgwizard.text import plain
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -111,6 +112,7 @@ class Target:
     user: Part
     context: str = ""
     files: str = ""
+    commands: Commands = CURRENT_CONTEXT
     proxy: str | None = field(default=None, repr=False)
     proxy_from: str = ""
 
@@ -135,7 +137,7 @@ def load(context: str | None = None, kubeconfig: str | None = None, namespace: s
         if kubeconfig is None and context is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
             return _in_cluster(namespace)
         raise _no_kubeconfig(files)
-    return _from_files(os.pathsep.join(present), context, namespace)
+    return _from_files(os.pathsep.join(present), context, namespace, Commands(context, kubeconfig))
 
 
 def _existing_files(kubeconfig: str | None) -> tuple[list[str], str]:
@@ -214,7 +216,7 @@ def _runs(user: Part | None) -> str:
 # -- reading the files ------------------------------------------------------------------------------------------------
 
 
-def _from_files(files: str, context: str | None, namespace: str | None) -> Target:
+def _from_files(files: str, context: str | None, namespace: str | None, commands: Commands) -> Target:
     contents = [(Path(path), _content(path)) for path in files.split(os.pathsep)]
     merged = _merge(contents)
     currents = (content.get("current-context") for _, content in contents)
@@ -222,7 +224,7 @@ def _from_files(files: str, context: str | None, namespace: str | None) -> Targe
     if not chosen:
         raise KubeconfigError(
             f"the kubeconfig {plain(files)} names no current context",
-            hint="Choose one with: kubectl config use-context NAME",
+            hint=f"Choose one with: {commands.kubectl('config', 'use-context', 'NAME')}",
         )
     values = _part(merged, "context", chosen, files).values
     cluster = _part(merged, "cluster", values.get("cluster") or "", files)
@@ -243,6 +245,7 @@ def _from_files(files: str, context: str | None, namespace: str | None) -> Targe
         user=user,
         context=chosen,
         files=files,
+        commands=commands,
         proxy=proxy,
         proxy_from=proxy_from,
     )

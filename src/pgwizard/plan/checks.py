@@ -6,7 +6,6 @@ answer's type. Does no I/O and never changes an answer.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -26,7 +25,9 @@ from pgwizard.errors import Finding
 from pgwizard.plan import cron, pgbackrest, settings
 from pgwizard.plan.names import Names
 from pgwizard.plan.plan import Facts, mirrored_s3, parameters
+from pgwizard.plan.server import s3_server, server_findings
 from pgwizard.plan.tuning import SEGMENT_BYTES, memory_sum
+from pgwizard.tls.names import IP_SAN_SINCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,13 @@ def _requests(answers: Answers, _: Facts) -> _Found:
     if quantities.cpu_millis(resources.cpu_request) > quantities.cpu_millis(limit):
         which = "resources.cpuLimit" if resources.cpu_limit else "tuning.cpu"
         yield Finding("resources.cpuRequest", f"{resources.cpu_request} is above the limit, {which}: {limit}")
+    for key, helper in (("initContainer", answers.init_container), ("jobs", answers.jobs)):
+        if quantities.cpu_millis(helper.cpu_request) > quantities.cpu_millis(helper.cpu_limit):
+            text = f"{helper.cpu_request} is above the limit, {key}.cpuLimit: {helper.cpu_limit}"
+            yield Finding(f"{key}.cpuRequest", text)
+        if quantities.size_bytes(helper.memory_request) > quantities.size_bytes(helper.memory_limit):
+            text = f"{helper.memory_request} is above the limit, {key}.memoryLimit: {helper.memory_limit}"
+            yield Finding(f"{key}.memoryRequest", text)
 
 
 # ---- postgresql.conf -----------------------------------------------------------------------------------------------
@@ -278,13 +286,14 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
             yield Finding("tls.verify", "http:// has no certificate to verify: set it to false, or use https")
     if "." in repository.bucket and version < pgbackrest.DOTTED_BUCKET_SINCE:
         yield _too_old("repository.bucket", "a dot in a bucket's name", pgbackrest.DOTTED_BUCKET_SINCE, answers)
-    if endpoint.is_address and answers.tls.verify and version < pgbackrest.IP_SAN_SINCE:
+    if s3_server(answers).is_address and answers.tls.verify and version < IP_SAN_SINCE:
         yield _warning(
             "repository.endpoint",
             f"pgBackRest {answers.images.pgbackrest_version} finds no IP address among a certificate's alternative "
-            f"names: give a host name, or use {pgbackrest.version_text(pgbackrest.IP_SAN_SINCE)} or newer",
+            f"names: give a host name, or use {pgbackrest.version_text(IP_SAN_SINCE)} or newer",
         )
-    if endpoint.port == 9001:
+    yield from server_findings(answers)
+    if s3_server(answers).port == 9001:
         yield _warning("repository.endpoint", "9001 is where MinIO has its console; its S3 API is on 9000")
 
 
@@ -418,26 +427,79 @@ _ANSWERED_ELSEWHERE = {
 }
 
 
+_REFUSED = {
+    "archive-check": "a backup without its WAL cannot be restored",
+    "archive-header-check": "it keeps the WAL of another cluster out of the repository",
+    "archive-mode": "a restored database would archive nothing",
+    "archive-mode-check": "the WAL of a standby would be archived twice",
+    "backup-standby": "there is no standby",
+    "compress": "use compression.type",
+    "link-map": "the data directory has no links",
+    "pg-host-": "backups run in the database's own pod",
+    "repo-azure-": "the repository is S3",
+    "repo-gcs-": "the repository is S3",
+    "repo-host-": "backups run in the database's own pod",
+    "repo-sftp-": "the repository is S3",
+    "repo-target-time": "status, archiving and backups would see the repository as it was",
+    "tls-server-": "no pgBackRest server runs here",
+}
+"""Options that break what pgwizard promises, or that nothing here can use; a name that ends in ``-`` is a family."""
+
+_UNWISE_OPTIONS = {
+    ("checksum-page", "n"): "a backup with damaged pages looks like a good one",
+    ("expire-auto", "n"): "no backup ever expires, and the bucket grows until it is full",
+    ("exclude", None): "what is excluded is missing from every backup",
+    ("page-header-check", "n"): "a backup with damaged pages looks like a good one",
+    ("repo-retention-archive", None): "WAL expires before its backups: older ones cannot be rolled forward",
+}
+
+
 def _options(answers: Answers, _: Facts) -> _Found:
-    version = pgbackrest.version(answers.images.pgbackrest_version)
+    if not answers.repository.enabled:
+        return
+    release = pgbackrest.version(answers.images.pgbackrest_version)
     seen: set[str] = set()
-    for name in answers.advanced.options:
+    for name, value in answers.advanced.options.items():
         path, plain = f"advanced.options.{name}", pgbackrest.strip_index(name)
-        since = pgbackrest.since(name)
         if plain in seen:
             yield Finding(path, "given twice, with and without its index")
         seen.add(plain)
-        if plain in pgbackrest.SECRET:
+        since, option = pgbackrest.since(name), pgbackrest.of(name, release)
+        if pgbackrest.is_secret(plain):
             yield Finding(path, "is a secret: it comes from a Secret, never from a configuration file")
         elif plain in _ANSWERED_ELSEWHERE or (plain == "archive-timeout" and answers.advanced.archive_async):
             yield Finding(
                 path, f"is already answered: {_ANSWERED_ELSEWHERE.get(plain, 'advanced.archiveAsync sets it to 120 s')}"
             )
-        elif since is None:
-            close = difflib.get_close_matches(pgbackrest.add_index(name), pgbackrest.known_options(), 1)
-            yield Finding(path, "is no option that pgBackRest reads" + (f": did you mean {close[0]}?" if close else ""))
-        elif version < since:
+        elif reason := _reason_to_refuse(plain):
+            yield Finding(path, f"cannot be set: {reason}")
+        elif unknown := pgbackrest.find_unknown(name, release):
+            yield Finding(path, unknown)
+        elif option is None and since is not None:
             yield _too_old(path, name, since, answers)
+        elif option is not None:
+            yield from _option_value(path, option, value, release)
+
+
+def _reason_to_refuse(plain: str) -> str:
+    """The reason of the option itself, or of the family that it belongs to."""
+    reasons = (
+        reason
+        for name, reason in _REFUSED.items()
+        if plain == name or (name.endswith("-") and f"{plain}-".startswith(name))
+    )
+    return next(reasons, "")
+
+
+def _option_value(path: str, option: pgbackrest.ConfigOption, value: str, release: pgbackrest.Version) -> _Found:
+    try:
+        option.check(value, release)
+    except ValueError as error:
+        yield Finding(path, str(error))
+        return
+    effect = _UNWISE_OPTIONS.get((option.name, value)) or _UNWISE_OPTIONS.get((option.name, None))
+    if effect:
+        yield _warning(path, f"{value} weakens backups: {effect}")
 
 
 def _versions(answers: Answers, _: Facts) -> _Found:

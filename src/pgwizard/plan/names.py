@@ -81,6 +81,11 @@ class Names:
             client=f"{release}-client",
         )
 
+    @property
+    def claim(self) -> str:
+        """The volume claim's: the StatefulSet's controller makes it from the template's and the pod's."""
+        return f"postgresql-storage-{self.pod}"
+
 
 _MIRRORED = {
     "pgwizard/source": re.compile(r"([^/ ]+/[^/ ]+)/[^/ ]+"),

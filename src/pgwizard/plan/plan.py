@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pgwizard import quantities
 from pgwizard.answers.questions import (
     Answers,
+    BackupJobs,
     Cipher,
     DatabaseCredentials,
     EnvCipher,
@@ -24,12 +25,14 @@ from pgwizard.answers.questions import (
     FileCredentials,
     FileS3Credentials,
     GeneratedCredentials,
+    InitContainer,
     NoCompression,
     S3Credentials,
 )
 from pgwizard.plan import cron as plan_cron
 from pgwizard.plan.names import CA_FILE, DATA, STANZA, Names, ReleaseRef
 from pgwizard.plan.pgbackrest import add_index
+from pgwizard.plan.server import s3_server
 from pgwizard.plan.tuning import Machine, Parameter, tune
 from pgwizard.tls.certificates import Bundle
 
@@ -62,6 +65,21 @@ class KeyRef:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class ContainerResources:
+    """What a container sets aside and what it may use at most."""
+
+    cpu_request: str
+    cpu_limit: str
+    memory_request: str
+    memory_limit: str
+
+    @classmethod
+    def of(cls, section: InitContainer | BackupJobs) -> ContainerResources:
+        """Those that are answered."""
+        return cls(section.cpu_request, section.cpu_limit, section.memory_request, section.memory_limit)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What the templates place. Text that ends in a configuration file is text here; numbers are YAML's own.
@@ -78,6 +96,10 @@ class Plan:
     labels: tuple[Pair, ...]
     selector: tuple[Pair, ...]
     backup_labels: tuple[Pair, ...]
+    job_labels: tuple[Pair, ...]
+    job_annotations: tuple[Pair, ...]
+    job_resources: ContainerResources
+    init_resources: ContainerResources
     database: str
     probe_user: str | None
     username: KeyRef
@@ -126,6 +148,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
     names = Names.of(answers.release.name)
     backups, tls = answers.repository.enabled, answers.has_tls_mirror()
     instance = (Pair("app.kubernetes.io/name", "postgresql"), Pair("app.kubernetes.io/instance", names.release))
+    backup = (*instance, Pair("app.kubernetes.io/component", "backup"))
     common = (
         Pair("app.kubernetes.io/managed-by", "pgwizard"),
         Pair("app.kubernetes.io/version", str(answers.images.postgresql_version)),
@@ -139,7 +162,11 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         create_namespace=answers.release.create_namespace,
         labels=(*instance, Pair("app.kubernetes.io/component", "database"), *common),
         selector=(*instance, Pair("app.kubernetes.io/component", "database")),
-        backup_labels=(*instance, Pair("app.kubernetes.io/component", "backup"), *common),
+        backup_labels=(*backup, *common),
+        job_labels=(*backup, *common, *(Pair(*label) for label in answers.jobs.labels.items())),
+        job_annotations=tuple(Pair(*annotation) for annotation in answers.jobs.annotations.items()),
+        job_resources=ContainerResources.of(answers.jobs),
+        init_resources=ContainerResources.of(answers.init_container),
         database=answers.release.database,
         probe_user=answers.credentials.username if isinstance(answers.credentials, GeneratedCredentials) else None,
         username=username,
@@ -154,10 +181,10 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         ca_certificate=base64.b64encode(facts.ca.pem.encode()).decode() if tls and facts.ca else None,
         tls=tls,
         fs_group=1001 if tls else 999,
-        storage_size=answers.storage.size,
+        storage_size=quantities.whole_size(answers.storage.size),
         storage_class=answers.storage.storage_class,
-        memory_limit=memory,
-        memory_request=answers.resources.memory_request or memory,
+        memory_limit=quantities.whole_size(memory),
+        memory_request=quantities.whole_size(answers.resources.memory_request or memory),
         cpu_limit=answers.resources.cpu_limit or cpu,
         cpu_request=answers.resources.cpu_request,
         shm_size=str(max(quantities.size_bytes(memory) // 4, 64 * 1024**2)),
@@ -174,7 +201,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         pull_policy=answers.images.pull_policy,
         pull_secrets=tuple(answers.images.pull_secrets),
         network_policy=answers.advanced.network_policy,
-        s3_port=answers.repository.s3_endpoint.port,
+        s3_port=s3_server(answers).port,
         s3_namespace=_s3_namespace(answers),
     )
 
@@ -364,7 +391,7 @@ def _backup_options(answers: Answers) -> list[Pair]:
 
 def _s3_namespace(answers: Answers) -> str | None:
     """A Service of the cluster is named ``name`` or ``name.namespace.svc``; two labels alone may be a public domain."""
-    endpoint = answers.repository.s3_endpoint
+    endpoint = s3_server(answers)
     labels = endpoint.host.lower().split(".")
     if len(labels) >= 3 and labels[2] == "svc":
         return labels[1]

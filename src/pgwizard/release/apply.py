@@ -14,6 +14,7 @@ import hmac
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal
 
 from pgwizard.answers.questions import Answers
@@ -215,13 +216,13 @@ async def _survey(release: ReleaseRequest, cluster: Cluster, report: Report, now
 
 
 async def _check(
-    release: ReleaseRequest, cluster: Cluster, surveyed: survey.Survey, report: Report
+    release: ReleaseRequest, cluster: Cluster, surveyed: survey.Survey, report: Report, at: datetime
 ) -> tuple[Plan, list[manifests.Manifest]]:
     """The plan, and what it renders to."""
     async with stages.enter("checks", report) as stage:
         answers, facts = release.answers, Facts(ca=surveyed.ca)
         findings = checks.check(answers, facts)
-        outside = await release_checks.run(release_checks.Subject(cluster, answers, surveyed, release.origin))
+        outside = await release_checks.run(release_checks.Subject(cluster, answers, surveyed, at, release.origin))
         warnings = (*findings.warnings, *surveyed.doubts, *outside)
         for finding in warnings:
             stage.warning(finding)
@@ -240,7 +241,7 @@ async def prepare(
 ) -> _Preparation:
     """Read, check and try everything; write nothing."""
     surveyed = await _survey(release, cluster, report, now)
-    plan, rendered = await _check(release, cluster, surveyed, report)
+    plan, rendered = await _check(release, cluster, surveyed, report, now())
     async with stages.enter("dry run", report) as stage:
         values = await secret_values.decide(release.answers, release.secrets, plan, surveyed, cluster)
         for finding in values.warnings:

@@ -11,6 +11,7 @@ from typing import Literal
 from pgwizard.errors import AlreadyExists, Finding, PreflightError
 from pgwizard.kube import jobs
 from pgwizard.kube.api import CRONJOB, JOB, POD, Cluster, Object, Ref, owners
+from pgwizard.kube.commands import Commands
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import rollout
 from pgwizard.text import fit, fit_line
@@ -21,6 +22,7 @@ FIND_DAMAGE = "pg_amcheck names the damaged tables and indexes."
 _PAGE_ERROR = re.compile(r" WARN: (invalid page checksums? found|page misalignment) in file ")
 """pgBackRest stores a damaged page with this warning, and ends with 0."""
 _NAMES_TRIED = 10
+_JOB_NAME = re.compile(r"[-.a-z0-9]+")
 _DEADLINE_SECONDS = 86_400
 """Of a Job that has none of its own."""
 
@@ -30,9 +32,9 @@ def damage_cause(backup_count: int = 1) -> str:
     return f"files of the database were damaged when {'it was' if backup_count == 1 else 'they were'} taken"
 
 
-def full_backup_command(release: ReleaseRef) -> str:
+def full_backup_command(release: ReleaseRef, commands: Commands) -> str:
     """The command line that takes a full backup; the screen of the status has the key b for it."""
-    return f"pgwizard backup {fit(release.name)} -n {fit(release.namespace)} --type full"
+    return commands.pgwizard("backup", release.name, "--type", "full", namespace=release.namespace)
 
 
 async def backup_now(cluster: Cluster, release: ReleaseRef, kind: Literal["full", "incr"], at: datetime) -> str:
@@ -51,11 +53,12 @@ async def backup_now(cluster: Cluster, release: ReleaseRef, kind: Literal["full"
         "uid": about["uid"],
         "controller": True,
     }
+    marks = template.get("metadata") or {}
     metadata = {
         "name": "",
         "namespace": release.namespace,
-        "labels": (template.get("metadata") or {}).get("labels") or {},
-        "annotations": {"cronjob.kubernetes.io/instantiate": "manual"},
+        "labels": marks.get("labels") or {},
+        "annotations": {**(marks.get("annotations") or {}), "cronjob.kubernetes.io/instantiate": "manual"},
         "ownerReferences": [owner],
     }
     job = {"apiVersion": JOB.api_version, "kind": JOB.kind, "metadata": metadata, "spec": template["spec"]}
@@ -100,15 +103,22 @@ async def set_suspend(cluster: Cluster, cron: str, namespace: str, *, suspend: b
 
 async def newest_first(cluster: Cluster, release: ReleaseRef) -> list[Object]:
     """The backup Jobs of a release, that of the first backup among them. Raises ClusterError."""
-    found: list[Object] = []
-    async with aclosing(cluster.pages(JOB, release.namespace, labels=_labels(release.name))) as pages:
+    names, jobs_there = Names.of(release.name), list[Object]()
+    async with aclosing(cluster.pages(JOB, release.namespace)) as pages:
         async for page in pages:
-            found += [{**job, "apiVersion": JOB.api_version, "kind": JOB.kind} for job in page.items]
-    return sorted(found, key=lambda job: str(job["metadata"].get("creationTimestamp", "")), reverse=True)
+            jobs_there += [job for job in page.items if is_backup(job, names)]
+    whole = [{**job, "apiVersion": JOB.api_version, "kind": JOB.kind} for job in jobs_there]
+    return sorted(whole, key=lambda job: str(job["metadata"].get("creationTimestamp", "")), reverse=True)
 
 
-def _labels(name: str) -> str:
-    return f"app.kubernetes.io/instance={name},app.kubernetes.io/component=backup"
+def is_backup(job: Object, names: Names) -> bool:
+    """Whether a Job is the release's: the hook Job by its name, every other by the CronJob that it comes from.
+
+    Labels prove nothing: Argo CD and others rewrite them.
+    """
+    return job["metadata"]["name"] == names.init or not {names.full, names.incremental}.isdisjoint(
+        owners(job, CRONJOB.kind)
+    )
 
 
 async def log(
@@ -119,9 +129,10 @@ async def log(
     Raises PreflightError where no pod is left, and ClusterError with the kubelet's reason where it has not started.
     """
     pods: list[Object] = []
-    async with aclosing(cluster.pages(POD, release.namespace, labels=_labels(release.name))) as pages:
-        async for page in pages:
-            pods += [pod for pod in page.items if job in owners(pod, JOB.kind)]
+    if _JOB_NAME.fullmatch(job):
+        async with aclosing(cluster.pages(POD, release.namespace, labels=f"job-name={job}")) as pages:
+            async for page in pages:
+                pods += [pod for pod in page.items if job in owners(pod, JOB.kind)]
     if not pods:
         raise PreflightError(f"Job {release.namespace}/{fit(job)} has no pod, so there is no log of it")
     newest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))

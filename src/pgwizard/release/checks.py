@@ -12,18 +12,20 @@ import contextlib
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from pgwizard.answers.questions import Answers
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import ClusterError, Finding, Forbidden, PgwizardError
 from pgwizard.kube.api import DEFAULT_STORAGE_CLASS, NODE, STORAGE_CLASS, Cluster, Object, Resource
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.plan.pgbackrest import compares_addresses
+from pgwizard.plan.server import s3_server
 from pgwizard.release import records
 from pgwizard.release.record import Record, UnreadableRecord
 from pgwizard.release.survey import Survey, read_sections
 from pgwizard.text import plain
 from pgwizard.tls import handshake
+from pgwizard.tls.names import Rules
 
 DEADLINE_SECONDS = 10.0
 """Longer than a handshake's own deadline, whose message is clearer."""
@@ -34,11 +36,12 @@ NODES_READ = 500
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is checked. origin: the release that a person opened to change it, if any."""
+    """What is checked, at a time. origin: the release that a person opened to change it, if any."""
 
     cluster: Cluster
     answers: Answers
     surveyed: Survey
+    at: datetime
     origin: ReleaseRef | None = None
 
 
@@ -174,7 +177,7 @@ async def _storage_class(subject: Subject) -> Sequence[Finding]:
 async def _endpoint(subject: Subject) -> Sequence[Finding]:
     """A real handshake, by pgBackRest's rules where a certificate was chosen."""
     answers, bundle = subject.answers, subject.surveyed.ca
-    endpoint = answers.repository.s3_endpoint
+    endpoint = s3_server(answers)
     if not answers.repository.enabled or (answers.has_tls_mirror() and bundle is None):
         return ()
     try:
@@ -183,11 +186,14 @@ async def _endpoint(subject: Subject) -> Sequence[Finding]:
         elif bundle is None:
             await handshake.handshake(subject.cluster, endpoint)
         else:
-            by_address = compares_addresses(answers.images.pgbackrest_version)
-            verified = await handshake.verify(subject.cluster, endpoint, bundle.pem, by_address=by_address)
-            if verified.finding is not None:
-                refused = f"{endpoint} would be refused: {plain(verified.finding.text)}: the first backup would fail"
-                return (_warning("tls.source", refused),)
+            rules = Rules(answers.images.pgbackrest_version)
+            verified = await handshake.verify(subject.cluster, endpoint, bundle, rules, subject.at)
+            refused = verified.finding
+            if refused is not None and refused.severity == "warning":
+                return (_warning("tls.source", f"not checked: {endpoint}: {plain(refused.text)}"),)
+            if refused is not None:
+                text = f"{endpoint} would be refused: {plain(refused.text)}: the first backup would fail"
+                return (_warning("tls.source", text),)
     except Forbidden:
         raise
     except PgwizardError as error:

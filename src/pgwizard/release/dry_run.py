@@ -29,9 +29,12 @@ from pgwizard.kube.api import (
     side_by_side,
 )
 from pgwizard.plan.plan import Plan
-from pgwizard.quantities import read_quantity, size_text
+from pgwizard.quantities import live_bytes, size_text
 from pgwizard.release.immutable import claim_size, claimed_size
 from pgwizard.release.survey import claim_ref, other_owner
+
+_LABELS = ".metadata.labels."
+"""How the server begins the name of a label in a conflict."""
 
 # ---- live objects and dry runs -------------------------------------------------------------------------------------
 
@@ -80,8 +83,7 @@ async def try_out(
         if (
             ref.resource == JOB
         ):  # never changed, only created again: under another name it can be tried beside the old one
-            attempt = {**obj, "metadata": {**obj["metadata"], "name": f"{ref.name}-try"}}
-            tried = await _attempt(ref, cluster.create(attempt, dry_run=True))
+            tried = await _attempt(ref, cluster.create(_renamed(obj), dry_run=True))
             return tried if isinstance(tried, _Refusal) else Trial(obj, live, obj, tried.warnings)
         if ref.resource == NAMESPACE and live is not None:
             return Trial(live, live, live)
@@ -118,19 +120,46 @@ def _role_of(obj: Object) -> Ref | None:
 
 
 async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | None, *, force: bool) -> Trial | _Refusal:
-    attempt, grows_from = obj, None
     ref = Ref.of(obj)
-    if ref.resource == STATEFULSET and live is not None:
-        problem, grows_from = await _growth(cluster, plan, live)
-        if problem is not None:
-            return _Refusal("invalid", problem)
-        if grows_from is not None:  # the claim template cannot change in place: the rest is tried with the old size
-            attempt = with_claim_size(obj, grows_from)
-    tried = await _attempt(ref, cluster.apply(attempt, dry_run=True, force=force))
-    if isinstance(tried, _Refusal):
-        return tried
-    result = with_claim_size(tried.object, plan.storage_size) if grows_from is not None else tried.object
-    return Trial(obj, live, result, tried.warnings, grows_from)
+    size = claim_size(live) if ref.resource == STATEFULSET and live is not None else None
+    # a claim template cannot change in place, not even how its size is written: the rest is tried with the live one
+    attempt = obj if size is None else with_claim_size(obj, size)
+    grows_from = None if size is None or live_bytes(size) in (None, live_bytes(plan.storage_size)) else size
+    if grows_from is not None and (problem := await _growth_problem(cluster, plan)):
+        return _Refusal("invalid", problem)
+    try:
+        answer = await _attempt(ref, cluster.apply(attempt, dry_run=True, force=force))
+    except _ForeignLabels as foreign:
+        return await _dry_run(cluster, plan, _without_labels(obj, foreign.labels), live, force=force)
+    if not isinstance(answer, _Refusal) and grows_from is not None:  # created again, without what others added to it
+        attempt = obj
+        answer = await _attempt(ref, cluster.create(_renamed(obj), dry_run=True))
+    if isinstance(answer, _Refusal):
+        return answer
+    result = {**answer.object, "metadata": {**answer.object["metadata"], "name": ref.name}}
+    warnings = answer.warnings
+    if size is not None and grows_from is None:  # nobody can do anything about those of the live template
+        warnings = tuple(text for text in warnings if "volumeClaimTemplates" not in text)
+    return Trial(attempt, live, result, warnings, grows_from)
+
+
+class _ForeignLabels(Exception):
+    """Nothing but these labels is in conflict: Argo CD and others write labels of their own onto every object."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        super().__init__(*labels)
+        self.labels = labels
+
+
+def _renamed(obj: Object) -> Object:
+    """A copy that can be created beside the live object."""
+    return {**obj, "metadata": {**obj["metadata"], "name": f"{obj['metadata']['name']}-try"}}
+
+
+def _without_labels(obj: Object, labels: Sequence[str]) -> Object:
+    metadata = obj["metadata"]
+    kept = {key: value for key, value in (metadata.get("labels") or {}).items() if key not in labels}
+    return {**obj, "metadata": {**metadata, "labels": kept}}
 
 
 async def _attempt(ref: Ref, write: Coroutine[Any, Any, WriteResult]) -> WriteResult | _Refusal:
@@ -138,6 +167,9 @@ async def _attempt(ref: Ref, write: Coroutine[Any, Any, WriteResult]) -> WriteRe
     try:
         return await write
     except Conflict as error:
+        labels = [field.removeprefix(_LABELS) for field, _ in error.causes if field.startswith(_LABELS)]
+        if labels and len(labels) == len(error.causes):
+            raise _ForeignLabels(labels) from error
         return _Refusal("conflict", Finding("", error.message))
     except (Invalid, Forbidden) as error:
         return _Refusal("invalid", Finding("", _refusal(ref, error)))
@@ -159,20 +191,15 @@ def with_claim_size(statefulset: Object, size: str) -> Object:
     return {**statefulset, "spec": {**statefulset["spec"], "volumeClaimTemplates": [claim]}}
 
 
-async def _growth(cluster: Cluster, plan: Plan, live: Object) -> tuple[Finding | None, str | None]:
-    """What speaks against the wanted size, and the live size it grows from; both None where the size is the same.
-
-    A claim that an interrupted run has grown already counts as grown.
-    """
-    before, wanted = claim_size(live), plan.storage_size
-    if before is None or read_quantity(before) in (None, read_quantity(wanted)):
-        return None, None
+async def _growth_problem(cluster: Cluster, plan: Plan) -> Finding | None:
+    """What speaks against growing the volume. A claim that an interrupted run has grown already counts as grown."""
+    wanted = plan.storage_size
     claim = await find_object(cluster, claim_ref(plan))
-    if claim is None or read_quantity(claimed_size(claim)) == read_quantity(wanted):
-        return None, before
+    if claim is None or live_bytes(claimed_size(claim)) == live_bytes(wanted):
+        return None
     try:
         await cluster.patch(claim_ref(plan), {"spec": {"resources": {"requests": {"storage": wanted}}}}, dry_run=True)
     except (Forbidden, Invalid) as error:
-        has = size_text(claimed_size(claim))
-        return Finding("storage.size", f"the volume of {has} cannot grow to {wanted}: {error.message}"), None
-    return None, before
+        text = f"the volume of {size_text(claimed_size(claim))} cannot grow to {size_text(wanted)}: {error.message}"
+        return Finding("storage.size", text)
+    return None

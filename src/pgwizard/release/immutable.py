@@ -13,7 +13,7 @@ from typing import Any
 from pgwizard.answers.questions import Answers, ExistingCredentials, GeneratedCredentials
 from pgwizard.errors import Finding
 from pgwizard.kube.api import Object
-from pgwizard.quantities import read_quantity, size_text
+from pgwizard.quantities import live_bytes, size_text
 from pgwizard.text import plain
 
 
@@ -97,7 +97,7 @@ def _unshrinkable(installation: Installation, size: str) -> str | None:
     template = claim_size(installation.statefulset) if installation.statefulset else None
     kept = claimed_size(installation.claim) or template
     capacity = (((installation.claim or {}).get("status") or {}).get("capacity") or {}).get("storage")
-    wanted, made, requested, has = map(read_quantity, (size, template, kept, capacity))
+    wanted, made, requested, has = map(live_bytes, (size, template, kept, capacity))
     if (
         wanted is None
         or requested is None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pgwizard.errors import Finding, PgwizardError, describe_defect
+from pgwizard.kube.commands import Commands
 from pgwizard.release.changes import Change
 from pgwizard.release.stages import Event
 from pgwizard.text import visible
@@ -63,25 +65,22 @@ LOCAL_PORT = 15432
 """Of the port-forward: 5432 is often taken by a PostgreSQL of this machine."""
 
 
-def connect_commands(plan: Plan, context: str | None = None, kubeconfig: str | None = None) -> tuple[str, str]:
+def connect_commands(plan: Plan, commands: Commands) -> tuple[str, str]:
     """Two commands for a shell: read the password into a variable, and open psql through a port-forward.
 
-    The password itself is in neither. context, kubeconfig: where they were named, kubectl needs them too.
+    The password itself is in neither.
     """
-    named = (("--context", context), ("--kubeconfig", kubeconfig))
-    kubectl = shlex.join(
-        ["kubectl", *(part for flag, value in named if value for part in (flag, value)), "-n", plan.namespace]
-    )
+    kubectl = partial(commands.kubectl, namespace=plan.namespace)
     user = shlex.quote(plan.probe_user) if plan.probe_user else f'"{_secret_value(kubectl, plan.username)}"'
-    forward = f"{kubectl} port-forward service/{plan.names.release} {LOCAL_PORT}:5432 >/dev/null & sleep 2"
+    forward = f"{kubectl('port-forward', f'service/{plan.names.release}', f'{LOCAL_PORT}:5432')} >/dev/null & sleep 2"
     psql = f"psql -h 127.0.0.1 -p {LOCAL_PORT} -U {user} -d {shlex.quote(plan.database)}"
     return f'export PGPASSWORD="{_secret_value(kubectl, plan.password)}"', f"{forward}; {psql}; kill $!"
 
 
-def _secret_value(kubectl: str, key: KeyRef) -> str:
+def _secret_value(kubectl: Callable[..., str], key: KeyRef) -> str:
     """A command substitution that reads one key of a Secret; dots of a key are escaped for jsonpath."""
-    path = shlex.quote(f"{{.data.{key.key.replace('.', chr(92) + '.')}}}")
-    return f"$({kubectl} get secret {shlex.quote(key.secret)} -o jsonpath={path} | base64 -d)"
+    path = key.key.replace(".", "\\.")
+    return f"$({kubectl('get', 'secret', key.secret, '-o', f'jsonpath={{.data.{path}}}')} | base64 -d)"
 
 
 # ---- findings and errors ---------------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ async def require(cluster: Cluster, needed: Sequence[Access]) -> None:
     if missing:
         raise PreflightError(
             f"{cluster.server} does not let you do all that this needs; nothing was written",
-            [Finding(text=_named(access), fix=f"check: {access.command()}") for access in missing],
+            [Finding(text=_named(access), fix=f"check: {access.command(cluster.commands)}") for access in missing],
             hint="An administrator grants it with:\n" + role(missing),
         )
 

@@ -16,13 +16,15 @@ from datetime import datetime
 
 from pgwizard.errors import ClusterError, DeadlineError, Finding, RolloutFailed
 from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Cluster, Object, Ref, Resource, WatchEvent
-from pgwizard.kube.health import Health, assess
+from pgwizard.kube.health import REFUSED, Health, assess
 from pgwizard.kube.jobs import (
     GRACE_SECONDS,
     NOTABLE_REASONS,
+    REFUSED_SECONDS,
     ReportLine,
     event_text,
     is_about,
+    is_refusal,
     merge_watches,
     next_event,
     recent_events,
@@ -44,6 +46,7 @@ class _Progress:
     pod: Object | None = None
     claim: Object | None = None
     event_message: str = ""
+    is_refused: bool = False
     stuck_since: float | None = None
     stuck_revision_since: float | None = None
     reports: list[str] = field(default_factory=list)
@@ -66,7 +69,7 @@ class _Progress:
             case "PersistentVolumeClaim":
                 self.claim = obj
             case "Event" if obj is not None and obj.get("reason") in NOTABLE_REASONS:
-                self.event_message = event_text(obj)
+                self.event_message, self.is_refused = event_text(obj), is_refusal(obj)
 
     def health(self) -> Health:
         """One verdict: the pod's state before the StatefulSet's, and an event where neither has a reason."""
@@ -76,8 +79,7 @@ class _Progress:
         if whole.status == "ready" and self.pod is not None and assess(self.pod).status == "ready":
             return whole
         if self.pod is None:
-            event = f": {self.event_message}" if self.event_message else ""
-            return Health("progressing", f"there is no pod yet{event}", self.event_message.partition(":")[0])
+            return self._absence()
         if self.pod["metadata"].get("deletionTimestamp"):
             return Health("progressing", self._stopping(self.pod))
         pod = assess(self.pod)
@@ -91,6 +93,12 @@ class _Progress:
         if not pod.reason and self.event_message and "started" in pod.message:
             return Health(pod.status, f"{pod.message} ({self.event_message})", pod.reason)
         return pod
+
+    def _absence(self) -> Health:
+        if self.is_refused:
+            return Health("failed", f"the cluster refuses it: {self.event_message}", REFUSED)
+        event = f": {self.event_message}" if self.event_message else ""
+        return Health("progressing", f"there is no pod yet{event}", self.event_message.partition(":")[0])
 
     def _stopping(self, pod: Object) -> str:
         """How long it may take: PostgreSQL does not end before its WAL is archived, or the kubelet ends it."""
@@ -152,7 +160,7 @@ def _is_stuck(seen: _Progress, health: Health, now: float) -> bool:
         return False
     if seen.stuck_since is None:
         seen.stuck_since = now
-    return now - seen.stuck_since >= GRACE_SECONDS
+    return now - seen.stuck_since >= (REFUSED_SECONDS if health.reason == REFUSED else GRACE_SECONDS)
 
 
 def _crashed_before(pod: Object | None) -> bool:
@@ -201,10 +209,11 @@ async def crash_log(cluster: Cluster, release: ReleaseRef, health: Health) -> li
 
 async def _failure(cluster: Cluster, plan: Plan, health: Health) -> RolloutFailed:
     log = await crash_log(cluster, plan.ref, health)
+    described = ("statefulset", plan.names.release) if health.reason == REFUSED else ("pod", plan.names.pod)
     return RolloutFailed(
         f"{plan.names.pod} in namespace {plan.namespace} cannot start: {health.message}",
         fault=explain("\n".join([health.message, *log])),
-        hint=f"See kubectl -n {plan.namespace} describe pod {plan.names.pod}",
+        hint=f"See {cluster.commands.kubectl('describe', *described, namespace=plan.namespace)}",
         log=log,
     )
 

@@ -37,6 +37,7 @@ from pgwizard.kube.api import (
     find_object,
     side_by_side,
 )
+from pgwizard.kube.commands import Commands
 from pgwizard.plan.checks import together
 from pgwizard.plan.names import Names, ReleaseRef, mirrored_from
 from pgwizard.plan.plan import Plan, mirrored_s3
@@ -102,12 +103,13 @@ class _Live:
 
     objects: Mapping[Ref, Object | None] = field(repr=False)
     denied: Mapping[Ref, Forbidden]
+    commands: Commands
 
     def get(self, ref: Ref) -> Object | None:
         return self.objects.get(ref)
 
     def with_others(self, others: _Live) -> _Live:
-        return _Live({**self.objects, **others.objects}, {**self.denied, **others.denied})
+        return _Live({**self.objects, **others.objects}, {**self.denied, **others.denied}, self.commands)
 
 
 async def _read(cluster: Cluster, refs: Iterable[Ref]) -> _Live:
@@ -122,7 +124,8 @@ async def _read(cluster: Cluster, refs: Iterable[Ref]) -> _Live:
             return None
 
     distinct = list(dict.fromkeys(refs))
-    return _Live(dict(zip(distinct, await side_by_side([look(ref) for ref in distinct]), strict=True)), denied)
+    objects = await side_by_side([look(ref) for ref in distinct])
+    return _Live(dict(zip(distinct, objects, strict=True)), denied, cluster.commands)
 
 
 async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = None, *, at: datetime) -> Survey:
@@ -275,7 +278,8 @@ def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, pro
         denied = live.denied.get(ref)
         why = f"may not be read: {denied.message}" if denied else "does not exist: it holds the certificate to trust"
         published = None if denied else live.get(_namesake(ref))
-        problems.append((published and config_map_finding(published, where)) or Finding("tls.source", f"{where} {why}"))
+        finding = config_map_finding(published, where, live.commands) if published else None
+        problems.append(finding or Finding("tls.source", f"{where} {why}"))
         return None
     if wrong := _own_mirror(answers, source, secret):
         problems.append(wrong)
@@ -299,7 +303,7 @@ def _namesake(secret: Ref) -> Ref:
     return Ref(CONFIGMAP, secret.name, secret.namespace)
 
 
-def config_map_finding(config_map: Object, where: str) -> Finding | None:
+def config_map_finding(config_map: Object, where: str, commands: Commands) -> Finding | None:
     """How to use the certificates of a ConfigMap in place of a Secret, where it has some. where: the Secret."""
     keys = [key for key, text in (config_map.get("data") or {}).items() if "-----BEGIN CERTIFICATE-----" in str(text)]
     key = next(filter(_CONFIG_KEY.fullmatch, sorted(keys, key=lambda name: name != "ca.crt")), None)
@@ -307,9 +311,9 @@ def config_map_finding(config_map: Object, where: str) -> Finding | None:
         return None
     namespace, name = config_map["metadata"]["namespace"], config_map["metadata"]["name"]
     path = key.replace(".", "\\.")
-    command = f"kubectl -n {plain(namespace)} get configmap {plain(name)} -o jsonpath='{{.data.{path}}}' > ca.crt"
+    read = commands.kubectl("get", "configmap", name, "-o", f"jsonpath={{.data.{path}}}", namespace=namespace)
     text = f"{where} does not exist, but a ConfigMap of that name has certificates"
-    return Finding("tls.source", text, fix=f"Set tls.caFile to ca.crt and tls.source to null, after: {command}")
+    return Finding("tls.source", text, fix=f"Set tls.caFile to ca.crt and tls.source to null, after: {read} > ca.crt")
 
 
 def _own_mirror(answers: Answers, source: CaSource, secret: Object) -> Finding | None:
@@ -341,13 +345,9 @@ def _reference_problems(answers: Answers, surveyed: Survey, live: _Live, doubts:
     namespace = answers.release.namespace
     problems = []
     if not surveyed.namespace_exists and not answers.release.create_namespace:
-        problems.append(
-            Finding(
-                "release.namespace",
-                f"namespace {namespace} does not exist: set release.createNamespace to true, or run kubectl create "
-                f"namespace {namespace}",
-            )
-        )
+        command = live.commands.kubectl("create", "namespace", namespace)
+        text = f"namespace {namespace} does not exist: set release.createNamespace to true, or run {command}"
+        problems.append(Finding("release.namespace", text))
     named = [(Ref(SECRET, secret, namespace), keys, question) for secret, keys, question in _named_secrets(answers)]
     s3, source = answers.repository.credentials, _s3_source(answers)
     if source is not None and isinstance(s3, ExistingS3Credentials):
@@ -403,13 +403,9 @@ def other_owner(live: Object) -> str | None:
 
 def claim_ref(plan: Plan) -> Ref:
     """The release's volume claim."""
-    return _claim(plan.names, plan.namespace)
+    return Ref(CLAIM, plan.names.claim, plan.namespace)
 
 
 def claim_of(answers: Answers) -> Ref:
     """The same, before there is a plan."""
-    return _claim(Names.of(answers.release.name), answers.release.namespace)
-
-
-def _claim(names: Names, namespace: str) -> Ref:
-    return Ref(CLAIM, f"postgresql-storage-{names.pod}", namespace)
+    return Ref(CLAIM, Names.of(answers.release.name).claim, answers.release.namespace)

@@ -19,13 +19,14 @@ from typing import Any, Literal, Self, TypeVar
 
 from pgwizard import errors
 from pgwizard.kube.api import Access, ByteStream, ExecResult, ListPage, Object, Ref, Resource, WatchEvent, WriteResult
+from pgwizard.kube.commands import CURRENT_CONTEXT
 from pgwizard.simulator import admission, doors, ssa, statuses, world
 from pgwizard.simulator.birth import born
 from pgwizard.simulator.clock import ScaledClock, SimulatedClock, stamp
 from pgwizard.simulator.controllers import RECONCILERS
 from pgwizard.simulator.faults import FaultRule, Request, ScriptedOutcome
 from pgwizard.simulator.gate import ApiCall, Gate
-from pgwizard.simulator.policy import ADMINISTRATOR, Rules, can_grow, pod_security
+from pgwizard.simulator.policy import ADMINISTRATOR, PolicyRules, can_grow, fractional_sizes, pod_security
 from pgwizard.simulator.runtime import Runtime
 from pgwizard.simulator.store import CLUSTER_SCOPED, Selector, Store, StoreChange
 from pgwizard.simulator.watches import View
@@ -51,9 +52,10 @@ class SimCluster:
         example: bool = True,
         window: int = 10_000,
     ) -> None:
+        self.commands = CURRENT_CONTEXT
         self.clock: SimulatedClock = clock or ScaledClock(speed)
         self.store = Store(self.clock.now, window)
-        self.rules = Rules(self.store)
+        self.rules = PolicyRules(self.store)
         self.outcomes: list[ScriptedOutcome] = list(outcomes)
         self.runtime = Runtime(self.store, self.clock, self.outcomes, RECONCILERS)
         self._gate = Gate(self.rules, self.server, self.runtime.ensure_running)
@@ -371,7 +373,8 @@ class SimCluster:
         labels = ((home or {}).get("metadata") or {}).get("labels") or {}
         level = labels.get("pod-security.kubernetes.io/warn", labels.get("pod-security.kubernetes.io/enforce", ""))
         text = pod_security(new, level)
-        return (f'would violate PodSecurity "restricted:latest": {text}',) if text else ()
+        found = [f'would violate PodSecurity "restricted:latest": {text}'] if text else []
+        return (*found, *fractional_sizes(new))
 
     async def _perform(self, call: ApiCall, action: Callable[[], T]) -> T:
         self._check_open()

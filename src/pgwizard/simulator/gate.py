@@ -10,7 +10,7 @@ from typing import TypeVar
 from pgwizard import errors
 from pgwizard.kube.api import Access, Ref, Resource
 from pgwizard.simulator.faults import AFTER_COMMIT, FaultRule, Request, failure, struck
-from pgwizard.simulator.policy import ADMINISTRATOR, Rules
+from pgwizard.simulator.policy import ADMINISTRATOR, PolicyRules
 from pgwizard.simulator.statuses import explain, forbidden
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class ApiCall:
 class Gate:
     """What every request of every user passes."""
 
-    def __init__(self, rules: Rules, server: str, prepare: Callable[[], None]) -> None:
+    def __init__(self, rules: PolicyRules, server: str, prepare: Callable[[], None]) -> None:
         self.faults: list[FaultRule] = []
         self.requests: list[Request] = []
         self._rules = rules

@@ -1,5 +1,4 @@
-"""Owns who may do what: RBAC as roles and as a test's denials, Pod Security's warnings,
-and which claims may grow.
+"""Owns who may do what: RBAC as roles and as a test's denials, the server's warnings, and which claims may grow.
 
 The demo user is a cluster administrator; everybody else has what RoleBindings in the store give them. Not simulated:
 ClusterRoles, groups, and profiles other than "restricted"; that a Role grants more than its writer holds goes unseen.
@@ -7,10 +6,12 @@ ClusterRoles, groups, and profiles other than "restricted"; that a Role grants m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
 from pgwizard.kube.api import Access, Object, Ref, Resource
+from pgwizard.quantities import read_quantity
 from pgwizard.simulator.admission import requested_storage, templates
 from pgwizard.simulator.birth import CLASS
 from pgwizard.simulator.store import Store
@@ -19,7 +20,7 @@ ADMINISTRATOR = "demo"
 _RBAC = "rbac.authorization.k8s.io/v1"
 
 
-class Rules:
+class PolicyRules:
     """The authorizer. The administrator may do everything except what was denied."""
 
     def __init__(self, store: Store) -> None:
@@ -104,6 +105,29 @@ def pod_security(obj: Object, level: str) -> str:
         '"Localhost")',
     }
     return ", ".join(text.format(_containers(found[key])) for key, text in texts.items() if key in found)
+
+
+def fractional_sizes(obj: Object) -> Iterator[str]:
+    """What the server has against memory and volumes that are not a whole number of bytes, in its own words.
+
+    Source: pkg/api/pod/warnings.go and pkg/api/persistentvolumeclaim/util.go, v1.34.
+    """
+    spec = obj.get("spec") or {}
+    claims = spec.get("volumeClaimTemplates") or ()
+    places = [(f"spec.volumeClaimTemplates[{number}].", claim["spec"]) for number, claim in enumerate(claims)]
+    if obj["kind"] == "PersistentVolumeClaim":
+        places.append(("spec.", spec))
+    for path, pod in templates(obj):
+        for group in ("initContainers", "containers"):
+            containers = enumerate(pod.get(group) or ())
+            places += [(f"{path}.{group}[{number}].", container) for number, container in containers]
+    for path, place in places:
+        for kind, sizes in (place.get("resources") or {}).items():
+            for name, size in sizes.items():
+                exact = read_quantity(size)
+                if name in {"memory", "storage"} and exact is not None and exact != int(exact):
+                    where = f"{path}resources.{kind}[{name}]"
+                    yield f'{where}: fractional byte value "{size}" is invalid, must be an integer'
 
 
 def _containers(names: list[str]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from pgwizard import errors
 from pgwizard.kube.api import Access, Ref, Resource
+from pgwizard.kube.commands import CURRENT_CONTEXT
 
 Cause = tuple[str, str]
 """A field and its error."""
@@ -155,7 +156,11 @@ def explain(error: errors.ApiError, purpose: str, access: Access | None) -> erro
     if clash:
         hint = "Let the other tool give up the field, or take it over by force."
     elif isinstance(error, errors.Forbidden):
-        hint = f"Ask for the permission. The same question: {access.command()}" if access and "cannot" in text else ""
+        hint = (
+            f"Ask for the permission. The same question: {access.command(CURRENT_CONTEXT)}"
+            if access and "cannot" in text
+            else ""
+        )
     return type(error)(
         f"cannot {purpose}: {text}", status=error.status, reason=error.reason, causes=error.causes, hint=hint
     )

@@ -17,9 +17,21 @@ from typing import Any
 
 from pgwizard.clock import Clock
 from pgwizard.errors import DeadlineError, Finding, Forbidden, PgwizardError, PreflightError, describe_defect
-from pgwizard.kube.api import JOB, POD, STATEFULSET, Cluster, Ref, Resource, WatchEvent
+from pgwizard.kube.api import (
+    CLAIM,
+    CRONJOB,
+    JOB,
+    POD,
+    STATEFULSET,
+    Cluster,
+    Object,
+    Ref,
+    Resource,
+    WatchEvent,
+    find_object,
+)
 from pgwizard.kube.health import Health
-from pgwizard.plan.names import ReleaseRef
+from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, records, rollout
 from pgwizard.status import probes
 from pgwizard.status.observations import (
@@ -91,7 +103,7 @@ async def observe(
     """
     there, _ = await records.get(cluster, release)
     summary = ReleaseSummary.of(there)
-    snapshot = reduce(Snapshot(release, now()), ReleaseRead(now(), summary))
+    snapshot = reduce(Snapshot(release, now(), commands=cluster.commands), ReleaseRead(now(), summary))
     again = again or Again()
     queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # a flood waits at the server, not here
     questions: dict[str, Callable[[datetime], Awaitable[Reading]]] = {
@@ -193,38 +205,38 @@ async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_sec
 
 
 async def database_outage(cluster: Cluster, release: ReleaseRef, *, now: Clock) -> Finding | None:
-    """``verdict.outage`` of a release that nobody observes: reads its StatefulSet and its pods alone.
+    """``verdict.outage`` of a release that nobody observes: reads its StatefulSet and its pod alone.
 
-    None, too, where they may not be listed.
+    None, too, where they may not be read.
     """
-    snapshot = Snapshot(release, now())
-    for resource in (STATEFULSET, POD):
+    snapshot = Snapshot(release, now(), commands=cluster.commands)
+    names = Names.of(release.name)
+    for resource, name in ((STATEFULSET, names.release), (POD, names.pod)):
+        ref = Ref(resource, name, release.namespace)
         try:
-            async with aclosing(cluster.pages(resource, release.namespace, labels=_labels(release))) as pages:
-                async for page in pages:
-                    for item in page.items:
-                        ref = Ref(resource, item["metadata"]["name"], release.namespace)
-                        snapshot = reduce(snapshot, ObjectSeen(now(), ref, {**item, "kind": resource.kind}))
+            live = await find_object(cluster, ref)
         except Forbidden:
             return None
+        if live is not None:
+            snapshot = reduce(snapshot, ObjectSeen(now(), ref, {**live, "kind": resource.kind}))
         snapshot = reduce(snapshot, ListRead(now(), resource))
     return outage(snapshot)
-
-
-def _labels(release: ReleaseRef) -> str:
-    return f"app.kubernetes.io/instance={release.name},app.kubernetes.io/name=postgresql"
 
 
 async def _watch(
     cluster: Cluster, resource: Resource, snapshot: Snapshot, queue: asyncio.Queue[Observation], now: Clock
 ) -> None:
-    labels = _labels(snapshot.ref)
+    names = Names.of(snapshot.ref.name)
+    name = {STATEFULSET: names.release, POD: names.pod, CLAIM: names.claim}.get(resource)
+    fields = f"metadata.name={name}" if name else ""  # labels prove nothing: Argo CD and others rewrite them
     shown: set[Ref] = set()
     while True:
         there: set[Ref] = set()
         try:
-            async with aclosing(cluster.watch(resource, snapshot.ref.namespace, labels=labels)) as events:
+            async with aclosing(cluster.watch(resource, snapshot.ref.namespace, fields=fields)) as events:
                 async for event in events:
+                    if event.type != "SYNCED" and not _is_own(resource, event.object, names):
+                        continue
                     seen = _seen(resource, event, snapshot.ref.namespace, now())
                     if isinstance(seen, ListRead):  # a new watch does not know what was deleted before it
                         for ref in shown - there:
@@ -239,6 +251,12 @@ async def _watch(
             await queue.put(SourceFailed(now(), resource.plural, failure(_why(error))))
         shown |= there
         await asyncio.sleep(_AGAIN_SECONDS)
+
+
+def _is_own(resource: Resource, obj: Object, names: Names) -> bool:
+    if resource == CRONJOB:
+        return obj["metadata"]["name"] in (names.full, names.incremental)
+    return resource != JOB or backups.is_backup(obj, names)
 
 
 def _why(error: Exception) -> str:

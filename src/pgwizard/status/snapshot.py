@@ -13,6 +13,7 @@ from typing import Literal
 from pgwizard.diagnose.row import Diagnosis
 from pgwizard.errors import Finding
 from pgwizard.kube.api import CLAIM, CRONJOB, JOB, POD, STATEFULSET, Ref
+from pgwizard.kube.commands import CURRENT_CONTEXT, Commands
 from pgwizard.kube.health import Health
 from pgwizard.plan import cron as plan_cron
 from pgwizard.plan.names import Names, ReleaseRef
@@ -260,6 +261,7 @@ class Snapshot:
     missing: Missing | None = None
     no_statefulset_since: datetime | None = None
     crash_log: tuple[str, ...] | None = None
+    commands: Commands = CURRENT_CONTEXT
 
     def without_watch(self, at: datetime) -> Snapshot:
         """What is still known at a later moment without observing in between: every source is out of date.

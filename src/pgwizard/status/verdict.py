@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import takewhile
 from typing import Literal
 
@@ -114,7 +115,8 @@ def is_nearly_full(volume: Volume) -> bool:
 
 def outage(snapshot: Snapshot) -> Finding | None:
     """Why the database does not run, and what to do; None where it runs, and where that is not known."""
-    names, namespace = Names.of(fit(snapshot.ref.name)), fit(snapshot.ref.namespace)
+    names = Names.of(snapshot.ref.name)
+    kubectl = partial(snapshot.commands.kubectl, namespace=snapshot.ref.namespace)
     if snapshot.is_gone:
         return None
     if snapshot.has_no_statefulset:
@@ -122,19 +124,19 @@ def outage(snapshot: Snapshot) -> Finding | None:
         return _reason("the database is down: its StatefulSet is not there", fix, "status-down")
     workload, pod = (snapshot.objects.get(ref) for ref in _server(snapshot))
     if workload is not None and workload.reason == SCALED_TO_0:
-        fix = f"kubectl scale statefulset {names.release} -n {namespace} --replicas=1, or apply again."
+        fix = f"{kubectl('scale', 'statefulset', names.release, '--replicas=1')}, or apply again."
         return _reason("the database is down: its StatefulSet is scaled to 0", fix, "status-down")
     if pod is None:
         if workload is None or "pods" not in snapshot.answered_at:
             return None
-        fix = f"kubectl describe statefulset {names.release} -n {namespace} has the reason."
+        fix = f"{kubectl('describe', 'statefulset', names.release)} has the reason."
         return _reason(f"the database is down: it has no pod; {workload.message}", fix, "status-down")
     if pod.status == "ready":
         return None
     log = snapshot.crash_log or ()
     symptom, fault = diagnose(pod.message), diagnose("\n".join([pod.message, *log]))
     word = "down" if pod.status == "failed" else "not ready"
-    fix = fault.fix if fault else f"kubectl describe pod {names.pod} -n {namespace} has the details."
+    fix = fault.fix if fault else f"{kubectl('describe', 'pod', names.pod)} has the details."
     reason = _reason(f"the database is {word}: {pod.message}", fix, fault.key if fault else "status-down")
     if fault is not None and fault != symptom:
         return replace(reason, cause=fault.cause)
@@ -251,15 +253,20 @@ _ANOTHER_PATH = (
 )
 
 
+def _full_backup(snapshot: Snapshot) -> str:
+    return full_backup_command(snapshot.ref, snapshot.commands)
+
+
 def _without_base(snapshot: Snapshot, remedy: str) -> Verdict:
     """That there is no backup to begin a recovery with. remedy: what creates one already, empty for nothing."""
     count = len(snapshot.backups)
     if count and not snapshot.intact_backups:
         which = "the only one has" if count == 1 else f"all {count} have"
-        fix = f"{FIND_DAMAGE} Then take a full backup: {remedy or full_backup_command(snapshot.ref)}"
+        fix = f"{FIND_DAMAGE} Then take a full backup: {remedy or _full_backup(snapshot)}"
         return _lost(f"no backup is intact: {which} page checksum errors", fix, "status-damaged")
     lost = _lost(
-        "there is no valid full backup with its WAL", remedy or f"Take one now: {full_backup_command(snapshot.ref)}"
+        "there is no valid full backup with its WAL",
+        remedy or f"Take one now: {_full_backup(snapshot)}",
     )
     return replace(lost, reasons=(*lost.reasons, *_damaged(snapshot)))
 
@@ -275,7 +282,7 @@ def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
         fix = f"{base} is the newest intact backup: pgbackrest restore --set={base} replays the WAL since."
         yield _reason(f"{text}: {damage_cause(len(newest))}", f"{fix} {FIND_DAMAGE}", "status-damaged")
     elif full is not None and full.error:
-        fix = f"Take a full backup now: {full_backup_command(snapshot.ref)} {FIND_DAMAGE}"
+        fix = f"Take a full backup now: {_full_backup(snapshot)} {FIND_DAMAGE}"
         yield _reason(f"full backup {full.label} has page checksum errors: {damage_cause()}", fix, "status-damaged")
 
 

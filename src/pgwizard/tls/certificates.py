@@ -7,7 +7,6 @@ read.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import warnings
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate as X509Certificate
+    from cryptography.x509 import Name as X509Name
 
 LIMIT_BYTES = 512 * 1024
 DAY_SECONDS = 24 * 3600
@@ -28,8 +28,8 @@ class Certificate:
     """One certificate, as far as people and checks need it. Times are UTC.
 
     key_type: such as ``RSA 2048`` or ``EC P-256``. dns_names, ip_addresses: its subject alternative names of these
-    kinds, other_names: how many there are of other kinds. common_name: the first of the subject; empty where it has
-    none. serial: in hexadecimal.
+    kinds, other_names: how many there are of other kinds. common_name: the first of the subject, as pgBackRest reads
+    it; empty where it reads none. serial: in hexadecimal.
     """
 
     subject: str
@@ -50,16 +50,6 @@ class Certificate:
         """Whether subject and issuer are the same name."""
         return self.subject == self.issuer
 
-    @property
-    def host_names(self) -> tuple[str, ...]:
-        """The names that pgBackRest compares with a host.
-
-        The common name counts only where there is no alternative name of any kind (its tls/client.c, not the RFC).
-        """
-        if self.dns_names or self.ip_addresses or self.other_names or not self.common_name:
-            return self.dns_names
-        return (self.common_name,)
-
     def is_valid(self, now: datetime) -> bool:
         """Whether ``now`` is within its dates."""
         return self.not_before <= now < self.not_after
@@ -67,17 +57,6 @@ class Certificate:
     def days_left(self, now: datetime) -> int:
         """Whole days until it ends; below zero once it has ended."""
         return int((self.not_after - now).total_seconds() // DAY_SECONDS)
-
-    def names(self, host: str, *, by_address: bool = False) -> bool:
-        """Whether it is for this host, by pgBackRest's rules.
-
-        A wildcard matches exactly one label. An address is compared with addresses from pgBackRest 2.53 on:
-        ``by_address``.
-        """
-        wanted = host.lower()
-        if by_address and _address(wanted) is not None:
-            return _address(wanted) in map(_address, self.ip_addresses)
-        return any(_matches(name.lower(), wanted) for name in self.host_names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +140,11 @@ def _parse(block: bytes, number: int, total: int) -> tuple[Certificate, str]:
 def _summary(certificate: X509Certificate) -> Certificate:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
-    from cryptography.x509.oid import NameOID
 
     found = {type(extension.value): extension.value for extension in certificate.extensions}
     constraints: Any = found.get(x509.BasicConstraints)
     sans: Any = found.get(x509.SubjectAlternativeName) or ()
     subject, names = certificate.subject, list(sans)
-    common = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     dns = tuple(name.value for name in names if isinstance(name, x509.DNSName))
     addresses = tuple(str(name.value) for name in names if isinstance(name, x509.IPAddress))
     return Certificate(
@@ -178,12 +155,21 @@ def _summary(certificate: X509Certificate) -> Certificate:
         is_ca=constraints is not None and constraints.ca,
         sha256=certificate.fingerprint(hashes.SHA256()).hex(":"),
         key_type=_key_type(certificate),
-        common_name=str(common[0].value) if common else "",
+        common_name=_common_name(subject),
         dns_names=dns,
         ip_addresses=addresses,
         other_names=len(names) - len(dns) - len(addresses),
         serial=f"{certificate.serial_number:x}",
     )
+
+
+def _common_name(subject: X509Name) -> str:
+    """The first one; empty where pgBackRest finds none, or refuses one in wide characters for the NULs in it."""
+    from cryptography.x509.oid import NameOID
+
+    common = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    name = str(common[0].value) if common else ""
+    return name if name.encode() in subject.public_bytes() else ""
 
 
 def _key_type(certificate: X509Certificate) -> str:
@@ -219,21 +205,3 @@ def check_dates(bundle: Bundle, now: datetime) -> None:
 
 def _day(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-# ---- names ---------------------------------------------------------------------------------------------------------
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
-
-
-def _matches(pattern: str, host: str) -> bool:
-    """Both in lower case."""
-    if pattern == host:
-        return bool(host)
-    first, _, rest = host.partition(".")
-    return pattern.startswith("*.") and bool(first) and bool(rest) and pattern[2:] == rest

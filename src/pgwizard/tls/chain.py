@@ -1,304 +1,286 @@
-"""Whether pgBackRest would trust a chain: OpenSSL's rules for chains and pgBackRest's rules for names. Pure."""
+"""Whether pgBackRest would trust a chain. Pure, and the only judge of it: OpenSSL's own, by pyOpenSSL.
+
+OpenSSL builds the chain and verifies signatures, dates, authorities and name constraints, as it does inside pgBackRest.
+A TLS connection asks for two things more, which pyOpenSSL does not offer and which are checked here: the purpose
+"server", and the strength of keys and hashes. pgBackRest's own rules for names are in ``names``. pyOpenSSL is loaded
+when the first chain is judged.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property, lru_cache
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from enum import Enum
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from pgwizard.tls.certificates import DAY_SECONDS, Bundle, Certificate
+from pgwizard.tls.names import Rules, names_text
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate as X509Certificate
+    from OpenSSL.crypto import X509, X509StoreContextError
+
+_END = "-----END CERTIFICATE-----\n"
 
 
-# ---- whether a server would be trusted -----------------------------------------------------------------------------
+class ChainReason(Enum):
+    """Why a chain is trusted or not. Each value is its text; ``about`` names a certificate."""
+
+    IS_SERVER = "this very certificate is what the server sends"
+    IS_ISSUER = "signed the server's certificate"
+    SIGNED_SENT = "signed {about}, which the server sends along"
+
+    ALL_EXPIRED = "expired {detail} ago"
+    ALL_EARLY = "begins only in {detail}"
+    NO_AUTHORITY = "not a CA, and it is not what the server sends"
+    LEAF_ALONE = "the server's own certificate, but {detail} signed it: that authority is needed"
+    SELF_SIGNED = "did not sign this one: the server's certificate is self-signed"
+    OTHER_ROOT = "did not sign this one: {about} did, not here"
+    OTHER_ISSUER = "did not sign this one: {detail} did"
+    SENT_ALONE = "did not sign this one: the server's certificate is signed by {detail}, and comes alone"
+    ROOT_MISSING = "{about} is an intermediate: its root, {detail}, must be here as well"
+    OTHER_KEY = "has the name of the authority that signed {about}, but another key"
+    EXPIRED = "{about} expired {detail} ago"
+    EARLY = "{about} begins only in {detail}"
+    NOT_CA = "{about} signed, but is not a CA"
+    TOO_LONG = "{about} allows a shorter chain only"
+    CONSTRAINED = "an authority of the chain may not sign for the names of {about}"
+    CRITICAL = "{about} has a critical extension that OpenSSL does not know"
+    PURPOSE = "{about} is not for servers: {detail} says what it is for"
+    SHORT_KEY = "the key of {about} is too short for OpenSSL: {detail}"
+    WEAK_HASH = "{about} is signed by way of a hash that OpenSSL no longer accepts"
+    OTHER = "OpenSSL refuses {about}: {detail}"
+    HOST = "the server's certificate is for {about}, not for {detail}"
+
+    UNKNOWN = "uses cryptography that is not known here: only pgBackRest itself can tell"
 
 
 @dataclass(frozen=True, slots=True)
 class ChainVerdict:
-    """Whether pgBackRest would take the server's certificate; ``ok`` is None where that is not known. why: always.
+    """Whether pgBackRest would accept the server's certificate; ``ok`` is None where that is not known.
 
-    is_direct_issuer: whether the authority signed the server's certificate itself, with no intermediate between.
+    reason: None where nothing was judged. message: pgBackRest's own words where it refuses, with OpenSSL's code where
+    that refuses, such as ``[18] self-signed certificate``. ends: when the first certificate of a trusted chain ends.
     """
 
     ok: bool | None
-    why: str
-    is_direct_issuer: bool = False
-
-
-class _Untrusted(Exception):
-    """The chain is not trusted; its text says why, in words for people."""
-
-
-@dataclass(frozen=True)
-class _Link:
-    """A certificate on its way into a chain. Its ASN.1 is read only where names match."""
-
-    about: Certificate
-    pem: str
-
-    @cached_property
-    def x509(self) -> X509Certificate:
-        from cryptography import x509
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return x509.load_pem_x509_certificate(self.pem.encode())
-
-    @cached_property
-    def extensions(self) -> dict[type, Any]:
-        return {type(extension.value): extension.value for extension in self.x509.extensions}
-
-    @cached_property
-    def self_signed(self) -> bool:
-        """As OpenSSL sees it while it builds a chain: no signature is looked at yet."""
-        return _same_name(self.about.subject, self.about.issuer) and self.may_have_signed(self)
-
-    def may_have_signed(self, other: _Link) -> bool:
-        """Names and key identifiers agree, and its key is of the kind of the signature."""
-        from cryptography import x509
-        from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
-        if not _same_name(other.about.issuer, self.about.subject):
-            return False
-        claimed, own = other.extensions.get(x509.AuthorityKeyIdentifier), self.extensions.get(x509.SubjectKeyIdentifier)
-        if claimed is not None:
-            if claimed.key_identifier is not None and own is not None and claimed.key_identifier != own.digest:
-                return False
-            number = claimed.authority_cert_serial_number
-            if number is not None and number != self.x509.serial_number:
-                return False
-        key, signature = self.x509.public_key(), str(other.x509.signature_algorithm_oid.dotted_string)
-        if isinstance(key, rsa.RSAPublicKey):
-            return signature.startswith("1.2.840.113549.1.1.")
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            return signature.startswith("1.2.840.10045.4.")
-        return True
+    reason: ChainReason | None = None
+    about: str = ""
+    detail: str = ""
+    message: str = ""
+    ends: datetime | None = None
 
     @property
-    def called(self) -> str:
-        return self.about.subject or f"the certificate with serial number {self.about.serial}"
+    def why(self) -> str:
+        """The reason in words; never empty where there is one."""
+        return self.reason.value.format(about=self.about, detail=self.detail) if self.reason else ""
 
 
-def would_verify(
-    bundle: Bundle, server_chain: Bundle, host: str, now: datetime, *, by_address: bool = False
-) -> ChainVerdict:
-    """Whether pgBackRest, given these certificates as its only authorities, would trust what the server sends.
-
-    It follows OpenSSL: from the server's own certificate over what else the server sent, an authority given here
-    being preferred at each step, to a self-signed one that is given here. An intermediate alone is no anchor. Then
-    purposes, key sizes, signatures and times of the whole chain, and pgBackRest's rules for the name.
+def would_verify(bundle: Bundle, server_chain: Bundle, host: str, now: datetime, rules: Rules) -> ChainVerdict:
+    """Whether pgBackRest, with these certificates as its only authorities, would trust what the server sends.
 
     server_chain: as sent, the server's own certificate first. Without network; pure.
     """
-    from cryptography import x509
+    own = server_chain.certificates[0]
+    verdict = _verify(bundle, server_chain, now)
+    if verdict.ok is False:
+        return _in_plain_words(verdict, bundle, server_chain, now)
+    if verdict.ok and not rules.fit(own, host):
+        message = f"unable to find hostname '{host}' in certificate common name or subject alternative names"
+        return ChainVerdict(False, ChainReason.HOST, names_text(own), host, message)
+    return verdict
+
+
+# ---- OpenSSL -------------------------------------------------------------------------------------------------------
+
+
+def _verify(bundle: Bundle, server_chain: Bundle, now: datetime) -> ChainVerdict:
+    """The verdict without a look at the host. Where several things are wrong: the one that OpenSSL comes upon first."""
     from cryptography.exceptions import UnsupportedAlgorithm
+    from OpenSSL import crypto
 
-    given, sent = list(_links(bundle)), _sent_links(server_chain)
+    known = {item.sha256: item for item in (*server_chain.certificates, *bundle.certificates)}
+    about = server_chain.certificates[0]
     try:
-        chain, untrusted = _build(given, sent, now)
-        _check_purposes(chain)
-        _check_strength(chain)
-        _check_signatures(chain, now)
-    except _Untrusted as refused:
-        return ChainVerdict(False, _plain_reason(bundle, server_chain, now) or str(refused))
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return ChainVerdict(None, "uses cryptography that is not known here: only a real handshake can tell")
-    if not sent[0].about.names(host, by_address=by_address):
-        return ChainVerdict(False, f"the server's certificate is for {_names_text(sent[0].about)}, not for {host}")
-    if any(x509.NameConstraints in link.extensions for link in chain[1:]):
-        return ChainVerdict(None, "an authority may sign certain names only: only a real handshake can tell")
-    if len(chain) == 1:
-        return ChainVerdict(True, "this very certificate is what the server sends")
-    if untrusted == 1:
-        return ChainVerdict(True, "signed the server's certificate", is_direct_issuer=True)
-    return ChainVerdict(True, f"signed {chain[untrusted - 1].called}, which the server sends along")
+        sent, own = _read_sent(server_chain)
+        if refused := _short_key(own, about, 0):
+            return refused
+        store = crypto.X509Store()
+        for item in _x509s(bundle):
+            store.add_cert(item)
+        store.set_time(now.astimezone(UTC))
+        chain = crypto.X509StoreContext(store, sent[0], sent).get_verified_chain()
+        path = [known[_sha256(item)] for item in chain]
+        return _tls_refusal([item.to_cryptography() for item in chain], path) or _trusted(path, bundle)
+    except crypto.X509StoreContextError as error:
+        is_built = error.errors[0] not in _UNBUILT
+        return (_wrong_purpose(own, about, 0) if is_built else None) or _refusal(error, known, server_chain, now)
+    except (crypto.Error, ValueError, KeyError, UnsupportedAlgorithm):
+        return ChainVerdict(None, ChainReason.UNKNOWN)
 
 
-def _links(bundle: Bundle) -> Iterator[_Link]:
-    end = "-----END CERTIFICATE-----\n"
-    for about, block in zip(bundle.certificates, bundle.pem.split(end), strict=False):
-        yield _Link(about, block + end)
+def _x509s(bundle: Bundle) -> Iterator[X509]:
+    from OpenSSL.crypto import FILETYPE_PEM, load_certificate
+
+    for block in bundle.pem.split(_END)[:-1]:
+        yield load_certificate(FILETYPE_PEM, (block + _END).encode())
 
 
 @lru_cache(maxsize=4)
-def _sent_links(server_chain: Bundle) -> list[_Link]:
-    """Parsed once, not for each of hundreds of candidates."""
-    return list(_links(server_chain))
+def _read_sent(server_chain: Bundle) -> tuple[list[X509], X509Certificate]:
+    """What the server sends, and its own certificate; parsed once, not for each of hundreds of candidates."""
+    sent = list(_x509s(server_chain))
+    return sent, sent[0].to_cryptography()
 
 
-def _same_name(one: str, other: str) -> bool:
-    """As OpenSSL compares names: without regard to case and to the number of blanks."""
-    return one == other or " ".join(one.lower().split()) == " ".join(other.lower().split())
+def _sha256(item: X509) -> str:
+    return item.digest("sha256").decode("ascii").lower()
 
 
-def _issuer(of: _Link, among: Sequence[_Link], chain: Sequence[_Link], now: datetime) -> _Link | None:
-    """The first that is valid now, else the one that ends last; never one that is in the chain already."""
-    used = {link.about.sha256 for link in chain} if len(chain) > 1 or not of.self_signed else set()
-    fitting = [link for link in among if link.about.sha256 not in used and link.may_have_signed(of)]
-    valid = [link for link in fitting if link.about.is_valid(now)]
-    return valid[0] if valid else max(fitting, key=lambda link: link.about.not_after, default=None)
+def _trusted(path: Sequence[Certificate], bundle: Bundle) -> ChainVerdict:
+    """path: from the server's certificate up to its anchor."""
+    ends = min(item.not_after for item in path)
+    if len(path) == 1:
+        return ChainVerdict(True, ChainReason.IS_SERVER, ends=ends)
+    mine = {item.sha256 for item in bundle.certificates}
+    signer = next(depth for depth, item in enumerate(path) if depth and item.sha256 in mine)
+    if signer == 1:
+        return ChainVerdict(True, ChainReason.IS_ISSUER, ends=ends)
+    return ChainVerdict(True, ChainReason.SIGNED_SENT, _name(path[signer - 1]), ends=ends)
 
 
-def _build(given: Sequence[_Link], sent: Sequence[_Link], now: datetime) -> tuple[list[_Link], int]:
-    """The chain from the server's certificate to its anchor, and how many of its links the server sent alone."""
-    chain, rest = [sent[0]], list(sent[1:])
-    while True:
-        top = chain[-1]
-        if top.self_signed:
-            # it must be given, byte by byte: another one of the same name is an impostor
-            if any(link.about.sha256 == top.about.sha256 for link in given):
-                return chain, len(chain) - 1
-            alone = "the server's certificate is self-signed" if len(chain) == 1 else f"{top.called} did, not here"
-            raise _Untrusted(f"did not sign this one: {alone}")
-        issuer = _issuer(top, given, chain, now)
-        if issuer is not None:
-            return _up_to_root([*chain, issuer], given, now), len(chain)
-        issuer = _issuer(top, rest, chain, now)
-        if issuer is None:
-            raise _Untrusted(_missing(chain, rest))
-        rest.remove(issuer)
-        chain.append(issuer)
+_REASONS: Mapping[int, ChainReason] = {
+    2: ChainReason.ROOT_MISSING,
+    7: ChainReason.OTHER_KEY,
+    9: ChainReason.EARLY,
+    10: ChainReason.EXPIRED,
+    18: ChainReason.SELF_SIGNED,
+    19: ChainReason.OTHER_ROOT,
+    20: ChainReason.OTHER_ISSUER,
+    24: ChainReason.NOT_CA,
+    25: ChainReason.TOO_LONG,
+    34: ChainReason.CRITICAL,
+    47: ChainReason.CONSTRAINED,
+    48: ChainReason.CONSTRAINED,
+    79: ChainReason.NOT_CA,
+}
+"""By OpenSSL's code, which is the same in all its versions."""
+_UNBUILT = frozenset({2, 18, 19, 20, 21, 22})
+"""No chain was built, and so none was looked at."""
 
 
-def _up_to_root(chain: list[_Link], given: Sequence[_Link], now: datetime) -> list[_Link]:
-    """Once a given authority is in the chain, only given ones follow."""
-    while not chain[-1].self_signed:
-        issuer = _issuer(chain[-1], given, chain, now)
-        if issuer is None:
-            raise _Untrusted(
-                f"{chain[-1].called} is an intermediate: its root, {chain[-1].about.issuer}, must be here as well"
-            )
-        chain.append(issuer)
-    return chain
+def _refusal(
+    error: X509StoreContextError, known: Mapping[str, Certificate], server_chain: Bundle, now: datetime
+) -> ChainVerdict:
+    code, depth, text = error.errors
+    about = known[_sha256(error.certificate)]
+    reason, detail = _REASONS.get(code, ChainReason.OTHER), ""
+    if reason in {ChainReason.EARLY, ChainReason.EXPIRED}:
+        detail = _distance(about, now)
+    elif reason in {ChainReason.ROOT_MISSING, ChainReason.OTHER_ISSUER}:
+        detail = about.issuer
+        if code == 20 and depth == 0 and len(server_chain.certificates) == 1:
+            reason = ChainReason.SENT_ALONE
+    elif reason is ChainReason.OTHER:
+        detail = text
+    return ChainVerdict(False, reason, _name(about), detail, f"[{code}] {text}")
 
 
-def _missing(chain: Sequence[_Link], rest: Sequence[_Link]) -> str:
-    top = chain[-1]
-    if len(chain) == 1 and not rest:
-        return f"did not sign this one: the server's certificate is signed by {top.about.issuer}, and comes alone"
-    return f"did not sign this one: {top.about.issuer} did"
-
-
-def _check_purposes(chain: Sequence[_Link]) -> None:
-    from cryptography import x509
-    from cryptography.x509.oid import ExtendedKeyUsageOID
-
-    self_issued = 0
-    for depth, link in enumerate(chain):
-        if any(e.critical and isinstance(e.value, x509.UnrecognizedExtension) for e in link.x509.extensions):
-            raise _Untrusted(f"{link.called} has a critical extension that OpenSSL does not know")
-        extended = link.extensions.get(x509.ExtendedKeyUsage)
-        fit = {ExtendedKeyUsageOID.SERVER_AUTH, x509.ObjectIdentifier("2.16.840.1.113730.4.1")}
-        if depth == 0:
-            fit.add(x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.3"))
-        if extended is not None and fit.isdisjoint(extended):
-            raise _Untrusted(f"{link.called} is not for servers: its extended key usage says what it is for")
-        usage = link.extensions.get(x509.KeyUsage)
-        if depth == 0:
-            if usage is not None and not (usage.digital_signature or usage.key_encipherment or usage.key_agreement):
-                raise _Untrusted(f"{link.called} is not for servers: its key usage forbids TLS")
-            continue
-        if not _may_sign(link, anchor=depth == len(chain) - 1):
-            raise _Untrusted(f"{link.called} signed, but is not a CA")
-        constraints = link.extensions.get(x509.BasicConstraints)
-        longest = constraints.path_length if constraints is not None else None
-        if longest is not None and depth - 1 - self_issued > longest:
-            raise _Untrusted(f"{link.called} allows a shorter chain only (its path length is {longest})")
-        self_issued += _same_name(link.about.subject, link.about.issuer)
-
-
-def _may_sign(link: _Link, *, anchor: bool) -> bool:
-    """An old anchor need not say that it is a CA; an intermediate must."""
-    from cryptography import x509
-
-    usage, constraints = link.extensions.get(x509.KeyUsage), link.extensions.get(x509.BasicConstraints)
-    if usage is not None and not usage.key_cert_sign:
-        return False
-    if constraints is not None:
-        return bool(constraints.ca)
-    return anchor and (usage is not None or link.x509.version is x509.Version.v1)
-
-
-def _check_strength(chain: Sequence[_Link]) -> None:
-    """OpenSSL's security level 2, Debian's default: 112 bits."""
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
-
-    for link in chain:
-        key = link.x509.public_key()
-        short = isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey) and key.key_size < 2048
-        if short or (isinstance(key, ec.EllipticCurvePublicKey) and key.key_size < 224):
-            raise _Untrusted(f"the key of {link.called} is too short for OpenSSL: {link.about.key_type}")
-    for link in chain[:-1]:
-        if isinstance(link.x509.signature_hash_algorithm, hashes.SHA1 | hashes.MD5):
-            raise _Untrusted(f"{link.called} is signed by way of a hash that OpenSSL takes no more")
-
-
-def _check_signatures(chain: Sequence[_Link], now: datetime) -> None:
-    """From the anchor down: signature, then time."""
-    from cryptography.exceptions import InvalidSignature
-
-    for issuer, link in pairwise([None, *reversed(chain)]):
-        if link is None:
-            continue
-        if issuer is not None:
-            try:
-                _check_signature(link.x509, issuer.x509)
-            except InvalidSignature:
-                raise _Untrusted(f"has the name of the authority that signed {link.called}, but another key") from None
-        if not link.about.is_valid(now):
-            raise _Untrusted(f"{link.called} {_out_of_time(link.about, now)}")
-
-
-def _check_signature(signed: X509Certificate, issuer: X509Certificate) -> None:
-    """Raises InvalidSignature. Names were compared before, as OpenSSL does: without regard to their string types."""
-    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
-
-    key, how, hash_ = issuer.public_key(), signed.signature_algorithm_parameters, signed.signature_hash_algorithm
-    signature, content = signed.signature, signed.tbs_certificate_bytes
-    if isinstance(key, rsa.RSAPublicKey) and isinstance(how, padding.PSS | padding.PKCS1v15) and hash_ is not None:
-        key.verify(signature, content, how, hash_)
-    elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(how, ec.ECDSA):
-        key.verify(signature, content, how)
-    elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
-        key.verify(signature, content)
-    else:
-        signed.verify_directly_issued_by(issuer)
-
-
-def _plain_reason(bundle: Bundle, server_chain: Bundle, now: datetime) -> str:
-    """The simplest true reason against what is given, as a person would say it; empty where there is none."""
-    own = server_chain.certificates[0]
+def _in_plain_words(verdict: ChainVerdict, bundle: Bundle, server_chain: Bundle, now: datetime) -> ChainVerdict:
+    """The refusal with the simplest true reason against the candidate, where there is one."""
+    first, own = bundle.certificates[0], server_chain.certificates[0]
+    theirs = {item.sha256 for item in server_chain.certificates}
+    reason, detail = verdict.reason, verdict.detail
     if not bundle.is_valid(now):
-        return _out_of_time(bundle.certificates[0], now)
-    theirs = {certificate.sha256 for certificate in server_chain.certificates}
-    if not any(item.is_ca or item.self_signed or item.sha256 in theirs for item in bundle.certificates):
-        return "not a CA, and it is not what the server sends"
-    if [item.sha256 for item in bundle.certificates] == [own.sha256] and not own.self_signed:
-        return f"the server's own certificate, but {own.issuer} signed it: that authority is needed"
-    return ""
+        reason = ChainReason.ALL_EXPIRED if first.not_after <= now else ChainReason.ALL_EARLY
+        detail = _distance(first, now)
+    elif not any(item.is_ca or item.self_signed or item.sha256 in theirs for item in bundle.certificates):
+        reason = ChainReason.NO_AUTHORITY
+    elif [item.sha256 for item in bundle.certificates] == [own.sha256] and not own.self_signed:
+        reason, detail = ChainReason.LEAF_ALONE, own.issuer
+    return ChainVerdict(False, reason, verdict.about, detail, verdict.message)
 
 
-def _out_of_time(certificate: Certificate, now: datetime) -> str:
-    if certificate.not_after <= now:
-        return f"expired {_ago((now - certificate.not_after).total_seconds())} ago"
-    return f"begins only in {_ago((certificate.not_before - now).total_seconds())}"
+def _name(certificate: Certificate) -> str:
+    return certificate.subject or f"the certificate with serial number {certificate.serial}"
 
 
-def _ago(seconds: float) -> str:
+def _distance(certificate: Certificate, now: datetime) -> str:
+    """How long ago it ended, or how long until it begins."""
+    ended = certificate.not_after <= now
+    seconds = (now - certificate.not_after if ended else certificate.not_before - now).total_seconds()
     if seconds >= DAY_SECONDS:
         return f"{int(seconds // DAY_SECONDS)} d"
     return f"{int(seconds // 3600)} h" if seconds >= 3600 else f"{max(1, int(seconds // 60))} min"
 
 
-def _names_text(certificate: Certificate) -> str:
-    names = [*certificate.host_names, *certificate.ip_addresses]
-    if not names:
-        return "no name at all"
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+# ---- what a TLS connection asks for beside ---------------------------------------------------------------------------
+
+
+def _tls_refusal(chain: Sequence[X509Certificate], path: Sequence[Certificate]) -> ChainVerdict | None:
+    """What refuses a valid chain when it is a TLS server's, in OpenSSL's order. chain, path: the same certificates."""
+    pairs = list(enumerate(zip(chain, path, strict=True)))
+    for check in (_wrong_purpose, _short_key):
+        for depth, (certificate, about) in pairs:
+            if refused := check(certificate, about, depth):
+                return refused
+    for _, (certificate, about) in pairs[:-1]:  # nobody checks an anchor's own signature
+        if _is_weakly_signed(certificate):
+            message = "[68] CA signature digest algorithm too weak"
+            return ChainVerdict(False, ChainReason.WEAK_HASH, _name(about), message=message)
+    return None
+
+
+def _wrong_purpose(certificate: X509Certificate, about: Certificate, depth: int) -> ChainVerdict | None:
+    detail = _other_purpose(certificate, is_server=depth == 0)
+    message = "[26] unsuitable certificate purpose"
+    return ChainVerdict(False, ChainReason.PURPOSE, _name(about), detail, message) if detail else None
+
+
+def _short_key(certificate: X509Certificate, about: Certificate, depth: int) -> ChainVerdict | None:
+    message = "[67] CA certificate key too weak" if depth else "[66] EE certificate key too weak"
+    is_short = _is_short(certificate)
+    return ChainVerdict(False, ChainReason.SHORT_KEY, _name(about), about.key_type, message) if is_short else None
+
+
+_SERVER_PURPOSES = frozenset({"1.3.6.1.5.5.7.3.1", "2.16.840.1.113730.4.1", "1.3.6.1.4.1.311.10.3.3"})
+"""Server authentication, and the two old kinds of server gated cryptography. "Any purpose" is not among them."""
+_NETSCAPE_TYPE = "2.16.840.1.113730.1.1"
+_NETSCAPE_SERVER = 0x40
+
+
+def _other_purpose(certificate: X509Certificate, *, is_server: bool) -> str:
+    """The extension that forbids it; empty where none does. Source: ``check_purpose_ssl_server``, v3_purp.c."""
+    from cryptography import x509
+
+    for extension in certificate.extensions:
+        value = extension.value
+        if isinstance(value, x509.ExtendedKeyUsage):
+            if _SERVER_PURPOSES.isdisjoint(usage.dotted_string for usage in value):
+                return "its extended key usage"
+        elif not is_server:
+            continue
+        elif isinstance(value, x509.KeyUsage):
+            if not (value.digital_signature or value.key_encipherment or value.key_agreement):
+                return "its key usage"
+        elif extension.oid.dotted_string == _NETSCAPE_TYPE and isinstance(value, x509.UnrecognizedExtension):
+            return "" if value.value[-1] & _NETSCAPE_SERVER else "its Netscape type"
+    return ""
+
+
+def _is_short(certificate: X509Certificate) -> bool:
+    """By OpenSSL's security level 2, Debian's default: less than 112 bits of security."""
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+
+    key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey):
+        return key.key_size < 2048
+    return isinstance(key, ec.EllipticCurvePublicKey) and key.key_size < 224
+
+
+def _is_weakly_signed(certificate: X509Certificate) -> bool:
+    from cryptography.hazmat.primitives import hashes
+
+    return isinstance(certificate.signature_hash_algorithm, hashes.SHA1 | hashes.MD5)

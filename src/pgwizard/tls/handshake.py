@@ -13,12 +13,15 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import DeadlineError, Finding, NotFound, Unreachable
 from pgwizard.kube.api import POD, SERVICE, ByteStream, Cluster, Object, Ref
 from pgwizard.text import plain
 from pgwizard.tls.certificates import Bundle, read_bundle
+from pgwizard.tls.chain import ChainReason, ChainVerdict, would_verify
+from pgwizard.tls.names import Rules
 
 DEADLINE_SECONDS = 8.0
 _IN_CLUSTER = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.svc(\.[a-z0-9.-]+)?", re.IGNORECASE)
@@ -36,15 +39,22 @@ class Handshake:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The end of a handshake that trusted one certificate alone. finding: why it failed; None where it succeeded."""
+    """What ``chain`` says of the chain that the server sent in a handshake. seconds: the handshake took."""
 
-    finding: Finding | None
+    verdict: ChainVerdict
     seconds: float
 
     @property
-    def ok(self) -> bool:
-        """Whether pgBackRest would trust the server."""
-        return self.finding is None
+    def finding(self) -> Finding | None:
+        """Why pgBackRest would refuse the server, or why that is not known; None where it would trust it."""
+        verdict = self.verdict
+        if verdict.ok:
+            return None
+        if verdict.ok is None:
+            return Finding("tls.source", f"the certificate {verdict.why}", severity="warning")
+        if verdict.reason is ChainReason.HOST:
+            return Finding("repository.endpoint", verdict.why)
+        return Finding("tls.source", verdict.message)
 
 
 async def handshake(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: float = DEADLINE_SECONDS) -> Handshake:
@@ -75,36 +85,18 @@ async def reach(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: float
 async def verify(
     cluster: Cluster,
     endpoint: Endpoint,
-    pem: str,
+    bundle: Bundle,
+    rules: Rules,
+    now: datetime,
     *,
-    by_address: bool = False,
     deadline_seconds: float = DEADLINE_SECONDS,
 ) -> Verification:
-    """A real handshake that trusts these certificates alone, as pgBackRest does, and compares the name as it does.
+    """A real handshake, and whether pgBackRest would trust its chain with these certificates alone.
 
     Raises as ``handshake`` does.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False  # by pgBackRest's rules below, which are not Python's
-    # From Python 3.13 on an intermediate would do and other rules be stricter; pgBackRest has OpenSSL's own defaults.
-    context.verify_flags &= ~(ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT)
-    try:
-        context.load_verify_locations(cadata=pem)
-    except ssl.SSLError as error:
-        raise Unreachable(f"OpenSSL does not take the certificate: {plain(error.reason or 'it is broken')}") from None
-    begin = time.perf_counter()
-    try:
-        tls = await _shake_hands(cluster, endpoint, context, deadline_seconds)
-    except ssl.SSLCertVerificationError as error:
-        text = f"[{error.verify_code}] {plain(error.verify_message)}"
-        return Verification(Finding("tls.source", text), time.perf_counter() - begin)
-    seconds = time.perf_counter() - begin
-    own = read_bundle(ssl.DER_cert_to_PEM_cert(_sent_chain(tls)[0]).encode()).certificates[0]
-    if not own.names(endpoint.host, by_address=by_address):
-        names = plain(", ".join(own.host_names), 80) or "no host name"
-        text = f"the server's certificate is for {names}, not for {endpoint.host}"
-        return Verification(Finding("repository.endpoint", text), seconds)
-    return Verification(None, seconds)
+    sent = await handshake(cluster, endpoint, deadline_seconds=deadline_seconds)
+    return Verification(would_verify(bundle, sent.chain, endpoint.host, now, rules), sent.seconds)
 
 
 async def _shake_hands(
@@ -137,8 +129,6 @@ async def _exchange(stream: ByteStream, context: ssl.SSLContext, endpoint: Endpo
             tls.do_handshake()
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLCertVerificationError:
-            raise
         except ssl.SSLError as error:
             raise _no_tls(endpoint, first, plain(error.reason or "the handshake failed")) from None
         else:
@@ -244,7 +234,8 @@ async def _find_pod(cluster: Cluster, namespace: str, name: str, port: int) -> t
         raise Unreachable(f"{where} has no port {port}; its ports: {known}", hint="Correct the endpoint's port.")
     pods = await _ready(cluster, namespace, selector)
     if not pods:
-        raise Unreachable(f"no pod of {where} is ready", hint=f"See kubectl get pods -n {namespace}")
+        command = cluster.commands.kubectl("get", "pods", namespace=namespace)
+        raise Unreachable(f"no pod of {where} is ready", hint=f"See {command}")
     # A headless Service is a name alone: clients come to the pod's own port.
     target = port if leading is None or spec.get("clusterIP") == "None" else leading.get("targetPort", port)
     for pod in pods:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from pgwizard.errors import Finding, PgwizardError
+from pgwizard.kube.commands import Commands
 from pgwizard.release.apply import ApplyOutcome
 from pgwizard.release.changes import Change
 from pgwizard.release.report import connect_commands, finding_of, progress_text
@@ -57,12 +58,11 @@ class ApplyProgress:
                 self._begun.append(event.change)
             self._is_applied = self._is_applied or event.kind == "done"
 
-    def succeed(self, outcome: ApplyOutcome, context: str | None, kubeconfig: str | None) -> list[OutcomeRow]:
-        """context, kubeconfig: as kubectl needs them named to reach the cluster; None where it needs none."""
+    def succeed(self, outcome: ApplyOutcome, commands: Commands) -> list[OutcomeRow]:
         self.outcome = outcome
         rows = success_rows(outcome)
         if outcome.plan is not None:
-            rows.append((CONNECT, "\n".join(connect_commands(outcome.plan, context, kubeconfig))))
+            rows.append((CONNECT, "\n".join(connect_commands(outcome.plan, commands))))
         return rows
 
     def fail(self, error: BaseException) -> list[OutcomeRow]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pgwizard.answers.questions import Question
 from pgwizard.answers.schema import QuestionPath
 from pgwizard.errors import ClusterError
-from pgwizard.plan.pgbackrest import compares_addresses
+from pgwizard.plan.server import s3_server
+from pgwizard.tls.names import Rules
 from pgwizard.tui.navigation import OpenSecretBrowser
 from pgwizard.tui.pages.pages import Pages
 from pgwizard.tui.widgets.dialogs import Pick
@@ -62,12 +63,12 @@ class Chooser:
 
     def _browse(self, path: QuestionPath) -> None:
         question, draft = secret_question_of(path), self._pages.draft
-        own, repository = draft.answers.release.namespace, draft.answers.repository
+        own, answers = draft.answers.release.namespace, draft.answers
         place = str(draft.value(question.namespace) or "") if question.namespace else ""
         current = (place or own, str(draft.value(question.secret) or ""))
-        by_address = compares_addresses(draft.answers.images.pgbackrest_version)
+        rules = Rules(answers.images.pgbackrest_version)
         self._pages.open_screen(
-            OpenSecretBrowser(question.purpose, repository.s3_endpoint, own, current, by_address),
+            OpenSecretBrowser(question.purpose, s3_server(answers), own, current, rules),
             lambda chosen: self._answer_with_secret(question, chosen),
         )
 

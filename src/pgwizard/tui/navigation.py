@@ -6,7 +6,7 @@ published by the application as one signal, ``applied``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -17,7 +17,9 @@ from textual.message import Message
 if TYPE_CHECKING:
     from pgwizard.answers.questions import Answers
     from pgwizard.endpoint import Endpoint
+    from pgwizard.errors import Finding
     from pgwizard.plan.names import ReleaseRef
+    from pgwizard.tls.names import Rules
 
 WIZARD = "pgwizard.tui.screens.wizard:Wizard"
 STATUS = "pgwizard.tui.screens.status:StatusScreen"
@@ -79,15 +81,16 @@ class OpenSecretBrowser(Open):
     endpoint: Endpoint
     own_namespace: str
     current: tuple[str, str]
-    by_address: bool
+    rules: Rules
 
 
 @dataclass
 class OpenMessages(Open):
-    """Every message with its cause and fix. words: what to look for first."""
+    """Every message with its cause and fix. words: what to look for first; findings: what to explain before them."""
 
     screen = "pgwizard.tui.screens.messages:Messages"
     words: str = ""
+    findings: Sequence[Finding] = ()
 
 
 @dataclass

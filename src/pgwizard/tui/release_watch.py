@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pgwizard.errors import PgwizardError
+from pgwizard.errors import PgwizardError, describe_defect
 from pgwizard.plan.names import PartialReleaseRef, ReleaseRef
 from pgwizard.release import records
 from pgwizard.status import observe
@@ -54,6 +54,8 @@ class ReleaseWatch:
             await self._observe(cluster)
         except PgwizardError as error:
             self.end(error)
+        except Exception as defect:  # noqa: BLE001 - shown in the place of the verdict: nothing else would say it
+            self.end(PgwizardError(describe_defect(defect)))
 
     async def _observe(self, cluster: Cluster) -> None:
         release = self.target = await self._complete(cluster, self.target)

@@ -67,10 +67,10 @@ class Start:
     """How to begin. connect: opens the cluster, to be closed by the stack; save: writes a new file, or OutputError.
     now: the time, in UTC.
 
-    screen: the module and class to show; raw: answers from a file, as nested keys of it. release: the one to look at.
-    places: the clusters to choose from, blocking, or KubeconfigError. export: writes a folder of files, or OutputError.
-    drafts: made when first needed; None keeps none. folder: what the names of files are relative to. context,
-    kubeconfig: as they were named to connect with; None where they were not. loaded: called once the screen is open.
+    screen: the module and class to show; raw: answers from a file, as nested keys of it. release: the one to look
+    at. places: the clusters to choose from, blocking, or KubeconfigError. export: writes a folder of files, or
+    OutputError. drafts: made when first needed; None keeps none. folder: what the names of files are relative to.
+    loaded: called once the screen is open.
     """
 
     connect: Connector
@@ -84,6 +84,4 @@ class Start:
     export: Export = lambda _folder, _texts: None
     drafts: Callable[[], DraftStore] | None = None
     folder: Path = Path()
-    context: str | None = None
-    kubeconfig: str | None = None
     loaded: Callable[[], object] = lambda: None

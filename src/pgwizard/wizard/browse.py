@@ -206,13 +206,17 @@ class _Walk:
     async def _own(self) -> None:
         """The release's own namespace with contents, whose values are dropped at once."""
         if not await self._may(self.search.namespace):
-            self._report(denied=(_denial(self.search.namespace),))
+            self._report(denied=(self._denial(self.search.namespace),))
             return
         await self._guarded(self.search.namespace, self._read_all(self.search.namespace))
 
     async def _read_all(self, namespace: str) -> None:
         async for page in self._pages(namespace, limit=_OPAQUE_PAGE):
             await self._read([item for item in page.items if self._fresh(item)])
+
+    def _denial(self, namespace: str) -> Denial:
+        command = _listing(namespace).command(self.cluster.commands)
+        return Denial(namespace, Finding(text="Secrets may not be listed there", fix=command))
 
     def _fresh(self, item: Object) -> bool:
         key = place_of(item)
@@ -264,7 +268,7 @@ class _Walk:
             part = names[start : start + REVIEWS]
             allowed = await self.cluster.check_access([_listing(name) for name in part])
             readable = [name for name in part if allowed[_listing(name)]]
-            denied = tuple(_denial(name) for name in part if name not in readable)
+            denied = tuple(self._denial(name) for name in part if name not in readable)
             left -= len(denied)
             self._report(denied=denied, namespaces_to_come=left)
 
@@ -332,7 +336,7 @@ async def contents(
         why = why or "does not exist (any more)"
         return (Candidate(namespace, secret, "cannot be read", why=why, rank=95),)
     except Forbidden:
-        why = "may not be read: " + Access("get", "secrets", "", namespace, secret).command()
+        why = "may not be read: " + Access("get", "secrets", "", namespace, secret).command(cluster.commands)
         return (Candidate(namespace, secret, "cannot be read", why=why, rank=95, hopeful=True),)
     except ClusterError as error:
         return (Candidate(namespace, secret, "cannot be read", why=plain(error.message), rank=95),)
@@ -343,29 +347,23 @@ async def _published(cluster: Cluster, ref: Ref) -> str:
     """How to use the certificates of a ConfigMap of that name; empty where there are none."""
     with contextlib.suppress(ClusterError):
         found = await find_object(cluster, Ref(CONFIGMAP, ref.name, ref.namespace))
-        if found is not None and (finding := config_map_finding(found, str(ref))):
+        if found is not None and (finding := config_map_finding(found, str(ref), cluster.commands)):
             return f"{finding.text}. {finding.fix}"
     return ""
 
 
-async def confirm(cluster: Cluster, row: Candidate, search: Search) -> ChainVerdict:
-    """A real handshake that trusts this row's certificates alone; ``ok`` is None where there was none."""
+async def confirm(cluster: Cluster, row: Candidate, search: Search, now: datetime) -> ChainVerdict:
+    """The verdict of a handshake of its own; without a reason where none was possible."""
     if row.bundle is None or search.endpoint is None:
-        return ChainVerdict(None, "holds no certificate")
+        return ChainVerdict(None)
     try:
-        found = await handshake.verify(cluster, search.endpoint, row.bundle.pem, by_address=search.by_address)
-    except PgwizardError as error:
-        return ChainVerdict(None, error.message)
-    return ChainVerdict(found.ok, found.finding.text if found.finding else "")
+        return (await handshake.verify(cluster, search.endpoint, row.bundle, search.rules, now)).verdict
+    except PgwizardError:
+        return ChainVerdict(None)
 
 
 def _listing(namespace: str | None) -> Access:
     return Access("list", "secrets", "", namespace)
-
-
-def _denial(namespace: str) -> Denial:
-    text, command = "Secrets may not be listed there", _listing(namespace).command()
-    return Denial(namespace, Finding(text=text, fix=command))
 
 
 async def _sliced(

@@ -11,7 +11,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -21,8 +21,9 @@ from pgwizard.plan.checks import STORE_ADMINISTRATORS
 from pgwizard.plan.names import mirrored_from
 from pgwizard.text import plain
 from pgwizard.tls.certificates import LIMIT_BYTES, Bundle, Certificate, read_bundle
-from pgwizard.tls.chain import ChainVerdict, would_verify
+from pgwizard.tls.chain import ChainReason, ChainVerdict, would_verify
 from pgwizard.tls.handshake import Handshake
+from pgwizard.tls.names import Rules
 
 Purpose = Literal["ca", "s3", "database", "passphrase"]
 CandidateKind = Literal[
@@ -87,14 +88,13 @@ KEY_PAIRS: Mapping[Purpose, tuple[tuple[str, ...], ...]] = {
 class Search:
     """What is looked for. namespace: the release's own; database and passphrase are looked for there alone.
 
-    endpoint: the S3 endpoint that a certificate is to verify. by_address: whether pgBackRest compares addresses with
-    certificates, which it does from 2.53 on.
+    endpoint: the S3 server that a certificate is to verify. rules: those of the release's pgBackRest.
     """
 
     purpose: Purpose
     endpoint: Endpoint | None = None
     namespace: str = "default"
-    by_address: bool = False
+    rules: Rules = field(default_factory=Rules)
 
     @property
     def host(self) -> str:
@@ -296,21 +296,17 @@ def judge(row: Candidate, search: Search, server: Handshake | str | None, now: d
     if row.bundle is None or row.mirror_of:
         return row
     if isinstance(server, Handshake):
-        verdict = would_verify(row.bundle, server.chain, search.host, now, by_address=search.by_address)
+        verdict = would_verify(row.bundle, server.chain, search.host, now, search.rules)
     else:
-        verdict = ChainVerdict(None, "" if server is None else "cannot be tried from here")
-    first = row.bundle.certificates[0]
-    is_named = verdict.ok is None and first.names(search.host, by_address=search.by_address)
+        verdict = ChainVerdict(None)
+    is_named = verdict.ok is None and search.rules.fit(row.bundle.certificates[0], search.host)
     rank = _rank(row, verdict, search, now, is_named=is_named)
-    return replace(row, ok=verdict.ok, why=_reason(verdict, search, is_named=is_named), rank=rank)
-
-
-def _reason(verdict: ChainVerdict, search: Search, *, is_named: bool) -> str:
-    if verdict.is_direct_issuer:
-        return f"signed the certificate that {search.endpoint} sends"
-    if is_named:
-        return f"names {search.host}" + (f"; {verdict.why}" if verdict.why else "")
-    return verdict.why
+    why = verdict.why or ("cannot be tried from here" if isinstance(server, str) else "")
+    if verdict.reason is ChainReason.IS_ISSUER:
+        why = f"signed the certificate that {search.endpoint} sends"
+    elif is_named:
+        why = f"names {search.host}" + (f"; {why}" if why else "")
+    return replace(row, ok=verdict.ok, why=why, rank=rank)
 
 
 def _rank(row: Candidate, verdict: ChainVerdict, search: Search, now: datetime, *, is_named: bool) -> int:

@@ -48,5 +48,5 @@ async def look_up(
         return
     learnt = LookupStep(surveyed.ca, surveyed.errors)
     yield learnt
-    found = await checks.run(checks.Subject(cluster, answers, surveyed, opened))
+    found = await checks.run(checks.Subject(cluster, answers, surveyed, at, opened))
     yield replace(learnt, warnings=(*surveyed.doubts, *found))

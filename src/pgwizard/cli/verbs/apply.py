@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pgwizard.cli import connect, prompt
-from pgwizard.cli.json_lines import JsonLine, ProblemPart, problem_part
+from pgwizard.cli.json_lines import JsonLine, ProblemPart
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.run_lines import reporter, require_proof, show_changes
 from pgwizard.cli.source import release_of, source_of
@@ -22,8 +22,9 @@ from pgwizard.cli.table import (
     YES,
 )
 from pgwizard.cli.writer import Writer
-from pgwizard.clock import utc_now
+from pgwizard.clock import Clock
 from pgwizard.kube.api import Cluster
+from pgwizard.kube.commands import Commands
 from pgwizard.release import apply as release_apply
 from pgwizard.release.changes import Change
 from pgwizard.release.report import address, connect_commands
@@ -57,7 +58,7 @@ def apply(call: Invocation, writer: Writer) -> None:
     outcome = _run(call, writer, options, whole=call[DIFF], yes=call[YES])
     commands: tuple[str, ...] = ()
     if outcome.plan is not None and outcome.result in ("deployed", "unchanged"):
-        commands = connect_commands(outcome.plan, call[CONTEXT], call[KUBECONFIG])
+        commands = connect_commands(outcome.plan, Commands(call[CONTEXT], call[KUBECONFIG]))
     show_outcome(writer, outcome, commands)
     if outcome.plan is not None:
         require_proof(outcome.plan.ref, outcome.findings)
@@ -84,9 +85,9 @@ def _run(
             return True
         return await prompt.confirm(f"Apply this to {namespace}? [y/N] ")
 
-    async def work(cluster: Cluster) -> release_apply.ApplyOutcome:
+    async def work(cluster: Cluster, now: Clock) -> release_apply.ApplyOutcome:
         report = reporter(writer, release.locate)
-        return await release_apply.run(release.request, cluster, report, approve, options, now=utc_now)
+        return await release_apply.run(release.request, cluster, report, approve, options, now=now)
 
     with release.locating():
         outcome = connect.run(call, work, resume="The cluster continues. Run it again at any time: it resumes.")
@@ -100,7 +101,7 @@ def show_outcome(writer: Writer, outcome: release_apply.ApplyOutcome, commands: 
     lines = [outcome.headline]
     if outcome.result == "deployed" and outcome.plan is not None:
         lines.append(address(outcome.plan))
-    message, findings = "\n".join(lines), tuple(map(problem_part, outcome.findings))
+    message, findings = "\n".join(lines), tuple(map(ProblemPart.of, outcome.findings))
     if commands:
         lines += ["Connect with:", *(f"  {command}" for command in commands)]
     writer.line("\n".join(lines), OutcomeLine(outcome.result, message, tuple(commands), findings))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, cast
 
 from pgwizard.cli import connect
-from pgwizard.cli.json_lines import JsonLine, NoteLine, explain_command, warning_line
+from pgwizard.cli.json_lines import JsonLine, NoteLine, WarningLine, explain_command
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.run_lines import require_proof
 from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
 from pgwizard.cli.writer import Writer
-from pgwizard.clock import utc_now
+from pgwizard.clock import Clock
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import FirstBackupFailed, PreflightError
 from pgwizard.kube.api import JOB, Cluster, Object, Ref
@@ -63,20 +64,21 @@ def backup(call: Invocation, writer: Writer) -> None:
     """Start a Job. With ``--follow`` raises FirstBackupFailed where it fails."""
     kind = cast("BackupType", call[BACKUP_TYPE])
 
-    async def work(cluster: Cluster) -> None:
+    async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
         found, _ = await records.get(cluster, release)
         if not ReleaseSummary.of(found).backups:
             raise PreflightError(
                 f"release {release} takes no backups", hint="Set repository.enabled to true and apply."
             )
-        if (down := await database_outage(cluster, release, now=utc_now)) is not None:
-            writer.note(f"warning: the backup would fail: {down.whole}", warning_line(down))
-        job = fit(await backups.backup_now(cluster, release, kind, utc_now()))
-        follow = "" if call[FOLLOW] else f"\nFollow it with: pgwizard logs {release.name} -n {release.namespace} -f"
+        if (down := await database_outage(cluster, release, now=now)) is not None:
+            writer.note(f"warning: the backup would fail: {down.whole}", WarningLine.of(down))
+        job = fit(await backups.backup_now(cluster, release, kind, now()))
+        command = cluster.commands.pgwizard("logs", release.name, "-f", namespace=release.namespace)
+        follow = "" if call[FOLLOW] else f"\nFollow it with: {command}"
         writer.line(f"started Job {release.namespace}/{job}{follow}", JobLine(release.namespace, job, kind))
         if call[FOLLOW]:
-            await _follow(cluster, await cluster.get(Ref(JOB, job, release.namespace)), release, writer)
+            await _follow(cluster, await cluster.get(Ref(JOB, job, release.namespace)), release, writer, now())
 
     connect.run(call, work, released=True, resume="A started backup continues in the cluster: pgwizard logs -f.")
 
@@ -84,11 +86,11 @@ def backup(call: Invocation, writer: Writer) -> None:
 def logs(call: Invocation, writer: Writer) -> None:
     """Print the log of a Job. With ``--follow`` raises FirstBackupFailed where it fails."""
 
-    async def work(cluster: Cluster) -> None:
+    async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
         job = _picked(await backups.newest_first(cluster, release), release, call[JOB_NAME])
         if call[FOLLOW] and assess(job).status == "progressing" and not await has_succeeded(cluster, job):
-            await _follow(cluster, job, release, writer)
+            await _follow(cluster, job, release, writer, now())
             return
         shown, read = fit(job["metadata"]["name"]), []
         lines = backups.log(cluster, release, job["metadata"]["name"], tail=call[TAIL])
@@ -122,7 +124,7 @@ def _picked(jobs: list[Object], release: ReleaseRef, wanted: str | None) -> Obje
     )
 
 
-async def _follow(cluster: Cluster, job: Object, release: ReleaseRef, writer: Writer) -> None:
+async def _follow(cluster: Cluster, job: Object, release: ReleaseRef, writer: Writer, at: datetime) -> None:
     """Print the log of a Job that runs, to its end. Raises NotProven where its backup cannot be relied on."""
     shown = fit(job["metadata"]["name"])
     findings = await backups.wait(
@@ -130,6 +132,6 @@ async def _follow(cluster: Cluster, job: Object, release: ReleaseRef, writer: Wr
         job,
         lambda text: writer.note(f"· {text}", NoteLine(text)),
         lambda line: writer.line(line, LogLine(shown, line)),
-        at=utc_now(),
+        at=at,
     )
     require_proof(release, findings)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pgwizard.cli import connect, prompt
-from pgwizard.cli.json_lines import JsonLine, warning_line
+from pgwizard.cli.json_lines import JsonLine, WarningLine
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.run_lines import ChangeLine, reporter
 from pgwizard.cli.table import ALL_NAMESPACES, JSON, NAMESPACE, PURGE_DATA, YES
 from pgwizard.cli.writer import Writer
-from pgwizard.clock import utc_now
+from pgwizard.clock import Clock
 from pgwizard.errors import Finding, Interrupted, UsageError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
@@ -38,7 +38,7 @@ class ReleaseLine(JsonLine):
 def releases(call: Invocation, writer: Writer) -> None:
     """List the releases of a namespace, or of all."""
 
-    async def work(cluster: Cluster) -> list[records.Listed]:
+    async def work(cluster: Cluster, _: Clock) -> list[records.Listed]:
         where = None if call[ALL_NAMESPACES] else call[NAMESPACE] or cluster.namespace
         return await records.releases(cluster, where)
 
@@ -55,7 +55,7 @@ def releases(call: Invocation, writer: Writer) -> None:
     for release in listed:
         if isinstance(release, UnreadableRecord):
             warning = Finding(text=release.problem, severity="warning", fix=records.UNREADABLE)
-            writer.note(f"warning: {warning.whole}", warning_line(warning))
+            writer.note(f"warning: {warning.whole}", WarningLine.of(warning))
 
 
 def _release_line(release: records.Listed) -> ReleaseLine:
@@ -74,18 +74,18 @@ def uninstall(call: Invocation, writer: Writer) -> None:
     if purge is not None and purge != name:
         raise UsageError(f"--purge-data: expected the release's name, {name}: its data would be deleted")
 
-    async def work(cluster: Cluster) -> None:
+    async def work(cluster: Cluster, now: Clock) -> None:
         found = await removal(
             cluster, ReleaseRef(call[NAMESPACE] or cluster.namespace, name), purge_data=purge is not None
         )
         for ref in found.deleted:
-            writer.line(f"- delete    {ref}", ChangeLine("delete", str(ref), "", restarts=False, diff=None))
+            writer.line(f"- delete    {ref}", ChangeLine("delete", str(ref), "", restarts=False))
         kept = [(str(ref), why) for ref, why in found.kept]
         for shown, why in [*kept, ("the repository in S3", "backups are never deleted from here")]:
-            writer.line(f"= keep      {shown}   ({why})", ChangeLine("keep", shown, why, restarts=False, diff=None))
+            writer.line(f"= keep      {shown}   ({why})", ChangeLine("keep", shown, why, restarts=False))
         question = f"Remove {name} from {found.record.ref.namespace}? [y/N] "
         if prompt.is_interactive(yes=call[YES]) and not await prompt.confirm(question):
             raise Interrupted("not approved: nothing was written")
-        await remove(found, cluster, reporter(writer), now=utc_now)
+        await remove(found, cluster, reporter(writer), now=now)
 
     connect.run(call, work, released=True, resume="Run it again to remove what is left.")

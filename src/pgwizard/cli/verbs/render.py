@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from pgwizard.cli.json_lines import JsonLine, NoteLine, line_of, warning_line
+from pgwizard.cli.json_lines import JsonLine, NoteLine, WarningLine, line_of
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.source import resolve_plan, source_of
 from pgwizard.cli.table import JSON, OUTPUT_FOLDER
@@ -40,7 +40,7 @@ def render(call: Invocation, writer: Writer) -> None:
     else:
         writer.put("---\n".join(manifest.text for manifest in rendered))
     for problem in warnings:
-        writer.note(f"warning: {problem}", warning_line(problem))
+        writer.note(f"warning: {problem}", WarningLine.of(problem))
     for note in _notes(plan):
         writer.note(f"note: {note}", NoteLine(note))
 

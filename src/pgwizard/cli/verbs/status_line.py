@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
-from pgwizard.cli.json_lines import JsonLine, ProblemPart, problem_part
+from pgwizard.cli.json_lines import JsonLine, ProblemPart
 from pgwizard.kube.health import Health
 from pgwizard.status.snapshot import (
     Archiver,
@@ -108,7 +108,7 @@ def status_line(snapshot: Snapshot, verdict: Verdict) -> StatusLine:
         runs=snapshot.runs,
         objects={fit(str(ref)): health for ref, health in snapshot.objects.items()},
         answered=snapshot.answered_at,
-        unknown={source: problem_part(why) for source, why in snapshot.failures.items()},
+        unknown={source: ProblemPart.of(why) for source, why in snapshot.failures.items()},
         loading=snapshot.pending_sources,
     )
 

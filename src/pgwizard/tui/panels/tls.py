@@ -10,10 +10,11 @@ from textual.message import Message
 
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import Forbidden, PgwizardError
-from pgwizard.plan.pgbackrest import compares_addresses
+from pgwizard.plan.server import s3_server
 from pgwizard.text import plain
 from pgwizard.tls import handshake
-from pgwizard.tls.certificates import Certificate
+from pgwizard.tls.certificates import Bundle, Certificate
+from pgwizard.tls.names import Rules
 from pgwizard.tui.panels.base import Panel
 from pgwizard.wizard import browse, candidates
 from pgwizard.wizard.candidates import Candidate
@@ -36,8 +37,8 @@ class TlsPanel(Panel):
             super().__init__()
             self.candidate = candidate
 
-    _tried: tuple[Endpoint, str] | None = None
-    """Endpoint and certificate."""
+    _tried: tuple[Endpoint, Bundle, Rules] | None = None
+    """The server, what is trusted, and by which rules."""
     _answer = ""
     _best: Candidate | None = None
     _no_best = "searching the cluster's Secrets"
@@ -50,8 +51,9 @@ class TlsPanel(Panel):
     def refresh_from(self, draft: Draft) -> None:
         """See Panel. Another certificate or endpoint is tried."""
         super().refresh_from(draft)
-        endpoint, bundle = draft.answers.repository.s3_endpoint, draft.facts.ca
-        wanted = (endpoint, bundle.pem) if bundle and draft.answers.tls.verify else None
+        answers, bundle = draft.answers, draft.facts.ca
+        rules = Rules(answers.images.pgbackrest_version)
+        wanted = (s3_server(answers), bundle, rules) if bundle and answers.tls.verify else None
         if wanted != self._tried and self.is_composed:
             self._tried, self._answer = wanted, "· trying it on the server" if wanted else ""
             super().refresh_from(draft)
@@ -59,11 +61,10 @@ class TlsPanel(Panel):
                 self._try(*wanted)
 
     @work(group="handshake", exclusive=True, exit_on_error=False)
-    async def _try(self, endpoint: Endpoint, pem: str) -> None:
+    async def _try(self, endpoint: Endpoint, bundle: Bundle, rules: Rules) -> None:
         cluster = await self.connection.once_connected()
         try:
-            by_address = compares_addresses(self.draft.answers.images.pgbackrest_version)
-            found = await handshake.verify(cluster, endpoint, pem, by_address=by_address)
+            found = await handshake.verify(cluster, endpoint, bundle, rules, self.start.now())
             if found.finding is None:
                 self._answer = f"✓ {endpoint}: verified in {found.seconds * 1000:.0f} ms"
             else:
@@ -78,8 +79,8 @@ class TlsPanel(Panel):
     async def _search(self) -> None:
         cluster = await self.connection.once_connected()
         answers = self.draft.answers
-        by_address = compares_addresses(answers.images.pgbackrest_version)
-        search = candidates.Search("ca", answers.repository.s3_endpoint, answers.release.namespace, by_address)
+        rules = Rules(answers.images.pgbackrest_version)
+        search = candidates.Search("ca", s3_server(answers), answers.release.namespace, rules)
         try:
             self._best = await browse.best(cluster, search, self.start.now, self.connection.readable)
             self._no_best = "" if self._best else "no readable Secret would verify this endpoint"

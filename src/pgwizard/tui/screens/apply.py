@@ -17,6 +17,7 @@ from textual.worker import Worker, WorkerState
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.schema import label_at
 from pgwizard.diagnose import messages
+from pgwizard.kube.commands import CURRENT_CONTEXT
 from pgwizard.local import inputs
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.apply import STAGES, ApplyOutcome, Options, ReleaseRequest, run
@@ -199,9 +200,8 @@ class ApplyScreen(Copies, ReportsDefects, BaseScreen[str]):
             self._turn("stopped", "Press r to apply again from here, Esc for the answers.")
 
     def _succeed(self, outcome: ApplyOutcome) -> None:
-        place = self.connection.place
-        context = place.name if place is not None and not self.start.demo else self.start.context
-        rows = self.progress.succeed(outcome, context, self.start.kubeconfig)
+        cluster = self.connection.cluster
+        rows = self.progress.succeed(outcome, cluster.commands if cluster is not None else CURRENT_CONTEXT)
         self._show_end("done", rows)
         self._turn("ended", "Press Enter for its status, Esc for the answers, c to copy the commands.")
 

@@ -1,6 +1,6 @@
-"""Every message with its cause and what to do, found as one types; it opens at the one that a screen speaks of.
+"""Every message with its cause and what to do, found as one types; it opens at what a screen wants explained.
 
-It shows the entries of ``pgwizard.diagnose.messages``; it explains nothing itself.
+It shows the entries of ``pgwizard.diagnose.messages``, and before them findings that a screen passes on.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Input, Static
 
 from pgwizard.diagnose import messages
+from pgwizard.errors import Finding
 from pgwizard.tui.widgets.dialogs import Window
 from pgwizard.tui.widgets.keyline import KeyLine
 
-SHOWN = 20
-"""Entries on the screen at once: who sees more types another word."""
+ENTRIES_SHOWN = 20
+"""At once: who wants more types another word."""
 
 
 class Messages(Window):
-    """words: what to look for first; a link finds its own message alone."""
+    """words: what to look for first; a link finds its own message alone. findings: of a release, to explain first."""
 
     DEFAULT_CSS = """
     Messages > Vertical { width: 100; height: 90%; }
@@ -44,12 +45,13 @@ class Messages(Window):
         Binding("enter", "leave", "back", show=False),
     ]
 
-    def __init__(self, words: str = "") -> None:
+    def __init__(self, words: str = "", findings: Sequence[Finding] = ()) -> None:
         super().__init__()
         self._words = words
+        self._findings = tuple(map(_entry_of, findings))
 
     def compose(self) -> ComposeResult:
-        """What is looked for, how many were found, and they."""
+        """The words to look for, how many messages have them, and those messages."""
         with Vertical():
             yield Static("Messages", classes="title", markup=False)
             yield Input(self._words, placeholder="type words of a message", compact=True)
@@ -58,31 +60,40 @@ class Messages(Window):
                 yield Static(id="found", markup=False)
         yield KeyLine()
 
+    def on_mount(self) -> None:
+        self._search(self._words)
+
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Those that hold what is typed."""
         event.stop()
-        every = messages.entries()
-        found = [entry for entry in every if entry.holds(event.value)]
-        more = f", the first {SHOWN} shown" if len(found) > SHOWN else ""
-        self.query_one("#count", Static).update(f"{len(found)} of {len(every)}{more}")
-        self.query_one("#found", Static).update(_listing(found[:SHOWN]))
+        self._search(event.value)
+
+    def _search(self, words: str) -> None:
+        """Show the messages that hold these words."""
+        every = (*self._findings, *messages.entries())
+        matches = [entry for entry in every if entry.holds(words)]
+        more = f", the first {ENTRIES_SHOWN} shown" if len(matches) > ENTRIES_SHOWN else ""
+        self.query_one("#count", Static).update(f"{len(matches)} of {len(every)}{more}")
+        self.query_one("#found", Static).update(_listing(matches[:ENTRIES_SHOWN]))
         self.query_one(VerticalScroll).scroll_home(animate=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """It has been read."""
         event.stop()
         self.dismiss(None)
 
     def action_scroll(self, lines: int) -> None:
-        """Through what was found, without leaving what is typed."""
+        """Scroll the messages; the focus stays in the line."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-def _listing(found: Sequence[messages.Entry]) -> Group:
-    return Group(*(part for entry in found for part in _entry(entry)))
+def _entry_of(finding: Finding) -> messages.Entry:
+    return messages.Entry(finding.key, finding.text, finding.cause, finding.question, finding.fix)
 
 
-def _entry(entry: messages.Entry) -> Iterator[RenderableType]:
+def _listing(entries: Sequence[messages.Entry]) -> Group:
+    return Group(*(line for entry in entries for line in _lines(entry)))
+
+
+def _lines(entry: messages.Entry) -> Iterator[RenderableType]:
     yield Text(entry.text, "bold")
     for word, text in (("why", entry.cause), ("answer", entry.answer), ("fix", entry.fix)):
         if text:
@@ -91,4 +102,4 @@ def _entry(entry: messages.Entry) -> Iterator[RenderableType]:
             row.add_column()
             row.add_row(Text(word, "dim"), Text(text))
             yield Padding(row, (0, 0, 0, 2))
-    yield Text(f"  {entry.link}\n", "dim")
+    yield Text(f"  {entry.link}\n" if entry.link else "", "dim")

@@ -19,7 +19,7 @@ from textual.widgets import Input, Static
 
 from pgwizard.endpoint import Endpoint
 from pgwizard.text import plain
-from pgwizard.tls.chain import ChainVerdict
+from pgwizard.tls.names import Rules
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.copying import Copies, Excerpt
 from pgwizard.tui.defects import ReportsDefects
@@ -76,10 +76,10 @@ class SecretBrowser(Copies, ReportsDefects, BaseScreen["SecretChoice | None"]):
         endpoint: Endpoint,
         namespace: str,
         current: tuple[str, str],
-        by_address: bool,
+        rules: Rules,
     ) -> None:
         super().__init__()
-        self.search = Search(purpose, endpoint, namespace, by_address)
+        self.search = Search(purpose, endpoint, namespace, rules)
         self.secrets = self._new_search()
         self.listing = SecretList(self.search, current)
         self._is_begun = self._is_ready = False
@@ -305,29 +305,30 @@ class SecretBrowser(Copies, ReportsDefects, BaseScreen["SecretChoice | None"]):
             return
         is_sure = self._doubted is not None and self._doubted.identity == row.identity
         if self.search.purpose == "ca" and not is_sure:
-            found = ChainVerdict(row.ok, row.why) if row.ok is False else await self._try(row)
-            if found is None:
+            refusal = row.why if row.ok is False else await self._try(row)
+            if refusal is None:
                 return
-            if found.ok is False:
+            if refusal:
                 self._doubted = row
-                why = f"It would not verify {plain(str(self.search.endpoint), 80)}: {plain(found.why)}"
+                why = f"It would not verify {plain(str(self.search.endpoint), 80)}: {plain(refusal)}"
                 self._warn(f"{why}. Enter again selects it anyway.")
                 return
         self.dismiss(SecretChoice(row.namespace, row.secret, row.keys))
 
-    async def _try(self, row: Candidate) -> ChainVerdict | None:
-        """Whether the server verifies with it; None where another row is highlighted by the time that is known."""
+    async def _try(self, row: Candidate) -> str | None:
+        """Why it would not verify the server, empty where it may; None where another row is highlighted meanwhile."""
         here, self._trying = self.listing.row, row
         self.listing.moved = True  # it stays under the cursor while others are found
         self._show_row()
         try:
-            found = await browse.confirm(await self.connection.once_connected(), row, self.search)
+            found = await browse.confirm(await self.connection.once_connected(), row, self.search, self._now())
         finally:
             if self._trying is row:  # another one may have begun
                 self._trying = None
                 self._show_row()
         now = self.listing.row
-        return found if here and now and here.identity == now.identity else None
+        refusal = found.why if found.ok is False else ""
+        return refusal if here and now and here.identity == now.identity else None
 
     async def _choose_named(self, text: str) -> None:
         field = self.query_one("#typed")

@@ -6,15 +6,22 @@ Each part shows a snapshot in the words of ``status.report``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 
 from rich.console import Group
 from rich.text import Text
 from textual.binding import Binding, BindingType
 
+from pgwizard.diagnose import messages
 from pgwizard.status import report
 from pgwizard.status.snapshot import Run, Snapshot
 from pgwizard.status.verdict import RecoveryState, Verdict
+from pgwizard.text import about, visible
+from pgwizard.tui.base import HostAccess
+from pgwizard.tui.start import DEMO
+from pgwizard.tui.widgets.details import Details
+from pgwizard.tui.widgets.job_details import job_details
 from pgwizard.tui.widgets.panes import Pane, TextPane, TextPart, grid
 from pgwizard.tui.widgets.rows import Rows
 
@@ -51,6 +58,16 @@ class VerdictBox(TextPart):
         """Why there is no verdict."""
         self.set_classes("lost" if failed else "")
         self.show("\n".join(lines))
+
+
+class ReleaseHeader(HostAccess, TextPart):
+    """Which release, how old the oldest answer about it is, and the state of the connection."""
+
+    def show_release(self, name: str, read_at: datetime | None, *, is_narrow: bool) -> None:
+        """read_at: when that answer was read, None where there is none."""
+        demo = "" if not self.start.demo else "   DEMO" if is_narrow else f"   {DEMO}"
+        age = f"   updated {about((self.start.now() - read_at).total_seconds())} ago" if read_at else ""
+        self.show(visible(f"pgwizard   {name}{age}{demo}   {self.host.link}"))
 
 
 class FactLines(TextPart):
@@ -94,7 +111,7 @@ class StatusTable(Pane, Rows):
     DEFAULT_CSS = "StatusTable { background: $background; overflow-x: auto; scrollbar-size: 0 1; }"
 
 
-class JobsTable(StatusTable):
+class JobsTable(HostAccess, StatusTable):
     """Backup Jobs, the newest first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -103,17 +120,28 @@ class JobsTable(StatusTable):
 
     def __init__(self) -> None:
         super().__init__(("Job", "started", "took", "result"), id="jobs")
-        self._runs: tuple[Run, ...] = ()
+        self._snapshot: Snapshot | None = None
+        self._is_old = False
 
-    def show_snapshot(self, snapshot: Snapshot) -> None:
-        self._runs = snapshot.runs
+    def show_snapshot(self, snapshot: Snapshot, *, is_old: bool = False) -> None:
+        """is_old: whether it is no longer observed, which its details say."""
+        self._snapshot, self._is_old = snapshot, is_old
         rows = {run.uid: report.run_cells(snapshot, run) for run in reversed(snapshot.runs)}
         self.show(rows, report.loading_or_empty(snapshot, "jobs", "none yet"))
 
     @property
     def run(self) -> Run | None:
         """The Job under the cursor."""
-        return next((run for run in self._runs if run.uid == self.here), None)
+        runs = self._snapshot.runs if self._snapshot is not None else ()
+        return next((run for run in runs if run.uid == self.here), None)
+
+    def on_data_table_row_selected(self) -> None:
+        """Show the Job with its cause, its fix and the end of its log."""
+        run, snapshot = self.run, self._snapshot
+        if run is not None and snapshot is not None:
+            age = f", as of {report.when(snapshot.at, self.start.now())} UTC" if self._is_old else ""
+            link = messages.link(run.fault.key) if run.fault else ""
+            self.app.push_screen(Details(run.name + age, job_details(snapshot, run, link), link))
 
 
 class BackupsTable(StatusTable):

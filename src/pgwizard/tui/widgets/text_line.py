@@ -7,11 +7,11 @@ from typing import Any
 from textual.widgets import Input
 
 
-class LineInput(Input):
+class TextLine(Input):
     """As Textual's compact input, without a class for it: each input would be styled once more when it is made."""
 
     DEFAULT_CSS = """
-    LineInput, LineInput:focus { border: none; height: 1; padding: 0; }
+    TextLine, TextLine:focus { border: none; height: 1; padding: 0; }
     """
 
     def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None, **more: Any) -> None:  # noqa: A002 - Textual's

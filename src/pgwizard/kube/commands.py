@@ -1,0 +1,45 @@
+"""Command lines for a person to paste into a shell: they reach the same cluster as the program does. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from pgwizard.text import visible
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """context, kubeconfig: as they were named to connect with; None where they were not."""
+
+    context: str | None = None
+    kubeconfig: str | None = None
+
+    def kubectl(self, *words: str, namespace: str | None = None) -> str:
+        return self._line(["kubectl", *self._options, *_place(namespace), *words])
+
+    def pgwizard(self, *words: str, namespace: str | None = None) -> str:
+        return self._line(["pgwizard", *words, *_place(namespace), *self._options])
+
+    @property
+    def _options(self) -> list[str]:
+        named = (("--context", self.context), ("--kubeconfig", self.kubeconfig))
+        return [part for flag, value in named if value for part in (flag, value)]
+
+    @staticmethod
+    def _line(words: list[str]) -> str:
+        return " ".join(_quote(visible(word)) for word in words)
+
+
+def _quote(word: str) -> str:
+    """For a shell; of ``name=value`` only the value, which reads better."""
+    name, equals, value = word.partition("=")
+    return f"{name}={shlex.quote(value)}" if equals and shlex.quote(name) == name else shlex.quote(word)
+
+
+def _place(namespace: str | None) -> list[str]:
+    return ["-n", namespace] if namespace else []
+
+
+CURRENT_CONTEXT = Commands()
+"""They reach the cluster of the kubeconfig's current context."""

@@ -1,0 +1,226 @@
+"""A live release that others have changed: status, dry run and apply read it, and what an apply announces happens."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pgwizard.answers.questions import Answers
+from pgwizard.kube.api import Object, Ref
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.release import backups, record, records, uninstall
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.status import observe
+from pgwizard.status.verdict import outage
+from support.faulting import (
+    CLAIM,
+    CONFIGMAP,
+    CRONJOB,
+    JOB,
+    POD,
+    SECRET,
+    SERVICE,
+    STATEFULSET,
+    applied,
+    clock,
+    live,
+)
+from support.observing import on
+from support.snapshots import said
+
+RELEASE = ReleaseRef("default", "postgresql")
+INSTANCE = "app.kubernetes.io/instance"
+FULL = "postgresql-pgbackrest-full"
+
+
+async def changed(sim: SimCluster, ref: Ref, change: Callable[[Object], Any], manager: str) -> None:
+    """What a person or a controller writes: the object with a change, as that field manager."""
+    new = copy.deepcopy(await sim.get(ref))
+    change(new)
+    await sim.guest(manager=manager).patch(ref, new)
+    await sim.clock.sleep(60)  # controllers act
+
+
+def inventory(sim: SimCluster) -> tuple[Ref, ...]:
+    return record.read(live(sim, SECRET, "postgresql-pgwizard")).inventory
+
+
+async def relabelled(sim: SimCluster) -> None:
+    """As ``kubectl label --overwrite`` does, and Argo CD with the name of its application; on the templates too."""
+
+    def change(obj: Object) -> None:
+        obj["metadata"].setdefault("labels", {})[INSTANCE] = "shop"
+        if obj["kind"] == "CronJob":
+            template = obj["spec"]["jobTemplate"]
+            template["metadata"]["labels"][INSTANCE] = "shop"
+            template["spec"]["template"]["metadata"]["labels"][INSTANCE] = "shop"
+
+    refs = [*inventory(sim), record.secret_ref(RELEASE), Ref(POD, "postgresql-0", "default")]
+    for ref in refs:
+        await changed(sim, ref, change, "argocd-controller")
+
+
+def test_a_release_whose_labels_another_tool_rewrote_is_found_by_its_names() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        def metadata_alone(obj: Object) -> None:
+            obj["metadata"].setdefault("labels", {})[INSTANCE] = "shop"
+
+        for ref in (*inventory(sim), record.secret_ref(RELEASE)):
+            await changed(sim, ref, metadata_alone, "argocd-controller")
+        uid = live(sim, POD, "postgresql-0")["metadata"]["uid"]
+
+        seen = await observe.look(sim, RELEASE, now=clock(sim))
+        assert said(seen) == ("recoverable", [])
+        assert [cron.kind for cron in seen.crons] == ["full", "incr"]
+        assert await observe.database_outage(sim, RELEASE, now=clock(sim)) is None
+
+        again = await applied(sim)
+        assert again.outcome is not None
+        assert (again.outcome.headline, again.writes) == ("Already up to date.", [])
+        assert live(sim, SERVICE, "postgresql")["metadata"]["labels"][INSTANCE] == "shop"
+        assert live(sim, POD, "postgresql-0")["metadata"]["uid"] == uid
+
+        job = await backups.backup_now(sim, RELEASE, "full", clock(sim)())
+        await sim.clock.sleep(600)
+        jobs = await backups.newest_first(sim, RELEASE)
+        assert [item["metadata"]["name"] for item in jobs] == [job, "postgresql-pgbackrest-init"]
+        log = [line async for line in backups.log(sim, RELEASE, job)]
+        assert any("backup command end: completed successfully" in line for line in log)
+
+        assert [item.ref for item in await records.releases(sim, "default")] == [RELEASE]
+        removal = await uninstall.removal(sim, RELEASE, purge_data=True)
+        await uninstall.remove(removal, sim, lambda _: None, now=clock(sim))
+        assert sim.store.peek(Ref(STATEFULSET, "postgresql", "default")) is None
+        assert sim.store.peek(Ref(CLAIM, "postgresql-storage-postgresql-0", "default")) is None
+
+    on(scenario)
+
+
+def test_a_job_belongs_to_the_release_whose_cron_job_made_it() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await relabelled(sim)
+        job = await backups.backup_now(sim, RELEASE, "incr", clock(sim)())
+        mine = live(sim, JOB, job)
+        other = copy.deepcopy(mine)
+        other["metadata"] = {"name": "lookalike", "namespace": "default", "labels": {INSTANCE: "postgresql"}}
+        for key in ("selector", "manualSelector"):
+            other["spec"].pop(key, None)
+        other["spec"]["template"]["metadata"] = {}
+        other.pop("status", None)
+        await sim.guest(manager="kubectl-create").create(other)
+        await sim.clock.sleep(600)
+        seen = await observe.look(sim, RELEASE, now=clock(sim))
+        assert {run.name: run.kind for run in seen.runs} == {job: "incr", "postgresql-pgbackrest-init": "init"}
+
+    on(scenario)
+
+
+def template(change: Callable[[dict[str, Any]], Any]) -> Callable[[Object], Any]:
+    return lambda obj: change(obj["spec"]["template"])
+
+
+CHANGES: list[Any] = [
+    pytest.param(
+        Ref(STATEFULSET, "postgresql", "default"),
+        template(lambda pod: pod["spec"]["containers"].append({"name": "istio-proxy", "image": "istio/proxyv2:1.27"})),
+        "kubectl-edit",
+        id="a sidecar in the pod's template",
+    ),
+    pytest.param(
+        Ref(STATEFULSET, "postgresql", "default"),
+        template(lambda pod: pod["spec"]["containers"].insert(0, {"name": "a-proxy", "image": "istio/proxyv2:1.27"})),
+        "kubectl-edit",
+        id="a sidecar before the database",
+    ),
+    pytest.param(
+        Ref(STATEFULSET, "postgresql", "default"),
+        template(
+            lambda pod: pod["metadata"]["annotations"].update(
+                {"kubectl.kubernetes.io/restartedAt": "2026-11-28T06:00:00Z"}
+            )
+        ),
+        "kubectl-rollout",
+        id="a restart by kubectl",
+    ),
+    pytest.param(
+        Ref(STATEFULSET, "postgresql", "default"),
+        template(lambda pod: pod["spec"].update(priorityClassName="high", nodeSelector={"disk": "ssd"})),
+        "kubectl-edit",
+        id="fields of the template that pgwizard does not write",
+    ),
+    pytest.param(
+        Ref(STATEFULSET, "postgresql", "default"),
+        template(
+            lambda pod: pod["spec"]["containers"][0]["resources"]["limits"].update({"ephemeral-storage": "1500m"})
+        ),
+        "autopilot",
+        id="a quantity in thousandths",
+    ),
+    pytest.param(
+        Ref(CRONJOB, FULL, "default"), lambda obj: obj["spec"].update(suspend=True), "kubectl-patch", id="suspended"
+    ),
+    pytest.param(
+        Ref(CLAIM, "postgresql-storage-postgresql-0", "default"),
+        lambda obj: obj["spec"]["resources"]["requests"].update(storage="3e10"),
+        "kubectl-patch",
+        id="a claim that was grown",
+    ),
+    pytest.param(
+        Ref(CONFIGMAP, "postgresql-pgbackrest-config", "default"),
+        lambda obj: obj["data"].update({"extra.conf": "of another tool\n"}),
+        "kubectl-edit",
+        id="a key of another tool in a ConfigMap",
+    ),
+    pytest.param(
+        Ref(SERVICE, "postgresql", "default"),
+        lambda obj: obj["spec"].update(externalIPs=["192.0.2.7"]),
+        "kubectl-patch",
+        id="a Service with an address",
+    ),
+]
+
+
+@pytest.mark.parametrize(("ref", "change", "manager"), CHANGES)
+def test_what_an_apply_announces_of_a_changed_release_happens(
+    ref: Ref, change: Callable[[Object], Any], manager: str
+) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await changed(sim, ref, change, manager)
+        uid, version = live(sim, POD, "postgresql-0")["metadata"]["uid"], live(sim, ref.resource, ref.name)
+
+        seen = await observe.look(sim, RELEASE, now=clock(sim))
+        assert seen.failures == {}
+        assert outage(seen) is None
+
+        dry = await applied(sim, dry_run=True)
+        assert dry.error is None
+        again = await applied(sim)
+        assert again.outcome is not None
+        assert again.outcome.headline == "Already up to date."
+        assert [item for item in again.outcome.changes if item.action != "unchanged"] == []
+        assert live(sim, POD, "postgresql-0")["metadata"]["uid"] == uid
+        assert live(sim, ref.resource, ref.name) == version
+
+    on(scenario)
+
+
+@pytest.mark.parametrize(("sidecar", "restarts"), [(False, False), (True, True)])
+def test_a_growth_announces_a_restart_where_the_pod_has_what_a_new_stateful_set_would_lack(
+    sidecar: bool, restarts: bool
+) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        if sidecar:
+            ref, change, manager = CHANGES[0].values
+            await changed(sim, ref, change, manager)
+        uid = live(sim, POD, "postgresql-0")["metadata"]["uid"]
+        grown = await applied(sim, Answers.model_validate({"storage": {"size": "20Gi"}}))
+        assert grown.outcome is not None
+        (database,) = [item for item in grown.outcome.changes if item.ref.resource == STATEFULSET]
+        assert (database.action, database.restarts) == ("replace", restarts)
+        assert database.why == "the volume grows from 10Gi" + ("" if restarts else "; the pod keeps running")
+        assert (live(sim, POD, "postgresql-0")["metadata"]["uid"] != uid) is restarts
+
+    on(scenario)

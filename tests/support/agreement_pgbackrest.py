@@ -1,0 +1,207 @@
+"""Chains and names against the real pgBackRest: the one of this machine, and those of the images of a cluster.
+
+Each case is a TLS server on the loopback address (``openssl s_server``) that pgBackRest connects to. Its host leads
+there by /etc/hosts: in a mount namespace of its own here, by hostAliases in a pod.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pgwizard.tls.certificates import read_bundle
+from pgwizard.tls.chain import ChainVerdict, would_verify
+from pgwizard.tls.names import Rules
+from support.agreement import Row
+from support.pgbackrest_cases import HOSTS, ServerCase, cases
+from support.rigtools import IMAGE, KUBECONFIG, Kubectl, find_kubectl, own_namespace, pod_object
+from support.waiting import wait_until
+
+CASES = 500
+SCRIPT = Path(__file__).with_name("pgbackrest_cases.sh")
+IMAGES = ("15.0", "17", "18")
+_FIRST_PORT = 20_000
+_SIDE_BY_SIDE = 16
+_REFUSAL = re.compile(
+    r"unable to verify certificate presented by '[^']*': (?P<verify>\[[0-9]+\])|(?P<name>unable to find hostname)"
+    r"|(?P<null>contains embedded null)|(?P<missing>common name is missing)"
+)
+_ACCEPTED = "unable to find child 'IsTruncated'"
+"""pgBackRest after the handshake: what ``s_server`` answers is no list of a bucket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pgbackrest:
+    """One that can be asked. run: what its script prints for a folder of cases, with an io-timeout."""
+
+    version: str
+    place: str
+    run: Callable[[Mapping[str, bytes], float], str]
+
+    def answers(self, asked: Sequence[ServerCase]) -> list[str | None]:
+        """For each case: empty where it trusts the server, why not, None where no handshake took place.
+
+        Those without a handshake are tried once more with more time.
+        """
+        found: dict[int, str | None] = {}
+        for seconds in (1.0, 8.0):
+            missing = [number for number in range(len(asked)) if found.get(number) is None]
+            files = dict(_files({number: asked[number] for number in missing})) if missing else {}
+            for line in self.run(files, seconds).splitlines() if files else ():
+                number, _, printed = line.partition("\t")
+                found[int(number)] = _outcome(printed)
+        return [found.get(number) for number in range(len(asked))]
+
+
+def _outcome(printed: str) -> str | None:
+    if refusal := _REFUSAL.search(printed):
+        return refusal["verify"] or refusal[0]
+    return "" if _ACCEPTED in printed else None
+
+
+def _files(asked: Mapping[int, ServerCase]) -> Iterator[tuple[str, bytes]]:
+    for number, case in asked.items():
+        yield f"{number}/leaf.pem", case.sent[0]
+        yield f"{number}/chain.pem", b"".join(case.sent[1:])
+        yield f"{number}/key.pem", case.key
+        yield f"{number}/trusted.pem", case.trusted
+        yield f"{number}/target", f"{case.host} {_FIRST_PORT + number}\n".encode()
+
+
+# ---- the program of this machine -----------------------------------------------------------------------------------
+
+_WITH_HOSTS = 'mount --bind "$1/hosts" /etc/hosts && exec bash "$2" "$1/cases" "$3" "$4"'
+
+
+def installed() -> Pgbackrest | str:
+    """The one of this machine; why it cannot be asked."""
+    for program in ("pgbackrest", "openssl", "unshare", "bash"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
+    own_mounts = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
+    probe = subprocess.run(
+        [*own_mounts, "mount", "--bind", "/etc/hosts", "/etc/hosts"], capture_output=True, check=False
+    )
+    if probe.returncode:
+        return f"no mount namespace: {probe.stderr.decode(errors='replace').strip()}"
+
+    def run(files: Mapping[str, bytes], io_timeout_seconds: float) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in files.items():
+                path = Path(folder, "cases", name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            Path(folder, "hosts").write_text(f"127.0.0.1 localhost {' '.join(HOSTS)}\n")
+            command = [*own_mounts, "bash", "-c", _WITH_HOSTS, "bash", folder, str(SCRIPT)]
+            command += [str(_SIDE_BY_SIDE), f"{io_timeout_seconds:g}"]
+            return subprocess.run(command, capture_output=True, text=True, timeout=1800, check=True).stdout
+
+    version = subprocess.run(["pgbackrest", "version"], capture_output=True, text=True, timeout=300, check=True).stdout
+    return Pgbackrest(version.split()[-1], "this machine", run)
+
+
+# ---- those of a cluster's images -----------------------------------------------------------------------------------
+
+_UNPACK = """
+folder="$(mktemp -d)" && cd "$folder" && tar -x -f - && bash script.sh cases "$@"
+rm -rf "$folder"
+"""
+
+
+@contextlib.contextmanager
+def in_image(kubectl: Kubectl, tag: str) -> Iterator[Pgbackrest]:
+    """That of the chart's image with this tag, in a pod. Raises LookupError where the node does not have the image."""
+    script = SCRIPT.read_bytes()
+    pod, name = pod_object("pgbackrest"), IMAGE.replace("15.0", tag)
+    pod["spec"]["containers"][0] |= {"image": name, "imagePullPolicy": "Never"}
+    pod["spec"]["hostAliases"] = [{"ip": "127.0.0.1", "hostnames": list(HOSTS)}]
+    kubectl.run("apply", "-f", "-", data=json.dumps(pod).encode())
+    try:
+        state = "{.status.containerStatuses[0].state.waiting.reason}{.status.phase}"
+
+        def has_settled() -> bool:
+            found = kubectl.run("get", "pod", "pgbackrest", "-o", f"jsonpath={state}")[0].decode()
+            if found.startswith("ErrImageNeverPull"):
+                raise LookupError(f"the node has no image {name}")
+            return found == "Running"
+
+        wait_until(f"a pod of {name} runs", has_settled)
+
+        def run(files: Mapping[str, bytes], io_timeout_seconds: float) -> str:
+            unpacked = {**{f"cases/{path}": content for path, content in files.items()}, "script.sh": script}
+            archive = io.BytesIO()
+            with tarfile.open(fileobj=archive, mode="w") as tar:
+                for path, content in unpacked.items():
+                    entry = tarfile.TarInfo(path)
+                    entry.size = len(content)
+                    tar.addfile(entry, io.BytesIO(content))
+            arguments = ("bash", str(_SIDE_BY_SIDE), f"{io_timeout_seconds:g}")
+            return kubectl.exec("pgbackrest", "bash", "-c", _UNPACK, *arguments, data=archive.getvalue()).decode()
+
+        version = kubectl.exec("pgbackrest", "pgbackrest", "version").decode()
+        yield Pgbackrest(version.split()[-1], f"image {tag}", run)
+    finally:
+        kubectl.run("delete", "pod", "pgbackrest", "--now", "--ignore-not-found")
+
+
+# ---- comparing -----------------------------------------------------------------------------------------------------
+
+
+def verdict(case: ServerCase, version: str) -> ChainVerdict:
+    """pgwizard's own."""
+    sent = read_bundle(b"".join(case.sent))
+    return would_verify(read_bundle(case.trusted), sent, case.host, datetime.now(UTC), Rules(version))
+
+
+def compare_with(program: Pgbackrest, asked: Sequence[ServerCase]) -> list[Row]:
+    """A row for chains and one for names."""
+    answers = program.answers(asked)
+    rows = []
+    for what in ("chains", "names"):
+        tried, wrong = 0, []
+        for case, answer in zip(asked, answers, strict=True):
+            if case.what == what and answer is not None:
+                tried += 1
+                wrong += _disagreement(case, answer, verdict(case, program.version))
+        rows.append(Row(what, f"pgbackrest {program.version}, {program.place}", tried, tuple(wrong)))
+    return rows
+
+
+def _disagreement(case: ServerCase, answer: str, ours: ChainVerdict) -> list[str]:
+    """Empty where both agree. Where several things are wrong, either may name another one first."""
+    if ours.ok is (answer == ""):
+        return []
+    return [f"{case.label}: pgbackrest {answer or 'trusts it'}, pgwizard {ours.ok} {ours.message or ours.why}"]
+
+
+def compare() -> Iterator[Row]:
+    """For ``make agreement``."""
+    asked = list(cases(CASES))
+    here = installed()
+    if isinstance(here, str):
+        yield Row("chains", "pgbackrest, this machine", absent=here)
+    else:
+        yield from compare_with(here, asked)
+    binary = find_kubectl()
+    if KUBECONFIG is None or binary is None:
+        why = "PGWIZARD_TEST_KUBECONFIG names no cluster" if binary else "kubectl is not installed"
+        yield Row("chains", "pgbackrest of the images", absent=why)
+        return
+    with own_namespace(binary, "pgw-agreement") as kubectl:
+        for tag in IMAGES:
+            try:
+                with in_image(kubectl, tag) as program:
+                    yield from compare_with(program, asked)
+            except LookupError as error:
+                yield Row("chains", f"pgbackrest, image {tag}", absent=str(error))
