@@ -24,7 +24,7 @@ from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import Cluster, ExecResult
 from pgwizard.local.autosave import AbandonedDraft, Drafts
-from pgwizard.plan.names import ReleaseRef
+from pgwizard.plan.names import PartialReleaseRef
 from pgwizard.release import apply
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
@@ -334,7 +334,7 @@ async def of_untrusted(camera: Camera) -> None:
 
 # ---- the dashboard -------------------------------------------------------------------------------------------------
 
-DASHBOARD = {"screen": "pgwizard.tui.screens.status:StatusScreen", "release": ReleaseRef("shop", "")}
+DASHBOARD = {"screen": "pgwizard.tui.screens.status:StatusScreen", "release": PartialReleaseRef("shop")}
 
 
 async def observed() -> Start:

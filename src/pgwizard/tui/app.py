@@ -16,7 +16,7 @@ from textual import on, work
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
-from textual.events import Event, Key
+from textual.events import Event, Key, Paste
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -61,8 +61,8 @@ class WizardApp(ReportsDefects, BaseApp):
         self._leaving_until = 0.0
 
     async def on_event(self, event: Event) -> None:
-        """Keys in the order in which they were typed."""
-        if isinstance(event, Key) and not event.is_forwarded:
+        """Keys and pastes in the order in which they came."""
+        if isinstance(event, (Key, Paste)) and not event.is_forwarded:
             self._keys.press(event)
         else:
             await super().on_event(event)

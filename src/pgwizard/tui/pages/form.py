@@ -256,4 +256,4 @@ def _control(path: QuestionPath, field: FieldInfo, value: Any) -> Widget:
     if choices and all(isinstance(choice, str) for choice in choices):
         return Choice(choices, str(value), id=widget_id(path))
     placeholder = "empty" if is_optional(field) else ""
-    return TextLine(write_text(value), placeholder=placeholder, id=widget_id(path))
+    return TextLine(write_text(value), field=field, placeholder=placeholder, id=widget_id(path))
