@@ -314,7 +314,7 @@ async def _browser(tls: int, *, held: bool) -> dict[str, Any]:
     seen.watch(SecretList, "move", lambda listing: bool(listing.rows))
     await seen.run(app, held=held)
     assert isinstance(app.screen, SecretBrowser)
-    found = [row for rows in app.screen.secrets.findings.by_place.values() for row in rows]
+    found = [row for rows in app.screen.feed.secrets.findings.by_place.values() for row in rows]
     assert sum(row.bundle is not None for row in found) >= tls, "certificates are missing"
     app.exit()
     await task

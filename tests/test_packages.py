@@ -51,7 +51,7 @@ PUBLIC: dict[str, str] = {
     "tls": "certificates chain handshake names",
     "plan": "checks cron manifests names pgbackrest plan retention server tuning",
     "release": "apply backups changes checks record records report rollout stages survey uninstall",
-    "status": "observe report snapshot verdict",
+    "status": "observe report repository snapshot verdict",
     "wizard": "browse candidate_index candidates choices draft lookup pasted_text secret_questions text_input",
     "local": "autosave files inputs",
     "tui": "app navigation start",
@@ -67,6 +67,7 @@ PURE = (
     "plan.plan",
     "plan.cron",
     "plan.retention",
+    "plan.server",
     "release.changes",
     "release.immutable",
     "release.record",
@@ -77,13 +78,14 @@ PURE = (
     "status.verdict",
     "text",
     "tls.chain",
+    "tls.names",
     "wizard.candidates",
 )
 """They decide by what they are given: nothing in them waits or reads."""
 
 KINDS = {(kind.api_version, kind.kind) for kind in vars(api).values() if isinstance(kind, Resource)}
 
-ALONE = {"kubernetes": {"kube.credentials"}, "textual": {"tui"}}
+ALONE = {"kubernetes": {"kube.credentials"}, "textual": {"tui"}, "OpenSSL": {"tls.chain"}}
 """Heavy packages, and the one place that imports each: a module or a package."""
 
 

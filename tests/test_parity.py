@@ -249,11 +249,11 @@ async def applied(pilot: Pilot[int], sim: Recording) -> Did:
     await press(pilot, "f9")
     await until(pilot, lambda: isinstance(pilot.app.screen, ApplyScreen))
     screen = cast("ApplyScreen", pilot.app.screen)
-    await until(pilot, lambda: screen.is_asking or screen.state in ("ended", "failed"))
+    await until(pilot, lambda: screen.is_asking or screen.run.state in ("ended", "failed"))
     if screen.is_asking:
         await press(pilot, "y")
-    await until(pilot, lambda: screen.state in ("ended", "failed"))
-    assert screen.state == "ended", screen.ending
+    await until(pilot, lambda: screen.run.state in ("ended", "failed"))
+    assert screen.run.state == "ended", screen.ending
     did = Did.since(first, sim)
     await press(pilot, "escape")
     await until(pilot, lambda: isinstance(pilot.app.screen, Wizard))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 import pytest
 
 from pgwizard.answers import file as answers_file
-from pgwizard.answers.questions import Answers
+from pgwizard.answers.questions import Answers, Section, sections_in
 from pgwizard.errors import Finding
 
 
@@ -57,7 +60,7 @@ repository:
         "line 18: tls.verify: expected true or false, found text",
         "line 20: images.pgbackrestVersion: expected text, found the number 2.5: put it in quotes",
         "line 21: images.pullSecrets: expected a list, found text",
-        "line 23: repository.credentials: from: is required, and says which of the alternatives this is",
+        "line 23: repository.credentials: from: is required; expected one of existing, env, file",
     ]
 
 
@@ -131,7 +134,12 @@ def test_a_wrong_override_is_not_blamed_on_a_line_of_the_file() -> None:
         ("=x", "--set : expected path=value, such as storage.size=20Gi"),
         ("a..b=x", "--set a..b: expected path=value, such as storage.size=20Gi"),
         ("a.b.c.d.e.f.g.h.i=x", "--set a.b.c.d.e.f.g.h.i: expected path=value, such as storage.size=20Gi"),
-        ("storage.size=[", "storage.size: --set: not YAML: did not find expected node content"),
+        ("storage.size=[", "storage.size: --set: not YAML: a value is missing here, or a bracket is in its place"),
+        (
+            "storage.size=@x",
+            "storage.size: '@x' is not a size; expected a number and a unit, such as 10Gi or 500Mi (from --set)",
+        ),
+        ("release.name=*\udc80", "release.name: --set: byte 0xed is not UTF-8: save the file as UTF-8"),
         ("storage.sise=x", "storage.sise: is not known: did you mean size? (from --set)"),
         ("release.name=\udc80", "release.name: --set: byte 0xed is not UTF-8: save the file as UTF-8"),
         ("storage.size=", "storage.size: expected text, found nothing (from --set)"),
@@ -139,6 +147,39 @@ def test_a_wrong_override_is_not_blamed_on_a_line_of_the_file() -> None:
 )
 def test_a_wrong_override_is_named(override: str, problem: str) -> None:
     assert _problems("release: {}\n", override) == [problem]
+
+
+@pytest.mark.parametrize("schedule", ["@daily", "*/15 * * * *", "0 0 * * *"])
+def test_a_schedule_of_an_override_needs_no_quotes(schedule: str) -> None:
+    loaded = answers_file.load(b"release: {}\n", [f"schedule.full={schedule}"])
+    assert loaded.problems == ()
+    assert loaded.answers is not None
+    assert loaded.answers.schedule.full == schedule
+
+
+def _paths(section: type[Section], parents: tuple[str, ...] = ()) -> Iterator[str]:
+    """The dotted path of every question, also of those in alternatives."""
+    for found in section.model_fields.values():
+        path = (*parents, str(found.alias))
+        yield ".".join(path)
+        for inner in sections_in(found.annotation):
+            yield from _paths(inner, path)
+
+
+WRONG = (
+    *("text", "1", "1.5", "-1", "9" * 30, "true", "null", "2001-01-01", '""', '"\\u0007"', '"a\\nb"', "x" * 5_000),
+    *("[]", "[1]", "[a, [b]]", "{}", "{a: b}", "{a: {b: c}}", "{1: 2}", "{1: [2]}"),
+)
+PARSER_WORDS = re.compile(
+    r"\b(input|str|string|int|integer|bool|boolean|dict|dictionary|float|NoneType|None|should|valid)\b"
+)
+
+
+@pytest.mark.parametrize("path", sorted(set(_paths(Answers))))
+def test_no_message_about_a_wrong_value_has_words_of_a_parser(path: str) -> None:
+    for value in WRONG:
+        for problem in answers_file.load(b"release: {}\n", [f"{path}={value}"]).problems:
+            assert not PARSER_WORDS.search(problem.text.replace("/", " ")), f"{path}={value}: {problem.text}"
 
 
 def test_what_a_file_says_in_its_own_spelling_stays_so() -> None:

@@ -136,6 +136,15 @@ def test_the_log_of_a_failed_job_is_followed_by_its_cause_and_fix(sim: SimCluste
     assert (fault["type"], f"Cause: {fault['cause']}", f"Fix: {fault['fix']}") == ("fault", cause, fix)
 
 
+def test_the_cause_is_found_in_the_whole_log_however_little_of_it_is_shown(sim: SimCluster, answers: str) -> None:
+    lines = (UNKNOWN_KEY, *(f"P00   INFO: line {number}" for number in range(300)))
+    sim.outcomes.append(ScriptedOutcome("job-failed", "default/*init*", lines=lines))
+    assert run("apply", answers).code == 9
+    done = run("logs", "--tail", "2")
+    assert done.out == "P00   INFO: line 298\nP00   INFO: line 299\n"
+    assert done.err == run("logs", "--tail", "400").err != ""
+
+
 def test_a_job_that_has_failed_ends_a_followed_log_with_9_and_its_cause(sim: SimCluster, answers: str) -> None:
     sim.outcomes.append(ScriptedOutcome("job-failed", "default/*init*", lines=(UNKNOWN_KEY,)))
     assert run("apply", answers).code == 9

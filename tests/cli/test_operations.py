@@ -369,7 +369,11 @@ def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(sim: SimCluster, ans
     sim.faults.append(struck)
     done = applied()
     assert done.code == 130
-    assert done.err == "pgwizard: stopped\nThe cluster continues. Run it again at any time: it resumes.\n"
+    assert done.err == (
+        "pgwizard: stopped; written: 11 of 11 objects (the Job of the first backup not counted)\n"
+        "The pod continues to start in the cluster, and the first backup follows. "
+        "Run it again at any time: it resumes.\n"
+    )
     lease = faulting.live(sim, faulting.LEASE, "postgresql-pgwizard")
     assert "holderIdentity" not in lease["spec"]
     sim.faults.clear()
@@ -427,9 +431,15 @@ def test_an_uninstall_of_what_is_not_there(sim: SimCluster) -> None:
     )
 
 
+def test_a_namespace_without_releases_says_so(sim: SimCluster) -> None:
+    here = headless.run("releases", "-n", "default", "--demo")
+    assert (here.code, here.out, here.err) == (0, "", "no release in namespace default; -A lists those of all\n")
+    assert headless.run("releases", "-A", "--demo").err == "no release in the cluster\n"
+    line = headless.run("releases", "-A", "--demo", "--json")
+    assert (line.out, json.loads(line.err)["text"]) == ("", "no release in the cluster")
+
+
 def test_releases_as_a_table_and_as_json(sim: SimCluster, answers: str) -> None:
-    empty = headless.run("releases", "-n", "default", "--demo")
-    assert empty.out == "NAMESPACE   NAME   REVISION   OUTCOME   AT\n"
     applied()
     header, row = headless.run("releases", "-A", "--demo").out.splitlines()
     assert header.split() == ["NAMESPACE", "NAME", "REVISION", "OUTCOME", "AT"]

@@ -17,8 +17,9 @@ import pytest
 
 from pgwizard.answers.questions import Answers as AnswersModel
 from pgwizard.answers.questions import Section, sections_in
-from pgwizard.diagnose.diagnose import MAX_CHARACTERS, ROWS, diagnose, diagnoses
+from pgwizard.diagnose.diagnose import MAX_CHARACTERS, ROWS, diagnose, diagnoses, sharper
 from pgwizard.diagnose.row import Rank
+from pgwizard.errors import Finding
 from pgwizard.text import plain
 
 FIXTURES = sorted((Path(__file__).parents[1] / "fixtures" / "diagnose").glob("*.txt"))
@@ -604,3 +605,10 @@ def test_ranks_are_distinguished() -> None:
 def test_the_end_of_one_session_is_not_taken_for_the_end_of_the_server(said: str) -> None:
     text = f"2026-11-28 00:15:27.259 UTC [78] FATAL:  {said}"
     assert "start-refused" not in {fault.key for fault in diagnoses(text)}
+
+
+def test_a_finding_of_another_origin_is_neither_sharpened_nor_sharper() -> None:
+    known = Finding(key=ROWS[0].key)
+    unknown = Finding(key="status-down")
+    assert sharper(unknown, [known]) is unknown
+    assert sharper(known, [unknown, Finding()]) is known

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import datetime
 import ipaddress
 import json
 import os
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -117,7 +118,8 @@ def test_a_context_without_user_and_namespace(tmp_path: Path) -> None:
     content["contexts"][0]["context"] = {"cluster": "one"}
     target = load(kubeconfig=saved(tmp_path / "config", content))
     assert target.namespace == "default"
-    assert read(Login(target)).headers == ()
+    with pytest.raises(KubeconfigError, match=r"user '' in the kubeconfig .* has no credentials"):
+        read(Login(target))
 
 
 def test_credentials_in_the_url_are_not_shown(tmp_path: Path) -> None:
@@ -143,7 +145,8 @@ def test_credentials_in_the_url_are_not_shown(tmp_path: Path) -> None:
         ("{}", "no current context"),
         (config(current="absent"), "no context 'absent'"),
         (config(cluster={"server": ""}), "no usable server URL"),
-        (config(cluster={"server": "one.test:6443"}), "no usable server URL"),
+        (config(cluster={"server": "one.test:6443/base"}), "no usable server URL"),
+        (config(cluster={"server": "https://one.test\n"}), "no usable server URL"),
         (config(cluster={"server": "https://["}), "no usable server URL"),
         (config(cluster={"server": "https://one.test:port"}), "no usable server URL"),
         (config(cluster={"proxy-url": f"socks5://u:{TOKEN}@p"}), "proxy of the kind 'socks5'"),
@@ -234,10 +237,10 @@ def test_tokens_and_passwords(tmp_path: Path) -> None:
     assert authorization(login(tmp_path, {"username": "me", "password": TOKEN})) == f"Basic {basic}"
 
 
-@pytest.mark.parametrize("token", [f"{TOKEN}\nX-Evil: 1", f"{TOKEN}\u00e9"])
-def test_a_token_that_cannot_be_a_header(tmp_path: Path, token: str) -> None:
+@pytest.mark.parametrize("user", [{"token": f"{TOKEN}\nX-Evil: 1"}, {"token": TOKEN, "as": "jane\r\nX-Evil: 1"}])
+def test_a_value_that_could_be_taken_for_another_header_is_not_sent(tmp_path: Path, user: Object) -> None:
     with pytest.raises(KubeconfigError, match="cannot be sent") as caught:
-        read(login(tmp_path, {"token": token}))
+        read(login(tmp_path, user))
     assert TOKEN not in told(caught.value)
 
 
@@ -276,8 +279,8 @@ def test_impersonation(tmp_path: Path) -> None:
 
 def test_an_auth_provider_that_is_gone(tmp_path: Path) -> None:
     user = {"auth-provider": {"name": "azure", "config": {"access-token": TOKEN}}}
-    with pytest.raises(KubeconfigError, match="auth-provider 'azure'") as caught:
-        read(login(tmp_path, user))
+    with pytest.raises(KubeconfigError, match="auth-provider 'azure', which kubectl does not support") as caught:
+        login(tmp_path, user)
     assert TOKEN not in told(caught.value)
 
 
@@ -320,7 +323,11 @@ def test_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert authorization(login_) == f"Bearer {TOKEN}"
     info = json.loads((tmp_path / "info").read_text())
     assert info["spec"]["interactive"] is False
-    assert info["spec"]["cluster"] == {"server": "https://one.test:6443/base", "tls-server-name": "other"}
+    assert info["spec"]["cluster"] == {
+        "server": "https://one.test:6443/base/",
+        "tls-server-name": "other",
+        "config": None,
+    }
     assert (tmp_path / "said").read_text() == "get own\n"
 
 
@@ -335,7 +342,7 @@ def test_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (printing(), "neither a token nor a certificate"),
         (printing(clientCertificateData="x"), "a certificate without its key"),
         (printing(clientCertificateData="x", token=TOKEN), "a certificate without its key"),
-        (printing(token=5), "a token that is no text"),  # type: ignore[arg-type]
+        (printing(token=5), r"did not print an ExecCredential: status\.token is a number; expected text"),  # type: ignore[arg-type]
         (printing(clientCertificateData="x", clientKeyData=TOKEN), "cannot be used together"),
         (printing(token="x", expirationTimestamp="soon"), "not a time"),
         ("read answer || exit 9", "exit code 9"),
@@ -363,9 +370,11 @@ def test_a_plugin_that_insists_on_a_terminal(tmp_path: Path) -> None:
 
 def test_a_plugin_that_hangs_is_killed_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(credentials, "PLUGIN_SECONDS", 0.3)
-    with pytest.raises(KubeconfigError, match=r"no answer within 0\.3 s"):
-        read(login(tmp_path, plugin(tmp_path, "sleep 60 & echo $! > child; wait")))
+    monkeypatch.setattr(credentials, "PLUGIN_SECONDS", 1.0)
+    script = "sleep 60 & echo $! > child; printf 'enter the code \033[1mAB-12 at https://log.in' >&2; wait"
+    words = "was stopped after 1 s; it was waiting for: enter the code \\[1mAB-12 at https://log.in"
+    with pytest.raises(KubeconfigError, match=words):
+        read(login(tmp_path, plugin(tmp_path, script)))
     child = int((tmp_path / "child").read_text())
     stat = Path(f"/proc/{child}/stat")
     assert not stat.exists() or stat.read_text().split()[2] == "Z"
@@ -419,8 +428,8 @@ def test_credentials_are_renewed_once_on_401(
 
     async def scenario() -> None:
         api = Api([only("t2" if accepted else "never")])
-        async with served(api) as url:
-            target = load(kubeconfig=saved(tmp_path / "config", config(user, {"server": url})))
+        async with served_by_tls(api, tmp_path) as reached:
+            target = load(kubeconfig=saved(tmp_path / "config", config(user, reached)))
             async with KubeCluster(Http(target, Login(target), Clock().patience())) as cluster:
                 if accepted:
                     await cluster.get(REF)
@@ -451,8 +460,8 @@ def test_a_static_token_is_not_tried_twice(tmp_path: Path) -> None:
 def test_connecting_fails_when_the_plugin_does_and_sends_nothing(tmp_path: Path) -> None:
     async def scenario() -> None:
         api = Api([says({})])
-        async with served(api) as url:
-            path = saved(tmp_path / "config", config(plugin(tmp_path, "exit 1"), {"server": url}))
+        async with served_by_tls(api, tmp_path) as reached:
+            path = saved(tmp_path / "config", config(plugin(tmp_path, "exit 1"), reached))
             with pytest.raises(KubeconfigError, match="plugin"):
                 await connect(kubeconfig_file=path)
         assert api.seen == []
@@ -494,7 +503,9 @@ def test_requests_by_a_proxy(tmp_path: Path) -> None:
 # -- TLS --------------------------------------------------------------------------------------------------------------
 
 
-def certificate(name: str, ends: datetime.datetime | None = None) -> tuple[bytes, bytes]:
+def certificate(
+    name: str, ends: datetime.datetime | None = None, begins: datetime.datetime | None = None
+) -> tuple[bytes, bytes]:
     """A self-signed one, as PEM, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
@@ -506,7 +517,7 @@ def certificate(name: str, ends: datetime.datetime | None = None) -> tuple[bytes
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(7)
-        .not_valid_before(day - datetime.timedelta(days=9))
+        .not_valid_before(begins or day - datetime.timedelta(days=9))
         .not_valid_after(ends or day + datetime.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
@@ -520,6 +531,20 @@ def certificate(name: str, ends: datetime.datetime | None = None) -> tuple[bytes
 
 def coded(content: bytes) -> str:
     return base64.b64encode(content).decode()
+
+
+@contextlib.asynccontextmanager
+async def served_by_tls(api: Api, tmp_path: Path, authority: bytes = b"") -> AsyncIterator[Object]:
+    """The fields of a cluster that reach it. authority: of the client certificates that it requires."""
+    server, key = certificate("api.test")
+    (tmp_path / "server").write_bytes(server + key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "server")
+    if authority:
+        context.load_verify_locations(cadata=authority.decode())
+        context.verify_mode = ssl.CERT_REQUIRED
+    async with served(api, ssl_context=context) as url:
+        yield {"server": url, "certificate-authority-data": coded(server), "tls-server-name": "api.test"}
 
 
 @pytest.mark.parametrize("how", ["trusted", "insecure", "unknown", "wrong name"])
@@ -606,18 +631,18 @@ def test_contexts_are_listed_the_current_one_first_and_nothing_is_run(
 def test_what_is_shown_of_a_context_is_plain_and_its_name_still_connects(tmp_path: Path) -> None:
     name = "odd\x1b]52;c;aGk=\x07\u202e"
     content = config(name=name)
-    content["clusters"][0]["cluster"]["server"] = "https://odd\u202e.test"
+    content["clusters"][0]["cluster"]["server"] = "https://odd.test"
     content["contexts"][0]["context"]["namespace"] = "a\x1bb"
     path = saved(tmp_path / "config", content)
     (found,) = kubeconfig.contexts(path)
-    assert (found.name, found.server, found.namespace) == (name, "https://odd .test", "a b")
+    assert (found.name, found.server, found.namespace) == (name, "https://odd.test", "a b")
     target = kubeconfig.load(found.name, path)
     assert target.label.isprintable()
     assert target.namespace == "a b"
 
 
 ODD = "x\x1b[2J\u202eevil"
-PRINTED = json.dumps({"apiVersion": "another", "kind": "ExecCredential", "status": {}})
+PRINTED = json.dumps({"apiVersion": "another", "kind": "ExecCredential", "status": {"token": ODD}})
 
 
 @pytest.mark.parametrize(
@@ -630,7 +655,7 @@ PRINTED = json.dumps({"apiVersion": "another", "kind": "ExecCredential", "status
         ({"exec": {**RUNS, "command": "a\0b"}}, {}, "a b cannot be started: embedded null byte"),
         ({"exec": {**RUNS, "command": "echo", "args": [PRINTED]}}, {}, f"echo answers in another version than {EXEC}"),
         ({"exec": {**RUNS, "apiVersion": ODD, "command": "echo"}}, {}, r"with apiVersion x \[2J evil; expected"),
-        ({"auth-provider": {"name": ODD}}, {}, r"the auth-provider 'x \[2J evil'"),
+        ({"auth-provider": {"name": ODD}}, {}, r"the auth-provider 'x \[2J evil', which"),
     ],
 )
 def test_what_an_error_quotes_of_a_kubeconfig_is_plain(
@@ -715,7 +740,11 @@ def test_a_value_of_another_type_is_named_with_its_place_and_never_shown(
         ({"tokenFile": "a", "username": "b"}, {}, "both a token and a username"),
         ({"password": "c"}, {}, "a password and no username"),
         ({"client-certificate-data": "YQ=="}, {}, "a client certificate and no client-key"),
-        ({"client-key-data": "YQ==", "client-key": "a"}, {}, "both client-key and client-key-data"),
+        (
+            {"client-certificate": "a", "client-key-data": "YQ==", "client-key": "a"},
+            {},
+            "both client-key and client-key-data",
+        ),
         ({"token": "a", "as-groups": ["b"]}, {}, "impersonates .* and no user"),
         ({"exec": {**RUNS, "command": "a"}, "auth-provider": {"name": "oidc"}}, {}, "both exec and auth-provider"),
         ({"exec": RUNS}, {}, "an exec plug-in without a command"),
@@ -756,20 +785,16 @@ def test_base64_in_lines_is_read(tmp_path: Path, style: str, end: str) -> None:
 def test_what_is_left_out_or_null_is_the_same(tmp_path: Path) -> None:
     empty = dict.fromkeys(("token", "tokenFile", "username", "exec", "auth-provider", "as-groups", "client-key-data"))
     target = load(kubeconfig=saved(tmp_path / "config", config(empty, {"insecure-skip-tls-verify": None})))
-    assert read(Login(target)).headers == ()
+    with pytest.raises(KubeconfigError, match=r"user 'one' in the kubeconfig .* has no credentials"):
+        read(Login(target))
 
 
 def test_a_scheme_in_capitals_keeps_the_authority_of_the_file(tmp_path: Path) -> None:
-    server, server_key = certificate("api.test")
-    (tmp_path / "server").write_bytes(server + server_key)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tmp_path / "server")
-    trust = {"certificate-authority-data": coded(server), "tls-server-name": "api.test"}
-
     async def scenario() -> None:
         api = Api([says({"gitVersion": "v1.34.4"})])
-        async with served(api, ssl_context=context) as url:
-            path = saved(tmp_path / "config", config({}, {"server": url.replace("https://", "HTTPS://"), **trust}))
+        async with served_by_tls(api, tmp_path) as reached:
+            capitals = {**reached, "server": reached["server"].replace("https://", "HTTPS://")}
+            path = saved(tmp_path / "config", config({"token": TOKEN}, capitals))
             async with await connect(kubeconfig_file=path) as cluster:
                 assert await cluster.version() == "v1.34.4"
 
@@ -781,7 +806,7 @@ def test_a_scheme_in_capitals_keeps_the_authority_of_the_file(tmp_path: Path) ->
 
 def test_a_proxy_on_the_way_is_named_with_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://me:{TOKEN}@127.0.0.1:1")
-    target = load(kubeconfig=saved(tmp_path / "config", config()))
+    target = load(kubeconfig=saved(tmp_path / "config", config({"token": "x"})))
 
     async def scenario() -> None:
         async with KubeCluster(Http(target, Login(target), Clock().patience(tries=1))) as cluster:
@@ -807,67 +832,132 @@ def test_a_proxy_that_is_no_url_is_named_by_its_setting(
         load(kubeconfig=saved(tmp_path / "own", own))
 
 
-@pytest.mark.parametrize(("days", "words"), [(-2, "expired on {ends:%Y-%m-%d %H:%M} UTC"), (5, "")])
-def test_a_client_certificate_that_has_expired_is_the_reason_of_a_401(tmp_path: Path, days: int, words: str) -> None:
-    ends = datetime.datetime.now(datetime.UTC).replace(microsecond=0) + datetime.timedelta(days=days)
-    content, key = certificate("me", ends)
-    user = {"client-certificate-data": coded(content), "client-key-data": coded(key)}
-    server, server_key = certificate("api.test")
-    (tmp_path / "server").write_bytes(server + server_key)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tmp_path / "server")
-    trust = {"certificate-authority-data": coded(server), "tls-server-name": "api.test"}
+@pytest.mark.parametrize(
+    ("begins", "ends", "words"),
+    [
+        (-9, -2, "expired on 2030-05-30 12:00 UTC"),
+        (2, 9, "is valid from 2030-06-03 12:00 UTC on"),
+    ],
+)
+@pytest.mark.parametrize("in_file", [True, False])
+def test_a_client_certificate_that_is_not_valid_now_is_named_before_anything_is_sent(
+    tmp_path: Path, begins: int, ends: int, words: str, *, in_file: bool
+) -> None:
+    day = datetime.datetime(2030, 6, 1, 12, tzinfo=datetime.UTC)
+    pem, key = certificate("me", day + datetime.timedelta(ends), day + datetime.timedelta(begins))
+    (tmp_path / "me.crt").write_bytes(pem)
+    named = {"client-certificate": "me.crt"} if in_file else {"client-certificate-data": coded(pem)}
+    target = load(kubeconfig=saved(tmp_path / "config", config({**named, "client-key-data": coded(key)})))
+    with pytest.raises(KubeconfigError) as caught:
+        now(Login(target, now=day.timestamp).current)
+    place = tmp_path / "me.crt" if in_file else f"client-certificate-data in the kubeconfig {tmp_path / 'config'}"
+    assert caught.value.message == f"the client certificate of user 'one' ({place}) {words}"
+    assert "Get a new client certificate" in caught.value.hint
+
+
+def test_a_token_is_sent_beside_a_client_certificate_that_has_expired(tmp_path: Path) -> None:
+    day = datetime.datetime.now(datetime.UTC)
+    pem, key = certificate("me", day - datetime.timedelta(2))
+    user = {"client-certificate-data": coded(pem), "client-key-data": coded(key), "token": TOKEN}
+    assert authorization(login(tmp_path, user)) == f"Bearer {TOKEN}"
+
+
+def test_a_client_certificate_that_ends_while_it_is_used_is_named(tmp_path: Path) -> None:
+    day = datetime.datetime(2030, 6, 1, tzinfo=datetime.UTC)
+    pem, key = certificate("me", day, day - datetime.timedelta(9))
+    wall = [day.timestamp() - 1]
+    user = {"client-certificate-data": coded(pem), "client-key-data": coded(key)}
+    target = load(kubeconfig=saved(tmp_path / "config", config(user)))
 
     async def scenario() -> None:
-        api = Api([refuses(401, "Unauthorized", "Unauthorized")])
-        async with served(api, ssl_context=context) as url:
-            path = saved(tmp_path / "config", config(user, {"server": url, **trust}))
-            async with await connect(kubeconfig_file=path) as cluster:
-                with pytest.raises(Unauthorized) as caught:
-                    await cluster.version()
-        if words:
-            said = words.format(ends=ends)
-            assert str(caught.value).endswith(f": Unauthorized: the client certificate of user 'one' {said}")
-            assert "Get a new client certificate" in caught.value.hint
-        else:
-            assert "certificate" not in f"{caught.value}{caught.value.hint}"
+        login_ = Login(target, now=lambda: wall[0])
+        await login_.current()
+        wall[0] += 2
+        with pytest.raises(KubeconfigError, match="expired on 2030-06-01 00:00 UTC"):
+            await login_.current()
 
     run(scenario())
 
 
-def test_a_client_certificate_that_a_tls_server_refuses_for_its_end_is_named(tmp_path: Path) -> None:
-    ends = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
-    content, key = certificate("me", ends)
-    server, server_key = certificate("api.test")
-    for name, pem in (("server", server + server_key), ("client", content)):
-        (tmp_path / name).write_bytes(pem)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tmp_path / "server")
-    context.load_verify_locations(tmp_path / "client")
-    context.verify_mode = ssl.CERT_REQUIRED
-    user = {"client-certificate-data": coded(content), "client-key-data": coded(key)}
-    trust = {"certificate-authority-data": coded(server), "tls-server-name": "api.test"}
-
-    async def scenario() -> None:
-        async with served(Api([]), ssl_context=context) as url:
-            target = load(kubeconfig=saved(tmp_path / "config", config(user, {"server": url, **trust})))
-            async with KubeCluster(Http(target, Login(target), Clock().patience(tries=1))) as cluster:
-                with pytest.raises(Unreachable, match=r"the client certificate of user 'one' expired on \d{4}-"):
-                    await cluster.version()
-
-    run(scenario())
+def test_a_key_of_another_certificate_is_named_as_the_reason(tmp_path: Path) -> None:
+    user = {"client-certificate-data": coded(certificate("me")[0]), "client-key-data": coded(certificate("you")[1])}
+    with pytest.raises(KubeconfigError, match="of 'one' cannot be used together: the key belongs to another cert"):
+        read(login(tmp_path, user))
 
 
-def test_a_user_id_without_a_home_is_in_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(_: int) -> None:
-        raise KeyError
+@pytest.mark.parametrize("where", ["token", "tokenFile", "exec"])
+def test_a_token_that_has_expired_is_named_before_anything_is_sent(tmp_path: Path, where: str) -> None:
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": 1_900_000_000, "sub": TOKEN}).encode()).decode().rstrip("=")
+    token = f"e30.{claims}.sig"
+    saved(tmp_path / "file", token)
+    user = {
+        "token": {"token": token},
+        "tokenFile": {"tokenFile": "file"},
+        "exec": plugin(tmp_path, f"echo '{credential(token=token)}'"),
+    }[where]
+    target = load(kubeconfig=saved(tmp_path / "config", config(user)))
+    assert now(Login(target, now=lambda: 1_900_000_000.0).current).headers == (("Authorization", f"Bearer {token}"),)
+    with pytest.raises(KubeconfigError) as caught:
+        now(Login(target, now=lambda: 1_900_000_100.0).current)
+    whose = {
+        "token": "the token of user 'one'",
+        "tokenFile": f"the token of user 'one' in {tmp_path / 'file'}",
+        "exec": f"the token of the credentials plug-in {tmp_path / 'plugin'}",
+    }[where]
+    assert caught.value.message == f"{whose} expired on 2030-03-17 17:46 UTC"
+    assert claims not in told(caught.value)
 
+
+@pytest.mark.parametrize("exp", ["soon", True, None, [], -1e400, 1e400, 10**400])
+def test_a_token_with_an_odd_end_is_left_to_the_server(tmp_path: Path, exp: Any) -> None:
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": exp}).encode()).decode().rstrip("=")
+    if exp != -1e400:
+        assert authorization(login(tmp_path, {"token": f"e30.{claims}.sig"})) == f"Bearer e30.{claims}.sig"
+
+
+def test_nothing_that_identifies_goes_over_http(tmp_path: Path) -> None:
+    user = {"token": TOKEN, "username": "", "as": "jane"}
+    credentials_ = read(login(tmp_path, user, server="http://one.test"))
+    assert credentials_.headers == (("Impersonate-User", "jane"),)
+
+
+def test_what_a_plugin_writes_to_stderr_is_shown_as_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = "printf 'open https://log.in\\nand enter \\033[31mAB-12: ' >&2; until [ -e typed ]; do sleep 0.05; done"
+    target = load(kubeconfig=saved(tmp_path / "config", config(plugin(tmp_path, f"{code}; {printing(token=TOKEN)}"))))
+    lines: list[str] = []
+
+    def show(line: str) -> None:
+        lines.append(line)
+        if "AB-12" in line:  # the plug-in waits for this
+            (tmp_path / "typed").touch()
+
+    assert dict(now(Login(target, show=show).current).headers)["Authorization"] == f"Bearer {TOKEN}"
+    assert lines == ["open https://log.in", "and enter  [31mAB-12:"]
+
+
+def test_a_plugin_that_prints_without_end_is_stopped(tmp_path: Path) -> None:
+    with pytest.raises(KubeconfigError, match="printed more than 1 MiB"):
+        read(login(tmp_path, plugin(tmp_path, "exec yes")))
+
+
+def test_a_plugin_may_leave_a_program_behind_that_keeps_its_stderr(tmp_path: Path) -> None:
+    script = f"sleep 300 > /dev/null & echo $! > '{tmp_path}/child'; {printing(token=TOKEN)}"
+    script = script.replace("echo run >> runs; ", "")
+    assert authorization(login(tmp_path, plugin(tmp_path, script))) == f"Bearer {TOKEN}"
+    os.kill(int((tmp_path / "child").read_text()), 9)
+
+
+def test_without_a_home_directory_a_pod_uses_its_own_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    saved(tmp_path / ".kube/config", config())  # kubectl would read this one, whoever left it there
     monkeypatch.delenv("HOME")
-    monkeypatch.setattr("pwd.getpwuid", absent)
     with pytest.raises(KubeconfigError, match="KUBECONFIG is not set, and this user has no home directory"):
         load()
+    saved(tmp_path / "token", TOKEN)
     monkeypatch.setattr(kubeconfig, "SERVICE_ACCOUNT", tmp_path)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
     assert load().label == "in-cluster (https://10.0.0.1:443)"
     assert [context.server for context in contexts()] == ["in-cluster (https://10.0.0.1:443)"]
 

@@ -88,7 +88,7 @@ def test_files_are_read_and_refused_as_kubectl_reads_and_refuses_them(kubectl_bi
 
 
 def _parts(path: Path) -> list[kubeconfig.Part]:
-    merged = kubeconfig._merge([(path, kubeconfig._content(str(path)))])
+    merged = kubeconfig._merge([(path, kubeconfig._content(str(path)) or {})])
     return [part for parts in merged.values() for part in parts.values()]
 
 

@@ -53,6 +53,12 @@ def test_what_is_missing_or_blank_is_a_problem_without_its_value(folder: Path, m
     }
 
 
+def test_an_empty_variable_is_not_called_unset(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_KEY", "")
+    found = inputs.read_secrets(from_env(), folder).values
+    assert found["s3", "accessKey"] == Finding("repository.credentials.accessKey", "variable A_KEY is set but empty")
+
+
 def test_a_disabled_repository_reads_no_secrets(folder: Path) -> None:
     answers = answers_of(
         repository={"enabled": False, "credentials": {"from": "env", "accessKey": "A", "secretKey": "B"}}

@@ -177,3 +177,15 @@ def test_one_file_is_read_as_the_pod_reads_it() -> None:
 
 def test_the_fixed_certificate_outlives_us() -> None:
     assert CA.read_bytes().count(b"BEGIN CERTIFICATE") == 1
+
+
+def test_another_spelling_of_the_endpoint_restarts_no_pod() -> None:
+    """An earlier version wrote a default port as it was answered; this one leaves it out."""
+
+    def objects(endpoint: str) -> dict[str, Any]:
+        return rendered(answers_of(repository={"endpoint": endpoint}))
+
+    without, with_default, other = map(objects, ("s3.example.com", "s3.example.com:443", "s3.example.com:8443"))
+    assert without == with_default
+    changed = {obj["kind"]: obj["metadata"]["name"] for role, obj in without.items() if obj != other[role]}
+    assert changed == {"ConfigMap": "postgresql-pgbackrest-config", "Job": "postgresql-pgbackrest-init"}

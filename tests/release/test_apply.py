@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from pgwizard.errors import FirstBackupFailed, Interrupted, OwnershipConflict, PreflightError
+from pgwizard.errors import FirstBackupFailed, Interrupted, OutputError, OwnershipConflict, PreflightError
 from pgwizard.kube.api import Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, backups, record, survey
 from pgwizard.release.changes import Change
+from pgwizard.release.stages import Event
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, Killed, Request, ScriptedOutcome
 from pgwizard.status import observe
@@ -132,6 +133,29 @@ def test_a_bucket_that_was_tried_in_vain_holds_no_past() -> None:
         assert result.error is not None
         sim.faults.clear()
         assert (await applied(sim)).texts("warning") == []
+
+    on(scenario)
+
+
+def test_a_reader_that_leaves_during_the_first_backup_leaves_no_revision_that_is_applying() -> None:
+    """As ``pgwizard apply | head -1`` does: the exit code is the reader's, the record is that of a failure."""
+
+    async def scenario(sim: SimCluster) -> None:
+        lines: list[str] = []
+
+        def report(event: Event) -> None:
+            if lines or event.kind == "log":
+                lines.append(event.text)
+                raise BrokenPipeError if len(lines) == 1 else OutputError("standard output is closed")
+
+        async def approve(_: Sequence[Change]) -> bool:
+            return True
+
+        with pytest.raises(BrokenPipeError):
+            await apply.run(apply.ReleaseRequest(answers_of()), sim, report, approve, apply.Options(), now=clock(sim))
+        kept = record.read(live(sim, SECRET, "postgresql-pgwizard"))
+        assert [revision.outcome for revision in kept.revisions] == ["failed"]
+        assert (await applied(sim)).error is None
 
     on(scenario)
 

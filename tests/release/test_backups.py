@@ -14,7 +14,8 @@ from pgwizard.release import backups
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.status import observe
-from pgwizard.status.snapshot import RepositoryInfo, Snapshot
+from pgwizard.status.repository import RepositoryInfo
+from pgwizard.status.snapshot import Snapshot
 from pgwizard.status.verdict import judge
 from support.faulting import CRONJOB, JOB, clock, live
 from support.observing import on, seen

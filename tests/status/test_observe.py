@@ -65,7 +65,7 @@ def test_a_denied_source_is_reported_and_the_others_are_read() -> None:
             Fault("403", verb="list", resource="cronjobs", times=None),
         ]
         found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
-        assert sorted(found.failures) == ["archiver", "cronjobs", "repository", "volume"]
+        assert sorted(found.failures) == ["archive", "archiver", "cronjobs", "repository", "volume"]
         assert all("denied by a fault" in why.text for why in found.failures.values())
         assert judge(found).state == "unknown"
         assert len(found.objects) == 3
@@ -130,7 +130,7 @@ def test_a_defect_replaces_the_answer_and_the_source_is_polled_again() -> None:
                 assert snapshot.failures == dict.fromkeys(
                     (
                         *("statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs"),
-                        *("volume", "repository", "archiver"),
+                        *("volume", "repository", "archive", "archiver"),
                     ),
                     Finding(text="a defect of pgwizard itself: KeyError"),
                 )
@@ -343,6 +343,20 @@ def test_a_namespace_deleted_while_it_is_observed_shows_within_seconds(denied: b
     on(scenario)
 
 
+def test_a_namespace_that_cannot_end_is_named_while_its_release_runs() -> None:
+    """A finalizer holds it, so the record and the database are there for long."""
+
+    async def scenario(sim: SimCluster) -> None:
+        namespace = sim.store.peek(Ref(NAMESPACE, "default"))
+        assert namespace is not None
+        namespace["metadata"]["deletionTimestamp"] = "2026-11-23T12:00:00Z"
+        sim.store.put(namespace)
+        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        assert judge(found).reasons[0].text == "namespace default is being deleted, with everything in it"
+
+    on(scenario)
+
+
 def test_a_release_that_comes_back_gets_a_new_verdict() -> None:
     async def scenario(sim: SimCluster) -> None:
         steps: list[str] = []
@@ -434,7 +448,7 @@ def test_half_an_hour_of_watching_asks_at_its_pace_and_leaves_nothing_behind() -
         assert judge(found).state == "recoverable"
         assert count < 600
         execs = [request for request in sim.requests[first:] if request.resource == "pods/exec"]
-        assert 200 < len(execs) < 260
+        assert 230 < len(execs) < 290
         assert len(sim.store.listeners) == listeners
         assert len(asyncio.all_tasks()) == before
 
@@ -533,7 +547,7 @@ def test_one_look_distinguishes_dropped_wal_from_new_wal() -> None:
     own: list[int] = []
 
     def psql(command: list[str], _: bytes) -> ExecResult | None:
-        dropping = f"900|{segment(900)}|2026-11-23 11:00:00+00|0|||{own[0]}|60\n0\n"
+        dropping = f"900|{segment(900)}|2026-11-23 11:00:00+00|0|||{own[0]}|60|1|16777216\n0\n"
         return ExecResult(dropping.encode(), b"", 0) if command[0] == "psql" else None
 
     async def scenario(sim: SimCluster) -> None:
@@ -590,8 +604,8 @@ def test_a_database_that_is_scaled_to_0_is_down_and_what_was_seen_of_it_before_s
                 states.append(judge(snapshot).state)
                 sim.runtime.change(ref, lambda obj: obj["spec"].update(replicas=0))
             if states and not any(known.resource == POD for known in snapshot.objects):
-                again.ask("repository", "archiver", "volume")
-            return {"repository", "archiver", "volume"} <= set(snapshot.failures)
+                again.ask("repository", "archive", "archiver", "volume")
+            return {"repository", "archive", "archiver", "volume"} <= set(snapshot.failures)
 
         found = await seen(sim, scaled, again)
         assert states == ["recoverable"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +12,14 @@ import pytest
 from pgwizard.kube.api import ExecResult, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
 from pgwizard.status import observe, probes
-from pgwizard.status.snapshot import Archiver, Backup, RepositoryInfo, Volume, Wal
+from pgwizard.status.repository import Backup, RepositoryInfo, Wal
+from pgwizard.status.snapshot import Archiver, Volume
 from pgwizard.status.verdict import judge
+from pgwizard.tls.certificates import read_bundle
 from support.faulting import POD, SECRET, clock, live
+from support.headless import certificate, pem
 from support.observing import on, recorded
 from support.snapshots import SYSTEM, segment
 
@@ -122,7 +126,7 @@ def test_a_repository_that_could_not_be_read_is_not_an_empty_one(answer: Any, wh
 
 
 def test_the_archiver_is_read_with_and_without_what_waits() -> None:
-    line = f"1204|{segment(9)}|2026-11-23 11:59:22.5+00|2|{segment(8)}|2026-11-20 10:00:00+00|{SYSTEM}|60\n"
+    line = f"1204|{segment(9)}|2026-11-23 11:59:22.5+00|2|{segment(8)}|2026-11-20 10:00:00+00|{SYSTEM}|60|3|67108864\n"
     found = Archiver(
         1204,
         segment(9),
@@ -132,11 +136,20 @@ def test_the_archiver_is_read_with_and_without_what_waits() -> None:
         datetime(2026, 11, 20, 10, 0, tzinfo=UTC),
         system_id=SYSTEM,
         timeout_seconds=60,
+        timeline=3,
+        segment_bytes=67_108_864,
     )
     assert probes.archiver_of(line) == found
     assert probes.archiver_of(f"{line}3\n") == replace(found, waiting=3)
-    assert probes.archiver_of("0|||0|||7|0") == Archiver(0, "", None, 0, "", None, system_id="7")
-    for wrong in ("", "psql: error: connection failed", "x|||0|||7|60", "0|||0||", "0|||0||||60", "0|||0|||seven|60"):
+    assert probes.archiver_of("0|||0|||7|0|1|16777216") == Archiver(0, "", None, 0, "", None, system_id="7", timeline=1)
+    for wrong in (
+        "",
+        "psql: error: connection failed",
+        "x|||0|||7|60|1|1",
+        "0|||0||",
+        "0|||0||||60|1|1",
+        "0|||0|||7|60",
+    ):
         with pytest.raises(ValueError, match=r".+"):
             probes.archiver_of(wrong)
 
@@ -185,6 +198,26 @@ def test_a_certificate_whose_source_changed_or_went_is_seen() -> None:
     on(scenario)
 
 
+def test_of_a_bundle_only_what_the_server_s_chain_leads_to_has_an_end() -> None:
+    """A member that ends soon is of no account where the server is verified without it."""
+
+    async def scenario(sim: SimCluster) -> None:
+        mirror = Ref(SECRET, "postgresql-minio-ca", "default")
+        own = base64.b64decode((await sim.get(mirror))["data"]["tls.crt"])
+        soon = pem(certificate("other", ends=timedelta(days=2)))
+        await sim.patch(mirror, {"data": {"tls.crt": base64.b64encode(soon + own).decode()}})
+        at = clock(sim)()
+        found = await probes.certificate(sim, ReleaseRef("default", "postgresql"), at)
+        assert found is not None
+        assert found.ends == read_bundle(own).certificates[0].not_after
+        sim.faults = [Fault("403", "create", "pods/portforward", times=None)]
+        found = await probes.certificate(sim, ReleaseRef("default", "postgresql"), at)
+        assert found is not None
+        assert found.ends == read_bundle(soon).certificates[0].not_after
+
+    on(scenario)
+
+
 def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
     line = (
         "P00  ERROR: [103]: unable to find a valid repository: HTTP request failed with 403: <Code>NoSuchBucket</Code>"
@@ -193,7 +226,9 @@ def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
     own: list[int] = []
 
     def psql(command: list[str], _: bytes) -> ExecResult | None:
-        failing = f"1|{segment(1)}|2026-11-23 11:00:00+00|3|{segment(2)}|2026-11-23 11:05:00+00|{own[0]}|60\n4\n"
+        failing = (
+            f"1|{segment(1)}|2026-11-23 11:00:00+00|3|{segment(2)}|2026-11-23 11:05:00+00|{own[0]}|60|1|16777216\n4\n"
+        )
         return ExecResult(failing.encode(), b"", 0) if command[0] == "psql" else None
 
     async def scenario(sim: SimCluster) -> None:
@@ -218,7 +253,7 @@ def test_archiving_that_fails_names_its_cause_from_the_collected_log_where_the_c
 
     def in_pod(command: list[str], _: bytes) -> ExecResult | None:
         if command[0] == "psql":
-            return ExecResult(f"0|||3|{segment(2)}|2026-11-23 11:05:00+00|7|60\n4\n".encode(), b"", 0)
+            return ExecResult(f"0|||3|{segment(2)}|2026-11-23 11:05:00+00|7|60|1|16777216\n4\n".encode(), b"", 0)
         return ExecResult(line.encode(), b"", 0) if tuple(command) == probes.COLLECTED_LOG_COMMAND else None
 
     async def scenario(sim: SimCluster) -> None:

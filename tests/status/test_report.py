@@ -21,7 +21,8 @@ from pgwizard.release.stages import Event, EventKind
 from pgwizard.status import report
 from pgwizard.status.observations import failure
 from pgwizard.status.report import status_lines
-from pgwizard.status.snapshot import MirroredCertificate, ReleaseSummary, RepositoryInfo, Run, Snapshot, Volume, Wal
+from pgwizard.status.repository import RepositoryInfo, Wal
+from pgwizard.status.snapshot import MirroredCertificate, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import judge
 from support.snapshots import (
     ANOTHER,
@@ -36,6 +37,7 @@ from support.snapshots import (
     NOW,
     UNKNOWN_KEY,
     backup,
+    listed,
     segment,
 )
 
@@ -126,7 +128,7 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
         "",
         "✓ release     revision 3 deployed, applied Tue 3 Nov 12:00 UTC",
         "✓ next full   Sun 29 Nov 02:00 UTC (in 5 d)",
-        "✓ WAL         1,204 segments by number, up to 000000010000000500000017; gaps are not checked",
+        "✓ WAL         1,204 segments up to 000000010000000500000017, checked 20 s ago: no gap",
         "✓ archiver    fine, last segment 38 s ago",
         "✓ repository  16 backups, 14.9Gi, +953.67Mi a day, WAL not counted",
         "✓ volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 4 d 13 h",
@@ -197,10 +199,7 @@ def test_an_unobserved_release_shows_its_age_on_each_line() -> None:
     assert [str(fact) for fact in report.facts(left)] == [
         "! release     revision 3 deployed, applied Tue 3 Nov 12:00 UTC (as of 4 min 20 s ago: no longer watched)",
         "! next full   Sun 29 Nov 02:00 UTC (in 5 d) (as of 4 min ago: no longer watched)",
-        (
-            "! WAL         1,204 segments by number, up to 000000010000000500000017; gaps are not checked "
-            "(as of 4 min 20 s ago)"
-        ),
+        ("! WAL         1,204 segments up to 000000010000000500000017, checked 4 min 20 s ago: no gap"),
         "! archiver    fine, last segment 4 min 38 s ago (as of 4 min 5 s ago: no longer watched)",
         "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted (as of 4 min 20 s ago: no longer watched)",
         (
@@ -274,13 +273,18 @@ FACTS: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"missing_wal": segment(1310)},
-        "! WAL         1,204 segments by number, up to 000000010000000500000017; 00000001000000050000001E is not there",
+        f"! WAL         1,204 segments up to {segment(1303)}, checked 20 s ago: {segment(1310)} is not there",
     ),
     ({"repository": RepositoryInfo((), "missing stanza path")}, "! repository  missing stanza path"),
     ({"repository": RepositoryInfo(())}, "! WAL         none in the archive"),
+    ({"archive": None}, f"· WAL         up to {segment(1303)}; the archive is being listed"),
     (
-        {"repository": RepositoryInfo((), wal=Wal("0" * 24, "00000002" + "0" * 16))},
-        "✓ WAL         on several timelines, up to 000000020000000000000000; gaps are not checked",
+        {"archive": None, "failures": {"archive": failure("awk: not found")}},
+        f"· WAL         up to {segment(1303)}; the archive cannot be listed",
+    ),
+    (
+        {"archive": listed(100, 1303, 200), "archive_before": listed(100, 1303, 200)},
+        f"! WAL         1,203 segments up to {segment(1303)}, checked 20 s ago: some are missing",
     ),
     ({"crons": (), "answered_at": {"cronjobs": NOW}}, "! next full   none: no schedule for it, or it is suspended"),
     (
@@ -410,10 +414,7 @@ def test_another_database_s_backups_are_shown_as_nothing_of_this_one() -> None:
 
 def test_a_database_that_is_down_is_named_in_place_of_its_answers() -> None:
     assert [str(fact) for fact in report.facts(DOWN)[2:6]] == [
-        (
-            "! WAL         1,204 segments by number, up to 000000010000000500000017; gaps are not checked "
-            "(as of 20 s ago)"
-        ),
+        ("! WAL         1,204 segments up to 000000010000000500000017, checked 20 s ago: no gap"),
         "! archiver    fine, last segment 38 s ago (as of 5 s ago: the database is not running)",
         (
             "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted "

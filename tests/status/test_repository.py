@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from pgwizard.status.snapshot import Run, Snapshot
 from pgwizard.status.verdict import judge
 from support import repository_info
 from support.repository_info import NO_BACKUPS, OK, schedule, segment, stanza
-from support.snapshots import ARCHIVER, FINE, FULL, INCR, NOW
+from support.snapshots import ARCHIVER, FULL, INCR, NOW, holding, window_of
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 HOURLY = replace(INCR, schedule="0 * * * *")
@@ -31,7 +31,13 @@ def release(info: Any) -> Snapshot:
     repository = repository_of(json.loads(json.dumps(info)))
     last_wal = repository.wal.last if repository.wal else ""
     archiver = replace(ARCHIVER, last_wal=last_wal, system_id=str(repository_info.SYSTEM_ID))
-    return replace(FINE, repository=repository, archiver=archiver, runs=(), crons=())
+    return replace(holding(repository), archiver=archiver, runs=(), crons=())
+
+
+def since(snapshot: Snapshot) -> datetime | None:
+    """The beginning of the newest window."""
+    found = window_of(judge(snapshot))
+    return found[0] if found else None
 
 
 def texts(snapshot: Snapshot) -> list[str]:
@@ -47,8 +53,8 @@ def test_the_oldest_of_many_backups_counts() -> None:
     assert len(backups) == len(snapshot.backups) == 672
     verdict = judge(snapshot)
     assert (verdict.state, verdict.reasons) == ("recoverable", ())
-    assert verdict.since == snapshot.backups[0].stop == NOW - timedelta(days=28) + repository_info.TAKES
-    assert verdict.until == ARCHIVER.last_at
+    assert snapshot.backups[0].stop == NOW - timedelta(days=28) + repository_info.TAKES
+    assert window_of(verdict) == (snapshot.backups[0].stop, ARCHIVER.last_at)
     assert snapshot.stored_bytes == 3_900_000 + 671 * 90_000
     assert snapshot.growth_bytes_per_day == pytest.approx(90_000 * 24)
     [fact] = [fact for fact in report.facts(snapshot) if fact.label == "repository"]
@@ -67,7 +73,7 @@ def test_any_number_of_intact_backups_is_recoverable_from_the_oldest_full_one(
     backups = schedule(NOW, days=days, every=timedelta(minutes=minutes), full_every=full_every * DAY)
     snapshot = release(stanza(backups))
     assert texts(snapshot) == []
-    assert judge(snapshot).since == snapshot.backups[0].stop
+    assert since(snapshot) == snapshot.backups[0].stop
     assert len(snapshot.backups) == len(backups)
 
 
@@ -88,7 +94,7 @@ def weekly(*damaged: int) -> list[dict[str, Any]]:
 def test_a_newest_backup_with_page_errors_is_named_with_the_newest_intact_one() -> None:
     snapshot = release(stanza(weekly(20)))
     verdict = judge(snapshot)
-    assert (verdict.state, verdict.since) == ("at risk", snapshot.backups[0].stop)
+    assert (verdict.state, since(snapshot)) == ("at risk", snapshot.backups[0].stop)
     bad, good = snapshot.backups[20], snapshot.backups[19]
     [reason] = [reason for reason in verdict.reasons if reason.key == "status-damaged"]
     assert reason.text == (
@@ -108,7 +114,7 @@ def test_several_newest_backups_with_page_errors_are_one_reason() -> None:
 def test_the_window_never_ends_with_a_damaged_backup() -> None:
     snapshot = release(stanza(weekly(19, 20)))
     silent = replace(snapshot, archiver=replace(snapshot.archiver or ARCHIVER, last_at=None))
-    assert judge(silent).until == snapshot.backups[18].stop
+    assert window_of(judge(silent)) == (snapshot.backups[0].stop, ARCHIVER.last_at)
 
 
 def test_a_damaged_backup_is_one_that_was_taken() -> None:
@@ -132,14 +138,14 @@ def test_a_damaged_full_backup_is_a_risk_though_a_newer_one_is_intact() -> None:
 def test_where_every_full_backup_is_damaged_and_no_newer_one_is_intact_that_is_the_reason() -> None:
     snapshot = release(stanza(weekly(*range(21))))
     verdict = judge(snapshot)
-    assert (verdict.state, verdict.since, verdict.until) == ("not recoverable", None, None)
+    assert (verdict.state, verdict.windows) == ("not recoverable", ())
     assert verdict.reasons[0].text == "no backup is intact: all 21 have page checksum errors"
     assert verdict.reasons[0].key == "status-damaged"
 
 
 def test_an_intact_incremental_backup_counts_though_its_full_one_is_damaged() -> None:
     snapshot = release(stanza(weekly(0, 1, 7, 14)))
-    assert (judge(snapshot).state, judge(snapshot).since) == ("at risk", snapshot.backups[2].stop)
+    assert (judge(snapshot).state, since(snapshot)) == ("at risk", snapshot.backups[2].stop)
 
 
 @settings(deadline=None, max_examples=200)
@@ -151,7 +157,7 @@ def test_a_damaged_backup_is_never_absent_and_never_proof(damaged: set[int]) -> 
     assert not [text for text in texts(snapshot) if "there is no valid full backup" in text]
     intact = [backup for number, backup in enumerate(snapshot.backups) if number not in damaged]
     if intact:
-        assert verdict.since == intact[0].stop
+        assert since(snapshot) == intact[0].stop
     else:
         assert verdict.state == "not recoverable"
     if 20 in damaged or 14 in damaged:
@@ -181,7 +187,7 @@ ELSEWHERE = schedule(NOW, days=9, every=DAY, full_every=7 * DAY, repo=2)
 def test_the_first_repository_is_judged_by_itself(second: dict[str, Any]) -> None:
     snapshot = release(two(OK, second, *(ELSEWHERE if second is OK else ()), *BACKUPS))
     assert texts(snapshot) == []
-    assert (judge(snapshot).since, len(snapshot.backups)) == (snapshot.backups[0].stop, 3)
+    assert (since(snapshot), len(snapshot.backups)) == (snapshot.backups[0].stop, 3)
 
 
 def test_backups_of_another_repository_prove_nothing() -> None:

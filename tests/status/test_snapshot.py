@@ -29,7 +29,8 @@ from pgwizard.status.observations import (
     failure,
 )
 from pgwizard.status.reduce import reduce
-from pgwizard.status.snapshot import Missing, ReleaseSummary, RepositoryInfo, Run, Snapshot, Volume, Wal
+from pgwizard.status.repository import RepositoryInfo, Wal, segments_between
+from pgwizard.status.snapshot import Missing, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import judge
 from support.snapshots import (
     DONE,
@@ -63,7 +64,7 @@ from support.snapshots import (
     ],
 )
 def test_segments_are_counted_by_their_names(first: str, last: str, between: int | None) -> None:
-    assert status_snapshot.segments_between(first, last) == between
+    assert segments_between(first, last) == between
 
 
 def test_figures_come_from_backups_and_segments() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,20 +14,14 @@ import pytest
 from pgwizard.diagnose.diagnose import ROWS, diagnose
 from pgwizard.kube.health import Health
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.status.observations import RepositoryRead, failure
+from pgwizard.status import report
+from pgwizard.status.listing import read
+from pgwizard.status.observations import ArchiveRead, RepositoryRead, failure
 from pgwizard.status.reduce import reduce
-from pgwizard.status.snapshot import (
-    PACE_SECONDS,
-    MirroredCertificate,
-    Missing,
-    ReleaseSummary,
-    RepositoryInfo,
-    Run,
-    Snapshot,
-    Volume,
-    Wal,
-)
+from pgwizard.status.repository import RepositoryInfo, Wal
+from pgwizard.status.snapshot import PACE_SECONDS, MirroredCertificate, Missing, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import Verdict, judge
+from pgwizard.status.wal import Hole, RecoveryWindow
 from support.snapshots import (
     ANOTHER,
     ARCHIVER,
@@ -45,13 +41,19 @@ from support.snapshots import (
     UNKNOWN_KEY,
     at,
     backup,
+    holding,
+    lines_of,
+    listed,
     said,
     segment,
+    window_of,
 )
 
 
 def test_a_valid_full_backup_and_a_working_archive_are_recoverable_up_to_the_last_segment() -> None:
-    assert judge(FINE) == Verdict("recoverable", at(1.4), at(seconds=38), ())
+    assert judge(FINE) == Verdict(
+        "recoverable", (RecoveryWindow(1, FINE.backups[0].label, at(1.4), at(seconds=38), segment(1303)),), ()
+    )
 
 
 def test_what_has_not_been_read_proves_nothing() -> None:
@@ -136,7 +138,8 @@ def test_a_repository_that_stopped_answering_is_a_risk_at_once_with_its_cause() 
 def test_without_a_valid_full_backup_and_its_wal_nothing_is_recoverable(
     repository: RepositoryInfo, reason: str
 ) -> None:
-    assert said(replace(FINE, repository=repository)) == ("not recoverable", [reason])
+    state, reasons = said(holding(repository))
+    assert (state, reasons[0]) == ("not recoverable", reason)
 
 
 def test_the_first_backup_that_still_runs_is_named() -> None:
@@ -147,42 +150,167 @@ def test_the_first_backup_that_still_runs_is_named() -> None:
 
 def test_the_window_begins_with_the_oldest_full_backup_whose_wal_is_there() -> None:
     fulls = (backup("full", 14, wal=50), backup("full", 7, wal=200))
-    found = judge(replace(FINE, repository=RepositoryInfo(fulls, wal=Wal(segment(200), segment(1303)))))
-    assert found.since == at(7)
+    found = judge(holding(RepositoryInfo(fulls, wal=Wal(segment(200), segment(1303)))))
+    assert window_of(found) == (at(7), at(seconds=38))
 
 
 def test_a_backup_of_an_earlier_timeline_counts_where_the_archive_reaches_from_it_to_the_present_one() -> None:
-    grown = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(9, timeline=2)))
-    assert judge(replace(FINE, repository=grown)) == Verdict("recoverable", at(1.4), at(seconds=38), ())
+    forks = base64.b64encode(b"1\t5/18000028\tno recovery target specified\n").decode()
+    runs = [*lines_of(100, 1303), *lines_of(1304, 1310, timeline=2)]
+    grown = read("\n".join(["archive 15-1", f"history 00000002 {int(at(seconds=40).timestamp())} {forks}", *runs]))
+    server = replace(ARCHIVER, timeline=2, last_wal=segment(1310, timeline=2))
+    repository = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(1310, timeline=2)), system_id=SYSTEM)
+    found = replace(FINE, repository=repository, archive=grown, archive_before=grown, archiver=server)
+    assert (said(found), window_of(judge(found))) == (("recoverable", []), (at(1.4), at(seconds=38)))
 
 
 def test_where_wal_waits_nothing_after_the_last_backup_is_proven() -> None:
     verdict = judge(replace(FINE, archiver=replace(ARCHIVER, waiting=5_000, last_at=at(seconds=3))))
-    assert (verdict.state, verdict.until) == ("at risk", at(0.4))
+    assert (verdict.state, window_of(verdict)) == ("at risk", (at(1.4), at(seconds=38)))
     drained = judge(replace(FINE, archiver=replace(ARCHIVER, waiting=2, last_at=at(seconds=3))))
-    assert (drained.state, drained.until) == ("recoverable", at(seconds=3))
+    assert (drained.state, window_of(drained)) == ("recoverable", (at(1.4), at(seconds=3)))
 
 
 def test_a_backup_without_its_wal_proves_no_moment() -> None:
     repository = RepositoryInfo(
         (backup("full", 1.4), backup("incr", 0.4, wal=1304)), wal=Wal(segment(100), segment(1303))
     )
-    assert judge(replace(FINE, repository=repository, archiver=replace(ARCHIVER, last_at=None))).until == at(1.4)
+    found = judge(replace(holding(repository), archiver=replace(ARCHIVER, last_at=None)))
+    assert window_of(found) == (at(1.4), at(seconds=38))
 
 
 def test_archived_wal_that_the_next_reading_of_the_repository_lacks_was_dropped() -> None:
     stopped = RepositoryRead(NOW, REPOSITORY)
     ahead = replace(FINE, archiver=replace(ARCHIVER, last_wal=segment(1310), last_at=at(seconds=1)))
     first = reduce(ahead, stopped)
-    assert judge(first) == Verdict("recoverable", at(1.4), at(seconds=1), ())
+    assert (said(first), window_of(judge(first))) == (("recoverable", []), (at(1.4), at(seconds=1)))
     dropped = reduce(first, stopped)
     assert said(dropped) == (
         "at risk",
         [f"WAL was dropped: PostgreSQL reports {segment(1310)} as archived, but the archive ends with {segment(1303)}"],
     )
-    assert (judge(dropped).until, judge(dropped).reasons[0].key) == (at(0.4), "wal-dropped")
+    assert (window_of(judge(dropped)), judge(dropped).reasons[0].key) == ((at(1.4), at(seconds=38)), "wal-dropped")
     there = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(1310)))
     assert said(reduce(dropped, RepositoryRead(NOW, there))) == ("recoverable", [])
+
+
+# ---- the archive -----------------------------------------------------------------------------------------------------
+
+
+def archived(*missing: int, read_once: bool = False, timeline: int = 1, more: Sequence[str] = ()) -> Snapshot:
+    """A release whose archive lacks segments; its full backup needs 100, its incremental one 600."""
+    found = read("\n".join(["archive 15-1", *more, *lines_of(100, 1303, *missing)]))
+    repository = replace(REPOSITORY, backups=(backup("full", 1.4, wal=100), backup("incr", 0.4, wal=600)))
+    repository = replace(
+        repository,
+        backups=tuple(
+            replace(each, label=name)
+            for each, name in zip(
+                repository.backups, ("20261122-022400F", "20261122-022400F_20261123-022400I"), strict=True
+            )
+        ),
+    )
+    server = replace(ARCHIVER, timeline=timeline)
+    return replace(
+        FINE, repository=repository, archive=found, archive_before=None if read_once else found, archiver=server
+    )
+
+
+DELETED = "then find out what deletes WAL: a lifecycle rule of the bucket, or a pgbackrest expire elsewhere."
+
+
+def test_a_segment_that_is_missing_after_the_newest_backup_ends_what_can_be_recovered() -> None:
+    verdict = judge(archived(1300, 1301))
+    assert (verdict.state, window_of(verdict)) == ("at risk", (at(1.4), at(minutes=4, seconds=38)))
+    assert [str(reason) for reason in verdict.reasons] == [
+        f"nothing after 2026-11-23 11:55 UTC can be recovered: WAL segment {segment(1300)} and 1 after it are missing"
+    ]
+    assert verdict.reasons[0].fix == (
+        f"Take a full backup now, which needs none of it: pgwizard backup postgresql --type full -n shop; {DELETED}"
+    )
+
+
+def test_a_segment_that_is_missing_between_two_backups_leaves_two_windows() -> None:
+    verdict = judge(archived(400))
+    assert [(window.base, window.since, window.hole) for window in verdict.windows] == [
+        ("20261122-022400F", at(1.4), Hole(segment(400), 1)),
+        ("20261122-022400F_20261123-022400I", at(0.4), None),
+    ]
+    assert (verdict.state, window_of(verdict)) == ("at risk", (at(0.4), at(seconds=38)))
+    assert str(verdict.reasons[0]) == (
+        "nothing between 2026-11-22 20:55 UTC and 2026-11-23 02:24 UTC can be recovered: "
+        f"WAL segment {segment(400)} is missing"
+    )
+
+
+def test_a_backup_without_its_own_first_segment_is_named_and_the_others_count() -> None:
+    verdict = judge(archived(100))
+    assert (verdict.state, window_of(verdict)) == ("at risk", (at(0.4), at(seconds=38)))
+    assert said(archived(100))[1] == [
+        f"backup 20261122-022400F cannot be recovered: WAL segment {segment(100)} is missing"
+    ]
+
+
+def test_without_any_backup_whose_wal_is_there_nothing_is_recoverable() -> None:
+    state, reasons = said(archived(100, 600))
+    assert (state, reasons[0]) == ("not recoverable", "there is no valid full backup with its WAL")
+    assert len(reasons) == 3
+
+
+def test_a_segment_that_one_listing_lacks_is_looked_for_once_more() -> None:
+    assert said(archived(1300, read_once=True))[1] == [
+        f"WAL segment {segment(1300)} was not found, and is looked for once more"
+    ]
+    lost = reduce(FINE, ArchiveRead(NOW, listed(100, 1303, 1300)))
+    assert said(lost) == ("recoverable", [])
+    assert said(reduce(lost, ArchiveRead(NOW, listed(100, 1303, 1300))))[0] == "at risk"
+
+
+def test_another_server_that_archives_into_the_repository_is_named() -> None:
+    theirs = [f"run {segment(900, 8)} {segment(910, 8)} 1 {int(NOW.timestamp())}"]
+    state, reasons = said(archived(more=theirs))
+    assert (state, reasons) == (
+        "at risk",
+        ["another server archives into this repository, on timeline 8; this one is on 1"],
+    )
+    twice = archived(more=[f"double {segment(200)}"])
+    assert said(twice)[1] == [
+        f"WAL segment {segment(200)} is there twice, with different contents: two servers archive"
+    ]
+
+
+def test_a_timeline_whose_history_is_missing_cannot_be_reached() -> None:
+    state, reasons = said(archived(timeline=2))
+    assert (state, reasons) == (
+        "not recoverable",
+        [
+            "there is no valid full backup with its WAL",
+            "the archive lacks 00000002.history: recovery cannot get to the server's timeline",
+            "backup 20261122-022400F_20261123-022400I can be recovered on timeline 1 only, which the server has left",
+        ],
+    )
+
+
+def test_after_a_restore_to_an_older_moment_the_timeline_that_was_left_is_a_window_of_its_own() -> None:
+    forks = base64.b64encode(b"1\t3/E8000028\tbefore 2026-11-23 07:00:00+00\n").decode()
+    history = f"history 00000002 {int(at(seconds=30).timestamp())} {forks}"
+    found = archived(timeline=2, more=[history, *lines_of(1000, 1303, timeline=2)])
+    verdict = judge(found)
+    assert (verdict.state, window_of(verdict)) == ("recoverable", (at(1.4), at(seconds=38)))
+    assert [(window.timeline, window.until) for window in verdict.branches] == [(1, at(seconds=38))]
+    assert report.other_windows(verdict, NOW) == ["on timeline 1 from Sun 22 Nov 02:24 to Mon 23 Nov 11:59 UTC"]
+
+
+def test_a_backup_that_is_newer_than_the_listing_of_the_archive_counts_by_what_info_says() -> None:
+    newer = replace(backup("full", 0.001, wal=1304), label="20261123-115500F")
+    repository = replace(REPOSITORY, backups=(newer,), wal=Wal(segment(100), segment(1305)))
+    found = replace(FINE, repository=repository)
+    assert (said(found), window_of(judge(found))) == (("recoverable", []), (at(0.001), at(seconds=38)))
+
+
+def test_an_archive_that_cannot_be_listed_is_a_risk() -> None:
+    unread = replace(FINE, archive=None, archive_before=None, failures={"archive": failure("awk: command not found")})
+    assert said(unread) == ("at risk", ["archive cannot be read: awk: command not found"])
 
 
 @pytest.mark.parametrize("name", ["", "00000002.history", f"{segment(1310)}.00000028.backup"])
@@ -216,7 +344,7 @@ def test_backups_of_another_database_count_for_nothing() -> None:
     assert FINE.repository is not None
     theirs = replace(FINE, repository=replace(FINE.repository, system_id=ANOTHER), missing_wal=segment(1310))
     verdict = judge(theirs)
-    assert (verdict.state, verdict.since, verdict.until) == ("not recoverable", None, None)
+    assert (verdict.state, verdict.windows) == ("not recoverable", ())
     [reason] = verdict.reasons
     assert str(reason) == (
         f"the repository holds another database's backups (system-id {ANOTHER}; this database's is {SYSTEM})"
@@ -329,7 +457,7 @@ def test_what_is_over_or_not_due_yet_is_no_risk(change: dict[str, Any]) -> None:
 
 def test_a_release_that_is_gone_is_the_first_reason_and_has_no_other_advice() -> None:
     verdict = judge(LEFT)
-    assert (verdict.state, verdict.since, verdict.until) == ("gone", None, None)
+    assert (verdict.state, verdict.windows) == ("gone", ())
     assert [(str(reason), reason.fix) for reason in verdict.reasons] == [
         (
             "release shop/postgresql is gone since 2026-11-23 12:00 UTC: neither its record nor its StatefulSet exists",
@@ -359,6 +487,19 @@ def test_the_state_of_the_namespace_is_reported_if_it_can_be_read(namespace: Any
     assert judge(replace(gone, release=bare)).reasons[0].fix == ""
 
 
+def test_a_namespace_that_is_being_deleted_is_the_first_reason_while_the_release_still_runs() -> None:
+    assert FINE.release is not None
+    first = judge(replace(FINE, release=replace(FINE.release, is_namespace_ending=True)))
+    [reason] = first.reasons
+    assert (first.state, reason.text) == ("at risk", "namespace shop is being deleted, with everything in it")
+    assert reason.fix == (
+        "This cannot be undone: the volume is deleted too. What is in the repository stays: install again with another "
+        "repository.path."
+    )
+    without_record = replace(FINE, missing=Missing("ending", NOW))
+    assert judge(without_record).reasons[0].key == "namespace-ending"
+
+
 def test_a_release_whose_statefulset_is_there_or_was_not_looked_for_is_not_gone() -> None:
     there = replace(LEFT, objects={STATEFUL: Health("ready", "1 of 1 pods ready")})
     unseen = replace(
@@ -370,7 +511,7 @@ def test_a_release_whose_statefulset_is_there_or_was_not_looked_for_is_not_gone(
 
 def test_a_database_scaled_to_0_is_the_first_reason_without_false_ones() -> None:
     verdict = judge(DOWN)
-    assert (verdict.state, verdict.since) == ("at risk", at(1.4))
+    assert (verdict.state, window_of(verdict)) == ("at risk", (at(1.4), at(seconds=38)))
     [reason] = verdict.reasons
     assert (str(reason), reason.fix, reason.key) == (
         "the database is down: its StatefulSet is scaled to 0",
@@ -476,4 +617,5 @@ def test_every_cause_that_a_verdict_may_name_has_its_place_in_the_documentation(
     text = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
     keys = [row.key for row in ROWS]
     keys += ["status-foreign", "status-whose", "status-down", "status-old", "status-damaged", "wal-dropped"]
+    keys += ["wal-missing", "wal-stranger", "wal-history", "wal-branch"]
     assert [key for key in keys if f'<a id="{key}"></a>' not in text] == []

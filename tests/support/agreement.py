@@ -13,6 +13,7 @@ from dataclasses import dataclass
 COMPARISONS = (
     "support.agreement_pgbackrest:compare",
     "support.agreement_cron:compare",
+    "support.agreement_kubeconfigs:compare",
 )
 """``module:function``; each is called without arguments and returns an iterable of ``Row``."""
 

@@ -8,22 +8,21 @@ from datetime import UTC, datetime, timedelta
 from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0, Health
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.status.listing import Listing, read
 from pgwizard.status.observations import failure
+from pgwizard.status.repository import Backup, RepositoryInfo, Wal
 from pgwizard.status.snapshot import (
     PACE_SECONDS,
     Archiver,
-    Backup,
     Cron,
     MirroredCertificate,
     Missing,
     ReleaseSummary,
-    RepositoryInfo,
     Run,
     Snapshot,
     Volume,
-    Wal,
 )
-from pgwizard.status.verdict import judge
+from pgwizard.status.verdict import Verdict, judge
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 GB = 10**9
@@ -44,18 +43,42 @@ def backup(kind: str, days: float, *, stored: int = GB, wal: int = 100, error: b
     return Backup(label, kind, at(days, minutes=4), at(days), 4 * stored, stored, segment(wal), segment(wal), error)
 
 
+def listed(first: int, last: int, *missing: int, timeline: int = 1) -> Listing:
+    """The archive with the segments from first to last but the missing ones."""
+    found = read("\n".join(["archive 15-1", *lines_of(first, last, *missing, timeline=timeline)]))
+    assert found is not None
+    return found
+
+
+def lines_of(first: int, last: int, *missing: int, timeline: int = 1) -> list[str]:
+    """What the listing prints of segments, each as a run of its own; the last one was stored 38 s ago."""
+    return [
+        f"run {segment(each, timeline)} {segment(each, timeline)} 16000 {int(stored(each, last).timestamp())}"
+        for each in range(first, last + 1)
+        if each not in missing
+    ]
+
+
+def stored(number: int, last: int) -> datetime:
+    """A segment a minute."""
+    return at(minutes=last - number, seconds=38)
+
+
 FULL = Cron("postgresql-pgbackrest-full", "full", "0 2 * * 0", "Etc/UTC", suspended=False, last=None, succeeded=None)
 INCR = replace(FULL, name="postgresql-pgbackrest-incr", kind="incr", schedule="0 2 * * 1-6")
 DONE = Run("postgresql-pgbackrest-full-1", "u1", "full", "succeeded", at(1.4, minutes=5), at(1.4), "complete")
 FAILED = Run("postgresql-pgbackrest-incr-2", "u2", "incr", "failed", at(0.4, minutes=5), at(0.4), "backoff limit", ())
 SYSTEM, ANOTHER = "7712486012677398561", "7712486012677398562"
-ARCHIVER = Archiver(1204, segment(1303), at(seconds=38), 0, "", None, 0, system_id=SYSTEM, timeout_seconds=60)
+ARCHIVER = Archiver(
+    1204, segment(1303), at(seconds=38), 0, "", None, 0, system_id=SYSTEM, timeout_seconds=60, timeline=1
+)
 STATEFUL = Ref(STATEFULSET, "postgresql", "shop")
 SERVER = Ref(POD, "postgresql-0", "shop")
 RELEASE = ReleaseSummary(3, "deployed", at(20), backups=True, superuser="postgres")
 REPOSITORY = RepositoryInfo(
     (backup("full", 1.4), backup("incr", 0.4)), wal=Wal(segment(100), segment(1303)), system_id=SYSTEM
 )
+LISTING = listed(100, 1303)
 FINE = Snapshot(
     ReleaseRef("shop", "postgresql"),
     NOW,
@@ -64,6 +87,8 @@ FINE = Snapshot(
     crons=(FULL, INCR),
     runs=(DONE,),
     repository=REPOSITORY,
+    archive=LISTING,
+    archive_before=LISTING,
     archiver=ARCHIVER,
     volume=Volume(10 * GB, 6 * GB),
     certificate=MirroredCertificate(NOW + timedelta(days=824), "same"),
@@ -82,6 +107,7 @@ LEFT = replace(
     failures={
         "release": failure("there is no release"),
         "repository": failure('pods "postgresql-0" not found'),
+        "archive": failure("not found"),
         "archiver": failure("not found"),
     },
     missing=Missing("there", NOW),
@@ -89,10 +115,27 @@ LEFT = replace(
 DOWN = replace(
     FINE,
     objects={STATEFUL: Health("failed", "scaled to 0", SCALED_TO_0)},
-    failures=dict.fromkeys(("repository", "archiver", "volume"), failure('pods "postgresql-0" not found')),
+    failures=dict.fromkeys(("repository", "archive", "archiver", "volume"), failure('pods "postgresql-0" not found')),
 )
 HOSTILE_NAME = "x\x1b[2J\u202eevil\x9b"
 FIT_NAME = r"x\x1b[2J\u202eevil\x9b"
+
+
+def holding(repository: RepositoryInfo) -> Snapshot:
+    """A release that is fine but for its repository, whose archive has no gap."""
+    wal = repository.wal
+    listing = Listing("15-1")
+    if wal is not None:
+        first, last = (int(name[8:16], 16) * 256 + int(name[16:], 16) for name in (wal.first, wal.last))
+        listing = listed(first, last, timeline=int(wal.last[:8], 16))
+    timeline = int(wal.last[:8], 16) if wal else 1
+    archiver = replace(ARCHIVER, timeline=timeline, system_id=repository.system_id or SYSTEM)
+    return replace(FINE, repository=repository, archive=listing, archive_before=listing, archiver=archiver)
+
+
+def window_of(verdict: Verdict) -> tuple[datetime, datetime] | None:
+    """The newest window of a verdict: from when, and until when."""
+    return (verdict.newest.since, verdict.newest.until) if verdict.newest else None
 
 
 def said(snapshot: Snapshot) -> tuple[str, list[str]]:

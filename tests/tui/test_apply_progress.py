@@ -8,7 +8,7 @@ from pgwizard.kube.commands import CURRENT_CONTEXT
 from pgwizard.release.apply import ApplyOutcome
 from pgwizard.release.changes import Change
 from pgwizard.release.stages import Event
-from pgwizard.tui.apply_progress import RESUMES, ApplyProgress
+from pgwizard.tui.apply_progress import RESUME, ApplyProgress
 
 CREATED = [Change(Ref(kind, "postgresql", "shop"), "create") for kind in (SECRET, SERVICE)]
 LINE = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
@@ -21,7 +21,10 @@ def approved() -> ApplyProgress:
 
 
 def test_before_the_approval_a_stopped_run_has_written_nothing() -> None:
-    assert ApplyProgress().stop() == [("-", f"Stopped watching. {RESUMES}"), ("written", "nothing")]
+    assert ApplyProgress().stop() == [
+        ("-", f"Stopped watching. What is written stays. {RESUME}"),
+        ("written", "nothing"),
+    ]
 
 
 def test_a_stopped_run_counts_what_is_written_and_names_what_was_in_progress() -> None:

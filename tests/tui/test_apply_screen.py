@@ -66,7 +66,7 @@ class Driven:
         self.published: list[bool] = []
 
     async def await_approval(self) -> None:
-        await until(self.pilot, lambda: self.screen.is_asking or self.screen.state == "failed")
+        await until(self.pilot, lambda: self.screen.is_asking or self.screen.run.state == "failed")
         assert self.screen.is_asking, self.screen.ending
 
     async def approve(self) -> None:
@@ -74,7 +74,7 @@ class Driven:
         await press(self.pilot, "y")
 
     async def reached(self, state: str) -> None:
-        await until(self.pilot, lambda: self.screen.state == state)
+        await until(self.pilot, lambda: self.screen.run.state == state)
         await settled(self.pilot)
 
     async def gone(self) -> str:
@@ -197,7 +197,7 @@ def test_it_ends_with_the_commands_to_connect_which_are_copied_unwrapped() -> No
         driven.sim.commands = Commands("prod", "/home/ada/.kube/config")
         await driven.approve()
         await driven.reached("ended")
-        commands = connect_commands(driven.screen.progress.outcome.plan, driven.sim.commands)  # type: ignore[arg-type, union-attr]
+        commands = connect_commands(driven.screen.run.progress.outcome.plan, driven.sim.commands)  # type: ignore[arg-type, union-attr]
         assert all("--context prod --kubeconfig /home/ada/.kube/config" in command for command in commands)
         await press(driven.pilot, "c")
         assert all(command in driven.pilot.app.clipboard for command in commands)
@@ -231,8 +231,8 @@ def test_losses_are_named_and_need_the_release_s_name_typed() -> None:
         await press(driven.pilot, "y", *"postgresql", "enter")
         await driven.reached("ended")
         assert "✓ prune" in driven.stages()
-        assert driven.screen.progress.outcome is not None
-        assert driven.screen.progress.outcome.result == "deployed"
+        assert driven.screen.run.progress.outcome is not None
+        assert driven.screen.run.progress.outcome.result == "deployed"
 
     applying(scenario, answers_of(repository={"enabled": False}, storage={"size": "20Gi"}), before=Answers())
 
@@ -278,8 +278,8 @@ def test_after_the_cause_is_gone_it_is_tried_again_from_what_is_there() -> None:
         await press(driven.pilot, "r")
         await driven.approve()
         await driven.reached("ended")
-        assert driven.screen.progress.outcome is not None
-        assert [change.action for change in driven.screen.progress.outcome.changes].count("replace") == 1
+        assert driven.screen.run.progress.outcome is not None
+        assert [change.action for change in driven.screen.run.progress.outcome.changes].count("replace") == 1
 
     applying(scenario, outcomes=[ScriptedOutcome("job-failed", HOOK, lines=UNTRUSTED)])
 
@@ -294,8 +294,8 @@ def test_a_pod_that_cannot_start_shows_its_last_lines_and_its_question(monkeypat
         await driven.approve()
         await driven.reached("failed")
         assert driven.log.endswith("FATAL: could not write lock file: No space left on device")
-        assert driven.screen.progress.failure is not None
-        assert driven.screen.progress.failure.question == "storage.size"
+        assert driven.screen.run.progress.failure is not None
+        assert driven.screen.run.progress.failure.question == "storage.size"
 
     applying(scenario, outcomes=[fate])
 
@@ -408,7 +408,8 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
         await press(driven.pilot, key)
         await driven.reached("stopped")
         assert driven.ending == one_line(
-            "-       Stopped watching. The cluster continues. Apply again at any time to resume.",
+            "-       Stopped watching. The pod continues to start in the cluster, and the first backup follows. Apply",
+            "again at any time to resume.",
             "written 11 of 11 objects (the Job of the first backup not counted)",
         )
         assert driven.stages()[5:] == ["- wait", "· first backup", "· record"]
@@ -445,7 +446,7 @@ def test_a_second_escape_while_it_stops_is_no_second_stop() -> None:
         gate, get = asyncio.Event(), driven.sim.get
 
         async def slow(ref: Ref) -> Object:
-            if ref.resource.kind == "Lease" and driven.screen.state == "stopping":
+            if ref.resource.kind == "Lease" and driven.screen.run.state == "stopping":
                 await gate.wait()
             return await get(ref)
 
@@ -558,7 +559,7 @@ def test_a_defect_beside_the_run_is_reported_and_the_result_stays() -> None:
         await until(driven.pilot, lambda: notices(driven.pilot) != [])
         [notice] = notices(driven.pilot)
         assert notice.startswith("a defect of pgwizard itself: KeyError at ")
-        assert driven.screen.state == "ended"
+        assert driven.screen.run.state == "ended"
 
     applying(scenario, save=broken)
 

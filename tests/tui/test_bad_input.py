@@ -128,7 +128,7 @@ async def approval(pilot: Pilot[int]) -> ApplyScreen:
     await press(pilot, "f9")
     await until(pilot, lambda: isinstance(pilot.app.screen, ApplyScreen))
     screen = cast("ApplyScreen", pilot.app.screen)
-    await until(pilot, lambda: screen.is_asking or screen.state == "failed")
+    await until(pilot, lambda: screen.is_asking or screen.run.state == "failed")
     return screen
 
 
@@ -206,12 +206,33 @@ def test_a_namespace_that_is_deleted_after_it_was_chosen() -> None:
     driven(scenario, raw=SHOP)
 
 
+def test_a_namespace_that_is_being_deleted_is_named_before_anything_is_tried() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        sim = sim_of(pilot)
+        namespace = sim.store.peek(Ref(NAMESPACE, "shop"))
+        assert namespace is not None
+        namespace["metadata"]["deletionTimestamp"] = "2026-11-23T12:00:00Z"
+        sim.store.put(namespace)
+        screen = await approval(pilot)
+        assert screen.ending == [
+            "✗       the cluster does not have what the answers name; nothing was written",
+            (
+                "        release.namespace: namespace shop is being deleted, with everything in it   Wait until it is "
+                "gone (kubectl wait namespace/shop --for=delete --timeout=10m) and apply again, or choose "
+                "another namespace."
+            ),
+        ]
+        await back(pilot, wizard, "enter")
+
+    driven(scenario, raw=SHOP)
+
+
 def test_a_namespace_that_is_deleted_after_the_differences_were_shown() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         screen = await approval(pilot)
         sim_of(pilot).store.remove(Ref(NAMESPACE, "shop"))
         await press(pilot, "y")
-        await until(pilot, lambda: screen.state == "failed")
+        await until(pilot, lambda: screen.run.state == "failed")
         assert 'namespaces "shop" not found' in screen.ending[0]
         await back(pilot, wizard)
         await continue_elsewhere(pilot, wizard)
@@ -248,7 +269,7 @@ def test_a_watch_that_drops_for_good_fails_the_apply_and_r_resumes_it(kind: Faul
         sim.faults = [Fault(kind, verb="watch", resource="statefulsets", times=None)]
         screen = await approval(pilot)
         await press(pilot, "y")
-        await until(pilot, lambda: screen.state == "failed")
+        await until(pilot, lambda: screen.run.state == "failed")
         assert screen.ending[0].startswith("✗       cannot watch statefulsets in namespace default: ")
         assert words in screen.ending[0]
         assert screen.ending[-1] == "written 11 of 11 objects (the Job of the first backup not counted)"
@@ -256,7 +277,7 @@ def test_a_watch_that_drops_for_good_fails_the_apply_and_r_resumes_it(kind: Faul
         await press(pilot, "r")
         await until(pilot, lambda: screen.is_asking)
         await press(pilot, "y")
-        await until(pilot, lambda: screen.state == "ended")
+        await until(pilot, lambda: screen.run.state == "ended")
         assert screen.ending[0] == "✓       Release is up. First full backup succeeded."
         await back(pilot, wizard)
         await continue_elsewhere(pilot, wizard)
@@ -271,7 +292,7 @@ def test_a_watch_that_was_left_behind_lists_again() -> None:
         await press(pilot, "y")
         await until(pilot, lambda: any(request.verb == "watch" for request in sim.requests))
         sim.store.compact()
-        await until(pilot, lambda: screen.state in ("ended", "failed"))
+        await until(pilot, lambda: screen.run.state in ("ended", "failed"))
         assert screen.ending[0] == "✓       Release is up. First full backup succeeded."
         await back(pilot, wizard)
         await continue_elsewhere(pilot, wizard)

@@ -28,6 +28,7 @@ from pgwizard.tui.start import ClusterChoice, Start
 from pgwizard.tui.widgets.change_folds import change_folds
 from pgwizard.tui.widgets.comparison import NOT_COMPARED, Comparison
 from pgwizard.tui.widgets.folds import Fold, Folds
+from pgwizard.tui.widgets.review_parts import Jump
 from pgwizard.wizard.draft import Draft
 from support import simtime
 from support.faulting import answers_of, deployed
@@ -40,7 +41,7 @@ from tui.test_folds import lines
 class Host(Screen[None]):
     """In place of a wizard over another screen: shows a review, and keeps what it asks for."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "leave"), ("f9", "apply", "apply")]
     draft: Draft
 
     def __init__(self) -> None:
@@ -61,13 +62,13 @@ class Host(Screen[None]):
     def action_leave(self) -> None:
         self.asked.append(("leave",))
 
-    def on_review_jump(self, event: Review.Jump) -> None:
+    def on_jump(self, event: Jump) -> None:
         self.asked.append(("jump", event.path))
 
     def on_review_export_requested(self, event: Review.ExportRequested) -> None:
         self.asked.append(("export", event.folder))
 
-    def on_review_apply_requested(self) -> None:
+    def action_apply(self) -> None:
         self.asked.append(("apply",))
 
 
@@ -115,7 +116,7 @@ def table(host: Host) -> list[list[str]]:
 def test_problems_come_first_and_enter_goes_to_their_question() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         assert headings(host) == "[1 problems 1✗ 1!] 2 answers 2≠  3 manifests  4 diff against live "
-        assert host.review.section == "problems"
+        assert host.review.sections.section == "problems"
         await press(pilot, "enter", "down", "enter")
         assert host.asked == [("jump", "storage.size"), ("jump", "tls.verify")]
 
@@ -383,7 +384,7 @@ def test_a_comparison_from_before_an_apply_is_forgotten_unless_nothing_was_appro
             await until(pilot, lambda screen=screen: screen.is_asking)  # type: ignore[misc]
             if approves:
                 await press(pilot, "y")
-                await until(pilot, lambda screen=screen: screen.state == "ended")  # type: ignore[misc]
+                await until(pilot, lambda screen=screen: screen.run.state == "ended")  # type: ignore[misc]
             await press(pilot, "escape")
             assert pilot.app.screen is host
             assert comparison(host).endswith(AT) is not approves
@@ -438,7 +439,7 @@ def test_nothing_is_exported_while_something_is_wrong() -> None:
 def test_a_click_on_a_heading_shows_its_section() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         await click(pilot, "#headings", offset=(headings(host).index("manifests") + 1, 0))
-        assert host.review.section == "manifests"
+        assert host.review.sections.section == "manifests"
 
     reviewed(scenario)
 
@@ -447,10 +448,10 @@ def test_what_is_learnt_meanwhile_leaves_a_reader_where_he_is() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         review = host.review
         await press(pilot, "2")
-        await until(pilot, lambda: review.section == "answers")
+        await until(pilot, lambda: review.sections.section == "answers")
         host.draft.learn(Facts(), (Finding("tls.source", "gone"), Finding("storage.storageClass", "is not there")))
         review.follow()
-        assert review.section == "answers"
+        assert review.sections.section == "answers"
         assert headings(host).startswith(" 1 problems 2✗")
         await press(pilot, "1")
         problems = host.query_one("#problems", OptionList)
@@ -462,7 +463,7 @@ def test_what_is_learnt_meanwhile_leaves_a_reader_where_he_is() -> None:
         review.follow()
         assert problems.highlighted == 2
         await press(pilot, "2")
-        await until(pilot, lambda: review.section == "answers")
+        await until(pilot, lambda: review.sections.section == "answers")
         review.enter()
         assert headings(host).startswith("[1 problems 3✗]")
 

@@ -21,8 +21,9 @@ from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tls.names import Rules
 from pgwizard.tui.app import WizardApp
-from pgwizard.tui.screens.secret_browser import REPAINT_SECONDS, SecretBrowser
+from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.secret_choice import SecretChoice
+from pgwizard.tui.secret_feed import REPAINT_SECONDS
 from pgwizard.tui.start import Start
 from pgwizard.tui.widgets import candidate_text
 from pgwizard.tui.widgets.browser_parts import Filter
@@ -80,7 +81,7 @@ def driven(
 
 async def searched(pilot: Pilot[int], browser: SecretBrowser) -> None:
     """The search has ended, and what it found last is listed."""
-    await until(pilot, lambda: browser.secrets.state in {"done", "failed"})
+    await until(pilot, lambda: browser.feed.secrets.state in {"done", "failed"})
     await asyncio.sleep(REPAINT_SECONDS)
     await settled(pilot)
 
@@ -90,7 +91,7 @@ def text(browser: SecretBrowser, name: str) -> str:
 
 
 def places(browser: SecretBrowser) -> list[str]:
-    return [row.place for row in browser.secrets.findings.shown]
+    return [row.place for row in browser.feed.secrets.findings.shown]
 
 
 async def move_to(pilot: Pilot[int], browser: SecretBrowser, place: str) -> Candidate:
@@ -176,9 +177,11 @@ def test_words_filter_as_they_are_typed_and_escape_takes_them_back() -> None:
 
 def test_what_is_promising_is_read_when_it_comes_into_view() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        await until(pilot, lambda: browser.secrets.findings.by_place["cert-manager", "trust-bundle"][0].kind == "CA")
-        assert browser.secrets.findings.by_place["cert-manager", "trust-bundle"][0].keys == ("ca.crt",)
-        assert browser.secrets.findings.by_place["default", "api-token"][0].kind == "not read"
+        await until(
+            pilot, lambda: browser.feed.secrets.findings.by_place["cert-manager", "trust-bundle"][0].kind == "CA"
+        )
+        assert browser.feed.secrets.findings.by_place["cert-manager", "trust-bundle"][0].keys == ("ca.crt",)
+        assert browser.feed.secrets.findings.by_place["default", "api-token"][0].kind == "not read"
 
     driven(scenario)
 
@@ -211,13 +214,13 @@ def test_rows_that_came_before_the_browser_are_shown_with_it(monkeypatch: pytest
 
     async def first(pilot: Pilot[int], browser: SecretBrowser) -> None:
         browser.begin()
-        await until(pilot, lambda: browser.secrets.state == "done")
+        await until(pilot, lambda: browser.feed.secrets.state == "done")
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         def below() -> int:
             return len(browser.listing.rows) - browser.listing.size.height
 
-        assert list(browser.listing.rows) == browser.secrets.findings.shown != []
+        assert list(browser.listing.rows) == browser.feed.secrets.findings.shown != []
         await until(pilot, lambda: text(browser, "counts").startswith(f"{below()} more in 7 namespaces · DEMO"))
         assert searches == [browser.search]
 
@@ -232,8 +235,8 @@ def test_what_a_key_changes_is_painted(monkeypatch: pytest.MonkeyPatch) -> None:
             painted.append(lines.render_segments(pilot.app.console) if lines is not None else "")
 
         monkeypatch.setattr(pilot.app, "_display", display)
-        browser.action_move(1)
-        await until(pilot, lambda: f"▸ {browser.secrets.findings.shown[1].place}" in "".join(painted))
+        browser.listing.move(1)
+        await until(pilot, lambda: f"▸ {browser.feed.secrets.findings.shown[1].place}" in "".join(painted))
         await press(pilot, *"zz")
         assert "Nothing matches the filter" in "".join(painted)
 
@@ -256,7 +259,7 @@ def test_denied_is_not_empty_and_not_failed() -> None:
         assert text(browser, "detail") == "There is no Secret in this namespace kube-public. You can type a name: F6"
 
     async def failed(_: Pilot[int], browser: SecretBrowser) -> None:
-        assert browser.secrets.state == "failed"
+        assert browser.feed.secrets.state == "failed"
         assert text(browser, "detail").startswith("The list could not be read: ")
 
     driven(denied, prepare=deny)
@@ -409,13 +412,13 @@ def test_what_was_read_before_the_server_had_answered_is_judged_then(monkeypatch
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         def bundle() -> Candidate:
-            return browser.secrets.findings.by_place["cert-manager", "trust-bundle"][0]
+            return browser.feed.secrets.findings.by_place["cert-manager", "trust-bundle"][0]
 
-        await until(pilot, lambda: ("cert-manager", "trust-bundle") in browser.secrets.findings.by_place)
+        await until(pilot, lambda: ("cert-manager", "trust-bundle") in browser.feed.secrets.findings.by_place)
         await until(pilot, lambda: bundle().bundle is not None)
         assert bundle().ok is None
         gate.open()
-        await until(pilot, lambda: browser.secrets.state == "done" and bundle().ok is False)
+        await until(pilot, lambda: browser.feed.secrets.state == "done" and bundle().ok is False)
 
     driven(scenario, done=False)
 
@@ -526,13 +529,13 @@ def test_words() -> None:
 
 def test_of_ten_thousand_rows_the_last_is_a_key_away_and_a_filter_reaches_each() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
-        browser.secrets.findings.learn(
+        browser.feed.secrets.findings.learn(
             Candidate(f"ns-{n % 20}", f"secret-{n}", "not read", rank=80) for n in range(10_000)
         )
         await press(pilot, "s", "backspace")  # a filter lists them
         await press(pilot, "end")
-        assert browser.listing.cursor == len(browser.secrets.findings.shown) - 1
+        assert browser.listing.cursor == len(browser.feed.secrets.findings.shown) - 1
         await press(pilot, "home", *"secret-9999")
-        assert [row.secret for row in browser.secrets.findings.shown] == ["secret-9999"]
+        assert [row.secret for row in browser.feed.secrets.findings.shown] == ["secret-9999"]
 
     driven(scenario)

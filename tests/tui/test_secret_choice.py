@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from pgwizard.endpoint import Endpoint
 from pgwizard.tui.secret_choice import SecretChoice, TypedName
 from pgwizard.wizard.candidates import Candidate, Search
@@ -32,6 +34,15 @@ def test_keys_of_other_names_are_accepted_for_a_key_pair_that_has_them() -> None
 
 def test_a_key_that_holds_no_certificate_is_refused() -> None:
     assert TypedName("shop", "login", ("admin-user",)).choice((OTHER,), CA) == "shop/login: has not the usual keys"
+
+
+@pytest.mark.parametrize(
+    ("key", "refusal"),
+    [("other.crt", "it does not have the key other.crt"), ("tls.key", "tls.key holds no certificate")],
+)
+def test_another_key_of_a_secret_with_certificates_is_refused_by_its_name(key: str, refusal: str) -> None:
+    rows = (replace(BUNDLE, others=("tls.key",), why="signed the certificate that the server sends"),)
+    assert TypedName("shop", "certs", (key,)).choice(rows, CA) == f"shop/certs: {refusal}"
 
 
 def test_a_secret_that_may_not_be_read_is_accepted_with_the_usual_keys() -> None:

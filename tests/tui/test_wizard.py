@@ -182,9 +182,9 @@ def test_from_the_first_page_to_a_valid_backup_by_keyboard_alone() -> None:
         screen = cast("ApplyScreen", pilot.app.screen)
         await until(pilot, lambda: screen.is_asking)
         await press(pilot, "y")
-        await until(pilot, lambda: screen.progress.outcome is not None)
-        assert screen.progress.outcome is not None
-        assert screen.progress.outcome.result == "deployed"
+        await until(pilot, lambda: screen.run.progress.outcome is not None)
+        assert screen.run.progress.outcome is not None
+        assert screen.run.progress.outcome.result == "deployed"
         await press(pilot, "escape")
         await until(pilot, lambda: pilot.app.screen is wizard)
 

@@ -93,11 +93,17 @@ _DEEPEST = 8
 """Parts of an override's path; a parameter's name may have a dot."""
 
 
+_NO_YAML = ("@", "*", "%", "`")
+"""A value of YAML never begins so, but a schedule such as ``@daily`` or ``*/15 * * * *`` does; no quotes are needed."""
+
+
 def _override(value: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str], list[Finding]]:
     """The paths that were overridden, and the problems of the overrides."""
     paths, problems = [], []
     for override in overrides:
         dotted, equals, text = override.partition("=")
+        if text.startswith(_NO_YAML):
+            text = "'" + text.replace("'", "''") + "'"
         document = strict_yaml.read(text.encode("utf-8", "surrogatepass"))  # a byte of argv that is no UTF-8 stays none
         path = [part.replace("\\.", ".") for part in re.split(r"(?<!\\)\.", dotted)]
         if not equals or "" in path or len(path) > _DEEPEST:
@@ -250,16 +256,24 @@ def _message(path: _Path, section: type[Section] | None, detail: ErrorDetails) -
         return f"expected {_EXPECTED[kind]}, found {found}{quotes}"
     if kind in ("literal_error", "union_tag_invalid"):
         choices = re.findall(r"'([^']*)'", str(context.get("expected") or context["expected_tags"]))
-        found = context.get("tag", given)
+        found = given[_tag_key(context)] if "tag" in context else given  # pydantic turns the tag into text
         return f"expected one of {', '.join(choices)}, found {_describe(found)}{_guess(found, choices)}"
     if kind == "union_tag_not_found":
-        key = re.findall(r"\w+", str(context["discriminator"]))[-1].replace("source", "from")
-        return f"{key}: is required, and says which of the alternatives this is"
+        key = _tag_key(context)
+        choices = [tag for each in _sections_at(section, path[-1]) for tag in _tags(each)]
+        return f"{key}: is required; expected one of {', '.join(choices)}"
     if kind in _BOUND:
-        return _BOUND[kind].format(**context, found=_describe(given))
+        is_empty = kind == "string_too_short" and context["min_length"] == 1
+        return "is empty" if is_empty else _BOUND[kind].format(**context, found=_describe(given))
     if kind == "value_error":
         return str(context["error"])
     return detail["msg"][0].lower() + detail["msg"][1:]
+
+
+def _tag_key(context: dict[str, Any]) -> str:
+    """``from`` or ``type``."""
+    key: str = re.findall(r"\w+", str(context["discriminator"]))[-1]
+    return key.replace("source", "from")
 
 
 def _suggestion(word: str, choices: list[str]) -> str:

@@ -183,11 +183,37 @@ def _place(event: Any) -> Position:
     return event.start_mark.line + 1, event.start_mark.column + 1
 
 
+_SYNTAX = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        ("cannot start any token", "a value cannot begin with {at}: put it in quotes"),
+        ("alphabetic or numeric", "a value cannot begin with * or &: put it in quotes"),
+        ("',' or ']'", "a list in [ ] lacks a comma or its end"),
+        ("',' or '}'", "a block in {{ }} lacks a comma or its end"),
+        ("node content", "a value is missing here, or a bracket is in its place"),
+        ("end of stream", "a quote is opened and never closed"),
+        ("escape|hex", "within double quotes \\ begins an escape sequence: use single quotes"),
+        ("mapping values", "a colon that fits no key: check the indent, or put the value in quotes"),
+        ("comment or|chomping", "text after | or > begins on the next line"),
+        ("could not find expected ':'", "this line has no colon: write name: value, or indent it below its key"),
+        ("expected key|<block end>|'-' indicator", "this does not continue what is above it: check indent and quotes"),
+        ("sequence entries", "a list begins on the line below its key"),
+        ("mapping keys", "? begins no key: write name: value"),
+        ("URI|'>'|tag handle", "tags (!) are not taken: write a plain value"),
+        ("document start|directive|YAML", "this is outside of the document: delete it"),
+    )
+)
+"""How the parser's words begin (libyaml's, or those of its Python twin), and ours."""
+
+
 def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Finding:
     mark = error.problem_mark or error.context_mark
     line = mark.line if mark else 0
     lines = text.splitlines()
-    message = f"not YAML: {error.problem or error.context}"
+    at = lines[line][mark.column : mark.column + 1] if mark and line < len(lines) else ""
+    problem = str(error.problem or error.context)
+    what = next((words for pattern, words in _SYNTAX if pattern.search(problem)), "it cannot be read from here on")
+    message = f"not YAML: {what.format(at=at)}"
     if line < len(lines) and "\t" in lines[line][: len(lines[line]) - len(lines[line].lstrip()) + 1]:
         message = "a tab indents this line: YAML indents with spaces only"
     return Finding("", message, line + 1, mark.column + 1 if mark else None)

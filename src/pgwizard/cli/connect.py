@@ -27,20 +27,30 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ClusterSource:
-    """Which cluster. demo: the simulated one, in this process; released: with a release in it, to look at."""
+    """Which cluster. demo: the simulated one, in this process; released: with a release in it, to look at.
+
+    simulated: the one of an earlier connection, which the next one finds as it was left.
+    """
 
     context: str | None = None
     kubeconfig: str | None = None
     demo: bool = False
     released: bool = False
+    simulated: SimCluster | None = None
 
 
 @contextlib.asynccontextmanager
 async def open_cluster(place: ClusterSource) -> AsyncIterator[Cluster]:
     """The cluster, closed on every way out."""
-    if place.demo:
+    if place.simulated is not None:
+        try:
+            async with place.simulated.guest() as guest:
+                yield guest
+        finally:
+            await place.simulated.runtime.stop()  # until the next request
+    elif place.demo:
         from pgwizard.simulator.clock import ScaledClock
         from pgwizard.simulator.cluster import SimCluster
 
@@ -56,6 +66,7 @@ async def open_cluster(place: ClusterSource) -> AsyncIterator[Cluster]:
                     now=clock_of(simulated, demo=True),
                 )
                 clock.run_at(1)
+            place.simulated = simulated
             yield simulated
     else:
         from pgwizard.kube.client import connect
@@ -81,11 +92,15 @@ async def _yes(_: Sequence[Change]) -> bool:
 
 
 def run(
-    call: Invocation, work: Callable[[Cluster, Clock], Awaitable[T]], *, released: bool = False, resume: str = ""
+    call: Invocation,
+    work: Callable[[Cluster, Clock], Awaitable[T]],
+    *,
+    released: bool = False,
+    interruption: Callable[[], Interrupted] = lambda: Interrupted("stopped"),
 ) -> T:
     """Work on the cluster that the options name, by its time. Ctrl+C, SIGTERM and a closed terminal end it in order.
 
-    released: the simulated cluster has a release to look at; resume: how to continue, for whoever stopped it.
+    released: the simulated cluster has a release to look at; interruption: the error for whoever stopped it.
     """
     place = ClusterSource(call[CONTEXT], call[KUBECONFIG], call[DEMO], released)
 
@@ -101,7 +116,7 @@ def run(
     try:
         return asyncio.run(guarded())
     except asyncio.CancelledError:
-        raise Interrupted("stopped", hint=resume) from None
+        raise interruption() from None
 
 
 async def choose_release(call: Invocation, cluster: Cluster, name: str | None = None) -> ReleaseRef:

@@ -50,7 +50,7 @@ WRITTEN_BY: dict[str, tuple[type[JsonLine], ...]] = {
     "status": (StatusLine,),
     "backup": (JobLine, LogLine, WarningLine, NoteLine),
     "logs": (LogLine, NoteLine, FaultLine),
-    "releases": (ReleaseLine, WarningLine),
+    "releases": (ReleaseLine, WarningLine, NoteLine),
     "uninstall": (ChangeLine, EventLine),
     "explain": (MessageLine, NoteLine),
     "version": (VersionLine,),

@@ -17,6 +17,7 @@ from pgwizard.tui.navigation import WIZARD
 from pgwizard.tui.start import ClusterChoice, Connector, Start
 
 if TYPE_CHECKING:
+    from pgwizard.cli.connect import ClusterSource
     from pgwizard.kube.api import Cluster
 
 
@@ -34,13 +35,15 @@ def start(
     clock: Clock = utc_now
     state = "pgwizard-demo" if demo else "pgwizard"
 
+    sources: dict[str | None, ClusterSource] = {}
+
     def connector(name: str | None) -> Connector:
         async def connect(stack: AsyncExitStack) -> Cluster:
             from pgwizard.cli import connect as cli_connect
 
-            place = cli_connect.ClusterSource(name, kubeconfig, demo, released=screen != WIZARD)
+            source = cli_connect.ClusterSource(name, kubeconfig, demo, released=screen != WIZARD)
             nonlocal clock
-            cluster = await stack.enter_async_context(cli_connect.open_cluster(place))
+            cluster = await stack.enter_async_context(cli_connect.open_cluster(sources.setdefault(name, source)))
             clock = cli_connect.clock_of(cluster, demo=demo)
             return cluster
 

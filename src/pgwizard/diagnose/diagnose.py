@@ -40,8 +40,14 @@ def diagnoses(text: str) -> tuple[Diagnosis, ...]:
 
 
 def sharper(fault: Finding, others: Iterable[Finding]) -> Finding:
-    """A fault; or of others the one that knows more of the same matter, such as why an S3 store refused a request."""
-    same = [fault, *(other for other in others if _PLACES[other.key][0] == _PLACES[fault.key][0])]
+    """A fault; or of others the one that knows more of the same matter, such as why an S3 store refused a request.
+
+    A finding that no row of the table made is of no matter.
+    """
+    if fault.key not in _PLACES:
+        return fault
+    matter, _ = _PLACES[fault.key]
+    same = [fault, *(other for other in others if _PLACES.get(other.key, (None,))[0] == matter)]
     return min(same, key=lambda known: _PLACES[known.key][1])  # the first of equals: the fault itself
 
 

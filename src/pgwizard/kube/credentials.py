@@ -10,24 +10,33 @@ import base64
 import contextlib
 import json
 import os
+import re
 import signal
 import ssl
 import tempfile
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
-from pgwizard.errors import KubeconfigError
-from pgwizard.kube.kubeconfig import Target, decode, read_bytes, reason_of
-from pgwizard.text import plain
+import yaml
 
-PLUGIN_SECONDS = 60.0
+from pgwizard.errors import KubeconfigError
+from pgwizard.kube import typed_yaml
+from pgwizard.kube.kubeconfig import Part, Target, decode, read_bytes, reason_of
+from pgwizard.text import fit_line, plain, span
+
+PLUGIN_SECONDS = 600.0
+"""A person needs minutes to log in with a device code."""
+_ANSWER_BYTES = 1 << 20
+_TOKEN_LEEWAY_SECONDS = 60
+"""So long after its end API servers still take a token."""
 _RENEWED_EARLY_SECONDS = 300.0
 """So long before a token ends ``kubernetes`` renews it."""
 TOKEN_FILE_SECONDS = 60.0
@@ -36,24 +45,26 @@ TOKEN_FILE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a request carries. ``fresh_until`` is wall-clock time; ``renewable``: reading it again may give another.
-
-    certificate: the client's, as PEM, without its key; empty for none.
-    """
+    """What a request carries. ``fresh_until`` is wall-clock time; ``renewable``: reading it again may give another."""
 
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     tls: ssl.SSLContext | None
     fresh_until: float
     renewable: bool
-    certificate: bytes = field(default=b"", repr=False)
 
 
 class Login:
-    """The credentials of a target, read when first asked for, kept while fresh, and read again when refused."""
+    """The credentials of a target, read when first asked for, kept while fresh, and read again when refused.
 
-    def __init__(self, target: Target, *, now: Callable[[], float] = time.time) -> None:
+    show: called with each line that a credentials plug-in writes to stderr, fit for a terminal, as it comes.
+    """
+
+    def __init__(
+        self, target: Target, *, now: Callable[[], float] = time.time, show: Callable[[str], object] = lambda _: None
+    ) -> None:
         self._target = target
         self._now = now
+        self._show = show
         self._lock = asyncio.Lock()
         self._credentials: Credentials | None = None
 
@@ -70,68 +81,155 @@ class Login:
             self._credentials = None
         return credentials.renewable
 
-    def invalid_certificate(self, credentials: Credentials) -> str:
-        """That the client certificate is not valid now, with its date; empty where it is, and where there is none."""
-        valid = _validity(credentials.certificate) if credentials.certificate else None
-        whose, now = f"the client certificate of user {plain(self._target.user.name)!r}", self._now()
-        if valid is not None and now > valid[1].timestamp():
-            return f"{whose} expired on {valid[1]:%Y-%m-%d %H:%M} UTC"
-        if valid is not None and now < valid[0].timestamp():
-            return f"{whose} is valid from {valid[0]:%Y-%m-%d %H:%M} UTC on"
-        return ""
-
     async def _fetch(self) -> Credentials:
-        user = self._target.user
+        user, url = self._target.user, self._target.url
         values = user.values
+        if not url.startswith("https://"):
+            await asyncio.to_thread(_tls, self._target, None)  # files that are absent are refused, as by kubectl
+            # Whoever listens on the way would have them; kubectl sends none either.
+            headers = (*_authorization(_basic(self._target.login)), *_impersonation(values))
+            return Credentials(_sendable(headers, user.name), None, float("inf"), renewable=False)
         authorization, fresh_until, renewable = "", float("inf"), bool(values.get("client-certificate"))
-        pair: tuple[bytes, bytes] | None = None
+        whose, pair = f"the token of user {plain(user.name)!r}", None
         if token_file := values.get("tokenFile"):
-            content = await asyncio.to_thread(read_bytes, user.folder / token_file, f"the token file of {user.name!r}")
-            authorization = f"Bearer {decode(content, f'the token file of {user.name!r}')}"
+            authorization = _bearer(await asyncio.to_thread(_file_token, user, token_file))
+            whose = f"{whose} in {plain(str(user.folder / token_file))}"
             fresh_until, renewable = self._now() + TOKEN_FILE_SECONDS, True
         elif token := values.get("token"):
-            authorization = f"Bearer {token}"
+            authorization = _bearer(token)
         elif values.get("username"):
-            login = f"{values['username']}:{values.get('password', '')}"
-            authorization = f"Basic {base64.b64encode(login.encode()).decode()}"
+            authorization = _basic(f"{values['username']}:{values.get('password', '')}")
         elif values.get("auth-provider"):
             authorization = await asyncio.to_thread(_auth_provider, self._target, self._now())
             # The refresh token lives in the kubeconfig; the package decides by the token's own expiry.
             fresh_until, renewable = self._now() + TOKEN_FILE_SECONDS, True
-        elif plugin := values.get("exec"):
-            status = await _run_plugin(self._target, plugin)
+        elif (plugin := values.get("exec")) and not _has_certificate(values):
+            status = await _run_plugin(self._target, plugin, self._show)
+            whose = f"the token of the credentials plug-in {plain(_command(self._target, plugin))}"
             authorization, pair = _from_plugin(_command(self._target, plugin), status)
             fresh_until, renewable = self._plugin_expiry(status), True
         certificate, tls = await asyncio.to_thread(_tls, self._target, pair)
-        return Credentials(
-            headers=(*_authorization(authorization, user.name), *_impersonation(values)),
-            tls=tls,
-            fresh_until=fresh_until,
-            renewable=renewable,
-            certificate=certificate,
-        )
+        if authorization:
+            _require_current_token(whose, authorization, self._now())
+        elif not certificate:
+            raise KubeconfigError(
+                f"user {plain(user.name)!r} in the kubeconfig {plain(self._target.files)} has no credentials",
+                hint="Log in, so that it gets a token, a client certificate or a credentials plug-in.",
+            )
+        else:  # an API server that refuses a certificate still takes the token beside it
+            ends = _require_current_certificate(
+                user.name, _certificate_place(self._target, pair), certificate, self._now()
+            )
+            fresh_until = min(fresh_until, ends)
+        headers = (*_authorization(_basic(self._target.login) or authorization), *_impersonation(values))
+        return Credentials(_sendable(headers, user.name), tls, fresh_until, renewable)
 
     def _plugin_expiry(self, status: Mapping[str, Any]) -> float:
         stamp = status.get("expirationTimestamp")
-        if not stamp:
+        if stamp is None:
             return float("inf")
+        text = stamp if isinstance(stamp, str) and _RFC_3339.fullmatch(stamp) else ""
         try:
-            expiry = datetime.fromisoformat(stamp).timestamp()
-        except ValueError:
+            expiry = datetime.fromisoformat(text).timestamp()
+        except (ValueError, OverflowError):
             raise KubeconfigError("the credentials plug-in gave an expirationTimestamp that is not a time") from None
         # The five seconds keep a plug-in with a slow clock from being run for every single request.
         return max(expiry - 10, self._now() + 5)
 
 
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
 # -- what a request carries -------------------------------------------------------------------------------------------
 
 
-def _authorization(value: str, user: str) -> list[tuple[str, str]]:
-    if not value:
-        return []
-    if not value.isascii() or not value.isprintable():
-        raise KubeconfigError(f"the credentials of {user!r} hold characters that cannot be sent")
-    return [("Authorization", value)]
+def _bearer(token: str) -> str:
+    return f"Bearer {token}"
+
+
+def _basic(login: str) -> str:
+    return f"Basic {base64.b64encode(login.encode()).decode()}" if login else ""
+
+
+def _authorization(value: str) -> list[tuple[str, str]]:
+    return [("Authorization", value)] if value else []
+
+
+def _sendable(headers: tuple[tuple[str, str], ...], user: str) -> tuple[tuple[str, str], ...]:
+    """The same headers. Raises KubeconfigError where a value could be taken for another header."""
+    for _, value in headers:
+        if any((character < " " and character != "\t") or character == "\x7f" for character in value):
+            raise KubeconfigError(f"the credentials of {plain(user)!r} hold characters that cannot be sent")
+    return headers
+
+
+def _file_token(user: Part, name: str) -> str:
+    """The token of a file; the one beside it where that is empty or cannot be read."""
+    what, beside = f"the token file of {plain(user.name)!r}", str(user.values.get("token") or "")
+    try:
+        token = decode(read_bytes(user.folder / name, what), what)
+    except KubeconfigError:
+        if beside:
+            return beside
+        raise
+    if not token and not beside:
+        raise KubeconfigError(f"{what} is empty: {plain(str(user.folder / name))}")
+    return token or beside
+
+
+def _has_certificate(user: Mapping[str, Any]) -> bool:
+    return bool(user.get("client-certificate") or user.get("client-certificate-data"))
+
+
+def _require_current_token(whose: str, authorization: str, now: float) -> None:
+    """Raises KubeconfigError for a JWT that has ended."""
+    ends = _claims(authorization.removeprefix("Bearer ")).get("exp")
+    if not isinstance(ends, int | float) or isinstance(ends, bool) or now <= ends + _TOKEN_LEEWAY_SECONDS:
+        return
+    with contextlib.suppress(ValueError, OverflowError):
+        raise KubeconfigError(
+            f"{whose} expired on {datetime.fromtimestamp(ends, UTC):%Y-%m-%d %H:%M} UTC",
+            hint="Log in again, or ask whoever gave you the kubeconfig for a new token.",
+        )
+
+
+def _claims(token: str) -> Mapping[str, Any]:
+    """What a JWT says of itself; nothing for another token."""
+    parts = token.split(".")
+    with contextlib.suppress(ValueError, RecursionError):
+        claims = json.loads(base64.urlsafe_b64decode(f"{parts[1]}===")) if len(parts) == 3 else {}
+        return claims if isinstance(claims, dict) else {}
+    return {}
+
+
+def _certificate_place(target: Target, from_plugin: tuple[bytes, bytes] | None) -> str:
+    user = target.user
+    if from_plugin:
+        return f"the credentials plug-in {plain(_command(target, user.values['exec']))}"
+    if path := user.values.get("client-certificate"):
+        return plain(str(user.folder / path))
+    return f"client-certificate-data in the kubeconfig {plain(target.files)}"
+
+
+def _require_current_certificate(user: str, place: str, certificate: bytes, now: float) -> float:
+    """When it ends. Raises KubeconfigError for a client certificate that has ended, or has not begun."""
+    valid = _validity(certificate)
+    if valid is None:
+        return float("inf")
+    begins, ends = valid
+    problem = (
+        f"expired on {ends:%Y-%m-%d %H:%M} UTC"
+        if now > ends.timestamp()
+        else f"is valid from {begins:%Y-%m-%d %H:%M} UTC on"
+        if now < begins.timestamp()
+        else ""
+    )
+    if problem:
+        raise KubeconfigError(
+            f"the client certificate of user {plain(user)!r} ({place}) {problem}",
+            hint="Get a new client certificate: log in again, or ask whoever gave you the kubeconfig.",
+        )
+    return ends.timestamp()
 
 
 def _impersonation(user: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -146,32 +244,44 @@ def _impersonation(user: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _tls(target: Target, from_plugin: tuple[bytes, bytes] | None) -> tuple[bytes, ssl.SSLContext | None]:
     """The client's certificate, empty for none, and the context that uses it; no context for http."""
+    authority = target.cluster.bytes_of("certificate-authority")
+    certificate, key = from_plugin or (
+        target.user.bytes_of("client-certificate"),
+        target.user.bytes_of("client-key") if _has_certificate(target.user.values) else None,
+    )
     if not target.url.startswith("https://"):
         return b"", None
-    authority = target.cluster.bytes_of("certificate-authority")
-    try:
-        context = ssl.create_default_context(cadata=authority.decode("ascii", "ignore") if authority else None)
-    except ssl.SSLError:
-        name = target.cluster.name
-        raise KubeconfigError(f"certificate-authority of {name!r} in the kubeconfig holds no certificate") from None
+    context = ssl.create_default_context() if authority is None else _trusting(authority, target.cluster.name)
     # Clusters have certificate authorities that lack what strict mode (Python 3.13's default) asks for; Go takes them.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if target.cluster.values.get("insecure-skip-tls-verify") is True:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    certificate, key = from_plugin or (
-        target.user.bytes_of("client-certificate"),
-        target.user.bytes_of("client-key"),
-    )
     if certificate and key:
         with _private_file(certificate + b"\n" + key) as path:
             try:
                 # Without the callback an encrypted key would ask for its password on the terminal.
                 context.load_cert_chain(path, password=lambda: "")
-            except ssl.SSLError:
-                name = target.user.name
-                raise KubeconfigError(f"the client certificate and key of {name!r} cannot be used together") from None
+            except ssl.SSLError as error:
+                whose = f"the client certificate and key of {plain(target.user.name)!r} cannot be used together"
+                why = ": the key belongs to another certificate" if error.reason == "KEY_VALUES_MISMATCH" else ""
+                raise KubeconfigError(f"{whose}{why}") from None
     return certificate or b"", context
+
+
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def _trusting(authority: bytes, cluster: str) -> ssl.SSLContext:
+    """A context that trusts these certificates alone. One that cannot be read is left out, as Go does."""
+    context, count = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), 0
+    for certificate in _PEM.findall(authority.decode("ascii", "ignore")):
+        with contextlib.suppress(ssl.SSLError):
+            context.load_verify_locations(cadata=certificate)
+            count += 1
+    if not count:
+        raise KubeconfigError(f"certificate-authority of {plain(cluster)!r} in the kubeconfig holds no certificate")
+    return context
 
 
 def _validity(certificate: bytes) -> tuple[datetime, datetime] | None:
@@ -211,20 +321,18 @@ def _auth_provider(target: Target, at: float) -> str:
 
     holder = SimpleNamespace(api_key={})
     provider = target.user.values["auth-provider"]
-    name = provider.get("name") or ""
-    if name == "oidc":
-        _require_verified_renewal(target, provider.get("config") or {}, at)
+    _require_verified_renewal(target, provider.get("config") or {}, at)
     try:
         with tempfile.TemporaryDirectory() as folder:
             load_kube_config(  # type: ignore[no-untyped-call]
                 target.files, target.context, client_configuration=holder, temp_file_path=folder
             )
     except Exception:  # noqa: BLE001 - whatever a third party's code raises may hold the token in its text
-        raise KubeconfigError(f"the auth-provider {plain(name)!r} of the kubeconfig failed") from None
+        raise KubeconfigError("the auth-provider oidc of the kubeconfig failed") from None
     token = str(holder.api_key.get("BearerToken", ""))
     if not token:
         raise KubeconfigError(
-            f"the auth-provider {plain(name)!r} of the kubeconfig gave no token",
+            "the auth-provider oidc of the kubeconfig gave no token",
             hint="Log in again, or use a credentials plug-in (exec).",
         )
     return token
@@ -234,10 +342,7 @@ def _require_verified_renewal(target: Target, config: Mapping[str, str], at: flo
     """``kubernetes`` verifies no certificate where none is set, and would send the refresh token to whoever answers."""
     if config.get("idp-certificate-authority") or config.get("idp-certificate-authority-data"):
         return
-    claims = (config.get("id-token") or "").split(".")[1:2]
-    expires: Any = None
-    with contextlib.suppress(ValueError, AttributeError):
-        expires = json.loads(base64.urlsafe_b64decode(f"{claims[0]}===" if claims else "")).get("exp")
+    expires = _claims(config.get("id-token") or "").get("exp")
     if isinstance(expires, int | float) and expires <= at + _RENEWED_EARLY_SECONDS:
         raise KubeconfigError(
             f"the id-token of user {plain(target.user.name)!r} has expired, and without idp-certificate-authority it "
@@ -254,7 +359,7 @@ def _command(target: Target, plugin: Mapping[str, Any]) -> str:
     return str(target.user.folder / command) if os.sep in command else command
 
 
-async def _run_plugin(target: Target, plugin: Mapping[str, Any]) -> Mapping[str, Any]:
+async def _run_plugin(target: Target, plugin: Mapping[str, Any], show: Callable[[str], object]) -> Mapping[str, Any]:
     """Run it as client-go does, but never with a terminal; the ``status`` of its ExecCredential."""
     command = _command(target, plugin)
     if plugin.get("interactiveMode") == "Always":
@@ -269,6 +374,8 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any]) -> Mapping[str,
     info = {"apiVersion": version, "kind": "ExecCredential", "spec": spec}
     extra = {item["name"]: item.get("value") or "" for item in plugin.get("env") or []}
     environment = {**os.environ, **extra, "KUBERNETES_EXEC_INFO": json.dumps(info)}
+    # With asyncio's own pipe, a program that it leaves in the background would hold the end open.
+    reading, writing = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
             command,
@@ -276,59 +383,130 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any]) -> Mapping[str,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=writing,
             start_new_session=True,  # neither can it open /dev/tty
         )
     except (OSError, ValueError) as error:
+        os.close(reading)
         hint = plain(plugin.get("installHint") or "", 600)
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} cannot be started: {reason_of(error)}",
             hint=hint or "Install it, or add its folder to PATH.",
         ) from None
-    stdout, stderr = await _outcome(process, command)
+    finally:
+        os.close(writing)
+    stdout, words = await _outcome(process, reading, command, show)
     if process.returncode:
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} failed with exit code {process.returncode}: "
-            f"{plain(stderr.decode(errors='replace')) or 'it wrote nothing to stderr'}",
+            f"{plain(' '.join(words)) or 'it wrote nothing to stderr'}",
             hint=f"Log in again, then try the plug-in with: {target.commands.kubectl('get', 'namespaces')}",
         )
     try:
-        answer = json.loads(stdout)
-        status, answered = answer["status"], answer["apiVersion"]
-    except (ValueError, KeyError, TypeError):
-        raise KubeconfigError(f"the credentials plug-in {plain(command)} did not print an ExecCredential") from None
-    if answered != version or not isinstance(status, dict):
+        if stdout.lstrip().startswith(b"{"):
+            json.loads(stdout)  # as YAML, what comes after an object would be overlooked
+        answer: Mapping[str, Any] = typed_yaml.read(stdout, _CREDENTIAL)
+    except typed_yaml.WrongType as error:
+        raise KubeconfigError(
+            f"the credentials plug-in {plain(command)} did not print an ExecCredential: "
+            f"{error.place or 'it'} is {error.found}; expected {error.wanted}"
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        answer = {}
+    if (answer.get("kind") or _KIND) != _KIND or "status" not in answer:
+        raise KubeconfigError(f"the credentials plug-in {plain(command)} did not print an ExecCredential")
+    if answer.get("apiVersion") != version:
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} answers in another version than {plain(version)}"
         )
-    for key in ("token", "clientCertificateData", "clientKeyData", "expirationTimestamp"):
-        if not isinstance(status.get(key) or "", str):
-            raise KubeconfigError(f"the credentials plug-in {plain(command)} gave a {key} that is no text")
+    status: Mapping[str, Any] = answer["status"]
     return status
 
 
-async def _outcome(process: asyncio.subprocess.Process, command: str) -> tuple[bytes, bytes]:
+_KIND = "ExecCredential"
+_CREDENTIAL: typed_yaml.Shape = {
+    "apiVersion": str,
+    "kind": str,
+    "status": {"token": str, "clientCertificateData": str, "clientKeyData": str, "expirationTimestamp": object},
+}
+
+
+async def _outcome(
+    process: asyncio.subprocess.Process, stderr: int, command: str, show: Callable[[str], object]
+) -> tuple[bytes, list[str]]:
+    """What it printed, and the last lines of its stderr."""
+    words: deque[str] = deque(maxlen=20)
+
+    def follow(line: str) -> None:
+        words.append(line)
+        show(line)
+
+    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+    transport, _ = await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(stderr, "rb", buffering=0)
+    )
+    follower = asyncio.create_task(_follow(reader, follow))
     try:
         async with asyncio.timeout(PLUGIN_SECONDS):
-            return await process.communicate()
+            output = await _read_answer(cast("asyncio.StreamReader", process.stdout), command)
+            await process.wait()
+            # A program that it left in the background may hold its stderr open.
+            await asyncio.wait([follower], timeout=_PAUSE_SECONDS)
+            return output, list(words)
     except TimeoutError:
         raise KubeconfigError(
-            f"the credentials plug-in {plain(command)} gave no answer within {PLUGIN_SECONDS:g} s",
-            hint="Log in first: it may wait for a login in the browser.",
+            f"the credentials plug-in {plain(command)} was stopped after {span(PLUGIN_SECONDS)}; it was waiting for: "
+            f"{plain(' '.join(words)) or 'nothing that it wrote to stderr'}",
+            hint="Log in with it first, then try again.",
         ) from None
     finally:
+        follower.cancel()
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            await process.communicate()
+            await process.wait()
+        transport.close()
+
+
+async def _read_answer(stream: asyncio.StreamReader, command: str) -> bytes:
+    content = b""
+    while chunk := await stream.read(1 << 16):
+        content += chunk
+        if len(content) > _ANSWER_BYTES:
+            raise KubeconfigError(
+                f"the credentials plug-in {plain(command)} printed more than {_ANSWER_BYTES >> 20} MiB"
+            )
+    return content
+
+
+_PAUSE_SECONDS = 0.3
+"""A line without an end, such as a prompt, is shown after this."""
+
+
+async def _follow(stream: asyncio.StreamReader, show: Callable[[str], object]) -> None:
+    """Pass on each line, and what is left without an end."""
+    rest = b""
+    while True:
+        try:
+            chunk = await asyncio.wait_for(stream.read(1 << 12), _PAUSE_SECONDS if rest else None)
+            *lines, rest = re.split(rb"\r\n|\r|\n", rest + chunk)
+        except TimeoutError:
+            chunk, lines, rest = b"...", [rest], b""
+        if not chunk or len(rest) > 1 << 12:
+            lines, rest = [*lines, rest], b""
+        for line in lines:
+            if text := fit_line(line.decode(errors="replace")).strip():
+                show(text)
+        if not chunk:
+            return
 
 
 def _cluster_info(target: Target) -> dict[str, Any]:
     values = target.cluster.values
-    info: dict[str, Any] = {"server": target.url}
+    info: dict[str, Any] = {"server": values["server"], "config": None}
     if authority := target.cluster.bytes_of("certificate-authority"):
         info["certificate-authority-data"] = base64.b64encode(authority).decode()
-    for key in ("tls-server-name", "insecure-skip-tls-verify", "proxy-url"):
+    for key in ("tls-server-name", "insecure-skip-tls-verify", "proxy-url", "disable-compression"):
         if values.get(key):
             info[key] = values[key]
     for extension in values.get("extensions") or []:
@@ -338,11 +516,11 @@ def _cluster_info(target: Target) -> dict[str, Any]:
 
 
 def _from_plugin(command: str, status: Mapping[str, Any]) -> tuple[str, tuple[bytes, bytes] | None]:
-    token = (status.get("token") or "").strip()
+    token = status.get("token") or ""
     certificate, key = status.get("clientCertificateData") or "", status.get("clientKeyData") or ""
     if bool(certificate) != bool(key):
         raise KubeconfigError(f"the credentials plug-in {plain(command)} gave a certificate without its key, or a key")
-    if not token and not certificate:
+    if not token.strip() and not certificate:
         raise KubeconfigError(f"the credentials plug-in {plain(command)} gave neither a token nor a certificate")
     pair = (certificate.encode(), key.encode()) if certificate else None
-    return (f"Bearer {token}" if token else ""), pair
+    return (_bearer(token) if token else ""), pair

@@ -267,21 +267,8 @@ class Http:
             wait = patience.delay(tries) if failed.retry_after is None else failed.retry_after
             over = tries >= (call.tries or patience.tries) or (patience.clock() - begin + wait > patience.total_seconds)
             if over or not failed.transient or (failed.lost and not call.repeatable):
-                raise self._explain(failed, f" ({tries} tries)" if tries > 1 else "", credentials)
+                raise failed.error(f" ({tries} tries)" if tries > 1 else "")
             await patience.sleep(wait)
-
-    def _explain(self, failed: _TryError, tries: str, credentials: Credentials) -> ClusterError:
-        """The error, with the client certificate as its cause where the server refused one that is not valid.
-
-        It answers 401, or hangs up in the middle of TLS.
-        """
-        hung_up = failed.lost and not failed.status
-        cause = self._login.invalid_certificate(credentials) if hung_up or failed.status == 401 else ""
-        if not cause:
-            return failed.error(tries)
-        error = failed.error(f"{tries}: {cause}")
-        error.hint = "Get a new client certificate: log in again, or ask whoever gave you the kubeconfig."
-        return error
 
     async def _exchange(self, call: Call, credentials: Credentials) -> Response:
         async with asyncio.timeout(self.patience.request_seconds):

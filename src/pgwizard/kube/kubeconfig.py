@@ -1,4 +1,4 @@
-"""Who is spoken to and as whom: the kubeconfig as kubectl reads it, in-cluster otherwise, and its credentials.
+"""Who is spoken to and as whom: the kubeconfig as kubectl reads it, in-cluster otherwise.
 
 The only module that imports ``kubernetes``, and only where an ``auth-provider`` token is to be refreshed, in a thread:
 the import takes 0.3 s. The rest is done here, because that package sends requests without credentials when a plug-in
@@ -13,12 +13,13 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import yaml
 
@@ -102,7 +103,8 @@ class Part:
 class Target:
     """Where requests go: the chosen context, with everything but the credentials.
 
-    url: its scheme is in lower case. proxy_from: the setting that names the proxy.
+    url: its scheme is in lower case. proxy_from: the setting that names the proxy. login: the name:password that the
+    URL held; it outranks what the user has.
     """
 
     label: str
@@ -115,6 +117,7 @@ class Target:
     commands: Commands = CURRENT_CONTEXT
     proxy: str | None = field(default=None, repr=False)
     proxy_from: str = ""
+    login: str = field(default="", repr=False)
 
     @property
     def route(self) -> str:
@@ -128,31 +131,50 @@ class Target:
 
 
 def load(context: str | None = None, kubeconfig: str | None = None, namespace: str | None = None) -> Target:
-    """Read the kubeconfig: ``kubeconfig``, else the files of $KUBECONFIG, else ~/.kube/config, else in-cluster.
+    """Read the kubeconfig: ``kubeconfig``, else the files of $KUBECONFIG, else ~/.kube/config.
 
-    Blocking: call it in a thread. Raises KubeconfigError.
+    In a pod, where none of them chooses a context, it is the pod's own cluster. Blocking: call it in a thread. Raises
+    KubeconfigError.
     """
-    present, files = _existing_files(kubeconfig)
-    if not present:
-        if kubeconfig is None and context is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
-            return _in_cluster(namespace)
+    contents, files = _read_files(kubeconfig)
+    commands = Commands(context, kubeconfig)
+    chosen = context or _current(contents)
+    if not chosen and _is_in_pod():
+        return _in_cluster(namespace)
+    if not contents:
         raise _no_kubeconfig(files)
-    return _from_files(os.pathsep.join(present), context, namespace, Commands(context, kubeconfig))
+    if not chosen:
+        raise KubeconfigError(
+            f"the kubeconfig {plain(files)} names no current context",
+            hint=f"Choose one with: {commands.kubectl('config', 'use-context', 'NAME')}",
+        )
+    return _from_files(contents, files, chosen, namespace, commands)
 
 
-def _existing_files(kubeconfig: str | None) -> tuple[list[str], str]:
-    """The files that are there, and what was asked for, for messages."""
+_Contents = list[tuple[Path, Mapping[str, Any]]]
+
+
+def _read_files(kubeconfig: str | None) -> tuple[_Contents, str]:
+    """The files that are there, in their order, and what was asked for, for messages."""
     files = kubeconfig or os.environ.get("KUBECONFIG") or _default_file()
-    names = [files] if kubeconfig else files.split(os.pathsep)
-    return [path for path in names if path and Path(path).exists()], files
+    names = [kubeconfig] if kubeconfig else files.split(os.pathsep)
+    contents = ((Path(name), _content(name)) for name in dict.fromkeys(names) if name)
+    present = [(path, content) for path, content in contents if content is not None]
+    if kubeconfig and not present:
+        raise _no_kubeconfig(files)
+    return present, files
+
+
+def _current(contents: _Contents) -> str:
+    return next((content["current-context"] for _, content in contents if content.get("current-context")), "")
 
 
 def _default_file() -> str:
-    """``~/.kube/config``; empty for a user id that has neither HOME nor an entry in passwd, as in many containers."""
-    try:
-        return str(Path.home() / ".kube/config")
-    except RuntimeError:
-        return ""
+    """``~/.kube/config``; empty without HOME. kubectl would then read it from the working directory, which may be
+    anybody's.
+    """
+    home = os.environ.get("HOME")
+    return str(Path(home) / ".kube/config") if home else ""
 
 
 def _no_kubeconfig(files: str) -> KubeconfigError:
@@ -183,15 +205,12 @@ def contexts(kubeconfig: str | None = None) -> list[Context]:
 
     Nothing is run and nothing is sent. Blocking: call it in a thread. Raises KubeconfigError.
     """
-    present, files = _existing_files(kubeconfig)
-    if not present:
-        if kubeconfig is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
-            target = _in_cluster(None)
-            return [Context("", target.label, target.namespace, current=True)]
+    contents, files = _read_files(kubeconfig)
+    current = _current(contents)
+    in_pod = not current and _is_in_pod()
+    if not contents and not in_pod:
         raise _no_kubeconfig(files)
-    contents = [(Path(path), _content(path)) for path in present]
     merged = _merge(contents)
-    current = next((content["current-context"] for _, content in contents if content.get("current-context")), "")
     listed = [
         Context(
             name=name,
@@ -203,6 +222,9 @@ def contexts(kubeconfig: str | None = None) -> list[Context]:
         for name, part in merged["context"].items()
         if (cluster := merged["cluster"].get(part.values.get("cluster") or "")) is not None
     ]
+    if in_pod:
+        target = _in_cluster(None)
+        listed.append(Context("", target.label, target.namespace, current=True))
     return sorted(listed, key=lambda context: not context.current)
 
 
@@ -216,31 +238,25 @@ def _runs(user: Part | None) -> str:
 # -- reading the files ------------------------------------------------------------------------------------------------
 
 
-def _from_files(files: str, context: str | None, namespace: str | None, commands: Commands) -> Target:
-    contents = [(Path(path), _content(path)) for path in files.split(os.pathsep)]
+def _from_files(contents: _Contents, files: str, chosen: str, namespace: str | None, commands: Commands) -> Target:
     merged = _merge(contents)
-    currents = (content.get("current-context") for _, content in contents)
-    chosen = context or next(filter(None, currents), "")
-    if not chosen:
-        raise KubeconfigError(
-            f"the kubeconfig {plain(files)} names no current context",
-            hint=f"Choose one with: {commands.kubectl('config', 'use-context', 'NAME')}",
-        )
     values = _part(merged, "context", chosen, files).values
     cluster = _part(merged, "cluster", values.get("cluster") or "", files)
     name = values.get("user") or ""
-    user = _part(merged, "user", name, files) if name else Part("", {}, cluster.folder)
+    user = _part(merged, "user", name, files) if name or "" in merged["user"] else Part("", {}, cluster.folder)
     for kind, part in (("cluster", cluster), ("user", user)):
         if contradiction := _contradiction(part.values):
             raise KubeconfigError(f"{kind} {plain(part.name)!r} in the kubeconfig {plain(files)} {contradiction}")
-    url = _url(cluster.values.get("server") or "")
+    url, login = _address_of(cluster.values)
     if not url:
-        raise KubeconfigError(f"cluster {cluster.name!r} in the kubeconfig {plain(files)} has no usable server URL")
+        raise KubeconfigError(
+            f"cluster {plain(cluster.name)!r} in the kubeconfig {plain(files)} has no usable server URL"
+        )
     proxy, proxy_from = _proxy(url, cluster.values.get("proxy-url") or "")
     return Target(
-        label=f"{plain(chosen)} ({_without_credentials(url)})",
+        label=f"{plain(chosen)} ({plain(url)})",
         url=url,
-        namespace=plain(namespace or values.get("namespace") or "default"),
+        namespace=plain(namespace or values.get("namespace") or _pod_namespace() or "default"),
         cluster=cluster,
         user=user,
         context=chosen,
@@ -248,22 +264,38 @@ def _from_files(files: str, context: str | None, namespace: str | None, commands
         commands=commands,
         proxy=proxy,
         proxy_from=proxy_from,
+        login=login,
     )
 
 
-def _url(server: str) -> str:
-    """The address with its scheme in lower case and without a slash at its end; empty where it is no http or https."""
-    url = server.rstrip("/")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?=[^/?#])")
+
+
+def _address_of(cluster: Mapping[str, Any]) -> tuple[str, str]:
+    """The URL of a cluster, its scheme in lower case and no slash at its end, and the name:password that it holds.
+
+    Empty where it is no http or https. A host without a scheme is taken for http, as by kubectl.
+    """
+    server: str = cluster.get("server") or ""
+    if not server.isprintable() or " " in server:
+        return "", ""
+    bare = not _SCHEME.match(server)
+    server = f"http://{server}" if bare else server
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(server.partition("?")[0])
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
-        return ""
-    return f"{parts.scheme}{url[len(parts.scheme) :]}" if usable else ""
+        return "", ""
+    if not usable or (bare and parts.path not in ("", "/")):
+        return "", ""
+    login, _, host = parts.netloc.rpartition("@")
+    path = parts.path + (f"#{parts.fragment}" if parts.fragment and len(parts.path) > 1 else "")  # so does client-go
+    path = quote(posixpath.normpath(f"/{unquote(path).lstrip('/')}"), safe="/$&+,:;=@").rstrip("/")
+    return f"{parts.scheme}://{host.rstrip(':')}{path}", unquote(login)
 
 
-def _content(path: str) -> Mapping[str, Any]:
-    """One file, as client-go takes or refuses it."""
+def _content(path: str) -> Mapping[str, Any] | None:
+    """One file, as client-go takes or refuses it; None where there is none."""
     file = plain(path)
     try:
         content: Mapping[str, Any] = typed_yaml.read(Path(path).read_bytes(), SHAPE)
@@ -276,15 +308,17 @@ def _content(path: str) -> Mapping[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         raise KubeconfigError(f"the kubeconfig {file} is not valid YAML{where}") from None
-    except OSError as error:
-        raise KubeconfigError(f"the kubeconfig {file} cannot be read: {error.strerror}") from None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise KubeconfigError(f"the kubeconfig {file} cannot be read: {reason_of(error)}") from None
     version, kind = content.get("apiVersion") or "v1", content.get("kind") or "Config"
     if (version, kind) != ("v1", "Config"):
         raise KubeconfigError(f"{file} is not a kubeconfig: it is a {plain(kind, 60)} of version {plain(version, 60)}")
     return content
 
 
-def _merge(contents: list[tuple[Path, Mapping[str, Any]]]) -> dict[str, dict[str, Part]]:
+def _merge(contents: _Contents) -> dict[str, dict[str, Part]]:
     """Clusters, users and contexts by name, the first file that names one wins, as in client-go."""
     merged: dict[str, dict[str, Part]] = {"cluster": {}, "user": {}, "context": {}}
     for path, content in contents:
@@ -305,7 +339,8 @@ _EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.
 def _contradiction(values: Mapping[str, Any]) -> str:
     """Why client-go would not use a cluster or a user, since its settings contradict each other; empty for nothing."""
     has = {key for key, value in values.items() if value}
-    for key in ("certificate-authority", "client-certificate", "client-key"):
+    has_certificate = has & {"client-certificate", "client-certificate-data"}
+    for key in ("certificate-authority", "client-certificate", *(["client-key"] if has_certificate else [])):
         if {key, f"{key}-data"} <= has:
             return f"has both {key} and {key}-data: keep one"
     if "insecure-skip-tls-verify" in has and has & {"certificate-authority", "certificate-authority-data"}:
@@ -314,17 +349,31 @@ def _contradiction(values: Mapping[str, Any]) -> str:
         return "has both a token and a username or password: keep one"
     if "password" in has and "username" not in has:
         return "has a password and no username"
-    if has & {"client-certificate", "client-certificate-data"} and not has & {"client-key", "client-key-data"}:
+    if has_certificate and not has & {"client-key", "client-key-data"}:
         return "has a client certificate and no client-key"
     if has & {"as-uid", "as-groups", "as-user-extra"} and "as" not in has:
         return "impersonates a uid, groups or extra fields and no user: add as"
     if {"exec", "auth-provider"} <= has:
         return "has both exec and auth-provider: keep one"
-    return _exec_problem(values["exec"]) if "exec" in has else ""
+    return (
+        _provider_problem(values["auth-provider"])
+        if "auth-provider" in has
+        else _exec_problem(values.get("exec") or {})
+    )
+
+
+def _provider_problem(provider: Mapping[str, Any]) -> str:
+    """Why client-go would not use an auth-provider; empty for nothing."""
+    name = provider.get("name") or ""
+    return (
+        "" if name == "oidc" else f"has the auth-provider {plain(name, 60)!r}, which kubectl does not support any more"
+    )
 
 
 def _exec_problem(plugin: Mapping[str, Any]) -> str:
     """Why client-go would not run a credentials plug-in; empty for nothing."""
+    if not plugin:
+        return ""
     version, mode = plugin.get("apiVersion") or "", plugin.get("interactiveMode") or ""
     if not plugin.get("command"):
         return "has an exec plug-in without a command"
@@ -348,17 +397,36 @@ def _part(merged: Mapping[str, Mapping[str, Part]], kind: str, name: str, files:
     )
 
 
+def _is_in_pod() -> bool:
+    variables = ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
+    return all(os.environ.get(name) for name in variables) and (SERVICE_ACCOUNT / "token").is_file()
+
+
+def _pod_namespace() -> str:
+    """The namespace of the pod that this is run in; empty outside."""
+    if not _is_in_pod():
+        return ""
+    if namespace := os.environ.get("POD_NAMESPACE"):
+        return namespace
+    with contextlib.suppress(OSError, ValueError):
+        return (SERVICE_ACCOUNT / "namespace").read_text().strip()
+    return ""
+
+
 def _in_cluster(namespace: str | None) -> Target:
-    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
-    url = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-    with contextlib.suppress(OSError):
-        namespace = namespace or (SERVICE_ACCOUNT / "namespace").read_text().strip()
+    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
+    url, _ = _address_of({"server": f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"})
+    if not url:
+        raise KubeconfigError("KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not the address of a server")
+    proxy, proxy_from = _proxy(url, "")
     return Target(
-        label=f"in-cluster ({url})",
+        label=f"in-cluster ({plain(url)})",
         url=url,
-        namespace=namespace or "default",
+        namespace=plain(namespace or _pod_namespace() or "default"),
         cluster=Part("in-cluster", {"certificate-authority": "ca.crt"}, SERVICE_ACCOUNT),
         user=Part("in-cluster", {"tokenFile": "token"}, SERVICE_ACCOUNT),
+        proxy=proxy,
+        proxy_from=proxy_from,
     )
 
 
@@ -402,7 +470,7 @@ def _proxy(url: str, configured: str) -> tuple[str | None, str]:
         return None, ""
     try:
         parts = urlsplit(proxy)
-        usable = bool(parts.hostname) and parts.port != 0
+        usable = bool(parts.hostname) and parts.port != 0 and proxy.isprintable()
     except ValueError:
         usable = False
     if not usable:
@@ -421,6 +489,10 @@ def _environment_proxy(url: str) -> tuple[str, str]:
     setting = next((name for name in (name.upper(), name) if os.environ.get(name)), "")
     if not setting:
         return "", ""
+    if parts.scheme == "http" and os.environ.get("REQUEST_METHOD"):
+        raise KubeconfigError(
+            f"{setting} is not used in a CGI script, where a request could set it", hint="Unset REQUEST_METHOD."
+        )
     exceptions = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if _reached_directly(parts.hostname or "", str(port), exceptions):
@@ -451,8 +523,8 @@ def _excepts(entry: str, host: str, port: str, address: _Address | None) -> bool
         name, wanted_port = match[1] or match[2] or "", match[3]
     if not name or (wanted_port and wanted_port != port):
         return False
-    if (excepted := _address(name)) is not None:
-        return excepted == address
+    if address is not None or _address(name) is not None:
+        return address == _address(name)
     if name.startswith(("*.", ".")):
         return host.endswith(name.removeprefix("*"))
     return host == name or host.endswith(f".{name}")

@@ -12,6 +12,7 @@ import getpass
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.clock import Clock
@@ -139,11 +140,12 @@ async def _acquire(
         if seen is not None:
             break
         seen = owner, renewed
-        since = f"{plain(owner)} holds the lock since {plain(renewed)}"
-        report(f"{since}: waiting {DURATION_SECONDS} s to see whether it lives")
+        report(
+            f"{plain(owner)} held the lock at {_time(renewed)}: waiting {DURATION_SECONDS} s to see whether it lives"
+        )
         await sleep(DURATION_SECONDS + 1)
     raise Locked(
-        f"{ref}: {plain(owner)} is writing to this release, last seen {plain(renewed)}",
+        f"{ref}: {plain(owner)} is writing to this release, last seen at {_time(renewed)}",
         hint="Wait until it ends, or end it; the lock of a dead one expires after 15 s.",
     )
 
@@ -151,6 +153,14 @@ async def _acquire(
 def _holder(live: Object) -> tuple[str, str]:
     spec = live.get("spec", {})
     return str(spec.get("holderIdentity") or ""), str(spec.get("renewTime") or "")
+
+
+def _time(renewed: str) -> str:
+    """The time of a Lease for people, in UTC; as it is where it is none."""
+    try:
+        return f"{datetime.fromisoformat(renewed).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return plain(renewed) or "an unknown time"
 
 
 def _lease(ref: Ref, holder: str, now: Clock) -> Object:

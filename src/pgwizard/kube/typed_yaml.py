@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import yaml
@@ -29,6 +30,8 @@ _NUMBER = re.compile(
     re.ASCII,
 )
 _DEEPEST = 100
+_MOST_VALUES = 400_000
+"""Of a document whose aliases are written out, the number up to which the YAML reader of Kubernetes takes any."""
 
 
 class WrongType(Exception):
@@ -61,27 +64,41 @@ def read(content: bytes, shape: Shape) -> Any:
         node = loader.get_node() if loader.check_node() else None
     finally:
         loader.dispose()
-    return _empty(shape) if node is None else _value(node, shape, "", 0)
+    if node is None:
+        return _empty(shape)
+    if _extent(node, {})[0] > _MOST_VALUES:
+        raise yaml.MarkedYAMLError(problem="aliases that explode", problem_mark=node.start_mark)
+    return _value(node, shape, "")
+
+
+def _extent(node: yaml.Node, known: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:
+    """How many values a node is, each alias counted in full, and how deep they are nested."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1, 0
+    if id(node) not in known:
+        parts = list(chain.from_iterable(node.value)) if isinstance(node, yaml.MappingNode) else node.value
+        below = [_extent(part, known, depth + 1) for part in parts] if depth < _DEEPEST else [(0, _DEEPEST)]
+        known[id(node)] = 1 + sum(size for size, _ in below), 1 + max((height for _, height in below), default=0)
+    if known[id(node)][1] > _DEEPEST:
+        raise yaml.MarkedYAMLError(problem="nested too deep, or within itself", problem_mark=node.start_mark)
+    return known[id(node)]
 
 
 def _empty(shape: Shape) -> Any:
     return type(shape)() if isinstance(shape, list | dict) else None if shape is object else shape()
 
 
-def _value(node: yaml.Node, shape: Shape, place: str, depth: int) -> Any:
-    if depth > _DEEPEST:
-        raise yaml.MarkedYAMLError(problem="nested too deep, or within itself", problem_mark=node.start_mark)
+def _value(node: yaml.Node, shape: Shape, place: str) -> Any:
     kind = _kind(node)
     if kind == "null":
         return _empty(shape)
     if shape is object:
-        return _anything(node, kind, place, depth)
+        return _anything(node, kind, place)
     if isinstance(shape, dict) and kind == "a mapping":
-        return _mapping(node, shape, place, depth)
+        return _mapping(node, shape, place)
     if isinstance(shape, list) and kind == "a list":
         return [
-            _value(item, shape[0], f"{place}[{_name_of(item) or number}]", depth + 1)
-            for number, item in enumerate(node.value)
+            _value(item, shape[0], f"{place}[{_name_of(item) or number}]") for number, item in enumerate(node.value)
         ]
     if shape is bool and kind == "a boolean":
         return node.value in _TRUE
@@ -104,23 +121,23 @@ def _expectation(shape: Shape, found: str) -> str:
     return f"{what}: put it in quotes" if found in ("a number", "a boolean") else what
 
 
-def _mapping(node: yaml.Node, shape: dict[str, Shape], place: str, depth: int) -> dict[str, Any]:
-    last = dict(_entries(node, depth))  # which wins, merged or not
+def _mapping(node: yaml.Node, shape: dict[str, Shape], place: str) -> dict[str, Any]:
+    last = dict(_entries(node))  # which wins, merged or not
     return {
-        key: _value(value, below, f"{place}.{key}" if place else key, depth + 1)
+        key: _value(value, below, f"{place}.{key}" if place else key)
         for key, value in last.items()
         if (below := shape.get(key, shape.get("*"))) is not None
     }
 
 
-def _entries(node: yaml.Node, depth: int) -> Iterator[tuple[str, yaml.Node]]:
+def _entries(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
     """Keys and values of a mapping, with those that ``<<`` merges into it in its place."""
     for key, value in node.value:
         if isinstance(key, yaml.ScalarNode) and key.tag == _PLAIN and key.value == "<<":
             for merged in reversed(value.value) if isinstance(value, yaml.SequenceNode) else [value]:
-                if not isinstance(merged, yaml.MappingNode) or depth > _DEEPEST:
+                if not isinstance(merged, yaml.MappingNode):
                     raise yaml.MarkedYAMLError(problem="<< merges mappings only", problem_mark=key.start_mark)
-                yield from _entries(merged, depth + 1)
+                yield from _entries(merged)
             continue
         kind = _kind(key)
         if kind not in ("text", "a number", "a boolean"):
@@ -128,11 +145,11 @@ def _entries(node: yaml.Node, depth: int) -> Iterator[tuple[str, yaml.Node]]:
         yield (str(key.value in _TRUE).lower() if kind == "a boolean" else _text(key)), value
 
 
-def _anything(node: yaml.Node, kind: str, place: str, depth: int) -> Any:
+def _anything(node: yaml.Node, kind: str, place: str) -> Any:
     if kind == "a mapping":
-        return _mapping(node, {"*": object}, place, depth)
+        return _mapping(node, {"*": object}, place)
     if kind == "a list":
-        return _value(node, [object], place, depth)
+        return _value(node, [object], place)
     if kind == "a boolean":
         return node.value in _TRUE
     return _number(node.value) if kind == "a number" else _text(node)

@@ -88,8 +88,10 @@ def read_secrets(answers: Answers, folder: Path) -> SecretInputs:
 
 def _from_variable(name: str, _: Path, question: str) -> Sensitive | Finding:
     value = os.environb.get(name.encode())
-    if not value:
+    if value is None:
         return Finding(question, f"variable {name} is not set")
+    if not value:
+        return Finding(question, f"variable {name} is set but empty")
     return _clean(value, f"variable {name}", question)
 
 

@@ -328,10 +328,13 @@ def _shortest_gap_seconds(expression: str) -> int:
 
 def _normalise(cron: str) -> str:
     """The schedule with nicknames and ``?`` written out. Raises ValueError."""
-    if cron.lower() in _NICKNAMES:
-        return _NICKNAMES[cron.lower()]
+    if cron in _NICKNAMES:
+        return _NICKNAMES[cron]
     if cron.startswith("@"):
-        raise ValueError(f"{cron!r} is not a cron schedule; expected five fields, such as 0 2 * * 0")
+        written_out = (
+            f": write {cron.lower()}" if cron.lower() in _NICKNAMES else "; expected five fields, such as 0 2 * * 0"
+        )
+        raise ValueError(f"{cron!r} is not a cron schedule{written_out}")
     fields = cron.split(" ")
     if "" in fields or len(fields) != 5:
         raise ValueError(f"{cron!r} is not a cron schedule; expected five fields with single blanks, such as 0 2 * * 0")

@@ -122,9 +122,11 @@ def is_backup(job: Object, names: Names) -> bool:
 
 
 async def log(
-    cluster: Cluster, release: ReleaseRef, job: str, *, follow: bool = False, tail: int = TAIL_LINES
+    cluster: Cluster, release: ReleaseRef, job: str, *, follow: bool = False, tail: int | None = TAIL_LINES
 ) -> AsyncGenerator[str, None]:
     """Lines of the newest pod of a Job of this release, fit for a terminal; with follow also those to come.
+
+    tail: how many of the last lines there are; None for all of them.
 
     Raises PreflightError where no pod is left, and ClusterError with the kubelet's reason where it has not started.
     """

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pgwizard.errors import Finding, PgwizardError, describe_defect
+from pgwizard.kube.api import JOB, STATEFULSET
 from pgwizard.kube.commands import Commands
 from pgwizard.release.changes import Change
 from pgwizard.release.stages import Event
@@ -130,3 +131,49 @@ def progress_text(changes: Sequence[Change], begun: Sequence[Change], *, complet
     unsure = "" if complete or not begun else f"; {begun[-1].ref} was in progress"
     job = " (the Job of the first backup not counted)" if wanted < len(writes) else ""
     return f"{sure} of {wanted} objects{job}{unsure}"
+
+
+class WriteCount:
+    """What a run has written so far, counted by its approval and its events, and what the cluster does with it."""
+
+    def __init__(self) -> None:
+        self._changes: tuple[Change, ...] | None = None
+        self._begun: list[Change] = []
+        self._is_complete = False
+        self._stage = ""
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether there were changes to approve, and they were: before that nothing is written."""
+        return self._changes is not None
+
+    def approve(self, changes: Sequence[Change]) -> None:
+        """From here on the run writes."""
+        self._changes = tuple(changes)
+
+    def take(self, event: Event) -> None:
+        """Take in an event."""
+        if event.kind == "began":
+            self._stage = event.stage
+        if event.stage == "apply":
+            if event.change is not None:
+                self._begun.append(event.change)
+            self._is_complete = self._is_complete or event.kind == "done"
+
+    @property
+    def text(self) -> str:
+        """How many of how many objects are written."""
+        if self._changes is None:
+            return "nothing"
+        return progress_text(self._changes, self._begun, complete=self._is_complete)
+
+    @property
+    def sequel(self) -> str:
+        """What the cluster does with it when the run stops here."""
+        if self._stage == "first backup":
+            return "The first backup continues in the cluster."
+        if self._stage == "wait":
+            created = {change.ref.resource for change in self._changes or () if change.action == "create"}
+            job = ", and the first backup follows" if {STATEFULSET, JOB} <= created else ""
+            return f"The pod continues to start in the cluster{job}."
+        return "What is written stays."

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from pgwizard.errors import Finding, PgwizardError
+from pgwizard.errors import Finding, OutputError, PgwizardError
 from pgwizard.release.changes import Change
 
 EventKind = Literal["began", "progress", "warning", "log", "done", "failed", "skipped"]
@@ -72,6 +72,7 @@ async def enter(name: str, report: Report) -> AsyncIterator[Stage]:
         yield stage
     except BaseException as error:
         message = error.message if isinstance(error, PgwizardError) else "stopped"
-        report(Event(name, "failed", message, loop.time() - start))
+        with contextlib.suppress(OSError, OutputError):  # where the report is what failed, that is the error
+            report(Event(name, "failed", message, loop.time() - start))
         raise
     report(Event(name, "done", stage.summary, loop.time() - start))

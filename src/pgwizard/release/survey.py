@@ -158,7 +158,10 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
         existing={secret: live.get(ref) for secret, ref in named.items()},
         installation=Installation(before, _ours(live.get(statefulset)), live.get(claim), superuser),
     )
-    missing += _reference_problems(answers, surveyed, live, doubts)
+    missing += [
+        *_namespace_problems(live.get(home), live.commands),
+        *_reference_problems(answers, surveyed, live, doubts),
+    ]
     fixed = immutable.problems(answers, surveyed.installation, _named_superuser(answers, surveyed.existing))
     return replace(surveyed, unreadable=unreadable, missing=tuple(missing), fixed=tuple(fixed), doubts=tuple(doubts))
 
@@ -339,6 +342,16 @@ def _named_secrets(answers: Answers) -> list[tuple[str, tuple[str, ...], str]]:
         if isinstance(cipher, ExistingCipher):
             named.append((cipher.secret, (cipher.passphrase_key,), "repository.cipher.secret"))
     return named
+
+
+def _namespace_problems(home: Object | None, commands: Commands) -> Iterator[Finding]:
+    """That the release's namespace is being deleted: what is written into it is refused, or deleted with it."""
+    if home is not None and home["metadata"].get("deletionTimestamp"):
+        name = plain(home["metadata"]["name"])
+        wait = commands.kubectl("wait", f"namespace/{name}", "--for=delete", "--timeout=10m")
+        fix = f"Wait until it is gone ({wait}) and apply again, or choose another namespace."
+        text = f"namespace {name} is being deleted, with everything in it"
+        yield Finding("release.namespace", text, key="namespace-ending", fix=fix)
 
 
 def _reference_problems(answers: Answers, surveyed: Survey, live: _Live, doubts: list[Finding]) -> list[Finding]:

@@ -91,6 +91,9 @@ class Programs:
     async def _program(self, pod: Object, command: list[str], stdin: bytes, log: ContainerLog) -> int:
         program = command[0].rpartition("/")[2] if command else ""
         namespace = pod["metadata"]["namespace"]
+        if program == "bash" and "archive-listing" in command[3:4]:
+            log.write(*self._archive_listing(namespace, scope=command[5]))
+            return 0
         if program in {"bash", "sh"} and len(command) > 1 and command[1].startswith("/etc/pgbackrest/"):
             return await self._backup_as_named(namespace, " ".join(command[1:]), log)
         if program == "pgbackrest":
@@ -268,8 +271,10 @@ class Programs:
         return 0
 
     def _segment(self, repository: SimulatedRepository, now: float) -> str:
-        number = 2 + int(max(now - repository.began, 0) // _SEGMENT_SECONDS)
-        return f"00000001{number // 256:08X}{number % 256:08X}"
+        return _segment_name(self._number(now, repository))
+
+    def _number(self, now: float, repository: SimulatedRepository) -> int:
+        return 2 + int(max(now - repository.began, 0) // _SEGMENT_SECONDS)
 
     def info(self, namespace: str) -> list[dict[str, Any]]:
         """``pgbackrest info --output=json`` of 2.45."""
@@ -294,6 +299,23 @@ class Programs:
                 "status": status | {"lock": {"backup": {"held": repository.is_locked}}},
             }
         ]
+
+    def _archive_listing(self, namespace: str, scope: str) -> list[str]:
+        """The archive, reduced to a line for each run of segments in one folder; see ``status/listing``."""
+        repository = self.repository(namespace)
+        if not repository.system_id:
+            return []
+        last = self._number(self._clock.now(), repository)
+        lines = ["archive 15-1"]
+        for folder in range(last // 256 + 1):
+            ends = (max(folder * 256, 1), min(folder * 256 + 255, last))
+            at = repository.began + (ends[1] - 2) * _SEGMENT_SECONDS
+            name = _segment_name(folder * 256)[:16]
+            lines += [f"folder {name}", *([f"read {name}"] if scope == "newest" else [])]
+            lines.append(
+                f"run {_segment_name(ends[0])} {_segment_name(ends[1])} {16_000 * (ends[1] - ends[0] + 1)} {at:.0f}"
+            )
+        return lines
 
     def _info_text(self, namespace: str) -> str:
         answer = self.info(namespace)[0]
@@ -332,7 +354,7 @@ class Programs:
         archived = f"{int(segment[-8:], 16)}|{segment}|{now}|0||"
         if repository.system_id not in (0, system):
             archived = f"0|||1|{segment}|{now}"
-        return f"{archived}|{system}|{_SEGMENT_SECONDS}"
+        return f"{archived}|{system}|{_SEGMENT_SECONDS}|1|16777216"
 
     def _say(self, log: ContainerLog, text: str, *, level: str = "INFO") -> None:
         at = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
@@ -382,6 +404,10 @@ def add_backup(repository: SimulatedRepository, kind: str, began: float, ended: 
     }
     repository.backups.append(backup)
     return backup
+
+
+def _segment_name(number: int) -> str:
+    return f"00000001{number // 256:08X}{number % 256:08X}"
 
 
 def _type(text: str) -> str:

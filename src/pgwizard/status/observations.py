@@ -10,14 +10,9 @@ from typing import ClassVar
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import Finding
 from pgwizard.kube.api import Object, Ref, Resource
-from pgwizard.status.snapshot import (
-    Archiver,
-    MirroredCertificate,
-    Missing,
-    ReleaseSummary,
-    RepositoryInfo,
-    Volume,
-)
+from pgwizard.status.listing import Listing
+from pgwizard.status.repository import RepositoryInfo
+from pgwizard.status.snapshot import Archiver, MirroredCertificate, Missing, ReleaseSummary, Volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +31,15 @@ class RepositoryRead:
     source: ClassVar[str] = "repository"
     at: datetime
     repository: RepositoryInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRead:
+    """The WAL that is in the archive."""
+
+    source: ClassVar[str] = "archive"
+    at: datetime
+    listing: Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ class CrashLogRead:
     lines: Sequence[str]
 
 
-Reading = ReleaseRead | RepositoryRead | ArchiverRead | VolumeRead | CertificateRead
+Reading = ReleaseRead | RepositoryRead | ArchiveRead | ArchiverRead | VolumeRead | CertificateRead
 Observation = Reading | ObjectSeen | ListRead | SourceFailed | LogRead | LogFailed | CrashLogRead
 
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pgwizard.clock import Clock
@@ -34,7 +34,9 @@ from pgwizard.kube.health import Health
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, records, rollout
 from pgwizard.status import probes
+from pgwizard.status.listing import Listing
 from pgwizard.status.observations import (
+    ArchiveRead,
     ArchiverRead,
     CertificateRead,
     CrashLogRead,
@@ -63,6 +65,10 @@ _IO_TIMEOUT_SECONDS = 5
 """How long pgBackRest tries one request to the store; see ``probes.info_command``."""
 _INFO_TRIES = 15
 """``pgbackrest info`` has ended after this many times its --io-timeout, on a busy machine too."""
+_CHEAP_SEGMENTS = 4_000
+"""So many segments are listed as a whole each time: it takes half a second."""
+_WHOLE_AGAIN = timedelta(hours=1)
+"""After how long a larger archive is listed as a whole again: a hole in the middle of it shows then."""
 _AGAIN_SECONDS = 10.0
 """After how long a watch or a log that was refused is tried again."""
 
@@ -102,13 +108,15 @@ async def observe(
     that fails later is listed in ``failures``, and polled again.
     """
     there, _ = await records.get(cluster, release)
-    summary = ReleaseSummary.of(there)
+    is_ending = await probes.namespace_state(cluster, release) == "ending"
+    summary = ReleaseSummary.of(there, is_namespace_ending=is_ending)
     snapshot = reduce(Snapshot(release, now(), commands=cluster.commands), ReleaseRead(now(), summary))
     again = again or Again()
     queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # a flood waits at the server, not here
     questions: dict[str, Callable[[datetime], Awaitable[Reading]]] = {
         "release": lambda at: _read_release(cluster, release, at),
         "repository": lambda at: _read_repository(cluster, release, io_timeout_seconds, at),
+        "archive": _ArchiveReader(cluster, release, io_timeout_seconds).read,
         "archiver": lambda at: _read_archiver(cluster, release, (snapshot.release or summary).superuser, at),
         "volume": lambda at: _read_volume(cluster, release, at),
         "certificate": lambda at: _read_certificate(cluster, release, at),
@@ -168,7 +176,9 @@ def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
     running = {run.uid for run in before.runs if run.state == "running"}
     ended = any(run.uid in running and run.state != "running" for run in after.runs)
     if ended:
-        return ("release", "repository", "archiver", "volume")
+        return ("release", "repository", "archive", "archiver", "volume")
+    if after.archive is not before.archive and after.has_new_hole:
+        return ("archive",)
     touched = _objects(before) != _objects(after) or before.is_changing < after.is_changing
     return ("release",) if touched else ()
 
@@ -192,6 +202,8 @@ async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_sec
             async for snapshot in snapshots:
                 if snapshot.pending_sources:
                     continue
+                if snapshot.has_new_hole and "archive" not in snapshot.failures:
+                    continue  # ``observe`` asks for it again
                 if snapshot.missing_wal or not snapshot.has_newer_wal or "repository" in snapshot.failures:
                     break
                 again.ask("repository")
@@ -299,6 +311,25 @@ async def _read_repository(
     cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, at: datetime
 ) -> RepositoryRead:
     return RepositoryRead(at, await probes.repository(cluster, release, io_timeout_seconds))
+
+
+class _ArchiveReader:
+    """Lists the archive: as a whole where that is cheap, or was not done for long, else what may have changed."""
+
+    def __init__(self, cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int) -> None:
+        self._cluster = cluster
+        self._release = release
+        self._io_timeout_seconds = io_timeout_seconds
+        self._known: Listing | None = None
+        self._whole_at: datetime | None = None
+
+    async def read(self, at: datetime) -> ArchiveRead:
+        known = self._known
+        is_due = self._whole_at is None or at - self._whole_at >= _WHOLE_AGAIN
+        if known is None or is_due or known.count <= _CHEAP_SEGMENTS:
+            known, self._whole_at = None, at
+        self._known = await probes.archive(self._cluster, self._release, self._io_timeout_seconds, known)
+        return ArchiveRead(at, self._known)
 
 
 async def _read_archiver(cluster: Cluster, release: ReleaseRef, superuser: str | None, at: datetime) -> ArchiverRead:

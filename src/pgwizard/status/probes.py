@@ -16,26 +16,32 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.diagnose.diagnose import diagnose
-from pgwizard.errors import ClusterError, Forbidden
+from pgwizard.errors import ClusterError, Forbidden, PgwizardError
 from pgwizard.kube.api import NAMESPACE, SECRET, Cluster, Ref, find_object
 from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names, ReleaseRef
+from pgwizard.plan.server import s3_server
 from pgwizard.release import records
 from pgwizard.release.backups import TAIL_LINES
+from pgwizard.release.survey import read_sections
+from pgwizard.status import listing
+from pgwizard.status.listing import Listing
+from pgwizard.status.repository import Backup, RepositoryInfo, Wal
 from pgwizard.status.snapshot import (
     Archiver,
-    Backup,
     MirroredCertificate,
     Missing,
+    NamespaceState,
     ReleaseSummary,
-    RepositoryInfo,
     Volume,
-    Wal,
     moment,
 )
 from pgwizard.text import fit_line, plain
-from pgwizard.tls.certificates import read_bundle
+from pgwizard.tls import handshake
+from pgwizard.tls.certificates import Bundle, read_bundle
+from pgwizard.tls.names import Rules
 
-_EXEC_SECONDS = {"repository": 120.0, "archiver": 20.0, "volume": 20.0}
+_SERVER_SECTIONS = ("images", "repository", "advanced")
+_EXEC_SECONDS = {"repository": 120.0, "archive": 120.0, "archiver": 20.0, "volume": 20.0}
 
 VOLUME_COMMAND = ("df", "--block-size=1", "--output=size,avail", DATA)
 COLLECTED_LOG_COMMAND = (
@@ -45,8 +51,9 @@ COLLECTED_LOG_COMMAND = (
 )
 """current_logfiles names the files that are written now, relative to the data directory or absolute."""
 _STATISTICS = """SELECT archived_count, last_archived_wal, last_archived_time, failed_count, last_failed_wal,
-last_failed_time, system_identifier, setting
-FROM pg_stat_archiver, pg_control_system(), pg_settings WHERE name = 'archive_timeout'"""
+last_failed_time, system_identifier, setting, timeline_id, bytes_per_wal_segment
+FROM pg_stat_archiver, pg_control_system(), pg_control_checkpoint(), pg_control_init(), pg_settings
+WHERE name = 'archive_timeout'"""
 _WAITING = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
 
 
@@ -126,7 +133,14 @@ def _backup(item: Any) -> Backup:
         wal_start=plain(item["archive"]["start"] or ""),
         wal_stop=plain(item["archive"]["stop"] or ""),
         error=bool(item.get("error")),
+        lsn_stop=_lsn(item.get("lsn")),
     )
+
+
+def _lsn(positions: Any) -> int:
+    """The position at which a backup is consistent, in bytes; 0 where it is unknown."""
+    high, _, low = str((positions or {}).get("stop") or "0/0").partition("/")
+    return int(high, 16) * 2**32 + int(low, 16)
 
 
 def archiver_of(text: str) -> Archiver:
@@ -135,7 +149,7 @@ def archiver_of(text: str) -> Archiver:
     Raises ValueError for anything else.
     """
     head, *more = [line for line in text.splitlines() if line.strip()] or [""]
-    archived, wal, at, failed, failed_wal, failed_at, system_id, timeout = head.strip().split("|")
+    archived, wal, at, failed, failed_wal, failed_at, system_id, timeout, timeline, segment = head.strip().split("|")
     return Archiver(
         archived=int(archived),
         last_wal=plain(wal),
@@ -146,6 +160,8 @@ def archiver_of(text: str) -> Archiver:
         waiting=int(more[0]) if more else None,
         system_id=str(int(system_id)),
         timeout_seconds=int(timeout),
+        timeline=int(timeline),
+        segment_bytes=int(segment),
     )
 
 
@@ -161,17 +177,23 @@ def volume_of(text: str) -> Volume:
 
 
 async def summary(cluster: Cluster, release: ReleaseRef) -> ReleaseSummary | Missing:
-    """The record at a glance; where there is none, what became of the namespace, if that may be read."""
+    """The record at a glance, and whether the namespace is being deleted; where there is none, what became of it."""
     there, _ = await records.find(cluster, release)
+    state = await namespace_state(cluster, release)
     if there is not None:
-        return ReleaseSummary.of(there)
+        return ReleaseSummary.of(there, is_namespace_ending=state == "ending")
+    return Missing(state)
+
+
+async def namespace_state(cluster: Cluster, release: ReleaseRef) -> NamespaceState:
+    """What becomes of the release's namespace; ``unread`` where that may not be read."""
     try:
         home = await find_object(cluster, Ref(NAMESPACE, release.namespace))
     except Forbidden:
-        return Missing("unread")
+        return "unread"
     if home is None:
-        return Missing("gone")
-    return Missing("ending" if home["metadata"].get("deletionTimestamp") else "there")
+        return "gone"
+    return "ending" if home["metadata"].get("deletionTimestamp") else "there"
 
 
 async def repository(cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int) -> RepositoryInfo:
@@ -183,6 +205,19 @@ async def repository(cluster: Cluster, release: ReleaseRef, io_timeout_seconds: 
     except ValueError:
         raise ValueError(f"pgbackrest info answered with no JSON: {plain(text, 120)}") from None
     return repository_of(info)
+
+
+async def archive(
+    cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, known: Listing | None = None
+) -> Listing:
+    """The WAL that is in the archive; with a known listing only what may have changed since is read.
+
+    Raises ValueError where that fails. io_timeout_seconds: see info_command.
+    """
+    command = listing.command(io_timeout_seconds, known)
+    text = await _run_in_pod(cluster, release, command, _EXEC_SECONDS["archive"])
+    found = listing.read(text, known)
+    return await archive(cluster, release, io_timeout_seconds) if found is None else found
 
 
 async def archiver(cluster: Cluster, release: ReleaseRef, superuser: str | None) -> Archiver:
@@ -231,21 +266,37 @@ async def certificate(cluster: Cluster, release: ReleaseRef, at: datetime) -> Mi
     if mirror is None:
         return None
     mine = read_bundle(base64.b64decode((mirror.get("data") or {}).get(CA_KEY, "")))
+    ends = await _end_of(mine, cluster, release, at)
     source = str((mirror["metadata"].get("annotations") or {}).get("pgwizard/source", "")).split("/")
     if len(source) != 3:
-        return MirroredCertificate(mine.next_end(at), "unread")
+        return MirroredCertificate(ends, "unread")
     try:
         original = await find_object(cluster, Ref(SECRET, source[1], source[0]))
     except Forbidden:
-        return MirroredCertificate(mine.next_end(at), "unread")
+        return MirroredCertificate(ends, "unread")
     there = base64.b64decode(((original or {}).get("data") or {}).get(source[2], ""))
     if not there:
-        return MirroredCertificate(mine.next_end(at), "gone")
+        return MirroredCertificate(ends, "gone")
     try:
         same = read_bundle(there).pem == mine.pem
     except ValueError:
         same = False
-    return MirroredCertificate(mine.next_end(at), "same" if same else "differs")
+    return MirroredCertificate(ends, "same" if same else "differs")
+
+
+async def _end_of(mine: Bundle, cluster: Cluster, release: ReleaseRef, at: datetime) -> datetime:
+    """When the trust in the server ends: of many certificates, only those count that its chain leads to."""
+    if len(mine.certificates) > 1:
+        with contextlib.suppress(
+            PgwizardError
+        ):  # a right that is missing, or a server that cannot be reached from here
+            there, _ = await records.find(cluster, release)
+            answers = read_sections(there.deployed if there else None, *_SERVER_SECTIONS)
+            if answers is not None:
+                rules = Rules(answers.images.pgbackrest_version)
+                found = await handshake.verify(cluster, s3_server(answers), mine, rules, at)
+                return found.verdict.ends or mine.next_end(at)
+    return mine.next_end(at)
 
 
 async def _run_in_pod(cluster: Cluster, release: ReleaseRef, command: Sequence[str], seconds: float) -> str:

@@ -14,6 +14,7 @@ from pgwizard.kube.health import assess, condition
 from pgwizard.plan.names import Names
 from pgwizard.release import record
 from pgwizard.status.observations import (
+    ArchiveRead,
     ArchiverRead,
     CertificateRead,
     CrashLogRead,
@@ -28,6 +29,7 @@ from pgwizard.status.observations import (
     SourceFailed,
     VolumeRead,
 )
+from pgwizard.status.repository import Wal, is_segment
 from pgwizard.status.snapshot import (
     LONG_AGO,
     OBJECTS_KEPT,
@@ -39,8 +41,6 @@ from pgwizard.status.snapshot import (
     ReleaseSummary,
     Run,
     Snapshot,
-    Wal,
-    is_segment,
     moment,
 )
 from pgwizard.text import fit, plain, visible
@@ -79,6 +79,8 @@ def _with_answer(snapshot: Snapshot, seen: Reading) -> Snapshot:
             return replace(snapshot, release=release, missing=None)
         case RepositoryRead():
             return replace(_compare_wal(snapshot, seen.repository.wal), repository=seen.repository)
+        case ArchiveRead():
+            return replace(snapshot, archive=seen.listing, archive_before=snapshot.archive)
         case ArchiverRead():
             return replace(snapshot, archiver=seen.archiver)
         case VolumeRead():

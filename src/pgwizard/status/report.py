@@ -15,8 +15,10 @@ from pgwizard.quantities import human_size
 from pgwizard.text import about, fit, plain, span
 
 if TYPE_CHECKING:
-    from pgwizard.status.snapshot import Archiver, Backup, Cron, Run, Snapshot
+    from pgwizard.status.repository import Backup, Wal
+    from pgwizard.status.snapshot import Archiver, Cron, Run, Snapshot
     from pgwizard.status.verdict import RecoveryState, Verdict
+    from pgwizard.status.wal import RecoveryWindow
 
 
 # ---- a release's status --------------------------------------------------------------------------------------------
@@ -32,6 +34,7 @@ _RUNS = {"running": "●", "succeeded": "✓", "failed": "✗"}
 _KINDS = {"full": "full", "incr": "incr", "init": "first"}
 _HEALTH = {"ready": "✓", "progressing": "·", "failed": "✗"}
 LEGEND = "F full   ▪ incremental   ▫ failed   ░ recoverable   │ now"
+BRANCH_LEGEND = "╌ on another timeline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +65,23 @@ def headline(verdict: Verdict) -> str:
 
 
 def window(verdict: Verdict, now: datetime) -> str:
-    """``from Sun 16 Nov 02:00 to now − 38 s``; empty where nothing is recoverable."""
-    if verdict.since is None or verdict.until is None:
+    """The newest window: ``from Sun 16 Nov 02:00 UTC to now − 38 s``; empty where nothing is recoverable."""
+    newest = verdict.newest
+    if newest is None:
         return ""
-    return f"from {when(verdict.since, now)} UTC to now − {span((now - verdict.until).total_seconds())}"
+    if newest.hole is not None:
+        return _span(newest, now)
+    return f"from {when(newest.since, now)} UTC to now − {span((now - newest.until).total_seconds())}"
+
+
+def _span(found: RecoveryWindow, now: datetime) -> str:
+    return f"from {when(found.since, now)} to {when(found.until, now)} UTC"
+
+
+def other_windows(verdict: Verdict, now: datetime) -> list[str]:
+    """The windows beside the newest one, a line each: the newer ones first, then those of other timelines."""
+    lines = [f"also {_span(each, now)}" for each in reversed(verdict.windows[:-1])]
+    return [*lines, *(f"on timeline {each.timeline} {_span(each, now)}" for each in verdict.branches)]
 
 
 def reason_lines(verdict: Verdict) -> list[str]:
@@ -156,16 +172,36 @@ def _wal_facts(snapshot: Snapshot) -> list[Fact]:
     elif repository.wal is None:
         wal = Fact("!", "WAL", "none in the archive")
     else:
-        count = repository.wal.segments
-        many = "on several timelines" if count is None else f"{count:,} segments by number"
-        lacks = f"{snapshot.missing_wal} is not there" if snapshot.missing_wal else "gaps are not checked"
-        wal = Fact("!" if snapshot.missing_wal else "✓", "WAL", f"{many}, up to {repository.wal.last}; {lacks}")
-    if repository is not None:
+        wal = _continuity_fact(snapshot, repository.wal)
+    if repository is not None and snapshot.archive is None:
         wal = _aged(snapshot, "repository", wal, has_cause=True)
     if archiver is None:
         return [wal, _not_known(snapshot, "archiver", "archiver")]
     read_at = snapshot.answered_at.get("archiver", snapshot.at)
     return [wal, _aged(snapshot, "archiver", _archiver_fact(archiver, read_at, snapshot.at))]
+
+
+def _continuity_fact(snapshot: Snapshot, wal: Wal) -> Fact:
+    """How much WAL the archive holds, and whether any is missing."""
+    from pgwizard.status.verdict import outdated_seconds
+
+    listing, walk, read_at = snapshot.archive, snapshot.continuity, snapshot.answered_at.get("archive")
+    if listing is None or walk is None or read_at is None:
+        why = "cannot be listed" if "archive" in snapshot.failures else "is being listed"
+        lacks = f"{snapshot.missing_wal} is not there" if snapshot.missing_wal else f"the archive {why}"
+        return Fact("!" if snapshot.missing_wal else "·", "WAL", f"up to {wal.last}; {lacks}")
+    if snapshot.missing_wal:
+        found = f"{snapshot.missing_wal} is not there"
+    elif walk.has_hole:
+        found = "some are missing"
+    elif walk.strangers or listing.doubles:
+        found = "another server's are among them"
+    else:
+        found = "no gap" if walk.is_connected else "the timeline's history is missing"
+    is_old = "archive" in snapshot.failures or outdated_seconds(snapshot, "archive") is not None
+    age = span((snapshot.at - read_at).total_seconds())
+    mark: Literal["✓", "!"] = "✓" if found == "no gap" and not is_old else "!"
+    return Fact(mark, "WAL", f"{listing.count:,} segments up to {wal.last}, checked {age} ago: {found}")
 
 
 def _archiver_fact(archiver: Archiver, read_at: datetime, now: datetime) -> Fact:
@@ -359,7 +395,7 @@ _RANKS = "▪F▫"
 def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
     """Backups week by week in UTC, Monday first, ``width`` characters wide; empty where there are none.
 
-    ``F`` full, ``▪`` incremental, ``▫`` failed, ``░`` recoverable; ``│`` is now.
+    ``F`` full, ``▪`` incremental, ``▫`` failed, ``░`` recoverable, ``╌`` on another timeline alone; ``│`` is now.
     """
     marks = [
         (backup.start, "▫" if backup.error else "F" if backup.type == "full" else "▪") for backup in snapshot.backups
@@ -396,17 +432,21 @@ def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
 
 def _window_mark(verdict: Verdict, begin: datetime, now: datetime, cells: int) -> str:
     end = begin + timedelta(days=1) / cells
-    inside = verdict.since is not None and verdict.until is not None and end > verdict.since and begin <= verdict.until
-    return "░" if inside and begin <= now else " "
+    if begin > now:
+        return " "
+    if any(end > each.since and begin <= each.until for each in verdict.windows):
+        return "░"
+    return "╌" if any(end > each.since and begin <= each.until for each in verdict.branches) else " "
 
 
 def status_lines(snapshot: Snapshot, verdict: Verdict) -> list[str]:
     """A snapshot as text, the most important first."""
     now = snapshot.at
-    lines = [f"{headline(verdict)}   {window(verdict, now)}".rstrip(), *reason_lines(verdict), ""]
+    lines = [f"{headline(verdict)}   {window(verdict, now)}".rstrip(), *other_windows(verdict, now)]
+    lines += [*reason_lines(verdict), ""]
     lines += [str(fact) for fact in facts(snapshot)]
     if shown := timeline(snapshot, verdict, 78):
-        lines += ["", f"Backups   {LEGEND}", *shown]
+        lines += ["", f"Backups   {LEGEND}{f'   {BRANCH_LEGEND}' if verdict.branches else ''}", *shown]
     newest = list(reversed(snapshot.backups))[:_PRINTED]
     backups = [BACKUP_TITLES, *(backup_cells(backup) for backup in newest)] if newest else []
     lines += _table("pgbackrest info", backups)

@@ -20,6 +20,9 @@ from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.tuning import SEGMENT_BYTES
 from pgwizard.release.record import Record
 from pgwizard.release.rollout import is_crash
+from pgwizard.status.listing import Listing
+from pgwizard.status.repository import Backup, RepositoryInfo, is_segment, segments_between
+from pgwizard.status.wal import Archive, Continuity, continuity
 
 RUNS_KEPT, OBJECTS_KEPT = 20, 50
 """Limits of a snapshot, whatever the cluster sends. What the verdict needs is never left out; backups have no limit."""
@@ -27,11 +30,19 @@ TAIL_KEPT = 20
 """Lines of a log that a snapshot keeps."""
 WATCHED = (STATEFULSET, POD, CLAIM, CRONJOB, JOB)
 """Kinds that are watched."""
-PACE_SECONDS = {"release": 10.0, "repository": 60.0, "archiver": 10.0, "volume": 60.0, "certificate": 60.0}
+PACE_SECONDS = {
+    "release": 10.0,
+    "repository": 60.0,
+    "archive": 60.0,
+    "archiver": 10.0,
+    "volume": 60.0,
+    "certificate": 60.0,
+}
 """Sources that are polled, and how often."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 BackupKind = Literal["full", "incr", "init"]
+NamespaceState = Literal["there", "ending", "gone", "unread"]
 
 _WAITING_USUAL = 2
 """A segment, and the history file of a backup that ended with it."""
@@ -43,20 +54,24 @@ _SETTLING = timedelta(minutes=30)
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSummary:
-    """The record at a glance. applied: UTC; backups: whether the answers want any."""
+    """The record at a glance. applied: UTC; backups: whether the answers want any.
+
+    is_namespace_ending: whether the namespace is being deleted; False where that may not be read.
+    """
 
     revision: int
     outcome: str
     applied: datetime | None
     backups: bool
     superuser: str | None
+    is_namespace_ending: bool = False
 
     @classmethod
-    def of(cls, record: Record) -> ReleaseSummary:
+    def of(cls, record: Record, *, is_namespace_ending: bool = False) -> ReleaseSummary:
         """The summary of a record; an unreadable answer is left out."""
         last = record.last
         if last is None:
-            return cls(0, "", None, backups=True, superuser=None)
+            return cls(0, "", None, True, None, is_namespace_ending)
         sections = (last.answers.get(section) for section in ("credentials", "repository"))
         credentials, repository = (section if isinstance(section, Mapping) else {} for section in sections)
         return cls(
@@ -65,6 +80,7 @@ class ReleaseSummary:
             applied=moment(last.at),
             backups=repository.get("enabled") is not False,
             superuser=credentials.get("username") if credentials.get("from") == "generate" else None,
+            is_namespace_ending=is_namespace_ending,
         )
 
 
@@ -72,59 +88,8 @@ class ReleaseSummary:
 class Missing:
     """There is no record any more. namespace: what became of it, where that may be read; since: when it was missed."""
 
-    namespace: Literal["there", "ending", "gone", "unread"]
+    namespace: NamespaceState
     since: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Backup:
-    """One backup of the repository; sizes in bytes, times in UTC.
-
-    size: of the database; stored: what this backup added to the repository. wal_start, wal_stop: the first and the last
-    segment that it needs. error: a page's checksum was wrong.
-    """
-
-    label: str
-    type: str
-    start: datetime
-    stop: datetime
-    size: int
-    stored: int
-    wal_start: str
-    wal_stop: str
-    error: bool = False
-
-    @property
-    def full_label(self) -> str:
-        """The label of the full backup that this one is, or builds on."""
-        return self.label.partition("_")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Wal:
-    """The oldest and the newest segment of the archive, by name. What is missing between them cannot be seen."""
-
-    first: str
-    last: str
-
-    @property
-    def segments(self) -> int | None:
-        """How many there must be; None where a timeline changed between them."""
-        between = segments_between(self.first, self.last)
-        return None if between is None else between + 1
-
-
-@dataclass(frozen=True, slots=True)
-class RepositoryInfo:
-    """The repository by pgBackRest's answer. backups: oldest first; stanza: its error as a whole, empty for none.
-
-    system_id: of the database whose backups these are, empty where there is none yet.
-    """
-
-    backups: tuple[Backup, ...]
-    stanza: str = ""
-    wal: Wal | None = None
-    system_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +153,7 @@ class Run:
 class Archiver:
     """The server's statistics of its archiving. waiting: segments that are ready and not archived, None if unknown.
 
-    system_id: the server's own; timeout_seconds: its archive_timeout, 0 for none.
+    system_id: the server's own; timeout_seconds: its archive_timeout, 0 for none; timeline: its own, 0 if unknown.
     """
 
     archived: int
@@ -201,6 +166,8 @@ class Archiver:
     fault: Diagnosis | None = None
     system_id: str = ""
     timeout_seconds: int = 0
+    timeline: int = 0
+    segment_bytes: int = SEGMENT_BYTES
 
     @property
     def is_failing(self) -> bool:
@@ -236,12 +203,13 @@ class Snapshot:
     """The state at ``at``; None means not known.
 
     objects: StatefulSet, pod and claim. answered_at: when each source last answered; failures: why a source did not at
-    its last try, which leaves its older answer in place. A source in neither is still pending. expected_wal: the newest
-    segment that the archiver reported before the repository last answered; missing_wal: what was expected before that
-    answer and is not in it, empty for nothing. So a segment that was archived since is not missed. missing: that the
-    record, which had been read, is no longer there. no_statefulset_since: since when the StatefulSet is not there; None
-    while it is, or has not been looked for. crash_log: the last lines of a server that crashes, None until they are
-    read.
+    its last try, which leaves its older answer in place. A source in neither is still pending. archive_before: the
+    listing before ``archive``: what one of them has is not missing, as a listing may be older than what it is compared
+    with. expected_wal: the newest segment that the archiver reported before the repository last answered; missing_wal:
+    what was expected before that answer and is not in it, empty for nothing. So a segment that was archived since is
+    not missed. missing: that the record, which had been read, is no longer there. no_statefulset_since: since when the
+    StatefulSet is not there; None while it is, or has not been looked for. crash_log: the last lines of a server that
+    crashes, None until they are read.
     """
 
     ref: ReleaseRef
@@ -251,6 +219,8 @@ class Snapshot:
     crons: tuple[Cron, ...] = ()
     runs: tuple[Run, ...] = ()
     repository: RepositoryInfo | None = None
+    archive: Listing | None = None
+    archive_before: Listing | None = None
     archiver: Archiver | None = None
     volume: Volume | None = None
     certificate: MirroredCertificate | None = None
@@ -279,12 +249,19 @@ class Snapshot:
         if self.is_gone:  # there is no pod to run a command in
             return lists
         running = (*lists, "volume")
-        return (*running, "repository", "archiver", "certificate") if self.wants_backups else running
+        return (*running, "repository", "archive", "archiver", "certificate") if self.wants_backups else running
 
     @property
     def is_gone(self) -> bool:
         """Whether nothing is left that runs the database or knows how: neither the record nor the StatefulSet."""
         return self.missing is not None and self.has_no_statefulset
+
+    @property
+    def is_namespace_ending(self) -> bool:
+        """Whether the namespace is known to be being deleted."""
+        if self.missing is not None:
+            return self.missing.namespace == "ending"
+        return self.release is not None and self.release.is_namespace_ending
 
     @property
     def has_no_statefulset(self) -> bool:
@@ -372,6 +349,48 @@ class Snapshot:
         return tuple(backup for backup in self.backups if not backup.error)
 
     @property
+    def continuity(self) -> Continuity | None:
+        """What the archive and the intact backups are good for; None until both are read.
+
+        Those of ``unlisted_backups`` are left out.
+        """
+        return self._continuity(self.archive_before)
+
+    @property
+    def unlisted_backups(self) -> tuple[Backup, ...]:
+        """Recoverable backups, by themselves, whose WAL is newer than the listing of the archive; all without one."""
+        there = self._archive(self.archive_before)
+        return tuple(backup for backup in self.whole_backups if there is None or there.is_behind(backup.wal_stop))
+
+    @property
+    def whole_backups(self) -> tuple[Backup, ...]:
+        """Backups without page errors whose full backup is there, oldest first."""
+        fulls = {backup.label for backup in self.backups if backup.type == "full"}
+        return tuple(backup for backup in self.intact_backups if backup.full_label in fulls)
+
+    @property
+    def has_new_hole(self) -> bool:
+        """Whether WAL is missing in the newest listing of the archive and the one before does not confirm it."""
+        alone = self._continuity()
+        if alone is None or not alone.has_hole:
+            return False
+        confirmed = self.continuity if self.archive_before is not None else None
+        return confirmed is None or not confirmed.has_hole
+
+    def _continuity(self, before: Listing | None = None) -> Continuity | None:
+        there = self._archive(before)
+        if there is None or self.own_repository is None:
+            return None
+        covered = [backup for backup in self.whole_backups if not there.is_behind(backup.wal_stop)]
+        return continuity(there, covered, (self.archiver.timeline or None) if self.archiver else None)
+
+    def _archive(self, before: Listing | None) -> Archive | None:
+        if self.archive is None:
+            return None
+        size = self.archiver.segment_bytes if self.archiver else SEGMENT_BYTES
+        return self.archive.archive(size, *([before] if before else []))
+
+    @property
     def next_full(self) -> datetime | None:
         """When the next full backup starts, counted from ``at``; None where none will."""
         return min((due for cron in self.crons if cron.kind == "full" and (due := self.next_run(cron))), default=None)
@@ -436,22 +455,6 @@ class Snapshot:
             if found:
                 return found
         return []
-
-
-def segments_between(first: str, last: str) -> int | None:
-    """How many segments later ``last`` is; None on another timeline, and for what is no name of a segment."""
-    if len(first) != 24 or len(last) != 24 or first[:8] != last[:8]:
-        return None
-    try:
-        low, high = (int(name[8:16], 16) * 256 + int(name[16:], 16) for name in (first, last))
-    except ValueError:
-        return None
-    return high - low if high >= low else None
-
-
-def is_segment(name: str) -> bool:
-    """Whether a file of the archive is a segment, and no history file."""
-    return segments_between(name, name) is not None
 
 
 def moment(text: str | None) -> datetime | None:

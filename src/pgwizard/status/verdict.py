@@ -6,11 +6,11 @@ Pure. An old observation proves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 from typing import Literal
 
 from pgwizard.diagnose.diagnose import diagnose, sharper
@@ -19,18 +19,18 @@ from pgwizard.kube.api import POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0
 from pgwizard.plan.names import Names
 from pgwizard.release.backups import FIND_DAMAGE, damage_cause, full_backup_command
+from pgwizard.status.repository import Backup, Wal
 from pgwizard.status.snapshot import (
     LONG_AGO,
     PACE_SECONDS,
     Archiver,
-    Backup,
     MirroredCertificate,
     Missing,
     Run,
     Snapshot,
     Volume,
-    Wal,
 )
+from pgwizard.status.wal import Continuity, Hole, RecoveryWindow
 from pgwizard.text import fit
 
 STALE_SECONDS = 180.0
@@ -39,7 +39,7 @@ STALE_SECONDS = 180.0
 RecoveryState = Literal["recoverable", "at risk", "not recoverable", "unknown", "gone"]
 
 _PROOF = ("repository", "archiver")
-_IN_POD = (*_PROOF, "volume")
+_IN_POD = (*_PROOF, "archive", "volume")
 """Sources that run a command in the database's container."""
 _RECENT = timedelta(days=1)
 DOWN = "the database is not running"
@@ -50,15 +50,21 @@ _LEAST_FREE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """since, until: the oldest and the newest moment to which the database can be recovered.
+    """Whether a release can be recovered, and to which moments.
 
-    reasons: why it is not better, worst first.
+    windows: on the timeline of the server, oldest first; branches: on timelines that it has left. reasons: why it is
+    not better, worst first.
     """
 
     state: RecoveryState
-    since: datetime | None
-    until: datetime | None
+    windows: tuple[RecoveryWindow, ...]
     reasons: tuple[Finding, ...]
+    branches: tuple[RecoveryWindow, ...] = ()
+
+    @property
+    def newest(self) -> RecoveryWindow | None:
+        """The window that a recovery to the newest moment is in; None where there is none."""
+        return self.windows[-1] if self.windows else None
 
 
 # ---- limits, for whoever shows a figure ----------------------------------------------------------------------------
@@ -197,17 +203,24 @@ def _last_ended(snapshot: Snapshot) -> Run | None:
 
 
 def judge(snapshot: Snapshot) -> Verdict:
-    """What the observations prove at ``snapshot.at``. Old ones prove nothing.
-
-    A segment that is missing in the middle of the archive is seen by no command of pgBackRest, so not by this verdict.
-    """
+    """What the observations prove at ``snapshot.at``. Old ones prove nothing."""
     if snapshot.missing is not None and snapshot.is_gone:
-        return Verdict("gone", None, None, tuple(_gone(snapshot, snapshot.missing)))
-    verdict, worst = _judge_backups(snapshot), outage(snapshot)
-    if worst is None:
+        return Verdict("gone", (), tuple(_gone(snapshot, snapshot.missing)))
+    verdict, worst = _judge_backups(snapshot), [*_ending(snapshot), *filter(None, [outage(snapshot)])]
+    if not worst:
         return verdict
     state: RecoveryState = "at risk" if verdict.state == "recoverable" else verdict.state
-    return replace(verdict, state=state, reasons=(worst, *verdict.reasons))
+    return replace(verdict, state=state, reasons=(*worst, *verdict.reasons))
+
+
+def _ending(snapshot: Snapshot) -> Iterable[Finding]:
+    """That the namespace is being deleted, which cannot be undone."""
+    if snapshot.is_namespace_ending:
+        namespace = fit(snapshot.ref.namespace)
+        fix = "This cannot be undone: the volume is deleted too."
+        if snapshot.wants_backups:
+            fix += " What is in the repository stays: install again with another repository.path."
+        yield _reason(f"namespace {namespace} is being deleted, with everything in it", fix, "namespace-ending")
 
 
 def _judge_backups(snapshot: Snapshot) -> Verdict:
@@ -230,21 +243,103 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
     if repository.stanza:
         fix = f"Job {taken} is running: it may fix that." if taken else "Apply again: it creates what is missing."
         return _lost(f"pgBackRest reports: {repository.stanza}", fix)
-    proven = [backup for backup in snapshot.intact_backups if _has_wal(backup, repository.wal)]
-    fulls = {backup.label for backup in snapshot.backups if backup.type == "full"}
-    begin = next((backup.stop for backup in proven if backup.full_label in fulls), None)
-    if begin is None:
-        return _without_base(snapshot, f"Job {taken} is taking one." if taken else "")
+    walk = snapshot.continuity
+    windows, branches = _windows(snapshot, walk, repository.wal), walk.branches if walk else ()
+    broken = tuple(_broken(snapshot, walk, windows, taken)) if walk else ()
+    if not windows:
+        base = _without_base(snapshot, f"Job {taken} is taking one." if taken else "")
+        return replace(base, reasons=(*base.reasons, *broken), branches=branches)
     if not snapshot.system_id:
         text = "whose backups the repository holds is not known: the database has not reported its system-id"
         return _unknown(snapshot, "archiver", text, "status-whose")
     reasons = [_explained(snapshot, "repository", "the repository cannot be read")] if is_unreadable else []
-    reasons += [*_damaged(snapshot), *_archiving(snapshot), *_running(snapshot)]
+    reasons += [*broken, *_damaged(snapshot), *_archiving(snapshot), *_running(snapshot)]
     reasons += [*_surroundings(snapshot), *_unread(snapshot)]
-    archiver, until = snapshot.archiver, proven[-1].stop
-    if archiver is not None and archiver.last_at is not None and not archiver.is_behind and not snapshot.missing_wal:
-        until = max(until, archiver.last_at)
-    return Verdict("at risk" if reasons else "recoverable", begin, until, tuple(reasons))
+    return Verdict("at risk" if reasons else "recoverable", windows, tuple(reasons), branches)
+
+
+def _windows(snapshot: Snapshot, walk: Continuity | None, wal: Wal | None) -> tuple[RecoveryWindow, ...]:
+    """The windows on the server's timeline: by the walk through the archive, and by backups that are newer than it.
+
+    Without the walk every backup counts whose first and last segment lie in what ``info`` calls the archive.
+    """
+    windows = list(walk.windows) if walk else []
+    fresh = [backup for backup in snapshot.unlisted_backups if _has_wal(backup, wal)]
+    if fresh and windows and windows[-1].hole is None:
+        windows[-1] = replace(windows[-1], until=max(windows[-1].until, fresh[-1].stop), last=fresh[-1].wal_stop)
+    elif fresh:
+        base, newest = fresh[0], fresh[-1]
+        windows.append(
+            RecoveryWindow(int(newest.wal_stop[:8], 16), base.label, base.stop, newest.stop, newest.wal_stop)
+        )
+    archiver = snapshot.archiver
+    is_current = archiver is not None and not archiver.is_behind and not snapshot.missing_wal
+    if windows and windows[-1].hole is None and is_current and archiver is not None and archiver.last_at is not None:
+        windows[-1] = replace(windows[-1], until=max(windows[-1].until, archiver.last_at))
+    return tuple(windows)
+
+
+_NEW_WINDOW = "Take a full backup now, which needs none of it:"
+_WHO_DELETES = "find out what deletes WAL: a lifecycle rule of the bucket, or a pgbackrest expire elsewhere."
+
+
+def _broken(
+    snapshot: Snapshot, walk: Continuity, windows: Sequence[RecoveryWindow], taken: str | None
+) -> Iterable[Finding]:
+    """Faults of the WAL in the archive. taken: the Job that takes a full backup now."""
+    remedy = (
+        f"{_NEW_WINDOW} {full_backup_command(snapshot.ref, snapshot.commands)}"
+        if not taken
+        else f"Job {taken} takes a full backup"
+    )
+    if snapshot.has_new_hole and snapshot.archive_before is None:
+        hole = next(reach.hole for reach in walk.reaches if reach.hole)
+        yield _reason(f"WAL segment {hole.first} was not found, and is looked for once more", "", "wal-missing")
+        return
+    if walk.strangers:
+        theirs = ", ".join(map(str, walk.strangers))
+        yield _reason(
+            f"another server archives into this repository, on timeline {theirs}; this one is on {walk.timeline}",
+            f"Stop it, or give it a repository.path of its own: a clone, or an old copy of this database. {remedy}",
+            "wal-stranger",
+        )
+    if snapshot.archive is not None and snapshot.archive.doubles:
+        yield _reason(
+            f"WAL segment {snapshot.archive.doubles[0]} is there twice, with different contents: two servers archive",
+            f"Stop the other server, or give it a repository.path of its own. {remedy}",
+            "wal-stranger",
+        )
+    if not walk.is_connected:
+        yield _reason(
+            f"the archive lacks {walk.timeline:08X}.history: recovery cannot get to the server's timeline",
+            remedy,
+            "wal-history",
+        )
+    for window, following in zip_longest(windows, windows[1:]):
+        if window.hole is None:
+            continue
+        which, end = f"{_which(window.hole)} missing", f"{window.until:%Y-%m-%d %H:%M} UTC"
+        text, fix = f"nothing after {end} can be recovered: {which}", f"{remedy}; then {_WHO_DELETES}"
+        if following is not None:
+            begin = f"{following.since:%Y-%m-%d %H:%M} UTC"
+            text, fix = f"nothing between {end} and {begin} can be recovered: {which}", f"F{_WHO_DELETES[1:]}"
+        yield _reason(text, fix, "wal-missing")
+    for reach in walk.worthless:
+        if reach.hole is not None:
+            text = f"backup {reach.backup.label} cannot be recovered: {_which(reach.hole)} missing"
+            yield _reason(text, "" if windows else f"{remedy}; then {_WHO_DELETES}", "wal-missing")
+    if not windows and walk.elsewhere:
+        label, timeline = list(walk.elsewhere.items())[-1]
+        yield _reason(
+            f"backup {label} can be recovered on timeline {timeline} only, which the server has left",
+            remedy,
+            "wal-branch",
+        )
+
+
+def _which(hole: Hole) -> str:
+    others = f" and {hole.count - 1:,} after it are" if hole.count > 1 else " is"
+    return f"WAL segment {fit(hole.first)}{others}"
 
 
 _ANOTHER_PATH = (
@@ -287,7 +382,7 @@ def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
 
 
 def _lost(text: str, fix: str, key: str = "") -> Verdict:
-    return Verdict("not recoverable", None, None, (_reason(text, fix, key),))
+    return Verdict("not recoverable", (), (_reason(text, fix, key),))
 
 
 def _unknown(snapshot: Snapshot, source: str, text: str, key: str = "") -> Verdict:
@@ -298,7 +393,7 @@ def _unknown(snapshot: Snapshot, source: str, text: str, key: str = "") -> Verdi
     worst = _explained(snapshot, source, text)
     worst = replace(worst, key=worst.key or key)
     others = () if is_silent(snapshot, "archiver") else _failing(snapshot)
-    return Verdict("unknown", None, None, (worst, *(other for other in others if other.key != worst.key)))
+    return Verdict("unknown", (), (worst, *(other for other in others if other.key != worst.key)))
 
 
 _NAMESPACES = {"gone": "; its namespace is gone too", "ending": "; its namespace is being deleted"}

@@ -62,7 +62,8 @@ class ChainVerdict:
     """Whether pgBackRest would accept the server's certificate; ``ok`` is None where that is not known.
 
     reason: None where nothing was judged. message: pgBackRest's own words where it refuses, with OpenSSL's code where
-    that refuses, such as ``[18] self-signed certificate``. ends: when the first certificate of a trusted chain ends.
+    that refuses, such as ``[18] self-signed certificate``. ends: when the trust ends: the first of the trusted
+    certificates that the chain leads to.
     """
 
     ok: bool | None
@@ -84,13 +85,34 @@ def would_verify(bundle: Bundle, server_chain: Bundle, host: str, now: datetime,
     server_chain: as sent, the server's own certificate first. Without network; pure.
     """
     own = server_chain.certificates[0]
-    verdict = _verify(bundle, server_chain, now)
+    is_related = not _names_looked_for(server_chain).isdisjoint(_loose(item.subject) for item in bundle.certificates)
+    verdict = _verify(bundle, server_chain, now) if is_related else _without_anchors(server_chain)
     if verdict.ok is False:
         return _in_plain_words(verdict, bundle, server_chain, now)
     if verdict.ok and not rules.fit(own, host):
         message = f"unable to find hostname '{host}' in certificate common name or subject alternative names"
         return ChainVerdict(False, ChainReason.HOST, names_text(own), host, message)
     return verdict
+
+
+# ---- anchors that OpenSSL would never look at --------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4)
+def _names_looked_for(server_chain: Bundle) -> frozenset[str]:
+    """OpenSSL looks for an anchor by the name of an issuer alone; with no other anchor does the verdict change."""
+    return frozenset(_loose(item.issuer) for item in server_chain.certificates)
+
+
+@lru_cache(maxsize=4)
+def _without_anchors(server_chain: Bundle) -> ChainVerdict:
+    """The same at any time: no chain is built, and so no date is looked at. It saves the browser thousands of calls."""
+    return _verify(Bundle("", ()), server_chain, server_chain.certificates[0].not_before)
+
+
+def _loose(name: str) -> str:
+    """Equal for two names at least wherever OpenSSL takes them for the same one: without case, blanks and escapes."""
+    return "".join(name.lower().replace("\\", "").split())
 
 
 # ---- OpenSSL -------------------------------------------------------------------------------------------------------
@@ -141,10 +163,10 @@ def _sha256(item: X509) -> str:
 
 def _trusted(path: Sequence[Certificate], bundle: Bundle) -> ChainVerdict:
     """path: from the server's certificate up to its anchor."""
-    ends = min(item.not_after for item in path)
+    mine = {item.sha256 for item in bundle.certificates}
+    ends = min(item.not_after for item in path if item.sha256 in mine)
     if len(path) == 1:
         return ChainVerdict(True, ChainReason.IS_SERVER, ends=ends)
-    mine = {item.sha256 for item in bundle.certificates}
     signer = next(depth for depth, item in enumerate(path) if depth and item.sha256 in mine)
     if signer == 1:
         return ChainVerdict(True, ChainReason.IS_ISSUER, ends=ends)

@@ -9,11 +9,11 @@ from pgwizard.errors import Finding, PgwizardError
 from pgwizard.kube.commands import Commands
 from pgwizard.release.apply import ApplyOutcome
 from pgwizard.release.changes import Change
-from pgwizard.release.report import connect_commands, finding_of, progress_text
+from pgwizard.release.report import WriteCount, connect_commands, finding_of
 from pgwizard.release.stages import Event
 from pgwizard.tui.widgets.outcomes import CONNECT, OutcomeRow, failure_rows, success_rows
 
-RESUMES = "The cluster continues. Apply again at any time to resume."
+RESUME = "Apply again at any time to resume."
 _LOG_KEPT = 400
 """Lines of the log in which the cause of a failure is looked for, and that are copied."""
 
@@ -25,14 +25,11 @@ class ApplyProgress:
         self.outcome: ApplyOutcome | None = None
         self.failure: Finding | None = None
         self.log: deque[str] = deque(maxlen=_LOG_KEPT)
-        self._changes: tuple[Change, ...] | None = None
-        """The approved ones; None before the approval."""
-        self._begun: list[Change] = []
-        self._is_applied = False
+        self._count = WriteCount()
 
     @property
     def is_approved(self) -> bool:
-        return self._changes is not None
+        return self._count.is_approved
 
     @property
     def question(self) -> str:
@@ -47,16 +44,13 @@ class ApplyProgress:
 
     def approve(self, changes: Sequence[Change]) -> None:
         """From here on the run writes."""
-        self._changes = tuple(changes)
+        self._count.approve(changes)
 
     def take(self, event: Event) -> None:
         """Take in an event."""
         if event.kind == "log":
             self.log.append(event.text)
-        if event.stage == "apply":
-            if event.change is not None:
-                self._begun.append(event.change)
-            self._is_applied = self._is_applied or event.kind == "done"
+        self._count.take(event)
 
     def succeed(self, outcome: ApplyOutcome, commands: Commands) -> list[OutcomeRow]:
         self.outcome = outcome
@@ -72,13 +66,8 @@ class ApplyProgress:
         if not self.log:
             self.log.extend(log)
         rows = failure_rows(self.failure, findings)
-        return [*rows, ("written", self._written())] if self.is_approved else rows
+        return [*rows, ("written", self._count.text)] if self.is_approved else rows
 
     def stop(self) -> list[OutcomeRow]:
         """The run was cancelled."""
-        return [("-", f"Stopped watching. {RESUMES}"), ("written", self._written())]
-
-    def _written(self) -> str:
-        if self._changes is None:
-            return "nothing"
-        return progress_text(self._changes, self._begun, complete=self._is_applied)
+        return [("-", f"Stopped watching. {self._count.sequel} {RESUME}"), ("written", self._count.text)]

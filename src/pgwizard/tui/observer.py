@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from textual.worker import Worker
+
 from pgwizard.errors import ClusterError, PgwizardError
 from pgwizard.plan.names import ANY_RELEASE
 from pgwizard.release.report import error_lines
@@ -32,6 +34,7 @@ class ReleaseObserver:
 
     def __init__(self, screen: BaseScreen[Any], release: ReleaseRef | None, changed: Callable[[], None]) -> None:
         self._screen, self._changed = screen, changed
+        self._work: Worker[None] | None = None
         self.watch = ReleaseWatch(release or ANY_RELEASE, self._now, changed, self._offer)
 
     def _now(self) -> datetime:
@@ -47,7 +50,9 @@ class ReleaseObserver:
         if self.watch.release is None:
             self.watch.target = self._screen.start.release
         self.watch.trouble = None
-        self._screen.run_worker(self._observe(), name="observe", group="observe", exclusive=True, exit_on_error=False)
+        self._work = self._screen.run_worker(
+            self._observe, name="observe", group="observe", exclusive=True, exit_on_error=False
+        )
 
     async def _observe(self) -> None:
         await self.watch.run(await self._screen.connection.once_connected())
@@ -60,7 +65,8 @@ class ReleaseObserver:
         elif before.server == now.server:
             self.begin()
         else:
-            self._screen.workers.cancel_group(self._screen, "observe")
+            if self._work is not None:
+                self._work.cancel()
             self.watch.end(ClusterError(f"another cluster was chosen: {now.server}"))
 
     def reload(self) -> None:

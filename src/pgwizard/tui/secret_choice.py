@@ -43,4 +43,12 @@ class TypedName:
             return self.unread(search)
         if self.keys and candidates.has_keys(rows, self.keys) and search.purpose != "ca":
             return SecretChoice(self.namespace, self.secret, self.keys)
-        return f"{self.namespace}/{self.secret}: {plain(rows[0].why) or 'it does not have these keys'}"
+        return f"{self.namespace}/{self.secret}: {self._refusal(rows)}"
+
+    def _refusal(self, rows: tuple[Candidate, ...]) -> str:
+        missing = [key for key in self.keys if not candidates.has_keys(rows, (key,))]
+        if missing and any(row.keys for row in rows):  # which is why the rows' own reasons are about other keys
+            return f"it does not have the key {' or '.join(missing)}"
+        if rows[0].keys:
+            return f"{self.keys[0]} holds no certificate"
+        return plain(rows[0].why) or "it contains nothing to choose"

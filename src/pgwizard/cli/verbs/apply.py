@@ -23,11 +23,13 @@ from pgwizard.cli.table import (
 )
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
+from pgwizard.errors import Interrupted
 from pgwizard.kube.api import Cluster
 from pgwizard.kube.commands import Commands
 from pgwizard.release import apply as release_apply
 from pgwizard.release.changes import Change
-from pgwizard.release.report import address, connect_commands
+from pgwizard.release.report import WriteCount, address, connect_commands
+from pgwizard.release.stages import Event
 
 DIFFERENCES = 1
 """Exit code of ``diff --exit-code`` where there are some, as of diff(1) and ``kubectl diff``."""
@@ -78,19 +80,32 @@ def _run(
 ) -> release_apply.ApplyOutcome:
     release = release_of(source_of(call))
     namespace = release.request.answers.release.namespace
+    count = WriteCount()
+
+    def interruption() -> Interrupted:
+        if not count.is_approved:
+            return Interrupted("stopped: nothing was written")
+        resume = f"{count.sequel} Run it again at any time: it resumes."
+        return Interrupted(f"stopped; written: {count.text}", hint=resume)
 
     async def approve(changes: Sequence[Change]) -> bool:
         show_changes(writer, changes, whole=whole)
-        if not prompt.is_interactive(yes=yes):
-            return True
-        return await prompt.confirm(f"Apply this to {namespace}? [y/N] ")
+        if prompt.is_interactive(yes=yes) and not await prompt.confirm(f"Apply this to {namespace}? [y/N] "):
+            return False
+        count.approve(changes)
+        return True
 
     async def work(cluster: Cluster, now: Clock) -> release_apply.ApplyOutcome:
-        report = reporter(writer, release.locate)
+        show = reporter(writer, release.locate)
+
+        def report(event: Event) -> None:
+            count.take(event)
+            show(event)
+
         return await release_apply.run(release.request, cluster, report, approve, options, now=now)
 
     with release.locating():
-        outcome = connect.run(call, work, resume="The cluster continues. Run it again at any time: it resumes.")
+        outcome = connect.run(call, work, interruption=interruption)
     if outcome.result == "dry-run":
         show_changes(writer, outcome.changes, whole=whole)
     return outcome

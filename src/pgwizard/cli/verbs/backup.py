@@ -15,7 +15,7 @@ from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
 from pgwizard.diagnose.diagnose import diagnose
-from pgwizard.errors import FirstBackupFailed, PreflightError
+from pgwizard.errors import FirstBackupFailed, Interrupted, PreflightError
 from pgwizard.kube.api import JOB, Cluster, Object, Ref
 from pgwizard.kube.health import assess
 from pgwizard.kube.jobs import has_succeeded
@@ -80,7 +80,8 @@ def backup(call: Invocation, writer: Writer) -> None:
         if call[FOLLOW]:
             await _follow(cluster, await cluster.get(Ref(JOB, job, release.namespace)), release, writer, now())
 
-    connect.run(call, work, released=True, resume="A started backup continues in the cluster: pgwizard logs -f.")
+    hint = "A started backup continues in the cluster: pgwizard logs -f."
+    connect.run(call, work, released=True, interruption=lambda: Interrupted("stopped", hint=hint))
 
 
 def logs(call: Invocation, writer: Writer) -> None:
@@ -92,16 +93,16 @@ def logs(call: Invocation, writer: Writer) -> None:
         if call[FOLLOW] and assess(job).status == "progressing" and not await has_succeeded(cluster, job):
             await _follow(cluster, job, release, writer, now())
             return
-        shown, read = fit(job["metadata"]["name"]), []
-        lines = backups.log(cluster, release, job["metadata"]["name"], tail=call[TAIL])
+        shown, health = fit(job["metadata"]["name"]), assess(job)
+        has_failed = health.status == "failed"
+        lines = backups.log(cluster, release, job["metadata"]["name"], tail=None if has_failed else call[TAIL])
         async with aclosing(lines):
-            async for line in lines:
-                read.append(line)
-                writer.line(line, LogLine(shown, line))
-        health = assess(job)
-        if health.status != "failed":
+            log = [line async for line in lines]
+        for line in log[-call[TAIL] :]:
+            writer.line(line, LogLine(shown, line))
+        if not has_failed:
             return
-        fault = diagnose("\n".join([*read, health.message]))
+        fault = diagnose("\n".join([*log, health.message]))  # of the whole log, however much of it is shown
         if call[FOLLOW]:
             raise FirstBackupFailed(f"{Ref(JOB, shown, release.namespace)} failed: {health.message}", fault=fault)
         if fault:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pgwizard.cli import connect, prompt
-from pgwizard.cli.json_lines import JsonLine, WarningLine
+from pgwizard.cli.json_lines import JsonLine, NoteLine, WarningLine
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.run_lines import ChangeLine, reporter
 from pgwizard.cli.table import ALL_NAMESPACES, JSON, NAMESPACE, PURGE_DATA, YES
@@ -38,13 +38,19 @@ class ReleaseLine(JsonLine):
 def releases(call: Invocation, writer: Writer) -> None:
     """List the releases of a namespace, or of all."""
 
-    async def work(cluster: Cluster, _: Clock) -> list[records.Listed]:
-        where = None if call[ALL_NAMESPACES] else call[NAMESPACE] or cluster.namespace
-        return await records.releases(cluster, where)
+    async def work(cluster: Cluster, _: Clock) -> tuple[str | None, list[records.Listed]]:
+        namespace = None if call[ALL_NAMESPACES] else call[NAMESPACE] or cluster.namespace
+        return namespace, await records.releases(cluster, namespace)
 
-    listed = connect.run(call, work, released=True)
+    namespace, listed = connect.run(call, work, released=True)
     found = list(map(_release_line, listed))
     cells = [(item.namespace, item.name, str(item.revision), item.outcome, item.at) for item in found]
+    if not found:
+        text = (
+            f"no release in namespace {namespace}; -A lists those of all" if namespace else "no release in the cluster"
+        )
+        writer.note(text, NoteLine(text))
+        return
     table = [("NAMESPACE", "NAME", "REVISION", "OUTCOME", "AT"), *cells]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ["   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in table]
@@ -88,4 +94,5 @@ def uninstall(call: Invocation, writer: Writer) -> None:
             raise Interrupted("not approved: nothing was written")
         await remove(found, cluster, reporter(writer), now=now)
 
-    connect.run(call, work, released=True, resume="Run it again to remove what is left.")
+    hint = "Run it again to remove what is left."
+    connect.run(call, work, released=True, interruption=lambda: Interrupted("stopped", hint=hint))

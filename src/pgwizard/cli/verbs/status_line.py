@@ -9,17 +9,8 @@ from typing import Any, TypeVar
 
 from pgwizard.cli.json_lines import JsonLine, ProblemPart
 from pgwizard.kube.health import Health
-from pgwizard.status.snapshot import (
-    Archiver,
-    Backup,
-    Cron,
-    MirroredCertificate,
-    ReleaseSummary,
-    Run,
-    Snapshot,
-    Volume,
-    Wal,
-)
+from pgwizard.status.repository import Backup, Wal
+from pgwizard.status.snapshot import Archiver, Cron, MirroredCertificate, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import Verdict
 from pgwizard.text import fit
 

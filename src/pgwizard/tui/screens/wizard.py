@@ -33,12 +33,14 @@ from pgwizard.tui.pages.frame import NARROW, Frame
 from pgwizard.tui.pages.namespaces import NamespaceColumn
 from pgwizard.tui.pages.pages import CONNECT, REVIEW, Pages
 from pgwizard.tui.pages.releases import ReleaseColumn
-from pgwizard.tui.pages.review import Review, counts
+from pgwizard.tui.pages.review import Review
 from pgwizard.tui.panels.tls import TlsPanel
 from pgwizard.tui.saving import Saving
 from pgwizard.tui.start import DEMO
 from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.tui.widgets.rail import Rail
+from pgwizard.tui.widgets.review_parts import Jump
+from pgwizard.tui.widgets.review_sections import counts
 from pgwizard.wizard.draft import Draft, dump, without_defaults, worth_keeping
 
 CHECKED_SECONDS = 5.0
@@ -157,7 +159,7 @@ class Wizard(ReportsDefects, BaseScreen[None]):
     async def on_rail_chosen(self, event: Rail.Chosen) -> None:
         await self.go(event.page)
 
-    async def on_review_jump(self, event: Review.Jump) -> None:
+    async def on_jump(self, event: Jump) -> None:
         await self.jump(event.path)
 
     def help_text(self) -> str:
@@ -259,7 +261,6 @@ class Wizard(ReportsDefects, BaseScreen[None]):
             await self._replace(without_defaults(dump(applied.answers)), self.page)
         self.pages.reload()
 
-    @on(Review.ApplyRequested)
     async def action_apply(self) -> None:
         """Open the apply; answers with problems go to the review instead."""
         if self.connection.cluster is None and self.connection.trouble is None:

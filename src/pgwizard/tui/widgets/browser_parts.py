@@ -1,31 +1,37 @@
-"""Parts of the browser of Secrets: its lines to type into, and in words how far the search has come."""
+"""Parts of the browser of Secrets: its question, its lines to type into, and in words how far the search has come."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.text import Text
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Input
+from textual.containers import Horizontal
+from textual.events import Resize
+from textual.widgets import Input, Static
 
 from pgwizard.text import plain
 from pgwizard.tui.secret_search import SecretSearch
+from pgwizard.tui.widgets.secret_list import WIDE, SecretList
 from pgwizard.wizard.browse import Denial
+from pgwizard.wizard.candidates import Candidate, Search
 
 _LONGEST = 300
 """Lines of what could not be read."""
-QUESTIONS = {
+_QUESTIONS = {
     "ca": "Which certificate should pgBackRest trust for {endpoint} ?",
     "s3": "Which Secret has the S3 key pair for {endpoint} ?",
     "database": "Which Secret of namespace {namespace} has the superuser's name and password?",
     "passphrase": "Which Secret of namespace {namespace} has the repository's passphrase?",
 }
-SHORT_QUESTIONS = {
+_SHORT_QUESTIONS = {
     "ca": "Trust which certificate for {endpoint} ?",
     "s3": "Which S3 key pair for {endpoint} ?",
     "database": "Which Secret with superuser's name, password?",
     "passphrase": "Which Secret with the passphrase?",
 }
-PLACEHOLDERS = {
+_PLACEHOLDERS = {
     "ca": "namespace/secret, or namespace/secret/key",
     "s3": "namespace/secret, or namespace/secret/key of the name,key of the secret",
     "database": "secret, or secret/key of the name,key of the password",
@@ -48,13 +54,89 @@ class Filter(LineInput):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "screen.choose", "choose"),
-        Binding("up", "screen.move(-1)", show=False),
-        Binding("down", "screen.move(1)", show=False),
-        Binding("pageup", "screen.page(-1)", show=False),
-        Binding("pagedown", "screen.page(1)", show=False),
-        Binding("home", "screen.end(0)", show=False),
-        Binding("end", "screen.end(1)", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("home", "edge(-1)", show=False),
+        Binding("end", "edge(1)", show=False),
     ]
+
+    def __init__(self, listing: SecretList) -> None:
+        super().__init__("type to filter", "filter", 32)
+        self._listing = listing
+
+    def action_move(self, step: int) -> None:
+        self._listing.move(step)
+
+    def action_page(self, step: int) -> None:
+        self._listing.page(step)
+
+    def action_edge(self, side: int) -> None:
+        self._listing.end(last=side > 0)
+
+
+class QuestionBar(Horizontal):
+    """What is to be chosen, beside the filter; on request, a line below for a name that is not in the list."""
+
+    # not CSS: that would style the whole application again at the opening
+    DEFAULT_CSS = """
+    QuestionBar { height: 1; }
+    QuestionBar #question { width: 1fr; height: 1; padding: 0 1; text-style: bold; }
+    """
+
+    def __init__(self, search: Search, listing: SecretList) -> None:
+        super().__init__(id="ask")
+        self._search = search
+        self.filter = Filter(listing)
+
+    def compose(self) -> ComposeResult:
+        yield Static(self._text(_QUESTIONS), id="question", markup=False)
+        yield self.filter
+
+    def on_resize(self, event: Resize) -> None:
+        """Fewer words where there is little room."""
+        small = event.size.width < WIDE
+        self.filter.styles.width = 20 if small else 32
+        text = self._text(_SHORT_QUESTIONS if small else _QUESTIONS)
+        self.query_one("#question", Static).update(Text(text, overflow="ellipsis", no_wrap=True), layout=False)
+
+    def _text(self, words: dict[str, str]) -> str:
+        endpoint, namespace = plain(str(self._search.endpoint), 80), self._search.namespace
+        return words[self._search.purpose].format(endpoint=endpoint, namespace=namespace)
+
+    async def ask_name(self) -> None:
+        """Open the line for a name. Nothing where it is open."""
+        if not self.screen.query("#typed"):
+            field = LineInput(_PLACEHOLDERS[self._search.purpose], "typed", "1fr")
+            await self.screen.mount(field, after=self)
+            field.focus()
+
+    async def close_name(self) -> bool:
+        """Close the line for a name, and go back to the filter. False where it is not open."""
+        fields = self.screen.query("#typed")
+        if not fields:
+            return False
+        await fields.remove()
+        self.filter.focus()
+        return True
+
+    async def leave_name(self, text: str) -> None:
+        """Close the line for a name, over rows that are filtered by this text already."""
+        await self.close_name()
+        with self.filter.prevent(Input.Changed):
+            self.filter.value = text
+
+    def clear_filter(self) -> bool:
+        """Drop the words of the filter. False where there are none."""
+        has_words = bool(self.filter.value)
+        self.filter.value = ""
+        return has_words
+
+
+def attempt_text(attempt: Candidate, search: Search) -> str:
+    """That a certificate is being tried on the server."""
+    return f"trying {plain(attempt.place)} on {plain(str(search.endpoint), 80)} …"
 
 
 def progress(secrets: SecretSearch, in_view: int, link: str, *, is_filtered: bool) -> str:

@@ -14,6 +14,7 @@ from pgwizard.wizard.candidates import Candidate, Search
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from pgwizard.tls.certificates import Bundle
     from pgwizard.tls.handshake import Handshake
 
 
@@ -37,7 +38,14 @@ def days_text(days: int) -> str:
     return f"in {days} d"
 
 
-def outline_text(row: Candidate, search: Search) -> Text:
+def row_text(row: Candidate, search: Search, served: Handshake | str | None, today: datetime | None) -> Text:
+    """All that there is room for below the list. served: what the server sends, or why that is not known."""
+    if search.purpose != "ca" or row.bundle is None:
+        return _outline_text(row, search)
+    return _certificate_text(row, row.bundle, search, served, today)
+
+
+def _outline_text(row: Candidate, search: Search) -> Text:
     """A Secret by what is known of its keys."""
     chosen = f" · {', '.join(map(plain, row.keys))}" if row.keys else ""
     keys = ", ".join(plain(key, 60) for key in (*row.keys, *row.others)[:12])
@@ -60,11 +68,11 @@ def _lines(head: str, lines: Iterable[str]) -> Text:
     return text
 
 
-def certificate_text(row: Candidate, search: Search, served: Handshake | str | None, today: datetime | None) -> Text:
+def _certificate_text(
+    row: Candidate, bundle: Bundle, search: Search, served: Handshake | str | None, today: datetime | None
+) -> Text:
     """A certificate, with the server's answer to it."""
-    first, bundle = row.first, row.bundle
-    if first is None or bundle is None:
-        return Text("")
+    first = bundle.certificates[0]
     subject = plain(first.subject, 120) or "no subject"
     signed = "" if first.self_signed else f", signed by {plain(first.issuer, 120)}"
     more = [plain(other.subject, 60) for other in bundle.certificates[1:4]]

@@ -25,6 +25,7 @@ from pgwizard.tui.navigation import Applied
 from pgwizard.tui.widgets.change_folds import change_folds
 from pgwizard.tui.widgets.folds import Folds
 from pgwizard.tui.widgets.outcomes import failure_rows, outcome_table
+from pgwizard.wizard.draft import Draft
 
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
@@ -65,15 +66,13 @@ class Comparison(HostAccess, Vertical):
         """Whether these answers were compared, or are being compared."""
         return self._answers == answers
 
-    def refuse(self, why: str) -> None:
-        """Say why nothing can be compared."""
+    def compare(self, draft: Draft) -> None:
+        """Find what an apply of the answers would change; not while they have problems. Nothing is written."""
         self.forget()
-        self._show(why)
-
-    def compare(self, answers: Answers) -> None:
-        """Find what an apply of these answers would change. Nothing is written."""
-        self.forget()
-        self._answers = answers
+        if draft.problems:
+            self._show("There are problems: 1 lists them. Compare once they are fixed.")
+            return
+        answers = self._answers = draft.answers
         self._show_waiting()
         work = self._run(answers)
         self._work = self.run_worker(

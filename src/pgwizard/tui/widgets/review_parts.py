@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Literal
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 
 from pgwizard.answers.schema import field_at, label_at, page_of, pages
 from pgwizard.text import plain, visible
+from pgwizard.tui.widgets.folds import Folds
 from pgwizard.wizard.draft import Draft
 from pgwizard.wizard.text_input import write_text
 
@@ -55,6 +56,14 @@ class Headings(Static):
             self.post_message(self.Chosen(number))
 
 
+class Jump(Message):
+    """Go to a question. path: dotted, as in the file."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+
 class ProblemOption(Option):
     """A problem or a warning. It knows its question: the list may be made again while Enter is on its way."""
 
@@ -89,6 +98,12 @@ class ProblemList(OptionList):
             questions = [problem.question for _, problem in marked]
             self.highlighted = questions.index(question) if question in questions else 0
 
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Go to the question of the problem."""
+        event.stop()
+        if isinstance(event.option, ProblemOption):
+            self.post_message(Jump(event.option.question))
+
 
 class AnswersTable(DataTable[Text | str]):
     """Every answer by page; ``≠`` marks one that differs from its default. The key of a row is its question."""
@@ -96,6 +111,11 @@ class AnswersTable(DataTable[Text | str]):
     def __init__(self) -> None:
         super().__init__(id="answers", cursor_type="row", zebra_stripes=False)
         self.only_changed = False
+
+    def switch(self, draft: Draft) -> None:
+        """Leave out answers that are their defaults, or show them again."""
+        self.only_changed = not self.only_changed
+        self.show(draft)
 
     def show(self, draft: Draft) -> None:
         """The cursor stays in its row."""
@@ -126,6 +146,12 @@ class AnswersTable(DataTable[Text | str]):
             self.add_row("", "every answer is its default", "", "")
         self.move_cursor(row=max(1, row), animate=False)  # the first row is a page's name
 
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Go to the question of the answer."""
+        event.stop()
+        if event.row_key.value:
+            self.post_message(Jump(event.row_key.value))
+
 
 def answer_text(value: object) -> str:
     """An answer in a cell."""
@@ -141,19 +167,66 @@ class Prompt(Input):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "close", tooltip="close the prompt")]
 
     class Closed(Message):
-        """It was closed without an answer."""
+        """It was closed. is_cancelled: without an answer."""
+
+        def __init__(self, *, is_cancelled: bool) -> None:
+            super().__init__()
+            self.is_cancelled = is_cancelled
 
     def __init__(self) -> None:
         super().__init__(id="prompt", compact=True)
-        self.purpose: Literal["search", "export"] = "search"
+        self._enter: Callable[[str], None] = _ignore
+        self._type: Callable[[str], None] = _ignore
 
-    def ask(self, purpose: Literal["search", "export"], placeholder: str, value: str) -> None:
-        """Open it."""
-        self.purpose = purpose
+    def ask(
+        self, placeholder: str, value: str, enter: Callable[[str], None], type_: Callable[[str], None] | None = None
+    ) -> None:
+        """Open it. enter: called with what was typed, once it is closed by Enter; type_: at each key."""
+        self._enter, self._type = enter, _ignore
         self.placeholder, self.value, self.display = placeholder, value, True
+        self._type = type_ or _ignore
         self.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.display:
+            self._type(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.display = False
+        self._enter(event.value)
+        self.post_message(self.Closed(is_cancelled=False))
 
     def action_close(self) -> None:
         """Close it without an answer."""
         self.display = False
-        self.post_message(self.Closed())
+        self.post_message(self.Closed(is_cancelled=True))
+
+
+def _ignore(_: str) -> None:
+    pass
+
+
+class FoldSearch:
+    """A search through the objects of the section that is shown. show: shows how far it is."""
+
+    def __init__(self, prompt: Prompt, folds: Callable[[], Folds | None], show: Callable[[str], None]) -> None:
+        self._prompt, self._folds, self._show = prompt, folds, show
+
+    def ask(self) -> None:
+        """Ask what to search for, and go to the first match as it is typed."""
+        self._prompt.ask("search", "", self._stay, self._find)
+
+    def step(self, by: int) -> None:
+        """Go to the next match (1), or to the one before (-1)."""
+        if (folds := self._folds()) is not None:
+            self._show(folds.step(by))
+
+    def _find(self, text: str) -> None:
+        if (folds := self._folds()) is not None:
+            self._show(folds.find(text))
+
+    def _stay(self, _: str) -> None:
+        if (folds := self._folds()) is not None:
+            self._show(f"{folds.step(0)} · n: next, N: previous")

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from rich.text import Text
 from textual.events import Click
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widgets import Static
 
 from pgwizard.text import plain
 from pgwizard.tui.widgets.candidate_text import days_text, verdict
@@ -38,14 +40,13 @@ class SecretList(ScrollView, can_focus=False):
     SecretList > .secret-list--bad { color: $text-warning; }
     """
 
-    class Highlighted(Message):
-        """The mouse has put the cursor on a row, or has scrolled."""
-
-    class Wanted(Message):
-        """The row under the cursor was chosen by the mouse."""
+    class Moved(Message):
+        """Another row is under the cursor, or other rows are in view: by a key, by the mouse, or by a new size."""
 
     def __init__(self, search: Search, current: tuple[str, str]) -> None:
         super().__init__(id="secrets")
+        self.heads = Static(id="heads", markup=False)
+        """The titles of the columns, for the line above."""
         self.search = search
         self.current = current
         self.rows: Sequence[Candidate] = ()
@@ -72,7 +73,7 @@ class SecretList(ScrollView, can_focus=False):
         self.vertical_scrollbar.window_virtual_size = len(rows)
         self.vertical_scrollbar.window_size = self.container_size.height
         self.scroll_y = self.validate_scroll_y(self.scroll_y)
-        with self.prevent(self.Highlighted):
+        with self.prevent(self.Moved):
             self._follow()
         self.refresh()
 
@@ -87,10 +88,11 @@ class SecretList(ScrollView, can_focus=False):
         self.moved = True
         before, self.cursor = self.cursor, max(0, min(cursor, len(self.rows) - 1))
         if before != self.cursor:
-            with self.prevent(self.Highlighted):
+            with self.prevent(self.Moved):
                 self._follow()
             top, width = round(self.scroll_offset.y), self.size.width
             self.refresh(*(Region(0, line - top, width, 1) for line in (before, self.cursor)))
+        self.post_message(self.Moved())
 
     def move(self, step: int) -> None:
         """So many rows up or down."""
@@ -104,27 +106,28 @@ class SecretList(ScrollView, can_focus=False):
         """The first or the last row."""
         self._go(len(self.rows) - 1 if last else 0)
 
-    def on_click(self, event: Click) -> None:
+    async def on_click(self, event: Click) -> None:
         """A click moves here, a second one chooses."""
         number = round(self.scroll_offset.y) + event.y
         if number < len(self.rows):
             self._go(number)
-            self.post_message(self.Highlighted())
             if event.chain > 1:
-                self.post_message(self.Wanted())
+                await self.run_action("screen.choose")
 
     def on_resize(self) -> None:
-        """The cursor stays in sight."""
-        self._follow()
+        """The cursor stays in sight, and the titles above their columns."""
+        self.heads.update(Text(self._heads()), layout=False)
+        with self.prevent(self.Moved):
+            self._follow()
+        self.post_message(self.Moved())
 
     def watch_scroll_y(self, old: float, new: float) -> None:
         """Other rows are in view."""
         super().watch_scroll_y(old, new)
         if round(old) != round(new):
-            self.post_message(self.Highlighted())
+            self.post_message(self.Moved())
 
-    def heads(self) -> str:
-        """The line above the list."""
+    def _heads(self) -> str:
         wanted = {"ca": ("kind", "subject", "ends", "would it verify?")}
         names = wanted.get(self.search.purpose, ("kind", "keys", "", "what speaks for it"))
         return "".join(

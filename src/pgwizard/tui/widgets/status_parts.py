@@ -48,11 +48,13 @@ class VerdictBox(TextPart):
         """The state and the window, and below them each reason with what to do."""
         head = Text(f"{report.headline(verdict)}   ", "bold")
         head.append(report.window(verdict, snapshot.at), "not bold")
+        others = report.other_windows(verdict, snapshot.at)
         lines = report.reason_lines(verdict)
         styles = ["" if line[0] == "!" else "dim" for line in lines]
         cells = [(Text(line[:2], style), Text(line[2:], style)) for line, style in zip(lines, styles, strict=True)]
         self.set_classes(_CLASSES[verdict.state])
-        self.show("\n".join([head.plain, *lines]), Group(head, *([grid(cells, 0)] if cells else [])))
+        shown = Group(head, *map(Text, others), *([grid(cells, 0)] if cells else []))
+        self.show("\n".join([head.plain, *others, *lines]), shown)
 
     def show_lines(self, lines: Sequence[str], *, failed: bool) -> None:
         """Why there is no verdict."""

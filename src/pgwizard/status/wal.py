@@ -1,0 +1,312 @@
+"""The continuity of the WAL: which backups can be recovered, on which timeline, to which moment, and what ends that.
+
+``continuity`` walks from each backup's first segment along the path of each timeline, as recovery does. Pure; the
+archive is a value, whether it is complete or not. ``listing`` reads one.
+
+A segment has a number: its first WAL position divided by the size of a segment. The rules are PostgreSQL's: a history
+file lists the timelines that a timeline comes from and where it left each; recovery takes the segment in which it
+leaves a timeline from the next one, which begins with a copy of it (src/backend/access/transam/timeline.c, xlog.c).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pgwizard.status.repository import Backup
+
+_TO_THE_END = "no recovery target specified"
+"""What PostgreSQL writes into a history file whose timeline begins where all WAL of the one before ended."""
+_LATE = timedelta(minutes=5)
+"""So much later than the beginning of the next timeline may the last segment of the one before it be archived."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRun:
+    """Segments without a gap. first, last: their numbers; archived_at: when the last one was stored, UTC."""
+
+    timeline: int
+    first: int
+    last: int
+    bytes: int
+    archived_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Where a timeline was left. timeline: the one that was left; lsn: the position; reason: PostgreSQL's own."""
+
+    timeline: int
+    lsn: int
+    reason: str = ""
+
+    @property
+    def moment(self) -> datetime | None:
+        """The time of the commit at which it was left, UTC; None where the reason names none."""
+        _, _, text = self.reason.partition(" ")
+        if not self.reason.startswith(("before ", "after ")):
+            return None
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError:
+            return None
+        return found.astimezone(UTC) if found.tzinfo else None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The timelines that a timeline comes from, oldest first. archived_at: when the file was stored, UTC."""
+
+    forks: tuple[Fork, ...]
+    archived_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """What the repository holds of one database's WAL.
+
+    runs: of each timeline, by number; histories: by timeline; doubles: names of segments that are there twice, with
+    different contents.
+    """
+
+    runs: Mapping[int, Sequence[SegmentRun]]
+    histories: Mapping[int, History]
+    doubles: tuple[str, ...] = ()
+    segment_bytes: int = 16 * 1024**2
+
+    def name(self, timeline: int, number: int) -> str:
+        """The file name of a segment: 24 hexadecimal digits."""
+        high, low = divmod(number, self._segments_per_log)
+        return f"{timeline:08X}{high:08X}{low:08X}"
+
+    def number(self, name: str) -> int:
+        """The number of a segment. Raises ValueError for what is no name of one."""
+        if len(name) != 24:
+            raise ValueError(f"{name} is no segment")
+        return int(name[8:16], 16) * self._segments_per_log + int(name[16:], 16)
+
+    @property
+    def _segments_per_log(self) -> int:
+        return 2**32 // self.segment_bytes
+
+    @property
+    def timelines(self) -> tuple[int, ...]:
+        """All timelines of which there is a segment or a history, ascending."""
+        return tuple(sorted({*self.runs, *self.histories}))
+
+    def newest(self, timeline: int) -> SegmentRun | None:
+        """The last run of a timeline."""
+        runs = self.runs.get(timeline)
+        return runs[-1] if runs else None
+
+    def is_behind(self, name: str) -> bool:
+        """Whether a segment would come after all that are there of its timeline: it may be newer than the listing."""
+        try:
+            newest = self.newest(int(name[:8], 16))
+            return newest is not None and self.number(name) > newest.last
+        except ValueError:
+            return False
+
+    def run_at(self, timeline: int, number: int) -> SegmentRun | None:
+        """The run that holds a segment; None where that is missing."""
+        runs = self.runs.get(timeline, ())
+        place = bisect_right(runs, number, key=lambda run: run.first)
+        run = runs[place - 1] if place else None
+        return run if run is not None and number <= run.last else None
+
+    def path(self, timeline: int) -> tuple[tuple[int, Fork | None], ...]:
+        """The timelines that lead to one, each with where it is left; None for the last."""
+        history = self.histories.get(timeline)
+        forks = history.forks if history else ()
+        return (*((fork.timeline, fork) for fork in forks), (timeline, None))
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """WAL that is missing. first: the name of the first segment; count: how many until the next that is there."""
+
+    first: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far recovery gets from one backup towards one timeline.
+
+    last: the last segment that is there, None where not even the backup's own are; until: a moment, at the earliest the
+    backup's end, up to which recovery gets at least; hole: what ends it, None where the archive does.
+    """
+
+    backup: Backup
+    last: str | None
+    until: datetime
+    hole: Hole | None
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the backup can be recovered at all."""
+        return self.last is not None
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryWindow:
+    """Moments that can be recovered, on one timeline, all of them. Times are UTC.
+
+    base: the label of the backup that the earliest one is recovered from; last: the last segment; hole: what ends it,
+    None where the archive does.
+    """
+
+    timeline: int
+    base: str
+    since: datetime
+    until: datetime
+    last: str
+    hole: Hole | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Continuity:
+    """What an archive and its backups are good for.
+
+    timeline: the server's own; windows: on it, oldest first; branches: windows on timelines that the server has left,
+    beyond where it left them; reaches: of each backup on the server's timeline, oldest first; elsewhere: backups that
+    are not on its path, by the timeline on which each can be used; strangers: timelines on which another server
+    archives; is_connected: whether a history file says where the server's timeline comes from.
+    """
+
+    timeline: int
+    windows: tuple[RecoveryWindow, ...]
+    branches: tuple[RecoveryWindow, ...]
+    reaches: tuple[Reach, ...]
+    elsewhere: Mapping[str, int]
+    strangers: tuple[int, ...]
+    is_connected: bool
+
+    @property
+    def has_hole(self) -> bool:
+        """Whether WAL is missing that a backup on the path needs, or that follows one."""
+        return any(reach.hole for reach in self.reaches)
+
+    @property
+    def worthless(self) -> tuple[Reach, ...]:
+        """Backups on the path that lack WAL of their own."""
+        return tuple(reach for reach in self.reaches if not reach.is_usable)
+
+
+def continuity(archive: Archive, backups: Sequence[Backup], timeline: int | None = None) -> Continuity:
+    """What the archive and the backups are good for.
+
+    backups: oldest first, those only that are intact and whose prior ones are there. timeline: the server's own; None
+    where that is not known: the newest is taken, and nobody is taken for another server.
+    """
+    known = archive.timelines
+    live = timeline or max(known, default=1)
+    placed = {backup.label: found for backup in backups if (found := _reach(archive, archive.path(live), backup))}
+    elsewhere, branches = dict[str, int](), list[RecoveryWindow]()
+    strangers = tuple(_strangers(archive, live)) if timeline is not None else ()
+    for other in reversed([each for each in known if each != live and each not in strangers]):
+        path = archive.path(other)
+        reaches = [found for backup in backups if (found := _reach(archive, path, backup)) and found.is_usable]
+        for reach in reaches:
+            if reach.backup.label not in placed:
+                elsewhere.setdefault(reach.backup.label, other)
+        if _goes_beyond(archive, live, other):
+            branches += [window for window in _windows(other, reaches) if window.last[:8] == f"{other:08X}"]
+    reaches = list(placed.values())
+    is_connected = live == 1 or live in archive.histories
+    windows = _windows(live, [reach for reach in reaches if reach.is_usable])
+    return Continuity(
+        live, tuple(windows), tuple(branches), tuple(reaches), elsewhere, strangers, is_connected=is_connected
+    )
+
+
+def _reach(archive: Archive, path: Sequence[tuple[int, Fork | None]], backup: Backup) -> Reach | None:
+    """How far recovery gets from a backup on a path; None where the backup is not on it."""
+    try:
+        timeline, begin = int(backup.wal_start[:8], 16), archive.number(backup.wal_start)
+        stop_timeline, stop = int(backup.wal_stop[:8], 16), archive.number(backup.wal_stop)
+    except ValueError:
+        return Reach(backup, None, backup.stop, Hole(backup.wal_start or "its first segment", 1))
+    leg = next((place for place, (each, _) in enumerate(path) if each == timeline), None)
+    if leg is None or stop_timeline != timeline:
+        return None
+    fork = path[leg][1]
+    if fork is not None and (backup.lsn_stop or stop * archive.segment_bytes) > fork.lsn:
+        return None
+    number, last, until = begin, None, backup.stop
+    for each, fork in path[leg:]:
+        end = _end(archive, each, fork)
+        while number <= end:
+            run = archive.run_at(each, number)
+            if run is None:
+                hole = Hole(archive.name(each, number), _missing(archive, each, number, end))
+                return Reach(backup, last if number > stop else None, until, hole)
+            number = min(run.last, end) + 1
+            last = archive.name(each, number - 1)
+            if run.last <= end:
+                until = max(until, run.archived_at)
+            elif fork is not None and fork.moment is not None:  # the run is longer than this path
+                until = max(until, fork.moment)
+    cut = Hole(archive.name(path[-1][0], number), 1) if number <= stop else None
+    return Reach(backup, None if cut else last, until, cut)
+
+
+def _end(archive: Archive, timeline: int, fork: Fork | None) -> int:
+    """The number of the last segment that recovery takes from a timeline."""
+    if fork is not None:
+        return fork.lsn // archive.segment_bytes - 1
+    newest = archive.newest(timeline)
+    return newest.last if newest else -1
+
+
+def _missing(archive: Archive, timeline: int, number: int, end: int) -> int:
+    following = next((run.first for run in archive.runs.get(timeline, ()) if run.first > number), end + 1)
+    return min(following, end + 1) - number
+
+
+def _windows(timeline: int, reaches: Iterable[Reach]) -> list[RecoveryWindow]:
+    """The windows of usable backups, oldest first: those that end at one segment share one."""
+    windows: dict[str, RecoveryWindow] = {}
+    for reach in reaches:
+        if reach.last is None:
+            continue
+        since, until = reach.backup.stop, reach.until
+        before = windows.get(reach.last)
+        if before is None:
+            windows[reach.last] = RecoveryWindow(timeline, reach.backup.label, since, until, reach.last, reach.hole)
+        elif since < before.since:
+            windows[reach.last] = RecoveryWindow(
+                timeline, reach.backup.label, since, before.until, reach.last, reach.hole
+            )
+    return sorted(windows.values(), key=lambda window: window.since)
+
+
+def _goes_beyond(archive: Archive, live: int, other: int) -> bool:
+    """Whether a timeline holds WAL that the path of the server's does not: it was written beyond the fork."""
+    newest = archive.newest(other)
+    if newest is None:
+        return False
+    history = archive.histories.get(live)
+    fork = next((fork for fork in history.forks if fork.timeline == other), None) if history else None
+    if fork is None:
+        return True
+    left, offset = divmod(fork.lsn, archive.segment_bytes)
+    return newest.last > left or (newest.last == left and offset > 0 and not fork.reason.startswith(_TO_THE_END))
+
+
+def _strangers(archive: Archive, live: int) -> Iterator[int]:
+    """Timelines on which another server archives: above the server's own, without a history, or after it was left."""
+    for timeline in archive.timelines:
+        newest = archive.newest(timeline)
+        if newest is None or timeline == live:
+            continue
+        if timeline > live or (timeline > 1 and timeline not in archive.histories) or _is_late(archive, live, newest):
+            yield timeline
+
+
+def _is_late(archive: Archive, live: int, newest: SegmentRun) -> bool:
+    """Whether a timeline got a segment long after the server's own began: some other server still writes it."""
+    begun = archive.histories.get(live)
+    return begun is not None and newest.archived_at > begun.archived_at + _LATE
