@@ -125,7 +125,7 @@ KINDS: dict[str, tuple[Any, list[str], list[str]]] = {
         ["minio.minio.svc:9000", "https://s3.example.com/", "http://a", "[::1]:9000", "10.0.0.1:1", "S3.Example.com."],
         ["", "a b", "ftp://a", "a:b", "https://a/b", "user:pass@a", "a:123456", "a..b", "-a", "a?b"],
     ),
-    "bucket": (questions.Bucket, ["abc", "a.b-c"], ["ab", "-abc", "abc-", "ABC", "a_b", "a" * 64]),
+    "bucket": (questions.Bucket, ["abc", "a.b-c", "ABC", "a_b"], ["ab", "-abc", "abc-", "a b", "a/b", "a" * 256]),
     "region": (
         questions.Region,
         ["us-east-1", "RegionOne", "GRA", "eu_1", ":placement", "default:ssd", "a" * 128],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
 from pgwizard.cli.writer import Writer
 from pgwizard.kube.api import STATEFULSET, Ref
+from pgwizard.release import backups
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
 from support import faulting, headless
@@ -182,3 +184,17 @@ def test_a_followed_backup_with_page_errors_ends_as_the_status_does(released: Si
     done = headless.run("backup", "-n", "default", "--demo", "--follow")
     assert done.code == 11
     assert "default/postgresql: the backup has page checksum errors" in done.err
+
+
+def test_a_stopped_backup_names_the_command_that_follows_it(
+    released: SimCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stopped(*_: object, **__: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(backups, "backup_now", stopped)
+    done = headless.run("backup", "postgresql", "-n", "default", "--demo")
+    assert (done.code, done.err) == (
+        130,
+        "pgwizard: stopped\nA started backup continues in the cluster: pgwizard logs postgresql -f -n default\n",
+    )

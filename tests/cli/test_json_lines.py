@@ -125,6 +125,7 @@ def test_every_line_of_every_verb_is_as_the_schema_says(sim: SimCluster, answers
         *_lines("backup", "--demo"),
         *_lines("uninstall", "postgresql", "--demo"),
         *_lines("uninstall", "postgresql", "--demo", code=5),
+        *_lines("releases", "--demo"),
         *_lines("render", "missing.yaml", code=2),
     }
     sim.store.put({**faulting.secret("broken-pgwizard", "default"), "type": record.TYPE})

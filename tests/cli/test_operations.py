@@ -207,10 +207,10 @@ def test_a_question_that_nobody_answers_can_be_stopped(stop: bytes | int, answer
         os.close(slave)
         assert process.stderr is not None
         try:
-            said = b""
-            while not said.endswith(b"[y/N] "):
-                said += (part := process.stderr.read(1))
-                assert part, said
+            output = b""
+            while not output.endswith(b"[y/N] "):
+                output += (part := process.stderr.read(1))
+                assert part, output
             if isinstance(stop, bytes):
                 keyboard.write(stop)
             else:

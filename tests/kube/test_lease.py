@@ -258,8 +258,8 @@ def test_a_second_apply_beside_the_first_is_locked_out_and_writes_nothing() -> N
         first = asyncio.create_task(applied(sim))
         await asyncio.sleep(0.5)
         second = await applied(sim.guest())
-        told = await first
-        assert told.error is None
+        outcome = await first
+        assert outcome.error is None
         assert isinstance(second.error, Locked)
         assert len(sim.runtime.programs.repository("default").backups) == 1
         assert (await deployed(sim)).writes == []
@@ -276,10 +276,10 @@ def test_a_release_that_changed_since_it_was_looked_at_is_not_written_to() -> No
                 sim.store.put(sim.store.birth(record))
 
         sim.faults.append(meanwhile)
-        told = await applied(sim)
-        assert isinstance(told.error, Locked)
-        assert told.error.message == "another run changed this release meanwhile; nothing was written"
-        assert told.writes == []
+        outcome = await applied(sim)
+        assert isinstance(outcome.error, Locked)
+        assert outcome.error.message == "another run changed this release meanwhile; nothing was written"
+        assert outcome.writes == []
         assert sim.store.peek(Ref(LEASE, "postgresql-pgwizard", "default")) is not None
         assert holder(sim) == ""
 

@@ -118,8 +118,8 @@ def test_who_wants_something_else_waits_for_its_turn_and_nobody_gets_anothers_co
 def test_many_at_once_each_get_their_own_code(place: Place) -> None:
     for number in range(6):
         place.let_go(str(number), number * 10)
-    asked = [place.ask(str(number)) for number in range(6)]
-    assert [ended(process)[0] for process in asked] == [0, 10, 20, 30, 40, 50]
+    requests = [place.ask(str(number)) for number in range(6)]
+    assert [ended(process)[0] for process in requests] == [0, 10, 20, 30, 40, 50]
 
 
 def test_what_was_killed_is_noticed(place: Place) -> None:

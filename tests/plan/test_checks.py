@@ -44,7 +44,7 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"storage": {"size": "100Mi"}},
         "storage.size",
-        "100Mi holds no PostgreSQL; expected 256Mi or more, such as 10Gi",
+        "100Mi is too small for PostgreSQL; expected 256Mi or more, such as 10Gi",
     ),
     (
         {"storage": {"size": "4Gi"}},
@@ -79,7 +79,7 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"tuning": {"parameters": {"wal_level": "minimal"}}},
         "tuning.parameters.wal_level",
-        "'minimal' ends archiving; expected replica or logical",
+        "'minimal' turns archiving off; expected replica or logical",
     ),
     (
         {"tuning": {"parameters": {"shared_buffers": "131072"}}},
@@ -145,7 +145,7 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"tuning": {"parameters": {"superuser_reserved_connections": "100"}}},
         "tuning.parameters.superuser_reserved_connections",
-        "100 leaves no connection to anybody else; expected less than tuning.connections",
+        "100 leaves no connection for anyone else; expected less than tuning.connections",
     ),
     (
         {"tuning": {"parameters": {"shared_preload_libraries": "'pg_stat_statements'"}}},
@@ -156,6 +156,50 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
         {"tuning": {"parameters": {"shared_bufers": "1GB"}}},
         "tuning.parameters.shared_bufers",
         "is no parameter of PostgreSQL 15: did you mean shared_buffers?",
+    ),
+    *(
+        (
+            {"tuning": {"parameters": {name: value}}, "images": {"postgresqlVersion": 18, "pgbackrestVersion": "2.60"}},
+            f"tuning.parameters.{name}",
+            message,
+        )
+        for name, value, message in [
+            ("recovery_target_time", "now", "cannot be overridden: it is of a restore, which writes its own settings"),
+            ("primary_conninfo", "host=a", "cannot be overridden: there is no standby"),
+            (
+                "huge_pages",
+                "true",
+                "'true' needs huge pages, and the pod asks for none: the server would not start",
+            ),
+            (
+                "io_method",
+                "io_uring",
+                "'io_uring' is forbidden to the container by seccomp's default profile: the server would not start",
+            ),
+            ("zero_damaged_pages", "1", "'1' destroys damaged pages for good; set it in a session"),
+            (
+                "reserved_connections",
+                "100",
+                "100 leaves no connection for anyone else; expected less than tuning.connections",
+            ),
+            (
+                "min_dynamic_shared_memory",
+                "300MB",
+                "300MB is more than /dev/shm has, a quarter of tuning.memory; expected 256MB or less",
+            ),
+            (
+                "timezone",
+                "Mars/Base",
+                "'Mars/Base' is not a time zone; expected an IANA name, such as Etc/UTC or Europe/Berlin",
+            ),
+            ("log_destination", "nowhere", "'nowhere' is not one of stderr, csvlog, jsonlog, syslog"),
+            ("search_path", "a b", "'a b' is not a list of names; expected commas between them"),
+        ]
+    ),
+    (
+        {"repository": {"bucket": "My_Bucket", "uriStyle": "host"}},
+        "repository.bucket",
+        "My_Bucket cannot be part of a host name: set repository.uriStyle to path",
     ),
     (
         {"repository": {"credentials": {"from": "existing", "secret": "postgresql"}}},
@@ -311,7 +355,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"tuning": {"parameters": {"huge_pages": "try"}}},
         "tuning.parameters.huge_pages",
-        "'try' ends in a bus error on a node with huge pages: the pod asks for none",
+        "'try' crashes with a bus error on a node with huge pages: the pod asks for none",
     ),
     (
         {"tuning": {"parameters": {"logging_collector": "Yes"}}},
@@ -324,7 +368,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"tuning": {"parameters": {"full_page_writes": "F"}}},
         "tuning.parameters.full_page_writes",
-        "off loses the database at the first power cut",
+        "off can destroy the database at a power failure",
     ),
     (
         {"tuning": {"parameters": {"wal_keep_size": "6000"}}},
@@ -334,7 +378,37 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"tuning": {"parameters": {"fsync": "off"}}},
         "tuning.parameters.fsync",
-        "off loses the database at the first power cut",
+        "off can destroy the database at a power failure",
+    ),
+    *(
+        ({"tuning": {"parameters": {name: value}}}, f"tuning.parameters.{name}", message)
+        for name, value, message in [
+            (
+                "ssl",
+                "t",
+                "on needs server.crt and server.key in the data directory: the server does not start without them",
+            ),
+            ("default_transaction_read_only", "yes", "on lets no application write"),
+            (
+                "synchronous_standby_names",
+                "*",
+                "commits wait for these standbys, and pgwizard makes none: every commit would hang",
+            ),
+            ("max_slot_wal_keep_size", "-1", "-1 lets a forgotten replication slot fill the volume"),
+            (
+                "log_destination",
+                "csvlog",
+                "csvlog keeps the log from kubectl logs: a server that does not start cannot say why",
+            ),
+            ("log_directory", "/var/log", "/var/log: the container can write to the data directory alone"),
+            ("lc_messages", "de_DE.UTF-8", "de_DE.UTF-8: causes and fixes are found in English messages only"),
+            ("synchronous_commit", "no", "off loses the last commits at a crash"),
+            (
+                "autovacuum",
+                "off",
+                "off lets tables grow, and stops the database at the wraparound of transactions",
+            ),
+        ]
     ),
     ({"tls": {"verify": False}}, "tls.verify", "false: backups go to whoever answers at the endpoint"),
     (
@@ -421,7 +495,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"advanced": {"archivePushQueueMax": "1Gi"}},
         "advanced.archivePushQueueMax",
-        "past 1Gi WAL is dropped: what was recoverable ends there",
+        "past 1Gi WAL is dropped, and recovery ends there",
     ),
 ]
 

@@ -117,14 +117,14 @@ def test_runs_that_a_change_of_clocks_skips_or_doubles_are_found(
         ),
         ("@WEEKLY", "'@WEEKLY' is not a cron schedule: write @weekly"),
         ("@every 1h", "'@every 1h' is not a cron schedule; expected five fields, such as 0 2 * * 0"),
-        ("60 2 * * 0", "'60 2 * * 0' is not a cron schedule: bad minute"),
+        ("60 2 * * 0", "'60 2 * * 0' is not a cron schedule: the minute is not valid; expected 0 to 59"),
         ("0 2 * * 7", "'0 2 * * 7': Kubernetes knows no 7th day of the week: write 0 for Sunday"),
         ("0 2 L * *", "'0 2 L * *' is not a cron schedule: 'L' is no day of month"),
         ("0 2 * * 1#2", "'0 2 * * 1#2' is not a cron schedule: '1#2' is no day of week"),
         ("0 2 * foo *", "'0 2 * foo *' is not a cron schedule: 'foo' is no month"),
         ("0 2 30 2 *", "'0 2 30 2 *' never fires: there is no such day"),
-        ("*/0 2 * * *", "'*/0 2 * * *' is not a cron schedule: bad minute"),
-        ("0 2 * * 6-1", "'0 2 * * 6-1' is not a cron schedule: bad day-of-week"),
+        ("*/0 2 * * *", "'*/0 2 * * *' is not a cron schedule: the minute is not valid; expected 0 to 59"),
+        ("0 2 * * 6-1", "'0 2 * * 6-1' is not a cron schedule: the day of week is not valid; expected 0 (Sunday) to 6"),
         ("TZ=UTC 2 * * 0", "'TZ=UTC 2 * * 0' is not a cron schedule: 'TZ=UTC' is no minute"),
     ],
 )
@@ -281,11 +281,11 @@ def test_the_least_that_is_recoverable_is_what_is_left_right_after_a_full_backup
 def test_the_least_is_no_more_than_what_there_is_now() -> None:
     """Where not all that is kept can be looked at, and where the newest full backup is younger than the others."""
     for full, keep in ((LEAP, 600), (FULL, 77), (CronSchedule("0 2 1 1 *"), 2)):
-        held = retain(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
+        backups = retain(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
         found = shortest_reach(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
-        assert held.since is not None
+        assert backups.since is not None
         assert found is not None
-        assert found <= MONDAY - held.since
+        assert found <= MONDAY - backups.since
     just_before = datetime(2026, 11, 22, 1, 59, tzinfo=UTC)
     assert shortest_reach(FULL, INCREMENTAL, just_before, keep=2, by_days=False) == timedelta(days=7)
     moment = datetime(1907, 1, 1, tzinfo=UTC)  # 1900 had no 29th of February, and 1896 is too long ago

@@ -25,12 +25,12 @@ def _tree(folder: Path) -> dict[str, str]:
 def test_a_golden_case_gives_its_folder_and_its_words(case: str, tmp_path: Path, update_golden: bool) -> None:
     """``tests/golden/<case>/manifests`` is exactly what ``-o`` writes, ``stderr.txt`` what it says besides."""
     home = GOLDEN / case
-    said = run("--headless", home / "answers.yaml", "-o", tmp_path / "manifests")
+    result = run("--headless", home / "answers.yaml", "-o", tmp_path / "manifests")
     if update_golden:
         shutil.rmtree(home / "manifests", ignore_errors=True)
         shutil.copytree(tmp_path / "manifests", home / "manifests")
-        (home / "stderr.txt").write_text(said.err, encoding="utf-8")
-    assert (said.code, said.err) == (0, (home / "stderr.txt").read_text(encoding="utf-8"))
+        (home / "stderr.txt").write_text(result.err, encoding="utf-8")
+    assert (result.code, result.err) == (0, (home / "stderr.txt").read_text(encoding="utf-8"))
     assert _tree(tmp_path / "manifests") == _tree(home / "manifests")
 
 

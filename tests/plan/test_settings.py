@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -69,6 +72,49 @@ def test_what_the_server_refuses_is_refused_with_what_it_expects(name: str, text
     with pytest.raises(ValueError, match=r".") as caught:
         setting.read(text)
     assert expected in str(caught.value)
+
+
+FIXTURE = Path(__file__).parents[1] / "fixtures/postgresql_values.jsonl"
+"""[version, parameter, spelling, what ``postgres -C`` prints], which tests/live/test_settings_live.py writes."""
+OLD_LEVELS = {("archive", "replica"), ("hot_standby", "replica"), ("on", "pglz")}
+"""What an old spelling of a level means."""
+
+EXCEPTIONS = {("wal_buffers", "0"), ("bgwriter_lru_multiplier", "0x1p1"), ("max_worker_processes", "262143")}
+"""What a server makes of the sum of several parameters, and a spelling that only C has."""
+
+
+def test_every_spelling_is_read_or_refused_as_by_the_servers() -> None:
+    rows = [json.loads(line) for line in FIXTURE.read_text(encoding="utf-8").splitlines()]
+    assert {version for version, *_ in rows} == {*settings.VERSIONS}
+    assert len(rows) > 900
+    assert [
+        (version, name, text, printed, own)
+        for version, name, text, printed in rows
+        if (own := as_server_prints(name, text, version)) != printed
+        and not is_same(own, printed)
+        and not (name == "datestyle" and "REFUSED" not in (own, printed))  # the server completes it
+        and (name, text) not in EXCEPTIONS
+    ] == []
+
+
+def as_server_prints(name: str, text: str, version: int) -> str:
+    setting = settings.of(name, version)
+    assert setting is not None
+    try:
+        value = setting.read(text)
+    except ValueError:
+        return "REFUSED"
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def is_same(own: str, printed: str) -> bool:
+    """Numbers in another spelling, and old spellings of a level."""
+    if (own, printed) in OLD_LEVELS:
+        return True
+    try:
+        return abs(Decimal(own) - Decimal(printed)) <= Decimal("1e-9")
+    except ArithmeticError:
+        return False
 
 
 def test_a_name_that_the_version_does_not_have_is_known_where_the_table_has_the_version() -> None:

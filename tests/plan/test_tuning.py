@@ -189,6 +189,68 @@ def test_what_would_break_the_archive_or_the_pod_is_never_computed() -> None:
         assert names["huge_pages"] == "off"
 
 
+OVERRIDES: list[tuple[dict[str, str], dict[str, tuple[str, str]]]] = [
+    (
+        {"shared_buffers": "1024MB"},
+        {
+            "work_mem": (
+                "21845kB",  # (8388608 - 1048576) / ((100 + 12) * 3)
+                "(memory - shared_buffers (1024MB, as asked)) / ((connections + 12 workers) * 3) / 1, 4MB at least",
+            ),
+            "wal_buffers": ("16MB", "3% of shared_buffers (1024MB, as asked), 16MB at most"),
+        },
+    ),
+    (
+        {"shared_buffers": "7GB"},
+        {
+            "effective_cache_size": ("7GB", "not less than shared_buffers (7GB, as asked)"),
+            "work_mem": (
+                "4MB",
+                "(memory - shared_buffers (7GB, as asked)) / ((connections + 12 workers) * 3) / 1, 4MB at least",
+            ),
+            "wal_buffers": ("16MB", "3% of shared_buffers (7GB, as asked), 16MB at most"),
+        },
+    ),
+    ({"max_wal_size": "512MB"}, {"min_wal_size": ("512MB", "not more than max_wal_size (512MB, as asked)")}),
+    (
+        {"maintenance_work_mem": "4096MB"},
+        {"autovacuum_work_mem": ("2GB", "keeps autovacuum below maintenance_work_mem")},
+    ),
+    (
+        {"max_worker_processes": "3"},
+        {
+            "work_mem": (
+                "20360kB",  # (8388608 - 2097152) / ((100 + 3) * 3)
+                "(memory - shared_buffers) / ((connections + 3 workers, as asked) * 3) / 1, 4MB at least",
+            ),
+            "max_parallel_workers": ("3", "not more than max_worker_processes (3, as asked)"),
+            "max_parallel_workers_per_gather": ("3", "not more than max_worker_processes (3, as asked)"),
+            "max_parallel_maintenance_workers": ("3", "not more than max_worker_processes (3, as asked)"),
+        },
+    ),
+    (
+        {"max_parallel_workers": "2"},
+        {
+            "max_parallel_workers_per_gather": ("2", "not more than max_parallel_workers (2, as asked)"),
+            "max_parallel_maintenance_workers": ("2", "not more than max_parallel_workers (2, as asked)"),
+        },
+    ),
+    ({"work_mem": "1MB", "jit": "on", "shared_buffers": "many"}, {}),
+]
+
+
+@pytest.mark.parametrize(("overrides", "following"), OVERRIDES, ids=[", ".join(each) for each, _ in OVERRIDES])
+def test_what_follows_from_an_override_follows_it_with_its_reason(
+    overrides: dict[str, str], following: dict[str, tuple[str, str]]
+) -> None:
+    machine = Machine("web", 8 * GB, 12, 100, "ssd")
+    computed = {parameter.name: parameter for parameter in tune(machine)}
+    different = [
+        each for each in tune(machine, overrides) if each != computed.get(each.name) and each.name not in overrides
+    ]
+    assert {each.name: (each.value, each.reason) for each in different} == following
+
+
 def test_the_memory_sum_counts_every_connection_and_every_worker() -> None:
     values = {parameter.name: parameter.value for parameter in tune(Machine("mixed", 1 * GB, 2, 100, "ssd"))}
     expected = MemorySum(buffers_kb=256 * MB + 7864, work_kb=100 * 4 * MB, maintenance_kb=4 * 64 * MB, base_kb=64 * MB)

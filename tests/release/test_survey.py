@@ -388,6 +388,51 @@ def test_a_ca_in_a_config_map_comes_with_the_way_to_use_it() -> None:
     on(scenario)
 
 
+@pytest.mark.parametrize(
+    ("published", "what", "command"),
+    [
+        (
+            {"kind": "ConfigMap", "binaryData": {"ca-bundle.pem": base64.b64encode(headless.CA.read_bytes()).decode()}},
+            "a ConfigMap of that name has certificates",
+            r"kubectl -n minio get configmap trust -o jsonpath='{.binaryData.ca-bundle\.pem}' | base64 -d > ca.crt",
+        ),
+        (
+            {
+                "kind": "ConfigMap",
+                "data": {"b.pem": headless.CA.read_text(), "ca.crt": headless.CA.read_text(), "x": ""},
+            },
+            "a ConfigMap of that name has certificates in its keys ca.crt, b.pem",
+            r"kubectl -n minio get configmap trust -o jsonpath='{.data.ca\.crt}' > ca.crt",
+        ),
+        (
+            {"kind": "ClusterTrustBundle", "spec": {"trustBundle": headless.CA.read_text()}},
+            "a ClusterTrustBundle of that name has certificates",
+            "kubectl get clustertrustbundle trust -o jsonpath='{.spec.trustBundle}' > ca.crt",
+        ),
+    ],
+    ids=["binary", "several keys", "trust bundle"],
+)
+def test_a_ca_that_is_published_in_another_way_comes_with_the_way_to_use_it(
+    published: dict[str, Any], what: str, command: str
+) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        get = sim.get
+
+        async def with_bundle(ref: Ref) -> Any:
+            if ref.resource.kind != published["kind"] or ref.name != "trust":
+                return await get(ref)
+            place = {} if ref.namespace is None else {"namespace": ref.namespace}
+            return {**published, "metadata": {"name": "trust", **place}}
+
+        sim.get = with_bundle  # type: ignore[method-assign]
+        answers = answers_of(tls={"source": {"namespace": "minio", "secret": "trust"}})
+        (problem,) = (await survey.survey(sim, answers, at=clock(sim)())).missing
+        assert problem.text == f"Secret minio/trust does not exist, but {what}"
+        assert problem.fix == f"Set tls.caFile to ca.crt and tls.source to null, after: {command}"
+
+    on(scenario)
+
+
 def test_a_value_that_is_no_base64_is_a_problem_of_its_key() -> None:
     async def scenario(sim: SimCluster) -> None:
         odd = secret("odd", "default")
@@ -413,6 +458,43 @@ def test_a_session_token_beside_an_s3_key_pair_is_warned_of(key: str) -> None:
             "pair is temporary and expires within hours"
         )
         assert warning.fix == "Create a key pair that does not expire, and name its Secret."
+
+    on(scenario)
+
+
+@pytest.mark.parametrize(
+    ("keys", "fix"),
+    [
+        (
+            ("AWS_ACCESS_KEY", "AWS_SECRET_KEY"),
+            (
+                "Set repository.credentials.accessKeyKey to AWS_ACCESS_KEY and repository.credentials.secretKeyKey to "
+                "AWS_SECRET_KEY."
+            ),
+        ),
+        (
+            ("CONSOLE_ACCESS_KEY", "CONSOLE_SECRET_KEY"),
+            (
+                "Set repository.credentials.accessKeyKey to CONSOLE_ACCESS_KEY and "
+                "repository.credentials.secretKeyKey to CONSOLE_SECRET_KEY."
+            ),
+        ),
+        (
+            ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+            "Name a Secret with a key pair: a web identity (AWS_ROLE_ARN) is not supported.",
+        ),
+        (("one", "two"), ""),
+    ],
+)
+def test_a_key_pair_under_other_names_comes_with_the_answers_that_name_it(keys: tuple[str, str], fix: str) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await sim.create(secret("s3", "default", **dict.fromkeys(keys, "A")))
+        existing = {"from": "existing", "namespace": "default", "secret": "s3"}
+        found = await survey.survey(sim, answers_of(repository={"credentials": existing}), at=clock(sim)())
+        assert {problem.fix for problem in found.missing} == {fix}
+        assert [problem.text for problem in found.missing] == [
+            f"Secret default/s3 has no key {key}; its keys: {', '.join(keys)}" for key in ("accessKey", "secretKey")
+        ]
 
     on(scenario)
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.diagnose.row import Diagnosis
 from pgwizard.errors import Finding, Forbidden, PgwizardError, PreflightError, Unreachable
+from pgwizard.kube import health
 from pgwizard.kube.api import NAMESPACE, POD, ExecResult, Ref, WatchEvent
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, record, rollout, uninstall
@@ -353,6 +355,49 @@ def test_a_namespace_that_cannot_end_is_named_while_its_release_runs() -> None:
         sim.store.put(namespace)
         found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
         assert judge(found).reasons[0].text == "namespace default is being deleted, with everything in it"
+
+    on(scenario)
+
+
+def test_a_backup_has_ended_with_its_container_and_a_sidecar_that_keeps_the_job_alive_is_a_risk() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("sidecar", "*/postgresql-pgbackrest-incr*"))
+        at = datetime.fromtimestamp(sim.clock.now(), UTC)
+        job = await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", at)
+
+        def ended(snapshot: Snapshot) -> bool:
+            return any(run.name == job and run.state == "succeeded" for run in snapshot.runs)
+
+        found = await seen(sim, ended)
+        assert judge(found).state == "recoverable"
+        begun = sim.clock.now()
+        found = await seen(sim, lambda snapshot: not snapshot.pending_sources and bool(judge(snapshot).reasons))
+        assert sim.clock.now() - begun < 90
+        text = (
+            f"Job {job} does not end, and its schedule starts no other: its backup has ended, but another container "
+            "keeps its pod running"
+        )
+        fix = f"Exclude the namespace from the injection of sidecars, then: kubectl -n default delete job {job}"
+        assert [(reason.text, reason.fix) for reason in judge(found).reasons] == [(text, fix)]
+
+    on(scenario)
+
+
+def test_the_end_of_a_container_is_the_end_of_its_backup_even_before_the_job_has_it() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        at = datetime.fromtimestamp(sim.clock.now(), UTC)
+        job = await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", at)
+
+        def ended(snapshot: Snapshot) -> bool:
+            return any(run.name == job and run.state == "succeeded" for run in snapshot.runs)
+
+        found = await seen(sim, ended)
+        assert health.assess(live(sim, JOB, job)).status == "progressing"
+        assert found.runs[-1].ended is not None
+        found = await seen(sim, lambda snapshot: ended(snapshot) and not snapshot.pending_sources)
+        await sim.clock.sleep(120)
+        assert health.assess(live(sim, JOB, job)).status == "ready"
+        assert judge(found).state == "recoverable"
 
     on(scenario)
 

@@ -297,7 +297,7 @@ FACTS: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"certificate": None, "answered_at": {"certificate": NOW}},
-        "✓ CA          none mirrored: the public authorities are trusted, or TLS is not verified",
+        "✓ CA          none mirrored: the public authorities are trusted",
     ),
     (
         {"volume": Volume(100, 9), "repository": None},
@@ -463,3 +463,10 @@ def test_the_status_as_json_says_how_to_mend_a_source_that_did_not_answer() -> N
             "key": "s3-access-denied",
         }
     }
+
+
+def test_an_unverified_store_carries_no_tick() -> None:
+    assert FINE.release is not None
+    unverified = replace(FINE, certificate=None, release=replace(FINE.release, is_tls_verified=False))
+    line = "! CA          none: TLS is not verified (tls.verify is false), so anyone may pose as the store"
+    assert line in [str(fact) for fact in report.facts(unverified)]

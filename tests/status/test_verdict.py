@@ -534,7 +534,12 @@ CRASHES = "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error
 @pytest.mark.parametrize(
     ("pod", "text", "fix", "key"),
     [
-        (Health("failed", CRASHES), f"is down: {CRASHES}", "kubectl logs --previous has its last words.", "crash-loop"),
+        (
+            Health("failed", CRASHES),
+            f"is down: {CRASHES}",
+            "kubectl logs --previous shows its last lines.",
+            "crash-loop",
+        ),
         (
             Health("progressing", "cannot be scheduled: 0/1 nodes are available: 1 Insufficient memory."),
             "is not ready: cannot be scheduled: 0/1 nodes are available: 1 Insufficient memory.",

@@ -20,15 +20,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pgwizard.plan.names import CA_FILE
+from pgwizard.plan.plan import options
+from pgwizard.plan.server import s3_server
 from pgwizard.tls.certificates import read_bundle
 from pgwizard.tls.chain import ChainVerdict, would_verify
 from pgwizard.tls.names import Rules
 from support.agreement import Row
-from support.pgbackrest_cases import HOSTS, ServerCase, cases
+from support.pgbackrest_cases import HOSTS, DialCase, ServerCase, cases, dials
 from support.rigtools import IMAGE, KUBECONFIG, Kubectl, find_kubectl, own_namespace, pod_object
 from support.waiting import wait_until
 
-CASES = 500
+CASES = 520
+"""A few of them end before any certificate is looked at; 500 remain at least."""
 SCRIPT = Path(__file__).with_name("pgbackrest_cases.sh")
 IMAGES = ("15.0", "17", "18")
 _FIRST_PORT = 20_000
@@ -37,6 +41,7 @@ _REFUSAL = re.compile(
     r"unable to verify certificate presented by '[^']*': (?P<verify>\[[0-9]+\])|(?P<name>unable to find hostname)"
     r"|(?P<null>contains embedded null)|(?P<missing>common name is missing)"
 )
+_PLACE = re.compile(r"(?:unable to connect to|certificate presented by|timeout connecting to) '([^' ]+)")
 _ACCEPTED = "unable to find child 'IsTruncated'"
 """pgBackRest after the handshake: what ``s_server`` answers is no list of a bucket."""
 
@@ -62,6 +67,21 @@ class Pgbackrest:
                 number, _, printed = line.partition("\t")
                 found[int(number)] = _outcome(printed)
         return [found.get(number) for number in range(len(asked))]
+
+    def targets(self, asked: Sequence[DialCase]) -> list[str]:
+        """Where it connects to, as host:port; what it printed where it does not tell."""
+        found = dict[int, str]()
+        files = {f"{number}/pgbackrest.conf": _configuration(case) for number, case in enumerate(asked)}
+        for line in self.run(files, 0.1).splitlines():
+            number, _, printed = line.partition("\t")
+            place = _PLACE.search(printed)
+            found[int(number)] = place[1] if place else printed
+        return [found.get(number, "") for number in range(len(asked))]
+
+
+def _configuration(case: DialCase) -> bytes:
+    pairs = [pair for pair in options(case.answers) if pair.name.startswith("repo1-") and pair.value != CA_FILE]
+    return "\n".join(["[global]", *(f"{pair.name}={pair.value}" for pair in pairs), ""]).encode()
 
 
 def _outcome(printed: str) -> str | None:
@@ -178,6 +198,18 @@ def compare_with(program: Pgbackrest, asked: Sequence[ServerCase]) -> list[Row]:
     return rows
 
 
+def compare_servers(program: Pgbackrest) -> Row:
+    """Where pgBackRest connects to, with the configuration that pgwizard writes."""
+    version = tuple(int(part) for part in program.version.split("."))
+    asked = [case for case in dials() if version >= case.since]
+    wrong = []
+    for case, target in zip(asked, program.targets(asked), strict=True):
+        server = s3_server(case.answers)
+        if target != f"{server.host}:{server.port}":
+            wrong.append(f"{case.answers.repository}, {case.answers.advanced.options}: {target}, pgwizard {server}")
+    return Row("servers", f"pgbackrest {program.version}, {program.place}", len(asked), tuple(wrong))
+
+
 def _disagreement(case: ServerCase, answer: str, ours: ChainVerdict) -> list[str]:
     """Empty where both agree. Where several things are wrong, either may name another one first."""
     if ours.ok is (answer == ""):
@@ -193,6 +225,7 @@ def compare() -> Iterator[Row]:
         yield Row("chains", "pgbackrest, this machine", absent=here)
     else:
         yield from compare_with(here, asked)
+        yield compare_servers(here)
     binary = find_kubectl()
     if KUBECONFIG is None or binary is None:
         why = "PGWIZARD_TEST_KUBECONFIG names no cluster" if binary else "kubectl is not installed"
@@ -203,5 +236,6 @@ def compare() -> Iterator[Row]:
             try:
                 with in_image(kubectl, tag) as program:
                     yield from compare_with(program, asked)
+                    yield compare_servers(program)
             except LookupError as error:
                 yield Row("chains", f"pgbackrest, image {tag}", absent=str(error))

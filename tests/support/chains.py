@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from OpenSSL.crypto import X509, PKey
 
 from support.headless import pem
 
@@ -57,11 +59,14 @@ def issue(
     general_names: tuple[x509.GeneralName, ...] | None = None,
     extensions: tuple[x509.ExtensionType, ...] = (),
     hash_: Hash | None = None,
+    weak_hash: str = "",
+    is_version_1: bool = False,
 ) -> Issued:
     """ca None: no basic constraints at all. usage: ``client`` or ``sign`` narrows what it may do.
 
     kind: the string type in which the names are written. general_names: alternative names of every kind, which may be
-    none; extensions: any further ones.
+    none; extensions: any further ones. weak_hash: such as ``sha1``, which cryptography no longer signs with.
+    is_version_1: without any extension, as some old authorities are.
     """
     key = key or ec.derive_private_key(1000 + 7 * number + sum(name.encode()), ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name, kind)])
@@ -78,6 +83,8 @@ def issue(
         now + timedelta(days=days[0]),
         now + timedelta(days=days[1]),
     )
+    if is_version_1:
+        extensions, identifiers, ca = (), False, None
     if ca is not None:
         constraints = x509.BasicConstraints(ca=ca, path_length=path_length if ca else None)
         builder = builder.add_extension(constraints, critical=True)
@@ -111,4 +118,12 @@ def issue(
         builder = builder.add_extension(own, critical=False).add_extension(theirs, critical=False)
     if isinstance(signer, ed25519.Ed25519PrivateKey):
         return Issued(builder.sign(signer, None), key)
-    return Issued(builder.sign(signer, hash_ or hashes.SHA256()), key)
+    made = builder.sign(signer, hash_ or hashes.SHA256())
+    if weak_hash or is_version_1:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # for certificates in earnest
+            again = X509.from_cryptography(made)
+            again.set_version(0 if is_version_1 else 2)
+            again.sign(PKey.from_cryptography_key(signer), weak_hash or "sha256")
+            made = again.to_cryptography()
+    return Issued(made, key)

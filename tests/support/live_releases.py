@@ -20,6 +20,7 @@ from support.rigtools import KUBECONFIG, Kubectl
 from support.waiting import DEADLINE_SECONDS
 
 POD = "postgresql-0"
+_CONTAINER = "--container=postgresql"  # a mesh may put its own before it
 CLAIM = f"postgresql-storage-{POD}"
 FULL, INCREMENTAL = "postgresql-pgbackrest-full", "postgresql-pgbackrest-incr"
 HOOK = "postgresql-pgbackrest-init"
@@ -122,7 +123,7 @@ class Site:
         return {f"{item['kind']}/{item['metadata']['name']}": item["metadata"]["resourceVersion"] for item in items}
 
     def in_pod(self, *command: str) -> str:
-        return self.kubectl.exec(POD, *command).decode()
+        return self.kubectl.run("exec", POD, _CONTAINER, "--", *command)[0].decode()
 
     def sql(self, statement: str) -> str:
         return self.in_pod("psql", "--username=postgres", "--dbname=myapp", "-Atc", statement).strip()
@@ -168,8 +169,8 @@ class Site:
     def forget_repository(self) -> None:
         """The bucket is shared: what was written is removed as far as it can be."""
         stanza = ("--stanza=main", "--log-level-console=off")
-        self.kubectl.outcome("exec", POD, "--", "pgbackrest", *stanza, "stop")
-        self.kubectl.outcome("exec", POD, "--", "pgbackrest", *stanza, "--force", "stanza-delete")
+        self.kubectl.outcome("exec", POD, _CONTAINER, "--", "pgbackrest", *stanza, "stop")
+        self.kubectl.outcome("exec", POD, _CONTAINER, "--", "pgbackrest", *stanza, "--force", "stanza-delete")
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

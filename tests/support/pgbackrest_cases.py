@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from itertools import product
 from random import Random
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from pgwizard.answers.questions import Answers
 from support.chains import NETSCAPE_TYPE, UNKNOWN, Hash, Issued, Key, issue
 
 T = TypeVar("T")
@@ -77,10 +79,10 @@ class _Keys:
         """None: the usual curve."""
         kind = flaws.random.choice([0, 0, 0, 0, 256, 384, 2048, 25519])
         if flaws.next():
-            kind = flaws.random.choice([192, 224, 1024, 1536])
+            kind = flaws.random.choice([224, 1024, 1536, 1984])
         if kind == 25519:
             return ed25519.Ed25519PrivateKey.from_private_bytes(flaws.random.randbytes(32))
-        curves = {192: ec.SECP192R1(), 224: ec.SECP224R1(), 256: ec.SECP256R1(), 384: ec.SECP384R1()}
+        curves = {224: ec.SECP224R1(), 256: ec.SECP256R1(), 384: ec.SECP384R1()}
         if kind in curves:
             return ec.derive_private_key(flaws.random.getrandbits(150) + 2, curves[kind])
         if kind and kind not in self._rsa:
@@ -170,6 +172,8 @@ def _authority(flaws: _Flaws, keys: _Keys, name: str, issuer: Issued | None) -> 
         key=keys.pick(flaws),
         extensions=(*_pick_usages(flaws, is_ca=True), *_pick_constraints(flaws)),
         hash_=random.choice(_HASHES),
+        weak_hash=flaws.pick("", "sha1"),
+        is_version_1=flaws.next(),
     )
 
 
@@ -189,6 +193,7 @@ def _chain_case(random: Random, keys: _Keys) -> ServerCase:
         key=keys.pick(flaws),
         extensions=(*_pick_usages(flaws, is_ca=False), *_pick_critical(flaws)),
         hash_=random.choice(_HASHES),
+        weak_hash=flaws.pick("", "sha1"),
     )
     sent = [leaf, *(item for item in reversed(above) if random.random() < 0.7)]
     if random.random() < 0.1:
@@ -227,6 +232,34 @@ def _names_case(random: Random) -> ServerCase:
         kind=_ASN1Type.BMPString if wide else None,
     )
     return _case("names", host, [root], [leaf], leaf, f"CN={common}{' (BMP)' if wide else ''} {kinds}")
+
+
+@dataclass(frozen=True, slots=True)
+class DialCase:
+    """Answers that change where pgBackRest connects to. since: the first version that accepts them."""
+
+    answers: Answers
+    since: tuple[int, ...] = ()
+
+
+def dials() -> Iterator[DialCase]:
+    """Every combination of endpoint, style, host and port."""
+    for endpoint, style in product(("minio.minio.svc", "minio.minio.svc:9990", "127.0.0.1:9990"), ("path", "host")):
+        hosts = ("", "ab.example.com", "ab.example.com:9991", "https://ab.example.com:9991", "127.0.0.1")
+        for host, port in product(hosts, ("", "9992")):
+            if style == "host" and endpoint.startswith("127."):
+                continue  # a bucket before an address leads nowhere
+            given = {"repo1-storage-host": host, "repo1-storage-port": port}
+            yield DialCase(
+                Answers.model_validate(
+                    {
+                        "repository": {"endpoint": endpoint, "uriStyle": style},
+                        "advanced": {"options": {name: value for name, value in given.items() if value}},
+                    }
+                )
+            )
+    for repository in ({"endpoint": "http://minio.minio.svc"}, {"endpoint": "http://minio.minio.svc:9990"}):
+        yield DialCase(Answers.model_validate({"repository": repository, "tls": {"verify": False}}), (2, 58))
 
 
 def _dns(random: Random, host: str) -> x509.GeneralName:

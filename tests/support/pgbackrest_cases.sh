@@ -1,11 +1,17 @@
-# Each folder below the first argument is a server: leaf.pem, chain.pem, key.pem, trusted.pem and target (host, port).
-# pgbackrest connects to each one; a line for each: the folder's name, a tab, and what pgbackrest printed.
+# Each folder below the first argument is a server: leaf.pem, chain.pem, key.pem, trusted.pem and target (host, port);
+# or it is a pgbackrest.conf alone, without a server. pgbackrest connects to each one; a line for each is printed: the
+# folder's name, a tab, and what pgbackrest printed.
 # arguments: folder, servers at a time, io-timeout in seconds
 set -u
 export PGBACKREST_REPO1_S3_KEY=key PGBACKREST_REPO1_S3_KEY_SECRET=secret IO_TIMEOUT="$3"
 
 connect() {
   cd "$1" || exit 1
+  if [ -e pgbackrest.conf ]; then
+    report "$1" "$(pgbackrest --config="$PWD/pgbackrest.conf" --log-level-console=error --log-level-stderr=off \
+      --io-timeout="$IO_TIMEOUT" repo-ls 2>&1)"
+    return
+  fi
   read -r host port <target
   sent=()
   [ ! -s chain.pem ] || sent=(-cert_chain chain.pem)
@@ -18,8 +24,12 @@ connect() {
     --repo1-storage-ca-file="$PWD/trusted.pem" --io-timeout="$IO_TIMEOUT" repo-ls 2>&1)"
   kill "$server"
   wait "$server" 2>/dev/null
-  printf '%s\t%s\n' "$(basename "$1")" "$(printf '%s' "$printed" | tr '\n' ' ')"
+  report "$1" "$printed"
 }
-export -f connect
+
+report() {
+  printf '%s\t%s\n' "$(basename "$1")" "$(printf '%s' "$2" | tr '\n' ' ')"
+}
+export -f connect report
 
 find "$1" -mindepth 1 -maxdepth 1 -type d -print0 | xargs -0 -P "$2" -I{} bash -c 'connect {}'

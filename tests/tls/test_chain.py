@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import ssl
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.x509.name import _ASN1Type
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgwizard.tls.certificates import read_bundle
 from pgwizard.tls.chain import ChainReason, ChainVerdict, would_verify
 from pgwizard.tls.names import Rules
-from support.chains import Issued, Key, issue
+from support.chains import NETSCAPE_TYPE, UNKNOWN, Issued, Key, issue
 
 HOST = "minio.minio.svc"
 
@@ -175,3 +178,50 @@ def test_the_reasons_in_words() -> None:
     for trusted_, sent, ok, why in cases:
         verdict, (openssl, message) = judged(trusted_, sent)
         assert (verdict.ok, verdict.why, openssl) == (ok, why, ok), message
+
+
+_CLIENT = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+_ANY = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE])
+_NETSCAPE_CLIENT = x509.UnrecognizedExtension(x509.ObjectIdentifier(NETSCAPE_TYPE), b"\x03\x02\x07\x80")
+_NETSCAPE_SERVER = x509.UnrecognizedExtension(x509.ObjectIdentifier(NETSCAPE_TYPE), b"\x03\x02\x06\x40")
+_UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier(UNKNOWN), b"\x05\x00")
+_ELSEWHERE = x509.NameConstraints([x509.DNSName("example.com")], None)
+
+
+@pytest.mark.parametrize(
+    ("authority", "server", "message"),
+    [
+        ({}, {}, ""),
+        ({"is_version_1": True}, {}, ""),
+        ({"weak_hash": "sha1"}, {}, ""),
+        ({"extensions": (_CLIENT,)}, {}, "[26] unsuitable certificate purpose"),
+        ({}, {"extensions": (_CLIENT,)}, "[26] unsuitable certificate purpose"),
+        ({}, {"extensions": (_ANY,)}, "[26] unsuitable certificate purpose"),
+        ({}, {"extensions": (_NETSCAPE_CLIENT,)}, "[26] unsuitable certificate purpose"),
+        ({}, {"extensions": (_NETSCAPE_SERVER,)}, ""),
+        ({}, {"extensions": (_UNKNOWN,)}, "[34] unhandled critical extension"),
+        ({}, {"weak_hash": "sha1"}, "[68] CA signature digest algorithm too weak"),
+        ({}, {"key": 1024}, "[66] EE certificate key too weak"),
+        ({}, {"key": 1984}, ""),
+        ({"key": 1024}, {}, "[67] CA certificate key too weak"),
+        ({"extensions": (_ELSEWHERE,)}, {}, "[47] permitted subtree violation"),
+    ],
+)
+def test_a_tls_server_must_meet_what_openssl_asks_of_one(
+    authority: dict[str, Any], server: dict[str, Any], message: str
+) -> None:
+    """Each case was compared with pgBackRest; ``make agreement`` does so again with many more of them."""
+    for shape in (authority, server):
+        if "key" in shape:
+            shape["key"] = rsa.generate_private_key(65537, shape["key"])
+    root = issue("root", **{"ca": True, **authority})
+    leaf = issue("leaf", root, names=(HOST,), **server)
+    verdict = would_verify(read_bundle(root.pem), read_bundle(leaf.pem), HOST, datetime.now(UTC), Rules())
+    assert (verdict.ok, verdict.message) == (not message, message)
+
+
+def test_an_anchor_is_looked_for_without_regard_to_case_and_blanks() -> None:
+    named, signed = issue("The  Root", ca=True, identifiers=False), issue("the root", ca=True, identifiers=False)
+    leaf = issue("leaf", replace(signed, key=named.key), names=(HOST,))
+    verdict, (ok, message) = judged([named], [leaf])
+    assert (verdict.ok, ok) == (True, True), message

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_origin
 
 import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from pgwizard.answers import file as answers_file
+from pgwizard.answers.questions import Answers, sections_in
 from pgwizard.answers.schema import QuestionPath as Question
 from pgwizard.answers.schema import alternatives
 from pgwizard.tui.pages.choice import Choice
@@ -18,7 +21,7 @@ from pgwizard.tui.pages.question import QuestionRow
 from pgwizard.wizard.draft import Draft
 from pgwizard.wizard.text_input import write_text
 from support import simtime
-from support.screens import opened, press, settled
+from support.screens import opened, painted, press, settled
 
 
 class Host(App[None]):
@@ -77,6 +80,67 @@ def driven(scenario: Callable[[Pilot[None], Host], Awaitable[None]], raw: dict[s
 def stands(draft: Draft, path: Question) -> str:
     """What the draft says of a question, as a control shows it."""
     return draft.tag(path) if alternatives(path) else write_text(draft.value(path))
+
+
+COLLECTIONS: dict[Question, Any] = {
+    (str(section.alias), str(field.alias)): get_origin(field.annotation)
+    for section in Answers.model_fields.values()
+    for model in sections_in(section.annotation)
+    for field in model.model_fields.values()
+    if get_origin(field.annotation) in (dict, list)
+}
+"""Each question that takes several entries, and whether they have names."""
+
+
+@pytest.mark.parametrize("question", COLLECTIONS, ids=".".join)
+def test_a_wrong_entry_is_shown_at_its_question_in_the_words_of_the_file(question: Question) -> None:
+    async def scenario(pilot: Pilot[None], host: Host) -> None:
+        assert f"✗ {entry}: {problem.text}" in " ".join(painted(pilot).split())
+
+    section, key = question
+    value, entry = (
+        ({"No name!": "x"}, "No name!") if COLLECTIONS[question] is dict else (["right", "No name!"], "entry 2")
+    )
+    raw = {section: {key: value}}
+    [problem] = answers_file.load(json.dumps(raw).encode()).problems
+    assert problem.question == f"{section}.{key}.{'No name!' if COLLECTIONS[question] is dict else 1}"
+    driven(scenario, raw, section)
+
+
+@pytest.mark.parametrize(
+    ("raw", "question", "shown"),
+    [
+        (
+            {"tuning": {"parameters": {"work_mem": "8MB", "shared_buffers": "128M"}}},
+            "tuning.parameters",
+            "✗ shared_buffers: '128M': 'M' is not a unit of it; expected B, kB, MB, GB, TB: did you mean 128MB?",
+        ),
+        (
+            {"tuning": {"parameters": {"wal_level": "minimal", "port": "1", "pg_stat_statements.max": "5"}}},
+            "tuning.parameters",
+            "✗ wal_level: 'minimal' turns archiving off; expected replica or logical · and 1 more",
+        ),
+        (
+            {"tuning": {"parameters": {"fsync": "off"}}},
+            "tuning.parameters",
+            "! fsync: off can destroy the database at a power failure",
+        ),
+        (
+            {"advanced": {"options": {"delta": "y", "db-timout": 5}}},
+            "advanced.options",
+            "✗ db-timout: is no option that pgBackRest reads: did you mean db-timeout?",
+        ),
+    ],
+)
+def test_an_entry_that_does_not_go_with_the_answers_is_shown_at_its_question(
+    raw: dict[str, Any], question: str, shown: str
+) -> None:
+    async def scenario(pilot: Pilot[None], host: Host) -> None:
+        host.control(question).focus()
+        await settled(pilot)
+        assert shown in " ".join(painted(pilot).split())
+
+    driven(scenario, raw, question.partition(".")[0])
 
 
 TLS = ("tls.source.namespace", "tls.source.secret", "tls.source.key")

@@ -63,7 +63,7 @@ WRONG: dict[str, Any] = {
     "release": {"name": "Post_gres", "database": "my shop"},
     "storage": {"size": "20GB"},
     "tuning": {"memory": "64Mi", "connections": 0, "parameters": {"shared_bufers": "1GB"}},
-    "repository": {"endpoint": "http://minio:9000", "bucket": "Back_ups", "path": "shop"},
+    "repository": {"endpoint": "http://minio:9000", "bucket": "Back ups", "path": "shop"},
     "tls": {"source": {"namespace": "MinIO", "secret": "minio tls"}},
     "schedule": {"full": "0 2 * * sonntag", "incremental": "*/5", "timeZone": "Europe/Berlim"},
     "retention": {"full": 0},

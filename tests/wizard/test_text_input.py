@@ -12,7 +12,7 @@ from pgwizard.plan.pgbackrest import is_secret
 from pgwizard.wizard.text_input import read_text, write_text
 
 NAME = st.from_regex(r"[a-z_]{1,12}", fullmatch=True).filter(lambda name: not is_secret(name))
-VALUE = st.text(st.sampled_from("ab;=:\\,'\" %"), min_size=1).map(str.strip)
+VALUE = st.text(st.sampled_from("ab;=:\\,'\" %"), min_size=1)
 
 
 @given(st.dictionaries(NAME, VALUE, max_size=4))
@@ -27,6 +27,24 @@ def test_a_dictionary_is_typed_with_colons_too() -> None:
     assert found is not None
     typed = "work_mem: 4MB; ssl_key_file=/a:b; ; jit=false"
     assert read_text(found, typed) == {"work_mem": "4MB", "ssl_key_file": "/a:b", "jit": False}
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        ("log_line_prefix='%m [%p] '; jit=off", {"log_line_prefix": "%m [%p] ", "jit": "off"}),
+        ("log_line_prefix = ' x'", {"log_line_prefix": " x"}),
+        ("search_path='\"$user\", public'", {"search_path": '"$user", public'}),
+        ("application_name='it''s'", {"application_name": "it's"}),
+        ("application_name=it's", {"application_name": "it's"}),
+        ("application_name=''", {"application_name": ""}),
+    ],
+)
+def test_quotes_are_read_as_in_postgresql_conf_and_keep_blanks(typed: str, value: dict[str, str]) -> None:
+    found = field_at(("tuning", "parameters"), lambda _: "")
+    assert found is not None
+    assert read_text(found, typed) == value
+    assert read_text(found, write_text(value)) == value
 
 
 @pytest.mark.parametrize("text", ["true", "True", "on", "null", "5", "08", "-0", "0.5", "1e3", "1.123456789", "a b"])

@@ -53,7 +53,7 @@ class Section(BaseModel):
 # ---- kinds of text -------------------------------------------------------------------------------------------------
 
 
-def _printable(text: str) -> str:
+def _visible(text: str) -> str:
     """Printable characters alone: no control characters, no line breaks of any kind, no invisible marks.
 
     pgBackRest's configuration has no quoting, Go's and Python's YAML disagree about the rest, and nobody can review
@@ -62,7 +62,12 @@ def _printable(text: str) -> str:
     for index, character in enumerate(text):
         if not character.isprintable():
             raise ValueError(f"holds a character that cannot be seen, U+{ord(character):04X} at position {index + 1}")
-    if text != text.strip():
+    return text
+
+
+def _printable(text: str) -> str:
+    """Visible text without a blank at its ends, which would not survive where nothing is quoted."""
+    if _visible(text) != text.strip():
         raise ValueError("begins or ends with a blank")
     return text
 
@@ -216,7 +221,7 @@ ParameterValue = Annotated[
     str,
     StringConstraints(max_length=1024),
     BeforeValidator(_parameter_text),
-    AfterValidator(_printable),
+    AfterValidator(_visible),  # blanks at its ends belong to it, as in log_line_prefix
     WithJsonSchema({"type": ["string", "number", "boolean"]}),
 ]
 OptionName = Annotated[
@@ -243,8 +248,11 @@ EndpointText = Annotated[
 ]
 Bucket = Annotated[
     str,
-    StringConstraints(min_length=3, max_length=63),
-    _matching(r"[a-z0-9][-.a-z0-9]*[a-z0-9]", "a bucket's name; expected lower-case letters, digits and hyphens"),
+    StringConstraints(min_length=3, max_length=255),
+    # Capitals and underscores are of older AWS buckets and of other vendors.
+    _matching(
+        r"[A-Za-z0-9][-._A-Za-z0-9]*[A-Za-z0-9]", "a bucket's name; expected letters, digits, hyphens, dots and _"
+    ),
 ]
 Region = Annotated[
     str,
@@ -294,7 +302,7 @@ class Release(Section):
     create_namespace: Annotated[
         bool,
         Question(
-            "Create the namespace", "Makes the namespace, with Pod Security at its strictest, which this release meets."
+            "Create the namespace", "Creates the namespace with Pod Security restricted, which this release meets."
         ),
     ] = False
     database: Annotated[
@@ -356,7 +364,8 @@ class Storage(Section):
         ObjectName | None,
         Question(
             "StorageClass",
-            "What the volume is made by. One that can expand lets you grow later; null: the cluster's default.",
+            "Which StorageClass creates the volume. One that can expand lets you grow it later; "
+            "null: the cluster's default.",
             "storageClasses",
         ),
     ] = None
@@ -380,12 +389,12 @@ class Tuning(Section):
     ] = 100
     disk: Annotated[
         Literal["ssd", "nvme", "hdd", "san"],
-        Question("Disk", "What the volume is made of; decides the cost of random reads."),
+        Question("Disk", "The kind of disk below the volume; decides the cost of random reads."),
     ] = "ssd"
     data_size: Annotated[
         Literal["unknown", "fits-in-memory", "exceeds-memory"],
         Question(
-            "Data against memory", "Whether the data that is read often fits into memory; unknown is a fair answer."
+            "Data against memory", "Whether the data that is read often fits into memory; choose unknown if unsure."
         ),
     ] = "unknown"
     archive_timeout_seconds: Annotated[
@@ -407,9 +416,9 @@ class Resources(Section):
 
     memory_request: Annotated[
         Size | None,
-        Question("Memory request", "What is set aside. null: the whole limit, so that the node never reclaims it."),
+        Question("Memory request", "What is reserved. null: the whole limit, so that the node never reclaims it."),
     ] = None
-    cpu_request: Annotated[Cpu, Question("CPU request", "What is set aside even when the node is busy.")] = "250m"
+    cpu_request: Annotated[Cpu, Question("CPU request", "What is reserved even when the node is busy.")] = "250m"
     cpu_limit: Annotated[
         Cpu | None, Question("CPU limit", "The most that the pod may take. null: the tuning's CPU.")
     ] = None
@@ -505,15 +514,16 @@ class Repository(Section):
         EndpointText,
         Question("Endpoint", "Host and port of the S3 API (not of its console) as the pod reaches it.", "services"),
     ] = "minio.minio.svc:9000"
-    bucket: Annotated[Bucket, Question("Bucket", "It must exist: pgBackRest never makes one.")] = "backups"
+    bucket: Annotated[Bucket, Question("Bucket", "It must exist: pgBackRest never creates one.")] = "backups"
     region: Annotated[
         Region,
         Question(
-            "Region", "Part of every signature, spelled as the server spells it. MinIO takes any unless it has one."
+            "Region",
+            "Part of every signature, spelled as the server spells it. MinIO accepts any unless it is configured.",
         ),
     ] = "us-east-1"
     path: Annotated[
-        RepositoryPath, Question("Path", "The folder in the bucket; one a database, never shared by two.")
+        RepositoryPath, Question("Path", "The folder in the bucket; one per database, never shared by two.")
     ] = "/postgresql"
     uri_style: Annotated[
         Literal["path", "host"],
@@ -641,7 +651,7 @@ class NoCompression(Section):
 Compression = Annotated[
     GzCompression | ZstCompression | Lz4Compression | Bz2Compression | NoCompression,
     Field(discriminator="type"),
-    Question("Compression", "How backups and WAL are compressed; gz is at home everywhere, zst is faster and smaller."),
+    Question("Compression", "How backups and WAL are compressed; gz works everywhere, zst is faster and smaller."),
 ]
 
 
@@ -676,7 +686,8 @@ class Advanced(Section):
     """For who knows why. Every default is right for a first release."""
 
     process_max: Annotated[
-        Annotated[int, Field(ge=1, le=999)] | None, Question("Processes", "process-max of a backup. null: one a core.")
+        Annotated[int, Field(ge=1, le=999)] | None,
+        Question("Processes", "process-max of a backup. null: one per core."),
     ] = None
     bundle: Annotated[bool, Question("Bundle small files", "repo1-bundle: hundreds of objects become a handful.")] = (
         True
@@ -701,7 +712,7 @@ class Advanced(Section):
     ] = None
     log_level: Annotated[
         Literal["off", "error", "warn", "info", "detail", "debug", "trace"],
-        Question("Log level", "log-level-console: how much the logs of backups tell; info is enough."),
+        Question("Log level", "log-level-console: how detailed the logs of backups are; info is enough."),
     ] = "info"
     network_policy: Annotated[
         bool,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -67,6 +67,20 @@ def label_at(path: QuestionPath, chosen: Any = lambda _: "") -> tuple[str, Quest
         if ask:
             return ask.label, path[:end]
     return path[-1].capitalize(), path
+
+
+def entry_of(path: QuestionPath, dotted: str) -> str | None:
+    """The entry of a map or list question that a dotted path is about; None where it is about another question.
+
+    Of a map it is the key, which may have dots of its own; of a list ``entry 2``.
+    """
+    parent = ".".join(path) + "."
+    found = field_at(path, lambda _: "") if dotted.startswith(parent) else None
+    kind = get_origin(found.annotation) if found else None
+    entry = dotted.removeprefix(parent)
+    if kind is list and entry.isdecimal():
+        return f"entry {int(entry) + 1}"
+    return entry if kind is dict else None
 
 
 def alternatives(path: QuestionPath) -> list[type[Section]]:

@@ -12,8 +12,8 @@ IMAGES = (
     row(
         "image-rate-limited",
         r"toomanyrequests",
-        "The registry takes no more pulls from this address for now.",
-        "Wait, log in by images.pullSecrets, or use a mirror.",
+        "The registry's pull limit for this address is reached.",
+        "Wait, log in with images.pullSecrets, or use a mirror.",
         "images.pullSecrets",
     ),
     row(
@@ -27,8 +27,8 @@ IMAGES = (
     row(
         "image-platform",
         r"no match for platform in manifest|exec format error",
-        "The image is not made for the processor of the node.",
-        "Use an image that is built for it, or one for several platforms.",
+        "The image is not built for the node's CPU architecture.",
+        "Use an image for that architecture, or a multi-platform image.",
         "images.postgresql",
     ),
     row(
@@ -42,7 +42,7 @@ IMAGES = (
         "image-registry-unreachable",
         rf"{_PULL}(?:dial tcp|EOF|net/http:|tls:|x509:|http: server gave HTTP response|context deadline exceeded)",
         "The node finds the registry but cannot pull from it: no connection, or a certificate that it does not trust.",
-        "Check the node's way to the registry and the authorities that its container runtime trusts.",
+        "Check the node's connection to the registry, and the authorities that its container runtime trusts.",
         "images.postgresql",
     ),
     row(
@@ -56,7 +56,7 @@ IMAGES = (
     row(
         "image-never-pulled",
         r"ErrImageNeverPull|with pull policy of Never",
-        "The image is not on the node, and images.pullPolicy Never forbids to pull it.",
+        "The image is not on the node, and images.pullPolicy Never forbids pulling it.",
         "Set images.pullPolicy to IfNotPresent, or load the image onto every node.",
         "images.pullPolicy",
     ),
@@ -64,7 +64,7 @@ IMAGES = (
         "image-pull",
         r"ErrImagePull|ImagePullBackOff|Back-off pulling image",
         "The node cannot pull the image.",
-        "kubectl describe pod has the registry's words; check the image's name and images.pullSecrets.",
+        "kubectl describe pod shows the registry's answer; check the image's name and images.pullSecrets.",
         "images.postgresql",
         rank=Rank.BROAD,
     ),
@@ -75,14 +75,14 @@ PODS = (
         "mount-key-missing",
         r"references non-existent (?:secret|config) key: ?(?P<key>[^\s,]{1,253})",
         "The pod mounts the key {key}, but its Secret or ConfigMap does not hold it.",
-        "Let tls.source.key name a key that the Secret holds, and apply again.",
+        "Set tls.source.key to a key that the Secret holds, and apply again.",
         "tls.source",
     ),
     row(
         "mount-secret-missing",
         r"MountVolume\.SetUp failed for volume \"[^\"\n]{1,253}\" ?: secret \"(?P<secret>[^\"\n]{1,253})\" not found",
         "The pod mounts the Secret {secret}, which does not exist in its namespace.",
-        "Apply again: this writes the mirrored certificate again. tls.source names where it comes from.",
+        "Apply again: it writes the mirrored certificate from tls.source.",
         "tls.source",
     ),
     row(
@@ -90,7 +90,7 @@ PODS = (
         r"(?:MountVolume\.SetUp failed for volume \"[^\"\n]{1,253}\" ?: |Error: )"
         r"configmap \"(?P<map>[^\"\n]{1,253})\" not found",
         "The pod wants the ConfigMap {map}, which does not exist in its namespace.",
-        "Apply again: this writes it again.",
+        "Apply again: it writes the ConfigMap.",
     ),
     row(
         "secret-key-missing",
@@ -110,7 +110,7 @@ PODS = (
         "exec-forbidden",
         r"cannot (?:create|get) resource \"pods/exec\"",
         "The ServiceAccount may not exec into the database's pod, so no backup can be started.",
-        "Apply again: this writes the Role again. Where a policy took the right away, ask for create on pods/exec.",
+        "Apply again: it writes the Role. If a policy took the right away, ask for create on pods/exec.",
     ),
     row(
         "forbidden",
@@ -129,7 +129,7 @@ PODS = (
     row(
         "secret-missing",
         r"(?i:\bsecrets?) \"(?P<secret>[^\"\n]{1,253})\" not found",
-        "The Secret {secret} does not exist where it is looked for.",
+        "The Secret {secret} does not exist in the namespace that the answers name.",
         "Create it, or correct the Secret and its namespace in repository.credentials, tls.source or credentials.",
         "repository.credentials",
         rank=Rank.BROAD,
@@ -137,7 +137,7 @@ PODS = (
     row(
         "image-runs-as-root",
         r"container has runAsNonRoot and image",
-        "The image wants to run as root, or as a user without a number, which the pod forbids.",
+        "The image runs as root, or as a user without a number; the pod forbids both.",
         "Use an image that runs as uid 999, or a kubectl image with a numeric user.",
         "images.postgresql",
     ),
@@ -166,7 +166,7 @@ PODS = (
     row(
         "admission-webhook-silent",
         r"failed calling webhook \"(?P<hook>[^\"\n]{1,253})\"",
-        "The cluster's webhook {hook} does not answer, and nothing is admitted without it.",
+        "The cluster's webhook {hook} does not answer, and the API server accepts nothing without it.",
         "Look at the webhook's pods and its certificate; its owner can exclude this namespace.",
     ),
     row(
@@ -260,14 +260,14 @@ RESOURCES = (
     row(
         "node-memory",
         r"Insufficient memory",
-        "No node has that much memory left to set aside.",
+        "No node has that much unreserved memory left.",
         "Lower tuning.memory or resources.memoryRequest, or add a larger node.",
         "tuning.memory",
     ),
     row(
         "node-cpu",
         r"Insufficient cpu",
-        "No node has that much CPU left to set aside.",
+        "No node has that much unreserved CPU left.",
         "Lower resources.cpuRequest, or add a node.",
         "resources.cpuRequest",
     ),
@@ -319,8 +319,8 @@ RESOURCES = (
     row(
         "node-taints",
         r"node\(s\) had (?:untolerated )?taints?",
-        "Every node that would do has a taint that the pod does not tolerate.",
-        "Add a node for ordinary work, or take the taint away; a cordoned node or one under pressure has one too.",
+        "Every suitable node has a taint that the pod does not tolerate.",
+        "Add a node without taints, or remove the taint. Cordoned nodes and nodes under pressure have one too.",
         rank=Rank.BROAD,
     ),
     row(
@@ -333,15 +333,15 @@ RESOURCES = (
     row(
         "unschedulable",
         r"nodes are available:|Unschedulable",
-        "No node takes the pod.",
-        "kubectl describe pod has the scheduler's count of reasons.",
+        "No node can run the pod.",
+        "kubectl describe pod shows the scheduler's reasons.",
         rank=Rank.SYMPTOM,
     ),
     row(
         "crash-loop",
         r"CrashLoopBackOff|Back-off restarting failed container",
         "The container ends soon after each start.",
-        "kubectl logs --previous has its last words.",
+        "kubectl logs --previous shows its last lines.",
         rank=Rank.SYMPTOM,
     ),
     row(
@@ -355,7 +355,7 @@ RESOURCES = (
         "job-gave-up",
         r"DeadlineExceeded|BackoffLimitExceeded|Job has reached the specified backoff limit"
         r"|Job was active longer than specified deadline",
-        "The Job was given up: it failed too often or ran too long.",
+        "Kubernetes gave up on the Job: it failed too often or ran too long.",
         "The log of its pod has the reason.",
         rank=Rank.SYMPTOM,
     ),

@@ -26,17 +26,16 @@ TLS = (
     row(
         "certificate-self-signed",
         rf"{_REFUSED} \[18\]",
-        "{host} shows a self-signed certificate that is not the one trusted here: none was given, it is another one, "
-        "or the server's was reissued since it was copied.",
-        "Let tls.source name the Secret with that very certificate (tls.crt), and apply again so that a new one is "
-        "copied.",
+        "{host} presents a self-signed certificate that is not trusted here: none is configured, it is another one, "
+        "or the server's was reissued after it was copied.",
+        "Set tls.source to the Secret with that certificate (tls.crt), and apply again so that a new one is copied.",
         "tls.source",
     ),
     row(
         "certificate-unknown-root",
         rf"{_REFUSED} \[19\]",
         "{host} sends a complete chain, but the root at its end is not trusted here.",
-        "Let tls.source name the Secret and key that hold this root (often ca.crt).",
+        "Set tls.source to the Secret and key that hold this root (often ca.crt).",
         "tls.source",
     ),
     row(
@@ -55,7 +54,7 @@ TLS = (
     row(
         "certificate-not-yet-valid",
         rf"{_REFUSED} \[9\]",
-        "The certificate of {host} is not valid yet: as a rule the clock of the node is behind.",
+        "The certificate of {host} is not valid yet: usually the clock of the node is behind.",
         "Set the node's clock by NTP, or wait until the certificate begins.",
     ),
     row(
@@ -171,7 +170,7 @@ S3 = (
         "s3-clock-skew",
         _s3("RequestTimeTooSkewed"),
         "The clocks of the node and of the S3 server are more than 15 minutes apart.",
-        "Set both by NTP. It also comes from an upload that was stalled for that long.",
+        "Set both by NTP. An upload that stalls for that long causes the same error.",
     ),
     row(
         "s3-delete-denied",
@@ -191,7 +190,8 @@ S3 = (
     row(
         "s3-no-bucket",
         _s3("NoSuchBucket", "InvalidBucketName"),
-        "The bucket does not exist; pgBackRest never makes one. A store that wants the other URI style says the same.",
+        "The bucket does not exist; pgBackRest never creates one. A store that expects the other URI style reports the "
+        "same.",
         "Create the bucket, or correct repository.bucket; MinIO wants repository.uriStyle path.",
         "repository.bucket",
     ),
@@ -205,7 +205,7 @@ S3 = (
     row(
         "s3-moved",
         _s3("PermanentRedirect", "TemporaryRedirect") + r"|HTTP request failed with 30[1278]\b",
-        "The S3 server sends the request elsewhere: the bucket is in another region.",
+        "The S3 server redirects the request: the bucket is in another region.",
         "Use the endpoint and the region of the bucket.",
         "repository.endpoint",
     ),
@@ -226,15 +226,15 @@ S3 = (
     row(
         "s3-overloaded",
         r"\[503\] Service Unavailable|" + _s3("SlowDown[A-Za-z]{0,20}", "XMinioServerNotInitialized"),
-        "The S3 store is overloaded or still starting; pgBackRest has retried in vain.",
-        "Look at the store and run it again. Bundled files and fewer processes (advanced.processMax) ask less of it.",
+        "The S3 store is overloaded or still starting; pgBackRest's retries failed.",
+        "Look at the store and run it again. Bundled files and fewer processes (advanced.processMax) reduce the load.",
         "advanced.processMax",
     ),
     row(
         "not-s3",
         r"last modified missing|invalid xml in \d{1,12} byte"
         r"|key/value found outside of section at line 1: ?<(?:html|!|\?xml|head)",
-        "The endpoint answers, but it is no S3 API: MinIO's console, or the login page of an ingress.",
+        "The endpoint answers, but it is not an S3 API: MinIO's console, or the login page of an ingress.",
         "Use the port of the S3 API (MinIO: 9000, not the console's 9001).",
         "repository.endpoint",
     ),
@@ -257,7 +257,7 @@ S3 = (
     row(
         "s3-not-found",
         r"HTTP request failed with 404\b",
-        "The S3 store does not know what was asked for: the bucket is missing, or the endpoint is another service.",
+        "The S3 store does not have what was requested: the bucket is missing, or the endpoint is another service.",
         "Check repository.bucket and repository.endpoint.",
         "repository.bucket",
         rank=Rank.BROAD,
@@ -295,7 +295,7 @@ REPOSITORY = (
         "repository-encrypted",
         r"key/value found outside of section at line 1: ?Salted__",
         "The repository is encrypted and no passphrase was given.",
-        "Let repository.cipher name the passphrase that the first backup was made with.",
+        "Set repository.cipher to the passphrase of the first backup.",
         "repository.cipher",
     ),
     row(
@@ -309,7 +309,7 @@ REPOSITORY = (
         "repository-wrong-passphrase",
         r"key/value found outside of section at line 1:(?! ?(?:Salted__|<))|CryptoError\]?:? unable to flush",
         "The repository is encrypted with another passphrase: what was read is garbage.",
-        "Let repository.cipher name the passphrase that the first backup was made with.",
+        "Set repository.cipher to the passphrase of the first backup.",
         "repository.cipher",
     ),
     row(
@@ -341,7 +341,7 @@ REPOSITORY = (
         r"dropped WAL file '(?P<wal>[^'\n]{1,100})' because archive queue exceeded",
         "WAL was dropped because the queue for the archive was full: no restore reaches beyond {wal} until the next "
         "full backup.",
-        "Mend the archiving, take a full backup at once, and think about advanced.archivePushQueueMax.",
+        "Repair archiving, take a full backup now, and reconsider advanced.archivePushQueueMax.",
         "advanced.archivePushQueueMax",
         rank=Rank.BROAD,
     ),
@@ -375,7 +375,7 @@ PGBACKREST = (
         "lock-held",
         r"unable to acquire lock on file|unable to acquire pgBackRest advisory lock|the lock was held for \d{1,6} s",
         "Another backup, or the background archiver, is running.",
-        "Wait for it and try again. Where it keeps happening, let the schedules begin further apart.",
+        "Wait for it and try again. If it keeps happening, move the schedules further apart.",
         "schedule.incremental",
         rank=Rank.BROAD,
     ),
@@ -384,21 +384,21 @@ PGBACKREST = (
         r"archive_command '(?P<command>[^'\n]{0,300})' must contain pgbackrest",
         "archive_command is '{command}', so no WAL reaches the repository: the new settings were not loaded, or "
         "something overrides them.",
-        "Restart the pod. ALTER SYSTEM RESET archive_command takes an override in postgresql.auto.conf away.",
+        "Restart the pod. ALTER SYSTEM RESET archive_command removes an override from postgresql.auto.conf.",
         "tuning.parameters",
     ),
     row(
         "archive-mode-off",
         r"archive_mode must be enabled",
-        "archive_mode is off in the running server: it takes a restart, or something overrides it.",
-        "Restart the pod. ALTER SYSTEM RESET archive_mode takes an override in postgresql.auto.conf away.",
+        "archive_mode is off in the running server: it needs a restart, or something overrides it.",
+        "Restart the pod. ALTER SYSTEM RESET archive_mode removes an override from postgresql.auto.conf.",
         "tuning.parameters",
     ),
     row(
         "data-directory-mismatch",
         r"PostgreSQL working directory '[^'\n]{0,300}' is not the same as option pg\d-path"
         r"|queried from cluster do not match version|unable to open missing file '[^'\n]{0,300}/global/pg_control'",
-        "pg1-path is not the data directory of the server that was asked.",
+        "pg1-path is not the data directory of the server that answered.",
         "Use the paths and the port that pgwizard writes, and remove overrides of pg1-path, pg1-port and "
         "data_directory.",
         "advanced.options",
@@ -449,7 +449,7 @@ PGBACKREST = (
     row(
         "block-is-beta",
         r"option 'repo\d{1,3}-block' (?:is )?not valid without option 'beta'",
-        "Block incremental backup is still a trial in this pgBackRest.",
+        "Block incremental backup is experimental in this pgBackRest.",
         "Set advanced.block to false, or use an image with pgBackRest 2.52.1 or newer.",
         "advanced.block",
     ),
@@ -458,7 +458,7 @@ PGBACKREST = (
         r"option '(?P<option>[a-z0-9-]{1,60})' (?:is )?not valid"
         r"|is (?:not valid|not allowed|out of range) for '?(?:option )?'?(?P<valued>[a-z0-9-]{1,60})'"
         r"|invalid option '--(?P<unknown>[a-z0-9-]{1,60})'",
-        "This pgBackRest does not take {option}{valued}{unknown} like that: the value, or what it goes together with.",
+        "This pgBackRest does not take {option}{valued}{unknown} : the value is wrong, or does not fit another option.",
         "Correct it in advanced.options, or use an image whose pgBackRest knows it.",
         "advanced.options",
         rank=Rank.BROAD,
@@ -467,7 +467,7 @@ PGBACKREST = (
         "pgbackrest-as-root",
         r"must not be run as the root user",
         "pgBackRest refuses to run as root from 2.59 on.",
-        "Run it as PostgreSQL's user: kubectl exec takes the pod's, so something set runAsUser to 0.",
+        "Run it as PostgreSQL's user: kubectl exec uses the pod's user, so something set runAsUser to 0.",
         "images.postgresql",
     ),
     row(
@@ -504,7 +504,7 @@ PGBACKREST = (
         "configuration-late",
         r"in vain until the mounted pgbackrest\.conf is the new one",
         "The changed ConfigMap did not reach the running pod in time.",
-        "Run it again; restart the pod where it stays so.",
+        "Run it again. If that fails too, restart the pod.",
     ),
     row(
         "server-never-answered",
@@ -517,7 +517,7 @@ PGBACKREST = (
         "certificate-key-missing",
         r"cp: cannot stat '/usr/local/share/ca-certificates/minio/",
         "The Secret with the trusted certificate lacks the key that was to be copied.",
-        "Let tls.source.key name a key that the Secret holds, and apply again.",
+        "Set tls.source.key to a key that the Secret holds, and apply again.",
         "tls.source",
     ),
 )

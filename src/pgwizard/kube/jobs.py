@@ -122,6 +122,11 @@ def exit_code(pod: Object) -> int | None:
     return code
 
 
+def end_time(pod: Object) -> str:
+    """When that container ended, as Kubernetes writes it; empty until it has."""
+    return str(_own_state(pod).get("terminated", {}).get("finishedAt") or "")
+
+
 async def has_succeeded(cluster: Cluster, job: Object) -> bool:
     """Whether its work is done, although the Job's controller may be late or wait for an injected container."""
     if assess(job).status != "progressing":

@@ -6,6 +6,7 @@ answer's type. Does no I/O and never changes an answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -24,7 +25,7 @@ from pgwizard.answers.questions import (
 from pgwizard.errors import Finding
 from pgwizard.plan import cron, pgbackrest, settings
 from pgwizard.plan.names import Names
-from pgwizard.plan.plan import Facts, mirrored_s3, parameters
+from pgwizard.plan.plan import Facts, mirrored_s3, parameters, shared_memory_bytes
 from pgwizard.plan.server import s3_server, server_findings
 from pgwizard.plan.tuning import SEGMENT_BYTES, memory_sum
 from pgwizard.tls.names import IP_SAN_SINCE
@@ -75,11 +76,11 @@ def _volume(answers: Answers, _: Facts) -> _Found:
     size = quantities.size_bytes(answers.storage.size)
     if size < _SMALLEST_VOLUME:
         yield Finding(
-            "storage.size", f"{answers.storage.size} holds no PostgreSQL; expected 256Mi or more, such as 10Gi"
+            "storage.size", f"{answers.storage.size} is too small for PostgreSQL; expected 256Mi or more, such as 10Gi"
         )
         return
     values = {parameter.name: parameter.value for parameter in parameters(answers)}
-    for name in ("max_wal_size", "wal_keep_size"):
+    for name in ("max_wal_size", "wal_keep_size", "min_wal_size"):
         wal = settings.size_bytes(name, values, answers.images.postgresql_version)
         if wal is None:
             continue
@@ -162,6 +163,14 @@ _NOT_OVERRIDDEN = {
     "hba_file": "the image keeps it in the data directory",
     "ident_file": "the image keeps it in the data directory",
     "external_pid_file": "the root file system is read-only",
+    "restore_command": "it is written by pgBackRest's restore, and is of no use before",
+    "archive_cleanup_command": "there is no standby, and WAL of the repository expires with its backups",
+    "recovery_end_command": "it is of a restore, which writes its own settings",
+    "primary_conninfo": "there is no standby",
+    "primary_slot_name": "there is no standby",
+    "unix_socket_permissions": "pgBackRest and the probes use the image's socket",
+    "unix_socket_group": "the container may change no group",
+    "event_source": "it is of Windows",
     "include": "includes are not supported",
     "include_dir": "includes are not supported",
     "include_if_exists": "includes are not supported",
@@ -171,8 +180,11 @@ _NOT_OVERRIDDEN = {
 def _overrides(answers: Answers, _: Facts) -> _Found:
     for name, value in answers.tuning.parameters.items():
         path = f"tuning.parameters.{name}"
-        if name in _NOT_OVERRIDDEN:
-            yield Finding(path, f"cannot be overridden: {_NOT_OVERRIDDEN[name]}")
+        reason = _NOT_OVERRIDDEN.get(name)
+        if name.startswith("recovery_target"):
+            reason = "it is of a restore, which writes its own settings"
+        if reason:
+            yield Finding(path, f"cannot be overridden: {reason}")
         elif (refused := _refusal(name, value, answers)) is not None:
             yield Finding(path, refused)
         else:
@@ -199,29 +211,73 @@ def _refusal(name: str, value: str, answers: Answers) -> str | None:
         read = setting.read(value)
     except ValueError as error:
         return str(error) + settings.origin(name, version)
-    if name == "wal_level" and read == "minimal":
-        return f"{value!r} ends archiving; expected replica or logical"
-    if name in ("min_wal_size", "max_wal_size"):
-        wal = settings.size_bytes(name, {name: value}, version)
-        if wal is not None and wal < _SEGMENTS_KEPT * SEGMENT_BYTES:
-            return f"{value} is less than two WAL segments; expected 32MB or more"
-    if name == "superuser_reserved_connections" and isinstance(read, Decimal) and read >= answers.tuning.connections:
-        return f"{value} leaves no connection to anybody else; expected less than tuning.connections"
+    if reason := _ENDS_THE_SERVER.get((name, str(read))):
+        return f"{value!r} {reason}"
+    return _conflict(name, value, read, answers)
+
+
+def _conflict(name: str, value: str, read: settings.Value, answers: Answers) -> str | None:
+    """Why the value does not go with other answers."""
+    version = answers.images.postgresql_version
+    size = settings.size_bytes(name, {name: value}, version)
+    if name in ("min_wal_size", "max_wal_size") and size is not None and size < _SEGMENTS_KEPT * SEGMENT_BYTES:
+        return f"{value} is less than two WAL segments; expected 32MB or more"
+    if name in _RESERVED and isinstance(read, Decimal):
+        others = [settings.count(each, answers.tuning.parameters, version) or 0 for each in _RESERVED if each != name]
+        if read + sum(others) >= answers.tuning.connections:
+            return f"{value} leaves no connection for anyone else; expected less than tuning.connections"
+    if name == "min_dynamic_shared_memory" and size is not None and size > (room := shared_memory_bytes(answers)):
+        return f"{value} is more than /dev/shm has, a quarter of tuning.memory; expected {room // 1024**2}MB or less"
     return None
+
+
+_RESERVED = ("superuser_reserved_connections", "reserved_connections")
+_ENDS_THE_SERVER = {
+    ("wal_level", "minimal"): "turns archiving off; expected replica or logical",
+    ("huge_pages", "on"): "needs huge pages, and the pod asks for none: the server would not start",
+    ("io_method", "io_uring"): "is forbidden to the container by seccomp's default profile: the server would not start",
+    ("bonjour", "True"): "is not built into PostgreSQL for Linux: the server would not start",
+    ("allow_system_table_mods", "True"): "lets a slip destroy the catalog; set it in a session",
+    ("ignore_system_indexes", "True"): "is of a repair by hand; set it in a session",
+    ("zero_damaged_pages", "True"): "destroys damaged pages for good; set it in a session",
+}
+"""Values, as they are read, that end the server or its archive, or that destroy data."""
+_UNWISE = {
+    ("fsync", "False"): "off can destroy the database at a power failure",
+    ("full_page_writes", "False"): "off can destroy the database at a power failure",
+    ("default_transaction_read_only", "True"): "on lets no application write",
+    ("autovacuum", "False"): "off lets tables grow, and stops the database at the wraparound of transactions",
+    ("max_slot_wal_keep_size", "-1"): "-1 lets a forgotten replication slot fill the volume",
+    ("log_min_messages", "panic"): "panic hides why a server does not start",
+    ("ssl", "True"): "on needs server.crt and server.key in the data directory: the server does not start without them",
+    ("synchronous_commit", "off"): "off loses the last commits at a crash",
+    ("data_sync_retry", "True"): "on can lose data that the disk refused",
+    ("ignore_invalid_pages", "True"): "on can lose data in a recovery",
+    ("ignore_checksum_failure", "True"): "on hands out damaged data",
+    ("restart_after_crash", "False"): "off ends the pod at the crash of one session",
+}
 
 
 def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) -> _Found:
     read = setting.read(value) if setting is not None else value
     if name == "huge_pages" and read != "off":
-        yield _warning(path, f"{value!r} ends in a bus error on a node with huge pages: the pod asks for none")
+        yield _warning(path, f"{value!r} crashes with a bus error on a node with huge pages: the pod asks for none")
     elif name == "logging_collector" and read is True:
         yield _warning(
             path,
             "on hides the log: it goes to files in the data directory, not to kubectl logs, and a server that does not "
             "start cannot say why",
         )
-    elif name in ("fsync", "full_page_writes") and read is False:
-        yield _warning(path, "off loses the database at the first power cut")
+    elif name == "synchronous_standby_names" and value.strip():
+        yield _warning(path, "commits wait for these standbys, and pgwizard makes none: every commit would hang")
+    elif name == "log_directory" and value.startswith("/"):
+        yield _warning(path, f"{value}: the container can write to the data directory alone")
+    elif name == "lc_messages" and not value.startswith(("C", "en", "POSIX")) and value:
+        yield _warning(path, f"{value}: causes and fixes are found in English messages only")
+    elif name == "log_destination" and "stderr" not in value:
+        yield _warning(path, f"{value} keeps the log from kubectl logs: a server that does not start cannot say why")
+    elif text := _UNWISE.get((name, str(read))):
+        yield _warning(path, text)
 
 
 # ---- secrets -------------------------------------------------------------------------------------------------------
@@ -284,6 +340,10 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
             yield _too_old("repository.endpoint", "http://", pgbackrest.HTTP_SINCE, answers)
         elif answers.tls.verify:
             yield Finding("tls.verify", "http:// has no certificate to verify: set it to false, or use https")
+    if repository.uri_style == "host" and not re.fullmatch(r"[a-z0-9][-.a-z0-9]*", repository.bucket):
+        yield Finding(
+            "repository.bucket", f"{repository.bucket} cannot be part of a host name: set repository.uriStyle to path"
+        )
     if "." in repository.bucket and version < pgbackrest.DOTTED_BUCKET_SINCE:
         yield _too_old("repository.bucket", "a dot in a bucket's name", pgbackrest.DOTTED_BUCKET_SINCE, answers)
     if s3_server(answers).is_address and answers.tls.verify and version < IP_SAN_SINCE:
@@ -528,7 +588,7 @@ def _queue(answers: Answers, _: Facts) -> _Found:
     else:
         yield _warning(
             "advanced.archivePushQueueMax",
-            f"past {queue} WAL is dropped: what was recoverable ends there",
+            f"past {queue} WAL is dropped, and recovery ends there",
         )
 
 

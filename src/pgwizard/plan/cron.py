@@ -26,6 +26,13 @@ _NICKNAMES = {
     "@hourly": "0 * * * *",
 }
 _FIELDS = ("minute", "hour", "day of month", "month", "day of week")
+_RANGES = {
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day-of-month": "1 to 31",
+    "month": "1 to 12",
+    "day-of-week": "0 (Sunday) to 6",
+}
 _PART = re.compile(r"(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?")
 _NAME = re.compile(r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat", re.IGNORECASE)
 _EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
@@ -49,7 +56,13 @@ class CronSchedule:
                 r" ([1-9]|[12][0-9]|3[01]) [^ ]+ [^ ]+$", self._expression
             ):
                 raise ValueError(f"{cron!r} never fires: there is no such day") from error
-            raise ValueError(f"{cron!r} is not a cron schedule: {str(error).lower()}") from error
+            field = next((name for name in _RANGES if name in str(error)), "")
+            limits = (
+                f"the {field.replace('-', ' ')} is not valid; expected {_RANGES[field]}"
+                if field
+                else "expected five fields"
+            )
+            raise ValueError(f"{cron!r} is not a cron schedule: {limits}") from error
         except StopIteration:
             raise ValueError(f"{cron!r} never fires: there is no such day") from None
 

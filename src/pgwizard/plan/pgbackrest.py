@@ -68,23 +68,23 @@ class ConfigOption:
         """Raise ValueError with what the release expects, where it would not start with this value or misread it."""
         match self.kind:
             case "boolean" if text not in ("y", "n"):
-                raise ValueError(f"{text!r} is neither y nor n")
+                raise ValueError(f"{_short(text)} is neither y nor n")
             case "path" if not text.startswith("/"):
-                raise ValueError(f"{text!r} is not a path; expected one that begins with /")
+                raise ValueError(f"{_short(text)} is not a path; expected one that begins with /")
             case "hash" if "=" not in text[1:]:
-                raise ValueError(f"{text!r} is not a pair; expected key=value")
+                raise ValueError(f"{_short(text)} is not a pair; expected key=value")
             case "integer" | "size" | "time":
                 self._check_number(text, release)
             case "choice" if self.choices and text not in self.choices:
-                raise ValueError(f"{text!r} is not one of {', '.join(self.choices)}")
+                raise ValueError(f"{_short(text)} is not one of {', '.join(self.choices)}")
 
     def _check_number(self, text: str, release: Version) -> None:
         number = _number(self.kind, text, release)
         if self.choices and number not in [_number(self.kind, choice, release) for choice in self.choices]:
-            raise ValueError(f"{text!r} is not one of {', '.join(self.choices)}")
+            raise ValueError(f"{_short(text)} is not one of {', '.join(self.choices)}")
         low, high = (_number(self.kind, end, TIME_UNITS_SINCE) if end else None for end in (self.minimum, self.maximum))
         if (low is not None and number < low) or (high is not None and number > high):
-            raise ValueError(f"{text!r} is outside {self.minimum} to {self.maximum}")
+            raise ValueError(f"{_short(text)} is outside {self.minimum} to {self.maximum}")
 
 
 _SIZE_UNITS: dict[str, int] = {"": 1, **{unit: 1024**power for power, unit in enumerate("kmgtp", start=1)}}
@@ -95,24 +95,28 @@ def _number(kind: OptionKind, text: str, release: Version) -> float:
     """The number that pgBackRest reads: bytes of a size, milliseconds of a time. Raises ValueError."""
     if kind == "integer":
         if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
-            raise ValueError(f"{text!r} is not a whole number")
+            raise ValueError(f"{_short(text)} is not a whole number")
         return int(text)
     if kind == "size":
         match = re.fullmatch(r"([0-9]{1,18})(?:([kmgtp])i?b?|b)?", text, re.IGNORECASE)
         if match is None:
-            raise ValueError(f"{text!r} is not a size; expected a whole number and a unit, such as 64MiB")
+            raise ValueError(f"{_short(text)} is not a size; expected a whole number and a unit, such as 64MiB")
         return int(match[1]) * _SIZE_UNITS[(match[2] or "").lower()]
     if release < TIME_UNITS_SINCE:
         if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text):  # it would read 5m as five seconds
             raise ValueError(
-                f"{text!r} is not a number of seconds: pgBackRest takes a unit from "
+                f"{_short(text)} is not a number of seconds: pgBackRest takes a unit from "
                 f"{version_text(TIME_UNITS_SINCE)} on, and ignores it before"
             )
         return float(text) * 1000
     match = re.fullmatch(r"([0-9]{1,12})(ms|[smhdw])?", text, re.IGNORECASE)
     if match is None:
-        raise ValueError(f"{text!r} is not a time; expected a whole number and ms, s, m, h, d or w, such as 5m")
+        raise ValueError(f"{_short(text)} is not a time; expected a whole number and ms, s, m, h, d or w, such as 5m")
     return int(match[1]) * _TIME_UNITS[(match[2] or "").lower()]
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")
 
 
 _SECRET_WORDS = frozenset({"key", "pass", "passphrase", "password", "secret", "token"})

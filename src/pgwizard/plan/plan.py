@@ -187,7 +187,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         memory_request=quantities.whole_size(answers.resources.memory_request or memory),
         cpu_limit=answers.resources.cpu_limit or cpu,
         cpu_request=answers.resources.cpu_request,
-        shm_size=str(max(quantities.size_bytes(memory) // 4, 64 * 1024**2)),
+        shm_size=str(shared_memory_bytes(answers)),
         parameters=tuple(parameters(answers)),
         backups=backups,
         options=tuple(options(answers)),
@@ -285,11 +285,16 @@ def ca_source(answers: Answers) -> str:
     return f"{source.namespace}/{source.secret}/{source.key}" if source else f"file {answers.tls.ca_file}"
 
 
+def shared_memory_bytes(answers: Answers) -> int:
+    """The size of /dev/shm, which parallel queries use."""
+    return max(quantities.size_bytes(answers.tuning.memory) // 4, 64 * 1024**2)
+
+
 # ---- PostgreSQL ----------------------------------------------------------------------------------------------------
 
 
 def parameters(answers: Answers) -> list[Parameter]:
-    """Every line of postgresql.conf. An override replaces the computed value, and the reason names the override."""
+    """Every line of postgresql.conf. An override replaces the computed value; what follows from it follows it."""
     tuning = answers.tuning
     tuned = tune(
         Machine(
@@ -300,7 +305,8 @@ def parameters(answers: Answers) -> list[Parameter]:
             disk=tuning.disk,
             data_size=tuning.data_size,
             version=answers.images.postgresql_version,
-        )
+        ),
+        tuning.parameters,
     )
     found = {parameter.name: parameter for parameter in (*_fixed_parameters(answers), *tuned)}
     for name, value in tuning.parameters.items():

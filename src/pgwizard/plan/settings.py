@@ -69,6 +69,7 @@ class Setting:
                 return self._number(text)
             case "internal":
                 raise ValueError("cannot be set: the server decides it")
+        _check_text(self.name, text)
         return text
 
     def _bool(self, text: str) -> bool:
@@ -111,7 +112,11 @@ class Setting:
             close = next((known for known in units if known.lower() == unit.lower() or known[:1] == unit), "")
             meant = f": did you mean {text[: text.rfind(unit)].strip()}{close}?" if close else ""
             raise ValueError(f"{_short(text)}: {_short(unit)} is not a unit of it; expected {', '.join(units)}{meant}")
-        return number * units[unit] / self.unit_size
+        value = number * units[unit]
+        smaller = max((size for size in units.values() if size < units[unit]), default=None)
+        if smaller is not None:  # 1e-3GB is 1MB
+            value = (value / smaller).to_integral_value() * smaller
+        return value / self.unit_size
 
     @property
     def _is_size(self) -> bool:
@@ -148,6 +153,34 @@ def _decimal(text: str, *, whole: bool) -> Decimal:
     if whole and re.fullmatch(r"0[0-9]+", digits):  # strtol ends before the 8 or the 9
         raise ValueError(f"{_short(text)} is not a number; expected one without a leading zero")
     return sign * Decimal(digits)
+
+
+_NAME_LISTS = ("search_path", "log_destination", "datestyle", "temp_tablespaces")
+"""Parameters that are names with commas between them; those with blanks or commas of their own in double quotes."""
+_NAMES = re.compile(r'\s*(?:"(?:[^"]|"")+"|[^",\s]+)(?:\s*,\s*(?:"(?:[^"]|"")+"|[^",\s]+))*\s*')
+_DESTINATIONS = ("stderr", "csvlog", "jsonlog", "syslog")
+_DATE_WORDS = {"iso", "sql", "german", "postgres", "ymd", "dmy", "mdy", "us", "noneuro", "euro", "european", "default"}
+_POSIX_ZONE = re.compile(r"(?:<[^<>]{3,}>|[A-Za-z]{3,})[+-]?[0-9]{1,3}.*|[+-]?[0-9.]+|interval .*", re.IGNORECASE)
+
+
+def _check_text(name: str, text: str) -> None:
+    """What the server finds wrong with a text whose form it checks. Raises ValueError."""
+    if name in _NAME_LISTS and text.strip() and not _NAMES.fullmatch(text):
+        raise ValueError(f"{_short(text)} is not a list of names; expected commas between them")
+    words = [word.strip().lower() for word in text.split(",") if word.strip()]
+    if name == "log_destination" and (wrong := [word for word in words if word not in _DESTINATIONS]):
+        raise ValueError(f"{_short(wrong[0])} is not one of {', '.join(_DESTINATIONS)}")
+    if name == "datestyle" and (wrong := [word for word in words if word not in _DATE_WORDS]):
+        raise ValueError(f"{_short(wrong[0])} is no style of dates; expected such as iso, dmy")
+    if name in ("timezone", "log_timezone") and not _POSIX_ZONE.fullmatch(text) and text.lower() not in _zones():
+        raise ValueError(f"{_short(text)} is not a time zone; expected an IANA name, such as Etc/UTC or Europe/Berlin")
+
+
+@functools.cache
+def _zones() -> frozenset[str]:
+    import zoneinfo
+
+    return frozenset(name.lower() for name in zoneinfo.available_timezones())
 
 
 def _short(text: str) -> str:

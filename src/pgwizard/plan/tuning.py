@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
+from types import MappingProxyType
 from typing import Literal
 
 from pgwizard.plan import settings
@@ -55,43 +56,79 @@ class Machine:
     version: int = 15
 
 
-def tune(machine: Machine) -> list[Parameter]:
-    """The parameters for this machine, in the order in which they are read best."""
-    shared_buffers = machine.memory_kb // (16 if machine.profile == "desktop" else 4)
+def tune(machine: Machine, overrides: Mapping[str, str] = MappingProxyType({})) -> list[Parameter]:
+    """The parameters for this machine, in the order in which they are read best.
+
+    overrides: values that are set by hand. What follows from one of them is computed from it, and its reason says so;
+    the overridden parameters themselves are computed as without.
+    """
+    own = _Overrides(overrides, machine.version)
     maintenance = min(machine.memory_kb // (8 if machine.profile == "dw" else 16), 8 * GB)
     return [
         Parameter("max_connections", str(machine.connections), "as asked"),
-        *_memory(machine, shared_buffers, maintenance),
-        *_wal(machine, shared_buffers),
+        *_memory(machine, own, maintenance),
+        *_wal(machine, own),
         *_planner(machine),
-        *_workers(machine),
-        *_autovacuum(machine, maintenance),
+        *_workers(machine, own),
+        *_autovacuum(machine, own.kilobytes("maintenance_work_mem", maintenance)),
     ]
 
 
-def _memory(machine: Machine, shared_buffers: int, maintenance: int) -> list[Parameter]:
+@dataclass(frozen=True, slots=True)
+class _Overrides:
+    values: Mapping[str, str]
+    version: int
+
+    def kilobytes(self, name: str, computed: int) -> int:
+        size = settings.size_bytes(name, self.values, self.version)
+        return computed if size is None else size // 1024
+
+    def count(self, name: str, computed: int) -> int:
+        number = settings.count(name, self.values, self.version)
+        return computed if number is None else number
+
+    def called(self, name: str) -> str:
+        """The name for a reason, with the value where it is set by hand."""
+        is_read = settings.count(name, self.values, self.version) is not None
+        return f"{name} ({self.values[name]}, as asked)" if is_read else name
+
+
+def _shared_buffers(machine: Machine) -> int:
+    return machine.memory_kb // (16 if machine.profile == "desktop" else 4)
+
+
+def _memory(machine: Machine, own: _Overrides, maintenance: int) -> list[Parameter]:
     desktop = machine.profile == "desktop"
-    cache = machine.memory_kb // 4 if desktop else machine.memory_kb * 3 // 4
+    computed = _shared_buffers(machine)
+    shared_buffers = own.kilobytes("shared_buffers", computed)
+    cache, share = machine.memory_kb // 4 if desktop else machine.memory_kb * 3 // 4, "1/4" if desktop else "3/4"
+    reason = f"{share} of memory"
+    if shared_buffers > cache:
+        cache, reason = shared_buffers, f"not less than {own.called('shared_buffers')}"
     return [
-        Parameter("shared_buffers", postgres_size(shared_buffers), f"1/{16 if desktop else 4} of memory"),
-        Parameter("effective_cache_size", postgres_size(cache), f"{'1/4' if desktop else '3/4'} of memory"),
+        Parameter("shared_buffers", postgres_size(computed), f"1/{16 if desktop else 4} of memory"),
+        Parameter("effective_cache_size", postgres_size(cache), reason),
         Parameter(
             "maintenance_work_mem",
             postgres_size(maintenance),
             f"1/{8 if machine.profile == 'dw' else 16} of memory, 8GB at most",
         ),
-        _work_mem(machine, shared_buffers),
+        _work_mem(machine, own, shared_buffers),
         Parameter("huge_pages", "off", "the pod has no huge pages of its own"),
     ]
 
 
-def _work_mem(machine: Machine, shared_buffers: int) -> Parameter:
-    workers = machine.cores if machine.cores >= 4 else 8
+def _work_mem(machine: Machine, own: _Overrides, shared_buffers: int) -> Parameter:
+    workers = own.count("max_worker_processes", machine.cores if machine.cores >= 4 else 8)
     divisor = _WORK_MEM_DIVISOR[machine.profile]
     share = (machine.memory_kb - shared_buffers) / ((machine.connections + workers) * 3) / divisor
     share *= {"unknown": 1.0, "fits-in-memory": 1.3, "exceeds-memory": 0.9}[machine.data_size]
     work_mem = max(int(share), 4 * MB)
-    reason = f"(memory - shared_buffers) / ((connections + {workers} workers) * 3) / {divisor}, 4MB at least"
+    by_hand = ", as asked" if own.called("max_worker_processes") != "max_worker_processes" else ""
+    reason = (
+        f"(memory - {own.called('shared_buffers')}) / ((connections + {workers} workers{by_hand}) * 3) / {divisor}, "
+        "4MB at least"
+    )
     return Parameter("work_mem", postgres_size(work_mem), reason)
 
 
@@ -101,12 +138,17 @@ def wal_buffers_kb(shared_buffers_kb: int) -> int:
     return 16 * MB if share > 14 * MB else max(share, 32)
 
 
-def _wal(machine: Machine, shared_buffers: int) -> list[Parameter]:
+def _wal(machine: Machine, own: _Overrides) -> list[Parameter]:
     profile = machine.profile
     compression = "lz4" if machine.version >= 15 else "on"
+    wal_buffers = wal_buffers_kb(own.kilobytes("shared_buffers", _shared_buffers(machine)))
+    smallest, reason = _MIN_WAL[profile], f"for {profile}"
+    largest = own.kilobytes("max_wal_size", _MAX_WAL[profile])
+    if smallest > largest >= 32 * MB:
+        smallest, reason = largest, f"not more than {own.called('max_wal_size')}"
     return [
-        Parameter("wal_buffers", postgres_size(wal_buffers_kb(shared_buffers)), "3% of shared_buffers, 16MB at most"),
-        Parameter("min_wal_size", postgres_size(_MIN_WAL[profile]), f"for {profile}"),
+        Parameter("wal_buffers", postgres_size(wal_buffers), f"3% of {own.called('shared_buffers')}, 16MB at most"),
+        Parameter("min_wal_size", postgres_size(smallest), reason),
         Parameter("max_wal_size", postgres_size(_MAX_WAL[profile]), f"for {profile}: a checkpoint at the latest then"),
         Parameter("checkpoint_completion_target", "0.9", "spreads a checkpoint's writes"),
         Parameter("wal_compression", compression, "less WAL to write and to archive"),
@@ -132,19 +174,29 @@ def _planner(machine: Machine) -> list[Parameter]:
     return parameters
 
 
-def _workers(machine: Machine) -> list[Parameter]:
+def _workers(machine: Machine, own: _Overrides) -> list[Parameter]:
     """Below 4 cores PostgreSQL's own defaults are kept."""
     cores = machine.cores
     if cores < 4:
         return []
     gather = ceil(cores / 2) if machine.profile == "dw" else min(ceil(cores / 2), 4)
+    half = "half the cores" + ("" if gather > 4 else ", 4 at most")
+    processes = own.count("max_worker_processes", cores)
+    parallel = own.count("max_parallel_workers", min(cores, processes))
+
+    def at_most(name: str, number: int, reason: str, limit: str, most: int) -> Parameter:
+        if number > most:
+            return Parameter(name, str(most), f"not more than {own.called(limit)}")
+        return Parameter(name, str(number), reason)
+
+    most = "max_parallel_workers" if own.count("max_parallel_workers", -1) >= 0 else "max_worker_processes"
     return [
         Parameter("max_worker_processes", str(cores), "one a core"),
-        Parameter("max_parallel_workers", str(cores), "one a core"),
-        Parameter(
-            "max_parallel_workers_per_gather", str(gather), "half the cores" + ("" if gather > 4 else ", 4 at most")
+        at_most("max_parallel_workers", cores, "one a core", "max_worker_processes", processes),
+        at_most("max_parallel_workers_per_gather", gather, half, most, parallel),
+        at_most(
+            "max_parallel_maintenance_workers", min(4, ceil(cores / 2)), "half the cores, 4 at most", most, parallel
         ),
-        Parameter("max_parallel_maintenance_workers", str(min(4, ceil(cores / 2))), "half the cores, 4 at most"),
     ]
 
 

@@ -31,6 +31,7 @@ from pgwizard.kube.api import (
     NAMESPACE,
     SECRET,
     STATEFULSET,
+    TRUST_BUNDLE,
     Cluster,
     Object,
     Ref,
@@ -47,9 +48,35 @@ from pgwizard.text import plain
 from pgwizard.tls.certificates import Bundle, check_dates, read_bundle
 
 _S3_QUESTION = "repository.credentials.secret"
-_SESSION_TOKEN = re.compile(r"(session|security)[-_.]?token", re.IGNORECASE)
+S3_KEY_PAIRS = (
+    ("accessKey", "secretKey"),
+    ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+    ("AWS_ACCESS_KEY", "AWS_SECRET_KEY"),
+    ("aws_access_key_id", "aws_secret_access_key"),
+    ("accessKeyId", "secretAccessKey"),
+    ("accessKeyID", "secretAccessKey"),
+    ("access-key", "secret-key"),
+    ("access_key", "secret_key"),
+    ("access-key-id", "secret-access-key"),
+    ("access_key_id", "secret_access_key"),
+    ("accesskey", "secretkey"),
+    ("ACCESS_KEY", "SECRET_KEY"),
+    ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"),
+    ("ACCESS_KEY_ID", "ACCESS_SECRET_KEY"),
+    ("s3-access-key", "s3-secret-key"),
+    ("S3_ACCESS_KEY", "S3_SECRET_KEY"),
+    ("CONSOLE_ACCESS_KEY", "CONSOLE_SECRET_KEY"),
+    ("rootUser", "rootPassword"),
+    ("root-user", "root-password"),
+    ("MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"),
+    ("username", "password"),
+)
+"""How charts and operators call the keys of an S3 key pair, the commonest first."""
+SESSION_TOKEN = re.compile(r"(session|security)[-_.]?token", re.IGNORECASE)
 """AWS called it the security token once."""
+_WEB_IDENTITY = re.compile(r"web[-_.]?identity|role[-_.]?arn", re.IGNORECASE)
 
+_ESCAPED_DOT = "\\."
 _CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 
 
@@ -143,7 +170,7 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
     live = await _read(cluster, [home, own, statefulset, claim, *named.values(), *sources])
     ca_source = _ca_source(answers)
     if ca_source is not None and ca_file is None and live.get(ca_source) is None:
-        live = live.with_others(await _read(cluster, [_namesake(ca_source)]))
+        live = live.with_others(await _read(cluster, _namesakes(ca_source)))
     missing, doubts = list[Finding](), list[Finding]()
     known, version, unreadable = _record(live.get(own))
     before = _made_with(known, live.get(statefulset), live.get(claim), doubts)
@@ -280,8 +307,9 @@ def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, pro
             return ca_file
         denied = live.denied.get(ref)
         why = f"may not be read: {denied.message}" if denied else "does not exist: it holds the certificate to trust"
-        published = None if denied else live.get(_namesake(ref))
-        finding = config_map_finding(published, where, live.commands) if published else None
+        published = [] if denied else [found for found in map(live.get, _namesakes(ref)) if found is not None]
+        findings = (published_finding(found, where, live.commands) for found in published)
+        finding = next((found for found in findings if found is not None), None)
         problems.append(finding or Finding("tls.source", f"{where} {why}"))
         return None
     if wrong := _own_mirror(answers, source, secret):
@@ -301,22 +329,48 @@ def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, pro
     return bundle
 
 
-def _namesake(secret: Ref) -> Ref:
-    """The ConfigMap of the name: trust-manager and Kubernetes itself publish authorities in those."""
-    return Ref(CONFIGMAP, secret.name, secret.namespace)
+def _namesakes(secret: Ref) -> tuple[Ref, Ref]:
+    """Where trust-manager, OpenShift and Kubernetes itself publish authorities under that name."""
+    return Ref(CONFIGMAP, secret.name, secret.namespace), Ref(TRUST_BUNDLE, secret.name)
 
 
-def config_map_finding(config_map: Object, where: str, commands: Commands) -> Finding | None:
-    """How to use the certificates of a ConfigMap in place of a Secret, where it has some. where: the Secret."""
-    keys = [key for key, text in (config_map.get("data") or {}).items() if "-----BEGIN CERTIFICATE-----" in str(text)]
-    key = next(filter(_CONFIG_KEY.fullmatch, sorted(keys, key=lambda name: name != "ca.crt")), None)
+def published_finding(published: Object, where: str, commands: Commands) -> Finding | None:
+    """How to use the certificates of a ConfigMap or a ClusterTrustBundle in place of a Secret, where it has some.
+
+    where: the Secret.
+    """
+    metadata, kind = published["metadata"], str(published.get("kind") or CONFIGMAP.kind)
+    if kind == TRUST_BUNDLE.kind:
+        places = {"trustBundle": ".spec.trustBundle"} if _has_certificate(published["spec"].get("trustBundle")) else {}
+        decode = ""
+    else:
+        places, decode = _config_map_keys(published)
+    key = next(iter(places), None)
     if key is None:
         return None
-    namespace, name = config_map["metadata"]["namespace"], config_map["metadata"]["name"]
-    path = key.replace(".", "\\.")
-    read = commands.kubectl("get", "configmap", name, "-o", f"jsonpath={{.data.{path}}}", namespace=namespace)
-    text = f"{where} does not exist, but a ConfigMap of that name has certificates"
+    words = ("get", kind.lower(), metadata["name"], "-o", f"jsonpath={{{places[key]}}}")
+    read = commands.kubectl(*words, namespace=metadata.get("namespace")) + decode
+    others = f" in its keys {', '.join(places)}" if len(places) > 1 else ""
+    text = f"{where} does not exist, but a {kind} of that name has certificates{others}"
     return Finding("tls.source", text, fix=f"Set tls.caFile to ca.crt and tls.source to null, after: {read} > ca.crt")
+
+
+def _config_map_keys(config_map: Object) -> tuple[dict[str, str], str]:
+    """The keys that hold certificates, ca.crt first, each with its path; and what decodes a value."""
+    binary = {}
+    for key, value in (config_map.get("binaryData") or {}).items():
+        with contextlib.suppress(TypeError, ValueError):
+            binary[key] = base64.b64decode(value, validate=True).decode(errors="replace")
+    for place, texts, decode in (("data", config_map.get("data") or {}, ""), ("binaryData", binary, " | base64 -d")):
+        keys = [key for key, text in texts.items() if _CONFIG_KEY.fullmatch(key) and _has_certificate(text)]
+        if keys:
+            ordered = sorted(keys, key=lambda key: (key != "ca.crt", key))
+            return {key: f".{place}.{key.replace('.', _ESCAPED_DOT)}" for key in ordered}, decode
+    return {}, ""
+
+
+def _has_certificate(text: object) -> bool:
+    return "-----BEGIN CERTIFICATE-----" in str(text)
 
 
 def _own_mirror(answers: Answers, source: CaSource, secret: Object) -> Finding | None:
@@ -373,15 +427,31 @@ def _reference_problems(answers: Answers, surveyed: Survey, live: _Live, doubts:
         if secret is None:
             problems.append(Finding(question, f"{ref} does not exist"))
         else:
-            problems += _key_problems(secret, keys, str(ref), question)
+            wrong = _key_problems(secret, keys, str(ref), question)
             if question == _S3_QUESTION:
+                wrong = [replace(problem, fix=_s3_fix(secret, keys)) for problem in wrong]
                 doubts += _session_token(secret, ref)
+            problems += wrong
     return problems
+
+
+def _s3_fix(secret: Object, keys: Sequence[str]) -> str:
+    """How to name the keys of a Secret that has others; empty where it has those, or no usual ones."""
+    there = secret.get("data") or {}
+    if all(key in there for key in keys):
+        return ""
+    pair = next((pair for pair in S3_KEY_PAIRS if all(key in there for key in pair)), None)
+    if pair is not None:
+        question = "repository.credentials"
+        return f"Set {question}.accessKeyKey to {pair[0]} and {question}.secretKeyKey to {pair[1]}."
+    if any(map(_WEB_IDENTITY.search, there)):
+        return "Name a Secret with a key pair: a web identity (AWS_ROLE_ARN) is not supported."
+    return ""
 
 
 def _session_token(secret: Object, ref: Ref) -> Iterator[Finding]:
     """That a key pair is temporary: pgBackRest gets no token from a release."""
-    token = next(filter(_SESSION_TOKEN.search, secret.get("data") or {}), None)
+    token = next(filter(SESSION_TOKEN.search, secret.get("data") or {}), None)
     if token is not None:
         unused = f"{ref} has a session token, {plain(token)}, which is not used"
         fix = "Create a key pair that does not expire, and name its Secret."

@@ -79,6 +79,14 @@ class ObjectSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class JobPodSeen:
+    """A pod that belongs to a Job."""
+
+    at: datetime
+    pod: Object = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ListRead:
     """Every object of a watched list has been seen."""
 
@@ -120,7 +128,7 @@ class CrashLogRead:
 
 
 Reading = ReleaseRead | RepositoryRead | ArchiveRead | ArchiverRead | VolumeRead | CertificateRead
-Observation = Reading | ObjectSeen | ListRead | SourceFailed | LogRead | LogFailed | CrashLogRead
+Observation = Reading | ObjectSeen | JobPodSeen | ListRead | SourceFailed | LogRead | LogFailed | CrashLogRead
 
 
 def failure(text: str) -> Finding:

@@ -40,6 +40,7 @@ from pgwizard.status.observations import (
     ArchiverRead,
     CertificateRead,
     CrashLogRead,
+    JobPodSeen,
     ListRead,
     LogFailed,
     LogRead,
@@ -132,6 +133,7 @@ async def observe(
             )
         ),
         asyncio.create_task(_crash_logs(cluster, release, lambda: snapshot.crash, queue, again)),
+        asyncio.create_task(_watch_job_pods(cluster, release, queue, now)),
     ]
     asking: dict[str, asyncio.Task[None]] = {}
     requested: set[str] = set()
@@ -262,6 +264,17 @@ async def _watch(
         except Exception as error:  # noqa: BLE001 - a source that is no longer polled would look unchanged
             await queue.put(SourceFailed(now(), resource.plural, failure(_why(error))))
         shown |= there
+        await asyncio.sleep(_AGAIN_SECONDS)
+
+
+async def _watch_job_pods(cluster: Cluster, release: ReleaseRef, queue: asyncio.Queue[Observation], now: Clock) -> None:
+    """Pods of any Job: which Job is the release's is known by its uid. Without the right the Jobs themselves remain."""
+    while True:
+        with contextlib.suppress(PgwizardError):
+            async with aclosing(cluster.watch(POD, release.namespace, labels="job-name")) as events:
+                async for event in events:
+                    if event.type not in ("SYNCED", "DELETED"):
+                        await queue.put(JobPodSeen(now(), event.object))
         await asyncio.sleep(_AGAIN_SECONDS)
 
 

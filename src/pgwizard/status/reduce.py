@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import Finding
+from pgwizard.kube import jobs
 from pgwizard.kube.api import CRONJOB, JOB, POD, Object, Ref, owners
 from pgwizard.kube.health import assess, condition
 from pgwizard.plan.names import Names
@@ -18,6 +19,7 @@ from pgwizard.status.observations import (
     ArchiverRead,
     CertificateRead,
     CrashLogRead,
+    JobPodSeen,
     ListRead,
     LogFailed,
     LogRead,
@@ -35,6 +37,7 @@ from pgwizard.status.snapshot import (
     OBJECTS_KEPT,
     RUNS_KEPT,
     TAIL_KEPT,
+    BackupEnd,
     BackupKind,
     Cron,
     Missing,
@@ -52,6 +55,8 @@ def reduce(snapshot: Snapshot, seen: Observation) -> Snapshot:
         return replace(snapshot, runs=_with_log(snapshot.runs, seen))
     if isinstance(seen, CrashLogRead):
         return replace(snapshot, crash_log=tuple(seen.lines)[-TAIL_KEPT:])
+    if isinstance(seen, JobPodSeen):
+        return _with_job_pod(snapshot, seen.pod)
     known = _apply(replace(snapshot, at=max(snapshot.at, seen.at)), seen)
     if known.has_no_statefulset == snapshot.has_no_statefulset:
         return known
@@ -132,7 +137,9 @@ def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
         return replace(snapshot, crons=tuple(sorted(crons[:OBJECTS_KEPT], key=lambda cron: cron.name)))
     if ref.resource == JOB:
         before = next((run for run in snapshot.runs if run.real_name == ref.name), None)
-        runs = [run for run in snapshot.runs if run is not before] + ([_run(obj, names, before)] if obj else [])
+        runs = [run for run in snapshot.runs if run is not before]
+        if obj is not None:
+            runs.append(_with_end(_run(obj, names, before), snapshot.backup_ends))
         runs.sort(key=lambda run: (run.state == "running", run.started or LONG_AGO))
         return replace(snapshot, runs=tuple(sorted(runs[-RUNS_KEPT:], key=lambda run: run.started or LONG_AGO)))
     objects = {known: health for known, health in snapshot.objects.items() if known != ref}
@@ -145,6 +152,30 @@ def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
     pod = objects.get(Ref(POD, names.pod, snapshot.ref.namespace))
     is_over = pod is None or pod.status == "ready"  # between two crashes it is only starting
     return replace(after, crash_log=None) if is_over else after
+
+
+def _with_job_pod(snapshot: Snapshot, pod: Object) -> Snapshot:
+    """With the end of its backup, from which the Job's state follows before the Job itself has it."""
+    ends, code = dict(snapshot.backup_ends), jobs.exit_code(pod)
+    for uid in (fit(str(owner.get("uid"))) for owner in pod["metadata"].get("ownerReferences") or ()):
+        if code is not None:
+            has_company = pod.get("status", {}).get("phase") == "Running"
+            ends[uid] = BackupEnd(code, moment(jobs.end_time(pod)), has_company)
+        elif uid in ends and ends[uid].exit_code:  # the next try
+            del ends[uid]
+    kept = dict(list(ends.items())[-2 * RUNS_KEPT :])
+    return replace(snapshot, backup_ends=kept, runs=tuple(_with_end(run, kept) for run in snapshot.runs))
+
+
+def _with_end(run: Run, ends: Mapping[str, BackupEnd]) -> Run:
+    """A failed backup is tried again, so only the Job itself says that it failed."""
+    end = ends.get(run.uid)
+    if run.state != "running" or end is None:
+        return run
+    stuck_since = end.at if end.has_company else None
+    if end.exit_code:
+        return replace(run, stuck_since=stuck_since)
+    return replace(run, state="succeeded", ended=end.at, message="complete", stuck_since=stuck_since)
 
 
 def _raw(name: str) -> str:

@@ -274,7 +274,11 @@ def _certificate_fact(snapshot: Snapshot) -> Fact:
     certificate = snapshot.certificate
     if certificate is None:
         if "certificate" in snapshot.answered_at and "certificate" not in snapshot.failures:
-            return Fact("✓", "CA", "none mirrored: the public authorities are trusted, or TLS is not verified")
+            if snapshot.release is not None and not snapshot.release.is_tls_verified:
+                return Fact(
+                    "!", "CA", "none: TLS is not verified (tls.verify is false), so anyone may pose as the store"
+                )
+            return Fact("✓", "CA", "none mirrored: the public authorities are trusted")
         return _not_known(snapshot, "certificate", "CA")
     ends = certificate.ends
     left = (ends - snapshot.at).total_seconds() if ends else 0

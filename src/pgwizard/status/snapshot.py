@@ -65,6 +65,7 @@ class ReleaseSummary:
     backups: bool
     superuser: str | None
     is_namespace_ending: bool = False
+    is_tls_verified: bool = True
 
     @classmethod
     def of(cls, record: Record, *, is_namespace_ending: bool = False) -> ReleaseSummary:
@@ -81,6 +82,7 @@ class ReleaseSummary:
             backups=repository.get("enabled") is not False,
             superuser=credentials.get("username") if credentials.get("from") == "generate" else None,
             is_namespace_ending=is_namespace_ending,
+            is_tls_verified=not (isinstance(tls := last.answers.get("tls"), Mapping) and tls.get("verify") is False),
         )
 
 
@@ -128,7 +130,7 @@ class Run:
 
     tail: the last lines of a failed one's log, None until they are read; unread: why they were not at the last try,
     which is not the last one; fault: what they mean. name: fit to be shown; raw: what the cluster calls it, where that
-    is not the same.
+    is not the same. stuck_since: since when the backup has ended and another container keeps the Job from ending.
     """
 
     name: str
@@ -142,11 +144,21 @@ class Run:
     unread: str = ""
     fault: Diagnosis | None = None
     raw: str = ""
+    stuck_since: datetime | None = None
 
     @property
     def real_name(self) -> str:
         """For requests, never to be shown."""
         return self.raw or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class BackupEnd:
+    """The end of the container that takes a Job's backup. has_company: another container keeps the pod running."""
+
+    exit_code: int
+    at: datetime | None
+    has_company: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +221,7 @@ class Snapshot:
     what was expected before that answer and is not in it, empty for nothing. So a segment that was archived since is
     not missed. missing: that the record, which had been read, is no longer there. no_statefulset_since: since when the
     StatefulSet is not there; None while it is, or has not been looked for. crash_log: the last lines of a server that
-    crashes, None until they are read.
+    crashes, None until they are read. backup_ends: by the uids of the Jobs, which learn of them late, or never.
     """
 
     ref: ReleaseRef
@@ -232,6 +244,7 @@ class Snapshot:
     no_statefulset_since: datetime | None = None
     crash_log: tuple[str, ...] | None = None
     commands: Commands = CURRENT_CONTEXT
+    backup_ends: Mapping[str, BackupEnd] = field(default_factory=dict)
 
     def without_watch(self, at: datetime) -> Snapshot:
         """What is still known at a later moment without observing in between: every source is out of date.

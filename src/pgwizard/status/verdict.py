@@ -44,6 +44,7 @@ _IN_POD = (*_PROOF, "archive", "volume")
 _RECENT = timedelta(days=1)
 DOWN = "the database is not running"
 _OVERDUE = timedelta(hours=2)
+_SIDECAR_GRACE = timedelta(minutes=1)
 _CA_SOON = timedelta(days=14)
 _LEAST_FREE = 0.1
 
@@ -462,6 +463,7 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
     run = _last_ended(snapshot)
     if run is not None and run.state == "failed":
         yield _because(f"the last backup Job failed: {run.name}", run.fault or Finding(cause=run.message))
+    yield from _stuck(snapshot)
     if "cronjobs" in snapshot.answered_at and not any(cron.kind == "full" for cron in snapshot.crons):
         yield _reason("there is no schedule of full backups", "Apply again: it creates what is missing.")
     for cron in snapshot.crons:
@@ -472,6 +474,19 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
         due = cron.due(last.stop) if last else None
         if due is not None and snapshot.at - due > _OVERDUE:
             yield _reason(f"a backup of {cron.name} was due on {due:%Y-%m-%d %H:%M} UTC and has not been taken")
+
+
+def _stuck(snapshot: Snapshot) -> Iterable[Finding]:
+    """Jobs of a schedule that do not end, so that it starts no other one."""
+    for run in snapshot.runs:
+        if run.kind != "init" and run.stuck_since is not None and snapshot.at - run.stuck_since > _SIDECAR_GRACE:
+            text = f"Job {run.name} does not end, and its schedule starts no other: "
+            delete = snapshot.commands.kubectl("delete", "job", run.real_name, namespace=snapshot.ref.namespace)
+            yield _reason(
+                f"{text}its backup has ended, but another container keeps its pod running",
+                f"Exclude the namespace from the injection of sidecars, then: {delete}",
+                "job-stuck",
+            )
 
 
 def _surroundings(snapshot: Snapshot) -> Iterable[Finding]:

@@ -133,7 +133,7 @@ def _parse(block: bytes, number: int, total: int) -> tuple[Certificate, str]:
             certificate = x509.load_pem_x509_certificate(block)
             summary = _summary(certificate)
         return summary, certificate.public_bytes(Encoding.PEM).decode("ascii")
-    except (ValueError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType) as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise ValueError(f"{which} is broken: its PEM text does not hold a certificate") from error
 
 
@@ -141,7 +141,10 @@ def _summary(certificate: X509Certificate) -> Certificate:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
 
-    found = {type(extension.value): extension.value for extension in certificate.extensions}
+    try:
+        found = {type(extension.value): extension.value for extension in certificate.extensions}
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        found = {}  # OpenSSL may well accept it: what it is good for is decided in ``chain``
     constraints: Any = found.get(x509.BasicConstraints)
     sans: Any = found.get(x509.SubjectAlternativeName) or ()
     subject, names = certificate.subject, list(sans)

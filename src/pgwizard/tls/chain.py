@@ -120,8 +120,11 @@ def _loose(name: str) -> str:
 
 def _verify(bundle: Bundle, server_chain: Bundle, now: datetime) -> ChainVerdict:
     """The verdict without a look at the host. Where several things are wrong: the one that OpenSSL comes upon first."""
+    from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
     from OpenSSL import crypto
+
+    unknown = (UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
     known = {item.sha256: item for item in (*server_chain.certificates, *bundle.certificates)}
     about = server_chain.certificates[0]
@@ -139,7 +142,7 @@ def _verify(bundle: Bundle, server_chain: Bundle, now: datetime) -> ChainVerdict
     except crypto.X509StoreContextError as error:
         is_built = error.errors[0] not in _UNBUILT
         return (_wrong_purpose(own, about, 0) if is_built else None) or _refusal(error, known, server_chain, now)
-    except (crypto.Error, ValueError, KeyError, UnsupportedAlgorithm):
+    except (crypto.Error, ValueError, KeyError, *unknown):
         return ChainVerdict(None, ChainReason.UNKNOWN)
 
 
@@ -292,13 +295,17 @@ def _other_purpose(certificate: X509Certificate, *, is_server: bool) -> str:
     return ""
 
 
+_SHORTEST_RSA = 1963
+"""The shortest that counts as 112 bits: ``openssl verify -auth_level 2``."""
+
+
 def _is_short(certificate: X509Certificate) -> bool:
-    """By OpenSSL's security level 2, Debian's default: less than 112 bits of security."""
+    """By OpenSSL's security level 2, Debian's default: less than 112 bits of security, rounded to the next 8."""
     from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey):
-        return key.key_size < 2048
+        return key.key_size < _SHORTEST_RSA
     return isinstance(key, ec.EllipticCurvePublicKey) and key.key_size < 224
 
 

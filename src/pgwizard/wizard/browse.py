@@ -18,7 +18,7 @@ from typing import Any
 from pgwizard.clock import Clock
 from pgwizard.errors import ClusterError, Finding, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
 from pgwizard.kube.api import CONFIGMAP, NAMESPACE, SECRET, Access, Cluster, ListPage, Object, Ref, find_object
-from pgwizard.release.survey import config_map_finding
+from pgwizard.release.survey import published_finding
 from pgwizard.text import plain
 from pgwizard.tls import handshake
 from pgwizard.tls.chain import ChainVerdict
@@ -347,7 +347,7 @@ async def _published(cluster: Cluster, ref: Ref) -> str:
     """How to use the certificates of a ConfigMap of that name; empty where there are none."""
     with contextlib.suppress(ClusterError):
         found = await find_object(cluster, Ref(CONFIGMAP, ref.name, ref.namespace))
-        if found is not None and (finding := config_map_finding(found, str(ref), cluster.commands)):
+        if found is not None and (finding := published_finding(found, str(ref), cluster.commands)):
             return f"{finding.text}. {finding.fix}"
     return ""
 

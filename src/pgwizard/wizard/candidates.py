@@ -19,6 +19,7 @@ from pgwizard.endpoint import Endpoint
 from pgwizard.kube.api import Object
 from pgwizard.plan.checks import STORE_ADMINISTRATORS
 from pgwizard.plan.names import mirrored_from
+from pgwizard.release.survey import S3_KEY_PAIRS, SESSION_TOKEN
 from pgwizard.text import plain
 from pgwizard.tls.certificates import LIMIT_BYTES, Bundle, Certificate, read_bundle
 from pgwizard.tls.chain import ChainReason, ChainVerdict, would_verify
@@ -48,23 +49,7 @@ _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _KEY_LABEL = b"PRIVATE KEY-----"
 
 KEY_PAIRS: Mapping[Purpose, tuple[tuple[str, ...], ...]] = {
-    "s3": (
-        ("accessKey", "secretKey"),
-        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
-        ("access-key", "secret-key"),
-        ("access_key", "secret_key"),
-        ("access-key-id", "secret-access-key"),
-        ("access_key_id", "secret_access_key"),
-        ("accesskey", "secretkey"),
-        ("ACCESS_KEY", "SECRET_KEY"),
-        ("ACCESS_KEY_ID", "ACCESS_SECRET_KEY"),
-        ("s3-access-key", "s3-secret-key"),
-        ("CONSOLE_ACCESS_KEY", "CONSOLE_SECRET_KEY"),
-        ("rootUser", "rootPassword"),
-        ("root-user", "root-password"),
-        ("MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"),
-        ("username", "password"),
-    ),
+    "s3": S3_KEY_PAIRS,
     "database": (
         ("username", "password"),
         ("user", "password"),
@@ -336,6 +321,8 @@ def _credentials(namespace: str, name: str, keys: Mapping[str, bool], search: Se
         if pair[0] in STORE_ADMINISTRATORS:
             why = f"has {' and '.join(pair)}: the server's own administrator, more than backups need"
         ok = None if search.purpose == "s3" and pair == ("username", "password") else True  # of what, nobody says
+        if search.purpose == "s3" and (token := next(filter(SESSION_TOKEN.search, known), None)):
+            ok, why = None, f"has {token}, which is not used: the key pair is temporary"
         return Candidate(
             namespace, name, "credentials", pair, others, ok=ok, why=why, rank=min(49, place * 2 + (not own))
         )

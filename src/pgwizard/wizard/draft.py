@@ -6,7 +6,7 @@ values in, text out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pgwizard.answers import file as answers_file
 from pgwizard.answers.questions import Answers, Section
 from pgwizard.answers.reference import answers_text
-from pgwizard.answers.schema import NOTHING, SOME, QuestionPath, field_at, is_union, tag_key
+from pgwizard.answers.schema import NOTHING, SOME, QuestionPath, entry_of, field_at, is_union, tag_key
 from pgwizard.errors import Finding
 from pgwizard.plan import pgbackrest
 from pgwizard.plan.checks import check, together
@@ -161,14 +161,12 @@ class Draft:
         self.problems = tuple(problems)
 
     def problem_of(self, path: QuestionPath) -> str:
-        """The first problem of a question; empty where there is none."""
-        dotted = ".".join(path)
-        return next((problem.text for problem in self.problems if problem.question == dotted), "")
+        """The first problem of a question, or of an entry of it, which is named; empty where there is none."""
+        return _first_text(self.problems, path)
 
     def warning_of(self, path: QuestionPath) -> str:
-        """The first warning about a question; empty where there is none."""
-        dotted = ".".join(path)
-        return next((problem.text for problem in self.warnings if problem.question == dotted), "")
+        """The same of the warnings about a question."""
+        return _first_text(self.warnings, path)
 
     def text(self) -> str:
         """The answers as a file: what differs from the defaults, references only."""
@@ -194,6 +192,17 @@ class Draft:
         """An empty block; of a union, with the tag that says which alternative it is."""
         key = tag_key(path)
         return {key: self.tag(path)} if key else {}
+
+
+def _first_text(findings: Iterable[Finding], path: QuestionPath) -> str:
+    entries = []
+    for finding in findings:
+        if finding.question == ".".join(path):
+            return finding.text
+        if (entry := entry_of(path, finding.question)) is not None:
+            entries.append(f"{entry}: {finding.text}")
+    more = f" · and {len(entries) - 1} more" if len(entries) > 1 else ""
+    return f"{entries[0]}{more}" if entries else ""
 
 
 def without_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:

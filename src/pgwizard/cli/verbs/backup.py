@@ -11,12 +11,13 @@ from pgwizard.cli import connect
 from pgwizard.cli.json_lines import JsonLine, NoteLine, WarningLine, explain_command
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.run_lines import require_proof
-from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
+from pgwizard.cli.table import BACKUP_TYPE, CONTEXT, FOLLOW, JOB_NAME, KUBECONFIG, NAMESPACE, TAIL
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import FirstBackupFailed, Interrupted, PreflightError
 from pgwizard.kube.api import JOB, Cluster, Object, Ref
+from pgwizard.kube.commands import Commands
 from pgwizard.kube.health import assess
 from pgwizard.kube.jobs import has_succeeded
 from pgwizard.plan.names import ReleaseRef
@@ -80,7 +81,8 @@ def backup(call: Invocation, writer: Writer) -> None:
         if call[FOLLOW]:
             await _follow(cluster, await cluster.get(Ref(JOB, job, release.namespace)), release, writer, now())
 
-    hint = "A started backup continues in the cluster: pgwizard logs -f."
+    command = Commands(call[CONTEXT], call[KUBECONFIG]).pgwizard("logs", *call.words, "-f", namespace=call[NAMESPACE])
+    hint = f"A started backup continues in the cluster: {command}"
     connect.run(call, work, released=True, interruption=lambda: Interrupted("stopped", hint=hint))
 
 

@@ -1,0 +1,151 @@
+"""What others do to the pods of a release on a real cluster: sidecars of a mesh, and refusals of every kind."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.admission import OPT_OUT, SIDECAR, Place, mesh, policy
+from support.live_releases import FULL, HOOK, POD, Site, site
+from support.rigtools import LIVE, RESTRICTED, Kubectl
+from support.waiting import wait_until
+
+pytest_plugins = ["support.rigfixtures"]
+pytestmark = LIVE
+SOON_SECONDS = 90
+"""On a busy machine; the wait for a pod would last 600 s."""
+
+
+@pytest.fixture
+def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
+    """A namespace that is there already, and enforces Pod Security "restricted"."""
+    with site(kubectl_binary, tmp_path, *RESTRICTED, create=False) as found:
+        yield found
+
+
+def containers(place: Site, job: str) -> list[str]:
+    """The containers of a Job's newest pod, init containers first."""
+    pods = place.kubectl.json("get", "pods", f"--selector=job-name={job}")["items"]
+    spec = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))["spec"]
+    return [item["name"] for item in (*spec.get("initContainers", ()), *spec["containers"])]
+
+
+# ---- sidecars ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["first", "last", "native"])
+def test_a_sidecar_of_a_mesh_neither_hides_the_end_of_a_backup_nor_its_log(place: Site, where: Place) -> None:
+    with mesh(place.kubectl, where, place.folder):
+        installed = place.apply()
+        assert SIDECAR in containers(place, HOOK)
+        assert SIDECAR in [
+            item["name"]
+            for kind in ("initContainers", "containers")
+            for item in place.get("pod", POD)["spec"].get(kind, ())
+        ]
+        assert "backup command end: completed successfully" in installed.said
+        assert "proxy ready" not in installed.said
+        assert place.backups() == ["full"]
+        assert place.settled()
+
+        here = f"--namespace={place.kubectl.namespace}"
+        place.pgwizard(*place.command(None, "backup", "postgresql", "--type", "incr", here))
+        wait_until("the backup is in the repository", lambda: place.backups() == ["full", "incr"])
+        log = place.pgwizard(*place.command(None, "logs", "postgresql", here))
+        assert "backup command end: completed successfully" in log.out
+        assert "proxy ready" not in log.out
+
+
+def test_a_label_of_the_jobs_keeps_a_mesh_out_of_them(place: Site) -> None:
+    labels = {"jobs": {"labels": {OPT_OUT: False}, "annotations": {"linkerd.io/inject": "disabled"}}}
+    with mesh(place.kubectl, "last", place.folder):
+        place.apply(labels)
+        assert containers(place, HOOK) == ["wait-for-revision", "wait-for-pod", "init"]
+        place.ended(HOOK)
+        place.run_job(FULL, "by-hand")
+        place.ended("by-hand")
+        assert containers(place, "by-hand") == ["backup"]
+        job = place.get("job", "by-hand")["spec"]["template"]["metadata"]
+        assert (job["labels"][OPT_OUT], job["annotations"]["linkerd.io/inject"]) == ("false", "disabled")
+        assert place.settled(labels)
+
+
+# ---- refusals ------------------------------------------------------------------------------------------------------
+
+
+def limit_range(kubectl: Kubectl, **limits: Any) -> None:
+    item = {"type": "Container", **limits}
+    body = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "limits"}, "spec": {"limits": [item]}}
+    kubectl.run("apply", "--filename=-", data=json.dumps(body).encode())
+
+
+def refused(place: Site, answers: dict[str, Any], code: int) -> str:
+    begin = time.monotonic()
+    said = place.apply(answers, expect=code).said
+    assert time.monotonic() - begin < SOON_SECONDS, said
+    return said
+
+
+def test_a_limit_range_is_met_by_the_answers_that_its_refusals_name(place: Site) -> None:
+    limit_range(place.kubectl, min={"memory": "64Mi"}, maxLimitRequestRatio={"cpu": "20"})
+    # PostgreSQL's own container has 2 cores at most of 20m at least.
+    wide = {"resources": {"cpuRequest": "200m"}}
+    said = refused(place, wide, 8)
+    assert "minimum memory usage per Container is 64Mi, but request is 32Mi" in said
+    assert "initContainer.memoryRequest" in said
+
+    init = {**wide, "initContainer": {"memoryRequest": "64Mi"}}
+    said = refused(place, init, 9)
+    assert "minimum memory usage per Container is 64Mi, but request is 32Mi" in said
+    assert "jobs.memoryRequest" in said
+
+    place.apply({**init, "jobs": {"cpuRequest": "25m", "memoryRequest": "64Mi"}})
+    assert place.backups() == ["full"]
+
+
+def test_a_quota_that_has_no_room_for_the_pod_ends_the_wait_with_its_words(place: Site) -> None:
+    place.kubectl.run("create", "quota", "small", "--hard=limits.memory=256Mi")
+    said = refused(place, {}, 8)
+    assert "exceeded quota: small, requested: limits.memory=512Mi" in said
+    assert "tuning.memory" in said
+
+
+WORDS = "the platform team wants a label team: ask in channel 7"
+LABELLED = "has(object.metadata.labels) && 'team' in object.metadata.labels"
+
+
+def test_a_policy_that_denies_a_config_map_refuses_before_anything_is_written(place: Site) -> None:
+    with policy(place.kubectl, "", "configmaps", LABELLED, WORDS):
+        before = place.versions()
+        assert WORDS in refused(place, {}, 5)
+        assert place.versions() == before
+
+
+def test_a_policy_that_denies_the_job_refuses_before_anything_is_written(place: Site) -> None:
+    with policy(place.kubectl, "batch", "jobs", LABELLED, WORDS):
+        before = place.versions()
+        assert WORDS in refused(place, {}, 5)
+        assert place.versions() == before
+        place.apply({"jobs": {"labels": {"team": "shop"}}})
+        assert place.backups() == ["full"]
+
+
+@pytest.mark.parametrize(
+    ("whose", "code", "object_name"),
+    [("database", 8, "postgresql-0 in namespace"), ("backup", 9, f"Job {{namespace}}/{HOOK}")],
+)
+def test_a_policy_that_denies_a_pod_ends_the_wait_with_its_words(
+    place: Site, whose: str, code: int, object_name: str
+) -> None:
+    expression = f"object.metadata.labels['app.kubernetes.io/component'] != '{whose}'"
+    with policy(place.kubectl, "", "pods", expression, WORDS):
+        said = refused(place, {}, code)
+    assert object_name.format(namespace=place.kubectl.namespace) in said
+    assert "cannot start: the cluster refuses" in said
+    assert WORDS in said
+    wait_until("the next apply succeeds", lambda: place.pgwizard(*place.command({})).code == 0)

@@ -1,0 +1,166 @@
+"""Admission on a real cluster: a webhook that puts a sidecar into pods as a mesh does, and policies that refuse.
+
+The API server of the rig lives in a network namespace of its own: a webhook on this machine's loopback is never
+reached, and with ``failurePolicy: Ignore`` that does not show. So the webhook runs inside that namespace.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import datetime
+import ipaddress
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from support.rigtools import CHECKOUT, IMAGE, Kubectl
+
+RIG = Path(os.environ.get("PGWIZARD_TEST_RIG") or CHECKOUT.parent / "shared" / "rig" / "rig")
+SIDECAR = "istio-proxy"
+OPT_OUT = "sidecar.istio.io/inject"
+Place = Literal["first", "last", "native"]
+"""Before or after the containers of the pod, or as an init container that Kubernetes ends by itself."""
+_SERVER = f"""
+import base64, http.server, json, ssl, sys
+sidecar = json.loads(sys.argv[2])
+class Webhook(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["request"]
+        labels = request["object"]["metadata"].get("labels") or {{}}
+        where = {{"first": "/spec/containers/0", "last": "/spec/containers/-", "native": "/spec/initContainers/0"}}
+        place = self.path.partition("?")[0].strip("/")
+        value = sidecar | ({{"restartPolicy": "Always"}} if place == "native" else {{}})
+        patch = [{{"op": "add", "path": where[place], "value": value}}]
+        if place == "native" and not request["object"]["spec"].get("initContainers"):
+            patch = [{{"op": "add", "path": "/spec/initContainers", "value": [value]}}]
+        response = {{"uid": request["uid"], "allowed": True}}
+        if labels.get("{OPT_OUT}") != "false":
+            response |= {{"patchType": "JSONPatch", "patch": base64.b64encode(json.dumps(patch).encode()).decode()}}
+        body = {{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}}
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1])
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+_SIDECAR: dict[str, Any] = {
+    "name": SIDECAR,
+    "image": IMAGE,
+    "imagePullPolicy": "IfNotPresent",
+    "command": ["/bin/sh", "-c", "echo proxy ready; trap 'exit 0' TERM; while :; do sleep 1; done"],
+    "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "100m", "memory": "64Mi"}},
+    "securityContext": {
+        "runAsUser": 1337,
+        "runAsNonRoot": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    },
+}
+
+
+@contextlib.contextmanager
+def mesh(kubectl: Kubectl, place: Place, folder: Path) -> Iterator[None]:
+    """Every pod of the namespace that is made from now on gets a sidecar, unless its label opts out."""
+    if not RIG.exists():
+        pytest.skip(f"{RIG}: no rig to run a webhook in; PGWIZARD_TEST_RIG names one")
+    certificate, both = _certificate()
+    file = folder / "webhook.pem"
+    file.write_bytes(both)
+    command = [str(RIG), "exec", sys.executable, "-c", _SERVER, str(file), json.dumps(_SIDECAR)]
+    name = f"{kubectl.namespace}-mesh"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            port = server.stdout.readline().strip()
+            webhook = {
+                "name": "sidecar.mesh.test",
+                "clientConfig": {
+                    "url": f"https://127.0.0.1:{port}/{place}",
+                    "caBundle": base64.b64encode(certificate).decode(),
+                },
+                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+                "namespaceSelector": _only(kubectl),
+                "failurePolicy": "Fail",
+                "sideEffects": "None",
+                "admissionReviewVersions": ["v1"],
+            }
+            _create(kubectl, "MutatingWebhookConfiguration", name, {"webhooks": [webhook]})
+            yield
+        finally:
+            kubectl.outcome("delete", "mutatingwebhookconfiguration", name, "--ignore-not-found")
+            server.terminate()
+
+
+@contextlib.contextmanager
+def policy(kubectl: Kubectl, group: str, resource: str, expression: str, words: str) -> Iterator[None]:
+    """A ValidatingAdmissionPolicy that denies what does not meet the expression, in this namespace alone."""
+    name = f"{kubectl.namespace}-{resource}"
+    rule = {"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": [resource]}
+    spec = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [{"expression": expression, "message": words}],
+    }
+    binding = {
+        "policyName": name,
+        "validationActions": ["Deny"],
+        "matchResources": {"namespaceSelector": _only(kubectl)},
+    }
+    try:
+        _create(kubectl, "ValidatingAdmissionPolicy", name, {"spec": spec})
+        _create(kubectl, "ValidatingAdmissionPolicyBinding", name, {"spec": binding})
+        yield
+    finally:
+        for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
+            kubectl.outcome("delete", kind, name, "--ignore-not-found")
+
+
+def _only(kubectl: Kubectl) -> dict[str, Any]:
+    return {"matchLabels": {"kubernetes.io/metadata.name": kubectl.namespace}}
+
+
+def _create(kubectl: Kubectl, kind: str, name: str, body: Mapping[str, Any]) -> None:
+    about = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": name}}
+    kubectl.run("create", "--filename=-", data=json.dumps({**about, **body}).encode())
+
+
+def _certificate() -> tuple[bytes, bytes]:
+    """The certificate of 127.0.0.1, and the same with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "webhook")])
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = signed.public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return pem, pem + private
