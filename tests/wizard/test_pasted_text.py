@@ -72,6 +72,12 @@ def test_lines_of_pgbackrest_conf_are_options() -> None:
     assert pasted("advanced.options", text) == {"compress-level": 3, "buffer-size": "16MiB", "log-subprocess": "y"}
 
 
+@pytest.mark.parametrize("line", ["delta=y; db-timeout=3600", "delta=y;", r"cmd=a\; b", "delta: y"])
+def test_options_are_pasted_as_they_are_shown(line: str) -> None:
+    field = field_at(("advanced", "options"), lambda _: "")
+    assert one_line(line, field) == line.replace(": ", "=")
+
+
 @pytest.mark.parametrize("text", ["one\ntwo\n", "- one\n- two\n", "one,\n# three\ntwo"])
 def test_each_line_is_an_item_of_a_list(text: str) -> None:
     assert pasted("images.pullSecrets", text) == ["one", "two"]
@@ -118,6 +124,16 @@ def test_a_line_break_at_the_end_is_no_second_line() -> None:
             "advanced.options",
             "delta=y\nrepo1-cipher-pass=secret\n",
             "line 2 holds a secret, and an answer never does. Leave that line out",
+        ),
+        (
+            "advanced.options",
+            "delta=y; repo1-cipher-pass=secret",
+            "line 1 holds a secret, and an answer never does. Leave that line out",
+        ),
+        (
+            "advanced.options",
+            "log-subprocess=y\ndelta=y; db-timeout=3600\n",
+            "line 2 is not name = value. Correct that line, and paste again",
         ),
         ("storage.size", "10Gi\x1b[201~\r", CONTROL.format("001B")),
         (

@@ -25,7 +25,8 @@ _POSTGRESQL = re.compile(
 )
 """A line of postgresql.conf (guc-file.l), or the command that writes one."""
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_PAIR = re.compile(r"(?P<name>[^=:\s]+)\s*[=:]\s*(?P<value>.*)")
+_PAIR = re.compile(r"(?P<name>[^=:\s]+)\s*[=:]\s*(?P<value>(?:(?!\\;|;\s|;$).)*)")
+"""A line of pgbackrest.conf; none of several entries as they are shown here."""
 
 
 class PasteRefused(ValueError):
@@ -77,16 +78,18 @@ def _refuse_control_characters(text: str) -> None:
 
 
 def _map_line(lines: list[tuple[int, str]], field: FieldInfo, read: Callable[[str], tuple[str, str] | None]) -> str:
-    if len(lines) == 1 and read(lines[0][1]) is None:
-        return lines[0][1]  # a part of an entry, or entries as they are shown here
+    if len(lines) == 1 and read(lines[0][1]) is None:  # a part of an entry, or entries as they are shown here
+        number, line = lines[0]
+        for name in read_text(field, line):
+            _refuse_secret(name, number)
+        return line
     entries: dict[str, str] = {}
     for number, line in _entries(lines):
         entry = read(line)
         if entry is None:
             raise PasteRefused(f"line {number} is not name = value. Correct that line, and paste again")
         name, value = entry
-        if is_secret(name):
-            raise PasteRefused(f"line {number} holds a secret, and an answer never does. Leave that line out")
+        _refuse_secret(name, number)
         if not value.isprintable() or value != value.strip():
             raise PasteRefused(f"the value in line {number} begins or ends with a blank, or has a line break")
         entries[name] = value  # as in a file, the last one counts
@@ -94,6 +97,11 @@ def _map_line(lines: list[tuple[int, str]], field: FieldInfo, read: Callable[[st
     if read_text(field, written).keys() != entries.keys():
         raise PasteRefused("it does not fit on one line. Write it into the file of answers")
     return written
+
+
+def _refuse_secret(name: str, number: int) -> None:
+    if is_secret(name):
+        raise PasteRefused(f"line {number} holds a secret, and an answer never does. Leave that line out")
 
 
 def _entries(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
