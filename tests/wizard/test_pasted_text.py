@@ -16,7 +16,7 @@ shared_buffers = 1GB
 effective_cache_size = 3GB
 random_page_cost = 1.1\t# SSD
 huge_pages = off
-log_line_prefix = '%m [%p] it''s \\'x\\' ; #1'
+log_line_prefix = '%m [%p] it''s \\'x\\' ; #1 '
 Work_Mem 2621kB
 """
 PEM = (
@@ -41,7 +41,7 @@ def test_each_line_of_postgresql_conf_is_a_parameter(line_break: str) -> None:
         "effective_cache_size": "3GB",
         "random_page_cost": 1.1,
         "huge_pages": "off",
-        "log_line_prefix": "%m [%p] it's 'x' ; #1",
+        "log_line_prefix": "%m [%p] it's 'x' ; #1 ",
         "work_mem": "2621kB",
     }
 
@@ -60,6 +60,8 @@ def test_commands_that_set_parameters_are_taken_apart_too() -> None:
         ("work_mem=16MB; jit=off", "work_mem=16MB; jit=off"),
         ("64MB", "64MB"),
         ("work_mem = 4MB  # per sort\n", "work_mem=4MB"),
+        ("log_line_prefix = '%m '  # with a blank\n", "log_line_prefix='%m '"),
+        ("log_line_prefix = ''\n", "log_line_prefix="),
         ("jit: off", "jit: off"),
     ],
 )
@@ -117,8 +119,8 @@ def test_a_line_break_at_the_end_is_no_second_line() -> None:
         ),
         (
             "tuning.parameters",
-            "jit = off\nlog_line_prefix = '%m '\n",
-            "the value in line 2 begins or ends with a blank, or has a line break",
+            "jit = off\nlog_line_prefix = '%m\\n'\n",
+            "the value in line 2 has a line break or another character that does not print. Leave that line out",
         ),
         (
             "advanced.options",

@@ -90,8 +90,11 @@ def _map_line(lines: list[tuple[int, str]], field: FieldInfo, read: Callable[[st
             raise PasteRefused(f"line {number} is not name = value. Correct that line, and paste again")
         name, value = entry
         _refuse_secret(name, number)
-        if not value.isprintable() or value != value.strip():
-            raise PasteRefused(f"the value in line {number} begins or ends with a blank, or has a line break")
+        if not value.isprintable():
+            raise PasteRefused(
+                f"the value in line {number} has a line break or another character that does not print. Leave that "
+                "line out"
+            )
         entries[name] = value  # as in a file, the last one counts
     written = write_text(entries)
     if read_text(field, written).keys() != entries.keys():
