@@ -17,6 +17,7 @@ from pgwizard.kube.client import KubeCluster, connect
 from pgwizard.tls import handshake
 from pgwizard.tls.certificates import read_bundle
 from pgwizard.tls.names import Rules
+from pgwizard.tui.widgets.candidate_text import reason_text
 from pgwizard.wizard.browse import ask_endpoint, browse, contents
 from pgwizard.wizard.candidates import Candidate, Search
 from support.headless import certificate, pem
@@ -78,7 +79,7 @@ def test_the_authority_of_the_real_server_comes_first_and_wrong_ones_say_why(kub
 
         rows = on(scenario)
         assert (rows[0].place, rows[0].keys, rows[0].ok) == ("minio/minio-tls", ("tls.crt",), True)
-        mine = {row.secret: (row.ok, row.why) for row in rows if row.namespace == kubectl.namespace}
+        mine = {row.secret: (row.ok, reason_text(row)) for row in rows if row.namespace == kubectl.namespace}
         assert mine.pop("garbage")[1].startswith("tls.crt is not a certificate")
         assert {name: said for name, said in mine.items() if name in wrong} == {
             "other": (False, "did not sign this one: the server's certificate is self-signed"),
@@ -96,6 +97,6 @@ def test_a_secret_that_is_deleted_meanwhile_says_so() -> None:
             await ask_endpoint(cluster, search),
             certificate().not_valid_before_utc,
         )
-        assert [row.why for row in rows] == ["does not exist (any more)"]
+        assert [reason_text(row) for row in rows] == ["does not exist (any more)"]
 
     on(scenario)

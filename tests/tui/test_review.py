@@ -178,6 +178,14 @@ def test_answers_that_differ_are_marked_by_a_sign_and_can_be_shown_alone() -> No
     reviewed(scenario, CHANGED)
 
 
+def test_an_answer_of_null_is_shown_as_what_the_container_gets() -> None:
+    async def scenario(_: Pilot[int], host: Host, __: SimCluster) -> None:
+        rows = {row[1].strip(): row[2] for row in table(host)}
+        assert (rows["Memory request"], rows["CPU limit"]) == ("4Gi", "3")
+
+    reviewed(scenario, {"tuning": {"memory": "4Gi", "cpu": "3"}})
+
+
 def test_all_columns_of_the_answers_fit_a_small_terminal() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         await settled(pilot)

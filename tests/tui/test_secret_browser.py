@@ -251,7 +251,7 @@ def test_denied_is_not_empty_and_not_failed() -> None:
         assert "10 namespaces may not be read (why: F7)" in text(browser, "counts")
         assert "You can still type a name: F6" in text(browser, "detail")
         await press(pilot, "f7")
-        assert "shop: Secrets may not be listed there: kubectl -n shop auth can-i list secrets" in painted(pilot)
+        assert "shop: Secrets may not be listed there. Check: kubectl -n shop auth can-i list secrets" in painted(pilot)
         await press(pilot, "escape")
         assert pilot.app.screen is browser
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from pgwizard.endpoint import Endpoint
+from pgwizard.errors import Finding
+from pgwizard.tls.chain import ChainReason, ChainVerdict
 from pgwizard.tui.secret_choice import SecretChoice, TypedName
 from pgwizard.wizard.candidates import Candidate, Search
 
@@ -14,9 +16,15 @@ CA = Search("ca", Endpoint.parse("minio.minio.svc:9000"), "default")
 PAIR = replace(CA, purpose="database")
 BUNDLE = Candidate("shop", "certs", "CA", ("ca.crt",), rank=1)
 LEAF = replace(BUNDLE, keys=("tls.crt",), rank=5)
-OTHER = Candidate("shop", "login", "other keys", others=("admin-user", "admin-password"), why="has not the usual keys")
-DENIED = Candidate("shop", "certs", "cannot be read", why="may not be read", hopeful=True)
-GONE = replace(DENIED, why="does not exist (any more)", hopeful=False)
+OTHER = Candidate(
+    "shop",
+    "login",
+    "other keys",
+    others=("admin-user", "admin-password"),
+    reason=Finding(text="has not the usual keys"),
+)
+DENIED = Candidate("shop", "certs", "cannot be read", reason=Finding(text="may not be read"), hopeful=True)
+GONE = replace(DENIED, reason=Finding(text="does not exist (any more)"), hopeful=False)
 
 
 def test_without_keys_the_best_candidate_of_the_secret_is_chosen() -> None:
@@ -41,7 +49,7 @@ def test_a_key_that_holds_no_certificate_is_refused() -> None:
     [("other.crt", "it does not have the key other.crt"), ("tls.key", "tls.key holds no certificate")],
 )
 def test_another_key_of_a_secret_with_certificates_is_refused_by_its_name(key: str, refusal: str) -> None:
-    rows = (replace(BUNDLE, others=("tls.key",), why="signed the certificate that the server sends"),)
+    rows = (replace(BUNDLE, others=("tls.key",), reason=ChainVerdict(True, ChainReason.IS_ISSUER)),)
     assert TypedName("shop", "certs", (key,)).choice(rows, CA) == f"shop/certs: {refusal}"
 
 

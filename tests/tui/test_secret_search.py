@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pgwizard.endpoint import Endpoint
+from pgwizard.errors import Finding
 from pgwizard.kube.api import Cluster
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
@@ -43,7 +44,7 @@ def test_a_search_ends_with_every_secret_and_what_the_server_sends() -> None:
         assert search.state == "done"
         assert ("minio", "minio-tls") in search.findings.by_place
         assert search.served is not None
-        assert not isinstance(search.served, str)
+        assert not isinstance(search.served, Finding)
 
     searched(scenario)
 
@@ -94,6 +95,6 @@ def test_a_defect_fails_the_search_and_is_raised(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(ZeroDivisionError):
             await search.run(cluster, set())
         assert search.state == "failed"
-        assert search.failures == ["a defect of pgwizard itself: ZeroDivisionError"]
+        assert search.failures == [Finding(text="a defect of pgwizard itself: ZeroDivisionError")]
 
     assert searched(scenario)[-1] is False

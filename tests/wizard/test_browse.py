@@ -12,11 +12,12 @@ import pytest
 
 from pgwizard.clock import utc_now
 from pgwizard.endpoint import Endpoint
-from pgwizard.errors import Unauthorized
+from pgwizard.errors import Finding, Unauthorized
 from pgwizard.kube.api import SECRET, Ref
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tls import handshake
+from pgwizard.tui.widgets.candidate_text import reason_text
 from pgwizard.wizard import browse as wizard_browse
 from pgwizard.wizard.browse import Batch, Readable, browse, contents
 from pgwizard.wizard.candidates import Candidate, Purpose, Search
@@ -49,7 +50,7 @@ def browsed(
 
 
 def told(rows: Sequence[Candidate]) -> dict[str, tuple[str, bool | None, str]]:
-    return {row.place: (row.kind, row.ok, row.why) for row in rows}
+    return {row.place: (row.kind, row.ok, reason_text(row)) for row in rows}
 
 
 # ---- certificates --------------------------------------------------------------------------------------------------
@@ -128,7 +129,9 @@ def test_what_looks_like_an_authority_is_to_be_read_when_it_is_seen() -> None:
 def test_a_server_that_cannot_be_reached_leaves_the_verdict_open() -> None:
     rows, batches, _ = browsed(Search("ca", Endpoint.parse("gone.minio.svc:9000"), "default"))
     assert {row.ok for row in rows} == {None}
-    assert batches[-1].served == "Service minio/gone does not exist. Check the endpoint's name and namespace."
+    assert batches[-1].served == Finding(
+        text="Service minio/gone does not exist", fix="Check the endpoint's name and namespace."
+    )
     assert "cannot be tried from here" in told(rows)["minio/minio-tls"][2]
 
 
@@ -144,7 +147,7 @@ def test_without_the_right_to_list_everywhere_each_namespace_is_asked_about() ->
     assert rows[0].place == "minio/minio-tls"
     assert "staging" not in {row.namespace for row in rows}
     assert [(item.namespace, item.finding.text, item.finding.fix) for batch in batches for item in batch.denied] == [
-        ("staging", "Secrets may not be listed there", "kubectl -n staging auth can-i list secrets")
+        ("staging", "Secrets may not be listed there", "Check: kubectl -n staging auth can-i list secrets")
     ]
     assert not [r for r in sim.requests if r.resource == "secrets" and r.namespace in {None, "staging"}]
 
@@ -205,24 +208,26 @@ def test_the_failure_of_one_namespace_ends_nothing_else(kind: Any) -> None:
     rows, batches, _ = browsed(prepare=prepare)
     assert rows[0].place == "minio/minio-tls"
     assert "shop" not in {row.namespace for row in rows}
-    said = [text for batch in batches for text in (*batch.failures, *(item.namespace for item in batch.denied))]
-    assert len(said) == 1
-    assert "shop" in said[0]
+    failed = [finding.text for batch in batches for finding in batch.failures]
+    denied = [item.namespace for batch in batches for item in batch.denied]
+    assert len([*failed, *denied]) == 1
+    assert "shop" in [*failed, *denied][0]
     assert batches[-1].done
 
 
 def test_an_expired_continuation_begins_the_list_again() -> None:
     rows, batches, _ = browsed(prepare=lambda sim: setattr(sim, "faults", [Fault("410", "list", "secrets", nth=2)]))
     assert len({row.place for row in rows}) == 41
-    assert not [text for batch in batches for text in batch.failures]
+    assert not [finding for batch in batches for finding in batch.failures]
 
 
 def test_a_list_that_always_expires_is_said_to_be_incomplete() -> None:
     _, batches, _ = browsed(
         prepare=lambda sim: setattr(sim, "faults", [Fault("410", "list", "secrets", nth=2, times=None)])
     )
-    said = [text for batch in batches for text in batch.failures]
-    assert said == ["the list of Secrets changes faster than it can be read: it is not complete"]
+    assert [finding for batch in batches for finding in batch.failures] == [
+        Finding(text="the list of Secrets changes faster than it can be read: it is not complete")
+    ]
     assert batches[-1].done
 
 
@@ -271,7 +276,9 @@ def test_a_config_map_of_the_name_of_a_missing_secret_is_pointed_out() -> None:
         sim.store.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
 
     (row,) = read("shop/trust", prepare=publish)
-    assert row.why.startswith("Secret shop/trust does not exist, but a ConfigMap of that name has certificates. Set ")
+    assert reason_text(row).startswith(
+        "Secret shop/trust does not exist, but a ConfigMap of that name has certificates. Set "
+    )
 
 
 def test_one_secret_is_read_when_it_is_opened() -> None:
@@ -280,10 +287,12 @@ def test_one_secret_is_read_when_it_is_opened() -> None:
 
 
 def test_a_secret_that_is_gone_or_may_not_be_read_says_so() -> None:
-    assert [(row.kind, row.why) for row in read("shop/never")] == [("cannot be read", "does not exist (any more)")]
+    assert [(row.kind, reason_text(row)) for row in read("shop/never")] == [
+        ("cannot be read", "does not exist (any more)")
+    ]
     denied = read("shop/web-tls", prepare=lambda sim: sim.rules.deny("get", "secrets", "shop"))
-    assert [(row.kind, row.why) for row in denied] == [
-        ("cannot be read", "may not be read: kubectl -n shop auth can-i get secrets/web-tls")
+    assert [(row.kind, reason_text(row)) for row in denied] == [
+        ("cannot be read", "may not be read. Check: kubectl -n shop auth can-i get secrets/web-tls")
     ]
     broken = read("shop/web-tls", prepare=lambda sim: setattr(sim, "faults", [Fault("500", "get", "secrets")]))
     assert broken[0].kind == "cannot be read"
@@ -294,7 +303,7 @@ def test_a_secret_that_is_gone_or_may_not_be_read_says_so() -> None:
 
 def test_the_key_pair_of_the_own_namespace_comes_first() -> None:
     rows, _, sim = browsed(Search("s3", Endpoint.parse("minio.minio.svc:9000"), "default"))
-    assert (rows[0].place, rows[0].keys, rows[0].why) == (
+    assert (rows[0].place, rows[0].keys, reason_text(rows[0])) == (
         "default/postgresql-pgbackrest-s3",
         ("accessKey", "secretKey"),
         "has accessKey and secretKey",

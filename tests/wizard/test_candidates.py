@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from pgwizard.endpoint import Endpoint
+from pgwizard.errors import Finding
 from pgwizard.simulator.world import HOSTILE
+from pgwizard.tui.widgets.candidate_text import reason_text
 from pgwizard.wizard import candidates
 from pgwizard.wizard.candidates import Purpose, Search, judge, outline, rows_of
 from pgwizard.wizard.secret_questions import secret_question_of
@@ -43,7 +45,7 @@ def secret(data: dict[str, bytes], name: str = "a", namespace: str = "shop", kin
 )
 def test_what_cannot_be_chosen_says_why(data: dict[str, bytes], kind: str, why: str) -> None:
     (row,) = rows_of(secret(data), CA, None, NOW)
-    assert (row.kind, row.keys, row.why[: len(why)]) == (kind, (), why)
+    assert (row.kind, row.keys, reason_text(row)[: len(why)]) == (kind, (), why)
 
 
 def test_each_key_that_holds_certificates_is_a_row() -> None:
@@ -69,11 +71,11 @@ def test_a_mirror_comes_last_and_names_what_it_is_a_mirror_of() -> None:
     origin = secret({"tls.crt": pem(certificate("one"))}, "minio-tls", "minio", "kubernetes.io/tls")
     mirror = secret({"tls.crt": pem(certificate("one"))}, "postgresql-minio-ca", "default")
     mirror["metadata"]["annotations"] = {"pgwizard/source": "minio/minio-tls/tls.crt"}
-    served = "cannot be reached"
+    served = Finding(text="cannot be reached")
     (found,), (copy,), seen = rows_of(origin, CA, served, NOW), rows_of(mirror, CA, served, NOW), outline(mirror, CA)
     assert min([seen, copy, found], key=lambda row: row.order) is found
     for row in (copy, seen, judge(copy, CA, served, NOW)):
-        assert (row.ok, row.why, row.hopeful) == (False, "a mirror of minio/minio-tls: choose that", False)
+        assert (row.ok, reason_text(row), row.hopeful) == (False, "a mirror of minio/minio-tls: choose that", False)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ def test_a_key_pair_that_is_mirrored_is_no_source_and_one_of_a_variable_is(sourc
     item = secret({"accessKey": b"a", "secretKey": b"b"}, "postgresql-pgbackrest-s3", "default")
     item["metadata"]["annotations"] = {"pgwizard/values-from": source}
     (row,) = rows_of(item, Search("s3", None, "default"), None, NOW)
-    assert (row.ok, row.why) == (ok, why)
+    assert (row.ok, reason_text(row)) == (ok, why)
 
 
 def test_base64_that_is_none_is_said() -> None:
@@ -118,7 +120,7 @@ def test_keys_are_proposed_by_their_names(purpose: Purpose, keys: tuple[str, ...
 
 def test_an_empty_value_is_no_credential() -> None:
     (row,) = rows_of(secret({"accessKey": b"x", "secretKey": b""}), Search("s3"), None, NOW)
-    assert (row.keys, row.ok, row.why) == ((), False, "secretKey is empty")
+    assert (row.keys, row.ok, reason_text(row)) == ((), False, "secretKey is empty")
 
 
 def test_the_keys_of_a_secret_that_is_not_read_are_known_from_who_manages_them() -> None:

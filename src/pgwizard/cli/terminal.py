@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any
 
@@ -20,4 +21,16 @@ def face(call: Invocation, **start: Any) -> int:
     from pgwizard.tui.app import WizardApp
 
     place: dict[str, Any] = {"context": call[CONTEXT], "kubeconfig": call[KUBECONFIG], "demo": call[DEMO]}
-    return WizardApp(cli_start.start(**place, **start)).run() or 0
+    app = WizardApp(cli_start.start(**place, **start))
+    code = app.run() or 0
+    if app.remarks and sys.stderr is not None:
+        from pgwizard.text import fit_line
+
+        with contextlib.suppress(OSError):
+            sys.stderr.writelines(f"{fit_line(line)}\n" for line in "".join(app.remarks).splitlines())
+    for name in ("stdout", "stderr"):  # a terminal that was closed: the interpreter would fail on it at its end
+        try:
+            getattr(sys, name).flush()
+        except (OSError, AttributeError):
+            setattr(sys, name, None)
+    return code

@@ -10,7 +10,7 @@ import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Literal, Self, TypeVar
 
 import aiohttp
@@ -51,13 +51,15 @@ async def connect(
     *,
     manager: str = MANAGER,
     patience: Patience | None = None,
+    show: Callable[[str], object] = lambda _: None,
 ) -> KubeCluster:
     """Read the kubeconfig and the credentials; nothing is sent yet. Use it by ``async with``.
 
-    A credentials plug-in runs here first, before anybody owns the screen. Raises KubeconfigError.
+    show: called with each line that a credentials plug-in writes to stderr, such as a device code. Raises
+    KubeconfigError.
     """
     target = await asyncio.to_thread(kubeconfig.load, context, kubeconfig_file, namespace)
-    login = credentials.Login(target)
+    login = credentials.Login(target, show=show)
     await login.current()
     return KubeCluster(Http(target, login, patience or Patience()), manager)
 

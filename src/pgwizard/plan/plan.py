@@ -143,6 +143,11 @@ class Plan:
         return ReleaseRef(self.namespace, self.names.release)
 
 
+def stand_ins(answers: Answers) -> dict[str, str]:
+    """What an answer of null comes to where another answer decides it, by its question."""
+    return {"resources.memoryRequest": answers.tuning.memory, "resources.cpuLimit": answers.tuning.cpu}
+
+
 def resolve(answers: Answers, facts: Facts) -> Plan:
     """The plan of answers in which ``checks.check`` finds no error."""
     names = Names.of(answers.release.name)
@@ -155,7 +160,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
     )
     username, password = _credential_keys(answers.credentials, names)
     s3_key, s3_key_secret = _s3_keys(answers, names)
-    memory, cpu = answers.tuning.memory, answers.tuning.cpu
+    memory, others = answers.tuning.memory, stand_ins(answers)
     return Plan(
         names=names,
         namespace=answers.release.namespace,
@@ -184,8 +189,8 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         storage_size=quantities.whole_size(answers.storage.size),
         storage_class=answers.storage.storage_class,
         memory_limit=quantities.whole_size(memory),
-        memory_request=quantities.whole_size(answers.resources.memory_request or memory),
-        cpu_limit=answers.resources.cpu_limit or cpu,
+        memory_request=quantities.whole_size(answers.resources.memory_request or others["resources.memoryRequest"]),
+        cpu_limit=answers.resources.cpu_limit or others["resources.cpuLimit"],
         cpu_request=answers.resources.cpu_request,
         shm_size=str(shared_memory_bytes(answers)),
         parameters=tuple(parameters(answers)),

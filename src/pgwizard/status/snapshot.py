@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Literal
 
 from pgwizard.diagnose.row import Diagnosis
@@ -210,7 +211,7 @@ class MirroredCertificate:
     source: Literal["same", "differs", "gone", "unread"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """The state at ``at``; None means not known.
 
@@ -361,7 +362,7 @@ class Snapshot:
         """Backups without page errors, oldest first. One with page errors is no proof, but it was taken."""
         return tuple(backup for backup in self.backups if not backup.error)
 
-    @property
+    @cached_property
     def continuity(self) -> Continuity | None:
         """What the archive and the intact backups are good for; None until both are read.
 
@@ -369,19 +370,19 @@ class Snapshot:
         """
         return self._continuity(self.archive_before)
 
-    @property
+    @cached_property
     def unlisted_backups(self) -> tuple[Backup, ...]:
         """Recoverable backups, by themselves, whose WAL is newer than the listing of the archive; all without one."""
         there = self._archive(self.archive_before)
         return tuple(backup for backup in self.whole_backups if there is None or there.is_behind(backup.wal_stop))
 
-    @property
+    @cached_property
     def whole_backups(self) -> tuple[Backup, ...]:
         """Backups without page errors whose full backup is there, oldest first."""
         fulls = {backup.label for backup in self.backups if backup.type == "full"}
         return tuple(backup for backup in self.intact_backups if backup.full_label in fulls)
 
-    @property
+    @cached_property
     def has_new_hole(self) -> bool:
         """Whether WAL is missing in the newest listing of the archive and the one before does not confirm it."""
         alone = self._continuity()

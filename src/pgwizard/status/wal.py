@@ -203,12 +203,13 @@ def continuity(archive: Archive, backups: Sequence[Backup], timeline: int | None
     """
     known = archive.timelines
     live = timeline or max(known, default=1)
-    placed = {backup.label: found for backup in backups if (found := _reach(archive, archive.path(live), backup))}
+    own = _Path(archive, live)
+    placed = {backup.label: found for backup in backups if (found := own.reach(backup))}
     elsewhere, branches = dict[str, int](), list[RecoveryWindow]()
     strangers = tuple(_strangers(archive, live)) if timeline is not None else ()
     for other in reversed([each for each in known if each != live and each not in strangers]):
-        path = archive.path(other)
-        reaches = [found for backup in backups if (found := _reach(archive, path, backup)) and found.is_usable]
+        path = _Path(archive, other)
+        reaches = [found for backup in backups if (found := path.reach(backup)) and found.is_usable]
         for reach in reaches:
             if reach.backup.label not in placed:
                 elsewhere.setdefault(reach.backup.label, other)
@@ -222,35 +223,67 @@ def continuity(archive: Archive, backups: Sequence[Backup], timeline: int | None
     )
 
 
-def _reach(archive: Archive, path: Sequence[tuple[int, Fork | None]], backup: Backup) -> Reach | None:
-    """How far recovery gets from a backup on a path; None where the backup is not on it."""
-    try:
-        timeline, begin = int(backup.wal_start[:8], 16), archive.number(backup.wal_start)
-        stop_timeline, stop = int(backup.wal_stop[:8], 16), archive.number(backup.wal_stop)
-    except ValueError:
-        return Reach(backup, None, backup.stop, Hole(backup.wal_start or "its first segment", 1))
-    leg = next((place for place, (each, _) in enumerate(path) if each == timeline), None)
-    if leg is None or stop_timeline != timeline:
-        return None
-    fork = path[leg][1]
-    if fork is not None and (backup.lsn_stop or stop * archive.segment_bytes) > fork.lsn:
-        return None
-    number, last, until = begin, None, backup.stop
-    for each, fork in path[leg:]:
-        end = _end(archive, each, fork)
-        while number <= end:
-            run = archive.run_at(each, number)
-            if run is None:
-                hole = Hole(archive.name(each, number), _missing(archive, each, number, end))
-                return Reach(backup, last if number > stop else None, until, hole)
-            number = min(run.last, end) + 1
-            last = archive.name(each, number - 1)
-            if run.last <= end:
-                until = max(until, run.archived_at)
-            elif fork is not None and fork.moment is not None:  # the run is longer than this path
-                until = max(until, fork.moment)
-    cut = Hole(archive.name(path[-1][0], number), 1) if number <= stop else None
-    return Reach(backup, None if cut else last, until, cut)
+class _Path:
+    """The way of a recovery to one timeline. Backups in the same run of segments share the rest of it."""
+
+    def __init__(self, archive: Archive, timeline: int) -> None:
+        self._archive = archive
+        self._legs = archive.path(timeline)
+        self._ends: dict[tuple[int, int], _End] = {}
+
+    def reach(self, backup: Backup) -> Reach | None:
+        """How far recovery gets from a backup; None where the backup is not on the path."""
+        archive = self._archive
+        try:
+            timeline, begin = int(backup.wal_start[:8], 16), archive.number(backup.wal_start)
+            stop_timeline, stop = int(backup.wal_stop[:8], 16), archive.number(backup.wal_stop)
+        except ValueError:
+            return Reach(backup, None, backup.stop, Hole(backup.wal_start or "its first segment", 1))
+        leg = next((place for place, (each, _) in enumerate(self._legs) if each == timeline), None)
+        if leg is None or stop_timeline != timeline:
+            return None
+        fork = self._legs[leg][1]
+        if fork is not None and (backup.lsn_stop or stop * archive.segment_bytes) > fork.lsn:
+            return None
+        end = self._end(leg, begin)
+        if end.number <= stop:
+            hole = end.hole or Hole(archive.name(self._legs[-1][0], end.number), 1)
+            return Reach(backup, None, backup.stop, hole)
+        return Reach(backup, end.last, max(backup.stop, end.until or backup.stop), end.hole)
+
+    def _end(self, leg: int, number: int) -> _End:
+        """Where recovery ends that begins with a segment."""
+        run = self._archive.run_at(self._legs[leg][0], number)
+        key = (leg, run.first if run else -1 - number)
+        if key not in self._ends:
+            self._ends[key] = self._walk(leg, number)
+        return self._ends[key]
+
+    def _walk(self, leg: int, number: int) -> _End:
+        archive, last, until = self._archive, None, None
+        for timeline, fork in self._legs[leg:]:
+            end = _end(archive, timeline, fork)
+            while number <= end:
+                run = archive.run_at(timeline, number)
+                if run is None:
+                    hole = Hole(archive.name(timeline, number), _missing(archive, timeline, number, end))
+                    return _End(number, last, until, hole)
+                number = min(run.last, end) + 1
+                last = archive.name(timeline, number - 1)
+                # a run that is longer than this path says nothing of when its part here was stored
+                at = run.archived_at if run.last <= end else fork.moment if fork is not None else None
+                until = max(filter(None, (until, at)), default=None)
+        return _End(number, last, until, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Where recovery ends: before a segment, by number; last: the one before it, None for none at all."""
+
+    number: int
+    last: str | None
+    until: datetime | None
+    hole: Hole | None
 
 
 def _end(archive: Archive, timeline: int, fork: Fork | None) -> int:

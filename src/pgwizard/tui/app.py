@@ -6,8 +6,11 @@ It owns the connection to the cluster and the themes, and passes both on. Contai
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import os
+import signal
+import sys
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar, cast
@@ -16,7 +19,8 @@ from textual import on, work
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
-from textual.events import Event, Key, Paste
+from textual.driver import Driver
+from textual.events import Event, Key, Paste, Print
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -27,6 +31,9 @@ from pgwizard.tui.navigation import BROWSER, WIZARD, Applied, Open, OpenMessages
 from pgwizard.tui.start import Start
 
 LEAVE_SECONDS = 5.0
+END_SECONDS = 20.0
+"""So long a signal waits for the lock of an apply to be released."""
+STOPPED = "pgwizard: stopped. The cluster continues. Apply again at any time: it resumes."
 _IN_PALETTE = frozenset({"quit", "command_palette"})
 """Actions for which Textual has commands of its own."""
 _OF_TEXTUAL = frozenset({"Theme", "Quit"})
@@ -59,6 +66,9 @@ class WizardApp(ReportsDefects, BaseApp):
         super().__init__(start, ansi_color=True if "NO_COLOR" in os.environ else None)
         self._keys = Keys(self, super().on_event)
         self._leaving_until = 0.0
+        self._is_ending = False
+        self.remarks: list[str] = []
+        """What libraries wrote to standard error while it was a terminal with the screens on it."""
 
     async def on_event(self, event: Event) -> None:
         """Keys and pastes in the order in which they came."""
@@ -67,11 +77,28 @@ class WizardApp(ReportsDefects, BaseApp):
         else:
             await super().on_event(event)
 
+    def get_driver_class(self) -> type[Driver]:
+        """Draws on standard output where standard error is no terminal; Textual always draws on standard error."""
+        drawing = super().get_driver_class()
+        if sys.__stderr__ is not None and sys.__stderr__.isatty():
+            return drawing
+
+        class OnStdout(drawing):  # type: ignore[misc,valid-type]
+            def __init__(self, *arguments: Any, **options: Any) -> None:
+                super().__init__(*arguments, **options)
+                self._file = sys.__stdout__
+
+        return OnStdout
+
     def get_default_screen(self) -> Screen[Any]:
         return Opening()
 
     def on_mount(self) -> None:
         """The rest comes after the first paint."""
+        self.begin_capture_print(self, stdout=False)
+        if not self.is_headless:
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, self._end_by, number)
         self.call_after_refresh(self._load)
 
     def get_key_display(self, binding: Binding) -> str:
@@ -124,6 +151,34 @@ class WizardApp(ReportsDefects, BaseApp):
         """Nothing is left open."""
         await self._keys.close()
         await self.connection.close()
+
+    # ---- signals and streams ----------------------------------------------------------------------------------------
+
+    def on_print(self, event: Print) -> None:
+        """What was written to standard error is not lost: it goes where that leads, or on the terminal at the end."""
+        stream = sys.__stderr__
+        if stream is None or stream.isatty():
+            self.remarks.append(event.text)
+        else:
+            with contextlib.suppress(OSError):
+                stream.write(event.text)
+                stream.flush()
+
+    def _end_by(self, number: int) -> None:
+        """SIGTERM and SIGHUP leave as Ctrl+C twice does; what is being written ends in order first."""
+        if self._is_ending:
+            self.exit(128 + number)
+        self._is_ending = True
+        self.run_worker(self._end_in_order(128 + number), group="end", exit_on_error=False)
+
+    async def _end_in_order(self, code: int) -> None:
+        writing = [screen for screen in self.screen_stack if isinstance(screen, ScreenPart) and screen.is_writing]
+        for screen in writing:
+            screen.stop()
+        ends = [worker.wait() for worker in self.workers if worker.node in writing and worker.is_running]
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*ends, return_exceptions=True), END_SECONDS)
+        self.exit(code, message=STOPPED if writing else None)
 
     # ---- navigation ------------------------------------------------------------------------------------------------
 

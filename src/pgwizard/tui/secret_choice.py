@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pgwizard.text import plain
+from pgwizard.tui.widgets.candidate_text import reason_text
 from pgwizard.wizard import candidates
 from pgwizard.wizard.candidates import Candidate, Search
 
@@ -51,4 +51,4 @@ class TypedName:
             return f"it does not have the key {' or '.join(missing)}"
         if rows[0].keys:
             return f"{self.keys[0]} holds no certificate"
-        return plain(rows[0].why) or "it contains nothing to choose"
+        return reason_text(rows[0]) or "it contains nothing to choose"

@@ -9,6 +9,7 @@ from pgwizard.text import plain
 from pgwizard.tui.connection import Connection
 from pgwizard.tui.secret_choice import SecretChoice, TypedName
 from pgwizard.tui.secret_feed import CandidateList, SecretFeed
+from pgwizard.tui.widgets.candidate_text import reason_text
 from pgwizard.wizard import browse, candidates
 from pgwizard.wizard.candidates import Candidate
 
@@ -61,10 +62,10 @@ class SecretChoosing:
             self._warn("It had not been read yet: look at what it contains, then choose.")
             return
         if not row.keys:
-            self._warn(plain(row.why) or "It contains nothing to choose.")
+            self._warn(reason_text(row) or "It contains nothing to choose.")
             return
         if self._feed.secrets.search.purpose == "ca" and not _is_same(self._doubtful, row):
-            refusal = row.why if row.ok is False else await self._try(row)
+            refusal = reason_text(row) if row.ok is False else await self._try(row)
             if refusal is None:
                 return
             if refusal:

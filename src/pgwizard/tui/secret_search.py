@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from pgwizard.errors import PgwizardError, describe_defect
+from pgwizard.errors import Finding, PgwizardError, describe_defect
 from pgwizard.kube.api import SECRET, Ref
 from pgwizard.wizard import browse, candidates
 from pgwizard.wizard.browse import Batch, Denial
@@ -30,9 +30,9 @@ class SecretSearch:
         self.search = search
         self.findings = CandidateIndex()
         self.denied: list[Denial] = []
-        self.failures: list[str] = []
-        """What could not be read, in words."""
-        self.served: Handshake | str | None = None
+        self.failures: list[Finding] = []
+        """What could not be read."""
+        self.served: Handshake | Finding | None = None
         """What the server sends, or why that is not known; None until it is asked."""
         self.state: Literal["connecting", "loading", "done", "failed"] = "connecting"
         self.seen = self.expected = self.to_come = 0
@@ -52,10 +52,10 @@ class SecretSearch:
                     self.take(batch)
         except PgwizardError as error:
             self.state = "failed"
-            self.failures.append(". ".join(part for part in (error.message, error.hint) if part))
+            self.failures.append(Finding(text=error.message, fix=error.hint))
         except Exception as error:
             self.state = "failed"
-            self.failures.append(describe_defect(error))
+            self.failures.append(Finding(text=describe_defect(error)))
             raise
         finally:
             self._changed(False)
@@ -75,7 +75,7 @@ class SecretSearch:
             self.state = "done"
         self._changed(first)
 
-    def _judge_again(self, served: Handshake | str) -> None:
+    def _judge_again(self, served: Handshake | Finding) -> None:
         """What was read before it was known what the server sends."""
         read = [self.findings.by_place.get(place, ()) for place in self._claimed]
         rows_again = (candidates.judge(row, self.search, served, self._now()) for rows in read for row in rows)

@@ -19,7 +19,6 @@ from pgwizard.clock import Clock
 from pgwizard.errors import ClusterError, Finding, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
 from pgwizard.kube.api import CONFIGMAP, NAMESPACE, SECRET, Access, Cluster, ListPage, Object, Ref, find_object
 from pgwizard.release.survey import published_finding
-from pgwizard.text import plain
 from pgwizard.tls import handshake
 from pgwizard.tls.chain import ChainVerdict
 from pgwizard.tls.handshake import Handshake
@@ -51,17 +50,17 @@ class Batch:
     """What was found since the last one. A row replaces all rows of its Secret that came before.
 
     seen, expected: Secrets so far and in all, the latter 0 where nobody says; namespaces, and those still to come.
-    failures: what could not be read, for people. served: what the endpoint sends, or why that is not known; None until
+    failures: what could not be read. served: what the endpoint sends, or why that is not known; None until
     it is. done: the last one.
     """
 
     rows: tuple[Candidate, ...] = ()
     denied: tuple[Denial, ...] = ()
-    failures: tuple[str, ...] = ()
+    failures: tuple[Finding, ...] = ()
     seen: int = 0
     expected: int = 0
     namespaces_to_come: int = 0
-    served: Handshake | str | None = None
+    served: Handshake | Finding | None = None
     certificates_read: bool = False
     done: bool = False
 
@@ -121,7 +120,7 @@ class _Walk:
     now: Clock
     queue: asyncio.Queue[Batch | None]
     readable: Readable
-    served: Handshake | str | None = None
+    served: Handshake | Finding | None = None
     seen: set[tuple[str, str]] = field(default_factory=set)
     unjudged: list[tuple[Candidate, ...]] = field(default_factory=list)
     expected: int = 0
@@ -215,8 +214,8 @@ class _Walk:
             await self._read([item for item in page.items if self._fresh(item)])
 
     def _denial(self, namespace: str) -> Denial:
-        command = _listing(namespace).command(self.cluster.commands)
-        return Denial(namespace, Finding(text="Secrets may not be listed there", fix=command))
+        check = f"Check: {_listing(namespace).command(self.cluster.commands)}"
+        return Denial(namespace, Finding(text="Secrets may not be listed there", fix=check))
 
     def _fresh(self, item: Object) -> bool:
         key = place_of(item)
@@ -248,7 +247,7 @@ class _Walk:
                 where = f" of namespace {namespace}" if namespace else ""
                 if attempt == RELISTS:
                     text = f"the list of Secrets{where} changes faster than it can be read: it is not complete"
-                    self._report(failures=(text,))
+                    self._report(failures=(Finding(text=text),))
 
     # -- namespace by namespace
 
@@ -311,45 +310,46 @@ class _Walk:
         except Unauthorized:
             raise  # nothing else would be answered either
         except ClusterError as error:
-            self._report(failures=(f"namespace {namespace}: {error.message}",))
+            self._report(failures=(Finding(text=f"namespace {namespace}: {error.message}"),))
 
 
-async def ask_endpoint(cluster: Cluster, search: Search) -> Handshake | str:
+async def ask_endpoint(cluster: Cluster, search: Search) -> Handshake | Finding:
     """What the endpoint sends, or why that cannot be seen, and what to do."""
     if search.endpoint is None:
-        return "there is no endpoint to ask"
+        return Finding(text="there is no endpoint to ask")
     try:
         return await handshake.handshake(cluster, search.endpoint)
     except PgwizardError as error:
-        return ". ".join(part for part in (error.message, error.hint) if part)
+        return Finding(text=error.message, fix=error.hint)
 
 
 async def contents(
-    cluster: Cluster, ref: Ref, search: Search, server: Handshake | str | None, now: datetime
+    cluster: Cluster, ref: Ref, search: Search, server: Handshake | Finding | None, now: datetime
 ) -> tuple[Candidate, ...]:
-    """One Secret, read now. Its problem (gone, denied) is its row's ``why``."""
+    """One Secret, read now. Its problem (gone, denied) is its row's ``reason``."""
     namespace, secret = ref.namespace or "", ref.name
     try:
         item = await cluster.get(ref)
     except NotFound:
-        why = await _published(cluster, ref) if search.purpose == "ca" else ""
-        why = why or "does not exist (any more)"
-        return (Candidate(namespace, secret, "cannot be read", why=why, rank=95),)
+        published = await _published(cluster, ref) if search.purpose == "ca" else None
+        reason = published or Finding(text="does not exist (any more)")
+        return (Candidate(namespace, secret, "cannot be read", reason=reason, rank=95),)
     except Forbidden:
-        why = "may not be read: " + Access("get", "secrets", "", namespace, secret).command(cluster.commands)
-        return (Candidate(namespace, secret, "cannot be read", why=why, rank=95, hopeful=True),)
+        check = f"Check: {Access('get', 'secrets', '', namespace, secret).command(cluster.commands)}"
+        reason = Finding(text="may not be read", fix=check)
+        return (Candidate(namespace, secret, "cannot be read", reason=reason, rank=95, hopeful=True),)
     except ClusterError as error:
-        return (Candidate(namespace, secret, "cannot be read", why=plain(error.message), rank=95),)
+        return (Candidate(namespace, secret, "cannot be read", reason=Finding(text=error.message), rank=95),)
     return rows_of(item, search, server, now)
 
 
-async def _published(cluster: Cluster, ref: Ref) -> str:
-    """How to use the certificates of a ConfigMap of that name; empty where there are none."""
+async def _published(cluster: Cluster, ref: Ref) -> Finding | None:
+    """How to use the certificates of a ConfigMap of that name; None where there are none."""
     with contextlib.suppress(ClusterError):
         found = await find_object(cluster, Ref(CONFIGMAP, ref.name, ref.namespace))
-        if found is not None and (finding := published_finding(found, str(ref), cluster.commands)):
-            return f"{finding.text}. {finding.fix}"
-    return ""
+        if found is not None:
+            return published_finding(found, str(ref), cluster.commands)
+    return None
 
 
 async def confirm(cluster: Cluster, row: Candidate, search: Search, now: datetime) -> ChainVerdict:

@@ -16,13 +16,14 @@ from datetime import datetime
 from typing import Literal
 
 from pgwizard.endpoint import Endpoint
+from pgwizard.errors import Finding
 from pgwizard.kube.api import Object
 from pgwizard.plan.checks import STORE_ADMINISTRATORS
 from pgwizard.plan.names import mirrored_from
 from pgwizard.release.survey import S3_KEY_PAIRS, SESSION_TOKEN
 from pgwizard.text import plain
 from pgwizard.tls.certificates import LIMIT_BYTES, Bundle, Certificate, read_bundle
-from pgwizard.tls.chain import ChainReason, ChainVerdict, would_verify
+from pgwizard.tls.chain import ChainVerdict, would_verify
 from pgwizard.tls.handshake import Handshake
 from pgwizard.tls.names import Rules
 
@@ -98,9 +99,10 @@ class Candidate:
     """One thing that can be chosen, or a reason why it cannot: a Secret, or one key of it that holds certificates.
 
     keys: what a choice would name, in order; empty where nothing can be chosen. others: the Secret's other keys, as
-    far as they are known. bundle: the certificates. why: the verdict in words, or the problem. rank: smaller is
-    better. hopeful: it is not read yet, and its name or keys say that it should be. mirror_of: the Secret that it is a
-    release's own copy of: it follows that one only when the release is applied, and so is no source.
+    far as they are known. bundle: the certificates. reason: the verdict on them, or what else speaks for or against it;
+    None where nothing is known. rank: smaller is better. hopeful: it is not read yet, and its name or keys say that it
+    should be. mirror_of: the Secret that it is a release's own copy of: it follows that one only when the release is
+    applied, and so is no source.
     """
 
     namespace: str
@@ -110,7 +112,7 @@ class Candidate:
     others: tuple[str, ...] = ()
     bundle: Bundle | None = None
     ok: bool | None = None
-    why: str = ""
+    reason: ChainVerdict | Finding | None = None
     rank: int = 90
     hopeful: bool = False
     mirror_of: str = ""
@@ -169,7 +171,8 @@ def _last_if_mirror(row: Candidate, item: Object) -> Candidate:
 
 def _last(row: Candidate) -> Candidate:
     """A mirror among what is of no use."""
-    return replace(row, ok=False, why=f"a mirror of {row.mirror_of}: choose that", rank=86, hopeful=False)
+    reason = Finding(text=f"a mirror of {row.mirror_of}: choose that")
+    return replace(row, ok=False, reason=reason, rank=86, hopeful=False)
 
 
 def _outline(item: Object, search: Search) -> Candidate:
@@ -195,12 +198,12 @@ def _managed_keys(item: Object) -> Iterator[str]:
                     yield key[2:]
 
 
-def rows_of(item: Object, search: Search, server: Handshake | str | None, now: datetime) -> tuple[Candidate, ...]:
+def rows_of(item: Object, search: Search, server: Handshake | Finding | None, now: datetime) -> tuple[Candidate, ...]:
     """A whole Secret: each of its keys that holds certificates, or one row that says why there is none. Pure."""
     return tuple(_last_if_mirror(row, item) for row in _rows_of(item, search, server, now))
 
 
-def _rows_of(item: Object, search: Search, server: Handshake | str | None, now: datetime) -> tuple[Candidate, ...]:
+def _rows_of(item: Object, search: Search, server: Handshake | Finding | None, now: datetime) -> tuple[Candidate, ...]:
     namespace, name = place_of(item)
     data: Mapping[str, str] = item.get("data") or {}
     if search.purpose != "ca":
@@ -223,13 +226,13 @@ def _rows_of(item: Object, search: Search, server: Handshake | str | None, now: 
         key, why = min(wrong, key=lambda pair: (pair[0] not in {"tls.crt", "ca.crt"}, pair[0]))
         bare = key in {"tls.crt", "ca.crt"} and why == "is empty" and bool(data.get("tls.key"))
         if not bare:
-            return (Candidate(namespace, name, "not a certificate", others=keys, why=f"{key} {why}", rank=70),)
+            reason = Finding(text=f"{key} {why}")
+            return (Candidate(namespace, name, "not a certificate", others=keys, reason=reason, rank=70),)
     if any(_holds_key(value) for value in data.values()):
-        return (
-            Candidate(namespace, name, "key only", others=keys, why="a private key without its certificate", rank=71),
-        )
-    nothing = "holds no certificate" if keys else "has no data"
-    return (Candidate(namespace, name, "other keys", others=keys, why=nothing, rank=85),)
+        reason = Finding(text="a private key without its certificate")
+        return (Candidate(namespace, name, "key only", others=keys, reason=reason, rank=71),)
+    reason = Finding(text="holds no certificate" if keys else "has no data")
+    return (Candidate(namespace, name, "other keys", others=keys, reason=reason, rank=85),)
 
 
 def _certificates_of(key: str, coded: str) -> tuple[Bundle | None, str]:
@@ -276,8 +279,8 @@ def kind_of_one(certificate: Certificate) -> CandidateKind:
 # ---- judging and ranking -------------------------------------------------------------------------------------------
 
 
-def judge(row: Candidate, search: Search, server: Handshake | str | None, now: datetime) -> Candidate:
-    """The row with its verdict, its reason in words and its rank. Pure."""
+def judge(row: Candidate, search: Search, server: Handshake | Finding | None, now: datetime) -> Candidate:
+    """The row with its verdict and its rank. Pure."""
     if row.bundle is None or row.mirror_of:
         return row
     if isinstance(server, Handshake):
@@ -286,12 +289,13 @@ def judge(row: Candidate, search: Search, server: Handshake | str | None, now: d
         verdict = ChainVerdict(None)
     is_named = verdict.ok is None and search.rules.fit(row.bundle.certificates[0], search.host)
     rank = _rank(row, verdict, search, now, is_named=is_named)
-    why = verdict.why or ("cannot be tried from here" if isinstance(server, str) else "")
-    if verdict.reason is ChainReason.IS_ISSUER:
-        why = f"signed the certificate that {search.endpoint} sends"
-    elif is_named:
-        why = f"names {search.host}" + (f"; {why}" if why else "")
-    return replace(row, ok=verdict.ok, why=why, rank=rank)
+    reason: ChainVerdict | Finding | None = verdict if verdict.reason else None
+    if reason is None and isinstance(server, Finding):
+        reason = Finding(text="cannot be tried from here")
+    if is_named:
+        named = f"names {search.host}"
+        reason = Finding(text=named, cause=verdict.why or (reason.text if isinstance(reason, Finding) else ""))
+    return replace(row, ok=verdict.ok, reason=reason, rank=rank)
 
 
 def _rank(row: Candidate, verdict: ChainVerdict, search: Search, now: datetime, *, is_named: bool) -> int:
@@ -315,7 +319,8 @@ def _credentials(namespace: str, name: str, keys: Mapping[str, bool], search: Se
         others = tuple(key for key in known if key not in pair)
         empty = [key for key in pair if not keys[key]]
         if empty:
-            return Candidate(namespace, name, "credentials", (), known, ok=False, why=f"{empty[0]} is empty", rank=60)
+            reason = Finding(text=f"{empty[0]} is empty")
+            return Candidate(namespace, name, "credentials", (), known, ok=False, reason=reason, rank=60)
         own = namespace == search.namespace
         why = f"has {' and '.join(pair)}"
         if pair[0] in STORE_ADMINISTRATORS:
@@ -323,11 +328,10 @@ def _credentials(namespace: str, name: str, keys: Mapping[str, bool], search: Se
         ok = None if search.purpose == "s3" and pair == ("username", "password") else True  # of what, nobody says
         if search.purpose == "s3" and (token := next(filter(SESSION_TOKEN.search, known), None)):
             ok, why = None, f"has {token}, which is not used: the key pair is temporary"
-        return Candidate(
-            namespace, name, "credentials", pair, others, ok=ok, why=why, rank=min(49, place * 2 + (not own))
-        )
-    nothing = "no usual keys" if keys else "has no data"
-    return Candidate(namespace, name, "other keys", others=known, why=nothing, rank=85)
+        rank = min(49, place * 2 + (not own))
+        return Candidate(namespace, name, "credentials", pair, others, ok=ok, reason=Finding(text=why), rank=rank)
+    reason = Finding(text="no usual keys" if keys else "has no data")
+    return Candidate(namespace, name, "other keys", others=known, reason=reason, rank=85)
 
 
 # ---- names that are typed ------------------------------------------------------------------------------------------

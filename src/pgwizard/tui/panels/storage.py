@@ -47,11 +47,11 @@ class StoragePanel(Panel):
 def _append_endurance(text: Text, size: float, archive_timeout_seconds: int) -> None:
     rates = [("busy: a segment in 10 s", 10.0), ("steady: one a minute", 60.0), ("calm: one in 10 min", 600.0)]
     if archive_timeout_seconds:
-        rates[1] = (f"archive_timeout: in {archive_timeout_seconds} s", float(archive_timeout_seconds))
-    text.append(f"  {'WAL written':25} data ½   data ¼\n", "dim")
+        rates[1] = (f"timeout: one in {archive_timeout_seconds} s", float(archive_timeout_seconds))
+    text.append(f"  {'WAL written':23}{'data ½':>12}{'data ¼':>12}\n", "dim")
     for name, seconds in rates:
         half, quarter = (_lasting(size * share, seconds) for share in (0.5, 0.75))
-        text.append(f"  {name:25}{half:>9}{quarter:>9}\n")
+        text.append(f"  {name:23}{half:>12}{quarter:>12}\n")
     text.append("  data ½: the database fills half of the volume; a segment has 16 MB\n\n", "dim")
 
 

@@ -16,6 +16,7 @@ from pgwizard.tls import handshake
 from pgwizard.tls.certificates import Bundle, Certificate
 from pgwizard.tls.names import Rules
 from pgwizard.tui.panels.base import Panel
+from pgwizard.tui.widgets.candidate_text import reason_text
 from pgwizard.wizard import browse, candidates
 from pgwizard.wizard.candidates import Candidate
 from pgwizard.wizard.draft import Draft
@@ -126,7 +127,7 @@ class TlsPanel(Panel):
             text.append(f"  {self._no_best}\n")
             return
         text.append(f"  {plain(best.place)} · {plain(best.keys[0])}\n", "bold")
-        text.append(f"  ✓ {plain(best.why)}\n")
+        text.append(f"  ✓ {reason_text(best)}\n")
         if source and (source.namespace, source.secret, source.key) == (best.namespace, best.secret, best.keys[0]):
             text.append("  It is the one that is chosen.\n", "dim")
         else:

@@ -13,8 +13,8 @@ from textual.widgets import Input, Static
 
 from pgwizard.text import plain
 from pgwizard.tui.secret_search import SecretSearch
+from pgwizard.tui.widgets.candidate_text import finding_text
 from pgwizard.tui.widgets.secret_list import WIDE, SecretList
-from pgwizard.wizard.browse import Denial
 from pgwizard.wizard.candidates import Candidate, Search
 
 _LONGEST = 300
@@ -163,13 +163,13 @@ def progress(secrets: SecretSearch, in_view: int, link: str, *, is_filtered: boo
     elif secrets.state == "failed":
         parts.append("stopped (why: F7; read again: F5)")
     if secrets.failures and secrets.state != "failed":
-        parts.append(f"! {plain(secrets.failures[-1], 120)}")
+        parts.append(f"! {plain(finding_text(secrets.failures[-1]), 120)}")
     return " · ".join(parts)
 
 
 def nothing(secrets: SecretSearch) -> str:
     """Why there is no row: loading, empty, filtered, denied and failed are different things."""
-    last = plain(secrets.failures[-1], 600) if secrets.failures else ""
+    last = plain(finding_text(secrets.failures[-1]), 600) if secrets.failures else ""
     if secrets.state == "connecting":
         return ""
     if secrets.state == "failed":
@@ -181,22 +181,15 @@ def nothing(secrets: SecretSearch) -> str:
     if secrets.state == "loading":
         return "Searching …"
     if secrets.denied:
-        return f"{plain(_denial_text(secrets.denied[0]), 600)}\nYou can still type a name: F6"
+        return f"{plain(finding_text(secrets.denied[0].finding), 600)}\nYou can still type a name: F6"
     search = secrets.search
     where = f"namespace {search.namespace}" if search.purpose in {"database", "passphrase"} else "cluster"
     return f"There is no Secret in this {where}. You can type a name: F6"
 
 
-def _denial_text(denial: Denial) -> str:
-    return ": ".join(filter(None, (denial.finding.text, denial.finding.fix)))
-
-
 def unreadable(secrets: SecretSearch) -> list[str]:
     """Each namespace that may not be read and why, and each failure; no more lines than anybody reads."""
-    denied = [
-        f"{plain(each.namespace)}: {plain(_denial_text(each))}" if each.namespace else plain(_denial_text(each))
-        for each in secrets.denied
-    ]
-    lines = [*denied, *(plain(text, 600) for text in secrets.failures)]
+    denied = [": ".join(filter(None, (each.namespace, finding_text(each.finding)))) for each in secrets.denied]
+    lines = [plain(text, 600) for text in (*denied, *map(finding_text, secrets.failures))]
     more = len(lines) - _LONGEST
     return [*lines[:_LONGEST], *([f"and {more:,} more"] if more > 0 else [])]

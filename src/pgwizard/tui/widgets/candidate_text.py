@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from pgwizard.errors import Finding
 from pgwizard.text import plain
+from pgwizard.tls.chain import ChainVerdict
 from pgwizard.wizard import candidates
 from pgwizard.wizard.candidates import Candidate, Search
 
@@ -18,15 +20,28 @@ if TYPE_CHECKING:
     from pgwizard.tls.handshake import Handshake
 
 
+def finding_text(finding: Finding) -> str:
+    """A finding and its fix on one line. It may hold what the cluster sent."""
+    return ". ".join(filter(None, (": ".join(filter(None, (finding.text, finding.cause))), finding.fix)))
+
+
+def reason_text(row: Candidate, limit: int = 300) -> str:
+    """What speaks for or against a candidate, as plain text; empty where nothing is known."""
+    reason = row.reason
+    text = reason.why if isinstance(reason, ChainVerdict) else finding_text(reason) if reason else ""
+    return plain(text, limit)
+
+
 def verdict(row: Candidate) -> str:
     """A mark and the reason, in few words."""
+    why = reason_text(row)
     if row.ok is not None:
-        return f"✓ yes: {plain(row.why)}" if row.ok else f"✗ {plain(row.why)}"
+        return f"✓ yes: {why}" if row.ok else f"✗ {why}"
     if row.kind == "not read":
         return "· read when it is in view" if row.hopeful else "· not read"
     if not row.keys:
-        return f"✗ {plain(row.why)}"
-    return f"? {plain(row.why)}" if row.why else "… asking the server"
+        return f"✗ {why}"
+    return f"? {why}" if why else "… asking the server"
 
 
 def days_text(days: int) -> str:
@@ -38,7 +53,7 @@ def days_text(days: int) -> str:
     return f"in {days} d"
 
 
-def row_text(row: Candidate, search: Search, served: Handshake | str | None, today: datetime | None) -> Text:
+def row_text(row: Candidate, search: Search, served: Handshake | Finding | None, today: datetime | None) -> Text:
     """All that there is room for below the list. served: what the server sends, or why that is not known."""
     if search.purpose != "ca" or row.bundle is None:
         return _outline_text(row, search)
@@ -52,8 +67,8 @@ def _outline_text(row: Candidate, search: Search) -> Text:
     lines = [f"{row.kind}; its keys: {keys} (values are not shown)" if keys else str(row.kind)]
     if row.kind == "not read":
         lines.append("It is read when it comes into view, or when you select it.")
-    elif row.why:
-        lines.append(plain(row.why, 400))
+    elif why := reason_text(row, 400):
+        lines.append(why)
     if row.kind == "other keys" and search.purpose != "ca" and row.others:
         usual = ",".join(f"KEY{number}" for number, _ in enumerate(candidates.usual_keys(search), start=1))
         lines.append(f"To use its keys anyway: F6, then {plain(row.place)}/{usual}")
@@ -69,7 +84,7 @@ def _lines(head: str, lines: Iterable[str]) -> Text:
 
 
 def _certificate_text(
-    row: Candidate, bundle: Bundle, search: Search, served: Handshake | str | None, today: datetime | None
+    row: Candidate, bundle: Bundle, search: Search, served: Handshake | Finding | None, today: datetime | None
 ) -> Text:
     """A certificate, with the server's answer to it."""
     first = bundle.certificates[0]
@@ -96,7 +111,7 @@ def _certificate_text(
 def all_lines(row: Candidate) -> Iterator[str]:
     """Everything that is known of a row."""
     yield plain("/".join([row.place, *row.keys]), 1_000)
-    yield f"{row.kind}: {plain(row.why, 1_000)}" if row.why else str(row.kind)
+    yield ": ".join(filter(None, (row.kind, reason_text(row, 1_000))))
     for one in row.bundle.certificates if row.bundle else ():
         yield ""
         yield f"subject      {plain(one.subject, 1_000) or 'none'}"
@@ -109,11 +124,11 @@ def all_lines(row: Candidate) -> Iterator[str]:
         yield f"sha256       {one.sha256}"
 
 
-def _server_line(row: Candidate, search: Search, served: Handshake | str | None) -> str:
+def _server_line(row: Candidate, search: Search, served: Handshake | Finding | None) -> str:
     if served is None:
         return f"Asking {plain(str(search.endpoint))} what it sends …"
-    if isinstance(served, str):
-        return f"What the server sends is not known: {plain(served, 400)}"
+    if isinstance(served, Finding):
+        return f"What the server sends is not known: {plain(finding_text(served), 400)}"
     chain = served.chain.certificates
     own = chain[0]
     count = f"{len(chain)} certificate{'s' if len(chain) != 1 else ''}"

@@ -15,6 +15,7 @@ from textual.widgets import DataTable, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from pgwizard.answers.schema import field_at, label_at, page_of, pages
+from pgwizard.plan.plan import stand_ins
 from pgwizard.text import plain, visible
 from pgwizard.tui.widgets.folds import Folds
 from pgwizard.wizard.draft import Draft
@@ -125,20 +126,21 @@ class AnswersTable(DataTable[Text | str]):
         room = max(30, self.size.width - 12)  # less the sign, the gaps and a scroll bar
         for title, share in (("question", 48), ("answer", 34), ("default", 18)):
             self.add_column(title, width=room * share // 100)
-        page, order = "", pages()
+        page, order, others = "", pages(), stand_ins(draft.answers)
         for path, value, default in sorted(draft.rows(), key=lambda row: order.index(page_of(row[0][0]))):
             differs = value != default
             if self.only_changed and not differs:
                 continue
             label, place = label_at(path, draft.tag)
             question = ".".join(place)
+            shown = answer_text(value) if value is not None else others.get(question, "none")
             if page != page_of(question):
                 page = page_of(question)
                 self.add_row("", Text(page, "bold underline"), "", "")
             self.add_row(
                 Text("≠" if differs else "", "bold"),
                 Text(f" {label}"),
-                Text(answer_text(value), "bold" if differs else "", no_wrap=True, overflow="ellipsis"),
+                Text(shown, "bold" if differs else "", no_wrap=True, overflow="ellipsis"),
                 Text(answer_text(default) if differs else "", "dim", no_wrap=True, overflow="ellipsis"),
                 key=question,
             )
