@@ -21,7 +21,7 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.driver import Driver
-from textual.events import Event, Key, Print
+from textual.events import Event, Key, Paste, Print
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -72,8 +72,8 @@ class WizardApp(ReportsDefects, BaseApp):
         """What libraries wrote to standard error while it was a terminal with the screens on it."""
 
     async def on_event(self, event: Event) -> None:
-        """Keys in the order in which they were typed."""
-        if isinstance(event, Key) and not event.is_forwarded:
+        """Keys and pastes in the order in which they came."""
+        if isinstance(event, (Key, Paste)) and not event.is_forwarded:
             self._keys.press(event)
         else:
             await super().on_event(event)
