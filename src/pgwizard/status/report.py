@@ -200,8 +200,9 @@ def _continuity_fact(snapshot: Snapshot, wal: Wal) -> Fact:
         found = "no gap" if walk.is_connected else "the timeline's history is missing"
     is_old = "archive" in snapshot.failures or outdated_seconds(snapshot, "archive") is not None
     age = span((snapshot.at - read_at).total_seconds())
+    count = f"{listing.count:,} segment{'s' if listing.count != 1 else ''}"
     mark: Literal["✓", "!"] = "✓" if found == "no gap" and not is_old else "!"
-    return Fact(mark, "WAL", f"{listing.count:,} segments up to {wal.last}, checked {age} ago: {found}")
+    return Fact(mark, "WAL", f"{count} up to {wal.last}, checked {age} ago: {found}")
 
 
 def _archiver_fact(archiver: Archiver, read_at: datetime, now: datetime) -> Fact:
