@@ -49,6 +49,14 @@ class Endpoint:
         return True
 
     @property
+    def has_possible_host(self) -> bool:
+        """Whether DNS could hold the host: labels of 1 to 63 characters, 253 in all."""
+        try:
+            return len(self.host.encode("idna").removesuffix(b".")) <= 253
+        except UnicodeError:
+            return False
+
+    @property
     def authority(self) -> str:
         """``host:port``; without the port where it is the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -10,14 +10,13 @@ import signal
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.waiting import DEADLINE_SECONDS
+from support.waiting import DEADLINE_SECONDS, wait_until
 
 MODES = {"alternate screen": 1049, "mouse": 1000, "every move of the mouse": 1003, "paste": 2004}
 
@@ -43,10 +42,11 @@ class Terminal:
         self.output = b""
 
     def read_until(self, text: str) -> None:
-        end = time.monotonic() + DEADLINE_SECONDS
-        while text.encode() not in self.output:
-            assert time.monotonic() < end, self.output[-2000:]
+        def is_printed() -> bool:
             self.read()
+            return text.encode() in self.output
+
+        wait_until(f"{text!r} is printed", is_printed, lambda: repr(self.output[-2000:]))
 
     def read(self) -> None:
         if select.select([self.ours], [], [], 0.1)[0]:
@@ -54,10 +54,12 @@ class Terminal:
 
     def end(self) -> int:
         """Its exit code, once it has ended."""
-        end = time.monotonic() + DEADLINE_SECONDS
-        while self.process.poll() is None:
-            assert time.monotonic() < end, self.output[-2000:]
+
+        def has_ended() -> bool:
             self.read()
+            return self.process.poll() is not None
+
+        wait_until("the program has ended", has_ended, lambda: repr(self.output[-2000:]))
         for _ in range(3):
             self.read()
         return self.process.returncode

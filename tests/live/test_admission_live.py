@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,6 @@ from support.waiting import wait_until
 
 pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
-SOON_SECONDS = 90
-"""On a busy machine; the wait for a pod would last 600 s."""
 
 
 @pytest.fixture
@@ -85,10 +82,8 @@ def limit_range(kubectl: Kubectl, **limits: Any) -> None:
 
 
 def refused(place: Site, answers: dict[str, Any], code: int) -> str:
-    begin = time.monotonic()
-    said = place.apply(answers, expect=code).said
-    assert time.monotonic() - begin < SOON_SECONDS, said
-    return said
+    """The words of a run that ends by itself: one that waits for its time to pass ends with 7."""
+    return place.apply(answers, expect=code).said
 
 
 def test_a_limit_range_is_met_by_the_answers_that_its_refusals_name(place: Site) -> None:

@@ -222,6 +222,24 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
         "http:// has no certificate to verify: set it to false, or use https",
     ),
     (
+        {"advanced": {"options": {"repo1-storage-host": "http://a"}}},
+        "advanced.options.repo1-storage-host",
+        "http:// needs pgBackRest 2.58 or newer; images.pgbackrestVersion is 2.45",
+    ),
+    (
+        {"repository": {"endpoint": "http://a"}, "advanced": {"options": {"repo1-storage-host": "a"}}},
+        "repository.endpoint",
+        "http:// needs pgBackRest 2.58 or newer; images.pgbackrestVersion is 2.45",
+    ),
+    (
+        {
+            "advanced": {"options": {"repo1-storage-host": "http://a"}},
+            "images": {"pgbackrestVersion": "2.60"},
+        },
+        "tls.verify",
+        "http:// has no certificate to verify: set it to false, or use https",
+    ),
+    (
         {"repository": {"bucket": "a.b.c"}},
         "repository.bucket",
         "a dot in a bucket's name needs pgBackRest 2.58 or newer; images.pgbackrestVersion is 2.45",

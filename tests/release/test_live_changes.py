@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pgwizard.answers.questions import Answers
+from pgwizard.errors import Finding
 from pgwizard.kube.api import Object, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, record, records, uninstall
@@ -203,6 +204,28 @@ def test_what_an_apply_announces_of_a_changed_release_happens(
         assert [item for item in again.outcome.changes if item.action != "unchanged"] == []
         assert live(sim, POD, "postgresql-0")["metadata"]["uid"] == uid
         assert live(sim, ref.resource, ref.name) == version
+
+    on(scenario)
+
+
+def test_an_apply_and_a_dry_run_warn_of_a_suspended_schedule_and_leave_it_so() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await backups.set_suspend(sim, FULL, "default", suspend=True)
+        warned = Finding(
+            text="the schedule postgresql-pgbackrest-full is suspended, and this apply does not resume it",
+            severity="warning",
+            key="status-suspended",
+            fix="Resume it: pgwizard status, key s.",
+        )
+        size = Answers.model_validate({"schedule": {"full": "0 3 * * 0"}})
+        for run in (await applied(sim, dry_run=True), await applied(sim), await applied(sim, size)):
+            assert run.error is None
+            assert [event.finding for event in run.events if event.kind == "warning"] == [warned]
+        assert live(sim, CRONJOB, FULL)["spec"]["suspend"] is True
+        assert live(sim, CRONJOB, FULL)["spec"]["schedule"] == "0 3 * * 0"
+
+        await backups.set_suspend(sim, FULL, "default", suspend=False)
+        assert [event for event in (await applied(sim)).events if event.kind == "warning"] == []
 
     on(scenario)
 

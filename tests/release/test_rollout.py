@@ -339,7 +339,7 @@ def test_a_pod_that_admission_refuses_ends_the_wait_at_once_with_the_words_of_th
     assert isinstance(result.error, RolloutFailed)
     assert result.error.exit_code == 8
     assert result.error.message.startswith(
-        "postgresql-0 in namespace default cannot start: the cluster refuses it: FailedCreate: "
+        "postgresql-0 in namespace default cannot start: the cluster refuses the pod: FailedCreate: "
     )
     assert message in result.error.message
     assert result.error.fault is not None
@@ -373,12 +373,35 @@ def test_a_hook_job_whose_pod_admission_refuses_fails_at_once_with_the_words_of_
     assert isinstance(result.error, FirstBackupFailed)
     assert result.error.exit_code == 9
     assert result.error.message.startswith(
-        "Job default/postgresql-pgbackrest-init cannot start: the cluster refuses its pod: FailedCreate: "
+        "Job default/postgresql-pgbackrest-init cannot start: the cluster refuses the pod: FailedCreate: "
     )
     assert message in result.error.message
     assert result.error.fault is not None
     assert (result.error.fault.key, result.error.fault.question) == (key, question)
     assert result.at[-1] < 60
+
+
+@pytest.mark.parametrize(("place", "exit_code"), [("default/postgresql", 8), (HOOK, 9)])
+def test_a_webhook_that_does_not_answer_ends_the_wait_after_a_minute_with_its_name(place: str, exit_code: int) -> None:
+    result = stuck(ScriptedOutcome("webhook-silent", place))
+    assert isinstance(result.error, RolloutFailed | FirstBackupFailed)
+    assert result.error.exit_code == exit_code
+    assert "cannot start: a webhook of the cluster does not answer: FailedCreate: " in result.error.message
+    assert result.error.fault is not None
+    assert result.error.fault.key == "admission-webhook-silent"
+    assert "The cluster's webhook pods.policy.example.com does not answer" in result.error.fault.cause
+    assert 60 < result.at[-1] < 120
+
+
+def test_a_webhook_that_answers_again_within_a_minute_ends_no_wait() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("webhook-silent", "default/postgresql"))
+        task = asyncio.create_task(applied(sim))
+        await asyncio.sleep(50)
+        sim.outcomes.clear()
+        assert (await task).error is None
+
+    on(scenario)
 
 
 def test_a_hook_job_whose_pod_cannot_start_fails_at_once_with_the_reason() -> None:

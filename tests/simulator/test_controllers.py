@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from pgwizard.errors import NotFound
 from pgwizard.kube.api import Object, Resource
+from pgwizard.simulator.clock import ManualClock
 from pgwizard.simulator.faults import ScriptedOutcome
 from support.simulated import (
     CLAIM,
@@ -291,6 +293,29 @@ def test_a_cron_job_fires_and_keeps_its_history() -> None:
         assert types == ["full"] + ["incr"] * 6
 
     run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("begin", "runs"),
+    [
+        pytest.param(datetime(2027, 3, 26, 12, tzinfo=UTC), ["27T01:30", "29T00:30"], id="a lost hour has no run"),
+        pytest.param(
+            datetime(2027, 10, 29, 12, tzinfo=UTC),
+            ["30T00:30", "31T00:30", "31T01:30", "01T01:30"],
+            id="a doubled hour has two",
+        ),
+    ],
+)
+def test_a_cron_job_runs_as_kubernetes_does_where_clocks_change(begin: datetime, runs: list[str]) -> None:
+    async def scenario(sim: Cluster) -> None:
+        berlin = cronjob()
+        berlin["spec"] |= {"schedule": "30 2 * * *", "timeZone": "Europe/Berlin", "failedJobsHistoryLimit": 9}
+        await sim.apply(berlin)
+        await sim.until(3 * 86_400)
+        made = sorted(item["metadata"]["creationTimestamp"] for item in await listed(sim, JOB))
+        assert [at[8:16] for at in made] == runs
+
+    run(scenario, clock=ManualClock(begin.timestamp()))
 
 
 def test_a_job_made_by_hand_from_a_cron_job() -> None:

@@ -21,7 +21,7 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, record, rollout, uninstall
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
-from pgwizard.status import observe, report
+from pgwizard.status import listing, observe, probes, report
 from pgwizard.status import snapshot as status_snapshot
 from pgwizard.status.observations import LogFailed, LogRead, Observation
 from pgwizard.status.snapshot import Missing, ReleaseSummary, Run, Snapshot, Volume
@@ -731,3 +731,58 @@ def test_a_defect_in_reading_the_log_of_a_crash_is_shown_and_the_log_is_read_aga
         assert ("(not read: a defect of pgwizard itself: ZeroDivisionError)",) in shown
 
     on(scenario)
+
+
+def test_a_hole_in_a_large_archive_is_confirmed_by_reading_all_of_it_again() -> None:
+    scopes: list[str] = []
+
+    def large(command: list[str], _: bytes) -> ExecResult | None:
+        if listing.NAME not in command[3:4]:
+            return None
+        scopes.append(command[5])
+        folders = [f"{1:08X}{number:08X}" for number in range(20)]
+        lines = ["archive 15-1", *(f"folder {folder}" for folder in folders)]
+        for folder in folders if command[5] == "all" else folders[-1:]:
+            lines += [f"read {folder}", f"run {folder}00000001 {folder}000000FF 1 1795814944"]
+        return ExecResult("\n".join(lines).encode(), b"", 0)
+
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.programs.answers.append(large)
+        await seen(sim, lambda snapshot: snapshot.archive_before is not None)
+        assert scopes[:2] == ["all", "all"]
+        again = observe.Again()
+        await seen(sim, lambda _: len(scopes) >= 5, again)
+        assert "newest" in scopes, "otherwise a poll reads the newest folders"
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("scope", ["all", "newest"])
+def test_the_simulated_cluster_lists_its_archive_as_the_script_does(scope: str) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        whole = await probes.archive(sim, ReleaseRef("default", "postgresql"), 5)
+        known = whole if scope == "newest" else None
+        found = await probes.archive(sim, ReleaseRef("default", "postgresql"), 5, known)
+        assert found.runs.keys() == whole.runs.keys()
+
+    on(scenario)
+
+
+def test_a_job_whose_pod_admission_refuses_shows_the_words_of_the_policy() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("quota", "default/postgresql-pgbackrest-full*", message=POLICY))
+        await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "full", clock(sim)())
+        found = await seen(sim, lambda snapshot: any("denied" in run.message for run in snapshot.runs))
+        (run,) = (run for run in found.runs if run.kind == "full")
+        assert run.state == "running"
+        assert run.message.startswith("waiting for its pod: the cluster refuses the pod: FailedCreate: ")
+        assert POLICY in run.message
+
+        sim.outcomes.clear()
+        found = await seen(sim, lambda snapshot: [run.state for run in snapshot.runs] == ["succeeded"] * 2)
+        assert [run.message for run in found.runs if run.kind == "full"] == ["complete"]
+
+    on(scenario)
+
+
+POLICY = "ValidatingAdmissionPolicy 'team-labels' with binding 'all' denied request: every pod needs the label team"

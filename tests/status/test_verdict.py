@@ -216,6 +216,13 @@ def archived(*missing: int, read_once: bool = False, timeline: int = 1, more: Se
     )
 
 
+def reached(snapshot: Snapshot) -> list[str]:
+    """The backups that the walk through the archive begins with."""
+    assert snapshot.walk is not None
+    return [reach.backup.label for reach in snapshot.walk.continuity.reaches]
+
+
+GONE = f"WAL segment {segment(190)} is"
 DELETED = "then find out what deletes WAL: a lifecycle rule of the bucket, or a pgbackrest expire elsewhere."
 
 
@@ -306,6 +313,54 @@ def test_a_backup_that_is_newer_than_the_listing_of_the_archive_counts_by_what_i
     repository = replace(REPOSITORY, backups=(newer,), wal=Wal(segment(100), segment(1305)))
     found = replace(FINE, repository=repository)
     assert (said(found), window_of(judge(found))) == (("recoverable", []), (at(0.001), at(seconds=38)))
+
+
+def test_a_backup_far_behind_the_listing_begins_a_window_of_its_own() -> None:
+    newer = replace(backup("full", 0.001, wal=1500), label="20261123-115500F")
+    repository = replace(REPOSITORY, backups=(*REPOSITORY.backups, newer), wal=Wal(segment(100), segment(1501)))
+    old = {**FINE.answered_at, "archive": at(hours=6)}
+    found = replace(FINE, repository=repository, answered_at=old, failures={"archive": failure("timed out")})
+    assert [(window.since, window.until) for window in judge(found).windows] == [
+        (at(1.4), at(seconds=38)),
+        (at(0.001), at(0.001)),
+    ]
+    alone = replace(found, repository=replace(repository, backups=REPOSITORY.backups))
+    assert window_of(judge(replace(alone, archiver=replace(ARCHIVER, last_at=NOW)))) == (at(1.4), at(seconds=38)), (
+        "an old listing proves nothing that came later"
+    )
+
+
+def test_an_incremental_backup_counts_only_with_all_that_it_builds_on() -> None:
+    label = "20261122-022400F"
+    middle, last = (
+        replace(backup("incr", days, wal=wal), label=f"{label}_{name}", prior=prior)
+        for days, wal, name, prior in ((0.9, 500, "1I", label), (0.4, 900, "2I", f"{label}_1I"))
+    )
+    full = replace(backup("full", 1.4), label=label)
+    complete = replace(FINE, repository=replace(REPOSITORY, backups=(full, middle, last)))
+    assert reached(complete) == [full.label, middle.label, last.label]
+    torn = replace(FINE, repository=replace(REPOSITORY, backups=(full, last)))
+    assert reached(torn) == [full.label]
+
+
+def test_many_backups_without_their_wal_are_one_reason_below_an_archiving_that_fails() -> None:
+    backups = tuple(
+        replace(backup("full", 20 - day, wal=100 + 10 * day), label=f"202611{day:02}-000000F") for day in range(1, 11)
+    )
+    listing = listed(100, 1303, *(100 + 10 * day for day in range(1, 10)))
+    failing = replace(ARCHIVER, failed=1, failed_wal=segment(1304), failed_at=NOW)
+    found = replace(FINE, repository=replace(REPOSITORY, backups=backups), archive=listing, archive_before=listing)
+    assert said(replace(found, archiver=failing, crons=()))[1][:2] == [
+        f"archiving fails: {segment(1304)} at 2026-11-23 12:00 UTC",
+        f"9 backups from {backups[0].label} to {backups[8].label} cannot be recovered: {GONE} missing, among others",
+    ]
+
+
+def test_a_walk_is_taken_over_while_its_inputs_are_the_same() -> None:
+    first = reduce(FINE, ArchiveRead(NOW, FINE.archive or listed(1, 2)))
+    later = replace(first, at=NOW, failures={})
+    assert later.walk is first.walk
+    assert reduce(later, ArchiveRead(NOW, listed(100, 1303))).walk is not first.walk
 
 
 def test_an_archive_that_cannot_be_listed_is_a_risk() -> None:

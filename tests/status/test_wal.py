@@ -165,6 +165,12 @@ def test_a_server_whose_history_is_missing_is_not_connected() -> None:
     assert (found.is_connected, found.windows, found.elsewhere) == (False, (), {"1-3F": 1})
 
 
+def test_a_backup_in_the_segment_of_a_fork_does_not_speak_for_those_before_it() -> None:
+    there = archive({1: "1-2"}, {2: [(1, 2.5)]})
+    found = continuity(there, [backup(2, 2), backup(1, 1)], 2)
+    assert [(reach.backup.label, reach.last) for reach in found.reaches] == [("1-2F", None), ("1-1F", name(1))]
+
+
 def test_a_timeline_on_which_nothing_was_archived_yet_ends_where_it_begins() -> None:
     for reason, until in (("before 2026-11-01 00:08:00.5+00", 8), ("at restore point x", 4), ("before \x1b[2J", 4)):
         there = archive({1: "1-20"}, {2: [(1, 8.5)]}, reason)

@@ -20,6 +20,7 @@ from textual.widgets import Input
 
 from pgwizard.diagnose import messages
 from pgwizard.kube import lease
+from pgwizard.plan.cron import next_run
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.tui.app import WizardApp
 from pgwizard.tui.start import Start
@@ -63,7 +64,7 @@ class Remote(SimCluster):
     """A simulated cluster whose answers take a moment, so that what took how long is worth showing."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(clock=Clock(), **options)
+        super().__init__(clock=Clock(), next_run=next_run, **options)
 
     async def _perform(self, request: Any, action: Callable[[], Any]) -> Any:
         await asyncio.sleep(LATENCY_SECONDS)

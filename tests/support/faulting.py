@@ -23,6 +23,7 @@ from pgwizard.answers.secrets import SecretInputs, Sensitive
 from pgwizard.clock import Clock
 from pgwizard.errors import PgwizardError
 from pgwizard.kube.api import Object, Ref, Resource
+from pgwizard.plan.cron import next_run
 from pgwizard.release import apply
 from pgwizard.release.changes import Change
 from pgwizard.release.stages import Event
@@ -59,8 +60,8 @@ def given(**values: str) -> SecretInputs:
 
 
 def cluster(*, behind_seconds: float = 0, **options: Any) -> SimCluster:
-    """A simulated cluster with the example world, whose time the loop moves; its clock may be behind this machine's."""
-    return SimCluster(clock=LoopClock(behind_seconds), **options)
+    """A simulated cluster with the example world, whose time the loop moves; its clock may be behind."""
+    return SimCluster(clock=LoopClock(behind_seconds), next_run=next_run, **options)
 
 
 def clock(sim: SimCluster) -> Clock:

@@ -258,8 +258,11 @@ def dials() -> Iterator[DialCase]:
                     }
                 )
             )
-    for repository in ({"endpoint": "http://minio.minio.svc"}, {"endpoint": "http://minio.minio.svc:9990"}):
-        yield DialCase(Answers.model_validate({"repository": repository, "tls": {"verify": False}}), (2, 58))
+    plain = ("http://minio.minio.svc", "http://minio.minio.svc:9990")
+    for endpoint, host in [*product(plain, ("", "ab.example.com")), ("minio.minio.svc:9990", "http://ab.example.com")]:
+        options = {"repo1-storage-host": host} if host else {}
+        sections = {"repository": {"endpoint": endpoint}, "tls": {"verify": False}, "advanced": {"options": options}}
+        yield DialCase(Answers.model_validate(sections), (2, 58))
 
 
 def _dns(random: Random, host: str) -> x509.GeneralName:

@@ -96,11 +96,12 @@ class Loop(asyncio.SelectorEventLoop):
 class LoopClock:
     """Seconds since the epoch, moved by the loop; it continues from one run to the next.
 
-    behind_seconds: how much it is behind the clock of this machine when it begins.
+    It begins at noon of this machine's day, so that no schedule of a release is due soon, whenever a test runs.
+    behind_seconds: how much earlier it begins.
     """
 
     def __init__(self, behind_seconds: float = 0) -> None:
-        self._past = time.time() - behind_seconds
+        self._past = _time() // 86_400 * 86_400 + 43_200 - behind_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._since = 0.0
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from pgwizard.kube.api import Object, Ref, Resource
+from pgwizard.plan.cron import next_run
 from pgwizard.simulator.clock import ManualClock
 from pgwizard.simulator.cluster import SimCluster
 
@@ -24,9 +25,10 @@ STATEFULSET = Resource("apps/v1", "StatefulSet")
 class Cluster(SimCluster):
     """A simulated cluster whose time a test moves."""
 
-    def __init__(self, **options: Any) -> None:
-        self.manual = ManualClock()
-        super().__init__(clock=self.manual, **{"example": False} | options)
+    def __init__(self, clock: ManualClock | None = None, **options: Any) -> None:
+        self.manual = clock or ManualClock()
+        options = {"example": False, "next_run": next_run, **options}
+        super().__init__(clock=self.manual, **options)
 
     async def until(self, seconds: float = 30) -> None:
         self.runtime.ensure_running()

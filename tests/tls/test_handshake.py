@@ -222,6 +222,14 @@ def test_a_server_that_does_not_answer_meets_the_deadline() -> None:
     assert "did not answer a TLS handshake within 0.5 s" in error.message
 
 
+@pytest.mark.parametrize("host", ["a..example.com", ".example.com", f"{64 * 'a'}.example.com", "minio.minio.svc.a..b"])
+def test_a_host_that_dns_cannot_hold_is_unreachable(host: str) -> None:
+    assert refused(f"{host}:9000") == (
+        f"{host} cannot be a host name",
+        "Correct the endpoint: expected 1 to 63 characters between two dots.",
+    )
+
+
 def test_a_port_that_nobody_listens_at() -> None:
     message, hint = refused("127.0.0.1:1")
     assert message.startswith("127.0.0.1:1 cannot be reached from this machine: ")

@@ -20,6 +20,8 @@ GRACE_SECONDS = 20.0
 """How long a container may be stuck before it is called failed: a registry or a Secret may be a moment late."""
 REFUSED_SECONDS = 5.0
 """How long admission may refuse a pod before that is a failure: a quota may be freed by a pod that ends."""
+SILENT_SECONDS = 60.0
+"""How long a webhook may not answer before that is a failure: its own pod may be restarting."""
 TAIL_LINES = 20
 CONTAINERS = frozenset({"init", "backup"})
 """What the templates call the container of a Job; others in its pod were injected, by a mesh for example."""
@@ -43,17 +45,30 @@ NOTABLE_REASONS = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """text: in words; grace_seconds: how long it may last before it is a failure."""
+
+    text: str
+    grace_seconds: float
+
+
 _REFUSAL = re.compile(
     r"is forbidden: (?!error looking up service account)|denied the request|denied request|is invalid: "
 )
 
 
-def is_refusal(event: Object) -> bool:
-    """Whether admission refuses an object that a controller would create: quota, policy, webhook, Pod Security, SCC.
+def refusal(event: Object) -> Refusal | None:
+    """How admission keeps a controller from creating a pod: quota, policy, webhook, Pod Security, SCC.
 
-    A webhook that does not answer, or a server that fails, is no refusal: the controller tries again.
+    None for every other event, also for a server that fails: the controller tries again.
     """
-    return event.get("reason") == REFUSED and _REFUSAL.search(event.get("message") or "") is not None
+    message = event.get("message") or ""
+    if event.get("reason") != REFUSED:
+        return None
+    if "failed calling webhook" in message:
+        return Refusal("a webhook of the cluster does not answer", SILENT_SECONDS)
+    return Refusal("the cluster refuses the pod", REFUSED_SECONDS) if _REFUSAL.search(message) else None
 
 
 def event_text(event: Object) -> str:
@@ -167,7 +182,8 @@ class _JobWatch:
     followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     stuck_since: float | None = None
     has_pod: bool = False
-    refused_since: float | None = None
+    refusal: Refusal | None = None
+    refused_since: float = 0
     outlived: int = 0
     job_uid: str = ""
     early: list[Object] = field(default_factory=list)
@@ -197,8 +213,8 @@ class _JobWatch:
             self.early.append(obj)
         elif is_about(event, {self.job.name, *self.followers}) and obj.get("reason") in NOTABLE_REASONS:
             self._report_once(event_text(obj))
-            if is_refusal(obj) and self.refused_since is None and self._is_about_job(obj):
-                self.refused_since = asyncio.get_running_loop().time()
+            if obj["reason"] == REFUSED and self._is_about_job(obj) and (now := refusal(obj)) != self.refusal:
+                self.refusal, self.refused_since = now, asyncio.get_running_loop().time()
         return None
 
     def _is_about_job(self, event: Object) -> bool:
@@ -209,7 +225,7 @@ class _JobWatch:
     def _take_pod(self, pod: Object) -> Health | None:
         if not _is_of(pod, self.job_uid):
             return None
-        self.has_pod, self.refused_since = True, None
+        self.has_pod, self.refusal = True, None
         self._follow(pod)
         health, code = assess(pod), exit_code(pod)
         if code == 0:
@@ -243,11 +259,12 @@ class _JobWatch:
 
     def check_stuck(self, now: float) -> None:
         """Raises FirstBackupFailed where the Job's pod has not been able to start, or to end, for the grace."""
-        if self.refused_since is not None and not self.has_pod and now - self.refused_since >= REFUSED_SECONDS:
+        refusal = self.refusal
+        if refusal is not None and not self.has_pod and now - self.refused_since >= refusal.grace_seconds:
             raise FirstBackupFailed(
-                f"{self.job} cannot start: the cluster refuses its pod: {self.last}",
+                f"{self.job} cannot start: {refusal.text}: {self.last}",
                 fault=self.fault,
-                hint=f"Meet the policy, or have it changed, and run it again. The Job tries again by itself: "
+                hint=f"Run it again after the fix. The Job tries again by itself: "
                 f"{self._kubectl('describe', 'job', self.job.name)}",
             )
         if self.stuck_since is not None and now - self.stuck_since >= GRACE_SECONDS:

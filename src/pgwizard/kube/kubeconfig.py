@@ -214,7 +214,7 @@ def contexts(kubeconfig: str | None = None) -> list[Context]:
     listed = [
         Context(
             name=name,
-            server=_without_credentials(cluster.values.get("server") or ""),
+            server=_shown_server(cluster.values),
             namespace=plain(part.values.get("namespace") or "default"),
             runs=_runs(merged["user"].get(part.values.get("user") or "")),
             current=name == current,
@@ -292,6 +292,13 @@ def _address_of(cluster: Mapping[str, Any]) -> tuple[str, str]:
     path = parts.path + (f"#{parts.fragment}" if parts.fragment and len(parts.path) > 1 else "")  # so does client-go
     path = quote(posixpath.normpath(f"/{unquote(path).lstrip('/')}"), safe="/$&+,:;=@").rstrip("/")
     return f"{parts.scheme}://{host.rstrip(':')}{path}", unquote(login)
+
+
+def _shown_server(cluster: Mapping[str, Any]) -> str:
+    """The URL of a cluster without name, password and query. Empty where no URL, but may hold one of these."""
+    url, _ = _address_of(cluster)
+    server: str = cluster.get("server") or ""
+    return plain(url or ("" if {"@", "?"} & set(server) else server))
 
 
 def _content(path: str) -> Mapping[str, Any] | None:
@@ -448,12 +455,9 @@ def decode(content: bytes, what: str) -> str:
         raise KubeconfigError(f"{what} is not plain text") from None
 
 
-def _without_credentials(url: str) -> str:
-    """To be shown."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
+def _without_credentials(proxy: str) -> str:
+    """To be shown. proxy: the URL of one that is usable."""
+    parts = urlsplit(proxy)
     return plain(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl())
 
 

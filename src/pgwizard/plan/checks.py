@@ -26,7 +26,7 @@ from pgwizard.errors import Finding
 from pgwizard.plan import cron, pgbackrest, settings
 from pgwizard.plan.names import Names
 from pgwizard.plan.plan import Facts, mirrored_s3, parameters, shared_memory_bytes
-from pgwizard.plan.server import s3_server, server_findings
+from pgwizard.plan.server import host_question, s3_server, server_findings
 from pgwizard.plan.tuning import SEGMENT_BYTES, memory_sum
 from pgwizard.tls.names import IP_SAN_SINCE
 
@@ -333,27 +333,28 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
     repository = answers.repository
     if not repository.enabled:
         return
-    endpoint = repository.s3_endpoint
+    server, question = s3_server(answers), host_question(answers)
     version = pgbackrest.version(answers.images.pgbackrest_version)
-    if endpoint.scheme == "http":
-        if version < pgbackrest.HTTP_SINCE:
-            yield _too_old("repository.endpoint", "http://", pgbackrest.HTTP_SINCE, answers)
-        elif answers.tls.verify:
-            yield Finding("tls.verify", "http:// has no certificate to verify: set it to false, or use https")
+    if version < pgbackrest.HTTP_SINCE:  # it reads the endpoint too, whatever option replaces its host
+        schemes = {"repository.endpoint": repository.s3_endpoint.scheme, question: server.scheme}
+        for path in (path for path, scheme in schemes.items() if scheme == "http"):
+            yield _too_old(path, "http://", pgbackrest.HTTP_SINCE, answers)
+    elif server.scheme == "http" and answers.tls.verify:
+        yield Finding("tls.verify", "http:// has no certificate to verify: set it to false, or use https")
     if repository.uri_style == "host" and not re.fullmatch(r"[a-z0-9][-.a-z0-9]*", repository.bucket):
         yield Finding(
             "repository.bucket", f"{repository.bucket} cannot be part of a host name: set repository.uriStyle to path"
         )
     if "." in repository.bucket and version < pgbackrest.DOTTED_BUCKET_SINCE:
         yield _too_old("repository.bucket", "a dot in a bucket's name", pgbackrest.DOTTED_BUCKET_SINCE, answers)
-    if s3_server(answers).is_address and answers.tls.verify and version < IP_SAN_SINCE:
+    if server.is_address and answers.tls.verify and version < IP_SAN_SINCE:
         yield _warning(
-            "repository.endpoint",
+            question,
             f"pgBackRest {answers.images.pgbackrest_version} finds no IP address among a certificate's alternative "
             f"names: give a host name, or use {pgbackrest.version_text(IP_SAN_SINCE)} or newer",
         )
     yield from server_findings(answers)
-    if s3_server(answers).port == 9001:
+    if server.port == 9001:
         yield _warning("repository.endpoint", "9001 is where MinIO has its console; its S3 API is on 9000")
 
 

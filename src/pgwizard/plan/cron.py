@@ -129,6 +129,14 @@ class CronSchedule:
         return _fields(self._expression)
 
 
+def next_run(cron: str, after: datetime) -> datetime | None:
+    """The first run after a moment, in its time zone; None where there is none, or the schedule cannot be read."""
+    try:
+        return next(iter(CronSchedule(cron).upcoming(after, 1)), None)
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class ClockChanges:
     """One run of each kind as the clock on the wall shows it, None where there is none.

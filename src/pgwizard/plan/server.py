@@ -10,6 +10,7 @@ from pgwizard.answers.questions import Answers
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import Finding
 from pgwizard.plan.pgbackrest import strip_index
+from pgwizard.text import plain
 
 _HOSTS = ("repo-storage-host", "repo-s3-host")
 _PORTS = ("repo-storage-port", "repo-s3-port")
@@ -27,31 +28,51 @@ def s3_server(answers: Answers) -> Endpoint:
     server = repository.s3_endpoint
     if repository.uri_style == "host":
         server = replace(server, host=f"{repository.bucket}.{server.host}")
-    for _, value in _given(answers, _HOSTS):
+    for _, value in _option_values(answers, _HOSTS):
         with contextlib.suppress(ValueError):
             server = Endpoint.parse(value)
-    for _, value in _given(answers, _PORTS):
+    for _, value in _option_values(answers, _PORTS):
         if _is_port(value):
             server = replace(server, port=int(value))
     return server
 
 
+def host_question(answers: Answers) -> str:
+    """The answer that the server's host is written in."""
+    options = [name for name, value in _option_values(answers, _HOSTS) if _is_endpoint(value)]
+    return f"advanced.options.{options[-1]}" if options else "repository.endpoint"
+
+
 def server_findings(answers: Answers) -> Iterator[Finding]:
-    """The options that change the server and have no host or no port."""
-    for name, value in _given(answers, _HOSTS):
+    """A host that DNS cannot hold, and the options that change the server and have no host or no port."""
+    server, question = s3_server(answers), host_question(answers)
+    if not server.has_possible_host:
+        if question == "repository.endpoint" and answers.repository.s3_endpoint.has_possible_host:
+            question = "repository.bucket"
+        host = plain(server.host, 80)
+        yield Finding(question, f"{host} cannot be a host name: expected 1 to 63 characters between two dots")
+    for name, value in _option_values(answers, _HOSTS):
         try:
             Endpoint.parse(value)
         except ValueError as error:
             yield Finding(f"advanced.options.{name}", str(error))
-    for name, value in _given(answers, _PORTS):
+    for name, value in _option_values(answers, _PORTS):
         if not _is_port(value):
             yield Finding(f"advanced.options.{name}", f"{value} is not a port; expected 1 to 65535")
 
 
-def _given(answers: Answers, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _option_values(answers: Answers, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for name, value in answers.advanced.options.items():
         if strip_index(name) in names:
             yield name, value
+
+
+def _is_endpoint(text: str) -> bool:
+    try:
+        Endpoint.parse(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_port(value: str) -> bool:

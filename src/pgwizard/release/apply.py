@@ -23,7 +23,7 @@ from pgwizard.clock import Clock
 from pgwizard.errors import AlreadyExists, AnswersError, Finding, Interrupted, Locked, PgwizardError, PreflightError
 from pgwizard.kube import api as kube_api
 from pgwizard.kube import jobs, lease
-from pgwizard.kube.api import CLAIM, JOB, NAMESPACE, SECRET, STATEFULSET, Cluster, Object, Ref
+from pgwizard.kube.api import CLAIM, CRONJOB, JOB, NAMESPACE, SECRET, STATEFULSET, Cluster, Object, Ref
 from pgwizard.kube.health import assess, condition
 from pgwizard.plan import checks, manifests
 from pgwizard.plan.names import ReleaseRef
@@ -265,6 +265,8 @@ async def prepare(
         for trial in trials:
             for warning in trial.warnings:
                 stage.warning(Finding(text=f"{Ref.of(trial.wanted)}: {warning}", severity="warning"))
+            if Ref.of(trial.wanted).resource == CRONJOB and (paused := backups.suspension(trial.live or {})):
+                stage.warning(paused)
         pruned = _leftovers(surveyed.record, objects)
         if pruned:
             await release_rights.require_deletion(cluster, pruned)

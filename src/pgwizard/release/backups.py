@@ -20,6 +20,7 @@ from pgwizard.text import fit, fit_line
 TAIL_LINES = 200
 """Lines of a log that are read to find a cause."""
 FIND_DAMAGE = "pg_amcheck names the damaged tables and indexes."
+RESUME = "Resume it: pgwizard status, key s."
 _PAGE_ERROR = re.compile(r" WARN: (invalid page checksums? found|page misalignment) in file ")
 """pgBackRest stores a damaged page with this warning, and ends with 0."""
 _NAMES_TRIED = 10
@@ -119,8 +120,16 @@ def _end(job: Object) -> str:
 
 
 async def set_suspend(cluster: Cluster, cron: str, namespace: str, *, suspend: bool) -> None:
-    """Suspend a CronJob, or resume it; the next apply restores the answers' value. Raises ClusterError."""
+    """Suspend a CronJob, or resume it; an apply leaves it so. Raises ClusterError."""
     await cluster.patch(Ref(CRONJOB, cron, namespace), {"spec": {"suspend": suspend}})
+
+
+def suspension(cron: Object) -> Finding | None:
+    """The warning of an apply about a CronJob; None where it is not suspended."""
+    if not (cron.get("spec") or {}).get("suspend"):
+        return None
+    text = f"the schedule {fit(cron['metadata']['name'])} is suspended, and this apply does not resume it"
+    return Finding(text=text, severity="warning", key="status-suspended", fix=RESUME)
 
 
 async def newest_first(cluster: Cluster, release: ReleaseRef) -> list[Object]:

@@ -20,14 +20,14 @@ from pgwizard.kube.health import REFUSED, Health, assess
 from pgwizard.kube.jobs import (
     GRACE_SECONDS,
     NOTABLE_REASONS,
-    REFUSED_SECONDS,
+    Refusal,
     ReportLine,
     event_text,
     is_about,
-    is_refusal,
     merge_watches,
     next_event,
     recent_events,
+    refusal,
     tail,
 )
 from pgwizard.plan.names import Names, ReleaseRef
@@ -46,7 +46,7 @@ class _Progress:
     pod: Object | None = None
     claim: Object | None = None
     event_message: str = ""
-    is_refused: bool = False
+    refusal: Refusal | None = None
     stuck_since: float | None = None
     stuck_revision_since: float | None = None
     reports: list[str] = field(default_factory=list)
@@ -69,7 +69,7 @@ class _Progress:
             case "PersistentVolumeClaim":
                 self.claim = obj
             case "Event" if obj is not None and obj.get("reason") in NOTABLE_REASONS:
-                self.event_message, self.is_refused = event_text(obj), is_refusal(obj)
+                self.event_message, self.refusal = event_text(obj), refusal(obj)
 
     def health(self) -> Health:
         """One verdict: the pod's state before the StatefulSet's, and an event where neither has a reason."""
@@ -95,8 +95,8 @@ class _Progress:
         return pod
 
     def _absence(self) -> Health:
-        if self.is_refused:
-            return Health("failed", f"the cluster refuses it: {self.event_message}", REFUSED)
+        if self.refusal:
+            return Health("failed", f"{self.refusal.text}: {self.event_message}", REFUSED)
         event = f": {self.event_message}" if self.event_message else ""
         return Health("progressing", f"there is no pod yet{event}", self.event_message.partition(":")[0])
 
@@ -160,7 +160,8 @@ def _is_stuck(seen: _Progress, health: Health, now: float) -> bool:
         return False
     if seen.stuck_since is None:
         seen.stuck_since = now
-    return now - seen.stuck_since >= (REFUSED_SECONDS if health.reason == REFUSED else GRACE_SECONDS)
+    refusal = seen.refusal if health.reason == REFUSED else None
+    return now - seen.stuck_since >= (refusal.grace_seconds if refusal else GRACE_SECONDS)
 
 
 def _crashed_before(pod: Object | None) -> bool:

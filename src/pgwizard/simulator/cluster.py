@@ -27,7 +27,7 @@ from pgwizard.simulator.controllers import RECONCILERS
 from pgwizard.simulator.faults import FaultRule, Request, ScriptedOutcome
 from pgwizard.simulator.gate import ApiCall, Gate
 from pgwizard.simulator.policy import ADMINISTRATOR, PolicyRules, can_grow, fractional_sizes, pod_security
-from pgwizard.simulator.runtime import Runtime
+from pgwizard.simulator.runtime import NextRun, Runtime, never
 from pgwizard.simulator.store import CLUSTER_SCOPED, Selector, Store, StoreChange
 from pgwizard.simulator.watches import View
 
@@ -38,8 +38,9 @@ _POD = Resource("v1", "Pod")
 class SimCluster:
     """A cluster in memory. ``speed``: how many times as fast its time runs; ``clock`` replaces time altogether.
 
-    faults: consulted at every request. outcomes: fates of pods and Jobs. rules: RBAC. requests: all, in order.
-    With ``example=False`` only the namespaces of an empty cluster and the StorageClasses exist.
+    next_run: by what rule CronJobs fire; without one none does. faults: consulted at every request. outcomes: fates
+    of pods and Jobs. rules: RBAC. requests: all, in order. With ``example=False`` only the namespaces of an empty
+    cluster and the StorageClasses exist.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class SimCluster:
         clock: SimulatedClock | None = None,
         faults: Sequence[FaultRule] = (),
         outcomes: Sequence[ScriptedOutcome] = (),
+        next_run: NextRun = never,
         example: bool = True,
         window: int = 10_000,
     ) -> None:
@@ -57,7 +59,7 @@ class SimCluster:
         self.store = Store(self.clock.now, window)
         self.rules = PolicyRules(self.store)
         self.outcomes: list[ScriptedOutcome] = list(outcomes)
-        self.runtime = Runtime(self.store, self.clock, self.outcomes, RECONCILERS)
+        self.runtime = Runtime(self.store, self.clock, self.outcomes, RECONCILERS, next_run)
         self._gate = Gate(self.rules, self.server, self.runtime.ensure_running)
         self._gate.faults += faults
         self.requests: list[Request] = self._gate.requests

@@ -142,6 +142,7 @@ OutcomeKind = Literal[
     "quota",
     "pvc-pending",
     "pod-security",
+    "webhook-silent",
     "job-failed",
     "never-ready",
     "slow",

@@ -11,6 +11,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from pgwizard import errors
@@ -29,6 +30,12 @@ _EVENTS_KEPT = 2_000
 
 Reconciler = Callable[["Runtime", Ref], Awaitable[float | None]]
 """The next step for one object. Returns after how many seconds to look again; None: when something changes."""
+NextRun = Callable[[str, datetime], datetime | None]
+"""When a cron schedule runs next after a moment, in that moment's zone; None where it never does."""
+
+
+def never(_schedule: str, _after: datetime) -> None:
+    """A cluster in which no CronJob fires."""
 
 
 def waiting(pod: Object, container: str) -> str:
@@ -49,10 +56,12 @@ class Runtime:
         clock: SimulatedClock,
         outcomes: Sequence[ScriptedOutcome],
         reconcilers: Mapping[str, Reconciler],
+        next_run: NextRun,
     ) -> None:
         self.store = store
         self.clock = clock
         self.outcomes = outcomes
+        self.next_run = next_run
         self.programs = Programs(store, clock)
         self.logs: dict[tuple[str, str], ContainerLog] = {}
         self.objects = ObjectStore()

@@ -12,8 +12,6 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim
-
 from pgwizard.kube.api import Object, Ref, Resource
 from pgwizard.simulator.birth import born
 from pgwizard.simulator.clock import seconds_of, stamp
@@ -66,6 +64,11 @@ def _refusal(rt: Runtime, owner: Object, name: str) -> str:
             "set securityContext.allowPrivilegeEscalation=false)"
         )
         return f'pods "{name}" is forbidden: {text}'
+    if outcome := rt.outcome("webhook-silent", owner):
+        return outcome.message or (
+            'Internal error occurred: failed calling webhook "pods.policy.example.com": failed to call webhook: Post '
+            '"https://policy.policy.svc:443/pods?timeout=10s": context deadline exceeded'
+        )
     return ""
 
 
@@ -279,8 +282,10 @@ async def cronjob(rt: Runtime, ref: Ref) -> float | None:
         return None
     zone = ZoneInfo(found["spec"].get("timeZone", "Etc/UTC"))
     last = seconds_of(found["status"].get("lastScheduleTime", found["metadata"]["creationTimestamp"]))
-    due = next(CronSim(found["spec"]["schedule"], datetime.fromtimestamp(last, UTC).astimezone(zone))).timestamp()
-    now = rt.clock.now()
+    run = rt.next_run(found["spec"]["schedule"], datetime.fromtimestamp(last, UTC).astimezone(zone))
+    if run is None:
+        return None
+    due, now = run.timestamp(), rt.clock.now()
     if due > now:
         return due - now
     running = [job for job in _children(rt, JOB, found) if not job_over(job)]

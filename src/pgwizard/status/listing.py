@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from pgwizard.plan.names import STANZA
 from pgwizard.status.wal import Archive, Fork, History, SegmentRun
-from pgwizard.text import fit
+from pgwizard.text import fit, plain
 
 _RUNS = r"""
 BEGIN { RS = ","; FS = "\""; for (i = 0; i < 256; i++) byte[sprintf("%02X", i)] = i }
@@ -157,23 +157,27 @@ def read(text: str, known: Listing | None = None) -> Listing | None:
     histories: dict[str, History] = {}
     doubles = set[str]()
     for line in text.splitlines():
-        match line.split(" "):
-            case ["archive", name]:
-                id_ = fit(name)
-            case ["folder", name] if _is_hex(name, 16):
-                folders.add(name)
-            case ["read", name] if _is_hex(name, 16):
-                fresh.add(name)
-            case ["history", name, at] if known and name in known.histories:
-                histories[name] = History(known.histories[name].forks, _moment(at))
-            case ["history", name, at, content] if _is_hex(name, 8):
-                histories[name] = History(tuple(_forks(content)), _moment(at))
-            case ["run", first, last, size, at] if _is_hex(first, 24) and _is_hex(last, 24) and first <= last:
-                runs.setdefault(first[:16], []).append(_FolderRun(first, last, int(size), _moment(at)))
-            case ["double", name] if _is_hex(name, 24):
-                doubles.add(name)
-            case _:
-                raise ValueError(f"the listing of the archive has the line {fit(line[:80])}")
+        refusal = ValueError(f"the listing of the archive has the line {plain(line, 80)}")
+        try:
+            match line.split(" "):
+                case ["archive", name]:
+                    id_ = fit(name)
+                case ["folder", name] if _is_hex(name, 16):
+                    folders.add(name)
+                case ["read", name] if _is_hex(name, 16):
+                    fresh.add(name)
+                case ["history", name, at] if known and name in known.histories:
+                    histories[name] = History(known.histories[name].forks, _moment(at))
+                case ["history", name, at, content] if _is_hex(name, 8):
+                    histories[name] = History(tuple(_forks(content)), _moment(at))
+                case ["run", first, last, size, at] if _is_hex(first, 24) and _is_hex(last, 24) and first <= last:
+                    runs.setdefault(first[:16], []).append(_FolderRun(first, last, int(size), _moment(at)))
+                case ["double", name] if _is_hex(name, 24):
+                    doubles.add(name)
+                case _:
+                    raise refusal
+        except (ValueError, OverflowError, OSError):
+            raise refusal from None
     if known is None:
         return Listing(id_, {name: tuple(found) for name, found in runs.items()}, histories, tuple(sorted(doubles)))
     if id_ != known.id or folders - known.runs.keys() - fresh:
@@ -190,10 +194,7 @@ def _is_hex(text: str, digits: int) -> bool:
 
 
 def _moment(seconds: str) -> datetime:
-    try:
-        return datetime.fromtimestamp(int(seconds), UTC)
-    except (OverflowError, OSError):
-        raise ValueError(f"the listing of the archive has the time {fit(seconds[:40])}") from None
+    return datetime.fromtimestamp(int(seconds), UTC)
 
 
 def _forks(content: str) -> Iterable[Fork]:

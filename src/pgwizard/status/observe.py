@@ -17,9 +17,11 @@ from typing import Any
 
 from pgwizard.clock import Clock
 from pgwizard.errors import DeadlineError, Finding, Forbidden, PgwizardError, PreflightError, describe_defect
+from pgwizard.kube import jobs
 from pgwizard.kube.api import (
     CLAIM,
     CRONJOB,
+    EVENT,
     JOB,
     POD,
     STATEFULSET,
@@ -30,7 +32,7 @@ from pgwizard.kube.api import (
     WatchEvent,
     find_object,
 )
-from pgwizard.kube.health import Health
+from pgwizard.kube.health import REFUSED, Health
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, records, rollout
 from pgwizard.status import probes
@@ -41,6 +43,7 @@ from pgwizard.status.observations import (
     CertificateRead,
     CrashLogRead,
     JobPodSeen,
+    JobRefused,
     ListRead,
     LogFailed,
     LogRead,
@@ -81,9 +84,12 @@ class Again:
         self._events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.soon: Collection[str] = ()
         """Sources that are polled again soon, rather than at their pace."""
+        self.urgent: set[str] = set()
+        """Sources to be read as a whole, whatever is known of them."""
 
     def ask(self, *sources: str) -> None:
         """Poll these sources now."""
+        self.urgent.update(sources)
         for source in sources:
             self._events[source].set()
 
@@ -117,7 +123,7 @@ async def observe(
     questions: dict[str, Callable[[datetime], Awaitable[Reading]]] = {
         "release": lambda at: _read_release(cluster, release, at),
         "repository": lambda at: _read_repository(cluster, release, io_timeout_seconds, at),
-        "archive": _ArchiveReader(cluster, release, io_timeout_seconds).read,
+        "archive": _ArchiveReader(cluster, release, io_timeout_seconds, again).read,
         "archiver": lambda at: _read_archiver(cluster, release, (snapshot.release or summary).superuser, at),
         "volume": lambda at: _read_volume(cluster, release, at),
         "certificate": lambda at: _read_certificate(cluster, release, at),
@@ -134,6 +140,7 @@ async def observe(
         ),
         asyncio.create_task(_crash_logs(cluster, release, lambda: snapshot.crash, queue, again)),
         asyncio.create_task(_watch_job_pods(cluster, release, queue, now)),
+        asyncio.create_task(_watch_refusals(cluster, release, queue, now)),
     ]
     asking: dict[str, asyncio.Task[None]] = {}
     requested: set[str] = set()
@@ -179,7 +186,7 @@ def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
     ended = any(run.uid in running and run.state != "running" for run in after.runs)
     if ended:
         return ("release", "repository", "archive", "archiver", "volume")
-    if after.archive is not before.archive and after.has_new_hole:
+    if after.archive is not before.archive and after.walk is not None and after.walk.has_new_hole:
         return ("archive",)
     touched = _objects(before) != _objects(after) or before.is_changing < after.is_changing
     return ("release",) if touched else ()
@@ -204,7 +211,7 @@ async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_sec
             async for snapshot in snapshots:
                 if snapshot.pending_sources:
                     continue
-                if snapshot.has_new_hole and "archive" not in snapshot.failures:
+                if snapshot.walk and snapshot.walk.has_new_hole and "archive" not in snapshot.failures:
                     continue  # ``observe`` asks for it again
                 if snapshot.missing_wal or not snapshot.has_newer_wal or "repository" in snapshot.failures:
                     break
@@ -270,11 +277,27 @@ async def _watch(
 async def _watch_job_pods(cluster: Cluster, release: ReleaseRef, queue: asyncio.Queue[Observation], now: Clock) -> None:
     """Pods of any Job: which Job is the release's is known by its uid. Without the right the Jobs themselves remain."""
     while True:
-        with contextlib.suppress(PgwizardError):
+        try:
             async with aclosing(cluster.watch(POD, release.namespace, labels="job-name")) as events:
                 async for event in events:
                     if event.type not in ("SYNCED", "DELETED"):
                         await queue.put(JobPodSeen(now(), event.object))
+        except Exception:  # noqa: BLE001, S110 - the Jobs are watched by themselves; this is tried again
+            pass
+        await asyncio.sleep(_AGAIN_SECONDS)
+
+
+async def _watch_refusals(cluster: Cluster, release: ReleaseRef, queue: asyncio.Queue[Observation], now: Clock) -> None:
+    """Events about pods that Jobs cannot create. Without the right the Jobs themselves remain."""
+    fields = f"involvedObject.kind={JOB.kind},reason={REFUSED}"
+    while True:
+        with contextlib.suppress(PgwizardError):
+            async with aclosing(cluster.watch(EVENT, release.namespace, fields=fields)) as events:
+                async for event in events:
+                    about = event.object.get("involvedObject") or {}
+                    if event.type not in ("SYNCED", "DELETED") and (found := jobs.refusal(event.object)):
+                        why = f"{found.text}: {jobs.event_text(event.object)}"
+                        await queue.put(JobRefused(now(), str(about.get("uid")), why))
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
@@ -329,16 +352,18 @@ async def _read_repository(
 class _ArchiveReader:
     """Lists the archive: as a whole where that is cheap, or was not done for long, else what may have changed."""
 
-    def __init__(self, cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int) -> None:
+    def __init__(self, cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, again: Again) -> None:
         self._cluster = cluster
         self._release = release
         self._io_timeout_seconds = io_timeout_seconds
+        self._again = again
         self._known: Listing | None = None
         self._whole_at: datetime | None = None
 
     async def read(self, at: datetime) -> ArchiveRead:
         known = self._known
-        is_due = self._whole_at is None or at - self._whole_at >= _WHOLE_AGAIN
+        is_due = self._whole_at is None or at - self._whole_at >= _WHOLE_AGAIN or "archive" in self._again.urgent
+        self._again.urgent.discard("archive")
         if known is None or is_due or known.count <= _CHEAP_SEGMENTS:
             known, self._whole_at = None, at
         self._known = await probes.archive(self._cluster, self._release, self._io_timeout_seconds, known)

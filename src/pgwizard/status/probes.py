@@ -134,6 +134,7 @@ def _backup(item: Any) -> Backup:
         wal_stop=plain(item["archive"]["stop"] or ""),
         error=bool(item.get("error")),
         lsn_stop=_lsn(item.get("lsn")),
+        prior=plain(item.get("prior") or ""),
     )
 
 

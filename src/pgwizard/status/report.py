@@ -185,11 +185,12 @@ def _continuity_fact(snapshot: Snapshot, wal: Wal) -> Fact:
     """How much WAL the archive holds, and whether any is missing."""
     from pgwizard.status.verdict import outdated_seconds
 
-    listing, walk, read_at = snapshot.archive, snapshot.continuity, snapshot.answered_at.get("archive")
-    if listing is None or walk is None or read_at is None:
+    listing, read_at = snapshot.archive, snapshot.answered_at.get("archive")
+    if listing is None or snapshot.walk is None or read_at is None:
         why = "cannot be listed" if "archive" in snapshot.failures else "is being listed"
         lacks = f"{snapshot.missing_wal} is not there" if snapshot.missing_wal else f"the archive {why}"
         return Fact("!" if snapshot.missing_wal else "·", "WAL", f"up to {wal.last}; {lacks}")
+    walk = snapshot.walk.continuity
     if snapshot.missing_wal:
         found = f"{snapshot.missing_wal} is not there"
     elif walk.has_hole:
@@ -200,8 +201,8 @@ def _continuity_fact(snapshot: Snapshot, wal: Wal) -> Fact:
         found = "no gap" if walk.is_connected else "the timeline's history is missing"
     is_old = "archive" in snapshot.failures or outdated_seconds(snapshot, "archive") is not None
     age = span((snapshot.at - read_at).total_seconds())
-    count = f"{listing.count:,} segment{'s' if listing.count != 1 else ''}"
     mark: Literal["✓", "!"] = "✓" if found == "no gap" and not is_old else "!"
+    count = "1 segment" if listing.count == 1 else f"{listing.count:,} segments"
     return Fact(mark, "WAL", f"{count} up to {wal.last}, checked {age} ago: {found}")
 
 

@@ -12,7 +12,7 @@ class Backup:
 
     size: of the database; stored: what this backup added to the repository. wal_start, wal_stop: the first and the last
     segment that it needs; lsn_stop: the WAL position at which it is consistent, 0 where that is not known. error: a
-    page's checksum was wrong.
+    page's checksum was wrong; prior: the label of the backup that it builds on.
     """
 
     label: str
@@ -25,6 +25,7 @@ class Backup:
     wal_stop: str
     error: bool = False
     lsn_stop: int = 0
+    prior: str = ""
 
     @property
     def full_label(self) -> str:
@@ -38,12 +39,6 @@ class Wal:
 
     first: str
     last: str
-
-    @property
-    def segments(self) -> int | None:
-        """How many there must be; None where a timeline changed between them."""
-        between = segments_between(self.first, self.last)
-        return None if between is None else between + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +54,22 @@ class RepositoryInfo:
     system_id: str = ""
 
 
-def segments_between(first: str, last: str) -> int | None:
+def segment_number(name: str, segment_bytes: int) -> int:
+    """The first WAL position of a segment, divided by its size. Raises ValueError for what is no name of one."""
+    if len(name) != 24:
+        raise ValueError(f"{name} is no segment")
+    return int(name[8:16], 16) * (2**32 // segment_bytes) + int(name[16:], 16)
+
+
+def segments_between(first: str, last: str, segment_bytes: int) -> int | None:
     """How many segments later ``last`` is; None on another timeline, and for what is no name of a segment."""
-    if len(first) != 24 or len(last) != 24 or first[:8] != last[:8]:
-        return None
     try:
-        low, high = (int(name[8:16], 16) * 256 + int(name[16:], 16) for name in (first, last))
+        count = segment_number(last, segment_bytes) - segment_number(first, segment_bytes)
     except ValueError:
         return None
-    return high - low if high >= low else None
+    return count if first[:8] == last[:8] and count >= 0 else None
 
 
 def is_segment(name: str) -> bool:
     """Whether a file of the archive is a segment, and no history file."""
-    return segments_between(name, name) is not None
+    return segments_between(name, name, 2**24) is not None

@@ -5,6 +5,7 @@ A snapshot never grows beyond its limits, whatever a cluster sends.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from pgwizard.release.record import Record
 from pgwizard.release.rollout import is_crash
 from pgwizard.status.listing import Listing
 from pgwizard.status.repository import Backup, RepositoryInfo, is_segment, segments_between
-from pgwizard.status.wal import Archive, Continuity, continuity
+from pgwizard.status.walk import ArchiveWalk, walk
 
 RUNS_KEPT, OBJECTS_KEPT = 20, 50
 """Limits of a snapshot, whatever the cluster sends. What the verdict needs is never left out; backups have no limit."""
@@ -119,10 +120,10 @@ class Cron:
     def due(self, after: datetime) -> datetime | None:
         """The first run after a moment, in UTC, suspended or not; None where the schedule cannot be read."""
         try:
-            zone = plan_cron.zone(self.zone)
-            return plan_cron.CronSchedule(self.schedule).upcoming(after.astimezone(zone), 1)[0].astimezone(UTC)
-        except (ValueError, IndexError):
+            run = plan_cron.next_run(self.schedule, after.astimezone(plan_cron.zone(self.zone)))
+        except ValueError:
             return None
+        return run and run.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,14 +216,16 @@ class MirroredCertificate:
 class Snapshot:
     """The state at ``at``; None means not known.
 
-    objects: StatefulSet, pod and claim. answered_at: when each source last answered; failures: why a source did not at
-    its last try, which leaves its older answer in place. A source in neither is still pending. archive_before: the
-    listing before ``archive``: what one of them has is not missing, as a listing may be older than what it is compared
-    with. expected_wal: the newest segment that the archiver reported before the repository last answered; missing_wal:
-    what was expected before that answer and is not in it, empty for nothing. So a segment that was archived since is
-    not missed. missing: that the record, which had been read, is no longer there. no_statefulset_since: since when the
-    StatefulSet is not there; None while it is, or has not been looked for. crash_log: the last lines of a server that
-    crashes, None until they are read. backup_ends: by the uids of the Jobs, which learn of them late, or never.
+    objects: StatefulSet, pod and claim. answered_at: when each source last answered; failures: why a source did not
+    at its last try, which leaves its older answer in place. A source in neither is still pending. archive_before:
+    the listing before ``archive``: what one of them has is not missing, as a listing may be older than what it is
+    compared with. known_walk: inputs and result of the last walk. expected_wal: the newest segment that the
+    archiver reported before the repository last answered; missing_wal: what was expected before that answer and is
+    not in it, empty for nothing. So a segment that was archived since is not missed. missing: that the record,
+    which had been read, is no longer there. no_statefulset_since: since when the StatefulSet is not there; None
+    while it is, or has not been looked for. crash_log: the last lines of a server that crashes, None until they are
+    read. backup_ends: by the uids of the Jobs, which learn of them late, or never. refusals:
+    why Jobs get no pod, by their uids.
     """
 
     ref: ReleaseRef
@@ -234,6 +237,7 @@ class Snapshot:
     repository: RepositoryInfo | None = None
     archive: Listing | None = None
     archive_before: Listing | None = None
+    known_walk: tuple[tuple[object, ...], ArchiveWalk] | None = field(default=None, compare=False, repr=False)
     archiver: Archiver | None = None
     volume: Volume | None = None
     certificate: MirroredCertificate | None = None
@@ -246,6 +250,7 @@ class Snapshot:
     crash_log: tuple[str, ...] | None = None
     commands: Commands = CURRENT_CONTEXT
     backup_ends: Mapping[str, BackupEnd] = field(default_factory=dict)
+    refusals: Mapping[str, str] = field(default_factory=dict)
 
     def without_watch(self, at: datetime) -> Snapshot:
         """What is still known at a later moment without observing in between: every source is out of date.
@@ -363,46 +368,29 @@ class Snapshot:
         return tuple(backup for backup in self.backups if not backup.error)
 
     @cached_property
-    def continuity(self) -> Continuity | None:
-        """What the archive and the intact backups are good for; None until both are read.
+    def walk(self) -> ArchiveWalk | None:
+        """The walk through the archive; None until archive and repository are read.
 
-        Those of ``unlisted_backups`` are left out.
+        It takes a tenth of a second for 5,000 backups: one that is known is taken over while its inputs are the same.
         """
-        return self._continuity(self.archive_before)
-
-    @cached_property
-    def unlisted_backups(self) -> tuple[Backup, ...]:
-        """Recoverable backups, by themselves, whose WAL is newer than the listing of the archive; all without one."""
-        there = self._archive(self.archive_before)
-        return tuple(backup for backup in self.whole_backups if there is None or there.is_behind(backup.wal_stop))
-
-    @cached_property
-    def whole_backups(self) -> tuple[Backup, ...]:
-        """Backups without page errors whose full backup is there, oldest first."""
-        fulls = {backup.label for backup in self.backups if backup.type == "full"}
-        return tuple(backup for backup in self.intact_backups if backup.full_label in fulls)
-
-    @cached_property
-    def has_new_hole(self) -> bool:
-        """Whether WAL is missing in the newest listing of the archive and the one before does not confirm it."""
-        alone = self._continuity()
-        if alone is None or not alone.has_hole:
-            return False
-        confirmed = self.continuity if self.archive_before is not None else None
-        return confirmed is None or not confirmed.has_hole
-
-    def _continuity(self, before: Listing | None = None) -> Continuity | None:
-        there = self._archive(before)
-        if there is None or self.own_repository is None:
+        if self.archive is None or self.repository is None:
             return None
-        covered = [backup for backup in self.whole_backups if not there.is_behind(backup.wal_stop)]
-        return continuity(there, covered, (self.archiver.timeline or None) if self.archiver else None)
+        known = self.known_walk
+        inputs = self.walk_inputs
+        if known is not None and known[0][3:] == inputs[3:] and all(map(operator.is_, known[0][:3], inputs[:3])):
+            return known[1]
+        timeline = self.archiver.timeline if self.archiver else 0
+        return walk(self.archive, self.archive_before, self.backups, self._segment_bytes, timeline or None)
 
-    def _archive(self, before: Listing | None) -> Archive | None:
-        if self.archive is None:
-            return None
-        size = self.archiver.segment_bytes if self.archiver else SEGMENT_BYTES
-        return self.archive.archive(size, *([before] if before else []))
+    @property
+    def walk_inputs(self) -> tuple[object, ...]:
+        """What the walk depends on; what was read is the first three, to be compared by identity."""
+        server = (self._segment_bytes, self.archiver.timeline if self.archiver else 0, self.has_other_database)
+        return (self.archive, self.archive_before, self.repository, *server)
+
+    @property
+    def _segment_bytes(self) -> int:
+        return self.archiver.segment_bytes if self.archiver else SEGMENT_BYTES
 
     @property
     def next_full(self) -> datetime | None:
@@ -430,9 +418,9 @@ class Snapshot:
         """Bytes of WAL a day since the oldest backup of this timeline, uncompressed; None within its first hour."""
         at, wal = self.answered_at.get("repository"), self.own_repository.wal if self.own_repository else None
         for backup in self.backups:
-            count = segments_between(backup.wal_start, wal.last) if wal else None
+            count = segments_between(backup.wal_start, wal.last, self._segment_bytes) if wal else None
             if at is not None and count is not None and at - backup.start >= _SHORTEST_SPAN:
-                return count * SEGMENT_BYTES / ((at - backup.start) / timedelta(days=1))
+                return count * self._segment_bytes / ((at - backup.start) / timedelta(days=1))
         return None
 
     @property

@@ -18,7 +18,7 @@ from pgwizard.errors import Finding
 from pgwizard.kube.api import POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0
 from pgwizard.plan.names import Names
-from pgwizard.release.backups import FIND_DAMAGE, damage_cause, full_backup_command
+from pgwizard.release.backups import FIND_DAMAGE, RESUME, damage_cause, full_backup_command
 from pgwizard.status.repository import Backup, Wal
 from pgwizard.status.snapshot import (
     LONG_AGO,
@@ -30,7 +30,8 @@ from pgwizard.status.snapshot import (
     Snapshot,
     Volume,
 )
-from pgwizard.status.wal import Continuity, Hole, RecoveryWindow
+from pgwizard.status.wal import Archive, Hole, Reach, RecoveryWindow
+from pgwizard.status.walk import ArchiveWalk, whole_backups
 from pgwizard.text import fit
 
 STALE_SECONDS = 180.0
@@ -244,8 +245,8 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
     if repository.stanza:
         fix = f"Job {taken} is running: it may fix that." if taken else "Apply again: it creates what is missing."
         return _lost(f"pgBackRest reports: {repository.stanza}", fix)
-    walk = snapshot.continuity
-    windows, branches = _windows(snapshot, walk, repository.wal), walk.branches if walk else ()
+    walk = snapshot.walk
+    windows, branches = _windows(snapshot, walk, repository.wal), walk.continuity.branches if walk else ()
     broken = tuple(_broken(snapshot, walk, windows, taken)) if walk else ()
     if not windows:
         base = _without_base(snapshot, f"Job {taken} is taking one." if taken else "")
@@ -254,91 +255,112 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         text = "whose backups the repository holds is not known: the database has not reported its system-id"
         return _unknown(snapshot, "archiver", text, "status-whose")
     reasons = [_explained(snapshot, "repository", "the repository cannot be read")] if is_unreadable else []
-    reasons += [*broken, *_damaged(snapshot), *_archiving(snapshot), *_running(snapshot)]
+    reasons += [*_archiving(snapshot), *broken, *_damaged(snapshot), *_running(snapshot)]
     reasons += [*_surroundings(snapshot), *_unread(snapshot)]
     return Verdict("at risk" if reasons else "recoverable", windows, tuple(reasons), branches)
 
 
-def _windows(snapshot: Snapshot, walk: Continuity | None, wal: Wal | None) -> tuple[RecoveryWindow, ...]:
+def _windows(snapshot: Snapshot, walk: ArchiveWalk | None, wal: Wal | None) -> tuple[RecoveryWindow, ...]:
     """The windows on the server's timeline: by the walk through the archive, and by backups that are newer than it.
 
-    Without the walk every backup counts whose first and last segment lie in what ``info`` calls the archive.
+    Without a walk every backup counts whose first and last segment lie in what ``info`` calls the archive.
     """
-    windows = list(walk.windows) if walk else []
-    fresh = [backup for backup in snapshot.unlisted_backups if _has_wal(backup, wal)]
-    if fresh and windows and windows[-1].hole is None:
-        windows[-1] = replace(windows[-1], until=max(windows[-1].until, fresh[-1].stop), last=fresh[-1].wal_stop)
-    elif fresh:
-        base, newest = fresh[0], fresh[-1]
-        windows.append(
-            RecoveryWindow(int(newest.wal_stop[:8], 16), base.label, base.stop, newest.stop, newest.wal_stop)
-        )
+    windows = list(walk.continuity.windows) if walk else []
+    newer = walk.unlisted if walk else whole_backups(snapshot.backups)
+    for backup in newer:
+        if not _has_wal(backup, wal):
+            continue
+        if windows and (walk is None or _continues(walk.archive, windows[-1], backup)):
+            last, until = max(windows[-1].last, backup.wal_stop), max(windows[-1].until, backup.stop)
+            windows[-1] = replace(windows[-1], until=until, last=last)
+        else:
+            timeline = int(backup.wal_stop[:8], 16)
+            windows.append(RecoveryWindow(timeline, backup.label, backup.stop, backup.stop, backup.wal_stop))
     archiver = snapshot.archiver
-    is_current = archiver is not None and not archiver.is_behind and not snapshot.missing_wal
-    if windows and windows[-1].hole is None and is_current and archiver is not None and archiver.last_at is not None:
+    if not windows or windows[-1].hole is not None or archiver is None or archiver.last_at is None:
+        return tuple(windows)
+    is_listed = "archive" not in snapshot.failures and outdated_seconds(snapshot, "archive") is None
+    if is_listed and not archiver.is_behind and not snapshot.missing_wal:
         windows[-1] = replace(windows[-1], until=max(windows[-1].until, archiver.last_at))
     return tuple(windows)
 
 
+def _continues(archive: Archive, window: RecoveryWindow, backup: Backup) -> bool:
+    """Whether a backup begins where the WAL of a window ends, so that nothing is unknown between them."""
+    if window.hole is not None or window.last[:8] != backup.wal_start[:8]:
+        return False
+    return archive.number(backup.wal_start) <= archive.number(window.last) + 1
+
+
+_GAPS_NAMED = 3
 _NEW_WINDOW = "Take a full backup now, which needs none of it:"
 _WHO_DELETES = "find out what deletes WAL: a lifecycle rule of the bucket, or a pgbackrest expire elsewhere."
 
 
 def _broken(
-    snapshot: Snapshot, walk: Continuity, windows: Sequence[RecoveryWindow], taken: str | None
+    snapshot: Snapshot, walk: ArchiveWalk, windows: Sequence[RecoveryWindow], taken: str | None
 ) -> Iterable[Finding]:
     """Faults of the WAL in the archive. taken: the Job that takes a full backup now."""
-    remedy = (
-        f"{_NEW_WINDOW} {full_backup_command(snapshot.ref, snapshot.commands)}"
-        if not taken
-        else f"Job {taken} takes a full backup"
-    )
-    if snapshot.has_new_hole and snapshot.archive_before is None:
-        hole = next(reach.hole for reach in walk.reaches if reach.hole)
-        yield _reason(f"WAL segment {hole.first} was not found, and is looked for once more", "", "wal-missing")
+    remedy = f"Job {taken} takes a full backup" if taken else f"{_NEW_WINDOW} {_full_backup(snapshot)}"
+    found = walk.continuity
+    if walk.has_new_hole and snapshot.archive_before is None:
+        hole = next(reach.hole for reach in found.reaches if reach.hole)
+        yield _reason(f"WAL segment {fit(hole.first)} was not found, and is looked for once more", "", "wal-missing")
         return
-    if walk.strangers:
-        theirs = ", ".join(map(str, walk.strangers))
+    if found.strangers:
+        theirs = ", ".join(map(str, found.strangers))
         yield _reason(
-            f"another server archives into this repository, on timeline {theirs}; this one is on {walk.timeline}",
+            f"another server archives into this repository, on timeline {theirs}; this one is on {found.timeline}",
             f"Stop it, or give it a repository.path of its own: a clone, or an old copy of this database. {remedy}",
             "wal-stranger",
         )
-    if snapshot.archive is not None and snapshot.archive.doubles:
+    if walk.archive.doubles:
         yield _reason(
-            f"WAL segment {snapshot.archive.doubles[0]} is there twice, with different contents: two servers archive",
+            f"WAL segment {walk.archive.doubles[0]} is there twice, with different contents: two servers archive",
             f"Stop the other server, or give it a repository.path of its own. {remedy}",
             "wal-stranger",
         )
-    if not walk.is_connected:
-        yield _reason(
-            f"the archive lacks {walk.timeline:08X}.history: recovery cannot get to the server's timeline",
-            remedy,
-            "wal-history",
-        )
-    for window, following in zip_longest(windows, windows[1:]):
-        if window.hole is None:
-            continue
+    if not found.is_connected:
+        text = f"the archive lacks {found.timeline:08X}.history: recovery cannot get to the server's timeline"
+        yield _reason(text, remedy, "wal-history")
+    yield from _gaps(windows, remedy)
+    yield from _worthless(found.worthless, "" if windows else f"{remedy}; then {_WHO_DELETES}")
+    if not windows and found.elsewhere:
+        label, timeline = list(found.elsewhere.items())[-1]
+        text = f"backup {label} can be recovered on timeline {timeline} only, which the server has left"
+        yield _reason(text, remedy, "wal-branch")
+
+
+def _gaps(windows: Sequence[RecoveryWindow], remedy: str) -> Iterable[Finding]:
+    """The WAL that is missing behind windows: at the end of all, and the newest of those between them."""
+    gaps = [(window, later) for window, later in zip_longest(windows, windows[1:]) if window.hole is not None]
+    for window, later in reversed(gaps[-_GAPS_NAMED:]):
         which, end = f"{_which(window.hole)} missing", f"{window.until:%Y-%m-%d %H:%M} UTC"
         text, fix = f"nothing after {end} can be recovered: {which}", f"{remedy}; then {_WHO_DELETES}"
-        if following is not None:
-            begin = f"{following.since:%Y-%m-%d %H:%M} UTC"
+        if later is not None:
+            begin = f"{later.since:%Y-%m-%d %H:%M} UTC"
             text, fix = f"nothing between {end} and {begin} can be recovered: {which}", f"F{_WHO_DELETES[1:]}"
         yield _reason(text, fix, "wal-missing")
-    for reach in walk.worthless:
-        if reach.hole is not None:
-            text = f"backup {reach.backup.label} cannot be recovered: {_which(reach.hole)} missing"
-            yield _reason(text, "" if windows else f"{remedy}; then {_WHO_DELETES}", "wal-missing")
-    if not windows and walk.elsewhere:
-        label, timeline = list(walk.elsewhere.items())[-1]
+    if len(gaps) > _GAPS_NAMED:
+        yield _reason(f"WAL is missing in {len(gaps) - _GAPS_NAMED} older places too", "", "wal-missing")
+
+
+def _worthless(reaches: Sequence[Reach], fix: str) -> Iterable[Finding]:
+    """That backups lack WAL of their own: one by one while they are few."""
+    if len(reaches) > _GAPS_NAMED:
+        first, last = reaches[0], reaches[-1]
+        text = f"{len(reaches)} backups from {first.backup.label} to {last.backup.label} cannot be recovered"
+        yield _reason(f"{text}: {_which(last.hole)} missing, among others", fix, "wal-missing")
+        return
+    for reach in reaches:
         yield _reason(
-            f"backup {label} can be recovered on timeline {timeline} only, which the server has left",
-            remedy,
-            "wal-branch",
+            f"backup {reach.backup.label} cannot be recovered: {_which(reach.hole)} missing", fix, "wal-missing"
         )
 
 
-def _which(hole: Hole) -> str:
+def _which(hole: Hole | None) -> str:
+    if hole is None:
+        return "its WAL is"
     others = f" and {hole.count - 1:,} after it are" if hole.count > 1 else " is"
     return f"WAL segment {fit(hole.first)}{others}"
 
@@ -468,7 +490,7 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
         yield _reason("there is no schedule of full backups", "Apply again: it creates what is missing.")
     for cron in snapshot.crons:
         if cron.suspended:
-            yield _reason(f"the schedule {cron.name} is suspended", "Resume it: pgwizard status, key s.")
+            yield _reason(f"the schedule {cron.name} is suspended", RESUME)
             continue
         last = next((each for each in reversed(snapshot.backups) if cron.kind != "full" or each.type == "full"), None)
         due = cron.due(last.stop) if last else None

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pgwizard.status.repository import Backup
+from pgwizard.status.repository import Backup, segment_number
 
 _TO_THE_END = "no recovery target specified"
 """What PostgreSQL writes into a history file whose timeline begins where all WAL of the one before ended."""
@@ -78,18 +78,12 @@ class Archive:
 
     def name(self, timeline: int, number: int) -> str:
         """The file name of a segment: 24 hexadecimal digits."""
-        high, low = divmod(number, self._segments_per_log)
+        high, low = divmod(number, 2**32 // self.segment_bytes)
         return f"{timeline:08X}{high:08X}{low:08X}"
 
     def number(self, name: str) -> int:
         """The number of a segment. Raises ValueError for what is no name of one."""
-        if len(name) != 24:
-            raise ValueError(f"{name} is no segment")
-        return int(name[8:16], 16) * self._segments_per_log + int(name[16:], 16)
-
-    @property
-    def _segments_per_log(self) -> int:
-        return 2**32 // self.segment_bytes
+        return segment_number(name, self.segment_bytes)
 
     @property
     def timelines(self) -> tuple[int, ...]:
@@ -253,11 +247,13 @@ class _Path:
 
     def _end(self, leg: int, number: int) -> _End:
         """Where recovery ends that begins with a segment."""
-        run = self._archive.run_at(self._legs[leg][0], number)
-        key = (leg, run.first if run else -1 - number)
-        if key not in self._ends:
-            self._ends[key] = self._walk(leg, number)
-        return self._ends[key]
+        timeline, fork = self._legs[leg]
+        run = self._archive.run_at(timeline, number)
+        if run is None or number > _end(self._archive, timeline, fork):
+            return self._walk(leg, number)
+        if (leg, run.first) not in self._ends:
+            self._ends[leg, run.first] = self._walk(leg, number)
+        return self._ends[leg, run.first]
 
     def _walk(self, leg: int, number: int) -> _End:
         archive, last, until = self._archive, None, None

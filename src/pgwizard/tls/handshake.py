@@ -110,6 +110,11 @@ async def _shake_hands(
 @contextlib.asynccontextmanager
 async def _open(cluster: Cluster, endpoint: Endpoint, what: str, deadline_seconds: float) -> AsyncIterator[ByteStream]:
     """A connection that lasts until the deadline."""
+    if not endpoint.has_possible_host:  # getaddrinfo and OpenSSL would end in a UnicodeError
+        raise Unreachable(
+            f"{plain(endpoint.host, 80)} cannot be a host name",
+            hint="Correct the endpoint: expected 1 to 63 characters between two dots.",
+        )
     try:
         async with asyncio.timeout(deadline_seconds), _connect(cluster, endpoint) as stream:
             yield stream

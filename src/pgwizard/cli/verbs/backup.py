@@ -83,7 +83,7 @@ def backup(call: Invocation, writer: Writer) -> None:
 
     command = Commands(call[CONTEXT], call[KUBECONFIG]).pgwizard("logs", *call.words, "-f", namespace=call[NAMESPACE])
     hint = f"A started backup continues in the cluster: {command}"
-    connect.run(call, work, released=True, interruption=lambda: Interrupted("stopped", hint=hint))
+    connect.run(call, writer, work, released=True, interruption=lambda: Interrupted("stopped", hint=hint))
 
 
 def logs(call: Invocation, writer: Writer) -> None:
@@ -111,7 +111,7 @@ def logs(call: Invocation, writer: Writer) -> None:
             more = f"More: {explain_command(fault.key)}"
             writer.note(f"Cause: {fault.cause}\nFix: {fault.fix}\n{more}", FaultLine(fault.key, fault.cause, fault.fix))
 
-    connect.run(call, work, released=True)
+    connect.run(call, writer, work, released=True)
 
 
 def _picked(jobs: list[Object], release: ReleaseRef, wanted: str | None) -> Object:

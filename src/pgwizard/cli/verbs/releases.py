@@ -42,7 +42,7 @@ def releases(call: Invocation, writer: Writer) -> None:
         namespace = None if call[ALL_NAMESPACES] else call[NAMESPACE] or cluster.namespace
         return namespace, await records.releases(cluster, namespace)
 
-    namespace, listed = connect.run(call, work, released=True)
+    namespace, listed = connect.run(call, writer, work, released=True)
     found = list(map(_release_line, listed))
     cells = [(item.namespace, item.name, str(item.revision), item.outcome, item.at) for item in found]
     if not found:
@@ -95,4 +95,4 @@ def uninstall(call: Invocation, writer: Writer) -> None:
         await remove(found, cluster, reporter(writer), now=now)
 
     hint = "Run it again to remove what is left."
-    connect.run(call, work, released=True, interruption=lambda: Interrupted("stopped", hint=hint))
+    connect.run(call, writer, work, released=True, interruption=lambda: Interrupted("stopped", hint=hint))

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class WalPart(Wal):
-    """The oldest and the newest segment of the archive; segments: how many that makes, null across timelines."""
+    """The oldest and the newest segment of the archive; segments: how many there are, null until it is listed."""
 
     segments: int | None = None
 
@@ -87,7 +87,7 @@ def status_line(snapshot: Snapshot, verdict: Verdict) -> StatusLine:
         repository_system_id=repository.system_id if repository else None,
         system_id=snapshot.system_id or None,
         stanza=repository.stanza if repository else None,
-        wal=_part(WalPart, wal, segments=wal.segments) if wal else None,
+        wal=_part(WalPart, wal, segments=snapshot.archive.count if snapshot.archive else None) if wal else None,
         stored=snapshot.stored_bytes,
         grows_per_day=snapshot.growth_bytes_per_day,
         wal_per_day=snapshot.wal_bytes_per_day,

@@ -1,0 +1,50 @@
+"""The walk through a listed archive with the backups of ``pgbackrest info``. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pgwizard.status.listing import Listing
+from pgwizard.status.repository import Backup
+from pgwizard.status.wal import Archive, Continuity, continuity
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveWalk:
+    """continuity: what the archive is good for with the whole backups that it covers; unlisted: those that are newer.
+
+    has_new_hole: WAL is missing in the newest listing, and the one before does not confirm it.
+    """
+
+    archive: Archive
+    continuity: Continuity
+    unlisted: tuple[Backup, ...]
+    has_new_hole: bool
+
+
+def walk(
+    listing: Listing, before: Listing | None, backups: Sequence[Backup], segment_bytes: int, timeline: int | None
+) -> ArchiveWalk:
+    """The walk with what any of two listings has: the newer one may be older than what it is compared with.
+
+    backups: all of them, oldest first; timeline: the server's own, None if unknown.
+    """
+    there = listing.archive(segment_bytes, *([before] if before else []))
+    whole = whole_backups(backups)
+    unlisted = tuple(backup for backup in whole if there.is_behind(backup.wal_stop))
+    covered = [backup for backup in whole if not there.is_behind(backup.wal_stop)]
+    found = continuity(there, covered, timeline)
+    if before is None:
+        return ArchiveWalk(there, found, unlisted, found.has_hole)
+    alone = continuity(listing.archive(segment_bytes), covered, timeline)
+    return ArchiveWalk(there, found, unlisted, alone.has_hole and not found.has_hole)
+
+
+def whole_backups(backups: Sequence[Backup]) -> tuple[Backup, ...]:
+    """The backups without page errors whose prior ones are all there, oldest first."""
+    chained = set[str]()
+    for backup in backups:
+        if backup.type == "full" or (backup.prior or backup.full_label) in chained:
+            chained.add(backup.label)
+    return tuple(backup for backup in backups if backup.label in chained and not backup.error)
