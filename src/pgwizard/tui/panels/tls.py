@@ -10,9 +10,10 @@ from textual.message import Message
 
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import Forbidden, PgwizardError
+from pgwizard.plan.names import Names
 from pgwizard.plan.server import s3_server
+from pgwizard.release import checks
 from pgwizard.text import plain
-from pgwizard.tls import handshake
 from pgwizard.tls.certificates import Bundle, Certificate
 from pgwizard.tls.names import Rules
 from pgwizard.tui.panels.base import Panel
@@ -65,9 +66,13 @@ class TlsPanel(Panel):
     async def _try(self, endpoint: Endpoint, bundle: Bundle, rules: Rules) -> None:
         cluster = await self.connection.once_connected()
         try:
-            found = await handshake.verify(cluster, endpoint, bundle, rules, self.start.now())
-            if found.finding is None:
+            found = await checks.try_server(cluster, endpoint, bundle, rules, self.start.now())
+            if found is None:
+                self._answer = f"! {endpoint} can be reached, and has no certificate to verify"
+            elif found.finding is None:
                 self._answer = f"✓ {endpoint}: verified in {found.seconds * 1000:.0f} ms"
+            elif found.finding.severity == "warning":
+                self._answer = f"! not checked: {endpoint}: {plain(found.finding.text)}"
             else:
                 self._answer = f"✗ {endpoint}: {plain(found.finding.text)}"
         except Forbidden:
@@ -116,7 +121,7 @@ class TlsPanel(Panel):
             _append_certificate(text, certificate, self.start.now())
         if len(bundle.certificates) > _SHOWN:
             text.append(f"  and {len(bundle.certificates) - _SHOWN} more\n")
-        mirror = f"{answers.release.namespace}/{answers.release.name}-minio-ca"
+        mirror = f"{answers.release.namespace}/{Names.of(answers.release.name).ca}"
         text.append(f"\n{self._answer}\n")
         text.append(f"\nMirrored to Secret {mirror}, and compared with its source at each apply.\n", "dim")
 
