@@ -694,7 +694,7 @@ def test_what_an_error_quotes_of_a_kubeconfig_is_plain(
         config(cluster={"proxy-url": f"{ODD}://proxy"}),
     ],
 )
-def test_what_leads_nowhere_is_quoted_in_plain(tmp_path: Path, content: Object) -> None:
+def test_a_broken_reference_is_quoted_in_printable_text(tmp_path: Path, content: Object) -> None:
     with pytest.raises(KubeconfigError) as caught:
         load(kubeconfig=saved(tmp_path / "config", content))
     assert f"{caught.value.message}{caught.value.hint}".isprintable()

@@ -102,6 +102,11 @@ class ScreenPart(HostAccess):
         return False
 
     @property
+    def ending(self) -> list[str]:
+        """How what it wrote ended, fit for a terminal."""
+        return []
+
+    @property
     def release(self) -> ReleaseRef | None:
         """The release whose status it shows."""
         return None

@@ -91,7 +91,7 @@ def logs(call: Invocation, writer: Writer) -> None:
 
     async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
-        job = _picked(await backups.newest_first(cluster, release), release, call[JOB_NAME])
+        job = _job_named(await backups.newest_first(cluster, release), release, call[JOB_NAME])
         if call[FOLLOW] and assess(job).status == "progressing" and not await has_succeeded(cluster, job):
             await _follow(cluster, job, release, writer, now())
             return
@@ -114,7 +114,7 @@ def logs(call: Invocation, writer: Writer) -> None:
     connect.run(call, writer, work, released=True)
 
 
-def _picked(jobs: list[Object], release: ReleaseRef, wanted: str | None) -> Object:
+def _job_named(jobs: list[Object], release: ReleaseRef, wanted: str | None) -> Object:
     """The Job of a name; without one the newest. Raises PreflightError."""
     if not jobs:
         raise PreflightError(f"release {fit(str(release))} has no backup Job")

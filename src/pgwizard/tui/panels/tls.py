@@ -101,7 +101,7 @@ class TlsPanel(Panel):
         if not answers.repository.enabled:
             return text.append("There is no repository to connect to.")
         if not answers.tls.verify:
-            text.append("! Whoever answers at the endpoint gets every backup\n", "bold")
+            text.append("! Any server at the endpoint can receive every backup\n", "bold")
             return text.append("For a test, never for data that you need.")
         self._append_trusted(text)
         self._append_best(text)
@@ -134,9 +134,9 @@ class TlsPanel(Panel):
         text.append(f"  {plain(best.place)} · {plain(best.keys[0])}\n", "bold")
         text.append(f"  ✓ {reason_text(best)}\n")
         if source and (source.namespace, source.secret, source.key) == (best.namespace, best.secret, best.keys[0]):
-            text.append("  It is the one that is chosen.\n", "dim")
+            text.append("  It is already selected.\n", "dim")
         else:
-            text.append("  F3 chooses it, F4 lists all\n")
+            text.append("  F3 selects it, F4 lists all\n")
 
 
 def _append_certificate(text: Text, certificate: Certificate, now: datetime) -> None:
