@@ -30,6 +30,12 @@ class Installation:
     claim: Object | None = field(default=None, repr=False)
     superuser: str | None = field(default=None, repr=False)
 
+    @property
+    def has_data(self) -> bool:
+        """Whether the volume may hold a database; a claim that was never bound holds none."""
+        claim = self.claim
+        return claim is not None and (self.before is not None or (claim.get("status") or {}).get("phase") == "Bound")
+
 
 def problems(answers: Answers, installation: Installation, superuser: str | None) -> list[Finding]:
     """Every answer that would change what cannot change. superuser: the one that the answers name, where it is known.
