@@ -251,7 +251,12 @@ async def prepare(
         spec = hashlib.sha256("---\n".join([*(item.text for item in rendered), mark]).encode()).hexdigest()
         objects = [_stamp(item.object, spec, mark) for item in rendered]
         trials = await release_dry_run.try_out(
-            cluster, plan, objects, force=options.force_conflicts, namespace_exists=surveyed.namespace_exists
+            cluster,
+            plan,
+            objects,
+            force=options.force_conflicts,
+            namespace_exists=surveyed.namespace_exists,
+            inventory=surveyed.record.inventory if surveyed.record else (),
         )
         for trial in trials:
             for warning in trial.warnings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -64,9 +64,17 @@ class _Refusal:
 
 
 async def try_out(
-    cluster: Cluster, plan: Plan, objects: Sequence[Object], *, force: bool, namespace_exists: bool
+    cluster: Cluster,
+    plan: Plan,
+    objects: Sequence[Object],
+    *,
+    force: bool,
+    namespace_exists: bool,
+    inventory: Collection[Ref] = (),
 ) -> list[Trial]:
-    """Dry-run every object. Raises OwnershipConflict or PreflightError with all that the server would refuse.
+    """Dry-run every object. inventory: what the record says is the release's own, whatever its labels say.
+
+    Raises OwnershipConflict or PreflightError with all that the server would refuse.
 
     In a namespace that is still to be made nothing can be tried: results are the wanted objects. Nor
     can a RoleBinding whose Role is still to be made, by who must hold what it grants.
@@ -78,7 +86,7 @@ async def try_out(
         if not namespace_exists and ref.namespace is not None:
             return Trial(obj, None, obj)
         live = await find_object(cluster, ref)
-        if live is not None and (owner := other_owner(live)):
+        if live is not None and (owner := other_owner(live, is_ours=ref in inventory)):
             return _Refusal("owned", Finding("", f"{ref} belongs to {owner}"))
         if (
             ref.resource == JOB
