@@ -315,10 +315,9 @@ def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]
         return compare(trial.live, {**trial.result, "data": {**known, **secret_values.encoded(values)}})
     if trial.grows_from is not None:
         changed = compare(trial.live, trial.result)
-        why = f"the volume grows from {size_text(trial.grows_from)}" + (
-            "" if changed.restarts else "; the pod keeps running"
-        )
-        return replace(changed, action="replace", why=why)
+        cause = f"the volume grows from {size_text(trial.grows_from)}" if trial.has_volume else "it has no volume yet"
+        why = cause + ("" if changed.restarts or not trial.has_volume else "; the pod keeps running")
+        return replace(changed, action="replace", why=why, has_volume=trial.has_volume)
     if ref.resource == JOB and trial.live is not None:
         if damaged:  # the Job takes a new full backup unless a valid one exists
             return Change(ref, "replace", why="the first full backup has page checksum errors: the Job runs again")

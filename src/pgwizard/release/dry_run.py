@@ -43,6 +43,8 @@ _LABELS = ".metadata.labels."
 class Trial:
     """One object as it is, and as the server says it would be. warnings: the server's.
 
+    grows_from: the size in the claim template of a StatefulSet that is replaced. has_volume: False where it has
+    claimed none yet, so that it may claim another size or StorageClass.
     after: what must be made before it can be tried; until then result is the wanted object.
     Objects are not shown by repr: a Secret's data is among them.
     """
@@ -52,6 +54,7 @@ class Trial:
     result: Object = field(repr=False)
     warnings: tuple[str, ...] = ()
     grows_from: str | None = None
+    has_volume: bool = True
     after: Ref | None = None
 
 
@@ -132,7 +135,10 @@ async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | Non
     size = claim_size(live) if ref.resource == STATEFULSET and live is not None else None
     # a claim template cannot change in place, not even how its size is written: the rest is tried with the live one
     attempt = obj if size is None else with_claim_size(obj, size)
-    grows_from = None if size is None or live_bytes(size) in (None, live_bytes(plan.storage_size)) else size
+    has_volume = size is None or await find_object(cluster, claim_ref(plan)) is not None
+    differs = size is not None and live_bytes(size) not in (None, live_bytes(plan.storage_size))
+    differs = differs or (not has_volume and live is not None and _storage_class(live) != _storage_class(obj))
+    grows_from = size if differs else None
     if grows_from is not None and (problem := await _growth_problem(cluster, plan)):
         return _Refusal("invalid", problem)
     try:
@@ -148,7 +154,11 @@ async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | Non
     warnings = answer.warnings
     if size is not None and grows_from is None:  # nobody can do anything about those of the live template
         warnings = tuple(text for text in warnings if "volumeClaimTemplates" not in text)
-    return Trial(attempt, live, result, warnings, grows_from)
+    return Trial(attempt, live, result, warnings, grows_from, has_volume)
+
+
+def _storage_class(statefulset: Object) -> object:
+    return statefulset["spec"]["volumeClaimTemplates"][0]["spec"].get("storageClassName")
 
 
 class _ForeignLabels(Exception):

@@ -188,6 +188,7 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
             _ours(live.get(statefulset), is_ours=known is not None and statefulset in known.inventory),
             live.get(claim),
             superuser,
+            is_claim_unknown=claim in live.denied,
         ),
     )
     missing += [
