@@ -79,8 +79,8 @@ async def try_out(
 
     Raises OwnershipConflict or PreflightError with all that the server would refuse.
 
-    In a namespace that is still to be made nothing can be tried: results are the wanted objects. Nor
-    can a RoleBinding whose Role is still to be made, by who must hold what it grants.
+    In a namespace that is still to be made nothing can be tried: results are the wanted objects. Nor can a RoleBinding
+    whose Role is still to be made, since the server compares what the Role grants with what the user may do.
     """
     wanted = set(map(Ref.of, objects))
 
@@ -141,8 +141,10 @@ async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | Non
     grows_from = size if differs else None
     if grows_from is not None and (problem := await _growth_problem(cluster, plan)):
         return _Refusal("invalid", problem)
+    skips_apply = grows_from is not None and not has_volume  # its StorageClass may change too
     try:
-        answer = await _attempt(ref, cluster.apply(attempt, dry_run=True, force=force))
+        trial = cluster.create(_renamed(obj), dry_run=True) if skips_apply else None
+        answer = await _attempt(ref, trial or cluster.apply(attempt, dry_run=True, force=force))
     except _ForeignLabels as foreign:
         return await _dry_run(cluster, plan, _without_labels(obj, foreign.labels), live, force=force)
     if not isinstance(answer, _Refusal) and grows_from is not None:  # created again, without what others added to it

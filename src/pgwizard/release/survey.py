@@ -484,7 +484,7 @@ def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str
 def other_owner(live: Object, *, is_ours: bool = False) -> str | None:
     """The tool that manages a live object; None for pgwizard's own and for unmanaged ones.
 
-    is_ours: the release's record lists it. Then a label that somebody rewrote does not make it another tool's.
+    is_ours: the release's record lists it. Then a label that another tool rewrote does not make it another tool's.
     """
     labels, annotations = live["metadata"].get("labels") or {}, live["metadata"].get("annotations") or {}
     manager = labels.get("app.kubernetes.io/managed-by")
