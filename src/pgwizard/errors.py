@@ -23,7 +23,7 @@
     ├── FirstBackupFailed           9   the hook Job failed
     ├── Locked                     10   another run holds the release
     ├── NotProven                  11   a release is not known to be recoverable without a risk
-    └── Interrupted               130   the user stopped it
+    └── Interrupted               130   the user stopped it; 128 + the number of another signal
 
 Messages arrive complete, in plain text.
 """
@@ -85,7 +85,7 @@ class PgwizardError(Exception):
     log: the last lines that a failed program printed.
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
     meaning: ClassVar[str] = "a defect of pgwizard itself"
 
     def __init__(

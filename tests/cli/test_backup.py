@@ -9,7 +9,7 @@ import pytest
 
 from pgwizard.cli.writer import Writer
 from pgwizard.kube.api import STATEFULSET, Ref
-from pgwizard.release import backups
+from pgwizard.release import backups, records
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
 from support import faulting, headless
@@ -184,6 +184,17 @@ def test_a_followed_backup_with_page_errors_ends_as_the_status_does(released: Si
     done = headless.run("backup", "-n", "default", "--demo", "--follow")
     assert done.code == 11
     assert "default/postgresql: the backup has page checksum errors" in done.err
+
+
+def test_a_backup_that_is_stopped_before_its_job_names_no_log(
+    released: SimCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stopped(*_: object, **__: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(records, "get", stopped)
+    done = headless.run("backup", "postgresql", "-n", "default", "--demo")
+    assert (done.code, done.err) == (130, "pgwizard: stopped\n")
 
 
 def test_a_stopped_backup_names_the_command_that_follows_it(

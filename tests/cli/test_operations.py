@@ -20,6 +20,7 @@ import pytest
 
 from pgwizard.cli import prompt
 from pgwizard.cli.run_lines import reporter
+from pgwizard.cli.verbs import releases
 from pgwizard.cli.writer import Writer
 from pgwizard.errors import Finding
 from pgwizard.kube.api import Ref
@@ -215,7 +216,7 @@ def test_a_question_that_nobody_answers_can_be_stopped(stop: bytes | int, answer
                 keyboard.write(stop)
             else:
                 process.send_signal(stop)
-            assert process.wait(timeout=DEADLINE_SECONDS) == 130
+            assert process.wait(timeout=DEADLINE_SECONDS) == (130 if isinstance(stop, bytes) else 128 + stop)
             assert process.stderr.read().startswith(b"\npgwizard: stopped: nothing was written\n")
         finally:
             process.kill()
@@ -368,7 +369,7 @@ def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(sim: SimCluster, ans
 
     sim.faults.append(struck)
     done = applied()
-    assert done.code == 130
+    assert done.code == 128 + number
     assert done.err == (
         "pgwizard: stopped; written: 11 of 11 objects (the Job of the first backup not counted)\n"
         "The pod continues to start in the cluster, and the first backup follows. "
@@ -381,6 +382,25 @@ def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(sim: SimCluster, ans
 
 
 # ---- uninstall and releases ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ("removal", "stopped: nothing was removed"),
+        ("remove", "stopped\nRun it again to remove what is left."),
+    ],
+)
+def test_a_stopped_uninstall_tells_whether_anything_was_removed(
+    sim: SimCluster, answers: str, monkeypatch: pytest.MonkeyPatch, step: str, message: str
+) -> None:
+    async def stopped(*_: object, **__: object) -> None:
+        raise asyncio.CancelledError
+
+    applied()
+    monkeypatch.setattr(releases, step, stopped)
+    done = headless.run("uninstall", "postgresql", "-n", "default", "--demo")
+    assert (done.code, done.err) == (130, f"pgwizard: {message}\n")
 
 
 def test_an_uninstall_says_what_goes_and_what_stays(sim: SimCluster, answers: str) -> None:

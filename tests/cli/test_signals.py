@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,8 @@ def test_a_stopped_wizard_gives_the_terminal_back_and_draws_again_when_it_contin
     terminal.read_until("\x1b[?1049l")
     assert_restored(terminal)
     terminal.output = b""
+    stopped = partial(os.waitid, os.P_PID, terminal.process.pid, os.WSTOPPED | os.WNOHANG)
+    wait_until("the wizard has stopped", lambda: stopped() is not None)  # a SIGCONT before that is lost
     terminal.process.send_signal(signal.SIGCONT)
     terminal.read_until("simulated cluster")
     assert "alternate screen" in terminal.on()

@@ -210,7 +210,7 @@ def test_an_unknown_field_in_apply_is_invalid_although_the_server_says_500() -> 
     run(scenario())
 
 
-def test_nobody_listens() -> None:
+def test_a_closed_port_is_unreachable() -> None:
     async def scenario() -> None:
         clock = Clock()
         with socket.create_server(("127.0.0.1", 0)) as closed:
@@ -243,7 +243,7 @@ def test_a_server_that_does_not_take_the_connection() -> None:
     run(scenario())
 
 
-def test_a_name_that_nobody_knows() -> None:
+def test_a_host_name_that_does_not_resolve_is_unreachable() -> None:
     async def scenario() -> None:
         place = target("http://no-such-host.invalid")
         async with KubeCluster(Http(place, Login(place), Clock().patience(tries=2))) as cluster:

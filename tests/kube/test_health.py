@@ -17,7 +17,7 @@ def thing(
     return {"kind": kind, "metadata": about, "spec": spec or {}, "status": status or {}}
 
 
-def said(kind: str, **fields: str) -> list[dict[str, Any]]:
+def conditions(kind: str, **fields: str) -> list[dict[str, Any]]:
     return [{"type": kind, "status": "True", **fields}]
 
 
@@ -68,7 +68,7 @@ ENDED = {"terminated": {"exitCode": 2, "reason": "Error"}}
     ("status", "expected"),
     [
         ({}, Health("progressing", "starting: 0 of 1 containers started")),
-        ({"conditions": said("Ready")}, Health("ready", "ready")),
+        ({"conditions": conditions("Ready")}, Health("ready", "ready")),
         (
             {"phase": "Failed", "reason": "Evicted", "message": "The node was low on\nmemory."},
             Health("failed", "The node was low on memory.", "Evicted"),
@@ -115,7 +115,7 @@ def test_a_pod(status: dict[str, Any], expected: Health) -> None:
 
 
 def test_a_pod_that_is_deleted_is_stopping_whatever_it_says() -> None:
-    pod = thing("Pod", {"conditions": said("Ready")}, deletionTimestamp="now")
+    pod = thing("Pod", {"conditions": conditions("Ready")}, deletionTimestamp="now")
     assert assess(pod) == Health("progressing", "the old pod is stopping")
 
 
@@ -131,11 +131,11 @@ def test_each_reason_out_of_which_no_container_comes(reason: str) -> None:
         ({"active": 1}, Health("progressing", "running")),
         ({"active": 1, "failed": 1}, Health("progressing", "running, 1 try failed")),
         ({"active": 1, "failed": 2}, Health("progressing", "running, 2 tries failed")),
-        ({"conditions": said("SuccessCriteriaMet")}, Health("progressing", "waiting for its pod")),
-        ({"conditions": said("FailureTarget")}, Health("progressing", "waiting for its pod")),
-        ({"conditions": said("Complete")}, Health("ready", "complete")),
+        ({"conditions": conditions("SuccessCriteriaMet")}, Health("progressing", "waiting for its pod")),
+        ({"conditions": conditions("FailureTarget")}, Health("progressing", "waiting for its pod")),
+        ({"conditions": conditions("Complete")}, Health("ready", "complete")),
         (
-            {"conditions": said("Failed", reason="DeadlineExceeded", message="too long")},
+            {"conditions": conditions("Failed", reason="DeadlineExceeded", message="too long")},
             Health("failed", "too long", "DeadlineExceeded"),
         ),
     ],
@@ -152,11 +152,11 @@ def test_a_job(status: dict[str, Any], expected: Health) -> None:
         ({"phase": "Bound", "capacity": {"storage": "10Gi"}}, Health("ready", "bound, 10Gi")),
         ({"phase": "Bound", "capacity": {"storage": "1395864371200m"}}, Health("ready", "bound, 1.3Gi")),
         (
-            {"phase": "Bound", "conditions": said("Resizing")},
+            {"phase": "Bound", "conditions": conditions("Resizing")},
             Health("progressing", "growing to 20Gi: Resizing", "Resizing"),
         ),
         (
-            {"phase": "Bound", "conditions": said("FileSystemResizePending")},
+            {"phase": "Bound", "conditions": conditions("FileSystemResizePending")},
             Health("progressing", "growing to 20Gi: FileSystemResizePending", "FileSystemResizePending"),
         ),
     ],
@@ -167,7 +167,7 @@ def test_a_claim(status: dict[str, Any], expected: Health) -> None:
 
 
 def test_a_condition_is_found_by_its_type() -> None:
-    pod = thing("Pod", {"conditions": [*said("Initialized"), *said("Ready", reason="x")]})
+    pod = thing("Pod", {"conditions": [*conditions("Initialized"), *conditions("Ready", reason="x")]})
     assert condition(pod, "Ready") == {"type": "Ready", "status": "True", "reason": "x"}
     assert condition(pod, "Other") == {}
     assert condition({}, "Ready") == {}
@@ -194,7 +194,7 @@ HOSTILE = "Odd\x1b]52;c;aGk=\x07\u202e"
             "Pod",
             {"conditions": [{"type": "PodScheduled", "status": "False", "reason": HOSTILE, "message": HOSTILE}]},
         ),
-        thing("Job", {"conditions": said("Failed", reason=HOSTILE, message=HOSTILE)}),
+        thing("Job", {"conditions": conditions("Failed", reason=HOSTILE, message=HOSTILE)}),
         thing("PersistentVolumeClaim", {"phase": HOSTILE}),
     ],
 )

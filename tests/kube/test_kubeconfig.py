@@ -694,7 +694,7 @@ def test_what_an_error_quotes_of_a_kubeconfig_is_plain(
         config(cluster={"proxy-url": f"{ODD}://proxy"}),
     ],
 )
-def test_what_leads_nowhere_is_quoted_in_plain(tmp_path: Path, content: Object) -> None:
+def test_a_broken_reference_is_quoted_in_printable_text(tmp_path: Path, content: Object) -> None:
     with pytest.raises(KubeconfigError) as caught:
         load(kubeconfig=saved(tmp_path / "config", content))
     assert f"{caught.value.message}{caught.value.hint}".isprintable()
@@ -959,11 +959,71 @@ def test_a_plugin_that_prints_without_end_is_stopped(tmp_path: Path) -> None:
         read(login(tmp_path, plugin(tmp_path, "exec yes")))
 
 
-def test_a_plugin_may_leave_a_program_behind_that_keeps_its_stderr(tmp_path: Path) -> None:
-    script = f"sleep 300 > /dev/null & echo $! > '{tmp_path}/child'; {printing(token=TOKEN)}"
-    script = script.replace("echo run >> runs; ", "")
-    assert authorization(login(tmp_path, plugin(tmp_path, script))) == f"Bearer {TOKEN}"
-    os.kill(int((tmp_path / "child").read_text()), 9)
+@pytest.mark.parametrize("closed", ["", "> /dev/null", "2> /dev/null"])
+def test_a_program_that_a_plugin_leaves_behind_does_not_hold_the_login_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: str
+) -> None:
+    """It may keep the plug-in's pipes open for as long as it runs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(credentials, "REST_SECONDS", 0.5)
+    script = f"sleep 3000 {closed} & echo $! > child; {printing(token=TOKEN)}"
+    try:
+        assert authorization(login(tmp_path, plugin(tmp_path, script))) == f"Bearer {TOKEN}"
+        with pytest.raises(KubeconfigError, match="failed with exit code 7: no luck"):
+            read(login(tmp_path, plugin(tmp_path, f"{script}\necho no luck >&2; exit 7")))
+    finally:
+        os.kill(int((tmp_path / "child").read_text()), 9)
+
+
+def test_a_plugin_that_closes_its_output_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = f"{printing(token=TOKEN)}\nexec > /dev/null 2>&1; sleep 0.5; exit 6"
+    with pytest.raises(KubeconfigError, match="failed with exit code 6"):
+        read(login(tmp_path, plugin(tmp_path, script)))
+
+
+def test_a_plugin_that_writes_nothing_is_named_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(credentials, "SILENCE_SECONDS", 0.1)
+    script = f"until [ -e typed ]; do sleep 0.05; done; {printing(token=TOKEN)}"
+    target = load(kubeconfig=saved(tmp_path / "config", config(plugin(tmp_path, script))))
+    lines: list[str] = []
+
+    def show(line: str) -> None:
+        lines.append(line)
+        (tmp_path / "typed").touch()
+
+    now(Login(target, show=show).current)
+    assert lines == [f"waiting for the credentials plug-in {tmp_path}/plugin"]
+
+
+def test_a_credential_on_stderr_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJqYW5lIn0.c2lnbmF0dXJl"
+    words = [
+        credential(token=TOKEN, clientKeyData=f"key {TOKEN}"),
+        f"Authorization: Bearer {TOKEN}",
+        f"got {jwt} from the server",
+        "A" * 64,
+        "open https://log.in/device?user_code=AB-12 and compare BCDF-GHJK",
+    ]
+    script = "cat >&2 <<'END'\n" + "\n".join(words) + "\nEND\nexit 1"
+    target = load(kubeconfig=saved(tmp_path / "config", config(plugin(tmp_path, script))))
+    lines: list[str] = []
+    with pytest.raises(KubeconfigError) as caught:
+        now(Login(target, show=lines.append).current)
+    assert lines == [
+        (
+            '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", '
+            '"status": {"token": "***", "clientKeyData": "***"}}'
+        ),
+        "Authorization: Bearer ***",
+        "got *** from the server",
+        "***",
+        "open https://log.in/device?user_code=AB-12 and compare BCDF-GHJK",
+    ]
+    assert TOKEN not in told(caught.value)
+    assert jwt not in told(caught.value)
 
 
 def test_without_a_home_directory_a_pod_uses_its_own_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.admission import OPT_OUT, SIDECAR, Place, mesh, policy
+from support.admission import OPT_OUT, SIDECAR, Place, mesh, policy, silent_webhook
 from support.live_releases import FULL, HOOK, POD, Site, site
 from support.rigtools import LIVE, RESTRICTED, Kubectl
 from support.waiting import wait_until
@@ -144,3 +144,10 @@ def test_a_policy_that_denies_a_pod_ends_the_wait_with_its_words(
     assert "cannot start: the cluster refuses" in said
     assert WORDS in said
     wait_until("the next apply succeeds", lambda: place.pgwizard(*place.command({})).code == 0)
+
+
+def test_a_webhook_that_does_not_answer_ends_the_wait_with_its_name(place: Site) -> None:
+    with silent_webhook(place.kubectl) as name:
+        said = refused(place, {}, 8)
+    assert "cannot start: a webhook of the cluster does not answer" in said
+    assert f"The cluster's webhook {name} does not answer" in said

@@ -336,7 +336,7 @@ def shown(made: Callable[[], Panel], scenario: Callable[[Pilot[None], Panel], Aw
     simtime.run(main())
 
 
-def said(panel: Panel) -> str:
+def text_of(panel: Panel) -> str:
     return panel.shown.plain
 
 
@@ -382,7 +382,7 @@ def scheduled(retention: dict[str, Any], **schedule: str) -> Draft:
 )
 def test_the_retained_backups_are_shown_or_that_they_are_not_known(draft: Draft, lines: list[str]) -> None:
     async def scenario(_: Pilot[None], panel: Panel) -> None:
-        assert said(panel).partition("After some time\n")[2].splitlines()[: len(lines)] == lines
+        assert text_of(panel).partition("After some time\n")[2].splitlines()[: len(lines)] == lines
 
     shown(lambda: SchedulePanel(draft), scenario)
 
@@ -392,8 +392,8 @@ def test_at_the_end_of_the_calendar_nothing_is_calculated(monkeypatch: pytest.Mo
     monkeypatch.setattr(CronSchedule, "before", lambda *_: iter(()))
 
     async def scenario(_: Pilot[None], panel: Panel) -> None:
-        assert said(panel).count("  none that can be calculated\n") == 1
-        assert "  not known: no full backup in the 10 years before now\n" in said(panel)
+        assert text_of(panel).count("  none that can be calculated\n") == 1
+        assert "  not known: no full backup in the 10 years before now\n" in text_of(panel)
 
     shown(lambda: SchedulePanel(scheduled({"full": 77})), scenario)
 
@@ -406,13 +406,13 @@ def test_a_defect_of_a_panel_is_a_line_in_it_and_goes_with_its_cause(
         raise KeyError("secret")
 
     async def scenario(pilot: Pilot[None], panel: Panel) -> None:
-        before = said(panel)
+        before = text_of(panel)
         with monkeypatch.context() as patched:
             patched.setattr(kind, "text", broken)
             panel.follow(panel.draft)
-            await until(pilot, lambda: said(panel) == "! a defect of pgwizard itself: KeyError")
+            await until(pilot, lambda: text_of(panel) == "! a defect of pgwizard itself: KeyError")
         panel.follow(panel.draft)
-        await until(pilot, lambda: said(panel) == before)
+        await until(pilot, lambda: text_of(panel) == before)
 
     shown(lambda: kind(scheduled({})), scenario)
 
@@ -424,7 +424,7 @@ def test_a_defect_of_the_parameters_does_not_end_the_application(monkeypatch: py
     async def scenario(pilot: Pilot[None], panel: Panel) -> None:
         monkeypatch.setattr(tuning_panel, "parameters", broken)
         panel.follow(panel.draft)
-        await until(pilot, lambda: said(panel) == "! a defect of pgwizard itself: OverflowError")
+        await until(pilot, lambda: text_of(panel) == "! a defect of pgwizard itself: OverflowError")
 
     shown(lambda: TuningPanel(Draft({})), scenario)
 

@@ -36,6 +36,15 @@ def test_an_option_is_spelt_with_its_index_in_a_file(plain: str, indexed: str) -
     assert pgbackrest.add_index(indexed) == indexed
 
 
+def test_seconds_may_lack_the_whole_part_where_they_may_have_a_fraction() -> None:
+    """pgBackRest 2.45 starts with it, as compared with the real one; 2.60 does not."""
+    option = pgbackrest.of("io-timeout", (2, 45))
+    assert option is not None
+    option.check(".5", (2, 45))
+    with pytest.raises(ValueError, match="is not a time"):
+        option.check(".5", (2, 60))
+
+
 def test_only_repository_1_and_cluster_1_exist() -> None:
     assert pgbackrest.since("repo2-path") is None
 

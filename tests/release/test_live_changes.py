@@ -30,7 +30,7 @@ from support.faulting import (
     live,
 )
 from support.observing import on
-from support.snapshots import said
+from support.snapshots import state_and_reasons
 
 RELEASE = ReleaseRef("default", "postgresql")
 INSTANCE = "app.kubernetes.io/instance"
@@ -74,7 +74,7 @@ def test_a_release_whose_labels_another_tool_rewrote_is_found_by_its_names() -> 
         uid = live(sim, POD, "postgresql-0")["metadata"]["uid"]
 
         seen = await observe.look(sim, RELEASE, now=clock(sim))
-        assert said(seen) == ("recoverable", [])
+        assert state_and_reasons(seen) == ("recoverable", [])
         assert [cron.kind for cron in seen.crons] == ["full", "incr"]
         assert await observe.database_outage(sim, RELEASE, now=clock(sim)) is None
 

@@ -367,7 +367,7 @@ def test_a_certificate_that_changes_at_its_source_changes_the_mirror_and_restart
 # ---- Secrets that the answers name ---------------------------------------------------------------------------------
 
 
-def test_a_ca_in_a_config_map_comes_with_the_way_to_use_it() -> None:
+def test_a_ca_in_a_config_map_is_reported_with_how_to_use_it() -> None:
     async def scenario(sim: SimCluster) -> None:
         metadata = {"name": "trust", "namespace": "minio"}
         pem = headless.CA.read_text()
@@ -412,7 +412,7 @@ def test_a_ca_in_a_config_map_comes_with_the_way_to_use_it() -> None:
     ],
     ids=["binary", "several keys", "trust bundle"],
 )
-def test_a_ca_that_is_published_in_another_way_comes_with_the_way_to_use_it(
+def test_a_ca_that_is_published_elsewhere_is_reported_with_how_to_use_it(
     published: dict[str, Any], what: str, command: str
 ) -> None:
     async def scenario(sim: SimCluster) -> None:
@@ -486,7 +486,9 @@ def test_a_session_token_beside_an_s3_key_pair_is_warned_of(key: str) -> None:
         (("one", "two"), ""),
     ],
 )
-def test_a_key_pair_under_other_names_comes_with_the_answers_that_name_it(keys: tuple[str, str], fix: str) -> None:
+def test_a_key_pair_under_other_names_is_reported_with_the_answers_that_name_it(
+    keys: tuple[str, str], fix: str
+) -> None:
     async def scenario(sim: SimCluster) -> None:
         await sim.create(secret("s3", "default", **dict.fromkeys(keys, "A")))
         existing = {"from": "existing", "namespace": "default", "secret": "s3"}

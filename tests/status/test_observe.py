@@ -29,14 +29,14 @@ from pgwizard.status.verdict import judge, outage
 from support.faulting import CRONJOB, JOB, SECRET, STATEFULSET, answers_of, applied, clock, deployed, live
 from support.observing import applying, on, recorded, seen
 from support.simtime import run
-from support.snapshots import NOW, UNKNOWN_KEY, said, segment
+from support.snapshots import NOW, UNKNOWN_KEY, segment, state_and_reasons
 
 
 def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
     async def scenario(sim: SimCluster) -> None:
         found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
         assert (found.pending_sources, found.failures) == ((), {})
-        assert said(found) == ("recoverable", [])
+        assert state_and_reasons(found) == ("recoverable", [])
         assert found.release is not None
         assert replace(found.release, applied=None) == ReleaseSummary(
             1, "deployed", None, backups=True, superuser="postgres"
@@ -102,7 +102,7 @@ def test_what_was_deleted_while_a_watch_was_lost_goes() -> None:
         sim.watch = lost  # type: ignore[method-assign]
         found = await seen(sim, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
         assert [item.name for item in found.crons] == ["postgresql-pgbackrest-incr"]
-        assert said(found) == ("at risk", ["there is no schedule of full backups"])
+        assert state_and_reasons(found) == ("at risk", ["there is no schedule of full backups"])
 
     on(scenario)
 
@@ -253,7 +253,7 @@ def test_backups_that_an_apply_elsewhere_turns_on_and_off_are_asked_for_from_the
 
         sim.runtime.programs.answers.append(note)
         found = await seen(sim, turned)
-        assert said(found) == ("not recoverable", ["this release makes no backups"])
+        assert state_and_reasons(found) == ("not recoverable", ["this release makes no backups"])
 
     on(scenario)
 
@@ -563,7 +563,7 @@ def test_one_look_has_the_reason_of_a_store_that_is_down(timeout_seconds: float,
         ended = timeout_seconds > RETRIES * io_timeout
         assert found.failures["repository"].text == (REFUSED if ended else f"no answer within {timeout_seconds} s")
         cause = diagnosed(REFUSED).cause if ended else f"no answer within {timeout_seconds} s"
-        assert said(found) == ("unknown", [f"the repository cannot be read: {cause}"])
+        assert state_and_reasons(found) == ("unknown", [f"the repository cannot be read: {cause}"])
 
     on(scenario)
 
@@ -582,7 +582,7 @@ def test_a_store_that_is_down_gets_a_longer_timeout_while_it_is_observed() -> No
 def test_a_release_without_backups_is_seen_as_such() -> None:
     async def scenario(sim: SimCluster) -> None:
         found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
-        assert said(found) == ("not recoverable", ["this release makes no backups"])
+        assert state_and_reasons(found) == ("not recoverable", ["this release makes no backups"])
         assert (found.crons, found.pending_sources, found.failures) == ((), (), {})
 
     on(scenario, answers={"repository": {"enabled": False}})
@@ -627,12 +627,15 @@ def test_a_repository_with_another_release_s_backups_proves_nothing_with_and_wit
         reason = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
         first = await observe.look(sim, ReleaseRef("shop", "postgresql"), now=clock(sim))
         assert [run.state for run in first.runs] == ["failed"]
-        assert said(first) == ("not recoverable", [reason])
+        assert state_and_reasons(first) == ("not recoverable", [reason])
         sim.runtime.delete(Ref(JOB, "postgresql-pgbackrest-init", "shop"))
         without = await observe.look(sim, ReleaseRef("shop", "postgresql"), now=clock(sim))
         assert (without.runs, without.backups, without.intact_backups, without.stored_bytes) == ((), (), (), 0)
-        assert said(without) == ("not recoverable", [reason])
-        assert said(await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))) == ("recoverable", [])
+        assert state_and_reasons(without) == ("not recoverable", [reason])
+        assert state_and_reasons(await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))) == (
+            "recoverable",
+            [],
+        )
 
     on(scenario)
 
@@ -654,11 +657,11 @@ def test_a_database_that_is_scaled_to_0_is_down_and_what_was_seen_of_it_before_s
 
         found = await seen(sim, scaled, again)
         assert states == ["recoverable"]
-        assert said(found) == ("at risk", ["the database is down: its StatefulSet is scaled to 0"])
+        assert state_and_reasons(found) == ("at risk", ["the database is down: its StatefulSet is scaled to 0"])
         assert report.run_cells(found, found.runs[0])[-1] == "29.3Mi → 3.66Mi"
         sim.runtime.change(ref, lambda obj: obj["spec"].update(replicas=1))
         back = await seen(sim, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
-        assert said(back) == ("recoverable", [])
+        assert state_and_reasons(back) == ("recoverable", [])
 
     on(scenario)
 
@@ -766,3 +769,23 @@ def test_the_simulated_cluster_lists_its_archive_as_the_script_does(scope: str) 
         assert found.runs.keys() == whole.runs.keys()
 
     on(scenario)
+
+
+def test_a_job_whose_pod_admission_refuses_shows_the_words_of_the_policy() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("quota", "default/postgresql-pgbackrest-full*", message=POLICY))
+        await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "full", clock(sim)())
+        found = await seen(sim, lambda snapshot: any("denied" in run.message for run in snapshot.runs))
+        (run,) = (run for run in found.runs if run.kind == "full")
+        assert run.state == "running"
+        assert run.message.startswith("waiting for its pod: the cluster refuses the pod: FailedCreate: ")
+        assert POLICY in run.message
+
+        sim.outcomes.clear()
+        found = await seen(sim, lambda snapshot: [run.state for run in snapshot.runs] == ["succeeded"] * 2)
+        assert [run.message for run in found.runs if run.kind == "full"] == ["complete"]
+
+    on(scenario)
+
+
+POLICY = "ValidatingAdmissionPolicy 'team-labels' with binding 'all' denied request: every pod needs the label team"

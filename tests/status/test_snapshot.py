@@ -44,8 +44,8 @@ from support.snapshots import (
     STATEFUL,
     at,
     backup,
-    said,
     segment,
+    state_and_reasons,
 )
 
 # ---- figures -------------------------------------------------------------------------------------------------------
@@ -305,7 +305,10 @@ def test_a_name_is_made_fit_to_be_shown_and_kept_for_requests() -> None:
         (f"{FIT_NAME}-full", f"{HOSTILE_NAME}-full"),
     ]
     assert [(run.name, run.real_name) for run in snapshot.runs] == [(FIT_NAME, HOSTILE_NAME)]
-    texts = [json.dumps(as_json(status_line(snapshot, judge(snapshot))), ensure_ascii=False), *said(snapshot)[1]]
+    texts = [
+        json.dumps(as_json(status_line(snapshot, judge(snapshot))), ensure_ascii=False),
+        *state_and_reasons(snapshot)[1],
+    ]
     texts += [part for line in report.status_lines(snapshot, judge(snapshot)) for part in line.splitlines()]
     assert [text for text in texts if not text.isprintable()] == []
     assert any(f"Pod shop/{FIT_NAME}" in text for text in texts)

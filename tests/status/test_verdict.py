@@ -44,8 +44,8 @@ from support.snapshots import (
     holding,
     lines_of,
     listed,
-    said,
     segment,
+    state_and_reasons,
     window_of,
 )
 
@@ -57,22 +57,22 @@ def test_a_valid_full_backup_and_a_working_archive_are_recoverable_up_to_the_las
 
 
 def test_what_has_not_been_read_proves_nothing() -> None:
-    assert said(Snapshot(ReleaseRef("shop", "postgresql"), NOW)) == (
+    assert state_and_reasons(Snapshot(ReleaseRef("shop", "postgresql"), NOW)) == (
         "unknown",
         ["the repository has not been read yet"],
     )
     denied = Snapshot(ReleaseRef("shop", "postgresql"), NOW, failures={"repository": failure("pods/exec is forbidden")})
-    assert said(denied) == ("unknown", ["the repository cannot be read: pods/exec is forbidden"])
+    assert state_and_reasons(denied) == ("unknown", ["the repository cannot be read: pods/exec is forbidden"])
 
 
 def test_what_is_old_proves_nothing() -> None:
     old = replace(FINE, answered_at={**FINE.answered_at, "repository": at(seconds=181)})
-    assert said(old) == ("unknown", ["the repository was last read 181 s ago"])
+    assert state_and_reasons(old) == ("unknown", ["the repository was last read 181 s ago"])
     assert judge(old).reasons[0].key == "status-old"
     old = replace(
         FINE, answered_at={**FINE.answered_at, "archiver": at(seconds=181)}, failures={"archiver": failure("no route")}
     )
-    assert said(old) == ("at risk", ["the archiver last answered 181 s ago: no route"])
+    assert state_and_reasons(old) == ("at risk", ["the archiver last answered 181 s ago: no route"])
 
 
 def test_a_repository_that_stopped_answering_is_a_risk_at_once_with_its_cause() -> None:
@@ -138,7 +138,7 @@ def test_a_repository_that_stopped_answering_is_a_risk_at_once_with_its_cause() 
 def test_without_a_valid_full_backup_and_its_wal_nothing_is_recoverable(
     repository: RepositoryInfo, reason: str
 ) -> None:
-    state, reasons = said(holding(repository))
+    state, reasons = state_and_reasons(holding(repository))
     assert (state, reasons[0]) == ("not recoverable", reason)
 
 
@@ -161,7 +161,7 @@ def test_a_backup_of_an_earlier_timeline_counts_where_the_archive_reaches_from_i
     server = replace(ARCHIVER, timeline=2, last_wal=segment(1310, timeline=2))
     repository = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(1310, timeline=2)), system_id=SYSTEM)
     found = replace(FINE, repository=repository, archive=grown, archive_before=grown, archiver=server)
-    assert (said(found), window_of(judge(found))) == (("recoverable", []), (at(1.4), at(seconds=38)))
+    assert (state_and_reasons(found), window_of(judge(found))) == (("recoverable", []), (at(1.4), at(seconds=38)))
 
 
 def test_where_wal_waits_nothing_after_the_last_backup_is_proven() -> None:
@@ -183,15 +183,15 @@ def test_archived_wal_that_the_next_reading_of_the_repository_lacks_was_dropped(
     stopped = RepositoryRead(NOW, REPOSITORY)
     ahead = replace(FINE, archiver=replace(ARCHIVER, last_wal=segment(1310), last_at=at(seconds=1)))
     first = reduce(ahead, stopped)
-    assert (said(first), window_of(judge(first))) == (("recoverable", []), (at(1.4), at(seconds=1)))
+    assert (state_and_reasons(first), window_of(judge(first))) == (("recoverable", []), (at(1.4), at(seconds=1)))
     dropped = reduce(first, stopped)
-    assert said(dropped) == (
+    assert state_and_reasons(dropped) == (
         "at risk",
         [f"WAL was dropped: PostgreSQL reports {segment(1310)} as archived, but the archive ends with {segment(1303)}"],
     )
     assert (window_of(judge(dropped)), judge(dropped).reasons[0].key) == ((at(1.4), at(seconds=38)), "wal-dropped")
     there = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(1310)))
-    assert said(reduce(dropped, RepositoryRead(NOW, there))) == ("recoverable", [])
+    assert state_and_reasons(reduce(dropped, RepositoryRead(NOW, there))) == ("recoverable", [])
 
 
 # ---- the archive -----------------------------------------------------------------------------------------------------
@@ -253,41 +253,41 @@ def test_a_segment_that_is_missing_between_two_backups_leaves_two_windows() -> N
 def test_a_backup_without_its_own_first_segment_is_named_and_the_others_count() -> None:
     verdict = judge(archived(100))
     assert (verdict.state, window_of(verdict)) == ("at risk", (at(0.4), at(seconds=38)))
-    assert said(archived(100))[1] == [
+    assert state_and_reasons(archived(100))[1] == [
         f"backup 20261122-022400F cannot be recovered: WAL segment {segment(100)} is missing"
     ]
 
 
 def test_without_any_backup_whose_wal_is_there_nothing_is_recoverable() -> None:
-    state, reasons = said(archived(100, 600))
+    state, reasons = state_and_reasons(archived(100, 600))
     assert (state, reasons[0]) == ("not recoverable", "there is no valid full backup with its WAL")
     assert len(reasons) == 3
 
 
 def test_a_segment_that_one_listing_lacks_is_looked_for_once_more() -> None:
-    assert said(archived(1300, read_once=True))[1] == [
+    assert state_and_reasons(archived(1300, read_once=True))[1] == [
         f"WAL segment {segment(1300)} was not found, and is looked for once more"
     ]
     lost = reduce(FINE, ArchiveRead(NOW, listed(100, 1303, 1300)))
-    assert said(lost) == ("recoverable", [])
-    assert said(reduce(lost, ArchiveRead(NOW, listed(100, 1303, 1300))))[0] == "at risk"
+    assert state_and_reasons(lost) == ("recoverable", [])
+    assert state_and_reasons(reduce(lost, ArchiveRead(NOW, listed(100, 1303, 1300))))[0] == "at risk"
 
 
 def test_another_server_that_archives_into_the_repository_is_named() -> None:
     theirs = [f"run {segment(900, 8)} {segment(910, 8)} 1 {int(NOW.timestamp())}"]
-    state, reasons = said(archived(more=theirs))
+    state, reasons = state_and_reasons(archived(more=theirs))
     assert (state, reasons) == (
         "at risk",
         ["another server archives into this repository, on timeline 8; this one is on 1"],
     )
     twice = archived(more=[f"double {segment(200)}"])
-    assert said(twice)[1] == [
+    assert state_and_reasons(twice)[1] == [
         f"WAL segment {segment(200)} is there twice, with different contents: two servers archive"
     ]
 
 
 def test_a_timeline_whose_history_is_missing_cannot_be_reached() -> None:
-    state, reasons = said(archived(timeline=2))
+    state, reasons = state_and_reasons(archived(timeline=2))
     assert (state, reasons) == (
         "not recoverable",
         [
@@ -312,7 +312,7 @@ def test_a_backup_that_is_newer_than_the_listing_of_the_archive_counts_by_what_i
     newer = replace(backup("full", 0.001, wal=1304), label="20261123-115500F")
     repository = replace(REPOSITORY, backups=(newer,), wal=Wal(segment(100), segment(1305)))
     found = replace(FINE, repository=repository)
-    assert (said(found), window_of(judge(found))) == (("recoverable", []), (at(0.001), at(seconds=38)))
+    assert (state_and_reasons(found), window_of(judge(found))) == (("recoverable", []), (at(0.001), at(seconds=38)))
 
 
 def test_a_backup_far_behind_the_listing_begins_a_window_of_its_own() -> None:
@@ -350,7 +350,7 @@ def test_many_backups_without_their_wal_are_one_reason_below_an_archiving_that_f
     listing = listed(100, 1303, *(100 + 10 * day for day in range(1, 10)))
     failing = replace(ARCHIVER, failed=1, failed_wal=segment(1304), failed_at=NOW)
     found = replace(FINE, repository=replace(REPOSITORY, backups=backups), archive=listing, archive_before=listing)
-    assert said(replace(found, archiver=failing, crons=()))[1][:2] == [
+    assert state_and_reasons(replace(found, archiver=failing, crons=()))[1][:2] == [
         f"archiving fails: {segment(1304)} at 2026-11-23 12:00 UTC",
         f"9 backups from {backups[0].label} to {backups[8].label} cannot be recovered: {GONE} missing, among others",
     ]
@@ -365,19 +365,19 @@ def test_a_walk_is_taken_over_while_its_inputs_are_the_same() -> None:
 
 def test_an_archive_that_cannot_be_listed_is_a_risk() -> None:
     unread = replace(FINE, archive=None, archive_before=None, failures={"archive": failure("awk: command not found")})
-    assert said(unread) == ("at risk", ["archive cannot be read: awk: command not found"])
+    assert state_and_reasons(unread) == ("at risk", ["archive cannot be read: awk: command not found"])
 
 
 @pytest.mark.parametrize("name", ["", "00000002.history", f"{segment(1310)}.00000028.backup"])
 def test_what_is_no_segment_is_not_looked_for_in_the_archive(name: str) -> None:
     stopped = RepositoryRead(NOW, REPOSITORY)
     odd = replace(FINE, archiver=replace(ARCHIVER, last_wal=name))
-    assert said(reduce(reduce(odd, stopped), stopped)) == ("recoverable", [])
+    assert state_and_reasons(reduce(reduce(odd, stopped), stopped)) == ("recoverable", [])
 
 
 def test_what_may_not_be_read_or_was_not_leaves_a_release_at_risk() -> None:
     denied = dict.fromkeys(("cronjobs", "jobs", "pods", "volume", "certificate"), failure("forbidden"))
-    assert said(replace(FINE, failures=denied)) == (
+    assert state_and_reasons(replace(FINE, failures=denied)) == (
         "at risk",
         [
             "pods cannot be read: forbidden",
@@ -391,7 +391,7 @@ def test_what_may_not_be_read_or_was_not_leaves_a_release_at_risk() -> None:
 
 def test_a_release_without_backups_is_not_recoverable_and_is_not_asked_about_any() -> None:
     bare = replace(FINE, release=ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None), repository=None)
-    assert said(bare) == ("not recoverable", ["this release makes no backups"])
+    assert state_and_reasons(bare) == ("not recoverable", ["this release makes no backups"])
     assert bare.sources == ("release", "statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs", "volume")
 
 
@@ -423,11 +423,11 @@ def test_backups_of_another_database_count_for_nothing() -> None:
 
 def test_whose_backups_they_are_is_not_taken_for_granted() -> None:
     text = "whose backups the repository holds is not known: the database has not reported its system-id"
-    assert said(replace(FINE, archiver=None)) == ("unknown", [text])
+    assert state_and_reasons(replace(FINE, archiver=None)) == ("unknown", [text])
     assert judge(replace(FINE, archiver=None)).reasons[0].key == "status-whose"
     failing = replace(FINE, archiver=None, failures={"archiver": failure("psql ended with 2")})
-    assert said(failing) == ("unknown", [f"{text}: psql ended with 2"])
-    assert said(replace(FINE, archiver=None, repository=RepositoryInfo(()))) == (
+    assert state_and_reasons(failing) == ("unknown", [f"{text}: psql ended with 2"])
+    assert state_and_reasons(replace(FINE, archiver=None, repository=RepositoryInfo(()))) == (
         "not recoverable",
         ["there is no valid full backup with its WAL"],
     )
@@ -490,7 +490,7 @@ RISKS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("change", "reason"), RISKS, ids=[reason for _, reason in RISKS])
 def test_what_makes_a_recoverable_release_one_at_risk(change: dict[str, Any], reason: str) -> None:
-    state, reasons = said(replace(FINE, **change))
+    state, reasons = state_and_reasons(replace(FINE, **change))
     assert state == "at risk"
     assert reason in reasons
 
@@ -507,7 +507,7 @@ QUIET: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("change", QUIET)
 def test_what_is_over_or_not_due_yet_is_no_risk(change: dict[str, Any]) -> None:
-    assert said(replace(FINE, **change)) == ("recoverable", [])
+    assert state_and_reasons(replace(FINE, **change)) == ("recoverable", [])
 
 
 def test_a_release_that_is_gone_is_the_first_reason_and_has_no_other_advice() -> None:
@@ -576,11 +576,11 @@ def test_a_database_scaled_to_0_is_the_first_reason_without_false_ones() -> None
     old = replace(
         DOWN, answered_at={**DOWN.answered_at, **dict.fromkeys(("repository", "archiver", "volume"), at(seconds=600))}
     )
-    assert said(old) == ("unknown", [str(reason), "the repository was last read 600 s ago"])
+    assert state_and_reasons(old) == ("unknown", [str(reason), "the repository was last read 600 s ago"])
     never = replace(DOWN, repository=None, archiver=None, volume=None, answered_at={"statefulsets": NOW, "pods": NOW})
-    assert said(never) == ("unknown", [str(reason), "the repository has not been read yet"])
+    assert state_and_reasons(never) == ("unknown", [str(reason), "the repository has not been read yet"])
     bare = replace(DOWN, release=ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None))
-    assert said(bare) == ("not recoverable", [str(reason), "this release makes no backups"])
+    assert state_and_reasons(bare) == ("not recoverable", [str(reason), "this release makes no backups"])
 
 
 CRASHES = "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error)"
@@ -668,7 +668,7 @@ def test_failing_archiving_is_reported_though_the_repository_has_not_been_read()
     assert [reason.key for reason in judge(unread).reasons] == ["", "s3-unknown-key"]
     assert str(judge(unread).reasons[1]).startswith(f"archiving fails: {segment(1304)} at 2026-11-23 12:00 UTC: The S3")
     refused = replace(unread, failures={"repository": failure(UNKNOWN_KEY)})
-    assert [reason.key for reason in judge(refused).reasons] == ["s3-unknown-key"], "one cause is said once"
+    assert [reason.key for reason in judge(refused).reasons] == ["s3-unknown-key"], "one cause is shown once"
     down_ = replace(DOWN, repository=None, archiver=failing)
     assert [reason.key for reason in judge(down_).reasons] == ["status-down", ""]
 

@@ -101,7 +101,7 @@ def test_a_hole_behind_the_newest_backup_ends_the_only_window() -> None:
     assert windows(archive({1: "1-14 16-20"}), [backup(3, 4), backup(10, 11)]) == ["1: 1-3F 4-14 !15"]
 
 
-def test_a_backup_that_lacks_a_segment_of_its_own_is_worthless() -> None:
+def test_a_backup_that_lacks_one_of_its_own_segments_is_not_counted() -> None:
     for gone, text in ((10, "1-9 11-20"), (11, "1-10 12-20")):
         found = continuity(archive({1: text}), [backup(3, 4), backup(10, 11)])
         assert [(reach.backup.label, reach.hole) for reach in found.worthless] == [("1-10F", Hole(name(gone), 1))]

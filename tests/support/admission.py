@@ -111,6 +111,26 @@ def mesh(kubectl: Kubectl, place: Place, folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def silent_webhook(kubectl: Kubectl) -> Iterator[str]:
+    """A webhook without which no pod is made, at a port where nobody listens. Its name."""
+    name = f"{kubectl.namespace}-silent"
+    webhook: dict[str, Any] = {
+        "name": "silent.policy.test",
+        "clientConfig": {"url": "https://127.0.0.1:1/pods"},
+        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+        "namespaceSelector": _only(kubectl),
+        "failurePolicy": "Fail",
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    try:
+        _create(kubectl, "ValidatingWebhookConfiguration", name, {"webhooks": [webhook]})
+        yield str(webhook["name"])
+    finally:
+        kubectl.outcome("delete", "validatingwebhookconfiguration", name, "--ignore-not-found")
+
+
+@contextlib.contextmanager
 def policy(kubectl: Kubectl, group: str, resource: str, expression: str, words: str) -> Iterator[None]:
     """A ValidatingAdmissionPolicy that denies what does not meet the expression, in this namespace alone."""
     name = f"{kubectl.namespace}-{resource}"

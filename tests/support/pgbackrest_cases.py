@@ -16,7 +16,7 @@ from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pgwizard.answers.questions import Answers
-from support.chains import NETSCAPE_TYPE, UNKNOWN, Hash, Issued, Key, issue
+from support.chains import NETSCAPE_TYPE, UNKNOWN, Hash, Issued, Key, issue, short_dsa
 
 T = TypeVar("T")
 
@@ -75,11 +75,13 @@ class _Keys:
     def __init__(self) -> None:
         self._rsa: dict[int, rsa.RSAPrivateKey] = {}
 
-    def pick(self, flaws: _Flaws) -> Key | None:
-        """None: the usual curve."""
+    def pick(self, flaws: _Flaws, *, is_ca: bool) -> Key | None:
+        """None: the usual curve. DSA is for authorities alone: no server can use it in TLS."""
         kind = flaws.random.choice([0, 0, 0, 0, 256, 384, 2048, 25519])
         if flaws.next():
-            kind = flaws.random.choice([224, 1024, 1536, 1984])
+            kind = flaws.random.choice([224, 1024, 1536, 1984, *([160] if is_ca else [])])
+        if kind == 160:
+            return short_dsa(flaws.random.getrandbits(150) + 2)
         if kind == 25519:
             return ed25519.Ed25519PrivateKey.from_private_bytes(flaws.random.randbytes(32))
         curves = {224: ec.SECP224R1(), 256: ec.SECP256R1(), 384: ec.SECP384R1()}
@@ -169,7 +171,7 @@ def _authority(flaws: _Flaws, keys: _Keys, name: str, issuer: Issued | None) -> 
         path_length=flaws.pick(None, 0, 1),
         identifiers=random.random() < 0.6,
         kind=random.choice([_ASN1Type.UTF8String, _ASN1Type.PrintableString]),
-        key=keys.pick(flaws),
+        key=keys.pick(flaws, is_ca=True),
         extensions=(*_pick_usages(flaws, is_ca=True), *_pick_constraints(flaws)),
         hash_=random.choice(_HASHES),
         weak_hash=flaws.pick("", "sha1"),
@@ -190,7 +192,7 @@ def _chain_case(random: Random, keys: _Keys) -> ServerCase:
         days=flaws.pick((-10, 10), (-10, -1), (1, 10)),
         identifiers=random.random() < 0.6,
         kind=random.choice([_ASN1Type.UTF8String, _ASN1Type.PrintableString]),
-        key=keys.pick(flaws),
+        key=keys.pick(flaws, is_ca=False),
         extensions=(*_pick_usages(flaws, is_ca=False), *_pick_critical(flaws)),
         hash_=random.choice(_HASHES),
         weak_hash=flaws.pick("", "sha1"),

@@ -138,7 +138,7 @@ def window_of(verdict: Verdict) -> tuple[datetime, datetime] | None:
     return (verdict.newest.since, verdict.newest.until) if verdict.newest else None
 
 
-def said(snapshot: Snapshot) -> tuple[str, list[str]]:
+def state_and_reasons(snapshot: Snapshot) -> tuple[str, list[str]]:
     """State and reasons of the verdict."""
     verdict = judge(snapshot)
     return verdict.state, [str(reason) for reason in verdict.reasons]

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pgwizard.tls.certificates import read_bundle
 from pgwizard.tls.chain import ChainReason, ChainVerdict, would_verify
 from pgwizard.tls.names import Rules
-from support.chains import NETSCAPE_TYPE, UNKNOWN, Issued, Key, issue
+from support.chains import NETSCAPE_TYPE, UNKNOWN, Issued, Key, issue, short_dsa
 
 HOST = "minio.minio.svc"
 
@@ -204,6 +204,8 @@ _ELSEWHERE = x509.NameConstraints([x509.DNSName("example.com")], None)
         ({}, {"key": 1024}, "[66] EE certificate key too weak"),
         ({}, {"key": 1984}, ""),
         ({"key": 1024}, {}, "[67] CA certificate key too weak"),
+        ({"key": short_dsa(1000)}, {}, "[67] CA certificate key too weak"),
+        ({}, {"key": short_dsa(1000)}, "[66] EE certificate key too weak"),
         ({"extensions": (_ELSEWHERE,)}, {}, "[47] permitted subtree violation"),
     ],
 )
@@ -212,7 +214,7 @@ def test_a_tls_server_must_meet_what_openssl_asks_of_one(
 ) -> None:
     """Each case was compared with pgBackRest; ``make agreement`` does so again with many more of them."""
     for shape in (authority, server):
-        if "key" in shape:
+        if isinstance(shape.get("key"), int):
             shape["key"] = rsa.generate_private_key(65537, shape["key"])
     root = issue("root", **{"ca": True, **authority})
     leaf = issue("leaf", root, names=(HOST,), **server)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -439,6 +440,33 @@ def test_a_namespace_that_is_made_counts_among_what_is_written() -> None:
     made = {"namespace": "new", "createNamespace": True}
     answers = answers_of(release=made, repository={"enabled": False}, tls={"verify": False, "source": None})
     applying(scenario, answers, outcomes=[ScriptedOutcome("slow", "new/postgresql-0", seconds=150)])
+
+
+def words_of(app: WizardApp) -> str:
+    """What is left on the terminal at its end."""
+    return one_line(*map(str, app._exit_renderables))
+
+
+def test_sigterm_stops_in_order_and_says_what_is_there() -> None:
+    async def scenario(driven: Driven) -> None:
+        app = driven.pilot.app
+        assert isinstance(app, WizardApp)
+        await driven.approve()
+        await until(driven.pilot, lambda: "● wait" in driven.stages())
+        app._end_by(signal.SIGTERM)
+        await app.workers.wait_for_complete([worker for worker in app.workers if worker.group == "end"])
+        assert app.return_value == 143
+        assert words_of(app) == one_line(
+            "pgwizard: stopped",
+            "-       Stopped watching. The pod continues to start in the cluster, and the first backup follows. Apply",
+            "again at any time to resume.",
+            "written 11 of 11 objects (the Job of the first backup not counted)",
+        )
+        lease = live(driven.sim, LEASE, "postgresql-pgwizard")
+        assert lease is not None
+        assert not lease["spec"].get("holderIdentity")
+
+    applying(scenario, outcomes=[ScriptedOutcome("slow", "default/postgresql-0", seconds=150)])
 
 
 def test_a_second_escape_while_it_stops_is_no_second_stop() -> None:

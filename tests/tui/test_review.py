@@ -242,7 +242,7 @@ def test_a_search_goes_along_and_unfolds_what_it_finds() -> None:
         await press(pilot, "N")
         assert text(host, "#hint") == "'kind: cronjob': 2 of 2"
         await press(pilot, "slash", *"nowhere")
-        assert text(host, "#hint") == "'nowhere' is nowhere here"
+        assert text(host, "#hint") == "'nowhere' was not found"
         await press(pilot, "escape")
         assert shown.has_focus
         assert host.asked == []

@@ -9,6 +9,7 @@ from datetime import datetime
 import pytest
 
 from pgwizard.clock import utc_now
+from pgwizard.errors import Finding
 from pgwizard.kube.api import Cluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tls.chain import ChainReason, ChainVerdict
@@ -111,10 +112,24 @@ def test_one_that_only_the_handshake_refuses_is_refused(monkeypatch: pytest.Monk
     picked(scenario)
 
 
+def test_one_that_cannot_be_tried_is_chosen_by_a_second_enter() -> None:
+    async def scenario(one: Picking) -> None:
+        one.feeding.sim.rules.deny("create", "pods/portforward")
+        await one.choose("minio/minio-tls")
+        (warning,) = one.warnings
+        assert warning.startswith("It was not tried on minio.minio.svc:9000: ")
+        assert warning.endswith(". Enter again selects it anyway.")
+        assert one.choices == []
+        await one.choose("minio/minio-tls")
+        assert one.choices == [SecretChoice("minio", "minio-tls", ("tls.crt",))]
+
+    picked(scenario)
+
+
 def test_who_moves_on_while_a_certificate_is_tried_chooses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     gate, confirm = asyncio.Event(), browse.confirm
 
-    async def slow(cluster: Cluster, row: Candidate, search: Search, now: datetime) -> ChainVerdict:
+    async def slow(cluster: Cluster, row: Candidate, search: Search, now: datetime) -> ChainVerdict | Finding:
         await gate.wait()
         return await confirm(cluster, row, search, now)
 

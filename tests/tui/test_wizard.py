@@ -538,7 +538,7 @@ def test_the_chosen_certificate_is_tried_on_the_server_and_a_better_one_proposed
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("TLS")
         await until(pilot, lambda: "✓ minio.minio.svc:9000: verified in" in panel(wizard))
-        await until(pilot, lambda: "It is the one that is chosen." in panel(wizard))
+        await until(pilot, lambda: "It is already selected." in panel(wizard))
         cast("Input", row(wizard, "tls.source.namespace").control).value = "staging"
         cast("Input", row(wizard, "tls.source.secret").control).value = "minio-wrong-name"
         await until(pilot, lambda: "✗ minio.minio.svc:9000: " in panel(wizard))
@@ -826,7 +826,7 @@ def test_a_namespace_that_is_not_there_is_made_and_a_wrong_name_is_not_taken() -
     driven(scenario)
 
 
-def test_what_nobody_can_see_is_not_taken_from_a_paste() -> None:
+def test_invisible_characters_are_removed_from_a_paste() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Release")
         control = cast("Input", row(wizard, "release.database").control)

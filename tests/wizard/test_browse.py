@@ -221,7 +221,7 @@ def test_an_expired_continuation_begins_the_list_again() -> None:
     assert not [finding for batch in batches for finding in batch.failures]
 
 
-def test_a_list_that_always_expires_is_said_to_be_incomplete() -> None:
+def test_a_list_that_always_expires_is_reported_as_incomplete() -> None:
     _, batches, _ = browsed(
         prepare=lambda sim: setattr(sim, "faults", [Fault("410", "list", "secrets", nth=2, times=None)])
     )

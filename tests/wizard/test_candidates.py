@@ -92,7 +92,7 @@ def test_a_key_pair_that_is_mirrored_is_no_source_and_one_of_a_variable_is(sourc
     assert (row.ok, reason_text(row)) == (ok, why)
 
 
-def test_base64_that_is_none_is_said() -> None:
+def test_invalid_base64_is_not_a_certificate() -> None:
     item = secret({})
     item["data"] = {"ca.crt": "%%%"}
     (row,) = rows_of(item, CA, None, NOW)
@@ -152,7 +152,7 @@ def test_a_name_that_is_typed(search: Search, text: str, expected: object) -> No
 
 
 @pytest.mark.parametrize("text", ["", "a/b/c/d", "A/B", "../x", "a b", HOSTILE, "a/b/c,d"])
-def test_what_is_not_a_name_is_said(text: str) -> None:
+def test_an_invalid_name_is_refused_in_printable_text(text: str) -> None:
     wrong = candidates.parse_name(text, CA)
     assert isinstance(wrong, str)
     assert wrong.isprintable()

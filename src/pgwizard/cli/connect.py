@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from pgwizard.answers.questions import Answers
+from pgwizard.cli.json_lines import NoteLine
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import CONTEXT, DEMO, KUBECONFIG, NAMESPACE
+from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock, utc_now
 from pgwizard.errors import Interrupted
 from pgwizard.kube.api import Cluster
@@ -31,7 +33,8 @@ T = TypeVar("T")
 class ClusterSource:
     """Which cluster. demo: the simulated one, in this process; released: with a release in it, to look at.
 
-    simulated: the one of an earlier connection, which the next one finds as it was left.
+    simulated: the one of an earlier connection, which the next one finds as it was left. show: called with each line
+    that a log-in writes for a person.
     """
 
     context: str | None = None
@@ -39,6 +42,7 @@ class ClusterSource:
     demo: bool = False
     released: bool = False
     simulated: SimCluster | None = None
+    show: Callable[[str], object] = lambda _: None
 
 
 @contextlib.asynccontextmanager
@@ -72,7 +76,7 @@ async def open_cluster(place: ClusterSource) -> AsyncIterator[Cluster]:
     else:
         from pgwizard.kube.client import connect
 
-        async with await connect(place.context, place.kubeconfig) as cluster:
+        async with await connect(place.context, place.kubeconfig, show=place.show) as cluster:
             yield cluster
 
 
@@ -94,6 +98,7 @@ async def _yes(_: Sequence[Change]) -> bool:
 
 def run(
     call: Invocation,
+    writer: Writer,
     work: Callable[[Cluster, Clock], Awaitable[T]],
     *,
     released: bool = False,
@@ -101,23 +106,38 @@ def run(
 ) -> T:
     """Work on the cluster that the options name, by its time. Ctrl+C, SIGTERM and a closed terminal end it in order.
 
-    released: the simulated cluster has a release to look at; interruption: the error for whoever stopped it.
+    released: the simulated cluster has a release to look at; interruption: the error for whoever stopped it, whose exit
+    code becomes 128 + the signal.
     """
-    place = ClusterSource(call[CONTEXT], call[KUBECONFIG], call[DEMO], released)
+
+    def show(line: str) -> None:
+        writer.note(line, NoteLine(line))
+
+    place = ClusterSource(call[CONTEXT], call[KUBECONFIG], call[DEMO], released, show=show)
+
+    received: list[int] = []
 
     async def guarded() -> T:
         task = asyncio.current_task()
         loop = asyncio.get_running_loop()
-        if task is not None:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(number, task.cancel)
+
+        def end_by(number: int) -> None:
+            received.append(number)
+            if task is not None:
+                task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, end_by, number)
         async with open_cluster(place) as cluster:
             return await work(cluster, clock_of(cluster, demo=place.demo))
 
     try:
         return asyncio.run(guarded())
-    except asyncio.CancelledError:
-        raise interruption() from None
+    except (asyncio.CancelledError, Interrupted) as cause:
+        error = cause if isinstance(cause, Interrupted) else interruption()
+        if received:
+            error.exit_code = 128 + received[0]
+        raise error from None
 
 
 async def choose_release(call: Invocation, cluster: Cluster, name: str | None = None) -> ReleaseRef:
@@ -132,11 +152,11 @@ async def choose_release(call: Invocation, cluster: Cluster, name: str | None = 
     return records.only_release(await records.choices(cluster, namespace), namespace)
 
 
-def snapshot_of(call: Invocation, name: str) -> Snapshot:
+def snapshot_of(call: Invocation, writer: Writer, name: str) -> Snapshot:
     """A release as it is now; name: empty for the only one there is."""
     from pgwizard.status import observe  # most verbs need no status
 
     async def work(cluster: Cluster, now: Clock) -> Snapshot:
         return await observe.look(cluster, await choose_release(call, cluster, name), now=now)
 
-    return run(call, work, released=True)
+    return run(call, writer, work, released=True)

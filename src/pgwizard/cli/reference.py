@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -156,9 +157,12 @@ def _exit_codes() -> str:
             rows.setdefault(error.exit_code, (error.meaning, []))[1].append(f"`{error.__name__}`")
     others = {
         DIFFERENCES: f"; with `diff {EXIT_CODE.flag}`: there are differences",
+        128 + signal.SIGHUP: "ended by SIGHUP: the terminal was closed. Nothing is left half done, as with 130",
+        128 + signal.SIGTERM: "ended by SIGTERM. Nothing is left half done, as with 130",
         BROKEN_PIPE: "the reader of standard output went away, as in `pgwizard ... \\| head`",
     }
-    rows[BROKEN_PIPE] = ("", [])
+    for code in others:
+        rows.setdefault(code, ("", []))
     lines = [
         "# Exit codes",
         "",

@@ -6,7 +6,7 @@ Contains no rules and no widgets: it makes the ``Start`` of the terminal face.
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,12 +36,17 @@ def start(
     state = "pgwizard-demo" if demo else "pgwizard"
 
     sources: dict[str | None, ClusterSource] = {}
+    login_followers: list[Callable[[str], object]] = []
+
+    def show(line: str) -> None:
+        for follow in login_followers:
+            follow(line)
 
     def connector(name: str | None) -> Connector:
         async def connect(stack: AsyncExitStack) -> Cluster:
             from pgwizard.cli import connect as cli_connect
 
-            source = cli_connect.ClusterSource(name, kubeconfig, demo, released=screen != WIZARD)
+            source = cli_connect.ClusterSource(name, kubeconfig, demo, released=screen != WIZARD, show=show)
             nonlocal clock
             cluster = await stack.enter_async_context(cli_connect.open_cluster(sources.setdefault(name, source)))
             clock = cli_connect.clock_of(cluster, demo=demo)
@@ -83,6 +88,7 @@ def start(
         export=_export,
         drafts=drafts,
         folder=folder or Path(),
+        follow_login=login_followers.append,
         loaded=gc.freeze,  # what was loaded stays: no collection has to look through it again
     )
 

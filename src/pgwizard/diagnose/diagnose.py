@@ -42,7 +42,7 @@ def diagnoses(text: str) -> tuple[Diagnosis, ...]:
 def sharper(fault: Finding, others: Iterable[Finding]) -> Finding:
     """A fault; or of others the one that knows more of the same matter, such as why an S3 store refused a request.
 
-    A finding that no row of the table made is of no matter.
+    One that came of no row of the table, as the fault or among the others, changes nothing.
     """
     if fault.key not in _PLACES:
         return fault

@@ -458,7 +458,7 @@ PGBACKREST = (
         r"option '(?P<option>[a-z0-9-]{1,60})' (?:is )?not valid"
         r"|is (?:not valid|not allowed|out of range) for '?(?:option )?'?(?P<valued>[a-z0-9-]{1,60})'"
         r"|invalid option '--(?P<unknown>[a-z0-9-]{1,60})'",
-        "This pgBackRest does not take {option}{valued}{unknown} : the value is wrong, or does not fit another option.",
+        "This pgBackRest does not take {option}{valued}{unknown}: the value is wrong, or does not fit another option.",
         "Correct it in advanced.options, or use an image whose pgBackRest knows it.",
         "advanced.options",
         rank=Rank.BROAD,

@@ -55,8 +55,8 @@ async def connect(
 ) -> KubeCluster:
     """Read the kubeconfig and the credentials; nothing is sent yet. Use it by ``async with``.
 
-    show: called with each line that a credentials plug-in writes to stderr, such as a device code. Raises
-    KubeconfigError.
+    show: called with each line that a credentials plug-in writes to stderr, such as a device code, now and whenever
+    the credentials are renewed. Raises KubeconfigError.
     """
     target = await asyncio.to_thread(kubeconfig.load, context, kubeconfig_file, namespace)
     login = credentials.Login(target, show=show)

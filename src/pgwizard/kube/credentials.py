@@ -17,12 +17,12 @@ import tempfile
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import IO, Any
 from urllib.parse import quote
 
 import yaml
@@ -374,28 +374,26 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any], show: Callable[
     info = {"apiVersion": version, "kind": "ExecCredential", "spec": spec}
     extra = {item["name"]: item.get("value") or "" for item in plugin.get("env") or []}
     environment = {**os.environ, **extra, "KUBERNETES_EXEC_INFO": json.dumps(info)}
-    # With asyncio's own pipe, a program that it leaves in the background would hold the end open.
-    reading, writing = os.pipe()
-    try:
-        process = await asyncio.create_subprocess_exec(
-            command,
-            *(plugin.get("args") or []),
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=writing,
-            start_new_session=True,  # neither can it open /dev/tty
-        )
-    except (OSError, ValueError) as error:
-        os.close(reading)
-        hint = plain(plugin.get("installHint") or "", 600)
-        raise KubeconfigError(
-            f"the credentials plug-in {plain(command)} cannot be started: {reason_of(error)}",
-            hint=hint or "Install it, or add its folder to PATH.",
-        ) from None
-    finally:
-        os.close(writing)
-    stdout, words = await _outcome(process, reading, command, show)
+    async with _pipe() as (stdout, stdout_end), _pipe() as (stderr, stderr_end):
+        try:
+            process = await asyncio.create_subprocess_exec(
+                command,
+                *(plugin.get("args") or []),
+                env=environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=stdout_end,
+                stderr=stderr_end,
+                start_new_session=True,  # neither can it open /dev/tty
+            )
+        except (OSError, ValueError) as error:
+            hint = plain(plugin.get("installHint") or "", 600)
+            raise KubeconfigError(
+                f"the credentials plug-in {plain(command)} cannot be started: {reason_of(error)}",
+                hint=hint or "Install it, or add its folder to PATH.",
+            ) from None
+        stdout_end.close()
+        stderr_end.close()
+        output, words = await _outcome(process, stdout, stderr, command, show)
     if process.returncode:
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} failed with exit code {process.returncode}: "
@@ -403,9 +401,9 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any], show: Callable[
             hint=f"Log in again, then try the plug-in with: {target.commands.kubectl('get', 'namespaces')}",
         )
     try:
-        if stdout.lstrip().startswith(b"{"):
-            json.loads(stdout)  # as YAML, what comes after an object would be overlooked
-        answer: Mapping[str, Any] = typed_yaml.read(stdout, _CREDENTIAL)
+        if output.lstrip().startswith(b"{"):
+            json.loads(output)  # as YAML, what comes after an object would be overlooked
+        answer: Mapping[str, Any] = typed_yaml.read(output, _CREDENTIAL)
     except typed_yaml.WrongType as error:
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} did not print an ExecCredential: "
@@ -431,28 +429,58 @@ _CREDENTIAL: typed_yaml.Shape = {
 }
 
 
+@contextlib.asynccontextmanager
+async def _pipe() -> AsyncIterator[tuple[asyncio.StreamReader, IO[bytes]]]:
+    """A pipe, and its end for the plug-in.
+
+    asyncio waits for the end of its own pipes before it reports the end of a process, and a program that the plug-in
+    left in the background may hold them open without end.
+    """
+    reader = asyncio.StreamReader()
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb", buffering=0) as end:
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", buffering=0)
+        )
+        try:
+            yield reader, end
+        finally:
+            transport.close()
+
+
 async def _outcome(
-    process: asyncio.subprocess.Process, stderr: int, command: str, show: Callable[[str], object]
+    process: asyncio.subprocess.Process,
+    stdout: asyncio.StreamReader,
+    stderr: asyncio.StreamReader,
+    command: str,
+    show: Callable[[str], object],
 ) -> tuple[bytes, list[str]]:
-    """What it printed, and the last lines of its stderr."""
-    words: deque[str] = deque(maxlen=20)
+    """What it printed, and the last lines of its stderr. No wait for a pipe is longer than the plug-in runs."""
+    content, words = bytearray(), deque[str](maxlen=20)
 
     def follow(line: str) -> None:
         words.append(line)
         show(line)
 
-    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
-    transport, _ = await loop.connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(stderr, "rb", buffering=0)
-    )
-    follower = asyncio.create_task(_follow(reader, follow))
+    def announce() -> None:
+        if not words:
+            show(f"waiting for the credentials plug-in {plain(command)}")
+
+    ending = asyncio.create_task(process.wait())
+    answer = asyncio.create_task(_read_answer(stdout, content, command))
+    follower = asyncio.create_task(_follow(stderr, follow))
+    silence = asyncio.get_running_loop().call_later(SILENCE_SECONDS, announce)
     try:
         async with asyncio.timeout(PLUGIN_SECONDS):
-            output = await _read_answer(cast("asyncio.StreamReader", process.stdout), command)
-            await process.wait()
-            # A program that it left in the background may hold its stderr open.
-            await asyncio.wait([follower], timeout=_PAUSE_SECONDS)
-            return output, list(words)
+            await asyncio.wait([ending, answer], return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                answer.result()
+            has_failed = bool(await ending)
+            await asyncio.wait([answer], timeout=REST_SECONDS)
+            await asyncio.wait([follower], timeout=REST_SECONDS if has_failed else _PAUSE_SECONDS)
+            if answer.done():
+                answer.result()
+            return bytes(content), list(words)
     except TimeoutError:
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} was stopped after {span(PLUGIN_SECONDS)}; it was waiting for: "
@@ -460,27 +488,46 @@ async def _outcome(
             hint="Log in with it first, then try again.",
         ) from None
     finally:
-        follower.cancel()
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
+        silence.cancel()
+        for task in (answer, follower):
+            task.cancel()
+        if not ending.done():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-        transport.close()
+            await asyncio.wait([ending], timeout=REST_SECONDS)
+            ending.cancel()
+        await asyncio.gather(answer, follower, ending, return_exceptions=True)
 
 
-async def _read_answer(stream: asyncio.StreamReader, command: str) -> bytes:
-    content = b""
+async def _read_answer(stream: asyncio.StreamReader, content: bytearray, command: str) -> None:
     while chunk := await stream.read(1 << 16):
         content += chunk
         if len(content) > _ANSWER_BYTES:
             raise KubeconfigError(
                 f"the credentials plug-in {plain(command)} printed more than {_ANSWER_BYTES >> 20} MiB"
             )
-    return content
 
 
+SILENCE_SECONDS = 10.0
+"""After this it is named, so that nobody waits without knowing for what."""
+REST_SECONDS = 5.0
+"""So long after its end what it wrote may take to be read, where another program holds the pipe open."""
 _PAUSE_SECONDS = 0.3
 """A line without an end, such as a prompt, is shown after this."""
+_SECRETS = re.compile(
+    r"""
+    (?P<before> "(?:\w*token|clientKeyData)" \s* : \s* ") [^"]*
+    | (?P<bearer> \bBearer\s+ ) \S{8,}
+    | \beyJ[\w-]{8,} (?: \.[\w-]* )+
+    | ^ [\w+/=.-]{60,} $
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Parts of an ExecCredential, headers, JWTs, and lines of nothing but Base64, such as those of a private key."""
+
+
+def _without_secrets(line: str) -> str:
+    return _SECRETS.sub(lambda match: f"{match['before'] or match['bearer'] or ''}***", line)
 
 
 async def _follow(stream: asyncio.StreamReader, show: Callable[[str], object]) -> None:
@@ -488,7 +535,8 @@ async def _follow(stream: asyncio.StreamReader, show: Callable[[str], object]) -
     rest = b""
     while True:
         try:
-            chunk = await asyncio.wait_for(stream.read(1 << 12), _PAUSE_SECONDS if rest else None)
+            async with asyncio.timeout(_PAUSE_SECONDS if rest else None):
+                chunk = await stream.read(1 << 12)
             *lines, rest = re.split(rb"\r\n|\r|\n", rest + chunk)
         except TimeoutError:
             chunk, lines, rest = b"...", [rest], b""
@@ -496,7 +544,7 @@ async def _follow(stream: asyncio.StreamReader, show: Callable[[str], object]) -
             lines, rest = [*lines, rest], b""
         for line in lines:
             if text := fit_line(line.decode(errors="replace")).strip():
-                show(text)
+                show(_without_secrets(text))
         if not chunk:
             return
 

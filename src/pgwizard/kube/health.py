@@ -35,6 +35,7 @@ STUCK = frozenset(
 """Reasons out of which a container rarely comes by itself."""
 REFUSED = "FailedCreate"
 """The reason of an event about pods that a controller cannot create."""
+AWAITS_POD = "waiting for its pod"
 MESSAGE_CHARACTERS = 1000
 """The kubelet repeats the image three times before the reason."""
 
@@ -137,7 +138,7 @@ def _job(obj: Object) -> Health:
         return Health("failed", plain(failed.get("message") or "failed"), plain(failed.get("reason", "")))
     active, tries = obj.get("status", {}).get("active", 0), obj.get("status", {}).get("failed", 0)
     tried = f", {tries} {'try' if tries == 1 else 'tries'} failed" if tries else ""
-    return Health("progressing", f"{'running' if active else 'waiting for its pod'}{tried}")
+    return Health("progressing", f"{'running' if active else AWAITS_POD}{tried}")
 
 
 def _claim(obj: Object) -> Health:

@@ -103,7 +103,7 @@ def _number(kind: OptionKind, text: str, release: Version) -> float:
             raise ValueError(f"{_short(text)} is not a size; expected a whole number and a unit, such as 64MiB")
         return int(match[1]) * _SIZE_UNITS[(match[2] or "").lower()]
     if release < TIME_UNITS_SINCE:
-        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text):  # it would read 5m as five seconds
+        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?|\.[0-9]{1,6}", text):  # it would read 5m as five seconds
             raise ValueError(
                 f"{_short(text)} is not a number of seconds: pgBackRest takes a unit from "
                 f"{version_text(TIME_UNITS_SINCE)} on, and ignores it before"

@@ -171,7 +171,7 @@ async def run(
                 stage.done(await rollout.wait_ready(cluster, plan, options.timeout_seconds, stage.progress, at=now()))
             findings = await _first_backup(prepared, cluster, report, now)
             await _prune(prepared, cluster, report)
-        except Exception:  # also a reader of the output that left: nothing applies any more
+        except Exception:  # a closed pipe of the output too: the run has ended, so no revision may stay "applying"
             with contextlib.suppress(PgwizardError):  # the first failure is the one to report
                 await cluster.apply(written.finish(written.inventory, "failed").secret(), force=True)
             raise

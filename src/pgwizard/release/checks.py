@@ -25,6 +25,8 @@ from pgwizard.release.record import Record, UnreadableRecord
 from pgwizard.release.survey import Survey, read_sections
 from pgwizard.text import plain
 from pgwizard.tls import handshake
+from pgwizard.tls.certificates import Bundle
+from pgwizard.tls.handshake import Verification
 from pgwizard.tls.names import Rules
 
 DEADLINE_SECONDS = 10.0
@@ -174,6 +176,22 @@ async def _storage_class(subject: Subject) -> Sequence[Finding]:
 # ---- the S3 server -------------------------------------------------------------------------------------------------
 
 
+async def try_server(
+    cluster: Cluster, server: Endpoint, bundle: Bundle | None, rules: Rules, now: datetime
+) -> Verification | None:
+    """What a handshake with the S3 server says of these certificates; None where there is nothing to verify.
+
+    That is without certificates, and over http, which is only connected to. Raises as ``handshake`` does.
+    """
+    if server.scheme == "http":
+        await handshake.reach(cluster, server)
+    elif bundle is None:
+        await handshake.handshake(cluster, server)
+    else:
+        return await handshake.verify(cluster, server, bundle, rules, now)
+    return None
+
+
 async def _endpoint(subject: Subject) -> Sequence[Finding]:
     """A real handshake, by pgBackRest's rules where a certificate was chosen."""
     answers, bundle = subject.answers, subject.surveyed.ca
@@ -181,13 +199,9 @@ async def _endpoint(subject: Subject) -> Sequence[Finding]:
     if not answers.repository.enabled or (answers.has_tls_mirror() and bundle is None):
         return ()
     try:
-        if endpoint.scheme == "http":
-            await handshake.reach(subject.cluster, endpoint)
-        elif bundle is None:
-            await handshake.handshake(subject.cluster, endpoint)
-        else:
-            rules = Rules(answers.images.pgbackrest_version)
-            verified = await handshake.verify(subject.cluster, endpoint, bundle, rules, subject.at)
+        rules = Rules(answers.images.pgbackrest_version)
+        verified = await try_server(subject.cluster, endpoint, bundle, rules, subject.at)
+        if verified is not None:
             refused = verified.finding
             if refused is not None and refused.severity == "warning":
                 return (_warning("tls.source", f"not checked: {endpoint}: {plain(refused.text)}"),)

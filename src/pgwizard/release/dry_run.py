@@ -68,8 +68,8 @@ async def try_out(
 ) -> list[Trial]:
     """Dry-run every object. Raises OwnershipConflict or PreflightError with all that the server would refuse.
 
-    In a namespace that is still to be made nothing can be tried: results are the wanted objects. Nor
-    can a RoleBinding whose Role is still to be made, by who must hold what it grants.
+    In a namespace that is still to be made nothing can be tried: results are the wanted objects. Nor can a RoleBinding
+    whose Role is still to be made, since the server compares what the Role grants with what the user may do.
     """
     wanted = set(map(Ref.of, objects))
 

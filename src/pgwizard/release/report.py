@@ -152,7 +152,7 @@ class WriteCount:
         self._changes = tuple(changes)
 
     def take(self, event: Event) -> None:
-        """Take in an event."""
+        """Count what the event tells of."""
         if event.kind == "began":
             self._stage = event.stage
         if event.stage == "apply":

@@ -87,6 +87,15 @@ class JobPodSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class JobRefused:
+    """Admission keeps a Job from making its pod. uid: the Job's; why: its words."""
+
+    at: datetime
+    uid: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListRead:
     """Every object of a watched list has been seen."""
 
@@ -128,7 +137,9 @@ class CrashLogRead:
 
 
 Reading = ReleaseRead | RepositoryRead | ArchiveRead | ArchiverRead | VolumeRead | CertificateRead
-Observation = Reading | ObjectSeen | JobPodSeen | ListRead | SourceFailed | LogRead | LogFailed | CrashLogRead
+Observation = (
+    Reading | ObjectSeen | JobPodSeen | JobRefused | ListRead | SourceFailed | LogRead | LogFailed | CrashLogRead
+)
 
 
 def failure(text: str) -> Finding:

@@ -17,9 +17,11 @@ from typing import Any
 
 from pgwizard.clock import Clock
 from pgwizard.errors import DeadlineError, Finding, Forbidden, PgwizardError, PreflightError, describe_defect
+from pgwizard.kube import jobs
 from pgwizard.kube.api import (
     CLAIM,
     CRONJOB,
+    EVENT,
     JOB,
     POD,
     STATEFULSET,
@@ -30,7 +32,7 @@ from pgwizard.kube.api import (
     WatchEvent,
     find_object,
 )
-from pgwizard.kube.health import Health
+from pgwizard.kube.health import REFUSED, Health
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, records, rollout
 from pgwizard.status import probes
@@ -41,6 +43,7 @@ from pgwizard.status.observations import (
     CertificateRead,
     CrashLogRead,
     JobPodSeen,
+    JobRefused,
     ListRead,
     LogFailed,
     LogRead,
@@ -137,6 +140,7 @@ async def observe(
         ),
         asyncio.create_task(_crash_logs(cluster, release, lambda: snapshot.crash, queue, again)),
         asyncio.create_task(_watch_job_pods(cluster, release, queue, now)),
+        asyncio.create_task(_watch_refusals(cluster, release, queue, now)),
     ]
     asking: dict[str, asyncio.Task[None]] = {}
     requested: set[str] = set()
@@ -280,6 +284,20 @@ async def _watch_job_pods(cluster: Cluster, release: ReleaseRef, queue: asyncio.
                         await queue.put(JobPodSeen(now(), event.object))
         except Exception:  # noqa: BLE001, S110 - the Jobs are watched by themselves; this is tried again
             pass
+        await asyncio.sleep(_AGAIN_SECONDS)
+
+
+async def _watch_refusals(cluster: Cluster, release: ReleaseRef, queue: asyncio.Queue[Observation], now: Clock) -> None:
+    """Events about pods that Jobs cannot create. Without the right the Jobs themselves remain."""
+    fields = f"involvedObject.kind={JOB.kind},reason={REFUSED}"
+    while True:
+        with contextlib.suppress(PgwizardError):
+            async with aclosing(cluster.watch(EVENT, release.namespace, fields=fields)) as events:
+                async for event in events:
+                    about = event.object.get("involvedObject") or {}
+                    if event.type not in ("SYNCED", "DELETED") and (found := jobs.refusal(event.object)):
+                        why = f"{found.text}: {jobs.event_text(event.object)}"
+                        await queue.put(JobRefused(now(), str(about.get("uid")), why))
         await asyncio.sleep(_AGAIN_SECONDS)
 
 

@@ -11,7 +11,7 @@ from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import Finding
 from pgwizard.kube import jobs
 from pgwizard.kube.api import CRONJOB, JOB, POD, Object, Ref, owners
-from pgwizard.kube.health import assess, condition
+from pgwizard.kube.health import AWAITS_POD, assess, condition
 from pgwizard.plan.names import Names
 from pgwizard.release import record
 from pgwizard.status.observations import (
@@ -20,6 +20,7 @@ from pgwizard.status.observations import (
     CertificateRead,
     CrashLogRead,
     JobPodSeen,
+    JobRefused,
     ListRead,
     LogFailed,
     LogRead,
@@ -57,6 +58,10 @@ def reduce(snapshot: Snapshot, seen: Observation) -> Snapshot:
         return replace(snapshot, crash_log=tuple(seen.lines)[-TAIL_KEPT:])
     if isinstance(seen, JobPodSeen):
         return _with_job_pod(snapshot, seen.pod)
+    if isinstance(seen, JobRefused):
+        refusals = dict(list({**snapshot.refusals, fit(seen.uid): seen.why}.items())[-2 * RUNS_KEPT :])
+        runs = tuple(_with_refusal(run, refusals) for run in snapshot.runs)
+        return replace(snapshot, refusals=refusals, runs=runs)
     known = _apply(replace(snapshot, at=max(snapshot.at, seen.at)), seen)
     if known.has_no_statefulset == snapshot.has_no_statefulset:
         return known
@@ -145,7 +150,8 @@ def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
         before = next((run for run in snapshot.runs if run.real_name == ref.name), None)
         runs = [run for run in snapshot.runs if run is not before]
         if obj is not None:
-            runs.append(_with_end(_run(obj, names, before), snapshot.backup_ends))
+            run = _with_refusal(_run(obj, names, before), snapshot.refusals)
+            runs.append(_with_end(run, snapshot.backup_ends))
         runs.sort(key=lambda run: (run.state == "running", run.started or LONG_AGO))
         return replace(snapshot, runs=tuple(sorted(runs[-RUNS_KEPT:], key=lambda run: run.started or LONG_AGO)))
     objects = {known: health for known, health in snapshot.objects.items() if known != ref}
@@ -182,6 +188,12 @@ def _with_end(run: Run, ends: Mapping[str, BackupEnd]) -> Run:
     if end.exit_code:
         return replace(run, stuck_since=stuck_since)
     return replace(run, state="succeeded", ended=end.at, message="complete", stuck_since=stuck_since)
+
+
+def _with_refusal(run: Run, refusals: Mapping[str, str]) -> Run:
+    """Only while the Job has no pod: admission may have let a later one pass."""
+    awaits_pod = run.state == "running" and run.message.startswith(AWAITS_POD)
+    return replace(run, message=f"{AWAITS_POD}: {refusals[run.uid]}") if awaits_pod and run.uid in refusals else run
 
 
 def _raw(name: str) -> str:

@@ -224,7 +224,8 @@ class Snapshot:
     not in it, empty for nothing. So a segment that was archived since is not missed. missing: that the record,
     which had been read, is no longer there. no_statefulset_since: since when the StatefulSet is not there; None
     while it is, or has not been looked for. crash_log: the last lines of a server that crashes, None until they are
-    read. backup_ends: by the uids of the Jobs, which learn of them late, or never.
+    read. backup_ends: by the uids of the Jobs, which learn of them late, or never. refusals:
+    why Jobs get no pod, by their uids.
     """
 
     ref: ReleaseRef
@@ -249,6 +250,7 @@ class Snapshot:
     crash_log: tuple[str, ...] | None = None
     commands: Commands = CURRENT_CONTEXT
     backup_ends: Mapping[str, BackupEnd] = field(default_factory=dict)
+    refusals: Mapping[str, str] = field(default_factory=dict)
 
     def without_watch(self, at: datetime) -> Snapshot:
         """What is still known at a later moment without observing in between: every source is out of date.

@@ -100,7 +100,7 @@ def would_verify(bundle: Bundle, server_chain: Bundle, host: str, now: datetime,
 
 @lru_cache(maxsize=4)
 def _names_looked_for(server_chain: Bundle) -> frozenset[str]:
-    """OpenSSL looks for an anchor by the name of an issuer alone; with no other anchor does the verdict change."""
+    """OpenSSL looks for an anchor by the name of an issuer: one of any other name cannot change the verdict."""
     return frozenset(_loose(item.issuer) for item in server_chain.certificates)
 
 
@@ -304,8 +304,10 @@ def _is_short(certificate: X509Certificate) -> bool:
     from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 
     key = certificate.public_key()
-    if isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey):
+    if isinstance(key, rsa.RSAPublicKey):
         return key.key_size < _SHORTEST_RSA
+    if isinstance(key, dsa.DSAPublicKey):
+        return key.key_size < 2048 or key.parameters().parameter_numbers().q.bit_length() < 224
     return isinstance(key, ec.EllipticCurvePublicKey) and key.key_size < 224
 
 

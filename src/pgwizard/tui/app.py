@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar, cast
 
+from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
@@ -33,7 +34,7 @@ from pgwizard.tui.start import Start
 LEAVE_SECONDS = 5.0
 END_SECONDS = 20.0
 """So long a signal waits for the lock of an apply to be released."""
-STOPPED = "pgwizard: stopped. The cluster continues. Apply again at any time: it resumes."
+STOPPED = "pgwizard: stopped"
 _IN_PALETTE = frozenset({"quit", "command_palette"})
 """Actions for which Textual has commands of its own."""
 _OF_TEXTUAL = frozenset({"Theme", "Quit"})
@@ -178,7 +179,8 @@ class WizardApp(ReportsDefects, BaseApp):
         ends = [worker.wait() for worker in self.workers if worker.node in writing and worker.is_running]
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*ends, return_exceptions=True), END_SECONDS)
-        self.exit(code, message=STOPPED if writing else None)
+        lines = [line for screen in writing for line in screen.ending]
+        self.exit(code, message=Text("\n".join([STOPPED, *lines])) if writing else None)
 
     # ---- navigation ------------------------------------------------------------------------------------------------
 

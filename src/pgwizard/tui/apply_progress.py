@@ -47,7 +47,7 @@ class ApplyProgress:
         self._count.approve(changes)
 
     def take(self, event: Event) -> None:
-        """Take in an event."""
+        """Keep the lines of logs, and count what is written."""
         if event.kind == "log":
             self.log.append(event.text)
         self._count.take(event)

@@ -27,6 +27,8 @@ T = TypeVar("T")
 class BaseApp(App[int]):
     """The application as its screens see it."""
 
+    LOGIN_SECONDS = 300.0
+    """How long what a log-in asks for is shown beside a screen."""
     link: reactive[str] = reactive("connecting")
     """The state of the connection, for people."""
 
@@ -35,6 +37,14 @@ class BaseApp(App[int]):
         self.start = start
         self.connection = Connection(start.connect, partial(setattr, self, "link"))
         self.applied: Signal[Applied] = Signal(self, "applied")
+        start.follow_login(self._show_login)
+
+    def _show_login(self, line: str) -> None:
+        """A log-in asks for something: while connecting, or later, when it is renewed."""
+        if self.connection.cluster is None:
+            self.connection.add_login_line(line)
+        else:
+            self.notify(line, title="Log in", timeout=self.LOGIN_SECONDS, markup=False)
 
 
 class HostAccess:
@@ -90,6 +100,11 @@ class ScreenPart(HostAccess):
     def is_writing(self) -> bool:
         """Whether it writes to the cluster now."""
         return False
+
+    @property
+    def ending(self) -> list[str]:
+        """How what it wrote ended, fit for a terminal."""
+        return []
 
     @property
     def release(self) -> ReleaseRef | None:

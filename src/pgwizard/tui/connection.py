@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from pgwizard.tui.start import ClusterChoice, Connector
     from pgwizard.wizard.browse import Readable
 
+_LOGIN_LINES = 10
+
 
 class Connection:
     """Connects in the background. tell: called with the state of the connection, for people, at each change."""
@@ -22,6 +25,8 @@ class Connection:
         self.connected = asyncio.Event()
         self.trouble: PgwizardError | None = None
         """Why there is no connection, once that is known."""
+        self.login_lines: deque[str] = deque(maxlen=_LOGIN_LINES)
+        """The last ones that a log-in wrote while connecting, fit to be shown."""
         self.place: ClusterChoice | None = None
         """The cluster that was chosen; None for the one that it began with."""
         self.readable: Readable = set()
@@ -38,6 +43,7 @@ class Connection:
             self.place, self._connect_by = place, place.connect
         self.cluster, self.trouble, self.readable = None, None, set()
         self.connected.clear()
+        self.login_lines.clear()
         before, stack = self._opening, self._stack
         self._stack = AsyncExitStack()
         self._opening = asyncio.create_task(self._open(self._stack))
@@ -48,6 +54,25 @@ class Connection:
         while self.cluster is None:  # another one may be chosen before a waiter's turn comes
             await self.connected.wait()
         return self.cluster
+
+    def add_login_line(self, line: str) -> None:
+        """A log-in asks for something."""
+        self.login_lines.append(line)
+        self._tell(f"logging in: {line}")
+
+    @property
+    def is_logging_in(self) -> bool:
+        """Whether a log-in waits for a person."""
+        return bool(self.login_lines) and self.cluster is None and self.trouble is None
+
+    def cancel_login(self) -> None:
+        """Give up connecting; what logs in is ended."""
+        from pgwizard.errors import PgwizardError
+
+        self._close(self._opening, self._stack)
+        self._opening, self._stack = None, AsyncExitStack()
+        self.trouble = PgwizardError("the log-in was cancelled")
+        self._tell(f"not connected: {self.trouble.message}")
 
     async def close(self) -> None:
         """Nothing is left open."""

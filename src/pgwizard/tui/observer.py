@@ -97,6 +97,8 @@ class ReleaseObserver:
         cluster, trouble = self._screen.connection.cluster, self.trouble
         if trouble is None:
             lines = ["· reading" if cluster else f"· {self._screen.host.link}"]
+            if self._screen.connection.is_logging_in:
+                lines = ["· logging in", *self._screen.connection.login_lines]
         else:
             lines = [f"✗ {error_lines(trouble)[0]}", *error_lines(trouble)[1:], "Press r to try again."]
         if self.watch.age_seconds is not None:

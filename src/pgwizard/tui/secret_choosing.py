@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from pgwizard.clock import Clock
+from pgwizard.errors import Finding
 from pgwizard.text import plain
 from pgwizard.tui.connection import Connection
 from pgwizard.tui.secret_choice import SecretChoice, TypedName
 from pgwizard.tui.secret_feed import CandidateList, SecretFeed
-from pgwizard.tui.widgets.candidate_text import reason_text
+from pgwizard.tui.widgets.candidate_text import finding_text, reason_text
 from pgwizard.wizard import browse, candidates
 from pgwizard.wizard.candidates import Candidate
 
 
 class SecretChoosing:
-    """One that would not verify is chosen by a second Enter.
+    """One that would not verify, or could not be tried, is chosen by a second Enter.
 
     warn: shows why nothing is chosen; changed: called when another row is tried; leave_name: closes the field of a
     typed name whose rows are listed, called with the filter of these rows; choose: called with the choice.
@@ -37,7 +38,7 @@ class SecretChoosing:
         self._warn, self._changed, self._leave_name, self._choose = warn, changed, leave_name, choose
         self._now = now
         self._doubtful: Candidate | None = None
-        """What was refused once: it is chosen by another Enter."""
+        """What was warned of once: it is chosen by another Enter."""
         self.attempt: Candidate | None = None
         """The row whose certificates are being tried on the server."""
 
@@ -65,18 +66,17 @@ class SecretChoosing:
             self._warn(reason_text(row) or "It contains nothing to choose.")
             return
         if self._feed.secrets.search.purpose == "ca" and not _is_same(self._doubtful, row):
-            refusal = reason_text(row) if row.ok is False else await self._try(row)
-            if refusal is None:
+            doubt = self._refusal(reason_text(row)) if row.ok is False else await self._try(row)
+            if doubt is None:
                 return
-            if refusal:
+            if doubt:
                 self._doubtful = row
-                server = plain(str(self._feed.secrets.search.endpoint), 80)
-                self._warn(f"It would not verify {server}: {plain(refusal)}. Enter again selects it anyway.")
+                self._warn(f"{doubt}. Enter again selects it anyway.")
                 return
         self._choose(SecretChoice(row.namespace, row.secret, row.keys))
 
     async def _try(self, row: Candidate) -> str | None:
-        """Why it would not verify the server, empty where it may; None where another row is highlighted meanwhile."""
+        """What speaks against it, empty for nothing; None where another row is highlighted meanwhile."""
         here, self.attempt = self._listing.row, row
         self._listing.moved = True  # it stays under the cursor while others are found
         self._changed()
@@ -89,7 +89,18 @@ class SecretChoosing:
                 self._changed()
         if not _is_same(here, self._listing.row):
             return None
-        return verdict.why if verdict.ok is False else ""
+        if isinstance(verdict, Finding):
+            return f"It was not tried on {self._server}: {plain(finding_text(verdict)).rstrip('.')}"
+        if verdict.ok is None:
+            return f"Whether it would verify {self._server} is not known: it {plain(verdict.why)}"
+        return "" if verdict.ok else self._refusal(verdict.why)
+
+    def _refusal(self, why: str) -> str:
+        return f"It would not verify {self._server}: {plain(why)}"
+
+    @property
+    def _server(self) -> str:
+        return plain(str(self._feed.secrets.search.endpoint), 80)
 
     async def choose_named(self, text: str) -> None:
         """Choose a Secret by its name, which need not be in the list, or show why it cannot be chosen."""

@@ -31,7 +31,7 @@ class CandidateList(Protocol):
         """The rows that are seen."""
 
     def show(self, rows: Sequence[Candidate], cursor: int) -> None:
-        """Show these rows."""
+        """cursor: the number of the row under it."""
 
 
 class Alarm(Protocol):

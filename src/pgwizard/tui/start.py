@@ -70,6 +70,7 @@ class Start:
     screen: the module and class to show; raw: answers from a file, as nested keys of it. release: the one to look
     at. places: the clusters to choose from, blocking, or KubeconfigError. export: writes a folder of files, or
     OutputError. drafts: made when first needed; None keeps none. folder: what the names of files are relative to.
+    follow_login: takes what is to be called with each line that a log-in writes for a person.
     loaded: called once the screen is open.
     """
 
@@ -84,4 +85,5 @@ class Start:
     export: Export = lambda _folder, _texts: None
     drafts: Callable[[], DraftStore] | None = None
     folder: Path = Path()
+    follow_login: Callable[[Callable[[str], object]], object] = lambda _: None
     loaded: Callable[[], object] = lambda: None

@@ -320,7 +320,11 @@ async def ask_endpoint(cluster: Cluster, search: Search) -> Handshake | Finding:
     try:
         return await handshake.handshake(cluster, search.endpoint)
     except PgwizardError as error:
-        return Finding(text=error.message, fix=error.hint)
+        return _why(error)
+
+
+def _why(error: PgwizardError) -> Finding:
+    return Finding(text=error.message, fix=error.hint)
 
 
 async def contents(
@@ -352,14 +356,16 @@ async def _published(cluster: Cluster, ref: Ref) -> Finding | None:
     return None
 
 
-async def confirm(cluster: Cluster, row: Candidate, search: Search, now: datetime) -> ChainVerdict:
-    """The verdict of a handshake of its own; without a reason where none was possible."""
-    if row.bundle is None or search.endpoint is None:
-        return ChainVerdict(None)
+async def confirm(cluster: Cluster, row: Candidate, search: Search, now: datetime) -> ChainVerdict | Finding:
+    """The verdict of a handshake of its own, or why there was none, and what to do."""
+    if search.endpoint is None:
+        return Finding(text="there is no endpoint to ask")
+    if row.bundle is None:
+        return row.reason if isinstance(row.reason, Finding) else Finding(text="its certificates were not read")
     try:
         return (await handshake.verify(cluster, search.endpoint, row.bundle, search.rules, now)).verdict
-    except PgwizardError:
-        return ChainVerdict(None)
+    except PgwizardError as error:
+        return _why(error)
 
 
 def _listing(namespace: str | None) -> Access:

@@ -105,7 +105,7 @@ def _run(
         return await release_apply.run(release.request, cluster, report, approve, options, now=now)
 
     with release.locating():
-        outcome = connect.run(call, work, interruption=interruption)
+        outcome = connect.run(call, writer, work, interruption=interruption)
     if outcome.result == "dry-run":
         show_changes(writer, outcome.changes, whole=whole)
     return outcome

@@ -11,13 +11,12 @@ from pgwizard.cli import connect
 from pgwizard.cli.json_lines import JsonLine, NoteLine, WarningLine, explain_command
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.run_lines import require_proof
-from pgwizard.cli.table import BACKUP_TYPE, CONTEXT, FOLLOW, JOB_NAME, KUBECONFIG, NAMESPACE, TAIL
+from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import FirstBackupFailed, Interrupted, PreflightError
 from pgwizard.kube.api import JOB, Cluster, Object, Ref
-from pgwizard.kube.commands import Commands
 from pgwizard.kube.health import assess
 from pgwizard.kube.jobs import has_succeeded
 from pgwizard.plan.names import ReleaseRef
@@ -64,8 +63,10 @@ class FaultLine(JsonLine):
 def backup(call: Invocation, writer: Writer) -> None:
     """Start a Job. With ``--follow`` raises FirstBackupFailed where it fails."""
     kind = cast("BackupType", call[BACKUP_TYPE])
+    hint = ""
 
     async def work(cluster: Cluster, now: Clock) -> None:
+        nonlocal hint
         release = await connect.choose_release(call, cluster)
         found, _ = await records.get(cluster, release)
         if not ReleaseSummary.of(found).backups:
@@ -74,16 +75,15 @@ def backup(call: Invocation, writer: Writer) -> None:
             )
         if (down := await database_outage(cluster, release, now=now)) is not None:
             writer.note(f"warning: the backup would fail: {down.whole}", WarningLine.of(down))
-        job = fit(await backups.backup_now(cluster, release, kind, now()))
         command = cluster.commands.pgwizard("logs", release.name, "-f", namespace=release.namespace)
+        hint = f"A started backup continues in the cluster: {command}"
+        job = fit(await backups.backup_now(cluster, release, kind, now()))
         follow = "" if call[FOLLOW] else f"\nFollow it with: {command}"
         writer.line(f"started Job {release.namespace}/{job}{follow}", JobLine(release.namespace, job, kind))
         if call[FOLLOW]:
             await _follow(cluster, await cluster.get(Ref(JOB, job, release.namespace)), release, writer, now())
 
-    command = Commands(call[CONTEXT], call[KUBECONFIG]).pgwizard("logs", *call.words, "-f", namespace=call[NAMESPACE])
-    hint = f"A started backup continues in the cluster: {command}"
-    connect.run(call, work, released=True, interruption=lambda: Interrupted("stopped", hint=hint))
+    connect.run(call, writer, work, released=True, interruption=lambda: Interrupted("stopped", hint=hint))
 
 
 def logs(call: Invocation, writer: Writer) -> None:
@@ -91,7 +91,7 @@ def logs(call: Invocation, writer: Writer) -> None:
 
     async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
-        job = _picked(await backups.newest_first(cluster, release), release, call[JOB_NAME])
+        job = _job_named(await backups.newest_first(cluster, release), release, call[JOB_NAME])
         if call[FOLLOW] and assess(job).status == "progressing" and not await has_succeeded(cluster, job):
             await _follow(cluster, job, release, writer, now())
             return
@@ -111,10 +111,10 @@ def logs(call: Invocation, writer: Writer) -> None:
             more = f"More: {explain_command(fault.key)}"
             writer.note(f"Cause: {fault.cause}\nFix: {fault.fix}\n{more}", FaultLine(fault.key, fault.cause, fault.fix))
 
-    connect.run(call, work, released=True)
+    connect.run(call, writer, work, released=True)
 
 
-def _picked(jobs: list[Object], release: ReleaseRef, wanted: str | None) -> Object:
+def _job_named(jobs: list[Object], release: ReleaseRef, wanted: str | None) -> Object:
     """The Job of a name; without one the newest. Raises PreflightError."""
     if not jobs:
         raise PreflightError(f"release {fit(str(release))} has no backup Job")

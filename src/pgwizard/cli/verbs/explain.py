@@ -49,7 +49,7 @@ def _explain_release(call: Invocation, writer: Writer) -> None:
     from pgwizard.cli import connect
     from pgwizard.status.verdict import judge
 
-    snapshot = connect.snapshot_of(call, call.word.removeprefix(RELEASE_WORD))
+    snapshot = connect.snapshot_of(call, writer, call.word.removeprefix(RELEASE_WORD))
     verdict = judge(snapshot)
     state = f"{snapshot.ref}: {verdict.state}"
     writer.note(state, NoteLine(state))

@@ -42,7 +42,7 @@ def releases(call: Invocation, writer: Writer) -> None:
         namespace = None if call[ALL_NAMESPACES] else call[NAMESPACE] or cluster.namespace
         return namespace, await records.releases(cluster, namespace)
 
-    namespace, listed = connect.run(call, work, released=True)
+    namespace, listed = connect.run(call, writer, work, released=True)
     found = list(map(_release_line, listed))
     cells = [(item.namespace, item.name, str(item.revision), item.outcome, item.at) for item in found]
     if not found:
@@ -80,7 +80,10 @@ def uninstall(call: Invocation, writer: Writer) -> None:
     if purge is not None and purge != name:
         raise UsageError(f"--purge-data: expected the release's name, {name}: its data would be deleted")
 
+    interrupted = Interrupted("stopped: nothing was removed")
+
     async def work(cluster: Cluster, now: Clock) -> None:
+        nonlocal interrupted
         found = await removal(
             cluster, ReleaseRef(call[NAMESPACE] or cluster.namespace, name), purge_data=purge is not None
         )
@@ -92,7 +95,7 @@ def uninstall(call: Invocation, writer: Writer) -> None:
         question = f"Remove {name} from {found.record.ref.namespace}? [y/N] "
         if prompt.is_interactive(yes=call[YES]) and not await prompt.confirm(question):
             raise Interrupted("not approved: nothing was written")
+        interrupted = Interrupted("stopped", hint="Run it again to remove what is left.")
         await remove(found, cluster, reporter(writer), now=now)
 
-    hint = "Run it again to remove what is left."
-    connect.run(call, work, released=True, interruption=lambda: Interrupted("stopped", hint=hint))
+    connect.run(call, writer, work, released=True, interruption=lambda: interrupted)

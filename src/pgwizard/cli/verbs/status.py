@@ -28,7 +28,7 @@ def _once(call: Invocation, writer: Writer) -> None:
     from pgwizard.status.report import status_lines
     from pgwizard.status.verdict import judge
 
-    snapshot = connect.snapshot_of(call, call.word)
+    snapshot = connect.snapshot_of(call, writer, call.word)
     verdict = judge(snapshot)
     writer.line("\n".join([str(snapshot.ref), *status_lines(snapshot, verdict)]), status_line(snapshot, verdict))
     if verdict.state != "recoverable":

@@ -29,6 +29,7 @@ class Connect(HostAccess, Vertical):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5", "reconnect", "retry", tooltip="connect again, and reload every list"),
+        Binding("escape", "cancel_login", "cancel", tooltip="cancel the log-in"),
     ]
 
     def __init__(self, target: str) -> None:
@@ -67,8 +68,9 @@ class Connect(HostAccess, Vertical):
     def _follow_link(self) -> None:
         self._namespaces.stop()
         self._releases.stop()
-        if self._is_read or self.connection.trouble is not None:
+        if self._is_read or self.connection.trouble is not None or self.connection.is_logging_in:
             self._show_trouble()
+        self.refresh_bindings()
         if self.connection.trouble is not None:
             self._namespaces.clear("· no connection: type the name and press Enter")
             self._releases.clear("· no connection")
@@ -92,6 +94,8 @@ class Connect(HostAccess, Vertical):
     def _show_trouble(self, error: PgwizardError | None = None) -> None:
         trouble = error or self.connection.trouble
         lines = [f"✗ {trouble.message}", trouble.hint, "" if error else _WITHOUT] if trouble else []
+        if self.connection.is_logging_in:
+            lines = ["This cluster asks you to log in. Esc cancels.", *self.connection.login_lines]
         line = self.query_one("#trouble", Static)
         line.update("\n".join(filter(None, lines)))
         line.display = bool(lines)
@@ -102,6 +106,13 @@ class Connect(HostAccess, Vertical):
         self._releases.focus_filter()
         if self.connection.cluster is not None:
             self._releases.load()
+
+    def check_action(self, action: str, _: tuple[object, ...]) -> bool | None:
+        """Esc is the screen's own key where no log-in waits."""
+        return action != "cancel_login" or self.connection.is_logging_in
+
+    def action_cancel_login(self) -> None:
+        self.connection.cancel_login()
 
     def action_reconnect(self) -> None:
         self._clusters.load()

@@ -20,7 +20,7 @@ class RepositoryPanel(Panel):
         repository = answers.repository
         if not repository.enabled:
             text.append("No backups\n", "bold")
-            return text.append("PostgreSQL runs without a repository: what is lost cannot be recovered.")
+            return text.append("PostgreSQL runs without a repository: lost data cannot be recovered.")
         url = repository.s3_endpoint.url(repository.bucket, repository.path, in_host=repository.uri_style == "host")
         text.append("Backups go to\n", "bold")
         text.append(f"  {url}\n")

@@ -10,9 +10,10 @@ from textual.message import Message
 
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import Forbidden, PgwizardError
+from pgwizard.plan.names import Names
 from pgwizard.plan.server import s3_server
+from pgwizard.release import checks
 from pgwizard.text import plain
-from pgwizard.tls import handshake
 from pgwizard.tls.certificates import Bundle, Certificate
 from pgwizard.tls.names import Rules
 from pgwizard.tui.panels.base import Panel
@@ -65,9 +66,13 @@ class TlsPanel(Panel):
     async def _try(self, endpoint: Endpoint, bundle: Bundle, rules: Rules) -> None:
         cluster = await self.connection.once_connected()
         try:
-            found = await handshake.verify(cluster, endpoint, bundle, rules, self.start.now())
-            if found.finding is None:
+            found = await checks.try_server(cluster, endpoint, bundle, rules, self.start.now())
+            if found is None:
+                self._answer = f"! {endpoint} can be reached, and has no certificate to verify"
+            elif found.finding is None:
                 self._answer = f"✓ {endpoint}: verified in {found.seconds * 1000:.0f} ms"
+            elif found.finding.severity == "warning":
+                self._answer = f"! not checked: {endpoint}: {plain(found.finding.text)}"
             else:
                 self._answer = f"✗ {endpoint}: {plain(found.finding.text)}"
         except Forbidden:
@@ -96,7 +101,7 @@ class TlsPanel(Panel):
         if not answers.repository.enabled:
             return text.append("There is no repository to connect to.")
         if not answers.tls.verify:
-            text.append("! Whoever answers at the endpoint gets every backup\n", "bold")
+            text.append("! Any server at the endpoint can receive every backup\n", "bold")
             return text.append("For a test, never for data that you need.")
         self._append_trusted(text)
         self._append_best(text)
@@ -116,7 +121,7 @@ class TlsPanel(Panel):
             _append_certificate(text, certificate, self.start.now())
         if len(bundle.certificates) > _SHOWN:
             text.append(f"  and {len(bundle.certificates) - _SHOWN} more\n")
-        mirror = f"{answers.release.namespace}/{answers.release.name}-minio-ca"
+        mirror = f"{answers.release.namespace}/{Names.of(answers.release.name).ca}"
         text.append(f"\n{self._answer}\n")
         text.append(f"\nMirrored to Secret {mirror}, and compared with its source at each apply.\n", "dim")
 
@@ -129,9 +134,9 @@ class TlsPanel(Panel):
         text.append(f"  {plain(best.place)} · {plain(best.keys[0])}\n", "bold")
         text.append(f"  ✓ {reason_text(best)}\n")
         if source and (source.namespace, source.secret, source.key) == (best.namespace, best.secret, best.keys[0]):
-            text.append("  It is the one that is chosen.\n", "dim")
+            text.append("  It is already selected.\n", "dim")
         else:
-            text.append("  F3 chooses it, F4 lists all\n")
+            text.append("  F3 selects it, F4 lists all\n")
 
 
 def _append_certificate(text: Text, certificate: Certificate, now: datetime) -> None:

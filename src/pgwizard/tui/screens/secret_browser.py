@@ -47,8 +47,8 @@ class SecretBrowser(Copies, ReportsDefects, BaseScreen[SecretChoice | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5", "again", "reload", tooltip="read everything again"),
         Binding("f6", "type", "type a name", tooltip="name a Secret that is not in the list"),
-        Binding("f7", "why", "why denied", tooltip="list what may not be read, and how to ask for it"),
-        Binding("f8", "copy", "copy", tooltip="copy what is known of the Secret to the terminal's clipboard (OSC 52)"),
+        Binding("f7", "why", "why denied", tooltip="list what you may not read, and how to get permission"),
+        Binding("f8", "copy", "copy", tooltip="copy the details of the Secret to the terminal's clipboard (OSC 52)"),
         Binding("f9", "write_file", "write file", show=False, tooltip="write to a file what F8 copies"),
         Binding("escape", "back", "back"),
     ]

@@ -56,11 +56,11 @@ class Wizard(ReportsDefects, BaseScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+n", "page(1)", "next", tooltip="next page"),
-        Binding("f7,ctrl+b", "page(-1)", "back", tooltip="page before; every answer is kept"),
+        Binding("f7,ctrl+b", "page(-1)", "back", tooltip="previous page; every answer is kept"),
         Binding("f2", "panel", "panel", tooltip="show the panel, or go into it"),
-        Binding("f3", "take", "best CA", tooltip="choose the proposed certificate"),
+        Binding("f3", "take", "best CA", tooltip="select the proposed certificate"),
         Binding("ctrl+z", "undo", "undo", show=False, tooltip="undo the last answer, and go to its question"),
-        Binding("escape", "leave", "leave", tooltip="back to the screen before"),
+        Binding("escape", "leave", "leave", tooltip="back to the previous screen"),
         Binding("f9", "apply", "apply", tooltip="show what would change, and apply it after you approve"),
         Binding("ctrl+s", "save", "save", tooltip="save the answers as a file: references only, no secret values"),
     ]

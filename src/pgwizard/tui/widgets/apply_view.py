@@ -79,7 +79,7 @@ class ApplyView(HostAccess, Vertical):
         self._count_seconds()
 
     def take(self, event: Event) -> None:
-        """Show an event of the run."""
+        """Log lines go to the log, as does progress of a long wait; the stages get every event."""
         if event.kind == "log":
             self.write_log(event.text)
         elif event.kind == "progress" and event.stage in ("wait", "first backup"):

@@ -106,7 +106,7 @@ class Folds(ScrollView, can_focus=True):
         places = self._places()
         if not places:
             self.refresh()
-            return f"'{plain(self._sought, 40)}' is nowhere here" if self._sought else "/ searches"
+            return f"'{plain(self._sought, 40)}' was not found" if self._sought else "/ searches"
         here = self._rows[self.cursor]
         if by >= 0:
             after = (number for number, place in enumerate(places) if place > here or (by == 0 and place == here))
