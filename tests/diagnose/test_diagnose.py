@@ -124,8 +124,9 @@ POSTGRESQL = (
         "session-library-missing",
         (
             "WARN: unable to check pg1: [DbConnectError] unable to connect to 'dbname='postgres' port=5432': "
-            'connection to server on socket "/var/run/postgresql/.s.PGSQL.5432" failed: FATAL:  could not access file "foo": '
-            "No such file or directory\nERROR: [056]: unable to find primary cluster - cannot proceed"
+            'connection to server on socket "/var/run/postgresql/.s.PGSQL.5432" failed: FATAL: '
+            ' could not access file "foo": No such file or directory'
+            "\nERROR: [056]: unable to find primary cluster - cannot proceed"
         ),
     ),
     ("session-library-missing", 'FATAL:  could not access file "$libdir/plugins/foo": No such file or directory'),
@@ -138,6 +139,7 @@ POSTGRESQL = (
     ),
     ("session-timeout", "FATAL:  terminating connection due to idle-session timeout"),
     ("session-timeout", "psql ended with 1: ERROR: canceling statement due to lock timeout"),
+    ("too-many-processes", 'LOG:  invalid value for parameter "autovacuum_max_workers": 262143'),
     ("too-many-processes", "FATAL:  too many backends configured"),
     ("too-many-processes", "FATAL:  too many server processes configured"),
     ("password-refused", 'FATAL:  password authentication failed for user "postgres"'),

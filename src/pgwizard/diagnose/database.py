@@ -49,6 +49,15 @@ POSTGRESQL = (
         "tuning.memory",
     ),
     row(
+        "too-many-processes",
+        r"FATAL: too many (?:backends|server processes) configured"
+        r"|invalid value for parameter \"(?:autovacuum_max_workers|max_worker_processes|max_wal_senders)\": \d",
+        "The sum of connections, autovacuum workers, worker processes and WAL senders is above 262143.",
+        "Lower autovacuum_max_workers, max_worker_processes or max_wal_senders in tuning.parameters, or "
+        "tuning.connections.",
+        "tuning.parameters",
+    ),
+    row(
         "parameter-invalid",
         r"(?<!ERROR: )invalid value for parameter \"(?P<parameter>[^\"\n]{1,100})\""
         r"|unrecognized configuration parameter \"(?P<unknown>[^\"\n]{1,100})\" in file"
@@ -75,14 +84,6 @@ POSTGRESQL = (
         "PostgreSQL ended the session by a timeout of its own: the {statement}{session} timeout is too short.",
         "Raise it in tuning.parameters (a bare number counts milliseconds), or set it by ALTER ROLE for applications "
         "alone.",
-        "tuning.parameters",
-    ),
-    row(
-        "too-many-processes",
-        r"FATAL: too many (?:backends|server processes) configured",
-        "The sum of connections, autovacuum workers, worker processes and WAL senders is above 262143.",
-        "Lower autovacuum_max_workers, max_worker_processes or max_wal_senders in tuning.parameters, or "
-        "tuning.connections.",
         "tuning.parameters",
     ),
     row(
