@@ -120,6 +120,28 @@ POSTGRESQL = (
     ("out-of-memory", "container postgresql: CrashLoopBackOff: ended with exit code 137 (OOMKilled)"),
     ("out-of-memory", "LOG:  server process (PID 61) was terminated by signal 9: Killed"),
     ("killed", "container postgresql: ended with exit code 137 (Error)"),
+    (
+        "session-library-missing",
+        (
+            "WARN: unable to check pg1: [DbConnectError] unable to connect to 'dbname='postgres' port=5432': "
+            'connection to server on socket "/var/run/postgresql/.s.PGSQL.5432" failed: FATAL: '
+            ' could not access file "foo": No such file or directory'
+            "\nERROR: [056]: unable to find primary cluster - cannot proceed"
+        ),
+    ),
+    ("session-library-missing", 'FATAL:  could not access file "$libdir/plugins/foo": No such file or directory'),
+    (
+        "session-timeout",
+        (
+            "ERROR:  canceling statement due to statement timeout\n"
+            "ERROR: [056]: unable to find primary cluster - cannot proceed"
+        ),
+    ),
+    ("session-timeout", "FATAL:  terminating connection due to idle-session timeout"),
+    ("session-timeout", "psql ended with 1: ERROR: canceling statement due to lock timeout"),
+    ("too-many-processes", 'LOG:  invalid value for parameter "autovacuum_max_workers": 262143'),
+    ("too-many-processes", "FATAL:  too many backends configured"),
+    ("too-many-processes", "FATAL:  too many server processes configured"),
     ("password-refused", 'FATAL:  password authentication failed for user "postgres"'),
 )
 
@@ -214,6 +236,17 @@ SEEN_IN_KUBERNETES = (
     ),
     (
         "quota-exceeded",
+        (
+            'pods "q" is forbidden: exceeded quota: rq, requested: limits.memory=1Gi,requests.memory=512Mi, used: '
+            "limits.memory=0,requests.memory=0, limited: limits.memory=512Mi,requests.memory=100Mi"
+        ),
+    ),
+    (
+        "quota-cpu-request",
+        'pods "q" is forbidden: exceeded quota: rq, requested: requests.cpu=2, used: requests.cpu=0, limited: cpu=1',
+    ),
+    (
+        "quota-memory-request",
         (
             'pods "q" is forbidden: exceeded quota: rq, requested: requests.memory=512Mi, used: '
             "requests.memory=0, limited: "

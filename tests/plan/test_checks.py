@@ -188,6 +188,16 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
                 "300MB is more than /dev/shm has, a quarter of tuning.memory; expected 256MB or less",
             ),
             (
+                "pre_auth_delay",
+                "30",
+                "30 delays every connection, those of the probes and of backups too; expected 0",
+            ),
+            (
+                "post_auth_delay",
+                "1min",
+                "1min delays every connection, those of the probes and of backups too; expected 0",
+            ),
+            (
                 "timezone",
                 "Mars/Base",
                 "'Mars/Base' is not a time zone; expected an IANA name, such as Etc/UTC or Europe/Berlin",
@@ -419,6 +429,40 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
                 "csvlog keeps the log from kubectl logs: a server that does not start cannot say why",
             ),
             ("log_directory", "/var/log", "/var/log: the container can write to the data directory alone"),
+            (
+                "session_preload_libraries",
+                "auto_explain, foo",
+                (
+                    "auto_explain, foo: every connection loads it; if the image lacks it, every connection fails, and "
+                    "the pod still counts as ready"
+                ),
+            ),
+            (
+                "local_preload_libraries",
+                "foo",
+                (
+                    "foo: every connection loads it; if the image lacks it, every connection fails, and the pod still "
+                    "counts as ready"
+                ),
+            ),
+            ("jit_provider", "foo", "foo: if the image lacks it, nothing is compiled, and no error says so"),
+            (
+                "statement_timeout",
+                "5",
+                "5 is 5 ms: it ends sessions of backups and of the status too; did you mean 5s?",
+            ),
+            ("lock_timeout", "0.5s", "0.5s is 500 ms: it ends sessions of backups and of the status too"),
+            (
+                "idle_session_timeout",
+                "1",
+                "1 is 1 ms: it ends sessions of backups and of the status too; did you mean 1s?",
+            ),
+            (
+                "client_connection_check_interval",
+                "10",
+                "10 is 10 ms: each running query checks its connection that often; did you mean 10s?",
+            ),
+            ("authentication_timeout", "1", "1 is 1 s: a slow client cannot connect"),
             ("lc_messages", "de_DE.UTF-8", "de_DE.UTF-8: causes and fixes are found in English messages only"),
             ("synchronous_commit", "no", "off loses the last commits at a crash"),
             (
@@ -523,6 +567,22 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
 )
 def test_what_deserves_a_second_look_is_a_warning(sections: dict[str, Any], path: str, message: str) -> None:
     assert _found(**sections) == ({}, {path: message})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("statement_timeout", "0"),
+        ("statement_timeout", "1s"),
+        ("session_preload_libraries", "auto_explain"),
+        ("session_preload_libraries", ""),
+        ("post_auth_delay", "0"),
+        ("jit_provider", "llvmjit"),
+        ("authentication_timeout", "60"),
+    ],
+)
+def test_a_usual_value_has_no_warning(name: str, value: str) -> None:
+    assert _found(tuning={"parameters": {name: value}}) == ({}, {})
 
 
 def test_what_has_no_repository_is_not_asked_about_one() -> None:

@@ -12,7 +12,7 @@ from pgwizard.errors import FirstBackupFailed, Interrupted, OutputError, Ownersh
 from pgwizard.kube.api import Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, backups, record, survey
-from pgwizard.release.changes import Change
+from pgwizard.release.changes import Change, cost
 from pgwizard.release.stages import Event
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, Killed, Request, ScriptedOutcome
@@ -463,6 +463,27 @@ def test_a_volume_never_shrinks(size: str) -> None:
         assert isinstance(result.error, PreflightError)
         assert f"storage.size: the volume has 10Gi and cannot shrink to {size}" in str(result.error)
         assert result.writes == []
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("storage", [{"size": "5Gi"}, {"size": "20Gi"}, {"storageClass": "standard"}])
+def test_without_a_volume_the_stateful_set_is_replaced_by_one_that_claims_another(storage: dict[str, str]) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        claim = Ref(CLAIM, "postgresql-storage-postgresql-0", "default")
+        await deployed(sim)
+        sim.store.remove(Ref(POD, "postgresql-0", "default"))
+        sim.store.remove(claim)
+        result = await applied(sim, answers_of(storage=storage), dry_run=True)
+        assert result.error is None
+        assert result.outcome is not None
+        (database,) = [item for item in result.outcome.changes if item.ref.resource == STATEFULSET]
+        assert (database.action, database.why, cost(database)) == ("replace", "it has no volume yet", "")
+        again = await applied(sim, answers_of(storage=storage), wait=False)
+        assert again.error is None
+        template = live(sim, STATEFULSET, "postgresql")["spec"]["volumeClaimTemplates"][0]["spec"]
+        assert template["resources"]["requests"]["storage"] == storage.get("size", "10Gi")
+        assert template.get("storageClassName") == storage.get("storageClass")
 
     on(scenario)
 

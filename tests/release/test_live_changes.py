@@ -100,6 +100,26 @@ def test_a_release_whose_labels_another_tool_rewrote_is_found_by_its_names() -> 
     on(scenario)
 
 
+def test_an_object_of_the_record_stays_ours_where_another_tool_is_named_in_its_label() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        def helm(obj: Object) -> None:
+            obj["metadata"]["labels"]["app.kubernetes.io/managed-by"] = "Helm"
+
+        ref = Ref(STATEFULSET, "postgresql", "default")
+        await changed(sim, ref, helm, "kubectl-label")
+        uid = live(sim, POD, "postgresql-0")["metadata"]["uid"]
+        dry = await applied(sim, dry_run=True)
+        assert dry.error is None
+        again = await applied(sim)
+        assert again.outcome is not None
+        assert (again.outcome.headline, again.writes) == ("Already up to date.", [])
+        tuned = await applied(sim, Answers.model_validate({"storage": {"size": "20Gi"}}))
+        assert tuned.error is None
+        assert live(sim, POD, "postgresql-0")["metadata"]["uid"] == uid
+
+    on(scenario)
+
+
 def test_a_job_belongs_to_the_release_whose_cron_job_made_it() -> None:
     async def scenario(sim: SimCluster) -> None:
         await relabelled(sim)

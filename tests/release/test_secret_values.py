@@ -124,6 +124,64 @@ def test_a_volume_that_is_gone_gets_the_superuser_that_is_asked_for() -> None:
     on(scenario)
 
 
+@pytest.mark.parametrize("is_secret_there", [True, False])
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_lost_password_of_an_existing_database_is_never_replaced_by_a_new_one(
+    is_secret_there: bool, dry_run: bool
+) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        ref = Ref(SECRET, "postgresql", "default")
+        if is_secret_there:
+            await sim.guest(manager="kubectl-patch").patch(ref, {"data": {"password": None}})
+        else:
+            sim.store.remove(ref)
+        result = await applied(sim, dry_run=dry_run)
+        assert isinstance(result.error, PreflightError)
+        assert [(finding.question, finding.text, finding.fix) for finding in result.error.findings] == [
+            (
+                "credentials",
+                (
+                    "Secret default/postgresql has no password, and the volume has a database that keeps its own: a "
+                    "new one would not open it"
+                ),
+                (
+                    "Set a password in the running pod: kubectl -n default exec -it postgresql-0 -c postgresql -- psql "
+                    "-d postgres -U postgres -c '\\password'; then put the same one into the Secret: read -rs "
+                    'PASSWORD; printf %s "$PASSWORD" | kubectl -n default create secret generic postgresql '
+                    "--from-file=password=/dev/stdin --dry-run=client -o yaml | kubectl -n default apply --server-side "
+                    "-f -; then apply again"
+                ),
+            )
+        ]
+        assert result.writes == []
+
+        found = secret("postgresql", password="set-by-hand")
+        await sim.guest(manager="kubectl").apply(
+            {**found, "data": {"password": base64.b64encode(b"set-by-hand").decode()}, "stringData": {}}
+        )
+        await deployed(sim)
+        assert data(sim, "postgresql") == {"username": "postgres", "password": "set-by-hand"}
+
+    on(scenario)
+
+
+def test_a_lost_password_that_a_variable_holds_is_written_with_a_warning() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, ENV, given(**CANARIES))
+        sim.store.remove(Ref(SECRET, "postgresql", "default"))
+        result = await deployed(sim, ENV, given(**CANARIES))
+        assert result.texts("warning") == [
+            (
+                "credentials: Secret default/postgresql has no password, and the volume has a database that keeps its "
+                "own: the one given is written; it has to be the one that the database has"
+            )
+        ]
+        assert data(sim, "postgresql")["password"] == CANARIES["credentials_password"]
+
+    on(scenario)
+
+
 def test_another_superuser_in_a_variable_is_refused() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, ENV, given(**CANARIES))

@@ -249,7 +249,7 @@ def test_backups_that_an_apply_elsewhere_turns_on_and_off_are_asked_for_from_the
             return None
 
         def asked() -> bool:
-            return any(command[:6] == ["psql", "-XAtq", "-d", "postgres", "-U", "owner"] for command in commands)
+            return any(command[:4] == ["psql", "-XAtq", "-U", "owner"] for command in commands)
 
         sim.runtime.programs.answers.append(note)
         found = await seen(sim, turned)

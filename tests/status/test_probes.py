@@ -163,9 +163,10 @@ def test_the_volume_is_the_last_line_of_df() -> None:
 
 def test_psql_gets_the_superuser_or_the_container_s_variable() -> None:
     known, asked = probes.archiver_command("owner"), probes.archiver_command(None)
-    assert known[:6] == ("psql", "-XAtq", "-d", "postgres", "-U", "owner")
-    assert asked[:4] == ("bash", "-c", 'exec psql -XAtq -d postgres -U "$POSTGRES_USER" "$@"', "psql")
-    assert known[6:] == asked[4:]
+    database = "dbname=postgres options='-c statement_timeout=15s -c lock_timeout=0'"
+    assert known[:8] == ("psql", "-XAtq", "-U", "owner", "-d", database, "-v", "ON_ERROR_STOP=1")
+    assert asked[:4] == ("bash", "-c", 'exec psql -XAtq -U "$POSTGRES_USER" "$@"', "psql")
+    assert known[4:] == asked[4:]
 
 
 # ---- asking a cluster ----------------------------------------------------------------------------------------------

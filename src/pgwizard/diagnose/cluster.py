@@ -200,10 +200,26 @@ RESOURCES = (
         "jobs.cpuLimit",
     ),
     row(
+        "quota-memory-request",
+        r"exceeded quota: (?P<quota>[^,\n]{1,253}), requested: (?P<asked>(?:requests\.)?memory=[^,\n]{1,30})"
+        r"(?=, used|\n|$)",
+        "The namespace's quota {quota} has no room for {asked}.",
+        "Lower resources.memoryRequest, or have the quota raised.",
+        "resources.memoryRequest",
+    ),
+    row(
+        "quota-cpu-request",
+        r"exceeded quota: (?P<quota>[^,\n]{1,253}), requested: (?P<asked>(?:requests\.)?cpu=[^,\n]{1,30})"
+        r"(?=, used|\n|$)",
+        "The namespace's quota {quota} has no room for {asked}.",
+        "Lower resources.cpuRequest, or have the quota raised.",
+        "resources.cpuRequest",
+    ),
+    row(
         "quota-exceeded",
         r"exceeded quota: (?P<quota>[^,\n]{1,253}), requested: (?P<asked>[^\n]{1,300}?)(?:, used|\n|$)",
         "The namespace's quota {quota} has no room for {asked}.",
-        "Lower tuning.memory or resources.cpuRequest, or have the quota raised.",
+        "Lower tuning.memory, tuning.cpu or the requests of resources, or have the quota raised.",
         "tuning.memory",
     ),
     row(

@@ -49,6 +49,15 @@ POSTGRESQL = (
         "tuning.memory",
     ),
     row(
+        "too-many-processes",
+        r"FATAL: too many (?:backends|server processes) configured"
+        r"|invalid value for parameter \"(?:autovacuum_max_workers|max_worker_processes|max_wal_senders)\": \d",
+        "The sum of connections, autovacuum workers, worker processes and WAL senders is above 262143.",
+        "Lower autovacuum_max_workers, max_worker_processes or max_wal_senders in tuning.parameters, or "
+        "tuning.connections.",
+        "tuning.parameters",
+    ),
+    row(
         "parameter-invalid",
         r"(?<!ERROR: )invalid value for parameter \"(?P<parameter>[^\"\n]{1,100})\""
         r"|unrecognized configuration parameter \"(?P<unknown>[^\"\n]{1,100})\" in file"
@@ -58,11 +67,32 @@ POSTGRESQL = (
         "tuning.parameters",
     ),
     row(
+        "session-library-missing",
+        r"connection to server [^\n]{1,300}? failed: FATAL: could not (?:access file|load library) "
+        r"\"(?P<library>[^\"\n]{1,200})\""
+        r"|FATAL: could not (?:access file|load library) \"(?P<local>\$libdir/plugins/[^\"\n]{1,180})\"",
+        "Every connection fails: the image has no library {library}{local}, which session_preload_libraries or "
+        "local_preload_libraries loads.",
+        "Correct session_preload_libraries or local_preload_libraries in tuning.parameters, or use an image with that "
+        "extension.",
+        "tuning.parameters",
+    ),
+    row(
+        "session-timeout",
+        r"canceling statement due to (?P<statement>statement|lock) timeout"
+        r"|terminating connection due to (?P<session>idle-session|idle-in-transaction|transaction) timeout",
+        "PostgreSQL ended the session by a timeout of its own: the {statement}{session} timeout is too short.",
+        "Raise it in tuning.parameters (a bare number counts milliseconds), or set it by ALTER ROLE for applications "
+        "alone.",
+        "tuning.parameters",
+    ),
+    row(
         "library-missing",
         r"FATAL: could not (?:access file|load library) \"(?P<library>[^\"\n]{1,200})\"",
-        "The image has no library {library}, which shared_preload_libraries loads at each start.",
-        "Correct tuning.parameters.shared_preload_libraries (names alone, without quotes), or use an image with that "
-        "extension.",
+        "The image has no library {library}, which shared_preload_libraries loads at each start, or "
+        "session_preload_libraries at each connection.",
+        "Correct the one of them in tuning.parameters that names it (names alone, without quotes), or use an image "
+        "with that extension.",
         "tuning.parameters",
     ),
     row(

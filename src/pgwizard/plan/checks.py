@@ -226,6 +226,8 @@ def _conflict(name: str, value: str, read: settings.Value, answers: Answers) -> 
         others = [settings.count(each, answers.tuning.parameters, version) or 0 for each in _RESERVED if each != name]
         if read + sum(others) >= answers.tuning.connections:
             return f"{value} leaves no connection for anyone else; expected less than tuning.connections"
+    if name in ("pre_auth_delay", "post_auth_delay") and read:
+        return f"{value} delays every connection, those of the probes and of backups too; expected 0"
     if name == "min_dynamic_shared_memory" and size is not None and size > (room := shared_memory_bytes(answers)):
         return f"{value} is more than /dev/shm has, a quarter of tuning.memory; expected {room // 1024**2}MB or less"
     return None
@@ -258,6 +260,37 @@ _UNWISE = {
 }
 
 
+_LOADED_BY_SESSIONS: dict[str, set[str]] = {
+    "session_preload_libraries": {"auto_explain"},
+    "local_preload_libraries": set(),
+}
+"""The parameters, with the libraries that the image has for certain."""
+_SHORTEST = {
+    "statement_timeout": 1000,
+    "transaction_timeout": 1000,
+    "lock_timeout": 1000,
+    "idle_session_timeout": 1000,
+    "idle_in_transaction_session_timeout": 1000,
+    "client_connection_check_interval": 1000,
+    "tcp_user_timeout": 1000,
+    "authentication_timeout": 5,
+}
+"""In the unit of the parameter. Shorter ones end pgBackRest's sessions too; who writes 5 often means seconds."""
+
+
+def _library_names(value: str) -> list[str]:
+    return [name for part in value.split(",") if (name := part.strip().strip('"'))]
+
+
+def _short_timeout(name: str, value: str, read: Decimal, unit: str) -> str:
+    effect = {
+        "authentication_timeout": "a slow client cannot connect",
+        "client_connection_check_interval": "each running query checks its connection that often",
+    }.get(name, "it ends sessions of backups and of the status too")
+    meant = f"; did you mean {value.strip()}s?" if unit == "ms" and value.strip().isdigit() else ""
+    return f"{value} is {read.normalize():f} {unit}: {effect}{meant}"
+
+
 def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) -> _Found:
     read = setting.read(value) if setting is not None else value
     if name == "huge_pages" and read != "off":
@@ -270,6 +303,16 @@ def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) 
         )
     elif name == "synchronous_standby_names" and value.strip():
         yield _warning(path, "commits wait for these standbys, and pgwizard makes none: every commit would hang")
+    elif name in _LOADED_BY_SESSIONS and not set(_library_names(value)) <= _LOADED_BY_SESSIONS[name]:
+        yield _warning(
+            path,
+            f"{value}: every connection loads it; if the image lacks it, every connection fails, and the pod still "
+            "counts as ready",
+        )
+    elif name == "jit_provider" and value != "llvmjit":
+        yield _warning(path, f"{value}: if the image lacks it, nothing is compiled, and no error says so")
+    elif isinstance(read, Decimal) and name in _SHORTEST and 0 < read < _SHORTEST[name]:
+        yield _warning(path, _short_timeout(name, value, read, setting.unit if setting else ""))
     elif name == "log_directory" and value.startswith("/"):
         yield _warning(path, f"{value}: the container can write to the data directory alone")
     elif name == "lc_messages" and not value.startswith(("C", "en", "POSIX")) and value:

@@ -260,7 +260,12 @@ async def prepare(
         spec = hashlib.sha256("---\n".join([*(item.text for item in rendered), mark]).encode()).hexdigest()
         objects = [_stamp(item.object, spec, mark) for item in rendered]
         trials = await release_dry_run.try_out(
-            cluster, plan, objects, force=options.force_conflicts, namespace_exists=surveyed.namespace_exists
+            cluster,
+            plan,
+            objects,
+            force=options.force_conflicts,
+            namespace_exists=surveyed.namespace_exists,
+            inventory=surveyed.record.inventory if surveyed.record else (),
         )
         for trial in trials:
             for warning in trial.warnings:
@@ -333,10 +338,9 @@ def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]
         return compare(trial.live, {**trial.result, "data": {**known, **secret_values.encoded(values)}})
     if trial.grows_from is not None:
         changed = compare(trial.live, trial.result)
-        why = f"the volume grows from {size_text(trial.grows_from)}" + (
-            "" if changed.restarts else "; the pod keeps running"
-        )
-        return replace(changed, action="replace", why=why)
+        cause = f"the volume grows from {size_text(trial.grows_from)}" if trial.has_volume else "it has no volume yet"
+        why = cause + ("" if changed.restarts or not trial.has_volume else "; the pod keeps running")
+        return replace(changed, action="replace", why=why, has_volume=trial.has_volume)
     if ref.resource == JOB and trial.live is not None:
         if is_due:
             return Change(

@@ -25,6 +25,7 @@ class Change:
     """One object of the release, and what would become of it. before and after are YAML without secrets.
 
     why: for ``replace`` and ``keep``, the reason in words. restarts: the pod would be another one.
+    has_volume: False for a StatefulSet that is replaced before it has a volume.
     """
 
     ref: Ref
@@ -33,6 +34,7 @@ class Change:
     after: str = ""
     why: str = ""
     restarts: bool = False
+    has_volume: bool = True
 
     def lines(self) -> list[str]:
         """A unified diff; empty where nothing changes."""
@@ -122,7 +124,7 @@ def cost(change: Change) -> str:
     if change.action == "delete":
         return _LOST.get(change.ref.resource.kind, "")
     costs = []
-    if change.ref.resource.kind == "StatefulSet" and change.action == "replace":
+    if change.ref.resource.kind == "StatefulSet" and change.action == "replace" and change.has_volume:
         costs.append(f"{change.why}, and it can never shrink again")
     if change.restarts:
         costs.append("the pod restarts: connections end, and the database is away for a moment")

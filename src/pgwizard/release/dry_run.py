@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -43,6 +43,8 @@ _LABELS = ".metadata.labels."
 class Trial:
     """One object as it is, and as the server says it would be. warnings: the server's.
 
+    grows_from: the size in the claim template of a StatefulSet that is replaced. has_volume: False where it has
+    claimed none yet, so that it may claim another size or StorageClass.
     after: what must be made before it can be tried; until then result is the wanted object.
     Objects are not shown by repr: a Secret's data is among them.
     """
@@ -52,6 +54,7 @@ class Trial:
     result: Object = field(repr=False)
     warnings: tuple[str, ...] = ()
     grows_from: str | None = None
+    has_volume: bool = True
     after: Ref | None = None
 
 
@@ -64,9 +67,17 @@ class _Refusal:
 
 
 async def try_out(
-    cluster: Cluster, plan: Plan, objects: Sequence[Object], *, force: bool, namespace_exists: bool
+    cluster: Cluster,
+    plan: Plan,
+    objects: Sequence[Object],
+    *,
+    force: bool,
+    namespace_exists: bool,
+    inventory: Collection[Ref] = (),
 ) -> list[Trial]:
-    """Dry-run every object. Raises OwnershipConflict or PreflightError with all that the server would refuse.
+    """Dry-run every object. inventory: what the record says is the release's own, whatever its labels say.
+
+    Raises OwnershipConflict or PreflightError with all that the server would refuse.
 
     In a namespace that is still to be made nothing can be tried: results are the wanted objects. Nor can a RoleBinding
     whose Role is still to be made, since the server compares what the Role grants with what the user may do.
@@ -78,7 +89,7 @@ async def try_out(
         if not namespace_exists and ref.namespace is not None:
             return Trial(obj, None, obj)
         live = await find_object(cluster, ref)
-        if live is not None and (owner := other_owner(live)):
+        if live is not None and (owner := other_owner(live, is_ours=ref in inventory)):
             return _Refusal("owned", Finding("", f"{ref} belongs to {owner}"))
         if (
             ref.resource == JOB
@@ -124,11 +135,16 @@ async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | Non
     size = claim_size(live) if ref.resource == STATEFULSET and live is not None else None
     # a claim template cannot change in place, not even how its size is written: the rest is tried with the live one
     attempt = obj if size is None else with_claim_size(obj, size)
-    grows_from = None if size is None or live_bytes(size) in (None, live_bytes(plan.storage_size)) else size
+    has_volume = size is None or await find_object(cluster, claim_ref(plan)) is not None
+    differs = size is not None and live_bytes(size) not in (None, live_bytes(plan.storage_size))
+    differs = differs or (not has_volume and live is not None and _storage_class(live) != _storage_class(obj))
+    grows_from = size if differs else None
     if grows_from is not None and (problem := await _growth_problem(cluster, plan)):
         return _Refusal("invalid", problem)
+    skips_apply = grows_from is not None and not has_volume  # its StorageClass may change too
     try:
-        answer = await _attempt(ref, cluster.apply(attempt, dry_run=True, force=force))
+        trial = cluster.create(_renamed(obj), dry_run=True) if skips_apply else None
+        answer = await _attempt(ref, trial or cluster.apply(attempt, dry_run=True, force=force))
     except _ForeignLabels as foreign:
         return await _dry_run(cluster, plan, _without_labels(obj, foreign.labels), live, force=force)
     if not isinstance(answer, _Refusal) and grows_from is not None:  # created again, without what others added to it
@@ -140,7 +156,11 @@ async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | Non
     warnings = answer.warnings
     if size is not None and grows_from is None:  # nobody can do anything about those of the live template
         warnings = tuple(text for text in warnings if "volumeClaimTemplates" not in text)
-    return Trial(attempt, live, result, warnings, grows_from)
+    return Trial(attempt, live, result, warnings, grows_from, has_volume)
+
+
+def _storage_class(statefulset: Object) -> object:
+    return statefulset["spec"]["volumeClaimTemplates"][0]["spec"].get("storageClassName")
 
 
 class _ForeignLabels(Exception):

@@ -22,13 +22,21 @@ class Installation:
     """An installed release. statefulset and claim are the live ones, None where they do not exist.
 
     before: the answers that its database was made with; None where there are none, or another version wrote them.
-    superuser: the role that the first start made, None where that is not known.
+    superuser: the role that the first start made, None where that is not known. is_claim_unknown: the claim may not be
+    read, so that the StatefulSet's template has to speak for it.
     """
 
     before: Answers | None = None
     statefulset: Object | None = field(default=None, repr=False)
     claim: Object | None = field(default=None, repr=False)
     superuser: str | None = field(default=None, repr=False)
+    is_claim_unknown: bool = False
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the volume may hold a database; a claim that was never bound holds none."""
+        claim = self.claim
+        return claim is not None and (self.before is not None or (claim.get("status") or {}).get("phase") == "Bound")
 
 
 def problems(answers: Answers, installation: Installation, superuser: str | None) -> list[Finding]:
@@ -36,7 +44,7 @@ def problems(answers: Answers, installation: Installation, superuser: str | None
 
     Without its volume claim a release starts afresh, and makes what is asked for.
     """
-    if installation.claim is None and installation.statefulset is None:
+    if installation.claim is None and not installation.is_claim_unknown:
         return []
     return [*_first_start(answers, installation, superuser), *_volume(answers, installation)]
 

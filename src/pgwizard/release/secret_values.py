@@ -16,6 +16,7 @@ from pgwizard.answers.secrets import SecretInputs, Sensitive
 from pgwizard.errors import AlreadyExists, Finding, PreflightError
 from pgwizard.kube import api as kube_api
 from pgwizard.kube.api import SECRET, Cluster, Ref
+from pgwizard.kube.commands import Commands
 from pgwizard.plan.plan import Plan
 from pgwizard.release import immutable
 from pgwizard.release.dry_run import Trial
@@ -46,6 +47,9 @@ async def decide(answers: Answers, given: SecretInputs, plan: Plan, surveyed: Su
         stored = await _stored(cluster, ref, surveyed)
         wanted = _database_credentials(answers, given)
         data[ref] = _missing(stored, wanted, problems)
+        if "password" in data[ref] and surveyed.installation.has_data:
+            lost = _lost_password(answers, plan, stored, surveyed, cluster.commands)
+            (problems if lost.severity == "error" else warnings).append(lost)
         changed = _changed(stored, wanted)
         problems += _other_superuser(answers, stored, wanted, surveyed)
         if "username" in changed and surveyed.installation.claim is None:  # a first start will make it
@@ -74,6 +78,36 @@ async def decide(answers: Answers, given: SecretInputs, plan: Plan, surveyed: Su
         raise PreflightError("secrets are missing or wrong; nothing was written", problems)
     text = b"\0".join(part for key in sorted(s3) for part in (key.encode(), s3[key]))
     return Values(data, text, tuple(warnings))
+
+
+def _lost_password(
+    answers: Answers, plan: Plan, stored: Mapping[str, bytes], surveyed: Survey, commands: Commands
+) -> Finding:
+    """That the password of a database that exists is stored nowhere: the database would not know another one.
+
+    An error where it would be generated; one that a variable or a file holds may be the right one.
+    """
+    names, namespace, question = plan.names, plan.namespace, "credentials"
+    text = (
+        f"{Ref(SECRET, names.credentials, namespace)} has no password, and the volume has a database that keeps its own"
+    )
+    if not isinstance(answers.credentials, GeneratedCredentials):
+        return Finding(
+            question,
+            f"{text}: the one given is written; it has to be the one that the database has",
+            severity="warning",
+        )
+    user = stored["username"].decode(errors="replace") if "username" in stored else surveyed.installation.superuser
+    psql = ("psql", "-d", "postgres", "-U", user or answers.credentials.username, "-c", "\\password")
+    change = commands.kubectl("exec", "-it", names.pod, "-c", "postgresql", "--", *psql, namespace=namespace)
+    create = ("create", "secret", "generic", names.credentials, "--from-file=password=/dev/stdin")
+    made = commands.kubectl(*create, "--dry-run=client", "-o", "yaml", namespace=namespace)
+    written = commands.kubectl("apply", "--server-side", "-f", "-", namespace=namespace)
+    fix = (
+        f"Set a password in the running pod: {change}; then put the same one into the Secret: "
+        f'read -rs PASSWORD; printf %s "$PASSWORD" | {made} | {written}; then apply again'
+    )
+    return Finding(question, f"{text}: a new one would not open it", fix=fix)
 
 
 def _other_superuser(

@@ -183,7 +183,13 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
         ca=_ca(answers, ca_file, live, at, missing),
         s3_source=live.get(s3) if s3 else None,
         existing={secret: live.get(ref) for secret, ref in named.items()},
-        installation=Installation(before, _ours(live.get(statefulset)), live.get(claim), superuser),
+        installation=Installation(
+            before,
+            _ours(live.get(statefulset), is_ours=known is not None and statefulset in known.inventory),
+            live.get(claim),
+            superuser,
+            is_claim_unknown=claim in live.denied,
+        ),
     )
     missing += [
         *_namespace_problems(live.get(home), live.commands),
@@ -215,9 +221,9 @@ def _ca_source(answers: Answers) -> Ref | None:
     return Ref(SECRET, source.secret, source.namespace) if source and answers.has_tls_mirror() else None
 
 
-def _ours(statefulset: Object | None) -> Object | None:
+def _ours(statefulset: Object | None, *, is_ours: bool) -> Object | None:
     """A StatefulSet of another tool is not an installed release; the dry run reports it as a conflict."""
-    return None if statefulset is None or other_owner(statefulset) else statefulset
+    return None if statefulset is None or other_owner(statefulset, is_ours=is_ours) else statefulset
 
 
 def _made_with(
@@ -475,13 +481,16 @@ def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str
     return problems
 
 
-def other_owner(live: Object) -> str | None:
-    """The tool that manages a live object; None for pgwizard's own and for unmanaged ones."""
+def other_owner(live: Object, *, is_ours: bool = False) -> str | None:
+    """The tool that manages a live object; None for pgwizard's own and for unmanaged ones.
+
+    is_ours: the release's record lists it. Then a label that another tool rewrote does not make it another tool's.
+    """
     labels, annotations = live["metadata"].get("labels") or {}, live["metadata"].get("annotations") or {}
     manager = labels.get("app.kubernetes.io/managed-by")
     if "meta.helm.sh/release-name" in annotations:
         return f"Helm release {plain(annotations['meta.helm.sh/release-name'])}"
-    return None if manager in (None, "pgwizard") else plain(manager)
+    return None if is_ours or manager in (None, "pgwizard") else plain(manager)
 
 
 def claim_ref(plan: Plan) -> Ref:

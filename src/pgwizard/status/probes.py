@@ -56,6 +56,9 @@ FROM pg_stat_archiver, pg_control_system(), pg_control_checkpoint(), pg_control_
 WHERE name = 'archive_timeout'"""
 _WAITING = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
 
+_DATABASE = "dbname=postgres options='-c statement_timeout=15s -c lock_timeout=0'"
+"""The server's own timeouts may be too short for any query. Only parameters that every version has are set."""
+
 
 def info_command(io_timeout_seconds: int) -> tuple[str, ...]:
     """``pgbackrest info`` as JSON.
@@ -70,10 +73,10 @@ def info_command(io_timeout_seconds: int) -> tuple[str, ...]:
 
 def archiver_command(superuser: str | None) -> tuple[str, ...]:
     """The command of psql. superuser: where it is not known, the container's own variable is used."""
-    queries = ("-c", _STATISTICS, "-c", _WAITING)
+    arguments = ("-d", _DATABASE, "-v", "ON_ERROR_STOP=1", "-c", _STATISTICS, "-c", _WAITING)
     if superuser is not None:
-        return ("psql", "-XAtq", "-d", "postgres", "-U", superuser, *queries)
-    return ("bash", "-c", 'exec psql -XAtq -d postgres -U "$POSTGRES_USER" "$@"', "psql", *queries)
+        return ("psql", "-XAtq", "-U", superuser, *arguments)
+    return ("bash", "-c", 'exec psql -XAtq -U "$POSTGRES_USER" "$@"', "psql", *arguments)
 
 
 # ---- what is read of an answer -------------------------------------------------------------------------------------
