@@ -99,7 +99,7 @@ class WizardApp(ReportsDefects, BaseApp):
         self.begin_capture_print(self, stdout=False)
         if not self.is_headless:
             for number in (signal.SIGTERM, signal.SIGHUP):
-                asyncio.get_running_loop().add_signal_handler(number, self._end_by, number)
+                asyncio.get_running_loop().add_signal_handler(number, self.end_by, number)
         self.call_after_refresh(self._load)
 
     def get_key_display(self, binding: Binding) -> str:
@@ -165,7 +165,7 @@ class WizardApp(ReportsDefects, BaseApp):
                 stream.write(event.text)
                 stream.flush()
 
-    def _end_by(self, number: int) -> None:
+    def end_by(self, number: int) -> None:
         """SIGTERM and SIGHUP leave as Ctrl+C twice does; what is being written ends in order first."""
         if self._is_ending:
             self.exit(128 + number)
