@@ -764,7 +764,9 @@ def test_a_secret_of_your_own_stays_the_one_that_the_first_start_read() -> None:
             )
         ]
         same = answers_of(credentials={"from": "generate", "username": "owner"})
-        assert (await applied(sim, same, dry_run=True)).error is None
+        refused = (await applied(sim, same, dry_run=True)).error
+        assert isinstance(refused, PreflightError)
+        assert [problem.question for problem in refused.findings] == ["credentials"]
 
     on(scenario)
 
