@@ -73,7 +73,7 @@ def _walk() -> tuple[list[Step], list[Step]]:
         for terminal in (form, bare):
             while (report := terminal.report(1)) is not None:  # the first focus
                 terminal.page = report["page"]
-        while (step := _step(form, ENTER))["name"].startswith(("Input", "Choice")):
+        while (step := _step(form, ENTER))["name"].startswith(("TextLine", "Choice")):
             steps.append(step)
             bare_steps.append(_step(bare, TAB if step["kind"] == "question" else NEXT_PAGE))
     return steps, bare_steps

@@ -52,7 +52,7 @@ PUBLIC: dict[str, str] = {
     "plan": "checks cron manifests names pgbackrest plan retention server tuning",
     "release": "apply backups changes checks record records report rollout stages survey uninstall",
     "status": "observe report repository snapshot verdict",
-    "wizard": "browse candidate_index candidates choices draft lookup secret_questions text_input",
+    "wizard": "browse candidate_index candidates choices draft lookup pasted_text secret_questions text_input",
     "local": "autosave files inputs",
     "tui": "app navigation start",
     "cli": "main",

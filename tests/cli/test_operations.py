@@ -586,5 +586,5 @@ def test_an_apply_whose_first_backup_has_page_errors_ends_as_its_status_does(sim
     ]
     again = applied("--json")
     line = next(line for line in map(json.loads, again.out.splitlines()) if line["type"] == "outcome")
-    assert (again.code, line["outcome"]) == (11, "deployed")
+    assert (again.code, line["outcome"]) == (11, "unchanged")
     assert ["the backup has page checksum errors" in finding["message"] for finding in line["findings"]] == [True]

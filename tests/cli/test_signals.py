@@ -140,6 +140,14 @@ def test_a_terminal_that_is_closed_ends_the_wizard(open_terminal: Any) -> None:
     assert terminal.process.wait(DEADLINE_SECONDS) == 129
 
 
+@pytest.mark.parametrize("text", ["\x1b[?1049h", "simulated cluster"], ids=["at its start", "later"])
+def test_a_terminal_that_goes_away_without_a_signal_ends_the_wizard(open_terminal: Any, text: str) -> None:
+    terminal = open_terminal("--demo")
+    terminal.read_until(text)
+    terminal.close_terminal()
+    assert terminal.process.wait(DEADLINE_SECONDS) == 129
+
+
 def test_the_wizard_is_drawn_on_the_terminal_when_stderr_is_a_file(open_terminal: Any, tmp_path: Path) -> None:
     with (tmp_path / "log").open("w") as log:
         terminal = open_terminal("--demo", stderr=log.fileno())

@@ -764,7 +764,9 @@ def test_a_secret_of_your_own_stays_the_one_that_the_first_start_read() -> None:
             )
         ]
         same = answers_of(credentials={"from": "generate", "username": "owner"})
-        assert (await applied(sim, same, dry_run=True)).error is None
+        refused = (await applied(sim, same, dry_run=True)).error
+        assert isinstance(refused, PreflightError)
+        assert [problem.question for problem in refused.findings] == ["credentials"]
 
     on(scenario)
 
@@ -861,23 +863,64 @@ def test_a_first_backup_with_page_errors_is_a_finding_of_the_apply() -> None:
     on(scenario)
 
 
-def test_a_damaged_first_backup_is_taken_again_by_the_next_apply() -> None:
+def test_a_damaged_first_backup_is_reported_again_without_another_one() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.runtime.programs.has_damaged_pages = True
         await deployed(sim)
+        first = live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"]
         again = await deployed(sim)
         assert again.outcome is not None
+        assert (again.outcome.result, again.outcome.headline) == (
+            "unchanged",
+            "Already up to date, but its first full backup has page checksum errors.",
+        )
         assert [finding.key for finding in again.outcome.findings] == ["status-damaged"]
-        assert [
-            (change.ref.name, change.action) for change in again.outcome.changes if change.action != "unchanged"
-        ] == [("postgresql-pgbackrest-init", "replace")]
-        sim.runtime.programs.has_damaged_pages = False
-        mended = await deployed(sim)
-        assert mended.outcome is not None
-        assert (mended.outcome.result, mended.outcome.findings) == ("deployed", ())
+        assert again.writes == []
+        assert live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"] == first
+
+    on(scenario)
+
+
+def test_a_damaged_release_stays_damaged_when_something_else_is_mended() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.programs.has_damaged_pages = True
+        await deployed(sim)
+        first = live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"]
+        await sim.delete(Ref(STATEFULSET, "postgresql", "default"))
+        again = await deployed(sim)
+        assert again.outcome is not None
+        assert (again.outcome.result, [finding.key for finding in again.outcome.findings]) == (
+            "deployed",
+            ["status-damaged"],
+        )
+        assert again.texts("log") == []
+        assert live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"] == first
         last = await deployed(sim)
         assert last.outcome is not None
         assert last.outcome.result == "unchanged"
+        assert last.outcome.findings != ()
+
+    on(scenario)
+
+
+def test_a_damaged_first_backup_is_tried_again_once_for_each_newer_full_backup() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.programs.has_damaged_pages = True
+        await deployed(sim)
+        await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "full", clock(sim)())
+        running = await deployed(sim)
+        assert running.outcome is not None
+        assert (running.outcome.result, running.writes) == ("unchanged", [])
+        await asyncio.sleep(60)
+        again = await deployed(sim)
+        assert again.outcome is not None
+        assert [
+            (change.ref.name, change.action) for change in again.outcome.changes if change.action != "unchanged"
+        ] == [("postgresql-pgbackrest-init", "replace")]
+        assert [finding.key for finding in again.outcome.findings] == ["status-damaged"]
+        last = await deployed(sim)
+        assert last.outcome is not None
+        assert (last.outcome.result, last.writes) == ("unchanged", [])
 
     on(scenario)
 

@@ -8,6 +8,7 @@ import functools
 import pytest
 
 from pgwizard.answers.secrets import Sensitive
+from pgwizard.errors import Finding
 from pgwizard.release import apply, secret_values
 from pgwizard.release.apply import ApplyOutcome
 from support import faulting, simtime
@@ -60,6 +61,7 @@ def test_a_hang_is_a_violation() -> None:
 
 def test_a_password_that_an_apply_changes_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secret_values, "_missing", lambda _, given, __: given)
+    monkeypatch.setattr(secret_values, "_lost_password", lambda *_: Finding(text="lost", severity="warning"))
     verdict = bench().judge(Case("upgrade", "500", 1))
     assert "the password was lost or changed" in verdict.violations
 

@@ -286,6 +286,10 @@ FACTS: list[tuple[dict[str, Any], str]] = [
         {"archive": listed(100, 1303, 200), "archive_before": listed(100, 1303, 200)},
         f"! WAL         1,203 segments up to {segment(1303)}, checked 20 s ago: some are missing",
     ),
+    (
+        {"archive": listed(1303, 1303), "archive_before": listed(1303, 1303)},
+        f"! WAL         1 segment up to {segment(1303)}, checked 20 s ago: some are missing",
+    ),
     ({"crons": (), "answered_at": {"cronjobs": NOW}}, "! next full   none: no schedule for it, or it is suspended"),
     (
         {"certificate": MirroredCertificate(NOW - timedelta(days=1), "gone")},

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import OptionList
 
 from pgwizard.tui.pages.frame import MIDDLE, NARROW
 from pgwizard.tui.screens.wizard import Wizard
@@ -91,5 +94,34 @@ def test_the_rail_marks_a_page_with_a_problem_at_once() -> None:
         await wizard.go("Storage")
         await press(pilot, "end", "x", "ctrl+n")
         assert "! Storage" in painted(pilot)
+
+    with_wizard(scenario)
+
+
+def test_the_next_question_is_painted_without_the_rest_of_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole screen at each Enter takes a third longer than what has changed."""
+    whole: list[Wizard] = []
+    render = Wizard.render
+
+    def noted(self: Wizard) -> Any:
+        whole.append(self)
+        return render(self)
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Tuning")
+        await press(pilot, "enter")
+        monkeypatch.setattr(Wizard, "render", noted)
+        await press(pilot, "enter", "enter")
+        assert whole == []
+
+    with_wizard(scenario)
+
+
+def test_a_key_that_is_typed_ahead_finds_the_panel_of_the_new_page() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Storage")
+        await press(pilot, "ctrl+n", "f2", "down")
+        assert isinstance(pilot.app.focused, OptionList)
+        assert pilot.app.focused.highlighted == 0
 
     with_wizard(scenario)

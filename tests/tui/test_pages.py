@@ -6,10 +6,13 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from pgwizard.answers import schema
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.pods import NODE
+from pgwizard.tui.pages.form import Form
 from pgwizard.tui.pages.pages import Pages
+from pgwizard.tui.pages.review import Review
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.wizard.draft import Draft
 from support.screens import painted, press, resize, settled, until
@@ -43,6 +46,28 @@ def test_pages_have_marks_for_where_a_person_is_was_and_should_look() -> None:
     pages.page = "Release"
     pages._visited = {"Connect"}
     assert pages.marks()[:4] == [("✓", "Connect"), ("●", "Release"), ("·", "Database"), ("!", "Storage")]
+
+
+def test_the_pages_ahead_are_made_while_a_person_looks_at_the_first_one() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        assert wizard.page == "Connect"
+        await until(pilot, lambda: len(wizard.query(Form)) == len(schema.pages()))
+        assert not wizard.query(Review)  # it would compare with the cluster
+        assert [mark for mark, _ in wizard.pages.marks()][:3] == ["●", "·", "·"]
+
+    with_wizard(scenario)
+
+
+def test_a_page_that_was_made_ahead_has_the_answers_of_now() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await until(pilot, lambda: bool(wizard.query("#page-Storage")))
+        wizard.pages.give(("storage", "size"), "77Gx")
+        await wizard.go("Storage")
+        await settled(pilot)
+        assert "77Gx" in painted(pilot)
+        assert "✗ '77Gx' is not a size" in painted(pilot)
+
+    with_wizard(scenario)
 
 
 def test_the_pages_end_with_the_first_and_the_last() -> None:

@@ -530,8 +530,8 @@ def test_a_saved_answer_leaves_no_draft(tmp_path: Path) -> None:
 
 
 def panel(wizard: Wizard) -> str:
-    """The text beside the page."""
-    return wizard.query_one(Panel).shown.plain
+    """The text beside the page; empty until it is there."""
+    return "".join(found.shown.plain for found in wizard.query(Panel))
 
 
 def test_the_chosen_certificate_is_tried_on_the_server_and_a_better_one_proposed() -> None:
@@ -969,6 +969,7 @@ def test_a_deleted_draft_is_not_offered_again(tmp_path: Path) -> None:
 def test_a_panel_is_there_with_its_page() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Schedule")
+        await settled(pilot)
         assert panel(wizard).startswith("In words\n")
 
     driven(scenario)

@@ -114,6 +114,10 @@ class _Preparation:
     data: Mapping[Ref, Mapping[str, Sensitive]]
     spec: str
     salt: str
+    damage: tuple[Finding, ...] = ()
+    """Why the hook Job's backup cannot be relied on; it has run for this spec, and does not run again."""
+    is_due: bool = False
+    """Whether the hook Job took a damaged backup, and runs again."""
 
     @property
     def objects(self) -> list[Object]:
@@ -147,7 +151,10 @@ async def run(
     if options.dry_run:
         return prepared.outcome("dry-run", "Dry run: nothing was written.")
     if await _is_up_to_date(prepared, release, cluster):
-        return prepared.outcome("unchanged", "Already up to date.")
+        headline = "Already up to date."
+        if prepared.damage:
+            headline = "Already up to date, but its first full backup has page checksum errors."
+        return prepared.outcome("unchanged", headline, prepared.damage)
     loop = asyncio.get_running_loop()
     shown = loop.time()
     if not await approve(prepared.changes):
@@ -156,6 +163,7 @@ async def run(
         await _require_references(release, cluster, now)
     await _create_namespace(prepared, cluster, report)
     async with _hold_lock(prepared, cluster, report, now):
+        await _delete_damaged(prepared, cluster)
         written = await _write_revision(prepared, release, cluster, now)
         try:
             async with stages.enter("apply", report) as stage:
@@ -173,7 +181,8 @@ async def run(
             await _prune(prepared, cluster, report)
         except Exception:  # a closed pipe of the output too: the run has ended, so no revision may stay "applying"
             with contextlib.suppress(PgwizardError):  # the first failure is the one to report
-                await cluster.apply(written.finish(written.inventory, "failed").secret(), force=True)
+                failed: Literal["failed", "damaged"] = "damaged" if prepared.damage else "failed"
+                await cluster.apply(written.finish(written.inventory, failed).secret(), force=True)
             raise
         async with stages.enter("record", report) as stage:
             outcome: Literal["deployed", "damaged"] = "damaged" if findings else "deployed"
@@ -266,9 +275,9 @@ async def prepare(
         pruned = _leftovers(surveyed.record, objects)
         if pruned:
             await release_rights.require_deletion(cluster, pruned)
-        last = surveyed.record.last if surveyed.record else None
-        damaged = last is not None and last.outcome == "damaged"
-        written = (_change(trial, spec, values.to_write, damaged=damaged) for trial in trials)
+        has_damage = await _has_damage(surveyed.record, spec, trials, cluster)
+        is_due = has_damage and await backups.has_newer_full(cluster, plan.ref)
+        written = (_change(trial, spec, values.to_write, is_due=is_due) for trial in trials)
         changes = (*written, *(_removal(ref) for ref in pruned))
         untried = (
             ""
@@ -279,7 +288,10 @@ async def prepare(
             if trial.after is not None:
                 untried += f"; {Ref.of(trial.wanted)} can be tried only after its {trial.after.resource.kind} is made"
         stage.done(count_text(changes) + untried)
-    return _Preparation(plan, surveyed, tuple(trials), changes, tuple(pruned), values.to_write, spec, salt)
+    damage = (backups.damage_finding(),) if has_damage and not is_due else ()
+    return _Preparation(
+        plan, surveyed, tuple(trials), changes, tuple(pruned), values.to_write, spec, salt, damage, is_due
+    )
 
 
 def _count(count: int, word: str) -> str:
@@ -308,7 +320,18 @@ def _annotate(obj: Object, key: str, value: str) -> Object:
 # ---- what changes --------------------------------------------------------------------------------------------------
 
 
-def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]], *, damaged: bool) -> Change:
+async def _has_damage(before: record.Record | None, spec: str, trials: Sequence[Trial], cluster: Cluster) -> bool:
+    """Whether the hook Job that has run for this spec took a backup with page checksum errors."""
+    last = before.last if before else None
+    if last is None or last.outcome != "damaged" or last.spec != spec:
+        return False
+    live = next((trial.live for trial in trials if Ref.of(trial.wanted).resource == JOB), None)
+    is_same = live is not None and (live["metadata"].get("annotations") or {}).get(HASH) == spec
+    return live is not None and is_same and await jobs.has_succeeded(cluster, live)
+
+
+def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]], *, is_due: bool) -> Change:
+    """is_due: the hook Job has run for this spec, and is to run again."""
     ref = Ref.of(trial.wanted)
     if values := data.get(ref):
         known = trial.result.get("data") or {}
@@ -319,8 +342,10 @@ def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]
         why = cause + ("" if changed.restarts or not trial.has_volume else "; the pod keeps running")
         return replace(changed, action="replace", why=why, has_volume=trial.has_volume)
     if ref.resource == JOB and trial.live is not None:
-        if damaged:  # the Job takes a new full backup unless a valid one exists
-            return Change(ref, "replace", why="the first full backup has page checksum errors: the Job runs again")
+        if is_due:
+            return Change(
+                ref, "replace", why="the first full backup has page checksum errors, and there is a newer one"
+            )
         if (trial.live["metadata"].get("annotations") or {}).get(HASH) == spec and assess(
             trial.live
         ).status != "failed":
@@ -348,7 +373,7 @@ async def _is_up_to_date(prepared: _Preparation, release: ReleaseRequest, cluste
     if any(change.action not in ("unchanged", "keep") for change in prepared.changes):
         return False
     last = prepared.surveyed.record.last if prepared.surveyed.record else None
-    if last is None or last.outcome != "deployed" or last.answers != _dump(release.answers):
+    if last is None or not (last.outcome == "deployed" or prepared.damage) or last.answers != _dump(release.answers):
         return False
     for trial in prepared.trials:
         if Ref.of(trial.wanted).resource == STATEFULSET and assess(trial.live or {}).status != "ready":
@@ -402,6 +427,8 @@ async def _write_revision(
     before = prepared.surveyed.record or record.Record(plan.ref)
     before = replace(before, salt=prepared.salt)
     begun = before.begin(prepared.inventory, now().isoformat(timespec="seconds"), prepared.spec, _dump(release.answers))
+    if prepared.damage:  # an interruption must not hide it: the log of the Job may be gone by the next run
+        begun = begun.finish(begun.inventory, "damaged")
     await cluster.apply(begun.secret(), force=True)
     return begun
 
@@ -452,12 +479,21 @@ async def _first_backup(prepared: _Preparation, cluster: Cluster, report: Report
     if prepared.job is None:
         return ()
     async with stages.enter("first backup", report) as stage:
-        await _start_job(prepared, cluster)
-        findings = await backups.wait(cluster, prepared.job.wanted, stage.progress, stage.log, at=now())
+        findings = prepared.damage
+        if not findings:
+            await _start_job(prepared, cluster)
+            findings = await backups.wait(cluster, prepared.job.wanted, stage.progress, stage.log, at=now())
         for finding in findings:
             stage.warning(finding)
         stage.done("a full backup is in the repository" if findings else "a valid full backup is in the repository")
         return findings
+
+
+async def _delete_damaged(prepared: _Preparation, cluster: Cluster) -> None:
+    """Delete a hook Job that runs again before the record forgets the damage: it would pass for a good one."""
+    job = prepared.job
+    if prepared.is_due and job is not None and job.live is not None:
+        await cluster.delete(Ref.of(job.wanted), uid=job.live["metadata"]["uid"])
 
 
 async def _retire_unfinished(prepared: _Preparation, cluster: Cluster) -> None:

@@ -12,6 +12,7 @@ from pgwizard.errors import AlreadyExists, Finding, PreflightError
 from pgwizard.kube import jobs
 from pgwizard.kube.api import CRONJOB, JOB, POD, Cluster, Object, Ref, owners
 from pgwizard.kube.commands import Commands
+from pgwizard.kube.health import assess
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import rollout
 from pgwizard.text import fit, fit_line
@@ -93,8 +94,29 @@ async def wait(
     await jobs.wait_job(cluster, Ref.of(job), deadline, report, read, explain=rollout.explain, at=at)
     if not page_errors:
         return ()
+    return (damage_finding(),)
+
+
+def damage_finding() -> Finding:
+    """That the first full backup cannot be relied on."""
     text, fix = "the backup has page checksum errors", f"{FIND_DAMAGE} Then take a full backup."
-    return (Finding(text=text, severity="warning", key="status-damaged", cause=damage_cause(), fix=fix),)
+    return Finding(text=text, severity="warning", key="status-damaged", cause=damage_cause(), fix=fix)
+
+
+async def has_newer_full(cluster: Cluster, release: ReleaseRef) -> bool:
+    """Whether a full backup has succeeded since the hook Job ended, and none is running. Raises ClusterError."""
+    names = Names.of(release.name)
+    known = await newest_first(cluster, release)
+    fulls = [job for job in known if names.full in owners(job, CRONJOB.kind)]
+    if any(assess(job).status == "progressing" for job in fulls):
+        return False
+    hook_end = next((_end(job) for job in known if job["metadata"]["name"] == names.init), "")
+    return hook_end != "" and any(assess(job).status == "ready" and _end(job) > hook_end for job in fulls)
+
+
+def _end(job: Object) -> str:
+    """When a Job succeeded: UTC to the second, always written alike, so that texts compare as times do."""
+    return str((job.get("status") or {}).get("completionTime") or "")
 
 
 async def set_suspend(cluster: Cluster, cron: str, namespace: str, *, suspend: bool) -> None:

@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TextIO, cast
 
 from rich.text import Text
 from textual import on, work
@@ -21,7 +21,7 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.driver import Driver
-from textual.events import Event, Key, Print
+from textual.events import Event, Key, Paste, Print
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -34,11 +34,37 @@ from pgwizard.tui.start import Start
 LEAVE_SECONDS = 5.0
 END_SECONDS = 20.0
 """So long a signal waits for the lock of an apply to be released."""
+TERMINAL_SECONDS = 1.0
+"""How often is looked whether the terminal is still there."""
 STOPPED = "pgwizard: stopped"
 _IN_PALETTE = frozenset({"quit", "command_palette"})
 """Actions for which Textual has commands of its own."""
 _OF_TEXTUAL = frozenset({"Theme", "Quit"})
 """Its commands that are of use here."""
+
+
+class TerminalOutput:
+    """A terminal that may go away: what is written then is lost. Textual's thread that writes would end for good, and
+    the application wait for it without end.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write; nothing where the terminal is gone."""
+        with contextlib.suppress(OSError, ValueError):
+            if self._stream is not None:
+                self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flush; nothing where the terminal is gone."""
+        with contextlib.suppress(OSError, ValueError):
+            if self._stream is not None:
+                self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class Opening(Screen[None]):
@@ -72,8 +98,8 @@ class WizardApp(ReportsDefects, BaseApp):
         """What libraries wrote to standard error while it was a terminal with the screens on it."""
 
     async def on_event(self, event: Event) -> None:
-        """Keys in the order in which they were typed."""
-        if isinstance(event, Key) and not event.is_forwarded:
+        """Keys and pastes in the order in which they came."""
+        if isinstance(event, (Key, Paste)) and not event.is_forwarded:
             self._keys.press(event)
         else:
             await super().on_event(event)
@@ -81,15 +107,14 @@ class WizardApp(ReportsDefects, BaseApp):
     def get_driver_class(self) -> type[Driver]:
         """Draws on standard output where standard error is no terminal; Textual always draws on standard error."""
         drawing = super().get_driver_class()
-        if sys.__stderr__ is not None and sys.__stderr__.isatty():
-            return drawing
+        target = sys.__stderr__ if sys.__stderr__ is not None and sys.__stderr__.isatty() else sys.__stdout__
 
-        class OnStdout(drawing):  # type: ignore[misc,valid-type]
+        class OnTerminal(drawing):  # type: ignore[misc,valid-type]
             def __init__(self, *arguments: Any, **options: Any) -> None:
                 super().__init__(*arguments, **options)
-                self._file = sys.__stdout__
+                self._file = TerminalOutput(target)
 
-        return OnStdout
+        return OnTerminal
 
     def get_default_screen(self) -> Screen[Any]:
         return Opening()
@@ -99,7 +124,8 @@ class WizardApp(ReportsDefects, BaseApp):
         self.begin_capture_print(self, stdout=False)
         if not self.is_headless:
             for number in (signal.SIGTERM, signal.SIGHUP):
-                asyncio.get_running_loop().add_signal_handler(number, self._end_by, number)
+                asyncio.get_running_loop().add_signal_handler(number, self.end_by, number)
+            self.set_interval(TERMINAL_SECONDS, self._end_without_terminal)
         self.call_after_refresh(self._load)
 
     def get_key_display(self, binding: Binding) -> str:
@@ -165,12 +191,17 @@ class WizardApp(ReportsDefects, BaseApp):
                 stream.write(event.text)
                 stream.flush()
 
-    def _end_by(self, number: int) -> None:
+    def end_by(self, number: int) -> None:
         """SIGTERM and SIGHUP leave as Ctrl+C twice does; what is being written ends in order first."""
         if self._is_ending:
             self.exit(128 + number)
         self._is_ending = True
         self.run_worker(self._end_in_order(128 + number), group="end", exit_on_error=False)
+
+    def _end_without_terminal(self) -> None:
+        """A terminal that is gone is a hangup, also where no signal says so: it is not everybody's controlling one."""
+        if sys.__stdin__ is not None and not sys.__stdin__.isatty() and not self._is_ending:
+            self.end_by(signal.SIGHUP)
 
     async def _end_in_order(self, code: int) -> None:
         writing = [screen for screen in self.screen_stack if isinstance(screen, ScreenPart) and screen.is_writing]

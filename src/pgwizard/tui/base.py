@@ -12,9 +12,10 @@ from typing import Any, TypeVar, cast
 
 from textual.app import App
 from textual.dom import DOMNode
-from textual.reactive import reactive
+from textual.reactive import Reactive, reactive
 from textual.screen import Screen
 from textual.signal import Signal
+from textual.widget import Widget
 
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.tui.connection import Connection
@@ -119,3 +120,6 @@ class ScreenPart(HostAccess):
 
 class BaseScreen(ScreenPart, Screen[T]):
     """A screen of the application."""
+
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """As Textual has it, but another focus does not paint the whole screen: both widgets paint themselves."""

@@ -1,4 +1,4 @@
-"""Keys in the order in which they were typed: each finds the screen that the one before it has made.
+"""Keys and pastes in the order in which they came: each finds the screen that the one before it has made.
 
 Textual hands a key to the widget in focus at once, while what the key before it does (another page, another focus) is
 still on its way: what is typed ahead would land in the wrong question. It never waits for long: a handler that
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from textual.app import App
-from textual.events import Key
+from textual.events import Key, Paste
 from textual.keys import format_key
 from textual.widgets import Input
 
@@ -39,15 +39,15 @@ def key_name(key: str) -> str:
 class Keys:
     """Passes keys to ``handle`` one after another, each once the application has settled after the last."""
 
-    def __init__(self, app: App[Any], handle: Callable[[Key], Awaitable[None]]) -> None:
+    def __init__(self, app: App[Any], handle: Callable[[Key | Paste], Awaitable[None]]) -> None:
         self._app = app
         self._handle = handle
-        self._waiting: deque[Key] = deque()
+        self._waiting: deque[Key | Paste] = deque()
         self._task: asyncio.Task[None] | None = None
         self._typing = False
 
-    def press(self, key: Key) -> None:
-        """Take a key in."""
+    def press(self, key: Key | Paste) -> None:
+        """Take a key, or a paste, in."""
         self._waiting.append(key)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._pass_on())
@@ -62,7 +62,7 @@ class Keys:
     async def _pass_on(self) -> None:
         while self._waiting:
             key = self._waiting.popleft()
-            letter = key.is_printable and isinstance(self._app.focused, Input)
+            letter = isinstance(key, Key) and key.is_printable and isinstance(self._app.focused, Input)
             if self._typing and not letter:
                 await self._settle()  # a key of the application itself, such as Ctrl+Q, would overtake the letters
             await self._handle(key)

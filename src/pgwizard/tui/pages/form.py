@@ -20,6 +20,7 @@ from pgwizard.answers.questions import Question, Section, question_of, sections_
 from pgwizard.answers.schema import NOTHING, QuestionPath, alternatives, field_at, is_optional, tags_of
 from pgwizard.tui.pages.choice import Choice
 from pgwizard.tui.pages.question import QuestionRow, widget_id
+from pgwizard.tui.widgets.text_line import TextLine
 from pgwizard.wizard.draft import Draft
 from pgwizard.wizard.text_input import read_text, write_text
 
@@ -255,5 +256,4 @@ def _control(path: QuestionPath, field: FieldInfo, value: Any) -> Widget:
     if choices and all(isinstance(choice, str) for choice in choices):
         return Choice(choices, str(value), id=widget_id(path))
     placeholder = "empty" if is_optional(field) else ""
-    # Nothing to validate here, and Textual would style each input twice.
-    return Input(write_text(value), placeholder=placeholder, compact=True, validate_on=(), id=widget_id(path))
+    return TextLine(write_text(value), field=field, placeholder=placeholder, id=widget_id(path))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -9,7 +12,8 @@ from textual.events import Resize
 from textual.widget import Widget
 from textual.widgets import Static
 
-from pgwizard.tui.pages.pages import Pages
+from pgwizard.tui.defects import ReportsDefects
+from pgwizard.tui.pages.pages import CONNECT, REVIEW, Pages
 from pgwizard.tui.pages.question import QuestionRow
 from pgwizard.tui.panels.base import Panel
 from pgwizard.tui.panels.by_page import FOCUSABLE, PANELS
@@ -22,7 +26,7 @@ PANEL = 52
 """Columns of the panel beside a page."""
 
 
-class Frame(Horizontal):
+class Frame(ReportsDefects, Horizontal):
     """It shows what the pages and their draft are; below a page it says more about the question in focus."""
 
     def __init__(self, pages: Pages) -> None:
@@ -33,6 +37,7 @@ class Frame(Horizontal):
         self._width = MIDDLE
         self._row: QuestionRow | None = None
         self._about = ""
+        self._changing_panel = asyncio.Lock()
 
     def compose(self) -> ComposeResult:
         yield Rail()
@@ -42,21 +47,35 @@ class Frame(Horizontal):
         yield Vertical(id="panel")
 
     async def show_page(self, page: str) -> None:
-        """Show a page and its panel."""
+        """Show a page, and then its panel."""
         self._row = None
         await self.pages.show(page)
-        panel = self.query_one("#panel", Vertical)
-        await panel.remove_children()
+        async with self._changing_panel:
+            await self._panel.remove_children()
         self.is_unfolded = False
         self._lay_out()
-        if page in PANELS:
-            await panel.mount(PANELS[page](self.pages.draft))
         self.follow()
+        self.call_after_refresh(self._complete)
+
+    @work(group="complete", exit_on_error=False)
+    async def _complete(self) -> None:
+        """What can wait until the page is painted: its panel, and the page after it."""
+        await self._show_panel()
+        await self.pages.prepare()
+
+    async def _show_panel(self) -> None:
+        async with self._changing_panel:
+            if self.pages.page in PANELS and not self._panel.children:
+                await self._panel.mount(PANELS[self.pages.page](self.pages.draft))
+
+    @property
+    def _panel(self) -> Vertical:
+        return self.query_one("#panel", Vertical)
 
     def follow(self) -> None:
         """Show the draft as it is now."""
         self.query_one(Rail).show(self.pages.marks())
-        for panel in self.query_one("#panel").query(Panel):
+        for panel in self._panel.query(Panel):
             panel.follow(self.pages.draft)
         self._show_about()
 
@@ -72,7 +91,6 @@ class Frame(Horizontal):
         if text != self._about:
             self._about = text
             line = self.query_one("#about", Static)
-            line.display = bool(text)
             lines = Content(text).wrap(max(line.content_size.width, 1))
             line.update(text, layout=len(lines) != line.content_size.height)  # the page is laid out again only for that
 
@@ -87,11 +105,12 @@ class Frame(Horizontal):
     def _is_folded(self) -> bool:
         return self._width < MIDDLE
 
-    def turn_panel(self) -> None:
+    async def turn_panel(self) -> None:
         """Unfold the panel, or fold it; where it is beside the page, focus it, or the page again."""
+        await self._show_panel()
         self.is_unfolded = self._is_folded and not self.is_unfolded
         self._lay_out()
-        inside = list(self.query_one("#panel").query("OptionList").results(Widget))
+        inside = list(self._panel.query("OptionList").results(Widget))
         if inside and not inside[0].has_focus and (not self._is_folded or self.is_unfolded):
             inside[0].focus()
         elif self._row is not None and self._row.is_attached:
@@ -104,9 +123,10 @@ class Frame(Horizontal):
 
     def _lay_out(self) -> None:
         """By styles of its own: a class of the screen would style every page again."""
-        panel, has_panel = self.query_one("#panel"), self.pages.page in PANELS
+        panel, has_panel = self._panel, self.pages.page in PANELS
         is_over = has_panel and self._is_folded and self.is_unfolded
         panel.display = has_panel and (is_over or not self._is_folded)
         panel.styles.width = "1fr" if is_over or self._width >= WIDE else PANEL
         self.query_one("#middle").display = not is_over
         self.query_one(Rail).display = self._width >= NARROW
+        self.query_one("#about").display = self.pages.page not in (CONNECT, REVIEW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from textual.message import Message
@@ -19,10 +20,12 @@ from pgwizard.tui.pages.review import Review
 from pgwizard.wizard.draft import Draft
 
 CONNECT, REVIEW = "Connect", "Review"
+PAUSE_SECONDS = 0.25
+"""Before each page that is made ahead, which takes some 50 ms."""
 
 
 class Pages(HostAccess, ContentSwitcher):
-    """One page is shown at a time; it is made when it is shown first."""
+    """One page is shown at a time. It is made when it is shown first, or ahead while a person answers."""
 
     class Answered(Message):
         """A question has another answer. adopted: by what the cluster says, not by a person."""
@@ -39,19 +42,47 @@ class Pages(HostAccess, ContentSwitcher):
         self.page = ""
         """The page that is shown; empty for none yet."""
         self._visited: set[str] = set()
+        self._making = asyncio.Lock()
+        self._is_preparing = False
 
     # ---- pages -----------------------------------------------------------------------------------------------------
 
     async def show(self, page: str) -> None:
         """Show a page; ``focus_page`` is to follow."""
         self._visited.add(page)
-        known = self.query(f"#page-{page}")
-        if not known:
-            await self.add_content(self._make(page), id=f"page-{page}")
+        is_new = await self._add(page)
         self.current = f"page-{page}"
         self.page = page
-        if known and page == CONNECT:  # it loads by itself when it is made
+        if page == CONNECT and not is_new:  # it loads by itself when it is made
             self.reload()
+
+    async def prepare(self) -> None:
+        """Make the pages ahead, so that they only have to be shown: one at a time, and keys come first."""
+        if self._is_preparing:
+            return
+        self._is_preparing = True
+        try:
+            while self.page and (page := self._next_missing()):
+                await asyncio.sleep(PAUSE_SECONDS)
+                await self._add(page)
+        finally:
+            self._is_preparing = False
+
+    def _next_missing(self) -> str | None:
+        """The review is not made ahead: it compares with the cluster as soon as it is there."""
+        ahead = self.order[self.order.index(self.page) + 1 :]
+        return next((page for page in ahead if page != REVIEW and not self.query(f"#page-{page}")), None)
+
+    async def _add(self, page: str) -> bool:
+        """Make a page, out of sight. False where it was made before."""
+        async with self._making:
+            if self.query(f"#page-{page}"):
+                return False
+            made = self._make(page)
+            made.id = f"page-{page}"
+            made.display = False
+            await self.mount(made)
+            return True
 
     def focus_page(self, question: QuestionPath | None = None) -> None:
         """Focus a question of the page, or where the page begins."""
@@ -137,9 +168,10 @@ class Pages(HostAccess, ContentSwitcher):
 
     async def replace(self, raw: dict[str, Any]) -> None:
         """Other answers: every page is made again when it is shown."""
-        self.draft = Draft(raw, self.draft.facts)
-        self.current = None  # or a new page of the same name would not be shown
-        await self.remove_children()
+        async with self._making:
+            self.draft = Draft(raw, self.draft.facts)
+            self.current = None  # or a new page of the same name would not be shown
+            await self.remove_children()
 
     def learn(self, facts: Facts, problems: tuple[Finding, ...], warnings: tuple[Finding, ...]) -> None:
         """Show what the cluster says about the answers."""

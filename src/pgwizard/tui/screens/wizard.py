@@ -322,12 +322,12 @@ class Wizard(ReportsDefects, BaseScreen[None]):
             return self.page == "TLS" and self.chooser.proposed is not None
         return action != "panel" or self.frame.has_panel_key
 
-    def action_panel(self) -> None:
-        self.frame.turn_panel()
+    async def action_panel(self) -> None:
+        await self.frame.turn_panel()
 
-    def action_leave(self) -> None:
+    async def action_leave(self) -> None:
         """Fold the panel; else back to the screen before. The answers are kept as a draft."""
         if self.frame.is_unfolded:
-            self.action_panel()
+            await self.action_panel()
         elif self.has_way_back:
             self.dismiss()

@@ -21,6 +21,7 @@ from textual.widgets.option_list import Option
 from pgwizard.tui.base import ScreenPart
 from pgwizard.tui.widgets.filtered_list import FilteredList, Item
 from pgwizard.tui.widgets.keyline import KeyLine
+from pgwizard.tui.widgets.text_line import TextLine
 
 
 class Window(ScreenPart, ModalScreen[Any]):
@@ -59,7 +60,7 @@ class Line(Window):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(self._title, classes="title", markup=False)
-            yield Input(self._value, compact=True)
+            yield TextLine(self._value)
             yield Static(self._hint or "Enter selects, Esc goes back", classes="hint", markup=False)
         yield KeyLine()
 

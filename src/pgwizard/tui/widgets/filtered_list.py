@@ -14,6 +14,8 @@ from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from pgwizard.tui.widgets.text_line import TextLine
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -30,7 +32,7 @@ class Item:
         return "\n".join((self.shown or self.value, self.note, *self.below)).lower()
 
 
-class FilterInput(Input):
+class FilterInput(TextLine):
     """A line whose arrows move through the list below it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -85,7 +87,7 @@ class FilteredList(Vertical):
         self._items, self._current, self._found, self._free = items, current, list(items), free
 
     def compose(self) -> ComposeResult:
-        yield FilterInput(placeholder="type to filter", compact=True)
+        yield FilterInput(placeholder="type to filter")
         yield OptionList()
         yield Static(classes="hint", markup=False)
 

@@ -30,7 +30,7 @@ class Rail(Static):
         text = Text()
         for mark, page in entries:
             text.append(f"{mark} {page}\n", "bold" if mark == "●" else "")
-        self.update(text)
+        self.update(text, layout=False)  # it is as high as the screen, whatever it shows
 
     def on_click(self, event: Click) -> None:
         line = event.y - self.gutter.top

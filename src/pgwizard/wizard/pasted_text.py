@@ -1,0 +1,140 @@
+"""A pasted text as the one line of an input, or the reason why it is none. Pure.
+
+Lines of a configuration file become the entries of a map; other questions take one line.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from typing import get_args
+
+from pydantic.fields import FieldInfo
+
+from pgwizard.answers.questions import ParameterName
+from pgwizard.plan.pgbackrest import is_secret
+from pgwizard.wizard.text_input import read_text, write_text
+
+_POSTGRESQL = re.compile(
+    r"""(?:ALTER\ SYSTEM\ SET\ )?
+        (?P<name>[a-z_][a-z0-9_.$]*) (?:\s*=\s*|\s+(?:TO\s+)?)
+        (?P<value>'(?:[^'\\]|''|\\.)*'|[a-z0-9_.:/+%-]+)
+        \s* ;? \s* (?:\#.*)?""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""A line of postgresql.conf (guc-file.l), or the command that writes one."""
+_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_PAIR = re.compile(r"(?P<name>[^=:\s]+)\s*[=:]\s*(?P<value>(?:(?!\\;|;\s|;$).)*)")
+"""A line of pgbackrest.conf; none of several entries as they are shown here."""
+
+
+class PasteRefused(ValueError):
+    """Nothing was pasted. Its text says why, and never repeats what was pasted: it may be a secret."""
+
+
+def one_line(text: str, field: FieldInfo | None = None, before: str = "", after: str = "") -> str:
+    """The pasted text as a line to insert between two others. field: of the question; None where it is none.
+
+    Raises PasteRefused.
+    """
+    _refuse_control_characters(text)
+    if "-----BEGIN" in text:
+        raise PasteRefused(
+            "it is a PEM block, and an answer is the name of a file or of a Secret. Save the block as a file, and "
+            "enter its path where a file is asked for"
+        )
+    lines = text.replace("\t", " ").splitlines()
+    kept = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
+    kind = getattr(field.annotation, "__origin__", None) if field is not None else None
+    if field is not None and kind is dict:
+        is_postgresql = get_args(field.annotation)[0] == ParameterName
+        line = _map_line(kept, field, _parameter if is_postgresql else _pair)
+        return _between(before, line, after, ";") if len(kept) > 1 else line
+    if kind is list and len(kept) > 1:
+        items = (line.removeprefix("- ").strip(" ,") for _, line in kept if not line.startswith("#"))
+        return _between(before, ", ".join(items), after, ",")
+    if len(kept) > 1:
+        raise PasteRefused(f"it has {len(kept)} lines, and the answer is one line. Paste one of them")
+    return "".join(line for _, line in kept)
+
+
+def _between(before: str, line: str, after: str, separator: str) -> str:
+    """With a separator on each side where there are other entries."""
+    begins = bool(before.strip()) and not before.rstrip().endswith(separator)
+    ends = bool(after.strip()) and not after.lstrip().startswith(separator)
+    return f"{f'{separator} ' if begins else ''}{line}{f'{separator} ' if ends else ''}"
+
+
+def _refuse_control_characters(text: str) -> None:
+    for character in text:
+        if unicodedata.category(character) == "Cc" and character not in "\t\r\n":
+            raise PasteRefused(
+                f"it holds a control character, U+{ord(character):04X}. Copy it again as plain text, without colours"
+            )
+
+
+# ---- maps ----------------------------------------------------------------------------------------------------------
+
+
+def _map_line(lines: list[tuple[int, str]], field: FieldInfo, read: Callable[[str], tuple[str, str] | None]) -> str:
+    if len(lines) == 1 and read(lines[0][1]) is None:  # a part of an entry, or entries as they are shown here
+        number, line = lines[0]
+        for name in read_text(field, line):
+            _refuse_secret(name, number)
+        return line
+    entries: dict[str, str] = {}
+    for number, line in _entries(lines):
+        entry = read(line)
+        if entry is None:
+            raise PasteRefused(f"line {number} is not name = value. Correct that line, and paste again")
+        name, value = entry
+        _refuse_secret(name, number)
+        if not value.isprintable():
+            raise PasteRefused(
+                f"the value in line {number} has a line break or another character that does not print. Leave that "
+                "line out"
+            )
+        entries[name] = value  # as in a file, the last one counts
+    written = write_text(entries)
+    if read_text(field, written).keys() != entries.keys():
+        raise PasteRefused("it does not fit on one line. Write it into the file of answers")
+    return written
+
+
+def _refuse_secret(name: str, number: int) -> None:
+    if is_secret(name):
+        raise PasteRefused(f"line {number} holds a secret, and an answer never does. Leave that line out")
+
+
+def _entries(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Without comments and the titles of sections."""
+    return ((number, line) for number, line in lines if not line.startswith(("#", "[", "--")))
+
+
+def _parameter(line: str) -> tuple[str, str] | None:
+    found = _POSTGRESQL.fullmatch(line)
+    if found is None or found["name"].lower().startswith("include"):
+        return None
+    return found["name"].lower(), _unquoted(found["value"])
+
+
+def _unquoted(value: str) -> str:
+    if not value.startswith("'"):
+        return value
+
+    def character(found: re.Match[str]) -> str:
+        if found[0] == "''":
+            return "'"
+        return chr(int(found[1], 8) % 256) if found[1][0] in "01234567" else _ESCAPES.get(found[1], found[1])
+
+    return re.sub(r"''|\\([0-7]{1,3}|.)", character, value[1:-1])
+
+
+def _pair(line: str) -> tuple[str, str] | None:
+    found = _PAIR.fullmatch(line)
+    if found is None:
+        return None
+    value = found["value"]
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return found["name"], value[1:-1] if is_quoted else value
