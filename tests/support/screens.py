@@ -97,9 +97,12 @@ def painted(of: Pilot[Any] | Widget) -> str:
     return "\n".join(_rows(widget, widget.content_region))
 
 
+_SCROLL_BAR = re.compile("[▁▂▃▄▅▆▇█▔]+$", re.MULTILINE)
+
+
 def words(of: Pilot[Any] | Widget) -> str:
-    """The painted text in one line, wherever it wraps."""
-    return " ".join(painted(of).split())
+    """The painted text in one line, wherever it wraps; a scroll bar beside it is left out."""
+    return " ".join(_SCROLL_BAR.sub(" ", painted(of)).split())
 
 
 def title(of: Widget) -> str:

@@ -296,7 +296,7 @@ def test_a_log_that_breaks_off_is_read_again_while_its_job_runs(monkeypatch: pyt
 def test_a_risk_that_no_message_knows_is_explained_by_its_own_fix() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
-        assert "e explain" not in text(pilot, "keys")
+        await until(pilot, lambda: "● RECOVERABLE" in text(pilot, "verdict") and "e explain" not in text(pilot, "keys"))
         await press(pilot, "e")
         assert isinstance(pilot.app.screen, StatusScreen), "there is nothing to explain"
         await release_backups.set_suspend(sim, "postgresql-pgbackrest-incr", "default", suspend=True)
