@@ -186,7 +186,7 @@ def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
     ended = any(run.uid in running and run.state != "running" for run in after.runs)
     if ended:
         return ("release", "repository", "archive", "archiver", "volume")
-    if after.archive is not before.archive and after.walk is not None and after.walk.has_new_hole:
+    if after.walk is not None and after.walk is not before.walk and after.walk.has_new_hole:
         return ("archive",)
     touched = _objects(before) != _objects(after) or before.is_changing < after.is_changing
     return ("release",) if touched else ()
