@@ -275,30 +275,35 @@ async def _watch(
 
 
 async def _watch_job_pods(cluster: Cluster, release: ReleaseRef, queue: asyncio.Queue[Observation], now: Clock) -> None:
-    """Pods of any Job: which Job is the release's is known by its uid. Without the right the Jobs themselves remain."""
+    """Pods of any Job: which Job is the release's is known by its uid."""
     while True:
-        try:
-            async with aclosing(cluster.watch(POD, release.namespace, labels="job-name")) as events:
-                async for event in events:
-                    if event.type not in ("SYNCED", "DELETED"):
-                        await queue.put(JobPodSeen(now(), event.object))
-        except Exception:  # noqa: BLE001, S110 - the Jobs are watched by themselves; this is tried again
-            pass
-        await asyncio.sleep(_AGAIN_SECONDS)
+        async with _optional_watch(cluster.watch(POD, release.namespace, labels="job-name")) as events:
+            async for event in events:
+                if event.type not in ("SYNCED", "DELETED"):
+                    await queue.put(JobPodSeen(now(), event.object))
 
 
 async def _watch_refusals(cluster: Cluster, release: ReleaseRef, queue: asyncio.Queue[Observation], now: Clock) -> None:
-    """Events about pods that Jobs cannot create. Without the right the Jobs themselves remain."""
+    """Events about pods that Jobs cannot create."""
     fields = f"involvedObject.kind={JOB.kind},reason={REFUSED}"
     while True:
-        with contextlib.suppress(PgwizardError):
-            async with aclosing(cluster.watch(EVENT, release.namespace, fields=fields)) as events:
-                async for event in events:
-                    about = event.object.get("involvedObject") or {}
-                    if event.type not in ("SYNCED", "DELETED") and (found := jobs.refusal(event.object)):
-                        why = f"{found.text}: {jobs.event_text(event.object)}"
-                        await queue.put(JobRefused(now(), str(about.get("uid")), why))
-        await asyncio.sleep(_AGAIN_SECONDS)
+        async with _optional_watch(cluster.watch(EVENT, release.namespace, fields=fields)) as events:
+            async for event in events:
+                about = event.object.get("involvedObject") or {}
+                if event.type not in ("SYNCED", "DELETED") and (found := jobs.refusal(event.object)):
+                    why = f"{found.text}: {jobs.event_text(event.object)}"
+                    await queue.put(JobRefused(now(), str(about.get("uid")), why))
+
+
+@contextlib.asynccontextmanager
+async def _optional_watch(
+    events: AsyncGenerator[WatchEvent, None],
+) -> AsyncGenerator[AsyncGenerator[WatchEvent, None], None]:
+    """A watch that only adds to what the Jobs themselves show: it may fail, and is due again a while later."""
+    with contextlib.suppress(Exception):
+        async with aclosing(events):
+            yield events
+    await asyncio.sleep(_AGAIN_SECONDS)
 
 
 def _is_own(resource: Resource, obj: Object, names: Names) -> bool:
