@@ -18,13 +18,13 @@ from pgwizard.kube.api import ExecResult, Object, Ref, Resource
 from pgwizard.simulator.clock import SimulatedClock
 from pgwizard.simulator.store import Store
 from pgwizard.simulator.streams import ContainerLog
+from pgwizard.simulator.timelines import SEGMENT_SECONDS, Timelines
 
 CannedProgram = Callable[[list[str], bytes], ExecResult | None]
 """A test's own program: its result, or None for a command that it does not know."""
 
 _POD = Resource("v1", "Pod")
 _VERSION = "2.45"
-_SEGMENT_SECONDS = 60
 _SERVER_WAIT_SECONDS = 3600
 
 
@@ -35,7 +35,7 @@ class SimulatedRepository:
     stanza: str = "main"
     system_id: int = 0
     backups: list[dict[str, Any]] = field(default_factory=list)
-    began: float = 0
+    timelines: Timelines = field(default_factory=Timelines)
     is_locked: bool = False
 
 
@@ -140,6 +140,10 @@ class Programs:
         if "-pgbackrest-init" in text or "init.sh" in text:
             release = next((name.partition("-pgbackrest-init")[0] for name in names if "-pgbackrest-init" in name), "")
             return await self._first_backup(namespace, release or self._release(namespace), log)
+        if containers[0]["name"] == "restore":
+            await self._clock.sleep(3)
+            log.write(*self.repository(namespace).timelines.restore(words, self._clock.now()))
+            return 0
         if "backup.sh" in text or re.search(r"-pgbackrest-(full|diff|incr)", text):
             return await self._backup(namespace, _type(text), log)
         self._say(log, "repo-ls command end: completed successfully (38ms)")
@@ -216,7 +220,8 @@ class Programs:
         if repository.system_id:
             self._say(log, f"stanza '{stanza}' already exists on repo1 and is valid")
         else:
-            repository.system_id, repository.began = system, self._clock.now()
+            repository.system_id = system
+            repository.timelines.begin(self._clock.now())
             self._say(log, f"stanza-create for stanza '{stanza}' on repo1")
         self._say(log, "stanza-create command end: completed successfully (612ms)")
         return 0
@@ -271,10 +276,7 @@ class Programs:
         return 0
 
     def _segment(self, repository: SimulatedRepository, now: float) -> str:
-        return _segment_name(self._number(now, repository))
-
-    def _number(self, now: float, repository: SimulatedRepository) -> int:
-        return 2 + int(max(now - repository.began, 0) // _SEGMENT_SECONDS)
+        return repository.timelines.segment(now)
 
     def info(self, namespace: str) -> list[dict[str, Any]]:
         """``pgbackrest info --output=json`` of 2.45."""
@@ -305,17 +307,7 @@ class Programs:
         repository = self.repository(namespace)
         if not repository.system_id:
             return []
-        last = self._number(self._clock.now(), repository)
-        lines = ["archive 15-1"]
-        for folder in range(last // 256 + 1):
-            ends = (max(folder * 256, 1), min(folder * 256 + 255, last))
-            at = repository.began + (ends[1] - 2) * _SEGMENT_SECONDS
-            name = _segment_name(folder * 256)[:16]
-            lines += [f"folder {name}", *([f"read {name}"] if scope == "newest" else [])]
-            lines.append(
-                f"run {_segment_name(ends[0])} {_segment_name(ends[1])} {16_000 * (ends[1] - ends[0] + 1)} {at:.0f}"
-            )
-        return lines
+        return ["archive 15-1", *repository.timelines.listing(self._clock.now(), scope)]
 
     def _info_text(self, namespace: str) -> str:
         answer = self.info(namespace)[0]
@@ -335,6 +327,9 @@ class Programs:
             (r"pg_stat_archiver", self._archiver(namespace)),
             (r"pg_ls_archive_statusdir", "0"),
             (r"pg_is_in_recovery", "f"),
+            (r"txid_current", "t"),
+            (r"pg_create_restore_point", f"0/{self.repository(namespace).timelines.position(self._clock.now()):X}"),
+            (r"pg_switch_wal", self._segment(self.repository(namespace), self._clock.now())),
             (r"server_version_num", "150014"),
             (r"server_version|version\(\)", "15.14 (Debian 15.14-0+deb12u1)"),
             (r"system_identifier", str(self._system_id(namespace))),
@@ -354,7 +349,7 @@ class Programs:
         archived = f"{int(segment[-8:], 16)}|{segment}|{now}|0||"
         if repository.system_id not in (0, system):
             archived = f"0|||1|{segment}|{now}"
-        return f"{archived}|{system}|{_SEGMENT_SECONDS}|1|16777216"
+        return f"{archived}|{system}|{SEGMENT_SECONDS}|{repository.timelines.current}|16777216"
 
     def _say(self, log: ContainerLog, text: str, *, level: str = "INFO") -> None:
         at = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
@@ -404,10 +399,6 @@ def add_backup(repository: SimulatedRepository, kind: str, began: float, ended: 
     }
     repository.backups.append(backup)
     return backup
-
-
-def _segment_name(number: int) -> str:
-    return f"00000001{number // 256:08X}{number % 256:08X}"
 
 
 def _type(text: str) -> str:
