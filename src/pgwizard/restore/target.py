@@ -42,6 +42,7 @@ RESTORE_BYTES_PER_SECOND = 70e6
 SEGMENTS_PER_SECOND = 4.0
 FIXED_SECONDS = 20.0
 """Stop, start of the Job's pod, and start of the server. All three were measured on two busy cores."""
+_OTHERWISE = "Give a time, a backup, or latest."
 _SECOND = timedelta(seconds=1)
 _LSN = re.compile(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})")
 _POINT = re.compile(r"[ -~]{1,63}")
@@ -499,25 +500,19 @@ def _no_position(
     size, number = view.archive.segment_bytes, target.lsn // view.archive.segment_bytes
     own = [span for span in spans if span.timeline == timeline]
     if own and all(target.lsn < span.reach.backup.lsn_stop for span in own):
-        return _refusal(
-            "before-first-backup",
-            f"{target} lies before the end of the first backup",
-            spans,
-            now,
-            min(span.reach.backup.stop for span in own),
-        )
+        text = f"{target} lies before the end of the first backup"
+        return _refusal("before-first-backup", text, spans, now, min(span.reach.backup.stop for span in own))
     for other in reversed(view.archive.timelines):
         if other != timeline and view.archive.run_at(other, number) is not None:
             death = next((death for each, _, death in _lives(view) if each == other), None)
-            fix = f"Give a time before {shown_moment(death)}, when that timeline was left." if death else "Give a time."
-            text = f"{target} is on timeline {other} only, which the server has left"
-            return _refusal("other-branch", text, spans, now, fix=fix)
-    if any(
-        span.reach.hole is not None and target.lsn >= view.archive.number(span.reach.hole.first) * size for span in own
-    ):
-        gone = next(span.reach.hole.first for span in reversed(own) if span.reach.hole is not None)
-        return _refusal("hole", f"{target} lies behind a hole: WAL segment {fit(gone)} is missing", spans, now)
-    return _refusal("not-archived", f"{target} is not in the archive yet", spans, now, fix="Restore to latest.")
+            fix = f"Give a time before {shown_moment(death)}, when that timeline was left." if death else _OTHERWISE
+            return TargetRefusal("other-branch", f"{target} is on timeline {other}, which the server has left", fix)
+    for span in reversed(own):
+        hole = span.reach.hole
+        if hole is not None and target.lsn >= view.archive.number(hole.first) * size:
+            text = f"{target} lies behind a hole: WAL segment {fit(hole.first)} is missing"
+            return _refusal("hole", text, spans, now, span.until + _SECOND)
+    return TargetRefusal("not-archived", f"{target} is not in the archive", _OTHERWISE)
 
 
 def _plan(view: RepositoryView, reach: Reach, timeline: int, target: RecoveryTarget, now: datetime) -> RestorePlan:
