@@ -98,7 +98,7 @@ def test_an_empty_file_points_to_init(text: str) -> None:
     ("text", "found"), [("- a\n", "a list"), ("12\n", "the number 12"), ("hello\n", "text 'hello'")]
 )
 def test_what_is_no_block_of_keys_is_named(text: str, found: str) -> None:
-    assert _problems(text) == [f"line 1: expected a block of keys, found {found}: begin with release:"]
+    assert _problems(text) == [f"line 1: expected a block of keys, found {found}; the first line is usually release:"]
 
 
 def test_an_override_wins_and_makes_the_blocks_that_it_needs() -> None:

@@ -69,18 +69,18 @@ def test_a_byte_order_mark_is_no_content() -> None:
 
 
 REFUSED: dict[str, tuple[bytes, Finding]] = {
-    "anchor": (b"a: &x 1\n", Finding("a", "anchors (&) and aliases (*) are not taken: write the value out", 1, 4)),
-    "alias": (b"a: *x\n", Finding("a", "anchors (&) and aliases (*) are not taken: write the value out", 1, 4)),
-    "tag": (b"a: !!python/name:os.system\n", Finding("a", "tags (!) are not taken: write a plain value", 1, 4)),
-    "merge": (b"<<: {a: 1}\n<<: {b: 1}\n", Finding("<<", "given twice; the first is on line 1: keep one", 2, 1)),
-    "duplicate": (b"a: 1\nb: 1\na: 2\n", Finding("a", "given twice; the first is on line 1: keep one", 3, 1)),
+    "anchor": (b"a: &x 1\n", Finding("a", "anchors (&) and aliases (*) are not supported: write the value out", 1, 4)),
+    "alias": (b"a: *x\n", Finding("a", "anchors (&) and aliases (*) are not supported: write the value out", 1, 4)),
+    "tag": (b"a: !!python/name:os.system\n", Finding("a", "tags (!) are not supported: write a plain value", 1, 4)),
+    "merge": (b"<<: {a: 1}\n<<: {b: 1}\n", Finding("<<", "set twice; the first is on line 1: keep one", 2, 1)),
+    "duplicate": (b"a: 1\nb: 1\na: 2\n", Finding("a", "set twice; the first is on line 1: keep one", 3, 1)),
     "documents": (b"a: 1\n---\nb: 1\n", Finding("", "the file holds more than one YAML document: keep one", 2, 1)),
     "tab": (b"a:\n\tb: 1\n", Finding("", "a tab indents this line: YAML indents with spaces only", 2, 1)),
     "list as key": (b"? [a]\n: 1\n", Finding("", "a key must be a word", 1, 3)),
     "nul": (b"a: 1\nb: \0\n", Finding("", "character U+0000 is not allowed in YAML", 2)),
     "escape": (b"a: \x1b[31m\n", Finding("", "character U+001B is not allowed in YAML", 1)),
     "latin-1": (b"a: 1\nb: \xe4\n", Finding("", "byte 0xe4 is not UTF-8: save the file as UTF-8", 2)),
-    "large": (b"#" * (strict_yaml.LIMIT_BYTES + 1), Finding("", "larger than 256 KiB: no file of answers")),
+    "large": (b"#" * (strict_yaml.LIMIT_BYTES + 1), Finding("", "larger than 256 KiB: not a file of answers")),
 }
 
 
@@ -121,7 +121,7 @@ BROKEN: dict[bytes, tuple[int, str]] = {
     b"a: @daily\n": (1, "a value cannot begin with @: put it in quotes"),
     b"a: */15 * * * *\n": (1, "a value cannot begin with * or &: put it in quotes"),
     b"%YAML 3.0\n---\na: 1\n": (1, "this is outside of the document: delete it"),
-    b"a: !e!x 1\n": (1, "tags (!) are not taken: write a plain value"),
+    b"a: !e!x 1\n": (1, "tags (!) are not supported: write a plain value"),
 }
 
 

@@ -207,7 +207,7 @@ def test_what_is_not_ours_is_not_touched(obstacle: Callable[[Path], None], folde
 def test_the_current_folder_is_not_pulled_from_under_a_shell(folder: Path) -> None:
     done = run("--headless", DEFAULTS, "-o", ".")
     assert done.code == 3
-    assert "is the current folder or holds it" in done.err
+    assert "is the current folder or contains it" in done.err
     assert list(folder.iterdir()) == []
 
 

@@ -79,9 +79,9 @@ def test_a_defect_is_one_sentence_and_a_traceback_on_request(monkeypatch: pytest
     assert (done.code, done.err) == (
         1,
         (
-            "pgwizard: a defect of pgwizard itself: ZeroDivisionError. "
-            "Nothing is known to be wrong with your answers.\n"
-            "Set PGWIZARD_TRACEBACK=1 to see where, and report it.\n"
+            "pgwizard: a bug in pgwizard: ZeroDivisionError. "
+            "Your answers are not the cause.\n"
+            "Set PGWIZARD_TRACEBACK=1 to see where it happened, and report it.\n"
         ),
     )
     monkeypatch.setenv("PGWIZARD_TRACEBACK", "1")
@@ -101,7 +101,7 @@ def test_a_defect_is_one_sentence_and_a_traceback_on_request(monkeypatch: pytest
             4,
             "there is no kubeconfig: missing does not exist",
         ),
-        (["explain", "zzzz", "--json"], 2, "no message holds all of: zzzz"),
+        (["explain", "zzzz", "--json"], 2, "no message contains all of: zzzz"),
     ],
 )
 def test_an_error_under_json_is_one_line_of_json(arguments: list[str], code: int, message: str) -> None:
@@ -117,7 +117,7 @@ def test_a_defect_under_json_is_json_too(monkeypatch: pytest.MonkeyPatch) -> Non
     found = json.loads(run("render", DEFAULTS, "--json").err)
     assert (found["exitCode"], found["error"].partition(".")[0]) == (
         1,
-        "a defect of pgwizard itself: ZeroDivisionError",
+        "a bug in pgwizard: ZeroDivisionError",
     )
 
 

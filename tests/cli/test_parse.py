@@ -94,7 +94,7 @@ def test_a_mode_refuses_what_it_would_have_to_ignore(argv: list[str], message: s
 def test_options_that_exclude_each_other_are_refused_together(first: Option[Any], second: Option[Any]) -> None:
     name = next(name for name, verb in VERBS.items() if {first, second} <= set(verb.options))
     error = refused(name, *WORDS.get(name, []), *typed(second), *typed(first))
-    assert str(error) == f"{first.flag} means nothing with {second.flag}"
+    assert str(error) == f"{first.flag} cannot be used with {second.flag}"
 
 
 def test_headless_is_render_and_with_apply_it_is_apply() -> None:
@@ -243,7 +243,7 @@ def test_a_file_after_f_is_answered_with_how_to_write_it(verb: str) -> None:
 
 
 def test_a_log_that_is_followed_has_no_last_lines() -> None:
-    with pytest.raises(UsageError, match="--tail means nothing with --follow"):
+    with pytest.raises(UsageError, match="--tail cannot be used with --follow"):
         parse(["logs", "-f", "--tail", "5"])
 
 

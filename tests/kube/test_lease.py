@@ -173,7 +173,7 @@ def test_a_namespace_that_is_deleted_is_named_as_the_cause() -> None:
 
         with pytest.raises(NotFound) as caught:
             await writer()
-        assert caught.value.message == "namespace shop was deleted, and all that is in it with it"
+        assert caught.value.message == "namespace shop was deleted, with everything in it"
 
     on(scenario)
 

@@ -118,7 +118,7 @@ def test_runs_that_a_change_of_clocks_skips_or_doubles_are_found(
         ("@WEEKLY", "'@WEEKLY' is not a cron schedule: write @weekly"),
         ("@every 1h", "'@every 1h' is not a cron schedule; expected five fields, such as 0 2 * * 0"),
         ("60 2 * * 0", "'60 2 * * 0' is not a cron schedule: the minute is not valid; expected 0 to 59"),
-        ("0 2 * * 7", "'0 2 * * 7': Kubernetes knows no 7th day of the week: write 0 for Sunday"),
+        ("0 2 * * 7", "'0 2 * * 7': Kubernetes has no weekday 7: write 0 for Sunday"),
         ("0 2 L * *", "'0 2 L * *' is not a cron schedule: 'L' is no day of month"),
         ("0 2 * * 1#2", "'0 2 * * 1#2' is not a cron schedule: '1#2' is no day of week"),
         ("0 2 * foo *", "'0 2 * foo *' is not a cron schedule: 'foo' is no month"),
@@ -410,7 +410,7 @@ def test_a_defect_of_a_panel_is_a_line_in_it_and_goes_with_its_cause(
         with monkeypatch.context() as patched:
             patched.setattr(kind, "text", broken)
             panel.follow(panel.draft)
-            await until(pilot, lambda: text_of(panel) == "! a defect of pgwizard itself: KeyError")
+            await until(pilot, lambda: text_of(panel) == "! a bug in pgwizard: KeyError")
         panel.follow(panel.draft)
         await until(pilot, lambda: text_of(panel) == before)
 
@@ -424,7 +424,7 @@ def test_a_defect_of_the_parameters_does_not_end_the_application(monkeypatch: py
     async def scenario(pilot: Pilot[None], panel: Panel) -> None:
         monkeypatch.setattr(tuning_panel, "parameters", broken)
         panel.follow(panel.draft)
-        await until(pilot, lambda: text_of(panel) == "! a defect of pgwizard itself: OverflowError")
+        await until(pilot, lambda: text_of(panel) == "! a bug in pgwizard: OverflowError")
 
     shown(lambda: TuningPanel(Draft({})), scenario)
 

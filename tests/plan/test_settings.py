@@ -119,7 +119,8 @@ def is_same(own: str, printed: str) -> bool:
 
 def test_a_name_that_the_version_does_not_have_is_known_where_the_table_has_the_version() -> None:
     assert (
-        settings.find_unknown("shared_bufers", 15) == "is no parameter of PostgreSQL 15: did you mean shared_buffers?"
+        settings.find_unknown("shared_bufers", 15)
+        == "is not a parameter of PostgreSQL 15: did you mean shared_buffers?"
     )
     assert settings.find_unknown("io_method", 17) is not None
     assert settings.find_unknown("io_method", 18) is None

@@ -119,8 +119,8 @@ def test_a_moved_repository_is_warned_of_since_old_backups_stay_behind() -> None
 
 
 STAY = (
-    "the backups so far stay in backups/postgresql at minio.minio.svc:9000: the new place begins with a full backup, "
-    "and without a past"
+    "existing backups stay in backups/postgresql at minio.minio.svc:9000: the new location starts with a full "
+    "backup and has no history"
 )
 
 
@@ -654,7 +654,7 @@ def test_another_storage_class_is_refused_in_words(size: str) -> None:
         assert isinstance(result.error, PreflightError)
         assert [str(problem) for problem in result.error.findings] == [
             (
-                "storage.storageClass: the volume keeps the StorageClass that it was made with: keep standard; for "
+                "storage.storageClass: the StorageClass of a volume cannot be changed: keep standard; for "
                 "another one, make a new release and restore into it"
             )
         ]
@@ -668,7 +668,7 @@ def test_the_default_storage_class_by_its_name_is_another_one_to_a_stateful_set(
         await deployed(sim)
         result = await applied(sim, grown("10Gi", storageClass="standard"))
         assert isinstance(result.error, PreflightError)
-        assert "keep null, the cluster's default (standard when it was made);" in str(result.error)
+        assert "keep null, the cluster's default (standard when it was created);" in str(result.error)
 
     on(scenario)
 
@@ -678,12 +678,12 @@ def test_the_default_storage_class_by_its_name_is_another_one_to_a_stateful_set(
 SHOP = answers_of(release={"database": "shop"}, credentials={"from": "generate", "username": "owner"})
 MADE_ONCE = [
     (
-        "release.database: the first start made the database myapp, and no later one makes another: keep it, and make "
-        "shop by SQL: CREATE DATABASE shop"
+        "release.database: only the first start creates a database, and it created myapp: keep it, and create shop by "
+        "SQL: CREATE DATABASE shop"
     ),
     (
-        "credentials.username: the first start made the superuser postgres, and no later one makes this one: keep "
-        "it; SQL makes further roles: CREATE ROLE"
+        "credentials.username: only the first start creates a superuser, and it created postgres: keep it; create "
+        "other roles by SQL: CREATE ROLE"
     ),
 ]
 
@@ -759,8 +759,8 @@ def test_a_secret_of_your_own_stays_the_one_that_the_first_start_read() -> None:
         assert isinstance(result.error, PreflightError)
         assert [str(problem) for problem in result.error.findings] == [
             (
-                "credentials.username: the first start made another superuser, and no later one makes this one: keep "
-                "it; SQL makes further roles: CREATE ROLE"
+                "credentials.username: only the first start creates a superuser, and it created another one: keep it; "
+                "create other roles by SQL: CREATE ROLE"
             )
         ]
         same = answers_of(credentials={"from": "generate", "username": "owner"})

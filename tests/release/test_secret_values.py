@@ -191,8 +191,8 @@ def test_another_superuser_in_a_variable_is_refused() -> None:
             (
                 "credentials.username",
                 (
-                    "the first start made another superuser, and no later one makes this one: keep it; SQL makes "
-                    "further roles: CREATE ROLE"
+                    "only the first start creates a superuser, and it created another one: keep it; create other roles "
+                    "by SQL: CREATE ROLE"
                 ),
             )
         ]

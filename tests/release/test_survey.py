@@ -577,8 +577,8 @@ def test_what_other_releases_say_to_the_answers() -> None:
     answers = Answers.model_validate({"release": {"name": "new", "namespace": "shop"}, "repository": {"path": "/shop"}})
     shared = "shop/same backs up to backups/shop at minio.minio.svc:9000 as well"
     assert [str(found) for found in checks.neighbours(answers, others, ReleaseRef("shop", "elsewhere"))] == [
-        f"repository.path: {shared}: one path a database, never shared",
-        "release.name: this makes a second release: shop/elsewhere stays as it is",
+        f"repository.path: {shared}: each database needs a path of its own",
+        "release.name: this creates a second release: shop/elsewhere is not changed",
         "repository.path: revision 3 of shop/newer cannot be read: whether it shares the path is not checked",
         "repository.path: Secret other/odd holds no record: whether other/broken shares the path is not checked",
     ]

@@ -145,7 +145,7 @@ def test_a_release_that_changed_since_it_was_looked_at_is_not_removed() -> None:
         await deployed(sim)
         found = await uninstall.removal(sim, ReleaseRef("default", "postgresql"), purge_data=False)
         await deployed(sim, answers_of(schedule={"full": "0 3 * * 0"}))
-        with pytest.raises(PreflightError, match="has changed since it was looked at; nothing was deleted"):
+        with pytest.raises(PreflightError, match="has changed since it was read; nothing was deleted"):
             await uninstall.remove(found, sim, lambda _: None, now=clock(sim))
         assert sim.store.peek(DATABASE) is not None
 

@@ -134,7 +134,7 @@ def test_a_defect_replaces_the_answer_and_the_source_is_polled_again() -> None:
                         *("statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs"),
                         *("volume", "repository", "archive", "archiver"),
                     ),
-                    Finding(text="a defect of pgwizard itself: KeyError"),
+                    Finding(text="a bug in pgwizard: KeyError"),
                 )
                 broken = False
             return not snapshot.failures and not snapshot.pending_sources
@@ -217,7 +217,7 @@ def test_a_log_that_breaks_pgwizard_is_reported_and_the_next_one_is_read() -> No
             )
         )
         first, second = (Ref(JOB, name, "shop") for name in ("first", "second"))
-        assert await queue.get() == LogFailed(first, "a defect of pgwizard itself: KeyError")
+        assert await queue.get() == LogFailed(first, "a bug in pgwizard: KeyError")
         assert await queue.get() == LogRead(second, ["line"])
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
@@ -731,7 +731,7 @@ def test_a_defect_in_reading_the_log_of_a_crash_is_shown_and_the_log_is_read_aga
             return "No space left on device" in "".join(snapshot.crash_log or ())
 
         await seen(sim, is_read)
-        assert ("(not read: a defect of pgwizard itself: ZeroDivisionError)",) in shown
+        assert ("(not read: a bug in pgwizard: ZeroDivisionError)",) in shown
 
     on(scenario)
 

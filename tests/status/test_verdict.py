@@ -266,7 +266,7 @@ def test_without_any_backup_whose_wal_is_there_nothing_is_recoverable() -> None:
 
 def test_a_segment_that_one_listing_lacks_is_looked_for_once_more() -> None:
     assert state_and_reasons(archived(1300, read_once=True))[1] == [
-        f"WAL segment {segment(1300)} was not found, and is looked for once more"
+        f"WAL segment {segment(1300)} was not found; it is looked up again"
     ]
     lost = reduce(FINE, ArchiveRead(NOW, listed(100, 1303, 1300)))
     assert state_and_reasons(lost) == ("recoverable", [])
@@ -422,7 +422,7 @@ def test_backups_of_another_database_count_for_nothing() -> None:
 
 
 def test_whose_backups_they_are_is_not_taken_for_granted() -> None:
-    text = "whose backups the repository holds is not known: the database has not reported its system-id"
+    text = "the owner of the backups in the repository is not known: the database has not reported its system-id"
     assert state_and_reasons(replace(FINE, archiver=None)) == ("unknown", [text])
     assert judge(replace(FINE, archiver=None)).reasons[0].key == "status-whose"
     failing = replace(FINE, archiver=None, failures={"archiver": failure("psql ended with 2")})

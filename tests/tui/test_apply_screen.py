@@ -576,7 +576,7 @@ def test_an_error_is_explained_by_its_fault_or_by_the_log_before_it() -> None:
 
 def test_a_defect_shows_only_its_type() -> None:
     assert finding_of(KeyError("s3cret")) == Finding(
-        text="a defect of pgwizard itself: KeyError", fix="Try again, and report it."
+        text="a bug in pgwizard: KeyError", fix="Try again, and report it."
     )
 
 
@@ -590,7 +590,7 @@ def test_a_defect_beside_the_run_is_reported_and_the_result_stays() -> None:
         await press(driven.pilot, "w", "enter")
         await until(driven.pilot, lambda: notices(driven.pilot) != [])
         [notice] = notices(driven.pilot)
-        assert notice.startswith("a defect of pgwizard itself: KeyError at ")
+        assert notice.startswith("a bug in pgwizard: KeyError at ")
         assert driven.screen.run.state == "ended"
 
     applying(scenario, save=broken)
@@ -604,7 +604,7 @@ def test_a_defect_that_ends_the_run_is_shown_once(monkeypatch: pytest.MonkeyPatc
 
     async def scenario(driven: Driven) -> None:
         await driven.reached("failed")
-        assert "a defect of pgwizard itself: KeyError" in driven.ending
+        assert "a bug in pgwizard: KeyError" in driven.ending
         assert notices(driven.pilot) == []
 
     applying(scenario)

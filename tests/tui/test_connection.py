@@ -131,7 +131,7 @@ def test_no_choice_connects_to_the_same_cluster_again() -> None:
 
 @pytest.mark.parametrize(
     ("connect", "message"),
-    [(refused, "no route to prod\\x1b[2J"), (defective, "a defect of pgwizard itself: KeyError")],
+    [(refused, "no route to prod\\x1b[2J"), (defective, "a bug in pgwizard: KeyError")],
 )
 def test_trouble_is_shown_until_the_next_try(connect: Connector, message: str) -> None:
     async def main() -> None:

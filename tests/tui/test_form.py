@@ -128,7 +128,7 @@ def test_a_wrong_entry_is_shown_at_its_question_in_the_words_of_the_file(questio
         (
             {"advanced": {"options": {"delta": "y", "db-timout": 5}}},
             "advanced.options",
-            "✗ db-timout: is no option that pgBackRest reads: did you mean db-timeout?",
+            "✗ db-timout: is not an option of pgBackRest: did you mean db-timeout?",
         ),
     ],
 )

@@ -95,6 +95,6 @@ def test_a_defect_fails_the_search_and_is_raised(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(ZeroDivisionError):
             await search.run(cluster, set())
         assert search.state == "failed"
-        assert search.failures == [Finding(text="a defect of pgwizard itself: ZeroDivisionError")]
+        assert search.failures == [Finding(text="a bug in pgwizard: ZeroDivisionError")]
 
     assert searched(scenario)[-1] is False

@@ -553,9 +553,7 @@ def test_a_defect_that_ends_the_watch_is_shown_and_r_starts_it_again(monkeypatch
             await press(pilot, "r")
             await until(
                 pilot,
-                lambda: text(pilot, "verdict").startswith(
-                    "✗ a defect of pgwizard itself: KeyError Press r to try again. "
-                ),
+                lambda: text(pilot, "verdict").startswith("✗ a bug in pgwizard: KeyError Press r to try again. "),
             )
         assert screen.observed.snapshot is not None
         last = screen.observed.snapshot.at
@@ -571,7 +569,7 @@ def test_a_defect_that_ends_the_watch_is_shown_and_r_starts_it_again(monkeypatch
         assert rows(pilot, "jobs")[0] == first, "what nobody watches does not run on"
         await press(pilot, "c")
         assert pilot.app.clipboard.startswith(
-            "✗ a defect of pgwizard itself: KeyError\nPress r to try again.\nShowing the last known"
+            "✗ a bug in pgwizard: KeyError\nPress r to try again.\nShowing the last known"
         )
         assert "RECOVERABLE" not in pilot.app.clipboard
         app.start = replace(start, now=lambda: last + timedelta(minutes=12))
@@ -598,7 +596,7 @@ def test_a_defect_beside_the_watch_is_reported_with_its_place(monkeypatch: pytes
         await press(pilot, "b")
         await until(pilot, lambda: notices(pilot) != [])
         [notice] = notices(pilot)
-        assert notice.startswith("a defect of pgwizard itself: KeyError at ")
+        assert notice.startswith("a bug in pgwizard: KeyError at ")
         assert "RECOVERABLE" in text(pilot, "verdict")
 
     driven(scenario)

@@ -705,7 +705,7 @@ def test_a_defect_in_the_background_is_reported(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("pgwizard.tui.pages.namespaces.choices", broken)
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        defect = "a defect of pgwizard itself: KeyError"
+        defect = "a bug in pgwizard: KeyError"
         await until(pilot, lambda: any(defect in notice for notice in notices(pilot)))
         await wizard.go("Storage")
 

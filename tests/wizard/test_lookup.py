@@ -58,7 +58,7 @@ def test_a_release_that_uses_the_same_path_is_a_doubt() -> None:
     other = answers_of(release={"namespace": "staging"}, repository={"credentials": s3})
     *_, last = learnt(answers_of(), others=[other])
     shared = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
-    assert said(last.warnings) == [("repository.path", f"{shared}: one path a database, never shared")]
+    assert said(last.warnings) == [("repository.path", f"{shared}: each database needs a path of its own")]
 
 
 @pytest.mark.parametrize(("kind", "has_fix"), [("reset-before", False), ("401", True)])
