@@ -1,4 +1,4 @@
-"""The time that what a cluster says is judged by."""
+"""The clock of a command: that of the machine, or of the simulated cluster."""
 
 from __future__ import annotations
 

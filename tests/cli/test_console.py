@@ -51,7 +51,7 @@ BAD_CERTIFICATES: dict[str, Callable[[], bytes]] = {
 }
 
 
-def _said() -> str:
+def _printed() -> str:
     """What every bad input is answered with, one after the other."""
     parts = []
     for name, data in BAD.items():
@@ -68,10 +68,10 @@ def _said() -> str:
 
 def test_bad_input_is_answered_in_the_words_of_the_golden_file(update_golden: bool) -> None:
     """Every problem with its path, its line, what was expected; exit code 2, nothing on stdout, never a traceback."""
-    said, golden = _said(), GOLDEN / "bad-input.txt"
+    printed, golden = _printed(), GOLDEN / "bad-input.txt"
     if update_golden:
-        golden.write_text(said, encoding="utf-8")
-    assert said == golden.read_text(encoding="utf-8")
+        golden.write_text(printed, encoding="utf-8")
+    assert printed == golden.read_text(encoding="utf-8")
 
 
 def test_bad_input_never_leaves_a_folder() -> None:

@@ -472,10 +472,10 @@ def test_the_values_of_the_text_are_in_the_cause() -> None:
 def test_a_missing_name_leaves_no_gap_behind() -> None:
     for _, text in TEXTS:
         for found in diagnoses(text):
-            for said in (found.cause, found.fix):
-                assert "  " not in said
-                assert "''" not in said
-                assert "{" not in said
+            for part in (found.cause, found.fix):
+                assert "  " not in part
+                assert "''" not in part
+                assert "{" not in part
 
 
 @pytest.mark.parametrize(
@@ -618,7 +618,7 @@ def test_ranks_are_distinguished() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "message",
     [
         "the database system is starting up",
         "the database system is shutting down",
@@ -635,8 +635,8 @@ def test_ranks_are_distinguished() -> None:
         "cannot connect to invalid database",
     ],
 )
-def test_the_end_of_one_session_is_not_taken_for_the_end_of_the_server(said: str) -> None:
-    text = f"2026-11-28 00:15:27.259 UTC [78] FATAL:  {said}"
+def test_the_end_of_one_session_is_not_taken_for_the_end_of_the_server(message: str) -> None:
+    text = f"2026-11-28 00:15:27.259 UTC [78] FATAL:  {message}"
     assert "start-refused" not in {fault.key for fault in diagnoses(text)}
 
 

@@ -24,6 +24,7 @@ from support.apiscript import (
     Api,
     Clock,
     Step,
+    everything_in,
     hangs,
     refuses,
     resets,
@@ -33,7 +34,6 @@ from support.apiscript import (
     streams,
     target,
     text,
-    told,
 )
 
 SECRET_VALUE = "canary-password-91ab"
@@ -360,13 +360,13 @@ def test_odd_names_are_quoted() -> None:
 
 
 def rules_review(*rules: dict[str, list[str]]) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
-    """A server that lists these rules, and asked for one access grants what only gets."""
+    """A server that lists these rules, and allows a single access only if its verb is get."""
 
     async def review(request: web.BaseRequest) -> web.StreamResponse:
         if request.path.endswith("/selfsubjectrulesreviews"):
             return web.json_response({"status": {"resourceRules": rules, "incomplete": True}}, status=201)
-        asked = (await request.json())["spec"]["resourceAttributes"]
-        return web.json_response({"status": {"allowed": asked["verb"] == "get"}}, status=201)
+        wanted = (await request.json())["spec"]["resourceAttributes"]
+        return web.json_response({"status": {"allowed": wanted["verb"] == "get"}}, status=201)
 
     return review
 
@@ -544,8 +544,8 @@ def test_no_error_holds_a_secret(fault: str) -> None:
             for write in (cluster.apply, cluster.create):
                 with pytest.raises(ClusterError) as caught:
                     await write({**sent, "stringData": {"password": SECRET_VALUE}})
-                assert TOKEN not in told(caught.value)
-                assert SECRET_VALUE not in told(caught.value)
+                assert TOKEN not in everything_in(caught.value)
+                assert SECRET_VALUE not in everything_in(caught.value)
 
     run(scenario())
 

@@ -1,4 +1,4 @@
-"""The Lease: free, held by the living, left by the dead, lost, and given back on every way out."""
+"""The Lease: free, owned by a live or a dead run, lost, and released on every way out."""
 
 from __future__ import annotations
 

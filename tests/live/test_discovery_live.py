@@ -1,4 +1,4 @@
-"""Certificates of a real cluster, judged against what the rig's MinIO really sends."""
+"""Certificates of a real cluster, checked against the chain that the MinIO server of the rig sends."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_the_authority_of_the_real_server_comes_first_and_wrong_ones_say_why(kub
         assert (rows[0].place, rows[0].keys, rows[0].ok) == ("minio/minio-tls", ("tls.crt",), True)
         mine = {row.secret: (row.ok, reason_text(row)) for row in rows if row.namespace == kubectl.namespace}
         assert mine.pop("garbage")[1].startswith("tls.crt is not a certificate")
-        assert {name: said for name, said in mine.items() if name in wrong} == {
+        assert {name: verdict for name, verdict in mine.items() if name in wrong} == {
             "other": (False, "did not sign this one: the server's certificate is self-signed"),
             "old-ca": (False, "expired 2 d ago"),
         }

@@ -272,10 +272,10 @@ def test_a_plug_in_that_prompts_never_writes_on_the_screen_and_its_failure_is_sh
     kubeconfig.write_text(yaml.safe_dump(original))
     with terminal(tmp_path, 80, 24, KUBECONFIG=str(kubeconfig)) as wizard:
         wizard.shows("F5 reconnects")
-        said = " ".join(wizard.screen.split())  # where it wraps follows from the length of a path
-        assert "failed with exit code 1:" in said
-        assert "WRITTEN [31mTO STDERR" in said
-        assert "YOUR PASSWORD PLEASE" not in said
+        words = " ".join(wizard.screen.split())  # where it wraps follows from the length of a path
+        assert "failed with exit code 1:" in words
+        assert "WRITTEN [31mTO STDERR" in words
+        assert "YOUR PASSWORD PLEASE" not in words
         wizard.press(*TO_STORAGE, "44Gi")
         wizard.shows("44Gi")
         assert "YOUR PASSWORD PLEASE" not in wizard.screen

@@ -1,4 +1,4 @@
-"""A pod or a hook Job that does not come: what is said, how soon, with which error, and what helps."""
+"""A pod or a hook Job that does not start: the message, how soon it comes, which error, and the fix."""
 
 from __future__ import annotations
 
@@ -209,9 +209,9 @@ def test_a_rollout_that_is_stuck_on_a_broken_pod_is_recovered(policy: str) -> No
             await rollout.wait_ready(sim, plan, 120, lambda _: None, at=clock(sim)())
         sim.outcomes.clear()
         await _another_template(sim, "mended")
-        said: list[str] = []
-        assert await rollout.wait_ready(sim, plan, 120, said.append, at=clock(sim)()) == "postgresql-0 is ready"
-        assert ("postgresql-0 is stuck in an old revision: it is replaced" in said) is (policy == "OrderedReady")
+        notes: list[str] = []
+        assert await rollout.wait_ready(sim, plan, 120, notes.append, at=clock(sim)()) == "postgresql-0 is ready"
+        assert ("postgresql-0 is stuck in an old revision: it is replaced" in notes) is (policy == "OrderedReady")
 
     on(scenario)
 
@@ -234,20 +234,20 @@ def test_an_existing_pod_is_not_reported_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("backups", "said"),
+    ("backups", "message"),
     [
         (True, "the old pod is stopping: up to 120 s, while its last WAL is archived"),
         (False, "the old pod is stopping: up to 120 s"),
     ],
 )
-def test_a_stopping_pod_is_reported_with_its_grace_period_and_the_reason(backups: bool, said: str) -> None:
+def test_a_stopping_pod_is_reported_with_its_grace_period_and_the_reason(backups: bool, message: str) -> None:
     seen = rollout._Progress("postgresql-0", backups)
     seen.take(WatchEvent("ADDED", {"kind": "StatefulSet", "metadata": {"generation": 1}}))
     for left in (120, 0):  # none is left once its containers have ended
         metadata = {"deletionTimestamp": "2026-11-26T09:00:00Z", "deletionGracePeriodSeconds": left}
         spec = {"terminationGracePeriodSeconds": 120}
         seen.take(WatchEvent("MODIFIED", {"kind": "Pod", "metadata": metadata, "spec": spec}))
-        assert seen.health().message == said
+        assert seen.health().message == message
 
 
 # ---- the hook Job --------------------------------------------------------------------------------------------------

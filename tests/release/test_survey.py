@@ -87,14 +87,14 @@ NEEDED = rights.accesses(EVERYTHING)
 
 
 def only(sim: SimCluster, accesses: Iterable[Access]) -> list[Access]:
-    """Deny what is not in the list; returns what is then asked for and allowed."""
+    """Deny what is not in the list; returns what is then candidate for and allowed."""
     granted, used = set(accesses), list[Access]()
 
     def allows(access: Access, user: str = "") -> bool:
         for name in ("", access.name):
-            asked = Access(access.verb, access.resource, access.group, access.namespace, name)
-            if asked in granted:
-                used.append(asked)
+            candidate = Access(access.verb, access.resource, access.group, access.namespace, name)
+            if candidate in granted:
+                used.append(candidate)
                 return True
         return False
 
@@ -197,7 +197,7 @@ async def approved(_: object) -> bool:
 
 
 def test_a_repository_that_goes_needs_the_rights_that_it_came_with() -> None:
-    """What is to be pruned is among the rights that are asked for before anything is written."""
+    """What is to be pruned is among the rights that are checked before anything is written."""
     bare = answers_of(repository={"enabled": False})
 
     async def scenario(sim: SimCluster) -> None:
@@ -232,8 +232,8 @@ def test_no_right_is_asked_for_in_vain() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, EVERYTHING)
         await deployed(sim, EVERYTHING.model_copy(update={"storage": UPGRADED.storage, "tuning": UPGRADED.tuning}))
-        asked = {(request.verb.replace("apply", "patch"), request.resource) for request in sim.requests}
-        assert {(access.verb, access.resource) for access in NEEDED} - asked == expected
+        used = {(request.verb.replace("apply", "patch"), request.resource) for request in sim.requests}
+        assert {(access.verb, access.resource) for access in NEEDED} - used == expected
 
     on(scenario)
 
@@ -261,17 +261,17 @@ def test_a_removal_names_its_missing_rights_before_it_deletes() -> None:
 
 def wrong(key: str, value: bytes | None, **source: str) -> list[str]:
     """What an apply says of a source with this value; None: the Secret is not there."""
-    said: list[str] = []
+    problems: list[str] = []
 
     async def scenario(sim: SimCluster) -> None:
         if value is not None:
             bare = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "trust", "namespace": "minio"}}
             await sim.create({**bare, "data": {key: base64.b64encode(value).decode()}})
         result = await applied(sim, answers_of(tls={"source": {"secret": "trust", **source}}))
-        said.extend(refused(result))
+        problems.extend(refused(result))
 
     on(scenario)
-    return said
+    return problems
 
 
 def test_a_certificate_secret_that_is_not_there() -> None:
@@ -325,16 +325,16 @@ def test_a_private_key_beside_the_certificate() -> None:
 def test_a_certificate_that_has_ended() -> None:
     ended = datetime.now(UTC) - timedelta(days=2)
     data = headless.pem(headless.certificate(begins=timedelta(days=-9), ends=timedelta(days=-2)))
-    (said,) = wrong("tls.crt", data)
-    assert said.startswith(f"tls.source.key: Secret minio/trust, key tls.crt CN=minio ended on {ended:%Y-%m-%d}")
-    assert said.endswith(": renew it at its source")
+    (problem,) = wrong("tls.crt", data)
+    assert problem.startswith(f"tls.source.key: Secret minio/trust, key tls.crt CN=minio ended on {ended:%Y-%m-%d}")
+    assert problem.endswith(": renew it at its source")
 
 
 def test_a_certificate_that_has_not_begun() -> None:
     begins = datetime.now(UTC) + timedelta(days=2)
     data = headless.pem(headless.certificate(begins=timedelta(days=2), ends=timedelta(days=9)))
-    (said,) = wrong("tls.crt", data)
-    assert said.startswith(
+    (problem,) = wrong("tls.crt", data)
+    assert problem.startswith(
         f"tls.source.key: Secret minio/trust, key tls.crt CN=minio is valid only from {begins:%Y-%m-%d}"
     )
 

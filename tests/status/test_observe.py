@@ -1,4 +1,4 @@
-"""Observing a cluster: what is seen, how soon, and what is asked again."""
+"""Observing a cluster: what is seen, how soon, and what is read again."""
 
 from __future__ import annotations
 
@@ -90,12 +90,12 @@ def test_what_was_deleted_while_a_watch_was_lost_goes() -> None:
     async def scenario(sim: SimCluster) -> None:
         watch = sim.watch
 
-        async def lost(*asked: Any, **selected: Any) -> AsyncGenerator[WatchEvent, None]:
-            async with aclosing(watch(*asked, **selected)) as events:
+        async def lost(*arguments: Any, **selected: Any) -> AsyncGenerator[WatchEvent, None]:
+            async with aclosing(watch(*arguments, **selected)) as events:
                 async for event in events:
                     yield event
                     if event.type == "SYNCED" and sim.store.peek(ref) is not None:
-                        if asked[0] == CRONJOB:
+                        if arguments[0] == CRONJOB:
                             sim.store.remove(ref)
                         raise Unreachable("no route")
 
@@ -112,15 +112,15 @@ def test_a_defect_replaces_the_answer_and_the_source_is_polled_again() -> None:
         execute, watch = sim.exec, sim.watch
         broken = True
 
-        async def odd(*asked: Any, **limits: Any) -> ExecResult:
+        async def odd(*arguments: Any, **limits: Any) -> ExecResult:
             if broken:
                 raise KeyError("secret")
-            return await execute(*asked, **limits)
+            return await execute(*arguments, **limits)
 
-        async def blind(*asked: Any, **selected: Any) -> AsyncGenerator[WatchEvent, None]:
+        async def blind(*arguments: Any, **selected: Any) -> AsyncGenerator[WatchEvent, None]:
             if broken:
                 raise KeyError("secret")
-            async with aclosing(watch(*asked, **selected)) as events:
+            async with aclosing(watch(*arguments, **selected)) as events:
                 async for event in events:
                     yield event
 
@@ -151,8 +151,8 @@ def broken(snapshot: Snapshot) -> Run | None:
     return next((found for found in snapshot.runs if found.state == "failed"), None)
 
 
-@pytest.mark.parametrize("asked", [False, True], ids=["at its pace", "at once where it is asked"])
-def test_a_log_that_could_not_be_read_is_read_the_next_time(asked: bool) -> None:
+@pytest.mark.parametrize("is_requested", [False, True], ids=["at its pace", "at once on request"])
+def test_a_log_that_could_not_be_read_is_read_the_next_time(is_requested: bool) -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults = [Fault("503", resource="pods/log", times=1)]
         again, unread = observe.Again(), list[tuple[str, float]]()
@@ -162,7 +162,7 @@ def test_a_log_that_could_not_be_read_is_read_the_next_time(asked: bool) -> None
             found = broken(snapshot)
             if found is not None and found.unread and not unread:
                 unread.append((found.unread, sim.clock.now()))
-                if asked:
+                if is_requested:
                     again.ask(*observe.POLLED)
             return found is not None and found.fault is not None
 
@@ -170,7 +170,7 @@ def test_a_log_that_could_not_be_read_is_read_the_next_time(asked: bool) -> None
         [(why, since)] = unread
         assert "fault" in why
         assert judge(found).reasons[0].key == "s3-unknown-key"
-        assert (sim.clock.now() - since < 2) if asked else (8 < sim.clock.now() - since < 12)
+        assert (sim.clock.now() - since < 2) if is_requested else (8 < sim.clock.now() - since < 12)
 
     on(scenario, outcomes=[FAILS])
 
@@ -236,7 +236,7 @@ def test_backups_that_an_apply_elsewhere_turns_on_and_off_are_asked_for_from_the
                 if not steps and state == "not recoverable":
                     recorded(sim, repository={}, credentials={"from": "generate", "username": "owner"})
                     steps.append("on")
-                elif steps == ["on"] and state == "recoverable" and asked():
+                elif steps == ["on"] and state == "recoverable" and is_polled():
                     recorded(sim, repository={"enabled": False})
                     steps.append("off")
                 return steps == ["on", "off"] and state == "not recoverable"
@@ -248,7 +248,7 @@ def test_backups_that_an_apply_elsewhere_turns_on_and_off_are_asked_for_from_the
             commands.append(command)
             return None
 
-        def asked() -> bool:
+        def is_polled() -> bool:
             return any(command[:4] == ["psql", "-XAtq", "-U", "owner"] for command in commands)
 
         sim.runtime.programs.answers.append(note)
@@ -532,7 +532,7 @@ def diagnosed(text: str) -> Diagnosis:
     return known
 
 
-def store_down(sim: SimCluster, asked: list[int]) -> None:
+def store_down(sim: SimCluster, timeouts: list[int]) -> None:
     """Make ``pgbackrest info`` try for as long as it does where the store refuses connections."""
     execute = sim.exec
 
@@ -541,8 +541,8 @@ def store_down(sim: SimCluster, asked: list[int]) -> None:
         if command[-1] != "info":
             return await execute(*call, **limits)
         given = [part.partition("=")[2] for part in command if part.startswith("--io-timeout=")]
-        asked.append(int(given[0]) if given else 60)
-        await asyncio.sleep(RETRIES * asked[-1])
+        timeouts.append(int(given[0]) if given else 60)
+        await asyncio.sleep(RETRIES * timeouts[-1])
         status = {"code": 99, "message": REFUSED}
         answer = [{"name": "main", "status": {"code": 99, "message": "other"}, "repo": [{"status": status}]}]
         return ExecResult(json.dumps(answer).encode(), b"", 0)
@@ -553,12 +553,12 @@ def store_down(sim: SimCluster, asked: list[int]) -> None:
 @pytest.mark.parametrize(("timeout_seconds", "io_timeout"), [(30, 2), (120, 8), (5, 1)])
 def test_one_look_has_the_reason_of_a_store_that_is_down(timeout_seconds: float, io_timeout: int) -> None:
     async def scenario(sim: SimCluster) -> None:
-        asked: list[int] = []
-        store_down(sim, asked)
+        timeouts: list[int] = []
+        store_down(sim, timeouts)
         found = await observe.look(
             sim, ReleaseRef("default", "postgresql"), now=clock(sim), timeout_seconds=timeout_seconds
         )
-        assert asked == [io_timeout]
+        assert timeouts == [io_timeout]
         assert found.pending_sources == ()
         ended = timeout_seconds > RETRIES * io_timeout
         assert found.failures["repository"].text == (REFUSED if ended else f"no answer within {timeout_seconds} s")
@@ -570,10 +570,10 @@ def test_one_look_has_the_reason_of_a_store_that_is_down(timeout_seconds: float,
 
 def test_a_store_that_is_down_gets_a_longer_timeout_while_it_is_observed() -> None:
     async def scenario(sim: SimCluster) -> None:
-        asked: list[int] = []
-        store_down(sim, asked)
+        timeouts: list[int] = []
+        store_down(sim, timeouts)
         found = await seen(sim, lambda snapshot: "repository" in snapshot.failures)
-        assert asked == [5]
+        assert timeouts == [5]
         assert found.failures["repository"].text == REFUSED
 
     on(scenario)

@@ -339,7 +339,7 @@ LIMITS: list[tuple[str, str, dict[str, Any]]] = [
 def test_a_fact_needs_a_look_exactly_where_the_verdict_has_a_reason(
     source: str, label: str, change: dict[str, Any]
 ) -> None:
-    """What is shown and what is judged go by one limit."""
+    """The report and the verdict use one limit."""
     quiet = {"repository": replace(FINE.repository or RepositoryInfo(()), wal=Wal(segment(100), segment(101)))}
     found = replace(FINE, **{**quiet, **change})
     marks = {fact.label: fact.mark for fact in report.facts(found)}

@@ -132,7 +132,7 @@ def test_jobs_that_ran_side_by_side_get_no_backup_that_may_be_the_other_s() -> N
 
 
 def test_freshness_is_that_of_the_oldest_answer() -> None:
-    """Watches are silent where nothing changes; what was never heard is said in its own place."""
+    """A watch is silent while nothing changes, so only a source that never answered is reported as such."""
     assert FINE.read_at == at(seconds=20)
     assert replace(FINE, answered_at={**FINE.answered_at, "volume": at(seconds=90)}).read_at == at(seconds=90)
     assert Snapshot(ReleaseRef("shop", "postgresql"), NOW, answered_at={"jobs": NOW}).read_at is None

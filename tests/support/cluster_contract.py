@@ -544,9 +544,9 @@ class ClusterContract:
         verbs = ["get", "create", "patch"]
         await lab.cluster.apply(role("binder", {"apiGroups": [api], "resources": ["rolebindings"], "verbs": verbs}))
         await lab.cluster.apply(binding("binder", "binder"))
-        wanted, asked = binding("own", "nothing"), Access("patch", "rolebindings", api, lab.namespace)
+        wanted, access = binding("own", "nothing"), Access("patch", "rolebindings", api, lab.namespace)
         async with asyncio.timeout(DEADLINE_SECONDS):
-            while not (await lab.stranger.check_access([asked]))[asked]:  # noqa: ASYNC110 - nothing tells when
+            while not (await lab.stranger.check_access([access]))[access]:  # noqa: ASYNC110 - nothing tells when
                 await asyncio.sleep(0.05)
         for dry_run in (True, False):
             with pytest.raises(NotFound, match=r'rolebindings.* "nothing" not found'):

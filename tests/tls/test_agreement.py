@@ -1,4 +1,4 @@
-"""A few of the cases of ``make agreement``, asked of the pgBackRest of this machine."""
+"""A few of the cases of ``make agreement``, compared with the pgBackRest of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Certificates: what bytes are, said before anything trusts them."""
+"""Certificates: what kind of bytes these are, before anything trusts them."""
 
 from __future__ import annotations
 

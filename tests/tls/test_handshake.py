@@ -38,17 +38,17 @@ def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
 
 def refused(endpoint: str, prepare: Callable[[SimCluster], Awaitable[Any]] | None = None) -> tuple[str, str]:
     """Message and hint."""
-    told: list[PgwizardError] = []
+    failures: list[PgwizardError] = []
 
     async def scenario(sim: SimCluster) -> None:
         if prepare is not None:
             await prepare(sim)
         with pytest.raises(PgwizardError) as caught:
             await handshake(sim, Endpoint.parse(endpoint))
-        told.append(caught.value)
+        failures.append(caught.value)
 
     on(scenario)
-    return told[0].message, told[0].hint
+    return failures[0].message, failures[0].hint
 
 
 # ---- inside the cluster --------------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ async def back(pilot: Pilot[int], wizard: Wizard, key: str = "escape") -> None:
 
 
 async def picking(pilot: Pilot[int], wizard: Wizard, page: str, path: str) -> str:
-    """Open the list of a question; what is said above it."""
+    """Open the list of a question; the text above it."""
     await wizard.go(page)
     row(wizard, path).control.focus()
     await press(pilot, "f4")
@@ -350,7 +350,7 @@ def test_a_list_without_permission_says_so_and_a_name_can_be_typed(denied: tuple
 # ---- very many -----------------------------------------------------------------------------------------------------
 
 
-class Held(SimCluster):
+class Stopped(SimCluster):
     """A cluster whose list of namespaces stops after its first page, until it is let go."""
 
     def __init__(self) -> None:
@@ -368,7 +368,7 @@ class Held(SimCluster):
 
 
 def test_five_thousand_namespaces_come_while_keys_are_heeded() -> None:
-    sim = Held()
+    sim = Stopped()
     for number in range(5_000):
         sim.store.put(sim.store.birth(named("Namespace", f"team-{number:04}")))
 

@@ -71,13 +71,13 @@ def driven(scenario: Callable[[Pilot[None], Host], Awaitable[None]], raw: dict[s
             await settled(pilot)
             await scenario(pilot, host)
             await settled(pilot)
-            for path, said in host.shown().items():  # whatever happened
-                assert said == stands(host.draft, tuple(path.split("."))), path
+            for path, painted_text in host.shown().items():  # whatever happened
+                assert painted_text == text_in_draft(host.draft, tuple(path.split("."))), path
 
     simtime.run(main())
 
 
-def stands(draft: Draft, path: Question) -> str:
+def text_in_draft(draft: Draft, path: Question) -> str:
     """What the draft says of a question, as a control shows it."""
     return draft.tag(path) if alternatives(path) else write_text(draft.value(path))
 

@@ -114,14 +114,14 @@ def test_the_first_screen_has_no_way_back() -> None:
 
 def test_an_apply_is_published_to_every_screen() -> None:
     async def scenario(pilot: Pilot[int], app: WizardApp) -> None:
-        heard: list[bool] = []
-        app.applied.subscribe(blank(app), lambda applied: heard.append(applied.complete))
+        published: list[bool] = []
+        app.applied.subscribe(blank(app), lambda applied: published.append(applied.complete))
         blank(app).open_screen(OpenMessages())
         await until(pilot, lambda: isinstance(app.screen, Messages))
         app.post_message(Applied(Answers(), complete=False))
         app.post_message(Applied(Answers(), complete=True))
         await settled(pilot)
-        assert heard == [False, True]
+        assert published == [False, True]
         await press(pilot, "escape")
 
     played(scenario)

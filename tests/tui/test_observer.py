@@ -1,4 +1,4 @@
-"""Keeping a release observed over the application's connection: what is said while nothing is, and what is chosen."""
+"""Observing a release over the application connection: what is shown without a release, and which one is chosen."""
 
 from __future__ import annotations
 

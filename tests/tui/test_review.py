@@ -46,7 +46,7 @@ class Host(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[tuple[str, ...]] = []
+        self.events: list[tuple[str, ...]] = []
 
     def compose(self) -> ComposeResult:
         yield Review(self.draft)
@@ -60,16 +60,16 @@ class Host(Screen[None]):
         self.review.focus()
 
     def action_leave(self) -> None:
-        self.asked.append(("leave",))
+        self.events.append(("leave",))
 
     def on_jump(self, event: Jump) -> None:
-        self.asked.append(("jump", event.path))
+        self.events.append(("jump", event.path))
 
     def on_review_export_requested(self, event: Review.ExportRequested) -> None:
-        self.asked.append(("export", event.folder))
+        self.events.append(("export", event.folder))
 
     def action_apply(self) -> None:
-        self.asked.append(("apply",))
+        self.events.append(("apply",))
 
 
 Scenario = Callable[[Pilot[int], Host, SimCluster], Awaitable[None]]
@@ -118,7 +118,7 @@ def test_problems_come_first_and_enter_goes_to_their_question() -> None:
         assert headings(host) == "[1 problems 1✗ 1!] 2 answers 2≠  3 manifests  4 diff against live "
         assert host.review.sections.section == "problems"
         await press(pilot, "enter", "down", "enter")
-        assert host.asked == [("jump", "storage.size"), ("jump", "tls.verify")]
+        assert host.events == [("jump", "storage.size"), ("jump", "tls.verify")]
 
     reviewed(scenario, {"storage": {"size": "10 Gi"}, "tls": {"verify": False, "source": None}})
 
@@ -129,13 +129,13 @@ def test_enter_goes_to_the_question_under_the_cursor_though_the_lists_are_rebuil
         host.draft.give(("storage", "size"), "20Gi")
         host.shown()
         await settled(pilot)
-        assert host.asked == [("jump", "storage.size")]
+        assert host.events == [("jump", "storage.size")]
         await press(pilot, "2", "o", "ctrl+end")
         found: DataTable[Any] = host.query_one(DataTable)
         found.action_select_cursor()
         host.review.action_only_changed()
         await settled(pilot)
-        assert host.asked == [("jump", "storage.size"), ("jump", "tls.source")]
+        assert host.events == [("jump", "storage.size"), ("jump", "tls.source")]
 
     reviewed(scenario, {"storage": {"size": "10 Gi"}, "tls": {"verify": False, "source": None}})
 
@@ -145,7 +145,7 @@ def test_a_review_of_the_defaults_has_nothing_to_complain_of() -> None:
         assert headings(host).startswith(" 1 problems ✓ ")
         await press(pilot, "1", "enter")
         assert host.query_one(OptionList).get_option_at_index(0).prompt == ("✓ no problems and no warnings")
-        assert host.asked == []
+        assert host.events == []
 
     reviewed(scenario)
 
@@ -171,7 +171,7 @@ def test_answers_that_differ_are_marked_by_a_sign_and_can_be_shown_alone() -> No
             ["≠", " Variable of the secret key", "B", "none"],
         ]
         await press(pilot, "enter", "down", "down", "enter")
-        assert host.asked == [("jump", "storage.size"), ("jump", "repository.credentials")]
+        assert host.events == [("jump", "storage.size"), ("jump", "repository.credentials")]
         await press(pilot, "o")
         assert len(table(host)) > 60
 
@@ -245,7 +245,7 @@ def test_a_search_goes_along_and_unfolds_what_it_finds() -> None:
         assert text(host, "#hint") == "'nowhere' was not found"
         await press(pilot, "escape")
         assert shown.has_focus
-        assert host.asked == []
+        assert host.events == []
 
     reviewed(scenario)
 
@@ -286,7 +286,7 @@ AT = f" · compared {NOW.astimezone():%d %b %H:%M}"
 
 
 async def compared(pilot: Pilot[int], host: Host) -> str:
-    """Compare, and wait for what is said of it."""
+    """Compare, and wait for the result."""
     await press(pilot, "d")
     await until(pilot, lambda: all(worker.is_finished for worker in host.workers))
     await settled(pilot)
@@ -429,9 +429,9 @@ def test_export_and_apply_are_requests_to_the_wizard() -> None:
         await press(pilot, "e", *"shop", "enter", "f9")
         await press(pilot, "e", "escape")
         assert not host.query_one("#prompt", Input).display
-        assert host.asked == [("export", "shop"), ("apply",)]
+        assert host.events == [("export", "shop"), ("apply",)]
         await press(pilot, "escape")
-        assert host.asked[2:] == [("leave",)]
+        assert host.events[2:] == [("leave",)]
 
     reviewed(scenario)
 
@@ -439,7 +439,7 @@ def test_export_and_apply_are_requests_to_the_wizard() -> None:
 def test_nothing_is_exported_while_something_is_wrong() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         await press(pilot, "e", "enter")
-        assert ("export", "manifests") not in host.asked
+        assert ("export", "manifests") not in host.events
 
     reviewed(scenario, {"storage": {"size": "10 Gi"}})
 

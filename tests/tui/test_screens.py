@@ -279,7 +279,7 @@ async def begin_apply(camera: Camera) -> None:
 
 async def of_apply(camera: Camera) -> None:
     await begin_apply(camera)
-    await camera.take("apply-asked")
+    await camera.take("apply-approval")
     await camera.pilot.press("y")
     await camera.see("pgBackRest runs backup")
     await camera.take("apply-running")
@@ -443,7 +443,7 @@ PLAYS = {
     "waiting": Play("loading", loading, of_others, (*PAGES, *WINDOWS)),
     "unconnected": Play("loading", unconnected, of_unconnected, ("apply",)),
     "denied": Play("errors", denied, of_denied, ("connect-denied", "secrets-denied")),
-    "apply": Play("filled", new_release, of_apply, ("apply-asked", "apply-running", "apply-done", "apply-help")),
+    "apply": Play("filled", new_release, of_apply, ("apply-approval", "apply-running", "apply-done", "apply-help")),
     "costs": Play("filled", smaller, of_smaller, ("apply-costs", "apply-typed")),
     "untrusted": Play("errors", untrusted, of_untrusted, ("apply-failed", "messages-one", "messages")),
     "observed": Play("filled", observed, of_observed, ("status", "status-help", "status-ask")),

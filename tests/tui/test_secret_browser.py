@@ -40,12 +40,12 @@ from support.screens import notices, opened, painted, press, settled, until
 Scenario = Callable[[Pilot[int], SecretBrowser], Awaitable[None]]
 NOTHING = "nothing yet"
 ENDPOINT = Endpoint("https", "minio.minio.svc", 9000)
-ASKED: tuple[Literal["ca"], Endpoint, str, tuple[str, str], Rules] = ("ca", ENDPOINT, "default", ("", ""), Rules())
+ARGUMENTS: tuple[Literal["ca"], Endpoint, str, tuple[str, str], Rules] = ("ca", ENDPOINT, "default", ("", ""), Rules())
 
 
 def driven(
     scenario: Scenario,
-    *asked: Any,
+    *arguments: Any,
     size: tuple[int, int] = (120, 40),
     prepare: Callable[[SimCluster], None] = lambda _: None,
     done: bool = True,
@@ -66,7 +66,7 @@ def driven(
         app = WizardApp(Start(connect, lambda _path, _text: None, utc_now, screen="textual.screen:Screen", demo=True))
         async with opened(app, size) as pilot:
             await until(pilot, lambda: app.connection.cluster is not None)
-            browser = SecretBrowser(*asked, *ASKED[len(asked) :])
+            browser = SecretBrowser(*arguments, *ARGUMENTS[len(arguments) :])
             if first is not None:
                 await first(pilot, browser)
             await app.push_screen(browser, ended.append)
@@ -278,7 +278,7 @@ def test_before_there_is_a_cluster_it_says_so() -> None:
         app = WizardApp(Start(refused, lambda _path, _text: None, utc_now, screen="textual.screen:Screen"))
         async with opened(app, size=(120, 40)) as pilot:
             await until(pilot, lambda: len(app.screen_stack) == 2)
-            browser = SecretBrowser(*ASKED)
+            browser = SecretBrowser(*ARGUMENTS)
             await app.push_screen(browser)
             assert text(browser, "counts") == "connecting to the cluster …"
             goes_on.set()
@@ -327,16 +327,16 @@ def test_an_invalid_name_is_refused_in_place(name: str) -> None:
 
 
 class Gate:
-    """A function of ``discovery`` that does its work only once it may; how often it was asked."""
+    """A function of ``discovery`` that does its work only once it may; how often it was called."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        self.asked = 0
+        self.calls = 0
         self._open = asyncio.Event()
         self._behind = getattr(wizard_browse, name)
         monkeypatch.setattr(wizard_browse, name, self)
 
     async def __call__(self, *given: Any) -> Any:
-        self.asked += 1
+        self.calls += 1
         await self._open.wait()
         return await self._behind(*given)
 
@@ -355,7 +355,7 @@ def test_escape_while_a_typed_name_is_read_closes_the_field_alone(monkeypatch: p
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         gate = Gate(monkeypatch, "contents")
         await typed(pilot, browser, "minio/minio-tls")
-        await until(pilot, lambda: gate.asked > 0)
+        await until(pilot, lambda: gate.calls > 0)
         await press(pilot, "escape")
         assert not browser.query("#typed")
         gate.open()
@@ -370,12 +370,12 @@ def test_a_running_try_is_shown_and_a_second_enter_waits_for_it(monkeypatch: pyt
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         gate = Gate(monkeypatch, "confirm")
         await press(pilot, "enter", "enter", "enter")
-        await until(pilot, lambda: gate.asked > 0)
+        await until(pilot, lambda: gate.calls > 0)
         assert text(browser, "counts") == "trying minio/minio-tls on minio.minio.svc:9000 …"
         await press(pilot, "enter")
         gate.open()
         await until(pilot, lambda: pilot.app.screen is not browser)
-        assert gate.asked == 1
+        assert gate.calls == 1
 
     assert driven(scenario) == [SecretChoice("minio", "minio-tls", ("tls.crt",))]
 
@@ -384,7 +384,7 @@ def test_who_moved_on_meanwhile_has_chosen_nothing(monkeypatch: pytest.MonkeyPat
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         gate = Gate(monkeypatch, "confirm")
         await press(pilot, "enter")
-        await until(pilot, lambda: gate.asked > 0)
+        await until(pilot, lambda: gate.calls > 0)
         await press(pilot, "down")
         gate.open()
         await quiet(browser)
@@ -455,7 +455,7 @@ def test_without_a_connection_a_name_is_taken_at_its_word_and_f5_connects() -> N
         app = WizardApp(Start(refused, lambda _path, _text: None, utc_now, screen="textual.screen:Screen"))
         async with opened(app, size=(120, 40)) as pilot:
             await until(pilot, lambda: app.connection.trouble is not None)
-            browser = SecretBrowser(*ASKED)
+            browser = SecretBrowser(*ARGUMENTS)
             await app.push_screen(browser, ended.append)
             await press(pilot, "f5")
             await until(pilot, lambda: len(tries) == 2 and app.connection.trouble is not None)

@@ -102,8 +102,8 @@ async def listed(pilot: Pilot[int]) -> Pick:
     await until(pilot, lambda: isinstance(pilot.app.screen, Pick))
     await settled(pilot)
     window = cast("Pick", pilot.app.screen)
-    said = window.query_one("#note", Static)
-    await until(pilot, lambda: str(said.content) != "loading from the cluster")
+    note = window.query_one("#note", Static)
+    await until(pilot, lambda: str(note.content) != "loading from the cluster")
     return window
 
 
@@ -838,28 +838,28 @@ def test_invisible_characters_are_removed_from_a_paste() -> None:
 
 def test_a_list_opens_before_the_cluster_has_answered_and_takes_what_is_typed_ahead() -> None:
     class Slow(SimCluster):
-        asked = asyncio.Event()
-        goes_on = asyncio.Event()
+        listed = asyncio.Event()
+        released = asyncio.Event()
 
         def pages(self, resource: Resource, *given: Any, **how: Any) -> Any:
             found = super().pages(resource, *given, **how)
-            return self.late(found) if resource.kind == "StorageClass" and self.asked is not None else found
+            return self.late(found) if resource.kind == "StorageClass" and self.listed is not None else found
 
         async def late(self, found: Any) -> Any:
-            self.asked.set()
-            await self.goes_on.wait()
+            self.listed.set()
+            await self.released.wait()
             async for page in found:
                 yield page
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Storage", ("storage", "storageClass"))
-        await until(pilot, Slow.asked.is_set)
+        await until(pilot, Slow.listed.is_set)
         await press(pilot, "f4", *"fast")
         window = pilot.app.screen
         assert isinstance(window, Pick)
         assert str(window.query_one("#note", Static).content) == "loading from the cluster"
         assert window.query_one(FilterInput).value == "fast"
-        Slow.goes_on.set()
+        Slow.released.set()
         await until(pilot, lambda: not window.query_one("#note").display)
         await press(pilot, "enter")
         await until(pilot, lambda: wizard.draft.raw["storage"]["storageClass"] == "fast")
@@ -880,21 +880,21 @@ def test_help_keeps_the_value_of_a_label_that_kubernetes_has_to_match() -> None:
 def test_a_parameter_in_focus_shows_its_reason_whole() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Tuning")
-        asked = row(wizard, "tuning.profile").control
-        await until(pilot, lambda: asked.has_focus)
+        profile = row(wizard, "tuning.profile").control
+        await until(pilot, lambda: profile.has_focus)
         await press(pilot, "f2")
         parameters = wizard.query_one("#parameters", OptionList)
         await until(pilot, lambda: parameters.has_focus)
         await press(pilot, "end")
         await until(pilot, lambda: "short queries compile longer" in str(wizard.query_one("#reason", Static).content))
         await press(pilot, "f2")
-        await until(pilot, lambda: asked.has_focus)
+        await until(pilot, lambda: profile.has_focus)
 
     driven(scenario)
 
 
 def test_manifests_that_cannot_be_made_any_more_are_not_exported() -> None:
-    """The certificate goes with the connection, and the folder was asked for before."""
+    """The certificate goes with the connection, after the dialog for the folder has opened."""
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, saved: dict[str, str]) -> None:
         wizard.draft.learn(Facts(), (Finding("tls.source", "is gone"),))
@@ -1088,7 +1088,7 @@ def test_what_was_applied_above_takes_the_place_of_older_answers_below() -> None
         pilot.app.post_message(Applied(over.draft.answers, complete=True))
         await until(pilot, lambda: wizard.draft.answers.tuning.connections == 70)
         await settled(pilot)
-        assert wizard.query_one("#page-Tuning").display, "the page is made anew, and shown"
+        assert wizard.query_one("#page-Tuning").display, "the page is created again and shown"
         await until(pilot, lambda: cast("Input", row(wizard, "tuning.connections").control).value == "70")
 
     driven(scenario)

@@ -32,7 +32,7 @@ def browsed(
     prepare: Callable[[SimCluster], None] = lambda _: None,
     readable: Readable | None = None,
 ) -> tuple[list[Candidate], list[Batch], SimCluster]:
-    """The rows in order, all batches, and the cluster with what it was asked."""
+    """The rows in order, all batches, and the cluster with its requests."""
 
     async def scenario() -> tuple[list[Candidate], list[Batch], SimCluster]:
         async with SimCluster() as sim:
@@ -49,7 +49,7 @@ def browsed(
     return asyncio.run(scenario())
 
 
-def told(rows: Sequence[Candidate]) -> dict[str, tuple[str, bool | None, str]]:
+def summaries(rows: Sequence[Candidate]) -> dict[str, tuple[str, bool | None, str]]:
     return {row.place: (row.kind, row.ok, reason_text(row)) for row in rows}
 
 
@@ -95,7 +95,7 @@ def test_only_what_would_surely_do_is_proposed(endpoint: str, place: str | None)
 def test_the_certificate_of_the_server_comes_first_and_every_other_one_says_why_not() -> None:
     rows, batches, _ = browsed()
     assert (rows[0].place, rows[0].keys, rows[0].ok) == ("minio/minio-tls", ("tls.crt",), True)
-    found = told(rows)
+    found = summaries(rows)
     expected = {
         "minio/minio-tls": ("self-signed", True, "this very certificate is what the server sends"),
         "cert-manager/root-ca": ("CA", False, "did not sign this one: the server's certificate is self-signed"),
@@ -132,7 +132,7 @@ def test_a_server_that_cannot_be_reached_leaves_the_verdict_open() -> None:
     assert batches[-1].served == Finding(
         text="Service minio/gone does not exist", fix="Check the endpoint's name and namespace."
     )
-    assert "cannot be tried from here" in told(rows)["minio/minio-tls"][2]
+    assert "cannot be tried from here" in summaries(rows)["minio/minio-tls"][2]
 
 
 # ---- rights, and what goes wrong on the way ------------------------------------------------------------------------

@@ -88,15 +88,15 @@ def test_what_is_merely_wrong_is_kept_as_it_is(raw: dict[str, Any]) -> None:
 
 
 def test_answers_that_were_written_out_whole_come_down_to_what_differs() -> None:
-    said = {
+    changes = {
         "release": {"namespace": "shop"},
         "tuning": {"parameters": {"work_mem": "8MB"}},
         "repository": {"credentials": {"from": "env", "accessKey": "KEY", "secretKey": "SECRET"}},
         "tls": {"source": None, "caFile": "ca.crt"},
     }
-    answers = Answers.model_validate(said)
+    answers = Answers.model_validate(changes)
     whole = answers.model_dump(by_alias=True, mode="json")
-    assert without_defaults(whole) == said
+    assert without_defaults(whole) == changes
     assert Answers.model_validate(without_defaults(whole)) == answers
     assert without_defaults(Answers().model_dump(by_alias=True, mode="json")) == {}
 
