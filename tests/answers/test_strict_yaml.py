@@ -64,7 +64,7 @@ def test_every_key_and_item_has_its_place() -> None:
     assert document.place(("elsewhere",)) is None
 
 
-def test_a_byte_order_mark_is_no_content() -> None:
+def test_a_byte_order_mark_is_ignored() -> None:
     assert strict_yaml.read(b"\xef\xbb\xbfa: 1\n").value == {"a": 1}
 
 
@@ -85,7 +85,7 @@ REFUSED: dict[str, tuple[bytes, Finding]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_no_file_of_answers_needs_is_refused(name: str) -> None:
+def test_yaml_features_that_no_answer_needs_are_refused(name: str) -> None:
     data, problem = REFUSED[name]
     assert strict_yaml.read(data).problems == [problem]
 
@@ -127,7 +127,7 @@ BROKEN: dict[bytes, tuple[int, str]] = {
 
 @pytest.mark.parametrize("loader", [yaml.SafeLoader, strict_yaml.Loader])
 @pytest.mark.parametrize("data", BROKEN)
-def test_broken_yaml_is_one_problem_with_a_line_and_no_words_of_the_parser(
+def test_broken_yaml_is_one_problem_with_its_line_in_our_own_words(
     data: bytes, loader: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(strict_yaml, "Loader", loader)
@@ -137,7 +137,7 @@ def test_broken_yaml_is_one_problem_with_a_line_and_no_words_of_the_parser(
     assert loader is yaml.SafeLoader or problem.line == line
 
 
-def test_an_empty_file_is_nothing_and_no_problem() -> None:
+def test_an_empty_file_has_no_value_and_no_problem() -> None:
     for data in (b"", b"\n\n", b"# only a comment\n", b"---\n"):
         document = strict_yaml.read(data)
         assert (document.value, document.problems) == (None, [])
@@ -151,7 +151,7 @@ def test_plain_text_is_text_to_every_reader(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "~", "true", "Null", "08", "1e3", "1.", ".5", "0x1F", "0o14", ".inf", "-.INF", ".nan", "+1"]
 )
-def test_what_a_reader_may_take_for_something_else_is_not_plain_text(text: str) -> None:
+def test_text_that_some_reader_takes_for_another_type_is_not_plain(text: str) -> None:
     assert not strict_yaml.is_plain_text(text)
     value: Any = strict_yaml.scalar(text)
     assert value is None or isinstance(value, (str, int, float, bool))

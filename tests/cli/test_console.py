@@ -81,7 +81,7 @@ def test_bad_input_never_leaves_a_folder() -> None:
 
 
 @pytest.mark.parametrize(("begins", "ends", "words"), [(-9, -1, "ended on"), (1, 9, "is valid only from")])
-def test_a_certificate_out_of_its_time_is_refused(begins: int, ends: int, words: str, folder: Path) -> None:
+def test_a_certificate_outside_its_validity_is_refused(begins: int, ends: int, words: str, folder: Path) -> None:
     found = certificate(begins=timedelta(days=begins), ends=timedelta(days=ends))
     (folder / "ca.crt").write_bytes(pem(found))
     done = run("--headless", "-", "--ca-file", "ca.crt", stdin=b"release: {}\n")

@@ -38,7 +38,7 @@ def test_without_words_every_message_is_listed() -> None:
     assert [line.split()[0] for line in lines] == [entry.key for entry in messages.entries()]
 
 
-def test_words_that_no_message_holds_are_refused() -> None:
+def test_words_that_are_in_no_message_are_refused() -> None:
     done = run("explain", "no", "such-thing")
     assert (done.code, done.err) == (
         2,
@@ -67,7 +67,7 @@ def test_a_finding_of_a_release_is_explained_with_its_fix(sim: SimCluster, answe
     assert (lines[0]["type"], lines[0]["key"]) == ("message", "status-down")
 
 
-def test_a_release_that_is_not_there_is_no_word_of_a_message(sim: SimCluster) -> None:
+def test_a_missing_release_is_not_searched_for_as_words(sim: SimCluster) -> None:
     done = run("explain", "release/other", "--demo")
     assert (done.code, done.err.splitlines()[0]) == (5, "pgwizard: there is no release other in namespace default")
 

@@ -162,7 +162,7 @@ def test_unusable_files(tmp_path: Path, content: Any, words: str) -> None:
     assert caught.value.exit_code == 4
 
 
-def test_an_unknown_context_says_which_there_are(tmp_path: Path) -> None:
+def test_an_unknown_context_is_reported_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(KubeconfigError) as caught:
         load("absent", saved(tmp_path / "config", config()))
     assert caught.value.hint == "It has: one."
@@ -277,7 +277,7 @@ def test_impersonation(tmp_path: Path) -> None:
     )
 
 
-def test_an_auth_provider_that_is_gone(tmp_path: Path) -> None:
+def test_a_removed_auth_provider_is_refused(tmp_path: Path) -> None:
     user = {"auth-provider": {"name": "azure", "config": {"access-token": TOKEN}}}
     with pytest.raises(KubeconfigError, match="auth-provider 'azure', which kubectl does not support") as caught:
         login(tmp_path, user)
@@ -628,7 +628,7 @@ def test_contexts_are_listed_the_current_one_first_and_nothing_is_run(
     ]
 
 
-def test_what_is_shown_of_a_context_is_plain_and_its_name_still_connects(tmp_path: Path) -> None:
+def test_a_context_is_shown_in_plain_text_and_its_name_still_connects(tmp_path: Path) -> None:
     name = "odd\x1b]52;c;aGk=\x07\u202e"
     content = config(name=name)
     content["clusters"][0]["cluster"]["server"] = "https://odd.test"
@@ -676,9 +676,7 @@ PRINTED = json.dumps({"apiVersion": "another", "kind": "ExecCredential", "status
         ({"auth-provider": {"name": ODD}}, {}, r"the auth-provider 'x \[2J evil', which"),
     ],
 )
-def test_what_an_error_quotes_of_a_kubeconfig_is_plain(
-    tmp_path: Path, user: Object, cluster: Object, words: str
-) -> None:
+def test_an_error_quotes_a_kubeconfig_in_plain_text(tmp_path: Path, user: Object, cluster: Object, words: str) -> None:
     with pytest.raises(KubeconfigError, match=words) as caught:
         read(login(tmp_path, user, **cluster))
     assert f"{caught.value.message}{caught.value.hint}".isprintable()
@@ -800,7 +798,7 @@ def test_base64_in_lines_is_read(tmp_path: Path, style: str, end: str) -> None:
     assert load(kubeconfig=str(tmp_path / "config")).cluster.bytes_of("certificate-authority") == pem
 
 
-def test_what_is_left_out_or_null_is_the_same(tmp_path: Path) -> None:
+def test_a_missing_value_and_null_are_the_same(tmp_path: Path) -> None:
     empty = dict.fromkeys(("token", "tokenFile", "username", "exec", "auth-provider", "as-groups", "client-key-data"))
     target = load(kubeconfig=saved(tmp_path / "config", config(empty, {"insecure-skip-tls-verify": None})))
     with pytest.raises(KubeconfigError, match=r"user 'one' in the kubeconfig .* has no credentials"):
@@ -927,13 +925,13 @@ def test_a_token_that_has_expired_is_named_before_anything_is_sent(tmp_path: Pat
 
 
 @pytest.mark.parametrize("exp", ["soon", True, None, [], -1e400, 1e400, 10**400])
-def test_a_token_with_an_odd_end_is_left_to_the_server(tmp_path: Path, exp: Any) -> None:
+def test_a_token_with_an_unreadable_expiry_is_sent(tmp_path: Path, exp: Any) -> None:
     claims = base64.urlsafe_b64encode(json.dumps({"exp": exp}).encode()).decode().rstrip("=")
     if exp != -1e400:
         assert authorization(login(tmp_path, {"token": f"e30.{claims}.sig"})) == f"Bearer e30.{claims}.sig"
 
 
-def test_nothing_that_identifies_goes_over_http(tmp_path: Path) -> None:
+def test_no_credential_is_sent_over_http(tmp_path: Path) -> None:
     user = {"token": TOKEN, "username": "", "as": "jane"}
     credentials_ = read(login(tmp_path, user, server="http://one.test"))
     assert credentials_.headers == (("Impersonate-User", "jane"),)
@@ -960,7 +958,7 @@ def test_a_plugin_that_prints_without_end_is_stopped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("closed", ["", "> /dev/null", "2> /dev/null"])
-def test_a_program_that_a_plugin_leaves_behind_does_not_hold_the_login_up(
+def test_a_program_that_a_plugin_leaves_running_does_not_delay_the_login(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: str
 ) -> None:
     """It may keep the plug-in's pipes open for as long as it runs."""

@@ -86,7 +86,7 @@ def refused(place: Site, answers: dict[str, Any], code: int) -> str:
     return place.apply(answers, expect=code).output
 
 
-def test_a_limit_range_is_met_by_the_answers_that_its_refusals_name(place: Site) -> None:
+def test_a_limit_range_is_met_by_the_answers_that_its_messages_name(place: Site) -> None:
     limit_range(place.kubectl, min={"memory": "64Mi"}, maxLimitRequestRatio={"cpu": "20"})
     # PostgreSQL's own container has 2 cores at most of 20m at least.
     wide = {"resources": {"cpuRequest": "200m"}}
@@ -103,7 +103,7 @@ def test_a_limit_range_is_met_by_the_answers_that_its_refusals_name(place: Site)
     assert place.backups() == ["full"]
 
 
-def test_a_quota_that_has_no_room_for_the_pod_ends_the_wait_with_its_words(place: Site) -> None:
+def test_a_quota_without_room_for_the_pod_ends_the_wait_with_its_message(place: Site) -> None:
     place.kubectl.run("create", "quota", "small", "--hard=limits.memory=256Mi")
     output = refused(place, {}, 8)
     assert "exceeded quota: small, requested: limits.memory=512Mi" in output
@@ -134,7 +134,7 @@ def test_a_policy_that_denies_the_job_refuses_before_anything_is_written(place: 
     ("whose", "code", "object_name"),
     [("database", 8, "postgresql-0 in namespace"), ("backup", 9, f"Job {{namespace}}/{HOOK}")],
 )
-def test_a_policy_that_denies_a_pod_ends_the_wait_with_its_words(
+def test_a_policy_that_denies_a_pod_ends_the_wait_with_its_message(
     place: Site, whose: str, code: int, object_name: str
 ) -> None:
     expression = f"object.metadata.labels['app.kubernetes.io/component'] != '{whose}'"

@@ -111,7 +111,7 @@ def test_a_secret_without_the_key_is_refused_before_anything_is_written(kubectl_
         assert place.versions() == before
 
 
-def test_a_variable_that_is_missing_is_refused_before_anything_is_written(place: Site) -> None:
+def test_a_missing_variable_is_refused_before_anything_is_written(place: Site) -> None:
     credentials = {"from": "env", "accessKey": "RIG_S3_ACCESS_KEY", "secretKey": "NO_SUCH_VARIABLE"}
     refused = place.apply({"repository": {"credentials": credentials}}, expect=5)
     assert "NO_SUCH_VARIABLE is not set" in refused.err

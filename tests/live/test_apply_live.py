@@ -33,7 +33,7 @@ def prepared(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
         yield found
 
 
-def test_an_empty_cluster_gets_a_proven_backup_and_a_second_apply_writes_nothing(place: Site) -> None:
+def test_an_empty_cluster_gets_a_valid_backup_and_a_second_apply_writes_nothing(place: Site) -> None:
     odd = {"storage": {"size": "1.3Gi"}}  # no whole number of bytes
     first = place.apply(odd)
     assert "fractional" not in first.output

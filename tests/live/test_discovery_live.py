@@ -55,7 +55,7 @@ def test_the_real_server_is_seen_through_a_forwarded_port() -> None:
     on(scenario)
 
 
-def test_the_authority_of_the_real_server_comes_first_and_wrong_ones_say_why(kubectl_binary: str) -> None:
+def test_the_authority_of_the_real_server_is_first_and_others_have_their_reasons(kubectl_binary: str) -> None:
     with own_namespace(kubectl_binary, "pgw-discovery") as kubectl:
         wrong = {
             "other": pem(certificate("other")),
@@ -87,7 +87,7 @@ def test_the_authority_of_the_real_server_comes_first_and_wrong_ones_say_why(kub
         }
 
 
-def test_a_secret_that_is_deleted_meanwhile_says_so() -> None:
+def test_a_secret_that_was_just_deleted_is_reported() -> None:
     async def scenario(cluster: KubeCluster) -> None:
         search = Search("ca", ENDPOINT)
         rows = await contents(

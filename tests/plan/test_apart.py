@@ -85,7 +85,7 @@ def test_the_whole_output_is_copied_and_the_exit_code_is_kept(place: Place, code
     assert ended(place.ask("full")) == (code, ["begin full", "end full"])
 
 
-def test_a_lost_stream_does_not_end_it_and_who_comes_next_follows_it(place: Place) -> None:
+def test_a_lost_stream_does_not_end_the_run_and_the_next_caller_follows_it(place: Place) -> None:
     first = place.ask("full")
     wait_until("it runs", lambda: place.runs() == ["begin full"])
     first.kill()
@@ -99,7 +99,7 @@ def test_a_lost_stream_does_not_end_it_and_who_comes_next_follows_it(place: Plac
 
 
 @pytest.mark.parametrize("code", [0, 103])
-def test_who_wants_something_else_waits_for_its_turn_and_nobody_gets_anothers_code(place: Place, code: int) -> None:
+def test_another_script_waits_for_its_turn_and_each_caller_gets_its_own_exit_code(place: Place, code: int) -> None:
     """The next one begins the moment the last one ends, and must not take its log and its code away from who reads."""
     full = place.ask("full")
     wait_until("it runs", lambda: place.runs() == ["begin full"])
@@ -115,14 +115,14 @@ def test_who_wants_something_else_waits_for_its_turn_and_nobody_gets_anothers_co
         assert (status, lines[-2:]) == (7, ["begin incr", "end incr"])
 
 
-def test_many_at_once_each_get_their_own_code(place: Place) -> None:
+def test_many_callers_at_once_get_their_own_exit_codes(place: Place) -> None:
     for number in range(6):
         place.let_go(str(number), number * 10)
     requests = [place.ask(str(number)) for number in range(6)]
     assert [ended(process)[0] for process in requests] == [0, 10, 20, 30, 40, 50]
 
 
-def test_what_was_killed_is_noticed(place: Place) -> None:
+def test_a_killed_run_is_noticed(place: Place) -> None:
     process = place.ask("full")
     wait_until("it runs", lambda: place.runs() == ["begin full"])
     place.kill_what_runs()

@@ -18,7 +18,7 @@ def _found(**sections: Any) -> tuple[dict[str, str], dict[str, str]]:
     return {item.question: item.text for item in found.errors}, {item.question: item.text for item in found.warnings}
 
 
-def test_the_defaults_are_right_and_quiet() -> None:
+def test_the_defaults_have_no_error_and_no_warning() -> None:
     assert checks.check(Answers(), Facts(ca=trusted())) == checks.Findings((), ())
 
 
@@ -31,7 +31,7 @@ def test_the_source_secret_cannot_be_looked_up_offline() -> None:
 @pytest.mark.parametrize(
     "sections", [{"tls": {"source": None}}, {"tls": {"verify": False}}, {"repository": {"enabled": False}}]
 )
-def test_no_certificate_is_missed_where_none_is_mirrored(sections: dict[str, Any]) -> None:
+def test_no_certificate_is_required_if_none_is_mirrored(sections: dict[str, Any]) -> None:
     assert checks.check(answers_of(**sections), Facts()).errors == ()
 
 
@@ -365,7 +365,7 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
 @pytest.mark.parametrize(
     ("sections", "path", "message"), ERRORS, ids=[f"{path}-{n}" for n, (_, path, _) in enumerate(ERRORS)]
 )
-def test_what_cannot_work_is_an_error(sections: dict[str, Any], path: str, message: str) -> None:
+def test_an_answer_that_cannot_work_is_an_error(sections: dict[str, Any], path: str, message: str) -> None:
     errors, _ = _found(**sections)
     assert errors == {path: message}
 
@@ -569,7 +569,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
 @pytest.mark.parametrize(
     ("sections", "path", "message"), WARNINGS, ids=[f"{path}-{n}" for n, (_, path, _) in enumerate(WARNINGS)]
 )
-def test_what_deserves_a_second_look_is_a_warning(sections: dict[str, Any], path: str, message: str) -> None:
+def test_a_doubtful_answer_is_a_warning(sections: dict[str, Any], path: str, message: str) -> None:
     assert _found(**sections) == ({}, {path: message})
 
 
@@ -589,7 +589,7 @@ def test_a_usual_value_has_no_warning(name: str, value: str) -> None:
     assert _found(tuning={"parameters": {name: value}}) == ({}, {})
 
 
-def test_what_has_no_repository_is_not_asked_about_one() -> None:
+def test_without_a_repository_its_answers_are_not_checked() -> None:
     answers = {
         "repository": {"enabled": False, "endpoint": "a:9001", "bucket": "a.b"},
         "schedule": {"full": "nonsense"},

@@ -70,7 +70,7 @@ def test_an_option_has_the_version_that_brought_it(option: str, since: tuple[int
         ("archive-queue-max", "2.45", "is an old name: use archive-push-queue-max"),
     ],
 )
-def test_an_option_that_a_file_may_not_hold_has_its_reason(option: str, release: str, reason: str | None) -> None:
+def test_an_option_that_may_not_be_in_a_file_has_its_reason(option: str, release: str, reason: str | None) -> None:
     assert pgbackrest.find_unknown(option, pgbackrest.version(release)) == reason
 
 
@@ -118,7 +118,7 @@ def test_a_unit_that_an_old_release_would_ignore_is_refused_with_the_reason() ->
         ("no-such-option", False),
     ],
 )
-def test_a_secret_is_known_by_the_table_else_by_its_words(option: str, secret: bool) -> None:
+def test_a_secret_option_is_known_from_the_table_or_by_its_name(option: str, secret: bool) -> None:
     assert pgbackrest.is_secret(option) is secret
 
 

@@ -21,7 +21,7 @@ ELSEWHERE = {"repository": {"enabled": False}, "tls": {"verify": False, "source"
 """Answers that need nothing of another namespace."""
 
 
-def test_releases_are_found_wherever_they_are() -> None:
+def test_releases_are_found_in_every_namespace() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         await deployed(sim, answers_of(release={"namespace": "staging"}, **ELSEWHERE))

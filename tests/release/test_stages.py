@@ -63,7 +63,7 @@ def test_only_our_own_objects_are_deleted() -> None:
     on(scenario)
 
 
-def test_the_wait_for_what_was_deleted_has_an_end_and_does_not_mistake_another_object_for_it() -> None:
+def test_the_wait_for_a_deletion_is_bounded_and_ignores_a_new_object_of_that_name() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         uid = live(sim, SERVICE, "postgresql")["metadata"]["uid"]

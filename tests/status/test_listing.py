@@ -224,7 +224,7 @@ def test_a_poll_that_finds_folders_which_it_did_not_read_is_not_enough() -> None
         "folder ../../etc",
     ],
 )
-def test_what_the_script_never_prints_is_refused(line: str) -> None:
+def test_an_unknown_line_of_the_script_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match=r".+") as refused:
         read(f"archive 15-1\n{line}")
     assert "\x1b" not in str(refused.value)

@@ -75,7 +75,7 @@ def test_a_denied_source_is_reported_and_the_others_are_read() -> None:
     on(scenario)
 
 
-def test_what_was_denied_is_asked_again() -> None:
+def test_a_denied_source_is_tried_again() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults = [Fault("503", resource="pods/exec", times=4), Fault("503", verb="list", resource="jobs", times=2)]
         found = await seen(sim, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
@@ -84,7 +84,7 @@ def test_what_was_denied_is_asked_again() -> None:
     on(scenario)
 
 
-def test_what_was_deleted_while_a_watch_was_lost_goes() -> None:
+def test_an_object_that_was_deleted_while_a_watch_was_lost_is_removed() -> None:
     ref = Ref(CRONJOB, "postgresql-pgbackrest-full", "default")
 
     async def scenario(sim: SimCluster) -> None:
@@ -175,7 +175,7 @@ def test_a_log_that_could_not_be_read_is_read_the_next_time(is_requested: bool) 
     on(scenario, outcomes=[FAILS])
 
 
-def test_a_log_that_may_not_be_read_holds_nothing_up() -> None:
+def test_a_log_that_may_not_be_read_delays_nothing() -> None:
     async def scenario(sim: SimCluster) -> None:
         await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", clock(sim)())
         await seen(sim, lambda snapshot: broken(snapshot) is not None)
@@ -189,7 +189,7 @@ def test_a_log_that_may_not_be_read_holds_nothing_up() -> None:
     on(scenario, outcomes=[FAILS])
 
 
-def test_a_log_whose_pod_is_gone_is_not_asked_for_again() -> None:
+def test_the_log_of_a_deleted_pod_is_not_requested_again() -> None:
     async def scenario(sim: SimCluster) -> None:
         name = await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", clock(sim)())
         await seen(sim, lambda snapshot: broken(snapshot) is not None)
@@ -225,7 +225,7 @@ def test_a_log_that_breaks_pgwizard_is_reported_and_the_next_one_is_read() -> No
     run(scenario())
 
 
-def test_backups_that_an_apply_elsewhere_turns_on_and_off_are_asked_for_from_then_on() -> None:
+def test_backups_are_polled_once_an_apply_elsewhere_turns_them_on() -> None:
     async def scenario(sim: SimCluster) -> None:
         recorded(sim, repository={"enabled": False})
         steps: list[str] = []
@@ -345,7 +345,7 @@ def test_a_namespace_deleted_while_it_is_observed_shows_within_seconds(denied: b
     on(scenario)
 
 
-def test_a_namespace_that_cannot_end_is_named_while_its_release_runs() -> None:
+def test_a_namespace_whose_deletion_hangs_is_named_while_its_release_runs() -> None:
     """A finalizer holds it, so the record and the database are there for long."""
 
     async def scenario(sim: SimCluster) -> None:
@@ -455,7 +455,7 @@ def test_a_revision_that_is_applied_elsewhere_is_seen_within_two_seconds() -> No
     on(scenario)
 
 
-def test_an_apply_that_touches_nothing_that_is_watched_is_seen_soon_and_at_once_when_asked() -> None:
+def test_an_apply_without_a_watched_change_shows_soon_and_at_once_on_request() -> None:
     async def scenario(sim: SimCluster) -> None:
         again, changed = observe.Again(), list[float]()
 
@@ -477,7 +477,7 @@ def test_an_apply_that_touches_nothing_that_is_watched_is_seen_soon_and_at_once_
     on(scenario)
 
 
-def test_half_an_hour_of_watching_asks_at_its_pace_and_leaves_nothing_behind() -> None:
+def test_half_an_hour_of_watching_polls_at_its_pace_and_leaves_no_task() -> None:
     async def scenario(sim: SimCluster) -> None:
         before, began = len(asyncio.all_tasks()), sim.clock.now()
         listeners = len(sim.store.listeners)
@@ -618,7 +618,7 @@ async def another(sim: SimCluster, namespace: str) -> None:
         await deployed(sim, answers_of(release={"namespace": namespace}))
 
 
-def test_a_repository_with_another_release_s_backups_proves_nothing_with_and_without_the_job_that_failed() -> None:
+def test_backups_of_another_release_do_not_make_this_one_recoverable() -> None:
     async def scenario(sim: SimCluster) -> None:
         await another(sim, "shop")
         programs = sim.runtime.programs
@@ -736,7 +736,7 @@ def test_a_defect_in_reading_the_log_of_a_crash_is_shown_and_the_log_is_read_aga
     on(scenario)
 
 
-def test_a_hole_in_a_large_archive_is_confirmed_by_reading_all_of_it_again() -> None:
+def test_a_gap_in_a_large_archive_is_confirmed_by_a_second_full_listing() -> None:
     scopes: list[str] = []
 
     def large(command: list[str], _: bytes) -> ExecResult | None:

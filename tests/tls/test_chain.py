@@ -130,7 +130,7 @@ def test_a_name_in_another_string_type_is_the_same_name(kind: str) -> None:
 
 
 @pytest.mark.parametrize("days", [(-9, -3), (3, 9)])
-def test_an_authority_out_of_its_dates_beside_the_good_one_changes_nothing(days: tuple[int, int]) -> None:
+def test_an_expired_authority_beside_a_valid_one_changes_nothing(days: tuple[int, int]) -> None:
     root, other = issue("root", ca=True), issue("other", ca=True, days=days)
     verdict, (ok, message) = verdicts([other, root], [issue("leaf", root, names=(HOST,))])
     assert (verdict.ok, ok) == (True, True), message
@@ -209,7 +209,7 @@ _ELSEWHERE = x509.NameConstraints([x509.DNSName("example.com")], None)
         ({"extensions": (_ELSEWHERE,)}, {}, "[47] permitted subtree violation"),
     ],
 )
-def test_a_tls_server_must_meet_what_openssl_asks_of_one(
+def test_a_tls_server_must_meet_the_requirements_of_openssl(
     authority: dict[str, Any], server: dict[str, Any], message: str
 ) -> None:
     """Each case was compared with pgBackRest; ``make agreement`` does so again with many more of them."""
@@ -222,7 +222,7 @@ def test_a_tls_server_must_meet_what_openssl_asks_of_one(
     assert (verdict.ok, verdict.message) == (not message, message)
 
 
-def test_an_anchor_is_looked_for_without_regard_to_case_and_blanks() -> None:
+def test_an_anchor_is_found_regardless_of_case_and_blanks() -> None:
     named, signed = issue("The  Root", ca=True, identifiers=False), issue("the root", ca=True, identifiers=False)
     leaf = issue("leaf", replace(signed, key=named.key), names=(HOST,))
     verdict, (ok, message) = verdicts([named], [leaf])

@@ -211,7 +211,7 @@ def test_a_server_that_speaks_something_else_or_hangs_up_is_named() -> None:
         assert isinstance(error, Unreachable)
 
 
-def test_a_server_that_does_not_answer_meets_the_deadline() -> None:
+def test_a_server_that_does_not_answer_ends_at_the_deadline() -> None:
     async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(1000):
             pass
@@ -230,7 +230,7 @@ def test_a_host_that_dns_cannot_hold_is_unreachable(host: str) -> None:
     )
 
 
-def test_a_port_that_nobody_listens_at() -> None:
+def test_a_port_without_a_listener_is_unreachable() -> None:
     message, hint = refused("127.0.0.1:1")
     assert message.startswith("127.0.0.1:1 cannot be reached from this machine: ")
     assert hint == "Pods may still reach it."

@@ -66,7 +66,7 @@ def with_approval(scenario: Callable[[Waiting], Awaitable[None]], *changes: Chan
     simtime.run(main())
 
 
-def test_changes_without_loss_want_one_yes() -> None:
+def test_changes_without_loss_need_one_confirmation() -> None:
     async def scenario(asking: Waiting) -> None:
         assert asking.prompt == ASKS
         assert asking.approval.is_waiting
@@ -78,7 +78,7 @@ def test_changes_without_loss_want_one_yes() -> None:
     with_approval(scenario, SERVICE, CONFIG)
 
 
-def test_what_is_deleted_wants_the_name_of_the_release() -> None:
+def test_a_deletion_needs_the_name_of_the_release() -> None:
     async def scenario(asking: Waiting) -> None:
         assert "these backups are no longer taken" in painted(asking.pilot)
         assert not await asking.approve()
@@ -111,7 +111,7 @@ def test_what_is_deleted_wants_the_name_of_the_release() -> None:
         ([JOB], [], False, "nothing: every object is up to date"),
     ],
 )
-def test_what_was_written_of_an_apply_that_did_not_end_is_counted(
+def test_the_writes_of_an_unfinished_apply_are_counted(
     changes: list[Change], begun: list[Change], complete: bool, text: str
 ) -> None:
     assert progress_text(changes, begun, complete=complete) == text

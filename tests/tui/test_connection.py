@@ -66,7 +66,7 @@ def test_a_waiter_gets_the_cluster_and_the_state_is_shown() -> None:
     simtime.run(main())
 
 
-def test_another_choice_ends_the_one_on_its_way_and_closes_the_one_before() -> None:
+def test_another_choice_cancels_the_pending_connection_and_closes_the_previous_one() -> None:
     async def main() -> None:
         servers, reports = Servers(), list[str]()
         connection = Connection(servers.connect_to("a"), reports.append)
@@ -88,7 +88,7 @@ def test_another_choice_ends_the_one_on_its_way_and_closes_the_one_before() -> N
 
 
 @pytest.mark.parametrize("ends_by", ["another choice", "the end"])
-def test_what_an_opening_holds_is_closed_only_once_it_has_stopped(ends_by: str) -> None:
+def test_a_cancelled_connection_is_closed_only_once_it_has_stopped(ends_by: str) -> None:
     """It may still open something while it is being cancelled."""
     log: list[str] = []
 
@@ -115,7 +115,7 @@ def test_what_an_opening_holds_is_closed_only_once_it_has_stopped(ends_by: str) 
     simtime.run(main())
 
 
-def test_no_choice_connects_to_the_same_cluster_again() -> None:
+def test_reconnecting_without_a_choice_uses_the_same_cluster() -> None:
     async def main() -> None:
         servers = Servers()
         connection = Connection(servers.connect_to("a"), lambda _: None)
@@ -133,7 +133,7 @@ def test_no_choice_connects_to_the_same_cluster_again() -> None:
     ("connect", "message"),
     [(refused, "no route to prod\\x1b[2J"), (defective, "a bug in pgwizard: KeyError")],
 )
-def test_trouble_is_shown_until_the_next_try(connect: Connector, message: str) -> None:
+def test_a_failed_connection_is_shown_until_the_next_try(connect: Connector, message: str) -> None:
     async def main() -> None:
         reports: list[str] = []
         connection = Connection(connect, reports.append)

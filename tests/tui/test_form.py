@@ -146,7 +146,7 @@ def test_an_entry_that_does_not_go_with_the_answers_is_shown_at_its_question(
 TLS = ("tls.source.namespace", "tls.source.secret", "tls.source.key")
 
 
-def test_an_answer_within_a_block_that_was_none_opens_the_block() -> None:
+def test_an_answer_within_an_empty_block_opens_the_block() -> None:
     async def scenario(pilot: Pilot[None], host: Host) -> None:
         assert host.shown()["tls.source"] == "null"
         assert not host.shown().keys() & {*TLS}
@@ -177,7 +177,7 @@ def test_another_answer_within_a_block_leaves_its_questions_in_place() -> None:
     driven(scenario, {}, "tls")
 
 
-def test_none_from_elsewhere_takes_the_questions_away_and_the_focus_stays_near() -> None:
+def test_closing_a_block_from_elsewhere_removes_its_questions_and_keeps_the_focus_near() -> None:
     async def scenario(pilot: Pilot[None], host: Host) -> None:
         host.control("tls.source.secret").focus()
         host.give("tls.source", None)

@@ -67,7 +67,7 @@ def test_a_screen_gets_the_result_of_the_screen_that_it_opened() -> None:
     played(scenario)
 
 
-def test_a_status_that_is_open_below_is_gone_back_to() -> None:
+def test_an_open_status_below_is_returned_to() -> None:
     async def scenario(pilot: Pilot[int], app: WizardApp) -> None:
         ends: list[Any] = []
         blank(app).open_screen(OpenStatus(ReleaseRef("default", "postgresql")))

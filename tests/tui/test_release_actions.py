@@ -155,7 +155,7 @@ def test_the_answers_of_the_last_revision_are_opened_in_the_wizard() -> None:
     assert request.raw["release"]["name"] == "postgresql"
 
 
-def test_without_a_snapshot_nothing_can_be_done() -> None:
+def test_without_a_snapshot_no_action_is_available() -> None:
     async def scenario(pilot: Pilot[int], actions: ReleaseActions, _: SimCluster, watch: Watch) -> None:
         watch.snapshot = None
         assert await actions.back_up() is False

@@ -25,7 +25,7 @@ EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
         ("0 2 * * 0", "0 2 * * */2", False),
     ],
 )
-def test_only_weekdays_decide(full: str, incremental: str, never: bool) -> None:
+def test_only_weekdays_prevent_a_collision(full: str, incremental: str, never: bool) -> None:
     assert CronSchedule(full).never_on_a_day_of(CronSchedule(incremental)) is never
 
 

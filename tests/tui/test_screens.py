@@ -508,7 +508,7 @@ def test_three_screens_are_as_in_their_golden_files_in_every_theme(
     goldens.compare({file: texts[scene] for scene, file in files(THEMED, size, look).items()}, update_golden)
 
 
-def test_no_file_is_left_of_a_screen_that_is_gone(update_golden: bool) -> None:
+def test_no_golden_file_is_left_of_a_removed_screen(update_golden: bool) -> None:
     pictures = {picture(name) for names in PICTURED.values() for name in names.values()} | {picture("apply-printed")}
     left = {path for path in SCREENS.glob("*/*") if path not in ALL} | set(SCREENSHOTS.iterdir()) - pictures
     if update_golden:

@@ -102,7 +102,7 @@ async def move_to(pilot: Pilot[int], browser: SecretBrowser, place: str) -> Cand
     return browser.listing.row
 
 
-def test_the_best_one_is_first_and_enter_chooses_it() -> None:
+def test_the_best_candidate_is_first_and_enter_chooses_it() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         row = browser.listing.row
         assert row is not None
@@ -115,7 +115,7 @@ def test_the_best_one_is_first_and_enter_chooses_it() -> None:
     assert driven(scenario) == [SecretChoice("minio", "minio-tls", ("tls.crt",))]
 
 
-def test_what_is_known_of_a_certificate_is_copied_whole() -> None:
+def test_the_details_of_a_certificate_are_copied_whole() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         row = browser.listing.row
         assert row is not None
@@ -132,7 +132,7 @@ def test_what_is_known_of_a_certificate_is_copied_whole() -> None:
     driven(scenario)
 
 
-def test_what_is_copied_can_be_written_to_a_file() -> None:
+def test_copied_text_can_be_written_to_a_file() -> None:
     async def scenario(pilot: Pilot[int], _: SecretBrowser) -> None:
         await press(pilot, "f9")
         assert "Write minio/minio-tls to which file?" in painted(pilot)
@@ -141,7 +141,7 @@ def test_what_is_copied_can_be_written_to_a_file() -> None:
     driven(scenario)
 
 
-def test_one_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
+def test_a_certificate_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await move_to(pilot, browser, "cert-manager/root-ca")
         await press(pilot, "enter")
@@ -153,14 +153,14 @@ def test_one_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
     assert driven(scenario) == [SecretChoice("cert-manager", "root-ca", ("tls.crt",))]
 
 
-def test_escape_leaves_with_nothing() -> None:
+def test_escape_closes_the_browser_without_a_choice() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await press(pilot, "escape")
 
     assert driven(scenario) == [None]
 
 
-def test_words_filter_as_they_are_typed_and_escape_takes_them_back() -> None:
+def test_typing_filters_the_list_and_escape_clears_the_filter() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         every = len(places(browser))
         await press(pilot, *"tenant-3")
@@ -175,7 +175,7 @@ def test_words_filter_as_they_are_typed_and_escape_takes_them_back() -> None:
     driven(scenario)
 
 
-def test_what_is_promising_is_read_when_it_comes_into_view() -> None:
+def test_promising_rows_are_read_when_they_come_into_view() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await until(
             pilot, lambda: browser.feed.secrets.findings.by_place["cert-manager", "trust-bundle"][0].kind == "CA"
@@ -227,7 +227,7 @@ def test_rows_that_came_before_the_browser_are_shown_with_it(monkeypatch: pytest
     driven(scenario, first=first, done=False)
 
 
-def test_what_a_key_changes_is_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_by_a_key_is_painted(monkeypatch: pytest.MonkeyPatch) -> None:
     painted: list[str] = []
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
@@ -301,7 +301,7 @@ def test_a_name_can_be_typed() -> None:
     assert driven(scenario) == [SecretChoice("minio", "minio-tls", ("tls.crt",))]
 
 
-def test_what_may_not_be_read_is_taken_at_its_word() -> None:
+def test_the_name_of_an_unreadable_secret_is_accepted() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await typed(pilot, browser, "shop/hidden/ca.crt")
         await until(pilot, lambda: pilot.app.screen is not browser)
@@ -380,7 +380,7 @@ def test_a_running_try_is_shown_and_a_second_enter_waits_for_it(monkeypatch: pyt
     assert driven(scenario) == [SecretChoice("minio", "minio-tls", ("tls.crt",))]
 
 
-def test_who_moved_on_meanwhile_has_chosen_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moving_the_cursor_during_a_try_chooses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         gate = Gate(monkeypatch, "confirm")
         await press(pilot, "enter")
@@ -407,7 +407,7 @@ def test_a_typed_name_that_the_filter_hides_is_the_one_that_enter_chooses() -> N
     assert driven(scenario) == [SecretChoice("cert-manager", "root-ca", ("tls.crt",))]
 
 
-def test_what_was_read_before_the_server_had_answered_is_judged_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificates_read_before_the_handshake_get_their_verdict_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     gate = Gate(monkeypatch, "ask_endpoint")
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
@@ -442,7 +442,7 @@ def test_read_again_begins_with_the_best_one() -> None:
     driven(scenario)
 
 
-def test_without_a_connection_a_name_is_taken_at_its_word_and_f5_connects() -> None:
+def test_without_a_connection_a_name_is_accepted_and_f5_connects() -> None:
     tries = []
 
     async def refused(_: AsyncExitStack) -> Cluster:
@@ -478,7 +478,7 @@ def test_credentials_show_their_keys_and_never_a_value() -> None:
     assert driven(scenario, "s3") == [SecretChoice("shop", "s3-backup", ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))]
 
 
-def test_a_key_pair_of_other_names_can_be_typed() -> None:
+def test_the_keys_of_a_key_pair_can_be_typed() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await typed(pilot, browser, "grafana-admin/admin-user,admin-password")
         await until(pilot, lambda: pilot.app.screen is not browser)

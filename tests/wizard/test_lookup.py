@@ -43,7 +43,7 @@ def test_errors_come_before_warnings() -> None:
     assert last.warnings == ()
 
 
-def test_a_certificate_that_the_server_would_refuse_is_a_doubt() -> None:
+def test_a_certificate_that_would_fail_the_handshake_is_a_warning() -> None:
     tls = {"source": {"namespace": "staging", "secret": "minio-wrong-name", "key": "tls.crt"}}
     *_, last = learnt(answers_of(tls=tls))
     assert last.errors == ()
@@ -53,7 +53,7 @@ def test_a_certificate_that_the_server_would_refuse_is_a_doubt() -> None:
     assert message.endswith(": the first backup would fail")
 
 
-def test_a_release_that_uses_the_same_path_is_a_doubt() -> None:
+def test_a_release_that_uses_the_same_path_is_a_warning() -> None:
     s3 = {"from": "existing", "namespace": "default", "secret": "postgresql-pgbackrest-s3"}
     other = answers_of(release={"namespace": "staging"}, repository={"credentials": s3})
     *_, last = learnt(answers_of(), others=[other])
@@ -62,7 +62,7 @@ def test_a_release_that_uses_the_same_path_is_a_doubt() -> None:
 
 
 @pytest.mark.parametrize(("kind", "has_fix"), [("reset-before", False), ("401", True)])
-def test_a_cluster_that_does_not_answer_is_a_problem_of_no_answer_and_worth_another_look(
+def test_a_cluster_that_does_not_answer_is_no_problem_of_an_answer_and_is_retried(
     kind: FaultKind, has_fix: bool
 ) -> None:
     (only,) = learnt(answers_of(), faults=[Fault(kind, times=None)])
