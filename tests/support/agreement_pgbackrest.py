@@ -21,8 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pgwizard.plan import pgbackrest
+from pgwizard.plan.manifests import repository_options
 from pgwizard.plan.names import CA_FILE
-from pgwizard.plan.plan import options
+from pgwizard.plan.plan import Facts, resolve
 from pgwizard.plan.server import s3_server
 from pgwizard.tls.certificates import read_bundle
 from pgwizard.tls.chain import ChainVerdict, would_verify
@@ -80,7 +81,11 @@ class Pgbackrest:
 
 
 def _configuration(case: DialCase) -> bytes:
-    pairs = [pair for pair in options(case.answers) if pair.name.startswith("repo1-") and pair.value != CA_FILE]
+    pairs = [
+        pair
+        for pair in repository_options(resolve(case.answers, Facts()))
+        if pair.name.startswith("repo1-") and pair.value != CA_FILE
+    ]
     return "\n".join(["[global]", *(f"{pair.name}={pair.value}" for pair in pairs), ""]).encode()
 
 
