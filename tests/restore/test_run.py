@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from pgwizard.errors import FirstBackupFailed, PgwizardError, PreflightError, RestoreFailed
-from pgwizard.kube.api import Object
+from pgwizard.kube.api import Object, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record
 from pgwizard.release.stages import Event
@@ -140,7 +140,7 @@ def test_the_job_is_the_database_s_pod_without_probes_and_outside_of_its_service
 def test_schedules_that_were_suspended_stay_so() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.runtime.change(
-            restore_run.Ref(CRONJOB, "postgresql-pgbackrest-incr", "default"),
+            Ref(CRONJOB, "postgresql-pgbackrest-incr", "default"),
             lambda obj: obj["spec"].update(suspend=True),
         )
         assert (await restored(sim)).error is None
@@ -234,9 +234,7 @@ def test_another_pod_that_mounts_the_volume_is_in_the_way() -> None:
 
 def test_a_database_that_does_not_run_is_not_restored() -> None:
     async def scenario(sim: SimCluster) -> None:
-        sim.runtime.change(
-            restore_run.Ref(STATEFULSET, "postgresql", "default"), lambda obj: obj["spec"].update(replicas=0)
-        )
+        sim.runtime.change(Ref(STATEFULSET, "postgresql", "default"), lambda obj: obj["spec"].update(replicas=0))
         await sim.clock.sleep(30)
         refused = await restored(sim)
         assert isinstance(refused.error, PreflightError)
