@@ -388,6 +388,8 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
         yield Finding(
             "repository.bucket", f"{repository.bucket} cannot be part of a host name: set repository.uriStyle to path"
         )
+    if repository.uri_style == "host" and repository.s3_endpoint.is_address and question == "repository.endpoint":
+        yield Finding("repository.uriStyle", f"host puts the bucket before {repository.s3_endpoint.host}: use path")
     if "." in repository.bucket and version < pgbackrest.DOTTED_BUCKET_SINCE:
         yield _too_old("repository.bucket", "a dot in a bucket's name", pgbackrest.DOTTED_BUCKET_SINCE, answers)
     if server.is_address and answers.tls.verify and version < IP_SAN_SINCE:
