@@ -152,8 +152,8 @@ def test_a_wrong_override_is_not_blamed_on_a_line_of_the_file() -> None:
         (
             "repository.endpoint=[fe80::1%eth0]:9000",
             (
-                "repository.endpoint: fe80::1%eth0 has a zone, which pgBackRest does not take; expected an address without "
-                "% (from --set)"
+                "repository.endpoint: fe80::1%eth0 has a zone, which pgBackRest does not take; expected an address "
+                "without % (from --set)"
             ),
         ),
         (
