@@ -74,7 +74,7 @@ class Endpoint:
 
 
 def _ipv6_text(text: str) -> str:
-    """The address as pgBackRest takes it: without dots, and without a zone, which is of one machine alone."""
+    """The address in the form of pgBackRest: without dots, and without a zone, which is of one machine alone."""
     try:
         address = IPv6Address(text)
     except ValueError:
