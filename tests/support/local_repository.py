@@ -20,8 +20,8 @@ if "repo-get" in sys.argv:
     file = root / place
     if not file.is_file():
         sys.exit(1 if "--ignore-missing" in sys.argv else 55)
-    with open(pathlib.Path(os.environ["ROOT"], "read"), "a") as asked:
-        print(place, file=asked)
+    with open(pathlib.Path(os.environ["ROOT"], "read"), "a") as lines:
+        print(place, file=lines)
     sys.stdout.write(file.read_text())
 elif os.environ.get("REFUSAL"):
     sys.exit(os.environ["REFUSAL"])
@@ -100,5 +100,5 @@ class LocalRepository:
     @property
     def manifests_read(self) -> list[str]:
         """The labels whose manifest was read, in order."""
-        asked = (self.folder / "read").read_text().splitlines()
-        return [path.split("/")[2] for path in asked if path.endswith("/backup.manifest")]
+        lines = (self.folder / "read").read_text().splitlines()
+        return [path.split("/")[2] for path in lines if path.endswith("/backup.manifest")]
