@@ -83,7 +83,7 @@ def suspended(sim: SimCluster) -> list[bool]:
 
 
 def timelines(sim: SimCluster) -> int:
-    return sim.runtime.programs.repository("default").timelines.current
+    return sim.runtime.programs.repository("default").timeline
 
 
 def fulls(sim: SimCluster) -> int:
@@ -182,7 +182,7 @@ def test_a_restore_that_failed_is_undone_without_a_look_at_the_server() -> None:
 
 
 def test_a_receipt_short_of_the_plan_keeps_the_server_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgwizard.simulator.timelines._lsn", lambda _: "0/1000000")
+    monkeypatch.setattr("pgwizard.simulator.recovery.lsn", lambda _: "0/1000000")
 
     async def scenario(sim: SimCluster) -> None:
         failed = await restored(sim)
