@@ -220,7 +220,7 @@ def test_a_plan_names_backup_timeline_and_target_and_what_is_lost() -> None:
     )
 
 
-def test_a_plan_is_what_pgbackrest_is_asked_for() -> None:
+def test_a_plan_becomes_the_options_of_pgbackrest() -> None:
     plans = [choose(WHOLE, target, moment(NOW)) for target in (at(20, is_exclusive=True), RecoveryTarget("latest"))]
     assert [plan.options for plan in plans if isinstance(plan, RestorePlan)] == [
         (
