@@ -131,9 +131,10 @@ def test_pgbackrest_reads_each_option_as_written(shell: Shell, answers: Path) ->
     if not plan.backups:
         pytest.skip("no backups, no pgbackrest.conf")
     conf = configuration(manifests.render(plan), "pgbackrest.conf")
-    newer = [pair.name for pair in plan.options if (pgbackrest.since(pair.name) or ()) > INSTALLED]
+    options = manifests.repository_options(plan)
+    newer = [pair.name for pair in options if (pgbackrest.since(pair.name) or ()) > INSTALLED]
     conf = "".join(line for line in conf.splitlines(keepends=True) if line.partition("=")[0] not in newer)
-    expected = {pair.name: pair.value for pair in plan.options if pair.name not in newer}
+    expected = {pair.name: pair.value for pair in options if pair.name not in newer}
     expected |= {
         "pg1-path": "/var/lib/postgresql/data/pgdata",
         "pg1-port": "5432",

@@ -110,6 +110,24 @@ def test_the_end_of_the_wizard_writes_the_answer_of_the_last_moment() -> None:
     kept(scenario)
 
 
+def test_the_end_of_the_wizard_writes_what_a_busy_machine_has_not_written_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def wait_for_a_thread(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def scenario(one: Kept) -> None:
+        monkeypatch.setattr(asyncio, "to_thread", wait_for_a_thread)
+        one.raw = SIZE
+        one.autosave.keep()
+        await asyncio.sleep(2 * DELAY_SECONDS)
+        (write,) = (task for task in asyncio.all_tasks() if "Autosave._write" in repr(task))
+        write.cancel()
+        one.autosave.close()
+        assert one.store.calls == [("keep", SIZE), ("close", None)]
+        await asyncio.gather(write, return_exceptions=True)
+
+    kept(scenario)
+
+
 def test_the_end_of_the_wizard_does_not_bring_back_forgotten_answers() -> None:
     async def scenario(one: Kept) -> None:
         one.raw = SIZE

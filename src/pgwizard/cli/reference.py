@@ -158,6 +158,7 @@ def _exit_codes() -> str:
     others = {
         DIFFERENCES: f"; with `diff {EXIT_CODE.flag}`: there are differences",
         128 + signal.SIGHUP: "ended by SIGHUP: the terminal was closed. Nothing is left half done, as with 130",
+        128 + signal.SIGQUIT: "the wizard was ended by SIGQUIT. Nothing is left half done, as with 130",
         128 + signal.SIGTERM: "ended by SIGTERM. Nothing is left half done, as with 130",
         BROKEN_PIPE: "the reader of standard output went away, as in `pgwizard ... \\| head`",
     }

@@ -19,7 +19,7 @@ from pgwizard.endpoint import Endpoint
 from pgwizard.errors import ClusterError, Finding, Forbidden, PgwizardError
 from pgwizard.kube.api import DEFAULT_STORAGE_CLASS, NODE, STORAGE_CLASS, Cluster, Object, Resource
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.plan.server import s3_server
+from pgwizard.plan.server import name_rules, s3_server
 from pgwizard.release import records
 from pgwizard.release.record import Record, UnreadableRecord
 from pgwizard.release.survey import Survey, read_sections
@@ -199,7 +199,7 @@ async def _endpoint(subject: Subject) -> Sequence[Finding]:
     if not answers.repository.enabled or (answers.has_tls_mirror() and bundle is None):
         return ()
     try:
-        rules = Rules(answers.images.pgbackrest_version)
+        rules = name_rules(answers)
         verified = await try_server(subject.cluster, endpoint, bundle, rules, subject.at)
         if verified is not None:
             refused = verified.finding
