@@ -19,6 +19,7 @@ from pgwizard.wizard.secret_questions import SecretQuestion, secret_question_of
 
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
+    from pgwizard.tls.names import Rules
     from pgwizard.tui.secret_choice import SecretChoice
 
 _BESIDE = 60
@@ -89,7 +90,7 @@ class Chooser:
 
     def _server(self) -> tuple[Cluster, Endpoint, Rules] | None:
         cluster, answers = self._pages.connection.cluster, self._pages.draft.answers
-        return (cluster, s3_server(answers), Rules(answers.images.pgbackrest_version)) if cluster else None
+        return (cluster, s3_server(answers), name_rules(answers)) if cluster else None
 
     @property
     def proposed(self) -> Candidate | None:
