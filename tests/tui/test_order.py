@@ -38,7 +38,7 @@ def test_before_the_first_page_there_is_none_beside_it_and_none_ahead() -> None:
     assert (order().beside(1), order().ahead) == (None, ())
 
 
-def test_pages_have_marks_for_where_a_person_is_was_and_should_look() -> None:
+def test_pages_are_marked_as_current_answered_or_in_need_of_attention() -> None:
     draft = Draft({"storage": {"size": "20GB"}})
     marks = order("Connect", "Release").marks(draft)
     assert marks[:4] == [("✓", "Connect"), ("●", "Release"), ("·", "Database"), ("!", "Storage")]
