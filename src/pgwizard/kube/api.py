@@ -265,6 +265,8 @@ DEFAULT_STORAGE_CLASS = "storageclass.kubernetes.io/is-default-class"
 ROLE = Resource("rbac.authorization.k8s.io/v1", "Role")
 LEASE = Resource("coordination.k8s.io/v1", "Lease")
 
+FIELD_MANAGER = "pgwizard"
+"""The field manager of every write."""
 
 T = TypeVar("T")
 SIDE_BY_SIDE = 8
