@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.x509.name import _ASN1Type
 
+from pgwizard.plan import pgbackrest
 from pgwizard.tls.certificates import Certificate, read_bundle
 from pgwizard.tls.names import Rules
 from support.chains import issue
@@ -42,21 +43,33 @@ def _named(*names: str, common: str = "", addresses: tuple[str, ...] = ()) -> Ce
     ],
 )
 def test_names_are_compared_as_pgbackrest_does(certificate_: Certificate, host: str, fits: bool) -> None:
-    assert Rules("2.45").fit(certificate_, host) == fits
+    assert (Rules().refusal(certificate_, host) == "") == fits
 
 
 @pytest.mark.parametrize("version", ["2.53", "2.60"])
 def test_addresses_count_from_pgbackrest_2_53_on(version: str) -> None:
-    server, rules = _named("minio", addresses=("10.0.0.1", "2001:db8::1")), Rules(version)
-    assert rules.fit(server, "10.0.0.1")
-    assert rules.fit(server, "2001:DB8:0::1")
-    assert not rules.fit(server, "10.0.0.2")
-    assert rules.fit(server, "minio")
-    assert not Rules("2.52.1").fit(server, "10.0.0.1")
+    server, rules = (
+        _named("minio", addresses=("10.0.0.1", "2001:db8::1")),
+        pgbackrest.rules(pgbackrest.version(version)),
+    )
+    assert rules.refusal(server, "10.0.0.1") == ""
+    assert rules.refusal(server, "2001:DB8:0::1") == ""
+    assert rules.refusal(server, "10.0.0.2") == _not_found("10.0.0.2")
+    assert rules.refusal(server, "minio") == ""
+    assert pgbackrest.rules((2, 52, 1)).refusal(server, "10.0.0.1") == _not_found("10.0.0.1")
 
 
-def test_a_name_in_wide_characters_is_not_read() -> None:
-    """pgBackRest sees NULs in it, and fails."""
+def _not_found(host: str) -> str:
+    return f"unable to find hostname '{host}' in certificate common name or subject alternative names"
+
+
+def test_a_refusal_has_the_words_of_pgbackrest() -> None:
+    assert Rules().refusal(_named("a\0", "b"), "b") == "TLS certificate name contains embedded null"
+    assert Rules().refusal(_named(), "b") == "TLS certificate common name is missing"
+    assert Rules().refusal(_named(addresses=("10.0.0.1",)), "b") == _not_found("b")
+
+
+def test_a_name_in_wide_characters_is_refused_for_the_nuls_that_pgbackrest_sees_in_it() -> None:
     (wide,) = read_bundle(issue("minio", ca=None, kind=_ASN1Type.BMPString).pem).certificates
-    assert (wide.subject, wide.common_name) == ("CN=minio", "")
-    assert not Rules().fit(wide, "minio")
+    assert wide.subject == "CN=minio"
+    assert Rules().refusal(wide, "minio") == "TLS certificate name contains embedded null"

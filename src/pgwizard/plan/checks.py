@@ -28,7 +28,6 @@ from pgwizard.plan.names import Names
 from pgwizard.plan.plan import Facts, mirrored_s3, parameters, shared_memory_bytes
 from pgwizard.plan.server import host_question, s3_server, server_findings
 from pgwizard.plan.tuning import SEGMENT_BYTES, memory_sum
-from pgwizard.tls.names import IP_SAN_SINCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,11 +389,11 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
         )
     if "." in repository.bucket and version < pgbackrest.DOTTED_BUCKET_SINCE:
         yield _too_old("repository.bucket", "a dot in a bucket's name", pgbackrest.DOTTED_BUCKET_SINCE, answers)
-    if server.is_address and answers.tls.verify and version < IP_SAN_SINCE:
+    if server.is_address and answers.tls.verify and version < pgbackrest.IP_SAN_SINCE:
         yield _warning(
             question,
             f"pgBackRest {answers.images.pgbackrest_version} finds no IP address among a certificate's alternative "
-            f"names: give a host name, or use {pgbackrest.version_text(IP_SAN_SINCE)} or newer",
+            f"names: give a host name, or use {pgbackrest.version_text(pgbackrest.IP_SAN_SINCE)} or newer",
         )
     yield from server_findings(answers)
     if server.port == 9001:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pgwizard.tls.names import Rules
+
 Version = tuple[int, ...]
 OptionKind = Literal["boolean", "integer", "size", "time", "choice", "path", "string", "list", "hash", ""]
 
@@ -23,6 +25,7 @@ POSTGRESQL_SINCE: dict[int, Version] = {16: (2, 46), 17: (2, 53, 1), 18: (2, 55)
 COMPRESSION_SINCE: dict[str, Version] = {"lz4": (2, 25), "zst": (2, 27), "bz2": (2, 28)}
 HTTP_SINCE: Version = (2, 58)
 DOTTED_BUCKET_SINCE: Version = (2, 58)
+IP_SAN_SINCE: Version = (2, 53)
 BLOCK_SINCE: Version = (2, 52, 1)
 BUNDLE_SINCE: Version = (2, 39)
 TIME_UNITS_SINCE: Version = (2, 53)
@@ -137,6 +140,11 @@ def version(text: str) -> Version:
 def version_text(number: Version) -> str:
     """(2, 52, 1) as ``2.52.1``."""
     return ".".join(map(str, number))
+
+
+def rules(release: Version) -> Rules:
+    """Those for the names in a server's certificate."""
+    return Rules(has_addresses=release >= IP_SAN_SINCE)
 
 
 def strip_index(option: str) -> str:

@@ -9,8 +9,10 @@ from dataclasses import replace
 from pgwizard.answers.questions import Answers
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import Finding
+from pgwizard.plan import pgbackrest
 from pgwizard.plan.pgbackrest import strip_index
 from pgwizard.text import plain
+from pgwizard.tls.names import Rules
 
 _HOSTS = ("repo-storage-host", "repo-s3-host")
 _PORTS = ("repo-storage-port", "repo-s3-port")
@@ -35,6 +37,11 @@ def s3_server(answers: Answers) -> Endpoint:
         if _is_port(value):
             server = replace(server, port=int(value))
     return server
+
+
+def name_rules(answers: Answers) -> Rules:
+    """Those of the pgBackRest that the answers name, for the names in the server's certificate."""
+    return pgbackrest.rules(pgbackrest.version(answers.images.pgbackrest_version))
 
 
 def host_question(answers: Answers) -> str:

@@ -39,7 +39,7 @@ from pgwizard.plan import checks as plan_checks
 from pgwizard.plan import manifests
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, Plan, resolve
-from pgwizard.plan.server import s3_server
+from pgwizard.plan.server import name_rules, s3_server
 from pgwizard.release import limits, record, records
 from pgwizard.release.record import Record, UnreadableRecord
 from pgwizard.release.survey import Survey, read_sections
@@ -280,7 +280,7 @@ async def _endpoint(subject: Subject) -> Sequence[Finding]:
     if not answers.repository.enabled or (answers.has_tls_mirror() and bundle is None):
         return ()
     try:
-        rules = Rules(answers.images.pgbackrest_version)
+        rules = name_rules(answers)
         verified = await try_server(subject.cluster, endpoint, bundle, rules, subject.at)
         if verified is not None:
             refused = verified.finding

@@ -19,7 +19,7 @@ from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import ClusterError, Forbidden, PgwizardError
 from pgwizard.kube.api import NAMESPACE, SECRET, Cluster, Ref, find_object
 from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names, ReleaseRef
-from pgwizard.plan.server import s3_server
+from pgwizard.plan.server import name_rules, s3_server
 from pgwizard.release import records
 from pgwizard.release.backups import TAIL_LINES
 from pgwizard.release.survey import read_sections
@@ -38,7 +38,6 @@ from pgwizard.status.snapshot import (
 from pgwizard.text import fit_line, plain
 from pgwizard.tls import handshake
 from pgwizard.tls.certificates import Bundle, read_bundle
-from pgwizard.tls.names import Rules
 
 _SERVER_SECTIONS = ("images", "repository", "advanced")
 _EXEC_SECONDS = {"repository": 120.0, "archive": 120.0, "archiver": 20.0, "volume": 20.0}
@@ -297,7 +296,7 @@ async def _end_of(mine: Bundle, cluster: Cluster, release: ReleaseRef, at: datet
             there, _ = await records.find(cluster, release)
             answers = read_sections(there.deployed if there else None, *_SERVER_SECTIONS)
             if answers is not None:
-                rules = Rules(answers.images.pgbackrest_version)
+                rules = name_rules(answers)
                 found = await handshake.verify(cluster, s3_server(answers), mine, rules, at)
                 return found.verdict.ends or mine.next_end(at)
     return mine.next_end(at)

@@ -29,7 +29,7 @@ class Certificate:
 
     key_type: such as ``RSA 2048`` or ``EC P-256``. dns_names, ip_addresses: its subject alternative names of these
     kinds, other_names: how many there are of other kinds. common_name: the first of the subject, as pgBackRest reads
-    it; empty where it reads none. serial: in hexadecimal.
+    it; empty where there is none. serial: in hexadecimal.
     """
 
     subject: str
@@ -167,12 +167,15 @@ def _summary(certificate: X509Certificate) -> Certificate:
 
 
 def _common_name(subject: X509Name) -> str:
-    """The first one; empty where pgBackRest finds none, or refuses one in wide characters for the NULs in it."""
+    """The first one; empty where there is none. pgBackRest takes each byte of wide characters for one of its own."""
     from cryptography.x509.oid import NameOID
 
     common = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    name = str(common[0].value) if common else ""
-    return name if name.encode() in subject.public_bytes() else ""
+    name, written = str(common[0].value) if common else "", subject.public_bytes()
+    if name.encode() in written:
+        return name
+    narrow = name.encode("latin-1", "replace")
+    return (narrow if narrow in written else name.encode("utf-16-be")).decode("latin-1")
 
 
 def _key_type(certificate: X509Certificate) -> str:

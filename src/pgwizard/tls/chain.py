@@ -16,11 +16,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pgwizard.tls.certificates import DAY_SECONDS, Bundle, Certificate
-from pgwizard.tls.names import Rules, names_text
+from pgwizard.tls.names import NULL_IN_NAME, Rules, names_text
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate as X509Certificate
     from OpenSSL.crypto import X509, X509StoreContextError
+
+    _Pair = tuple[X509Certificate, Certificate]
 
 _END = "-----END CERTIFICATE-----\n"
 
@@ -53,6 +55,7 @@ class ChainReason(Enum):
     WEAK_HASH = "{about} is signed by way of a hash that OpenSSL no longer accepts"
     OTHER = "OpenSSL refuses {about}: {detail}"
     HOST = "the server's certificate is for {about}, not for {detail}"
+    NULL_IN_NAME = "a name in the server's certificate holds a NUL, which pgBackRest refuses"
 
     UNKNOWN = "uses cryptography that is not known here: only pgBackRest itself can tell"
 
@@ -89,9 +92,9 @@ def would_verify(bundle: Bundle, server_chain: Bundle, host: str, now: datetime,
     verdict = _verify(bundle, server_chain, now) if is_related else _without_anchors(server_chain)
     if verdict.ok is False:
         return _in_plain_words(verdict, bundle, server_chain, now)
-    if verdict.ok and not rules.fit(own, host):
-        message = f"unable to find hostname '{host}' in certificate common name or subject alternative names"
-        return ChainVerdict(False, ChainReason.HOST, names_text(own), host, message)
+    if verdict.ok and (message := rules.refusal(own, host)):
+        reason = ChainReason.NULL_IN_NAME if message == NULL_IN_NAME else ChainReason.HOST
+        return ChainVerdict(False, reason, names_text(own), host, message)
     return verdict
 
 
@@ -127,21 +130,24 @@ def _verify(bundle: Bundle, server_chain: Bundle, now: datetime) -> ChainVerdict
     unknown = (UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
     known = {item.sha256: item for item in (*server_chain.certificates, *bundle.certificates)}
-    about = server_chain.certificates[0]
     try:
         sent, own = _read_sent(server_chain)
-        if refused := _short_key(own, about, 0):
+        if refused := _short_key(own, server_chain.certificates[0], 0):
             return refused
-        store = crypto.X509Store()
-        for item in _x509s(bundle):
+        store, trusted = crypto.X509Store(), list(_x509s(bundle))
+        for item in trusted:
             store.add_cert(item)
         store.set_time(now.astimezone(UTC))
-        chain = crypto.X509StoreContext(store, sent[0], sent).get_verified_chain()
-        path = [known[_sha256(item)] for item in chain]
-        return _tls_refusal([item.to_cryptography() for item in chain], path) or _trusted(path, bundle)
-    except crypto.X509StoreContextError as error:
-        is_built = error.errors[0] not in _UNBUILT
-        return (_wrong_purpose(own, about, 0) if is_built else None) or _refusal(error, known, server_chain, now)
+        try:
+            chain = crypto.X509StoreContext(store, sent[0], sent).get_verified_chain()
+        except crypto.X509StoreContextError as error:
+            refused = _refusal(error, known, server_chain, now)
+            if error.errors[0] in _UNBUILT:
+                return refused
+            pairs = [(item.to_cryptography(), known[_sha256(item)]) for item in (*sent, *trusted)]
+            return _tls_refusal(_likely_path(pairs), *error.errors[:2]) or refused
+        path = [(item.to_cryptography(), known[_sha256(item)]) for item in chain]
+        return _tls_refusal(path) or _trusted([about for _, about in path], bundle)
     except (crypto.Error, ValueError, KeyError, *unknown):
         return ChainVerdict(None, ChainReason.UNKNOWN)
 
@@ -158,6 +164,20 @@ def _read_sent(server_chain: Bundle) -> tuple[list[X509], X509Certificate]:
     """What the server sends, and its own certificate; parsed once, not for each of hundreds of candidates."""
     sent = list(_x509s(server_chain))
     return sent, sent[0].to_cryptography()
+
+
+def _likely_path(pairs: Sequence[_Pair]) -> list[_Pair]:
+    """The chain that OpenSSL built and then refused, which pyOpenSSL does not tell: by names, those trusted first.
+
+    pairs: what the server sends, its own first, then what is trusted.
+    """
+    path = [pairs[0]]
+    while (issuer := _loose(path[-1][1].issuer)) != _loose(path[-1][1].subject):
+        above = (pair for pair in reversed(pairs) if _loose(pair[1].subject) == issuer and pair not in path)
+        if (found := next(above, None)) is None:
+            break
+        path.append(found)
+    return path
 
 
 def _sha256(item: X509) -> str:
@@ -244,15 +264,29 @@ def _distance(certificate: Certificate, now: datetime) -> str:
 # ---- what a TLS connection asks for beside ---------------------------------------------------------------------------
 
 
-def _tls_refusal(chain: Sequence[X509Certificate], path: Sequence[Certificate]) -> ChainVerdict | None:
-    """What refuses a valid chain when it is a TLS server's, in OpenSSL's order. chain, path: the same certificates."""
-    pairs = list(enumerate(zip(chain, path, strict=True)))
-    for check in (_wrong_purpose, _short_key):
-        for depth, (certificate, about) in pairs:
-            if refused := check(certificate, about, depth):
-                return refused
-    for _, (certificate, about) in pairs[:-1]:  # nobody checks an anchor's own signature
-        if _is_weakly_signed(certificate):
+_BEFORE_PURPOSE = frozenset({24, 34, 37, 40, 79})
+"""What OpenSSL looks for in each certificate of a chain just before its purpose."""
+_PATH_LENGTH = 25
+"""And just after it."""
+
+
+def _tls_refusal(path: Sequence[_Pair], code: int = 0, at_depth: int = 0) -> ChainVerdict | None:
+    """What refuses a chain when it is a TLS server's, and OpenSSL comes upon first.
+
+    path: from the server's certificate up to its anchor. code, at_depth: what else OpenSSL refuses of it; 0 for
+    nothing.
+    """
+    for depth, (certificate, about) in enumerate(path):
+        if code in _BEFORE_PURPOSE and depth == at_depth:
+            return None
+        if refused := _wrong_purpose(certificate, about, depth):
+            return refused
+        if code == _PATH_LENGTH and depth == at_depth:
+            return None
+    for depth, (certificate, about) in enumerate(path):
+        if depth and (refused := _short_key(certificate, about, depth)):
+            return refused
+        if depth < len(path) - 1 and _is_weakly_signed(certificate):  # nobody checks an anchor's own signature
             message = "[68] CA signature digest algorithm too weak"
             return ChainVerdict(False, ChainReason.WEAK_HASH, _name(about), message=message)
     return None

@@ -1,4 +1,4 @@
-"""pgBackRest's own rules for the name in a server's certificate, version by version. Pure.
+"""pgBackRest's own rules for the name in a server's certificate. Pure.
 
 Source: ``tlsClientHostVerify`` and ``tlsClientHostVerifyName`` in its src/common/io/tls/client.c.
 """
@@ -10,22 +10,21 @@ from dataclasses import dataclass
 
 from pgwizard.tls.certificates import Certificate
 
-IP_SAN_SINCE = (2, 53)
+NULL_IN_NAME = "TLS certificate name contains embedded null"
+NO_NAME = "TLS certificate common name is missing"
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of one version, such as ``2.45``."""
+    """What differs between versions; ``plan.pgbackrest.rules`` has those of one. The strictest ones by default.
 
-    version: str = "2.45"
+    has_addresses: whether an endpoint that is an address is looked for among a certificate's addresses.
+    """
 
-    @property
-    def has_addresses(self) -> bool:
-        """Whether an endpoint that is an address is looked for among a certificate's addresses."""
-        return tuple(int(part) for part in self.version.split(".")) >= IP_SAN_SINCE
+    has_addresses: bool = False
 
-    def fit(self, certificate: Certificate, host: str) -> bool:
-        """Whether the certificate is for this host.
+    def refusal(self, certificate: Certificate, host: str) -> str:
+        """The words of pgBackRest for a certificate that is not for this host; empty where it is.
 
         The common name counts only where there is no alternative name of any kind. A name with a NUL in it ends the
         search: pgBackRest fails there, whatever name follows.
@@ -33,20 +32,27 @@ class Rules:
         if self.has_addresses and not any("\0" in name for name in certificate.dns_names):
             address = _address(host)
             if address is not None and address in map(_address, certificate.ip_addresses):
-                return True
-        for name in names_of(certificate):
+                return ""
+        names = names_of(certificate)
+        for name in names:
             if "\0" in name:
-                return False
+                return NULL_IN_NAME
             if _matches(name.lower(), host.lower()):
-                return True
-        return False
+                return ""
+        if not names and not _has_alternative(certificate):
+            return NO_NAME
+        return f"unable to find hostname '{host}' in certificate common name or subject alternative names"
 
 
 def names_of(certificate: Certificate) -> tuple[str, ...]:
     """The names that are compared with a host, in their order."""
-    if certificate.dns_names or certificate.ip_addresses or certificate.other_names or not certificate.common_name:
+    if _has_alternative(certificate) or not certificate.common_name:
         return certificate.dns_names
     return (certificate.common_name,)
+
+
+def _has_alternative(certificate: Certificate) -> bool:
+    return bool(certificate.dns_names or certificate.ip_addresses or certificate.other_names)
 
 
 def names_text(certificate: Certificate) -> str:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pgwizard.answers.questions import Question
 from pgwizard.answers.schema import QuestionPath
 from pgwizard.errors import ClusterError
-from pgwizard.plan.server import s3_server
-from pgwizard.tls.names import Rules
+from pgwizard.plan.server import name_rules, s3_server
 from pgwizard.tui.navigation import OpenSecretBrowser
 from pgwizard.tui.pages.pages import Pages
 from pgwizard.tui.widgets.dialogs import Pick
@@ -66,7 +65,7 @@ class Chooser:
         own, answers = draft.answers.release.namespace, draft.answers
         place = str(draft.value(question.namespace) or "") if question.namespace else ""
         current = (place or own, str(draft.value(question.secret) or ""))
-        rules = Rules(answers.images.pgbackrest_version)
+        rules = name_rules(answers)
         self._pages.open_screen(
             OpenSecretBrowser(question.purpose, s3_server(answers), own, current, rules),
             lambda chosen: self._answer_with_secret(question, chosen),

@@ -287,7 +287,7 @@ def judge(row: Candidate, search: Search, server: Handshake | Finding | None, no
         verdict = would_verify(row.bundle, server.chain, search.host, now, search.rules)
     else:
         verdict = ChainVerdict(None)
-    is_named = verdict.ok is None and search.rules.fit(row.bundle.certificates[0], search.host)
+    is_named = verdict.ok is None and not search.rules.refusal(row.bundle.certificates[0], search.host)
     rank = _rank(row, verdict, search, now, is_named=is_named)
     reason: ChainVerdict | Finding | None = verdict if verdict.reason else None
     if reason is None and isinstance(server, Finding):

@@ -11,7 +11,7 @@ from textual.message import Message
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import Forbidden, PgwizardError
 from pgwizard.plan.names import Names
-from pgwizard.plan.server import s3_server
+from pgwizard.plan.server import name_rules, s3_server
 from pgwizard.release import checks
 from pgwizard.text import plain
 from pgwizard.tls.certificates import Bundle, Certificate
@@ -54,7 +54,7 @@ class TlsPanel(Panel):
         """See Panel. Another certificate or endpoint is tried."""
         super().refresh_from(draft)
         answers, bundle = draft.answers, draft.facts.ca
-        rules = Rules(answers.images.pgbackrest_version)
+        rules = name_rules(answers)
         wanted = (s3_server(answers), bundle, rules) if bundle and answers.tls.verify else None
         if wanted != self._tried and self.is_composed:
             self._tried, self._answer = wanted, "· trying it on the server" if wanted else ""
@@ -85,7 +85,7 @@ class TlsPanel(Panel):
     async def _search(self) -> None:
         cluster = await self.connection.once_connected()
         answers = self.draft.answers
-        rules = Rules(answers.images.pgbackrest_version)
+        rules = name_rules(answers)
         search = candidates.Search("ca", s3_server(answers), answers.release.namespace, rules)
         try:
             self._best = await browse.best(cluster, search, self.start.now, self.connection.readable)
