@@ -30,7 +30,7 @@ def test_an_endpoint_is_scheme_host_and_port(text: str, endpoint: Endpoint) -> N
     ("host", "is_address"),
     [("10.0.0.1", True), ("1.2.3", True), ("2130706433", True), ("[::1]", True), ("minio", False), ("1.2.3.a", False)],
 )
-def test_a_host_of_digits_and_dots_is_an_address_as_for_libc(host: str, is_address: bool) -> None:
+def test_a_host_of_digits_and_dots_is_an_address_as_in_libc(host: str, is_address: bool) -> None:
     assert Endpoint.parse(host).is_address == is_address
 
 
@@ -48,7 +48,7 @@ def test_pgbackrest_gets_the_scheme_only_where_it_is_http(answer: str, text: str
 
 
 @pytest.mark.parametrize("text", ["", "a b", "host:x", "http://a/b", "ftp://a"])
-def test_what_is_no_endpoint_is_refused(text: str) -> None:
+def test_an_invalid_endpoint_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not an endpoint: expected host:port"):
         Endpoint.parse(text)
 

@@ -47,7 +47,7 @@ def test_a_size_is_read_as_kubernetes_reads_it(text: str, size: int) -> None:
         ("8192Pi", "'8192Pi' is larger than Kubernetes can count; expected less than 8192Pi"),
     ],
 )
-def test_a_slip_in_a_size_is_named(text: str, message: str) -> None:
+def test_a_typo_in_a_size_is_named(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=r"size|larger") as caught:
         quantities.size_bytes(text)
     assert str(caught.value) == message
@@ -59,7 +59,7 @@ def test_a_cpu_share_is_read_as_kubernetes_reads_it(text: str, millis: int) -> N
 
 
 @pytest.mark.parametrize("text", ["", "0", "0m", "-1", "2 cores", "0.0001", "1,5", "500M", "m", "1e3"])
-def test_a_slip_in_a_cpu_share_is_refused(text: str) -> None:
+def test_a_typo_in_a_cpu_share_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a CPU share"):
         quantities.cpu_millis(text)
 
@@ -121,7 +121,7 @@ def test_a_live_quantity_is_read_by_the_api_server_s_grammar(text: str, number: 
         *("1e999999999999", "9" * 2_000, "nan", "Infinity", "1\n", None, 7, 1.5, True, ["1Gi"], {}),
     ],
 )
-def test_what_is_no_quantity_is_none_and_no_exception(value: object) -> None:
+def test_an_invalid_quantity_is_none_and_raises_nothing(value: object) -> None:
     assert quantities.read_quantity(value) is None
 
 
@@ -141,7 +141,7 @@ def test_any_text_is_a_quantity_or_none(text: str) -> None:
 @given(
     st.decimals(min_value=1, max_value=8_000, places=2), st.sampled_from(["", "Ki", "Mi", "Gi", "Ti", "k", "M", "G"])
 )
-def test_a_size_of_the_answers_is_the_same_quantity_once_it_lives(number: Decimal, unit: str) -> None:
+def test_a_size_of_the_answers_equals_its_live_quantity(number: Decimal, unit: str) -> None:
     text = f"{number}{unit}"
     quantity = quantities.read_quantity(text)
     assert quantity is not None
@@ -180,5 +180,5 @@ def test_a_size_is_sent_as_it_is_answered_unless_it_has_a_fraction_of_a_byte(ans
         (None, "None"),
     ],
 )
-def test_a_live_size_is_shown_as_an_answer_could_have_it(live: object, shown: str) -> None:
+def test_a_live_size_is_shown_as_an_answer_would_write_it(live: object, shown: str) -> None:
     assert quantities.size_text(live) == shown

@@ -45,8 +45,8 @@ def test_a_sidecar_of_a_mesh_neither_hides_the_end_of_a_backup_nor_its_log(place
             for kind in ("initContainers", "containers")
             for item in place.get("pod", POD)["spec"].get(kind, ())
         ]
-        assert "backup command end: completed successfully" in installed.said
-        assert "proxy ready" not in installed.said
+        assert "backup command end: completed successfully" in installed.output
+        assert "proxy ready" not in installed.output
         assert place.backups() == ["full"]
         assert place.settled()
 
@@ -83,13 +83,13 @@ def limit_range(kubectl: Kubectl, **limits: Any) -> None:
 
 def refused(place: Site, answers: dict[str, Any], code: int) -> str:
     """The words of a run that ends by itself: one that waits for its time to pass ends with 7."""
-    return place.apply(answers, expect=code).said
+    return place.apply(answers, expect=code).output
 
 
 def test_a_limit_range_is_met_by_the_answers_that_are_named_before_anything_is_written(place: Site) -> None:
     limit_range(place.kubectl, min={"memory": "64Mi"}, maxLimitRequestRatio={"cpu": "20"})
     before = place.versions()
-    said = refused(place, {}, 5)
+    output = refused(place, {}, 5)
     allowed, database = "and the LimitRange limits allows", "the database's pod"
     small = f"{allowed} 64Mi or more"
     # PostgreSQL's own container has 2 cores at most of 20m at least.
@@ -98,7 +98,7 @@ def test_a_limit_range_is_met_by_the_answers_that_are_named_before_anything_is_w
         f"initContainer.memoryRequest: the memory request of container minio-ca-init of {database} is 32Mi, {small}",
         f"the memory request of container wait-for-revision of the pod of a backup is 32Mi, {small}",
     ):
-        assert line in " ".join(said.split())
+        assert line in " ".join(output.split())
     assert place.versions() == before
 
     place.apply(
@@ -114,8 +114,10 @@ def test_a_limit_range_is_met_by_the_answers_that_are_named_before_anything_is_w
 def test_a_quota_without_room_for_the_pod_is_named_before_anything_is_written(place: Site) -> None:
     place.kubectl.run("create", "quota", "small", "--hard=limits.memory=256Mi,count/jobs.batch=1")
     before = place.versions()
-    said = " ".join(refused(place, {}, 5).split())
-    assert "tuning.memory: the database's pod needs 512Mi, and the quota small has 256Mi of limits.memory left" in said
+    output = " ".join(refused(place, {}, 5).split())
+    assert (
+        "tuning.memory: the database's pod needs 512Mi, and the quota small has 256Mi of limits.memory left" in output
+    )
     assert place.versions() == before
 
     place.kubectl.run("patch", "quota", "small", '--patch={"spec":{"hard":{"limits.memory":"1Gi"}}}')
@@ -151,15 +153,15 @@ def test_a_policy_that_denies_the_job_refuses_before_anything_is_written(place: 
     ("whose", "code", "object_name"),
     [("database", 8, "postgresql-0 in namespace"), ("backup", 9, f"Job {{namespace}}/{HOOK}")],
 )
-def test_a_policy_that_denies_a_pod_ends_the_wait_with_its_words(
+def test_a_policy_that_denies_a_pod_ends_the_wait_with_its_message(
     place: Site, whose: str, code: int, object_name: str
 ) -> None:
     expression = f"object.metadata.labels['app.kubernetes.io/component'] != '{whose}'"
     with policy(place.kubectl, "", "pods", expression, WORDS):
-        said = refused(place, {}, code)
-    assert object_name.format(namespace=place.kubectl.namespace) in said
-    assert "cannot start: the cluster refuses" in said
-    assert WORDS in said
+        output = refused(place, {}, code)
+    assert object_name.format(namespace=place.kubectl.namespace) in output
+    assert "cannot start: the cluster refuses" in output
+    assert WORDS in output
     wait_until("the next apply succeeds", lambda: place.pgwizard(*place.command({})).code == 0)
 
 
@@ -169,34 +171,34 @@ def test_a_webhook_that_denies_an_object_refuses_before_anything_is_written(
 ) -> None:
     with denying_webhook(place.kubectl, group, resource, WORDS, place.folder) as name:
         before = place.versions()
-        said = refused(place, {}, 5)
-        assert f'admission webhook "{name}" denied the request: {WORDS}' in " ".join(said.split())
+        output = refused(place, {}, 5)
+        assert f'admission webhook "{name}" denied the request: {WORDS}' in " ".join(output.split())
         assert place.versions() == before
 
 
 def test_a_webhook_that_denies_pods_ends_the_wait_with_its_words(place: Site) -> None:
     with denying_webhook(place.kubectl, "", "pods", WORDS, place.folder) as name:
-        said = " ".join(refused(place, {}, 8).split())
-    assert "cannot start: the cluster refuses" in said
-    assert f'admission webhook "{name}" denied the request: {WORDS}' in said
-    assert f"The cluster's policy {name} refused the object" in said
+        output = " ".join(refused(place, {}, 8).split())
+    assert "cannot start: the cluster refuses" in output
+    assert f'admission webhook "{name}" denied the request: {WORDS}' in output
+    assert f"The cluster's policy {name} refused the object" in output
 
 
 def test_a_webhook_that_denies_jobs_since_the_dry_run_is_named_with_its_words(place: Site) -> None:
     place.apply()
     changed = {"schedule": {"full": "0 3 * * 0"}}
     with denying_webhook(place.kubectl, "batch", "jobs", WORDS, place.folder) as name:
-        said = " ".join(refused(place, changed, 5).split())
-        assert f'admission webhook "{name}" denied the request: {WORDS}' in said
+        output = " ".join(refused(place, changed, 5).split())
+        assert f'admission webhook "{name}" denied the request: {WORDS}' in output
         backup = place.pgwizard(
             *place.command(None, "backup", "postgresql", f"--namespace={place.kubectl.namespace}"), expect=5
         )
-        assert f'admission webhook "{name}" denied the request: {WORDS}' in " ".join(backup.said.split())
+        assert f'admission webhook "{name}" denied the request: {WORDS}' in " ".join(backup.output.split())
     assert place.backups() == ["full"]
 
 
 def test_a_webhook_that_does_not_answer_ends_the_wait_with_its_name(place: Site) -> None:
     with silent_webhook(place.kubectl) as name:
-        said = refused(place, {}, 8)
-    assert "cannot start: a webhook of the cluster does not answer" in said
-    assert f"The cluster's webhook {name} does not answer" in said
+        output = refused(place, {}, 8)
+    assert "cannot start: a webhook of the cluster does not answer" in output
+    assert f"The cluster's webhook {name} does not answer" in output

@@ -131,7 +131,7 @@ def test_what_an_apply_announces_of_what_others_did_is_what_happens(place: Site,
         wait_until("the pod is gone", lambda: uid(place) == "")
     options = (FORCE,) if case.is_foreign else ()
     if case.is_foreign:
-        assert FORCE in place.apply({}, "--json", expect=6).said
+        assert FORCE in place.apply({}, "--json", expect=6).output
     diff = place.pgwizard(*place.command({}, "--diff", "--dry-run", "--json", *options))
     assert tuple(sorted(key for key in announced(diff) if not key.startswith("job/"))) == case.changes
     assert all(line["diff"] for line in announced(diff).values())

@@ -78,7 +78,7 @@ def test_runs_are_those_of_the_library_that_kubernetes_uses() -> None:
     st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Etc/UTC"]),
     st.datetimes(datetime(2015, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
 )
-def test_runs_before_a_moment_are_the_runs_up_to_it_the_other_way_round(text: str, place: str, floor: datetime) -> None:
+def test_runs_before_a_moment_are_the_runs_up_to_it_in_reverse(text: str, place: str, floor: datetime) -> None:
     """Not in Cairo or on Lord Howe Island: there the library's answer depends on the moment at which it begins."""
     schedule, begin = CronSchedule(text), floor.astimezone(ZoneInfo(place))
     forward = [at.timestamp() for at in schedule.upcoming(begin, 30)]
@@ -118,7 +118,7 @@ def test_runs_that_a_change_of_clocks_skips_or_doubles_are_found(
         ("@WEEKLY", "'@WEEKLY' is not a cron schedule: write @weekly"),
         ("@every 1h", "'@every 1h' is not a cron schedule; expected five fields, such as 0 2 * * 0"),
         ("60 2 * * 0", "'60 2 * * 0' is not a cron schedule: the minute is not valid; expected 0 to 59"),
-        ("0 2 * * 7", "'0 2 * * 7': Kubernetes knows no 7th day of the week: write 0 for Sunday"),
+        ("0 2 * * 7", "'0 2 * * 7': Kubernetes has no weekday 7: write 0 for Sunday"),
         ("0 2 L * *", "'0 2 L * *' is not a cron schedule: 'L' is no day of month"),
         ("0 2 * * 1#2", "'0 2 * * 1#2' is not a cron schedule: '1#2' is no day of week"),
         ("0 2 * foo *", "'0 2 * foo *' is not a cron schedule: 'foo' is no month"),
@@ -153,7 +153,7 @@ def test_full_and_incremental_backups_that_start_together_collide() -> None:
 @pytest.mark.parametrize(
     "name", ["Local", "", "Europe/Nowhere", "../../etc/passwd", "/etc/localtime", "\0", "x" * 5000]
 )
-def test_what_is_no_time_zone_is_refused(name: str) -> None:
+def test_an_invalid_time_zone_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"time zone|not taken by Kubernetes"):
         zone(name)
 
@@ -178,7 +178,7 @@ FULL, INCREMENTAL = CronSchedule("0 2 * * 0"), CronSchedule("0 2 * * 1-6")
         (None, False, 8, 42, "2026-10-04"),
     ],
 )
-def test_what_is_kept_follows_from_schedule_and_retention(
+def test_the_retained_backups_follow_from_schedule_and_retention(
     keep: int | None, by_days: bool, fulls: int, incrementals: int, since: str
 ) -> None:
     """By days the newest full backup that is older stays as well, so that every one of those days can be reached."""
@@ -235,7 +235,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
     return found
 
 
-def test_few_runs_are_looked_for_and_those_once_a_minute(drawn: list[datetime]) -> None:
+def test_only_a_few_runs_are_computed_and_only_once_a_minute(drawn: list[datetime]) -> None:
     """The panel asks at each key that is typed."""
     assert len([*islice(FULL.before(MONDAY, MONDAY - timedelta(days=999)), 2)]) == 2
     assert len(drawn) < 10
@@ -266,7 +266,7 @@ MONTHLY, EVERY_THIRD = CronSchedule("0 2 1 * *"), CronSchedule("0 2 1-31/3 * *")
         (FULL, None, False, 49),
     ],
 )
-def test_the_least_that_is_recoverable_is_what_is_left_right_after_a_full_backup(
+def test_the_shortest_window_is_the_one_right_after_a_full_backup(
     full: CronSchedule, keep: int | None, by_days: bool, days: int
 ) -> None:
     """By days it is those days: an older full backup goes at the moment at which a younger one is as old.
@@ -278,7 +278,7 @@ def test_the_least_that_is_recoverable_is_what_is_left_right_after_a_full_backup
     assert found.days == days
 
 
-def test_the_least_is_no_more_than_what_there_is_now() -> None:
+def test_the_shortest_window_is_not_longer_than_the_present_one() -> None:
     """Where not all that is kept can be looked at, and where the newest full backup is younger than the others."""
     for full, keep in ((LEAP, 600), (FULL, 77), (CronSchedule("0 2 1 1 *"), 2)):
         backups = retain(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
@@ -294,12 +294,12 @@ def test_the_least_is_no_more_than_what_there_is_now() -> None:
     )
 
 
-def test_without_a_full_backup_there_is_no_least(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_full_backup_there_is_no_shortest_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CronSchedule, "before", lambda *_: iter(()))
     assert shortest_reach(FULL, INCREMENTAL, datetime(2033, 5, 5, tzinfo=UTC), keep=2, by_days=False) is None
 
 
-def test_the_least_is_worked_out_once_a_minute_and_quickly(drawn: list[datetime]) -> None:
+def test_the_shortest_window_is_computed_once_a_minute_and_quickly(drawn: list[datetime]) -> None:
     moment = datetime(2032, 5, 5, 5, 5, tzinfo=ZoneInfo("Europe/Berlin"))
     retain(FULL, INCREMENTAL, moment, keep=2, by_days=False)
     drawn.clear()
@@ -410,7 +410,7 @@ def test_a_defect_of_a_panel_is_a_line_in_it_and_goes_with_its_cause(
         with monkeypatch.context() as patched:
             patched.setattr(kind, "text", broken)
             panel.follow(panel.draft)
-            await until(pilot, lambda: text_of(panel) == "! a defect of pgwizard itself: KeyError")
+            await until(pilot, lambda: text_of(panel) == "! a bug in pgwizard: KeyError")
         panel.follow(panel.draft)
         await until(pilot, lambda: text_of(panel) == before)
 
@@ -424,12 +424,12 @@ def test_a_defect_of_the_parameters_does_not_end_the_application(monkeypatch: py
     async def scenario(pilot: Pilot[None], panel: Panel) -> None:
         monkeypatch.setattr(tuning_panel, "parameters", broken)
         panel.follow(panel.draft)
-        await until(pilot, lambda: text_of(panel) == "! a defect of pgwizard itself: OverflowError")
+        await until(pilot, lambda: text_of(panel) == "! a bug in pgwizard: OverflowError")
 
     shown(lambda: TuningPanel(Draft({})), scenario)
 
 
-def test_a_panel_that_goes_is_not_asked_any_more() -> None:
+def test_a_removed_panel_is_no_longer_computed() -> None:
     """Another size of the terminal may come while its page is being left."""
 
     async def scenario(pilot: Pilot[None], panel: Panel) -> None:
@@ -441,7 +441,7 @@ def test_a_panel_that_goes_is_not_asked_any_more() -> None:
     shown(lambda: TuningPanel(Draft({})), scenario)
 
 
-def test_a_line_that_is_gone_is_not_explained() -> None:
+def test_a_removed_line_is_not_explained() -> None:
     """Another list may have come since the line was highlighted."""
 
     async def scenario(pilot: Pilot[None], panel: Panel) -> None:

@@ -279,7 +279,7 @@ async def begin_apply(camera: Camera) -> None:
 
 async def of_apply(camera: Camera) -> None:
     await begin_apply(camera)
-    await camera.take("apply-asked")
+    await camera.take("apply-approval")
     await camera.pilot.press("y")
     await camera.see("pgBackRest runs backup")
     await camera.take("apply-running")
@@ -443,7 +443,7 @@ PLAYS = {
     "waiting": Play("loading", loading, of_others, (*PAGES, *WINDOWS)),
     "unconnected": Play("loading", unconnected, of_unconnected, ("apply",)),
     "denied": Play("errors", denied, of_denied, ("connect-denied", "secrets-denied")),
-    "apply": Play("filled", new_release, of_apply, ("apply-asked", "apply-running", "apply-done", "apply-help")),
+    "apply": Play("filled", new_release, of_apply, ("apply-approval", "apply-running", "apply-done", "apply-help")),
     "costs": Play("filled", smaller, of_smaller, ("apply-costs", "apply-typed")),
     "untrusted": Play("errors", untrusted, of_untrusted, ("apply-failed", "messages-one", "messages")),
     "observed": Play("filled", observed, of_observed, ("status", "status-help", "status-ask")),
@@ -508,7 +508,7 @@ def test_three_screens_are_as_in_their_golden_files_in_every_theme(
     goldens.compare({file: texts[scene] for scene, file in files(THEMED, size, look).items()}, update_golden)
 
 
-def test_no_file_is_left_of_a_screen_that_is_gone(update_golden: bool) -> None:
+def test_no_golden_file_is_left_of_a_removed_screen(update_golden: bool) -> None:
     pictures = {picture(name) for names in PICTURED.values() for name in names.values()} | {picture("apply-printed")}
     left = {path for path in SCREENS.glob("*/*") if path not in ALL} | set(SCREENSHOTS.iterdir()) - pictures
     if update_golden:

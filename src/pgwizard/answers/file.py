@@ -62,7 +62,9 @@ def load(data: bytes, overrides: Sequence[str] = ()) -> LoadedAnswers:
     if value is None and not problems:
         problems.append(Finding("", "the file is empty: pgwizard init prints one with every default"))
     elif not problems and not isinstance(value, dict):
-        problems.append(Finding("", f"expected a block of keys, found {_describe(value)}: begin with release:", 1))
+        problems.append(
+            Finding("", f"expected a block of keys, found {_describe(value)}; the first line is usually release:", 1)
+        )
     if not isinstance(value, dict):
         return LoadedAnswers(None, tuple(problems))
     overridden, wrong = _override(value, overrides)

@@ -61,7 +61,7 @@ def _visible(text: str) -> str:
     """
     for index, character in enumerate(text):
         if not character.isprintable():
-            raise ValueError(f"holds a character that cannot be seen, U+{ord(character):04X} at position {index + 1}")
+            raise ValueError(f"contains an invisible character, U+{ord(character):04X} at position {index + 1}")
     return text
 
 

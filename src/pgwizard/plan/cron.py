@@ -366,7 +366,7 @@ def _normalise(cron: str) -> str:
             ):
                 raise ValueError(f"{cron!r} is not a cron schedule: {part!r} is no {name}")
     if re.search("7", fields[4]):
-        raise ValueError(f"{cron!r}: Kubernetes knows no 7th day of the week: write 0 for Sunday")
+        raise ValueError(f"{cron!r}: Kubernetes has no weekday 7: write 0 for Sunday")
     for index, whole in (
         (2, "1-31"),
         (4, "0-6"),
@@ -378,7 +378,7 @@ def _normalise(cron: str) -> str:
 def zone(name: str) -> tzinfo:
     """The time zone of an IANA name. Raises ValueError."""
     if name == "Local":
-        raise ValueError("'Local' is not taken by Kubernetes; expected an IANA name, such as Europe/Berlin")
+        raise ValueError("Kubernetes does not accept 'Local'; expected an IANA name, such as Europe/Berlin")
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):

@@ -252,7 +252,7 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         base = _without_base(snapshot, f"Job {taken} is taking one." if taken else "")
         return replace(base, reasons=(*base.reasons, *broken), branches=branches)
     if not snapshot.system_id:
-        text = "whose backups the repository holds is not known: the database has not reported its system-id"
+        text = "the owner of the backups in the repository is not known: the database has not reported its system-id"
         return _unknown(snapshot, "archiver", text, "status-whose")
     reasons = [_explained(snapshot, "repository", "the repository cannot be read")] if is_unreadable else []
     reasons += [*_archiving(snapshot), *broken, *_damaged(snapshot), *_running(snapshot)]
@@ -305,7 +305,7 @@ def _broken(
     found = walk.continuity
     if walk.has_new_hole and snapshot.archive_before is None:
         hole = next(reach.hole for reach in found.reaches if reach.hole)
-        yield _reason(f"WAL segment {fit(hole.first)} was not found, and is looked for once more", "", "wal-missing")
+        yield _reason(f"WAL segment {fit(hole.first)} was not found; it is looked up again", "", "wal-missing")
         return
     if found.strangers:
         theirs = ", ".join(map(str, found.strangers))

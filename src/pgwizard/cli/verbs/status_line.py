@@ -40,9 +40,9 @@ class CronPart(Cron):
 
 @dataclass(frozen=True, slots=True)
 class StatusLine(JsonLine):
-    """A release at a moment. Rates are bytes per day; outage_days: after how long without S3 the volume is full.
+    """A release at a moment. Rates are bytes per day; outage_days: how long the volume has room for WAL without S3.
 
-    answered: when each source last did; unknown: why a source did not; loading: sources that have not answered yet.
+    answered: when each source last answered; unknown: why a source did not; loading: sources still being read.
     """
 
     type_name = "status"
