@@ -90,7 +90,7 @@ CASES = {
         patch(f"cronjob/{FULL}", {"spec": {"timeZone": "Europe/Berlin"}}), (f"cronjob/{FULL}",), is_foreign=True
     ),
     "an emptied Role": Case(patch(ROLE, {"rules": []}), (ROLE,), is_foreign=True),
-    "a Role without rules": Case(patch(ROLE, {"rules": None}), (ROLE,)),
+    "a Role without rules": Case(patch(ROLE, {"rules": None}), (ROLE,), is_foreign=True),
     "a NodePort": Case(
         patch("service/postgresql", {"spec": {"type": "NodePort"}}), ("service/postgresql",), is_foreign=True
     ),
