@@ -296,14 +296,15 @@ class _Run:
             raise self._failure(f"{ref}: {error}") from error
 
     def _failure(self, message: str, log: Sequence[str] = (), evidence: str = "") -> RestoreFailed:
-        undo = self.cluster.commands.pgwizard("restore", self.release.name, "--undo", namespace=self.release.namespace)
-        again = self.cluster.commands.pgwizard("restore", self.release.name, namespace=self.release.namespace)
-        return RestoreFailed(
-            message,
-            fault=diagnose(evidence) if evidence else None,
-            hint=f"The database is down. Try it again: {again}\nBack to the state before the restore: {undo}",
-            log=log,
-        )
+        """With what to do next, whether or not the cause is known."""
+        name, namespace = self.release.name, self.release.namespace
+        again = self.cluster.commands.pgwizard("restore", name, namespace=namespace)
+        undo = self.cluster.commands.pgwizard("restore", name, "--undo", namespace=namespace)
+        hint = f"The database is down. Try it again: {again}\nBack to the state before the restore: {undo}"
+        fault = diagnose(evidence) if evidence else None
+        if fault is not None:
+            fault = replace(fault, fix=f"{fault.fix}\n{hint}")
+        return RestoreFailed(message, fault=fault, hint=hint, log=log)
 
     async def _start(self) -> None:
         async with stages.enter("start", self.report) as stage:
