@@ -36,6 +36,7 @@ RefusalReason = Literal[
     "unknown-backup",
     "damaged-backup",
     "unknown-point",
+    "ambiguous-point",
 ]
 
 RESTORE_BYTES_PER_SECOND = 70e6
