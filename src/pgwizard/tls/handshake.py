@@ -52,7 +52,7 @@ class Verification:
             return None
         if verdict.ok is None:
             return Finding("tls.source", f"the certificate {verdict.why}", severity="warning")
-        if verdict.reason is ChainReason.HOST:
+        if verdict.reason in {ChainReason.HOST, ChainReason.ADDRESS}:
             return Finding("repository.endpoint", verdict.why)
         return Finding("tls.source", verdict.message)
 
