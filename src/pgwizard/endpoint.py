@@ -9,7 +9,7 @@ from typing import Literal
 
 from pgwizard.text import plain
 
-_PATTERN = re.compile(r"(?:(https?)://)?(\[[0-9A-Fa-f:.]+\]|[^/:\s]+)(?::([0-9]{1,5}))?/?", re.ASCII)
+_PATTERN = re.compile(r"(?:(https?|HTTPS?)://)?(\[[0-9A-Fa-f:.]+\]|[^/:\s]+)(?::([0-9]{1,5}))?/?", re.ASCII)
 _DIGITS_AND_DOTS = re.compile(r"[0-9.]+", re.ASCII)
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -28,7 +28,7 @@ class Endpoint:
         match = _PATTERN.fullmatch(text.strip())
         if match is None:
             raise ValueError(f"{plain(text, 80)} is not an endpoint: expected host:port")
-        scheme: Literal["https", "http"] = "http" if match[1] == "http" else "https"
+        scheme: Literal["https", "http"] = "http" if (match[1] or "").lower() == "http" else "https"
         port = int(match[3] or _DEFAULT_PORTS[scheme])
         if not 0 < port < 65536:
             raise ValueError(f"{port} is not a port; expected 1 to 65535")

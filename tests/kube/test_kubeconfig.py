@@ -590,7 +590,11 @@ def test_tls(tmp_path: Path, how: str) -> None:
     [
         ({}, {"certificate-authority-data": coded(b"x")}, "holds no certificate"),
         ({}, {"certificate-authority": "absent"}, "certificate-authority of 'one'.*absent: No such file"),
-        ({"client-certificate-data": coded(b"x"), "client-key-data": coded(TOKEN.encode())}, {}, "used together"),
+        (
+            {"client-certificate-data": coded(b"x"), "client-key-data": coded(TOKEN.encode())},
+            {},
+            "holds no certificate",
+        ),
         ({"client-certificate": "absent", "client-key": "absent"}, {}, "client-certificate of 'one'"),
     ],
 )
@@ -848,6 +852,26 @@ def test_a_proxy_that_is_no_url_is_named_by_its_setting(
     own = config(cluster={"proxy-url": proxy})
     with pytest.raises(KubeconfigError, match="proxy-url in the kubeconfig is not the URL of a proxy"):
         load(kubeconfig=saved(tmp_path / "own", own))
+
+
+@pytest.mark.parametrize(
+    ("pem", "key", "words"),
+    [
+        ("", "key", "the client certificate of 'one' holds no certificate"),
+        ("\ufeff{pem}", "key", "the client certificate of 'one' holds no certificate"),
+        ("{pem}", "", "the client key of 'one' holds no private key"),
+    ],
+)
+def test_a_client_certificate_that_is_named_is_never_left_out(tmp_path: Path, pem: str, key: str, words: str) -> None:
+    """A request without it would be sent as nobody."""
+    day = datetime.datetime.now(datetime.UTC)
+    own, secret = certificate("me", day + datetime.timedelta(9), day - datetime.timedelta(9))
+    (tmp_path / "me.crt").write_text(pem.replace("{pem}", own.decode()))
+    (tmp_path / "me.key").write_bytes(secret if key else b"")
+    named = {"client-certificate": "me.crt", "client-key": "me.key"}
+    target = load(kubeconfig=saved(tmp_path / "config", config(named)))
+    with pytest.raises(KubeconfigError, match=words):
+        now(Login(target).current)
 
 
 @pytest.mark.parametrize(

@@ -241,8 +241,8 @@ EndpointText = Annotated[
     str,
     StringConstraints(max_length=255),
     _matching(
-        rf"(https?://)?{_HOST}(:[0-9]{{1,5}})?/?",
-        "an S3 endpoint; expected host or host:port, such as minio.minio.svc:9000",
+        rf"(https?://|HTTPS?://)?{_HOST}(:[0-9]{{1,5}})?/?",
+        "an S3 endpoint; expected host or host:port, such as minio.minio.svc:9000, without bucket and path",
     ),
     AfterValidator(_endpoint_text),
 ]

@@ -396,8 +396,32 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
             f"names: give a host name, or use {pgbackrest.version_text(pgbackrest.IP_SAN_SINCE)} or newer",
         )
     yield from server_findings(answers)
+    yield from _s3_names(answers)
     if server.port == 9001:
         yield _warning("repository.endpoint", "9001 is where MinIO has its console; its S3 API is on 9000")
+
+
+_AWS = re.compile(
+    r"(?:.+\.)?s3[.-](?:dualstack\.)?([a-z]{2}(?:-[a-z]+)+-[0-9])\.amazonaws\.com(?:\.cn)?", re.IGNORECASE
+)
+
+
+def _s3_names(answers: Answers) -> _Found:
+    """A bucket or a region that the endpoint's host has as well, and differently."""
+    repository = answers.repository
+    host = repository.s3_endpoint.host
+    if host.lower().startswith(f"{repository.bucket.lower()}.s3.") and ".svc" not in host:
+        rest = repository.s3_endpoint.host[len(repository.bucket) + 1 :]
+        yield _warning(
+            "repository.endpoint",
+            f"{host} begins with the bucket, which pgBackRest adds once more: give {rest}, "
+            "and set repository.uriStyle to host if the bucket belongs there",
+        )
+    aws = _AWS.fullmatch(host)
+    if aws is not None and aws[1].lower() != repository.region:
+        yield _warning(
+            "repository.region", f"{host} is in {aws[1].lower()}, not in {repository.region}: S3 refuses every request"
+        )
 
 
 def _certificate(answers: Answers, facts: Facts) -> _Found:
