@@ -330,6 +330,11 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
         "cannot be set: backups run in the database's own pod",
     ),
     (
+        {"advanced": {"options": {"repo1-s3-token": "c"}}},
+        "advanced.options.repo1-s3-token",
+        "cannot be set: a session token expires within hours: use a key pair that does not",
+    ),
+    (
         {"advanced": {"options": {"repo1-azure-container": "c"}}},
         "advanced.options.repo1-azure-container",
         "cannot be set: the repository is S3",

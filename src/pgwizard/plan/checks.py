@@ -566,6 +566,8 @@ _REFUSED = {
     "repo-azure-": "the repository is S3",
     "repo-gcs-": "the repository is S3",
     "repo-host-": "backups run in the database's own pod",
+    "repo-s3-sse-customer-key": "no Secret of a release holds it: encrypt with repository.cipher",
+    "repo-s3-token": "a session token expires within hours: use a key pair that does not",
     "repo-sftp-": "the repository is S3",
     "repo-target-time": "status, archiving and backups would see the repository as it was",
     "tls-server-": "no pgBackRest server runs here",
@@ -592,14 +594,14 @@ def _options(answers: Answers, _: Facts) -> _Found:
             yield Finding(path, "given twice, with and without its index")
         seen.add(plain)
         since, option = pgbackrest.since(name), pgbackrest.of(name, release)
-        if pgbackrest.is_secret(plain):
+        if reason := _reason_to_refuse(plain):
+            yield Finding(path, f"cannot be set: {reason}")
+        elif pgbackrest.is_secret(plain):
             yield Finding(path, "is a secret: it comes from a Secret, never from a configuration file")
         elif plain in _ANSWERED_ELSEWHERE or (plain == "archive-timeout" and answers.advanced.archive_async):
             yield Finding(
                 path, f"is already answered: {_ANSWERED_ELSEWHERE.get(plain, 'advanced.archiveAsync sets it to 120 s')}"
             )
-        elif reason := _reason_to_refuse(plain):
-            yield Finding(path, f"cannot be set: {reason}")
         elif unknown := pgbackrest.find_unknown(name, release):
             yield Finding(path, unknown)
         elif option is None and since is not None:
