@@ -1,6 +1,6 @@
 """The one tree of errors. Every error that a user meets is one of these; each class fixes the exit code of the process.
 
-    PgwizardError                   1   a defect of pgwizard itself
+    PgwizardError                   1   a bug in pgwizard
     ├── AnswersError                2   the answers are wrong; carries every problem
     ├── UsageError                  2   the command line is wrong
     ├── OutputError                 3   the result could not be written
@@ -23,6 +23,7 @@
     ├── FirstBackupFailed           9   the hook Job failed
     ├── Locked                     10   another run holds the release
     ├── NotProven                  11   a release is not known to be recoverable without a risk
+    ├── RestoreFailed              12   a restore did not reach its target; the database is down
     └── Interrupted               130   the user stopped it; 128 + the number of another signal
 
 Messages arrive complete, in plain text.
@@ -86,7 +87,7 @@ class PgwizardError(Exception):
     """
 
     exit_code: int = 1
-    meaning: ClassVar[str] = "a defect of pgwizard itself"
+    meaning: ClassVar[str] = "a bug in pgwizard"
 
     def __init__(
         self,
@@ -250,7 +251,14 @@ class NotProven(PgwizardError):
     """The verdict on a release is not recoverable; the message names it."""
 
     exit_code = 11
-    meaning = "the verdict on a release is another than recoverable: at risk, not recoverable, gone, or unknown"
+    meaning = "the verdict is not RECOVERABLE: at risk, not recoverable, gone, or unknown"
+
+
+class RestoreFailed(PgwizardError):
+    """A restore did not reach its target. The server is not started on what there is."""
+
+    exit_code = 12
+    meaning = "a restore failed; the database is down until one succeeds"
 
 
 class Interrupted(PgwizardError):

@@ -11,10 +11,8 @@ from pgwizard.kube.api import Ref, Resource
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.pods import NODE
 from pgwizard.tui.pages.form import Form
-from pgwizard.tui.pages.pages import Pages
 from pgwizard.tui.pages.review import Review
 from pgwizard.tui.screens.wizard import Wizard
-from pgwizard.wizard.draft import Draft
 from support.screens import painted, press, resize, settled, until
 from support.wizards import with_wizard
 
@@ -28,7 +26,7 @@ def without_images(sim: SimCluster) -> None:
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 def test_an_image_that_no_node_lists_is_marked_on_the_first_page_of_questions(size: tuple[int, int]) -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
-        assert wizard.pages.order[:2] == ["Connect", "Release"]
+        assert wizard.pages.order.names[:2] == ["Connect", "Release"]
         await wizard.go("Release")
         await until(
             pilot, lambda: "! no node lists aryan-laptophp/postgres-pgbackrest:15.0: build it" in painted(pilot)
@@ -41,24 +39,17 @@ def test_an_image_that_no_node_lists_is_marked_on_the_first_page_of_questions(si
     with_wizard(scenario, size, prepare=without_images)
 
 
-def test_pages_have_marks_for_where_a_person_is_was_and_should_look() -> None:
-    pages = Pages(Draft({"storage": {"size": "20GB"}}))
-    pages.page = "Release"
-    pages._visited = {"Connect"}
-    assert pages.marks()[:4] == [("✓", "Connect"), ("●", "Release"), ("·", "Database"), ("!", "Storage")]
-
-
-def test_the_pages_ahead_are_made_while_a_person_looks_at_the_first_one() -> None:
+def test_later_pages_are_built_while_the_first_one_is_shown() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         assert wizard.page == "Connect"
         await until(pilot, lambda: len(wizard.query(Form)) == len(schema.pages()))
         assert not wizard.query(Review)  # it would compare with the cluster
-        assert [mark for mark, _ in wizard.pages.marks()][:3] == ["●", "·", "·"]
+        assert painted(pilot).count("✓") == 0  # a page that was only made was not visited
 
     with_wizard(scenario)
 
 
-def test_a_page_that_was_made_ahead_has_the_answers_of_now() -> None:
+def test_a_page_that_was_built_ahead_has_the_present_answers() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         await until(pilot, lambda: bool(wizard.query("#page-Storage")))
         wizard.pages.give(("storage", "size"), "77Gx")
@@ -68,14 +59,6 @@ def test_a_page_that_was_made_ahead_has_the_answers_of_now() -> None:
         assert "✗ '77Gx' is not a size" in painted(pilot)
 
     with_wizard(scenario)
-
-
-def test_the_pages_end_with_the_first_and_the_last() -> None:
-    pages = Pages(Draft({}))
-    pages.page = "Connect"
-    assert (pages.beside(-1), pages.beside(1), pages.place) == (None, "Release", f"1/{len(pages.order)} Connect")
-    pages.page = "Review"
-    assert (pages.beside(-1), pages.beside(1)) == ("Advanced", None)
 
 
 def test_an_answer_from_elsewhere_is_shown_by_its_control_and_can_be_undone() -> None:
@@ -92,7 +75,7 @@ def test_an_answer_from_elsewhere_is_shown_by_its_control_and_can_be_undone() ->
     with_wizard(scenario)
 
 
-def test_what_is_adopted_from_the_cluster_cannot_be_undone() -> None:
+def test_values_adopted_from_the_cluster_cannot_be_undone() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         await wizard.go("Release")
         wizard.pages.adopt(("release", "namespace"), "shop")
@@ -103,7 +86,7 @@ def test_what_is_adopted_from_the_cluster_cannot_be_undone() -> None:
     with_wizard(scenario)
 
 
-def test_a_question_left_at_its_default_is_no_answer_any_more() -> None:
+def test_a_question_back_at_its_default_is_no_longer_answered() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         await wizard.go("Storage")
         wizard.pages.give(("storage", "size"), "77Gi")
@@ -115,7 +98,7 @@ def test_a_question_left_at_its_default_is_no_answer_any_more() -> None:
     with_wizard(scenario)
 
 
-def test_other_answers_are_on_every_page_that_was_made_before() -> None:
+def test_new_answers_appear_on_every_existing_page() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         await wizard.go("Storage")
         await wizard.pages.replace({"storage": {"size": "55Gi"}})

@@ -22,10 +22,10 @@ HEADLESS = text(
 )
 APPLY = switch("--apply", about="with --headless: apply instead of render")
 
-JSON = switch("--json", about="print JSON lines, errors too (docs/cli.md)")
+JSON = switch("--json", about="print JSON lines, including errors (docs/cli.md)")
 NAMESPACE = text("-n", "--namespace", value="NAME", about="the namespace; by default that of the kubeconfig's context")
 ALL_NAMESPACES = switch("-A", "--all", "--all-namespaces", about="list the releases of all namespaces")
-CONTEXT = text("--context", value="NAME", about="the kubeconfig's context; its current one by default")
+CONTEXT = text("--context", value="NAME", about="the context of the kubeconfig; the current one by default")
 KUBECONFIG = text("--kubeconfig", value="FILE", about="instead of $KUBECONFIG and ~/.kube/config", completes="file")
 DEMO = switch("--demo", about="use a cluster that is simulated inside this process")
 
@@ -53,7 +53,7 @@ OUTPUT_FILE = text(
 DRY_RUN = switch("--dry-run", about="try every object on the server and write nothing")
 DIFF = switch("--diff", about="show differences and new objects in full before asking")
 YES = switch("--yes", about="do not ask for confirmation")
-NO_WAIT = switch("--no-wait", about="return once the objects are applied; do not wait for pod and first backup")
+NO_WAIT = switch("--no-wait", about="return once the objects are applied; do not wait for the pod and the first backup")
 TIMEOUT = duration("--timeout", default="10m", about="how long to wait for the pod, such as 90s, 10m or 1h30m")
 FORCE_CONFLICTS = switch("--force-conflicts", about="take over fields that another tool owns")
 EXIT_CODE = switch("--exit-code", about="exit with 1 if there are differences")
@@ -61,6 +61,14 @@ EXIT_CODE = switch("--exit-code", about="exit with 1 if there are differences")
 PURGE_DATA = text(
     "--purge-data", value="NAME", about="also delete the volume and the Secrets; repeat the release's name"
 )
+RECOVERY_TARGET = text(
+    "--to",
+    value="TARGET",
+    about="a time with its offset, latest, backup:LABEL, name:POINT, xid:N or lsn:X",
+)
+BEFORE = switch("--before", about="stop just before the time, transaction or WAL position")
+RESTORE_PLAN_ONLY = switch("--dry-run", about="show what would be restored and what is lost; write nothing")
+UNDO = switch("--undo", about="bring back the state before the last restore")
 BACKUP_TYPE = choice("--type", choices=("incr", "full"), default="incr", about="incremental or full")
 JOB_NAME = text("--job", value="JOB", about="the log of this Job; by default the newest backup Job's")
 FOLLOW = switch("-f", "--follow", about="print the log until the Job ends; exits with 9 if it fails")
@@ -80,6 +88,8 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (NAMESPACE, ALL_NAMESPACES),
     (TIMEOUT, NO_WAIT),
     (TAIL, FOLLOW),
+    (RECOVERY_TARGET, UNDO),
+    (BEFORE, UNDO),
 )
 """Of each pair the second makes the first mean nothing. ``--dry-run`` is not among them: it tries the same command.
 ``--follow`` judges a backup by its whole log.
@@ -88,7 +98,7 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
 # ---- verbs ---------------------------------------------------------------------------------------------------------
 
 _FILE = Argument("FILE", "the answers; - reads standard input", completes="file")
-_NAME = Argument("NAME", "the release; may be left out where the namespace has only one", required=False)
+_NAME = Argument("NAME", "the release; optional if the namespace has only one", required=False)
 _NAMESPACE_IS_AN_ANSWER = {"--namespace": "The namespace is an answer: --set release.namespace=NAME."}
 
 
@@ -192,6 +202,23 @@ VERBS: dict[str, Verb] = {
             (BACKUP_TYPE, FOLLOW, *_RELEASE),
         ),
         Verb(
+            "restore",
+            "Bring a release back to an earlier moment, in place",
+            "Chooses the backup and the timeline that lead to the target, shows them with what is lost, and asks for "
+            "the release's name. Then it stops the database, restores and recovers in a Job, checks what was reached, "
+            "starts the database, and takes a full backup. A run that was stopped or failed is run again without --to: "
+            "it resumes. A target that cannot be reached exits with 2 and names the nearest moments. --undo brings "
+            "back the state before the last restore.",
+            "pgwizard restore postgresql -n shop --to 2026-11-27T21:00:04Z --dry-run\n"
+            "pgwizard restore postgresql -n shop --to 2026-11-27T21:00:04Z\n"
+            "pgwizard restore postgresql -n shop --to latest --yes\n"
+            "pgwizard restore postgresql -n shop --undo",
+            "restore:restore",
+            (Argument("NAME", "the release"),),
+            (RECOVERY_TARGET, BEFORE, UNDO, RESTORE_PLAN_ONLY, YES, *_RELEASE),
+            synonyms=("recover",),
+        ),
+        Verb(
             "logs",
             "Print the log of a backup Job",
             "Prints the newest backup Job's log, or that of --job. Where the log of a failed Job shows a known fault, "
@@ -229,7 +256,7 @@ VERBS: dict[str, Verb] = {
             "Explain a message, or why a release is not recoverable",
             "Searches the messages of pgwizard, and what pgBackRest, S3 stores, PostgreSQL and Kubernetes report, for "
             "all of the words. Without words it lists every message. release/NAME reads the status of a release and "
-            "prints each finding, worst first, with its cause and fix; the options of the cluster go with it.",
+            "prints each finding, worst first, with its cause and fix; the cluster options apply to it.",
             "pgwizard explain certificate expired\n"
             "pgwizard explain docs/errors.md#s3-access-denied\n"
             "pgwizard explain release/postgresql -n shop",

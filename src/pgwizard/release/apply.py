@@ -177,7 +177,10 @@ async def run(
             await _start_early(prepared, cluster)
             async with stages.enter("wait", report) as stage:
                 plan = prepared.plan
-                ready = await rollout.wait_ready(cluster, plan, options.timeout_seconds, stage.progress, at=now())
+                timeout = options.timeout_seconds
+                ready = await rollout.wait_ready(
+                    cluster, plan.ref, timeout, stage.progress, backups=plan.backups, at=now()
+                )
                 if other := await _other_version(prepared, release.answers, cluster):
                     stage.warning(other)
                 stage.done(ready)
@@ -232,8 +235,20 @@ async def _survey(release: ReleaseRequest, cluster: Cluster, report: Report, now
             raise rights
         if isinstance(surveyed, BaseException):
             raise surveyed
+        _require_no_restore(release, cluster, surveyed)
         stage.done(f"{cluster.server}, namespace {release.answers.release.namespace}")
         return surveyed
+
+
+def _require_no_restore(release: ReleaseRequest, cluster: Cluster, surveyed: survey.Survey) -> None:
+    """An apply would start the server, on a data directory that may be half restored."""
+    if surveyed.record is not None and surveyed.record.unfinished_restore is not None:
+        ref = ReleaseRef.of(release.answers)
+        command = cluster.commands.pgwizard("restore", ref.name, namespace=ref.namespace)
+        raise PreflightError(
+            f"a restore of release {ref.name} in namespace {ref.namespace} has not ended; nothing was written",
+            hint=f"End it first, it resumes: {command}",
+        )
 
 
 async def _check(
@@ -244,10 +259,14 @@ async def _check(
         answers, facts = release.answers, Facts(ca=surveyed.ca)
         findings = checks.check(answers, facts)
         outside = await release_checks.run(release_checks.Subject(cluster, answers, surveyed, at, release.origin))
-        warnings = (*findings.warnings, *surveyed.doubts, *outside)
+        refused = [finding for finding in outside if finding.severity == "error"]
+        doubts = (finding for finding in outside if finding.severity == "warning")
+        warnings = (*findings.warnings, *surveyed.doubts, *doubts)
         for finding in warnings:
             stage.warning(finding)
-        surveyed.require(findings.errors)
+        surveyed.require([*refused, *findings.errors])
+        if refused:
+            raise PreflightError("the namespace's limits refuse the release; nothing was written", refused)
         if findings.errors:
             raise AnswersError("the answers", findings.errors)
         plan = resolve(answers, facts)
