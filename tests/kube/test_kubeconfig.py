@@ -343,7 +343,7 @@ def test_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (printing(clientCertificateData="x"), "a certificate without its key"),
         (printing(clientCertificateData="x", token=TOKEN), "a certificate without its key"),
         (printing(token=5), r"did not print an ExecCredential: status\.token is a number; expected text"),  # type: ignore[arg-type]
-        (printing(clientCertificateData="x", clientKeyData=TOKEN), "cannot be used together"),
+        (printing(clientCertificateData="x", clientKeyData=TOKEN), "holds no certificate"),
         (printing(token="x", expirationTimestamp="soon"), "not a time"),
         ("read answer || exit 9", "exit code 9"),
         ("read answer < /dev/tty || exit 8; exit 7", "exit code [128]"),

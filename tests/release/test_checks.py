@@ -166,7 +166,7 @@ def test_the_version_is_what_pgbackrest_prints(printed: str, code: int, version:
     on(scenario)
 
 
-def test_a_pod_is_asked_for_its_version_once_and_its_successor_again() -> None:
+def test_a_pod_shows_its_version_once_and_its_successor_again() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         image, version = answers_of().images.postgresql, ImageVersion(sim, RELEASE)
@@ -197,7 +197,7 @@ def verified(*, is_trusted: bool, reason: ChainReason, message: str) -> Any:
     return verify
 
 
-def test_an_address_is_judged_strictly_until_the_image_runs_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_strictest_rules_count_until_the_image_runs_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = verified(is_trusted=False, reason=ChainReason.ADDRESS, message="unable to find hostname")
     monkeypatch.setattr(handshake, "verify", refusal)
 
@@ -228,7 +228,7 @@ def test_a_server_that_no_public_authority_has_signed_is_refused_where_no_certif
     on(scenario)
 
 
-def test_no_chain_is_judged_where_nothing_verifies_it() -> None:
+def test_without_verification_no_chain_is_refused() -> None:
     async def scenario(sim: SimCluster) -> None:
         assert await found(sim, answers_of(tls={"source": None, "verify": False})) == []
 
