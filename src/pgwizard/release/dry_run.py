@@ -94,7 +94,7 @@ async def try_out(
         if (
             ref.resource == JOB
         ):  # never changed, only created again: under another name it can be tried beside the old one
-            tried = await _attempt(ref, cluster.create(_renamed(obj), dry_run=True))
+            tried = await _attempt(ref, cluster.create(_rename(obj), dry_run=True))
             return tried if isinstance(tried, _Refusal) else Trial(obj, live, obj, tried.warnings)
         if ref.resource == NAMESPACE and live is not None:
             return Trial(live, live, live)
@@ -143,13 +143,13 @@ async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | Non
         return _Refusal("invalid", problem)
     skips_apply = grows_from is not None and not has_volume  # its StorageClass may change too
     try:
-        trial = cluster.create(_renamed(obj), dry_run=True) if skips_apply else None
+        trial = cluster.create(_rename(obj), dry_run=True) if skips_apply else None
         answer = await _attempt(ref, trial or cluster.apply(attempt, dry_run=True, force=force))
     except _ForeignLabels as foreign:
         return await _dry_run(cluster, plan, _without_labels(obj, foreign.labels), live, force=force)
     if not isinstance(answer, _Refusal) and grows_from is not None:  # created again, without what others added to it
         attempt = obj
-        answer = await _attempt(ref, cluster.create(_renamed(obj), dry_run=True))
+        answer = await _attempt(ref, cluster.create(_rename(obj), dry_run=True))
     if isinstance(answer, _Refusal):
         return answer
     result = {**answer.object, "metadata": {**answer.object["metadata"], "name": ref.name}}
@@ -171,7 +171,7 @@ class _ForeignLabels(Exception):
         self.labels = labels
 
 
-def _renamed(obj: Object) -> Object:
+def _rename(obj: Object) -> Object:
     """A copy that can be created beside the live object."""
     return {**obj, "metadata": {**obj["metadata"], "name": f"{obj['metadata']['name']}-try"}}
 
