@@ -44,8 +44,9 @@ _OF_TEXTUAL = frozenset({"Theme", "Quit"})
 
 
 class TerminalOutput:
-    """A terminal that may go away: what is written then is lost. Textual's thread that writes would end for good, and
-    the application wait for it without end.
+    """A terminal that may disappear: later output is lost.
+
+    Without this, Textual's writer thread would die, and the application would wait for it without end.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
