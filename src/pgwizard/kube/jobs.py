@@ -23,8 +23,8 @@ REFUSED_SECONDS = 5.0
 SILENT_SECONDS = 60.0
 """How long a webhook may not answer before that is a failure: its own pod may be restarting."""
 TAIL_LINES = 20
-CONTAINERS = frozenset({"init", "backup"})
-"""The name of a Job's container in the templates; others in its pod were injected, for example by a mesh."""
+CONTAINERS = frozenset({"init", "backup", "restore"})
+"""What the templates, and a restore, call the container of a Job; others were injected, by a mesh for example."""
 
 ReportLine = Callable[[str], None]
 Explain = Callable[[str], Finding | None]
@@ -311,7 +311,7 @@ class _JobWatch:
     def _read_line(self, line: str) -> None:
         if " DETAIL: " in line:  # one line per file keeps the stream busy; people only need the total
             if share := re.search(r"([0-9]+)\.[0-9]+%\)", line):
-                self._report_once(f"{int(share[1]) // 10 * 10} % of the files are stored")
+                self._report_once(f"{int(share[1]) // 10 * 10} % of the files are done")
             return
         self.lines.append(line)
         del self.lines[:-400]
