@@ -111,11 +111,12 @@ def test_a_dropped_table_comes_back_and_every_state_between_can_be_reached(place
 
 def test_a_target_behind_a_hole_is_refused_and_one_before_it_is_reached(place: Site) -> None:
     commit(place, 1)
-    archived(place)
     before = moment(place)
     commit(place, 2)
-    hole = archived(place)
+    archived(place)
     commit(place, 3)
+    hole = archived(place)
+    commit(place, 4)
     archived(place)
     behind = moment(place)
     place.in_pod("pgbackrest", "--log-level-console=off", "repo-rm", _stored(place, hole))
@@ -124,15 +125,15 @@ def test_a_target_behind_a_hole_is_refused_and_one_before_it_is_reached(place: S
         refused = restore(place, f"--to={target}", "--json", expect=2)
         [found] = lines(refused, "unreachable")
         assert (found["reason"], hole in found["text"]) == ("hole", True)
-    assert rows(place) == "1,2,3"
+    assert rows(place) == "1,2,3,4"
     assert suspended(place) == [False, False], "nothing was touched"
 
     newer = f"{INCREMENTAL}-later"
     place.run_job(INCREMENTAL, newer)
     place.ended(newer)
-    commit(place, 4)
+    commit(place, 5)
     restore(place, "--to=latest")
-    assert rows(place) == "1,2,3,4"
+    assert rows(place) == "1,2,3,4,5"
     restore(place, f"--to={before}")
     assert rows(place) == "1"
 
@@ -142,12 +143,9 @@ def test_a_restore_that_is_stopped_resumes_and_a_target_of_the_past_is_refused(p
     assert "lies before the first backup" in refused.err
     commit(place, 1)
     where = f"--namespace={place.kubectl.namespace}"
-    process = place.start(None, "restore", "postgresql", where, "--yes", "--to=latest")
-    try:
+    with place.start(None, "restore", "postgresql", where, "--yes", "--to=latest") as process:
         wait_until("the database is down", lambda: place.get("statefulset", "postgresql")["spec"]["replicas"] == 0)
-    finally:
         process.kill()
-        process.wait()
     apply = place.apply(SMALL, expect=5)
     assert "a restore of release postgresql" in apply.err
     restore(place)
