@@ -288,7 +288,7 @@ def test_one_secret_is_read_when_it_is_opened() -> None:
 
 def test_a_deleted_or_denied_secret_is_reported() -> None:
     assert [(row.kind, reason_text(row)) for row in read("shop/never")] == [
-        ("cannot be read", "does not exist (any more)")
+        ("cannot be read", "does not exist")
     ]
     denied = read("shop/web-tls", prepare=lambda sim: sim.rules.deny("get", "secrets", "shop"))
     assert [(row.kind, reason_text(row)) for row in denied] == [
