@@ -17,7 +17,7 @@ from datetime import datetime
 from pgwizard.answers.questions import Answers
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import ClusterError, Finding, Forbidden, PgwizardError
-from pgwizard.kube.api import DEFAULT_STORAGE_CLASS, NODE, STORAGE_CLASS, Cluster, Object, Resource
+from pgwizard.kube.api import DEFAULT_STORAGE_CLASS, NODE, STORAGE_CLASS, Cluster, Object, Resource, side_by_side
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.server import name_rules, s3_server
 from pgwizard.release import records
@@ -49,7 +49,7 @@ class Subject:
 
 async def run(subject: Subject) -> tuple[Finding, ...]:
     """The findings of every check, side by side; in the order of the checks. Never raises what the cluster raises."""
-    found = await asyncio.gather(*(_within_deadline(check, subject) for check in _CHECKS))
+    found = await side_by_side(_within_deadline(check, subject) for check in _CHECKS)
     return tuple(finding for findings in found for finding in findings)
 
 
