@@ -13,7 +13,7 @@ from pgwizard.errors import describe_defect
 
 
 def _place(error: BaseException | None) -> str:
-    """Where it happened, for a report: file and line, and nothing of what was worked on."""
+    """File and line for a report, without any data."""
     frames = traceback.extract_tb(error.__traceback__) if error else []
     ours = [frame for frame in frames if "pgwizard" in frame.filename]
     return f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
