@@ -88,6 +88,7 @@ def test_stages_follow_the_events() -> None:
 def test_a_run_that_failed_before_it_wrote_shows_its_outcome_alone() -> None:
     async def scenario(pilot: Pilot[int], view: ApplyView) -> None:
         view.take(Event("survey", "began"))
+        view.take(Event("survey", "failed", "refused", 0.5))
         view.end("failed", ROWS, has_log=False)
         view.show_prompt("Press r to try again.")
         await settled(pilot)
