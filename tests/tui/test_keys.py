@@ -1,4 +1,4 @@
-"""Keys one after another; a defect of one of them is reported, and the next one is passed on all the same."""
+"""Keys one after another: a defect of one is reported, and the next one is still passed on."""
 
 from __future__ import annotations
 
