@@ -42,6 +42,19 @@ def test_a_certificate_file_that_nobody_read_is_an_error() -> None:
 
 ERRORS: list[tuple[dict[str, Any], str, str]] = [
     (
+        {"tuning": {"parameters": {"max_worker_processes": "262143"}, "memory": "16Ti"}, "storage": {"size": "9Ti"}},
+        "tuning.parameters.max_worker_processes",
+        (
+            "the sum of max_connections, autovacuum_max_workers, max_worker_processes, max_wal_senders is 262,256: "
+            "the server would not start; expected 262,141 at most"
+        ),
+    ),
+    (
+        {"tuning": {"parameters": {"wal_buffers": "1GB", "work_mem": "64kB", "max_wal_senders": "20"}}},
+        "tuning.parameters.wal_buffers",
+        ("PostgreSQL would ask for 1.26Gi of shared memory, above the limit of 1Gi: lower it, or raise tuning.memory"),
+    ),
+    (
         {"repository": {"endpoint": "[fd00::1]:9000", "uriStyle": "host"}},
         "repository.uriStyle",
         "host puts the bucket before fd00::1: use path",
@@ -377,6 +390,22 @@ def test_an_answer_that_cannot_work_is_an_error(sections: dict[str, Any], path: 
 
 WARNINGS: list[tuple[dict[str, Any], str, str]] = [
     (
+        {"tuning": {"parameters": {"max_locks_per_transaction": "10000"}}},
+        "tuning.memory",
+        (
+            "1.4Gi when all 100 connections sort at once, above the limit of 1Gi: fewer locks "
+            "(max_locks_per_transaction) and processes, or more memory"
+        ),
+    ),
+    (
+        {"tuning": {"parameters": {"maintenance_work_mem": "1GB"}}},
+        "tuning.memory",
+        (
+            "4.71Gi when all 100 connections sort at once, above the limit of 1Gi: a smaller maintenance_work_mem, "
+            "fewer autovacuum workers, or more memory"
+        ),
+    ),
+    (
         {"retention": {"full": 1}},
         "retention.full",
         "1: right after a full backup no earlier moment can be recovered; use 2 or more",
@@ -413,7 +442,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
         {"tuning": {"connections": 400}},
         "tuning.memory",
         (
-            "2.13Gi when all 400 connections sort at once, above the limit of 1Gi: fewer connections, "
+            "2.14Gi when all 400 connections sort at once, above the limit of 1Gi: fewer connections, "
             "a smaller work_mem, or more memory"
         ),
     ),

@@ -7,7 +7,7 @@ answer's type. Does no I/O and never changes an answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from decimal import Decimal
@@ -27,7 +27,16 @@ from pgwizard.plan import cron, pgbackrest, settings
 from pgwizard.plan.names import Names
 from pgwizard.plan.plan import Facts, mirrored_s3, parameters, shared_memory_bytes
 from pgwizard.plan.server import host_question, s3_server, server_findings
-from pgwizard.plan.tuning import SEGMENT_BYTES, memory_sum
+from pgwizard.plan.tuning import (
+    MOST_PROCESSES,
+    SEGMENT_BYTES,
+    SHARED_MEMORY_PARAMETERS,
+    MemorySum,
+    memory_sum,
+    process_parameters,
+    process_sum,
+    shared_memory_kb,
+)
 from pgwizard.text import span
 
 
@@ -108,17 +117,56 @@ def _memory(answers: Answers, _: Facts) -> _Found:
         yield _warning("tuning.memory", f"{answers.tuning.memory}: the formulas are made for 256Mi and more")
     values = {parameter.name: parameter.value for parameter in parameters(answers)}
     version = answers.images.postgresql_version
-    total = memory_sum(values, version).total_kb * 1024
+    parts = memory_sum(values, version)
+    total = parts.total_kb * 1024
     if total > limit:
         yield _warning(
             "tuning.memory",
             f"{quantities.human_size(total)} when all {answers.tuning.connections} connections sort at once, above the "
-            f"limit of {answers.tuning.memory}: fewer connections, a smaller work_mem, or more memory",
+            f"limit of {answers.tuning.memory}: {_less_memory(parts)}, or more memory",
         )
     shared = settings.size_bytes("shared_buffers", values, version)
     if shared is not None and shared >= limit:
         yield Finding(
             "tuning.parameters.shared_buffers", "as large as the memory limit: the pod would be killed at once"
+        )
+    elif (needed := shared_memory_kb(values, version) * 1024) >= limit:
+        yield Finding(
+            _heaviest(answers, SHARED_MEMORY_PARAMETERS, values, lambda each: shared_memory_kb(each, version)),
+            f"PostgreSQL would ask for {quantities.human_size(needed)} of shared memory, above the limit of "
+            f"{answers.tuning.memory}: lower it, or raise tuning.memory",
+        )
+
+
+def _less_memory(parts: MemorySum) -> str:
+    """What to lower, by the largest part."""
+    advice = {
+        parts.work_kb: "fewer connections, a smaller work_mem",
+        parts.maintenance_kb: "a smaller maintenance_work_mem, fewer autovacuum workers",
+        parts.buffers_kb: "smaller shared_buffers",
+        parts.base_kb: "fewer locks (max_locks_per_transaction) and processes",
+    }
+    return advice[max(advice)]
+
+
+def _heaviest(
+    answers: Answers, names: Sequence[str], values: Mapping[str, str], cost: Callable[[Mapping[str, str]], int]
+) -> str:
+    """The question of the parameter that adds most to a sum: without it the sum is the smallest."""
+    among = [name for name in names if name in answers.tuning.parameters or name == "max_connections"]
+    name = min(among, key=lambda each: cost({other: text for other, text in values.items() if other != each}))
+    return "tuning.connections" if name == "max_connections" else f"tuning.parameters.{name}"
+
+
+def _processes(answers: Answers, _: Facts) -> _Found:
+    version = answers.images.postgresql_version
+    values = {parameter.name: parameter.value for parameter in parameters(answers)}
+    if (total := process_sum(values, version)) > MOST_PROCESSES:
+        names = process_parameters(version)
+        yield Finding(
+            _heaviest(answers, names, values, lambda each: process_sum(each, version)),
+            f"the sum of {', '.join(names)} is {total:,}: the server would not start; expected {MOST_PROCESSES:,} at "
+            "most",
         )
 
 
@@ -682,6 +730,7 @@ def _queue(answers: Answers, _: Facts) -> _Found:
 _RULES: tuple[Callable[[Answers, Facts], _Found], ...] = (
     _volume,
     _memory,
+    _processes,
     _overrides,
     _requests,
     _own_secrets,
