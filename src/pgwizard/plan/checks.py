@@ -270,6 +270,8 @@ def _conflict(name: str, value: str, read: settings.Value, answers: Answers) -> 
     size = settings.size_bytes(name, {name: value}, version)
     if name in ("min_wal_size", "max_wal_size") and size is not None and size < _SEGMENTS_KEPT * SEGMENT_BYTES:
         return f"{value} is less than two WAL segments; expected 32MB or more"
+    if name == "vacuum_buffer_usage_limit" and size is not None and 0 < size < _SMALLEST_RING:
+        return f"{value} is less than PostgreSQL accepts; expected 0, or 128kB or more"
     if name in _RESERVED and isinstance(read, Decimal):
         others = [settings.count(each, answers.tuning.parameters, version) or 0 for each in _RESERVED if each != name]
         if read + sum(others) >= answers.tuning.connections:
@@ -281,11 +283,13 @@ def _conflict(name: str, value: str, read: settings.Value, answers: Answers) -> 
     return None
 
 
+_SMALLEST_RING = 128 * 1024
 _RESERVED = ("superuser_reserved_connections", "reserved_connections")
 _ENDS_THE_SERVER = {
     ("wal_level", "minimal"): "turns archiving off; expected replica or logical",
     ("huge_pages", "on"): "needs huge pages, and the pod asks for none: the server would not start",
     ("io_method", "io_uring"): "is forbidden to the container by seccomp's default profile: the server would not start",
+    ("db_user_namespace", "True"): "lets nobody log in: every name would need its database after an @",
     ("bonjour", "True"): "is not built into PostgreSQL for Linux: the server would not start",
     ("allow_system_table_mods", "True"): "lets a mistake destroy the catalog; set it in a session",
     ("ignore_system_indexes", "True"): "is for manual repair; set it in a session",
@@ -313,6 +317,17 @@ _LOADED_BY_SESSIONS: dict[str, set[str]] = {
     "local_preload_libraries": set(),
 }
 """The parameters, with the libraries that the image has for certain."""
+_LOCALES = {"C", "POSIX", "C.UTF-8", "C.utf8", "C.UTF8"}
+_OF_THE_IMAGE = {
+    "shared_preload_libraries": {
+        *("auth_delay", "auto_explain", "basebackup_to_shell", "passwordcheck", "pg_overexplain", "pg_prewarm"),
+        *("pg_stat_statements", "test_decoding"),
+    },
+    **dict.fromkeys(("lc_messages", "lc_monetary", "lc_numeric", "lc_time"), _LOCALES),
+    "timezone_abbreviations": {"Default", "Australia", "India"},
+}
+"""Parameters that name something of the image, with what is in each image: of PostgreSQL's own distribution."""
+_LARGEST_STACK_KB = 7680
 _SHORTEST = {
     "statement_timeout": 1000,
     "transaction_timeout": 1000,
@@ -323,7 +338,17 @@ _SHORTEST = {
     "tcp_user_timeout": 1000,
     "authentication_timeout": 5,
 }
-"""In the unit of the parameter. Shorter ones end pgBackRest's sessions too; who writes 5 often means seconds."""
+"""In the unit of the parameter. Shorter ones are rarely meant: whoever writes 5 often means seconds."""
+_TIMEOUT_EFFECTS = {
+    "statement_timeout": "each longer query is canceled, that of an application too",
+    "transaction_timeout": "each longer transaction is ended",
+    "lock_timeout": "each longer wait for a lock ends in an error",
+    "idle_session_timeout": "a connection that is idle that long is closed, those of a pool too",
+    "idle_in_transaction_session_timeout": "a transaction that pauses that long is ended",
+    "client_connection_check_interval": "each running query checks its connection that often",
+    "tcp_user_timeout": "a connection whose network stalls that long is cut",
+    "authentication_timeout": "a slow client cannot connect",
+}
 
 
 def _library_names(value: str) -> list[str]:
@@ -331,12 +356,8 @@ def _library_names(value: str) -> list[str]:
 
 
 def _short_timeout(name: str, value: str, read: Decimal, unit: str) -> str:
-    effect = {
-        "authentication_timeout": "a slow client cannot connect",
-        "client_connection_check_interval": "each running query checks its connection that often",
-    }.get(name, "it ends sessions of backups and of the status too")
     meant = f"; did you mean {value.strip()}s?" if unit == "ms" and value.strip().isdigit() else ""
-    return f"{value} is {read.normalize():f} {unit}: {effect}{meant}"
+    return f"{value} is {read.normalize():f} {unit}: {_TIMEOUT_EFFECTS[name]}{meant}"
 
 
 def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) -> _Found:
@@ -363,8 +384,17 @@ def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) 
         yield _warning(path, _short_timeout(name, value, read, setting.unit if setting else ""))
     elif name == "log_directory" and value.startswith("/"):
         yield _warning(path, f"{value}: the container can write to the data directory alone")
-    elif name == "lc_messages" and not value.startswith(("C", "en", "POSIX")) and value:
-        yield _warning(path, f"{value}: pgwizard finds causes and fixes in English messages only")
+    elif name in _OF_THE_IMAGE and not set(_library_names(value)) <= _OF_THE_IMAGE[name]:
+        english = name != "lc_messages" or value.startswith(("C", "en", "POSIX"))
+        yield _warning(
+            path,
+            f"{value}: the server does not start if the image lacks it"
+            f"{'' if english else '; pgwizard finds causes and fixes in English messages only'}",
+        )
+    elif name == "max_stack_depth" and isinstance(read, Decimal) and read > _LARGEST_STACK_KB:
+        yield _warning(
+            path, f"{value}: the server does not start where the node's stack limit is 8 MB, as it usually is"
+        )
     elif name == "log_destination" and "stderr" not in value:
         yield _warning(path, f"{value} keeps the log from kubectl logs: a server that does not start cannot say why")
     elif text := _UNWISE.get((name, str(read))):
