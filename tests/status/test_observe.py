@@ -21,6 +21,7 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, record, rollout, uninstall
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
+from pgwizard.simulator.repository import DamagedFile
 from pgwizard.status import listing, observe, probes, report
 from pgwizard.status import snapshot as status_snapshot
 from pgwizard.status.observations import LogFailed, LogRead, Observation
@@ -67,7 +68,7 @@ def test_a_denied_source_is_reported_and_the_others_are_read() -> None:
             Fault("403", verb="list", resource="cronjobs", times=None),
         ]
         found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
-        assert sorted(found.failures) == ["archive", "archiver", "cronjobs", "repository", "volume"]
+        assert sorted(found.failures) == ["archive", "archiver", "backups", "cronjobs", "repository", "volume"]
         assert all("denied by a fault" in why.text for why in found.failures.values())
         assert judge(found).state == "unknown"
         assert len(found.objects) == 3
@@ -132,7 +133,7 @@ def test_a_defect_replaces_the_answer_and_the_source_is_polled_again() -> None:
                 assert snapshot.failures == dict.fromkeys(
                     (
                         *("statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs"),
-                        *("volume", "repository", "archive", "archiver"),
+                        *("volume", "repository", "archive", "backups", "archiver"),
                     ),
                     Finding(text="a bug in pgwizard: KeyError"),
                 )
@@ -493,9 +494,36 @@ def test_half_an_hour_of_watching_polls_at_its_pace_and_leaves_no_task() -> None
         assert judge(found).state == "recoverable"
         assert count < 600
         execs = [request for request in sim.requests[first:] if request.resource == "pods/exec"]
-        assert 230 < len(execs) < 290
+        assert 260 < len(execs) < 320
         assert len(sim.store.listeners) == listeners
         assert len(asyncio.all_tasks()) == before
+
+    on(scenario)
+
+
+def test_a_deleted_file_of_a_backup_shows_within_a_minute_and_goes_away_with_its_return() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        repository = sim.runtime.programs.repository("default")
+        label = repository.backups[0]["label"]
+        began, seconds = 0.0, list[float]()
+
+        def over(snapshot: Snapshot) -> bool:
+            nonlocal began
+            if not began and not snapshot.pending_sources:
+                assert judge(snapshot).state == "recoverable"
+                repository.damaged_files[label] = [DamagedFile("bundle/1", 2_855_426)]
+                began = sim.clock.now()
+            if repository.damaged_files and judge(snapshot).state == "not recoverable":
+                assert f"backup {label} cannot be restored: bundle/1 is missing" in state_and_reasons(snapshot)[1]
+                seconds.append(sim.clock.now() - began)
+                repository.damaged_files.clear()
+                began = sim.clock.now()
+            if seconds and judge(snapshot).state == "recoverable":
+                seconds.append(sim.clock.now() - began)
+            return len(seconds) == 2
+
+        await seen(sim, over)
+        assert max(seconds) <= 61
 
     on(scenario)
 
@@ -652,8 +680,8 @@ def test_a_database_that_is_scaled_to_0_is_down_and_what_was_seen_of_it_before_s
                 states.append(judge(snapshot).state)
                 sim.runtime.change(ref, lambda obj: obj["spec"].update(replicas=0))
             if states and not any(known.resource == POD for known in snapshot.objects):
-                again.ask("repository", "archive", "archiver", "volume")
-            return {"repository", "archive", "archiver", "volume"} <= set(snapshot.failures)
+                again.ask("repository", "archive", "backups", "archiver", "volume")
+            return {"repository", "archive", "backups", "archiver", "volume"} <= set(snapshot.failures)
 
         found = await seen(sim, scaled, again)
         assert states == ["recoverable"]

@@ -15,10 +15,11 @@ from pgwizard.diagnose.diagnose import ROWS, diagnose
 from pgwizard.kube.health import Health
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.status import report
+from pgwizard.status.backup_files import BackupFiles, ComparedBackup
 from pgwizard.status.listing import read
 from pgwizard.status.observations import ArchiveRead, RepositoryRead, failure
 from pgwizard.status.reduce import reduce
-from pgwizard.status.repository import RepositoryInfo, Wal
+from pgwizard.status.repository import DamagedPages, FileFault, RepositoryInfo, Wal
 from pgwizard.status.snapshot import PACE_SECONDS, MirroredCertificate, Missing, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import Verdict, judge
 from pgwizard.status.wal import Hole, RecoveryWindow
@@ -375,6 +376,80 @@ def test_an_invalid_segment_name_is_not_looked_up_in_the_archive(name: str) -> N
     assert state_and_reasons(reduce(reduce(odd, stopped), stopped)) == ("recoverable", [])
 
 
+FIRST_FULL, SECOND_FULL = backup("full", 8), backup("full", 1.4)
+INCREMENTAL = replace(
+    backup("incr", 0.4), label=f"{SECOND_FULL.label}_20261123-022400I", prior=SECOND_FULL.label, wal_stop=segment(101)
+)
+CHAIN = replace(FINE, repository=replace(REPOSITORY, backups=(FIRST_FULL, SECOND_FULL, INCREMENTAL)))
+TAKE_FULL = "Take a full backup now: pgwizard backup postgresql --type full -n shop"
+
+
+def with_files(**compared: ComparedBackup) -> Snapshot:
+    """The release whose backups were compared, whole where nothing else is said of them."""
+    whole = {each.label: ComparedBackup("5 1 1") for each in CHAIN.backups}
+    return replace(CHAIN, files=BackupFiles({**whole, **compared}))
+
+
+def test_a_backup_that_lacks_a_file_and_those_that_build_on_it_do_not_count() -> None:
+    lacking = ComparedBackup("4 1 1", (FileFault("bundle/1", 2_855_426),), 3)
+    found = with_files(**{SECOND_FULL.label: lacking, INCREMENTAL.label: ComparedBackup(needs=(SECOND_FULL.label,))})
+    verdict = judge(found)
+    assert (verdict.state, [each.base for each in verdict.windows]) == ("at risk", [FIRST_FULL.label])
+    [reason] = verdict.reasons
+    assert reason.text == (
+        f"backup {SECOND_FULL.label} cannot be restored: bundle/1 is missing, and 2 other files are damaged; "
+        f"nor can {INCREMENTAL.label}"
+    )
+    assert (reason.key, reason.fix.startswith(TAKE_FULL)) == ("status-files", True)
+
+
+def test_an_incremental_backup_that_lacks_a_file_leaves_its_full_one() -> None:
+    fault = FileFault("pg_data/base/5/1259.gz", 900, 13)
+    verdict = judge(with_files(**{INCREMENTAL.label: ComparedBackup("5 1 1", (fault,), 1)}))
+    assert [reason.text for reason in verdict.reasons] == [
+        f"backup {INCREMENTAL.label} cannot be restored: pg_data/base/5/1259.gz has 13 bytes, its manifest 900"
+    ]
+    assert [each.base for each in verdict.windows] == [FIRST_FULL.label]
+
+
+def test_where_every_backup_lacks_files_nothing_is_recoverable() -> None:
+    gone = ComparedBackup("", (FileFault("backup.manifest", 0),), 1)
+    verdict = judge(with_files(**{each.label: gone for each in CHAIN.backups}))
+    assert (verdict.state, verdict.windows) == ("not recoverable", ())
+    assert [reason.text for reason in verdict.reasons][:2] == [
+        "there is no valid full backup with its WAL",
+        f"backup {INCREMENTAL.label} cannot be restored: its backup.manifest and the copy of it are missing or damaged",
+    ]
+
+
+def test_damaged_files_of_many_backups_are_counted() -> None:
+    backups = tuple(backup("full", 7.4 - day, wal=100 + 10 * day) for day in range(8))
+    fault = ComparedBackup("", (FileFault("bundle/1", 9),), 1)
+    files = BackupFiles({each.label: fault for each in backups[:-1]})
+    found = replace(FINE, repository=replace(REPOSITORY, backups=backups), files=files)
+    reasons = state_and_reasons(found)[1]
+    assert len(reasons) == 4
+    assert reasons[3] == "4 older backups lack files too"
+
+
+def test_files_that_cannot_be_compared_are_a_risk() -> None:
+    unread = replace(FINE, files=None, failures={"backups": failure("awk: command not found")})
+    assert state_and_reasons(unread) == ("at risk", ["backups cannot be read: awk: command not found"])
+
+
+def test_page_checksum_errors_name_the_relation_and_the_pages() -> None:
+    pages = (DamagedPages("base/16384/16385", "3, 7-8", "shop"),)
+    damaged = replace(CHAIN.backups[-1], error=True)
+    found = with_files(**{INCREMENTAL.label: ComparedBackup("5 1 1", pages=pages, page_files=3)})
+    found = replace(found, repository=replace(REPOSITORY, backups=(*CHAIN.backups[:-1], damaged)))
+    [reason] = judge(found).reasons
+    assert reason.text == (
+        f"backup {INCREMENTAL.label} has page checksum errors: pages 3, 7-8 of base/16384/16385 of database shop, "
+        "and 2 more files"
+    )
+    assert "In database shop, SELECT pg_filenode_relation(0, 16385) names the table or index." in reason.fix
+
+
 def test_a_source_that_cannot_be_read_puts_a_release_at_risk() -> None:
     denied = dict.fromkeys(("cronjobs", "jobs", "pods", "volume", "certificate"), failure("forbidden"))
     assert state_and_reasons(replace(FINE, failures=denied)) == (
@@ -592,7 +667,7 @@ CRASHES = "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error
         (
             Health("failed", CRASHES),
             f"is down: {CRASHES}",
-            "kubectl logs --previous shows its last lines.",
+            "kubectl -n NAMESPACE logs POD --previous shows its last lines.",
             "crash-loop",
         ),
         (

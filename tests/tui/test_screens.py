@@ -29,7 +29,8 @@ from pgwizard.release import apply
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
-from pgwizard.tui.pages.frame import MIDDLE
+from pgwizard.simulator.repository import DamagedFile
+from pgwizard.tui.pages.panel_dock import MIDDLE
 from pgwizard.tui.panels.by_page import PANELS as WITH_PANEL
 from pgwizard.tui.screens.apply import ApplyScreen
 from pgwizard.tui.screens.messages import Messages
@@ -180,10 +181,10 @@ async def pages(camera: Camera) -> None:
     """Every page of the wizard, by its keys."""
     wizard = await camera.reach(Wizard)
     await camera.settle()
-    while wizard.page != wizard.pages.order[0]:
+    while wizard.page != wizard.pages.order.names[0]:
         await camera.pilot.press("ctrl+b")
         await camera.settle()
-    for page in wizard.pages.order:
+    for page in wizard.pages.order.names:
         await camera.take(page.lower())
         assert wizard.page == page
         await camera.pilot.press("ctrl+n")
@@ -379,6 +380,26 @@ async def of_failing(camera: Camera) -> None:
     await camera.take("status-details")
 
 
+async def damaged() -> Start:
+    """A restore left a timeline, a segment was deleted since, and a bundle of the newest backup was."""
+    cluster = Remote()
+    cluster.runtime.programs.answers.append(df)
+    await install(cluster)
+    repository = cluster.runtime.programs.repository("shop")
+    await asyncio.sleep(timedelta(days=4).total_seconds())
+    now = cluster.clock.now()
+    repository.go_back(repository.number(now - timedelta(hours=12).total_seconds()), now)
+    await asyncio.sleep(timedelta(days=5).total_seconds())
+    repository.holes.add(repository.number(cluster.clock.now()) - 3_000)
+    repository.damaged_files[repository.backups[-1]["label"]] = [DamagedFile("bundle/1", 2_855_426)]
+    return start_with(connection_to(cluster), **DASHBOARD)
+
+
+async def of_damaged(camera: Camera) -> None:
+    await camera.reach(StatusScreen)
+    await camera.take("status-damaged")
+
+
 async def no_release() -> Start:
     return start_with(connection_to(Remote(example=False)), screen=DASHBOARD["screen"])
 
@@ -448,6 +469,7 @@ PLAYS = {
     "untrusted": Play("errors", untrusted, of_untrusted, ("apply-failed", "messages-one", "messages")),
     "observed": Play("filled", observed, of_observed, ("status", "status-help", "status-ask")),
     "failing": Play("errors", failing, of_failing, ("status", "status-details")),
+    "damaged": Play("errors", damaged, of_damaged, ("status-damaged",)),
     "no-release": Play("empty", no_release, of_status, ("status",)),
     "no-cluster": Play("errors", no_cluster, of_unreachable, ("status-unreachable",)),
     "no-answer": Play("loading", no_answer, of_status, ("status",)),
