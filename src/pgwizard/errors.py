@@ -23,6 +23,7 @@
     ├── FirstBackupFailed           9   the hook Job failed
     ├── Locked                     10   another run holds the release
     ├── NotProven                  11   a release is not known to be recoverable without a risk
+    ├── RestoreFailed              12   a restore did not reach its target; the database is down
     └── Interrupted               130   the user stopped it; 128 + the number of another signal
 
 Messages arrive complete, in plain text.
@@ -251,6 +252,13 @@ class NotProven(PgwizardError):
 
     exit_code = 11
     meaning = "the verdict is not RECOVERABLE: at risk, not recoverable, gone, or unknown"
+
+
+class RestoreFailed(PgwizardError):
+    """A restore did not reach its target. The server is not started on what there is."""
+
+    exit_code = 12
+    meaning = "a restore failed; the database is down until one succeeds"
 
 
 class Interrupted(PgwizardError):

@@ -20,13 +20,18 @@ async def confirm(question: str) -> bool:
 
     Raises Interrupted where it is stopped instead.
     """
+    return (await ask(question)).lower() in ("y", "yes")
+
+
+async def ask(question: str) -> str:
+    """What the person at the terminal types, before anything is written. Raises Interrupted where it is stopped."""
     sys.stderr.write(question)  # stdout may be a pipe
     sys.stderr.flush()
     try:
         typed = await _line(sys.stdin.fileno())
     except asyncio.CancelledError:
         raise Interrupted("stopped: nothing was written") from None
-    return typed.strip().lower() in (b"y", b"yes")
+    return typed.decode(errors="replace").strip()
 
 
 async def _line(terminal: int) -> bytes:

@@ -61,6 +61,14 @@ EXIT_CODE = switch("--exit-code", about="exit with 1 if there are differences")
 PURGE_DATA = text(
     "--purge-data", value="NAME", about="also delete the volume and the Secrets; repeat the release's name"
 )
+RECOVERY_TARGET = text(
+    "--to",
+    value="TARGET",
+    about="a time with its offset, latest, backup:LABEL, name:POINT, xid:N or lsn:X",
+)
+BEFORE = switch("--before", about="stop just before the time, transaction or WAL position")
+RESTORE_PLAN_ONLY = switch("--dry-run", about="show what would be restored and what is lost; write nothing")
+UNDO = switch("--undo", about="bring back the state before the last restore")
 BACKUP_TYPE = choice("--type", choices=("incr", "full"), default="incr", about="incremental or full")
 JOB_NAME = text("--job", value="JOB", about="the log of this Job; by default the newest backup Job's")
 FOLLOW = switch("-f", "--follow", about="print the log until the Job ends; exits with 9 if it fails")
@@ -80,6 +88,8 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (NAMESPACE, ALL_NAMESPACES),
     (TIMEOUT, NO_WAIT),
     (TAIL, FOLLOW),
+    (RECOVERY_TARGET, UNDO),
+    (BEFORE, UNDO),
 )
 """Of each pair the second makes the first mean nothing. ``--dry-run`` is not among them: it tries the same command.
 ``--follow`` judges a backup by its whole log.
@@ -190,6 +200,23 @@ VERBS: dict[str, Verb] = {
             "backup:backup",
             (_NAME,),
             (BACKUP_TYPE, FOLLOW, *_RELEASE),
+        ),
+        Verb(
+            "restore",
+            "Bring a release back to an earlier moment, in place",
+            "Chooses the backup and the timeline that lead to the target, shows them with what is lost, and asks for "
+            "the release's name. Then it stops the database, restores and recovers in a Job, checks what was reached, "
+            "starts the database, and takes a full backup. A run that was stopped or failed is run again without --to: "
+            "it resumes. A target that cannot be reached exits with 2 and names the nearest moments. --undo brings "
+            "back the state before the last restore.",
+            "pgwizard restore postgresql -n shop --to 2026-11-27T21:00:04Z --dry-run\n"
+            "pgwizard restore postgresql -n shop --to 2026-11-27T21:00:04Z\n"
+            "pgwizard restore postgresql -n shop --to latest --yes\n"
+            "pgwizard restore postgresql -n shop --undo",
+            "restore:restore",
+            (Argument("NAME", "the release"),),
+            (RECOVERY_TARGET, BEFORE, UNDO, RESTORE_PLAN_ONLY, YES, *_RELEASE),
+            synonyms=("recover",),
         ),
         Verb(
             "logs",

@@ -23,8 +23,8 @@ REFUSED_SECONDS = 5.0
 SILENT_SECONDS = 60.0
 """How long a webhook may not answer before that is a failure: its own pod may be restarting."""
 TAIL_LINES = 20
-CONTAINERS = frozenset({"init", "backup"})
-"""What the templates call the container of a Job; others in its pod were injected, by a mesh for example."""
+CONTAINERS = frozenset({"init", "backup", "restore"})
+"""What the templates, and a restore, call the container of a Job; others were injected, by a mesh for example."""
 
 ReportLine = Callable[[str], None]
 Explain = Callable[[str], Finding | None]
@@ -311,7 +311,7 @@ class _JobWatch:
     def _read_line(self, line: str) -> None:
         if " DETAIL: " in line:  # a line a file: they keep the stream busy, people need their sum
             if share := re.search(r"([0-9]+)\.[0-9]+%\)", line):
-                self._report_once(f"{int(share[1]) // 10 * 10} % of the files are stored")
+                self._report_once(f"{int(share[1]) // 10 * 10} % of the files are done")
             return
         self.lines.append(line)
         del self.lines[:-400]

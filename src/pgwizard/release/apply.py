@@ -176,7 +176,11 @@ async def run(
             await _start_early(prepared, cluster)
             async with stages.enter("wait", report) as stage:
                 plan = prepared.plan
-                stage.done(await rollout.wait_ready(cluster, plan, options.timeout_seconds, stage.progress, at=now()))
+                timeout = options.timeout_seconds
+                ready = await rollout.wait_ready(
+                    cluster, plan.ref, timeout, stage.progress, backups=plan.backups, at=now()
+                )
+                stage.done(ready)
             findings = await _first_backup(prepared, cluster, report, now)
             await _prune(prepared, cluster, report)
         except Exception:  # a closed pipe of the output too: the run has ended, so no revision may stay "applying"
@@ -220,8 +224,20 @@ async def _survey(release: ReleaseRequest, cluster: Cluster, report: Report, now
             raise rights
         if isinstance(surveyed, BaseException):
             raise surveyed
+        _require_no_restore(release, cluster, surveyed)
         stage.done(f"{cluster.server}, namespace {release.answers.release.namespace}")
         return surveyed
+
+
+def _require_no_restore(release: ReleaseRequest, cluster: Cluster, surveyed: survey.Survey) -> None:
+    """An apply would start the server, on a data directory that may be half restored."""
+    if surveyed.record is not None and surveyed.record.unfinished_restore is not None:
+        ref = ReleaseRef.of(release.answers)
+        command = cluster.commands.pgwizard("restore", ref.name, namespace=ref.namespace)
+        raise PreflightError(
+            f"a restore of release {ref.name} in namespace {ref.namespace} has not ended; nothing was written",
+            hint=f"End it first, it resumes: {command}",
+        )
 
 
 async def _check(

@@ -31,8 +31,6 @@ from pgwizard.kube.jobs import (
     tail,
 )
 from pgwizard.plan.names import Names, ReleaseRef
-from pgwizard.plan.plan import Plan
-from pgwizard.release.survey import claim_ref
 
 
 @dataclass
@@ -108,13 +106,17 @@ class _Progress:
         return "the old pod is stopping" + (f": up to {limit} s{why}" if limit else "")
 
 
-async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, report: ReportLine, *, at: datetime) -> str:
-    """Wait until the pod of the newest revision is Ready. Returns a summary. at: the time, in UTC.
+async def wait_ready(
+    cluster: Cluster, release: ReleaseRef, timeout_seconds: float, report: ReportLine, *, backups: bool, at: datetime
+) -> str:
+    """Wait until the pod of the newest revision is Ready. Returns a summary. backups: whether WAL is archived; at: the
+    time, in UTC.
 
     Raises RolloutFailed once a container is stuck, with its last log lines, and DeadlineError.
     """
-    namespace, names, claim = plan.namespace, plan.names, claim_ref(plan).name
-    seen = _Progress(names.pod, plan.backups)
+    namespace, names = release.namespace, Names.of(release.name)
+    claim = names.claim
+    seen = _Progress(names.pod, backups)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
     watches = [
@@ -136,7 +138,7 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, repor
                 report(health.message)
             await _unblock(cluster, seen, loop.time(), report)
             if _is_stuck(seen, health, loop.time()):
-                raise await _failure(cluster, plan, health)
+                raise await _failure(cluster, release, health)
             if loop.time() >= deadline:
                 raise DeadlineError(
                     f"{names.pod} in {namespace} was not ready after {timeout_seconds:.0f} s: {health.message}",
@@ -208,13 +210,13 @@ async def crash_log(cluster: Cluster, release: ReleaseRef, health: Health) -> li
     return await tail(cluster, release.namespace, Names.of(release.name).pod, container)
 
 
-async def _failure(cluster: Cluster, plan: Plan, health: Health) -> RolloutFailed:
-    log = await crash_log(cluster, plan.ref, health)
-    described = ("statefulset", plan.names.release) if health.reason == REFUSED else ("pod", plan.names.pod)
+async def _failure(cluster: Cluster, release: ReleaseRef, health: Health) -> RolloutFailed:
+    log, pod = await crash_log(cluster, release, health), Names.of(release.name).pod
+    described = ("statefulset", release.name) if health.reason == REFUSED else ("pod", pod)
     return RolloutFailed(
-        f"{plan.names.pod} in namespace {plan.namespace} cannot start: {health.message}",
+        f"{pod} in namespace {release.namespace} cannot start: {health.message}",
         fault=explain("\n".join([health.message, *log])),
-        hint=f"See {cluster.commands.kubectl('describe', *described, namespace=plan.namespace)}",
+        hint=f"See {cluster.commands.kubectl('describe', *described, namespace=release.namespace)}",
         log=log,
     )
 
