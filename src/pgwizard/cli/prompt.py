@@ -11,7 +11,7 @@ from pgwizard.errors import Interrupted
 
 
 def is_interactive(*, yes: bool) -> bool:
-    """Only a person at a terminal can answer; a script has decided already."""
+    """Whether to ask: only a person at a terminal can answer."""
     return not yes and sys.stdin is not None and sys.stdin.isatty()
 
 
@@ -54,6 +54,6 @@ async def _line(terminal: int) -> bytes:
         await ended.wait()
     finally:
         loop.remove_reader(terminal)
-        if not typed.endswith(b"\n"):  # the next message begins a line of its own
+        if not typed.endswith(b"\n"):  # the next message starts on a new line
             sys.stderr.write("\n")
     return bytes(typed)

@@ -61,7 +61,7 @@ WRITTEN_BY: dict[str, tuple[type[JsonLine], ...]] = {
     "explain": (MessageLine, NoteLine),
     "version": (VersionLine,),
 }
-"""By verb, the types of its lines; beside them any may end with an error."""
+"""The types of lines by verb; every verb may also end with an error."""
 
 
 def pages() -> dict[str, str]:

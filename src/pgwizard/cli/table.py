@@ -78,7 +78,7 @@ _CLUSTER: tuple[Option[Any], ...] = (CONTEXT, KUBECONFIG, DEMO)
 RELEASE_WORD = "release/"
 """The prefix of a word of ``explain`` that names a release, as kubectl's TYPE/NAME does."""
 WITH_RELEASE_WORD: tuple[Option[Any], ...] = (NAMESPACE, *_CLUSTER)
-"""What means nothing to ``explain`` unless a word names a release."""
+"""Options of ``explain`` that need a word that names a release."""
 _RELEASE: tuple[Option[Any], ...] = (*WITH_RELEASE_WORD, JSON)
 _SOURCE: tuple[Option[Any], ...] = (SET, CA_FILE)
 
@@ -91,7 +91,7 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (RECOVERY_TARGET, UNDO),
     (BEFORE, UNDO),
 )
-"""Of each pair the second makes the first mean nothing. ``--dry-run`` is not among them: it tries the same command.
+"""The second of each pair would make the first ineffective. ``--dry-run`` is not listed: it tries the same command.
 ``--follow`` judges a backup by its whole log.
 """
 
@@ -103,7 +103,7 @@ _NAMESPACE_IS_AN_ANSWER = {"--namespace": "The namespace is an answer: --set rel
 
 
 def _without_flag(verb: str) -> dict[str, str]:
-    """What to type for ``-f FILE``, which is how kubectl takes a file."""
+    """What to type in place of ``-f FILE``, kubectl's option for a file."""
     return {"--follow": f"Write the file without -f: pgwizard {verb} answers.yaml."}
 
 
@@ -302,10 +302,10 @@ VERBS: dict[str, Verb] = {
 }
 
 WITHOUT_VERB: tuple[Option[Any], ...] = (HEADLESS, APPLY, VERSION, HELP)
-"""What belongs to no verb."""
+"""Options without a verb."""
 
 OPTIONS: dict[str, Option[Any]] = {
     **{option.flag: option for option in WITHOUT_VERB},
     **{option.flag: option for verb in VERBS.values() for option in verb.options},
 }
-"""Every option by its long form. Two verbs may each have one that is spelled the same, as ``-o`` is."""
+"""Every option by its long form. Two verbs may have different options of the same spelling, such as ``-o``."""

@@ -114,7 +114,7 @@ async def wait(
 
 
 def damage_finding() -> Finding:
-    """That the first full backup cannot be relied on."""
+    """The finding that the first full backup cannot be relied on."""
     text, fix = "the backup has page checksum errors", f"{FIND_DAMAGE} Then take a full backup."
     return Finding(text=text, severity="warning", key="status-damaged", cause=damage_cause(), fix=fix)
 

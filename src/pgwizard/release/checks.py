@@ -163,11 +163,11 @@ def whole_name(image: str) -> str:
     elif "." not in first and ":" not in first and first != "localhost":
         repository = f"docker.io/{repository}"
     if at:  # with a digest the tag means nothing
-        return f"{_untagged(repository)}@{digest}"
+        return f"{_strip_tag(repository)}@{digest}"
     return repository if ":" in repository.rpartition("/")[2] else f"{repository}:latest"
 
 
-def _untagged(repository: str) -> str:
+def _strip_tag(repository: str) -> str:
     head, slash, last = repository.rpartition("/")
     return f"{head}{slash}{last.partition(':')[0]}"
 

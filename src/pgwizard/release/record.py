@@ -84,7 +84,7 @@ class Record:
 
     @property
     def deployed(self) -> Revision | None:
-        """The newest revision that succeeded, whatever was tried since."""
+        """The newest revision that succeeded, even if later ones failed."""
         return next((found for found in reversed(self.revisions) if found.outcome in ("deployed", "damaged")), None)
 
     def begin(self, inventory: Iterable[Ref], at: str, spec: str, answers: Mapping[str, Any]) -> Record:
@@ -157,14 +157,14 @@ def absence(release: ReleaseRef) -> str:
 
 
 def release_of(secret: Object) -> ReleaseRef:
-    """The release whose record a Secret is by its name. Raises ValueError where that is no name."""
+    """The release whose record a Secret is, by the Secret's name. Raises ValueError for an invalid name."""
     metadata = secret["metadata"]
     named = _ref("v1", "Secret", metadata["namespace"], metadata["name"].removesuffix("-pgwizard"))
     return ReleaseRef(metadata["namespace"], named.name)
 
 
 def read(secret: Object) -> Record:
-    """The record in a Secret. Raises ValueError where it is none that this version can read."""
+    """The record in a Secret. Raises ValueError if this version cannot read it."""
     metadata = secret["metadata"]
     try:
         release = release_of(secret)
@@ -183,7 +183,7 @@ def read(secret: Object) -> Record:
 
 
 def _ref(api_version: str, kind: str, namespace: str | None, name: str) -> Ref:
-    """Matching raises TypeError for what is no text."""
+    """A pattern raises TypeError for a value that is not text."""
     names = (name,) if namespace is None else (name, namespace)
     if not (_VERSION.fullmatch(api_version) and _KIND.fullmatch(kind) and all(map(_NAME.fullmatch, names))):
         raise ValueError

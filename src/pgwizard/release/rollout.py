@@ -35,7 +35,7 @@ from pgwizard.plan.names import Names, ReleaseRef
 
 @dataclass
 class _Progress:
-    """What the watches have shown of one release so far. listed: the kinds whose lists are complete."""
+    """What is known of one release from its watches. listed: the kinds whose lists are complete."""
 
     pod_name: str
     backups: bool
@@ -51,7 +51,7 @@ class _Progress:
 
     @property
     def complete(self) -> bool:
-        """Whether what is not known here is not there either."""
+        """Whether all lists are complete: an unknown object does not exist."""
         return {"StatefulSet", "Pod"} <= self.listed
 
     def take(self, event: WatchEvent) -> None:
@@ -70,7 +70,7 @@ class _Progress:
                 self.event_message, self.refusal = event_text(obj), refusal(obj)
 
     def health(self) -> Health:
-        """One verdict: the pod's state before the StatefulSet's, and an event where neither has a reason."""
+        """The health of the release: the pod's, then the StatefulSet's, then an event's if neither has a reason."""
         if self.statefulset is None:
             return Health("progressing", "the StatefulSet is not there yet")
         whole = assess(self.statefulset)
@@ -99,7 +99,7 @@ class _Progress:
         return Health("progressing", f"there is no pod yet{event}", self.event_message.partition(":")[0])
 
     def _stopping(self, pod: Object) -> str:
-        """How long it may take: PostgreSQL does not end before its WAL is archived, or the kubelet ends it."""
+        """How long the pod may take to stop: PostgreSQL ends once its WAL is archived, or when the kubelet kills it."""
         limit = pod["metadata"].get("deletionGracePeriodSeconds")  # 0 once its containers have ended
         limit = limit or pod.get("spec", {}).get("terminationGracePeriodSeconds")
         why = ", while its last WAL is archived" if self.backups else ""
@@ -120,8 +120,8 @@ async def wait_ready(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
     watches = [
-        _marked(cluster.watch(STATEFULSET, namespace, fields=f"metadata.name={names.release}"), STATEFULSET),
-        _marked(cluster.watch(POD, namespace, fields=f"metadata.name={names.pod}"), POD),
+        _with_kind(cluster.watch(STATEFULSET, namespace, fields=f"metadata.name={names.release}"), STATEFULSET),
+        _with_kind(cluster.watch(POD, namespace, fields=f"metadata.name={names.pod}"), POD),
         cluster.watch(CLAIM, namespace, fields=f"metadata.name={claim}"),
         recent_events(cluster, namespace, at),
     ]
@@ -147,17 +147,17 @@ async def wait_ready(
                 )
 
 
-async def _marked(watch: AsyncGenerator[WatchEvent, None], resource: Resource) -> AsyncGenerator[WatchEvent, None]:
-    """The watch, with the kind in its ``SYNCED``."""
+async def _with_kind(watch: AsyncGenerator[WatchEvent, None], resource: Resource) -> AsyncGenerator[WatchEvent, None]:
+    """The watch, with the kind added to its ``SYNCED`` events."""
     async with aclosing(watch) as events:
         async for event in events:
             yield WatchEvent("SYNCED", {"kind": resource.kind}) if event.type == "SYNCED" else event
 
 
 def _is_stuck(seen: _Progress, health: Health, now: float) -> bool:
-    """Stuck for longer than the grace; of a pod that is being replaced its old self does not count."""
+    """Whether the pod is stuck for longer than the grace period; a pod that is being replaced does not count."""
     if health.status != "failed":
-        if not _crashed_before(seen.pod):  # one that did is only between two crashes
+        if not _crashed_before(seen.pod):  # ready once: it is only between two crashes
             seen.stuck_since = None
         return False
     if seen.stuck_since is None:
@@ -198,12 +198,12 @@ _POD_KIND = {"apiVersion": POD.api_version, "kind": POD.kind}
 
 
 def is_crash(health: Health) -> bool:
-    """Whether a container of the pod ends by itself, so that its log has the reason."""
+    """Whether a container of the pod crashes, so that its log has the reason."""
     return health.reason in ("CrashLoopBackOff", "Error", "RunContainerError")
 
 
 async def crash_log(cluster: Cluster, release: ReleaseRef, health: Health) -> list[str]:
-    """The last lines of the container of the database's pod that crashes; empty where none does."""
+    """The last log lines of the crashing container of the database's pod; empty if none crashes."""
     if not is_crash(health):
         return []
     container = "minio-ca-init" if "minio-ca-init" in health.message else "postgresql"
@@ -222,7 +222,7 @@ async def _failure(cluster: Cluster, release: ReleaseRef, health: Health) -> Rol
 
 
 def explain(text: str) -> Finding | None:
-    """What is known of the cause of error text; None where no row of the tables knows it."""
-    from pgwizard.diagnose.diagnose import diagnose  # its table of patterns is compiled only where something failed
+    """The known cause of an error text; None if no row matches."""
+    from pgwizard.diagnose.diagnose import diagnose  # imported late: its patterns are compiled only after a failure
 
     return diagnose(text)
