@@ -52,6 +52,7 @@ PUBLIC: dict[str, str] = {
     "plan": "checks cron manifests names pgbackrest plan retention server tuning",
     "release": "apply backups changes checks record records report rollout stages survey uninstall",
     "status": "observe report repository snapshot verdict",
+    "export": "chart kustomize",
     "wizard": "browse candidate_index candidates choices draft lookup pasted_text secret_questions text_input",
     "local": "autosave files inputs",
     "tui": "app navigation start",
@@ -62,6 +63,9 @@ PUBLIC: dict[str, str] = {
 PURE = (
     "answers.questions",
     "diagnose.diagnose",
+    "export.kustomize",
+    "export.translate",
+    "export.values",
     "kube.health",
     "plan.checks",
     "plan.plan",

@@ -46,6 +46,7 @@ LINES: tuple[type[JsonLine], ...] = (
 
 WRITTEN_BY: dict[str, tuple[type[JsonLine], ...]] = {
     "render": (FilesLine, WarningLine, NoteLine),
+    "export": (FilesLine, WarningLine, NoteLine),
     "apply": (EventLine, ChangeLine, OutcomeLine),
     "diff": (EventLine, ChangeLine, OutcomeLine),
     "status": (StatusLine,),
@@ -117,9 +118,9 @@ _JSON = f"""\
 With `--json` each line is one JSON object, on standard error too. `type` says which kind of line it is, and
 `apiVersion` is `{json_lines.API_VERSION}` until a key changes its meaning or goes. Every key of a type is always there;
 `null` means none, or not known. Times are ISO 8601 in UTC, sizes are bytes. [output.schema.json](output.schema.json) is
-the JSON schema of a line. Two things are no such line: `render --json` without `-o` prints one Kubernetes `List`, as
-`kubectl get -o json` does, for `kubectl apply -f -`; and a question to a person at the terminal is plain text on
-standard error, which `--yes` leaves out."""
+the JSON schema of a line. Three things are no such line: `render --json` without `-o` prints one Kubernetes `List`, as
+`kubectl get -o json` does, for `kubectl apply -f -`; `export --values-only --json` prints the chart's values; and a
+question to a person at the terminal is plain text on standard error, which `--yes` leaves out."""
 
 
 def _text(text: str) -> list[str]:

@@ -50,6 +50,15 @@ OUTPUT_FILE = text(
     completes="file",
 )
 
+FORMAT = choice(
+    "--format",
+    choices=("helm", "kustomize", "yaml"),
+    default="helm",
+    about="a chart, a base and an overlay, or manifests",
+)
+VALUES_ONLY = switch("--values-only", about="print the chart's values.yaml alone")
+FORCE = switch("--force", about="write into a folder that holds other files, and keep those")
+
 DRY_RUN = switch("--dry-run", about="try every object on the server and write nothing")
 DIFF = switch("--diff", about="show differences and new objects in full before asking")
 YES = switch("--yes", about="do not ask for confirmation")
@@ -80,6 +89,8 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (NAMESPACE, ALL_NAMESPACES),
     (TIMEOUT, NO_WAIT),
     (TAIL, FOLLOW),
+    (OUTPUT_FOLDER, VALUES_ONLY),
+    (FORCE, VALUES_ONLY),
 )
 """Of each pair the second makes the first mean nothing. ``--dry-run`` is not among them: it tries the same command.
 ``--follow`` judges a backup by its whole log.
@@ -139,6 +150,20 @@ VERBS: dict[str, Verb] = {
             (OUTPUT_FOLDER, *_SOURCE, JSON),
             synonyms=("template",),
             instead={**_NAMESPACE_IS_AN_ANSWER, **_without_flag("render")},
+        ),
+        Verb(
+            "export",
+            "Write a Helm chart, a kustomize base or plain manifests",
+            "Writes a folder that Helm, kustomize, Argo CD or Flux can deploy without pgwizard. The chart's values "
+            "are the answers. No format holds a secret: notes on standard error name the Secrets that must exist, and "
+            "the commands that create them.",
+            "pgwizard export answers.yaml -o chart\n"
+            "pgwizard export answers.yaml --values-only > values.yaml\n"
+            "pgwizard export answers.yaml --format kustomize --ca-file minio-ca.crt -o deploy",
+            "render:export",
+            (_FILE,),
+            (FORMAT, OUTPUT_FOLDER, VALUES_ONLY, FORCE, *_SOURCE, JSON),
+            instead={**_NAMESPACE_IS_AN_ANSWER, **_without_flag("export")},
         ),
         Verb(
             "apply",

@@ -11,13 +11,14 @@ from pgwizard import __version__
 from pgwizard.answers.questions import question_of
 from pgwizard.answers.reference import comment, schema, yaml_value
 from pgwizard.answers.schema import field_at
+from pgwizard.export.kustomize import SECRETS_TO_CREATE
 from pgwizard.export.translate import Target, Terms, translate
 from pgwizard.export.values import CONFIGURATIONS, SCRIPTS, VALUES, Value, label_lists, terms
 from pgwizard.plan.manifests import BARE_VALUE, ORDER, templates_dir
 from pgwizard.plan.plan import Plan
 
-_NOT_OF_HELM: Final = frozenset({"namespace", "credentials-secret", "s3-secret", "cipher-secret"})
-"""A chart holds no value of a secret, so those Secrets must exist; Helm itself can create the namespace."""
+LEFT_OUT: Final = SECRETS_TO_CREATE | {"namespace"}
+"""The roles that the chart has no template of: Secrets whose values it must not hold, and what Helm itself creates."""
 _VALUES_HEAD = """\
 # Values of the chart that pgwizard exported. Secrets are never here: only the names of those that must exist.
 """
@@ -32,15 +33,15 @@ def chart(plan: Plan) -> dict[str, str]:
     files = {
         "Chart.yaml": _chart_yaml(plan),
         ".helmignore": ".git/\n*.orig\n*.tmp\n",
-        "README.md": _static(folder, "README.md"),
+        "README.md": _own_file("README.md"),
         "values.yaml": values_yaml(plan),
         "values.schema.json": json.dumps(values_schema(), indent=2) + "\n",
         "templates/_helpers.tpl": _helpers(folder, meaning),
-        "templates/NOTES.txt": _static(folder, "NOTES.txt"),
-        "templates/tests/connection.yaml": _static(folder, "connection.yaml"),
+        "templates/NOTES.txt": _own_file("NOTES.txt"),
+        "templates/tests/connection.yaml": _own_file("connection.yaml"),
     }
     for role in ORDER:
-        if role not in _NOT_OF_HELM:
+        if role not in LEFT_OUT:
             name = f"{role}.yaml"
             files[f"templates/{name}"] = translate((folder / name).read_text(encoding="utf-8"), name, meaning)
     for name in SCRIPTS:
@@ -48,8 +49,8 @@ def chart(plan: Plan) -> dict[str, str]:
     return files
 
 
-def _static(folder: Path, name: str) -> str:
-    return (folder / "chart" / name).read_text(encoding="utf-8")
+def _own_file(name: str) -> str:
+    return (Path(__file__).parent / "files" / name).read_text(encoding="utf-8")
 
 
 def _chart_yaml(plan: Plan) -> str:
@@ -67,7 +68,7 @@ kubeVersion: ">=1.30.0-0"
 
 def _helpers(folder: Path, meaning: Terms) -> str:
     parts = [
-        _static(folder, "helpers.tpl").replace("BARE_VALUE", json.dumps(f"^({BARE_VALUE.pattern})$")),
+        _own_file("helpers.tpl").replace("BARE_VALUE", json.dumps(f"^({BARE_VALUE.pattern})$")),
         *(f'{{{{- define "postgresql.{name}" -}}}}\n{text}\n{{{{- end }}}}\n' for name, text in label_lists()),
         *(_configuration(folder, name, meaning) for name in CONFIGURATIONS),
     ]
@@ -117,15 +118,14 @@ def _commented(plan: Plan) -> Iterator[str]:
 
 def _help(value: Value) -> str:
     found = field_at(tuple(value.path.split(".")), lambda _: "")
-    asked = question_of(found.metadata) if found else None
-    return asked.help if asked else ""
+    question = question_of(found.metadata) if found else None
+    return question.help if question else ""
 
 
 def _entry(key: str, value: Any, indent: str) -> Iterator[str]:
     if isinstance(value, list) and value and isinstance(value[0], dict):
         yield f"{indent}{key}:"
         for item in value:
-            yield from comment(item["reason"], f"{indent}  ") if "reason" in item else ()
             yield from (
                 f"{indent}  {'- ' if not place else '  '}{name}: {json.dumps(item[name], ensure_ascii=False)}"
                 for place, name in enumerate(item)

@@ -93,8 +93,11 @@ class _Translation:
                     raise self._refusal(node)
 
     def _line(self, node: nodes.Node, action: str) -> None:
-        """An action on a line of its own, of which nothing remains: it takes the line break before it along."""
-        if self._written and not self._written.endswith("\n"):
+        """An action on a line of its own, of which nothing remains: it takes the line break before it along.
+
+        It would take a blank line before it along as well, so that is refused.
+        """
+        if self._written and (not self._written.endswith("\n") or self._written.endswith("\n\n")):
             raise self._refusal(node)
         self._written += f"{{{{- {action} }}}}\n"
 
