@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
-import select
 import signal
-import subprocess
-import sys
-import termios
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -17,98 +12,17 @@ from typing import Any
 
 import pytest
 
+from support.terminals import assert_restored, terminals
 from support.waiting import DEADLINE_SECONDS, wait_until
-
-MODES = {"alternate screen": 1049, "mouse": 1000, "every move of the mouse": 1003, "paste": 2004}
-
-
-class Terminal:
-    """A wizard on a terminal of its own, in a session of its own."""
-
-    def __init__(self, folder: Path, *arguments: str, stderr: int | None = None) -> None:
-        self.ours, theirs = pty.openpty()
-        termios.tcsetwinsize(theirs, (40, 120))
-        self.settings = termios.tcgetattr(theirs)
-        self.theirs = theirs
-        home = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "TERM": "xterm-256color"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "pgwizard", *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs if stderr is None else stderr,
-            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **home},
-            cwd=folder,
-            start_new_session=True,
-        )
-        self.output = b""
-
-    def read_until(self, text: str) -> None:
-        def is_printed() -> bool:
-            self.read()
-            return text.encode() in self.output
-
-        wait_until(f"{text!r} is printed", is_printed, lambda: repr(self.output[-2000:]))
-
-    def read(self) -> None:
-        if select.select([self.ours], [], [], 0.1)[0]:
-            self.output += os.read(self.ours, 65536)
-
-    def end(self) -> int:
-        """Its exit code, once it has ended."""
-
-        def has_ended() -> bool:
-            self.read()
-            return self.process.poll() is not None
-
-        wait_until("the program has ended", has_ended, lambda: repr(self.output[-2000:]))
-        for _ in range(3):
-            self.read()
-        return self.process.returncode
-
-    def on(self) -> list[str]:
-        """The modes that are switched on."""
-        return [name for name, mode in MODES.items() if self.last(rf"\x1b\[\?{mode}([hl])") == b"h"]
-
-    def last(self, pattern: str) -> bytes:
-        found = re.findall(pattern.encode(), self.output)
-        return bytes(found[-1]) if found else b""
-
-    def press(self, keys: bytes) -> None:
-        os.write(self.ours, keys)
-
-    def close_terminal(self) -> None:
-        os.close(self.theirs)
-        os.close(self.ours)
-        self.ours = self.theirs = -1
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        if self.ours >= 0:
-            self.close_terminal()
 
 
 @pytest.fixture
 def open_terminal(tmp_path: Path) -> Iterator[Any]:
-    opened: list[Terminal] = []
-
-    def start(*arguments: str, **options: Any) -> Terminal:
-        opened.append(Terminal(tmp_path, *arguments, **options))
-        return opened[-1]
-
-    yield start
-    for terminal in opened:
-        terminal.close()
+    with terminals(tmp_path) as start:
+        yield start
 
 
-def assert_restored(terminal: Terminal) -> None:
-    assert terminal.on() == []
-    assert terminal.last(r"\x1b\[\?25([hl])") == b"h"
-    assert termios.tcgetattr(terminal.theirs) == terminal.settings
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_leaves_the_terminal_as_it_was(open_terminal: Any, number: signal.Signals) -> None:
     terminal = open_terminal("--demo")
     terminal.read_until("simulated cluster")
@@ -129,7 +43,33 @@ def test_what_was_answered_before_a_signal_is_offered_again(open_terminal: Any, 
     terminal.process.send_signal(signal.SIGTERM)
     assert terminal.end() == 143
     drafts = list((tmp_path / "state").rglob("*"))
-    assert any("kept-by-signal" in path.read_text() for path in drafts if path.is_file())
+    texts = [path.read_text() for path in drafts if path.is_file()]
+    assert any("kept-by-signal" in text for text in texts), texts
+
+
+def test_a_signal_in_the_middle_of_an_apply_ends_it_in_order_and_says_what_is_written(
+    open_terminal: Any, tmp_path: Path
+) -> None:
+    terminal = open_terminal("--demo")
+    terminal.read_until("simulated cluster")
+    terminal.press(b"\x0e")
+    terminal.read_until("Name")
+    terminal.press(b"midway")
+    terminal.read_until("midway")
+    terminal.press(b"\x1b[20~")  # F9
+    terminal.read_until("Press y to apply")
+    terminal.press(b"y")
+    terminal.read_until("Ctrl+C stops watching")
+    terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.end() == 143
+    assert_restored(terminal)
+    after = terminal.output.rpartition(b"\x1b[?1049l")[2].decode()
+    assert "pgwizard: stopped" in after
+    assert re.search(r"written \d+ of \d+ objects", after), after
+    assert "Apply again at any time to resume." in after
+    assert b"Traceback" not in terminal.output
+    drafts = [path.read_text() for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert any("name: midway" in text for text in drafts)
 
 
 def test_a_terminal_that_is_closed_ends_the_wizard(open_terminal: Any) -> None:
@@ -141,7 +81,7 @@ def test_a_terminal_that_is_closed_ends_the_wizard(open_terminal: Any) -> None:
 
 
 @pytest.mark.parametrize("text", ["\x1b[?1049h", "simulated cluster"], ids=["at its start", "later"])
-def test_a_terminal_that_goes_away_without_a_signal_ends_the_wizard(open_terminal: Any, text: str) -> None:
+def test_a_terminal_that_disappears_without_a_signal_ends_the_wizard(open_terminal: Any, text: str) -> None:
     terminal = open_terminal("--demo")
     terminal.read_until(text)
     terminal.close_terminal()

@@ -67,7 +67,7 @@ def test_the_default_options_are_those_of_the_design() -> None:
     }
 
 
-def test_no_repository_has_no_options_and_no_archive() -> None:
+def test_without_a_repository_there_are_no_options_and_no_archive() -> None:
     off = answers_of(repository={"enabled": False})
     assert repository_options(planned(off)) == []
     values = {item.name: item.value for item in parameters(off)}
@@ -136,7 +136,7 @@ def test_generated_credentials_are_in_the_releases_own_secret() -> None:
     assert plan.credentials_source == "generated once, for root"
 
 
-def test_existing_secrets_are_referred_to_and_never_made() -> None:
+def test_existing_secrets_are_referenced_and_never_created() -> None:
     plan = planned(
         answers_of(
             credentials={"from": "existing", "secret": "mine", "usernameKey": "u", "passwordKey": "p"},

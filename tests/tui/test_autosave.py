@@ -56,7 +56,7 @@ def kept(scenario: Callable[[Kept], Awaitable[None]]) -> None:
     simtime.run(main())
 
 
-def test_what_is_typed_in_one_go_is_written_once() -> None:
+def test_fast_typing_is_saved_once() -> None:
     async def scenario(one: Kept) -> None:
         for size in ("7", "77", "77Gi"):
             one.raw = {"storage": {"size": size}}
@@ -106,6 +106,24 @@ def test_the_end_of_the_wizard_writes_the_answer_of_the_last_moment() -> None:
         one.autosave.close()
         await asyncio.sleep(2 * DELAY_SECONDS)
         assert one.store.calls == [("keep", SIZE), ("close", None)]
+
+    kept(scenario)
+
+
+def test_the_end_of_the_wizard_writes_what_a_busy_machine_has_not_written_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def wait_for_a_thread(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def scenario(one: Kept) -> None:
+        monkeypatch.setattr(asyncio, "to_thread", wait_for_a_thread)
+        one.raw = SIZE
+        one.autosave.keep()
+        await asyncio.sleep(2 * DELAY_SECONDS)
+        (write,) = (task for task in asyncio.all_tasks() if "Autosave._write" in repr(task))
+        write.cancel()
+        one.autosave.close()
+        assert one.store.calls == [("keep", SIZE), ("close", None)]
+        await asyncio.gather(write, return_exceptions=True)
 
     kept(scenario)
 

@@ -14,7 +14,7 @@ def lines(widget: Folds) -> list[str]:
     return painted(widget).rstrip("\n").splitlines()
 
 
-def test_text_of_others_cannot_reach_the_terminal() -> None:
+def test_foreign_text_cannot_reach_the_terminal() -> None:
     class Small(App[None]):
         def compose(self) -> ComposeResult:
             yield Folds()

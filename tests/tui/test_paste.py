@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Awaitable, Callable
+
+import pytest
 from textual.events import Key, Paste
 from textual.pilot import Pilot
+from textual.widgets import Input
 
+from pgwizard.tui.screens.messages import Messages
+from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.wizard import Wizard
-from support.screens import notices, painted, press, settled, words
+from support.headless import ROOT
+from support.screens import notices, painted, press, settled, until, words
 from support.wizards import with_wizard
 
 PARAMETERS, NAME, CERTIFICATE = ("tuning", "parameters"), ("release", "name"), ("tls", "caFile")
@@ -57,7 +65,7 @@ def test_a_certificate_in_place_of_its_path_is_refused_with_what_to_do() -> None
     with_wizard(scenario)
 
 
-def test_escape_sequences_of_a_paste_are_no_keys() -> None:
+def test_escape_sequences_in_a_paste_are_not_keys() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         await wizard.go("Release", NAME)
         await paste(pilot, "shop\x1b[20~\x1b\x0e\r")  # F9, Esc, Ctrl+N and Enter
@@ -78,10 +86,76 @@ def test_a_paste_goes_to_the_question_that_the_key_before_it_leads_to() -> None:
     with_wizard(scenario)
 
 
-def test_several_lines_in_a_filter_are_refused_too() -> None:
+async def _namespaces(pilot: Pilot[int], wizard: Wizard) -> None:
+    await wizard.go("Connect")
+
+
+async def _filter_of_secrets(pilot: Pilot[int], wizard: Wizard) -> None:
+    await wizard.go("TLS", ("tls", "source", "secret"))
+    await press(pilot, "f4")
+    await until(pilot, lambda: isinstance(pilot.app.screen, SecretBrowser))
+
+
+async def _name_of_a_secret(pilot: Pilot[int], wizard: Wizard) -> None:
+    await _filter_of_secrets(pilot, wizard)
+    await press(pilot, "f6")
+
+
+async def _words_of_a_message(pilot: Pilot[int], wizard: Wizard) -> None:
+    pilot.app.push_screen(Messages())
+    await settled(pilot)
+
+
+async def _search_in_the_review(pilot: Pilot[int], wizard: Wizard) -> None:
+    await wizard.go("Review")
+    await press(pilot, "3", "slash")
+
+
+async def _file_to_save(pilot: Pilot[int], wizard: Wizard) -> None:
+    await press(pilot, "ctrl+s")
+
+
+Inputs = Callable[[Pilot[int], Wizard], Awaitable[None]]
+
+
+@pytest.mark.parametrize(
+    "open_input",
+    [
+        _namespaces,
+        _filter_of_secrets,
+        _name_of_a_secret,
+        _words_of_a_message,
+        _search_in_the_review,
+        _file_to_save,
+    ],
+)
+def test_several_lines_are_refused_by_an_input_that_is_no_question(open_input: Inputs) -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
-        await wizard.go("Connect")
+        await open_input(pilot, wizard)
+        focused = pilot.app.focused
+        assert isinstance(focused, Input)
+        before = focused.value
         await paste(pilot, "shop\nstaging\n")
+        assert focused.value == before
         assert notices(pilot) == ["not pasted: it has 2 lines, and the answer is one line. Paste one of them"]
 
     with_wizard(scenario)
+
+
+def test_no_input_is_one_of_textual_s_which_drops_lines_silently() -> None:
+    bare = [
+        path.name
+        for path in sorted((ROOT / "src/pgwizard").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if _makes_an_input(node) and path.name != "text_line.py"
+    ]
+    assert bare == []
+
+
+def _makes_an_input(node: ast.AST) -> bool:
+    named: list[ast.expr] = []
+    if isinstance(node, ast.Call):
+        named = [node.func]
+    elif isinstance(node, ast.ClassDef):
+        named = node.bases
+    return any(isinstance(each, ast.Name) and each.id == "Input" for each in named)

@@ -12,8 +12,8 @@ from pgwizard.answers.questions import question_of
 from pgwizard.answers.reference import comment, schema, yaml_value
 from pgwizard.answers.schema import field_at
 from pgwizard.export.kustomize import SECRETS_TO_CREATE
-from pgwizard.export.translate import Target, Terms, translate
-from pgwizard.export.values import CONFIGURATIONS, SCRIPTS, VALUES, Value, label_lists, terms
+from pgwizard.export.translate import TemplateKind, Terms, translate
+from pgwizard.export.values import CONFIGURATIONS, SCRIPTS, VALUES, ChartValue, label_lists, terms
 from pgwizard.plan.manifests import BARE_VALUE, ORDER, templates_dir
 from pgwizard.plan.plan import Plan
 
@@ -75,7 +75,7 @@ def _helpers(folder: Path, meaning: Terms) -> str:
     return "\n".join(parts)
 
 
-def _configuration(folder: Path, name: Target, meaning: Terms) -> str:
+def _configuration(folder: Path, name: TemplateKind, meaning: Terms) -> str:
     """A configuration file as a helper. The text ends before the last action, so that its line break remains."""
     text = translate((folder / "files" / name).read_text(encoding="utf-8"), f"files/{name}", meaning, name)
     return f'{{{{- define "postgresql.{name}" -}}}}\n{text}{{{{ end }}}}\n'
@@ -116,7 +116,7 @@ def _commented(plan: Plan) -> Iterator[str]:
         yield from _entry(key, value.of(plan), indent)
 
 
-def _help(value: Value) -> str:
+def _help(value: ChartValue) -> str:
     found = field_at(tuple(value.path.split(".")), lambda _: "")
     question = question_of(found.metadata) if found else None
     return question.help if question else ""

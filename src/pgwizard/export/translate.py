@@ -17,7 +17,7 @@ from typing import Literal
 
 from jinja2 import Environment, nodes
 
-Target = Literal["yaml", "postgresql.conf", "pgbackrest.conf"]
+TemplateKind = Literal["yaml", "postgresql.conf", "pgbackrest.conf"]
 
 
 class Untranslatable(Exception):
@@ -43,19 +43,19 @@ class Terms:
     whole_numbers: frozenset[str] = field(default_factory=frozenset)
 
 
-def translate(source: str, name: str, terms: Terms, target: Target = "yaml") -> str:
+def translate(source: str, name: str, terms: Terms, kind: TemplateKind = "yaml") -> str:
     """The Go template that renders what the Jinja2 template renders.
 
     name: the file, for errors. Raises Untranslatable.
     """
     environment = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)  # noqa: S701 - not rendered
     environment.filters = dict.fromkeys(("block", "sha256", "bare", "comment"), str)
-    return _Translation(name, terms, target).text(environment.parse(source).body)
+    return _Translation(name, terms, kind).text(environment.parse(source).body)
 
 
 class _Translation:
-    def __init__(self, name: str, terms: Terms, target: Target) -> None:
-        self._name, self._terms, self._target = name, terms, target
+    def __init__(self, name: str, terms: Terms, kind: TemplateKind) -> None:
+        self._name, self._terms, self._kind = name, terms, kind
         self._loops: list[str] = []
         self._written = ""
 
@@ -110,14 +110,14 @@ class _Translation:
     # ---- expressions -----------------------------------------------------------------------------------------------
 
     def _placed(self, node: nodes.Node) -> str:
-        """An expression as the target reads a value."""
+        """An expression, as files of this kind quote a value."""
         match node:
             case nodes.Filter(name="bare" | "comment", node=inner) if inner is not None:
                 return self._operand(inner)
         operand = self._operand(node)
-        if self._target == "pgbackrest.conf":
+        if self._kind == "pgbackrest.conf":
             return operand
-        if self._target == "postgresql.conf":
+        if self._kind == "postgresql.conf":
             return f'include "postgresql.value" {operand}'
         return operand if operand.startswith("int64 ") else f"toJson {operand}"
 

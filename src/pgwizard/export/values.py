@@ -1,6 +1,6 @@
 """The chart's values: grouped and named as the questions, and where each field of a plan is among them. Pure.
 
-A value that pgwizard computes is among them too, because Helm cannot: ``Value.note`` says what it follows from.
+A value that pgwizard computes is among them too, because Helm cannot: ``ChartValue.note`` says what it follows from.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from pydantic.alias_generators import to_camel
 
 from pgwizard.answers.questions import Answers
-from pgwizard.export.translate import Target, Terms
+from pgwizard.export.translate import TemplateKind, Terms
 from pgwizard.plan.names import Names
 from pgwizard.plan.plan import Facts, Pair, Plan, resolve
 from pgwizard.plan.tuning import Parameter
@@ -47,7 +47,7 @@ def _object(kind: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class ChartValue:
     """One value of the chart.
 
     path: dotted, in values.yaml. term: the field of the plan that it is, as templates name it; empty where it is no
@@ -93,36 +93,36 @@ def _version(plan: Plan) -> int:
 
 
 VALUES = (
-    Value("release.database", "database"),
-    Value("images.postgresql", "image"),
-    Value("images.postgresqlVersion", read=_version, is_number=True),
-    Value("images.kubectl", "kubectl_image"),
-    Value("images.pullPolicy", "pull_policy"),
-    Value("images.pullSecrets", "pull_secrets", lambda plan: list(plan.pull_secrets)),
-    Value(
+    ChartValue("release.database", "database"),
+    ChartValue("images.postgresql", "image"),
+    ChartValue("images.postgresqlVersion", read=_version, is_number=True),
+    ChartValue("images.kubectl", "kubectl_image"),
+    ChartValue("images.pullPolicy", "pull_policy"),
+    ChartValue("images.pullSecrets", "pull_secrets", lambda plan: list(plan.pull_secrets)),
+    ChartValue(
         "credentials.secret",
         "username.secret",
         note="The Secret with the superuser's name and password. It must exist before the install.",
         schema=_TEXT,
     ),
-    Value("credentials.usernameKey", "username.key", schema=_TEXT),
-    Value("credentials.passwordKey", "password.key", schema=_TEXT),
-    Value(
+    ChartValue("credentials.usernameKey", "username.key", schema=_TEXT),
+    ChartValue("credentials.passwordKey", "password.key", schema=_TEXT),
+    ChartValue(
         "credentials.username",
         "probe_user",
         note="The superuser's name, for the probes. null: they read it from the Secret.",
         schema=_TEXT_OR_NULL,
     ),
-    Value("storage.size", "storage_size"),
-    Value("storage.storageClass", "storage_class"),
-    Value("tuning.memory", "memory_limit"),
-    Value(
+    ChartValue("storage.size", "storage_size"),
+    ChartValue("storage.storageClass", "storage_class"),
+    ChartValue("tuning.memory", "memory_limit"),
+    ChartValue(
         "tuning.sharedMemoryBytes",
         "shm_size",
         note="Computed: a quarter of the memory limit, 64 MiB at least, for parallel queries.",
         schema=_TEXT,
     ),
-    Value(
+    ChartValue(
         "tuning.parameters",
         "parameters",
         lambda plan: _named_values(plan.parameters),
@@ -130,108 +130,108 @@ VALUES = (
         "compute them again: pgwizard export ANSWERS --values-only.",
         schema=_NAMED,
     ),
-    Value("resources.memoryRequest", "memory_request"),
-    Value("resources.cpuRequest", "cpu_request"),
-    Value("resources.cpuLimit", "cpu_limit"),
-    Value("repository.enabled", "backups"),
-    Value("repository.endpoint", "s3_endpoint"),
-    Value(
+    ChartValue("resources.memoryRequest", "memory_request"),
+    ChartValue("resources.cpuRequest", "cpu_request"),
+    ChartValue("resources.cpuLimit", "cpu_limit"),
+    ChartValue("repository.enabled", "backups"),
+    ChartValue("repository.endpoint", "s3_endpoint"),
+    ChartValue(
         "repository.port",
         "s3_port",
         note="The endpoint's port, for the NetworkPolicy.",
         schema={"type": "integer", "minimum": 1, "maximum": 65535},
         is_number=True,
     ),
-    Value(
+    ChartValue(
         "repository.serverNamespace",
         "s3_namespace",
         note="The namespace of the S3 server's pods, for the NetworkPolicy. null: it is outside the cluster.",
         schema=_TEXT_OR_NULL,
     ),
-    Value("repository.bucket", "s3_bucket"),
-    Value("repository.region", "s3_region"),
-    Value("repository.path", "repository_path"),
-    Value("repository.uriStyle", "s3_uri_style"),
-    Value(
+    ChartValue("repository.bucket", "s3_bucket"),
+    ChartValue("repository.region", "s3_region"),
+    ChartValue("repository.path", "repository_path"),
+    ChartValue("repository.uriStyle", "s3_uri_style"),
+    ChartValue(
         "repository.credentials.secret",
         "s3_key.secret",
         note="The Secret with the S3 key pair, in the release's namespace. It must exist before the install.",
         schema=_TEXT,
     ),
-    Value("repository.credentials.accessKeyKey", "s3_key.key", schema=_TEXT),
-    Value("repository.credentials.secretKeyKey", "s3_key_secret.key", schema=_TEXT),
-    Value(
+    ChartValue("repository.credentials.accessKeyKey", "s3_key.key", schema=_TEXT),
+    ChartValue("repository.credentials.secretKeyKey", "s3_key_secret.key", schema=_TEXT),
+    ChartValue(
         "repository.cipher",
         "cipher_pass",
         _cipher,
         note="null: no encryption. Else the passphrase's Secret and its key: {secret: ..., passphraseKey: ...}.",
         schema=_object(_TEXT, "secret", "passphraseKey"),
     ),
-    Value(
+    ChartValue(
         "tls.enabled",
         "tls",
         note="Whether the certificate below is mirrored and trusted. false: only the image's public authorities are.",
         schema={"type": "boolean"},
     ),
-    Value("tls.verify", "verify_tls"),
-    Value(
+    ChartValue("tls.verify", "verify_tls"),
+    ChartValue(
         "tls.source",
         read=_ca_source,
         note="The Secret whose certificate is mirrored. It is read from the cluster at each install and upgrade.",
         schema=_object(_TEXT, "namespace", "secret", "key"),
     ),
-    Value(
+    ChartValue(
         "tls.certificate",
         read=lambda plan: "" if _ca_source(plan) else base64.b64decode(plan.ca_certificate or "").decode(),
         note="PEM text to trust instead. Needed where no cluster can be read (helm template, Argo CD): "
         "--set-file tls.certificate=ca.crt.",
         schema=_TEXT,
     ),
-    Value("schedule.full", "full_schedule"),
-    Value("schedule.incremental", "incremental_schedule"),
-    Value("schedule.timeZone", "time_zone"),
-    Value(
+    ChartValue("schedule.full", "full_schedule"),
+    ChartValue("schedule.incremental", "incremental_schedule"),
+    ChartValue("schedule.timeZone", "time_zone"),
+    ChartValue(
         "schedule.fullDeadlineSeconds",
         "full_deadline_seconds",
         note="Computed: a tenth less than to the next start, a day at most.",
         schema=_POSITIVE,
         is_number=True,
     ),
-    Value(
+    ChartValue(
         "schedule.incrementalDeadlineSeconds",
         "incremental_deadline_seconds",
         note="Computed: a tenth less than to the next start, a day at most.",
         schema=_POSITIVE,
         is_number=True,
     ),
-    Value("retention.full", "retention_full", is_number=True),
-    Value("retention.fullType", "retention_full_type"),
-    Value(
+    ChartValue("retention.full", "retention_full", is_number=True),
+    ChartValue("retention.fullType", "retention_full_type"),
+    ChartValue(
         "compression.type",
         "compress_type",
         note="How backups and WAL are compressed: gz, zst, lz4, bz2 or none.",
         schema={"enum": ["gz", "zst", "lz4", "bz2", "none"]},
     ),
-    Value(
+    ChartValue(
         "compression.level",
         "compress_level",
         note="null where nothing is compressed.",
         schema={"type": ["integer", "null"], "minimum": -7, "maximum": 22},
         is_number=True,
     ),
-    Value("advanced.processMax", "process_max", is_number=True),
-    Value("advanced.bundle", "bundle"),
-    Value("advanced.block", "block"),
-    Value("advanced.archiveAsync", "archive_async"),
-    Value(
+    ChartValue("advanced.processMax", "process_max", is_number=True),
+    ChartValue("advanced.bundle", "bundle"),
+    ChartValue("advanced.block", "block"),
+    ChartValue("advanced.archiveAsync", "archive_async"),
+    ChartValue(
         "advanced.archivePushQueueMax",
         "archive_push_queue_max",
         note="archive-push-queue-max, in bytes and in quotes: above it WAL is dropped. null: never.",
         schema={"type": ["string", "null"], "pattern": "^[0-9]+$"},
     ),
-    Value("advanced.logLevel", "log_level"),
-    Value("advanced.networkPolicy", "network_policy"),
-    Value(
+    ChartValue("advanced.logLevel", "log_level"),
+    ChartValue("advanced.networkPolicy", "network_policy"),
+    ChartValue(
         "advanced.options",
         "options",
         lambda plan: _named_values(plan.options),
@@ -239,18 +239,18 @@ VALUES = (
         schema=_NAMED,
     ),
     *(
-        Value(f"{section}.{to_camel(name)}", f"{part}.{name}")
+        ChartValue(f"{section}.{to_camel(name)}", f"{part}.{name}")
         for section, part in (("initContainer", "init_resources"), ("jobs", "job_resources"))
         for name in ("cpu_request", "cpu_limit", "memory_request", "memory_limit")
     ),
-    Value("jobs.labels", read=_own_labels),
-    Value("jobs.annotations", read=lambda plan: {pair.name: pair.value for pair in plan.job_annotations}),
+    ChartValue("jobs.labels", read=_own_labels),
+    ChartValue("jobs.annotations", read=lambda plan: {pair.name: pair.value for pair in plan.job_annotations}),
 )
 """Every value, in the order of the questions."""
 
 LABEL_LISTS = ("labels", "selector", "backup_labels")
 JOB_LISTS = ("job_labels", "job_annotations")
-CONFIGURATIONS: tuple[Target, ...] = ("postgresql.conf", "pgbackrest.conf")
+CONFIGURATIONS: tuple[TemplateKind, ...] = ("postgresql.conf", "pgbackrest.conf")
 SCRIPTS = ("apart.sh", "backup.sh", "init.sh", "minio-ca-init.sh")
 """Files without an expression in them."""
 

@@ -123,7 +123,7 @@ class WizardApp(ReportsDefects, BaseApp):
         """The rest comes after the first paint."""
         self.begin_capture_print(self, stdout=False)
         if not self.is_headless:
-            for number in (signal.SIGTERM, signal.SIGHUP):
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
                 asyncio.get_running_loop().add_signal_handler(number, self.end_by, number)
             self.set_interval(TERMINAL_SECONDS, self._end_without_terminal)
         self.call_after_refresh(self._load)
@@ -192,7 +192,7 @@ class WizardApp(ReportsDefects, BaseApp):
                 stream.flush()
 
     def end_by(self, number: int) -> None:
-        """SIGTERM and SIGHUP leave as Ctrl+C twice does; what is being written ends in order first."""
+        """SIGTERM, SIGHUP and SIGQUIT leave as Ctrl+C twice does; what is being written ends in order first."""
         if self._is_ending:
             self.exit(128 + number)
         self._is_ending = True

@@ -38,6 +38,8 @@ class Autosave:
         self._timer: asyncio.TimerHandle | None = None
         self._turn = asyncio.Lock()
         self._has_failed = False
+        self._newest = self._written = 0
+        """Numbers of answers: the end of the wizard may cancel a write that waits for its turn or for a thread."""
 
     async def open(self) -> None:
         """Make the store."""
@@ -61,20 +63,21 @@ class Autosave:
     def keep(self) -> None:
         """Write the answers, soon."""
         self._stop()
+        self._newest += 1
         self._timer = asyncio.get_running_loop().call_later(DELAY_SECONDS, lambda: self._run(self._write))
 
     def forget(self) -> None:
         """The answers are saved, or applied: they are no draft any more."""
         self._stop()
+        self._written = self._newest
         self._run(self._delete)
 
     def close(self) -> None:
         """The wizard ends: write what was answered in the last moment, and offer it to the next. Blocking."""
         if self._store is None:
             return
-        is_due = self._timer is not None
         self._stop()
-        if is_due and worth_keeping(self._raw()):
+        if self._written != self._newest and worth_keeping(self._raw()):
             self._store.keep(without_secrets(self._raw()))
         self._store.close()
 
@@ -84,15 +87,17 @@ class Autosave:
             self._timer = None
 
     async def _write(self) -> None:
-        self._timer = None
+        self._timer, number = None, self._newest
         raw = without_secrets(self._raw())  # a copy: a thread writes it while the next answer is given
         async with self._turn:
             if self._store is None:
                 return
             if not worth_keeping(raw):
                 await asyncio.to_thread(self._store.drop)
+                self._written = number
                 return
             is_written = await asyncio.to_thread(self._store.keep, raw)
+            self._written = number
         if not is_written and not self._has_failed:
             self._warn(FAILED)
         self._has_failed = not is_written

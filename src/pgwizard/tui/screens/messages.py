@@ -21,6 +21,7 @@ from pgwizard.diagnose import messages
 from pgwizard.errors import Finding
 from pgwizard.tui.widgets.dialogs import Window
 from pgwizard.tui.widgets.keyline import KeyLine
+from pgwizard.tui.widgets.text_line import TextLine
 
 ENTRIES_SHOWN = 20
 """At once: who wants more types another word."""
@@ -54,7 +55,7 @@ class Messages(Window):
         """The words to look for, how many messages have them, and those messages."""
         with Vertical():
             yield Static("Messages", classes="title", markup=False)
-            yield Input(self._words, placeholder="type words of a message", compact=True)
+            yield TextLine(self._words, placeholder="type words of a message")
             yield Static(id="count", classes="hint", markup=False)
             with VerticalScroll(can_focus=False):
                 yield Static(id="found", markup=False)

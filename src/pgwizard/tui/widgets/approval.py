@@ -16,6 +16,7 @@ from pgwizard.text import visible
 from pgwizard.tui.widgets.change_folds import change_folds
 from pgwizard.tui.widgets.folds import Folds
 from pgwizard.tui.widgets.panes import TextPart
+from pgwizard.tui.widgets.text_line import TextLine
 
 ASKS = "Press y to apply. Enter shows a change. Nothing has been written yet."
 
@@ -28,7 +29,7 @@ class Approval(Vertical):
     Approval #costs { height: auto; max-height: 7; overflow-y: auto; display: none; padding: 0 1;
         color: $text-warning; }
     Approval Folds { border-top: solid $panel-lighten-3; border-title-color: $text-muted; }
-    Approval Input { display: none; border: none; height: 1; padding: 0 1; background: $boost; }
+    Approval TextLine { display: none; padding: 0 1; background: $boost; }
     """
 
     class Prompted(Message):
@@ -48,7 +49,7 @@ class Approval(Vertical):
         """Costs, changes, and the line for the name."""
         yield TextPart("costs")
         yield Folds(id="changes")
-        yield Input(id="typed", compact=True, placeholder=self._release)
+        yield TextLine(id="typed", placeholder=self._release)
 
     def restart(self) -> None:
         """No changes are known yet."""

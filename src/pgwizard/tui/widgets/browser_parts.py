@@ -15,6 +15,7 @@ from pgwizard.text import plain
 from pgwizard.tui.secret_search import SecretSearch
 from pgwizard.tui.widgets.candidate_text import finding_text
 from pgwizard.tui.widgets.secret_list import WIDE, SecretList
+from pgwizard.tui.widgets.text_line import TextLine
 from pgwizard.wizard.candidates import Candidate, Search
 
 _LONGEST = 300
@@ -39,13 +40,12 @@ _PLACEHOLDERS = {
 }
 
 
-class LineInput(Input):
-    """An input of one line, of a width of its own."""
+class LineInput(TextLine):
+    """A line with a width of its own."""
 
     def __init__(self, placeholder: str, name: str, width: int | str) -> None:
-        super().__init__(placeholder=placeholder, id=name, compact=True)
+        super().__init__(placeholder=placeholder, id=name)
         self.styles.width = width
-        self.styles.height = 1
         self.styles.padding = (0, 1)
 
 

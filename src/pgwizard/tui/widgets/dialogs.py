@@ -38,7 +38,7 @@ class Window(ScreenPart, ModalScreen[Any]):
     Window VerticalScroll { height: auto; max-height: 24; }
     Window OptionList { height: auto; max-height: 18; background: $surface; padding: 0; }
     Window OptionList, Window OptionList:focus { border: none; }
-    Window Input { border: none; height: 1; padding: 0; background: $boost; }
+    Window TextLine { background: $boost; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back"),

@@ -55,7 +55,7 @@ class FilteredList(Vertical):
 
     DEFAULT_CSS = """
     FilteredList { height: 1fr; }
-    FilteredList FilterInput { border: none; height: 1; padding: 0; background: $boost; }
+    FilteredList FilterInput { background: $boost; }
     FilteredList OptionList { height: 1fr; border: none; padding: 0; background: $background; }
     FilteredList OptionList { text-wrap: nowrap; text-overflow: ellipsis; }
     FilteredList .hint { color: $text-muted; }

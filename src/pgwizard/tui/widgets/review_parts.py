@@ -18,6 +18,7 @@ from pgwizard.answers.schema import field_at, label_at, page_of, pages
 from pgwizard.plan.plan import stand_ins
 from pgwizard.text import plain, visible
 from pgwizard.tui.widgets.folds import Folds
+from pgwizard.tui.widgets.text_line import TextLine
 from pgwizard.wizard.draft import Draft
 from pgwizard.wizard.text_input import write_text
 
@@ -162,10 +163,10 @@ def answer_text(value: object) -> str:
     return plain(write_text(value), 60) or "none"
 
 
-class Prompt(Input):
+class Prompt(TextLine):
     """A line to type into, for one purpose at a time. It has an Esc of its own: the screen's would leave the wizard."""
 
-    DEFAULT_CSS = "Prompt { display: none; height: 1; border: none; padding: 0 1; background: $boost; }"
+    DEFAULT_CSS = "Prompt { display: none; padding: 0 1; background: $boost; }"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "close", tooltip="close the prompt")]
 
     class Closed(Message):
@@ -176,7 +177,7 @@ class Prompt(Input):
             self.is_cancelled = is_cancelled
 
     def __init__(self) -> None:
-        super().__init__(id="prompt", compact=True)
+        super().__init__(id="prompt")
         self._enter: Callable[[str], None] = _ignore
         self._type: Callable[[str], None] = _ignore
 

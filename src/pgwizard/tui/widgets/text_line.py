@@ -1,4 +1,4 @@
-"""An input of one line, which is what a paste must fit on."""
+"""The input of every screen: one line, which is what a paste must fit on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class TextLine(Input):
     """
 
     DEFAULT_CSS = """
-    TextLine, TextLine:focus { border: none; height: 1; padding: 0; }
+    TextLine { border: none; height: 1; padding: 0; }
+    TextLine:focus { border: none; }
     """
 
     def __init__(self, value: str = "", *, field: FieldInfo | None = None, **more: Any) -> None:

@@ -1,0 +1,108 @@
+"""pgwizard on a real terminal: a pseudo-terminal in a session of its own."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from support.waiting import wait_until
+
+MODES = {"alternate screen": 1049, "mouse": 1000, "every move of the mouse": 1003, "paste": 2004}
+
+
+class Terminal:
+    """A wizard on a terminal of its own, in a session of its own."""
+
+    def __init__(self, folder: Path, *arguments: str, stderr: int | None = None) -> None:
+        self.ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (40, 120))
+        self.settings = termios.tcgetattr(theirs)
+        self.theirs = theirs
+        home = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "TERM": "xterm-256color"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "pgwizard", *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs if stderr is None else stderr,
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **home},
+            cwd=folder,
+            start_new_session=True,
+        )
+        self.output = b""
+
+    def read_until(self, text: str) -> None:
+        def is_printed() -> bool:
+            self.read()
+            return text.encode() in self.output
+
+        wait_until(f"{text!r} is printed", is_printed, lambda: repr(self.output[-2000:]))
+
+    def read(self) -> None:
+        if select.select([self.ours], [], [], 0.1)[0]:
+            self.output += os.read(self.ours, 65536)
+
+    def end(self) -> int:
+        """Its exit code, once it has ended."""
+
+        def has_ended() -> bool:
+            self.read()
+            return self.process.poll() is not None
+
+        wait_until("the program has ended", has_ended, lambda: repr(self.output[-2000:]))
+        for _ in range(3):
+            self.read()
+        return self.process.returncode
+
+    def on(self) -> list[str]:
+        """The modes that are switched on."""
+        return [name for name, mode in MODES.items() if self.last(rf"\x1b\[\?{mode}([hl])") == b"h"]
+
+    def last(self, pattern: str) -> bytes:
+        found = re.findall(pattern.encode(), self.output)
+        return bytes(found[-1]) if found else b""
+
+    def press(self, keys: bytes) -> None:
+        os.write(self.ours, keys)
+
+    def close_terminal(self) -> None:
+        os.close(self.theirs)
+        os.close(self.ours)
+        self.ours = self.theirs = -1
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if self.ours >= 0:
+            self.close_terminal()
+
+
+@contextmanager
+def terminals(folder: Path) -> Iterator[Any]:
+    """Opens terminals in a folder, and closes them at the end."""
+    opened: list[Terminal] = []
+
+    def start(*arguments: str, **options: Any) -> Terminal:
+        opened.append(Terminal(folder, *arguments, **options))
+        return opened[-1]
+
+    try:
+        yield start
+    finally:
+        for terminal in opened:
+            terminal.close()
+
+
+def assert_restored(terminal: Terminal) -> None:
+    assert terminal.on() == []
+    assert terminal.last(r"\x1b\[\?25([hl])") == b"h"
+    assert termios.tcgetattr(terminal.theirs) == terminal.settings
