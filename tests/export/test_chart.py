@@ -55,7 +55,7 @@ def test_the_chart_holds_no_value_of_a_secret_and_no_template_of_one() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"storage": {"size": 10}},
+        {"storage": {"size": True}},
         {"storage": {"size": "ten"}},
         {"repository": {"enabled": "yes"}},
         {"schedule": {"fullDeadlineSeconds": 0}},

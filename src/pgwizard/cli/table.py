@@ -54,10 +54,10 @@ FORMAT = choice(
     "--format",
     choices=("helm", "kustomize", "yaml"),
     default="helm",
-    about="a chart, a base and an overlay, or manifests",
+    about="a chart, base and overlay, or manifests",
 )
 VALUES_ONLY = switch("--values-only", about="print the chart's values.yaml alone")
-FORCE = switch("--force", about="write into a folder that holds other files, and keep those")
+FORCE = switch("--force", about="keep the other files of the folder")
 
 DRY_RUN = switch("--dry-run", about="try every object on the server and write nothing")
 DIFF = switch("--diff", about="show differences and new objects in full before asking")
