@@ -169,7 +169,7 @@ VERBS: dict[str, Verb] = {
             "the commands that create them.",
             "pgwizard export answers.yaml -o chart\n"
             "pgwizard export answers.yaml --values-only > values.yaml\n"
-            "pgwizard export answers.yaml --format kustomize --ca-file minio-ca.crt -o deploy",
+            "pgwizard export answers.yaml --format kustomize --ca-file ca.crt -o k",
             "render:export",
             (_FILE,),
             (FORMAT, OUTPUT_FOLDER, VALUES_ONLY, FORCE, *_SOURCE, JSON),

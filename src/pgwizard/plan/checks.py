@@ -399,8 +399,32 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
             f"names: give a host name, or use {pgbackrest.version_text(pgbackrest.IP_SAN_SINCE)} or newer",
         )
     yield from server_findings(answers)
+    yield from _s3_names(answers)
     if server.port == 9001:
         yield _warning("repository.endpoint", "9001 is where MinIO has its console; its S3 API is on 9000")
+
+
+_AWS = re.compile(
+    r"(?:.+\.)?s3[.-](?:dualstack\.)?([a-z]{2}(?:-[a-z]+)+-[0-9])\.amazonaws\.com(?:\.cn)?", re.IGNORECASE
+)
+
+
+def _s3_names(answers: Answers) -> _Found:
+    """A bucket or a region that the endpoint's host has as well, and differently."""
+    repository = answers.repository
+    host = repository.s3_endpoint.host
+    if host.lower().startswith(f"{repository.bucket.lower()}.s3.") and ".svc" not in host:
+        rest = repository.s3_endpoint.host[len(repository.bucket) + 1 :]
+        yield _warning(
+            "repository.endpoint",
+            f"{host} begins with the bucket, which pgBackRest adds once more: give {rest}, "
+            "and set repository.uriStyle to host if the bucket belongs there",
+        )
+    aws = _AWS.fullmatch(host)
+    if aws is not None and aws[1].lower() != repository.region:
+        yield _warning(
+            "repository.region", f"{host} is in {aws[1].lower()}, not in {repository.region}: S3 refuses every request"
+        )
 
 
 def _certificate(answers: Answers, facts: Facts) -> _Found:
@@ -586,6 +610,8 @@ _REFUSED = {
     "repo-azure-": "the repository is S3",
     "repo-gcs-": "the repository is S3",
     "repo-host-": "backups run in the database's own pod",
+    "repo-s3-sse-customer-key": "no Secret of a release holds it: encrypt with repository.cipher",
+    "repo-s3-token": "a session token expires within hours: use a key pair that does not",
     "repo-sftp-": "the repository is S3",
     "repo-target-time": "status, archiving and backups would see the repository as it was",
     "tls-server-": "no pgBackRest server runs here",
@@ -612,14 +638,14 @@ def _options(answers: Answers, _: Facts) -> _Found:
             yield Finding(path, "set twice, with and without its index")
         seen.add(plain)
         since, option = pgbackrest.since(name), pgbackrest.of(name, release)
-        if pgbackrest.is_secret(plain):
+        if reason := _reason_to_refuse(plain):
+            yield Finding(path, f"cannot be set: {reason}")
+        elif pgbackrest.is_secret(plain):
             yield Finding(path, "is a secret: it comes from a Secret, never from a configuration file")
         elif plain in _ANSWERED_ELSEWHERE or (plain == "archive-timeout" and answers.advanced.archive_async):
             yield Finding(
                 path, f"is already answered: {_ANSWERED_ELSEWHERE.get(plain, 'advanced.archiveAsync sets it to 120 s')}"
             )
-        elif reason := _reason_to_refuse(plain):
-            yield Finding(path, f"cannot be set: {reason}")
         elif unknown := pgbackrest.find_unknown(name, release):
             yield Finding(path, unknown)
         elif option is None and since is not None:

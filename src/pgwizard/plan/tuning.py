@@ -2,7 +2,7 @@
 
 The formulas are pgtune's, in the edition of 2026-07-30 (le0pard/pgtune, ``configurationSlice.js``): work_mem over
 connections and workers with a floor of 4 MB, maintenance_work_mem capped at 8 GB. Three of its answers break a pod or
-its backups and are not taken: ``huge_pages = try`` (a bus error on nodes that have huge pages, unless the pod asked
+its backups and are not used: ``huge_pages = try`` (a bus error on nodes that have huge pages, unless the pod asked
 for some), ``wal_level = minimal`` (no archive) and ``io_method = io_uring`` (seccomp's default profile forbids it).
 """
 
