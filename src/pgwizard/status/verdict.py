@@ -130,7 +130,7 @@ def outage(snapshot: Snapshot) -> Finding | None:
         return None
     if snapshot.has_no_statefulset:
         fix = "" if snapshot.is_changing else "Apply again: it creates what is missing."
-        return _reason("the database is down: its StatefulSet is not there", fix, "status-down")
+        return _reason("the database is down: its StatefulSet does not exist", fix, "status-down")
     workload, pod = (snapshot.objects.get(ref) for ref in _server(snapshot))
     if workload is not None and workload.reason == SCALED_TO_0:
         fix = f"{kubectl('scale', 'statefulset', names.release, '--replicas=1')}, or apply again."
@@ -542,6 +542,10 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
     if run is not None and run.state == "failed":
         yield _because(f"the last backup Job failed: {run.name}", run.fault or Finding(cause=run.message))
     yield from _stuck(snapshot)
+    if snapshot.release is not None and snapshot.release.is_role_empty and not snapshot.is_changing:
+        role = Names.of(snapshot.ref.name).backup
+        fix = "Apply again, with --force-conflicts where another tool has emptied it."
+        yield _reason(f"the Role {role} lets no backup Job reach the database", fix)
     if "cronjobs" in snapshot.answered_at and not any(cron.kind == "full" for cron in snapshot.crons):
         yield _reason("there is no schedule of full backups", "Apply again: it creates what is missing.")
     for cron in snapshot.crons:
