@@ -50,7 +50,7 @@ PUBLIC: dict[str, str] = {
     "simulator": "clock cluster",
     "tls": "certificates chain handshake names",
     "plan": "checks cron manifests names pgbackrest plan retention server tuning",
-    "release": "apply backups changes checks record records report rollout stages survey uninstall",
+    "release": "apply backups changes checks record records report rollout stages survey uninstall verification",
     "status": "observe report repository snapshot verdict",
     "wizard": "browse candidate_index candidates choices draft lookup pasted_text secret_questions text_input",
     "local": "autosave files inputs",

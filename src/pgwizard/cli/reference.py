@@ -25,6 +25,7 @@ from pgwizard.cli.verbs.offline import VersionLine
 from pgwizard.cli.verbs.releases import ReleaseLine
 from pgwizard.cli.verbs.render import FilesLine
 from pgwizard.cli.verbs.status_line import StatusLine
+from pgwizard.cli.verbs.verify import VerificationLine
 
 LINES: tuple[type[JsonLine], ...] = (
     EventLine,
@@ -50,6 +51,7 @@ WRITTEN_BY: dict[str, tuple[type[JsonLine], ...]] = {
     "diff": (EventLine, ChangeLine, OutcomeLine),
     "status": (StatusLine,),
     "backup": (JobLine, LogLine, WarningLine, NoteLine),
+    "verify": (VerificationLine, NoteLine),
     "logs": (LogLine, NoteLine, FaultLine),
     "releases": (ReleaseLine, WarningLine, NoteLine),
     "uninstall": (ChangeLine, EventLine),
