@@ -134,7 +134,39 @@ def test_a_wrong_override_is_reported_without_a_line_of_the_file() -> None:
         ("=x", "--set : expected path=value, such as storage.size=20Gi"),
         ("a..b=x", "--set a..b: expected path=value, such as storage.size=20Gi"),
         ("a.b.c.d.e.f.g.h.i=x", "--set a.b.c.d.e.f.g.h.i: expected path=value, such as storage.size=20Gi"),
-        ("storage.size=[", "storage.size: --set: not YAML: a value is missing here, or a bracket is in its place"),
+        (
+            "storage.size=[",
+            "storage.size: '[' is not a size; expected a number and a unit, such as 10Gi or 500Mi (from --set)",
+        ),
+        (
+            "images.pullSecrets=[a",
+            "images.pullSecrets: --set: not YAML: a list in [ ] lacks a comma or its end",
+        ),
+        (
+            "repository.endpoint=fd00::1",
+            (
+                "repository.endpoint: 'fd00::1' is an IPv6 address without brackets; expected such as [fd00::1]:9000 "
+                "(from --set)"
+            ),
+        ),
+        (
+            "repository.endpoint=[fe80::1%eth0]:9000",
+            (
+                "repository.endpoint: fe80::1%eth0 has a zone, which pgBackRest does not take; expected an address "
+                "without % (from --set)"
+            ),
+        ),
+        (
+            "repository.endpoint=[zz::1]:9000",
+            "repository.endpoint: zz::1 is not an IPv6 address; expected such as [fd00::1]:9000 (from --set)",
+        ),
+        (
+            "repository.endpoint=minio:",
+            (
+                "repository.endpoint: 'minio:' is not an S3 endpoint; expected host or host:port, such as "
+                "minio.minio.svc:9000 (from --set)"
+            ),
+        ),
         (
             "storage.size=@x",
             "storage.size: '@x' is not a size; expected a number and a unit, such as 10Gi or 500Mi (from --set)",
@@ -147,6 +179,29 @@ def test_a_wrong_override_is_reported_without_a_line_of_the_file() -> None:
 )
 def test_a_wrong_override_is_named(override: str, problem: str) -> None:
     assert _problems("release: {}\n", override) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("repository.endpoint", "[fd00::1]:9000"),
+        ("repository.endpoint", "[::1]"),
+        ("repository.endpoint", "https://[fd00::1]:9000/"),
+        ("repository.endpoint", "HTTPS://minio:9000"),
+    ],
+)
+def test_an_endpoint_of_an_override_needs_no_quotes(path: str, text: str) -> None:
+    loaded = answers_file.load(b"release: {}\n", [f"{path}={text}"])
+    assert loaded.problems == ()
+    assert loaded.answers is not None
+    assert loaded.answers.repository.endpoint == text
+
+
+@pytest.mark.parametrize("text", ['"$user", public', "[a] b", "{%m}", "a: b"])
+def test_a_parameter_of_an_override_is_text_where_it_is_no_yaml(text: str) -> None:
+    loaded = answers_file.load(b"release: {}\n", [f"tuning.parameters.search_path={text}"])
+    assert loaded.answers is not None
+    assert loaded.answers.tuning.parameters == {"search_path": text}
 
 
 @pytest.mark.parametrize("schedule", ["@daily", "*/15 * * * *", "0 0 * * *"])

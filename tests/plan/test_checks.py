@@ -42,6 +42,11 @@ def test_a_certificate_file_that_nobody_read_is_an_error() -> None:
 
 ERRORS: list[tuple[dict[str, Any], str, str]] = [
     (
+        {"repository": {"endpoint": "[fd00::1]:9000", "uriStyle": "host"}},
+        "repository.uriStyle",
+        "host puts the bucket before fd00::1: use path",
+    ),
+    (
         {"storage": {"size": "100Mi"}},
         "storage.size",
         "100Mi is too small for PostgreSQL; expected 256Mi or more, such as 10Gi",
@@ -261,7 +266,7 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"schedule": {"full": "hello"}},
         "schedule.full",
-        "'hello' is not a cron schedule; expected five fields with single blanks, such as 0 2 * * 0",
+        "'hello' is not a cron schedule; expected five fields, such as 0 2 * * 0",
     ),
     (
         {"schedule": {"timeZone": "Mars/Base"}},
@@ -371,6 +376,34 @@ def test_an_answer_that_cannot_work_is_an_error(sections: dict[str, Any], path: 
 
 
 WARNINGS: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"retention": {"full": 1}},
+        "retention.full",
+        "1: right after a full backup no earlier moment can be recovered; use 2 or more",
+    ),
+    (
+        {"schedule": {"full": "0 2,3 * * 0"}},
+        "retention.full",
+        "2 full backups reach back 1 h at times: keep more, or take full ones less often",
+    ),
+    (
+        {"schedule": {"full": "*/30 2 * * 0"}, "retention": {"full": 5}},
+        "schedule.full",
+        "starts every 30 min: each copies the whole database",
+    ),
+    (
+        {"schedule": {"full": "@yearly", "incremental": "0 3 * * *"}},
+        "schedule.full",
+        (
+            "full backups are up to 366 days apart: a restore replays all incremental ones in between, and nothing "
+            "expires before"
+        ),
+    ),
+    (
+        {"schedule": {"incremental": "* * * * 1-6"}},
+        "schedule.incremental",
+        "starts every 1 min: one that takes longer makes the next be skipped",
+    ),
     (
         {"storage": {"size": "5Gi"}},
         "storage.size",

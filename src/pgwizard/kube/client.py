@@ -18,6 +18,7 @@ import aiohttp
 from pgwizard.errors import ApiError, ClusterError, Gone, NotFound, ServerFailure, Unreachable
 from pgwizard.kube import credentials, kubeconfig, streams
 from pgwizard.kube.api import (
+    FIELD_MANAGER,
     POD,
     Access,
     ByteStream,
@@ -34,7 +35,6 @@ from pgwizard.kube.http import Call, Http, Patience, Response, api_error
 from pgwizard.text import plain
 
 T = TypeVar("T")
-MANAGER = "pgwizard"
 WATCH_SECONDS = 290  # below the five minutes after which load balancers like to cut
 WATCH_LINE_BYTES = 1 << 26
 LOG_LINE_BYTES = 1 << 16
@@ -49,7 +49,7 @@ async def connect(
     kubeconfig_file: str | None = None,
     namespace: str | None = None,
     *,
-    manager: str = MANAGER,
+    manager: str = FIELD_MANAGER,
     patience: Patience | None = None,
     show: Callable[[str], object] = lambda _: None,
 ) -> KubeCluster:
@@ -67,7 +67,7 @@ async def connect(
 class KubeCluster:
     """See ``kubeapi.Cluster``."""
 
-    def __init__(self, http: Http, manager: str = MANAGER) -> None:
+    def __init__(self, http: Http, manager: str = FIELD_MANAGER) -> None:
         self._http = http
         self._manager = manager
 

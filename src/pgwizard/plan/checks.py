@@ -28,6 +28,7 @@ from pgwizard.plan.names import Names
 from pgwizard.plan.plan import Facts, mirrored_s3, parameters, shared_memory_bytes
 from pgwizard.plan.server import host_question, s3_server, server_findings
 from pgwizard.plan.tuning import SEGMENT_BYTES, memory_sum
+from pgwizard.text import span
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,6 +388,8 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
         yield Finding(
             "repository.bucket", f"{repository.bucket} cannot be part of a host name: set repository.uriStyle to path"
         )
+    if repository.uri_style == "host" and repository.s3_endpoint.is_address and question == "repository.endpoint":
+        yield Finding("repository.uriStyle", f"host puts the bucket before {repository.s3_endpoint.host}: use path")
     if "." in repository.bucket and version < pgbackrest.DOTTED_BUCKET_SINCE:
         yield _too_old("repository.bucket", "a dot in a bucket's name", pgbackrest.DOTTED_BUCKET_SINCE, answers)
     if server.is_address and answers.tls.verify and version < pgbackrest.IP_SAN_SINCE:
@@ -450,8 +453,30 @@ def _schedule(answers: Answers, _: Facts) -> _Found:
             "keep the days apart, as in 0 2 * * 0 and 0 2 * * 1-6",
         )
     for name, schedule in read.items():
+        yield from _frequency(name, schedule)
         if warning := _clock_changes(schedule, zone, answers.schedule.time_zone):
             yield _warning(f"schedule.{name}", warning)
+
+
+_OFTEN_SECONDS = {"full": 3600, "incremental": 300}
+_LONG_DAYS = 100
+"""A quarter of a year, and a few days."""
+
+
+def _frequency(name: str, schedule: cron.CronSchedule) -> _Found:
+    shortest = schedule.shortest_gap_seconds()
+    if shortest < _OFTEN_SECONDS[name]:
+        effect = (
+            "each copies the whole database" if name == "full" else "one that takes longer makes the next be skipped"
+        )
+        yield _warning(f"schedule.{name}", f"starts every {span(shortest)}: {effect}")
+    days = schedule.longest_gap_seconds() // 86_400
+    if name == "full" and days > _LONG_DAYS:
+        yield _warning(
+            "schedule.full",
+            f"full backups are up to {days} days apart: a restore replays all incremental ones in between, and nothing "
+            "expires before",
+        )
 
 
 _RARE_SECONDS = 4 * 3600
@@ -482,15 +507,34 @@ def _retention(answers: Answers, _: Facts) -> _Found:
         yield _warning("retention.full", "null: no backup ever expires, and the bucket grows until it is full")
         return
     try:
-        gap_days = cron.CronSchedule(answers.schedule.full).shortest_gap_seconds() / 86_400
+        full = cron.CronSchedule(answers.schedule.full)
     except ValueError:
         return  # reported where it arises
+    gap_days = full.shortest_gap_seconds() / 86_400
+    if retention.full_type == "count":
+        yield from _short_reach(full, retention.full)
     kept_days = retention.full * (gap_days if retention.full_type == "count" else 1)
     if kept_days > 3650:
         yield _warning(
             "retention.full",
             f"{retention.full:,} {'full backups' if retention.full_type == 'count' else 'days'} are "
             f"{kept_days / 365:,.0f} years: practically forever",
+        )
+
+
+_SHORTEST_REACH_SECONDS = 86_400
+
+
+def _short_reach(full: cron.CronSchedule, kept: int) -> _Found:
+    """Right after a full backup the oldest one goes, and recovery reaches back to the next."""
+    if kept == 1:
+        yield _warning(
+            "retention.full", "1: right after a full backup no earlier moment can be recovered; use 2 or more"
+        )
+    elif (reach := full.shortest_gap_seconds(kept - 1)) < _SHORTEST_REACH_SECONDS:
+        yield _warning(
+            "retention.full",
+            f"{kept} full backups reach back {span(reach)} at times: keep more, or take full ones less often",
         )
 
 

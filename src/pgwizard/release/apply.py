@@ -232,10 +232,14 @@ async def _check(
         answers, facts = release.answers, Facts(ca=surveyed.ca)
         findings = checks.check(answers, facts)
         outside = await release_checks.run(release_checks.Subject(cluster, answers, surveyed, at, release.origin))
-        warnings = (*findings.warnings, *surveyed.doubts, *outside)
+        refused = [finding for finding in outside if finding.severity == "error"]
+        doubts = (finding for finding in outside if finding.severity == "warning")
+        warnings = (*findings.warnings, *surveyed.doubts, *doubts)
         for finding in warnings:
             stage.warning(finding)
-        surveyed.require(findings.errors)
+        surveyed.require([*refused, *findings.errors])
+        if refused:
+            raise PreflightError("the namespace's limits refuse the release; nothing was written", refused)
         if findings.errors:
             raise AnswersError("the answers", findings.errors)
         plan = resolve(answers, facts)

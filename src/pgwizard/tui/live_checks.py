@@ -24,8 +24,13 @@ from pgwizard.wizard.lookup import look_up
 DELAY_SECONDS = 0.2
 """While a person types, only the last answers are looked up."""
 RETRY_SECONDS = 5.0
-_NAMING = frozenset({"release", "credentials", "storage", "repository", "tls", "images"})
-"""Sections that name objects of the cluster, or decide how a certificate is compared with a server."""
+_CHECKED = frozenset(
+    {
+        *("release", "credentials", "storage", "repository", "tls", "images"),
+        *("tuning", "resources", "initContainer", "jobs"),
+    }
+)
+"""Sections that name objects of the cluster or size pods, or decide how a certificate is compared with a server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ class LiveChecks:
 
     def answer_changed(self, section: str) -> None:
         """An answer of this section is another one now."""
-        if section in _NAMING:
+        if section in _CHECKED:
             self.start()
 
     def start(self) -> None:

@@ -49,4 +49,6 @@ async def look_up(
     learnt = LookupStep(surveyed.ca, surveyed.errors)
     yield learnt
     found = await checks.run(checks.Subject(cluster, answers, surveyed, at, opened))
-    yield replace(learnt, warnings=(*surveyed.doubts, *found))
+    errors = [finding for finding in found if finding.severity == "error"]
+    warnings = [finding for finding in found if finding.severity == "warning"]
+    yield replace(learnt, errors=(*learnt.errors, *errors), warnings=(*surveyed.doubts, *warnings))
