@@ -14,7 +14,7 @@ import pytest
 from pgwizard.diagnose.diagnose import ROWS, diagnose
 from pgwizard.kube.health import Health
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release.record import DamagedBackup, Verification
+from pgwizard.release.record import DamagedBackup, RepositoryVerification
 from pgwizard.status import report
 from pgwizard.status.backup_files import BackupFiles, ComparedBackup
 from pgwizard.status.listing import read
@@ -436,7 +436,7 @@ def test_damaged_files_of_many_backups_are_counted() -> None:
 
 def verified(days: float = 3, **parts: Any) -> Snapshot:
     """The release with a verification so many days ago."""
-    result = Verification(at(days).isoformat(), 16, 3, (), (), 1204, 1204, ())
+    result = RepositoryVerification(at(days).isoformat(), 16, 3, (), (), 1204, 1204, ())
     return replace(CHAIN, release=replace(RELEASE, verification=replace(result, **parts)))
 
 

@@ -51,7 +51,7 @@ class DamagedBackup:
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
+class RepositoryVerification:
     """The result of ``pgbackrest verify``. at: its end, UTC, ISO 8601; backups: how many were read.
 
     damaged: those that are not valid; files, segments: names of damaged files and WAL segments. Of each the first ones.
@@ -89,7 +89,7 @@ class Record:
     inventory: tuple[Ref, ...] = ()
     revisions: tuple[Revision, ...] = ()
     salt: str = ""
-    verification: Verification | None = None
+    verification: RepositoryVerification | None = None
 
     @property
     def last(self) -> Revision | None:
@@ -201,7 +201,7 @@ def _ref(api_version: str, kind: str, namespace: str | None, name: str) -> Ref:
     return Ref(Resource(api_version, kind), name, namespace)
 
 
-def _verification(coded: Any) -> Verification | None:
+def _verification(coded: Any) -> RepositoryVerification | None:
     """The last verification; None where there is none that this version can read, as it is no reason to refuse."""
     try:
         data = json.loads(base64.b64decode(coded))
@@ -209,7 +209,7 @@ def _verification(coded: Any) -> Verification | None:
             DamagedBackup(plain(str(each["label"])), int(each["files"]), int(each["unread"]))
             for each in data["damaged"]
         )
-        found = Verification(
+        found = RepositoryVerification(
             at=datetime.fromisoformat(data["at"]).astimezone(UTC).isoformat(),
             seconds=float(data["seconds"]),
             backups=int(data["backups"]),

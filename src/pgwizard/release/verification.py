@@ -17,7 +17,7 @@ from pgwizard.errors import PreflightError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import STANZA, Names, ReleaseRef
 from pgwizard.release import record
-from pgwizard.release.record import DamagedBackup, Verification
+from pgwizard.release.record import DamagedBackup, RepositoryVerification
 from pgwizard.text import fit, plain, span
 
 COMMAND = (
@@ -38,7 +38,7 @@ _FAULT = re.compile(r"(missing file|invalid checksum|invalid size|invalid result
 _SEGMENT = re.compile(r"(?:^|/)([0-9A-F]{24})-[0-9a-f]{40}")
 
 
-async def verify(cluster: Cluster, release: ReleaseRef, now: Clock) -> Verification:
+async def verify(cluster: Cluster, release: ReleaseRef, now: Clock) -> RepositoryVerification:
     """Read the whole repository and keep the result in the record.
 
     Raises PreflightError where pgBackRest does not get to the end, and ClusterError.
@@ -57,7 +57,7 @@ async def verify(cluster: Cluster, release: ReleaseRef, now: Clock) -> Verificat
     return found
 
 
-def read(report: str, log: str, began: datetime, ended: datetime) -> Verification:
+def read(report: str, log: str, began: datetime, ended: datetime) -> RepositoryVerification:
     """The result in the report and the log of ``COMMAND``. Raises ValueError where the report is not complete."""
     if not re.search(r"^status: (ok|error)$", report, re.MULTILINE):
         raise ValueError("it printed no report")
@@ -78,7 +78,7 @@ def read(report: str, log: str, began: datetime, ended: datetime) -> Verificatio
     faults = [fit(found[2]) for found in _FAULT.finditer(f"{log}\n{report}")]
     segments = [found[1] for name in faults if (found := _SEGMENT.search(name))]
     files = [name for name in faults if not _SEGMENT.search(name)]
-    return Verification(
+    return RepositoryVerification(
         at=ended.isoformat(),
         seconds=round((ended - began).total_seconds(), 1),
         backups=backups,
@@ -90,7 +90,7 @@ def read(report: str, log: str, began: datetime, ended: datetime) -> Verificatio
     )
 
 
-def result_lines(found: Verification) -> list[str]:
+def result_lines(found: RepositoryVerification) -> list[str]:
     """A verification as text, the result first."""
     count = "1 backup" if found.backups == 1 else f"{found.backups:,} backups"
     read = f"{count} and {found.segments_checked:,} WAL segments were read in {span(found.seconds)}"
@@ -105,6 +105,6 @@ def result_lines(found: Verification) -> list[str]:
     return [*lines, *(f"  {name}" for name in (*found.files, *found.segments))]
 
 
-def encoded(verification: Verification) -> str:
+def encoded(verification: RepositoryVerification) -> str:
     """As a value of the record's Secret."""
     return base64.b64encode(json.dumps(asdict(verification), sort_keys=True).encode()).decode()

@@ -20,7 +20,7 @@ from pgwizard.kube.health import Health
 from pgwizard.plan import cron as plan_cron
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.tuning import SEGMENT_BYTES
-from pgwizard.release.record import DamagedBackup, Record, Verification
+from pgwizard.release.record import DamagedBackup, Record, RepositoryVerification
 from pgwizard.release.rollout import is_crash
 from pgwizard.status.backup_files import BackupFiles, ComparedBackup
 from pgwizard.status.listing import Listing
@@ -70,7 +70,7 @@ class ReleaseSummary:
     superuser: str | None
     is_namespace_ending: bool = False
     is_tls_verified: bool = True
-    verification: Verification | None = None
+    verification: RepositoryVerification | None = None
 
     @classmethod
     def of(cls, record: Record, *, is_namespace_ending: bool = False) -> ReleaseSummary:
@@ -380,7 +380,7 @@ class Snapshot:
         return self.files.damaged(self.backups) if self.files else {}
 
     @property
-    def verification(self) -> Verification | None:
+    def verification(self) -> RepositoryVerification | None:
         """The last verification of the repository; None where it was never verified."""
         return self.release.verification if self.release else None
 

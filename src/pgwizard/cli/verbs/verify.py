@@ -15,14 +15,14 @@ from pgwizard.clock import Clock
 from pgwizard.errors import NotProven
 from pgwizard.kube.api import Cluster
 from pgwizard.release import records, verification
-from pgwizard.release.record import Verification
+from pgwizard.release.record import RepositoryVerification
 from pgwizard.text import span
 
 _PROGRESS_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class VerificationLine(Verification, JsonLine):
+class VerificationLine(RepositoryVerification, JsonLine):
     """The result of a verification. damaged: backups that are not valid; files, segments: the first damaged ones."""
 
     type_name = "verification"
