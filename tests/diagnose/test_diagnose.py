@@ -469,7 +469,7 @@ def test_the_values_of_the_text_are_in_the_cause() -> None:
     found = diagnose(_fixture("host-style"))
     assert found is not None
     assert found.cause.startswith("pgBackRest put the bucket into the host name, backups.minio.minio.svc,")
-    assert found.fix == "Set repository.uriStyle to path: minio.minio.svc is then asked for /backups."
+    assert found.fix == "Set repository.uriStyle to path: requests then go to minio.minio.svc/backups."
     assert found.question == "repository.uriStyle"
     assert found.text.startswith("ERROR: [049]: unable to get address")
 

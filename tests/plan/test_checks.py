@@ -339,6 +339,11 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
         "cannot be set: backups run in the database's own pod",
     ),
     (
+        {"advanced": {"options": {"repo1-s3-token": "c"}}},
+        "advanced.options.repo1-s3-token",
+        "cannot be set: a session token expires within hours: use a key pair that does not",
+    ),
+    (
         {"advanced": {"options": {"repo1-azure-container": "c"}}},
         "advanced.options.repo1-azure-container",
         "cannot be set: the repository is S3",
@@ -376,6 +381,30 @@ def test_an_answer_that_cannot_work_is_an_error(sections: dict[str, Any], path: 
 
 
 WARNINGS: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {
+            "repository": {
+                "endpoint": "Backups.s3.eu-central-1.amazonaws.com",
+                "region": "eu-central-1",
+                "uriStyle": "host",
+            }
+        },
+        "repository.endpoint",
+        (
+            "Backups.s3.eu-central-1.amazonaws.com begins with the bucket, which pgBackRest adds once more: give "
+            "s3.eu-central-1.amazonaws.com, and set repository.uriStyle to host if the bucket belongs there"
+        ),
+    ),
+    (
+        {"repository": {"endpoint": "s3.eu-central-1.amazonaws.com"}},
+        "repository.region",
+        "s3.eu-central-1.amazonaws.com is in eu-central-1, not in us-east-1: S3 refuses every request",
+    ),
+    (
+        {"repository": {"endpoint": "s3.dualstack.us-gov-west-1.amazonaws.com"}},
+        "repository.region",
+        "s3.dualstack.us-gov-west-1.amazonaws.com is in us-gov-west-1, not in us-east-1: S3 refuses every request",
+    ),
     (
         {"retention": {"full": 1}},
         "retention.full",
@@ -597,6 +626,23 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
         "past 1Gi WAL is dropped, and recovery ends there",
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    "repository",
+    [
+        {"endpoint": "s3.amazonaws.com"},
+        {"endpoint": "s3.us-east-1.amazonaws.com"},
+        {"endpoint": "s3-fips.us-east-1.amazonaws.com"},
+        {"endpoint": "s3.gra.io.cloud.ovh.net", "region": "gra"},
+        {"endpoint": "account.r2.cloudflarestorage.com", "region": "auto"},
+        {"endpoint": "minio.s3.svc:9000", "bucket": "minio"},
+        {"endpoint": "backups.example.com"},
+    ],
+)
+def test_an_endpoint_that_agrees_with_bucket_and_region_is_taken_in_silence(repository: dict[str, Any]) -> None:
+    found = checks.check(answers_of(repository=repository), Facts(ca=trusted()))
+    assert found == checks.Findings((), ())
 
 
 @pytest.mark.parametrize(

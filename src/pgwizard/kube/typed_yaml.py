@@ -8,6 +8,7 @@ out, and of several documents the first is read.
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Iterator
 from itertools import chain
@@ -35,7 +36,7 @@ _MOST_VALUES = 400_000
 
 
 class WrongType(Exception):
-    """A value that is not what its place wants. line: 1-based; found, wanted: in words, never the value itself."""
+    """A value of the wrong type. line: 1-based; found, wanted: types in words, never the value."""
 
     def __init__(self, line: int, place: str, found: str, wanted: str) -> None:
         super().__init__(place)
@@ -46,7 +47,7 @@ class WrongType(Exception):
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Leaves open what a plain scalar is; explicit tags stay."""
+    """Does not resolve plain scalars; keeps explicit tags."""
 
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
         if kind is yaml.ScalarNode:
@@ -166,19 +167,32 @@ def _number(text: str) -> int | float:
 
 
 def _kind(node: yaml.Node) -> str:
-    """What a value is, in words for a message; ``null`` for none."""
+    """The type of a value in words, for a message; ``null`` for none."""
     if isinstance(node, yaml.MappingNode):
         return "a mapping"
     if isinstance(node, yaml.SequenceNode):
         return "a list"
     tag = node.tag.rpartition("tag:yaml.org,2002:")[2]
-    if tag not in (_PLAIN, "null", "bool", "int", "float"):
+    if tag not in (_PLAIN, *_KINDS):
         return "text"
-    if node.value in _NULL:
+    kind = _kind_of_text(node.value)
+    if tag in _KINDS and kind != _KINDS[tag]:
+        raise yaml.MarkedYAMLError(problem=f"{kind} that is tagged !!{tag}", problem_mark=node.start_mark)
+    return kind
+
+
+_KINDS = {"null": "null", "bool": "a boolean", "int": "a number", "float": "a number"}
+
+
+def _kind_of_text(text: str) -> str:
+    if text in _NULL:
         return "null"
-    if node.value in _TRUE | _FALSE:
+    if text in _TRUE | _FALSE:
         return "a boolean"
-    return "a number" if _NUMBER.fullmatch(node.value) else "text"
+    if not _NUMBER.fullmatch(text):
+        return "text"
+    is_too_large = _number(text) in (math.inf, -math.inf) and "inf" not in text.lower()
+    return "text" if is_too_large else "a number"
 
 
 def _text(node: yaml.Node) -> str:

@@ -41,7 +41,7 @@ DAY_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was read from the world before anything is decided.
+    """What was read from the cluster and files before anything is decided.
 
     ca: the certificates to trust, from the source Secret or from a file; None where none was read.
     """
@@ -67,7 +67,7 @@ class KeyRef:
 
 @dataclass(frozen=True, slots=True)
 class ContainerResources:
-    """What a container sets aside and what it may use at most."""
+    """The requests and limits of a container."""
 
     cpu_request: str
     cpu_limit: str
@@ -76,7 +76,7 @@ class ContainerResources:
 
     @classmethod
     def of(cls, section: InitContainer | BackupJobs) -> ContainerResources:
-        """Those that are answered."""
+        """The resources that are answered."""
         return cls(section.cpu_request, section.cpu_limit, section.memory_request, section.memory_limit)
 
 
@@ -156,12 +156,12 @@ class Plan:
 
     @property
     def ref(self) -> ReleaseRef:
-        """The release that is planned."""
+        """The planned release."""
         return ReleaseRef(self.namespace, self.names.release)
 
 
 def stand_ins(answers: Answers) -> dict[str, str]:
-    """What an answer of null comes to where another answer decides it, by its question."""
+    """The effective value of an answer that is null, by its question."""
     return {"resources.memoryRequest": answers.tuning.memory, "resources.cpuLimit": answers.tuning.cpu}
 
 
@@ -382,11 +382,14 @@ def _bytes_text(size: str | None) -> str | None:
 
 
 def _s3_namespace(answers: Answers) -> str | None:
-    """A Service of the cluster is named ``name`` or ``name.namespace.svc``; two labels alone may be a public domain."""
+    """A Service of the cluster is named ``name`` or ``name.namespace.svc``; two labels alone may be a public domain.
+
+    Before the Service's name may be that of a pod or a bucket.
+    """
     endpoint = s3_server(answers)
     labels = endpoint.host.lower().split(".")
-    if len(labels) >= 3 and labels[2] == "svc":
-        return labels[1]
+    if "svc" in labels[2:]:
+        return labels[labels.index("svc", 2) - 1]
     return answers.release.namespace if len(labels) == 1 and not endpoint.is_address else None
 
 

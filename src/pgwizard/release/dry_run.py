@@ -193,14 +193,14 @@ async def _try_beside(cluster: Cluster, obj: Object, live: Object | None) -> Wri
     None where a quota on the number of objects has no room for both: the live one is deleted first.
     """
     ref = Ref.of(obj)
-    tried = await _attempt(ref, cluster.create(_renamed(obj), dry_run=True))
+    tried = await _attempt(ref, cluster.create(_rename(obj), dry_run=True))
     if isinstance(tried, _Refusal):
         problem = replace(tried.problem, text=tried.problem.text.replace(f'"{ref.name}-try"', f'"{ref.name}"'))
         return None if live is not None and _FULL.search(problem.text) else replace(tried, problem=problem)
     return tried
 
 
-def _renamed(obj: Object) -> Object:
+def _rename(obj: Object) -> Object:
     """A copy that can be created beside the live object."""
     return {**obj, "metadata": {**obj["metadata"], "name": f"{obj['metadata']['name']}-try"}}
 

@@ -1,4 +1,4 @@
-"""Answers that are chosen from what the cluster has: names of a list, a Secret, the best certificate."""
+"""Answers that are chosen from the cluster: names of a list, a Secret, the best certificate."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BESIDE = 60
 
 
 class Chooser:
-    """Opens what there is to choose from over the pages, and gives them the choice."""
+    """Opens the choices over the pages, and passes the choice on."""
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
@@ -36,7 +36,7 @@ class Chooser:
         """The cluster that was searched, and the server that the best candidate was compared with."""
 
     async def choose(self, path: QuestionPath, question: Question) -> None:
-        """Open the choices of a question, before they are known: what is typed ahead goes into the window."""
+        """Open the choices of a question before they are known: keys that are typed ahead go into the window."""
         if question.choices in LISTS:
             current = str(self._pages.draft.value(path))
             window = Pick(question.label, (), current=current, note="loading from the cluster")
@@ -85,7 +85,7 @@ class Chooser:
     # ---- the best certificate --------------------------------------------------------------------------------------
 
     def propose(self, best: Candidate | None) -> None:
-        """The best candidate for the server of the answers; None where there is none, or where it is not known."""
+        """The best candidate for the server of the answers; None if there is none, or it is not known."""
         self._best, self._best_for = best, self._server()
 
     def _server(self) -> tuple[Cluster, Endpoint, Rules] | None:
@@ -111,6 +111,6 @@ class Chooser:
 
 
 def _item(choice: Suggestion) -> Item:
-    """A choice for a window: a note that does not fit beside its name is below it."""
+    """An item of the window; a note that does not fit beside its name goes below it."""
     fits = len(choice.value) + len(choice.note) <= _BESIDE
     return Item(choice.value, choice.note) if fits else Item(choice.value, "", (choice.note,))

@@ -1,4 +1,4 @@
-"""What the cluster says to answers while a person gives them: ``look_up`` asks, and reports as soon as it knows.
+"""Checks answers against the cluster while a person edits them: ``look_up`` reports each result at once.
 
 First what the answers name and the cluster does not have, then the findings of the checks. It does not decide how often
 to ask, nor what is shown.
