@@ -56,6 +56,7 @@ PUBLIC: dict[str, str] = {
     ),
     "status": "observe probes report repository snapshot verdict wal walk",
     "restore": "journal report run target",
+    "export": "chart kustomize",
     "wizard": "browse candidate_index candidates choices draft lookup pasted_text secret_questions text_input",
     "local": "autosave files inputs",
     "tui": "app navigation start",
@@ -66,6 +67,9 @@ PUBLIC: dict[str, str] = {
 PURE = (
     "answers.questions",
     "diagnose.diagnose",
+    "export.kustomize",
+    "export.translate",
+    "export.values",
     "kube.health",
     "plan.checks",
     "plan.plan",

@@ -208,6 +208,10 @@ _ELSEWHERE = x509.NameConstraints([x509.DNSName("example.com")], None)
         ({"key": short_dsa(1000)}, {}, "[67] CA certificate key too weak"),
         ({}, {"key": short_dsa(1000)}, "[66] EE certificate key too weak"),
         ({"extensions": (_ELSEWHERE,)}, {}, "[47] permitted subtree violation"),
+        ({}, {"extensions": (_CLIENT, _UNKNOWN)}, "[34] unhandled critical extension"),
+        ({"key": 1024}, {"weak_hash": "sha1"}, "[68] CA signature digest algorithm too weak"),
+        ({}, {"weak_hash": "sha1", "days": (-9, -1)}, "[68] CA signature digest algorithm too weak"),
+        ({"extensions": (_CLIENT,)}, {"days": (-9, -1)}, "[26] unsuitable certificate purpose"),
     ],
 )
 def test_a_tls_server_must_meet_the_requirements_of_openssl(

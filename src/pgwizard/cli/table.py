@@ -50,6 +50,15 @@ OUTPUT_FILE = text(
     completes="file",
 )
 
+FORMAT = choice(
+    "--format",
+    choices=("helm", "kustomize", "yaml"),
+    default="helm",
+    about="a chart, base and overlay, or manifests",
+)
+VALUES_ONLY = switch("--values-only", about="print the chart's values.yaml alone")
+FORCE = switch("--force", about="keep the other files of the folder")
+
 DRY_RUN = switch("--dry-run", about="try every object on the server and write nothing")
 DIFF = switch("--diff", about="show differences and new objects in full before asking")
 YES = switch("--yes", about="do not ask for confirmation")
@@ -88,6 +97,8 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (NAMESPACE, ALL_NAMESPACES),
     (TIMEOUT, NO_WAIT),
     (TAIL, FOLLOW),
+    (OUTPUT_FOLDER, VALUES_ONLY),
+    (FORCE, VALUES_ONLY),
     (RECOVERY_TARGET, UNDO),
     (BEFORE, UNDO),
 )
@@ -149,6 +160,20 @@ VERBS: dict[str, Verb] = {
             (OUTPUT_FOLDER, *_SOURCE, JSON),
             synonyms=("template",),
             instead={**_NAMESPACE_IS_AN_ANSWER, **_without_flag("render")},
+        ),
+        Verb(
+            "export",
+            "Write a Helm chart, a kustomize base or plain manifests",
+            "Writes a folder that Helm, kustomize, Argo CD or Flux can deploy without pgwizard. The chart's values "
+            "are the answers. No format holds a secret: notes on standard error name the Secrets that must exist, and "
+            "the commands that create them.",
+            "pgwizard export answers.yaml -o chart\n"
+            "pgwizard export answers.yaml --values-only > values.yaml\n"
+            "pgwizard export answers.yaml --format kustomize --ca-file ca.crt -o k",
+            "render:export",
+            (_FILE,),
+            (FORMAT, OUTPUT_FOLDER, VALUES_ONLY, FORCE, *_SOURCE, JSON),
+            instead={**_NAMESPACE_IS_AN_ANSWER, **_without_flag("export")},
         ),
         Verb(
             "apply",

@@ -61,6 +61,7 @@ class ReleaseSummary:
     """The record at a glance. applied: UTC; backups: whether the answers want any.
 
     is_namespace_ending: whether the namespace is being deleted; False where that may not be read.
+    is_role_empty: whether the Role of the backup Jobs grants nothing, or is not there; False where that is not known.
     """
 
     revision: int
@@ -70,6 +71,7 @@ class ReleaseSummary:
     superuser: str | None
     is_namespace_ending: bool = False
     is_tls_verified: bool = True
+    is_role_empty: bool = False
     verification: RepositoryVerification | None = None
 
     @classmethod

@@ -571,6 +571,10 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
     if run is not None and run.state == "failed":
         yield _because(f"the last backup Job failed: {run.name}", run.fault or Finding(cause=run.message))
     yield from _stuck(snapshot)
+    if snapshot.release is not None and snapshot.release.is_role_empty and not snapshot.is_changing:
+        role = Names.of(snapshot.ref.name).backup
+        fix = "Apply again, with --force-conflicts where another tool has emptied it."
+        yield _reason(f"the Role {role} lets no backup Job reach the database", fix)
     if "cronjobs" in snapshot.answered_at and not any(cron.kind == "full" for cron in snapshot.crons):
         yield _reason("there is no schedule of full backups", "Apply again: it creates what is missing.")
     for cron in snapshot.crons:

@@ -74,7 +74,6 @@ Every change to the cluster asks for confirmation first."""
 
     @property
     def release(self) -> ReleaseRef | None:
-        """See ScreenPart."""
         snapshot = self.observed.snapshot
         return snapshot.ref if snapshot is not None else None
 
