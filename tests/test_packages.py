@@ -52,7 +52,7 @@ PUBLIC: dict[str, str] = {
     "plan": "checks cron manifests names pgbackrest plan retention server tuning",
     "release": (
         "apply backups changes checks deletion image_version record records report rights rollout stages survey "
-        "uninstall"
+        "uninstall verification"
     ),
     "status": "observe probes report repository snapshot verdict wal walk",
     "restore": "journal report run target",

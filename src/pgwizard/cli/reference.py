@@ -26,6 +26,7 @@ from pgwizard.cli.verbs.releases import ReleaseLine
 from pgwizard.cli.verbs.render import FilesLine
 from pgwizard.cli.verbs.restore import ReceiptLine, RestorePlanLine, UnreachableLine
 from pgwizard.cli.verbs.status_line import StatusLine
+from pgwizard.cli.verbs.verify import VerificationLine
 
 LINES: tuple[type[JsonLine], ...] = (
     EventLine,
@@ -55,6 +56,7 @@ WRITTEN_BY: dict[str, tuple[type[JsonLine], ...]] = {
     "diff": (EventLine, ChangeLine, OutcomeLine),
     "status": (StatusLine,),
     "backup": (JobLine, LogLine, WarningLine, NoteLine),
+    "verify": (VerificationLine, NoteLine),
     "restore": (RestorePlanLine, UnreachableLine, EventLine, ReceiptLine),
     "logs": (LogLine, NoteLine, FaultLine),
     "releases": (ReleaseLine, WarningLine, NoteLine),

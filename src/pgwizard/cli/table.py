@@ -227,6 +227,17 @@ VERBS: dict[str, Verb] = {
             (BACKUP_TYPE, FOLLOW, *_RELEASE),
         ),
         Verb(
+            "verify",
+            "Verify the repository",
+            "Reads every file of every backup and all WAL with pgbackrest verify, in the database's pod, and reports "
+            "what is damaged; exits 0 only if nothing is. The result is kept in the record, and the status shows it. "
+            "It downloads the whole repository.",
+            "pgwizard verify -n shop\npgwizard verify postgresql -n shop --json",
+            "verify:verify",
+            (_NAME,),
+            _RELEASE,
+        ),
+        Verb(
             "restore",
             "Bring a release back to an earlier moment, in place",
             "Chooses the backup and the timeline that lead to the target, shows them with what is lost, and asks for "
