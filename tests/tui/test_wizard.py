@@ -678,6 +678,7 @@ def test_ctrl_c_leaves_at_the_second_press() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Storage")
         await press(pilot, "ctrl+c")
+        assert notices(pilot) == ["Press Ctrl+C again to leave."]
         assert pilot.app.return_value is None
         await press(pilot, "ctrl+c")
         await until(pilot, lambda: pilot.app.return_value == 130)

@@ -144,8 +144,12 @@ class Plan:
 
 
 def stand_ins(answers: Answers) -> dict[str, str]:
-    """What an answer of null comes to where another answer decides it, by its question."""
-    return {"resources.memoryRequest": answers.tuning.memory, "resources.cpuLimit": answers.tuning.cpu}
+    """What an answer of null comes to where another answer or the cluster decides it, by its question."""
+    return {
+        "storage.storageClass": "the cluster's default",
+        "resources.memoryRequest": answers.tuning.memory,
+        "resources.cpuLimit": answers.tuning.cpu,
+    }
 
 
 def resolve(answers: Answers, facts: Facts) -> Plan:

@@ -84,6 +84,11 @@ class Wizard(ReportsDefects, BaseScreen[None]):
         return self.pages.draft
 
     @property
+    def keeps_answers(self) -> bool:
+        """See ScreenPart."""
+        return self.is_mounted and self.autosave.is_open and worth_keeping(self.draft.raw)
+
+    @property
     def page(self) -> str:
         """The page that is shown; empty for none yet."""
         return self.pages.page
