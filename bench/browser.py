@@ -37,11 +37,11 @@ KUBECONFIG = os.environ.get("PGWIZARD_TEST_KUBECONFIG") or os.environ.get("KUBEC
 SPACES = 20
 SIDE_BY_SIDE = 48
 KEY_EVERY_SECONDS = 0.033  # a key that is held down
-HELD_FROM_SECONDS = 0.1  # after F4: no hand is quicker
+HOLD_FROM_SECONDS = 0.1  # after F4: no hand is quicker
 DEADLINE_SECONDS = 120
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace"}
-SIDES = ("prototype", "browser", "held", "bare")
-"""What runs in turn: no screen; the browser left alone; the browser, then the bare app, with a key that is held."""
+SIDES = ("prototype", "browser", "scrolling", "bare")
+"""What runs in turn: no screen; the browser left alone; the browser, then the bare app, with a key held down."""
 
 
 def main() -> int:
@@ -150,8 +150,8 @@ def _figures(rounds: int, tls: int) -> list[Figure]:
             result = _run(side, tls)
             if number:
                 taken[side].append(result)
-    prototype, browser, held, bare = (taken[side] for side in SIDES)
-    waits, bare_waits = ([wait for each in side for wait in each["keys"]] for side in (held, bare))
+    prototype, browser, scrolling, bare = (taken[side] for side in SIDES)
+    waits, bare_waits = ([wait for each in side for wait in each["keys"]] for side in (scrolling, bare))
     print(f"{len(waits)} keys: median {statistics.median(waits):.0f} ms, at most {max(waits):.0f} ms; ", end="")
     print(f"bare app, {len(bare_waits)}: {statistics.median(bare_waits):.0f} ms, at most {max(bare_waits):.0f} ms")
     alone, app = "the same requests without a screen", "a bare Textual app"
@@ -165,7 +165,7 @@ def _figures(rounds: int, tls: int) -> list[Figure]:
         against_prototype("the metadata of every Secret", "everything", 1.5),
         against_prototype("the metadata of every Secret", "cpu", None, "ms of CPU"),
         Figure("held key to paint, p99", quantile(waits, 0.99), quantile(bare_waits, 0.99), app, 2),
-        Figure("peak memory", max(each["peak_mib"] for each in held), 150, "150 MiB", 1, "MiB"),
+        Figure("peak memory", max(each["peak_mib"] for each in scrolling), 150, "150 MiB", 1, "MiB"),
     ]
 
 
@@ -269,7 +269,7 @@ async def _bare(tls: int) -> dict[str, Any]:
         seen.watch(OptionList, "action_cursor_down", lambda listing: listing.option_count > 0)
         task = asyncio.create_task(app.run_async())
         await asyncio.sleep(1)
-        await seen.run(app, held=True)
+        await seen.run(app, scrolling=True)
         app.exit()
         await task
     return seen.result()
@@ -278,7 +278,7 @@ async def _bare(tls: int) -> dict[str, Any]:
 # ---- the browser ---------------------------------------------------------------------------------------------------
 
 
-async def _browser(tls: int, *, held: bool) -> dict[str, Any]:
+async def _browser(tls: int, *, scrolling: bool) -> dict[str, Any]:
     from pgwizard.clock import utc_now
     from pgwizard.tui.app import WizardApp
     from pgwizard.tui.screens.secret_browser import SecretBrowser
@@ -312,7 +312,7 @@ async def _browser(tls: int, *, held: bool) -> dict[str, Any]:
 
     browse.browse = noted  # type: ignore[assignment]
     seen.watch(SecretList, "move", lambda listing: bool(listing.rows))
-    await seen.run(app, held=held)
+    await seen.run(app, scrolling=scrolling)
     assert isinstance(app.screen, SecretBrowser)
     found = [row for rows in app.screen.feed.secrets.findings.by_place.values() for row in rows]
     assert sum(row.bundle is not None for row in found) >= tls, "certificates are missing"
@@ -366,14 +366,14 @@ class Seen:
             self.marks.setdefault("first_row", (now - self.opened) * 1000)
         self.keys += [(now - due) * 1000 for due in self.due[len(self.keys) : self.drawn]]
 
-    async def run(self, app: Any, *, held: bool) -> None:
+    async def run(self, app: Any, *, scrolling: bool) -> None:
         """F4, and a key that is held down until everything is read."""
         from textual import events
 
         over, loop = threading.Event(), asyncio.get_running_loop()
 
         def hold() -> None:
-            due = self.opened + HELD_FROM_SECONDS
+            due = self.opened + HOLD_FROM_SECONDS
             while not over.wait(max(0.0, due - time.perf_counter())):
                 self.due.append(due)
                 loop.call_soon_threadsafe(app.post_message, events.Key("down", None))
@@ -381,7 +381,7 @@ class Seen:
 
         self.opened, self.used = time.perf_counter(), time.process_time()
         app.post_message(events.Key("f4", None))
-        holding = asyncio.create_task(asyncio.to_thread(hold)) if held else None
+        holding = asyncio.create_task(asyncio.to_thread(hold)) if scrolling else None
         async with asyncio.timeout(DEADLINE_SECONDS):
             while "everything" not in self.marks or "first_row" not in self.marks:
                 await asyncio.sleep(0.01)
@@ -401,9 +401,9 @@ def _ms_since(begin: float) -> float:
 
 def _inside(side: str, tls: int) -> int:
     report = reporter()
-    if side in ("browser", "held"):
+    if side in ("browser", "scrolling"):
         gc.set_threshold(50_000)  # as the command line does
-        result = asyncio.run(_browser(tls, held=side == "held"))
+        result = asyncio.run(_browser(tls, scrolling=side == "scrolling"))
     else:
         result = asyncio.run(_prototype(tls) if side == "prototype" else _bare(tls))
     report(result | {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})

@@ -139,10 +139,10 @@ def test_the_wrong_answer_in_the_readme_is_answered_as_shown(folder: Path, capsy
     (folder / "answers.yaml").write_text(block.replace("20Gi", "2Gi"))
     (folder / "minio-ca.crt").write_bytes((ROOT / "examples/minio-ca.crt").read_bytes())
     shown = next(fence for fence in _fenced(_text("README.md")) if "1 problem" in fence)
-    command, _, said = shown.partition("\n")
+    command, _, error_text = shown.partition("\n")
     with pytest.raises(SystemExit) as ended:
         main.main(command.removeprefix("$ pgwizard ").split())
-    assert (ended.value.code, capsys.readouterr().err) == (2, said)
+    assert (ended.value.code, capsys.readouterr().err) == (2, error_text)
 
 
 # ---- lists that exist twice ----------------------------------------------------------------------------------------
@@ -306,9 +306,9 @@ def _bound(*modules: str) -> set[str]:
 
 
 def _as_bound(key: str) -> str:
-    *held, last = key.split("+")
-    last = last if not held and len(last) == 1 and last.isalpha() else last.lower()  # N is another key than n
-    return "+".join([*(part.lower() for part in held), _NAMES.get(last, last)])
+    *modifiers, last = key.split("+")
+    last = last if not modifiers and len(last) == 1 and last.isalpha() else last.lower()  # N is another key than n
+    return "+".join([*(part.lower() for part in modifiers), _NAMES.get(last, last)])
 
 
 def test_the_keys_that_a_message_s_fix_names_are_those_of_its_screen() -> None:

@@ -20,6 +20,8 @@ from pgwizard.wizard.draft import Draft
         ("http://a:81/", Endpoint("http", "a", 81)),
         ("[::1]", Endpoint("https", "::1", 443)),
         ("[2001:db8::1]:9000", Endpoint("https", "2001:db8::1", 9000)),
+        ("http://[fd00::1]/", Endpoint("http", "fd00::1", 80)),
+        ("HTTP://a", Endpoint("http", "a", 80)),
     ],
 )
 def test_an_endpoint_is_scheme_host_and_port(text: str, endpoint: Endpoint) -> None:
@@ -30,7 +32,7 @@ def test_an_endpoint_is_scheme_host_and_port(text: str, endpoint: Endpoint) -> N
     ("host", "is_address"),
     [("10.0.0.1", True), ("1.2.3", True), ("2130706433", True), ("[::1]", True), ("minio", False), ("1.2.3.a", False)],
 )
-def test_a_host_of_digits_and_dots_is_an_address_as_for_libc(host: str, is_address: bool) -> None:
+def test_a_host_of_digits_and_dots_is_an_address_as_in_libc(host: str, is_address: bool) -> None:
     assert Endpoint.parse(host).is_address == is_address
 
 
@@ -41,6 +43,9 @@ def test_a_host_of_digits_and_dots_is_an_address_as_for_libc(host: str, is_addre
         ("a:9000/", "a:9000"),
         ("http://a:9000", "http://a:9000"),
         ("[::1]:9000", "[::1]:9000"),
+        ("https://[FD00::1]:9000", "[FD00::1]:9000"),
+        ("[::ffff:10.0.0.1]:9000", "[::ffff:a00:1]:9000"),  # pgBackRest takes no dots within brackets
+        ("HTTPS://a:9000", "a:9000"),
     ],
 )
 def test_pgbackrest_gets_the_scheme_only_where_it_is_http(answer: str, text: str) -> None:
@@ -48,9 +53,20 @@ def test_pgbackrest_gets_the_scheme_only_where_it_is_http(answer: str, text: str
 
 
 @pytest.mark.parametrize("text", ["", "a b", "host:x", "http://a/b", "ftp://a"])
-def test_what_is_no_endpoint_is_refused(text: str) -> None:
+def test_an_invalid_endpoint_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not an endpoint: expected host:port"):
         Endpoint.parse(text)
+
+
+@pytest.mark.parametrize("text", ["[]:9000", "[zz::1]", "[1.2.3.4]:9000", "[fd00:::1]", "[minio]:9000"])
+def test_brackets_hold_an_ipv6_address(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an IPv6 address; expected such as"):
+        Endpoint.parse(text)
+
+
+def test_the_zone_of_an_address_is_refused_with_the_reason() -> None:
+    with pytest.raises(ValueError, match="has a zone, which pgBackRest does not take"):
+        Endpoint.parse("[fe80::1%eth0]:9000")
 
 
 @pytest.mark.parametrize("text", ["host:0", "host:99999"])

@@ -177,15 +177,15 @@ def test_another_answer_changes_a_rendered_byte(path: str, found: FieldInfo, giv
 
 
 def _without_answer(base: dict[str, Any], path: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The answers in which the question is asked, but not answered."""
+    """The answers that show the question, still without an answer to it."""
     parent = path.rpartition(".")[0]
     return _assigned(base, parent, {**given}, {}) if given and parent else base
 
 
 def test_every_question_is_walked() -> None:
-    asked = {path for path, _, _ in (param.values for param in QUESTIONS)}
+    paths = {path for path, _, _ in (param.values for param in QUESTIONS)}
     assert len(QUESTIONS) > 65
-    assert set(SAMPLES) | set(GATES) | set(NEEDS) <= asked
+    assert set(SAMPLES) | set(GATES) | set(NEEDS) <= paths
 
 
 def test_another_certificate_in_the_file_changes_the_secret_and_the_pod(folder: Path) -> None:
@@ -452,8 +452,10 @@ def test_only_two_answers_reach_what_kubernetes_expands_and_neither_can_hold_a_v
 
 def test_every_question_about_a_secret_has_its_browser_which_answers_questions_that_are_there() -> None:
     questions = {path: question_of(found.metadata) for path, found, _ in _alternatives("", Answers, {})}
-    asked = {path for path, ask in questions.items() if ask and ask.choices and ask.choices not in LISTS}
-    assert asked == {path for path in asked if any(path.startswith(".".join(block)) for block in SECRET_QUESTIONS)}
+    without_list = {path for path, ask in questions.items() if ask and ask.choices and ask.choices not in LISTS}
+    assert without_list == {
+        path for path in without_list if any(path.startswith(".".join(block)) for block in SECRET_QUESTIONS)
+    }
     answered = [
         question
         for browser in SECRET_QUESTIONS.values()

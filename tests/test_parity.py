@@ -143,8 +143,8 @@ def same(body: Any) -> Any:
     """
     if isinstance(body, Mapping):
         if body.get("type") == record.TYPE:
-            told = {key: json.loads(base64.b64decode(text)) for key, text in body["data"].items()}
-            return same({**body, "type": "as read", "data": told})
+            decoded = {key: json.loads(base64.b64decode(text)) for key, text in body["data"].items()}
+            return same({**body, "type": "as read", "data": decoded})
         return {key: same(value) for key, value in body.items() if key not in _OWN}
     if isinstance(body, (list, tuple)):
         return [same(item) for item in body]
@@ -176,7 +176,7 @@ MAPS = {("tuning", "parameters"), ("advanced", "options"), ("jobs", "labels"), (
 
 
 def given(answers: Mapping[str, Any], path: Question = ()) -> Iterator[tuple[Question, Any]]:
-    """Each answer of a file, as a person comes to it: what chooses an alternative before what is asked in it."""
+    """Each answer of a file, as a person comes to it: what chooses an alternative before what is kinds_of in it."""
     for key, value in answers.items():
         here = (*path, key)
         if isinstance(value, Mapping) and here not in MAPS:
@@ -225,7 +225,7 @@ async def fill(pilot: Pilot[int], wizard: Wizard, answers: Mapping[str, Any]) ->
 
 @dataclass
 class Did:
-    """What one apply asked of the cluster, and what it left there."""
+    """What one apply kinds_of of the cluster, and what it left there."""
 
     requests: list[Request]
     bodies: list[tuple[str, Any]]
@@ -233,7 +233,7 @@ class Did:
 
     @classmethod
     def since(cls, first: tuple[int, int], sim: Recording) -> Did:
-        """first: as ``so_far`` said before the apply. The Lease, which is renewed as time goes by, is left out."""
+        """first: as ``so_far`` returned before the apply. The Lease, which is renewed as time goes by, is left out."""
         bodies = [body for body in sim.bodies[first[1] :] if f" {LEASE.kind}" not in body[0]]
         return cls(sim.requests[first[0] :], bodies, stored(sim))
 
@@ -243,7 +243,7 @@ def so_far(sim: Recording) -> tuple[int, int]:
 
 
 async def applied(pilot: Pilot[int], sim: Recording) -> Did:
-    """f9, y, and back again; what was asked of the cluster meanwhile."""
+    """f9, y, and back again; what was kinds_of of the cluster meanwhile."""
     await until(pilot, lambda: all(worker.is_finished for worker in pilot.app.workers))
     first = so_far(sim)
     await press(pilot, "f9")
@@ -314,7 +314,7 @@ def texts(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in sorted(folder.iterdir())}
 
 
-def asked(requests: list[Request]) -> set[tuple[str, str, bool]]:
+def kinds_of(requests: list[Request]) -> set[tuple[str, str, bool]]:
     """Verb, path and whether it is a dry run. Reads run side by side, in any order; a wait may read more often."""
     return {(request.verb, same(request.path), request.dry_run) for request in requests}
 
@@ -359,7 +359,7 @@ def test_the_wizard_and_its_saved_answers_do_the_same(case: str, monkeypatch: py
     headless = by_file(another, monkeypatch)
     for number, verb in enumerate(("install", "once more")):
         assert written(wizard[number].requests) == written(headless[number].requests), verb
-        assert asked(wizard[number].requests) == asked(headless[number].requests), verb
+        assert kinds_of(wizard[number].requests) == kinds_of(headless[number].requests), verb
         assert wizard[number].bodies == headless[number].bodies, verb
         assert wizard[number].stored == headless[number].stored, verb
     assert [request for request in wizard[1].requests if request.is_write] == []

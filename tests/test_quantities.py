@@ -23,6 +23,17 @@ from pgwizard import quantities
         ("7", 7),
         ("1.3Gi", 1395864372),
         ("0.0001Gi", 107375),
+        ("1e9", 10**9),
+        ("1.5e9", 1_500_000_000),
+        ("6E9", 6 * 10**9),
+        ("12e6", 12 * 10**6),
+        ("1E", 10**18),
+        ("1Ei", 1024**6),
+        ("+7Mi", 7 * 1024**2),
+        (".5Gi", 512 * 1024**2),
+        ("5.Gi", 5 * 1024**3),
+        ("010Gi", 10 * 1024**3),
+        ("1395864371200m", 1395864372),
     ],
 )
 def test_a_size_is_read_as_kubernetes_reads_it(text: str, size: int) -> None:
@@ -39,7 +50,13 @@ def test_a_size_is_read_as_kubernetes_reads_it(text: str, size: int) -> None:
         ("1,5Gi", "'1,5Gi' is not a size: did you mean 1.5Gi?"),
         ("ten", "'ten' is not a size; expected a number and a unit, such as 10Gi or 500Mi"),
         ("", "'' is not a size; expected a number and a unit, such as 10Gi or 500Mi"),
-        ("1e3", "'1e3' is not a size; expected a number and a unit, such as 10Gi or 500Mi"),
+        ("1e3Mi", "'1e3Mi' is not a size; expected a number and a unit, such as 10Gi or 500Mi"),
+        ("0x40", "'0x40' is not a size; expected a number and a unit, such as 10Gi or 500Mi"),
+        ("1_000", "'1_000' is not a size; expected a number and a unit, such as 10Gi or 500Mi"),
+        ("128m", "'128m' is not a size above zero: m is a thousandth, did you mean 128Mi?"),
+        ("1e-3", "'1e-3' is not a size above zero"),
+        ("10Ei", "'10Ei' is larger than Kubernetes can count; expected less than 8192Pi"),
+        ("1e400", "'1e400' is larger than Kubernetes can count; expected less than 8192Pi"),
         ("10Gi\n", "'10Gi\\n' is not a size: did you mean 10Gi?"),
         ("٣Gi", "'٣Gi' is not a size; expected a number and a unit, such as 10Gi or 500Mi"),
         ("0Gi", "'0Gi' is not a size above zero"),
@@ -47,19 +64,34 @@ def test_a_size_is_read_as_kubernetes_reads_it(text: str, size: int) -> None:
         ("8192Pi", "'8192Pi' is larger than Kubernetes can count; expected less than 8192Pi"),
     ],
 )
-def test_a_slip_in_a_size_is_named(text: str, message: str) -> None:
+def test_a_typo_in_a_size_is_named(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=r"size|larger") as caught:
         quantities.size_bytes(text)
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize(("text", "millis"), [("2", 2000), ("0.5", 500), ("500m", 500), ("1.125", 1125)])
+@pytest.mark.parametrize(
+    ("text", "millis"),
+    [
+        ("2", 2000),
+        ("0.5", 500),
+        ("500m", 500),
+        ("1.125", 1125),
+        ("2e0", 2000),
+        (".5", 500),
+        ("2.", 2000),
+        ("0.0001", 1),
+        ("1500u", 2),
+    ],
+)
 def test_a_cpu_share_is_read_as_kubernetes_reads_it(text: str, millis: int) -> None:
     assert quantities.cpu_millis(text) == millis
 
 
-@pytest.mark.parametrize("text", ["", "0", "0m", "-1", "2 cores", "0.0001", "1,5", "500M", "m", "1e3"])
-def test_a_slip_in_a_cpu_share_is_refused(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["", "0", "0m", "-1", "2 cores", "1,5", "500M", "2Gi", "2k", "m", "1e30", "0x2", "1_0"]
+)
+def test_a_typo_in_a_cpu_share_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a CPU share"):
         quantities.cpu_millis(text)
 
@@ -121,7 +153,7 @@ def test_a_live_quantity_is_read_by_the_api_server_s_grammar(text: str, number: 
         *("1e999999999999", "9" * 2_000, "nan", "Infinity", "1\n", None, 7, 1.5, True, ["1Gi"], {}),
     ],
 )
-def test_what_is_no_quantity_is_none_and_no_exception(value: object) -> None:
+def test_an_invalid_quantity_is_none_and_raises_nothing(value: object) -> None:
     assert quantities.read_quantity(value) is None
 
 
@@ -141,7 +173,7 @@ def test_any_text_is_a_quantity_or_none(text: str) -> None:
 @given(
     st.decimals(min_value=1, max_value=8_000, places=2), st.sampled_from(["", "Ki", "Mi", "Gi", "Ti", "k", "M", "G"])
 )
-def test_a_size_of_the_answers_is_the_same_quantity_once_it_lives(number: Decimal, unit: str) -> None:
+def test_a_size_of_the_answers_equals_its_live_quantity(number: Decimal, unit: str) -> None:
     text = f"{number}{unit}"
     quantity = quantities.read_quantity(text)
     assert quantity is not None
@@ -180,5 +212,5 @@ def test_a_size_is_sent_as_it_is_answered_unless_it_has_a_fraction_of_a_byte(ans
         (None, "None"),
     ],
 )
-def test_a_live_size_is_shown_as_an_answer_could_have_it(live: object, shown: str) -> None:
+def test_a_live_size_is_shown_as_an_answer_would_write_it(live: object, shown: str) -> None:
     assert quantities.size_text(live) == shown

@@ -185,12 +185,12 @@ CASES = {
     ),
     "a second release in the namespace": Case(
         {"release": {"name": "second"}, "repository": {"path": "/second", "credentials": EXISTING}},
-        ["warning release.name: this makes a second release: default/postgresql stays as it is"],
+        ["warning release.name: this creates a second release: default/postgresql is not changed"],
         released(),
     ),
     "a repository that moves": Case(
         {"repository": {"path": "/elsewhere"}},
-        ["warning repository.path: the backups so far stay in backups/postgresql at minio.minio.svc:9000"],
+        ["warning repository.path: existing backups stay in backups/postgresql at minio.minio.svc:9000"],
         released(),
     ),
     "a recorded repository that cannot be read": Case(
@@ -269,7 +269,7 @@ CASES = {
     "what an installed release keeps": Case(
         {"release": {"database": "shop"}, "storage": {"size": "9Gi"}},
         [
-            "error release.database: the first start made the database myapp",
+            "error release.database: only the first start creates a database, and it created myapp",
             "error storage.size: the volume has 10Gi and cannot shrink to 9Gi",
         ],
         released(),

@@ -29,7 +29,7 @@ def test_sleeping_takes_no_time_and_all_clocks_agree() -> None:
     assert time.monotonic() - begin < 3_600
 
 
-def test_outside_of_a_simulated_loop_the_clocks_are_the_machines() -> None:
+def test_outside_a_simulated_loop_the_machines_clock_is_used() -> None:
     async def sleep() -> None:
         begin = time.monotonic()
         await asyncio.sleep(0.01)

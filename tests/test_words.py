@@ -24,7 +24,7 @@ BANNED = re.compile(
     re.IGNORECASE,
 )
 BANNED_NAMES = {"told", "said", "held", "heard", "stands", "anew", "judged", "asked"}
-"""As a part of a name in the program: a name is a noun or a verb."""
+"""As a part of a name: a name is a noun or a verb."""
 MODULES = sorted(path for folder in ("src", "tests", "bench", "tools") for path in (ROOT / folder).rglob("*.py"))
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "templates" / "WHY.md"]
 
@@ -108,8 +108,8 @@ def test_names_are_those_of_functions_classes_attributes_arguments_and_variables
     assert {name for _, name in _names(module)} == {"A", "b", "self", "c", "d", "e"}
 
 
-@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_no_name_in_the_program_holds_a_banned_word(path: Path) -> None:
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_name_of_a_module_holds_a_banned_word(path: Path) -> None:
     assert [f"line {line}: {name}" for line, name in _names(path) if _words(name) & BANNED_NAMES] == []
 
 

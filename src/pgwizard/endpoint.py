@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import Literal
 
 from pgwizard.text import plain
 
-_PATTERN = re.compile(r"(?:(https?)://)?(\[[0-9A-Fa-f:.]+\]|[^/:\s]+)(?::([0-9]{1,5}))?/?", re.ASCII)
+_PATTERN = re.compile(r"(?:(https?)://)?(\[[^\[\]/\s]*\]|[^/:\s]+)(?::([0-9]{1,5}))?/?", re.ASCII | re.IGNORECASE)
 _DIGITS_AND_DOTS = re.compile(r"[0-9.]+", re.ASCII)
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -28,11 +28,12 @@ class Endpoint:
         match = _PATTERN.fullmatch(text.strip())
         if match is None:
             raise ValueError(f"{plain(text, 80)} is not an endpoint: expected host:port")
-        scheme: Literal["https", "http"] = "http" if match[1] == "http" else "https"
+        scheme: Literal["https", "http"] = "http" if (match[1] or "").lower() == "http" else "https"
         port = int(match[3] or _DEFAULT_PORTS[scheme])
         if not 0 < port < 65536:
             raise ValueError(f"{port} is not a port; expected 1 to 65535")
-        return cls(scheme, match[2].strip("[]"), port)
+        host = match[2]
+        return cls(scheme, _ipv6_text(host[1:-1]) if host.startswith("[") else host, port)
 
     @property
     def is_address(self) -> bool:
@@ -70,3 +71,14 @@ class Endpoint:
         """Where a path of a bucket is; in_host: the bucket is part of the host's name, else of the path."""
         place = f"{bucket}.{self.authority}" if in_host else f"{self.authority}/{bucket}"
         return f"{self.scheme}://{place}{path}"
+
+
+def _ipv6_text(text: str) -> str:
+    """The address in the form of pgBackRest: without dots, and without a zone, which is of one machine alone."""
+    try:
+        address = IPv6Address(text)
+    except ValueError:
+        raise ValueError(f"{plain(text, 80)} is not an IPv6 address; expected such as [fd00::1]:9000") from None
+    if address.scope_id is not None:
+        raise ValueError(f"{plain(text, 80)} has a zone, which pgBackRest does not take; expected an address without %")
+    return str(address) if "." in text else text

@@ -1,6 +1,6 @@
 """The one tree of errors. Every error that a user meets is one of these; each class fixes the exit code of the process.
 
-    PgwizardError                   1   a defect of pgwizard itself
+    PgwizardError                   1   a bug in pgwizard
     ├── AnswersError                2   the answers are wrong; carries every problem
     ├── UsageError                  2   the command line is wrong
     ├── OutputError                 3   the result could not be written
@@ -86,7 +86,7 @@ class PgwizardError(Exception):
     """
 
     exit_code: int = 1
-    meaning: ClassVar[str] = "a defect of pgwizard itself"
+    meaning: ClassVar[str] = "a bug in pgwizard"
 
     def __init__(
         self,
@@ -250,7 +250,7 @@ class NotProven(PgwizardError):
     """The verdict on a release is not recoverable; the message names it."""
 
     exit_code = 11
-    meaning = "the verdict on a release is another than recoverable: at risk, not recoverable, gone, or unknown"
+    meaning = "the verdict is not RECOVERABLE: at risk, not recoverable, gone, or unknown"
 
 
 class Interrupted(PgwizardError):

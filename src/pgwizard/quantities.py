@@ -1,7 +1,7 @@
 """Sizes and CPU shares as Kubernetes and PostgreSQL write them, both ways.
 
-What a person answers is read strictly: a unit that looks right and is not, a sign, a blank, a zero are refused. What a
-live object has is read by the API server's own grammar: whatever it stores, it may also send.
+Quantities are read by the API server's own grammar, in answers as in live objects. An answer must be above zero as
+well, and what looks like a slip (``10GB``, ``128m`` of memory, ``500M`` of CPU) is refused with the likely meaning.
 """
 
 from __future__ import annotations
@@ -14,32 +14,29 @@ from pgwizard.text import visible
 
 _BINARY = {unit: 1024**power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi"), start=1)}
 _DECIMAL = {unit: 1000**power for power, unit in enumerate(("k", "M", "G", "T", "P"), start=1)}
-_UNITS = {"": 1, **_DECIMAL, **_BINARY}
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(" + "|".join(sorted(filter(None, _UNITS), key=len, reverse=True)) + r")?")
-_CPU = re.compile(r"([0-9]+)m|([0-9]+(?:\.[0-9]{1,3})?)")
 _SLIP = re.compile(r"\s*([+-]?)\s*([0-9]+(?:[.,][0-9]+)?)\s*([kmgtp]?)i?b?(?:yte)?s?\s*", re.IGNORECASE)
+_MANY_CORES = re.compile(r"\+?([0-9.]+)(?:[KMGTPE]i|[kMGTPE])")
 
-SIZE_PATTERN = r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$"
-CPU_PATTERN = r"^([0-9]+m|[0-9]+(\.[0-9]{1,3})?)$"
+_NUMBER_PATTERN = r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)"
+SIZE_PATTERN = rf"^{_NUMBER_PATTERN}([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{{1,3}})?$"
+CPU_PATTERN = rf"^{_NUMBER_PATTERN}([num]|[eE][+-]?[0-9]{{1,3}})?$"
 _POSTGRES_KB = {"kB": 1, "MB": 1024, "GB": 1024**2, "TB": 1024**3}
 
 
 def size_bytes(text: str) -> int:
-    """The bytes of a Kubernetes quantity such as ``10Gi``, a fraction of one rounded up, as the server does.
+    """The bytes of a Kubernetes quantity such as ``10Gi`` or ``1e9``, a fraction of one rounded up, as the server does.
 
     Raises ValueError with what was expected, and the likely meaning where there is one.
-    Source: apimachinery ``resource.Quantity``; exponents and sub-byte units are left out, nobody means them.
     """
-    match = _SIZE.fullmatch(text)
-    if match is None:
+    exact = read_quantity(text)
+    if exact is None or exact < 0:
         raise ValueError(f"{text!r} is not a size{_meant(text)}")
-    exact = _EXACT.multiply(Decimal(match[1]), Decimal(_UNITS[match[2] or ""]))
-    size = _round_up(exact)
     if exact < 1:
-        raise ValueError(f"{text!r} is not a size above zero")
-    if size >= 2**63:
+        meant = f": m is a thousandth, did you mean {text[:-1]}Mi?" if exact and text.endswith("m") else ""
+        raise ValueError(f"{text!r} is not a size above zero{meant}")
+    if exact >= _LARGEST_BINARY:
         raise ValueError(f"{text!r} is larger than Kubernetes can count; expected less than 8192Pi")
-    return size
+    return _round_up(exact)
 
 
 def whole_size(text: str) -> str:
@@ -57,14 +54,20 @@ def _meant(text: str) -> str:
 
 
 def cpu_millis(text: str) -> int:
-    """The thousandths of a core of a Kubernetes CPU quantity such as ``2``, ``0.5`` or ``500m``. Raises ValueError."""
-    match = _CPU.fullmatch(text)
-    if match is None:
+    """The thousandths of a core of a Kubernetes CPU quantity such as ``2``, ``0.5`` or ``500m``, rounded up.
+
+    Raises ValueError with what was expected.
+    """
+    if slip := _MANY_CORES.fullmatch(text):
+        raise ValueError(f"{text!r} is not a CPU share: did you mean {slip[1]}m?")
+    cores = read_quantity(text)
+    if cores is None or cores < 0:
         raise ValueError(f"{text!r} is not a CPU share; expected cores or thousandths of one, such as 2, 0.5 or 500m")
-    millis = int(match[1]) if match[1] else int(Decimal(match[2]) * 1000)
-    if millis <= 0:
+    if not cores:
         raise ValueError(f"{text!r} is not a CPU share above zero")
-    return millis
+    if cores * 1000 >= _LARGEST_BINARY:
+        raise ValueError(f"{text!r} is not a CPU share: it is larger than Kubernetes can count")
+    return _round_up(cores * 1000)
 
 
 def postgres_size(kilobytes: int) -> str:

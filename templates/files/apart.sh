@@ -11,6 +11,19 @@ readonly scripts=/etc/pgbackrest folder=/tmp
 readonly begin_bytes=33554432 end_bytes=65536 # of a log; the two that are kept must fit into /tmp
 readonly running="$folder/apart.lock" current="$folder/apart.current"
 
+# A timeout that is meant for applications must not end the sessions of a backup, which last for hours. An older server
+# refuses the parameters of a newer one.
+PGOPTIONS="-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
+if [[ "$(psql --version 2>/dev/null)" =~ \ ([0-9]+) ]]; then
+  if ((BASH_REMATCH[1] >= 14)); then
+    PGOPTIONS+=" -c idle_session_timeout=0"
+  fi
+  if ((BASH_REMATCH[1] >= 17)); then
+    PGOPTIONS+=" -c transaction_timeout=0"
+  fi
+fi
+export PGOPTIONS
+
 # A run has files of its own, so that who follows it late still reads its own log and its own code.
 start() {
   local run="$folder/apart.run.$EPOCHREALTIME.$$" last="" old

@@ -21,13 +21,20 @@ server_answers() {
   pg_isready --quiet --host=127.0.0.1 --username="$POSTGRES_USER" --dbname="$POSTGRES_DB"
 }
 
+# Not every server that answers opens a session: a library that each of them loads may be missing.
+problem=""
+session_opens() {
+  problem="$(psql --username="$POSTGRES_USER" --dbname=postgres --no-psqlrc --quiet --command='SELECT 1' \
+    2>&1 >/dev/null)"
+}
+
 wait_until() {
   local what="$1" seconds="$2"
   shift 2
   local end=$((SECONDS + seconds))
   until "$@"; do
     if ((SECONDS >= end)); then
-      say "waited $seconds s in vain until $what" >&2
+      say "waited $seconds s in vain until $what${problem:+: $problem}" >&2
       exit 1
     fi
     sleep 0.2
@@ -69,6 +76,7 @@ SQL
 
 wait_until "the mounted pgbackrest.conf is the new one" 300 mounted_is_wanted
 wait_until "the server answers" 3600 server_answers
+wait_until "a session opens" 30 session_opens
 
 status=0
 retry "$lock_held" 24 pgbackrest --stanza=main stanza-create || status=$?

@@ -64,7 +64,7 @@ repository:
     ]
 
 
-def test_what_is_out_of_bounds_says_the_bound() -> None:
+def test_a_value_out_of_bounds_is_reported_with_the_bound() -> None:
     text = "tuning: {connections: 3}\nrepository: {bucket: ab}\nadvanced: {processMax: 1000}\nstorage: {size: %s}\n"
     assert _problems(text % ("1" * 40)) == [
         "line 1: tuning.connections: expected 4 or more, found the number 3",
@@ -83,7 +83,7 @@ def test_invalid_answers_do_not_keep_others_from_being_checked() -> None:
     assert loaded.about_right_answers(Finding("release.name", "x"))
 
 
-def test_a_block_that_lacks_several_keys_costs_the_block_alone() -> None:
+def test_a_block_that_lacks_several_keys_hides_no_problem_elsewhere() -> None:
     loaded = answers_file.load(b"repository: {path: /shop, credentials: {from: env}}\n")
     assert loaded.answers is not None
     assert (loaded.answers.repository.path, loaded.answers.repository.credentials.source) == ("/shop", "existing")
@@ -97,8 +97,8 @@ def test_an_empty_file_points_to_init(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "found"), [("- a\n", "a list"), ("12\n", "the number 12"), ("hello\n", "text 'hello'")]
 )
-def test_what_is_no_block_of_keys_is_named(text: str, found: str) -> None:
-    assert _problems(text) == [f"line 1: expected a block of keys, found {found}: begin with release:"]
+def test_a_value_in_place_of_a_block_is_named(text: str, found: str) -> None:
+    assert _problems(text) == [f"line 1: expected a block of keys, found {found}; the first line is usually release:"]
 
 
 def test_an_override_wins_and_makes_the_blocks_that_it_needs() -> None:
@@ -121,7 +121,7 @@ def test_an_override_replaces_an_invalid_answer() -> None:
     assert _problems("storage: 7\n", "storage.size=20Gi") == []
 
 
-def test_a_wrong_override_is_not_blamed_on_a_line_of_the_file() -> None:
+def test_a_wrong_override_is_reported_without_a_line_of_the_file() -> None:
     assert _problems("storage:\n  size: 10Gi\n", "storage.size=10GB") == [
         "storage.size: '10GB' is not a size: did you mean 10Gi? (from --set)"
     ]
@@ -134,7 +134,39 @@ def test_a_wrong_override_is_not_blamed_on_a_line_of_the_file() -> None:
         ("=x", "--set : expected path=value, such as storage.size=20Gi"),
         ("a..b=x", "--set a..b: expected path=value, such as storage.size=20Gi"),
         ("a.b.c.d.e.f.g.h.i=x", "--set a.b.c.d.e.f.g.h.i: expected path=value, such as storage.size=20Gi"),
-        ("storage.size=[", "storage.size: --set: not YAML: a value is missing here, or a bracket is in its place"),
+        (
+            "storage.size=[",
+            "storage.size: '[' is not a size; expected a number and a unit, such as 10Gi or 500Mi (from --set)",
+        ),
+        (
+            "images.pullSecrets=[a",
+            "images.pullSecrets: --set: not YAML: a list in [ ] lacks a comma or its end",
+        ),
+        (
+            "repository.endpoint=fd00::1",
+            (
+                "repository.endpoint: 'fd00::1' is an IPv6 address without brackets; expected such as [fd00::1]:9000 "
+                "(from --set)"
+            ),
+        ),
+        (
+            "repository.endpoint=[fe80::1%eth0]:9000",
+            (
+                "repository.endpoint: fe80::1%eth0 has a zone, which pgBackRest does not take; expected an address "
+                "without % (from --set)"
+            ),
+        ),
+        (
+            "repository.endpoint=[zz::1]:9000",
+            "repository.endpoint: zz::1 is not an IPv6 address; expected such as [fd00::1]:9000 (from --set)",
+        ),
+        (
+            "repository.endpoint=minio:",
+            (
+                "repository.endpoint: 'minio:' is not an S3 endpoint; expected host or host:port, such as "
+                "minio.minio.svc:9000 (from --set)"
+            ),
+        ),
         (
             "storage.size=@x",
             "storage.size: '@x' is not a size; expected a number and a unit, such as 10Gi or 500Mi (from --set)",
@@ -147,6 +179,29 @@ def test_a_wrong_override_is_not_blamed_on_a_line_of_the_file() -> None:
 )
 def test_a_wrong_override_is_named(override: str, problem: str) -> None:
     assert _problems("release: {}\n", override) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("repository.endpoint", "[fd00::1]:9000"),
+        ("repository.endpoint", "[::1]"),
+        ("repository.endpoint", "https://[fd00::1]:9000/"),
+        ("repository.endpoint", "HTTPS://minio:9000"),
+    ],
+)
+def test_an_endpoint_of_an_override_needs_no_quotes(path: str, text: str) -> None:
+    loaded = answers_file.load(b"release: {}\n", [f"{path}={text}"])
+    assert loaded.problems == ()
+    assert loaded.answers is not None
+    assert loaded.answers.repository.endpoint == text
+
+
+@pytest.mark.parametrize("text", ['"$user", public', "[a] b", "{%m}", "a: b"])
+def test_a_parameter_of_an_override_is_text_where_it_is_no_yaml(text: str) -> None:
+    loaded = answers_file.load(b"release: {}\n", [f"tuning.parameters.search_path={text}"])
+    assert loaded.answers is not None
+    assert loaded.answers.tuning.parameters == {"search_path": text}
 
 
 @pytest.mark.parametrize("schedule", ["@daily", "*/15 * * * *", "0 0 * * *"])
@@ -176,13 +231,13 @@ PARSER_WORDS = re.compile(
 
 
 @pytest.mark.parametrize("path", sorted(set(_paths(Answers))))
-def test_no_message_about_a_wrong_value_has_words_of_a_parser(path: str) -> None:
+def test_messages_about_wrong_values_do_not_quote_the_parser(path: str) -> None:
     for value in WRONG:
         for problem in answers_file.load(b"release: {}\n", [f"{path}={value}"]).problems:
             assert not PARSER_WORDS.search(problem.text.replace("/", " ")), f"{path}={value}: {problem.text}"
 
 
-def test_what_a_file_says_in_its_own_spelling_stays_so() -> None:
+def test_the_spelling_of_a_value_in_the_file_is_kept() -> None:
     text = "tuning:\n  cpu: 0.50\n"
     text += "  parameters: {a: 08, b: 1e3, c: 12345678.25, d: 12345678901234567890, e: no, f: 1.10, g: true}\n"
     loaded = answers_file.load(text.encode())
@@ -200,7 +255,7 @@ def test_what_a_file_says_in_its_own_spelling_stays_so() -> None:
     assert loaded.answers.tuning.parameters == expected
 
 
-def test_a_key_that_would_paint_the_terminal_is_spelt_out() -> None:
+def test_control_characters_in_a_key_are_escaped() -> None:
     (problem,) = _problems('"\\e[31mred\\u202e": 1\n')
     assert problem.startswith("line 1: \\x1b[31mred\\u202e: is not known")
 
@@ -209,5 +264,5 @@ def test_a_very_long_key_is_shortened() -> None:
     assert max(map(len, _problems(f"? {'k' * 100_000}\n: 1\n"))) < 500
 
 
-def test_no_answers_are_no_problem() -> None:
+def test_an_empty_set_of_answers_has_no_problem() -> None:
     assert answers_file.load(b"{}\n").answers == Answers()

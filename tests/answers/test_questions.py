@@ -151,7 +151,7 @@ KINDS: dict[str, tuple[Any, list[str], list[str]]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kind_of_text_takes_what_it_means_and_nothing_else(kind: str) -> None:
+def test_a_kind_of_text_accepts_its_form_and_nothing_else(kind: str) -> None:
     annotation, good, bad = KINDS[kind]
     adapter: TypeAdapter[str] = TypeAdapter(annotation)
 
@@ -176,7 +176,7 @@ def test_no_kind_of_text_takes_long_to_refuse(kind: str, part: str) -> None:
     assert time.process_time() - begin < 60  # a hundredth of a second; backtracking takes years
 
 
-def test_the_value_of_a_secret_in_the_place_of_a_variable_is_not_repeated() -> None:
+def test_a_secret_value_in_place_of_a_variable_is_not_repeated() -> None:
     with pytest.raises(ValidationError) as caught:
         answers_of(credentials={"from": "env", "username": "U", "password": "hunter2!"})
     (problem,) = caught.value.errors()

@@ -64,28 +64,28 @@ def test_every_key_and_item_has_its_place() -> None:
     assert document.place(("elsewhere",)) is None
 
 
-def test_a_byte_order_mark_is_no_content() -> None:
+def test_a_byte_order_mark_is_ignored() -> None:
     assert strict_yaml.read(b"\xef\xbb\xbfa: 1\n").value == {"a": 1}
 
 
 REFUSED: dict[str, tuple[bytes, Finding]] = {
-    "anchor": (b"a: &x 1\n", Finding("a", "anchors (&) and aliases (*) are not taken: write the value out", 1, 4)),
-    "alias": (b"a: *x\n", Finding("a", "anchors (&) and aliases (*) are not taken: write the value out", 1, 4)),
-    "tag": (b"a: !!python/name:os.system\n", Finding("a", "tags (!) are not taken: write a plain value", 1, 4)),
-    "merge": (b"<<: {a: 1}\n<<: {b: 1}\n", Finding("<<", "given twice; the first is on line 1: keep one", 2, 1)),
-    "duplicate": (b"a: 1\nb: 1\na: 2\n", Finding("a", "given twice; the first is on line 1: keep one", 3, 1)),
+    "anchor": (b"a: &x 1\n", Finding("a", "anchors (&) and aliases (*) are not supported: write the value out", 1, 4)),
+    "alias": (b"a: *x\n", Finding("a", "anchors (&) and aliases (*) are not supported: write the value out", 1, 4)),
+    "tag": (b"a: !!python/name:os.system\n", Finding("a", "tags (!) are not supported: write a plain value", 1, 4)),
+    "merge": (b"<<: {a: 1}\n<<: {b: 1}\n", Finding("<<", "set twice; the first is on line 1: keep one", 2, 1)),
+    "duplicate": (b"a: 1\nb: 1\na: 2\n", Finding("a", "set twice; the first is on line 1: keep one", 3, 1)),
     "documents": (b"a: 1\n---\nb: 1\n", Finding("", "the file holds more than one YAML document: keep one", 2, 1)),
     "tab": (b"a:\n\tb: 1\n", Finding("", "a tab indents this line: YAML indents with spaces only", 2, 1)),
     "list as key": (b"? [a]\n: 1\n", Finding("", "a key must be a word", 1, 3)),
     "nul": (b"a: 1\nb: \0\n", Finding("", "character U+0000 is not allowed in YAML", 2)),
     "escape": (b"a: \x1b[31m\n", Finding("", "character U+001B is not allowed in YAML", 1)),
     "latin-1": (b"a: 1\nb: \xe4\n", Finding("", "byte 0xe4 is not UTF-8: save the file as UTF-8", 2)),
-    "large": (b"#" * (strict_yaml.LIMIT_BYTES + 1), Finding("", "larger than 256 KiB: no file of answers")),
+    "large": (b"#" * (strict_yaml.LIMIT_BYTES + 1), Finding("", "larger than 256 KiB: not a file of answers")),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_no_file_of_answers_needs_is_refused(name: str) -> None:
+def test_yaml_features_that_no_answer_needs_are_refused(name: str) -> None:
     data, problem = REFUSED[name]
     assert strict_yaml.read(data).problems == [problem]
 
@@ -121,13 +121,13 @@ BROKEN: dict[bytes, tuple[int, str]] = {
     b"a: @daily\n": (1, "a value cannot begin with @: put it in quotes"),
     b"a: */15 * * * *\n": (1, "a value cannot begin with * or &: put it in quotes"),
     b"%YAML 3.0\n---\na: 1\n": (1, "this is outside of the document: delete it"),
-    b"a: !e!x 1\n": (1, "tags (!) are not taken: write a plain value"),
+    b"a: !e!x 1\n": (1, "tags (!) are not supported: write a plain value"),
 }
 
 
 @pytest.mark.parametrize("loader", [yaml.SafeLoader, strict_yaml.Loader])
 @pytest.mark.parametrize("data", BROKEN)
-def test_broken_yaml_is_one_problem_with_a_line_and_no_words_of_the_parser(
+def test_broken_yaml_is_one_problem_with_its_line_in_our_own_words(
     data: bytes, loader: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(strict_yaml, "Loader", loader)
@@ -137,7 +137,7 @@ def test_broken_yaml_is_one_problem_with_a_line_and_no_words_of_the_parser(
     assert loader is yaml.SafeLoader or problem.line == line
 
 
-def test_an_empty_file_is_nothing_and_no_problem() -> None:
+def test_an_empty_file_has_no_value_and_no_problem() -> None:
     for data in (b"", b"\n\n", b"# only a comment\n", b"---\n"):
         document = strict_yaml.read(data)
         assert (document.value, document.problems) == (None, [])
@@ -151,7 +151,7 @@ def test_plain_text_is_text_to_every_reader(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "~", "true", "Null", "08", "1e3", "1.", ".5", "0x1F", "0o14", ".inf", "-.INF", ".nan", "+1"]
 )
-def test_what_a_reader_may_take_for_something_else_is_not_plain_text(text: str) -> None:
+def test_text_that_some_reader_takes_for_another_type_is_not_plain(text: str) -> None:
     assert not strict_yaml.is_plain_text(text)
     value: Any = strict_yaml.scalar(text)
     assert value is None or isinstance(value, (str, int, float, bool))

@@ -92,7 +92,7 @@ def test_a_backup_needs_no_right_to_see_the_database(released: SimCluster, resou
     assert (done.code, done.out.split()[:2], done.err) == (0, ["started", "Job"], "")
 
 
-def test_a_release_without_backups_takes_none(sim: SimCluster, answers: str) -> None:
+def test_a_release_without_backups_cannot_start_one(sim: SimCluster, answers: str) -> None:
     assert run("apply", answers, "--set", "repository.enabled=false").code == 0
     done = run("backup")
     assert (done.code, done.err) == (
@@ -101,7 +101,7 @@ def test_a_release_without_backups_takes_none(sim: SimCluster, answers: str) -> 
     )
 
 
-def test_a_backup_of_a_release_that_is_not_there_is_refused(sim: SimCluster) -> None:
+def test_a_backup_of_a_missing_release_is_refused(sim: SimCluster) -> None:
     done = run("backup", "other")
     assert (done.code, done.err.splitlines()[0]) == (5, "pgwizard: there is no release other in namespace default")
 
@@ -119,7 +119,7 @@ def test_logs_are_those_of_the_newest_job(released: SimCluster) -> None:
     assert (line["type"], line["text"] + "\n") == ("log", run("logs", "--tail", "1").out)
 
 
-def test_a_job_that_has_ended_is_printed_though_it_is_to_be_followed(released: SimCluster) -> None:
+def test_following_an_ended_job_prints_its_log(released: SimCluster) -> None:
     assert run("logs", "-f").out == run("logs").out
 
 
@@ -138,7 +138,7 @@ def test_the_log_of_a_failed_job_is_followed_by_its_cause_and_fix(sim: SimCluste
     assert (fault["type"], f"Cause: {fault['cause']}", f"Fix: {fault['fix']}") == ("fault", cause, fix)
 
 
-def test_the_cause_is_found_in_the_whole_log_however_little_of_it_is_shown(sim: SimCluster, answers: str) -> None:
+def test_the_cause_is_found_in_the_whole_log_even_if_only_its_tail_is_shown(sim: SimCluster, answers: str) -> None:
     lines = (UNKNOWN_KEY, *(f"P00   INFO: line {number}" for number in range(300)))
     sim.outcomes.append(ScriptedOutcome("job-failed", "default/*init*", lines=lines))
     assert run("apply", answers).code == 9
@@ -165,7 +165,7 @@ def test_a_followed_log_of_an_unknown_failure_ends_with_9_too(sim: SimCluster, a
     assert (done.code, done.out) == (9, "it went wrong\n")
 
 
-def test_a_job_that_is_not_there_is_named_with_those_that_are(released: SimCluster) -> None:
+def test_a_missing_job_is_reported_with_the_existing_ones(released: SimCluster) -> None:
     done = run("logs", "--job", "nope")
     assert (done.code, done.err) == (
         5,

@@ -1,4 +1,4 @@
-"""The time that what a cluster says is judged by."""
+"""The clock of a command: that of the machine, or of the simulated cluster."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.faulting import CONFIGMAP, LEASE, clock, live
 from support.headless import run
 
 
-def test_a_demonstration_is_judged_by_its_own_time_which_has_run_ahead() -> None:
+def test_the_demo_cluster_uses_its_own_clock() -> None:
     ended = run("status", "--demo", "--json")
     status = json.loads(ended.out.splitlines()[-1])
     assert status["at"] >= status["backups"][-1]["stop"]

@@ -51,7 +51,7 @@ BAD_CERTIFICATES: dict[str, Callable[[], bytes]] = {
 }
 
 
-def _said() -> str:
+def _printed() -> str:
     """What every bad input is answered with, one after the other."""
     parts = []
     for name, data in BAD.items():
@@ -68,10 +68,10 @@ def _said() -> str:
 
 def test_bad_input_is_answered_in_the_words_of_the_golden_file(update_golden: bool) -> None:
     """Every problem with its path, its line, what was expected; exit code 2, nothing on stdout, never a traceback."""
-    said, golden = _said(), GOLDEN / "bad-input.txt"
+    printed, golden = _printed(), GOLDEN / "bad-input.txt"
     if update_golden:
-        golden.write_text(said, encoding="utf-8")
-    assert said == golden.read_text(encoding="utf-8")
+        golden.write_text(printed, encoding="utf-8")
+    assert printed == golden.read_text(encoding="utf-8")
 
 
 def test_bad_input_never_leaves_a_folder() -> None:
@@ -81,7 +81,7 @@ def test_bad_input_never_leaves_a_folder() -> None:
 
 
 @pytest.mark.parametrize(("begins", "ends", "words"), [(-9, -1, "ended on"), (1, 9, "is valid only from")])
-def test_a_certificate_out_of_its_time_is_refused(begins: int, ends: int, words: str, folder: Path) -> None:
+def test_a_certificate_outside_its_validity_is_refused(begins: int, ends: int, words: str, folder: Path) -> None:
     found = certificate(begins=timedelta(days=begins), ends=timedelta(days=ends))
     (folder / "ca.crt").write_bytes(pem(found))
     done = run("--headless", "-", "--ca-file", "ca.crt", stdin=b"release: {}\n")
@@ -207,7 +207,7 @@ def test_what_is_not_ours_is_not_touched(obstacle: Callable[[Path], None], folde
 def test_the_current_folder_is_not_pulled_from_under_a_shell(folder: Path) -> None:
     done = run("--headless", DEFAULTS, "-o", ".")
     assert done.code == 3
-    assert "is the current folder or holds it" in done.err
+    assert "is the current folder or contains it" in done.err
     assert list(folder.iterdir()) == []
 
 

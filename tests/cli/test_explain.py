@@ -38,11 +38,11 @@ def test_without_words_every_message_is_listed() -> None:
     assert [line.split()[0] for line in lines] == [entry.key for entry in messages.entries()]
 
 
-def test_words_that_no_message_holds_are_refused() -> None:
+def test_words_that_are_in_no_message_are_refused() -> None:
     done = run("explain", "no", "such-thing")
     assert (done.code, done.err) == (
         2,
-        "pgwizard: no message holds all of: no such-thing\nFewer words find more; without any all are listed.\n",
+        "pgwizard: no message contains all of: no such-thing\nTry fewer words; without any, every message is listed.\n",
     )
 
 
@@ -67,17 +67,17 @@ def test_a_finding_of_a_release_is_explained_with_its_fix(sim: SimCluster, answe
     assert (lines[0]["type"], lines[0]["key"]) == ("message", "status-down")
 
 
-def test_a_release_that_is_not_there_is_no_word_of_a_message(sim: SimCluster) -> None:
+def test_a_missing_release_is_not_searched_for_as_words(sim: SimCluster) -> None:
     done = run("explain", "release/other", "--demo")
     assert (done.code, done.err.splitlines()[0]) == (5, "pgwizard: there is no release other in namespace default")
 
 
 @pytest.mark.parametrize("option", [["-n", "shop"], ["--demo"], ["--context", "prod"]])
-def test_an_option_of_the_cluster_means_nothing_without_a_release(option: list[str]) -> None:
+def test_a_cluster_option_needs_a_release(option: list[str]) -> None:
     done = run("explain", "certificate", *option)
-    assert (done.code, done.err.splitlines()[-1]) == (2, "Name it: pgwizard explain release/NAME.")
+    assert (done.code, done.err.splitlines()[-1]) == (2, "Name one: pgwizard explain release/NAME.")
 
 
 def test_the_first_option_that_needs_a_release_is_named_in_the_order_of_the_help() -> None:
     for options in (["--demo", "-n", "shop"], ["-n", "shop", "--demo"]):
-        assert run("explain", "s3", *options).err.startswith("pgwizard: --namespace means nothing without a release\n")
+        assert run("explain", "s3", *options).err.startswith("pgwizard: --namespace needs a release\n")

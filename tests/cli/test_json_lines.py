@@ -73,7 +73,7 @@ def test_the_schema_of_a_line_accepts_it_and_nothing_else() -> None:
     assert [value for value in wrong if validator.is_valid(value)] == []
 
 
-def test_what_has_no_json_is_refused() -> None:
+def test_a_type_without_json_is_refused() -> None:
     @dataclass
     class Odd(JsonLine):
         """Odd."""

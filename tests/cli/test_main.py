@@ -59,7 +59,7 @@ def test_an_error_leaves_with_its_exit_code(error: errors.PgwizardError, monkeyp
 
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (BrokenPipeError(), 141)])
-def test_an_interrupt_and_a_reader_that_left_print_nothing(
+def test_an_interrupt_and_a_closed_output_print_nothing(
     error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object) -> None:
@@ -79,9 +79,9 @@ def test_a_defect_is_one_sentence_and_a_traceback_on_request(monkeypatch: pytest
     assert (done.code, done.err) == (
         1,
         (
-            "pgwizard: a defect of pgwizard itself: ZeroDivisionError. "
-            "Nothing is known to be wrong with your answers.\n"
-            "Set PGWIZARD_TRACEBACK=1 to see where, and report it.\n"
+            "pgwizard: a bug in pgwizard: ZeroDivisionError. "
+            "Your answers are not the cause.\n"
+            "Set PGWIZARD_TRACEBACK=1 to see where it happened, and report it.\n"
         ),
     )
     monkeypatch.setenv("PGWIZARD_TRACEBACK", "1")
@@ -101,7 +101,7 @@ def test_a_defect_is_one_sentence_and_a_traceback_on_request(monkeypatch: pytest
             4,
             "there is no kubeconfig: missing does not exist",
         ),
-        (["explain", "zzzz", "--json"], 2, "no message holds all of: zzzz"),
+        (["explain", "zzzz", "--json"], 2, "no message contains all of: zzzz"),
     ],
 )
 def test_an_error_under_json_is_one_line_of_json(arguments: list[str], code: int, message: str) -> None:
@@ -117,7 +117,7 @@ def test_a_defect_under_json_is_json_too(monkeypatch: pytest.MonkeyPatch) -> Non
     found = json.loads(run("render", DEFAULTS, "--json").err)
     assert (found["exitCode"], found["error"].partition(".")[0]) == (
         1,
-        "a defect of pgwizard itself: ZeroDivisionError",
+        "a bug in pgwizard: ZeroDivisionError",
     )
 
 
@@ -191,7 +191,7 @@ def test_a_closed_standard_input_is_named() -> None:
 @pytest.mark.parametrize(
     "arguments", [["render", DEFAULTS], ["--version"], ["status", "--demo"], ["apply", "-", "--demo"]]
 )
-def test_a_reader_that_went_away_ends_it_quietly(arguments: list[str]) -> None:
+def test_a_closed_output_ends_the_run_quietly(arguments: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)
     command = [sys.executable, "-m", "pgwizard", *arguments]
@@ -203,7 +203,7 @@ def test_a_reader_that_went_away_ends_it_quietly(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_output_is_utf_8_whatever_the_locale_says(encoding: str) -> None:
+def test_output_is_utf_8_in_every_locale(encoding: str) -> None:
     done = process(["render", str(GOLDEN / "everything-changed" / "answers.yaml")], PYTHONIOENCODING=encoding)
     assert (done.returncode, "übung".encode() in done.stdout) == (0, True)
     status = process(["status", "--demo"], PYTHONIOENCODING=encoding)

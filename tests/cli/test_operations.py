@@ -142,7 +142,9 @@ def test_a_diff_shows_the_lines_that_change(sim: SimCluster, answers: str) -> No
     assert "± replace   Job default/postgresql-pgbackrest-init   (a Job runs once: it is created again)" in done.out
 
 
-def test_a_person_confirms_and_may_refuse(sim: SimCluster, answers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_apply_asks_for_confirmation_and_no_stops_it(
+    sim: SimCluster, answers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     questions: list[str] = []
 
     async def no(question: str) -> bool:
@@ -181,13 +183,13 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         (b"\x04", False),
     ],
 )
-def test_only_a_clear_yes_is_a_yes_and_the_end_of_input_is_none(typed: bytes, meant: bool, keyboard: int) -> None:
+def test_only_yes_confirms_and_the_end_of_input_does_not(typed: bytes, meant: bool, keyboard: int) -> None:
     os.write(keyboard, typed)
     assert asyncio.run(prompt.confirm("? ")) is meant
 
 
 @pytest.mark.parametrize("stop", [b"\x03", signal.SIGTERM, signal.SIGHUP])
-def test_a_question_that_nobody_answers_can_be_stopped(stop: bytes | int, answers: str) -> None:
+def test_a_question_can_be_interrupted(stop: bytes | int, answers: str) -> None:
     script = (
         "import fcntl, termios\n"
         "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"  # so that ^C comes from the terminal
@@ -222,7 +224,7 @@ def test_a_question_that_nobody_answers_can_be_stopped(stop: bytes | int, answer
             process.kill()
 
 
-def test_a_question_leaves_standard_output_to_json(answers: str) -> None:
+def test_a_question_is_not_written_to_standard_output(answers: str) -> None:
     master, slave = os.openpty()
     with os.fdopen(slave) as terminal, os.fdopen(master, "wb", buffering=0) as keyboard:
         keyboard.write(b"n\n")
@@ -362,7 +364,7 @@ def test_an_event_of_a_change_says_which(sim: SimCluster, answers: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(sim: SimCluster, answers: str, number: int) -> None:
+def test_a_signal_ends_a_run_in_order_and_shows_how_to_resume(sim: SimCluster, answers: str, number: int) -> None:
     def struck(request: Any) -> None:
         if request.verb == "watch":
             os.kill(os.getpid(), number)
@@ -391,7 +393,7 @@ def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(sim: SimCluster, ans
         ("remove", "stopped\nRun it again to remove what is left."),
     ],
 )
-def test_a_stopped_uninstall_tells_whether_anything_was_removed(
+def test_a_stopped_uninstall_reports_whether_anything_was_removed(
     sim: SimCluster, answers: str, monkeypatch: pytest.MonkeyPatch, step: str, message: str
 ) -> None:
     async def stopped(*_: object, **__: object) -> None:
@@ -403,7 +405,7 @@ def test_a_stopped_uninstall_tells_whether_anything_was_removed(
     assert (done.code, done.err) == (130, f"pgwizard: {message}\n")
 
 
-def test_an_uninstall_says_what_goes_and_what_stays(sim: SimCluster, answers: str) -> None:
+def test_an_uninstall_lists_what_is_deleted_and_what_is_kept(sim: SimCluster, answers: str) -> None:
     applied()
     done = headless.run("uninstall", "postgresql", "-n", "default", "--demo")
     assert (done.code, done.err) == (0, "")
@@ -442,7 +444,7 @@ def test_purging_needs_the_name_of_the_release(sim: SimCluster, answers: str) ->
     assert sim.store.peek(Ref(SECRET, "postgresql-minio-ca", "default")) is not None
 
 
-def test_an_uninstall_of_what_is_not_there(sim: SimCluster) -> None:
+def test_an_uninstall_of_a_missing_release_is_refused(sim: SimCluster) -> None:
     done = headless.run("uninstall", "other", "-n", "default", "--demo")
     assert done.code == 5
     assert done.err == (
@@ -557,7 +559,7 @@ def test_a_status_without_a_name_needs_exactly_one_release(sim: SimCluster, answ
     assert looked("another").code == 0
 
 
-def test_a_demonstrated_status_has_a_release_to_look_at_and_loads_no_face() -> None:
+def test_the_status_of_the_demo_has_a_release_and_does_not_load_the_screens() -> None:
     script = (
         "import contextlib, sys\n"
         "from pgwizard.cli.main import main\n"

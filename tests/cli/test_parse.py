@@ -86,7 +86,7 @@ def test_a_verb_refuses_every_other_option_before_and_after_it(name: str, option
         (["apply", "f", "-n", "shop"], "apply takes no -n/--namespace"),
     ],
 )
-def test_a_mode_refuses_what_it_would_have_to_ignore(argv: list[str], message: str) -> None:
+def test_a_mode_refuses_options_that_it_would_ignore(argv: list[str], message: str) -> None:
     assert str(refused(*argv)) == message
 
 
@@ -94,7 +94,7 @@ def test_a_mode_refuses_what_it_would_have_to_ignore(argv: list[str], message: s
 def test_options_that_exclude_each_other_are_refused_together(first: Option[Any], second: Option[Any]) -> None:
     name = next(name for name, verb in VERBS.items() if {first, second} <= set(verb.options))
     error = refused(name, *WORDS.get(name, []), *typed(second), *typed(first))
-    assert str(error) == f"{first.flag} means nothing with {second.flag}"
+    assert str(error) == f"{first.flag} cannot be used with {second.flag}"
 
 
 def test_headless_is_render_and_with_apply_it_is_apply() -> None:
@@ -108,7 +108,7 @@ def test_headless_is_render_and_with_apply_it_is_apply() -> None:
     assert parse(["--headless", "f", "--dry-run"])[DRY_RUN] is True
 
 
-def test_without_a_verb_it_is_the_wizard() -> None:
+def test_without_a_verb_the_wizard_opens() -> None:
     assert parse([]).verb.name == parse(["--demo"]).verb.name == "wizard"
 
 
@@ -121,7 +121,7 @@ def test_options_before_and_after_a_verb_count_together() -> None:
     assert parse(["status", "-n", "a", "-n", "b"])[NAMESPACE] == "b"
 
 
-def test_what_follows_two_dashes_is_an_argument() -> None:
+def test_everything_after_two_dashes_is_an_argument() -> None:
     assert parse(["explain", "--", "--archive-async"]).words == ("--archive-async",)
 
 
@@ -143,7 +143,7 @@ def test_options_are_not_abbreviated(abbreviated: str) -> None:
         (["help", "aply"], None),
     ],
 )
-def test_what_is_nearly_right_is_answered_with_what_was_meant(argv: list[str], meant: str | None) -> None:
+def test_a_typo_is_answered_with_a_suggestion(argv: list[str], meant: str | None) -> None:
     if meant is None:
         assert parse(argv).words == ("aply",)  # its function refuses it
     else:
@@ -151,7 +151,7 @@ def test_what_is_nearly_right_is_answered_with_what_was_meant(argv: list[str], m
 
 
 @pytest.mark.parametrize("argv", [["zzzz"], ["status", "--zzzz"]])
-def test_what_is_near_to_nothing_is_answered_with_where_to_look(argv: list[str]) -> None:
+def test_an_unknown_word_is_answered_with_a_pointer_to_help(argv: list[str]) -> None:
     assert refused(*argv).hint == "See pgwizard --help."
 
 
@@ -182,7 +182,7 @@ def test_a_time_is_read_as_it_is_written(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "0s", "-1", "-5m", "nan", "inf", "1e3", "10 m", "m", "10d", "٣m", "9" * 400])
-def test_a_time_that_is_none_or_not_above_0_is_refused(text: str) -> None:
+def test_an_invalid_time_and_zero_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected a time above 0, such as 90s, 10m or 1h30m"):
         seconds_of(text)
     assert "--timeout" in str(refused("apply", "f", f"--timeout={text}"))
@@ -243,7 +243,7 @@ def test_a_file_after_f_is_answered_with_how_to_write_it(verb: str) -> None:
 
 
 def test_a_log_that_is_followed_has_no_last_lines() -> None:
-    with pytest.raises(UsageError, match="--tail means nothing with --follow"):
+    with pytest.raises(UsageError, match="--tail cannot be used with --follow"):
         parse(["logs", "-f", "--tail", "5"])
 
 

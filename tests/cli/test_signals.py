@@ -81,7 +81,7 @@ def test_a_terminal_that_is_closed_ends_the_wizard(open_terminal: Any) -> None:
 
 
 @pytest.mark.parametrize("text", ["\x1b[?1049h", "simulated cluster"], ids=["at its start", "later"])
-def test_a_terminal_that_goes_away_without_a_signal_ends_the_wizard(open_terminal: Any, text: str) -> None:
+def test_a_terminal_that_disappears_without_a_signal_ends_the_wizard(open_terminal: Any, text: str) -> None:
     terminal = open_terminal("--demo")
     terminal.read_until(text)
     terminal.close_terminal()

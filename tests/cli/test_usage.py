@@ -30,7 +30,7 @@ def test_the_help_of_a_verb_names_what_it_takes_and_fits_80_columns(name: str) -
     assert "\nExamples:\n  " in shown
 
 
-def test_the_overview_names_every_verb_and_what_goes_without_one() -> None:
+def test_the_overview_names_every_verb_and_the_calls_without_one() -> None:
     shown = run("--help").out
     assert re.findall(r"^  ([a-z]+)  ", shown.partition("\nVerbs:\n")[2], re.MULTILINE) == list(VERBS)
     assert all(option.flag in shown for option in WITHOUT_VERB)

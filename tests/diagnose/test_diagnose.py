@@ -472,10 +472,10 @@ def test_the_values_of_the_text_are_in_the_cause() -> None:
 def test_a_missing_name_leaves_no_gap_behind() -> None:
     for _, text in TEXTS:
         for found in diagnoses(text):
-            for said in (found.cause, found.fix):
-                assert "  " not in said
-                assert "''" not in said
-                assert "{" not in said
+            for part in (found.cause, found.fix):
+                assert "  " not in part
+                assert "''" not in part
+                assert "{" not in part
 
 
 @pytest.mark.parametrize(
@@ -520,7 +520,7 @@ def test_a_nameless_refusal_yields_to_a_named_one() -> None:
     assert _key(f"{named}\n{nameless}") == _key(f"{nameless}\n{named}") == "s3-wrong-secret"
 
 
-def test_of_equals_the_latest_wins() -> None:
+def test_of_two_equal_findings_the_later_wins() -> None:
     first, last = _fixture("wrong-ca"), _fixture("missing-bucket-head")
     assert _key(f"{first}\n{last}") == "s3-no-bucket"
     assert _key(f"{last}\n{first}") == "certificate-self-signed"
@@ -532,7 +532,7 @@ def test_a_crash_loop_is_explained_by_the_servers_last_lines() -> None:
     assert _key(f"{health}\n{_fixture('huge')}") == "shared-memory"
 
 
-def test_a_remark_comes_last() -> None:
+def test_a_remark_is_ranked_last() -> None:
     keys = [found.key for found in diagnoses(_fixture("no-retention"))]
     assert keys == ["wal-not-archived", "retention-unset"]
 
@@ -550,7 +550,7 @@ def test_a_remark_comes_last() -> None:
         'Head "https://api.example:6443/version": dial tcp: lookup api.example: no such host',
     ],
 )
-def test_what_says_nothing_is_not_explained(text: str) -> None:
+def test_an_uninformative_text_is_not_explained(text: str) -> None:
     assert diagnose(text) is None
 
 
@@ -566,7 +566,7 @@ def test_colours_and_control_characters_do_not_hide_an_error() -> None:
     assert found.text == "ERROR: [049]: unable to connect to 'minio.minio.svc:443': [111] Connection refused"
 
 
-def test_what_is_quoted_from_a_text_is_plain_and_short() -> None:
+def test_a_quoted_part_of_a_text_is_plain_and_short() -> None:
     host = "\u202e{key}\x00" + "x" * 250
     found = diagnose(f"unable to connect to '{host}': [111] Connection refused")
     assert found is not None
@@ -609,7 +609,7 @@ def test_a_megabyte_of_anything_is_read_in_seconds(piece: str) -> None:
     assert time.process_time() - began < 60  # about 1 s; what goes wrong here takes minutes
 
 
-def test_of_a_longer_text_the_end_is_read() -> None:
+def test_only_the_end_of_a_long_text_is_read() -> None:
     assert _key("x\n" * MAX_CHARACTERS + "cipher header invalid") == "repository-not-encrypted"
 
 
@@ -618,7 +618,7 @@ def test_ranks_are_distinguished() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "message",
     [
         "the database system is starting up",
         "the database system is shutting down",
@@ -635,8 +635,8 @@ def test_ranks_are_distinguished() -> None:
         "cannot connect to invalid database",
     ],
 )
-def test_the_end_of_one_session_is_not_taken_for_the_end_of_the_server(said: str) -> None:
-    text = f"2026-11-28 00:15:27.259 UTC [78] FATAL:  {said}"
+def test_the_end_of_one_session_is_not_taken_for_the_end_of_the_server(message: str) -> None:
+    text = f"2026-11-28 00:15:27.259 UTC [78] FATAL:  {message}"
     assert "start-refused" not in {fault.key for fault in diagnoses(text)}
 
 

@@ -1,4 +1,4 @@
-"""A part of the kubeconfigs of ``make agreement``, asked of the kubectl of this machine."""
+"""A part of the kubeconfigs of ``make agreement``, compared with the kubectl of this machine."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from support.apiscript import (
     Api,
     Clock,
     Step,
+    everything_in,
     hangs,
     refuses,
     resets,
@@ -33,7 +34,6 @@ from support.apiscript import (
     streams,
     target,
     text,
-    told,
 )
 
 SECRET_VALUE = "canary-password-91ab"
@@ -121,7 +121,7 @@ def test_backoff_grows_and_ends() -> None:
     run(scenario())
 
 
-def test_the_version_of_a_server_is_fit_to_be_shown() -> None:
+def test_the_version_of_a_server_is_printable() -> None:
     async def scenario() -> None:
         async with scripted(says({"gitVersion": "v1.34.4\x1b]52;c;aGk=\x07\u202e"})) as (cluster, _):
             assert await cluster.version() == "v1.34.4 ]52;c;aGk="
@@ -269,7 +269,7 @@ def test_a_lost_answer_is_looked_up(verb: str, loss: Step) -> None:
     run(scenario())
 
 
-def test_what_another_created_meanwhile_is_not_taken_for_ours() -> None:
+def test_an_object_that_another_tool_created_at_the_same_time_is_not_taken_for_ours() -> None:
     async def scenario() -> None:
         other = {**LIVE, "data": {"k": "another's"}}
         exists = refuses(409, "AlreadyExists", 'configmaps "a" already exists')
@@ -360,13 +360,13 @@ def test_odd_names_are_quoted() -> None:
 
 
 def rules_review(*rules: dict[str, list[str]]) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
-    """A server that lists these rules, and asked for one access grants what only gets."""
+    """A server that lists these rules, and allows a single access only if its verb is get."""
 
     async def review(request: web.BaseRequest) -> web.StreamResponse:
         if request.path.endswith("/selfsubjectrulesreviews"):
             return web.json_response({"status": {"resourceRules": rules, "incomplete": True}}, status=201)
-        asked = (await request.json())["spec"]["resourceAttributes"]
-        return web.json_response({"status": {"allowed": asked["verb"] == "get"}}, status=201)
+        wanted = (await request.json())["spec"]["resourceAttributes"]
+        return web.json_response({"status": {"allowed": wanted["verb"] == "get"}}, status=201)
 
     return review
 
@@ -390,7 +390,7 @@ def test_permissions_side_by_side() -> None:
     run(scenario())
 
 
-def test_permissions_that_the_rules_of_a_namespace_grant_are_not_asked_for_one_by_one() -> None:
+def test_permissions_that_the_rules_of_a_namespace_grant_need_no_review() -> None:
     async def scenario() -> None:
         rule = {"verbs": ["*"], "apiGroups": ["", "apps"], "resources": ["*"]}
         accesses = [Access(verb, "secrets", namespace=place) for verb in ("create", "patch") for place in ("a", "b")]
@@ -429,7 +429,7 @@ def test_a_rule_grants_no_more_than_it_says(rule: dict[str, list[str]], granted:
     run(scenario())
 
 
-def test_permissions_that_cannot_be_asked_for() -> None:
+def test_permissions_that_cannot_be_reviewed_are_an_error() -> None:
     async def scenario() -> None:
         async with scripted(refuses(403, "Forbidden")) as (cluster, _):
             with pytest.raises(errors.Forbidden):
@@ -512,7 +512,7 @@ def test_the_servers_words_are_made_harmless() -> None:
 
 
 @pytest.mark.parametrize("details", [None, [], "x", {"causes": None}, {"causes": ["x", {}]}])
-def test_odd_failures_are_still_classified(details: Any) -> None:
+def test_unusual_failures_are_classified(details: Any) -> None:
     async def scenario() -> None:
         async with scripted(says({"details": details, "message": 7}, 422)) as (cluster, _):
             with pytest.raises(errors.Invalid):
@@ -544,8 +544,8 @@ def test_no_error_holds_a_secret(fault: str) -> None:
             for write in (cluster.apply, cluster.create):
                 with pytest.raises(ClusterError) as caught:
                     await write({**sent, "stringData": {"password": SECRET_VALUE}})
-                assert TOKEN not in told(caught.value)
-                assert SECRET_VALUE not in told(caught.value)
+                assert TOKEN not in everything_in(caught.value)
+                assert SECRET_VALUE not in everything_in(caught.value)
 
     run(scenario())
 
@@ -858,7 +858,7 @@ def test_a_forwarded_port_that_fails() -> None:
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="Linux alone has it")
-def test_what_comes_after_a_request_is_acknowledged_at_once() -> None:
+def test_data_after_a_request_is_acknowledged_at_once() -> None:
     """Whatever the system has learned from requests before."""
 
     async def scenario() -> None:

@@ -31,7 +31,7 @@ def test_names_of_a_cluster_cannot_leave_their_word() -> None:
     assert CURRENT_CONTEXT.kubectl("get", "pod", "a; reboot\x1b[2J") == r"kubectl get pod 'a; reboot\x1b[2J'"
 
 
-def test_a_right_in_no_namespace_is_asked_about_for_all_of_them() -> None:
+def test_a_permission_without_a_namespace_is_checked_in_all_namespaces() -> None:
     assert Access("list", "secrets").command(CURRENT_CONTEXT) == "kubectl auth can-i list secrets -A"
     exec_access = Access("create", "pods/exec", "", "shop", "postgresql-0")
     assert exec_access.command(Commands("prod")) == (

@@ -21,7 +21,7 @@ def conditions(kind: str, **fields: str) -> list[dict[str, Any]]:
     return [{"type": kind, "status": "True", **fields}]
 
 
-def test_other_kinds_are_ready_once_they_are_there() -> None:
+def test_other_kinds_are_ready_once_they_exist() -> None:
     assert assess(thing("Service")) == Health("ready", "exists")
     assert assess({}) == Health("ready", "exists")
 
@@ -50,7 +50,7 @@ def test_a_stateful_set(status: dict[str, Any], expected: Health) -> None:
     assert assess(thing("StatefulSet", status, {"replicas": 1}, generation=2)) == expected
 
 
-def test_a_stateful_set_that_is_to_have_no_pod_is_not_ready() -> None:
+def test_a_stateful_set_scaled_to_0_is_not_ready() -> None:
     status = {"observedGeneration": 2, "updatedReplicas": 0, **SAME}
     assert assess(thing("StatefulSet", status, {"replicas": 0}, generation=2)) == Health(
         "failed", "scaled to 0", "ScaledToZero"
@@ -114,13 +114,13 @@ def test_a_pod(status: dict[str, Any], expected: Health) -> None:
     assert assess(thing("Pod", status, {"containers": [{"name": "postgresql"}]})) == expected
 
 
-def test_a_pod_that_is_deleted_is_stopping_whatever_it_says() -> None:
+def test_a_deleted_pod_is_stopping_whatever_its_state() -> None:
     pod = thing("Pod", {"conditions": conditions("Ready")}, deletionTimestamp="now")
     assert assess(pod) == Health("progressing", "the old pod is stopping")
 
 
 @pytest.mark.parametrize("reason", sorted(STUCK))
-def test_each_reason_out_of_which_no_container_comes(reason: str) -> None:
+def test_each_reason_that_no_container_recovers_from_is_a_failure(reason: str) -> None:
     assert assess(thing("Pod", container({"waiting": {"reason": reason}}))).status == "failed"
 
 
@@ -173,7 +173,7 @@ def test_a_condition_is_found_by_its_type() -> None:
     assert condition({}, "Ready") == {}
 
 
-def test_words_from_the_cluster_are_made_plain() -> None:
+def test_text_from_the_cluster_is_made_plain() -> None:
     waiting = {"waiting": {"reason": "ErrImagePull", "message": "\x1b[31mred\u202e\nline"}}
     assert assess(thing("Pod", container(waiting))).message == "container postgresql: ErrImagePull: [31mred line"
 
@@ -198,7 +198,7 @@ HOSTILE = "Odd\x1b]52;c;aGk=\x07\u202e"
         thing("PersistentVolumeClaim", {"phase": HOSTILE}),
     ],
 )
-def test_what_the_cluster_says_is_made_fit_to_be_shown(obj: Object) -> None:
+def test_text_from_the_cluster_is_made_printable(obj: Object) -> None:
     health = assess(obj)
     assert "Odd ]52;c;aGk=" in health.message
     assert f"{health.message}{health.reason}".isprintable()

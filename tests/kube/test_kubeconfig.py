@@ -28,7 +28,7 @@ from pgwizard.kube.client import KubeCluster, connect
 from pgwizard.kube.credentials import Credentials, Login
 from pgwizard.kube.http import Http
 from pgwizard.kube.kubeconfig import contexts, load
-from support.apiscript import TOKEN, Api, Clock, Step, refuses, run, says, served, told
+from support.apiscript import TOKEN, Api, Clock, Step, everything_in, refuses, run, says, served
 from support.waiting import DEADLINE_SECONDS
 
 T = TypeVar("T")
@@ -158,11 +158,11 @@ def test_unusable_files(tmp_path: Path, content: Any, words: str) -> None:
         saved(path, content)
     with pytest.raises(KubeconfigError, match=words) as caught:
         load(kubeconfig=str(path))
-    assert TOKEN not in told(caught.value)
+    assert TOKEN not in everything_in(caught.value)
     assert caught.value.exit_code == 4
 
 
-def test_an_unknown_context_says_which_there_are(tmp_path: Path) -> None:
+def test_an_unknown_context_is_reported_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(KubeconfigError) as caught:
         load("absent", saved(tmp_path / "config", config()))
     assert caught.value.hint == "It has: one."
@@ -241,7 +241,7 @@ def test_tokens_and_passwords(tmp_path: Path) -> None:
 def test_a_value_that_could_be_taken_for_another_header_is_not_sent(tmp_path: Path, user: Object) -> None:
     with pytest.raises(KubeconfigError, match="cannot be sent") as caught:
         read(login(tmp_path, user))
-    assert TOKEN not in told(caught.value)
+    assert TOKEN not in everything_in(caught.value)
 
 
 def test_token_files_are_read_again(tmp_path: Path) -> None:
@@ -277,11 +277,11 @@ def test_impersonation(tmp_path: Path) -> None:
     )
 
 
-def test_an_auth_provider_that_is_gone(tmp_path: Path) -> None:
+def test_a_removed_auth_provider_is_refused(tmp_path: Path) -> None:
     user = {"auth-provider": {"name": "azure", "config": {"access-token": TOKEN}}}
     with pytest.raises(KubeconfigError, match="auth-provider 'azure', which kubectl does not support") as caught:
         login(tmp_path, user)
-    assert TOKEN not in told(caught.value)
+    assert TOKEN not in everything_in(caught.value)
 
 
 def test_an_oidc_token(tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ def printing(**status: str) -> str:
 
 def test_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    script = f'printf %s "$KUBERNETES_EXEC_INFO" > info; echo "$1 $MY" > said; {printing(token=TOKEN)}'
+    script = f'printf %s "$KUBERNETES_EXEC_INFO" > info; echo "$1 $MY" > arguments; {printing(token=TOKEN)}'
     options = {"args": ["get"], "env": [{"name": "MY", "value": "own"}], "provideClusterInfo": True}
     login_ = login(tmp_path, plugin(tmp_path, script, **options), **{"tls-server-name": "other"})
     assert authorization(login_) == f"Bearer {TOKEN}"
@@ -328,7 +328,7 @@ def test_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "tls-server-name": "other",
         "config": None,
     }
-    assert (tmp_path / "said").read_text() == "get own\n"
+    assert (tmp_path / "arguments").read_text() == "get own\n"
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_plugins_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scri
     monkeypatch.chdir(tmp_path)
     with pytest.raises(KubeconfigError, match=words) as caught:
         read(login(tmp_path, plugin(tmp_path, script)))
-    assert TOKEN not in told(caught.value)
+    assert TOKEN not in everything_in(caught.value)
 
 
 def test_a_plugin_that_is_missing(tmp_path: Path) -> None:
@@ -597,7 +597,7 @@ def test_tls(tmp_path: Path, how: str) -> None:
 def test_unusable_certificates(tmp_path: Path, user: Object, cluster: Object, words: str) -> None:
     with pytest.raises(KubeconfigError, match=words) as caught:
         read(login(tmp_path, user, **cluster))
-    assert TOKEN not in told(caught.value)
+    assert TOKEN not in everything_in(caught.value)
 
 
 def test_an_encrypted_key_does_not_ask_for_its_password(tmp_path: Path) -> None:
@@ -628,7 +628,7 @@ def test_contexts_are_listed_the_current_one_first_and_nothing_is_run(
     ]
 
 
-def test_what_is_shown_of_a_context_is_plain_and_its_name_still_connects(tmp_path: Path) -> None:
+def test_a_context_is_shown_in_plain_text_and_its_name_still_connects(tmp_path: Path) -> None:
     name = "odd\x1b]52;c;aGk=\x07\u202e"
     content = config(name=name)
     content["clusters"][0]["cluster"]["server"] = "https://odd.test"
@@ -676,9 +676,7 @@ PRINTED = json.dumps({"apiVersion": "another", "kind": "ExecCredential", "status
         ({"auth-provider": {"name": ODD}}, {}, r"the auth-provider 'x \[2J evil', which"),
     ],
 )
-def test_what_an_error_quotes_of_a_kubeconfig_is_plain(
-    tmp_path: Path, user: Object, cluster: Object, words: str
-) -> None:
+def test_an_error_quotes_a_kubeconfig_in_plain_text(tmp_path: Path, user: Object, cluster: Object, words: str) -> None:
     with pytest.raises(KubeconfigError, match=words) as caught:
         read(login(tmp_path, user, **cluster))
     assert f"{caught.value.message}{caught.value.hint}".isprintable()
@@ -741,8 +739,8 @@ def test_a_value_of_another_type_is_named_with_its_place_and_never_shown(
 ) -> None:
     with pytest.raises(KubeconfigError, match=words) as caught:
         load(kubeconfig=saved(tmp_path / "config", config({**user, "password": TOKEN})))
-    assert TOKEN not in told(caught.value)
-    assert "12345" not in told(caught.value)
+    assert TOKEN not in everything_in(caught.value)
+    assert "12345" not in everything_in(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -800,7 +798,7 @@ def test_base64_in_lines_is_read(tmp_path: Path, style: str, end: str) -> None:
     assert load(kubeconfig=str(tmp_path / "config")).cluster.bytes_of("certificate-authority") == pem
 
 
-def test_what_is_left_out_or_null_is_the_same(tmp_path: Path) -> None:
+def test_a_missing_value_and_null_are_the_same(tmp_path: Path) -> None:
     empty = dict.fromkeys(("token", "tokenFile", "username", "exec", "auth-provider", "as-groups", "client-key-data"))
     target = load(kubeconfig=saved(tmp_path / "config", config(empty, {"insecure-skip-tls-verify": None})))
     with pytest.raises(KubeconfigError, match=r"user 'one' in the kubeconfig .* has no credentials"):
@@ -832,7 +830,7 @@ def test_a_proxy_on_the_way_is_named_with_its_setting(tmp_path: Path, monkeypatc
                 await cluster.version()
         assert "one (https://one.test:6443/base) by the proxy http://127.0.0.1:1 (HTTPS_PROXY): " in str(caught.value)
         assert "NO_PROXY" in caught.value.hint
-        assert TOKEN not in told(caught.value)
+        assert TOKEN not in everything_in(caught.value)
 
     run(scenario())
 
@@ -923,17 +921,17 @@ def test_a_token_that_has_expired_is_named_before_anything_is_sent(tmp_path: Pat
         "exec": f"the token of the credentials plug-in {tmp_path / 'plugin'}",
     }[where]
     assert caught.value.message == f"{whose} expired on 2030-03-17 17:46 UTC"
-    assert claims not in told(caught.value)
+    assert claims not in everything_in(caught.value)
 
 
 @pytest.mark.parametrize("exp", ["soon", True, None, [], -1e400, 1e400, 10**400])
-def test_a_token_with_an_odd_end_is_left_to_the_server(tmp_path: Path, exp: Any) -> None:
+def test_a_token_with_an_unreadable_expiry_is_sent(tmp_path: Path, exp: Any) -> None:
     claims = base64.urlsafe_b64encode(json.dumps({"exp": exp}).encode()).decode().rstrip("=")
     if exp != -1e400:
         assert authorization(login(tmp_path, {"token": f"e30.{claims}.sig"})) == f"Bearer e30.{claims}.sig"
 
 
-def test_nothing_that_identifies_goes_over_http(tmp_path: Path) -> None:
+def test_no_credential_is_sent_over_http(tmp_path: Path) -> None:
     user = {"token": TOKEN, "username": "", "as": "jane"}
     credentials_ = read(login(tmp_path, user, server="http://one.test"))
     assert credentials_.headers == (("Impersonate-User", "jane"),)
@@ -960,7 +958,7 @@ def test_a_plugin_that_prints_without_end_is_stopped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("closed", ["", "> /dev/null", "2> /dev/null"])
-def test_a_program_that_a_plugin_leaves_behind_does_not_hold_the_login_up(
+def test_a_program_that_a_plugin_leaves_running_does_not_delay_the_login(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: str
 ) -> None:
     """It may keep the plug-in's pipes open for as long as it runs."""
@@ -1022,8 +1020,8 @@ def test_a_credential_on_stderr_is_not_shown(tmp_path: Path, monkeypatch: pytest
         "***",
         "open https://log.in/device?user_code=AB-12 and compare BCDF-GHJK",
     ]
-    assert TOKEN not in told(caught.value)
-    assert jwt not in told(caught.value)
+    assert TOKEN not in everything_in(caught.value)
+    assert jwt not in everything_in(caught.value)
 
 
 def test_without_a_home_directory_a_pod_uses_its_own_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1046,4 +1044,4 @@ def test_a_token_is_not_renewed_with_an_issuer_whose_certificate_nobody_checks(t
     with pytest.raises(KubeconfigError, match="cannot be renewed safely") as caught:
         read(login(tmp_path, {"auth-provider": {"name": "oidc", "config": settings}}))
     assert caught.value.hint.endswith(f"renew it with: kubectl --kubeconfig {tmp_path / 'config'} get namespaces")
-    assert TOKEN not in told(caught.value)
+    assert TOKEN not in everything_in(caught.value)

@@ -1,4 +1,4 @@
-"""The Lease: free, held by the living, left by the dead, lost, and given back on every way out."""
+"""The Lease: free, owned by a live or a dead run, lost, and released on every way out."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def living(sim: SimCluster, owner: str) -> None:
         await asyncio.sleep(kube_lease.RENEW_SECONDS)
 
 
-def test_a_free_lock_is_taken_renewed_and_given_back() -> None:
+def test_a_free_lock_is_acquired_renewed_and_released() -> None:
     async def scenario(sim: SimCluster) -> None:
         seen: list[tuple[str, str]] = []
         async with kube_lease.hold(sim, REF, now=clock(sim), report=pytest.fail, holder="me"):
@@ -78,7 +78,7 @@ def test_a_holder_names_the_person_and_the_machine() -> None:
     assert kube_lease._me() != kube_lease._me()
 
 
-def test_a_lock_that_is_held_by_a_living_run_is_left_alone() -> None:
+def test_the_lock_of_a_live_run_is_left_alone() -> None:
     async def scenario(sim: SimCluster) -> None:
         await sim.create(lease("anna@host/1"))
         other = asyncio.create_task(living(sim, "anna@host/1"))
@@ -173,7 +173,7 @@ def test_a_namespace_that_is_deleted_is_named_as_the_cause() -> None:
 
         with pytest.raises(NotFound) as caught:
             await writer()
-        assert caught.value.message == "namespace shop was deleted, and all that is in it with it"
+        assert caught.value.message == "namespace shop was deleted, with everything in it"
 
     on(scenario)
 
@@ -210,7 +210,7 @@ def test_a_lock_that_cannot_be_renewed_until_it_ends_stops_the_writer() -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError("defect"), Locked("of another kind"), KeyboardInterrupt()])
-def test_a_lock_is_given_back_after_a_failure(error: BaseException) -> None:
+def test_a_lock_is_released_after_a_failure(error: BaseException) -> None:
     async def scenario(sim: SimCluster) -> None:
         with pytest.raises(type(error)):
             async with kube_lease.hold(sim, REF, now=clock(sim), report=pytest.fail):
@@ -220,7 +220,7 @@ def test_a_lock_is_given_back_after_a_failure(error: BaseException) -> None:
     on(scenario)
 
 
-def test_a_lock_is_given_back_by_a_run_that_is_cancelled() -> None:
+def test_a_cancelled_run_releases_its_lock() -> None:
     async def scenario(sim: SimCluster) -> None:
         task = asyncio.create_task(hold_for(sim, 60))
         await asyncio.sleep(7)
@@ -233,7 +233,7 @@ def test_a_lock_is_given_back_by_a_run_that_is_cancelled() -> None:
     on(scenario)
 
 
-def test_of_two_that_race_one_wins() -> None:
+def test_one_of_two_racing_runs_wins() -> None:
     async def scenario(sim: SimCluster) -> None:
         inside, most = 0, 0
 
@@ -253,7 +253,7 @@ def test_of_two_that_race_one_wins() -> None:
     on(scenario)
 
 
-def test_a_second_apply_beside_the_first_is_locked_out_and_writes_nothing() -> None:
+def test_a_second_apply_at_the_same_time_is_locked_out_and_writes_nothing() -> None:
     async def scenario(sim: SimCluster) -> None:
         first = asyncio.create_task(applied(sim))
         await asyncio.sleep(0.5)
@@ -267,7 +267,7 @@ def test_a_second_apply_beside_the_first_is_locked_out_and_writes_nothing() -> N
     on(scenario)
 
 
-def test_a_release_that_changed_since_it_was_looked_at_is_not_written_to() -> None:
+def test_a_release_that_changed_since_it_was_read_is_not_written_to() -> None:
     async def scenario(sim: SimCluster) -> None:
         def meanwhile(request: Any) -> None:
             if request.verb == "create" and request.resource == "leases":

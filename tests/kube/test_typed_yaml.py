@@ -70,9 +70,7 @@ def fits(value: Any, shape: Any) -> bool:
 
 @settings(max_examples=1_000, deadline=None)
 @given(st.sampled_from(FIELDS), VALUES)
-def test_a_value_of_any_type_is_taken_where_it_fits_and_refused_everywhere_else(
-    field: tuple[Path, Any], value: Any
-) -> None:
+def test_a_value_is_accepted_where_its_type_fits_and_refused_elsewhere(field: tuple[Path, Any], value: Any) -> None:
     path, shape = field
     content = json.dumps(within(path, value)).encode()
     if not fits(value, shape):
@@ -153,7 +151,7 @@ def test_a_document_is_read_as_kubernetes_reads_it(text: str, found: object) -> 
         "x: !!binary '%'",
     ],
 )
-def test_what_is_no_document_is_a_yaml_error(text: str) -> None:
+def test_an_invalid_document_is_a_yaml_error(text: str) -> None:
     content = text.encode("latin-1" if "\xff" in text else "utf-8")
     with pytest.raises(yaml.YAMLError):
         typed_yaml.read(content, {"flag": [object], "x": object})

@@ -45,8 +45,8 @@ def test_a_sidecar_of_a_mesh_neither_hides_the_end_of_a_backup_nor_its_log(place
             for kind in ("initContainers", "containers")
             for item in place.get("pod", POD)["spec"].get(kind, ())
         ]
-        assert "backup command end: completed successfully" in installed.said
-        assert "proxy ready" not in installed.said
+        assert "backup command end: completed successfully" in installed.output
+        assert "proxy ready" not in installed.output
         assert place.backups() == ["full"]
         assert place.settled()
 
@@ -83,31 +83,31 @@ def limit_range(kubectl: Kubectl, **limits: Any) -> None:
 
 def refused(place: Site, answers: dict[str, Any], code: int) -> str:
     """The words of a run that ends by itself: one that waits for its time to pass ends with 7."""
-    return place.apply(answers, expect=code).said
+    return place.apply(answers, expect=code).output
 
 
-def test_a_limit_range_is_met_by_the_answers_that_its_refusals_name(place: Site) -> None:
+def test_a_limit_range_is_met_by_the_answers_that_its_messages_name(place: Site) -> None:
     limit_range(place.kubectl, min={"memory": "64Mi"}, maxLimitRequestRatio={"cpu": "20"})
     # PostgreSQL's own container has 2 cores at most of 20m at least.
     wide = {"resources": {"cpuRequest": "200m"}}
-    said = refused(place, wide, 8)
-    assert "minimum memory usage per Container is 64Mi, but request is 32Mi" in said
-    assert "initContainer.memoryRequest" in said
+    output = refused(place, wide, 8)
+    assert "minimum memory usage per Container is 64Mi, but request is 32Mi" in output
+    assert "initContainer.memoryRequest" in output
 
     init = {**wide, "initContainer": {"memoryRequest": "64Mi"}}
-    said = refused(place, init, 9)
-    assert "minimum memory usage per Container is 64Mi, but request is 32Mi" in said
-    assert "jobs.memoryRequest" in said
+    output = refused(place, init, 9)
+    assert "minimum memory usage per Container is 64Mi, but request is 32Mi" in output
+    assert "jobs.memoryRequest" in output
 
     place.apply({**init, "jobs": {"cpuRequest": "25m", "memoryRequest": "64Mi"}})
     assert place.backups() == ["full"]
 
 
-def test_a_quota_that_has_no_room_for_the_pod_ends_the_wait_with_its_words(place: Site) -> None:
+def test_a_quota_without_room_for_the_pod_ends_the_wait_with_its_message(place: Site) -> None:
     place.kubectl.run("create", "quota", "small", "--hard=limits.memory=256Mi")
-    said = refused(place, {}, 8)
-    assert "exceeded quota: small, requested: limits.memory=512Mi" in said
-    assert "tuning.memory" in said
+    output = refused(place, {}, 8)
+    assert "exceeded quota: small, requested: limits.memory=512Mi" in output
+    assert "tuning.memory" in output
 
 
 WORDS = "the platform team wants a label team: ask in channel 7"
@@ -134,20 +134,20 @@ def test_a_policy_that_denies_the_job_refuses_before_anything_is_written(place: 
     ("whose", "code", "object_name"),
     [("database", 8, "postgresql-0 in namespace"), ("backup", 9, f"Job {{namespace}}/{HOOK}")],
 )
-def test_a_policy_that_denies_a_pod_ends_the_wait_with_its_words(
+def test_a_policy_that_denies_a_pod_ends_the_wait_with_its_message(
     place: Site, whose: str, code: int, object_name: str
 ) -> None:
     expression = f"object.metadata.labels['app.kubernetes.io/component'] != '{whose}'"
     with policy(place.kubectl, "", "pods", expression, WORDS):
-        said = refused(place, {}, code)
-    assert object_name.format(namespace=place.kubectl.namespace) in said
-    assert "cannot start: the cluster refuses" in said
-    assert WORDS in said
+        output = refused(place, {}, code)
+    assert object_name.format(namespace=place.kubectl.namespace) in output
+    assert "cannot start: the cluster refuses" in output
+    assert WORDS in output
     wait_until("the next apply succeeds", lambda: place.pgwizard(*place.command({})).code == 0)
 
 
 def test_a_webhook_that_does_not_answer_ends_the_wait_with_its_name(place: Site) -> None:
     with silent_webhook(place.kubectl) as name:
-        said = refused(place, {}, 8)
-    assert "cannot start: a webhook of the cluster does not answer" in said
-    assert f"The cluster's webhook {name} does not answer" in said
+        output = refused(place, {}, 8)
+    assert "cannot start: a webhook of the cluster does not answer" in output
+    assert f"The cluster's webhook {name} does not answer" in output

@@ -71,24 +71,24 @@ def test_the_plain_copy_of_the_certificate_is_not_trusted(kubectl_binary: str) -
         kubectl.run("wait", "--for=condition=Ready", "pod/literal", KUBECTL_DEADLINE)
         look = ("pgbackrest", "--config=/etc/pgbackrest/pgbackrest.conf", "--io-timeout=5", "repo-ls")
         assert "BEGIN CERTIFICATE" in kubectl.exec("literal", "cat", "/etc/ssl/certs/minio-ca.crt").decode()
-        code, said, errors = kubectl.outcome("exec", "literal", "--", *look)
-        assert code == 95, (code, said, errors)
-        assert "[095]" in said.decode() + errors
-        assert "[18] self" in said.decode() + errors
+        code, output, errors = kubectl.outcome("exec", "literal", "--", *look)
+        assert code == 95, (code, output, errors)
+        assert "[095]" in output.decode() + errors
+        assert "[18] self" in output.decode() + errors
         # The same with the file named gets as far as S3's opinion of the key.
         trusting = (*look, "--repo1-storage-ca-file=/etc/ssl/certs/minio-ca.crt")
-        code, said, errors = kubectl.outcome("exec", "literal", "--", *trusting)
-        assert "[095]" not in said.decode() + errors
-        assert "403" in said.decode() + errors
+        code, output, errors = kubectl.outcome("exec", "literal", "--", *trusting)
+        assert "[095]" not in output.decode() + errors
+        assert "403" in output.decode() + errors
 
 
 def test_a_wrong_image_is_reported_early_and_the_right_one_recovers(place: Site) -> None:
     with place.start({"images": {"postgresql": f"{IMAGE}-typo"}}, "--timeout", "3600") as run:
-        said = run.communicate(timeout=DEADLINE_SECONDS)[0]  # long before the end of its own wait
-    assert run.returncode == 8, said
-    assert "cannot start: container minio-ca-init" in said
-    assert "Cause: The node cannot resolve the registry's name " in said  # it has no way out
-    assert f"{IMAGE}-typo" in said
+        output = run.communicate(timeout=DEADLINE_SECONDS)[0]  # long before the end of its own wait
+    assert run.returncode == 8, output
+    assert "cannot start: container minio-ca-init" in output
+    assert "Cause: The node cannot resolve the registry's name " in output  # it has no way out
+    assert f"{IMAGE}-typo" in output
     assert place.holder() == ""
 
     place.apply()
@@ -111,7 +111,7 @@ def test_a_secret_without_the_key_is_refused_before_anything_is_written(kubectl_
         assert place.versions() == before
 
 
-def test_a_variable_that_is_missing_is_refused_before_anything_is_written(place: Site) -> None:
+def test_a_missing_variable_is_refused_before_anything_is_written(place: Site) -> None:
     credentials = {"from": "env", "accessKey": "RIG_S3_ACCESS_KEY", "secretKey": "NO_SUCH_VARIABLE"}
     refused = place.apply({"repository": {"credentials": credentials}}, expect=5)
     assert "NO_SUCH_VARIABLE is not set" in refused.err
@@ -122,10 +122,10 @@ def test_a_wrong_s3_key_fails_with_its_cause_and_the_right_one_reaches_the_pod(p
     wrong = "a-wrong-secret-key"
     place.variables["RIG_S3_SECRET_KEY"] = wrong
     failed = place.apply(expect=9)
-    assert "403" in failed.said
+    assert "403" in failed.output
     assert "Cause:" in failed.err
     assert "Fix:" in failed.err
-    assert wrong not in failed.said
+    assert wrong not in failed.output
     assert place.holder() == ""
 
     del place.variables["RIG_S3_SECRET_KEY"]
@@ -138,15 +138,15 @@ def test_a_wrong_s3_key_fails_with_its_cause_and_the_right_one_reaches_the_pod(p
 def test_ctrl_c_while_waiting_releases_the_lock_and_the_next_run_resumes(place: Site) -> None:
     run = place.start({})
     assert run.stdout is not None
-    said = []
+    output = []
     for line in run.stdout:
-        said.append(line)
+        output.append(line)
         if line.startswith("· wait"):
             break
     run.send_signal(signal.SIGINT)
-    said.append(run.communicate(timeout=DEADLINE_SECONDS)[0])
-    assert run.returncode == 130, "".join(said)
-    assert "Run it again at any time: it resumes." in "".join(said)
+    output.append(run.communicate(timeout=DEADLINE_SECONDS)[0])
+    assert run.returncode == 130, "".join(output)
+    assert "Run it again at any time: it resumes." in "".join(output)
     assert place.holder() == ""
 
     place.apply()

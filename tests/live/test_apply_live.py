@@ -33,17 +33,17 @@ def prepared(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
         yield found
 
 
-def test_an_empty_cluster_gets_a_proven_backup_and_a_second_apply_writes_nothing(place: Site) -> None:
+def test_an_empty_cluster_gets_a_valid_backup_and_a_second_apply_writes_nothing(place: Site) -> None:
     odd = {"storage": {"size": "1.3Gi"}}  # no whole number of bytes
     first = place.apply(odd)
-    assert "fractional" not in first.said
+    assert "fractional" not in first.output
     assert place.get("pvc", CLAIM)["spec"]["resources"]["requests"]["storage"] == "1395864372"
     assert "Release is up. First full backup succeeded." in first.out
     assert place.backups() == ["full"]
     labels = place.get("namespace", place.kubectl.namespace)["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
     password = place.secret("postgresql")["password"].decode()
-    assert password not in first.said
+    assert password not in first.output
     assert place.sql("SHOW max_connections") == "20"
 
     place.kubectl.wait_for_job(HOOK)  # its controller writes that it is complete after the apply has ended
@@ -168,8 +168,8 @@ def test_uninstall_keeps_the_data_and_a_new_install_finds_it(place: Site) -> Non
     secrets = {name: place.secret(name) for name in ("postgresql", "postgresql-pgbackrest-s3", "postgresql-minio-ca")}
     claim = place.get("pvc", CLAIM)["metadata"]["uid"]
 
-    said = place.uninstall("--yes").out
-    assert "keep" in said
+    output = place.uninstall("--yes").out
+    assert "keep" in output
     assert set(place.versions()) == {
         "ConfigMap/kube-root-ca.crt",
         "ServiceAccount/default",
@@ -192,9 +192,9 @@ def test_the_repository_of_another_cluster_is_refused(place: Site) -> None:
     assert kept == {"Secret/postgresql-minio-ca"}
 
     refused = place.apply(expect=9)
-    assert "[028]" in refused.said
+    assert "[028]" in refused.output
     assert "another" in refused.err
-    assert "repository.path" in refused.said
+    assert "repository.path" in refused.output
 
     place.apply({"repository": {"path": f"{place.path}-2"}})
     assert place.backups() == ["full"]

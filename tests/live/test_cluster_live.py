@@ -126,7 +126,7 @@ def test_exec_deadline(namespace: str) -> None:
         shell(namespace, "sleep 60", timeout_seconds=1)
 
 
-def test_exec_of_what_is_not_there(namespace: str) -> None:
+def test_exec_in_a_missing_pod_is_an_error(namespace: str) -> None:
     async def scenario(cluster: KubeCluster) -> None:
         with pytest.raises(NotFound, match="absent"):
             await cluster.exec(namespace, "absent", "main", ["true"])
@@ -176,7 +176,7 @@ def test_logs_are_followed_until_the_container_ends(namespace: str) -> None:
     on_cluster(scenario)
 
 
-def test_logs_of_what_is_not_there(namespace: str) -> None:
+def test_logs_of_a_missing_pod_are_an_error(namespace: str) -> None:
     async def scenario(cluster: KubeCluster) -> None:
         for name, container, error in (("absent", "main", NotFound), ("shell", "absent", Invalid)):
             with pytest.raises(error, match="absent"):
@@ -224,7 +224,7 @@ def test_tls_through_a_forwarded_port() -> None:
     on_cluster(scenario)
 
 
-def test_a_port_that_nobody_listens_on() -> None:
+def test_a_port_without_a_listener_is_an_error() -> None:
     async def scenario(cluster: KubeCluster) -> None:
         name = await minio(cluster)
         async with cluster.port_forward("minio", name, 9999) as stream:

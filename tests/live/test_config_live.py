@@ -52,7 +52,7 @@ touch warnings
 while IFS=' ' read -r file name; do
   shown=
   for command in backup archive-push expire; do
-    if pgbackrest --config="$PWD/$file" --stanza=main help "$command" "$name" >help 2>said; then
+    if pgbackrest --config="$PWD/$file" --stanza=main help "$command" "$name" >help 2>messages; then
       break
     fi
   done
@@ -63,7 +63,7 @@ while IFS=' ' read -r file name; do
     esac
   done <help
   printf '%s\0' "$shown"
-  cat said >>warnings
+  cat messages >>warnings
 done <names
 sort -u warnings
 """
@@ -81,9 +81,9 @@ def parameters_given(shell: Shell, values: Mapping[str, str]) -> list[str]:
     return _split(shell.run(READ_GIVEN_PARAMETERS, files))
 
 
-def options_read(shell: Shell, asked: list[tuple[str, str]], files: Mapping[str, str]) -> tuple[list[str], str]:
+def options_read(shell: Shell, pairs: list[tuple[str, str]], files: Mapping[str, str]) -> tuple[list[str], str]:
     """The values of (file, option) as pgBackRest's help shows them, and what it warned of."""
-    lines = "".join(f"{file} {name}\n" for file, name in asked)
+    lines = "".join(f"{file} {name}\n" for file, name in pairs)
     *values, warnings = shell.run(READ_OPTIONS, {**files, "names": lines}).decode().split("\0")
     return values, warnings
 
@@ -131,9 +131,10 @@ def test_pgbackrest_reads_each_option_as_written(shell: Shell, answers: Path) ->
     if not plan.backups:
         pytest.skip("no backups, no pgbackrest.conf")
     conf = configuration(manifests.render(plan), "pgbackrest.conf")
-    newer = [pair.name for pair in plan.options if (pgbackrest.since(pair.name) or ()) > INSTALLED]
+    options = manifests.repository_options(plan)
+    newer = [pair.name for pair in options if (pgbackrest.since(pair.name) or ()) > INSTALLED]
     conf = "".join(line for line in conf.splitlines(keepends=True) if line.partition("=")[0] not in newer)
-    expected = {pair.name: pair.value for pair in plan.options if pair.name not in newer}
+    expected = {pair.name: pair.value for pair in options if pair.name not in newer}
     expected |= {
         "pg1-path": "/var/lib/postgresql/data/pgdata",
         "pg1-port": "5432",
@@ -269,8 +270,8 @@ def test_hostile_options_come_back_from_pgbackrest(shell: Shell, tmp_path: Path)
             )
             for number, (option, path) in enumerate(chunk)
         }
-        asked = [(file, name) for file in files for name in ("repo1-s3-kms-key-id", "repo1-path")]
-        read, warnings = options_read(shell, asked, files)
+        pairs = [(file, name) for file in files for name in ("repo1-s3-kms-key-id", "repo1-path")]
+        read, warnings = options_read(shell, pairs, files)
         wrong |= {value: back for value, back in zip(sum(chunk, ()), read, strict=True) if value != back}
         warned += warnings
 

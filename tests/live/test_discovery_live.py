@@ -1,4 +1,4 @@
-"""Certificates of a real cluster, judged against what the rig's MinIO really sends."""
+"""Certificates of a real cluster, checked against the chain that the MinIO server of the rig sends."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_real_server_is_seen_through_a_forwarded_port() -> None:
     on(scenario)
 
 
-def test_the_authority_of_the_real_server_comes_first_and_wrong_ones_say_why(kubectl_binary: str) -> None:
+def test_the_authority_of_the_real_server_is_first_and_others_have_their_reasons(kubectl_binary: str) -> None:
     with own_namespace(kubectl_binary, "pgw-discovery") as kubectl:
         wrong = {
             "other": pem(certificate("other")),
@@ -81,13 +81,13 @@ def test_the_authority_of_the_real_server_comes_first_and_wrong_ones_say_why(kub
         assert (rows[0].place, rows[0].keys, rows[0].ok) == ("minio/minio-tls", ("tls.crt",), True)
         mine = {row.secret: (row.ok, reason_text(row)) for row in rows if row.namespace == kubectl.namespace}
         assert mine.pop("garbage")[1].startswith("tls.crt is not a certificate")
-        assert {name: said for name, said in mine.items() if name in wrong} == {
+        assert {name: verdict for name, verdict in mine.items() if name in wrong} == {
             "other": (False, "did not sign this one: the server's certificate is self-signed"),
             "old-ca": (False, "expired 2 d ago"),
         }
 
 
-def test_a_secret_that_is_deleted_meanwhile_says_so() -> None:
+def test_a_secret_that_was_just_deleted_is_reported() -> None:
     async def scenario(cluster: KubeCluster) -> None:
         search = Search("ca", ENDPOINT)
         rows = await contents(

@@ -45,13 +45,13 @@ def test_golden_case_is_accepted_strictly_and_without_a_warning(restricted: Kube
     rendered = manifests.render(golden_plan(answers, f"release.namespace={restricted.namespace}"))
     strict = ("apply", "--dry-run=server", "--validate=strict", "--filename=-")
 
-    printed, said = restricted.run(*strict, data=documents(rendered))
+    printed, errors = restricted.run(*strict, data=documents(rendered))
     pods = {"apiVersion": "v1", "kind": "List", "items": list(pods_of(rendered))}
     restricted.run(*strict, data=json.dumps(pods).encode())
 
     assert len(printed.splitlines()) == len(rendered)
-    assert "last-applied-configuration" in said or not said, said
-    warnings = [line for line in said.splitlines() if line.strip() and "last-applied-configuration" not in line]
+    assert "last-applied-configuration" in errors or not errors, errors
+    warnings = [line for line in errors.splitlines() if line.strip() and "last-applied-configuration" not in line]
     assert not warnings
 
 
@@ -59,7 +59,7 @@ def test_the_namespace_does_enforce(restricted: Kubectl) -> None:
     lax = pod_object("lax")
     del lax["spec"]["containers"][0]["securityContext"]
 
-    code, _, said = restricted.outcome("apply", "--dry-run=server", "--filename=-", data=json.dumps(lax).encode())
+    code, _, errors = restricted.outcome("apply", "--dry-run=server", "--filename=-", data=json.dumps(lax).encode())
 
     assert code != 0
-    assert "violates PodSecurity" in said
+    assert "violates PodSecurity" in errors

@@ -166,7 +166,7 @@ def rows_in_table(version: int) -> list[list[str]]:
     return [[name, *row] for name, first, last, *row in lines if int(first) <= version <= int(last)]
 
 
-def test_the_table_has_what_the_server_says_of_its_parameters(server: tuple[int, Shell], update_golden: bool) -> None:
+def test_the_table_agrees_with_the_server_s_pg_settings(server: tuple[int, Shell], update_golden: bool) -> None:
     version, shell = server
     live = rows_of(version, shell)
     if update_golden:
@@ -175,9 +175,7 @@ def test_the_table_has_what_the_server_says_of_its_parameters(server: tuple[int,
     assert rows_in_table(version) == live
 
 
-def test_the_fixture_has_what_the_server_makes_of_every_spelling(
-    server: tuple[int, Shell], update_golden: bool
-) -> None:
+def test_the_fixture_agrees_with_the_server_for_every_spelling(server: tuple[int, Shell], update_golden: bool) -> None:
     version, shell = server
     enums = [name for name, kind, *_ in rows_in_table(version) if kind == "enum"]
     tried = [(name, text) for name, texts in SPELLINGS.items() for text in texts]

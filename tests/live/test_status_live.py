@@ -80,10 +80,10 @@ def test_a_backup_is_seen_running_and_done_and_the_verdict_is_printed(place: Sit
     assert {ref.resource.kind for ref in last.objects} == {"StatefulSet", "Pod", "PersistentVolumeClaim"}
 
     where = f"--namespace={place.kubectl.namespace}"
-    told = json.loads(place.pgwizard(*place.command(None, "status", "postgresql", where, "--json")).out)
-    assert told["verdict"]["state"] == "recoverable"
-    assert told["archiver"]["failing"] is False
-    assert (told["unknown"], told["loading"]) == ({}, [])
+    status = json.loads(place.pgwizard(*place.command(None, "status", "postgresql", where, "--json")).out)
+    assert status["verdict"]["state"] == "recoverable"
+    assert status["archiver"]["failing"] is False
+    assert (status["unknown"], status["loading"]) == ({}, [])
     shown = place.pgwizard(*place.command(None, "status", where)).out
     assert shown.splitlines()[1].startswith("● RECOVERABLE   from ")
 

@@ -74,7 +74,7 @@ def texts(verdict: Any) -> list[str]:
     return [reason["text"] for reason in verdict["reasons"]]
 
 
-def test_a_hole_ends_the_window_where_a_restore_ends_and_a_backup_begins_another(place: Site) -> None:
+def test_a_gap_ends_the_window_where_a_restore_ends_and_a_backup_begins_another(place: Site) -> None:
     full = place.info()["backup"][0]["label"]
     for number in (1, 2):
         write(place, number)

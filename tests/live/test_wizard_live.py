@@ -184,7 +184,7 @@ def taken_up(folder: Path) -> None:
         wizard.shows("77Gi")
 
 
-def test_what_is_left_by_ctrl_q_is_offered_at_the_next_start(tmp_path: Path) -> None:
+def test_answers_left_by_ctrl_q_are_offered_at_the_next_start(tmp_path: Path) -> None:
     with terminal(tmp_path) as wizard:
         wizard.shows(OPEN)
         wizard.press(*TO_STORAGE, "77Gi", "C-q")
@@ -193,7 +193,7 @@ def test_what_is_left_by_ctrl_q_is_offered_at_the_next_start(tmp_path: Path) -> 
     taken_up(tmp_path)
 
 
-def test_what_a_closed_terminal_leaves_is_offered_at_the_next_start(tmp_path: Path) -> None:
+def test_answers_left_by_a_closed_terminal_are_offered_at_the_next_start(tmp_path: Path) -> None:
     with terminal(tmp_path) as wizard:
         wizard.shows(OPEN)
         wizard.press(*TO_STORAGE, "77Gi")
@@ -231,7 +231,7 @@ def test_a_click_on_the_rail_goes_to_its_page(tmp_path: Path) -> None:
         wizard.shows("In words")
 
 
-def test_no_color_is_heeded(tmp_path: Path) -> None:
+def test_no_color_turns_colours_off(tmp_path: Path) -> None:
     plain = {"", "0", "1", "2", "3", "4", "7", "9", "39", "49"}
     with terminal(tmp_path, NO_COLOR="1") as wizard:
         wizard.shows(OPEN)
@@ -272,10 +272,10 @@ def test_a_plug_in_that_prompts_never_writes_on_the_screen_and_its_failure_is_sh
     kubeconfig.write_text(yaml.safe_dump(original))
     with terminal(tmp_path, 80, 24, KUBECONFIG=str(kubeconfig)) as wizard:
         wizard.shows("F5 reconnects")
-        said = " ".join(wizard.screen.split())  # where it wraps follows from the length of a path
-        assert "failed with exit code 1:" in said
-        assert "WRITTEN [31mTO STDERR" in said
-        assert "YOUR PASSWORD PLEASE" not in said
+        words = " ".join(wizard.screen.split())  # where it wraps follows from the length of a path
+        assert "failed with exit code 1:" in words
+        assert "WRITTEN [31mTO STDERR" in words
+        assert "YOUR PASSWORD PLEASE" not in words
         wizard.press(*TO_STORAGE, "44Gi")
         wizard.shows("44Gi")
         assert "YOUR PASSWORD PLEASE" not in wizard.screen

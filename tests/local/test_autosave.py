@@ -28,7 +28,7 @@ def kept(folder: Path) -> list[str]:
     return [path.read_text() for path in sorted(folder.glob("draft-*.yaml"))]
 
 
-def test_what_is_kept_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+def test_a_draft_is_readable_only_by_its_owner(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "state"
     drafts = Drafts(folder)
     assert drafts.keep(RAW)
@@ -37,7 +37,7 @@ def test_what_is_kept_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_keeping_again_replaces_and_dropping_leaves_nothing(tmp_path: Path) -> None:
+def test_saving_again_replaces_the_draft_and_dropping_deletes_it(tmp_path: Path) -> None:
     drafts = Drafts(tmp_path)
     drafts.keep(RAW)
     drafts.keep({"storage": {"size": "30Gi"}})
@@ -49,7 +49,7 @@ def test_keeping_again_replaces_and_dropping_leaves_nothing(tmp_path: Path) -> N
     assert len(kept(tmp_path)) == 1
 
 
-def test_two_wizards_of_one_process_keep_apart(tmp_path: Path) -> None:
+def test_two_wizards_in_one_process_have_separate_drafts(tmp_path: Path) -> None:
     one, other = Drafts(tmp_path), Drafts(tmp_path)
     one.keep(RAW)
     other.keep({"storage": {"size": "30Gi"}})
@@ -97,7 +97,7 @@ def test_a_draft_is_offered_once_its_wizard_no_longer_runs(tmp_path: Path, how: 
 
 
 @pytest.mark.parametrize("text", ["", "{}\n", "- a list\n", "a: [\n", "&a a: *a\n"])
-def test_what_holds_no_answers_is_passed_over(tmp_path: Path, text: str) -> None:
+def test_a_file_without_answers_is_skipped(tmp_path: Path, text: str) -> None:
     ended(tmp_path, 1, text, 1_000)
     assert Drafts(tmp_path).find_abandoned() == []
 
@@ -109,7 +109,7 @@ def test_old_drafts_do_not_pile_up(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"draft-{number:016x}.yaml" for number in range(4, 9)]
 
 
-def test_a_disk_that_cannot_be_written_costs_the_draft_alone(tmp_path: Path) -> None:
+def test_a_disk_that_cannot_be_written_loses_only_the_draft(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file in the folder's place")
     drafts = Drafts(tmp_path / "state")
     assert not drafts.keep(RAW)
@@ -119,7 +119,7 @@ def test_a_disk_that_cannot_be_written_costs_the_draft_alone(tmp_path: Path) -> 
     assert drafts.keep(RAW)
 
 
-def test_it_lies_where_the_desktop_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drafts_are_stored_in_the_xdg_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/var/state")
     assert state_folder() == Path("/var/state/pgwizard")
     monkeypatch.delenv("XDG_STATE_HOME")
@@ -139,7 +139,9 @@ def test_a_user_id_without_a_home_has_no_autosave_and_no_crash(monkeypatch: pyte
     drafts.close()
 
 
-def test_a_user_id_without_a_home_keeps_drafts_where_xdg_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_id_without_a_home_keeps_drafts_in_the_xdg_state_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("HOME", raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 987_654_321)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))

@@ -12,7 +12,7 @@ import pytest
 from pgwizard.local import files as local_files
 
 
-def test_a_file_is_read_whole_and_one_that_is_too_large_just_so_far_that_it_shows(folder: Path) -> None:
+def test_a_file_that_is_too_large_is_not_read_to_its_end(folder: Path) -> None:
     (folder / "a").write_bytes(b"12345")
     assert local_files.read(folder / "a", 5) == b"12345"
     assert local_files.read(folder / "a", 3) == b"1234"
@@ -24,7 +24,7 @@ def test_a_link_to_a_file_is_that_file(folder: Path) -> None:
     assert local_files.read(folder / "b", 5) == b"1"
 
 
-def test_what_is_no_regular_file_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_not_regular_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)  # the path of a socket is short
     os.mkfifo("pipe")
     with socket.socket(socket.AF_UNIX) as listening:

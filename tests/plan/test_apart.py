@@ -1,4 +1,4 @@
-"""What runs apart from the stream that asked for it: real shells, in a folder in place of the container's."""
+"""What runs apart from the stream that started it: real shells, in a folder in place of the container's."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_the_whole_output_is_copied_and_the_exit_code_is_kept(place: Place, code
     assert ended(place.ask("full")) == (code, ["begin full", "end full"])
 
 
-def test_a_lost_stream_does_not_end_it_and_who_comes_next_follows_it(place: Place) -> None:
+def test_a_lost_stream_does_not_end_the_run_and_the_next_caller_follows_it(place: Place) -> None:
     first = place.ask("full")
     wait_until("it runs", lambda: place.runs() == ["begin full"])
     first.kill()
@@ -99,7 +99,7 @@ def test_a_lost_stream_does_not_end_it_and_who_comes_next_follows_it(place: Plac
 
 
 @pytest.mark.parametrize("code", [0, 103])
-def test_who_wants_something_else_waits_for_its_turn_and_nobody_gets_anothers_code(place: Place, code: int) -> None:
+def test_another_script_waits_for_its_turn_and_each_caller_gets_its_own_exit_code(place: Place, code: int) -> None:
     """The next one begins the moment the last one ends, and must not take its log and its code away from who reads."""
     full = place.ask("full")
     wait_until("it runs", lambda: place.runs() == ["begin full"])
@@ -111,24 +111,24 @@ def test_who_wants_something_else_waits_for_its_turn_and_nobody_gets_anothers_co
     place.let_go("full", code)
     assert ended(full) == (code, ["begin full", "end full"])
     for other in others:
-        status, said = ended(other)
-        assert (status, said[-2:]) == (7, ["begin incr", "end incr"])
+        status, lines = ended(other)
+        assert (status, lines[-2:]) == (7, ["begin incr", "end incr"])
 
 
-def test_many_at_once_each_get_their_own_code(place: Place) -> None:
+def test_many_callers_at_once_get_their_own_exit_codes(place: Place) -> None:
     for number in range(6):
         place.let_go(str(number), number * 10)
     requests = [place.ask(str(number)) for number in range(6)]
     assert [ended(process)[0] for process in requests] == [0, 10, 20, 30, 40, 50]
 
 
-def test_what_was_killed_is_noticed(place: Place) -> None:
+def test_a_killed_run_is_noticed(place: Place) -> None:
     process = place.ask("full")
     wait_until("it runs", lambda: place.runs() == ["begin full"])
     place.kill_what_runs()
-    status, said = ended(process)
+    status, lines = ended(process)
     assert status != 0
-    assert said[0] == "begin full"
+    assert lines[0] == "begin full"
 
 
 def test_old_runs_leave_no_files(place: Place) -> None:
@@ -144,11 +144,11 @@ def test_a_log_is_bounded_and_keeps_its_beginning_and_its_end(place: Place) -> N
         'for ((i = 1; i <= 20000; i++)); do echo "line $i"; done\necho "ERROR: [082]: the cause"\nexit 82\n'
     )
     place.bound(begin_bytes=131072, end_bytes=512)
-    status, said = ended(place.ask("full"))
+    status, lines = ended(place.ask("full"))
     assert status == 82
-    assert said[0] == "line 1"
-    assert "... the log is longer than 0 MiB: only its end follows" in said
-    assert said[-1] == "ERROR: [082]: the cause"
+    assert lines[0] == "line 1"
+    assert "... the log is longer than 0 MiB: only its end follows" in lines
+    assert lines[-1] == "ERROR: [082]: the cause"
     (log,) = place.folder.glob("apart.run.*.log")
     assert 131072 < log.stat().st_size < 131072 + 1024
 
@@ -156,9 +156,9 @@ def test_a_log_is_bounded_and_keeps_its_beginning_and_its_end(place: Place) -> N
 def test_a_log_that_is_longer_than_its_bound_by_one_line_loses_nothing(place: Place) -> None:
     (place.folder / "backup.sh").write_text("printf '123456\\n'\nprintf 'the cause'\nexit 1\n")
     place.bound(begin_bytes=7, end_bytes=512)
-    status, said = ended(place.ask("full"))
+    status, lines = ended(place.ask("full"))
     assert status == 1
-    assert (said[0], said[-1]) == ("123456", "the cause")
+    assert (lines[0], lines[-1]) == ("123456", "the cause")
 
 
 def test_two_logs_fit_into_the_volume_of_the_pod() -> None:

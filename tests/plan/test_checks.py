@@ -18,7 +18,7 @@ def _found(**sections: Any) -> tuple[dict[str, str], dict[str, str]]:
     return {item.question: item.text for item in found.errors}, {item.question: item.text for item in found.warnings}
 
 
-def test_the_defaults_are_right_and_quiet() -> None:
+def test_the_defaults_have_no_error_and_no_warning() -> None:
     assert checks.check(Answers(), Facts(ca=trusted())) == checks.Findings((), ())
 
 
@@ -31,7 +31,7 @@ def test_the_source_secret_cannot_be_looked_up_offline() -> None:
 @pytest.mark.parametrize(
     "sections", [{"tls": {"source": None}}, {"tls": {"verify": False}}, {"repository": {"enabled": False}}]
 )
-def test_no_certificate_is_missed_where_none_is_mirrored(sections: dict[str, Any]) -> None:
+def test_no_certificate_is_required_if_none_is_mirrored(sections: dict[str, Any]) -> None:
     assert checks.check(answers_of(**sections), Facts()).errors == ()
 
 
@@ -41,6 +41,11 @@ def test_a_certificate_file_that_nobody_read_is_an_error() -> None:
 
 
 ERRORS: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"repository": {"endpoint": "[fd00::1]:9000", "uriStyle": "host"}},
+        "repository.uriStyle",
+        "host puts the bucket before fd00::1: use path",
+    ),
     (
         {"storage": {"size": "100Mi"}},
         "storage.size",
@@ -150,12 +155,12 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"tuning": {"parameters": {"shared_preload_libraries": "'pg_stat_statements'"}}},
         "tuning.parameters.shared_preload_libraries",
-        ("'pg_stat_statements' has quotes of its own; they are written anyway: did you mean pg_stat_statements?"),
+        ("'pg_stat_statements' is already quoted, and pgwizard adds the quotes: did you mean pg_stat_statements?"),
     ),
     (
         {"tuning": {"parameters": {"shared_bufers": "1GB"}}},
         "tuning.parameters.shared_bufers",
-        "is no parameter of PostgreSQL 15: did you mean shared_buffers?",
+        "is not a parameter of PostgreSQL 15: did you mean shared_buffers?",
     ),
     *(
         (
@@ -164,7 +169,11 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
             message,
         )
         for name, value, message in [
-            ("recovery_target_time", "now", "cannot be overridden: it is of a restore, which writes its own settings"),
+            (
+                "recovery_target_time",
+                "now",
+                "cannot be overridden: it belongs to a restore, which writes its own settings",
+            ),
             ("primary_conninfo", "host=a", "cannot be overridden: there is no standby"),
             (
                 "huge_pages",
@@ -176,7 +185,7 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
                 "io_uring",
                 "'io_uring' is forbidden to the container by seccomp's default profile: the server would not start",
             ),
-            ("zero_damaged_pages", "1", "'1' destroys damaged pages for good; set it in a session"),
+            ("zero_damaged_pages", "1", "'1' destroys damaged pages permanently; set it in a session"),
             (
                 "reserved_connections",
                 "100",
@@ -214,12 +223,12 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"repository": {"credentials": {"from": "existing", "secret": "postgresql"}}},
         "repository.credentials.secret",
-        "postgresql is a Secret that the release makes for something else",
+        "postgresql is a Secret that the release creates for something else",
     ),
     (
         {"credentials": {"from": "existing", "secret": "postgresql-minio-ca"}},
         "credentials.secret",
-        "postgresql-minio-ca is a Secret that the release makes for something else",
+        "postgresql-minio-ca is a Secret that the release creates for something else",
     ),
     (
         {"repository": {"endpoint": "http://a"}},
@@ -257,7 +266,7 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"schedule": {"full": "hello"}},
         "schedule.full",
-        "'hello' is not a cron schedule; expected five fields with single blanks, such as 0 2 * * 0",
+        "'hello' is not a cron schedule; expected five fields, such as 0 2 * * 0",
     ),
     (
         {"schedule": {"timeZone": "Mars/Base"}},
@@ -307,7 +316,7 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"advanced": {"options": {"db-timout": "9"}}},
         "advanced.options.db-timout",
-        "is no option that pgBackRest reads: did you mean db-timeout?",
+        "is not an option of pgBackRest: did you mean db-timeout?",
     ),
     (
         {"advanced": {"options": {"repo1-symlink": "n"}}},
@@ -348,12 +357,12 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"advanced": {"options": {"repo-hardlink": "y", "repo1-hardlink": "y"}}},
         "advanced.options.repo1-hardlink",
-        "given twice, with and without its index",
+        "set twice, with and without its index",
     ),
     (
         {"advanced": {"archivePushQueueMax": "5Pi"}},
         "advanced.archivePushQueueMax",
-        "5Pi is more than pgBackRest takes; expected 4Pi at most",
+        "5Pi is more than pgBackRest accepts; expected 4Pi at most",
     ),
 ]
 
@@ -361,12 +370,40 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
 @pytest.mark.parametrize(
     ("sections", "path", "message"), ERRORS, ids=[f"{path}-{n}" for n, (_, path, _) in enumerate(ERRORS)]
 )
-def test_what_cannot_work_is_an_error(sections: dict[str, Any], path: str, message: str) -> None:
+def test_an_answer_that_cannot_work_is_an_error(sections: dict[str, Any], path: str, message: str) -> None:
     errors, _ = _found(**sections)
     assert errors == {path: message}
 
 
 WARNINGS: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"retention": {"full": 1}},
+        "retention.full",
+        "1: right after a full backup no earlier moment can be recovered; use 2 or more",
+    ),
+    (
+        {"schedule": {"full": "0 2,3 * * 0"}},
+        "retention.full",
+        "2 full backups reach back 1 h at times: keep more, or take full ones less often",
+    ),
+    (
+        {"schedule": {"full": "*/30 2 * * 0"}, "retention": {"full": 5}},
+        "schedule.full",
+        "starts every 30 min: each copies the whole database",
+    ),
+    (
+        {"schedule": {"full": "@yearly", "incremental": "0 3 * * *"}},
+        "schedule.full",
+        (
+            "full backups are up to 366 days apart: a restore replays all incremental ones in between, and nothing "
+            "expires before"
+        ),
+    ),
+    (
+        {"schedule": {"incremental": "* * * * 1-6"}},
+        "schedule.incremental",
+        "starts every 1 min: one that takes longer makes the next be skipped",
+    ),
     (
         {"storage": {"size": "5Gi"}},
         "storage.size",
@@ -420,7 +457,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
             (
                 "synchronous_standby_names",
                 "*",
-                "commits wait for these standbys, and pgwizard makes none: every commit would hang",
+                "commits wait for these standbys, and pgwizard creates none: every commit would hang",
             ),
             ("max_slot_wal_keep_size", "-1", "-1 lets a forgotten replication slot fill the volume"),
             (
@@ -463,7 +500,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
                 "10 is 10 ms: each running query checks its connection that often; did you mean 10s?",
             ),
             ("authentication_timeout", "1", "1 is 1 s: a slow client cannot connect"),
-            ("lc_messages", "de_DE.UTF-8", "de_DE.UTF-8: causes and fixes are found in English messages only"),
+            ("lc_messages", "de_DE.UTF-8", "de_DE.UTF-8: pgwizard finds causes and fixes in English messages only"),
             ("synchronous_commit", "no", "off loses the last commits at a crash"),
             (
                 "autovacuum",
@@ -548,11 +585,11 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
         "retention.full",
         "null: no backup ever expires, and the bucket grows until it is full",
     ),
-    ({"retention": {"full": 1000}}, "retention.full", "1,000 full backups are 19 years: as good as never"),
+    ({"retention": {"full": 1000}}, "retention.full", "1,000 full backups are 19 years: practically forever"),
     (
         {"retention": {"full": 36500, "fullType": "time"}},
         "retention.full",
-        "36,500 days are 100 years: as good as never",
+        "36,500 days are 100 years: practically forever",
     ),
     (
         {"advanced": {"archivePushQueueMax": "1Gi"}},
@@ -565,7 +602,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
 @pytest.mark.parametrize(
     ("sections", "path", "message"), WARNINGS, ids=[f"{path}-{n}" for n, (_, path, _) in enumerate(WARNINGS)]
 )
-def test_what_deserves_a_second_look_is_a_warning(sections: dict[str, Any], path: str, message: str) -> None:
+def test_a_doubtful_answer_is_a_warning(sections: dict[str, Any], path: str, message: str) -> None:
     assert _found(**sections) == ({}, {path: message})
 
 
@@ -585,7 +622,7 @@ def test_a_usual_value_has_no_warning(name: str, value: str) -> None:
     assert _found(tuning={"parameters": {name: value}}) == ({}, {})
 
 
-def test_what_has_no_repository_is_not_asked_about_one() -> None:
+def test_without_a_repository_its_answers_are_not_checked() -> None:
     answers = {
         "repository": {"enabled": False, "endpoint": "a:9001", "bucket": "a.b"},
         "schedule": {"full": "nonsense"},

@@ -56,6 +56,9 @@ def _next(cron: str, count: int = 1) -> list[str]:
         ("0 0 13 * 5", ["Fri 11-27 00:00", "Fri 12-04 00:00"]),
         ("0 2 */10 * 0", ["Sun 11-29 02:00", "Tue 12-01 02:00"]),
         ("0 2 */1 * 0", ["Sun 11-29 02:00", "Sun 12-06 02:00"]),
+        (" 0  2 *  * 0 ", ["Sun 11-29 02:00", "Sun 12-06 02:00"]),
+        ("0 2 * * */7", ["Sun 11-29 02:00", "Sun 12-06 02:00"]),
+        ("0 2 * * 0/7", ["Sun 11-29 02:00", "Sun 12-06 02:00"]),
     ],
 )
 def test_a_schedule_fires_when_kubernetes_fires_it(cron: str, runs: list[str]) -> None:
@@ -78,7 +81,7 @@ def test_runs_are_those_of_the_library_that_kubernetes_uses() -> None:
     st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Etc/UTC"]),
     st.datetimes(datetime(2015, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
 )
-def test_runs_before_a_moment_are_the_runs_up_to_it_the_other_way_round(text: str, place: str, floor: datetime) -> None:
+def test_runs_before_a_moment_are_the_runs_up_to_it_in_reverse(text: str, place: str, floor: datetime) -> None:
     """Not in Cairo or on Lord Howe Island: there the library's answer depends on the moment at which it begins."""
     schedule, begin = CronSchedule(text), floor.astimezone(ZoneInfo(place))
     forward = [at.timestamp() for at in schedule.upcoming(begin, 30)]
@@ -109,23 +112,47 @@ def test_runs_that_a_change_of_clocks_skips_or_doubles_are_found(
 @pytest.mark.parametrize(
     ("cron", "message"),
     [
-        ("hello", "'hello' is not a cron schedule; expected five fields with single blanks, such as 0 2 * * 0"),
-        ("* * * *", "'* * * *' is not a cron schedule; expected five fields with single blanks, such as 0 2 * * 0"),
+        ("hello", "'hello' is not a cron schedule; expected five fields, such as 0 2 * * 0"),
+        ("* * * *", "'* * * *' is not a cron schedule; expected five fields, such as 0 2 * * 0"),
         (
-            "0  2 * * 0",
-            "'0  2 * * 0' is not a cron schedule; expected five fields with single blanks, such as 0 2 * * 0",
+            "0 0 2 * * 0",
+            (
+                "'0 0 2 * * 0' is not a cron schedule; expected five fields, such as 0 2 * * 0 (Kubernetes has none "
+                "for seconds or years)"
+            ),
         ),
+        ("0, 30 2 * *", "'0, 30 2 * *' is not a cron schedule: '0,' lacks a minute beside a comma"),
         ("@WEEKLY", "'@WEEKLY' is not a cron schedule: write @weekly"),
-        ("@every 1h", "'@every 1h' is not a cron schedule; expected five fields, such as 0 2 * * 0"),
+        ("@reboot", "'@reboot' is not a cron schedule; expected five fields, such as 0 2 * * 0"),
+        (
+            "@every 1h",
+            (
+                "'@every 1h' counts from when the CronJob was made, so nobody can tell its next run; expected five "
+                "fields, such as 0 2 * * 0, or @daily"
+            ),
+        ),
+        (
+            "CRON_TZ=Europe/Berlin 0 2 * * 0",
+            (
+                "'CRON_TZ=Europe/Berlin 0 2 * * 0' names its time zone, which Kubernetes refuses: write 0 2 * * 0, and "
+                "Europe/Berlin as schedule.timeZone"
+            ),
+        ),
         ("60 2 * * 0", "'60 2 * * 0' is not a cron schedule: the minute is not valid; expected 0 to 59"),
-        ("0 2 * * 7", "'0 2 * * 7': Kubernetes knows no 7th day of the week: write 0 for Sunday"),
+        ("0 2 * * 7", "'0 2 * * 7': Kubernetes has no weekday 7: write 0 for Sunday"),
         ("0 2 L * *", "'0 2 L * *' is not a cron schedule: 'L' is no day of month"),
         ("0 2 * * 1#2", "'0 2 * * 1#2' is not a cron schedule: '1#2' is no day of week"),
         ("0 2 * foo *", "'0 2 * foo *' is not a cron schedule: 'foo' is no month"),
         ("0 2 30 2 *", "'0 2 30 2 *' never fires: there is no such day"),
         ("*/0 2 * * *", "'*/0 2 * * *' is not a cron schedule: the minute is not valid; expected 0 to 59"),
         ("0 2 * * 6-1", "'0 2 * * 6-1' is not a cron schedule: the day of week is not valid; expected 0 (Sunday) to 6"),
-        ("TZ=UTC 2 * * 0", "'TZ=UTC 2 * * 0' is not a cron schedule: 'TZ=UTC' is no minute"),
+        (
+            "TZ=UTC 2 * * 0",
+            (
+                "'TZ=UTC 2 * * 0' names its time zone, which Kubernetes refuses: write 2 * * 0, and UTC as "
+                "schedule.timeZone"
+            ),
+        ),
     ],
 )
 def test_cron_nonsense_is_named(cron: str, message: str) -> None:
@@ -142,19 +169,33 @@ def test_the_shortest_gap_is_found(cron: str, seconds: int) -> None:
     assert CronSchedule(cron).shortest_gap_seconds() == seconds
 
 
+@pytest.mark.parametrize(
+    ("cron", "gaps", "seconds"),
+    [("0 2,3 * * 0", 1, 3600), ("0 2,3 * * 0", 2, 604800), ("* * * * *", 63, 3780), ("* * * * *", 2000, 120000)],
+)
+def test_the_shortest_time_over_several_runs_is_found(cron: str, gaps: int, seconds: int) -> None:
+    assert CronSchedule(cron).shortest_gap_seconds(gaps) == seconds
+
+
+@pytest.mark.parametrize(("cron", "days"), [("0 2 * * 0", 7), ("@monthly", 31), ("@yearly", 366), ("0 0 29 2 *", 1461)])
+def test_the_longest_gap_is_found(cron: str, days: int) -> None:
+    assert CronSchedule(cron).longest_gap_seconds() == days * 86400
+
+
 def test_full_and_incremental_backups_that_start_together_collide() -> None:
     full, daily, others = CronSchedule("0 2 * * 0"), CronSchedule("0 2 * * *"), CronSchedule("0 2 * * 1-6")
     moment = collision(full, daily, ZoneInfo("Europe/Berlin"))
     assert moment is not None
     assert f"{moment:%A %H:%M}" == "Sunday 02:00"
     assert collision(full, others, UTC) is None
+    assert collision(CronSchedule("* * * * *"), others, UTC) == datetime(2024, 1, 1, 2, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     "name", ["Local", "", "Europe/Nowhere", "../../etc/passwd", "/etc/localtime", "\0", "x" * 5000]
 )
-def test_what_is_no_time_zone_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=r"time zone|not taken by Kubernetes"):
+def test_an_invalid_time_zone_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"time zone|does not accept"):
         zone(name)
 
 
@@ -178,7 +219,7 @@ FULL, INCREMENTAL = CronSchedule("0 2 * * 0"), CronSchedule("0 2 * * 1-6")
         (None, False, 8, 42, "2026-10-04"),
     ],
 )
-def test_what_is_kept_follows_from_schedule_and_retention(
+def test_the_retained_backups_follow_from_schedule_and_retention(
     keep: int | None, by_days: bool, fulls: int, incrementals: int, since: str
 ) -> None:
     """By days the newest full backup that is older stays as well, so that every one of those days can be reached."""
@@ -235,7 +276,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
     return found
 
 
-def test_few_runs_are_looked_for_and_those_once_a_minute(drawn: list[datetime]) -> None:
+def test_only_a_few_runs_are_computed_and_only_once_a_minute(drawn: list[datetime]) -> None:
     """The panel asks at each key that is typed."""
     assert len([*islice(FULL.before(MONDAY, MONDAY - timedelta(days=999)), 2)]) == 2
     assert len(drawn) < 10
@@ -266,7 +307,7 @@ MONTHLY, EVERY_THIRD = CronSchedule("0 2 1 * *"), CronSchedule("0 2 1-31/3 * *")
         (FULL, None, False, 49),
     ],
 )
-def test_the_least_that_is_recoverable_is_what_is_left_right_after_a_full_backup(
+def test_the_shortest_window_is_the_one_right_after_a_full_backup(
     full: CronSchedule, keep: int | None, by_days: bool, days: int
 ) -> None:
     """By days it is those days: an older full backup goes at the moment at which a younger one is as old.
@@ -278,7 +319,7 @@ def test_the_least_that_is_recoverable_is_what_is_left_right_after_a_full_backup
     assert found.days == days
 
 
-def test_the_least_is_no_more_than_what_there_is_now() -> None:
+def test_the_shortest_window_is_not_longer_than_the_present_one() -> None:
     """Where not all that is kept can be looked at, and where the newest full backup is younger than the others."""
     for full, keep in ((LEAP, 600), (FULL, 77), (CronSchedule("0 2 1 1 *"), 2)):
         backups = retain(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
@@ -294,12 +335,12 @@ def test_the_least_is_no_more_than_what_there_is_now() -> None:
     )
 
 
-def test_without_a_full_backup_there_is_no_least(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_full_backup_there_is_no_shortest_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CronSchedule, "before", lambda *_: iter(()))
     assert shortest_reach(FULL, INCREMENTAL, datetime(2033, 5, 5, tzinfo=UTC), keep=2, by_days=False) is None
 
 
-def test_the_least_is_worked_out_once_a_minute_and_quickly(drawn: list[datetime]) -> None:
+def test_the_shortest_window_is_computed_once_a_minute_and_quickly(drawn: list[datetime]) -> None:
     moment = datetime(2032, 5, 5, 5, 5, tzinfo=ZoneInfo("Europe/Berlin"))
     retain(FULL, INCREMENTAL, moment, keep=2, by_days=False)
     drawn.clear()
@@ -410,7 +451,7 @@ def test_a_defect_of_a_panel_is_a_line_in_it_and_goes_with_its_cause(
         with monkeypatch.context() as patched:
             patched.setattr(kind, "text", broken)
             panel.follow(panel.draft)
-            await until(pilot, lambda: text_of(panel) == "! a defect of pgwizard itself: KeyError")
+            await until(pilot, lambda: text_of(panel) == "! a bug in pgwizard: KeyError")
         panel.follow(panel.draft)
         await until(pilot, lambda: text_of(panel) == before)
 
@@ -424,12 +465,12 @@ def test_a_defect_of_the_parameters_does_not_end_the_application(monkeypatch: py
     async def scenario(pilot: Pilot[None], panel: Panel) -> None:
         monkeypatch.setattr(tuning_panel, "parameters", broken)
         panel.follow(panel.draft)
-        await until(pilot, lambda: text_of(panel) == "! a defect of pgwizard itself: OverflowError")
+        await until(pilot, lambda: text_of(panel) == "! a bug in pgwizard: OverflowError")
 
     shown(lambda: TuningPanel(Draft({})), scenario)
 
 
-def test_a_panel_that_goes_is_not_asked_any_more() -> None:
+def test_a_removed_panel_is_no_longer_computed() -> None:
     """Another size of the terminal may come while its page is being left."""
 
     async def scenario(pilot: Pilot[None], panel: Panel) -> None:
@@ -441,7 +482,7 @@ def test_a_panel_that_goes_is_not_asked_any_more() -> None:
     shown(lambda: TuningPanel(Draft({})), scenario)
 
 
-def test_a_line_that_is_gone_is_not_explained() -> None:
+def test_a_removed_line_is_not_explained() -> None:
     """Another list may have come since the line was highlighted."""
 
     async def scenario(pilot: Pilot[None], panel: Panel) -> None:

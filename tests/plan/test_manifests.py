@@ -22,7 +22,7 @@ def _tree(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_golden_case_gives_its_folder_and_its_words(case: str, tmp_path: Path, update_golden: bool) -> None:
+def test_a_golden_case_renders_its_folder_and_its_messages(case: str, tmp_path: Path, update_golden: bool) -> None:
     """``tests/golden/<case>/manifests`` is exactly what ``-o`` writes, ``stderr.txt`` what it says besides."""
     home = GOLDEN / case
     result = run("--headless", home / "answers.yaml", "-o", tmp_path / "manifests")
@@ -84,7 +84,7 @@ def test_the_hook_job_is_last_and_what_others_need_comes_first() -> None:
         ("[fd00::1]:9000", []),
     ],
 )
-def test_a_network_policy_lets_out_to_the_pods_behind_a_service_whatever_their_port(
+def test_a_network_policy_allows_egress_to_the_pods_behind_a_service_at_any_port(
     endpoint: str, namespaces: list[str]
 ) -> None:
     """Most implementations compare the port of the pod, not the one of the Service."""
@@ -104,7 +104,7 @@ def test_a_network_policy_lets_out_to_the_pods_behind_a_service_whatever_their_p
     ] == namespaces
 
 
-def test_a_network_policy_lets_out_to_dns_pods_that_listen_on_5353() -> None:
+def test_a_network_policy_allows_egress_to_dns_pods_that_listen_on_5353() -> None:
     policy = rendered(answers_of(advanced={"networkPolicy": True}))["network-policy"]
     dns = {(port["port"], port["protocol"]) for port in policy["spec"]["egress"][0]["ports"]}
     assert dns == {(53, "UDP"), (53, "TCP"), (5353, "UDP"), (5353, "TCP")}
@@ -130,7 +130,7 @@ def test_a_value_that_does_not_come_back_is_a_defect_not_a_manifest(monkeypatch:
         manifests.render(planned(Answers()))
 
 
-def test_tls_that_was_planned_without_a_certificate_is_refused() -> None:
+def test_a_plan_with_tls_and_no_certificate_is_refused() -> None:
     with pytest.raises(manifests.PlacementError, match="has none"):
         manifests.render(dataclasses.replace(planned(Answers()), ca_certificate=None))
 
@@ -175,7 +175,7 @@ def test_one_file_is_read_as_the_pod_reads_it() -> None:
     )
 
 
-def test_the_fixed_certificate_outlives_us() -> None:
+def test_the_certificate_of_the_fixtures_expires_in_the_far_future() -> None:
     assert CA.read_bytes().count(b"BEGIN CERTIFICATE") == 1
 
 

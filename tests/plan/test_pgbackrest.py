@@ -61,8 +61,8 @@ def test_an_option_has_the_version_that_brought_it(option: str, since: tuple[int
     [
         ("delta", "2.45", None),
         ("repo1-storage-tag", "2.45", None),  # it is too new, which names the release
-        ("db-timout", "2.45", "is no option that pgBackRest reads: did you mean db-timeout?"),
-        ("repo-storage-prt", "2.45", "is no option that pgBackRest reads: did you mean repo1-storage-port?"),
+        ("db-timout", "2.45", "is not an option of pgBackRest: did you mean db-timeout?"),
+        ("repo-storage-prt", "2.45", "is not an option of pgBackRest: did you mean repo1-storage-port?"),
         ("type", "2.60", "is an option of the command line; pgBackRest ignores it in a file"),
         ("repo2-path", "2.60", "there is one repository and one cluster, of index 1"),
         ("pg2-path", "2.60", "there is one repository and one cluster, of index 1"),
@@ -70,7 +70,7 @@ def test_an_option_has_the_version_that_brought_it(option: str, since: tuple[int
         ("archive-queue-max", "2.45", "is an old name: use archive-push-queue-max"),
     ],
 )
-def test_an_option_that_a_file_may_not_hold_has_its_reason(option: str, release: str, reason: str | None) -> None:
+def test_an_option_that_may_not_be_in_a_file_has_its_reason(option: str, release: str, reason: str | None) -> None:
     assert pgbackrest.find_unknown(option, pgbackrest.version(release)) == reason
 
 
@@ -101,7 +101,7 @@ def test_every_value_is_accepted_or_refused_as_by_the_releases_themselves() -> N
 def test_a_unit_that_an_old_release_would_ignore_is_refused_with_the_reason() -> None:
     option = pgbackrest.of("archive-timeout", (2, 45))
     assert option is not None
-    with pytest.raises(ValueError, match=r"'5m' is not a number of seconds: pgBackRest takes a unit from 2.53 on"):
+    with pytest.raises(ValueError, match=r"'5m' is not a number of seconds: pgBackRest accepts a unit from 2.53 on"):
         option.check("5m", (2, 45))
 
 
@@ -118,7 +118,7 @@ def test_a_unit_that_an_old_release_would_ignore_is_refused_with_the_reason() ->
         ("no-such-option", False),
     ],
 )
-def test_a_secret_is_known_by_the_table_else_by_its_words(option: str, secret: bool) -> None:
+def test_a_secret_option_is_known_from_the_table_or_by_its_name(option: str, secret: bool) -> None:
     assert pgbackrest.is_secret(option) is secret
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from pgwizard.answers.questions import Answers
+from pgwizard.plan.manifests import repository_options
 from pgwizard.plan.names import Names
-from pgwizard.plan.plan import KeyRef, options, parameters
+from pgwizard.plan.plan import KeyRef, parameters
 from support.headless import answers_of, planned, trusted
 
 
 def _options(**sections: Any) -> dict[str, str]:
-    return {pair.name: pair.value for pair in options(answers_of(**sections))}
+    return {pair.name: pair.value for pair in repository_options(planned(answers_of(**sections)))}
 
 
 def test_the_names_of_the_release_postgresql_are_the_seeds() -> None:
@@ -66,9 +67,9 @@ def test_the_default_options_are_those_of_the_design() -> None:
     }
 
 
-def test_no_repository_has_no_options_and_no_archive() -> None:
+def test_without_a_repository_there_are_no_options_and_no_archive() -> None:
     off = answers_of(repository={"enabled": False})
-    assert options(off) == []
+    assert repository_options(planned(off)) == []
     values = {item.name: item.value for item in parameters(off)}
     assert values["archive_mode"] == "off"
     assert "archive_command" not in values
@@ -125,7 +126,7 @@ def test_no_option_is_written_twice() -> None:
         advanced={"archiveAsync": True, "block": True, "archivePushQueueMax": "1Gi", "options": {"delta": "y"}},
         repository={"cipher": {"from": "env", "passphrase": "P"}},
     )
-    names = [pair.name for pair in options(everything)]
+    names = [pair.name for pair in repository_options(planned(everything))]
     assert len(names) == len(set(names))
 
 
@@ -135,7 +136,7 @@ def test_generated_credentials_are_in_the_releases_own_secret() -> None:
     assert plan.credentials_source == "generated once, for root"
 
 
-def test_existing_secrets_are_referred_to_and_never_made() -> None:
+def test_existing_secrets_are_referenced_and_never_created() -> None:
     plan = planned(
         answers_of(
             credentials={"from": "existing", "secret": "mine", "usernameKey": "u", "passwordKey": "p"},

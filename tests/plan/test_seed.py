@@ -1,4 +1,4 @@
-"""The contract of the architecture document, held letter by letter on what the default answers render.
+"""The contract of the architecture document, compared word for word with what the default answers render.
 
 One test a box that the document draws, each against a whole literal. Where a literal holds more than the document
 draws, a comment says which part was added; docs/architecture.md has the reason.

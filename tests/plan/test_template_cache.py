@@ -58,7 +58,7 @@ def test_broken_files_are_compiled_again(prefix: Path) -> None:
     assert {file: file.read_bytes() for file in kept(prefix)} == files
 
 
-def test_nothing_is_kept_where_nothing_can_be_written(prefix: Path, tmp_path: Path) -> None:
+def test_without_a_writable_folder_nothing_is_cached(prefix: Path, tmp_path: Path) -> None:
     occupied = tmp_path / "file"
     occupied.write_text("")
 

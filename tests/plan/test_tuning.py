@@ -182,7 +182,7 @@ def test_maintenance_work_mem_ends_at_8_gb() -> None:
     assert values["maintenance_work_mem"] == "8GB"
 
 
-def test_what_would_break_the_archive_or_the_pod_is_never_computed() -> None:
+def test_no_computed_value_breaks_the_archive_or_the_pod() -> None:
     for machine, _ in MACHINES.values():
         names = {parameter.name: parameter.value for parameter in tune(machine)}
         assert names.keys() & {"wal_level", "max_wal_senders", "io_method"} == set()
@@ -240,7 +240,7 @@ OVERRIDES: list[tuple[dict[str, str], dict[str, tuple[str, str]]]] = [
 
 
 @pytest.mark.parametrize(("overrides", "following"), OVERRIDES, ids=[", ".join(each) for each, _ in OVERRIDES])
-def test_what_follows_from_an_override_follows_it_with_its_reason(
+def test_values_that_depend_on_an_override_follow_it_with_their_reasons(
     overrides: dict[str, str], following: dict[str, tuple[str, str]]
 ) -> None:
     machine = Machine("web", 8 * GB, 12, 100, "ssd")
@@ -265,5 +265,5 @@ def test_the_memory_sum_reads_bare_numbers_in_the_parameters_own_unit() -> None:
 
 
 @pytest.mark.parametrize("text", ["²", "٣", "", "-", ".", "9" * 400, "NaN", "1e400", "many"])
-def test_the_memory_sum_takes_the_default_for_what_is_no_number(text: str) -> None:
+def test_the_memory_sum_uses_the_default_for_a_value_that_is_not_a_number(text: str) -> None:
     assert memory_sum(dict.fromkeys(("work_mem", "max_connections", "shared_buffers"), text)) == memory_sum({})

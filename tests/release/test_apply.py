@@ -91,7 +91,7 @@ def test_an_install_writes_in_order_after_everything_was_tried() -> None:
     on(scenario)
 
 
-def test_what_goes_while_the_changes_are_looked_at_stops_the_apply(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_that_disappears_during_the_review_stops_the_apply(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apply, "AGES_SECONDS", -1.0)
 
     async def scenario(sim: SimCluster) -> None:
@@ -119,12 +119,12 @@ def test_a_moved_repository_is_warned_of_since_old_backups_stay_behind() -> None
 
 
 STAY = (
-    "the backups so far stay in backups/postgresql at minio.minio.svc:9000: the new place begins with a full backup, "
-    "and without a past"
+    "existing backups stay in backups/postgresql at minio.minio.svc:9000: the new location starts with a full "
+    "backup and has no history"
 )
 
 
-def test_a_bucket_that_was_tried_in_vain_holds_no_past() -> None:
+def test_a_repository_without_a_backup_can_be_moved_without_a_warning() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         sim.faults.append(Fault("403", "apply", "configmaps", writes_only=True))
@@ -137,7 +137,7 @@ def test_a_bucket_that_was_tried_in_vain_holds_no_past() -> None:
     on(scenario)
 
 
-def test_a_reader_that_leaves_during_the_first_backup_leaves_no_revision_that_is_applying() -> None:
+def test_a_closed_output_during_the_first_backup_leaves_no_revision_in_state_applying() -> None:
     """As ``pgwizard apply | head -1`` does: the exit code is the reader's, the record is that of a failure."""
 
     async def scenario(sim: SimCluster) -> None:
@@ -214,7 +214,7 @@ def test_the_stages_are_reported_in_order() -> None:
     on(scenario)
 
 
-def test_a_release_remembers_what_it_made() -> None:
+def test_the_record_lists_the_objects_of_the_release() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         found = record.read(live(sim, SECRET, "postgresql-pgwizard"))
@@ -227,7 +227,7 @@ def test_a_release_remembers_what_it_made() -> None:
     on(scenario)
 
 
-def test_what_will_exist_is_written_down_before_it_does() -> None:
+def test_the_record_lists_objects_before_they_are_created() -> None:
     def killed_at_the_first_object(request: Request) -> Any:
         return "kill-before" if request.is_write and request.resource == "serviceaccounts" else None
 
@@ -284,7 +284,7 @@ def test_an_upgrade_writes_what_changes_and_restarts_the_pod() -> None:
     on(scenario)
 
 
-def test_a_new_schedule_alone_leaves_the_pod_alone() -> None:
+def test_a_new_schedule_does_not_restart_the_pod() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         before = uid(sim)
@@ -330,7 +330,7 @@ def test_a_dry_run_writes_nothing() -> None:
     on(scenario)
 
 
-def test_what_is_not_approved_is_not_written() -> None:
+def test_without_approval_nothing_is_written() -> None:
     async def scenario(sim: SimCluster) -> None:
         result = await applied(
             sim,
@@ -344,7 +344,7 @@ def test_what_is_not_approved_is_not_written() -> None:
     on(scenario)
 
 
-def test_without_waiting_the_run_ends_once_the_hook_job_is_there() -> None:
+def test_with_no_wait_the_run_ends_once_the_hook_job_exists() -> None:
     async def scenario(sim: SimCluster) -> None:
         result = await applied(sim, wait=False)
         assert result.outcome is not None
@@ -363,7 +363,7 @@ def test_without_waiting_the_run_ends_once_the_hook_job_is_there() -> None:
 ELSEWHERE = {"repository": {"enabled": False}, "tls": {"verify": False, "source": None}}
 
 
-def test_a_missing_namespace_is_made_where_the_answers_ask_for_it() -> None:
+def test_a_missing_namespace_is_created_if_the_answers_request_it() -> None:
     async def scenario(sim: SimCluster) -> None:
         result = await deployed(sim, answers_of(release={"namespace": "new", "createNamespace": True}, **ELSEWHERE))
         assert result.writes[0] == "apply namespaces/new"
@@ -375,7 +375,7 @@ def test_a_missing_namespace_is_made_where_the_answers_ask_for_it() -> None:
     on(scenario)
 
 
-def test_a_missing_namespace_is_refused_where_they_do_not() -> None:
+def test_a_missing_namespace_is_refused_if_the_answers_do_not_request_it() -> None:
     async def scenario(sim: SimCluster) -> None:
         result = await applied(sim, answers_of(release={"namespace": "new"}, **ELSEWHERE))
         assert isinstance(result.error, PreflightError)
@@ -389,7 +389,7 @@ def test_a_missing_namespace_is_refused_where_they_do_not() -> None:
     on(scenario)
 
 
-def test_a_namespace_that_is_there_already_is_left_as_it_is() -> None:
+def test_an_existing_namespace_is_not_changed() -> None:
     async def scenario(sim: SimCluster) -> None:
         before = live(sim, NAMESPACE, "staging", None)
         result = await deployed(sim, answers_of(release={"namespace": "staging", "createNamespace": True}, **ELSEWHERE))
@@ -399,7 +399,7 @@ def test_a_namespace_that_is_there_already_is_left_as_it_is() -> None:
     on(scenario)
 
 
-def test_objects_of_others_are_named_all_at_once() -> None:
+def test_all_objects_that_others_own_are_named_at_once() -> None:
     async def scenario(sim: SimCluster) -> None:
         other = sim.guest(manager="helm")
         service = {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 5432}]}}
@@ -427,7 +427,7 @@ def test_objects_of_others_are_named_all_at_once() -> None:
 # ---- what the repository leaves behind -----------------------------------------------------------------------------
 
 
-def test_a_repository_that_is_switched_off_takes_its_objects_along_but_no_secret() -> None:
+def test_turning_the_repository_off_deletes_its_objects_but_no_secret() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         secrets = {obj["metadata"]["name"] for obj in sim.store.find(SECRET, "default")}
@@ -451,7 +451,7 @@ def test_a_repository_that_is_switched_off_takes_its_objects_along_but_no_secret
     on(scenario)
 
 
-def test_what_another_tool_has_taken_over_is_not_counted_as_pruned() -> None:
+def test_objects_that_another_tool_took_over_are_not_counted_as_pruned() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         taken_over(sim, Ref(ROLE, "postgresql-pgbackrest", "default"))
@@ -533,7 +533,7 @@ def test_without_a_volume_the_stateful_set_is_replaced_by_one_that_claims_anothe
     on(scenario)
 
 
-def test_the_same_size_in_other_words_is_the_same_size() -> None:
+def test_the_same_size_in_another_spelling_is_no_change() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         before = uid(sim)
@@ -579,7 +579,7 @@ def fractional(sim: SimCluster, size: str = "11059540787200m") -> None:
         {"tuning": {"memory": "1.3Gi"}, "resources": {"memoryRequest": "1.1Gi"}},
     ],
 )
-def test_the_server_warns_of_no_size_that_is_not_a_whole_number_of_bytes(answers: dict[str, Any]) -> None:
+def test_a_size_with_a_fraction_of_a_byte_draws_no_server_warning(answers: dict[str, Any]) -> None:
     async def scenario(sim: SimCluster) -> None:
         result = await deployed(sim, answers_of(**answers))
         assert "fractional" not in "".join(str(event) for event in result.events)
@@ -603,7 +603,7 @@ def test_a_size_that_the_server_keeps_in_thousandths_is_the_same_size_and_no_cha
 
 
 @pytest.mark.parametrize("is_fractional", [False, True])
-def test_a_size_that_is_no_whole_number_of_bytes_can_grow_and_is_shown_as_it_was_answered(
+def test_a_size_with_a_fraction_of_a_byte_can_grow_and_is_shown_as_answered(
     is_fractional: bool,
 ) -> None:
     async def scenario(sim: SimCluster) -> None:
@@ -659,7 +659,7 @@ def test_a_size_below_that_of_a_claim_that_was_grown_by_hand_is_refused_before_a
     on(scenario)
 
 
-def test_a_growth_that_never_took_place_may_be_taken_back() -> None:
+def test_a_growth_that_never_took_place_can_be_undone() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         await sim.patch(VOLUME, {"spec": {"resources": {"requests": {"storage": "30Gi"}}}})
@@ -679,7 +679,7 @@ def test_an_unreadable_live_size_is_left_to_the_server() -> None:
     on(scenario)
 
 
-def test_a_class_that_cannot_expand_is_found_before_anything_is_written() -> None:
+def test_a_storage_class_that_cannot_expand_is_refused_before_anything_is_written() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, grown("10Gi", storageClass="fixed"))
         result = await applied(sim, grown("20Gi", storageClass="fixed"))
@@ -699,7 +699,7 @@ def test_another_storage_class_is_refused_in_words(size: str) -> None:
         assert isinstance(result.error, PreflightError)
         assert [str(problem) for problem in result.error.findings] == [
             (
-                "storage.storageClass: the volume keeps the StorageClass that it was made with: keep standard; for "
+                "storage.storageClass: the StorageClass of a volume cannot be changed: keep standard; for "
                 "another one, make a new release and restore into it"
             )
         ]
@@ -708,12 +708,12 @@ def test_another_storage_class_is_refused_in_words(size: str) -> None:
     on(scenario)
 
 
-def test_the_default_storage_class_by_its_name_is_another_one_to_a_stateful_set() -> None:
+def test_naming_the_default_storage_class_is_a_change_of_the_stateful_set() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         result = await applied(sim, grown("10Gi", storageClass="standard"))
         assert isinstance(result.error, PreflightError)
-        assert "keep null, the cluster's default (standard when it was made);" in str(result.error)
+        assert "keep null, the cluster's default (standard when it was created);" in str(result.error)
 
     on(scenario)
 
@@ -723,17 +723,17 @@ def test_the_default_storage_class_by_its_name_is_another_one_to_a_stateful_set(
 SHOP = answers_of(release={"database": "shop"}, credentials={"from": "generate", "username": "owner"})
 MADE_ONCE = [
     (
-        "release.database: the first start made the database myapp, and no later one makes another: keep it, and make "
-        "shop by SQL: CREATE DATABASE shop"
+        "release.database: only the first start creates a database, and it created myapp: keep it, and create shop by "
+        "SQL: CREATE DATABASE shop"
     ),
     (
-        "credentials.username: the first start made the superuser postgres, and no later one makes this one: keep "
-        "it; SQL makes further roles: CREATE ROLE"
+        "credentials.username: only the first start creates a superuser, and it created postgres: keep it; create "
+        "other roles by SQL: CREATE ROLE"
     ),
 ]
 
 
-def test_another_superuser_or_database_is_refused_once_the_first_start_has_made_them() -> None:
+def test_another_superuser_or_database_is_refused_once_the_first_start_has_created_them() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         result = await applied(sim, SHOP)
@@ -744,7 +744,7 @@ def test_another_superuser_or_database_is_refused_once_the_first_start_has_made_
     on(scenario)
 
 
-def test_an_install_that_failed_after_its_first_start_has_made_them_too() -> None:
+def test_an_install_that_failed_after_its_first_start_has_created_them_too() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("job-failed", "default/postgresql-pgbackrest-init*"))
         assert isinstance((await applied(sim)).error, FirstBackupFailed)
@@ -756,7 +756,7 @@ def test_an_install_that_failed_after_its_first_start_has_made_them_too() -> Non
     on(scenario)
 
 
-def test_a_database_that_does_not_run_after_an_install_that_failed_is_not_taken_for_none() -> None:
+def test_a_database_that_is_down_after_a_failed_install_still_counts() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("job-failed", "default/postgresql-pgbackrest-init*"))
         assert isinstance((await applied(sim)).error, FirstBackupFailed)
@@ -770,7 +770,7 @@ def test_a_database_that_does_not_run_after_an_install_that_failed_is_not_taken_
     on(scenario)
 
 
-def test_a_release_without_its_volume_starts_afresh() -> None:
+def test_a_release_without_its_volume_starts_over() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         sim.store.remove(DATABASE)
@@ -782,7 +782,7 @@ def test_a_release_without_its_volume_starts_afresh() -> None:
 
 
 @pytest.mark.parametrize(("username", "refused"), [("postgres", False), ("owner", True)])
-def test_a_secret_of_your_own_may_name_the_same_superuser_and_no_other(username: str, refused: bool) -> None:
+def test_an_existing_secret_may_name_only_the_same_superuser(username: str, refused: bool) -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         await sim.create(secret("mine", username=username, password="secret"))
@@ -796,7 +796,7 @@ def test_a_secret_of_your_own_may_name_the_same_superuser_and_no_other(username:
     on(scenario)
 
 
-def test_a_secret_of_your_own_stays_the_one_that_the_first_start_read() -> None:
+def test_an_existing_secret_cannot_be_replaced_after_the_first_start() -> None:
     async def scenario(sim: SimCluster) -> None:
         await sim.create(secret("mine", username="owner", password="secret"))
         await deployed(sim, answers_of(credentials={"from": "existing", "secret": "mine"}))
@@ -804,8 +804,8 @@ def test_a_secret_of_your_own_stays_the_one_that_the_first_start_read() -> None:
         assert isinstance(result.error, PreflightError)
         assert [str(problem) for problem in result.error.findings] == [
             (
-                "credentials.username: the first start made another superuser, and no later one makes this one: keep "
-                "it; SQL makes further roles: CREATE ROLE"
+                "credentials.username: only the first start creates a superuser, and it created another one: keep it; "
+                "create other roles by SQL: CREATE ROLE"
             )
         ]
         same = answers_of(credentials={"from": "generate", "username": "owner"})
@@ -926,7 +926,7 @@ def test_a_damaged_first_backup_is_reported_again_without_another_one() -> None:
     on(scenario)
 
 
-def test_a_damaged_release_stays_damaged_when_something_else_is_mended() -> None:
+def test_a_damaged_first_backup_is_still_reported_after_another_fix() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.runtime.programs.has_damaged_pages = True
         await deployed(sim)

@@ -27,12 +27,12 @@ def served(obj: Object, **metadata: Any) -> Object:
     return {**obj, "metadata": {**obj["metadata"], **kept, **metadata}, "status": {"phase": "well"}}
 
 
-def test_a_field_that_only_the_server_sets_is_no_change() -> None:
+def test_a_field_that_only_the_server_sets_is_not_a_change() -> None:
     assert compare(served(configmap(x="1")), served(configmap(x="1"), resourceVersion="8")) == Change(REF, "unchanged")
     assert normalise(served(configmap(x="1"))) == configmap(x="1")
 
 
-def test_what_is_not_there_is_created() -> None:
+def test_a_missing_object_is_created() -> None:
     change = compare(None, configmap(x="1"))
     assert (change.action, change.before) == ("create", "")
     assert change.after == (
@@ -109,7 +109,7 @@ def statefulset(image: str, replicas: int = 1) -> Object:
 RESTARTS = "the pod restarts: connections end, and the database is away for a moment"
 
 
-def test_a_change_of_the_pod_costs_a_restart_and_any_other_one_nothing() -> None:
+def test_only_a_change_of_the_pod_template_restarts_the_pod() -> None:
     assert cost(compare(served(statefulset("one")), statefulset("two"))) == RESTARTS
     assert cost(compare(served(statefulset("one")), statefulset("one", replicas=0))) == ""
     assert cost(compare(None, statefulset("one"))) == ""
@@ -122,7 +122,7 @@ def test_a_volume_that_grows_is_final_whether_or_not_the_pod_restarts() -> None:
     assert cost(restarted) == f"the volume grows from 10Gi, and it can never shrink again; {RESTARTS}"
 
 
-def test_what_is_deleted_costs_what_it_did() -> None:
+def test_a_deletion_names_what_is_lost_with_it() -> None:
     assert cost(Change(Ref.of(statefulset("one")), "delete")) == "the database stops; its volume stays"
     assert cost(Change(REF, "delete")) == ""
 

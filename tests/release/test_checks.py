@@ -47,7 +47,7 @@ def test_an_image_is_compared_by_the_name_that_a_node_gives_it(short: str, whole
     assert checks.whole_name(short) == whole
 
 
-def test_an_image_that_the_database_already_runs_is_not_looked_for() -> None:
+def test_an_image_that_the_database_already_runs_is_not_checked() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         node = sim.store.peek(Ref(NODE, NODE_NAME))
@@ -72,7 +72,7 @@ async def rewritten(sim: SimCluster, section: str, key: str, value: Any) -> None
     await sim.apply(changed.secret(), force=True)
 
 
-def test_a_recorded_answer_that_is_not_valid_any_more_does_not_hide_what_cannot_change() -> None:
+def test_a_recorded_answer_that_is_no_longer_valid_does_not_hide_immutable_settings() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         await rewritten(sim, "schedule", "gone", "whatever")

@@ -75,7 +75,7 @@ def test_a_leaked_password_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> No
     assert "a secret leaked" in verdict.violations
 
 
-def test_an_error_that_is_none_of_ours_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_another_class_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> str:
         raise KeyError("defect")
 

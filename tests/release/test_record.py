@@ -56,14 +56,14 @@ def test_the_secret_of_a_record() -> None:
     }
 
 
-def test_a_record_comes_back_as_it_went() -> None:
+def test_a_record_reads_back_the_same() -> None:
     before = Record(
         ReleaseRef("shop", "db"), (SERVICE, NAMESPACE), (Revision(1, AT, "deployed", "a", ANSWERS),), "salt"
     )
     assert record.read(before.secret()) == before
 
 
-def test_a_record_of_before_there_was_salt_is_read() -> None:
+def test_a_record_without_a_salt_is_read() -> None:
     secret = begun().secret()
     content = json.loads(base64.b64decode(secret["data"]["record"]))
     del content["salt"]
@@ -87,13 +87,13 @@ def test_a_record_of_before_there_was_salt_is_read() -> None:
         {"record": base64.b64encode(b"[" * 100_000).decode()},
     ],
 )
-def test_what_is_no_record_is_refused(data: dict[str, Any]) -> None:
+def test_an_invalid_record_is_refused(data: dict[str, Any]) -> None:
     secret = {"metadata": {"name": "db-pgwizard", "namespace": "shop"}, "data": data}
     with pytest.raises(ValueError, match="Secret shop/db-pgwizard holds no record of a release"):
         record.read(secret)
 
 
-def test_a_secret_without_data_is_no_record() -> None:
+def test_a_secret_without_data_is_not_a_record() -> None:
     with pytest.raises(ValueError, match="holds no record"):
         record.read({"metadata": {"name": "db-pgwizard", "namespace": "shop"}})
 
@@ -112,7 +112,7 @@ WRONG: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG.items() for value in values])
-def test_a_revision_that_is_not_as_it_was_written_is_no_record(key: str, value: Any) -> None:
+def test_a_record_with_an_invalid_revision_is_refused(key: str, value: Any) -> None:
     with pytest.raises(ValueError, match="holds no record"):
         record.read(changed("revisions", [{**asdict(Revision(1, AT, "deployed", "a", ANSWERS)), key: value}]))
 
@@ -129,13 +129,13 @@ def test_a_revision_that_is_not_as_it_was_written_is_no_record(key: str, value: 
         ["v1", "Pod", "shop", ""],
     ],
 )
-def test_an_object_without_a_proper_name_is_in_no_record(parts: list[Any]) -> None:
+def test_a_record_with_an_invalid_object_name_is_refused(parts: list[Any]) -> None:
     with pytest.raises(ValueError, match="holds no record"):
         record.read(changed("inventory", [parts]))
 
 
 @pytest.mark.parametrize("key", ["name", "namespace"])
-def test_a_release_without_a_proper_name_is_none(key: str) -> None:
+def test_a_record_with_an_invalid_release_name_is_refused(key: str) -> None:
     secret = begun().secret()
     secret["metadata"][key] += OSC
     with pytest.raises(ValueError, match="holds no record") as caught:
@@ -151,7 +151,7 @@ def changed(key: str, value: Any) -> dict[str, Any]:
     return secret
 
 
-def test_an_inventory_covers_what_is_and_what_will_be() -> None:
+def test_an_inventory_covers_present_and_future_objects() -> None:
     before = Record(ReleaseRef("shop", "db"), (STATEFULSET, SERVICE))
     assert before.begin([SERVICE, NAMESPACE], "now", "a", {}).inventory == (STATEFULSET, SERVICE, NAMESPACE)
     assert begun().finish([NAMESPACE], "deployed").inventory == (NAMESPACE,)

@@ -21,7 +21,7 @@ ELSEWHERE = {"repository": {"enabled": False}, "tls": {"verify": False, "source"
 """Answers that need nothing of another namespace."""
 
 
-def test_releases_are_found_wherever_they_are() -> None:
+def test_releases_are_found_in_every_namespace() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         await deployed(sim, answers_of(release={"namespace": "staging"}, **ELSEWHERE))
@@ -99,14 +99,14 @@ def test_a_record_that_is_damaged_or_of_another_version_is_refused_as_such(quest
 
     async def scenario(sim: SimCluster) -> None:
         sim.store.put({**live(sim, SECRET, "postgresql-pgwizard"), "data": {"record": "e30="}})
-        asked: dict[str, Callable[[], Awaitable[Any]]] = {
+        readers: dict[str, Callable[[], Awaitable[Any]]] = {
             "an apply": lambda: deployed(sim),
             "an uninstall": lambda: uninstall.removal(sim, ReleaseRef("default", "postgresql"), purge_data=False),
             "a status": lambda: observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim)),
             "its answers": lambda: records.answers_of(sim, ReleaseRef("default", "postgresql")),
         }
         with pytest.raises(PreflightError) as caught:
-            await asked[question]()
+            await readers[question]()
         assert caught.value.message == "Secret default/postgresql-pgwizard holds no record of a release"
         assert caught.value.hint == (
             "It was written by another version of pgwizard, or damaged: use that version, or bring the Secret back "

@@ -1,4 +1,4 @@
-"""A pod or a hook Job that does not come: what is said, how soon, with which error, and what helps."""
+"""A pod or a hook Job that does not start: the message, how soon it comes, which error, and the fix."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_an_init_container_that_crashes_shows_its_own_lines() -> None:
     assert result.error.log == ("rehash: no such file",)
 
 
-def test_a_crash_that_heals_within_the_grace_is_no_failure() -> None:
+def test_a_crash_that_recovers_within_the_grace_period_is_not_a_failure() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("crash-loop", DATABASE))
         task = asyncio.create_task(applied(sim))
@@ -127,7 +127,7 @@ def test_a_crash_that_heals_within_the_grace_is_no_failure() -> None:
         ("never-ready", "starting: 1 of 1 containers started", "1 of 1 containers started"),
     ],
 )
-def test_what_may_still_recover_is_reported_at_once_and_waited_for(kind: Any, first: str, last: str) -> None:
+def test_a_state_that_may_recover_is_reported_at_once_and_waited_for(kind: Any, first: str, last: str) -> None:
     result = stuck(ScriptedOutcome(kind, "default/*"))
     assert isinstance(result.error, DeadlineError)
     assert result.error.message.startswith("postgresql-0 in default was not ready after 120 s: ")
@@ -161,7 +161,7 @@ def test_an_old_event_explains_nothing() -> None:
     on(scenario, behind_seconds=700)
 
 
-def test_a_secret_that_loses_a_key_meanwhile() -> None:
+def test_a_secret_that_loses_a_key_during_the_rollout_is_reported() -> None:
     async def scenario(sim: SimCluster) -> None:
         def meanwhile(request: Any) -> None:
             if request.verb == "watch" and request.resource == "pods":
@@ -209,9 +209,9 @@ def test_a_rollout_that_is_stuck_on_a_broken_pod_is_recovered(policy: str) -> No
             await rollout.wait_ready(sim, plan, 120, lambda _: None, at=clock(sim)())
         sim.outcomes.clear()
         await _another_template(sim, "mended")
-        said: list[str] = []
-        assert await rollout.wait_ready(sim, plan, 120, said.append, at=clock(sim)()) == "postgresql-0 is ready"
-        assert ("postgresql-0 is stuck in an old revision: it is replaced" in said) is (policy == "OrderedReady")
+        notes: list[str] = []
+        assert await rollout.wait_ready(sim, plan, 120, notes.append, at=clock(sim)()) == "postgresql-0 is ready"
+        assert ("postgresql-0 is stuck in an old revision: it is replaced" in notes) is (policy == "OrderedReady")
 
     on(scenario)
 
@@ -234,20 +234,20 @@ def test_an_existing_pod_is_not_reported_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("backups", "said"),
+    ("backups", "message"),
     [
         (True, "the old pod is stopping: up to 120 s, while its last WAL is archived"),
         (False, "the old pod is stopping: up to 120 s"),
     ],
 )
-def test_a_stopping_pod_is_reported_with_its_grace_period_and_the_reason(backups: bool, said: str) -> None:
+def test_a_stopping_pod_is_reported_with_its_grace_period_and_the_reason(backups: bool, message: str) -> None:
     seen = rollout._Progress("postgresql-0", backups)
     seen.take(WatchEvent("ADDED", {"kind": "StatefulSet", "metadata": {"generation": 1}}))
     for left in (120, 0):  # none is left once its containers have ended
         metadata = {"deletionTimestamp": "2026-11-26T09:00:00Z", "deletionGracePeriodSeconds": left}
         spec = {"terminationGracePeriodSeconds": 120}
         seen.take(WatchEvent("MODIFIED", {"kind": "Pod", "metadata": metadata, "spec": spec}))
-        assert seen.health().message == said
+        assert seen.health().message == message
 
 
 # ---- the hook Job --------------------------------------------------------------------------------------------------
@@ -288,7 +288,7 @@ def test_the_cause_of_a_failed_try_may_follow_the_line_of_its_error() -> None:
     assert progress(result)[-1].startswith("a try failed: The bucket does not exist")
 
 
-def test_a_hook_job_that_fails_without_a_known_cause_names_the_command_to_look() -> None:
+def test_a_hook_job_that_fails_without_a_known_cause_names_a_command_to_investigate() -> None:
     result = stuck(ScriptedOutcome("job-failed", HOOK, lines=("hm",)))
     assert isinstance(result.error, FirstBackupFailed)
     assert result.error.hint == (
@@ -296,7 +296,7 @@ def test_a_hook_job_that_fails_without_a_known_cause_names_the_command_to_look()
     )
 
 
-def test_a_hook_job_that_is_deleted_meanwhile() -> None:
+def test_a_hook_job_that_is_deleted_during_the_wait_is_reported() -> None:
     async def scenario(sim: SimCluster) -> None:
         task = asyncio.create_task(applied(sim))
         await asyncio.sleep(8)
@@ -393,7 +393,7 @@ def test_a_webhook_that_does_not_answer_ends_the_wait_after_a_minute_with_its_na
     assert 60 < result.at[-1] < 120
 
 
-def test_a_webhook_that_answers_again_within_a_minute_ends_no_wait() -> None:
+def test_a_webhook_that_recovers_within_a_minute_does_not_end_the_wait() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("webhook-silent", "default/postgresql"))
         task = asyncio.create_task(applied(sim))
@@ -497,7 +497,7 @@ def test_a_first_backup_that_fails_beside_a_sidecar_is_reported_soon() -> None:
     assert result.at[-1] < 120
 
 
-def test_a_pod_of_an_earlier_job_of_the_same_name_proves_nothing() -> None:
+def test_a_pod_of_an_earlier_job_of_the_same_name_is_ignored() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         (pod,) = (

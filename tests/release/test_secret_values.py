@@ -77,7 +77,7 @@ def change(result: ApplyRun, ref: str) -> Change:
 # ---- passwords -----------------------------------------------------------------------------------------------------
 
 
-def test_a_generated_password_is_made_once() -> None:
+def test_a_password_is_generated_once() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         first = data(sim, "postgresql")
@@ -102,7 +102,7 @@ def test_two_releases_have_two_passwords() -> None:
     assert len(set(found)) == 2
 
 
-def test_a_secret_made_by_hand_is_completed_and_kept() -> None:
+def test_a_secret_created_by_hand_is_completed_and_kept() -> None:
     async def scenario(sim: SimCluster) -> None:
         await sim.guest(manager="kubectl-create").create(secret("postgresql", password="mine"))
         await deployed(sim)
@@ -112,7 +112,7 @@ def test_a_secret_made_by_hand_is_completed_and_kept() -> None:
     on(scenario)
 
 
-def test_a_volume_that_is_gone_gets_the_superuser_that_is_asked_for() -> None:
+def test_without_its_volume_a_release_gets_the_superuser_of_the_answers() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         password = data(sim, "postgresql")["password"]
@@ -191,8 +191,8 @@ def test_another_superuser_in_a_variable_is_refused() -> None:
             (
                 "credentials.username",
                 (
-                    "the first start made another superuser, and no later one makes this one: keep it; SQL makes "
-                    "further roles: CREATE ROLE"
+                    "only the first start creates a superuser, and it created another one: keep it; create other roles "
+                    "by SQL: CREATE ROLE"
                 ),
             )
         ]
@@ -256,7 +256,7 @@ def test_s3_credentials_that_differ_are_updated_and_shown_as_changed_without_val
 
 
 @pytest.mark.parametrize("kind", ["kill-before", "kill-after"])
-def test_a_pod_takes_new_s3_credentials_even_where_the_run_that_brought_them_was_killed(kind: Any) -> None:
+def test_a_pod_gets_new_s3_credentials_even_if_the_run_that_wrote_them_was_killed(kind: Any) -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, ENV, given(**CANARIES))
         before = live(sim, POD, "postgresql-0")["metadata"]["uid"]
@@ -373,7 +373,7 @@ def forms(value: str) -> tuple[str, str]:
     return value, base64.b64encode(value.encode()).decode()
 
 
-def test_what_is_decided_shows_no_value() -> None:
+def test_the_decisions_about_secrets_show_no_value() -> None:
     ref = Ref(SECRET, "postgresql-pgbackrest-s3", "default")
     assert "canary" not in repr(Values({ref: {"secretKey": Sensitive(b"canary")}}, b"canary"))
 

@@ -16,7 +16,7 @@ from support.simtime import run
 SERVED = Ref(SERVICE, "postgresql", "default")
 
 
-def heard(error: BaseException | None) -> list[tuple[str, str]]:
+def events_of(error: BaseException | None) -> list[tuple[str, str]]:
     events: list[Event] = []
 
     async def staged() -> None:
@@ -35,7 +35,7 @@ def heard(error: BaseException | None) -> list[tuple[str, str]]:
 
 
 def test_a_stage_ends_with_its_summary() -> None:
-    assert heard(None) == [("began", ""), ("progress", "waiting"), ("done", "it is there")]
+    assert events_of(None) == [("began", ""), ("progress", "waiting"), ("done", "it is there")]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_stage_ends_with_its_summary() -> None:
     ],
 )
 def test_a_failed_stage_is_reported_with_the_first_line_of_its_error(error: Exception, text: str) -> None:
-    assert heard(error)[-1] == ("failed", text)
+    assert events_of(error)[-1] == ("failed", text)
 
 
 def test_only_our_own_objects_are_deleted() -> None:
@@ -63,7 +63,7 @@ def test_only_our_own_objects_are_deleted() -> None:
     on(scenario)
 
 
-def test_the_wait_for_what_was_deleted_has_an_end_and_does_not_mistake_another_object_for_it() -> None:
+def test_the_wait_for_a_deletion_is_bounded_and_ignores_a_new_object_of_that_name() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         uid = live(sim, SERVICE, "postgresql")["metadata"]["uid"]

@@ -87,14 +87,14 @@ NEEDED = rights.accesses(EVERYTHING)
 
 
 def only(sim: SimCluster, accesses: Iterable[Access]) -> list[Access]:
-    """Deny what is not in the list; returns what is then asked for and allowed."""
+    """Deny what is not in the list; returns what is then candidate for and allowed."""
     granted, used = set(accesses), list[Access]()
 
     def allows(access: Access, user: str = "") -> bool:
         for name in ("", access.name):
-            asked = Access(access.verb, access.resource, access.group, access.namespace, name)
-            if asked in granted:
-                used.append(asked)
+            candidate = Access(access.verb, access.resource, access.group, access.namespace, name)
+            if candidate in granted:
+                used.append(candidate)
                 return True
         return False
 
@@ -142,7 +142,7 @@ def test_all_missing_rights_are_named_at_once() -> None:
     on(scenario)
 
 
-def test_the_words_of_a_missing_right() -> None:
+def test_a_missing_permission_is_described() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.rules.deny("patch", "statefulsets", "default")
         sim.rules.deny("create", "pods/exec", "default")
@@ -169,7 +169,7 @@ def test_the_words_of_a_missing_right() -> None:
 
 
 @pytest.mark.parametrize("answers", [INSTALLED, EVERYTHING, answers_of(repository={"enabled": False})])
-def test_the_rights_that_are_asked_for_are_enough(answers: Answers) -> None:
+def test_the_checked_permissions_are_sufficient(answers: Answers) -> None:
     async def scenario(sim: SimCluster) -> None:
         only(sim, rights.accesses(answers))
         await deployed(sim, answers, S3)
@@ -196,8 +196,8 @@ async def approved(_: object) -> bool:
     return True
 
 
-def test_a_repository_that_goes_needs_the_rights_that_it_came_with() -> None:
-    """What is to be pruned is among the rights that are asked for before anything is written."""
+def test_removing_the_repository_needs_the_permissions_that_created_it() -> None:
+    """What is to be pruned is among the rights that are checked before anything is written."""
     bare = answers_of(repository={"enabled": False})
 
     async def scenario(sim: SimCluster) -> None:
@@ -209,7 +209,7 @@ def test_a_repository_that_goes_needs_the_rights_that_it_came_with() -> None:
     on(scenario)
 
 
-def test_no_right_is_asked_for_in_vain() -> None:
+def test_no_unnecessary_permission_is_checked() -> None:
     applied_kinds = {
         "configmaps",
         "cronjobs",
@@ -232,8 +232,8 @@ def test_no_right_is_asked_for_in_vain() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, EVERYTHING)
         await deployed(sim, EVERYTHING.model_copy(update={"storage": UPGRADED.storage, "tuning": UPGRADED.tuning}))
-        asked = {(request.verb.replace("apply", "patch"), request.resource) for request in sim.requests}
-        assert {(access.verb, access.resource) for access in NEEDED} - asked == expected
+        used = {(request.verb.replace("apply", "patch"), request.resource) for request in sim.requests}
+        assert {(access.verb, access.resource) for access in NEEDED} - used == expected
 
     on(scenario)
 
@@ -261,28 +261,28 @@ def test_a_removal_names_its_missing_rights_before_it_deletes() -> None:
 
 def wrong(key: str, value: bytes | None, **source: str) -> list[str]:
     """What an apply says of a source with this value; None: the Secret is not there."""
-    said: list[str] = []
+    problems: list[str] = []
 
     async def scenario(sim: SimCluster) -> None:
         if value is not None:
             bare = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "trust", "namespace": "minio"}}
             await sim.create({**bare, "data": {key: base64.b64encode(value).decode()}})
         result = await applied(sim, answers_of(tls={"source": {"secret": "trust", **source}}))
-        said.extend(refused(result))
+        problems.extend(refused(result))
 
     on(scenario)
-    return said
+    return problems
 
 
-def test_a_certificate_secret_that_is_not_there() -> None:
+def test_a_missing_certificate_secret_is_refused() -> None:
     assert wrong("", None) == ["tls.source: Secret minio/trust does not exist: it holds the certificate to trust"]
 
 
-def test_a_certificate_secret_without_the_key() -> None:
+def test_a_certificate_secret_without_the_key_is_refused() -> None:
     assert wrong("ca.crt", b"x") == ["tls.source.key: Secret minio/trust has no key tls.crt; its keys: ca.crt"]
 
 
-def test_a_certificate_secret_that_may_not_be_read() -> None:
+def test_a_certificate_secret_that_may_not_be_read_is_refused() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.rules.deny("get", "secrets", "minio")
         assert refused(await applied(sim)) == [
@@ -303,7 +303,7 @@ def test_a_certificate_secret_that_the_server_refuses_although_it_may_be_read() 
     on(scenario)
 
 
-def test_what_is_no_certificate() -> None:
+def test_a_secret_without_a_certificate_is_refused() -> None:
     assert wrong("tls.crt", b"hello") == [
         (
             "tls.source.key: Secret minio/trust, key tls.crt is not a certificate: expected PEM text that begins with "
@@ -312,7 +312,7 @@ def test_what_is_no_certificate() -> None:
     ]
 
 
-def test_a_private_key_beside_the_certificate() -> None:
+def test_a_private_key_beside_the_certificate_is_refused() -> None:
     data = headless.pem(headless.certificate()) + headless.private_key()
     assert wrong("tls.crt", data) == [
         (
@@ -322,19 +322,19 @@ def test_a_private_key_beside_the_certificate() -> None:
     ]
 
 
-def test_a_certificate_that_has_ended() -> None:
+def test_an_expired_certificate_is_refused() -> None:
     ended = datetime.now(UTC) - timedelta(days=2)
     data = headless.pem(headless.certificate(begins=timedelta(days=-9), ends=timedelta(days=-2)))
-    (said,) = wrong("tls.crt", data)
-    assert said.startswith(f"tls.source.key: Secret minio/trust, key tls.crt CN=minio ended on {ended:%Y-%m-%d}")
-    assert said.endswith(": renew it at its source")
+    (problem,) = wrong("tls.crt", data)
+    assert problem.startswith(f"tls.source.key: Secret minio/trust, key tls.crt CN=minio ended on {ended:%Y-%m-%d}")
+    assert problem.endswith(": renew it at its source")
 
 
-def test_a_certificate_that_has_not_begun() -> None:
+def test_a_certificate_that_is_not_valid_yet_is_refused() -> None:
     begins = datetime.now(UTC) + timedelta(days=2)
     data = headless.pem(headless.certificate(begins=timedelta(days=2), ends=timedelta(days=9)))
-    (said,) = wrong("tls.crt", data)
-    assert said.startswith(
+    (problem,) = wrong("tls.crt", data)
+    assert problem.startswith(
         f"tls.source.key: Secret minio/trust, key tls.crt CN=minio is valid only from {begins:%Y-%m-%d}"
     )
 
@@ -433,7 +433,7 @@ def test_a_ca_that_is_published_elsewhere_is_reported_with_how_to_use_it(
     on(scenario)
 
 
-def test_a_value_that_is_no_base64_is_a_problem_of_its_key() -> None:
+def test_a_value_that_is_not_base64_is_a_problem_of_its_key() -> None:
     async def scenario(sim: SimCluster) -> None:
         odd = secret("odd", "default")
         sim.store.put({**odd, "data": {"username": "%%%", "password": "a"}})
@@ -542,7 +542,7 @@ def test_a_mirrored_s3_secret_is_read_where_it_is() -> None:
     on(scenario)
 
 
-def test_what_pod_security_would_refuse_is_a_warning_of_the_dry_run() -> None:
+def test_a_pod_that_pod_security_would_refuse_is_a_warning_of_the_dry_run() -> None:
     async def scenario(sim: SimCluster) -> None:
         labels = {"pod-security.kubernetes.io/warn": "restricted"}
         await sim.patch(Ref(NAMESPACE, "default"), {"metadata": {"labels": labels}})
@@ -562,7 +562,7 @@ def _kept_with_an_unknown_key(name: str) -> record.Record:
     return record.Record(ReleaseRef("shop", name), revisions=(revision,))
 
 
-def test_what_other_releases_say_to_the_answers() -> None:
+def test_other_releases_with_the_same_path_are_reported() -> None:
     others: list[records.Listed] = [
         _kept("same", repository={"path": "/shop"}),
         _kept("elsewhere", repository={"path": "/other"}),
@@ -577,15 +577,15 @@ def test_what_other_releases_say_to_the_answers() -> None:
     answers = Answers.model_validate({"release": {"name": "new", "namespace": "shop"}, "repository": {"path": "/shop"}})
     shared = "shop/same backs up to backups/shop at minio.minio.svc:9000 as well"
     assert [str(found) for found in checks.neighbours(answers, others, ReleaseRef("shop", "elsewhere"))] == [
-        f"repository.path: {shared}: one path a database, never shared",
-        "release.name: this makes a second release: shop/elsewhere stays as it is",
+        f"repository.path: {shared}: each database needs a path of its own",
+        "release.name: this creates a second release: shop/elsewhere is not changed",
         "repository.path: revision 3 of shop/newer cannot be read: whether it shares the path is not checked",
         "repository.path: Secret other/odd holds no record: whether other/broken shares the path is not checked",
     ]
     assert checks.neighbours(Answers.model_validate({"repository": {"enabled": False}}), others) == ()
 
 
-def test_another_name_of_the_same_store_is_no_move() -> None:
+def test_another_spelling_of_the_same_store_is_not_a_move() -> None:
     live = _kept("new", repository={"path": "/shop"})
     same = Answers.model_validate({"repository": {"path": "/shop", "endpoint": "https://s3.example.com"}})
     assert checks.moved(same, live) == ()
@@ -600,7 +600,7 @@ def test_a_revision_whose_repository_cannot_be_read_is_warned_of_with_what_is_no
     assert finding.fix.startswith("It was written by another version of pgwizard")
 
 
-def test_immutable_settings_are_reported_while_a_person_answers() -> None:
+def test_immutable_settings_are_reported_in_the_wizard() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, answers_of(storage={"storageClass": "standard"}))
         answers = answers_of(
@@ -625,7 +625,7 @@ def test_immutable_settings_are_reported_while_a_person_answers() -> None:
     on(scenario)
 
 
-def test_the_release_s_own_mirror_is_no_source() -> None:
+def test_the_mirror_of_the_release_cannot_be_its_own_source() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         own = answers_of(tls={"source": {"secret": "postgresql-minio-ca", "namespace": "default"}})
@@ -642,7 +642,7 @@ def test_the_release_s_own_mirror_is_no_source() -> None:
 # ---- a namespace's own administrator -------------------------------------------------------------------------------
 
 
-def test_who_must_hold_what_a_role_grants_installs_although_a_dry_run_has_made_no_role() -> None:
+def test_an_install_works_for_a_user_who_may_only_grant_own_permissions() -> None:
     async def scenario(sim: SimCluster) -> None:
         rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch", *WRITING]}]
         for namespace in ("default", "minio"):

@@ -26,7 +26,7 @@ async def removed(
     return found
 
 
-def test_an_uninstall_keeps_the_data_and_what_it_is_read_with() -> None:
+def test_an_uninstall_keeps_the_data_and_the_secrets_that_it_needs() -> None:
     async def scenario(sim: SimCluster) -> None:
         before = {Ref.of(obj) for obj in sim.store.everything() if obj["metadata"].get("namespace") == "default"}
         await deployed(sim)
@@ -44,7 +44,7 @@ def test_an_uninstall_keeps_the_data_and_what_it_is_read_with() -> None:
     on(scenario)
 
 
-def test_a_release_comes_back_onto_what_was_kept() -> None:
+def test_a_new_install_uses_the_kept_data() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         password, volume = live(sim, SECRET, "postgresql")["data"], live(sim, CLAIM, VOLUME.name)["metadata"]["uid"]
@@ -86,7 +86,7 @@ def test_a_killed_uninstall_resumes() -> None:
     on(scenario)
 
 
-def test_what_another_tool_has_taken_over_is_kept_and_the_uninstall_ends() -> None:
+def test_an_uninstall_keeps_objects_that_another_tool_took_over() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         service, result = Ref(SERVICE, "postgresql", "default"), list[Event]()
@@ -119,7 +119,7 @@ def test_an_object_that_another_tool_creates_again_is_not_waited_for() -> None:
     on(scenario)
 
 
-def test_what_went_before_is_not_counted_as_deleted() -> None:
+def test_objects_that_were_gone_before_are_not_counted_as_deleted() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         result = list[Event]()
@@ -140,19 +140,19 @@ def test_the_password_of_a_release_that_is_named_like_a_certificate_is_purged() 
     on(scenario)
 
 
-def test_a_release_that_changed_since_it_was_looked_at_is_not_removed() -> None:
+def test_a_release_that_changed_since_it_was_read_is_not_removed() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         found = await uninstall.removal(sim, ReleaseRef("default", "postgresql"), purge_data=False)
         await deployed(sim, answers_of(schedule={"full": "0 3 * * 0"}))
-        with pytest.raises(PreflightError, match="has changed since it was looked at; nothing was deleted"):
+        with pytest.raises(PreflightError, match="has changed since it was read; nothing was deleted"):
             await uninstall.remove(found, sim, lambda _: None, now=clock(sim))
         assert sim.store.peek(DATABASE) is not None
 
     on(scenario)
 
 
-def test_what_is_no_release_cannot_be_removed() -> None:
+def test_a_missing_release_cannot_be_removed() -> None:
     async def scenario(sim: SimCluster) -> None:
         with pytest.raises(PreflightError) as caught:
             await removed(sim)

@@ -123,7 +123,7 @@ def test_deletion_takes_the_pod_and_leaves_the_claim() -> None:
 
 
 @pytest.mark.parametrize(("kind", "reason"), [("image-pull", "ImagePullBackOff"), ("crash-loop", "CrashLoopBackOff")])
-def test_containers_that_do_not_start(kind: Any, reason: str) -> None:
+def test_a_container_that_does_not_start_waits_with_its_reason(kind: Any, reason: str) -> None:
     async def scenario(sim: Cluster) -> None:
         sim.outcomes.append(ScriptedOutcome(kind, "default/postgresql-0", lines=("FATAL:  out of luck",)))
         pod = await installed(sim)
@@ -172,7 +172,7 @@ def test_pods_that_may_not_be_created(kind: Any, text: str) -> None:
     run(scenario)
 
 
-def test_what_the_pod_needs_is_missing_and_then_comes() -> None:
+def test_a_pod_starts_once_the_object_that_it_needs_exists() -> None:
     async def scenario(sim: Cluster) -> None:
         obj = statefulset()
         pod = obj["spec"]["template"]["spec"]

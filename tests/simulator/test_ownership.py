@@ -87,7 +87,7 @@ def test_unknown_fields_in_the_words_of_create_and_apply() -> None:
     run(scenario)
 
 
-def test_a_number_is_no_text() -> None:
+def test_a_number_is_refused_in_place_of_text() -> None:
     async def scenario(sim: Cluster) -> None:
         bad: Object = configmap() | {"data": {"a": 1}}
         with pytest.raises(Invalid, match=r"\.data\.a: expected string, got"):
@@ -208,7 +208,7 @@ def test_pod_security_warns() -> None:
     run(scenario)
 
 
-def test_a_size_that_is_no_whole_number_of_bytes_draws_the_server_s_warning() -> None:
+def test_a_size_with_a_fraction_of_a_byte_draws_the_server_s_warning() -> None:
     async def scenario(sim: Cluster) -> None:
         obj = statefulset()
         spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1.3Gi"}}}

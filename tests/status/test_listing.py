@@ -37,7 +37,7 @@ def pgbackrest(tmp_path: Path) -> Path:
         """#!/bin/bash
 place="${@: -1}"; what=tree
 case " $* " in *" repo-get "*) what=files ;; *" --recurse "*) what=all ;; *" --output=json "*) what=json ;; esac
-echo "$what $place" >> "$ROOT/asked"
+echo "$what $place" >> "$ROOT/requests"
 file="$ROOT/$what/${place//\\//_}"
 [ -f "$file" ] || { echo "[055]: no $place" >&2; exit 55; }
 cat "$file"
@@ -138,7 +138,7 @@ def test_a_poll_reads_the_first_folder_and_the_newest_of_each_timeline_alone(pgb
         f"read {third}",
         f"read {LATER}",
     ]
-    assert "files archive/main/15-2/00000002.history" not in (pgbackrest / "asked").read_text()
+    assert "files archive/main/15-2/00000002.history" not in (pgbackrest / "requests").read_text()
 
 
 def test_without_a_folder_for_a_database_there_is_no_archive(pgbackrest: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_poll_that_finds_folders_which_it_did_not_read_is_not_enough() -> None
         "folder ../../etc",
     ],
 )
-def test_what_the_script_never_prints_is_refused(line: str) -> None:
+def test_an_unknown_line_of_the_script_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match=r".+") as refused:
         read(f"archive 15-1\n{line}")
     assert "\x1b" not in str(refused.value)

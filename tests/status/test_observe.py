@@ -1,4 +1,4 @@
-"""Observing a cluster: what is seen, how soon, and what is asked again."""
+"""Observing a cluster: what is seen, how soon, and what is read again."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, record, rollout, uninstall
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
+from pgwizard.simulator.repository import DamagedFile
 from pgwizard.status import listing, observe, probes, report
 from pgwizard.status import snapshot as status_snapshot
 from pgwizard.status.observations import LogFailed, LogRead, Observation
@@ -67,7 +68,7 @@ def test_a_denied_source_is_reported_and_the_others_are_read() -> None:
             Fault("403", verb="list", resource="cronjobs", times=None),
         ]
         found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
-        assert sorted(found.failures) == ["archive", "archiver", "cronjobs", "repository", "volume"]
+        assert sorted(found.failures) == ["archive", "archiver", "backups", "cronjobs", "repository", "volume"]
         assert all("denied by a fault" in why.text for why in found.failures.values())
         assert judge(found).state == "unknown"
         assert len(found.objects) == 3
@@ -75,7 +76,7 @@ def test_a_denied_source_is_reported_and_the_others_are_read() -> None:
     on(scenario)
 
 
-def test_what_was_denied_is_asked_again() -> None:
+def test_a_denied_source_is_tried_again() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults = [Fault("503", resource="pods/exec", times=4), Fault("503", verb="list", resource="jobs", times=2)]
         found = await seen(sim, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
@@ -84,18 +85,18 @@ def test_what_was_denied_is_asked_again() -> None:
     on(scenario)
 
 
-def test_what_was_deleted_while_a_watch_was_lost_goes() -> None:
+def test_an_object_that_was_deleted_while_a_watch_was_lost_is_removed() -> None:
     ref = Ref(CRONJOB, "postgresql-pgbackrest-full", "default")
 
     async def scenario(sim: SimCluster) -> None:
         watch = sim.watch
 
-        async def lost(*asked: Any, **selected: Any) -> AsyncGenerator[WatchEvent, None]:
-            async with aclosing(watch(*asked, **selected)) as events:
+        async def lost(*arguments: Any, **selected: Any) -> AsyncGenerator[WatchEvent, None]:
+            async with aclosing(watch(*arguments, **selected)) as events:
                 async for event in events:
                     yield event
                     if event.type == "SYNCED" and sim.store.peek(ref) is not None:
-                        if asked[0] == CRONJOB:
+                        if arguments[0] == CRONJOB:
                             sim.store.remove(ref)
                         raise Unreachable("no route")
 
@@ -112,15 +113,15 @@ def test_a_defect_replaces_the_answer_and_the_source_is_polled_again() -> None:
         execute, watch = sim.exec, sim.watch
         broken = True
 
-        async def odd(*asked: Any, **limits: Any) -> ExecResult:
+        async def odd(*arguments: Any, **limits: Any) -> ExecResult:
             if broken:
                 raise KeyError("secret")
-            return await execute(*asked, **limits)
+            return await execute(*arguments, **limits)
 
-        async def blind(*asked: Any, **selected: Any) -> AsyncGenerator[WatchEvent, None]:
+        async def blind(*arguments: Any, **selected: Any) -> AsyncGenerator[WatchEvent, None]:
             if broken:
                 raise KeyError("secret")
-            async with aclosing(watch(*asked, **selected)) as events:
+            async with aclosing(watch(*arguments, **selected)) as events:
                 async for event in events:
                     yield event
 
@@ -132,9 +133,9 @@ def test_a_defect_replaces_the_answer_and_the_source_is_polled_again() -> None:
                 assert snapshot.failures == dict.fromkeys(
                     (
                         *("statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs"),
-                        *("volume", "repository", "archive", "archiver"),
+                        *("volume", "repository", "archive", "backups", "archiver"),
                     ),
-                    Finding(text="a defect of pgwizard itself: KeyError"),
+                    Finding(text="a bug in pgwizard: KeyError"),
                 )
                 broken = False
             return not snapshot.failures and not snapshot.pending_sources
@@ -151,8 +152,8 @@ def broken(snapshot: Snapshot) -> Run | None:
     return next((found for found in snapshot.runs if found.state == "failed"), None)
 
 
-@pytest.mark.parametrize("asked", [False, True], ids=["at its pace", "at once where it is asked"])
-def test_a_log_that_could_not_be_read_is_read_the_next_time(asked: bool) -> None:
+@pytest.mark.parametrize("is_requested", [False, True], ids=["at its pace", "at once on request"])
+def test_a_log_that_could_not_be_read_is_read_the_next_time(is_requested: bool) -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults = [Fault("503", resource="pods/log", times=1)]
         again, unread = observe.Again(), list[tuple[str, float]]()
@@ -162,7 +163,7 @@ def test_a_log_that_could_not_be_read_is_read_the_next_time(asked: bool) -> None
             found = broken(snapshot)
             if found is not None and found.unread and not unread:
                 unread.append((found.unread, sim.clock.now()))
-                if asked:
+                if is_requested:
                     again.ask(*observe.POLLED)
             return found is not None and found.fault is not None
 
@@ -170,12 +171,12 @@ def test_a_log_that_could_not_be_read_is_read_the_next_time(asked: bool) -> None
         [(why, since)] = unread
         assert "fault" in why
         assert judge(found).reasons[0].key == "s3-unknown-key"
-        assert (sim.clock.now() - since < 2) if asked else (8 < sim.clock.now() - since < 12)
+        assert (sim.clock.now() - since < 2) if is_requested else (8 < sim.clock.now() - since < 12)
 
     on(scenario, outcomes=[FAILS])
 
 
-def test_a_log_that_may_not_be_read_holds_nothing_up() -> None:
+def test_a_log_that_may_not_be_read_delays_nothing() -> None:
     async def scenario(sim: SimCluster) -> None:
         await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", clock(sim)())
         await seen(sim, lambda snapshot: broken(snapshot) is not None)
@@ -189,7 +190,7 @@ def test_a_log_that_may_not_be_read_holds_nothing_up() -> None:
     on(scenario, outcomes=[FAILS])
 
 
-def test_a_log_whose_pod_is_gone_is_not_asked_for_again() -> None:
+def test_the_log_of_a_deleted_pod_is_not_requested_again() -> None:
     async def scenario(sim: SimCluster) -> None:
         name = await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", clock(sim)())
         await seen(sim, lambda snapshot: broken(snapshot) is not None)
@@ -217,7 +218,7 @@ def test_a_log_that_breaks_pgwizard_is_reported_and_the_next_one_is_read() -> No
             )
         )
         first, second = (Ref(JOB, name, "shop") for name in ("first", "second"))
-        assert await queue.get() == LogFailed(first, "a defect of pgwizard itself: KeyError")
+        assert await queue.get() == LogFailed(first, "a bug in pgwizard: KeyError")
         assert await queue.get() == LogRead(second, ["line"])
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
@@ -225,7 +226,7 @@ def test_a_log_that_breaks_pgwizard_is_reported_and_the_next_one_is_read() -> No
     run(scenario())
 
 
-def test_backups_that_an_apply_elsewhere_turns_on_and_off_are_asked_for_from_then_on() -> None:
+def test_backups_are_polled_once_an_apply_elsewhere_turns_them_on() -> None:
     async def scenario(sim: SimCluster) -> None:
         recorded(sim, repository={"enabled": False})
         steps: list[str] = []
@@ -236,7 +237,7 @@ def test_backups_that_an_apply_elsewhere_turns_on_and_off_are_asked_for_from_the
                 if not steps and state == "not recoverable":
                     recorded(sim, repository={}, credentials={"from": "generate", "username": "owner"})
                     steps.append("on")
-                elif steps == ["on"] and state == "recoverable" and asked():
+                elif steps == ["on"] and state == "recoverable" and is_polled():
                     recorded(sim, repository={"enabled": False})
                     steps.append("off")
                 return steps == ["on", "off"] and state == "not recoverable"
@@ -248,7 +249,7 @@ def test_backups_that_an_apply_elsewhere_turns_on_and_off_are_asked_for_from_the
             commands.append(command)
             return None
 
-        def asked() -> bool:
+        def is_polled() -> bool:
             return any(command[:4] == ["psql", "-XAtq", "-U", "owner"] for command in commands)
 
         sim.runtime.programs.answers.append(note)
@@ -345,7 +346,7 @@ def test_a_namespace_deleted_while_it_is_observed_shows_within_seconds(denied: b
     on(scenario)
 
 
-def test_a_namespace_that_cannot_end_is_named_while_its_release_runs() -> None:
+def test_a_namespace_whose_deletion_hangs_is_named_while_its_release_runs() -> None:
     """A finalizer holds it, so the record and the database are there for long."""
 
     async def scenario(sim: SimCluster) -> None:
@@ -455,7 +456,7 @@ def test_a_revision_that_is_applied_elsewhere_is_seen_within_two_seconds() -> No
     on(scenario)
 
 
-def test_an_apply_that_touches_nothing_that_is_watched_is_seen_soon_and_at_once_when_asked() -> None:
+def test_an_apply_without_a_watched_change_shows_soon_and_at_once_on_request() -> None:
     async def scenario(sim: SimCluster) -> None:
         again, changed = observe.Again(), list[float]()
 
@@ -477,7 +478,7 @@ def test_an_apply_that_touches_nothing_that_is_watched_is_seen_soon_and_at_once_
     on(scenario)
 
 
-def test_half_an_hour_of_watching_asks_at_its_pace_and_leaves_nothing_behind() -> None:
+def test_half_an_hour_of_watching_polls_at_its_pace_and_leaves_no_task() -> None:
     async def scenario(sim: SimCluster) -> None:
         before, began = len(asyncio.all_tasks()), sim.clock.now()
         listeners = len(sim.store.listeners)
@@ -493,9 +494,36 @@ def test_half_an_hour_of_watching_asks_at_its_pace_and_leaves_nothing_behind() -
         assert judge(found).state == "recoverable"
         assert count < 600
         execs = [request for request in sim.requests[first:] if request.resource == "pods/exec"]
-        assert 230 < len(execs) < 290
+        assert 260 < len(execs) < 320
         assert len(sim.store.listeners) == listeners
         assert len(asyncio.all_tasks()) == before
+
+    on(scenario)
+
+
+def test_a_deleted_file_of_a_backup_shows_within_a_minute_and_goes_away_with_its_return() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        repository = sim.runtime.programs.repository("default")
+        label = repository.backups[0]["label"]
+        began, seconds = 0.0, list[float]()
+
+        def over(snapshot: Snapshot) -> bool:
+            nonlocal began
+            if not began and not snapshot.pending_sources:
+                assert judge(snapshot).state == "recoverable"
+                repository.damaged_files[label] = [DamagedFile("bundle/1", 2_855_426)]
+                began = sim.clock.now()
+            if repository.damaged_files and judge(snapshot).state == "not recoverable":
+                assert f"backup {label} cannot be restored: bundle/1 is missing" in state_and_reasons(snapshot)[1]
+                seconds.append(sim.clock.now() - began)
+                repository.damaged_files.clear()
+                began = sim.clock.now()
+            if seconds and judge(snapshot).state == "recoverable":
+                seconds.append(sim.clock.now() - began)
+            return len(seconds) == 2
+
+        await seen(sim, over)
+        assert max(seconds) <= 61
 
     on(scenario)
 
@@ -532,7 +560,7 @@ def diagnosed(text: str) -> Diagnosis:
     return known
 
 
-def store_down(sim: SimCluster, asked: list[int]) -> None:
+def store_down(sim: SimCluster, timeouts: list[int]) -> None:
     """Make ``pgbackrest info`` try for as long as it does where the store refuses connections."""
     execute = sim.exec
 
@@ -541,8 +569,8 @@ def store_down(sim: SimCluster, asked: list[int]) -> None:
         if command[-1] != "info":
             return await execute(*call, **limits)
         given = [part.partition("=")[2] for part in command if part.startswith("--io-timeout=")]
-        asked.append(int(given[0]) if given else 60)
-        await asyncio.sleep(RETRIES * asked[-1])
+        timeouts.append(int(given[0]) if given else 60)
+        await asyncio.sleep(RETRIES * timeouts[-1])
         status = {"code": 99, "message": REFUSED}
         answer = [{"name": "main", "status": {"code": 99, "message": "other"}, "repo": [{"status": status}]}]
         return ExecResult(json.dumps(answer).encode(), b"", 0)
@@ -553,12 +581,12 @@ def store_down(sim: SimCluster, asked: list[int]) -> None:
 @pytest.mark.parametrize(("timeout_seconds", "io_timeout"), [(30, 2), (120, 8), (5, 1)])
 def test_one_look_has_the_reason_of_a_store_that_is_down(timeout_seconds: float, io_timeout: int) -> None:
     async def scenario(sim: SimCluster) -> None:
-        asked: list[int] = []
-        store_down(sim, asked)
+        timeouts: list[int] = []
+        store_down(sim, timeouts)
         found = await observe.look(
             sim, ReleaseRef("default", "postgresql"), now=clock(sim), timeout_seconds=timeout_seconds
         )
-        assert asked == [io_timeout]
+        assert timeouts == [io_timeout]
         assert found.pending_sources == ()
         ended = timeout_seconds > RETRIES * io_timeout
         assert found.failures["repository"].text == (REFUSED if ended else f"no answer within {timeout_seconds} s")
@@ -570,10 +598,10 @@ def test_one_look_has_the_reason_of_a_store_that_is_down(timeout_seconds: float,
 
 def test_a_store_that_is_down_gets_a_longer_timeout_while_it_is_observed() -> None:
     async def scenario(sim: SimCluster) -> None:
-        asked: list[int] = []
-        store_down(sim, asked)
+        timeouts: list[int] = []
+        store_down(sim, timeouts)
         found = await seen(sim, lambda snapshot: "repository" in snapshot.failures)
-        assert asked == [5]
+        assert timeouts == [5]
         assert found.failures["repository"].text == REFUSED
 
     on(scenario)
@@ -618,7 +646,7 @@ async def another(sim: SimCluster, namespace: str) -> None:
         await deployed(sim, answers_of(release={"namespace": namespace}))
 
 
-def test_a_repository_with_another_release_s_backups_proves_nothing_with_and_without_the_job_that_failed() -> None:
+def test_backups_of_another_release_do_not_make_this_one_recoverable() -> None:
     async def scenario(sim: SimCluster) -> None:
         await another(sim, "shop")
         programs = sim.runtime.programs
@@ -652,8 +680,8 @@ def test_a_database_that_is_scaled_to_0_is_down_and_what_was_seen_of_it_before_s
                 states.append(judge(snapshot).state)
                 sim.runtime.change(ref, lambda obj: obj["spec"].update(replicas=0))
             if states and not any(known.resource == POD for known in snapshot.objects):
-                again.ask("repository", "archive", "archiver", "volume")
-            return {"repository", "archive", "archiver", "volume"} <= set(snapshot.failures)
+                again.ask("repository", "archive", "backups", "archiver", "volume")
+            return {"repository", "archive", "backups", "archiver", "volume"} <= set(snapshot.failures)
 
         found = await seen(sim, scaled, again)
         assert states == ["recoverable"]
@@ -731,12 +759,12 @@ def test_a_defect_in_reading_the_log_of_a_crash_is_shown_and_the_log_is_read_aga
             return "No space left on device" in "".join(snapshot.crash_log or ())
 
         await seen(sim, is_read)
-        assert ("(not read: a defect of pgwizard itself: ZeroDivisionError)",) in shown
+        assert ("(not read: a bug in pgwizard: ZeroDivisionError)",) in shown
 
     on(scenario)
 
 
-def test_a_hole_in_a_large_archive_is_confirmed_by_reading_all_of_it_again() -> None:
+def test_a_gap_in_a_large_archive_is_confirmed_by_a_second_full_listing() -> None:
     scopes: list[str] = []
 
     def large(command: list[str], _: bytes) -> ExecResult | None:

@@ -125,7 +125,7 @@ def test_a_repository_that_could_not_be_read_is_not_an_empty_one(answer: Any, wh
         probes.repository_of(answer)
 
 
-def test_the_archiver_is_read_with_and_without_what_waits() -> None:
+def test_the_archiver_is_read_with_and_without_waiting_segments() -> None:
     line = f"1204|{segment(9)}|2026-11-23 11:59:22.5+00|2|{segment(8)}|2026-11-20 10:00:00+00|{SYSTEM}|60|3|67108864\n"
     found = Archiver(
         1204,
@@ -162,18 +162,18 @@ def test_the_volume_is_the_last_line_of_df() -> None:
 
 
 def test_psql_gets_the_superuser_or_the_container_s_variable() -> None:
-    known, asked = probes.archiver_command("owner"), probes.archiver_command(None)
+    known, unknown = probes.archiver_command("owner"), probes.archiver_command(None)
     database = "dbname=postgres options='-c statement_timeout=15s -c lock_timeout=0'"
     assert known[:8] == ("psql", "-XAtq", "-U", "owner", "-d", database, "-v", "ON_ERROR_STOP=1")
-    assert asked[:4] == ("bash", "-c", 'exec psql -XAtq -U "$POSTGRES_USER" "$@"', "psql")
-    assert known[4:] == asked[4:]
+    assert unknown[:4] == ("bash", "-c", 'exec psql -XAtq -U "$POSTGRES_USER" "$@"', "psql")
+    assert known[4:] == unknown[4:]
 
 
 # ---- asking a cluster ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("odd", [None, "text", 7, ["list"]])
-def test_answers_of_another_shape_are_taken_for_none(odd: Any) -> None:
+def test_answers_of_another_shape_are_errors(odd: Any) -> None:
     async def scenario(sim: SimCluster) -> None:
         recorded(sim, credentials=odd, repository=odd)
         found = (await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))).release

@@ -84,7 +84,7 @@ def test_a_change_line_ends_with_its_reason() -> None:
     )
 
 
-def test_text_of_others_in_a_change_is_spelt_out() -> None:
+def test_foreign_text_in_a_change_is_escaped() -> None:
     change = Change(REF, "keep", why="\x1b]52;c;aGk=\x07\u202e")
     assert change_line(change) == "= keep      StatefulSet shop/postgresql   (\\x1b]52;c;aGk=\\x07\\u202e)"
 
@@ -131,6 +131,7 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
         "✓ WAL         1,204 segments up to 000000010000000500000017, checked 20 s ago: no gap",
         "✓ archiver    fine, last segment 38 s ago",
         "✓ repository  16 backups, 14.9Gi, +953.67Mi a day, WAL not counted",
+        "✓ files       2 of 16 backups, checked 20 s ago: all files are there",
         "✓ volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 4 d 13 h",
         "✓ CA          ends 2029-02-24 (in 824 d), same as its source",
         "",
@@ -202,6 +203,7 @@ def test_an_unobserved_release_shows_its_age_on_each_line() -> None:
         ("! WAL         1,204 segments up to 000000010000000500000017, checked 4 min 20 s ago: no gap"),
         "! archiver    fine, last segment 4 min 38 s ago (as of 4 min 5 s ago: no longer watched)",
         "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted (as of 4 min 20 s ago: no longer watched)",
+        "! files       2 backups, checked 4 min 20 s ago: all files are there",
         (
             "! volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 10 h "
             "(as of 4 min 20 s ago: no longer watched)"
@@ -339,7 +341,7 @@ LIMITS: list[tuple[str, str, dict[str, Any]]] = [
 def test_a_fact_needs_a_look_exactly_where_the_verdict_has_a_reason(
     source: str, label: str, change: dict[str, Any]
 ) -> None:
-    """What is shown and what is judged go by one limit."""
+    """The report and the verdict use one limit."""
     quiet = {"repository": replace(FINE.repository or RepositoryInfo(()), wal=Wal(segment(100), segment(101)))}
     found = replace(FINE, **{**quiet, **change})
     marks = {fact.label: fact.mark for fact in report.facts(found)}
@@ -405,7 +407,7 @@ def test_a_job_of_an_unreadable_repository_is_not_reported_without_a_backup() ->
     assert report.run_cells(DOWN, later)[-1] == "not known: the database is not running"
 
 
-def test_another_database_s_backups_are_shown_as_nothing_of_this_one() -> None:
+def test_another_database_s_backups_are_not_shown_as_our_own() -> None:
     assert FINE.repository is not None
     theirs = replace(FINE, repository=replace(FINE.repository, system_id=ANOTHER))
     shown = [str(fact) for fact in report.facts(theirs)]
@@ -417,23 +419,25 @@ def test_another_database_s_backups_are_shown_as_nothing_of_this_one() -> None:
 
 
 def test_a_database_that_is_down_is_named_in_place_of_its_answers() -> None:
-    assert [str(fact) for fact in report.facts(DOWN)[2:6]] == [
+    assert [str(fact) for fact in report.facts(DOWN)[2:7]] == [
         ("! WAL         1,204 segments up to 000000010000000500000017, checked 20 s ago: no gap"),
         "! archiver    fine, last segment 38 s ago (as of 5 s ago: the database is not running)",
         (
             "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted "
             "(as of 20 s ago: the database is not running)"
         ),
+        "! files       2 backups, checked 20 s ago: all files are there",
         (
             "! volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 10 h "
             "(as of 20 s ago: the database is not running)"
         ),
     ]
     fresh = replace(DOWN, repository=None, archiver=None, volume=None, answered_at={}, crons=(), runs=())
-    assert [str(fact) for fact in report.facts(fresh)[2:6]] == [
+    assert [str(fact) for fact in report.facts(fresh)[2:7]] == [
         "? WAL         not known: the database is not running",
         "? archiver    not known: the database is not running",
         "? repository  not known: the database is not running",
+        "? files       not known: the database is not running",
         "? volume      not known: the database is not running",
     ]
     assert report.loading_or_empty(fresh, "repository", "none yet") == "? not known: the database is not running"
@@ -454,7 +458,7 @@ def test_a_refusal_of_the_store_is_shown_once_by_its_cause() -> None:
     assert f"? repository  not known: {CAUSE}" in [str(fact) for fact in report.facts(knows)]
 
 
-def test_the_status_as_json_says_how_to_mend_a_source_that_did_not_answer() -> None:
+def test_the_status_as_json_has_the_fix_for_a_source_that_did_not_answer() -> None:
     why = Finding(text="no route", cause="it is down", fix="Start it.", key="s3-access-denied")
     snapshot = replace(FINE, failures={"volume": why})
     assert as_json(status_line(snapshot, judge(snapshot)))["unknown"] == {
@@ -469,7 +473,7 @@ def test_the_status_as_json_says_how_to_mend_a_source_that_did_not_answer() -> N
     }
 
 
-def test_an_unverified_store_carries_no_tick() -> None:
+def test_an_unverified_store_has_no_check_mark() -> None:
     assert FINE.release is not None
     unverified = replace(FINE, certificate=None, release=replace(FINE.release, is_tls_verified=False))
     line = "! CA          none: TLS is not verified (tls.verify is false), so anyone may pose as the store"

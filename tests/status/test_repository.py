@@ -123,7 +123,7 @@ def test_a_damaged_backup_is_one_that_was_taken() -> None:
     assert not [text for text in texts(snapshot) if "has not been taken" in text]
 
 
-def test_old_damage_with_intact_backups_since_is_no_risk() -> None:
+def test_old_damage_with_intact_backups_since_is_not_a_risk() -> None:
     snapshot = release(stanza(weekly(3, 4, 5, 6)))
     assert (judge(replace(snapshot, crons=(MONTHLY,))).state, texts(snapshot)) == ("recoverable", [])
     [fact] = [fact for fact in report.facts(snapshot) if fact.label == "repository"]
@@ -150,7 +150,7 @@ def test_an_intact_incremental_backup_counts_though_its_full_one_is_damaged() ->
 
 @settings(deadline=None, max_examples=200)
 @given(st.sets(st.integers(0, 20)))
-def test_a_damaged_backup_is_never_absent_and_never_proof(damaged: set[int]) -> None:
+def test_a_damaged_backup_is_shown_but_does_not_count(damaged: set[int]) -> None:
     snapshot = release(stanza(weekly(*damaged)))
     verdict = judge(snapshot)
     assert len(snapshot.backups) == 21
@@ -184,20 +184,20 @@ ELSEWHERE = schedule(NOW, days=9, every=DAY, full_every=7 * DAY, repo=2)
 
 
 @pytest.mark.parametrize("second", [OK, NO_BACKUPS, MISSING, UNREADABLE], ids=lambda status: str(status["code"]))
-def test_the_first_repository_is_judged_by_itself(second: dict[str, Any]) -> None:
+def test_the_verdict_depends_only_on_the_first_repository(second: dict[str, Any]) -> None:
     snapshot = release(two(OK, second, *(ELSEWHERE if second is OK else ()), *BACKUPS))
     assert texts(snapshot) == []
     assert (since(snapshot), len(snapshot.backups)) == (snapshot.backups[0].stop, 3)
 
 
-def test_backups_of_another_repository_prove_nothing() -> None:
+def test_backups_in_another_repository_do_not_count() -> None:
     snapshot = release(two(NO_BACKUPS, OK, *ELSEWHERE))
     assert (snapshot.backups, texts(snapshot)) == ((), ["there is no valid full backup with its WAL"])
     missing = release(two(MISSING, OK, *ELSEWHERE))
     assert texts(missing) == ["pgBackRest reports: missing stanza path"]
 
 
-def test_a_first_repository_that_cannot_be_read_is_no_empty_one() -> None:
+def test_a_first_repository_that_cannot_be_read_is_not_an_empty_one() -> None:
     with pytest.raises(ValueError, match="unable to connect to 'minio:9000'"):
         repository_of(two(UNREADABLE, OK, *ELSEWHERE))
 

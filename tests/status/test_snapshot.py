@@ -116,7 +116,7 @@ def test_a_job_knows_its_backup_by_the_time() -> None:
     assert FINE.backup_of(replace(DONE, ended=None)) is None
 
 
-def test_jobs_that_ran_side_by_side_get_no_backup_that_may_be_the_other_s() -> None:
+def test_jobs_that_ran_at_the_same_time_are_not_credited_with_a_backup() -> None:
     """The second waits for the first one's lock, so that both backups lie within its time."""
     first, second = FINE.backups
     early = replace(DONE, uid="a", started=first.start, ended=first.stop)
@@ -132,7 +132,7 @@ def test_jobs_that_ran_side_by_side_get_no_backup_that_may_be_the_other_s() -> N
 
 
 def test_freshness_is_that_of_the_oldest_answer() -> None:
-    """Watches are silent where nothing changes; what was never heard is said in its own place."""
+    """A watch is silent while nothing changes, so only a source that never answered is reported as such."""
     assert FINE.read_at == at(seconds=20)
     assert replace(FINE, answered_at={**FINE.answered_at, "volume": at(seconds=90)}).read_at == at(seconds=90)
     assert Snapshot(ReleaseRef("shop", "postgresql"), NOW, answered_at={"jobs": NOW}).read_at is None
@@ -188,7 +188,7 @@ def test_loading_differs_from_empty() -> None:
     assert "cronjobs" not in denied.pending_sources
 
 
-def test_a_record_is_missed_from_the_first_time_on_until_it_is_there_again() -> None:
+def test_a_record_counts_as_missing_until_it_exists_again() -> None:
     missed = reduce(FINE, ReleaseRead(at(seconds=60), Missing("there")))
     again = reduce(missed, ReleaseRead(NOW, Missing("gone")))
     assert again.missing == Missing("gone", at(seconds=60))
@@ -287,7 +287,7 @@ def named(kind: str, name: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_a_name_is_made_fit_to_be_shown_and_kept_for_requests() -> None:
+def test_a_name_is_shown_in_plain_text_and_kept_for_requests() -> None:
     """The API server refuses such names; an impostor need not."""
     over = {"conditions": [{"type": "Failed", "status": "True", "message": HOSTILE_NAME}]}
     claim = named("PersistentVolumeClaim", HOSTILE_NAME, status={"phase": "Bound", "capacity": {"storage": "\x9b2J"}})
@@ -377,7 +377,7 @@ def test_a_snapshot_stays_bounded_whatever_comes() -> None:
     assert snapshot.failures == {"volume": failure("failure 2999")}
 
 
-def test_what_the_verdict_needs_is_never_what_the_limits_leave_out() -> None:
+def test_the_limits_never_drop_what_the_verdict_needs() -> None:
     own_cron, running = "postgresql-pgbackrest-full", "postgresql-pgbackrest-full-1"
     spec = {"spec": {"schedule": "0 2 * * *"}}
     snapshot = EMPTY

@@ -15,10 +15,11 @@ from pgwizard.diagnose.diagnose import ROWS, diagnose
 from pgwizard.kube.health import Health
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.status import report
+from pgwizard.status.backup_files import BackupFiles, ComparedBackup
 from pgwizard.status.listing import read
 from pgwizard.status.observations import ArchiveRead, RepositoryRead, failure
 from pgwizard.status.reduce import reduce
-from pgwizard.status.repository import RepositoryInfo, Wal
+from pgwizard.status.repository import DamagedPages, FileFault, RepositoryInfo, Wal
 from pgwizard.status.snapshot import PACE_SECONDS, MirroredCertificate, Missing, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import Verdict, judge
 from pgwizard.status.wal import Hole, RecoveryWindow
@@ -56,7 +57,7 @@ def test_a_valid_full_backup_and_a_working_archive_are_recoverable_up_to_the_las
     )
 
 
-def test_what_has_not_been_read_proves_nothing() -> None:
+def test_without_a_reading_nothing_counts_as_recoverable() -> None:
     assert state_and_reasons(Snapshot(ReleaseRef("shop", "postgresql"), NOW)) == (
         "unknown",
         ["the repository has not been read yet"],
@@ -65,7 +66,7 @@ def test_what_has_not_been_read_proves_nothing() -> None:
     assert state_and_reasons(denied) == ("unknown", ["the repository cannot be read: pods/exec is forbidden"])
 
 
-def test_what_is_old_proves_nothing() -> None:
+def test_an_old_reading_does_not_count() -> None:
     old = replace(FINE, answered_at={**FINE.answered_at, "repository": at(seconds=181)})
     assert state_and_reasons(old) == ("unknown", ["the repository was last read 181 s ago"])
     assert judge(old).reasons[0].key == "status-old"
@@ -164,14 +165,14 @@ def test_a_backup_of_an_earlier_timeline_counts_where_the_archive_reaches_from_i
     assert (state_and_reasons(found), window_of(judge(found))) == (("recoverable", []), (at(1.4), at(seconds=38)))
 
 
-def test_where_wal_waits_nothing_after_the_last_backup_is_proven() -> None:
+def test_with_waiting_wal_the_window_ends_with_the_last_backup() -> None:
     verdict = judge(replace(FINE, archiver=replace(ARCHIVER, waiting=5_000, last_at=at(seconds=3))))
     assert (verdict.state, window_of(verdict)) == ("at risk", (at(1.4), at(seconds=38)))
     drained = judge(replace(FINE, archiver=replace(ARCHIVER, waiting=2, last_at=at(seconds=3))))
     assert (drained.state, window_of(drained)) == ("recoverable", (at(1.4), at(seconds=3)))
 
 
-def test_a_backup_without_its_wal_proves_no_moment() -> None:
+def test_a_backup_without_its_wal_has_no_window() -> None:
     repository = RepositoryInfo(
         (backup("full", 1.4), backup("incr", 0.4, wal=1304)), wal=Wal(segment(100), segment(1303))
     )
@@ -264,9 +265,9 @@ def test_without_any_backup_whose_wal_is_there_nothing_is_recoverable() -> None:
     assert len(reasons) == 3
 
 
-def test_a_segment_that_one_listing_lacks_is_looked_for_once_more() -> None:
+def test_a_segment_that_one_listing_lacks_is_looked_up_again() -> None:
     assert state_and_reasons(archived(1300, read_once=True))[1] == [
-        f"WAL segment {segment(1300)} was not found, and is looked for once more"
+        f"WAL segment {segment(1300)} was not found; it is looked up again"
     ]
     lost = reduce(FINE, ArchiveRead(NOW, listed(100, 1303, 1300)))
     assert state_and_reasons(lost) == ("recoverable", [])
@@ -356,7 +357,7 @@ def test_many_backups_without_their_wal_are_one_reason_below_an_archiving_that_f
     ]
 
 
-def test_a_walk_is_taken_over_while_its_inputs_are_the_same() -> None:
+def test_a_walk_is_reused_while_its_inputs_are_the_same() -> None:
     first = reduce(FINE, ArchiveRead(NOW, FINE.archive or listed(1, 2)))
     later = replace(first, at=NOW, failures={})
     assert later.walk is first.walk
@@ -369,13 +370,87 @@ def test_an_archive_that_cannot_be_listed_is_a_risk() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "00000002.history", f"{segment(1310)}.00000028.backup"])
-def test_what_is_no_segment_is_not_looked_for_in_the_archive(name: str) -> None:
+def test_an_invalid_segment_name_is_not_looked_up_in_the_archive(name: str) -> None:
     stopped = RepositoryRead(NOW, REPOSITORY)
     odd = replace(FINE, archiver=replace(ARCHIVER, last_wal=name))
     assert state_and_reasons(reduce(reduce(odd, stopped), stopped)) == ("recoverable", [])
 
 
-def test_what_may_not_be_read_or_was_not_leaves_a_release_at_risk() -> None:
+FIRST_FULL, SECOND_FULL = backup("full", 8), backup("full", 1.4)
+INCREMENTAL = replace(
+    backup("incr", 0.4), label=f"{SECOND_FULL.label}_20261123-022400I", prior=SECOND_FULL.label, wal_stop=segment(101)
+)
+CHAIN = replace(FINE, repository=replace(REPOSITORY, backups=(FIRST_FULL, SECOND_FULL, INCREMENTAL)))
+TAKE_FULL = "Take a full backup now: pgwizard backup postgresql --type full -n shop"
+
+
+def with_files(**compared: ComparedBackup) -> Snapshot:
+    """The release whose backups were compared, whole where nothing else is said of them."""
+    whole = {each.label: ComparedBackup("5 1 1") for each in CHAIN.backups}
+    return replace(CHAIN, files=BackupFiles({**whole, **compared}))
+
+
+def test_a_backup_that_lacks_a_file_and_those_that_build_on_it_do_not_count() -> None:
+    lacking = ComparedBackup("4 1 1", (FileFault("bundle/1", 2_855_426),), 3)
+    found = with_files(**{SECOND_FULL.label: lacking, INCREMENTAL.label: ComparedBackup(needs=(SECOND_FULL.label,))})
+    verdict = judge(found)
+    assert (verdict.state, [each.base for each in verdict.windows]) == ("at risk", [FIRST_FULL.label])
+    [reason] = verdict.reasons
+    assert reason.text == (
+        f"backup {SECOND_FULL.label} cannot be restored: bundle/1 is missing, and 2 other files are damaged; "
+        f"nor can {INCREMENTAL.label}"
+    )
+    assert (reason.key, reason.fix.startswith(TAKE_FULL)) == ("status-files", True)
+
+
+def test_an_incremental_backup_that_lacks_a_file_leaves_its_full_one() -> None:
+    fault = FileFault("pg_data/base/5/1259.gz", 900, 13)
+    verdict = judge(with_files(**{INCREMENTAL.label: ComparedBackup("5 1 1", (fault,), 1)}))
+    assert [reason.text for reason in verdict.reasons] == [
+        f"backup {INCREMENTAL.label} cannot be restored: pg_data/base/5/1259.gz has 13 bytes, its manifest 900"
+    ]
+    assert [each.base for each in verdict.windows] == [FIRST_FULL.label]
+
+
+def test_where_every_backup_lacks_files_nothing_is_recoverable() -> None:
+    gone = ComparedBackup("", (FileFault("backup.manifest", 0),), 1)
+    verdict = judge(with_files(**{each.label: gone for each in CHAIN.backups}))
+    assert (verdict.state, verdict.windows) == ("not recoverable", ())
+    assert [reason.text for reason in verdict.reasons][:2] == [
+        "there is no valid full backup with its WAL",
+        f"backup {INCREMENTAL.label} cannot be restored: its backup.manifest and the copy of it are missing or damaged",
+    ]
+
+
+def test_damaged_files_of_many_backups_are_counted() -> None:
+    backups = tuple(backup("full", 7.4 - day, wal=100 + 10 * day) for day in range(8))
+    fault = ComparedBackup("", (FileFault("bundle/1", 9),), 1)
+    files = BackupFiles({each.label: fault for each in backups[:-1]})
+    found = replace(FINE, repository=replace(REPOSITORY, backups=backups), files=files)
+    reasons = state_and_reasons(found)[1]
+    assert len(reasons) == 4
+    assert reasons[3] == "4 older backups lack files too"
+
+
+def test_files_that_cannot_be_compared_are_a_risk() -> None:
+    unread = replace(FINE, files=None, failures={"backups": failure("awk: command not found")})
+    assert state_and_reasons(unread) == ("at risk", ["backups cannot be read: awk: command not found"])
+
+
+def test_page_checksum_errors_name_the_relation_and_the_pages() -> None:
+    pages = (DamagedPages("base/16384/16385", "3, 7-8", "shop"),)
+    damaged = replace(CHAIN.backups[-1], error=True)
+    found = with_files(**{INCREMENTAL.label: ComparedBackup("5 1 1", pages=pages, page_files=3)})
+    found = replace(found, repository=replace(REPOSITORY, backups=(*CHAIN.backups[:-1], damaged)))
+    [reason] = judge(found).reasons
+    assert reason.text == (
+        f"backup {INCREMENTAL.label} has page checksum errors: pages 3, 7-8 of base/16384/16385 of database shop, "
+        "and 2 more files"
+    )
+    assert "In database shop, SELECT pg_filenode_relation(0, 16385) names the table or index." in reason.fix
+
+
+def test_a_source_that_cannot_be_read_puts_a_release_at_risk() -> None:
     denied = dict.fromkeys(("cronjobs", "jobs", "pods", "volume", "certificate"), failure("forbidden"))
     assert state_and_reasons(replace(FINE, failures=denied)) == (
         "at risk",
@@ -389,13 +464,13 @@ def test_what_may_not_be_read_or_was_not_leaves_a_release_at_risk() -> None:
     )
 
 
-def test_a_release_without_backups_is_not_recoverable_and_is_not_asked_about_any() -> None:
+def test_a_release_without_backups_is_not_recoverable_and_no_backup_is_polled() -> None:
     bare = replace(FINE, release=ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None), repository=None)
     assert state_and_reasons(bare) == ("not recoverable", ["this release makes no backups"])
     assert bare.sources == ("release", "statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs", "volume")
 
 
-def test_backups_of_another_database_count_for_nothing() -> None:
+def test_backups_of_another_database_do_not_count() -> None:
     assert FINE.repository is not None
     theirs = replace(FINE, repository=replace(FINE.repository, system_id=ANOTHER), missing_wal=segment(1310))
     verdict = judge(theirs)
@@ -421,8 +496,8 @@ def test_backups_of_another_database_count_for_nothing() -> None:
     )
 
 
-def test_whose_backups_they_are_is_not_taken_for_granted() -> None:
-    text = "whose backups the repository holds is not known: the database has not reported its system-id"
+def test_the_owner_of_the_backups_is_checked() -> None:
+    text = "the owner of the backups in the repository is not known: the database has not reported its system-id"
     assert state_and_reasons(replace(FINE, archiver=None)) == ("unknown", [text])
     assert judge(replace(FINE, archiver=None)).reasons[0].key == "status-whose"
     failing = replace(FINE, archiver=None, failures={"archiver": failure("psql ended with 2")})
@@ -489,7 +564,7 @@ RISKS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("change", "reason"), RISKS, ids=[reason for _, reason in RISKS])
-def test_what_makes_a_recoverable_release_one_at_risk(change: dict[str, Any], reason: str) -> None:
+def test_each_risk_puts_a_recoverable_release_at_risk(change: dict[str, Any], reason: str) -> None:
     state, reasons = state_and_reasons(replace(FINE, **change))
     assert state == "at risk"
     assert reason in reasons
@@ -506,7 +581,7 @@ QUIET: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("change", QUIET)
-def test_what_is_over_or_not_due_yet_is_no_risk(change: dict[str, Any]) -> None:
+def test_past_and_future_events_are_not_a_risk(change: dict[str, Any]) -> None:
     assert state_and_reasons(replace(FINE, **change)) == ("recoverable", [])
 
 
@@ -525,7 +600,7 @@ def test_a_release_that_is_gone_is_the_first_reason_and_has_no_other_advice() ->
 
 
 @pytest.mark.parametrize(
-    ("namespace", "said_of_it"),
+    ("namespace", "certificate_text"),
     [
         ("gone", "; its namespace is gone too"),
         ("ending", "; its namespace is being deleted"),
@@ -533,10 +608,10 @@ def test_a_release_that_is_gone_is_the_first_reason_and_has_no_other_advice() ->
         ("unread", ""),
     ],
 )
-def test_the_state_of_the_namespace_is_reported_if_it_can_be_read(namespace: Any, said_of_it: str) -> None:
+def test_the_state_of_the_namespace_is_reported_if_it_can_be_read(namespace: Any, certificate_text: str) -> None:
     gone = replace(LEFT, objects={}, repository=None, missing=Missing(namespace, NOW))
     [reason] = judge(gone).reasons
-    assert str(reason).partition("StatefulSet exists")[2] == said_of_it
+    assert str(reason).partition("StatefulSet exists")[2] == certificate_text
     assert reason.fix == "Its repository may still hold backups."
     bare = ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None)
     assert judge(replace(gone, release=bare)).reasons[0].fix == ""

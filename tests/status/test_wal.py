@@ -87,17 +87,17 @@ def minutes(at: datetime) -> int:
     return round((at - BEGIN) / timedelta(minutes=1))
 
 
-def test_without_a_hole_every_moment_since_the_first_backup_can_be_recovered() -> None:
+def test_without_a_gap_every_moment_since_the_first_backup_can_be_recovered() -> None:
     assert windows(archive({1: "1-20"}), [backup(3, 4), backup(10, 11)]) == ["1: 1-3F 4-20"]
 
 
-def test_a_hole_ends_the_window_of_the_backups_before_it_and_the_next_backup_begins_another() -> None:
+def test_a_gap_ends_the_window_and_the_next_backup_begins_another() -> None:
     found = archive({1: "1-6 9-20"})
     assert windows(found, [backup(3, 4), backup(10, 11)]) == ["1: 1-3F 4-6 !7", "1: 1-10F 11-20"]
     assert continuity(found, [backup(3, 4)]).windows[0].hole == Hole(name(7), 2)
 
 
-def test_a_hole_behind_the_newest_backup_ends_the_only_window() -> None:
+def test_a_gap_after_the_newest_backup_ends_the_only_window() -> None:
     assert windows(archive({1: "1-14 16-20"}), [backup(3, 4), backup(10, 11)]) == ["1: 1-3F 4-14 !15"]
 
 
@@ -108,12 +108,12 @@ def test_a_backup_that_lacks_one_of_its_own_segments_is_not_counted() -> None:
         assert [minutes(window.until) for window in found.windows] == [gone - 1]
 
 
-def test_a_backup_behind_the_end_of_the_archive_is_worthless() -> None:
+def test_a_backup_after_the_end_of_the_archive_is_unusable() -> None:
     found = continuity(archive({1: "1-10"}), [backup(10, 11)])
     assert (found.windows, found.worthless[0].hole) == ((), Hole(name(11), 1))
 
 
-def test_without_any_wal_every_backup_is_worthless() -> None:
+def test_without_any_wal_every_backup_is_unusable() -> None:
     found = continuity(archive({}), [backup(3, 4)], 1)
     assert (found.windows, found.worthless[0].hole) == ((), Hole(name(3), 1))
 
@@ -123,11 +123,11 @@ def test_recovery_continues_on_the_next_timeline_with_the_segment_in_which_it_wa
     assert windows(there, [backup(3, 4), backup(14, 15, 2)], 2) == ["2: 1-3F 4-20"]
 
 
-def test_a_timeline_that_is_left_between_two_segments_lends_the_next_one_none() -> None:
+def test_a_timeline_that_ends_between_two_segments_shares_none_with_the_next() -> None:
     assert windows(archive({1: "1-11", 2: "12-20"}, {2: [(1, 12.0)]}), [backup(3, 4)], 2) == ["2: 1-3F 4-20"]
 
 
-def test_after_a_restore_to_an_older_moment_the_newest_backup_is_usable_on_the_timeline_that_was_left_only() -> None:
+def test_after_a_restore_to_an_older_moment_the_newest_backup_is_usable_only_on_the_abandoned_timeline() -> None:
     there = archive({1: "1-20", 2: "8-24"}, {2: [(1, 8.5)]}, "before 2026-11-01 00:08:30+00")
     found = continuity(there, [backup(3, 4), backup(14, 15)], 2)
     assert windows(there, [backup(3, 4), backup(14, 15)], 2) == ["2: 1-3F 4-24", "1: 1-3F 4-20"]
@@ -139,7 +139,7 @@ def test_a_backup_during_which_the_timeline_was_left_is_not_on_the_path() -> Non
     assert [reach.backup.label for reach in continuity(there, [backup(3, 4), backup(7, 9)], 2).reaches] == ["1-3F"]
 
 
-def test_a_history_that_skips_a_number_is_no_gap() -> None:
+def test_a_history_that_skips_a_number_is_not_a_gap() -> None:
     there = archive(
         {1: "1-4", 2: "5-7", 3: "8-9", 5: "10-14"},
         {2: [(1, 5.0)], 3: [(1, 5.0), (2, 8.0)], 5: [(1, 5.0), (2, 8.0), (3, 10.0)]},
@@ -257,7 +257,7 @@ def worlds(draw: st.DrawFn) -> World:
 
 @given(worlds())
 @settings(max_examples=500)
-def test_what_is_usable_and_until_when_is_what_a_recovery_segment_by_segment_reaches(world: World) -> None:
+def test_the_walk_agrees_with_a_recovery_segment_by_segment(world: World) -> None:
     for timeline in (1, *world.forks):
         found = continuity(world.archive(), world.backups, timeline)
         reached = {reach.backup: reach.last for reach in found.reaches if reach.last}

@@ -22,7 +22,7 @@ COMPARISONS = (
 class Row:
     """what: is compared, such as ``chains``. oracle: the program, with its version. tried: cases that it decided.
 
-    disagreements: one line each. absent: why the oracle could not be asked; then nothing was tried.
+    disagreements: one line each. absent: why the oracle could not be run; then nothing was tried.
     """
 
     what: str

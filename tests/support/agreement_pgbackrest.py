@@ -21,8 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pgwizard.plan import pgbackrest
+from pgwizard.plan.manifests import repository_options
 from pgwizard.plan.names import CA_FILE
-from pgwizard.plan.plan import options
+from pgwizard.plan.plan import Facts, resolve
 from pgwizard.plan.server import s3_server
 from pgwizard.tls.certificates import read_bundle
 from pgwizard.tls.chain import ChainVerdict, would_verify
@@ -48,39 +49,43 @@ _ACCEPTED = "unable to find child 'IsTruncated'"
 
 @dataclass(frozen=True, slots=True)
 class Pgbackrest:
-    """One that can be asked. run: what its script prints for a folder of cases, with an io-timeout."""
+    """One that can be run. run: what its script prints for a folder of cases, with an io-timeout."""
 
     version: str
     place: str
     run: Callable[[Mapping[str, bytes], float], str]
 
-    def answers(self, asked: Sequence[ServerCase]) -> list[str | None]:
+    def answers(self, cases: Sequence[ServerCase]) -> list[str | None]:
         """For each case: empty where it trusts the server, why not, None where no handshake took place.
 
         Those without a handshake are tried once more with more time.
         """
         found: dict[int, str | None] = {}
         for seconds in (1.0, 8.0):
-            missing = [number for number in range(len(asked)) if found.get(number) is None]
-            files = dict(_files({number: asked[number] for number in missing})) if missing else {}
+            missing = [number for number in range(len(cases)) if found.get(number) is None]
+            files = dict(_files({number: cases[number] for number in missing})) if missing else {}
             for line in self.run(files, seconds).splitlines() if files else ():
                 number, _, printed = line.partition("\t")
                 found[int(number)] = _outcome(printed)
-        return [found.get(number) for number in range(len(asked))]
+        return [found.get(number) for number in range(len(cases))]
 
-    def targets(self, asked: Sequence[DialCase]) -> list[str]:
+    def targets(self, cases: Sequence[DialCase]) -> list[str]:
         """Where it connects to, as host:port; what it printed where it does not tell."""
         found = dict[int, str]()
-        files = {f"{number}/pgbackrest.conf": _configuration(case) for number, case in enumerate(asked)}
+        files = {f"{number}/pgbackrest.conf": _configuration(case) for number, case in enumerate(cases)}
         for line in self.run(files, 1).splitlines():  # from 2.53 on it is a whole number of seconds
             number, _, printed = line.partition("\t")
             place = _PLACE.search(printed)
             found[int(number)] = place[1] if place else printed
-        return [found.get(number, "") for number in range(len(asked))]
+        return [found.get(number, "") for number in range(len(cases))]
 
 
 def _configuration(case: DialCase) -> bytes:
-    pairs = [pair for pair in options(case.answers) if pair.name.startswith("repo1-") and pair.value != CA_FILE]
+    pairs = [
+        pair
+        for pair in repository_options(resolve(case.answers, Facts()))
+        if pair.name.startswith("repo1-") and pair.value != CA_FILE
+    ]
     return "\n".join(["[global]", *(f"{pair.name}={pair.value}" for pair in pairs), ""]).encode()
 
 
@@ -90,8 +95,8 @@ def _outcome(printed: str) -> str | None:
     return "" if _ACCEPTED in printed else None
 
 
-def _files(asked: Mapping[int, ServerCase]) -> Iterator[tuple[str, bytes]]:
-    for number, case in asked.items():
+def _files(cases: Mapping[int, ServerCase]) -> Iterator[tuple[str, bytes]]:
+    for number, case in cases.items():
         yield f"{number}/leaf.pem", case.sent[0]
         yield f"{number}/chain.pem", b"".join(case.sent[1:])
         yield f"{number}/key.pem", case.key
@@ -105,7 +110,7 @@ _WITH_HOSTS = 'mount --bind "$1/hosts" /etc/hosts && exec bash "$2" "$1/cases" "
 
 
 def installed() -> Pgbackrest | str:
-    """The one of this machine; why it cannot be asked."""
+    """The one of this machine; why it cannot be run."""
     for program in ("pgbackrest", "openssl", "unshare", "bash"):
         if shutil.which(program) is None:
             return f"{program} is not installed"
@@ -186,13 +191,13 @@ def verdict(case: ServerCase, version: str) -> ChainVerdict:
     )
 
 
-def compare_with(program: Pgbackrest, asked: Sequence[ServerCase]) -> list[Row]:
+def compare_with(program: Pgbackrest, cases: Sequence[ServerCase]) -> list[Row]:
     """A row for chains and one for names."""
-    answers = program.answers(asked)
+    answers = program.answers(cases)
     rows = []
     for what in ("chains", "names"):
         tried, wrong = 0, []
-        for case, answer in zip(asked, answers, strict=True):
+        for case, answer in zip(cases, answers, strict=True):
             if case.what == what and answer is not None:
                 tried += 1
                 wrong += _disagreement(case, answer, verdict(case, program.version))
@@ -203,13 +208,13 @@ def compare_with(program: Pgbackrest, asked: Sequence[ServerCase]) -> list[Row]:
 def compare_servers(program: Pgbackrest) -> Row:
     """Where pgBackRest connects to, with the configuration that pgwizard writes."""
     version = pgbackrest.version(program.version)
-    asked = [case for case in dials() if version >= case.since]
+    chosen = [case for case in dials() if version >= case.since]
     wrong = []
-    for case, target in zip(asked, program.targets(asked), strict=True):
+    for case, target in zip(chosen, program.targets(chosen), strict=True):
         server = s3_server(case.answers)
         if target != f"{server.host}:{server.port}":
             wrong.append(f"{case.answers.repository}, {case.answers.advanced.options}: {target}, pgwizard {server}")
-    return Row("servers", f"pgbackrest {program.version}, {program.place}", len(asked), tuple(wrong))
+    return Row("servers", f"pgbackrest {program.version}, {program.place}", len(chosen), tuple(wrong))
 
 
 def _disagreement(case: ServerCase, answer: str, ours: ChainVerdict) -> list[str]:
@@ -221,12 +226,12 @@ def _disagreement(case: ServerCase, answer: str, ours: ChainVerdict) -> list[str
 
 def compare() -> Iterator[Row]:
     """For ``make agreement``."""
-    asked = list(cases(CASES))
+    all_cases = list(cases(CASES))
     here = installed()
     if isinstance(here, str):
         yield Row("chains", "pgbackrest, this machine", absent=here)
     else:
-        yield from compare_with(here, asked)
+        yield from compare_with(here, all_cases)
         yield compare_servers(here)
     binary = find_kubectl()
     if KUBECONFIG is None or binary is None:
@@ -237,7 +242,7 @@ def compare() -> Iterator[Row]:
         for tag in IMAGES:
             try:
                 with in_image(kubectl, tag) as program:
-                    yield from compare_with(program, asked)
+                    yield from compare_with(program, all_cases)
                     yield compare_servers(program)
             except LookupError as error:
                 yield Row("chains", f"pgbackrest, image {tag}", absent=str(error))

@@ -111,7 +111,7 @@ def run(scenario: Coroutine[Any, Any, None]) -> None:
     asyncio.run(within())
 
 
-def told(error: BaseException) -> str:
+def everything_in(error: BaseException) -> str:
     """All that a careless caller could print of it."""
     return "".join([*traceback.format_exception(error), repr(error), repr(vars(error))])
 

@@ -241,14 +241,14 @@ class ClusterContract:
                 assert version(again) == version(first)
 
     @scenario
-    async def test_a_field_no_longer_applied_goes(self, lab: Lab) -> None:
+    async def test_a_field_that_is_no_longer_applied_is_deleted(self, lab: Lab) -> None:
         await lab.cluster.apply(config_map(lab.namespace, labels={"x": "1", "y": "2"}, a="1", b="2"))
         after = (await lab.cluster.apply(config_map(lab.namespace, labels={"x": "1"}, b="2"))).object
         assert after["data"] == {"b": "2"}
         assert after["metadata"]["labels"] == {"x": "1"}
 
     @scenario
-    async def test_what_others_own_stays(self, lab: Lab) -> None:
+    async def test_fields_of_other_managers_stay(self, lab: Lab) -> None:
         await lab.cluster.apply(config_map(lab.namespace, a="1", b="2"))
         await lab.rival.apply(config_map(lab.namespace, z="9"))
         after = (await lab.cluster.apply(config_map(lab.namespace, a="1"))).object
@@ -475,7 +475,7 @@ class ClusterContract:
             assert await watcher.next() == ("SYNCED", "")
 
     @scenario
-    async def test_watch_hears_no_dry_run_and_no_idle_apply(self, lab: Lab) -> None:
+    async def test_a_watch_gets_no_event_for_a_dry_run_or_an_unchanged_apply(self, lab: Lab) -> None:
         await lab.cluster.apply(config_map(lab.namespace, a="1"))
         async with Watcher(lab.cluster, CONFIG_MAP, lab.namespace) as watcher:
             assert await watcher.next() == ("ADDED", "settings")
@@ -511,7 +511,7 @@ class ClusterContract:
         assert await lab.cluster.check_access([]) == {}
 
     @scenario
-    async def test_a_stranger_may_nothing(self, lab: Lab) -> None:
+    async def test_a_stranger_has_no_permission(self, lab: Lab) -> None:
         ref = Ref.of((await lab.cluster.create(config_map(lab.namespace))).object)
         access = Access("get", "configmaps", namespace=lab.namespace)
         assert await lab.stranger.check_access([access]) == {access: False}
@@ -525,7 +525,7 @@ class ClusterContract:
             await lab.stranger.apply(config_map(lab.namespace, a="1"))
 
     @scenario
-    async def test_a_binding_is_refused_to_who_must_hold_what_a_role_grants_that_is_not_there(self, lab: Lab) -> None:
+    async def test_a_binding_to_a_missing_role_is_refused_to_a_user_without_its_permissions(self, lab: Lab) -> None:
         api = "rbac.authorization.k8s.io"
 
         def role(name: str, *rules: Object) -> Object:
@@ -544,9 +544,9 @@ class ClusterContract:
         verbs = ["get", "create", "patch"]
         await lab.cluster.apply(role("binder", {"apiGroups": [api], "resources": ["rolebindings"], "verbs": verbs}))
         await lab.cluster.apply(binding("binder", "binder"))
-        wanted, asked = binding("own", "nothing"), Access("patch", "rolebindings", api, lab.namespace)
+        wanted, access = binding("own", "nothing"), Access("patch", "rolebindings", api, lab.namespace)
         async with asyncio.timeout(DEADLINE_SECONDS):
-            while not (await lab.stranger.check_access([asked]))[asked]:  # noqa: ASYNC110 - nothing tells when
+            while not (await lab.stranger.check_access([access]))[access]:  # noqa: ASYNC110 - nothing tells when
                 await asyncio.sleep(0.05)
         for dry_run in (True, False):
             with pytest.raises(NotFound, match=r'rolebindings.* "nothing" not found'):

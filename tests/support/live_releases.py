@@ -51,7 +51,7 @@ class Done:
     err: str
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self.out + self.err
 
 
@@ -97,7 +97,7 @@ class Site:
             env={**os.environ, **self.variables},
         )
         result = Done(done.returncode, done.stdout, done.stderr)
-        assert result.code == expect, f"exit {result.code}, not {expect}\n{result.said}"
+        assert result.code == expect, f"exit {result.code}, not {expect}\n{result.output}"
         return result
 
     def apply(self, answers: Mapping[str, Any] | None = None, *arguments: str, expect: int = 0) -> Done:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0, Health
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.status.backup_files import BackupFiles, ComparedBackup
 from pgwizard.status.listing import Listing, read
 from pgwizard.status.observations import failure
 from pgwizard.status.repository import Backup, RepositoryInfo, Wal
@@ -89,6 +90,7 @@ FINE = Snapshot(
     repository=REPOSITORY,
     archive=LISTING,
     archive_before=LISTING,
+    files=BackupFiles({each.label: ComparedBackup("5 1 1") for each in REPOSITORY.backups}),
     archiver=ARCHIVER,
     volume=Volume(10 * GB, 6 * GB),
     certificate=MirroredCertificate(NOW + timedelta(days=824), "same"),
@@ -108,6 +110,7 @@ LEFT = replace(
         "release": failure("there is no release"),
         "repository": failure('pods "postgresql-0" not found'),
         "archive": failure("not found"),
+        "backups": failure("not found"),
         "archiver": failure("not found"),
     },
     missing=Missing("there", NOW),
@@ -115,7 +118,9 @@ LEFT = replace(
 DOWN = replace(
     FINE,
     objects={STATEFUL: Health("failed", "scaled to 0", SCALED_TO_0)},
-    failures=dict.fromkeys(("repository", "archive", "archiver", "volume"), failure('pods "postgresql-0" not found')),
+    failures=dict.fromkeys(
+        ("repository", "archive", "backups", "archiver", "volume"), failure('pods "postgresql-0" not found')
+    ),
 )
 HOSTILE_NAME = "x\x1b[2J\u202eevil\x9b"
 FIT_NAME = r"x\x1b[2J\u202eevil\x9b"

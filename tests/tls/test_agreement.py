@@ -1,4 +1,4 @@
-"""A few of the cases of ``make agreement``, asked of the pgBackRest of this machine."""
+"""A few of the cases of ``make agreement``, compared with the pgBackRest of this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.pgbackrest_cases import cases
 
 
 @pytest.mark.filterwarnings("ignore")  # of cryptography, about odd certificates
-def test_chains_and_names_are_judged_as_the_real_pgbackrest_judges_them() -> None:
+def test_chains_and_names_get_the_verdict_of_the_real_pgbackrest() -> None:
     program = installed()
     if isinstance(program, str):
         pytest.skip(f"not compared with pgbackrest: {program}")

@@ -1,4 +1,4 @@
-"""Certificates: what bytes are, said before anything trusts them."""
+"""Certificates: what kind of bytes these are, before anything trusts them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_private_key_is_refused_even_beside_a_certificate() -> None:
     assert _refusal(private_key()) == _refusal(CA.read_bytes() + private_key()) == message
 
 
-def test_what_is_no_certificate_is_named() -> None:
+def test_a_text_that_is_not_a_certificate_is_named() -> None:
     assert _refusal(b"") == _refusal(b" \n") == "is empty"
     assert _refusal(b"hello") == "is not a certificate: expected PEM text that begins with -----BEGIN CERTIFICATE-----"
     assert _refusal(der(certificate())) == (
@@ -83,7 +83,7 @@ def test_a_broken_certificate_is_named_by_its_number() -> None:
     assert _refusal(CA.read_bytes().replace(b"MII", "ü".encode())).startswith("the certificate is broken")
 
 
-def test_a_certificate_out_of_its_time_is_refused() -> None:
+def test_a_certificate_outside_its_validity_is_refused() -> None:
     before, after = datetime(2025, 12, 31, 23, 59, tzinfo=UTC), datetime(2126, 1, 1, tzinfo=UTC)
     assert (
         _refusal(CA.read_bytes(), after) == "CN=pgwizard test CA ended on 2126-01-01 00:00 UTC: renew it at its source"
@@ -93,7 +93,7 @@ def test_a_certificate_out_of_its_time_is_refused() -> None:
     )
 
 
-def test_a_bundle_with_one_member_out_of_its_dates_is_taken() -> None:
+def test_a_bundle_with_one_invalid_member_is_accepted() -> None:
     for days in ((-9, -3), (3, 9)):
         other, good = issue("other", ca=True, days=days), issue("good", ca=True)
         now, bundle = datetime.now(UTC), read_bundle(other.pem + good.pem)
@@ -122,7 +122,7 @@ def test_an_odd_serial_number_or_country_is_read_without_a_warning(odd: dict[str
     assert Rules().refusal(found, "minio.minio.svc") == ""
 
 
-def test_a_thousand_names_are_read_in_no_time() -> None:
+def test_a_thousand_names_are_read_quickly() -> None:
     names = tuple(f"host-{number}.example.com" for number in range(1000))
     data = issue("many", names=names).pem
     begin = time.process_time()

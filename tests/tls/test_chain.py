@@ -52,7 +52,7 @@ def openssl_takes(given: bytes, sent: bytes, key: bytes) -> tuple[bool, str]:
     raise AssertionError("no end of the handshake")
 
 
-def judged(given: list[Issued], sent: list[Issued]) -> tuple[ChainVerdict, tuple[bool, str]]:
+def verdicts(given: list[Issued], sent: list[Issued]) -> tuple[ChainVerdict, tuple[bool, str]]:
     now = datetime.now(UTC)
     ours, theirs = (b"".join(item.pem for item in items) for items in (given, sent))
     bundle, chain = read_bundle(ours), read_bundle(theirs)
@@ -110,10 +110,10 @@ def test_the_verdict_is_that_of_a_handshake_with_this_machine_s_openssl(
     everyone = {"root": top, "middle": between, "leaf": own}
     everyone |= {"impostor": issue("root", number=2, **root), "stranger": issue("stranger", ca=True)}
     if {"root", "impostor"} <= gives:
-        gives = gives - {"impostor"}  # which of two equal names OpenSSL takes is not said anywhere
+        gives = gives - {"impostor"}  # which of two equal names OpenSSL takes is not documented
     chosen = [everyone[name] for name in sorted(gives)]
     sent = [own, *(everyone[name] for name in ("middle", "root") if name in sends)]
-    verdict, (ok, message) = judged(chosen, sent)
+    verdict, (ok, message) = verdicts(chosen, sent)
     assert verdict.ok == ok, (verdict, message)
     assert verdict.why
 
@@ -125,14 +125,14 @@ def test_a_name_in_another_string_type_is_the_same_name(kind: str) -> None:
         key = rsa.generate_private_key(65537, 2048) if kind == "RSA" else ed25519.Ed25519PrivateKey.generate()
     root = issue("root", ca=True, kind=_ASN1Type.UTF8String, key=key)
     leaf = issue("leaf", root, names=(HOST,), kind=_ASN1Type.PrintableString)
-    verdict, (ok, message) = judged([root], [leaf])
+    verdict, (ok, message) = verdicts([root], [leaf])
     assert (verdict.ok, verdict.reason, ok) == (True, ChainReason.IS_ISSUER, True), message
 
 
 @pytest.mark.parametrize("days", [(-9, -3), (3, 9)])
-def test_an_authority_out_of_its_dates_beside_the_good_one_changes_nothing(days: tuple[int, int]) -> None:
+def test_an_expired_authority_beside_a_valid_one_changes_nothing(days: tuple[int, int]) -> None:
     root, other = issue("root", ca=True), issue("other", ca=True, days=days)
-    verdict, (ok, message) = judged([other, root], [issue("leaf", root, names=(HOST,))])
+    verdict, (ok, message) = verdicts([other, root], [issue("leaf", root, names=(HOST,))])
     assert (verdict.ok, ok) == (True, True), message
 
 
@@ -176,7 +176,7 @@ def test_the_reasons_in_words() -> None:
         ([root], [issue("x", root, names=(HOST,), days=(-9, -1))], False, "CN=x expired 1 d ago"),
     ]
     for trusted_, sent, ok, why in cases:
-        verdict, (openssl, message) = judged(trusted_, sent)
+        verdict, (openssl, message) = verdicts(trusted_, sent)
         assert (verdict.ok, verdict.why, openssl) == (ok, why, ok), message
 
 
@@ -209,7 +209,7 @@ _ELSEWHERE = x509.NameConstraints([x509.DNSName("example.com")], None)
         ({"extensions": (_ELSEWHERE,)}, {}, "[47] permitted subtree violation"),
     ],
 )
-def test_a_tls_server_must_meet_what_openssl_asks_of_one(
+def test_a_tls_server_must_meet_the_requirements_of_openssl(
     authority: dict[str, Any], server: dict[str, Any], message: str
 ) -> None:
     """Each case was compared with pgBackRest; ``make agreement`` does so again with many more of them."""
@@ -222,8 +222,8 @@ def test_a_tls_server_must_meet_what_openssl_asks_of_one(
     assert (verdict.ok, verdict.message) == (not message, message)
 
 
-def test_an_anchor_is_looked_for_without_regard_to_case_and_blanks() -> None:
+def test_an_anchor_is_found_regardless_of_case_and_blanks() -> None:
     named, signed = issue("The  Root", ca=True, identifiers=False), issue("the root", ca=True, identifiers=False)
     leaf = issue("leaf", replace(signed, key=named.key), names=(HOST,))
-    verdict, (ok, message) = judged([named], [leaf])
+    verdict, (ok, message) = verdicts([named], [leaf])
     assert (verdict.ok, ok) == (True, True), message

@@ -38,17 +38,17 @@ def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
 
 def refused(endpoint: str, prepare: Callable[[SimCluster], Awaitable[Any]] | None = None) -> tuple[str, str]:
     """Message and hint."""
-    told: list[PgwizardError] = []
+    failures: list[PgwizardError] = []
 
     async def scenario(sim: SimCluster) -> None:
         if prepare is not None:
             await prepare(sim)
         with pytest.raises(PgwizardError) as caught:
             await handshake(sim, Endpoint.parse(endpoint))
-        told.append(caught.value)
+        failures.append(caught.value)
 
     on(scenario)
-    return told[0].message, told[0].hint
+    return failures[0].message, failures[0].hint
 
 
 # ---- inside the cluster --------------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ def test_a_server_that_speaks_something_else_or_hangs_up_is_named() -> None:
         assert isinstance(error, Unreachable)
 
 
-def test_a_server_that_does_not_answer_meets_the_deadline() -> None:
+def test_a_server_that_does_not_answer_ends_at_the_deadline() -> None:
     async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(1000):
             pass
@@ -230,7 +230,7 @@ def test_a_host_that_dns_cannot_hold_is_unreachable(host: str) -> None:
     )
 
 
-def test_a_port_that_nobody_listens_at() -> None:
+def test_a_port_without_a_listener_is_unreachable() -> None:
     message, hint = refused("127.0.0.1:1")
     assert message.startswith("127.0.0.1:1 cannot be reached from this machine: ")
     assert hint == "Pods may still reach it."

@@ -193,7 +193,7 @@ def test_an_apply_without_changes_needs_no_approval() -> None:
     applying(scenario, before=Answers())
 
 
-def test_it_ends_with_the_commands_to_connect_which_are_copied_unwrapped() -> None:
+def test_an_apply_ends_with_commands_to_connect_which_are_copied_unwrapped() -> None:
     async def scenario(driven: Driven) -> None:
         driven.sim.commands = Commands("prod", "/home/ada/.kube/config")
         await driven.approve()
@@ -271,7 +271,7 @@ def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -
     applying(scenario, outcomes=[ScriptedOutcome("job-failed", HOOK, lines=UNTRUSTED)])
 
 
-def test_after_the_cause_is_gone_it_is_tried_again_from_what_is_there() -> None:
+def test_a_failed_apply_resumes_once_the_cause_is_fixed() -> None:
     async def scenario(driven: Driven) -> None:
         await driven.approve()
         await driven.reached("failed")
@@ -362,7 +362,7 @@ def test_a_namespace_that_is_deleted_during_the_apply_is_named() -> None:
     )
 
 
-def test_without_a_connection_it_says_so_and_connects_again() -> None:
+def test_without_a_connection_the_apply_says_so_and_reconnects() -> None:
     tries: list[int] = []
     sim = simulated()
 
@@ -402,7 +402,7 @@ def test_before_the_approval_going_back_writes_nothing(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["escape", "ctrl+c"])
-def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> None:
+def test_stopping_an_apply_reports_what_was_written_and_it_resumes(key: str) -> None:
     async def scenario(driven: Driven) -> None:
         await driven.approve()
         await until(driven.pilot, lambda: "● wait" in driven.stages())
@@ -428,7 +428,7 @@ def test_after_it_began_stopping_says_what_is_there_and_it_resumes(key: str) -> 
     applying(scenario, outcomes=[ScriptedOutcome("slow", "default/postgresql-0", seconds=150)])
 
 
-def test_a_namespace_that_is_made_counts_among_what_is_written() -> None:
+def test_a_created_namespace_counts_as_written() -> None:
     async def scenario(driven: Driven) -> None:
         await driven.approve()
         await until(driven.pilot, lambda: "● wait" in driven.stages())
@@ -442,7 +442,7 @@ def test_a_namespace_that_is_made_counts_among_what_is_written() -> None:
     applying(scenario, answers, outcomes=[ScriptedOutcome("slow", "new/postgresql-0", seconds=150)])
 
 
-def test_sigterm_stops_in_order_and_says_what_is_there() -> None:
+def test_sigterm_stops_the_apply_in_order_and_reports_what_was_written() -> None:
     async def scenario(driven: Driven) -> None:
         app = driven.pilot.app
         assert isinstance(app, WizardApp)
@@ -473,7 +473,7 @@ def test_sigterm_stops_in_order_and_says_what_is_there() -> None:
     applying(scenario, outcomes=[ScriptedOutcome("slow", "default/postgresql-0", seconds=150)])
 
 
-def test_a_second_escape_while_it_stops_is_no_second_stop() -> None:
+def test_a_second_escape_during_a_stop_is_ignored() -> None:
     async def scenario(driven: Driven) -> None:
         gate, get = asyncio.Event(), driven.sim.get
 
@@ -502,7 +502,7 @@ def test_a_second_escape_while_it_stops_is_no_second_stop() -> None:
     applying(scenario, outcomes=[ScriptedOutcome("slow", "default/postgresql-0", seconds=150)])
 
 
-def test_reasons_and_costs_from_the_cluster_are_spelt_out() -> None:
+def test_reasons_and_costs_from_the_cluster_are_escaped() -> None:
     async def scenario(driven: Driven) -> None:
         await driven.await_approval()
         screen = driven.screen
@@ -576,7 +576,7 @@ def test_an_error_is_explained_by_its_fault_or_by_the_log_before_it() -> None:
 
 def test_a_defect_shows_only_its_type() -> None:
     assert finding_of(KeyError("s3cret")) == Finding(
-        text="a defect of pgwizard itself: KeyError", fix="Try again, and report it."
+        text="a bug in pgwizard: KeyError", fix="Try again, and report it."
     )
 
 
@@ -590,7 +590,7 @@ def test_a_defect_beside_the_run_is_reported_and_the_result_stays() -> None:
         await press(driven.pilot, "w", "enter")
         await until(driven.pilot, lambda: notices(driven.pilot) != [])
         [notice] = notices(driven.pilot)
-        assert notice.startswith("a defect of pgwizard itself: KeyError at ")
+        assert notice.startswith("a bug in pgwizard: KeyError at ")
         assert driven.screen.run.state == "ended"
 
     applying(scenario, save=broken)
@@ -604,19 +604,19 @@ def test_a_defect_that_ends_the_run_is_shown_once(monkeypatch: pytest.MonkeyPatc
 
     async def scenario(driven: Driven) -> None:
         await driven.reached("failed")
-        assert "a defect of pgwizard itself: KeyError" in driven.ending
+        assert "a bug in pgwizard: KeyError" in driven.ending
         assert notices(driven.pilot) == []
 
     applying(scenario)
 
 
-def test_stages_that_nobody_expected_get_a_line() -> None:
+def test_unexpected_stages_get_a_line() -> None:
     stages = Stages(["apply", "record"])
     stages.take(Event("prune", "began"), datetime(2026, 11, 23, tzinfo=UTC))
     assert [stage.name for stage in stages.stages] == ["apply", "prune", "record"]
 
 
-def test_a_first_backup_with_page_errors_is_no_plain_success() -> None:
+def test_a_first_backup_with_page_errors_is_not_a_plain_success() -> None:
     async def scenario(driven: Driven) -> None:
         driven.sim.runtime.programs.has_damaged_pages = True
         await driven.await_approval()

@@ -34,7 +34,7 @@ class Alone(App[None]):
         self.prompts.append(event.text)
 
 
-class Asked:
+class Waiting:
     """An approval that is waited for."""
 
     def __init__(self, pilot: Pilot[None], changes: Sequence[Change]) -> None:
@@ -55,10 +55,10 @@ class Asked:
         return self.answer.done()
 
 
-def with_approval(scenario: Callable[[Asked], Awaitable[None]], *changes: Change) -> None:
+def with_approval(scenario: Callable[[Waiting], Awaitable[None]], *changes: Change) -> None:
     async def main() -> None:
         async with opened(Alone(), size=(100, 20)) as pilot:
-            asking = Asked(pilot, changes)
+            asking = Waiting(pilot, changes)
             await settled(pilot)
             await scenario(asking)
             asking.answer.cancel()
@@ -66,8 +66,8 @@ def with_approval(scenario: Callable[[Asked], Awaitable[None]], *changes: Change
     simtime.run(main())
 
 
-def test_changes_without_loss_want_one_yes() -> None:
-    async def scenario(asking: Asked) -> None:
+def test_changes_without_loss_need_one_confirmation() -> None:
+    async def scenario(asking: Waiting) -> None:
         assert asking.prompt == ASKS
         assert asking.approval.is_waiting
         assert "1 to create, 1 to update" in painted(asking.pilot)
@@ -78,8 +78,8 @@ def test_changes_without_loss_want_one_yes() -> None:
     with_approval(scenario, SERVICE, CONFIG)
 
 
-def test_what_is_deleted_wants_the_name_of_the_release() -> None:
-    async def scenario(asking: Asked) -> None:
+def test_a_deletion_needs_the_name_of_the_release() -> None:
+    async def scenario(asking: Waiting) -> None:
         assert "these backups are no longer taken" in painted(asking.pilot)
         assert not await asking.approve()
         assert asking.prompt == "To delete 1 object, type the release's name, postgresql, and press Enter."
@@ -111,7 +111,7 @@ def test_what_is_deleted_wants_the_name_of_the_release() -> None:
         ([JOB], [], False, "nothing: every object is up to date"),
     ],
 )
-def test_what_was_written_of_an_apply_that_did_not_end_is_counted(
+def test_the_writes_of_an_unfinished_apply_are_counted(
     changes: list[Change], begun: list[Change], complete: bool, text: str
 ) -> None:
     assert progress_text(changes, begun, complete=complete) == text

@@ -56,7 +56,7 @@ def kept(scenario: Callable[[Kept], Awaitable[None]]) -> None:
     simtime.run(main())
 
 
-def test_what_is_typed_in_one_go_is_written_once() -> None:
+def test_fast_typing_is_saved_once() -> None:
     async def scenario(one: Kept) -> None:
         for size in ("7", "77", "77Gi"):
             one.raw = {"storage": {"size": size}}

@@ -138,7 +138,7 @@ async def back(pilot: Pilot[int], wizard: Wizard, key: str = "escape") -> None:
 
 
 async def picking(pilot: Pilot[int], wizard: Wizard, page: str, path: str) -> str:
-    """Open the list of a question; what is said above it."""
+    """Open the list of a question; the text above it."""
     await wizard.go(page)
     row(wizard, path).control.focus()
     await press(pilot, "f4")
@@ -159,7 +159,7 @@ def sim_of(pilot: Pilot[int]) -> SimCluster:
     return cast("SimCluster", cast("WizardApp", pilot.app).connection.cluster)
 
 
-def test_a_token_that_expires_midway() -> None:
+def test_a_token_that_expires_during_an_apply_is_reported() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         sim = sim_of(pilot)
         sim.faults = [Fault("401", times=None)]
@@ -188,7 +188,7 @@ SHOP = {
 }
 
 
-def test_a_namespace_that_is_deleted_after_it_was_chosen() -> None:
+def test_a_namespace_that_is_deleted_after_it_was_chosen_is_reported() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         sim_of(pilot).store.remove(Ref(NAMESPACE, "shop"))
         screen = await approval(pilot)
@@ -227,7 +227,7 @@ def test_a_namespace_that_is_being_deleted_is_named_before_anything_is_tried() -
     driven(scenario, raw=SHOP)
 
 
-def test_a_namespace_that_is_deleted_after_the_differences_were_shown() -> None:
+def test_a_namespace_that_is_deleted_after_the_review_is_reported() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         screen = await approval(pilot)
         sim_of(pilot).store.remove(Ref(NAMESPACE, "shop"))
@@ -240,7 +240,7 @@ def test_a_namespace_that_is_deleted_after_the_differences_were_shown() -> None:
     driven(scenario, raw=SHOP)
 
 
-def test_a_secret_that_is_deleted_between_its_choice_and_the_apply() -> None:
+def test_a_secret_that_is_deleted_before_the_apply_is_reported() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         sim_of(pilot).store.remove(Ref(SECRET, "postgresql-pgbackrest-s3", "default"))
         screen = await approval(pilot)
@@ -350,7 +350,7 @@ def test_a_list_without_permission_says_so_and_a_name_can_be_typed(denied: tuple
 # ---- very many -----------------------------------------------------------------------------------------------------
 
 
-class Held(SimCluster):
+class Stopped(SimCluster):
     """A cluster whose list of namespaces stops after its first page, until it is let go."""
 
     def __init__(self) -> None:
@@ -367,8 +367,8 @@ class Held(SimCluster):
                     await self.go.wait()
 
 
-def test_five_thousand_namespaces_come_while_keys_are_heeded() -> None:
-    sim = Held()
+def test_keys_work_while_five_thousand_namespaces_load() -> None:
+    sim = Stopped()
     for number in range(5_000):
         sim.store.put(sim.store.birth(named("Namespace", f"team-{number:04}")))
 
@@ -422,7 +422,7 @@ def nasty() -> SimCluster:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-def test_nothing_that_a_cluster_says_reaches_the_terminal_as_it_is(size: tuple[int, int]) -> None:
+def test_text_from_a_cluster_never_reaches_the_terminal_unescaped(size: tuple[int, int]) -> None:
     def places() -> list[ClusterChoice]:
         async def unreachable(_: AsyncExitStack) -> Cluster:
             raise Unreachable(f"no connection to {plain(NASTY)}")
@@ -493,7 +493,7 @@ def thousand() -> SimCluster:
     return sim
 
 
-def test_a_certificate_with_a_thousand_names() -> None:
+def test_a_certificate_with_a_thousand_names_can_be_shown() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("TLS")
         browser = await browsing(pilot, wizard, "tls.source.secret")

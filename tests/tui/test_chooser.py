@@ -35,7 +35,7 @@ def test_a_chosen_name_is_the_answer() -> None:
     with_wizard(scenario)
 
 
-def test_esc_leaves_the_answer_as_it_was() -> None:
+def test_esc_does_not_change_the_answer() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         await open_choices(pilot, wizard, "Release", "release.namespace")
         await until(pilot, lambda: "monitoring" in painted(pilot))
@@ -90,7 +90,7 @@ def test_the_best_certificate_is_proposed_unless_it_is_chosen_already() -> None:
     assert proposal(chosen, BEST) is None
 
 
-def test_taking_the_proposal_answers_the_certificate_s_questions() -> None:
+def test_accepting_the_proposal_answers_the_certificate_s_questions() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         await wizard.go("TLS")
         wizard.chooser.propose(BEST)

@@ -55,21 +55,21 @@ async def defective(_: AsyncExitStack) -> Cluster:
 
 def test_a_waiter_gets_the_cluster_and_the_state_is_shown() -> None:
     async def main() -> None:
-        told: list[str] = []
-        connection = Connection(Servers().connect_to("a", 3), told.append)
+        reports: list[str] = []
+        connection = Connection(Servers().connect_to("a", 3), reports.append)
         connection.connect()
         cluster = await connection.once_connected()
         assert cluster is connection.cluster
-        assert told == ["connecting", "a · v1.34"]
+        assert reports == ["connecting", "a · v1.34"]
         await connection.close()
 
     simtime.run(main())
 
 
-def test_another_choice_ends_the_one_on_its_way_and_closes_the_one_before() -> None:
+def test_another_choice_cancels_the_pending_connection_and_closes_the_previous_one() -> None:
     async def main() -> None:
-        servers, told = Servers(), list[str]()
-        connection = Connection(servers.connect_to("a"), told.append)
+        servers, reports = Servers(), list[str]()
+        connection = Connection(servers.connect_to("a"), reports.append)
         connection.connect()
         await connection.once_connected()
         connection.connect(choice("slow", servers.connect_to("slow", 100)))
@@ -80,7 +80,7 @@ def test_another_choice_ends_the_one_on_its_way_and_closes_the_one_before() -> N
         assert connection.place is not None
         assert connection.place.name == "b"
         await asyncio.sleep(200)
-        assert told[-1] == "b · v1.34"
+        assert reports[-1] == "b · v1.34"
         await connection.close()
         assert servers.log == ["open a", "open slow", "close a", "open b", "close b"]
 
@@ -88,7 +88,7 @@ def test_another_choice_ends_the_one_on_its_way_and_closes_the_one_before() -> N
 
 
 @pytest.mark.parametrize("ends_by", ["another choice", "the end"])
-def test_what_an_opening_holds_is_closed_only_once_it_has_stopped(ends_by: str) -> None:
+def test_a_cancelled_connection_is_closed_only_once_it_has_stopped(ends_by: str) -> None:
     """It may still open something while it is being cancelled."""
     log: list[str] = []
 
@@ -115,7 +115,7 @@ def test_what_an_opening_holds_is_closed_only_once_it_has_stopped(ends_by: str) 
     simtime.run(main())
 
 
-def test_no_choice_connects_to_the_same_cluster_again() -> None:
+def test_reconnecting_without_a_choice_uses_the_same_cluster() -> None:
     async def main() -> None:
         servers = Servers()
         connection = Connection(servers.connect_to("a"), lambda _: None)
@@ -131,15 +131,15 @@ def test_no_choice_connects_to_the_same_cluster_again() -> None:
 
 @pytest.mark.parametrize(
     ("connect", "message"),
-    [(refused, "no route to prod\\x1b[2J"), (defective, "a defect of pgwizard itself: KeyError")],
+    [(refused, "no route to prod\\x1b[2J"), (defective, "a bug in pgwizard: KeyError")],
 )
-def test_trouble_is_shown_until_the_next_try(connect: Connector, message: str) -> None:
+def test_a_failed_connection_is_shown_until_the_next_try(connect: Connector, message: str) -> None:
     async def main() -> None:
-        told: list[str] = []
-        connection = Connection(connect, told.append)
+        reports: list[str] = []
+        connection = Connection(connect, reports.append)
         connection.connect()
         await asyncio.sleep(1)
-        assert told[-1] == f"not connected: {message}"
+        assert reports[-1] == f"not connected: {message}"
         before = connection.trouble
         connection.connect()
         assert (before is None, connection.trouble) == (False, None)

@@ -81,7 +81,7 @@ def test_a_file_that_cannot_be_written_is_an_error_with_its_reason() -> None:
     played(scenario, refuse)
 
 
-def test_where_nothing_is_shown_nothing_is_copied() -> None:
+def test_without_content_nothing_is_copied() -> None:
     async def scenario(pilot: Pilot[int]) -> None:
         assert isinstance(pilot.app.screen, Shown)
         pilot.app.screen.shown = None

@@ -19,7 +19,7 @@ class Pages:
         self.calls.append(("adopt", path, value))
 
 
-def test_the_namespace_of_the_context_is_adopted_with_each_cluster() -> None:
+def test_each_cluster_brings_the_namespace_of_its_context() -> None:
     pages = Pages()
     destination = Destination(pages, is_chosen=False)
     assert destination.connected("shop")
@@ -46,7 +46,7 @@ def test_another_namespace_that_may_exist_is_not_created() -> None:
         assert pages.calls == [("give", NAMESPACE, "shop"), ("give", CREATE, False)]
 
 
-def test_the_same_namespace_keeps_what_was_answered_where_nothing_is_known() -> None:
+def test_an_unknown_namespace_keeps_the_answer_about_its_creation() -> None:
     pages = Pages()
     Destination(pages, is_chosen=False).choose("shop", "shop", exists=None)
     assert pages.calls == [("give", NAMESPACE, "shop")]

@@ -33,7 +33,7 @@ def test_a_line_that_is_cut_off_says_so_until_it_is_scrolled_to_its_end() -> Non
     simtime.run(main())
 
 
-def test_text_of_others_cannot_reach_the_terminal() -> None:
+def test_foreign_text_cannot_reach_the_terminal() -> None:
     class Small(App[None]):
         def compose(self) -> ComposeResult:
             yield Folds()

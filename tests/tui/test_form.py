@@ -71,13 +71,13 @@ def driven(scenario: Callable[[Pilot[None], Host], Awaitable[None]], raw: dict[s
             await settled(pilot)
             await scenario(pilot, host)
             await settled(pilot)
-            for path, said in host.shown().items():  # whatever happened
-                assert said == stands(host.draft, tuple(path.split("."))), path
+            for path, painted_text in host.shown().items():  # whatever happened
+                assert painted_text == text_in_draft(host.draft, tuple(path.split("."))), path
 
     simtime.run(main())
 
 
-def stands(draft: Draft, path: Question) -> str:
+def text_in_draft(draft: Draft, path: Question) -> str:
     """What the draft says of a question, as a control shows it."""
     return draft.tag(path) if alternatives(path) else write_text(draft.value(path))
 
@@ -128,7 +128,7 @@ def test_a_wrong_entry_is_shown_at_its_question_in_the_words_of_the_file(questio
         (
             {"advanced": {"options": {"delta": "y", "db-timout": 5}}},
             "advanced.options",
-            "✗ db-timout: is no option that pgBackRest reads: did you mean db-timeout?",
+            "✗ db-timout: is not an option of pgBackRest: did you mean db-timeout?",
         ),
     ],
 )
@@ -146,7 +146,7 @@ def test_an_entry_that_does_not_go_with_the_answers_is_shown_at_its_question(
 TLS = ("tls.source.namespace", "tls.source.secret", "tls.source.key")
 
 
-def test_an_answer_within_a_block_that_was_none_opens_the_block() -> None:
+def test_an_answer_within_an_empty_block_opens_the_block() -> None:
     async def scenario(pilot: Pilot[None], host: Host) -> None:
         assert host.shown()["tls.source"] == "null"
         assert not host.shown().keys() & {*TLS}
@@ -177,7 +177,7 @@ def test_another_answer_within_a_block_leaves_its_questions_in_place() -> None:
     driven(scenario, {}, "tls")
 
 
-def test_none_from_elsewhere_takes_the_questions_away_and_the_focus_stays_near() -> None:
+def test_closing_a_block_from_elsewhere_removes_its_questions_and_keeps_the_focus_near() -> None:
     async def scenario(pilot: Pilot[None], host: Host) -> None:
         host.control("tls.source.secret").focus()
         host.give("tls.source", None)

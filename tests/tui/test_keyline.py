@@ -61,7 +61,7 @@ def played(scenario: Callable[[Pilot[None], Page, KeyLine], Awaitable[None]], wi
         (40, " f5 again  f6 not now  x a letter "),
     ],
 )
-def test_the_palette_gives_way_first(width: int, line: str) -> None:
+def test_the_palette_is_dropped_first_on_a_narrow_screen(width: int, line: str) -> None:
     async def scenario(_pilot: Pilot[None], _page: Page, keys: KeyLine) -> None:
         assert str(keys.render()) == line
 
@@ -98,7 +98,7 @@ def test_keys_of_screen_and_application_with_one_action_name_are_both_shown() ->
     simtime.run(main())
 
 
-def test_it_shows_what_works_where_the_focus_is() -> None:
+def test_the_last_line_shows_the_keys_of_the_focused_widget() -> None:
     async def scenario(pilot: Pilot[None], _page: Page, keys: KeyLine) -> None:
         await press(pilot, "x")
         await settled(pilot)

@@ -105,7 +105,7 @@ def test_an_answer_that_names_nothing_in_the_cluster_is_not_looked_up() -> None:
     checked(scenario)
 
 
-def test_what_could_not_be_looked_up_is_tried_again() -> None:
+def test_a_failed_lookup_is_tried_again() -> None:
     async def scenario(one: Checked) -> None:
         one.sim.faults = [Fault("500", times=None)]
         one.checks.start()

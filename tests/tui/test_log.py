@@ -120,7 +120,7 @@ def test_a_reader_keeps_the_line_at_the_top_when_the_width_changes() -> None:
     played(scenario)
 
 
-def test_what_is_followed_stays_at_its_end_when_the_size_changes() -> None:
+def test_a_followed_log_stays_at_its_end_when_the_size_changes() -> None:
     async def scenario(pilot: Pilot[None], log: Log) -> None:
         await written(pilot, log, *range(30))
         for width, height in ((120, 6), (60, 6), (60, 20)):

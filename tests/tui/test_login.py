@@ -65,7 +65,7 @@ def trouble(pilot: Pilot[int]) -> list[str]:
 
 
 @pytest.mark.parametrize("screen", [WIZARD, STATUS])
-def test_what_a_login_asks_for_is_shown_while_it_waits(screen: str) -> None:
+def test_the_instructions_of_a_login_are_shown_while_it_waits(screen: str) -> None:
     async def scenario(pilot: Pilot[int], waiting: Waiting) -> None:
         for line in ("open https://log.in", "and enter [b]AB-12[/b]"):
             assert line in painted(pilot)

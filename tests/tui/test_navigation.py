@@ -67,7 +67,7 @@ def test_a_screen_gets_the_result_of_the_screen_that_it_opened() -> None:
     played(scenario)
 
 
-def test_a_status_that_is_open_below_is_gone_back_to() -> None:
+def test_an_open_status_below_is_returned_to() -> None:
     async def scenario(pilot: Pilot[int], app: WizardApp) -> None:
         ends: list[Any] = []
         blank(app).open_screen(OpenStatus(ReleaseRef("default", "postgresql")))
@@ -114,14 +114,14 @@ def test_the_first_screen_has_no_way_back() -> None:
 
 def test_an_apply_is_published_to_every_screen() -> None:
     async def scenario(pilot: Pilot[int], app: WizardApp) -> None:
-        heard: list[bool] = []
-        app.applied.subscribe(blank(app), lambda applied: heard.append(applied.complete))
+        published: list[bool] = []
+        app.applied.subscribe(blank(app), lambda applied: published.append(applied.complete))
         blank(app).open_screen(OpenMessages())
         await until(pilot, lambda: isinstance(app.screen, Messages))
         app.post_message(Applied(Answers(), complete=False))
         app.post_message(Applied(Answers(), complete=True))
         await settled(pilot)
-        assert heard == [False, True]
+        assert published == [False, True]
         await press(pilot, "escape")
 
     played(scenario)

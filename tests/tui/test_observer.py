@@ -1,4 +1,4 @@
-"""Keeping a release observed over the application's connection: what is said while nothing is, and what is chosen."""
+"""Observing a release over the application connection: what is shown without a release, and which one is chosen."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_it_waits_for_the_connection_and_then_observes_the_only_release() -> Non
     connected(scenario, "postgresql")
 
 
-def test_what_ended_the_observing_is_shown_with_the_age_of_what_was_seen_and_reload_begins_again() -> None:
+def test_the_reason_that_ended_a_watch_is_shown_and_reload_restarts_it() -> None:
     async def scenario(pilot: Pilot[int], screen: BaseScreen[None], _: SimCluster) -> None:
         observed, _changes = observer(screen, ReleaseRef("default", "postgresql"))
         observed.begin()

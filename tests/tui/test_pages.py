@@ -41,14 +41,14 @@ def test_an_image_that_no_node_lists_is_marked_on_the_first_page_of_questions(si
     with_wizard(scenario, size, prepare=without_images)
 
 
-def test_pages_have_marks_for_where_a_person_is_was_and_should_look() -> None:
+def test_pages_are_marked_as_current_answered_or_in_need_of_attention() -> None:
     pages = Pages(Draft({"storage": {"size": "20GB"}}))
     pages.page = "Release"
     pages._visited = {"Connect"}
     assert pages.marks()[:4] == [("✓", "Connect"), ("●", "Release"), ("·", "Database"), ("!", "Storage")]
 
 
-def test_the_pages_ahead_are_made_while_a_person_looks_at_the_first_one() -> None:
+def test_later_pages_are_built_while_the_first_one_is_shown() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         assert wizard.page == "Connect"
         await until(pilot, lambda: len(wizard.query(Form)) == len(schema.pages()))
@@ -58,7 +58,7 @@ def test_the_pages_ahead_are_made_while_a_person_looks_at_the_first_one() -> Non
     with_wizard(scenario)
 
 
-def test_a_page_that_was_made_ahead_has_the_answers_of_now() -> None:
+def test_a_page_that_was_built_ahead_has_the_present_answers() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         await until(pilot, lambda: bool(wizard.query("#page-Storage")))
         wizard.pages.give(("storage", "size"), "77Gx")
@@ -92,7 +92,7 @@ def test_an_answer_from_elsewhere_is_shown_by_its_control_and_can_be_undone() ->
     with_wizard(scenario)
 
 
-def test_what_is_adopted_from_the_cluster_cannot_be_undone() -> None:
+def test_values_adopted_from_the_cluster_cannot_be_undone() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         await wizard.go("Release")
         wizard.pages.adopt(("release", "namespace"), "shop")
@@ -103,7 +103,7 @@ def test_what_is_adopted_from_the_cluster_cannot_be_undone() -> None:
     with_wizard(scenario)
 
 
-def test_a_question_left_at_its_default_is_no_answer_any_more() -> None:
+def test_a_question_back_at_its_default_is_no_longer_answered() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         await wizard.go("Storage")
         wizard.pages.give(("storage", "size"), "77Gi")
@@ -115,7 +115,7 @@ def test_a_question_left_at_its_default_is_no_answer_any_more() -> None:
     with_wizard(scenario)
 
 
-def test_other_answers_are_on_every_page_that_was_made_before() -> None:
+def test_new_answers_appear_on_every_existing_page() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         await wizard.go("Storage")
         await wizard.pages.replace({"storage": {"size": "55Gi"}})

@@ -65,7 +65,7 @@ def test_a_certificate_in_place_of_its_path_is_refused_with_what_to_do() -> None
     with_wizard(scenario)
 
 
-def test_escape_sequences_of_a_paste_are_no_keys() -> None:
+def test_escape_sequences_in_a_paste_are_not_keys() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         await wizard.go("Release", NAME)
         await paste(pilot, "shop\x1b[20~\x1b\x0e\r")  # F9, Esc, Ctrl+N and Enter

@@ -36,7 +36,7 @@ class Watch:
 
 
 def acting(scenario: Callable[[Pilot[int], ReleaseActions, SimCluster, Watch], Awaitable[None]]) -> list[Any]:
-    """Play the scenario over a release that is installed. Returns the screens that were asked for."""
+    """Play the scenario over a release that is installed. Returns the screens that were request for."""
     opened: list[Any] = []
     sim = simulated()
 
@@ -149,13 +149,13 @@ def test_the_answers_of_the_last_revision_are_opened_in_the_wizard() -> None:
     async def scenario(_: Pilot[int], actions: ReleaseActions, __: SimCluster, ___: Watch) -> None:
         await actions.change_answers()
 
-    (asked,) = acting(scenario)
-    assert isinstance(asked, OpenWizard)
-    assert asked.raw is not None
-    assert asked.raw["release"]["name"] == "postgresql"
+    (request,) = acting(scenario)
+    assert isinstance(request, OpenWizard)
+    assert request.raw is not None
+    assert request.raw["release"]["name"] == "postgresql"
 
 
-def test_without_a_snapshot_nothing_can_be_done() -> None:
+def test_without_a_snapshot_no_action_is_available() -> None:
     async def scenario(pilot: Pilot[int], actions: ReleaseActions, _: SimCluster, watch: Watch) -> None:
         watch.snapshot = None
         assert await actions.back_up() is False

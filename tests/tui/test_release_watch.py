@@ -65,7 +65,7 @@ def test_the_only_release_of_the_namespace_is_observed_until_the_watch_ends() ->
     on(scenario)
 
 
-def test_of_several_releases_one_is_to_be_chosen_and_none_is_observed() -> None:
+def test_with_several_releases_none_is_observed_until_one_is_chosen() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, answers_of(release={"name": "another"}, repository={"path": "/another"}))
         watched = Watched(sim)

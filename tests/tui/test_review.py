@@ -46,7 +46,7 @@ class Host(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[tuple[str, ...]] = []
+        self.events: list[tuple[str, ...]] = []
 
     def compose(self) -> ComposeResult:
         yield Review(self.draft)
@@ -60,16 +60,16 @@ class Host(Screen[None]):
         self.review.focus()
 
     def action_leave(self) -> None:
-        self.asked.append(("leave",))
+        self.events.append(("leave",))
 
     def on_jump(self, event: Jump) -> None:
-        self.asked.append(("jump", event.path))
+        self.events.append(("jump", event.path))
 
     def on_review_export_requested(self, event: Review.ExportRequested) -> None:
-        self.asked.append(("export", event.folder))
+        self.events.append(("export", event.folder))
 
     def action_apply(self) -> None:
-        self.asked.append(("apply",))
+        self.events.append(("apply",))
 
 
 Scenario = Callable[[Pilot[int], Host, SimCluster], Awaitable[None]]
@@ -118,7 +118,7 @@ def test_problems_come_first_and_enter_goes_to_their_question() -> None:
         assert headings(host) == "[1 problems 1✗ 1!] 2 answers 2≠  3 manifests  4 diff against live "
         assert host.review.sections.section == "problems"
         await press(pilot, "enter", "down", "enter")
-        assert host.asked == [("jump", "storage.size"), ("jump", "tls.verify")]
+        assert host.events == [("jump", "storage.size"), ("jump", "tls.verify")]
 
     reviewed(scenario, {"storage": {"size": "10 Gi"}, "tls": {"verify": False, "source": None}})
 
@@ -129,23 +129,23 @@ def test_enter_goes_to_the_question_under_the_cursor_though_the_lists_are_rebuil
         host.draft.give(("storage", "size"), "20Gi")
         host.shown()
         await settled(pilot)
-        assert host.asked == [("jump", "storage.size")]
+        assert host.events == [("jump", "storage.size")]
         await press(pilot, "2", "o", "ctrl+end")
         found: DataTable[Any] = host.query_one(DataTable)
         found.action_select_cursor()
         host.review.action_only_changed()
         await settled(pilot)
-        assert host.asked == [("jump", "storage.size"), ("jump", "tls.source")]
+        assert host.events == [("jump", "storage.size"), ("jump", "tls.source")]
 
     reviewed(scenario, {"storage": {"size": "10 Gi"}, "tls": {"verify": False, "source": None}})
 
 
-def test_a_review_of_the_defaults_has_nothing_to_complain_of() -> None:
+def test_a_review_of_the_defaults_has_no_problems() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         assert headings(host).startswith(" 1 problems ✓ ")
         await press(pilot, "1", "enter")
         assert host.query_one(OptionList).get_option_at_index(0).prompt == ("✓ no problems and no warnings")
-        assert host.asked == []
+        assert host.events == []
 
     reviewed(scenario)
 
@@ -171,7 +171,7 @@ def test_answers_that_differ_are_marked_by_a_sign_and_can_be_shown_alone() -> No
             ["≠", " Variable of the secret key", "B", "none"],
         ]
         await press(pilot, "enter", "down", "down", "enter")
-        assert host.asked == [("jump", "storage.size"), ("jump", "repository.credentials")]
+        assert host.events == [("jump", "storage.size"), ("jump", "repository.credentials")]
         await press(pilot, "o")
         assert len(table(host)) > 60
 
@@ -245,7 +245,7 @@ def test_manifests_fold_by_object() -> None:
     reviewed(scenario)
 
 
-def test_a_search_goes_along_and_unfolds_what_it_finds() -> None:
+def test_a_search_unfolds_its_matches() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         await press(pilot, "3", "slash", *"ARCHIVE_mode")
         assert text(host, "#hint") == "'archive_mode': 1 of 1"
@@ -266,12 +266,12 @@ def test_a_search_goes_along_and_unfolds_what_it_finds() -> None:
         assert text(host, "#hint") == "'nowhere' was not found"
         await press(pilot, "escape")
         assert shown.has_focus
-        assert host.asked == []
+        assert host.events == []
 
     reviewed(scenario)
 
 
-def test_no_manifest_is_shown_while_something_is_wrong_and_the_next_look_shows_it() -> None:
+def test_no_manifest_is_shown_while_an_answer_is_invalid() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         await press(pilot, "3")
         shown = host.query_one("#manifests", Folds)
@@ -307,7 +307,7 @@ AT = f" · compared {NOW.astimezone():%d %b %H:%M}"
 
 
 async def compared(pilot: Pilot[int], host: Host) -> str:
-    """Compare, and wait for what is said of it."""
+    """Compare, and wait for the result."""
     await press(pilot, "d")
     await until(pilot, lambda: all(worker.is_finished for worker in host.workers))
     await settled(pilot)
@@ -324,7 +324,7 @@ def comparison(host: Host) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
-def test_of_a_new_release_all_is_new() -> None:
+def test_every_object_of_a_new_release_is_new() -> None:
     async def scenario(pilot: Pilot[int], host: Host, sim: SimCluster) -> None:
         assert await compared(pilot, host) == f"+ new release: all 12 objects are created{AT}"
         assert [request for request in sim.requests if request.is_write] == []
@@ -353,7 +353,7 @@ def test_an_installed_release_is_compared_object_by_object() -> None:
     reviewed(scenario)
 
 
-def test_a_comparison_that_fails_says_why_in_its_place_and_can_be_tried_again() -> None:
+def test_a_failed_comparison_shows_its_reason_and_can_be_retried() -> None:
     async def scenario(pilot: Pilot[int], host: Host, sim: SimCluster) -> None:
         sim.faults.append(Fault("401", times=None))
         assert await compared(pilot, host) == (
@@ -423,7 +423,7 @@ def test_a_comparison_from_before_an_apply_is_forgotten_unless_nothing_was_appro
     reviewed(scenario)
 
 
-def test_what_would_change_never_shows_a_secret() -> None:
+def test_the_differences_never_show_a_secret() -> None:
     wanted = Ref(Resource("v1", "Secret"), "postgresql", "shop")
     folds = change_folds([Change(wanted, "unchanged"), Change(wanted, "create", "", "data:\n  password: '***'\n")])
     assert folds == [
@@ -435,7 +435,7 @@ def test_what_would_change_never_shows_a_secret() -> None:
 # ---- copying, exporting, applying ----------------------------------------------------------------------------------
 
 
-def test_what_is_shown_can_be_copied() -> None:
+def test_the_content_can_be_copied() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         await press(pilot, "2", "c")
         assert pilot.app.clipboard == "storage:\n  size: 50Gi\n"
@@ -450,17 +450,17 @@ def test_export_and_apply_are_requests_to_the_wizard() -> None:
         await press(pilot, "e", *"shop", "enter", "f9")
         await press(pilot, "e", "escape")
         assert not host.query_one("#prompt", Input).display
-        assert host.asked == [("export", "shop"), ("apply",)]
+        assert host.events == [("export", "shop"), ("apply",)]
         await press(pilot, "escape")
-        assert host.asked[2:] == [("leave",)]
+        assert host.events[2:] == [("leave",)]
 
     reviewed(scenario)
 
 
-def test_nothing_is_exported_while_something_is_wrong() -> None:
+def test_nothing_is_exported_while_an_answer_is_invalid() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         await press(pilot, "e", "enter")
-        assert ("export", "manifests") not in host.asked
+        assert ("export", "manifests") not in host.events
 
     reviewed(scenario, {"storage": {"size": "10 Gi"}})
 
@@ -473,7 +473,7 @@ def test_a_click_on_a_heading_shows_its_section() -> None:
     reviewed(scenario)
 
 
-def test_what_is_learnt_meanwhile_leaves_a_reader_where_he_is() -> None:
+def test_new_results_do_not_scroll_the_review() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         review = host.review
         await press(pilot, "2")

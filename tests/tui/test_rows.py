@@ -58,7 +58,7 @@ def test_a_cell_that_grows_is_whole_at_once() -> None:
     played(scenario)
 
 
-def test_what_grows_keeps_the_cursor_and_what_is_in_view() -> None:
+def test_a_growing_table_keeps_the_cursor_and_the_view() -> None:
     async def scenario(pilot: Pilot[None], table: Rows) -> None:
         rows = {str(number): (*DONE[:2], f"{number} s", "") for number in range(30)}
         table.show(rows)

@@ -25,23 +25,23 @@ EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
         ("0 2 * * 0", "0 2 * * */2", False),
     ],
 )
-def test_only_weekdays_decide(full: str, incremental: str, never: bool) -> None:
+def test_only_weekdays_prevent_a_collision(full: str, incremental: str, never: bool) -> None:
     assert CronSchedule(full).never_on_a_day_of(CronSchedule(incremental)) is never
 
 
 @pytest.mark.parametrize("zone", ["Etc/UTC", "Europe/Berlin", "America/New_York"])
 def test_schedules_that_never_collide_do_not(zone: str) -> None:
     dice = random.Random(zone)
-    said = 0
+    tried = 0
     for _ in range(300):
         full, incremental = (CronSchedule(_cron(dice)) for _ in range(2))
         if not full.never_on_a_day_of(incremental):
             continue
-        said += 1
+        tried += 1
         runs = full.upcoming(EPOCH.astimezone(ZoneInfo(zone)), 64)
         assert not any(incremental.fires_at(moment) for moment in runs), (full.cron, incremental.cron)
         assert collision(full, incremental, ZoneInfo(zone)) is None
-    assert said > 20
+    assert tried > 20
 
 
 def _cron(dice: random.Random) -> str:

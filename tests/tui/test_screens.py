@@ -29,6 +29,7 @@ from pgwizard.release import apply
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
+from pgwizard.simulator.repository import DamagedFile
 from pgwizard.tui.pages.frame import MIDDLE
 from pgwizard.tui.panels.by_page import PANELS as WITH_PANEL
 from pgwizard.tui.screens.apply import ApplyScreen
@@ -279,7 +280,7 @@ async def begin_apply(camera: Camera) -> None:
 
 async def of_apply(camera: Camera) -> None:
     await begin_apply(camera)
-    await camera.take("apply-asked")
+    await camera.take("apply-approval")
     await camera.pilot.press("y")
     await camera.see("pgBackRest runs backup")
     await camera.take("apply-running")
@@ -379,6 +380,26 @@ async def of_failing(camera: Camera) -> None:
     await camera.take("status-details")
 
 
+async def damaged() -> Start:
+    """A restore left a timeline, a segment was deleted since, and a bundle of the newest backup was."""
+    cluster = Remote()
+    cluster.runtime.programs.answers.append(df)
+    await install(cluster)
+    repository = cluster.runtime.programs.repository("shop")
+    await asyncio.sleep(timedelta(days=4).total_seconds())
+    now = cluster.clock.now()
+    repository.go_back(repository.number(now - timedelta(hours=12).total_seconds()), now)
+    await asyncio.sleep(timedelta(days=5).total_seconds())
+    repository.holes.add(repository.number(cluster.clock.now()) - 3_000)
+    repository.damaged_files[repository.backups[-1]["label"]] = [DamagedFile("bundle/1", 2_855_426)]
+    return start_with(connection_to(cluster), **DASHBOARD)
+
+
+async def of_damaged(camera: Camera) -> None:
+    await camera.reach(StatusScreen)
+    await camera.take("status-damaged")
+
+
 async def no_release() -> Start:
     return start_with(connection_to(Remote(example=False)), screen=DASHBOARD["screen"])
 
@@ -443,11 +464,12 @@ PLAYS = {
     "waiting": Play("loading", loading, of_others, (*PAGES, *WINDOWS)),
     "unconnected": Play("loading", unconnected, of_unconnected, ("apply",)),
     "denied": Play("errors", denied, of_denied, ("connect-denied", "secrets-denied")),
-    "apply": Play("filled", new_release, of_apply, ("apply-asked", "apply-running", "apply-done", "apply-help")),
+    "apply": Play("filled", new_release, of_apply, ("apply-approval", "apply-running", "apply-done", "apply-help")),
     "costs": Play("filled", smaller, of_smaller, ("apply-costs", "apply-typed")),
     "untrusted": Play("errors", untrusted, of_untrusted, ("apply-failed", "messages-one", "messages")),
     "observed": Play("filled", observed, of_observed, ("status", "status-help", "status-ask")),
     "failing": Play("errors", failing, of_failing, ("status", "status-details")),
+    "damaged": Play("errors", damaged, of_damaged, ("status-damaged",)),
     "no-release": Play("empty", no_release, of_status, ("status",)),
     "no-cluster": Play("errors", no_cluster, of_unreachable, ("status-unreachable",)),
     "no-answer": Play("loading", no_answer, of_status, ("status",)),
@@ -508,7 +530,7 @@ def test_three_screens_are_as_in_their_golden_files_in_every_theme(
     goldens.compare({file: texts[scene] for scene, file in files(THEMED, size, look).items()}, update_golden)
 
 
-def test_no_file_is_left_of_a_screen_that_is_gone(update_golden: bool) -> None:
+def test_no_golden_file_is_left_of_a_removed_screen(update_golden: bool) -> None:
     pictures = {picture(name) for names in PICTURED.values() for name in names.values()} | {picture("apply-printed")}
     left = {path for path in SCREENS.glob("*/*") if path not in ALL} | set(SCREENSHOTS.iterdir()) - pictures
     if update_golden:

@@ -40,12 +40,12 @@ from support.screens import notices, opened, painted, press, settled, until
 Scenario = Callable[[Pilot[int], SecretBrowser], Awaitable[None]]
 NOTHING = "nothing yet"
 ENDPOINT = Endpoint("https", "minio.minio.svc", 9000)
-ASKED: tuple[Literal["ca"], Endpoint, str, tuple[str, str], Rules] = ("ca", ENDPOINT, "default", ("", ""), Rules())
+ARGUMENTS: tuple[Literal["ca"], Endpoint, str, tuple[str, str], Rules] = ("ca", ENDPOINT, "default", ("", ""), Rules())
 
 
 def driven(
     scenario: Scenario,
-    *asked: Any,
+    *arguments: Any,
     size: tuple[int, int] = (120, 40),
     prepare: Callable[[SimCluster], None] = lambda _: None,
     done: bool = True,
@@ -66,7 +66,7 @@ def driven(
         app = WizardApp(Start(connect, lambda _path, _text: None, utc_now, screen="textual.screen:Screen", demo=True))
         async with opened(app, size) as pilot:
             await until(pilot, lambda: app.connection.cluster is not None)
-            browser = SecretBrowser(*asked, *ASKED[len(asked) :])
+            browser = SecretBrowser(*arguments, *ARGUMENTS[len(arguments) :])
             if first is not None:
                 await first(pilot, browser)
             await app.push_screen(browser, ended.append)
@@ -102,7 +102,7 @@ async def move_to(pilot: Pilot[int], browser: SecretBrowser, place: str) -> Cand
     return browser.listing.row
 
 
-def test_the_best_one_is_first_and_enter_chooses_it() -> None:
+def test_the_best_candidate_is_first_and_enter_chooses_it() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         row = browser.listing.row
         assert row is not None
@@ -115,7 +115,7 @@ def test_the_best_one_is_first_and_enter_chooses_it() -> None:
     assert driven(scenario) == [SecretChoice("minio", "minio-tls", ("tls.crt",))]
 
 
-def test_what_is_known_of_a_certificate_is_copied_whole() -> None:
+def test_the_details_of_a_certificate_are_copied_whole() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         row = browser.listing.row
         assert row is not None
@@ -132,7 +132,7 @@ def test_what_is_known_of_a_certificate_is_copied_whole() -> None:
     driven(scenario)
 
 
-def test_what_is_copied_can_be_written_to_a_file() -> None:
+def test_copied_text_can_be_written_to_a_file() -> None:
     async def scenario(pilot: Pilot[int], _: SecretBrowser) -> None:
         await press(pilot, "f9")
         assert "Write minio/minio-tls to which file?" in painted(pilot)
@@ -141,7 +141,7 @@ def test_what_is_copied_can_be_written_to_a_file() -> None:
     driven(scenario)
 
 
-def test_one_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
+def test_a_certificate_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await move_to(pilot, browser, "cert-manager/root-ca")
         await press(pilot, "enter")
@@ -153,14 +153,14 @@ def test_one_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
     assert driven(scenario) == [SecretChoice("cert-manager", "root-ca", ("tls.crt",))]
 
 
-def test_escape_leaves_with_nothing() -> None:
+def test_escape_closes_the_browser_without_a_choice() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await press(pilot, "escape")
 
     assert driven(scenario) == [None]
 
 
-def test_words_filter_as_they_are_typed_and_escape_takes_them_back() -> None:
+def test_typing_filters_the_list_and_escape_clears_the_filter() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         every = len(places(browser))
         await press(pilot, *"tenant-3")
@@ -175,7 +175,7 @@ def test_words_filter_as_they_are_typed_and_escape_takes_them_back() -> None:
     driven(scenario)
 
 
-def test_what_is_promising_is_read_when_it_comes_into_view() -> None:
+def test_promising_rows_are_read_when_they_come_into_view() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await until(
             pilot, lambda: browser.feed.secrets.findings.by_place["cert-manager", "trust-bundle"][0].kind == "CA"
@@ -227,7 +227,7 @@ def test_rows_that_came_before_the_browser_are_shown_with_it(monkeypatch: pytest
     driven(scenario, first=first, done=False)
 
 
-def test_what_a_key_changes_is_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_by_a_key_is_painted(monkeypatch: pytest.MonkeyPatch) -> None:
     painted: list[str] = []
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
@@ -278,7 +278,7 @@ def test_before_there_is_a_cluster_it_says_so() -> None:
         app = WizardApp(Start(refused, lambda _path, _text: None, utc_now, screen="textual.screen:Screen"))
         async with opened(app, size=(120, 40)) as pilot:
             await until(pilot, lambda: len(app.screen_stack) == 2)
-            browser = SecretBrowser(*ASKED)
+            browser = SecretBrowser(*ARGUMENTS)
             await app.push_screen(browser)
             assert text(browser, "counts") == "connecting to the cluster …"
             goes_on.set()
@@ -301,7 +301,7 @@ def test_a_name_can_be_typed() -> None:
     assert driven(scenario) == [SecretChoice("minio", "minio-tls", ("tls.crt",))]
 
 
-def test_what_may_not_be_read_is_taken_at_its_word() -> None:
+def test_the_name_of_an_unreadable_secret_is_accepted() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await typed(pilot, browser, "shop/hidden/ca.crt")
         await until(pilot, lambda: pilot.app.screen is not browser)
@@ -327,16 +327,16 @@ def test_an_invalid_name_is_refused_in_place(name: str) -> None:
 
 
 class Gate:
-    """A function of ``discovery`` that does its work only once it may; how often it was asked."""
+    """A function of ``discovery`` that does its work only once it may; how often it was called."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        self.asked = 0
+        self.calls = 0
         self._open = asyncio.Event()
         self._behind = getattr(wizard_browse, name)
         monkeypatch.setattr(wizard_browse, name, self)
 
     async def __call__(self, *given: Any) -> Any:
-        self.asked += 1
+        self.calls += 1
         await self._open.wait()
         return await self._behind(*given)
 
@@ -355,7 +355,7 @@ def test_escape_while_a_typed_name_is_read_closes_the_field_alone(monkeypatch: p
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         gate = Gate(monkeypatch, "contents")
         await typed(pilot, browser, "minio/minio-tls")
-        await until(pilot, lambda: gate.asked > 0)
+        await until(pilot, lambda: gate.calls > 0)
         await press(pilot, "escape")
         assert not browser.query("#typed")
         gate.open()
@@ -370,21 +370,21 @@ def test_a_running_try_is_shown_and_a_second_enter_waits_for_it(monkeypatch: pyt
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         gate = Gate(monkeypatch, "confirm")
         await press(pilot, "enter", "enter", "enter")
-        await until(pilot, lambda: gate.asked > 0)
+        await until(pilot, lambda: gate.calls > 0)
         assert text(browser, "counts") == "trying minio/minio-tls on minio.minio.svc:9000 …"
         await press(pilot, "enter")
         gate.open()
         await until(pilot, lambda: pilot.app.screen is not browser)
-        assert gate.asked == 1
+        assert gate.calls == 1
 
     assert driven(scenario) == [SecretChoice("minio", "minio-tls", ("tls.crt",))]
 
 
-def test_who_moved_on_meanwhile_has_chosen_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moving_the_cursor_during_a_try_chooses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         gate = Gate(monkeypatch, "confirm")
         await press(pilot, "enter")
-        await until(pilot, lambda: gate.asked > 0)
+        await until(pilot, lambda: gate.calls > 0)
         await press(pilot, "down")
         gate.open()
         await quiet(browser)
@@ -407,7 +407,7 @@ def test_a_typed_name_that_the_filter_hides_is_the_one_that_enter_chooses() -> N
     assert driven(scenario) == [SecretChoice("cert-manager", "root-ca", ("tls.crt",))]
 
 
-def test_what_was_read_before_the_server_had_answered_is_judged_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificates_read_before_the_handshake_get_their_verdict_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     gate = Gate(monkeypatch, "ask_endpoint")
 
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
@@ -442,7 +442,7 @@ def test_read_again_begins_with_the_best_one() -> None:
     driven(scenario)
 
 
-def test_without_a_connection_a_name_is_taken_at_its_word_and_f5_connects() -> None:
+def test_without_a_connection_a_name_is_accepted_and_f5_connects() -> None:
     tries = []
 
     async def refused(_: AsyncExitStack) -> Cluster:
@@ -455,7 +455,7 @@ def test_without_a_connection_a_name_is_taken_at_its_word_and_f5_connects() -> N
         app = WizardApp(Start(refused, lambda _path, _text: None, utc_now, screen="textual.screen:Screen"))
         async with opened(app, size=(120, 40)) as pilot:
             await until(pilot, lambda: app.connection.trouble is not None)
-            browser = SecretBrowser(*ASKED)
+            browser = SecretBrowser(*ARGUMENTS)
             await app.push_screen(browser, ended.append)
             await press(pilot, "f5")
             await until(pilot, lambda: len(tries) == 2 and app.connection.trouble is not None)
@@ -478,7 +478,7 @@ def test_credentials_show_their_keys_and_never_a_value() -> None:
     assert driven(scenario, "s3") == [SecretChoice("shop", "s3-backup", ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))]
 
 
-def test_a_key_pair_of_other_names_can_be_typed() -> None:
+def test_the_keys_of_a_key_pair_can_be_typed() -> None:
     async def scenario(pilot: Pilot[int], browser: SecretBrowser) -> None:
         await typed(pilot, browser, "grafana-admin/admin-user,admin-password")
         await until(pilot, lambda: pilot.app.screen is not browser)

@@ -74,7 +74,7 @@ def test_a_certificate_that_verifies_is_chosen_after_it_was_tried() -> None:
     picked(scenario)
 
 
-def test_one_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
+def test_a_certificate_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
     async def scenario(one: Picking) -> None:
         await one.choose("cert-manager/root-ca")
         (warning,) = one.warnings
@@ -86,7 +86,7 @@ def test_one_that_would_not_verify_is_chosen_by_a_second_enter() -> None:
     picked(scenario)
 
 
-def test_a_refusal_is_forgotten_once_the_cursor_was_elsewhere() -> None:
+def test_a_refusal_is_forgotten_once_the_cursor_moves() -> None:
     async def scenario(one: Picking) -> None:
         await one.choose("cert-manager/root-ca")
         one.listing.cursor = 0
@@ -98,7 +98,7 @@ def test_a_refusal_is_forgotten_once_the_cursor_was_elsewhere() -> None:
     picked(scenario)
 
 
-def test_one_that_only_the_handshake_refuses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_that_only_the_handshake_refuses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(*_: object) -> ChainVerdict:
         return ChainVerdict(False, ChainReason.OTHER_ISSUER, detail="CN=another")
 
@@ -112,7 +112,7 @@ def test_one_that_only_the_handshake_refuses_is_refused(monkeypatch: pytest.Monk
     picked(scenario)
 
 
-def test_one_that_cannot_be_tried_is_chosen_by_a_second_enter() -> None:
+def test_a_certificate_that_cannot_be_tried_is_chosen_by_a_second_enter() -> None:
     async def scenario(one: Picking) -> None:
         one.feeding.sim.rules.deny("create", "pods/portforward")
         await one.choose("minio/minio-tls")
@@ -126,7 +126,7 @@ def test_one_that_cannot_be_tried_is_chosen_by_a_second_enter() -> None:
     picked(scenario)
 
 
-def test_who_moves_on_while_a_certificate_is_tried_chooses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moving_the_cursor_during_the_handshake_chooses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     gate, confirm = asyncio.Event(), browse.confirm
 
     async def slow(cluster: Cluster, row: Candidate, search: Search, now: datetime) -> ChainVerdict | Finding:

@@ -151,7 +151,7 @@ def test_the_cursor_stays_on_the_best_row_until_a_person_moves_it() -> None:
     fed(scenario)
 
 
-def test_what_looks_right_is_read_once_the_list_does_not_move() -> None:
+def test_promising_rows_are_read_once_the_list_does_not_scroll() -> None:
     async def scenario(one: Feeding) -> None:
         await one.connection.once_connected()
         one.feed.open()

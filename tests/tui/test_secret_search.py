@@ -67,7 +67,7 @@ def test_a_secret_is_claimed_for_reading_once() -> None:
     searched(scenario)
 
 
-def test_what_is_read_replaces_what_was_known() -> None:
+def test_contents_replace_metadata_of_a_secret() -> None:
     async def scenario(search: SecretSearch, cluster: SimCluster) -> None:
         await search.read(cluster, Candidate("cert-manager", "trust-bundle", "not read"))
         assert [row.kind for row in search.findings.by_place["cert-manager", "trust-bundle"]] == ["CA"]
@@ -95,6 +95,6 @@ def test_a_defect_fails_the_search_and_is_raised(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(ZeroDivisionError):
             await search.run(cluster, set())
         assert search.state == "failed"
-        assert search.failures == [Finding(text="a defect of pgwizard itself: ZeroDivisionError")]
+        assert search.failures == [Finding(text="a bug in pgwizard: ZeroDivisionError")]
 
     assert searched(scenario)[-1] is False

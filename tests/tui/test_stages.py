@@ -38,7 +38,7 @@ def test_a_stage_that_was_not_expected_gets_a_line_before_the_last() -> None:
     assert marks(after(Event("prune", "began"))) == ["· apply", "· wait", "● prune", "· record"]
 
 
-def test_what_did_not_run_was_not_needed_and_what_was_stopped_has_not_failed() -> None:
+def test_a_stage_that_did_not_run_is_skipped_and_a_stopped_one_has_not_failed() -> None:
     done = after(Event("apply", "began"), Event("apply", "done", "", 0.5))
     done.end("done")
     assert marks(done) == ["✓ apply", "- wait", "- record"]

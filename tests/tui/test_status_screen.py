@@ -176,7 +176,7 @@ def test_a_recoverable_release_shows_its_verdict_first_and_the_facts_below() -> 
     driven(scenario)
 
 
-def test_the_status_and_the_list_of_backups_can_be_taken_elsewhere() -> None:
+def test_the_status_and_the_list_of_backups_can_be_copied() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
@@ -209,7 +209,7 @@ def test_a_backup_now_asks_which_and_is_seen_from_its_start_to_its_end() -> None
     driven(scenario)
 
 
-def test_a_question_that_is_left_writes_nothing() -> None:
+def test_esc_on_a_question_writes_nothing() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         first = len(sim.requests)
@@ -224,7 +224,7 @@ def test_a_question_that_is_left_writes_nothing() -> None:
     driven(scenario)
 
 
-def test_a_failed_job_tells_cause_and_fix_beside_it_and_all_of_it_on_enter() -> None:
+def test_a_failed_job_shows_cause_and_fix_and_enter_shows_the_details() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await press(pilot, "b", "i")
@@ -373,7 +373,7 @@ def test_sources_without_permission_say_so_in_their_places() -> None:
     driven(scenario, prepare=denied)
 
 
-def test_a_missing_release_is_named_and_r_looks_again() -> None:
+def test_a_missing_release_is_named_and_r_reloads() -> None:
     async def nothing(_: SimCluster) -> None:
         return
 
@@ -553,9 +553,7 @@ def test_a_defect_that_ends_the_watch_is_shown_and_r_starts_it_again(monkeypatch
             await press(pilot, "r")
             await until(
                 pilot,
-                lambda: text(pilot, "verdict").startswith(
-                    "✗ a defect of pgwizard itself: KeyError Press r to try again. "
-                ),
+                lambda: text(pilot, "verdict").startswith("✗ a bug in pgwizard: KeyError Press r to try again. "),
             )
         assert screen.observed.snapshot is not None
         last = screen.observed.snapshot.at
@@ -571,7 +569,7 @@ def test_a_defect_that_ends_the_watch_is_shown_and_r_starts_it_again(monkeypatch
         assert rows(pilot, "jobs")[0] == first, "what nobody watches does not run on"
         await press(pilot, "c")
         assert pilot.app.clipboard.startswith(
-            "✗ a defect of pgwizard itself: KeyError\nPress r to try again.\nShowing the last known"
+            "✗ a bug in pgwizard: KeyError\nPress r to try again.\nShowing the last known"
         )
         assert "RECOVERABLE" not in pilot.app.clipboard
         app.start = replace(start, now=lambda: last + timedelta(minutes=12))
@@ -598,7 +596,7 @@ def test_a_defect_beside_the_watch_is_reported_with_its_place(monkeypatch: pytes
         await press(pilot, "b")
         await until(pilot, lambda: notices(pilot) != [])
         [notice] = notices(pilot)
-        assert notice.startswith("a defect of pgwizard itself: KeyError at ")
+        assert notice.startswith("a bug in pgwizard: KeyError at ")
         assert "RECOVERABLE" in text(pilot, "verdict")
 
     driven(scenario)
@@ -851,7 +849,7 @@ def test_panes_are_below_each_other_on_a_narrow_screen() -> None:
     driven(scenario, size=(80, 24))
 
 
-def test_what_did_not_change_is_not_drawn_again_and_the_cursor_stays() -> None:
+def test_unchanged_rows_are_not_drawn_again_and_the_cursor_stays() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         await press(pilot, "b", "i")

@@ -102,8 +102,8 @@ async def listed(pilot: Pilot[int]) -> Pick:
     await until(pilot, lambda: isinstance(pilot.app.screen, Pick))
     await settled(pilot)
     window = cast("Pick", pilot.app.screen)
-    said = window.query_one("#note", Static)
-    await until(pilot, lambda: str(said.content) != "loading from the cluster")
+    note = window.query_one("#note", Static)
+    await until(pilot, lambda: str(note.content) != "loading from the cluster")
     return window
 
 
@@ -191,7 +191,7 @@ def test_from_the_first_page_to_a_valid_backup_by_keyboard_alone() -> None:
     driven(scenario)
 
 
-def test_nothing_is_applied_while_something_is_wrong() -> None:
+def test_nothing_is_applied_while_an_answer_is_invalid() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         wizard.draft.give(("storage", "size"), "10 Gi")
         await press(pilot, "f9")
@@ -368,7 +368,7 @@ def test_unsaved_answers_survive_and_are_offered_at_the_next_start(tmp_path: Pat
     assert taken != kept
 
 
-def test_drafts_are_offered_one_after_the_other_until_one_is_taken_up(tmp_path: Path) -> None:
+def test_drafts_are_offered_one_after_the_other_until_one_is_restored(tmp_path: Path) -> None:
     for number, name in enumerate(["oldest", "older", "newest"]):
         path = tmp_path / f"draft-{number:016x}.yaml"
         path.write_text(f"release: {{name: {name}, namespace: shop}}\n")
@@ -473,7 +473,7 @@ def test_the_palette_does_what_the_key_does(page: str, title: str, does: str) ->
     driven(scenario)
 
 
-def test_what_was_to_be_made_in_one_cluster_is_not_made_where_it_is() -> None:
+def test_a_namespace_to_create_is_not_created_in_a_cluster_that_has_it() -> None:
     async def bare(stack: AsyncExitStack) -> Cluster:
         return await stack.enter_async_context(simulated(example=False))
 
@@ -550,7 +550,7 @@ def test_the_chosen_certificate_is_tried_on_the_server_and_a_better_one_proposed
     driven(scenario)
 
 
-def test_secrets_are_requested_before_their_browser_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_are_requested_before_their_browser_opens(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     for name in ("begin", "compose"):
         method = getattr(SecretBrowser, name)
@@ -619,7 +619,7 @@ def test_a_missing_object_is_reported_at_its_question() -> None:
     driven(scenario)
 
 
-def test_another_cluster_leaves_nothing_of_the_one_before() -> None:
+def test_another_cluster_shows_nothing_of_the_previous_one() -> None:
     async def empty(stack: AsyncExitStack) -> Cluster:
         return await stack.enter_async_context(simulated(example=False))
 
@@ -706,7 +706,7 @@ def test_a_defect_in_the_background_is_reported(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("pgwizard.tui.pages.namespaces.choices", broken)
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        defect = "a defect of pgwizard itself: KeyError"
+        defect = "a bug in pgwizard: KeyError"
         await until(pilot, lambda: any(defect in notice for notice in notices(pilot)))
         await wizard.go("Storage")
 
@@ -776,7 +776,7 @@ def test_a_certificate_that_would_not_verify_is_reported_before_the_apply() -> N
     driven(scenario)
 
 
-def test_what_was_mended_a_moment_ago_does_not_stop_an_apply() -> None:
+def test_a_problem_that_was_just_fixed_does_not_stop_an_apply() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         wizard.pages.give(("repository", "credentials", "secret"), "is-not-there")
         await until(pilot, lambda: any("does not exist" in found.text for found in wizard.draft.problems))
@@ -810,7 +810,7 @@ def test_a_path_of_another_release_is_reported_and_shown_above_the_changes() -> 
     driven(scenario)
 
 
-def test_a_namespace_that_is_not_there_is_made_and_a_wrong_name_is_not_taken() -> None:
+def test_a_missing_namespace_is_created_and_an_invalid_name_is_refused() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await until(pilot, lambda: "the release goes to default" in note(wizard, "namespaces"))
         wizard.query_one("#namespaces FilterInput").focus()
@@ -837,30 +837,30 @@ def test_invisible_characters_are_removed_from_a_paste() -> None:
     driven(scenario)
 
 
-def test_a_list_opens_before_the_cluster_has_answered_and_takes_what_is_typed_ahead() -> None:
+def test_a_list_opens_before_the_cluster_has_answered_and_accepts_typing() -> None:
     class Slow(SimCluster):
-        asked = asyncio.Event()
-        goes_on = asyncio.Event()
+        listed = asyncio.Event()
+        released = asyncio.Event()
 
         def pages(self, resource: Resource, *given: Any, **how: Any) -> Any:
             found = super().pages(resource, *given, **how)
-            return self.late(found) if resource.kind == "StorageClass" and self.asked is not None else found
+            return self.late(found) if resource.kind == "StorageClass" and self.listed is not None else found
 
         async def late(self, found: Any) -> Any:
-            self.asked.set()
-            await self.goes_on.wait()
+            self.listed.set()
+            await self.released.wait()
             async for page in found:
                 yield page
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Storage", ("storage", "storageClass"))
-        await until(pilot, Slow.asked.is_set)
+        await until(pilot, Slow.listed.is_set)
         await press(pilot, "f4", *"fast")
         window = pilot.app.screen
         assert isinstance(window, Pick)
         assert str(window.query_one("#note", Static).content) == "loading from the cluster"
         assert window.query_one(FilterInput).value == "fast"
-        Slow.goes_on.set()
+        Slow.released.set()
         await until(pilot, lambda: not window.query_one("#note").display)
         await press(pilot, "enter")
         await until(pilot, lambda: wizard.draft.raw["storage"]["storageClass"] == "fast")
@@ -881,21 +881,21 @@ def test_help_keeps_the_value_of_a_label_that_kubernetes_has_to_match() -> None:
 def test_a_parameter_in_focus_shows_its_reason_whole() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Tuning")
-        asked = row(wizard, "tuning.profile").control
-        await until(pilot, lambda: asked.has_focus)
+        profile = row(wizard, "tuning.profile").control
+        await until(pilot, lambda: profile.has_focus)
         await press(pilot, "f2")
         parameters = wizard.query_one("#parameters", OptionList)
         await until(pilot, lambda: parameters.has_focus)
         await press(pilot, "end")
         await until(pilot, lambda: "short queries compile longer" in str(wizard.query_one("#reason", Static).content))
         await press(pilot, "f2")
-        await until(pilot, lambda: asked.has_focus)
+        await until(pilot, lambda: profile.has_focus)
 
     driven(scenario)
 
 
-def test_manifests_that_cannot_be_made_any_more_are_not_exported() -> None:
-    """The certificate goes with the connection, and the folder was asked for before."""
+def test_manifests_that_can_no_longer_be_rendered_are_not_exported() -> None:
+    """The certificate goes with the connection, after the dialog for the folder has opened."""
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, saved: dict[str, str]) -> None:
         wizard.draft.learn(Facts(), (Finding("tls.source", "is gone"),))
@@ -967,7 +967,7 @@ def test_a_deleted_draft_is_not_offered_again(tmp_path: Path) -> None:
     driven(scenario, drafts=lambda: Drafts(tmp_path), ready=lambda _: True)
 
 
-def test_a_panel_is_there_with_its_page() -> None:
+def test_a_panel_is_shown_with_its_page() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Schedule")
         await settled(pilot)
@@ -976,7 +976,7 @@ def test_a_panel_is_there_with_its_page() -> None:
     driven(scenario)
 
 
-def test_undo_takes_back_the_last_answer_on_its_page() -> None:
+def test_undo_restores_the_previous_answer_on_its_page() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         await wizard.go("Storage", ("storage", "size"))
         size = cast("Input", row(wizard, "storage.size").control)
@@ -1009,7 +1009,7 @@ def row_is_there(wizard: Wizard, path: str) -> bool:
     return any(".".join(row.path) == path for row in wizard.query(QuestionRow))
 
 
-def test_what_was_changed_of_a_release_is_offered_when_it_is_opened_again(tmp_path: Path) -> None:
+def test_unsaved_changes_of_a_release_are_offered_when_it_is_opened_again(tmp_path: Path) -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         release = {"release": {"namespace": "shop", "name": "db"}}
         await pilot.app.push_screen(Wizard(release))
@@ -1034,7 +1034,7 @@ def test_what_was_changed_of_a_release_is_offered_when_it_is_opened_again(tmp_pa
     driven(scenario, drafts=lambda: Drafts(tmp_path))
 
 
-def test_what_no_question_asks_for_is_left_out_from_the_review() -> None:
+def test_unknown_answers_can_be_removed_from_the_review() -> None:
     """A file may hold it; nothing else in the wizard could take it away."""
     raw = {"storage": {"sise": "1Gi"}}
 
@@ -1076,7 +1076,7 @@ def test_choices_stay_whole_beside_the_panel() -> None:
         driven(scenario, (width, 40))
 
 
-def test_what_was_applied_above_takes_the_place_of_older_answers_below() -> None:
+def test_applied_answers_replace_older_answers_of_the_wizard_below() -> None:
     """Status leads from one wizard to another; to apply in the first one again must not undo the second's."""
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
@@ -1089,7 +1089,7 @@ def test_what_was_applied_above_takes_the_place_of_older_answers_below() -> None
         pilot.app.post_message(Applied(over.draft.answers, complete=True))
         await until(pilot, lambda: wizard.draft.answers.tuning.connections == 70)
         await settled(pilot)
-        assert wizard.query_one("#page-Tuning").display, "the page is made anew, and shown"
+        assert wizard.query_one("#page-Tuning").display, "the page is created again and shown"
         await until(pilot, lambda: cast("Input", row(wizard, "tuning.connections").control).value == "70")
 
     driven(scenario)

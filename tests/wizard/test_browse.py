@@ -32,7 +32,7 @@ def browsed(
     prepare: Callable[[SimCluster], None] = lambda _: None,
     readable: Readable | None = None,
 ) -> tuple[list[Candidate], list[Batch], SimCluster]:
-    """The rows in order, all batches, and the cluster with what it was asked."""
+    """The rows in order, all batches, and the cluster with its requests."""
 
     async def scenario() -> tuple[list[Candidate], list[Batch], SimCluster]:
         async with SimCluster() as sim:
@@ -49,14 +49,14 @@ def browsed(
     return asyncio.run(scenario())
 
 
-def told(rows: Sequence[Candidate]) -> dict[str, tuple[str, bool | None, str]]:
+def summaries(rows: Sequence[Candidate]) -> dict[str, tuple[str, bool | None, str]]:
     return {row.place: (row.kind, row.ok, reason_text(row)) for row in rows}
 
 
 # ---- certificates --------------------------------------------------------------------------------------------------
 
 
-def test_a_secret_with_two_certificates_keeps_both_when_they_are_judged_again() -> None:
+def test_a_secret_with_two_certificates_keeps_both_rows_after_a_new_verdict() -> None:
     def furnish(sim: SimCluster) -> None:
         found = sim.store.peek(Ref(SECRET, "minio-tls", "minio"))
         assert found is not None
@@ -83,7 +83,7 @@ def test_credentials_that_are_refused_end_the_browse(all_at_once: bool) -> None:
 
 
 @pytest.mark.parametrize(("endpoint", "place"), [("minio.minio.svc:9000", "minio/minio-tls"), ("nowhere:9000", None)])
-def test_only_what_would_surely_do_is_proposed(endpoint: str, place: str | None) -> None:
+def test_only_a_certain_match_is_proposed(endpoint: str, place: str | None) -> None:
     async def scenario() -> Candidate | None:
         async with SimCluster() as sim:
             return await wizard_browse.best(sim, Search("ca", Endpoint.parse(endpoint), "default"), utc_now)
@@ -92,10 +92,10 @@ def test_only_what_would_surely_do_is_proposed(endpoint: str, place: str | None)
     assert (row.place if row else None) == place
 
 
-def test_the_certificate_of_the_server_comes_first_and_every_other_one_says_why_not() -> None:
+def test_the_server_s_certificate_is_first_and_every_other_has_its_reason() -> None:
     rows, batches, _ = browsed()
     assert (rows[0].place, rows[0].keys, rows[0].ok) == ("minio/minio-tls", ("tls.crt",), True)
-    found = told(rows)
+    found = summaries(rows)
     expected = {
         "minio/minio-tls": ("self-signed", True, "this very certificate is what the server sends"),
         "cert-manager/root-ca": ("CA", False, "did not sign this one: the server's certificate is self-signed"),
@@ -112,14 +112,14 @@ def test_the_certificate_of_the_server_comes_first_and_every_other_one_says_why_
     assert [row.ok for row in rows].count(True) == 1
 
 
-def test_only_the_contents_of_tls_secrets_are_asked_for() -> None:
+def test_only_the_contents_of_tls_secrets_are_requested() -> None:
     rows, _, sim = browsed()
     gets = [request for request in sim.requests if request.resource == "secrets" and request.verb == "get"]
     assert gets == []
     assert {row.kind for row in rows if row.namespace == "shop" and row.secret != "web-tls"} == {"not read"}
 
 
-def test_what_looks_like_an_authority_is_to_be_read_when_it_is_seen() -> None:
+def test_a_likely_authority_is_read_when_it_comes_into_view() -> None:
     rows, _, _ = browsed()
     hopeful = {row.place for row in rows if row.hopeful}
     assert {"cert-manager/trust-bundle", "staging/certificate-only"} <= hopeful
@@ -132,13 +132,13 @@ def test_a_server_that_cannot_be_reached_leaves_the_verdict_open() -> None:
     assert batches[-1].served == Finding(
         text="Service minio/gone does not exist", fix="Check the endpoint's name and namespace."
     )
-    assert "cannot be tried from here" in told(rows)["minio/minio-tls"][2]
+    assert "cannot be tried from here" in summaries(rows)["minio/minio-tls"][2]
 
 
 # ---- rights, and what goes wrong on the way ------------------------------------------------------------------------
 
 
-def test_without_the_right_to_list_everywhere_each_namespace_is_asked_about() -> None:
+def test_without_permission_to_list_everywhere_each_namespace_is_checked() -> None:
     def prepare(sim: SimCluster) -> None:
         sim.rules.deny("list", "secrets", "")
         sim.rules.deny("list", "secrets", "staging")
@@ -152,7 +152,7 @@ def test_without_the_right_to_list_everywhere_each_namespace_is_asked_about() ->
     assert not [r for r in sim.requests if r.resource == "secrets" and r.namespace in {None, "staging"}]
 
 
-def test_without_the_right_to_list_namespaces_the_likely_ones_are_looked_at() -> None:
+def test_without_permission_to_list_namespaces_the_likely_ones_are_searched() -> None:
     def prepare(sim: SimCluster) -> None:
         sim.rules.deny("list", "secrets", "")
         sim.rules.deny("list", "namespaces")
@@ -200,7 +200,7 @@ def test_a_browse_that_is_left_early_leaves_nothing_running(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("kind", ["403", "500", "reset-before"])
-def test_the_failure_of_one_namespace_ends_nothing_else(kind: Any) -> None:
+def test_the_failure_of_one_namespace_does_not_end_the_search(kind: Any) -> None:
     def prepare(sim: SimCluster) -> None:
         sim.rules.deny("list", "secrets", "")
         sim.faults = [lambda r: kind if r.resource == "secrets" and r.namespace == "shop" else None]
@@ -231,7 +231,7 @@ def test_a_list_that_always_expires_is_reported_as_incomplete() -> None:
     assert batches[-1].done
 
 
-def test_a_right_that_is_lost_midway_is_reported() -> None:
+def test_a_permission_that_is_lost_during_the_search_is_reported() -> None:
     rows, batches, _ = browsed(prepare=lambda sim: setattr(sim, "faults", [Fault("403", "list", "secrets", nth=2)]))
     assert rows[0].place == "minio/minio-tls"
     assert len([item for batch in batches for item in batch.denied]) == 1
@@ -241,7 +241,7 @@ def reviews(sim: SimCluster) -> int:
     return sum(request.verb == "review" for request in sim.requests)
 
 
-def test_what_a_review_has_granted_is_not_asked_again_until_it_is_refused() -> None:
+def test_a_granted_permission_is_not_reviewed_again_until_a_refusal() -> None:
     granted: Readable = set()
     assert [reviews(browsed(readable=granted)[2]), granted] == [1, {None}]
     assert reviews(browsed(readable=granted)[2]) == 0
@@ -250,7 +250,7 @@ def test_what_a_review_has_granted_is_not_asked_again_until_it_is_refused() -> N
     assert granted == set()
 
 
-def test_what_a_review_has_denied_is_asked_again() -> None:
+def test_a_denied_permission_is_reviewed_again() -> None:
     granted: Readable = set()
     browsed(prepare=lambda sim: sim.rules.deny("list", "secrets"), readable=granted)
     assert [reviews(browsed(readable=granted)[2]), granted] == [1, {None}]
@@ -286,7 +286,7 @@ def test_one_secret_is_read_when_it_is_opened() -> None:
     assert (row.kind, row.keys, row.ok) == ("CA", ("ca.crt",), False)
 
 
-def test_a_secret_that_is_gone_or_may_not_be_read_says_so() -> None:
+def test_a_deleted_or_denied_secret_is_reported() -> None:
     assert [(row.kind, reason_text(row)) for row in read("shop/never")] == [
         ("cannot be read", "does not exist (any more)")
     ]
@@ -312,7 +312,7 @@ def test_the_key_pair_of_the_own_namespace_comes_first() -> None:
 
 
 @pytest.mark.parametrize("purpose", ["database", "passphrase"])
-def test_only_the_release_s_own_namespace_is_looked_at(purpose: Purpose) -> None:
+def test_only_the_release_s_own_namespace_is_searched(purpose: Purpose) -> None:
     rows, _, sim = browsed(Search(purpose, namespace="shop"))
     assert {row.namespace for row in rows} == {"shop"}
     assert {r.namespace for r in sim.requests if r.resource == "secrets"} == {"shop"}

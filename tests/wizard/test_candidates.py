@@ -43,7 +43,7 @@ def secret(data: dict[str, bytes], name: str = "a", namespace: str = "shop", kin
         ({"tls.crt": b"x" * 600_000}, "not a certificate", "tls.crt is larger than 512 KiB"),
     ],
 )
-def test_what_cannot_be_chosen_says_why(data: dict[str, bytes], kind: str, why: str) -> None:
+def test_a_row_that_cannot_be_chosen_has_its_reason(data: dict[str, bytes], kind: str, why: str) -> None:
     (row,) = rows_of(secret(data), CA, None, NOW)
     assert (row.kind, row.keys, reason_text(row)[: len(why)]) == (kind, (), why)
 
@@ -67,7 +67,7 @@ def test_no_row_holds_a_value() -> None:
         assert base64.b64encode(value).decode() not in repr(rows)
 
 
-def test_a_mirror_comes_last_and_names_what_it_is_a_mirror_of() -> None:
+def test_a_mirror_is_last_and_names_its_source() -> None:
     origin = secret({"tls.crt": pem(certificate("one"))}, "minio-tls", "minio", "kubernetes.io/tls")
     mirror = secret({"tls.crt": pem(certificate("one"))}, "postgresql-minio-ca", "default")
     mirror["metadata"]["annotations"] = {"pgwizard/source": "minio/minio-tls/tls.crt"}
@@ -85,7 +85,7 @@ def test_a_mirror_comes_last_and_names_what_it_is_a_mirror_of() -> None:
         ("variables S3_KEY and S3_SECRET", True, "has accessKey and secretKey"),
     ],
 )
-def test_a_key_pair_that_is_mirrored_is_no_source_and_one_of_a_variable_is(source: str, ok: bool, why: str) -> None:
+def test_a_mirrored_key_pair_is_not_a_candidate_but_one_from_a_variable_is(source: str, ok: bool, why: str) -> None:
     item = secret({"accessKey": b"a", "secretKey": b"b"}, "postgresql-pgbackrest-s3", "default")
     item["metadata"]["annotations"] = {"pgwizard/values-from": source}
     (row,) = rows_of(item, Search("s3", None, "default"), None, NOW)
@@ -158,7 +158,7 @@ def test_an_invalid_name_is_refused_in_printable_text(text: str) -> None:
     assert wrong.isprintable()
 
 
-def test_another_namespace_will_not_do_for_the_database() -> None:
+def test_the_database_secret_must_be_in_the_release_s_namespace() -> None:
     search = Search("database", namespace="shop")
     assert candidates.parse_name("other/db/a,b", search) == "it must be in the release's own namespace, shop"
 

@@ -24,7 +24,7 @@ def found(name: str, *more: Object) -> list[Suggestion]:
     return asyncio.run(ask())
 
 
-def test_storage_classes_say_what_becomes_of_a_volume() -> None:
+def test_storage_classes_show_what_happens_to_a_volume() -> None:
     assert found("storageClasses") == [
         Suggestion(
             "standard", "default · can expand · Delete: the volume goes with its claim · demo.local/path", best=True
@@ -33,7 +33,7 @@ def test_storage_classes_say_what_becomes_of_a_volume() -> None:
     ]
 
 
-def test_namespaces_say_their_pod_security() -> None:
+def test_namespaces_show_their_pod_security_level() -> None:
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     strict = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "aaa-strict", "labels": labels}}
     assert found("namespaces", strict)[:2] == [
@@ -47,7 +47,7 @@ def test_services_that_look_like_s3_come_first() -> None:
     assert names == [("minio.minio.svc:9000", "api", True), ("minio.minio.svc:9001", "console", False)]
 
 
-def test_texts_of_the_cluster_take_over_no_terminal() -> None:
+def test_text_from_the_cluster_cannot_control_the_terminal() -> None:
     hostile = {
         "apiVersion": "storage.k8s.io/v1",
         "kind": "StorageClass",
@@ -58,7 +58,7 @@ def test_texts_of_the_cluster_take_over_no_terminal() -> None:
     assert choice.note.isprintable()
 
 
-def test_a_list_that_may_not_be_read_is_the_servers_refusal() -> None:
+def test_a_denied_list_raises_the_server_s_refusal() -> None:
     async def ask() -> None:
         async with SimCluster() as cluster:
             await choices(cluster.guest(user="nobody"), "namespaces")
@@ -77,6 +77,6 @@ def _named(section: type[Section]) -> set[str]:
     return names
 
 
-def test_every_list_that_a_question_names_is_there() -> None:
+def test_every_list_that_a_question_names_exists() -> None:
     """Secrets are browsed instead."""
     assert _named(Answers) == LISTS | {"secrets", "tlsSecrets"}

@@ -22,7 +22,7 @@ OPTIONS = ("advanced", "options")
 SECRET = "hunTer2"
 
 
-def everything_told(draft: Draft) -> str:
+def everything_written(draft: Draft) -> str:
     """What leaves the input that it was typed into: the file, the draft on disk, panel, review, problems."""
     with tempfile.TemporaryDirectory() as folder:
         Drafts(Path(folder)).keep(without_secrets(draft.raw))
@@ -46,7 +46,7 @@ def test_text_typed_into_a_secret_option_appears_nowhere(option: str, sign: str,
     found = field_at(OPTIONS, draft.tag)
     assert found is not None
     draft.give(OPTIONS, read_text(found, f"delta=y; {option}{sign}{before}{SECRET}{after}"))
-    assert SECRET not in everything_told(draft)
+    assert SECRET not in everything_written(draft)
     assert without_secrets(draft.raw) == {"advanced": {"options": {"delta": "y"}}}
 
 
@@ -64,11 +64,11 @@ def test_text_typed_into_a_secret_option_appears_nowhere(option: str, sign: str,
         (("release", "password"), SECRET),
     ],
 )
-def test_what_is_refused_without_being_repeated_is_not_written_either(path: tuple[str, ...], value: str) -> None:
+def test_a_value_that_messages_do_not_repeat_is_not_saved(path: tuple[str, ...], value: str) -> None:
     draft = Draft({"credentials": {"from": "env", "username": "DB_USER"}, "repository": {"cipher": {"from": "env"}}})
     draft.give(path, value)
     assert draft.problems
-    assert SECRET not in everything_told(draft)
+    assert SECRET not in everything_written(draft)
     assert draft.text().startswith("# What may be a secret was left out: ")
 
 
@@ -82,21 +82,21 @@ def test_what_is_refused_without_being_repeated_is_not_written_either(path: tupl
         {"images": {"postgresql": "Postgres@sha256:abc"}},
     ],
 )
-def test_what_is_merely_wrong_is_kept_as_it_is(raw: dict[str, Any]) -> None:
+def test_an_invalid_answer_is_kept_unchanged(raw: dict[str, Any]) -> None:
     assert without_secrets(raw) == raw
     assert "left out" not in Draft(raw).text()
 
 
-def test_answers_that_were_written_out_whole_come_down_to_what_differs() -> None:
-    said = {
+def test_complete_answers_are_reduced_to_those_that_differ() -> None:
+    changes = {
         "release": {"namespace": "shop"},
         "tuning": {"parameters": {"work_mem": "8MB"}},
         "repository": {"credentials": {"from": "env", "accessKey": "KEY", "secretKey": "SECRET"}},
         "tls": {"source": None, "caFile": "ca.crt"},
     }
-    answers = Answers.model_validate(said)
+    answers = Answers.model_validate(changes)
     whole = answers.model_dump(by_alias=True, mode="json")
-    assert without_defaults(whole) == said
+    assert without_defaults(whole) == changes
     assert Answers.model_validate(without_defaults(whole)) == answers
     assert without_defaults(Answers().model_dump(by_alias=True, mode="json")) == {}
 
@@ -112,18 +112,18 @@ def test_answers_that_were_written_out_whole_come_down_to_what_differs() -> None
         ({"storage": {}}, True),
     ],
 )
-def test_to_have_looked_into_a_namespace_is_nothing_to_come_back_to(raw: dict[str, Any], worth: bool) -> None:
+def test_a_chosen_namespace_alone_is_not_worth_a_draft(raw: dict[str, Any], worth: bool) -> None:
     assert worth_keeping(raw) == worth
 
 
-def test_what_is_given_leaves_the_answers_that_it_began_with_as_they_were() -> None:
+def test_an_answer_does_not_change_the_original_answers() -> None:
     """They may be those of a release's record."""
     applied = {"repository": {"credentials": {"from": "existing", "secret": "s3"}}}
     Draft(without_defaults(applied)).give(("repository", "credentials", "secret"), "another")
     assert applied == {"repository": {"credentials": {"from": "existing", "secret": "s3"}}}
 
 
-def test_answers_are_taken_back_question_by_question() -> None:
+def test_answers_are_undone_question_by_question() -> None:
     draft = Draft({"storage": {"size": "20Gi"}})
     for size in ("2", "25", "25Gi"):
         draft.give(("storage", "size"), size)
@@ -141,7 +141,7 @@ def test_answers_are_taken_back_question_by_question() -> None:
     assert draft.raw == {"storage": {"size": "20Gi"}}
 
 
-def test_what_was_adopted_for_a_person_is_not_taken_back() -> None:
+def test_adopted_values_are_not_undone() -> None:
     draft = Draft()
     draft.give(("storage", "size"), "20Gi")
     draft.adopt(("release", "namespace"), "shop")
@@ -150,7 +150,7 @@ def test_what_was_adopted_for_a_person_is_not_taken_back() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["size", "storageClass"]), st.sampled_from(["10Gi", "20Gi", None, 5]))))
-def test_taking_everything_back_gives_what_it_began_with(answers: list[tuple[str, object]]) -> None:
+def test_undoing_everything_restores_the_original_answers(answers: list[tuple[str, object]]) -> None:
     begun = {"storage": {"size": "30Gi"}, "release": {"name": "db"}}
     draft = Draft(begun)
     for question, value in answers:
@@ -166,7 +166,7 @@ def test_a_section_with_nothing_below_it_has_its_defaults() -> None:
     assert draft.tag(("release",)) != NOTHING
 
 
-def test_what_was_taken_back_does_not_come_back_with_its_alternative() -> None:
+def test_an_undone_answer_does_not_return_with_its_alternative() -> None:
     draft = Draft()
     draft.choose(("repository", "credentials"), "env")
     draft.give(("repository", "credentials", "accessKey"), "KEY")

@@ -30,7 +30,7 @@ def learnt(
     return asyncio.run(main())
 
 
-def said(problems: Sequence[Any] | None) -> list[tuple[str, str]]:
+def texts(problems: Sequence[Any] | None) -> list[tuple[str, str]]:
     return [(problem.question, problem.text) for problem in problems or ()]
 
 
@@ -39,30 +39,30 @@ def test_errors_come_before_warnings() -> None:
     assert first.warnings is None
     assert (first.bundle, first.errors) == (last.bundle, last.errors)
     assert first.bundle is not None
-    assert [path for path, _ in said(first.errors)] == ["credentials.secret"]
+    assert [path for path, _ in texts(first.errors)] == ["credentials.secret"]
     assert last.warnings == ()
 
 
-def test_a_certificate_that_the_server_would_refuse_is_a_doubt() -> None:
+def test_a_certificate_that_would_fail_the_handshake_is_a_warning() -> None:
     tls = {"source": {"namespace": "staging", "secret": "minio-wrong-name", "key": "tls.crt"}}
     *_, last = learnt(answers_of(tls=tls))
     assert last.errors == ()
-    ((path, message),) = said(last.warnings)
+    ((path, message),) = texts(last.warnings)
     assert path == "tls.source"
     assert message.startswith("minio.minio.svc:9000 would be refused: ")
     assert message.endswith(": the first backup would fail")
 
 
-def test_a_release_that_uses_the_same_path_is_a_doubt() -> None:
+def test_a_release_that_uses_the_same_path_is_a_warning() -> None:
     s3 = {"from": "existing", "namespace": "default", "secret": "postgresql-pgbackrest-s3"}
     other = answers_of(release={"namespace": "staging"}, repository={"credentials": s3})
     *_, last = learnt(answers_of(), others=[other])
     shared = "staging/postgresql backs up to backups/postgresql at minio.minio.svc:9000 as well"
-    assert said(last.warnings) == [("repository.path", f"{shared}: one path a database, never shared")]
+    assert texts(last.warnings) == [("repository.path", f"{shared}: each database needs a path of its own")]
 
 
 @pytest.mark.parametrize(("kind", "has_fix"), [("reset-before", False), ("401", True)])
-def test_a_cluster_that_does_not_answer_is_a_problem_of_no_answer_and_worth_another_look(
+def test_a_cluster_that_does_not_answer_is_no_problem_of_an_answer_and_is_retried(
     kind: FaultKind, has_fix: bool
 ) -> None:
     (only,) = learnt(answers_of(), faults=[Fault(kind, times=None)])

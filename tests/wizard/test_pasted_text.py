@@ -46,7 +46,7 @@ def test_each_line_of_postgresql_conf_is_a_parameter(line_break: str) -> None:
     }
 
 
-def test_commands_that_set_parameters_are_taken_apart_too() -> None:
+def test_alter_system_commands_become_parameters() -> None:
     text = "-- pgtune\nALTER SYSTEM SET\n max_wal_size = '4GB';\n"
     with pytest.raises(PasteRefused, match="line 2 is not name = value"):
         pasted("tuning.parameters", text)
@@ -94,12 +94,12 @@ def test_each_line_is_an_item_of_a_list(text: str) -> None:
         ("", " ; d=4", "a=1; b=2"),
     ],
 )
-def test_pasted_entries_are_set_apart_from_those_beside_them(before: str, after: str, line: str) -> None:
+def test_pasted_entries_are_separated_from_those_beside_them(before: str, after: str, line: str) -> None:
     field = field_at(("tuning", "parameters"), lambda _: "")
     assert one_line("a = 1\nb = 2\n", field, before, after) == line
 
 
-def test_a_line_break_at_the_end_is_no_second_line() -> None:
+def test_a_line_break_at_the_end_is_not_a_second_line() -> None:
     assert pasted("release.name", "shop\r\n") == "shop"
 
 

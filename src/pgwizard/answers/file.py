@@ -14,7 +14,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from pgwizard.answers import strict_yaml
+from pgwizard.answers import schema, strict_yaml
 from pgwizard.answers.questions import Answers, Section, sections_in
 from pgwizard.errors import Finding
 
@@ -62,7 +62,9 @@ def load(data: bytes, overrides: Sequence[str] = ()) -> LoadedAnswers:
     if value is None and not problems:
         problems.append(Finding("", "the file is empty: pgwizard init prints one with every default"))
     elif not problems and not isinstance(value, dict):
-        problems.append(Finding("", f"expected a block of keys, found {_describe(value)}: begin with release:", 1))
+        problems.append(
+            Finding("", f"expected a block of keys, found {_describe(value)}; the first line is usually release:", 1)
+        )
     if not isinstance(value, dict):
         return LoadedAnswers(None, tuple(problems))
     overridden, wrong = _override(value, overrides)
@@ -106,8 +108,12 @@ def _override(value: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str
             text = "'" + text.replace("'", "''") + "'"
         document = strict_yaml.read(text.encode("utf-8", "surrogatepass"))  # a byte of argv that is no UTF-8 stays none
         path = [part.replace("\\.", ".") for part in re.split(r"(?<!\\)\.", dotted)]
+        is_plain = schema.takes_text(tuple(path))
         if not equals or "" in path or len(path) > _DEEPEST:
             problems.append(Finding("", f"--set {dotted[:60]}: expected path=value, such as storage.size=20Gi"))
+        elif is_plain and text.isprintable() and (document.problems or isinstance(document.value, (dict, list))):
+            _assign(value, path, text)  # such as [fd00::1]:9000
+            paths.append(".".join(path))
         elif document.problems:
             problems.append(Finding(dotted, f"--set: {document.problems[0].text}"))
         else:

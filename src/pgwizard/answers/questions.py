@@ -61,7 +61,7 @@ def _visible(text: str) -> str:
     """
     for index, character in enumerate(text):
         if not character.isprintable():
-            raise ValueError(f"holds a character that cannot be seen, U+{ord(character):04X} at position {index + 1}")
+            raise ValueError(f"contains an invisible character, U+{ord(character):04X} at position {index + 1}")
     return text
 
 
@@ -81,8 +81,14 @@ def _matching(pattern: str, expected: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _bracketed(text: str) -> str:
+    if re.fullmatch(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
+        raise ValueError(f"{_echo(text)} is an IPv6 address without brackets; expected such as [fd00::1]:9000")
+    return text
+
+
 def _endpoint_text(text: str) -> str:
-    Endpoint.parse(text)  # refuses a port that is out of range
+    Endpoint.parse(text)  # refuses a port that is out of range, and what is no IPv6 address
     return text
 
 
@@ -138,7 +144,7 @@ def _parameter_text(value: object) -> object:
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _DOMAIN = r"[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*"
-_HOST = rf"({_DOMAIN}\.?|\[[0-9A-Fa-f:.]+\])"
+_HOST = rf"({_DOMAIN}\.?|\[[^\[\]/]*\])"
 _IMAGE_PART = r"[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*"
 
 _RESERVED_KEY = re.compile(
@@ -176,7 +182,9 @@ Size = Annotated[
     StringConstraints(max_length=32),
     BeforeValidator(_number_text),
     AfterValidator(_size),
-    WithJsonSchema({"type": "string", "pattern": quantities.SIZE_PATTERN}),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": quantities.SIZE_PATTERN}]}
+    ),
 ]
 Cpu = Annotated[
     str,
@@ -240,8 +248,9 @@ OptionValue = Annotated[
 EndpointText = Annotated[
     str,
     StringConstraints(max_length=255),
+    AfterValidator(_bracketed),
     _matching(
-        rf"(https?://)?{_HOST}(:[0-9]{{1,5}})?/?",
+        rf"((?i:https?)://)?{_HOST}(:[0-9]{{1,5}})?/?",
         "an S3 endpoint; expected host or host:port, such as minio.minio.svc:9000",
     ),
     AfterValidator(_endpoint_text),

@@ -83,6 +83,17 @@ def entry_of(path: QuestionPath, dotted: str) -> str | None:
     return entry if kind is dict else None
 
 
+def takes_text(path: QuestionPath) -> bool:
+    """Whether the answer is one text, or an entry of a map, whose values are texts."""
+    found = field_at(path, lambda _: "")
+    kind = get_origin(found.annotation) if found else list
+    if found is None or kind is list:
+        return False
+    if kind is dict:
+        return field_at(path[:-1], lambda _: "") is found
+    return found.annotation is str or any(part is str or str in get_args(part) for part in get_args(found.annotation))
+
+
 def alternatives(path: QuestionPath) -> list[type[Section]]:
     """The sections that a path can be answered with; empty where it is a plain question."""
     found = field_at(path, lambda _: "")

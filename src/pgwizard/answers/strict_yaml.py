@@ -64,7 +64,7 @@ def read(data: bytes) -> Document:
     """Read UTF-8 bytes. Never raises for bad input: each of ``problems`` has a line and a column."""
     document = Document()
     if len(data) > LIMIT_BYTES:
-        document.problems.append(Finding("", f"larger than {LIMIT_BYTES // 1024} KiB: no file of answers"))
+        document.problems.append(Finding("", f"larger than {LIMIT_BYTES // 1024} KiB: not a file of answers"))
         return document
     try:
         text = data.decode("utf-8-sig")
@@ -137,9 +137,9 @@ class _Composer:
 
     def _node(self, event: Event, path: NodePath) -> Any:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            self._refuse(event, path, "anchors (&) and aliases (*) are not taken: write the value out")
+            self._refuse(event, path, "anchors (&) and aliases (*) are not supported: write the value out")
         if getattr(event, "tag", None) not in (None, "!"):
-            self._refuse(event, path, "tags (!) are not taken: write a plain value")
+            self._refuse(event, path, "tags (!) are not supported: write a plain value")
         if len(path) > _DEPTH:
             self._refuse(event, path[:1], f"nested more than {_DEPTH} levels deep")
         if isinstance(event, yaml.MappingStartEvent):
@@ -163,7 +163,7 @@ class _Composer:
             here = (*path, key)
             if key in result:
                 first = self.document.places[here][0]
-                self._note(event, here, f"given twice; the first is on line {first}: keep one")
+                self._note(event, here, f"set twice; the first is on line {first}: keep one")
             else:
                 self.document.places[here] = _place(event)
             value = self._node(self._next(), here)
@@ -199,7 +199,7 @@ _SYNTAX = tuple(
         ("expected key|<block end>|'-' indicator", "this does not continue what is above it: check indent and quotes"),
         ("sequence entries", "a list begins on the line below its key"),
         ("mapping keys", "? begins no key: write name: value"),
-        ("URI|'>'|tag handle", "tags (!) are not taken: write a plain value"),
+        ("URI|'>'|tag handle", "tags (!) are not supported: write a plain value"),
         ("document start|directive|YAML", "this is outside of the document: delete it"),
     )
 )

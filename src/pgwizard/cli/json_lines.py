@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, ge
 from pgwizard.errors import Finding, PgwizardError
 
 API_VERSION = "pgwizard/v1"
-"""Grows when a key changes its meaning or goes; new keys and types may come without it."""
+"""Changes when a key changes its meaning or is removed. New keys and types do not change it."""
 
 
 class JsonLine:
@@ -48,9 +48,9 @@ class ProblemPart:
 
 @dataclass(frozen=True, slots=True)
 class ErrorLine(JsonLine):
-    """Why a run failed, its last line on standard error. problems: each one by itself. log: the end of a log.
+    """Why a run failed; the last line on standard error. problems: one by one. log: the end of a log.
 
-    key, cause, fix: of the fault where it is known, explained by ``pgwizard explain``. hint: what to do else.
+    key, cause, fix: of the fault, if it is known; explained by ``pgwizard explain``. hint: what to do otherwise.
     """
 
     type_name = "error"
@@ -66,7 +66,7 @@ class ErrorLine(JsonLine):
 
 @dataclass(frozen=True, slots=True)
 class WarningLine(ProblemPart, JsonLine):
-    """What should be known of the answers and stops nothing, on standard error. Its keys are those of a problem."""
+    """A problem of the answers that does not stop the run, on standard error. Its keys are those of a problem."""
 
     type_name = "warning"
 

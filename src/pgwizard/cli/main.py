@@ -56,8 +56,8 @@ def _run(argv: list[str]) -> int:
         if os.environ.get("PGWIZARD_TRACEBACK"):
             raise
         defect = PgwizardError(
-            f"{describe_defect(error)}. Nothing is known to be wrong with your answers.",
-            hint="Set PGWIZARD_TRACEBACK=1 to see where, and report it.",
+            f"{describe_defect(error)}. Your answers are not the cause.",
+            hint="Set PGWIZARD_TRACEBACK=1 to see where it happened, and report it.",
         )
         writer.error(defect)
         return defect.exit_code

@@ -59,8 +59,8 @@ def _chosen(typed: dict[str, list[str]], words: list[str]) -> tuple[Verb, str, l
     if (files := typed.pop(HEADLESS.flag, None)) is not None:
         if words:
             raise UsageError(
-                f"--headless takes no verb or further argument, but {fit(words[0])} was typed",
-                hint=f"Either pgwizard --headless {fit(files[-1])} [--apply], or a verb.",
+                f"--headless takes no verb or other argument: {fit(words[0])}",
+                hint=f"Use pgwizard --headless {fit(files[-1])} [--apply], or a verb.",
             )
         return (*_headless(typed), files[-1:])
     if not words:
@@ -94,7 +94,7 @@ def _refuse_others(verb: Verb, shown: str, typed: Mapping[str, Any]) -> None:
             raise UsageError(f"{shown} takes no {'/'.join(OPTIONS[flag].flags)}", hint=hint)
     for meaningless, other in EXCLUSIVE:
         if meaningless.flag in typed and other.flag in typed:
-            raise UsageError(f"{meaningless.flag} means nothing with {other.flag}", hint="Leave out one of the two.")
+            raise UsageError(f"{meaningless.flag} cannot be used with {other.flag}", hint="Leave out one of the two.")
 
 
 def _check_words(verb: Verb, shown: str, words: Sequence[str]) -> None:

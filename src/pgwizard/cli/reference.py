@@ -101,25 +101,23 @@ def _command_line() -> str:
 
 
 _TAKEN = """\
-Options may come before or after the verb, and their names are not abbreviated. A verb takes the options that
-are listed with it and refuses every other one with exit code 2; none is ever ignored. What follows `--` is an
-argument."""
+Options may come before or after the verb, and their names cannot be abbreviated. A verb accepts the options that are
+listed with it and refuses all others with exit code 2; none is ignored. Everything after `--` is an argument."""
 _WITHOUT = """\
 `pgwizard` opens the wizard. `pgwizard --headless FILE` is `render`, and `pgwizard --headless FILE --apply` is
 `apply`, each with its options."""
 _DRY_RUN = """\
-`apply --dry-run` takes every option of `apply`, also those that matter only once it writes, as `--yes`, `--no-wait` and
-`--timeout` do: a pipeline tries the very command that it runs next."""
+`apply --dry-run` accepts every option of `apply`, even those that only matter when it writes, such as `--yes`,
+`--no-wait` and `--timeout`: a pipeline can try the same command that it runs next."""
 _OUTPUT = """\
-Data goes to standard output, everything else to standard error. Both are UTF-8, whatever the locale says. Where
-standard output cannot be written, the run ends with exit code 3: see [exit codes](exit-codes.md)."""
+Data goes to standard output, everything else to standard error. Both are UTF-8 in every locale. If standard
+output cannot be written, the run ends with exit code 3: see [exit codes](exit-codes.md)."""
 _JSON = f"""\
-With `--json` each line is one JSON object, on standard error too. `type` says which kind of line it is, and
-`apiVersion` is `{json_lines.API_VERSION}` until a key changes its meaning or goes. Every key of a type is always there;
-`null` means none, or not known. Times are ISO 8601 in UTC, sizes are bytes. [output.schema.json](output.schema.json) is
-the JSON schema of a line. Two things are no such line: `render --json` without `-o` prints one Kubernetes `List`, as
-`kubectl get -o json` does, for `kubectl apply -f -`; and a question to a person at the terminal is plain text on
-standard error, which `--yes` leaves out."""
+With `--json` each line is one JSON object, on standard error too. `type` is the kind of the line, and `apiVersion` is
+`{json_lines.API_VERSION}` until a key changes its meaning or is removed. Every key of a type is always present; `null`
+means none, or not known. Times are ISO 8601 in UTC, sizes are bytes. [output.schema.json](output.schema.json) is the
+JSON schema of a line. There are two exceptions: `render --json` without `-o` prints one Kubernetes `List` for
+`kubectl apply -f -`, and a question on a terminal is plain text on standard error (`--yes` skips it)."""
 
 
 def _text(text: str) -> list[str]:
@@ -160,7 +158,7 @@ def _exit_codes() -> str:
         128 + signal.SIGHUP: "ended by SIGHUP: the terminal was closed. Nothing is left half done, as with 130",
         128 + signal.SIGQUIT: "the wizard was ended by SIGQUIT. Nothing is left half done, as with 130",
         128 + signal.SIGTERM: "ended by SIGTERM. Nothing is left half done, as with 130",
-        BROKEN_PIPE: "the reader of standard output went away, as in `pgwizard ... \\| head`",
+        BROKEN_PIPE: "the reader of standard output ended, as in `pgwizard ... \\| head`",
     }
     for code in others:
         rows.setdefault(code, ("", []))

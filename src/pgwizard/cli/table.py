@@ -22,10 +22,10 @@ HEADLESS = text(
 )
 APPLY = switch("--apply", about="with --headless: apply instead of render")
 
-JSON = switch("--json", about="print JSON lines, errors too (docs/cli.md)")
+JSON = switch("--json", about="print JSON lines, including errors (docs/cli.md)")
 NAMESPACE = text("-n", "--namespace", value="NAME", about="the namespace; by default that of the kubeconfig's context")
 ALL_NAMESPACES = switch("-A", "--all", "--all-namespaces", about="list the releases of all namespaces")
-CONTEXT = text("--context", value="NAME", about="the kubeconfig's context; its current one by default")
+CONTEXT = text("--context", value="NAME", about="the context of the kubeconfig; the current one by default")
 KUBECONFIG = text("--kubeconfig", value="FILE", about="instead of $KUBECONFIG and ~/.kube/config", completes="file")
 DEMO = switch("--demo", about="use a cluster that is simulated inside this process")
 
@@ -53,7 +53,7 @@ OUTPUT_FILE = text(
 DRY_RUN = switch("--dry-run", about="try every object on the server and write nothing")
 DIFF = switch("--diff", about="show differences and new objects in full before asking")
 YES = switch("--yes", about="do not ask for confirmation")
-NO_WAIT = switch("--no-wait", about="return once the objects are applied; do not wait for pod and first backup")
+NO_WAIT = switch("--no-wait", about="return once the objects are applied; do not wait for the pod and the first backup")
 TIMEOUT = duration("--timeout", default="10m", about="how long to wait for the pod, such as 90s, 10m or 1h30m")
 FORCE_CONFLICTS = switch("--force-conflicts", about="take over fields that another tool owns")
 EXIT_CODE = switch("--exit-code", about="exit with 1 if there are differences")
@@ -88,7 +88,7 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
 # ---- verbs ---------------------------------------------------------------------------------------------------------
 
 _FILE = Argument("FILE", "the answers; - reads standard input", completes="file")
-_NAME = Argument("NAME", "the release; may be left out where the namespace has only one", required=False)
+_NAME = Argument("NAME", "the release; optional if the namespace has only one", required=False)
 _NAMESPACE_IS_AN_ANSWER = {"--namespace": "The namespace is an answer: --set release.namespace=NAME."}
 
 
@@ -229,7 +229,7 @@ VERBS: dict[str, Verb] = {
             "Explain a message, or why a release is not recoverable",
             "Searches the messages of pgwizard, and what pgBackRest, S3 stores, PostgreSQL and Kubernetes report, for "
             "all of the words. Without words it lists every message. release/NAME reads the status of a release and "
-            "prints each finding, worst first, with its cause and fix; the options of the cluster go with it.",
+            "prints each finding, worst first, with its cause and fix; the cluster options apply to it.",
             "pgwizard explain certificate expired\n"
             "pgwizard explain docs/errors.md#s3-access-denied\n"
             "pgwizard explain release/postgresql -n shop",

@@ -68,7 +68,7 @@ async def hold(
                 task.uncancel()
             if isinstance(lost[0], NotFound) and await _namespace_goes(cluster, ref.namespace or ""):
                 raise NotFound(
-                    f"namespace {ref.namespace} was deleted, and all that is in it with it",
+                    f"namespace {ref.namespace} was deleted, with everything in it",
                     status=404,
                     reason="NotFound",
                     hint="Find out who deletes it. Once it is gone, make it again and run this again.",

@@ -70,13 +70,13 @@ def write_folder(folder: str, texts: Mapping[str, str], replaceable: Collection[
     try:
         if target in (Path.cwd(), *Path.cwd().parents):
             raise OutputError(
-                f"{target} is the current folder or holds it, and is replaced as a whole: nothing was written",
+                f"{target} is the current folder or contains it, and is replaced as a whole: nothing was written",
                 hint="Give a folder of its own with -o.",
             )
         other = _find_other_entry(target, replaceable)
         if other:
             raise OutputError(
-                f"{target} holds {other}, which is no manifest of pgwizard: nothing was written",
+                f"{target} holds {other}, which is not a manifest of pgwizard: nothing was written",
                 hint="Give a folder of its own with -o.",
             )
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -28,6 +28,7 @@ from pgwizard.plan.names import Names
 from pgwizard.plan.plan import Facts, mirrored_s3, parameters, shared_memory_bytes
 from pgwizard.plan.server import host_question, s3_server, server_findings
 from pgwizard.plan.tuning import SEGMENT_BYTES, memory_sum
+from pgwizard.text import span
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +165,12 @@ _NOT_OVERRIDDEN = {
     "external_pid_file": "the root file system is read-only",
     "restore_command": "it is written by pgBackRest's restore, and is of no use before",
     "archive_cleanup_command": "there is no standby, and WAL of the repository expires with its backups",
-    "recovery_end_command": "it is of a restore, which writes its own settings",
+    "recovery_end_command": "it belongs to a restore, which writes its own settings",
     "primary_conninfo": "there is no standby",
     "primary_slot_name": "there is no standby",
     "unix_socket_permissions": "pgBackRest and the probes use the image's socket",
     "unix_socket_group": "the container may change no group",
-    "event_source": "it is of Windows",
+    "event_source": "it is for Windows only",
     "include": "includes are not supported",
     "include_dir": "includes are not supported",
     "include_if_exists": "includes are not supported",
@@ -181,7 +182,7 @@ def _overrides(answers: Answers, _: Facts) -> _Found:
         path = f"tuning.parameters.{name}"
         reason = _NOT_OVERRIDDEN.get(name)
         if name.startswith("recovery_target"):
-            reason = "it is of a restore, which writes its own settings"
+            reason = "it belongs to a restore, which writes its own settings"
         if reason:
             yield Finding(path, f"cannot be overridden: {reason}")
         elif (refused := _refusal(name, value, answers)) is not None:
@@ -201,7 +202,7 @@ def _refusal(name: str, value: str, answers: Answers) -> str | None:
         return message
     if len(value) >= 2 and value[0] == value[-1] == "'":
         return (
-            f"{value} has quotes of its own; they are written anyway: did you mean {value[1:-1] or 'an empty value'}?"
+            f"{value} is already quoted, and pgwizard adds the quotes: did you mean {value[1:-1] or 'an empty value'}?"
         )
     setting = settings.of(name, version)
     if setting is None:
@@ -238,9 +239,9 @@ _ENDS_THE_SERVER = {
     ("huge_pages", "on"): "needs huge pages, and the pod asks for none: the server would not start",
     ("io_method", "io_uring"): "is forbidden to the container by seccomp's default profile: the server would not start",
     ("bonjour", "True"): "is not built into PostgreSQL for Linux: the server would not start",
-    ("allow_system_table_mods", "True"): "lets a slip destroy the catalog; set it in a session",
-    ("ignore_system_indexes", "True"): "is of a repair by hand; set it in a session",
-    ("zero_damaged_pages", "True"): "destroys damaged pages for good; set it in a session",
+    ("allow_system_table_mods", "True"): "lets a mistake destroy the catalog; set it in a session",
+    ("ignore_system_indexes", "True"): "is for manual repair; set it in a session",
+    ("zero_damaged_pages", "True"): "destroys damaged pages permanently; set it in a session",
 }
 """Values, as they are read, that end the server or its archive, or that destroy data."""
 _UNWISE = {
@@ -301,7 +302,7 @@ def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) 
             "start cannot say why",
         )
     elif name == "synchronous_standby_names" and value.strip():
-        yield _warning(path, "commits wait for these standbys, and pgwizard makes none: every commit would hang")
+        yield _warning(path, "commits wait for these standbys, and pgwizard creates none: every commit would hang")
     elif name in _LOADED_BY_SESSIONS and not set(_library_names(value)) <= _LOADED_BY_SESSIONS[name]:
         yield _warning(
             path,
@@ -315,7 +316,7 @@ def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) 
     elif name == "log_directory" and value.startswith("/"):
         yield _warning(path, f"{value}: the container can write to the data directory alone")
     elif name == "lc_messages" and not value.startswith(("C", "en", "POSIX")) and value:
-        yield _warning(path, f"{value}: causes and fixes are found in English messages only")
+        yield _warning(path, f"{value}: pgwizard finds causes and fixes in English messages only")
     elif name == "log_destination" and "stderr" not in value:
         yield _warning(path, f"{value} keeps the log from kubectl logs: a server that does not start cannot say why")
     elif text := _UNWISE.get((name, str(read))):
@@ -343,7 +344,7 @@ def _own_secrets(answers: Answers, _: Facts) -> _Found:
         made.add(names.ca)
     for path, secret in existing.items():
         if secret in made:
-            yield Finding(f"{path}.secret", f"{secret} is a Secret that the release makes for something else")
+            yield Finding(f"{path}.secret", f"{secret} is a Secret that the release creates for something else")
 
 
 STORE_ADMINISTRATORS = frozenset({"rootUser", "root-user", "MINIO_ROOT_USER"})
@@ -387,6 +388,8 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
         yield Finding(
             "repository.bucket", f"{repository.bucket} cannot be part of a host name: set repository.uriStyle to path"
         )
+    if repository.uri_style == "host" and repository.s3_endpoint.is_address and question == "repository.endpoint":
+        yield Finding("repository.uriStyle", f"host puts the bucket before {repository.s3_endpoint.host}: use path")
     if "." in repository.bucket and version < pgbackrest.DOTTED_BUCKET_SINCE:
         yield _too_old("repository.bucket", "a dot in a bucket's name", pgbackrest.DOTTED_BUCKET_SINCE, answers)
     if server.is_address and answers.tls.verify and version < pgbackrest.IP_SAN_SINCE:
@@ -450,8 +453,30 @@ def _schedule(answers: Answers, _: Facts) -> _Found:
             "keep the days apart, as in 0 2 * * 0 and 0 2 * * 1-6",
         )
     for name, schedule in read.items():
+        yield from _frequency(name, schedule)
         if warning := _clock_changes(schedule, zone, answers.schedule.time_zone):
             yield _warning(f"schedule.{name}", warning)
+
+
+_OFTEN_SECONDS = {"full": 3600, "incremental": 300}
+_LONG_DAYS = 100
+"""A quarter of a year, and a few days."""
+
+
+def _frequency(name: str, schedule: cron.CronSchedule) -> _Found:
+    shortest = schedule.shortest_gap_seconds()
+    if shortest < _OFTEN_SECONDS[name]:
+        effect = (
+            "each copies the whole database" if name == "full" else "one that takes longer makes the next be skipped"
+        )
+        yield _warning(f"schedule.{name}", f"starts every {span(shortest)}: {effect}")
+    days = schedule.longest_gap_seconds() // 86_400
+    if name == "full" and days > _LONG_DAYS:
+        yield _warning(
+            "schedule.full",
+            f"full backups are up to {days} days apart: a restore replays all incremental ones in between, and nothing "
+            "expires before",
+        )
 
 
 _RARE_SECONDS = 4 * 3600
@@ -482,15 +507,34 @@ def _retention(answers: Answers, _: Facts) -> _Found:
         yield _warning("retention.full", "null: no backup ever expires, and the bucket grows until it is full")
         return
     try:
-        gap_days = cron.CronSchedule(answers.schedule.full).shortest_gap_seconds() / 86_400
+        full = cron.CronSchedule(answers.schedule.full)
     except ValueError:
         return  # reported where it arises
+    gap_days = full.shortest_gap_seconds() / 86_400
+    if retention.full_type == "count":
+        yield from _short_reach(full, retention.full)
     kept_days = retention.full * (gap_days if retention.full_type == "count" else 1)
     if kept_days > 3650:
         yield _warning(
             "retention.full",
             f"{retention.full:,} {'full backups' if retention.full_type == 'count' else 'days'} are "
-            f"{kept_days / 365:,.0f} years: as good as never",
+            f"{kept_days / 365:,.0f} years: practically forever",
+        )
+
+
+_SHORTEST_REACH_SECONDS = 86_400
+
+
+def _short_reach(full: cron.CronSchedule, kept: int) -> _Found:
+    """Right after a full backup the oldest one goes, and recovery reaches back to the next."""
+    if kept == 1:
+        yield _warning(
+            "retention.full", "1: right after a full backup no earlier moment can be recovered; use 2 or more"
+        )
+    elif (reach := full.shortest_gap_seconds(kept - 1)) < _SHORTEST_REACH_SECONDS:
+        yield _warning(
+            "retention.full",
+            f"{kept} full backups reach back {span(reach)} at times: keep more, or take full ones less often",
         )
 
 
@@ -565,7 +609,7 @@ def _options(answers: Answers, _: Facts) -> _Found:
     for name, value in answers.advanced.options.items():
         path, plain = f"advanced.options.{name}", pgbackrest.strip_index(name)
         if plain in seen:
-            yield Finding(path, "given twice, with and without its index")
+            yield Finding(path, "set twice, with and without its index")
         seen.add(plain)
         since, option = pgbackrest.since(name), pgbackrest.of(name, release)
         if pgbackrest.is_secret(plain):
@@ -627,7 +671,7 @@ def _queue(answers: Answers, _: Facts) -> _Found:
     if not answers.repository.enabled or queue is None:
         return
     if quantities.size_bytes(queue) > pgbackrest.QUEUE_MAX_BYTES:
-        yield Finding("advanced.archivePushQueueMax", f"{queue} is more than pgBackRest takes; expected 4Pi at most")
+        yield Finding("advanced.archivePushQueueMax", f"{queue} is more than pgBackRest accepts; expected 4Pi at most")
     else:
         yield _warning(
             "advanced.archivePushQueueMax",

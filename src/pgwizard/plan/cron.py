@@ -2,7 +2,8 @@
 
 Its rules differ from those of Debian's cron where clocks change: an hour that is skipped has no run, an hour that comes
 twice has two. cronsim reads the fields and puts them into words; it refuses what Kubernetes refuses (7 for Sunday,
-``L``, ``#``, ``W``). ``@every`` and ``TZ=`` are left out because their runs depend on more than the schedule.
+``L``, ``#``, ``W``). ``@every`` is refused because its runs depend on more than the schedule, ``TZ=`` as Kubernetes
+refuses it.
 """
 
 from __future__ import annotations
@@ -99,9 +100,14 @@ class CronSchedule:
         """Whether a run starts in the minute that begins at ``moment``."""
         return self.upcoming(moment - timedelta(minutes=1), 1) == [moment]
 
-    def shortest_gap_seconds(self) -> int:
-        """The shortest time between two runs, looked at over 64 runs from a fixed day on, in UTC."""
-        return _shortest_gap_seconds(self._expression)
+    def shortest_gap_seconds(self, gaps: int = 1) -> int:
+        """The shortest time from a run to the one that many runs later, looked at over 64 runs from a fixed day on."""
+        return _shortest_gap_seconds(self._expression, gaps)
+
+    def longest_gap_seconds(self) -> int:
+        """The longest time between two runs, looked at over 16 runs from a fixed day on, in UTC."""
+        runs = self.upcoming(_EPOCH, 16)
+        return int(max((later - earlier for earlier, later in pairwise(runs)), default=_AHEAD).total_seconds())
 
     def never_on_a_day_of(self, other: CronSchedule) -> bool:
         """Whether both go by the weekday and share none."""
@@ -190,6 +196,7 @@ def _fields(expression: str) -> _Fields:
 
 _DAY, _HOUR, _MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 _YEARS_AHEAD = 5
+_AHEAD = timedelta(days=_YEARS_AHEAD * 365)
 
 
 def _next_run(fields: _Fields, after: datetime, time_zone: tzinfo | None) -> datetime | None:  # noqa: C901, PLR0912
@@ -341,32 +348,51 @@ def _clock_changes(expression: str, time_zone: tzinfo) -> ClockChanges:
     return ClockChanges(skipped, doubled)
 
 
+_RUNS = 64
+
+
 @functools.cache
-def _shortest_gap_seconds(expression: str) -> int:
-    runs = CronSchedule(expression).upcoming(_EPOCH, 64)
-    return int(min((later - earlier).total_seconds() for earlier, later in pairwise(runs)))
+def _shortest_gap_seconds(expression: str, gaps: int) -> int:
+    if gaps > _RUNS:
+        return _shortest_gap_seconds(expression, _RUNS) * gaps // _RUNS
+    runs = CronSchedule(expression).upcoming(_EPOCH, _RUNS + gaps - 1)
+    spans = [later - earlier for earlier, later in zip(runs, runs[gaps:], strict=False)]
+    return int(min(spans, default=_AHEAD).total_seconds())
+
+
+_EXPECTED = "expected five fields, such as 0 2 * * 0"
 
 
 def _normalise(cron: str) -> str:
     """The schedule with nicknames and ``?`` written out. Raises ValueError."""
     if cron in _NICKNAMES:
         return _NICKNAMES[cron]
-    if cron.startswith("@"):
-        written_out = (
-            f": write {cron.lower()}" if cron.lower() in _NICKNAMES else "; expected five fields, such as 0 2 * * 0"
+    if cron.startswith("@every"):
+        raise ValueError(
+            f"{cron!r} counts from when the CronJob was made, so nobody can tell its next run; {_EXPECTED}, or @daily"
         )
+    if cron.startswith("@"):
+        written_out = f": write {cron.lower()}" if cron.lower() in _NICKNAMES else f"; {_EXPECTED}"
         raise ValueError(f"{cron!r} is not a cron schedule{written_out}")
-    fields = cron.split(" ")
-    if "" in fields or len(fields) != 5:
-        raise ValueError(f"{cron!r} is not a cron schedule; expected five fields with single blanks, such as 0 2 * * 0")
+    if found := re.match(r"(?:CRON_)?TZ=(\S*)\s+(.+)", cron):
+        raise ValueError(
+            f"{cron!r} names its time zone, which Kubernetes refuses: write {found[2]}, and {found[1]} as "
+            "schedule.timeZone"
+        )
+    fields = cron.split()
+    if len(fields) != 5:
+        seconds = " (Kubernetes has none for seconds or years)" if len(fields) in (6, 7) else ""
+        raise ValueError(f"{cron!r} is not a cron schedule; {_EXPECTED}{seconds}")
     for name, text in zip(_FIELDS, fields, strict=True):
         for part in text.split(","):
+            if not part:
+                raise ValueError(f"{cron!r} is not a cron schedule: {text!r} lacks a {name} beside a comma")
             if not _PART.fullmatch(part) or (
                 re.search("[A-Za-z]", part) and re.search("[A-Za-z]", _NAME.sub("", part))
             ):
                 raise ValueError(f"{cron!r} is not a cron schedule: {part!r} is no {name}")
-    if re.search("7", fields[4]):
-        raise ValueError(f"{cron!r}: Kubernetes knows no 7th day of the week: write 0 for Sunday")
+    if any("7" in part.partition("/")[0] for part in fields[4].split(",")):
+        raise ValueError(f"{cron!r}: Kubernetes has no weekday 7: write 0 for Sunday")
     for index, whole in (
         (2, "1-31"),
         (4, "0-6"),
@@ -378,7 +404,7 @@ def _normalise(cron: str) -> str:
 def zone(name: str) -> tzinfo:
     """The time zone of an IANA name. Raises ValueError."""
     if name == "Local":
-        raise ValueError("'Local' is not taken by Kubernetes; expected an IANA name, such as Europe/Berlin")
+        raise ValueError("Kubernetes does not accept 'Local'; expected an IANA name, such as Europe/Berlin")
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -388,10 +414,10 @@ def zone(name: str) -> tzinfo:
 
 
 def collision(full: CronSchedule, incremental: CronSchedule, time_zone: tzinfo) -> datetime | None:
-    """The first moment at which both start, looked for among the next 64 full backups; None if there is none."""
+    """The first moment at which both start, looked for among the next 64 runs of each; None if there is none."""
     if full.never_on_a_day_of(incremental):
         return None  # the usual case, without looking
-    for moment in full.upcoming(_EPOCH.astimezone(time_zone), 64):
-        if incremental.fires_at(moment):
-            return moment
-    return None
+    begin = _EPOCH.astimezone(time_zone)
+    pairs = ((full, incremental), (incremental, full))
+    found = (next(filter(other.fires_at, each.upcoming(begin, _RUNS)), None) for each, other in pairs)
+    return min(filter(None, found), default=None)

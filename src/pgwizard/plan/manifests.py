@@ -27,7 +27,7 @@ import yaml
 from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
 from jinja2.bccache import Bucket
 
-from pgwizard.plan.plan import Plan
+from pgwizard.plan.plan import Pair, Plan
 
 ORDER = (
     "namespace",
@@ -100,6 +100,14 @@ def render(plan: Plan) -> list[Manifest]:
 def render_file(plan: Plan, name: str) -> str:
     """One configuration file or script, such as ``postgresql.conf``, as the pod reads it."""
     return _Rendering(plan).file(name)
+
+
+def repository_options(plan: Plan) -> list[Pair]:
+    """The [global] section of pgbackrest.conf; empty without a repository."""
+    if not plan.backups:
+        return []
+    section = render_file(plan, "pgbackrest.conf").partition("[global]\n")[2].partition("\n\n")[0]
+    return [Pair(name, value) for name, _, value in (line.partition("=") for line in section.splitlines())]
 
 
 # ---- rendering -----------------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ def _number(kind: OptionKind, text: str, release: Version) -> float:
     if release < TIME_UNITS_SINCE:
         if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?|\.[0-9]{1,6}", text):  # it would read 5m as five seconds
             raise ValueError(
-                f"{_short(text)} is not a number of seconds: pgBackRest takes a unit from "
+                f"{_short(text)} is not a number of seconds: pgBackRest accepts a unit from "
                 f"{version_text(TIME_UNITS_SINCE)} on, and ignores it before"
             )
         return float(text) * 1000
@@ -184,11 +184,11 @@ def find_unknown(option: str, release: Version) -> str | None:
         if re.match(r"(repo|pg)[0-9]+-", name):
             return "there is one repository and one cluster, of index 1"
         close = difflib.get_close_matches(add_index(name), known_options(), 1)
-        return "is no option that pgBackRest reads" + (f": did you mean {close[0]}?" if close else "")
+        return "is not an option of pgBackRest" + (f": did you mean {close[0]}?" if close else "")
     if rows[-1].section == "command":
         return "is an option of the command line; pgBackRest ignores it in a file"
     if rows[-1].gone and rows[-1].gone <= release:
-        return f"is gone: pgBackRest {version_text(rows[-1].gone)} has no such option any more"
+        return f"was removed in pgBackRest {version_text(rows[-1].gone)}"
     return None
 
 

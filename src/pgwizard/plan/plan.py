@@ -30,7 +30,7 @@ from pgwizard.answers.questions import (
     S3Credentials,
 )
 from pgwizard.plan import cron as plan_cron
-from pgwizard.plan.names import CA_FILE, DATA, STANZA, Names, ReleaseRef
+from pgwizard.plan.names import STANZA, Names, ReleaseRef
 from pgwizard.plan.pgbackrest import add_index
 from pgwizard.plan.server import s3_server
 from pgwizard.plan.tuning import Machine, Parameter, tune
@@ -88,6 +88,7 @@ class Plan:
     people; None where the release makes no such Secret.
     s3_namespace: where the pods of the S3 server are; None where it is outside the cluster.
     probe_user: the superuser, where the plan knows the name. ca_certificate: base64 of PEM text; None without one.
+    options: those of pgBackRest that are answered by their names.
     """
 
     names: Names
@@ -123,6 +124,22 @@ class Plan:
     shm_size: str
     parameters: tuple[Parameter, ...]
     backups: bool
+    repository_path: str
+    s3_bucket: str
+    s3_endpoint: str
+    s3_region: str
+    s3_uri_style: str
+    verify_tls: bool
+    bundle: bool
+    block: bool
+    retention_full: str | None
+    retention_full_type: str
+    compress_type: str
+    compress_level: str | None
+    process_max: str
+    log_level: str
+    archive_async: bool
+    archive_push_queue_max: str | None
     options: tuple[Pair, ...]
     full_schedule: str
     incremental_schedule: str
@@ -199,7 +216,23 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         shm_size=str(shared_memory_bytes(answers)),
         parameters=tuple(parameters(answers)),
         backups=backups,
-        options=tuple(options(answers)),
+        repository_path=answers.repository.path,
+        s3_bucket=answers.repository.bucket,
+        s3_endpoint=str(answers.repository.s3_endpoint),
+        s3_region=answers.repository.region,
+        s3_uri_style=answers.repository.uri_style,
+        verify_tls=answers.tls.verify,
+        bundle=answers.advanced.bundle,
+        block=answers.advanced.block,
+        retention_full=None if answers.retention.full is None else str(answers.retention.full),
+        retention_full_type=answers.retention.full_type,
+        compress_type=answers.compression.type,
+        compress_level=None if isinstance(answers.compression, NoCompression) else str(answers.compression.level),
+        process_max=str(answers.advanced.process_max or _cores(answers)),
+        log_level=answers.advanced.log_level,
+        archive_async=answers.advanced.archive_async,
+        archive_push_queue_max=_bytes_text(answers.advanced.archive_push_queue_max),
+        options=tuple(Pair(add_index(name), value) for name, value in answers.advanced.options.items()),
         full_schedule=answers.schedule.full,
         incremental_schedule=answers.schedule.incremental,
         time_zone=answers.schedule.time_zone,
@@ -309,7 +342,7 @@ def parameters(answers: Answers) -> list[Parameter]:
         Machine(
             profile=tuning.profile,
             memory_kb=quantities.size_bytes(tuning.memory) // 1024,
-            cores=max(1, quantities.cpu_millis(tuning.cpu) // 1000),
+            cores=_cores(answers),
             connections=tuning.connections,
             disk=tuning.disk,
             data_size=tuning.data_size,
@@ -344,64 +377,12 @@ def _fixed_parameters(answers: Answers) -> list[Parameter]:
 # ---- pgBackRest ----------------------------------------------------------------------------------------------------
 
 
-def options(answers: Answers) -> list[Pair]:
-    """The [global] section of pgbackrest.conf; empty without a repository."""
-    if not answers.repository.enabled:
-        return []
-    return [
-        *_repository_options(answers),
-        *_backup_options(answers),
-        *(Pair(add_index(name), value) for name, value in answers.advanced.options.items()),
-    ]
+def _cores(answers: Answers) -> int:
+    return max(1, quantities.cpu_millis(answers.tuning.cpu) // 1000)
 
 
-def _repository_options(answers: Answers) -> list[Pair]:
-    repository, retention = answers.repository, answers.retention
-    found = [
-        Pair("repo1-type", "s3"),
-        Pair("repo1-path", repository.path),
-        Pair("repo1-s3-bucket", repository.bucket),
-        Pair("repo1-s3-endpoint", str(repository.s3_endpoint)),
-        Pair("repo1-s3-region", repository.region),
-        Pair("repo1-s3-uri-style", repository.uri_style),
-        Pair("repo1-storage-verify-tls", "y" if answers.tls.verify else "n"),
-    ]
-    if answers.has_tls_mirror():
-        found.append(Pair("repo1-storage-ca-file", CA_FILE))
-    if repository.cipher is not None:
-        found.append(Pair("repo1-cipher-type", "aes-256-cbc"))
-    if answers.advanced.bundle:
-        found.append(Pair("repo1-bundle", "y"))
-    if answers.advanced.block:
-        found.append(Pair("repo1-block", "y"))
-    if retention.full is not None:
-        found.append(Pair("repo1-retention-full-type", retention.full_type))
-        found.append(Pair("repo1-retention-full", str(retention.full)))
-    return found
-
-
-def _backup_options(answers: Answers) -> list[Pair]:
-    advanced, compression = answers.advanced, answers.compression
-    found = [Pair("compress-type", compression.type)]
-    if not isinstance(compression, NoCompression):
-        found.append(Pair("compress-level", str(compression.level)))
-    cores = max(1, quantities.cpu_millis(answers.tuning.cpu) // 1000)
-    found += [
-        Pair("process-max", str(advanced.process_max or cores)),
-        Pair("start-fast", "y"),
-        Pair("log-level-console", advanced.log_level),
-        Pair("log-level-file", "warn"),
-        Pair("log-path", "/var/log/pgbackrest"),
-    ]
-    if advanced.archive_async:
-        found += [
-            Pair("archive-async", "y"),
-            Pair("spool-path", f"{DATA}/pgbackrest-spool"),
-            Pair("archive-timeout", "120"),
-        ]
-    if advanced.archive_push_queue_max is not None:
-        found.append(Pair("archive-push-queue-max", str(quantities.size_bytes(advanced.archive_push_queue_max))))
-    return found
+def _bytes_text(size: str | None) -> str | None:
+    return None if size is None else str(quantities.size_bytes(size))
 
 
 def _s3_namespace(answers: Answers) -> str | None:

@@ -205,7 +205,7 @@ def find_unknown(name: str, version: int) -> str | None:
     if "." in name or version < VERSIONS[0] or of(name, version) is not None:
         return None  # an extension's, or of a version that the table does not have
     close = difflib.get_close_matches(name, _table(_nearest(version)), 1)
-    return f"is no parameter of PostgreSQL {version}" + (f": did you mean {close[0]}?" if close else "")
+    return f"is not a parameter of PostgreSQL {version}" + (f": did you mean {close[0]}?" if close else "")
 
 
 def size_bytes(name: str, values: Mapping[str, str], version: int) -> int | None:

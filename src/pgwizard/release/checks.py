@@ -246,7 +246,7 @@ def moved(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
     before, now = _repository(then) if then else None, _repository(answers)
     if before is None or now is None or before[1:] == now[1:]:
         return ()
-    text = f"the backups so far stay in {_s3(before)}: the new place begins with a full backup, and without a past"
+    text = f"existing backups stay in {_s3(before)}: the new location starts with a full backup and has no history"
     return (_warning("repository.bucket" if before[1] != now[1] else "repository.path", text),)
 
 
@@ -264,7 +264,7 @@ def neighbours(
         if other == own:
             continue
         if other == origin or (is_new and other.namespace == own.namespace):
-            text = f"this makes a second release: {other} stays as it is"
+            text = f"this creates a second release: {other} is not changed"
             findings.append(_warning("release.name", text))
         if place is None:
             continue
@@ -279,7 +279,7 @@ def neighbours(
             )
             findings.append(_warning("repository.path", text, records.UNREADABLE))
         elif answered is not None and _repository(answered) == place:
-            text = f"{other} backs up to {_s3(place)} as well: one path a database, never shared"
+            text = f"{other} backs up to {_s3(place)} as well: each database needs a path of its own"
             findings.append(_warning("repository.path", text))
     return tuple(findings)
 

@@ -56,8 +56,8 @@ def _first_start(answers: Answers, installation: Installation, superuser: str | 
     if made != wanted:
         yield Finding(
             "release.database",
-            f"the first start made the database {made}, and no later one makes another: keep it, and make {wanted} by "
-            f"SQL: CREATE DATABASE {wanted}",
+            f"only the first start creates a database, and it created {made}: keep it, and create {wanted} by SQL: "
+            f"CREATE DATABASE {wanted}",
         )
     if superuser is not None and (problem := other_superuser(answers, installation, superuser)):
         yield problem
@@ -68,9 +68,10 @@ def other_superuser(answers: Answers, installation: Installation, superuser: str
     if installation.claim is None or installation.before is None or installation.superuser in (None, superuser):
         return None
     known = isinstance(installation.before.credentials, GeneratedCredentials)
-    made = f"the superuser {plain(installation.superuser or '', 63)}" if known else "another superuser"
+    made = plain(installation.superuser or "", 63) if known else "another one"
     message = (
-        f"the first start made {made}, and no later one makes this one: keep it; SQL makes further roles: CREATE ROLE"
+        f"only the first start creates a superuser, and it created {made}: keep it; create other roles by SQL: "
+        "CREATE ROLE"
     )
     where = "secret" if isinstance(answers.credentials, ExistingCredentials) else "username"
     return Finding(f"credentials.{where}", message)
@@ -87,7 +88,7 @@ def _volume(answers: Answers, installation: Installation) -> Iterator[Finding]:
         stays = plain(made, 253) if made else f"null, the cluster's default{_default_of(installation.claim)}"
         yield Finding(
             "storage.storageClass",
-            f"the volume keeps the StorageClass that it was made with: keep {stays}; for another one, make a new "
+            f"the StorageClass of a volume cannot be changed: keep {stays}; for another one, create a new "
             "release and restore into it",
         )
     kept, size = _unshrinkable(installation, answers.storage.size), answers.storage.size
@@ -126,7 +127,7 @@ def claimed_size(claim: Object | None) -> str | None:
 def _default_of(claim: Object | None) -> str:
     """The class that was the cluster's default when the claim was made."""
     name = (claim or {}).get("spec", {}).get("storageClassName")
-    return f" ({plain(name, 253)} when it was made)" if name else ""
+    return f" ({plain(name, 253)} when it was created)" if name else ""
 
 
 def claim_size(statefulset: Object) -> str | None:

@@ -73,7 +73,7 @@ async def remove(found: Removal, cluster: Cluster, report: Report, *, now: Clock
         live = await kube_api.find_object(cluster, record.secret_ref(release))
         if live is not None and live["metadata"]["resourceVersion"] != found.version:
             raise PreflightError(
-                f"release {release.name} in namespace {release.namespace} has changed since it was looked at; nothing "
+                f"release {release.name} in namespace {release.namespace} has changed since it was read; nothing "
                 "was deleted",
                 hint="Run it again: it looks again.",
             )

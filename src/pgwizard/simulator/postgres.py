@@ -10,12 +10,13 @@ import configparser
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.kube.api import ExecResult, Object, Ref, Resource
 from pgwizard.simulator.clock import SimulatedClock
+from pgwizard.simulator.repository import SEGMENT_SECONDS, VERSION, SimulatedRepository, add_backup
 from pgwizard.simulator.store import Store
 from pgwizard.simulator.streams import ContainerLog
 
@@ -23,20 +24,7 @@ CannedProgram = Callable[[list[str], bytes], ExecResult | None]
 """A test's own program: its result, or None for a command that it does not know."""
 
 _POD = Resource("v1", "Pod")
-_VERSION = "2.45"
-_SEGMENT_SECONDS = 60
 _SERVER_WAIT_SECONDS = 3600
-
-
-@dataclass(slots=True)
-class SimulatedRepository:
-    """One stanza in one bucket path."""
-
-    stanza: str = "main"
-    system_id: int = 0
-    backups: list[dict[str, Any]] = field(default_factory=list)
-    began: float = 0
-    is_locked: bool = False
 
 
 @dataclass(slots=True)
@@ -91,8 +79,8 @@ class Programs:
     async def _program(self, pod: Object, command: list[str], stdin: bytes, log: ContainerLog) -> int:
         program = command[0].rpartition("/")[2] if command else ""
         namespace = pod["metadata"]["namespace"]
-        if program == "bash" and "archive-listing" in command[3:4]:
-            log.write(*self._archive_listing(namespace, scope=command[5]))
+        if program == "bash" and command[3:4] and (lines := self._reduced(namespace, command[3:])) is not None:
+            log.write(*lines)
             return 0
         if program in {"bash", "sh"} and len(command) > 1 and command[1].startswith("/etc/pgbackrest/"):
             return await self._backup_as_named(namespace, " ".join(command[1:]), log)
@@ -109,6 +97,18 @@ class Programs:
             return 0
         return 127
 
+    def _reduced(self, namespace: str, command: list[str]) -> list[str] | None:
+        """What the status's own scripts print, by their names; None for any other script."""
+        repository = self.repository(namespace)
+        match command:
+            case ["archive-listing", _, scope, *_]:
+                return repository.archive_listing(self._clock.now(), scope)
+            case ["backup-listing", *_]:
+                return repository.backup_listing()
+            case ["backup-comparison", _, *labels]:
+                return repository.backup_comparison(labels)
+        return None
+
     async def _pgbackrest(self, namespace: str, arguments: list[str], log: ContainerLog) -> int:
         verb = next((argument for argument in arguments if not argument.startswith("-")), "")
         if verb == "info":
@@ -116,7 +116,7 @@ class Programs:
             log.write(json.dumps(self.info(namespace)) if as_json else self._info_text(namespace))
             return 0
         if verb == "version":
-            log.write(f"pgBackRest {_VERSION}")
+            log.write(f"pgBackRest {VERSION}")
             return 0
         if verb == "stanza-create":
             return await self._stanza_create(namespace, log)
@@ -174,9 +174,9 @@ class Programs:
 
     def _check(self, namespace: str, log: ContainerLog) -> None:
         repository = self.repository(namespace)
-        segment = self._segment(repository, self._clock.now())
+        segment = repository.segment(self._clock.now())
         path = f"/archive/{repository.stanza}/15-1/{segment[:16]}/{segment}-{'0' * 40}.gz"
-        self._say(log, f"check command begin {_VERSION}: --stanza={repository.stanza}")
+        self._say(log, f"check command begin {VERSION}: --stanza={repository.stanza}")
         self._say(log, "check repo1 configuration (primary)")
         self._say(log, "check repo1 archive for WAL (primary)")
         self._say(log, f"WAL segment {segment} successfully archived to '{path}' on repo1")
@@ -204,7 +204,7 @@ class Programs:
     async def _stanza_create(self, namespace: str, log: ContainerLog) -> int:
         repository, system = self.repository(namespace), self._system_id(namespace)
         stanza = repository.stanza
-        self._say(log, f"stanza-create command begin {_VERSION}: --stanza={stanza}")
+        self._say(log, f"stanza-create command begin {VERSION}: --stanza={stanza}")
         await self._clock.sleep(0.6)
         if repository.system_id and repository.system_id != system:
             text = "[028]: backup and archive info files exist but do not match the database"
@@ -224,7 +224,7 @@ class Programs:
     async def _backup(self, namespace: str, kind: str, log: ContainerLog) -> int:
         repository = self.repository(namespace)
         stanza = repository.stanza
-        self._say(log, f"backup command begin {_VERSION}: --stanza={stanza} --type={kind}")
+        self._say(log, f"backup command begin {VERSION}: --stanza={stanza} --type={kind}")
         if not repository.system_id:
             path = f"'/var/lib/pgbackrest/backup/{stanza}/backup.info'"
             self._say(log, f"[055]: unable to load info file {path}", level="ERROR")
@@ -248,7 +248,7 @@ class Programs:
 
     async def _copy(self, repository: SimulatedRepository, kind: str, log: ContainerLog) -> int:
         began = self._clock.now()
-        segment = self._segment(repository, began)
+        segment = repository.segment(began)
         self._say(
             log, "execute non-exclusive backup start: backup begins after the requested immediate checkpoint completes"
         )
@@ -266,15 +266,9 @@ class Programs:
         size = new["info"]["delta"] / 1024 / 1024
         self._say(log, f"{kind} backup size = {size:.1f}MB, file total = 1266")
         self._say(log, f"backup command end: completed successfully ({(self._clock.now() - began) * 1000:.0f}ms)")
-        self._say(log, f"expire command begin {_VERSION}: --stanza={repository.stanza}")
+        self._say(log, f"expire command begin {VERSION}: --stanza={repository.stanza}")
         self._say(log, "expire command end: completed successfully (49ms)")
         return 0
-
-    def _segment(self, repository: SimulatedRepository, now: float) -> str:
-        return _segment_name(self._number(now, repository))
-
-    def _number(self, now: float, repository: SimulatedRepository) -> int:
-        return 2 + int(max(now - repository.began, 0) // _SEGMENT_SECONDS)
 
     def info(self, namespace: str) -> list[dict[str, Any]]:
         """``pgbackrest info --output=json`` of 2.45."""
@@ -287,7 +281,7 @@ class Programs:
             return [head | {"repo": [one], "status": missing | {"lock": lock}}]
         status = {"code": 0, "message": "ok"} if repository.backups else {"code": 2, "message": "no valid backups"}
         database = {"id": 1, "repo-key": 1}
-        last = self._segment(repository, self._clock.now())
+        last = repository.segment(self._clock.now())
         return [
             {
                 "archive": [{"database": database, "id": "15-1", "max": last, "min": "000000010000000000000001"}],
@@ -299,23 +293,6 @@ class Programs:
                 "status": status | {"lock": {"backup": {"held": repository.is_locked}}},
             }
         ]
-
-    def _archive_listing(self, namespace: str, scope: str) -> list[str]:
-        """The archive, reduced to a line for each run of segments in one folder; see ``status/listing``."""
-        repository = self.repository(namespace)
-        if not repository.system_id:
-            return []
-        last = self._number(self._clock.now(), repository)
-        lines = ["archive 15-1"]
-        for folder in range(last // 256 + 1):
-            ends = (max(folder * 256, 1), min(folder * 256 + 255, last))
-            at = repository.began + (ends[1] - 2) * _SEGMENT_SECONDS
-            name = _segment_name(folder * 256)[:16]
-            lines += [f"folder {name}", *([f"read {name}"] if scope == "newest" else [])]
-            lines.append(
-                f"run {_segment_name(ends[0])} {_segment_name(ends[1])} {16_000 * (ends[1] - ends[0] + 1)} {at:.0f}"
-            )
-        return lines
 
     def _info_text(self, namespace: str) -> str:
         answer = self.info(namespace)[0]
@@ -349,12 +326,12 @@ class Programs:
     def _archiver(self, namespace: str) -> str:
         """pg_stat_archiver, system_identifier and archive_timeout; nothing reaches another database's repository."""
         repository, system = self.repository(namespace), self._system_id(namespace)
-        segment = self._segment(repository, self._clock.now())
+        segment = repository.segment(self._clock.now())
         now = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S+00")
         archived = f"{int(segment[-8:], 16)}|{segment}|{now}|0||"
         if repository.system_id not in (0, system):
             archived = f"0|||1|{segment}|{now}"
-        return f"{archived}|{system}|{_SEGMENT_SECONDS}|1|16777216"
+        return f"{archived}|{system}|{SEGMENT_SECONDS}|{repository.timeline}|16777216"
 
     def _say(self, log: ContainerLog, text: str, *, level: str = "INFO") -> None:
         at = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
@@ -374,40 +351,6 @@ class Programs:
             options = dict(parser["global"]) if parser.has_section("global") else {}
             return _Settings(stanza, options.get("repo1-s3-bucket", ""), options.get("repo1-path", ""))
         return _Settings("main", "", "")
-
-
-def add_backup(repository: SimulatedRepository, kind: str, began: float, ended: float, segment: str) -> dict[str, Any]:
-    """Record a backup in the form of the info JSON; returns it."""
-    at = datetime.fromtimestamp(began, UTC).strftime("%Y%m%d-%H%M%S")
-    fulls = [backup for backup in repository.backups if backup["type"] == "full"]
-    full = kind == "full" or not fulls
-    prior = None if full else (fulls[-1] if kind == "diff" else repository.backups[-1])["label"]
-    label = f"{at}F" if full else f"{fulls[-1]['label']}_{at}{kind[0].upper()}"
-    delta = 30_723_875 if full else 2_214_912
-    number = int(segment[-8:], 16)
-    backup = {
-        "archive": {"start": segment, "stop": segment},
-        "backrest": {"format": 5, "version": _VERSION},
-        "database": {"id": 1, "repo-key": 1},
-        "error": False,
-        "info": {
-            "delta": delta,
-            "repository": {"delta": delta // 8, "size": 30_723_875 // 8},
-            "size": 30_723_875,
-        },
-        "label": label,
-        "lsn": {"start": f"0/{number:X}000028", "stop": f"0/{number:X}000138"},
-        "prior": prior,
-        "reference": None if full else [fulls[-1]["label"]],
-        "timestamp": {"start": int(began), "stop": int(ended)},
-        "type": "full" if full else kind,
-    }
-    repository.backups.append(backup)
-    return backup
-
-
-def _segment_name(number: int) -> str:
-    return f"00000001{number // 256:08X}{number % 256:08X}"
 
 
 def _type(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import ClassVar
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import Finding
 from pgwizard.kube.api import Object, Ref, Resource
+from pgwizard.status.backup_files import BackupFiles
 from pgwizard.status.listing import Listing
 from pgwizard.status.repository import RepositoryInfo
 from pgwizard.status.snapshot import Archiver, MirroredCertificate, Missing, ReleaseSummary, Volume
@@ -40,6 +41,15 @@ class ArchiveRead:
     source: ClassVar[str] = "archive"
     at: datetime
     listing: Listing
+
+
+@dataclass(frozen=True, slots=True)
+class BackupFilesRead:
+    """The files of the backups beside their manifests."""
+
+    source: ClassVar[str] = "backups"
+    at: datetime
+    files: BackupFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +146,7 @@ class CrashLogRead:
     lines: Sequence[str]
 
 
-Reading = ReleaseRead | RepositoryRead | ArchiveRead | ArchiverRead | VolumeRead | CertificateRead
+Reading = ReleaseRead | RepositoryRead | ArchiveRead | BackupFilesRead | ArchiverRead | VolumeRead | CertificateRead
 Observation = (
     Reading | ObjectSeen | JobPodSeen | JobRefused | ListRead | SourceFailed | LogRead | LogFailed | CrashLogRead
 )

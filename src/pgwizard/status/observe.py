@@ -36,10 +36,12 @@ from pgwizard.kube.health import REFUSED, Health
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, records, rollout
 from pgwizard.status import probes
+from pgwizard.status.backup_files import BackupFiles
 from pgwizard.status.listing import Listing
 from pgwizard.status.observations import (
     ArchiveRead,
     ArchiverRead,
+    BackupFilesRead,
     CertificateRead,
     CrashLogRead,
     JobPodSeen,
@@ -124,6 +126,7 @@ async def observe(
         "release": lambda at: _read_release(cluster, release, at),
         "repository": lambda at: _read_repository(cluster, release, io_timeout_seconds, at),
         "archive": _ArchiveReader(cluster, release, io_timeout_seconds, again).read,
+        "backups": _BackupFilesReader(cluster, release, io_timeout_seconds).read,
         "archiver": lambda at: _read_archiver(cluster, release, (snapshot.release or summary).superuser, at),
         "volume": lambda at: _read_volume(cluster, release, at),
         "certificate": lambda at: _read_certificate(cluster, release, at),
@@ -185,7 +188,7 @@ def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
     running = {run.uid for run in before.runs if run.state == "running"}
     ended = any(run.uid in running and run.state != "running" for run in after.runs)
     if ended:
-        return ("release", "repository", "archive", "archiver", "volume")
+        return ("release", "repository", "archive", "backups", "archiver", "volume")
     if after.walk is not None and after.walk is not before.walk and after.walk.has_new_hole:
         return ("archive",)
     touched = _objects(before) != _objects(after) or before.is_changing < after.is_changing
@@ -373,6 +376,20 @@ class _ArchiveReader:
             known, self._whole_at = None, at
         self._known = await probes.archive(self._cluster, self._release, self._io_timeout_seconds, known)
         return ArchiveRead(at, self._known)
+
+
+class _BackupFilesReader:
+    """Compares the files of the backups with their manifests: all of them once, then what changes."""
+
+    def __init__(self, cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int) -> None:
+        self._cluster = cluster
+        self._release = release
+        self._io_timeout_seconds = io_timeout_seconds
+        self._known = BackupFiles()
+
+    async def read(self, at: datetime) -> BackupFilesRead:
+        self._known = await probes.compared_files(self._cluster, self._release, self._io_timeout_seconds, self._known)
+        return BackupFilesRead(at, self._known)
 
 
 async def _read_archiver(cluster: Cluster, release: ReleaseRef, superuser: str | None, at: datetime) -> ArchiverRead:

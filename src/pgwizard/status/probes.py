@@ -23,7 +23,8 @@ from pgwizard.plan.server import name_rules, s3_server
 from pgwizard.release import records
 from pgwizard.release.backups import TAIL_LINES
 from pgwizard.release.survey import read_sections
-from pgwizard.status import listing
+from pgwizard.status import backup_files, listing
+from pgwizard.status.backup_files import BackupFiles
 from pgwizard.status.listing import Listing
 from pgwizard.status.repository import Backup, RepositoryInfo, Wal
 from pgwizard.status.snapshot import (
@@ -40,7 +41,7 @@ from pgwizard.tls import handshake
 from pgwizard.tls.certificates import Bundle, read_bundle
 
 _SERVER_SECTIONS = ("images", "repository", "advanced")
-_EXEC_SECONDS = {"repository": 120.0, "archive": 120.0, "archiver": 20.0, "volume": 20.0}
+_EXEC_SECONDS = {"repository": 120.0, "archive": 120.0, "backups": 120.0, "archiver": 20.0, "volume": 20.0}
 
 VOLUME_COMMAND = ("df", "--block-size=1", "--output=size,avail", DATA)
 COLLECTED_LOG_COMMAND = (
@@ -221,6 +222,25 @@ async def archive(
     text = await _run_in_pod(cluster, release, command, _EXEC_SECONDS["archive"])
     found = listing.read(text, known)
     return await archive(cluster, release, io_timeout_seconds) if found is None else found
+
+
+async def compared_files(
+    cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, known: BackupFiles
+) -> BackupFiles:
+    """The files of the backups beside their manifests; only what is new or has changed since ``known`` is compared.
+
+    Raises ValueError where that fails. io_timeout_seconds: see info_command.
+    """
+
+    async def run(command: Sequence[str]) -> str:
+        return await _run_in_pod(cluster, release, command, _EXEC_SECONDS["backups"])
+
+    fingerprints = backup_files.read_listing(await run(backup_files.listing_command(io_timeout_seconds)))
+    requested = backup_files.due(fingerprints, known)
+    if not requested:
+        return backup_files.kept(fingerprints, known)
+    text = await run(backup_files.comparison_command(io_timeout_seconds, requested))
+    return backup_files.read_comparison(text, requested, fingerprints, known)
 
 
 async def archiver(cluster: Cluster, release: ReleaseRef, superuser: str | None) -> Archiver:

@@ -17,6 +17,7 @@ from pgwizard.release import record
 from pgwizard.status.observations import (
     ArchiveRead,
     ArchiverRead,
+    BackupFilesRead,
     CertificateRead,
     CrashLogRead,
     JobPodSeen,
@@ -97,6 +98,8 @@ def _with_answer(snapshot: Snapshot, seen: Reading) -> Snapshot:
             return replace(_compare_wal(snapshot, seen.repository.wal), repository=seen.repository)
         case ArchiveRead():
             return replace(snapshot, archive=seen.listing, archive_before=snapshot.archive)
+        case BackupFilesRead():
+            return replace(snapshot, files=seen.files)
         case ArchiverRead():
             return replace(snapshot, archiver=seen.archiver)
         case VolumeRead():

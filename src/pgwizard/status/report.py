@@ -101,7 +101,7 @@ def facts(snapshot: Snapshot) -> list[Fact]:
         return [_release_fact(last), *([_repository_fact(last)] if last.repository else [])]
     found = [_release_fact(snapshot)]
     if snapshot.wants_backups:
-        found += [_next_full(snapshot), *_wal_facts(snapshot), _repository_fact(snapshot)]
+        found += [_next_full(snapshot), *_wal_facts(snapshot), _repository_fact(snapshot), _files_fact(snapshot)]
     found.append(_volume_fact(snapshot))
     if snapshot.wants_backups:
         found.append(_certificate_fact(snapshot))
@@ -246,6 +246,24 @@ def _repository_fact(snapshot: Snapshot) -> Fact:
     return _aged(snapshot, "repository", Fact(mark, "repository", text))
 
 
+def _files_fact(snapshot: Snapshot) -> Fact:
+    """Whether the files of the backups are there."""
+    from pgwizard.status.verdict import outdated_seconds
+
+    read_at, files, total = snapshot.answered_at.get("backups"), snapshot.files, len(snapshot.backups)
+    if files is None or read_at is None:
+        return _not_known(snapshot, "backups", "files")
+    count, damaged = sum(backup.label in files.compared for backup in snapshot.backups), len(snapshot.damaged_backups)
+    if not count:
+        return Fact("·", "files", "no backup to check")
+    backups = "1 backup" if total == 1 else f"{total:,} backups"
+    found = f"{damaged:,} {'is' if damaged == 1 else 'are'} damaged" if damaged else "all files are there"
+    is_old = "backups" in snapshot.failures or outdated_seconds(snapshot, "backups") is not None
+    mark: Literal["✓", "!"] = "!" if damaged or is_old else "✓"
+    age = span((snapshot.at - read_at).total_seconds())
+    return Fact(mark, "files", f"{f'{count:,} of ' if count < total else ''}{backups}, checked {age} ago: {found}")
+
+
 def _volume_fact(snapshot: Snapshot) -> Fact:
     from pgwizard.status.verdict import is_nearly_full
 
@@ -335,15 +353,16 @@ BACKUPS_LISTED = 400
 BACKUP_TITLES = ("backup", "type", "ended", "took", "database", "stored", "WAL from")
 
 
-def backup_cells(backup: Backup, *, whole: bool = True) -> tuple[str, ...]:
-    """A backup as ``pgbackrest info`` knows it, under BACKUP_TITLES.
+def backup_cells(snapshot: Snapshot, backup: Backup, *, whole: bool = True) -> tuple[str, ...]:
+    """A backup as ``pgbackrest info`` knows it, and whether its files are there, under BACKUP_TITLES.
 
     whole: the label that pgBackRest takes; else what is the backup's own of it, set in under its full one's.
     """
     full, _, own = backup.label.rpartition("_")
     label = backup.label if whole or not full else f"  {own}"
+    fault = "page errors" if backup.error else "damaged" if backup.label in snapshot.damaged_backups else ""
     return (
-        f"▫ {label}: page errors" if backup.error else f"✓ {label}",
+        f"▫ {label}: {fault}" if fault else f"✓ {label}",
         backup.type,
         when(backup.stop, backup.stop),  # the label has its year
         about((backup.stop - backup.start).total_seconds()),
@@ -403,8 +422,10 @@ def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
 
     ``F`` full, ``▪`` incremental, ``▫`` failed, ``░`` recoverable, ``╌`` on another timeline alone; ``│`` is now.
     """
+    damaged = snapshot.damaged_backups
     marks = [
-        (backup.start, "▫" if backup.error else "F" if backup.type == "full" else "▪") for backup in snapshot.backups
+        (backup.start, "▫" if backup.error or backup.label in damaged else "F" if backup.type == "full" else "▪")
+        for backup in snapshot.backups
     ]
     marks += [(run.started, "▫") for run in snapshot.runs if run.state == "failed" and run.started]
     if not marks:
@@ -454,7 +475,7 @@ def status_lines(snapshot: Snapshot, verdict: Verdict) -> list[str]:
     if shown := timeline(snapshot, verdict, 78):
         lines += ["", f"Backups   {LEGEND}{f'   {BRANCH_LEGEND}' if verdict.branches else ''}", *shown]
     newest = list(reversed(snapshot.backups))[:_PRINTED]
-    backups = [BACKUP_TITLES, *(backup_cells(backup) for backup in newest)] if newest else []
+    backups = [BACKUP_TITLES, *(backup_cells(snapshot, backup) for backup in newest)] if newest else []
     lines += _table("pgbackrest info", backups)
     if older := len(snapshot.backups) - len(newest):
         lines.append(f"  and {older} older")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
+
+_FILENODE = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,40 @@ class Backup:
     def full_label(self) -> str:
         """The label of the full backup that this one is, or builds on."""
         return self.label.partition("_")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class FileFault:
+    """A file of a backup that is missing, where ``found`` is None, or has another size. path: in the backup's folder.
+
+    Sizes in bytes, as stored.
+    """
+
+    path: str
+    expected: int
+    found: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedPages:
+    """A file of the database with pages whose checksum was wrong.
+
+    path: in the data directory; pages: such as ``3, 7-8``; database: its name, empty if unknown.
+    """
+
+    path: str
+    pages: str
+    database: str = ""
+
+    @property
+    def filenode(self) -> tuple[int, int] | None:
+        """The tablespace, 0 for the default one, and the number of the file; None for what is no relation of one."""
+        match self.path.split("/"):
+            case ["base", _, name] if found := _FILENODE.match(name):
+                return 0, int(found[0])
+            case ["pg_tblspc", space, _, _, name] if space.isdecimal() and (found := _FILENODE.match(name)):
+                return int(space), int(found[0])
+        return None
 
 
 @dataclass(frozen=True, slots=True)

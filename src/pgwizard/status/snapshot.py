@@ -22,9 +22,10 @@ from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.tuning import SEGMENT_BYTES
 from pgwizard.release.record import Record
 from pgwizard.release.rollout import is_crash
+from pgwizard.status.backup_files import BackupFiles, ComparedBackup
 from pgwizard.status.listing import Listing
 from pgwizard.status.repository import Backup, RepositoryInfo, is_segment, segments_between
-from pgwizard.status.walk import ArchiveWalk, walk
+from pgwizard.status.walk import ArchiveWalk, walk, whole_backups
 
 RUNS_KEPT, OBJECTS_KEPT = 20, 50
 """Limits of a snapshot, whatever the cluster sends. What the verdict needs is never left out; backups have no limit."""
@@ -36,6 +37,7 @@ PACE_SECONDS = {
     "release": 10.0,
     "repository": 60.0,
     "archive": 60.0,
+    "backups": 60.0,
     "archiver": 10.0,
     "volume": 60.0,
     "certificate": 60.0,
@@ -219,13 +221,13 @@ class Snapshot:
     objects: StatefulSet, pod and claim. answered_at: when each source last answered; failures: why a source did not
     at its last try, which leaves its older answer in place. A source in neither is still pending. archive_before:
     the listing before ``archive``: what one of them has is not missing, as a listing may be older than what it is
-    compared with. known_walk: inputs and result of the last walk. expected_wal: the newest segment that the
-    archiver reported before the repository last answered; missing_wal: what was expected before that answer and is
-    not in it, empty for nothing. So a segment that was archived since is not missed. missing: that the record,
-    which had been read, is no longer there. no_statefulset_since: since when the StatefulSet is not there; None
-    while it is, or has not been looked for. crash_log: the last lines of a server that crashes, None until they are
-    read. backup_ends: by the uids of the Jobs, which learn of them late, or never. refusals:
-    why Jobs get no pod, by their uids.
+    compared with. files: those of the backups, beside their manifests. known_walk: inputs and result of the last walk.
+    expected_wal: the newest segment that the archiver reported before the repository last answered; missing_wal: what
+    was expected before that answer and is not in it, empty for nothing. So a segment that was archived since is not
+    missed. missing: that the record, which had been read, is no longer there. no_statefulset_since: since when the
+    StatefulSet is not there; None while it is, or has not been looked for. crash_log: the last lines of a server that
+    crashes, None until they are read. backup_ends: by the uids of the Jobs, which learn of them late, or never.
+    refusals: why Jobs get no pod, by their uids.
     """
 
     ref: ReleaseRef
@@ -238,6 +240,7 @@ class Snapshot:
     archive: Listing | None = None
     archive_before: Listing | None = None
     known_walk: tuple[tuple[object, ...], ArchiveWalk] | None = field(default=None, compare=False, repr=False)
+    files: BackupFiles | None = None
     archiver: Archiver | None = None
     volume: Volume | None = None
     certificate: MirroredCertificate | None = None
@@ -268,7 +271,9 @@ class Snapshot:
         if self.is_gone:  # there is no pod to run a command in
             return lists
         running = (*lists, "volume")
-        return (*running, "repository", "archive", "archiver", "certificate") if self.wants_backups else running
+        return (
+            (*running, "repository", "archive", "backups", "archiver", "certificate") if self.wants_backups else running
+        )
 
     @property
     def is_gone(self) -> bool:
@@ -369,6 +374,11 @@ class Snapshot:
         return tuple(backup for backup in self.backups if not backup.error)
 
     @cached_property
+    def damaged_backups(self) -> dict[str, ComparedBackup]:
+        """Backups that lack files, or build on files that others lack, by label, oldest first."""
+        return self.files.damaged(self.backups) if self.files else {}
+
+    @cached_property
     def walk(self) -> ArchiveWalk | None:
         """The walk through the archive; None until archive and repository are read.
 
@@ -381,13 +391,15 @@ class Snapshot:
         if known is not None and known[0][3:] == inputs[3:] and all(map(operator.is_, known[0][:3], inputs[:3])):
             return known[1]
         timeline = self.archiver.timeline if self.archiver else 0
-        return walk(self.archive, self.archive_before, self.backups, self._segment_bytes, timeline or None)
+        whole = whole_backups(self.backups, self.damaged_backups)
+        return walk(self.archive, self.archive_before, whole, self._segment_bytes, timeline or None)
 
     @property
     def walk_inputs(self) -> tuple[object, ...]:
         """What the walk depends on; what was read is the first three, to be compared by identity."""
-        server = (self._segment_bytes, self.archiver.timeline if self.archiver else 0, self.has_other_database)
-        return (self.archive, self.archive_before, self.repository, *server)
+        timeline = self.archiver.timeline if self.archiver else 0
+        others = (self._segment_bytes, timeline, self.has_other_database, tuple(self.damaged_backups))
+        return (self.archive, self.archive_before, self.repository, *others)
 
     @property
     def _segment_bytes(self) -> int:

@@ -19,6 +19,7 @@ from pgwizard.kube.api import POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0
 from pgwizard.plan.names import Names
 from pgwizard.release.backups import FIND_DAMAGE, RESUME, damage_cause, full_backup_command
+from pgwizard.status.backup_files import MANIFEST, ComparedBackup
 from pgwizard.status.repository import Backup, Wal
 from pgwizard.status.snapshot import (
     LONG_AGO,
@@ -40,7 +41,7 @@ STALE_SECONDS = 180.0
 RecoveryState = Literal["recoverable", "at risk", "not recoverable", "unknown", "gone"]
 
 _PROOF = ("repository", "archiver")
-_IN_POD = (*_PROOF, "archive", "volume")
+_IN_POD = (*_PROOF, "archive", "backups", "volume")
 """Sources that run a command in the database's container."""
 _RECENT = timedelta(days=1)
 DOWN = "the database is not running"
@@ -247,12 +248,12 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         return _lost(f"pgBackRest reports: {repository.stanza}", fix)
     walk = snapshot.walk
     windows, branches = _windows(snapshot, walk, repository.wal), walk.continuity.branches if walk else ()
-    broken = tuple(_broken(snapshot, walk, windows, taken)) if walk else ()
+    broken = (*_incomplete(snapshot), *(_broken(snapshot, walk, windows, taken) if walk else ()))
     if not windows:
         base = _without_base(snapshot, f"Job {taken} is taking one." if taken else "")
         return replace(base, reasons=(*base.reasons, *broken), branches=branches)
     if not snapshot.system_id:
-        text = "whose backups the repository holds is not known: the database has not reported its system-id"
+        text = "the owner of the backups in the repository is not known: the database has not reported its system-id"
         return _unknown(snapshot, "archiver", text, "status-whose")
     reasons = [_explained(snapshot, "repository", "the repository cannot be read")] if is_unreadable else []
     reasons += [*_archiving(snapshot), *broken, *_damaged(snapshot), *_running(snapshot)]
@@ -266,7 +267,7 @@ def _windows(snapshot: Snapshot, walk: ArchiveWalk | None, wal: Wal | None) -> t
     Without a walk every backup counts whose first and last segment lie in what ``info`` calls the archive.
     """
     windows = list(walk.continuity.windows) if walk else []
-    newer = walk.unlisted if walk else whole_backups(snapshot.backups)
+    newer = walk.unlisted if walk else whole_backups(snapshot.backups, snapshot.damaged_backups)
     for backup in newer:
         if not _has_wal(backup, wal):
             continue
@@ -305,7 +306,7 @@ def _broken(
     found = walk.continuity
     if walk.has_new_hole and snapshot.archive_before is None:
         hole = next(reach.hole for reach in found.reaches if reach.hole)
-        yield _reason(f"WAL segment {fit(hole.first)} was not found, and is looked for once more", "", "wal-missing")
+        yield _reason(f"WAL segment {fit(hole.first)} was not found; it is looked up again", "", "wal-missing")
         return
     if found.strangers:
         theirs = ", ".join(map(str, found.strangers))
@@ -365,6 +366,8 @@ def _which(hole: Hole | None) -> str:
     return f"WAL segment {fit(hole.first)}{others}"
 
 
+_WHO_DELETES_FILES = "find out what deletes or changes files of the bucket, such as a lifecycle rule."
+_FILES_KEY = "status-files"
 _ANOTHER_PATH = (
     "Choose another repository.path, and apply: this one's backups stay. stanza-upgrade would mix two databases: it is "
     "for what pg_upgrade made alone."
@@ -398,10 +401,63 @@ def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
         if len(newest) > 1:
             text = f"the {len(newest)} newest backups have page checksum errors, since {newest[-1].label}"
         fix = f"{base} is the newest intact backup: pgbackrest restore --set={base} replays the WAL since."
-        yield _reason(f"{text}: {damage_cause(len(newest))}", f"{fix} {FIND_DAMAGE}", "status-damaged")
+        yield _reason(
+            f"{text}: {_pages(snapshot, newest[0]) or damage_cause(len(newest))}",
+            f"{fix} {_find_damage(snapshot, newest[0])}",
+            "status-damaged",
+        )
     elif full is not None and full.error:
-        fix = f"Take a full backup now: {_full_backup(snapshot)} {FIND_DAMAGE}"
-        yield _reason(f"full backup {full.label} has page checksum errors: {damage_cause()}", fix, "status-damaged")
+        fix = f"{_find_damage(snapshot, full)} Then take a full backup: {_full_backup(snapshot)}"
+        text = f"full backup {full.label} has page checksum errors: {_pages(snapshot, full) or damage_cause()}"
+        yield _reason(text, fix, "status-damaged")
+
+
+def _pages(snapshot: Snapshot, backup: Backup) -> str:
+    """The damaged pages by the backup's manifest; empty while that is not read."""
+    found = snapshot.files.compared.get(backup.label) if snapshot.files else None
+    if found is None or not found.pages:
+        return ""
+    page = found.pages[0]
+    where = f" of database {page.database}" if page.database else ""
+    others = found.page_files - 1
+    more = f", and {others:,} more file{'s' if others > 1 else ''}" if others > 0 else ""
+    return f"page{'s' if ',' in page.pages or '-' in page.pages else ''} {page.pages} of {page.path}{where}{more}"
+
+
+def _find_damage(snapshot: Snapshot, backup: Backup) -> str:
+    """How to find what the damaged pages belong to."""
+    found = snapshot.files.compared.get(backup.label) if snapshot.files else None
+    page = found.pages[0] if found and found.pages else None
+    if page is None or not page.database or page.filenode is None:
+        return FIND_DAMAGE
+    query = f"SELECT pg_filenode_relation({page.filenode[0]}, {page.filenode[1]})"
+    return f"In database {page.database}, {query} names the table or index. {FIND_DAMAGE}"
+
+
+def _incomplete(snapshot: Snapshot) -> Iterable[Finding]:
+    """That files of backups are missing or have another size: one by one while they are few."""
+    damaged = snapshot.damaged_backups
+    faulty = [label for label, found in damaged.items() if found.faults]
+    for label in reversed(faulty[-_GAPS_NAMED:]):
+        others = [each for each, found in damaged.items() if label in found.needs]
+        text = f"backup {label} cannot be restored: {_fault_text(damaged[label])}"
+        if others:
+            text += f"; nor can {len(others)} that build on it" if len(others) > 1 else f"; nor can {others[0]}"
+        yield _reason(text, f"Take a full backup now: {_full_backup(snapshot)}; then {_WHO_DELETES_FILES}", _FILES_KEY)
+    if len(faulty) > _GAPS_NAMED:
+        yield _reason(f"{len(faulty) - _GAPS_NAMED} older backups lack files too", "", _FILES_KEY)
+
+
+def _fault_text(found: ComparedBackup) -> str:
+    """The first file that is missing or has another size, and how many others there are."""
+    fault = found.faults[0]
+    if fault.path == MANIFEST:
+        return "its backup.manifest and the copy of it are missing or damaged"
+    text = f"{fault.path} is missing"
+    if fault.found is not None:
+        text = f"{fault.path} has {fault.found:,} bytes, its manifest {fault.expected:,}"
+    others = found.fault_count - 1
+    return f"{text}, and {others:,} other file{'s are' if others > 1 else ' is'} damaged" if others > 0 else text
 
 
 def _lost(text: str, fix: str, key: str = "") -> Verdict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from pgwizard.status.listing import Listing
@@ -24,14 +24,13 @@ class ArchiveWalk:
 
 
 def walk(
-    listing: Listing, before: Listing | None, backups: Sequence[Backup], segment_bytes: int, timeline: int | None
+    listing: Listing, before: Listing | None, whole: Sequence[Backup], segment_bytes: int, timeline: int | None
 ) -> ArchiveWalk:
     """The walk with what any of two listings has: the newer one may be older than what it is compared with.
 
-    backups: all of them, oldest first; timeline: the server's own, None if unknown.
+    whole: backups that can be restored, oldest first; timeline: the server's own, None if unknown.
     """
     there = listing.archive(segment_bytes, *([before] if before else []))
-    whole = whole_backups(backups)
     unlisted = tuple(backup for backup in whole if there.is_behind(backup.wal_stop))
     covered = [backup for backup in whole if not there.is_behind(backup.wal_stop)]
     found = continuity(there, covered, timeline)
@@ -41,10 +40,15 @@ def walk(
     return ArchiveWalk(there, found, unlisted, alone.has_hole and not found.has_hole)
 
 
-def whole_backups(backups: Sequence[Backup]) -> tuple[Backup, ...]:
-    """The backups without page errors whose prior ones are all there, oldest first."""
+def whole_backups(backups: Sequence[Backup], damaged: Container[str] = ()) -> tuple[Backup, ...]:
+    """The backups without page errors whose prior ones are all there, oldest first.
+
+    damaged: labels of those that lack files, or build on files that others lack.
+    """
     chained = set[str]()
     for backup in backups:
         if backup.type == "full" or (backup.prior or backup.full_label) in chained:
             chained.add(backup.label)
-    return tuple(backup for backup in backups if backup.label in chained and not backup.error)
+    return tuple(
+        backup for backup in backups if backup.label in chained and not backup.error and backup.label not in damaged
+    )

@@ -37,9 +37,9 @@ DIFFERENCES = 1
 
 @dataclass(frozen=True, slots=True)
 class OutcomeLine(JsonLine):
-    """How an apply or a diff ended, its last line. connect: shell commands that open psql on the database.
+    """How an apply or a diff ended; the last line. connect: shell commands that open psql on the database.
 
-    findings: why the release cannot be relied on although it is up.
+    findings: problems of a release that is up, such as a damaged backup.
     """
 
     type_name = "outcome"

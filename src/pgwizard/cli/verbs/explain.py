@@ -28,18 +28,20 @@ class MessageLine(JsonLine):
 
 
 def explain(call: Invocation, writer: Writer) -> None:
-    """Print messages or a release's findings. Raises UsageError where no message holds all words."""
+    """Print messages or a release's findings. Raises UsageError if no message contains all words."""
     if call.word.startswith(RELEASE_WORD) and len(call.words) == 1:
         _explain_release(call, writer)
         return
     for option in WITH_RELEASE_WORD:
         if option.flag in call.values:
-            message = f"{option.flag} means nothing without a release"
-            raise UsageError(message, hint=f"Name it: pgwizard explain {RELEASE_WORD}NAME.")
+            message = f"{option.flag} needs a release"
+            raise UsageError(message, hint=f"Name one: pgwizard explain {RELEASE_WORD}NAME.")
     words = " ".join(call.words)
     found = [entry for entry in messages.entries() if entry.holds(words)]
     if not found:
-        raise UsageError(f"no message holds all of: {words}", hint="Fewer words find more; without any all are listed.")
+        raise UsageError(
+            f"no message contains all of: {words}", hint="Try fewer words; without any, every message is listed."
+        )
     for number, entry in enumerate(found):
         line = MessageLine(entry.key, entry.text, entry.cause, entry.answer, entry.fix)
         writer.line(_paragraph(line, number) if words else f"{entry.key:40} {entry.text}", line)

@@ -22,9 +22,9 @@ from pgwizard.text import plain
 
 @dataclass(frozen=True, slots=True)
 class ReleaseLine(JsonLine):
-    """One release. revision, outcome, at: of the last apply; 0 and empty where the record holds none.
+    """One release. revision, outcome, at: of the last apply; 0 and empty if the record has none.
 
-    outcome is ``unreadable`` where another version wrote the record, or it is damaged.
+    outcome is ``unreadable`` if another version wrote the record, or it is damaged.
     """
 
     type_name = "release"
@@ -75,7 +75,7 @@ def _release_line(release: records.Listed) -> ReleaseLine:
 
 
 def uninstall(call: Invocation, writer: Writer) -> None:
-    """Remove a release. Its data goes only where its name is typed out once more."""
+    """Remove a release. Its data is deleted only if the user typed its name a second time."""
     name, purge = call.word, call[PURGE_DATA]
     if purge is not None and purge != name:
         raise UsageError(f"--purge-data: expected the release's name, {name}: its data would be deleted")

@@ -46,22 +46,22 @@ def render(call: Invocation, writer: Writer) -> None:
 
 
 def _notes(plan: Plan) -> list[str]:
-    """What an operator must know before applying the manifests with other tools: Secrets come without their values."""
+    """Which Secrets must be created before other tools apply the manifests."""
     place = f"kubectl -n {plan.namespace} create secret generic"
     notes = []
     if plan.credentials_source is not None:
         notes.append(
-            f"Secret {plan.names.credentials} has no values here ({plan.credentials_source}). Make it first: {place} "
-            f"{plan.names.credentials} --from-literal=username=... --from-file=password=FILE"
+            f"Secret {plan.names.credentials} is rendered without values ({plan.credentials_source}). "
+            f"Create it first: {place} {plan.names.credentials} --from-literal=username=... --from-file=password=FILE"
         )
     if plan.s3_source is not None:
         notes.append(
-            f"Secret {plan.names.s3} has no values here ({plan.s3_source}). Make it first: {place} {plan.names.s3} "
-            "--from-file=accessKey=FILE --from-file=secretKey=FILE"
+            f"Secret {plan.names.s3} is rendered without values ({plan.s3_source}). "
+            f"Create it first: {place} {plan.names.s3} --from-file=accessKey=FILE --from-file=secretKey=FILE"
         )
     if plan.cipher_source is not None:
         notes.append(
-            f"Secret {plan.names.cipher} has no values here ({plan.cipher_source}). Make it first: {place} "
-            f"{plan.names.cipher} --from-file=passphrase=FILE"
+            f"Secret {plan.names.cipher} is rendered without values ({plan.cipher_source}). "
+            f"Create it first: {place} {plan.names.cipher} --from-file=passphrase=FILE"
         )
     return notes

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pgwizard.cli.json_lines import JsonLine, ProblemPart
 from pgwizard.kube.health import Health
-from pgwizard.status.repository import Backup, Wal
+from pgwizard.status.repository import Backup, DamagedPages, FileFault, Wal
 from pgwizard.status.snapshot import Archiver, Cron, MirroredCertificate, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import Verdict
 from pgwizard.text import fit
@@ -22,6 +22,27 @@ class WalPart(Wal):
     """The oldest and the newest segment of the archive; segments: how many there are, null until it is listed."""
 
     segments: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackupPart(Backup):
+    """A backup; files: what its files are like, null until they are compared with its manifest."""
+
+    files: BackupFilesPart | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackupFilesPart:
+    """The files of a backup beside its manifest. faults, pages: the first of them, fault_count, page_files: how many.
+
+    needs: backups with damaged files that it builds on.
+    """
+
+    faults: tuple[FileFault, ...]
+    fault_count: int
+    pages: tuple[DamagedPages, ...]
+    page_files: int
+    needs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +61,9 @@ class CronPart(Cron):
 
 @dataclass(frozen=True, slots=True)
 class StatusLine(JsonLine):
-    """A release at a moment. Rates are bytes per day; outage_days: after how long without S3 the volume is full.
+    """A release at a moment. Rates are bytes per day; outage_days: how long the volume has room for WAL without S3.
 
-    answered: when each source last did; unknown: why a source did not; loading: sources that have not answered yet.
+    answered: when each source last answered; unknown: why a source did not; loading: sources still being read.
     """
 
     type_name = "status"
@@ -52,7 +73,7 @@ class StatusLine(JsonLine):
     verdict: Verdict
     release: ReleaseSummary | None
     next_full: datetime | None
-    backups: tuple[Backup, ...] | None
+    backups: tuple[BackupPart, ...] | None
     repository_system_id: str | None
     system_id: str | None
     stanza: str | None
@@ -83,7 +104,7 @@ def status_line(snapshot: Snapshot, verdict: Verdict) -> StatusLine:
         verdict=verdict,
         release=snapshot.release,
         next_full=snapshot.next_full,
-        backups=repository.backups if repository else None,
+        backups=tuple(_backup(snapshot, each) for each in repository.backups) if repository else None,
         repository_system_id=repository.system_id if repository else None,
         system_id=snapshot.system_id or None,
         stanza=repository.stanza if repository else None,
@@ -102,6 +123,14 @@ def status_line(snapshot: Snapshot, verdict: Verdict) -> StatusLine:
         unknown={source: ProblemPart.of(why) for source, why in snapshot.failures.items()},
         loading=snapshot.pending_sources,
     )
+
+
+def _backup(snapshot: Snapshot, backup: Backup) -> BackupPart:
+    found = snapshot.files.compared.get(backup.label) if snapshot.files else None
+    files = (
+        BackupFilesPart(found.faults, found.fault_count, found.pages, found.page_files, found.needs) if found else None
+    )
+    return _part(BackupPart, backup, files=files)
 
 
 def _part(kind: type[T], value: Any, **more: Any) -> T:

@@ -33,6 +33,6 @@ def _answers(path: str) -> dict[str, Any]:
 
     document = strict_yaml.read(read(Source(path)))
     if document.problems or not isinstance(document.value, dict):
-        problems = document.problems or [Finding("", "expected a block of keys: begin with release:")]
+        problems = document.problems or [Finding("", "expected a block of keys; the first line is usually release:")]
         raise AnswersError(path, problems)
     return document.value

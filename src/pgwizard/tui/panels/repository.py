@@ -6,8 +6,9 @@ from typing import Any
 
 from rich.text import Text
 
+from pgwizard.plan.manifests import repository_options
 from pgwizard.plan.pgbackrest import is_secret
-from pgwizard.plan.plan import options
+from pgwizard.plan.plan import Facts, resolve
 from pgwizard.tui.panels.base import Panel
 
 
@@ -28,7 +29,7 @@ class RepositoryPanel(Panel):
         text.append("With the key pair of\n", "bold")
         text.append(f"  {_source(repository.credentials)}\n\n")
         text.append("pgbackrest.conf, [global]\n", "bold")
-        for pair in options(answers):
+        for pair in repository_options(resolve(answers, Facts())):
             text.append(f"  {pair.name}", "dim").append(f"={'***' if is_secret(pair.name) else pair.value}\n")
         return text
 

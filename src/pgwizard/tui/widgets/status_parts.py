@@ -155,7 +155,7 @@ class BackupsTable(StatusTable):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self.display = snapshot.wants_backups
         newest = reversed(snapshot.backups[-report.BACKUPS_LISTED :])
-        rows = {each.label: report.backup_cells(each, whole=False) for each in newest}
+        rows = {each.label: report.backup_cells(snapshot, each, whole=False) for each in newest}
         if older := report.older_cells(snapshot):
             rows["older"] = older
         self.show(rows, report.loading_or_empty(snapshot, "repository", "none yet"))

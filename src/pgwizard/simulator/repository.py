@@ -1,0 +1,171 @@
+"""Owns one simulated pgBackRest repository: backups, the archive with its timelines and holes, and damaged files.
+
+What a test makes of it is what the programs print. Not simulated: contents of files, and expire.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+SEGMENT_SECONDS = 60
+VERSION = "2.45"
+_FOLDER = 256
+"""Segments in one folder of the archive."""
+_FIRST = 2
+"""The segment that is written when the stanza is created; one more was archived before."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftTimeline:
+    """A timeline that a restore left. last: its newest segment; fork: where the next one begins; at: when, epoch."""
+
+    last: int
+    fork: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedFile:
+    """A file in the folder of a backup. found: its size in bytes, None where it is missing."""
+
+    path: str
+    expected: int
+    found: int | None = None
+
+
+@dataclass(slots=True)
+class SimulatedRepository:
+    """One stanza in one bucket path. holes: numbers of segments that are gone; damaged_files: by label."""
+
+    stanza: str = "main"
+    system_id: int = 0
+    backups: list[dict[str, Any]] = field(default_factory=list)
+    began: float = 0
+    is_locked: bool = False
+    holes: set[int] = field(default_factory=set)
+    left: list[LeftTimeline] = field(default_factory=list)
+    damaged_files: dict[str, list[DamagedFile]] = field(default_factory=dict)
+
+    @property
+    def timeline(self) -> int:
+        """The server's own."""
+        return len(self.left) + 1
+
+    def number(self, now: float) -> int:
+        """The newest segment at a moment: a server writes one a minute."""
+        began, first = (self.left[-1].at, self.left[-1].fork) if self.left else (self.began, _FIRST)
+        return first + int(max(now - began, 0) // SEGMENT_SECONDS)
+
+    def segment(self, now: float) -> str:
+        """The name of the newest segment."""
+        return segment_name(self.number(now), self.timeline)
+
+    def go_back(self, number: int, now: float) -> None:
+        """Continue on a new timeline, as after a restore to an earlier moment."""
+        self.left.append(LeftTimeline(self.number(now), number, now))
+
+    def archive_listing(self, now: float, scope: str) -> list[str]:
+        """The archive, reduced to a line for each run of segments in one folder; see ``status/listing``."""
+        if not self.system_id:
+            return []
+        return ["archive 15-1", *self._histories(), *self._runs(now, scope)]
+
+    def _histories(self) -> Iterator[str]:
+        forks = ""
+        for timeline, left in enumerate(self.left, start=1):
+            at = datetime.fromtimestamp(left.at, UTC)
+            forks += f"{timeline}\t0/{left.fork * 2**24 + 40:X}\tbefore {at:%Y-%m-%d %H:%M:%S}.000000+00\n"
+            yield f"history {timeline + 1:08X} {left.at:.0f} {base64.b64encode(forks.encode()).decode()}"
+
+    def _runs(self, now: float, scope: str) -> Iterator[str]:
+        firsts = [1, *(left.fork for left in self.left)]
+        lasts = [*(left.last for left in self.left), self.number(now)]
+        begans = [self.began, *(left.at for left in self.left)]
+        for timeline, (first, last, began) in enumerate(zip(firsts, lasts, begans, strict=True), start=1):
+            for folder in range(first // _FOLDER, last // _FOLDER + 1):
+                name = segment_name(folder * _FOLDER, timeline)[:16]
+                yield f"folder {name}"
+                if scope == "newest":
+                    yield f"read {name}"
+                start, end = max(folder * _FOLDER, first), min(folder * _FOLDER + _FOLDER - 1, last)
+                for begin, stop in self._present(start, end):
+                    at = began + max(stop - max(first, _FIRST), 0) * SEGMENT_SECONDS
+                    size = 16_000 * (stop - begin + 1)
+                    yield f"run {segment_name(begin, timeline)} {segment_name(stop, timeline)} {size} {at:.0f}"
+
+    def _present(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Runs without the holes."""
+        begin = first
+        for hole in sorted(each for each in self.holes if first <= each <= last):
+            if hole > begin:
+                yield begin, hole - 1
+            begin = hole + 1
+        if begin <= last:
+            yield begin, last
+
+    def backup_listing(self) -> list[str]:
+        """A fingerprint of each backup's folder; see ``status/backup_files``."""
+        labels = [backup["label"] for backup in self.backups]
+        damages = {label: self.damaged_files.get(label, []) for label in labels}
+        files = [f"files {label} {5 - len(damage)} 4568010 {len(damage)}" for label, damage in damages.items()]
+        return [*(f"backup {label}" for label in labels), *files]
+
+    def backup_comparison(self, requested: list[str]) -> list[str]:
+        """The files of backups beside their manifests; every backup builds on the earlier ones of its full backup."""
+        lines = []
+        for backup in self.backups:
+            label, damage = backup["label"], self.damaged_files.get(backup["label"], [])
+            if label not in requested:
+                continue
+            lines += [
+                f"fault {label} {file.expected} {'-' if file.found is None else file.found} {file.path}"
+                for file in damage
+            ]
+            lines += [f"faults {label} {len(damage)}"] if damage else []
+            if backup["error"]:
+                lines += [f"page {label} pg_data/base/16384/16385 [3] myapp", f"pages {label} 1"]
+            lines.append(f"compared {label}")
+        labels = [backup["label"] for backup in self.backups]
+        for damaged in (label for label in labels if self.damaged_files.get(label)):
+            full = damaged.partition("_")[0]
+            lines += [f"needs {label} {damaged}" for label in labels if label > damaged and label.startswith(full)]
+        return lines + [f"backup {label}" for label in labels]
+
+
+def add_backup(repository: SimulatedRepository, kind: str, began: float, ended: float, segment: str) -> dict[str, Any]:
+    """Record a backup in the form of the info JSON; returns it."""
+    at = datetime.fromtimestamp(began, UTC).strftime("%Y%m%d-%H%M%S")
+    fulls = [backup for backup in repository.backups if backup["type"] == "full"]
+    full = kind == "full" or not fulls
+    prior = None if full else (fulls[-1] if kind == "diff" else repository.backups[-1])["label"]
+    label = f"{at}F" if full else f"{fulls[-1]['label']}_{at}{kind[0].upper()}"
+    delta = 30_723_875 if full else 2_214_912
+    number = int(segment[-8:], 16)
+    backup = {
+        "archive": {"start": segment, "stop": segment},
+        "backrest": {"format": 5, "version": VERSION},
+        "database": {"id": 1, "repo-key": 1},
+        "error": False,
+        "info": {
+            "delta": delta,
+            "repository": {"delta": delta // 8, "size": 30_723_875 // 8},
+            "size": 30_723_875,
+        },
+        "label": label,
+        "lsn": {"start": f"0/{number:X}000028", "stop": f"0/{number:X}000138"},
+        "prior": prior,
+        "reference": None if full else [fulls[-1]["label"]],
+        "timestamp": {"start": int(began), "stop": int(ended)},
+        "type": "full" if full else kind,
+    }
+    repository.backups.append(backup)
+    return backup
+
+
+def segment_name(number: int, timeline: int = 1) -> str:
+    """24 hexadecimal digits."""
+    return f"{timeline:08X}{number // 256:08X}{number % 256:08X}"

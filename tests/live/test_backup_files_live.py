@@ -1,0 +1,85 @@
+"""What the status claims of the files of real backups, beside what a real restore does with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.live_releases import INCREMENTAL, Site, site
+from support.restoring import recover
+from support.rigtools import LIVE
+
+pytest_plugins = ["support.rigfixtures"]
+pytestmark = LIVE
+SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
+
+
+@pytest.fixture
+def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
+    with site(kubectl_binary, tmp_path) as found:
+        found.apply(SMALL)
+        found.sql("CREATE TABLE moments (n int)")
+        found.sql("INSERT INTO moments VALUES (1)")
+        yield found
+
+
+def status(place: Site, state: str) -> Any:
+    command = place.command(None, "status", "postgresql", f"--namespace={place.kubectl.namespace}", "--json")
+    found = json.loads(place.pgwizard(*command, expect=0 if state == "recoverable" else 11).out)
+    assert found["verdict"]["state"] == state, found["verdict"]
+    return found
+
+
+def files(place: Site, label: str) -> dict[str, int]:
+    """The files of a backup's folder in the repository, with their sizes."""
+    arguments = ("--log-level-console=off", "repo-ls", "--recurse", "--output=json", f"backup/main/{label}")
+    found = json.loads(place.in_pod("pgbackrest", *arguments))
+    return {name: about["size"] for name, about in found.items() if about["type"] == "file"}
+
+
+def change(place: Site, path: str, script: str) -> bytes:
+    """Run ``script`` with the file in /tmp/file, and store the result; its former content stays in /tmp/former."""
+    whole = f"""set -euo pipefail
+    pgbackrest --log-level-console=off repo-get "$1" > /tmp/former; cp /tmp/former /tmp/file; {script}
+    pgbackrest --log-level-console=off repo-put "$1" < /tmp/file"""
+    return place.in_pod("bash", "-c", whole, "change", f"backup/main/{path}").encode()
+
+
+def test_files_that_are_gone_or_cut_off_are_named_and_a_restore_fails_on_them(place: Site) -> None:
+    place.run_job(INCREMENTAL, "unaffected")
+    place.ended("unaffected")
+    full, newer = (backup["label"] for backup in place.info()["backup"])
+    whole = status(place, "recoverable")
+    assert [backup["files"]["faultCount"] for backup in whole["backups"]] == [0, 0]
+
+    [bundle, *_] = [name for name in files(place, full) if name.startswith("bundle/")]
+    size = files(place, full)[bundle]
+    change(place, f"{full}/{bundle}", "truncate --size=-100 /tmp/file")
+    broken = status(place, "not recoverable")
+    texts = [reason["text"] for reason in broken["verdict"]["reasons"]]
+    fault = f"{bundle} has {size - 100:,} bytes, its manifest {size:,}"
+    assert f"backup {full} cannot be restored: {fault}; nor can {newer}" in texts
+    reached = recover(place, "cut-off", f"--set={newer}")
+    assert reached.code != 0
+    assert place.info()["status"]["message"] == "ok", "pgbackrest info does not notice it"
+
+    place.in_pod(
+        *("bash", "-c", 'pgbackrest --log-level-console=off repo-put "$1" < /tmp/former', "mend"),
+        f"backup/main/{full}/{bundle}",
+    )
+    status(place, "recoverable")
+    reached = recover(place, "mended", f"--set={newer}")
+    assert (reached.code, reached.rows) == (0, "1"), reached.log
+
+    place.in_pod("pgbackrest", "--log-level-console=off", "repo-rm", f"backup/main/{newer}/pg_data/backup_label.gz")
+    lacking = status(place, "at risk")
+    assert [window["base"] for window in lacking["verdict"]["windows"]] == [full]
+    assert f"backup {newer} cannot be restored: pg_data/backup_label.gz is missing" in [
+        reason["text"] for reason in lacking["verdict"]["reasons"]
+    ]
+    assert recover(place, "missing", f"--set={newer}").code != 0
+    assert recover(place, "older", f"--set={full}").rows == "1"
