@@ -62,7 +62,7 @@ def row_text(
     """
     if search.purpose != "ca" or row.bundle is None:
         return _outline_text(row, search)
-    return _certificate_text(row, row.bundle, search, served, today, width)
+    return _certificate_text(row, row.bundle, search, served, today, width=width)
 
 
 def _outline_text(row: Candidate, search: Search) -> Text:
@@ -94,6 +94,7 @@ def _certificate_text(
     search: Search,
     served: Handshake | Finding | None,
     today: datetime | None,
+    *,
     width: int,
 ) -> Text:
     """A certificate, with the server's answer to it."""
